@@ -1,0 +1,47 @@
+"""Labels in, the places of documents to keep and to hold out out: seeded, every class in both parts where it can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.errors import SettingError
+
+
+def stratified_split(
+    labels: npt.NDArray[np.int64], share: float, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Split N documents at random so that each class gives about `share` of its documents to the second part.
+
+    `labels` are class numbers from 0, (N,). A class of two documents or more has at least one in each part, a
+    class of one stays in the first. Within that, the second part is as near to share * N documents as can be.
+    No documents give two empty parts.
+
+    Returns: the kept and the held-out places, int64, ascending; together they are 0 to N - 1.
+    Raises: SettingError when share is not between 0 and 1, or seed is negative.
+    """
+    if not 0 < share < 1:
+        raise SettingError(f"the share to hold out is {share}, expected a number between 0 and 1, as in 0.2.")
+    if seed < 0:
+        raise SettingError(f"seed is {seed}, expected 0 or more.")
+    generator = np.random.default_rng(seed)
+    n_held = _held_out_counts(np.bincount(labels), share)
+    is_held = np.zeros(len(labels), dtype=bool)
+    for label, count in enumerate(n_held):
+        places = np.flatnonzero(labels == label)
+        is_held[generator.permutation(places)[:count]] = True
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+
+def _held_out_counts(counts: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:
+    """How many documents of each class to hold out, int64 (K,): by largest remainder, within each one's bounds."""
+    least = (counts >= 2).astype(np.int64)
+    most = np.maximum(counts - 1, 0)
+    wanted = share * counts
+    n_held: npt.NDArray[np.int64] = np.clip(np.floor(wanted).astype(np.int64), least, most)
+    total = np.clip(np.floor(share * counts.sum() + 0.5), least.sum(), most.sum())
+    while n_held.sum() < total:
+        n_held[np.where(n_held < most, wanted - n_held, -np.inf).argmax()] += 1
+    while n_held.sum() > total:
+        n_held[np.where(n_held > least, wanted - n_held, np.inf).argmin()] -= 1
+    return n_held

@@ -1,0 +1,197 @@
+"""Corpora: selecting, grouping, matching label names, dropping what is empty, and splitting."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bywords.corpus import (
+    Corpus,
+    Split,
+    check_trainable,
+    did_you_mean,
+    drop_empty,
+    grouped,
+    quoted,
+    sorted_names,
+    with_label_names,
+)
+from bywords.errors import DataError, SettingError
+from bywords.splits import stratified_split
+from bywords.tokens import Tokenizer, TokenizerConfig
+
+
+def small() -> Corpus:
+    return Corpus.of("films.csv", ["good film", "dull", "a play", "fine film"], ["pos", "neg", "stage", "pos"])
+
+
+def names_of(corpus: Corpus) -> list[str]:
+    return [corpus.label_names[label] for label in corpus.labels]
+
+
+def test_label_names_are_sorted_whatever_the_order_of_the_documents():
+    assert small().label_names == ("neg", "pos", "stage")
+    assert names_of(small()) == ["pos", "neg", "stage", "pos"]
+
+
+def test_integer_label_names_are_sorted_by_number():
+    assert sorted_names(["10", "9", "-1", "9"]) == ("-1", "9", "10")
+    assert sorted_names(["10", "9", "x"]) == ("10", "9", "x")
+
+
+def test_a_corpus_needs_as_many_labels_as_texts():
+    with pytest.raises(DataError, match=r"x\.csv: 2 texts and 1 labels"):
+        Corpus.of("x.csv", ["a", "b"], ["pos"])
+
+
+def test_a_corpus_may_be_without_documents():
+    empty = Corpus.of("nothing", [], [])
+    assert (len(empty), empty.label_names, empty.counts().tolist()) == (0, (), [])
+    assert drop_empty(empty, Tokenizer()) == (empty, 0)
+
+
+def test_selected_documents_keep_their_rows_and_the_label_names():
+    chosen = small().select([3, 1])
+    assert chosen.texts.to_list() == ["fine film", "dull"]
+    assert names_of(chosen) == ["pos", "neg"]
+    assert chosen.rows.tolist() == [3, 1]
+    assert chosen.select([1]).rows.tolist() == [1]
+    assert chosen.label_names == small().label_names
+    assert len(chosen.select([])) == 0
+
+
+def test_counts_has_a_number_for_each_class_even_without_documents():
+    counts = small().select([0, 3]).counts()
+    assert counts.tolist() == [0, 2, 0]
+    assert counts.dtype == np.int64
+
+
+def test_fingerprint_tells_texts_labels_and_label_names_apart_but_not_the_name():
+    base = Corpus.of("a", ["x", "yz"], ["p", "q"])
+    assert len(base.fingerprint) == 16
+    assert Corpus.of("b", ["x", "yz"], ["p", "q"]).fingerprint == base.fingerprint
+    others = [
+        Corpus.of("a", ["xy", "z"], ["p", "q"]),
+        Corpus.of("a", ["x", "yz"], ["q", "p"]),
+        Corpus.of("a", ["x", "yz"], ["p", "r"]),
+        Corpus.of("a", ["yz", "x"], ["p", "q"]),
+        base.select([0]),
+    ]
+    assert len({base.fingerprint, *(other.fingerprint for other in others)}) == 6
+
+
+def test_fingerprint_does_not_change_from_version_to_version():
+    assert Corpus.of("a", ["x", "é"], ["p", "q"]).fingerprint == "92af01b9256719ee"
+
+
+def test_grouped_labels_take_the_names_of_their_groups():
+    coarse = grouped(small(), {"pos": "film", "neg": "film", "stage": "arts"})
+    assert coarse.label_names == ("arts", "film")
+    assert names_of(coarse) == ["film", "film", "arts", "film"]
+    assert coarse.texts.equals(small().texts)
+
+
+def test_grouping_that_leaves_out_a_label_is_refused():
+    with pytest.raises(SettingError, match=r"leaves out the label 'stage' of films\.csv"):
+        grouped(small(), {"pos": "film", "neg": "film"})
+
+
+def test_grouping_of_a_label_that_is_not_there_offers_the_nearest():
+    with pytest.raises(SettingError, match=r"'stagee', which films\.csv does not have\. Did you mean 'stage'"):
+        grouped(small(), {"pos": "film", "neg": "film", "stagee": "arts"})
+
+
+def test_test_labels_are_counted_in_the_names_of_training():
+    test = Corpus.of("test.csv", ["a", "b"], ["stage", "neg"])
+    matched = with_label_names(test, small().label_names)
+    assert names_of(matched) == ["stage", "neg"]
+    assert matched.labels.tolist() == [2, 0]
+
+
+def test_a_label_that_training_does_not_have_is_named_with_its_row():
+    test = Corpus.of("test.csv", ["a", "b", "c"], ["pos", "Stages", "Stages"])
+    for part in (test, test.select([1, 2])):
+        with pytest.raises(DataError, match=r"test\.csv, row 1 .*'Stages' does not occur.*mean 'stage'.*'neg', 'pos'"):
+            with_label_names(part, small().label_names)
+
+
+def test_a_label_without_documents_need_not_be_known_in_training():
+    test = Corpus.of("test.csv", ["a", "b"], ["pos", "new"]).select([0])
+    assert names_of(with_label_names(test, ("neg", "pos"))) == ["pos"]
+
+
+def test_documents_without_tokens_are_dropped_and_counted():
+    corpus = Corpus.of("x", ["", "a b", " \n ", "!"], ["p", "p", "q", "q"])
+    kept, n_dropped = drop_empty(corpus, Tokenizer())
+    assert (kept.texts.to_list(), kept.rows.tolist(), n_dropped) == (["a b", "!"], [1, 3], 2)
+    split = Split(corpus, corpus.select([1, 2])).drop_empty(Tokenizer(TokenizerConfig(punctuation=False)))
+    assert (len(split.train), split.n_dropped_train, len(split.test), split.n_dropped_test) == (1, 3, 1, 1)
+
+
+def test_a_corpus_with_nothing_but_empty_documents_is_refused_with_the_pattern():
+    corpus = Corpus.of("x.csv", ["!", ""], ["p", "q"])
+    with pytest.raises(DataError, match=r"x\.csv: none of its 2 documents .*'\[a-z\]\+'"):
+        drop_empty(corpus, Tokenizer(TokenizerConfig(pattern="[a-z]+")))
+
+
+def test_training_needs_two_classes_that_are_present():
+    check_trainable(small())
+    with pytest.raises(DataError, match=r"films\.csv has one class only, 'pos': .* at least two"):
+        check_trainable(small().select([0, 3]))
+    with pytest.raises(DataError, match="has no documents"):
+        check_trainable(small().select([]))
+
+
+def test_hints_offer_what_is_near_and_keep_lists_short():
+    assert did_you_mean("Lable", ["text", "label"]) == " Did you mean 'label'?"
+    assert did_you_mean("xyz", ["text", "label"]) == ""
+    assert quoted(["a", "b", "c"], at_most=2) == "'a', 'b' and 1 more"
+
+
+labels_of_corpora = st.lists(st.integers(0, 5), max_size=60).map(lambda labels: np.array(labels, dtype=np.int64))
+
+
+@given(labels_of_corpora, st.floats(0.01, 0.99), st.integers(0, 5))
+def test_a_split_parts_the_documents_and_every_class_is_in_both_where_it_can_be(labels, share, seed):
+    kept, held_out = stratified_split(labels, share, seed)
+    assert sorted([*kept, *held_out]) == list(range(len(labels)))
+    assert kept.dtype == held_out.dtype == np.int64
+    assert (np.diff(kept) > 0).all()
+    assert (np.diff(held_out) > 0).all()
+    for label in set(labels.tolist()):
+        n_kept, n_held = (labels[kept] == label).sum(), (labels[held_out] == label).sum()
+        assert n_kept >= 1
+        assert n_held >= 1 or n_kept == 1
+
+
+@given(st.lists(st.integers(20, 90), min_size=1, max_size=6), st.floats(0.1, 0.9))
+def test_a_split_holds_out_the_share_of_the_whole_and_of_each_class(counts, share):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    _, held_out = stratified_split(labels, share, 0)
+    assert abs(len(held_out) - share * len(labels)) <= 0.5 + 1e-9
+    of_class = np.bincount(labels[held_out], minlength=len(counts))
+    assert (np.abs(of_class - share * np.array(counts)) <= 1 + 1e-9).all()
+
+
+def test_small_classes_take_their_document_from_the_large_ones():
+    labels = np.repeat([0, 1, 2, 3], [2, 2, 2, 100])
+    _, held_out = stratified_split(labels, 0.1, 0)
+    assert np.bincount(labels[held_out]).tolist() == [1, 1, 1, 8]
+
+
+def test_a_split_depends_on_the_seed_and_on_nothing_else():
+    labels = np.arange(100) % 3
+    first, again, other = (stratified_split(labels, 0.3, seed)[1].tolist() for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])
+def test_a_share_outside_of_0_and_1_is_refused(share):
+    with pytest.raises(SettingError, match=r"share to hold out is .* between 0 and 1"):
+        stratified_split(np.array([0, 1]), share, 0)
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(SettingError, match="seed is -1"):
+        stratified_split(np.array([0, 1]), 0.5, -1)

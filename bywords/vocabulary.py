@@ -62,6 +62,14 @@ class Vocabulary:
         counts[UNKNOWN] = len(tokens.column) - counts.sum()
         return cls(kept["word"], counts, config=config)
 
+    def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
+        """Only the rows that are true in `is_kept` (V,), and the markers; the others' counts go to the unknown word."""
+        is_kept = is_kept.copy()
+        is_kept[: len(MARKERS)] = True
+        counts = self.counts[is_kept]
+        counts[UNKNOWN] += self.counts[~is_kept].sum()
+        return Vocabulary(self.words.filter(pl.Series(is_kept[len(MARKERS) :])), counts, config=self.config)
+
     def __len__(self) -> int:
         """V, the rows of a matrix for it: the real words and the two markers."""
         return len(self.words) + 2

@@ -1,0 +1,67 @@
+"""What several models share: documents as tensors, a seeded start, and dropout that draws from a passed generator."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from bywords.ragged import PADDING, Ragged
+
+
+def as_tensors(batch: Ragged, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids int32 (T,) and offsets int32 (N + 1,) on `device`; on a CPU the ids are not copied."""
+    ids = torch.from_numpy(batch.ids).to(device)
+    offsets = torch.from_numpy(batch.offsets).to(device=device, dtype=torch.int32)
+    return ids, offsets
+
+
+def seeded_embedding(n_words: int, dimension: int, generator: torch.Generator, *, scale: float) -> Tensor:
+    """A start for word vectors, float32 (V, D): normal around 0 with standard deviation `scale`, padding at 0."""
+    weight = torch.empty(n_words, dimension).normal_(0.0, scale, generator=generator)
+    weight[PADDING] = 0.0
+    return weight
+
+
+def seeded_linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer whose start (Glorot and Bengio 2010, uniform; bias 0) is drawn from `generator`."""
+    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def seeded_lstm(n_in: int, n_hidden: int, generator: torch.Generator, *, n_directions: int) -> nn.LSTM:
+    """One LSTM layer, started uniformly within 1/sqrt(H) from `generator`, its forget gates open (bias 1).
+
+    Source: Jozefowicz, Zaremba, Sutskever (2015), "An Empirical Exploration of Recurrent Network Architectures".
+    """
+    layer = nn.LSTM(n_in, n_hidden, bidirectional=n_directions == 2, device="meta").to_empty(device="cpu")
+    bound = 1.0 / math.sqrt(n_hidden)
+    for name, parameter in sorted(layer.named_parameters()):
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        if name.startswith("bias_ih"):
+            nn.init.ones_(parameter[n_hidden : 2 * n_hidden])  # gates are ordered input, forget, cell, output
+        elif name.startswith("bias_hh"):
+            nn.init.zeros_(parameter)
+    return layer
+
+
+class Dropout(nn.Module):
+    """Zero a share of the values while training, and scale up the others so that their mean stays.
+
+    The mask comes from `generator`, which a caller seeds, not from the program's global one.
+    Source: Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
+    """
+
+    def __init__(self, share: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.share = share
+        self.generator = generator
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or self.share == 0.0:
+            return values
+        kept = torch.empty_like(values).bernoulli_(1.0 - self.share, generator=self.generator)
+        return values * kept / (1.0 - self.share)

@@ -1,0 +1,274 @@
+"""Texts and labels in, a trained classifier out: the one object that command line, report and tests hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bywords import artifact
+from bywords.baselines import MeanVectorConfig, TfidfConfig
+from bywords.corpus import did_you_mean
+from bywords.errors import DataError, ModelFolderError, SettingError
+from bywords.evaluation import Evaluation
+from bywords.metrics import Labels, accuracy, fit_temperature, softmax
+from bywords.models import MODELS
+from bywords.settings import from_plain, to_plain
+from bywords.splits import stratified_split
+from bywords.systems import (
+    SYSTEMS,
+    FittedSystem,
+    GloveConfig,
+    Listener,
+    PretrainedConfig,
+    SystemConfig,
+    Word2VecConfig,
+    fit_system,
+    restore_model,
+)
+from bywords.tokens import Tokenizer, TokenizerConfig, Tokens
+from bywords.training import History, TrainingConfig
+from bywords.version import VERSION
+from bywords.vocabulary import VocabularyConfig
+
+Texts = Sequence[str] | pl.Series
+KINDS: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        SystemConfig, TokenizerConfig, VocabularyConfig, TrainingConfig, PretrainedConfig, Word2VecConfig, GloveConfig,
+        TfidfConfig, MeanVectorConfig, *MODELS,
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Answers for N documents, in their order."""
+
+    labels: npt.NDArray[Any]  # (N,), of the dtype of `TextClassifier.classes_`
+    probabilities: npt.NDArray[np.float64]  # (N, K), each row sums to 1
+    known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
+
+    @property
+    def nothing_known(self) -> npt.NDArray[np.bool_]:
+        """True where no word of the text is known, so that the answer says nothing about it; bool (N,)."""
+        return self.known_share == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSummary:
+    """What a fit used and found. Counts are documents."""
+
+    n_train: int
+    n_valid: int
+    n_dropped: int  # without tokens, in both parts
+    valid_accuracy: float
+    temperature: float
+    seconds: float
+
+
+class TextClassifier:
+    """One system of the table, fitted to labelled texts.
+
+    After `fit`: `classes_` (K,) sorted, `fitted_`, `temperature_`, `summary_`.
+    """
+
+    def __init__(
+        self,
+        system: str | SystemConfig = "averaging",
+        *,
+        vectors: str | None = None,
+        validation_share: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        """`system` is a name in `SYSTEMS` or a config of one's own; `vectors`, a name or a path, replaces its own.
+
+        `validation_share` of the documents of each class is held out to stop early by and to set the temperature.
+        """
+        self.system = system
+        self.vectors = vectors
+        self.validation_share = validation_share
+        self.seed = seed
+
+    @property
+    def config(self) -> SystemConfig:
+        """The system's settings. Raises SettingError for a system that there is not, or one without vectors."""
+        if isinstance(self.system, SystemConfig):
+            config = self.system
+        elif self.system in SYSTEMS:
+            config = SYSTEMS[self.system]
+        else:
+            raise SettingError(
+                f"there is no system {self.system!r}.{did_you_mean(self.system, SYSTEMS)} "
+                f"The systems are {', '.join(SYSTEMS)}."
+            )
+        if self.vectors is None:
+            return config
+        if not isinstance(config.vectors, PretrainedConfig):
+            raise SettingError(
+                f"the system {self.system!r} does not start from given vectors, so `vectors` cannot replace any. "
+                f"Those that do: {', '.join(n for n, c in SYSTEMS.items() if isinstance(c.vectors, PretrainedConfig))}."
+            )
+        return dataclasses.replace(config, vectors=PretrainedConfig(name=self.vectors))
+
+    def fit(
+        self,
+        texts: Texts,
+        labels: Sequence[Any] | npt.NDArray[Any],
+        *,
+        validation: tuple[Texts, Sequence[Any] | npt.NDArray[Any]] | None = None,
+        listener: Listener | None = None,
+    ) -> TextClassifier:
+        """Learn from N texts and their N labels. Documents without tokens are dropped and counted in `summary_`.
+
+        `validation`, where given, is used instead of a share of the documents. Systems without epochs are fitted
+        once more to all documents, the validation part too, when the temperature is known.
+
+        Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens.
+        """
+        started = time.perf_counter()
+        config = self.config
+        tokenizer = Tokenizer(config.tokenizer)
+        tokens, codes, n_dropped = self._prepare(tokenizer, texts, labels, part="training")
+        if validation is None:
+            kept, held_out = stratified_split(codes, self.validation_share, self.seed)
+            train, train_codes = tokens.select(kept), codes[kept]
+            valid, valid_codes = tokens.select(held_out), codes[held_out]
+        else:
+            train, train_codes = tokens, codes
+            valid, valid_codes, n_dropped_valid = self._prepare(tokenizer, *validation, part="validation")
+            n_dropped += n_dropped_valid
+        if not len(valid):
+            raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
+        n_classes = len(self.classes_)
+
+        def fit_to(part: Tokens, part_codes: Labels, **more: Any) -> FittedSystem:
+            return fit_system(
+                config, part, part_codes, valid, valid_codes,
+                n_classes=n_classes, seed=self.seed, listener=listener, **more,
+            )  # fmt: skip
+
+        fitted = fit_to(train, train_codes)
+        logits = fitted.model.logits(fitted.vocabulary.encode(valid))
+        self.temperature_ = fit_temperature(logits, valid_codes)
+        valid_accuracy = accuracy(valid_codes, logits.argmax(axis=1))
+        if not fitted.history.epochs:
+            everything = _joined(train, valid)
+            fitted = fit_to(everything, np.concatenate([train_codes, valid_codes]), vectors=fitted.vectors)
+        self.fitted_ = fitted
+        self.summary_ = FitSummary(
+            n_train=len(train),
+            n_valid=len(valid),
+            n_dropped=n_dropped,
+            valid_accuracy=valid_accuracy,
+            temperature=self.temperature_,
+            seconds=time.perf_counter() - started,
+        )
+        return self
+
+    def predict(self, texts: Texts) -> npt.NDArray[Any]:
+        """The likeliest label of each text, (N,) of the dtype of `classes_`."""
+        return self.predict_documents(texts).labels
+
+    def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
+        """The probability of each class, float64 (N, K) in the order of `classes_`."""
+        return self.predict_documents(texts).probabilities
+
+    def predict_documents(self, texts: Texts) -> Predictions:
+        """Label, probabilities and share of known words of each text; every text gets an answer, an empty one too."""
+        tokens = Tokenizer(self.config.tokenizer)(texts)
+        if not len(tokens):
+            n_classes = len(self.classes_)
+            return Predictions(self.classes_[:0], np.zeros((0, n_classes)), np.zeros(0, dtype=np.float32))
+        documents = self.fitted_.vocabulary.encode(tokens)
+        probabilities = softmax(self.fitted_.model.logits(documents) / self.temperature_)
+        return Predictions(self.classes_[probabilities.argmax(axis=1)], probabilities, documents.known_share)
+
+    def evaluate(self, texts: Texts, labels: Sequence[Any] | npt.NDArray[Any]) -> Evaluation:
+        """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""
+        codes = self._codes(np.asarray(labels), part="test")
+        answers = self.predict_documents(texts)
+        return Evaluation(tuple(map(str, self.classes_)), codes, answers.probabilities, answers.known_share)
+
+    def save(self, folder: Path | str) -> None:
+        """Write a model folder that `load` reads. Raises ModelFolderError when it cannot be written."""
+        description = {
+            "bywords_version": VERSION,
+            "system": self.system if isinstance(self.system, str) else None,
+            "config": to_plain(self.config),
+            "label_names": self.classes_.tolist(),
+            "label_dtype": self.classes_.dtype.str,
+            "temperature": self.temperature_,
+            "seed": self.seed,
+            "validation_share": self.validation_share,
+            "summary": dataclasses.asdict(self.summary_),
+            "history": dataclasses.asdict(self.fitted_.history),
+        }
+        parts = artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays())
+        artifact.write_folder(parts, Path(folder))
+
+    @classmethod
+    def load(cls, folder: Path | str) -> TextClassifier:
+        """Read a model folder. Raises ModelFolderError, naming the file, when it is missing, damaged or another format."""
+        parts = artifact.read_folder(Path(folder))
+        told = parts.description
+        try:
+            config = from_plain(told["config"], KINDS, where="the config")
+            loaded = cls(config, validation_share=told["validation_share"], seed=told["seed"])
+            loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
+            model = restore_model(config, parts.arrays, n_classes=len(loaded.classes_))
+            history = History(**told["history"])
+            parts.vocabulary.config = config.vocabulary
+            loaded.fitted_ = FittedSystem(parts.vocabulary, model, history=history)
+            loaded.temperature_ = told["temperature"]
+            loaded.summary_ = FitSummary(**told["summary"])
+            loaded.system = told["system"] or config
+        except (KeyError, TypeError, RuntimeError, SettingError) as error:
+            raise ModelFolderError(
+                f"{folder}: whole, but its settings and weights do not fit this version: {error}. "
+                f"It was written by bywords {told.get('bywords_version')}, this is {VERSION}."
+            ) from error
+        return loaded
+
+    def _prepare(
+        self, tokenizer: Tokenizer, texts: Texts, labels: Sequence[Any] | npt.NDArray[Any], *, part: str
+    ) -> tuple[Tokens, Labels, int]:
+        """Tokens and class numbers of the documents that have tokens, and how many have none."""
+        tokens = tokenizer(texts)
+        names = np.asarray(labels)
+        if len(names) != len(tokens):
+            raise DataError(f"{len(tokens)} {part} texts and {len(names)} labels: expected as many.")
+        is_filled = tokens.lengths > 0
+        if not is_filled.any():
+            raise DataError(f"none of the {len(tokens)} {part} documents has a word. Check the text column.")
+        kept = np.flatnonzero(is_filled)
+        if part == "training":
+            self.classes_ = np.unique(names[kept])
+            if len(self.classes_) < 2:
+                raise DataError(f"all labels are {self.classes_[0]!r}: expected at least two classes to tell apart.")
+        return tokens.select(kept), self._codes(names[kept], part=part), int((~is_filled).sum())
+
+    def _codes(self, names: npt.NDArray[Any], *, part: str) -> Labels:
+        """The class number of each label, int64 (N,)."""
+        codes = np.searchsorted(self.classes_, names)
+        codes = np.minimum(codes, len(self.classes_) - 1)
+        is_known = self.classes_[codes] == names
+        if not np.all(is_known):
+            place = int(np.argmin(is_known))
+            raise DataError(
+                f"the {part} label {names[place]!r} of document {place} did not occur in training. "
+                f"There are: {', '.join(map(repr, self.classes_.tolist()))}."
+            )
+        return codes.astype(np.int64)
+
+
+def _joined(first: Tokens, second: Tokens) -> Tokens:
+    offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
+    return Tokens(pl.concat([first.column, second.column]), offsets)

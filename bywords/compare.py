@@ -1,0 +1,278 @@
+"""One split and many systems in, one run record out: each system fitted, tested and timed on the same documents.
+
+The record is plain JSON; table, HTML report and lab tables are made from nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bywords import artifact, metrics
+from bywords.classifier import TextClassifier
+from bywords.corpus import Corpus, Split, check_trainable
+from bywords.errors import DataError, SettingError
+from bywords.evaluation import Evaluation
+from bywords.settings import to_plain
+from bywords.splits import stratified_split
+from bywords.systems import Listener
+from bywords.tokens import Tokenizer
+from bywords.version import VERSION
+from bywords.word_profile import word_profile
+
+FORMAT = "bywords-run/1"
+SHOWN_CHARACTERS = 2_000  # of a wrong document, in the record
+
+Run = dict[str, Any]
+
+
+def compare(
+    split: Split,
+    systems: Sequence[str],
+    *,
+    seeds: Sequence[int] = (0,),
+    validation_share: float = 0.1,
+    vectors: str | None = None,
+    command: str = "",
+    earlier: Run | None = None,
+    listener: Listener | None = None,
+    on_start: Callable[[str, int], None] = lambda system, seed: None,
+    on_system: Callable[[Run], None] = lambda run: None,
+) -> Run:
+    """Fit each system with each seed, and test it on the split's test part.
+
+    A seed draws the validation documents, the same ones for all systems, and every start; the test part never changes.
+    Documents without tokens are dropped and counted. `vectors` replaces the pre-trained vectors of those systems that
+    have some. After each system `on_system` gets the record so far; systems that `earlier`, a record of the same
+    documents, holds with the same settings and seeds are taken from there. Ctrl-C ends the run with what it has:
+    `finished` is then false.
+
+    Raises: SettingError for a system that there is not. DataError for a corpus that cannot be trained on.
+    """
+    classifiers = {name: TextClassifier(name, vectors=_vectors_for(name, vectors)) for name in systems}
+    configs = {name: to_plain(classifier.config) for name, classifier in classifiers.items()}
+    split = split.drop_empty(Tokenizer())
+    check_trainable(split.train)
+    run = _new_run(split, seeds, validation_share, command)
+    done = _done_before(run, earlier, configs)
+    rows: list[dict[str, Any]] = []
+    try:
+        for name in systems:
+            rows.append(done.get(name) or _row(name, split, seeds, validation_share, vectors, listener, on_start))
+            _put_rows(run, rows, is_last=name == systems[-1])
+            on_system(run)
+            if rows[-1]["interrupted"]:
+                run["finished"] = False
+                break
+    except KeyboardInterrupt:
+        _put_rows(run, rows, is_last=False)
+    return run
+
+
+def read_run(path: Path) -> Run:
+    """A record that was written as JSON. Raises DataError, naming the file, when it is not one."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise DataError(f"{path}: expected the JSON of a run, found something else: {error}.") from error
+    if not isinstance(run, dict) or run.get("format") != FORMAT:
+        raise DataError(f"{path}: expected a run of the format {FORMAT}.")
+    return run
+
+
+def _vectors_for(name: str, vectors: str | None) -> str | None:
+    """The replaced vectors, where the system has any to replace."""
+    if vectors is None:
+        return None
+    try:
+        TextClassifier(name, vectors=vectors).config  # noqa: B018 (a property that checks)
+    except SettingError:
+        TextClassifier(name).config  # noqa: B018 (raises for a name that is none)
+        return None
+    return vectors
+
+
+def _new_run(split: Split, seeds: Sequence[int], validation_share: float, command: str) -> Run:
+    tokenizer = Tokenizer()
+    train, test = split.train, split.test
+    kept, held_out = stratified_split(train.labels, validation_share, seeds[0])
+    return {
+        "format": FORMAT,
+        "bywords_version": VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "finished": False,
+        "seeds": list(seeds),
+        "machine": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "platform": platform.platform(),
+            "threads": torch.get_num_threads(),
+        },
+        "corpus": {
+            "name": train.name,
+            "fingerprint": f"{train.fingerprint}-{test.fingerprint}",
+            "n_train": len(kept),
+            "n_valid": len(held_out),
+            "n_test": len(test),
+            "validation_share": validation_share,
+            "dropped": {"train": split.n_dropped_train, "test": split.n_dropped_test},
+            "label_names": list(train.label_names),
+            "class_counts": {"train": train.counts().tolist(), "test": test.counts().tolist()},
+        },
+        "words": word_profile(tokenizer(train.texts), tokenizer(test.texts)),
+        "systems": [],
+        "best": None,
+        "wrong_documents": [],
+    }
+
+
+def _done_before(run: Run, earlier: Run | None, configs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of an earlier record that this run would make again."""
+    if earlier is None:
+        return {}
+    for key in ("seeds", "bywords_version"):
+        if earlier[key] != run[key]:
+            return {}
+    for key in ("fingerprint", "validation_share"):
+        if earlier["corpus"][key] != run["corpus"][key]:
+            return {}
+    plain = json.loads(json.dumps(configs))  # as the earlier one was written
+    return {
+        row["name"]: row
+        for row in earlier["systems"]
+        if not row["interrupted"] and row["config"] == plain.get(row["name"])
+    }
+
+
+def _put_rows(run: Run, rows: Sequence[dict[str, Any]], *, is_last: bool) -> None:
+    run["systems"] = list(rows)
+    run["finished"] = is_last
+    if rows:
+        best = max(rows, key=lambda row: float(row["accuracy"]))
+        run["best"] = best["name"]
+        run["wrong_documents"] = best["wrong_documents"]
+
+
+def _row(
+    name: str,
+    split: Split,
+    seeds: Sequence[int],
+    validation_share: float,
+    vectors: str | None,
+    listener: Listener | None,
+    on_start: Callable[[str, int], None],
+) -> dict[str, Any]:
+    """Fit and test one system with every seed; what is of one seed only is of the first."""
+    by_seed = []
+    first: tuple[TextClassifier, Evaluation] | None = None
+    for seed in seeds:
+        on_start(name, seed)
+        classifier = TextClassifier(
+            name, vectors=_vectors_for(name, vectors), validation_share=validation_share, seed=seed
+        )
+        kept, held_out = stratified_split(split.train.labels, validation_share, seed)
+        train, valid = split.train.select(kept), split.train.select(held_out)
+        classifier.fit(train.texts, _names(train), validation=(valid.texts, _names(valid)), listener=listener)
+        started = time.perf_counter()
+        classifier.predict_documents(split.test.texts)
+        predict_seconds = time.perf_counter() - started
+        evaluation = classifier.evaluate(split.test.texts, _names(split.test))
+        by_seed.append(
+            {
+                "seed": seed,
+                "accuracy": evaluation.accuracy,
+                "macro_f1": evaluation.macro_f1,
+                "log_loss": evaluation.log_loss,
+                "valid_accuracy": classifier.summary_.valid_accuracy,
+                "fit_seconds": classifier.summary_.seconds,
+                "predict_documents_per_second": len(split.test) / predict_seconds,
+                "n_epochs": len(classifier.fitted_.history.epochs),
+                "size_bytes": _size_bytes(classifier),
+            }
+        )
+        first = first or (classifier, evaluation)
+        if classifier.fitted_.history.interrupted:
+            break
+    if first is None:
+        raise SettingError("no seed was given: expected at least one.")
+    return _describe(name, by_seed, *first, split.test)
+
+
+def _describe(
+    name: str, by_seed: list[dict[str, Any]], classifier: TextClassifier, evaluation: Evaluation, test: Corpus
+) -> dict[str, Any]:
+    fitted = classifier.fitted_
+    mean = {key: statistics.fmean(row[key] for row in by_seed) for key in by_seed[0] if key != "seed"}
+    accuracies = [row["accuracy"] for row in by_seed]
+    was_interrupted = fitted.history.interrupted or len(by_seed) == 0
+    notes = list(fitted.notes)
+    if was_interrupted:
+        notes.append(f"Interrupted: the weights are those of epoch {fitted.history.best_epoch}.")
+    return {
+        "name": name,
+        "description": classifier.config.description,
+        "kind": "neural" if fitted.history.epochs else "linear",
+        "accuracy": mean["accuracy"],
+        "accuracy_interval": list(metrics.wilson_interval(mean["accuracy"], len(test))),
+        "macro_f1": mean["macro_f1"],
+        "log_loss": mean["log_loss"],
+        "valid_accuracy": mean["valid_accuracy"],
+        "fit_seconds": mean["fit_seconds"],
+        "predict_documents_per_second": mean["predict_documents_per_second"],
+        "size_bytes": round(mean["size_bytes"]),
+        "seeds": by_seed,
+        "accuracy_spread": {
+            "min": min(accuracies),
+            "max": max(accuracies),
+            "std": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
+        },
+        "epochs": [asdict(epoch) for epoch in fitted.history.epochs],
+        "best_epoch": fitted.history.best_epoch or None,
+        "interrupted": was_interrupted,
+        "per_class": evaluation.per_class(),
+        "confusion": evaluation.confusion.tolist(),
+        "hardest_confusions": evaluation.hardest_confusions(),
+        "vectors": _describe_vectors(classifier),
+        "notes": notes,
+        "config": to_plain(classifier.config),
+        "wrong_documents": evaluation.wrong_documents(
+            test.texts.str.head(SHOWN_CHARACTERS).to_list(), test.rows
+        ),
+    }
+
+
+def _describe_vectors(classifier: TextClassifier) -> dict[str, Any] | None:
+    vectors, coverage = classifier.fitted_.vectors, classifier.fitted_.coverage
+    if vectors is None or coverage is None:
+        return None
+    return {
+        "name": vectors.name,
+        "dimension": vectors.dimension,
+        "types_share": coverage.share_of_types,
+        "running_words_share": coverage.share_of_running_words,
+    }
+
+
+def _size_bytes(classifier: TextClassifier) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        classifier.save(Path(folder) / "model")
+        return artifact.size_bytes(Path(folder) / "model")
+
+
+def _names(corpus: Corpus) -> Any:
+    """The label of each document by name, str (N,)."""
+    return np.array(corpus.label_names)[corpus.labels]

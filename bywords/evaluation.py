@@ -1,0 +1,100 @@
+"""Probabilities and true labels in, scores and one row per document out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords import metrics
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How a classifier did on N labelled documents with K classes. Every document counts the same."""
+
+    label_names: tuple[str, ...]
+    labels: metrics.Labels  # int64 (N,), the true ones
+    probabilities: npt.NDArray[np.float64]  # (N, K)
+    known_share: npt.NDArray[np.float32]  # (N,), 0 where nothing in the text was known
+
+    @cached_property
+    def predicted(self) -> metrics.Labels:
+        """The likeliest class of each document, int64 (N,); of equals the first."""
+        return self.probabilities.argmax(axis=1)
+
+    @cached_property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Documents by true class (rows) and predicted class (columns), int64 (K, K)."""
+        return metrics.confusion_matrix(self.labels, self.predicted, len(self.label_names))
+
+    @property
+    def accuracy(self) -> float:
+        return metrics.accuracy(self.labels, self.predicted)
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval of the accuracy."""
+        return metrics.wilson_interval(self.accuracy, len(self.labels))
+
+    @property
+    def macro_f1(self) -> float:
+        return metrics.macro_f1(self.confusion)
+
+    @property
+    def log_loss(self) -> float:
+        """Nats a document."""
+        return metrics.log_loss(self.labels, self.probabilities)
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """Label, precision, recall, f1 and support of each class, ready for JSON."""
+        rows = metrics.per_class(self.confusion)
+        return [{"label": name, **vars(row)} for name, row in zip(self.label_names, rows, strict=True)]
+
+    def hardest_confusions(self, n: int = 5) -> list[dict[str, Any]]:
+        """The n commonest mistakes: true and predicted label, how many, and their share of the true class."""
+        support = self.confusion.sum(axis=1)
+        return [
+            {
+                "true": self.label_names[true],
+                "predicted": self.label_names[predicted],
+                "count": count,
+                "share": count / int(support[true]),
+            }
+            for true, predicted, count in metrics.hardest_confusions(self.confusion, n)
+        ]
+
+    def wrong(self, n: int = 10) -> npt.NDArray[np.int64]:
+        """The places of the n documents that got a wrong label with the highest probability, int64 (≤ n,)."""
+        chosen = self.probabilities.max(axis=1)
+        order = np.argsort(-chosen, kind="stable")
+        return order[self.predicted[order] != self.labels[order]][:n]
+
+    def summary(self) -> dict[str, Any]:
+        """The scores, ready for JSON."""
+        return {
+            "n_documents": len(self.labels),
+            "n_nothing_known": int((self.known_share == 0).sum()),
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "macro_f1": self.macro_f1,
+            "log_loss": self.log_loss,
+            "per_class": self.per_class(),
+        }
+
+    def wrong_documents(self, texts: Sequence[str], rows: npt.NDArray[np.int64], n: int = 10) -> list[dict[str, Any]]:
+        """The n documents of `wrong`, with row, text, both labels and the probability of the wrong one."""
+        return [
+            {
+                "row": int(rows[place]),
+                "text": texts[place],
+                "label": self.label_names[self.labels[place]],
+                "predicted": self.label_names[self.predicted[place]],
+                "probability": float(self.probabilities[place].max()),
+            }
+            for place in self.wrong(n).tolist()
+        ]

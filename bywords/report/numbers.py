@@ -1,0 +1,66 @@
+"""A number in, the way it is written on the page out. None, a number that is not known, is a dash."""
+
+from __future__ import annotations
+
+UNKNOWN = "–"
+_SPACE = "\u202f"  # narrow and unbreakable: a number stays with its unit
+_JOINER = "\u2060"  # after a dash a line may break, but not here
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """.834 → 83.4 %."""
+    return UNKNOWN if share is None else f"{100 * share:.{digits}f}{_SPACE}%"
+
+
+def points(difference: float) -> str:
+    """.0123 → 1.2 points: a difference of two percentages."""
+    return f"{100 * difference:.1f} points"
+
+
+def interval(bounds: list[float] | None) -> str:
+    """[.825, .842] → 82.5 – 84.2 %."""
+    return UNKNOWN if bounds is None else f"{100 * bounds[0]:.1f}{_SPACE}–{_JOINER}{_SPACE}{percent(bounds[1])}"
+
+
+def count(number: float | None) -> str:
+    """10991 → 10,991."""
+    return UNKNOWN if number is None else f"{number:,.0f}"
+
+
+def decimal(number: float | None, digits: int = 3) -> str:
+    """.52345 → 0.523."""
+    return UNKNOWN if number is None else f"{number:,.{digits}f}"
+
+
+def seconds(number: float | None) -> str:
+    """0.042 → 0.04 s, 34.1 → 34 s, 125 → 2 min 05 s, 7300 → 2 h 02 min."""
+    if number is None:
+        return UNKNOWN
+    if number < 9.95:
+        return f"{number:.{1 if number >= 1 else 2}f}{_SPACE}s"
+    whole = round(number)
+    if whole < 120:
+        return f"{whole}{_SPACE}s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 120:
+        return f"{minutes}{_SPACE}min{_SPACE}{rest:02d}{_SPACE}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}{_SPACE}h{_SPACE}{minutes:02d}{_SPACE}min"
+
+
+def size(n_bytes: float | None) -> str:
+    """1234567 → 1.2 MB, in steps of 1,000."""
+    if n_bytes is None:
+        return UNKNOWN
+    value = float(n_bytes)
+    for unit in ("B", "kB", "MB"):
+        if value < 999.5:
+            return f"{value:.{0 if unit == 'B' or value >= 99.5 else 1}f}{_SPACE}{unit}"
+        value /= 1000
+    return f"{value:.1f}{_SPACE}GB"
+
+
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` characters on one line, … where something was left out."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

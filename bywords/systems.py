@@ -1,0 +1,289 @@
+"""Tokens and labels in, one fitted system out. `SYSTEMS` is the table: one row a system, one face for all.
+
+A system is a tokenizer, a vocabulary, perhaps word vectors, and a model; each has its small config, and a row composes
+them. A model is fitted by `fit_system`, whatever it is, and answers `logits` and `arrays` from then on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bywords.baselines import MeanVector, MeanVectorConfig, TfidfConfig, TfidfLinear
+from bywords.errors import SettingError
+from bywords.glove import GloveConfig, train_glove
+from bywords.metrics import Labels
+from bywords.models import MODELS, AveragingConfig, LSTMConfig, ModelConfig
+from bywords.ragged import UNKNOWN, Ragged, inverse_document_frequency
+from bywords.tokens import TokenizerConfig, Tokens
+from bywords.training import EpochRecord, History, TrainingConfig, fit, predict_logits
+from bywords.vector_files import load_vectors
+from bywords.vectors import Aligned, Coverage, WordVectors
+from bywords.vocabulary import Vocabulary, VocabularyConfig
+from bywords.word2vec import Word2VecConfig, train_word2vec
+
+START_SCALE = 0.1  # standard deviation of given word vectors when they begin to be tuned
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig:
+    """Word vectors that somebody trained before: a name that `load_vectors` knows, or a path."""
+
+    name: str = "glove-6b-50d"
+
+
+VectorsConfig = PretrainedConfig | Word2VecConfig | GloveConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemConfig:
+    """All that makes a system. `training` is for the models that have epochs; the others do not read it."""
+
+    description: str
+    model: ModelConfig | TfidfConfig | MeanVectorConfig
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    vocabulary: VocabularyConfig = VocabularyConfig()
+    vectors: VectorsConfig | None = None
+    leave_out_missing: bool = False  # words without a vector leave the vocabulary; else they get a seeded start
+    training: TrainingConfig | None = None
+
+
+LONGER_WORDS = TokenizerConfig(pattern=r"\b\w\w+\b")  # of two signs or more, as scikit-learn's vectorisers have it
+TWICE_OR_MORE = VocabularyConfig(min_count=2)
+LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
+LSTM_TRAINING = TrainingConfig(learning_rate=2e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
+
+SYSTEMS: dict[str, SystemConfig] = {
+    "tfidf-svc": SystemConfig(
+        description="TF-IDF and a linear support vector machine",
+        tokenizer=LONGER_WORDS,
+        model=TfidfConfig(estimator="svc", strength=0.7, sublinear=True),
+    ),
+    "tfidf-nb": SystemConfig(
+        description="TF-IDF and complement naive Bayes",
+        tokenizer=LONGER_WORDS,
+        model=TfidfConfig(estimator="nb", strength=0.3),
+    ),
+    "glove-mean": SystemConfig(
+        description="idf-weighted mean of pre-trained GloVe vectors and logistic regression",
+        model=MeanVectorConfig(pooling="idf"),
+        vectors=PretrainedConfig(),
+        leave_out_missing=True,
+    ),
+    "glove-corpus-mean": SystemConfig(
+        description="idf-weighted mean of GloVe vectors trained on the corpus and logistic regression",
+        vocabulary=VocabularyConfig(min_count=5),
+        model=MeanVectorConfig(pooling="idf"),
+        vectors=GloveConfig(),
+    ),
+    "word2vec-mean": SystemConfig(
+        description="idf-weighted mean of word2vec vectors trained on the corpus and logistic regression",
+        vocabulary=VocabularyConfig(min_count=5),
+        model=MeanVectorConfig(pooling="idf"),
+        vectors=Word2VecConfig(),
+    ),
+    "averaging": SystemConfig(
+        description="mean of word vectors and a linear layer, learned together from scratch",
+        vocabulary=TWICE_OR_MORE,
+        model=AveragingConfig(dimension=100),
+        training=TrainingConfig(batch_size=128, learning_rate=1e-2),
+    ),
+    "averaging-glove": SystemConfig(
+        description="mean of word vectors and a linear layer, started from GloVe and tuned",
+        vocabulary=TWICE_OR_MORE,
+        model=AveragingConfig(),
+        vectors=PretrainedConfig(),
+        training=TrainingConfig(batch_size=128, learning_rate=5e-3),
+    ),
+    "averaging-glove-frozen": SystemConfig(
+        description="idf-weighted mean of GloVe vectors that stay as they are, and a linear layer",
+        vocabulary=TWICE_OR_MORE,
+        model=AveragingConfig(frozen=True, dropout=0.0, weighting="idf"),
+        vectors=PretrainedConfig(),
+        leave_out_missing=True,
+        training=TrainingConfig(batch_size=128, learning_rate=0.2, max_epochs=100, patience=5),
+    ),
+    "lstm": SystemConfig(
+        description="LSTM in both directions, maximum over its states, learned from scratch",
+        vocabulary=LSTM_VOCABULARY,
+        model=LSTMConfig(),
+        training=LSTM_TRAINING,
+    ),
+    "lstm-glove": SystemConfig(
+        description="LSTM in both directions, maximum over its states, started from GloVe and tuned",
+        vocabulary=LSTM_VOCABULARY,
+        model=LSTMConfig(),
+        vectors=PretrainedConfig(),
+        training=LSTM_TRAINING,
+    ),
+}
+
+
+class FittedModel(Protocol):
+    """What every fitted model answers."""
+
+    def logits(self, documents: Ragged) -> npt.NDArray[np.float32]:
+        """Float32 (N, K); a softmax over them, divided by the temperature, gives the probabilities."""
+        ...
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All that was learned, by name."""
+        ...
+
+
+class NeuralModel:
+    """A trained module of `MODELS` behind the face of a fitted model."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.module = module
+
+    def logits(self, documents: Ragged) -> npt.NDArray[np.float32]:
+        return predict_logits(self.module, documents)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {name: value.detach().numpy() for name, value in self.module.state_dict().items()}
+
+
+class Listener:
+    """Hears how a fit goes on. This one does nothing; the command line's shows a line an epoch."""
+
+    def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
+        """An epoch of training word vectors is over; `seconds` since the first began."""
+
+    def epoch(self, record: EpochRecord, max_epochs: int) -> None:
+        """An epoch of training a model is over."""
+
+
+@dataclass
+class FittedSystem:
+    """What a fit gives: enough to predict, and what there is to say of how it went."""
+
+    vocabulary: Vocabulary
+    model: FittedModel
+    vectors: WordVectors | None = None
+    coverage: Coverage | None = None  # of the vocabulary by the vectors, before words without one leave it
+    history: History = field(default_factory=History)
+    notes: list[str] = field(default_factory=list)
+
+
+def fit_system(
+    config: SystemConfig,
+    train: Tokens,
+    labels: Labels,
+    valid: Tokens,
+    valid_labels: Labels,
+    *,
+    n_classes: int,
+    seed: int,
+    vectors: WordVectors | None = None,
+    listener: Listener | None = None,
+) -> FittedSystem:
+    """Fit one system to `train`; a neural one stops early by its loss on `valid`, the others do not look at it.
+
+    The vocabulary, idf and vectors come from `train` alone. `vectors`, where given, stand in for the config's.
+    """
+    listener = listener or Listener()
+    vocabulary = Vocabulary.of(train, config.vocabulary)
+    aligned = None
+    if config.vectors is not None:
+        vectors = vectors or _get_vectors(config.vectors, train, vocabulary, seed, listener)
+        aligned = vectors.align(vocabulary, seed=seed)
+        if not aligned.has_vector.any():
+            raise SettingError(
+                f"the vectors {vectors.name!r} have none of the {len(vocabulary) - 2} words of the training texts. "
+                "Take vectors of the same language, or a system without pre-trained vectors."
+            )
+    coverage = aligned.coverage if aligned else None
+    if aligned and config.leave_out_missing:
+        vocabulary, aligned = _without_missing(vocabulary, aligned)
+    documents = vocabulary.encode(train)
+    history, notes = History(), list[str]()
+    model: FittedModel
+    if isinstance(config.model, TfidfConfig):
+        model = TfidfLinear.fit(config.model, documents, labels, n_words=len(vocabulary), seed=seed)
+    elif isinstance(config.model, MeanVectorConfig):
+        if aligned is None:
+            raise SettingError("a mean of word vectors needs word vectors: give the system `vectors`.")
+        model, notes = MeanVector.fit(config.model, documents, labels, vectors=aligned.matrix)
+    else:
+        training = config.training or TrainingConfig()
+        module = _new_module(config.model, documents, len(vocabulary), n_classes, seed, aligned)
+        history = fit(
+            module,
+            documents,
+            labels,
+            vocabulary.encode(valid),
+            valid_labels,
+            training,
+            generator=np.random.default_rng(seed),
+            on_epoch=lambda record: listener.epoch(record, training.max_epochs),
+        )
+        model = NeuralModel(module)
+    return FittedSystem(vocabulary, model, vectors, coverage, history, notes)
+
+
+def restore_model(config: SystemConfig, arrays: Mapping[str, npt.NDArray[Any]], *, n_classes: int) -> FittedModel:
+    """A fitted model from the arrays that it gave. Raises KeyError or a torch error where they are not its own."""
+    if isinstance(config.model, TfidfConfig):
+        return TfidfLinear(config.model, arrays["idf"], arrays["weights"], arrays["bias"])
+    if isinstance(config.model, MeanVectorConfig):
+        return MeanVector(config.model, arrays["vectors"], arrays["idf"], arrays["weights"], arrays["bias"])
+    vectors = torch.from_numpy(arrays["embedding.weight"])
+    module = MODELS[type(config.model)](
+        config.model, n_words=len(vectors), n_classes=n_classes, generator=torch.Generator(), vectors=vectors
+    )
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+    return NeuralModel(module)
+
+
+def _get_vectors(
+    config: VectorsConfig, tokens: Tokens, vocabulary: Vocabulary, seed: int, listener: Listener
+) -> WordVectors:
+    if isinstance(config, PretrainedConfig):
+        return load_vectors(config.name, words=vocabulary.words)
+    started = time.perf_counter()
+
+    def on_epoch(epoch: int, n_epochs: int, loss: float | None) -> None:
+        listener.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
+
+    if isinstance(config, Word2VecConfig):
+        return train_word2vec(tokens, vocabulary, replace(config, seed=seed), on_epoch=on_epoch)
+    return train_glove(tokens, vocabulary, replace(config, seed=seed), on_epoch=on_epoch)
+
+
+def _without_missing(vocabulary: Vocabulary, aligned: Aligned) -> tuple[Vocabulary, Aligned]:
+    """Both without the words that have no vector."""
+    is_row = aligned.has_vector.copy()
+    is_row[: UNKNOWN + 1] = True
+    kept = replace(aligned, matrix=aligned.matrix[is_row], has_vector=aligned.has_vector[is_row])
+    return vocabulary.keep(aligned.has_vector), kept
+
+
+def _new_module(
+    config: ModelConfig, documents: Ragged, n_words: int, n_classes: int, seed: int, aligned: Aligned | None
+) -> torch.nn.Module:
+    generator = torch.Generator().manual_seed(seed)
+    vectors = None if aligned is None else torch.from_numpy(_start_of(aligned))
+    more: dict[str, Any] = {}
+    if isinstance(config, AveragingConfig) and config.weighting == "idf":
+        more["idf"] = torch.from_numpy(inverse_document_frequency(documents, n_words))
+    return MODELS[type(config)](
+        config, n_words=n_words, n_classes=n_classes, generator=generator, vectors=vectors, **more
+    )
+
+
+def _start_of(aligned: Aligned) -> npt.NDArray[np.float32]:
+    """Vectors as a model starts from them: centred on the words that have one, with a common, small spread.
+
+    Uncentred, the mean of any document is mostly what all words have in common, and learning is slow.
+    """
+    found = aligned.matrix[aligned.has_vector]
+    start = (aligned.matrix - found.mean(axis=0)) * (START_SCALE / max(float(found.std()), 1e-12))
+    start[: UNKNOWN + 1] = 0.0
+    return start.astype(np.float32)

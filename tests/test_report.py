@@ -1,0 +1,621 @@
+"""The report: a run record in, one page that holds everything and breaks on nothing out."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from bywords.errors import DataError, SettingError
+from bywords.report import (
+    accuracy,
+    numbers,
+    pictures,
+    render_report,
+    whole,
+    words,
+    write_report,
+    write_vocabulary_picture,
+)
+from bywords.report import html as html_module
+from bywords.report.labels import Box, place_labels
+from bywords.report.record import complete
+
+HOSTILE = '<script>alert("x")</script> $\\frac{1}{$ 中文 🎉 \x00\x1b\ud800 ]]> <!-- {{ 7*7 }} & \u202e"\''
+
+
+def run_record(
+    *,
+    n_classes: int = 3,
+    names: tuple[str, ...] = ("averaging", "lstm", "bayes"),
+    seeds: int = 2,
+    finished: bool = True,
+    labels: list[str] | None = None,
+    text: str = "a text that was labelled wrongly",
+) -> dict[str, Any]:
+    """A whole run record of the shape that `bywords compare` writes, small and the same every time."""
+    labels = labels or [f"class-{number}" for number in range(n_classes)]
+    rank = np.unique(np.geomspace(1, 20_000, 60).astype(int))
+    lengths = {"min": 1, "median": 85, "mean": 180.5, "p90": 330, "p99": 1800, "max": 11_000}
+    return {
+        "format": "bywords-run/1",
+        "bywords_version": "0.1.0",
+        "created": "2026-11-22T22:00:00+00:00",
+        "command": "bywords compare newsgroups",
+        "finished": finished,
+        "seeds": list(range(seeds)),
+        "machine": {"python": "3.11.7", "torch": "2.13.0", "platform": "Linux x86_64", "threads": 2},
+        "corpus": {
+            "name": "newsgroups",
+            "fingerprint": "c0ffee",
+            "n_train": 1000,
+            "n_valid": 200,
+            "n_test": 60 * n_classes,
+            "dropped": {"train": 23, "test": 7},
+            "label_names": labels,
+            "class_counts": {"train": [300 + 20 * i for i in range(n_classes)], "test": [60] * n_classes},
+        },
+        "words": {
+            "n_tokens": {"train": 1_900_000, "test": 1_200_000},
+            "n_types": 20_000,
+            "zipf": {"rank": rank.tolist(), "count": (90_000 / rank).astype(int).tolist()},
+            "coverage": [
+                {"size": size, "train": train, "test": train - 0.02}
+                for size, train in ((1000, 0.7), (5000, 0.85), (20_000, 0.93), (100_000, 0.98))
+            ],
+            "lengths": {
+                "train": lengths,
+                "test": lengths,
+                "histogram": {
+                    "edges": [0, 50, 100, 200, 400, 800],
+                    "train": [30, 40, 50, 20, 5],
+                    "test": [9, 8, 7, 2, 0],
+                },
+                "cut": [{"length": 200, "train": 0.2, "test": 0.19}],
+            },
+        },
+        "systems": [_system(place, name, labels, seeds) for place, name in enumerate(names)],
+        "best": names[0] if names else None,
+        "wrong_documents": [
+            {"row": 12 + i, "text": text, "label": labels[0], "predicted": labels[-1], "probability": 0.98}
+            for i in range(10)
+        ],
+    }
+
+
+def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, Any]:
+    k = len(labels)
+    accuracy = 0.84 - 0.01 * place
+    wrong = np.arange(k * k).reshape(k, k) % 5
+    confusion = wrong - np.diag(np.diag(wrong)) + np.eye(k, dtype=int) * 50
+    is_neural = place % 3 != 2
+    return {
+        "name": name,
+        "description": f"What {name} does.",
+        "kind": "neural" if is_neural else "linear",
+        "accuracy": accuracy,
+        "accuracy_interval": [accuracy - 0.013, accuracy + 0.012],
+        "macro_f1": accuracy - 0.01,
+        "log_loss": 0.5 + 0.02 * place,
+        "valid_accuracy": accuracy + 0.03,
+        "fit_seconds": 20.0 / (1 + place),
+        "predict_documents_per_second": 12_000.0 + place,
+        "size_bytes": 5_000_000 + place,
+        "seeds": [
+            {
+                "seed": seed,
+                "accuracy": accuracy,
+                "macro_f1": 0.8,
+                "log_loss": 0.5,
+                "valid_accuracy": 0.87,
+                "fit_seconds": 20.0,
+                "n_epochs": 5,
+            }
+            for seed in range(seeds)
+        ],
+        "accuracy_spread": {"min": accuracy - 0.004, "max": accuracy + 0.004, "std": 0.003},
+        "epochs": [
+            {
+                "epoch": epoch,
+                "train_loss": 2.0 / epoch,
+                "valid_loss": 2.0 / epoch + 0.05 * epoch,
+                "valid_accuracy": 0.8,
+                "seconds": 1.5,
+            }
+            for epoch in range(1, 6)
+        ]
+        if is_neural
+        else [],
+        "best_epoch": 4 if is_neural else None,
+        "per_class": [{"label": label, "precision": 0.8, "recall": 0.7, "f1": 0.75, "support": 60} for label in labels],
+        "confusion": confusion.tolist(),
+        "hardest_confusions": [{"true": labels[0], "predicted": labels[-1], "count": 12, "share": 0.2}],
+        "vectors": {"name": "glove-6b-50d", "dimension": 50, "types_share": 0.5, "running_words_share": 0.9}
+        if place == 0
+        else None,
+        "notes": ["stopped early"] if place == 0 else [],
+        "config": {"model": name, "training": {"learning_rate": 0.01, "patience": 3}},
+    }
+
+
+class _Page(HTMLParser):
+    """What a browser would see: tags with their attributes, and the text outside of script and style."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.svgs = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+        self._silent = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._silent = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if self._silent else data
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """For what is not about pictures: drawing them takes most of the time."""
+    monkeypatch.setattr(pictures, "picture", lambda draw, **_: "<svg></svg>")
+
+
+def test_the_page_asks_for_nothing_outside_of_itself():
+    page = _Page(render_report(run_record()))
+    fetched = [
+        value
+        for tag, attributes in page.tags
+        for name, value in attributes.items()
+        if name in ("src", "srcset", "href", "xlink:href", "data", "action", "poster")
+    ]
+    assert fetched
+    assert all(value and value.startswith(("#", "data:")) for value in fetched), fetched
+    style = (Path(html_module.__file__).parent / "report.css").read_text(encoding="utf-8")
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+def test_every_system_is_in_the_table_and_has_its_section(without_pictures):
+    names = tuple(f"system-{number}" for number in range(12))
+    page = render_report(run_record(names=names))
+    table = page[page.index('id="table-of-systems"') : page.index("</table>")]
+    for name in names:
+        assert table.count(f"<bdi>{name}</bdi>") == 1
+    anchors = [attributes["id"] for attributes in _Page(page).named("details") if "id" in attributes]
+    assert [f"#{anchor}" for anchor in anchors] == re.findall(r'<a href="(#system-\d+)"><bdi>', table)
+    assert len(anchors) == 12
+
+
+def test_only_the_best_system_is_unfolded_and_it_comes_first(without_pictures):
+    run = run_record()
+    run["best"] = "lstm"
+    run["systems"][1]["accuracy"] = 0.9
+    sections = [a for a in _Page(render_report(run)).named("details") if a.get("class") == "system"]
+    assert ["open" in section for section in sections] == [True, False, False]
+    assert re.search(r'<tr class="best .*?<bdi>(.*?)</bdi>', render_report(run), re.DOTALL)[1] == "lstm"
+
+
+def test_hostile_labels_names_and_texts_are_shown_and_never_run():
+    run = run_record(labels=[HOSTILE, "plain", HOSTILE + "2"], names=(HOSTILE, "b"), text=HOSTILE * 40)
+    for part in ("name", "fingerprint"):
+        run["corpus"][part] = HOSTILE
+    run["command"] = run["created"] = run["bywords_version"] = HOSTILE
+    run["machine"] = {HOSTILE: HOSTILE}
+    run["systems"][0] |= {"notes": [HOSTILE], "description": HOSTILE, "config": {HOSTILE: {HOSTILE: [HOSTILE]}}}
+    run["systems"][0]["vectors"]["name"] = HOSTILE
+    written = render_report(run)
+    page = _Page(written)
+    assert len(page.named("script")) == 1
+    assert 'alert("x")' in page.text
+    assert "{{ 7*7 }}" in page.text
+    assert "中文 🎉" in page.text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", written)
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    for svg in page.svgs:
+        ElementTree.fromstring(svg)
+
+
+def test_an_interrupted_run_says_so_and_shows_what_there_is():
+    run = run_record(finished=False)
+    run["systems"] = [run["systems"][0], {"name": "unfinished"}]
+    del run["words"], run["wrong_documents"], run["best"], run["machine"]
+    page = _Page(render_report(run)).text
+    assert "This run was interrupted." in page
+    assert "unfinished" in page
+    assert "averaging labels 84.0" in page
+    assert "This run was interrupted." not in _Page(render_report(run_record())).text
+
+
+@pytest.mark.parametrize("missing", [*run_record(), "nothing but the format"])
+def test_a_record_may_lack_any_part(missing, monkeypatch):
+    if missing not in ("corpus", "words", "systems"):
+        monkeypatch.setattr(pictures, "picture", lambda draw, **_: "<svg></svg>")
+    run = run_record(names=("averaging",))
+    if missing == "format":
+        with pytest.raises(DataError, match=r"expected 'bywords-run/1'.*bywords compare"):
+            render_report({**run, "format": "bywords-run/2"})
+    elif missing in run:
+        del run[missing]
+        assert "</html>" in render_report(run)
+    else:
+        assert "No system" in render_report({"format": "bywords-run/1"})
+
+
+@pytest.mark.parametrize("missing", sorted(_system(0, "a", ["x", "y"], 1)))
+def test_a_system_may_lack_any_part(missing):
+    run = run_record(names=("averaging",))
+    del run["words"]
+    for system in run["systems"]:
+        del system[missing]
+    assert "</html>" in render_report(run)
+
+
+@pytest.mark.parametrize(("n_classes", "n_systems", "seeds"), [(2, 1, 1), (2, 3, 2), (20, 3, 1), (1, 1, 1), (70, 2, 1)])
+def test_pages_of_any_shape_are_whole_and_without_nan(n_classes, n_systems, seeds):
+    names = ("averaging", "lstm", "bayes")[:n_systems]
+    page = render_report(run_record(n_classes=n_classes, names=names, seeds=seeds))
+    parsed = _Page(page)
+    assert page.rstrip().endswith("</html>")
+    assert ("Confusion matrix" in parsed.text) == (n_classes <= pictures.MOST_DRAWN)
+    assert ("Seed by seed" in parsed.text) == (seeds > 1)
+    for svg in parsed.svgs:
+        assert not re.search(r"\b(nan|inf|None|NaN)\b", svg)
+
+
+def test_runs_without_epochs_have_no_loss_section(without_pictures):
+    run = run_record()
+    for system in run["systems"]:
+        system["epochs"] = []
+    assert "Loss by epoch" not in render_report(run)
+    assert "Loss by epoch" in render_report(run_record())
+
+
+def test_numbers_that_are_not_finite_become_a_dash():
+    run = run_record()
+    run["systems"][1] |= {"log_loss": math.nan, "accuracy_interval": [math.nan, 0.8], "fit_seconds": math.inf}
+    run["systems"][0]["epochs"][2]["valid_loss"] = math.nan
+    run["words"]["coverage"][0]["test"] = math.nan
+    page = render_report(run)
+    assert not re.search(r"\b(nan|inf)\b", _Page(page).text + "".join(_Page(page).svgs))
+    assert '<td data-value="">–</td>' in page
+
+
+def test_a_large_run_stays_below_three_megabytes():
+    labels = [f"comp.sys.ibm.pc.hardware-{number}" for number in range(20)]
+    run = run_record(
+        n_classes=20, names=tuple(f"system-{i}" for i in range(16)), labels=labels, text="many words " * 90_000
+    )
+    assert len(render_report(run).encode()) < 3_000_000
+
+
+def test_long_texts_are_shortened_and_the_rest_unfolds(without_pictures):
+    text = "start " + "middle " * 200 + "end"
+    page = render_report(run_record(text=text))
+    assert page.count("The rest of it") == 10
+    assert page.count("end</p></details>") == 10
+    assert "The rest of it" not in render_report(run_record(text="short"))
+
+
+def test_ids_on_the_page_are_unique_and_every_reference_has_its_target():
+    page = _Page(render_report(run_record(names=("a", "b", "c", "d", "e"))))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.tags:
+        for value in (attributes.get("href"), attributes.get("clip-path"), attributes.get("xlink:href")):
+            for name in re.findall(r"#([\w-]+)", value or ""):
+                assert name in ids
+
+
+def test_every_picture_says_in_words_what_it_shows():
+    page = _Page(render_report(run_record()))
+    drawn = [attributes for attributes in page.named("svg") if attributes.get("class") == "picture"]
+    assert len(drawn) == 4 + 2 + 3  # the whole run, two neural systems, three confusion matrices
+    assert all(attributes["role"] == "img" and len(attributes["aria-label"]) > 20 for attributes in drawn)
+    labels = " ".join(attributes["aria-label"] for attributes in drawn)
+    assert "lstm: best epoch 4 of 5, validation loss 0.700." in labels
+    assert "The most frequent word occurs 90,000 times" in labels
+
+
+def test_the_same_record_gives_the_same_page_and_is_left_as_it_was():
+    run = run_record()
+    before = copy.deepcopy(run)
+    assert render_report(run) == render_report(run)
+    assert run == before
+
+
+def test_reading_the_record_back_from_json_changes_nothing(without_pictures):
+    run = run_record()
+    assert render_report(json.loads(json.dumps(run))) == render_report(run)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("failing", ["write", "rename"])
+def test_when_writing_fails_the_old_page_is_whole(tmp_path, without_pictures, monkeypatch, failing):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def fail(*_: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(*{"write": (whole.os, "fsync", fail), "rename": (Path, "replace", fail)}[failing])
+    with pytest.raises(OSError, match="no space left"):
+        write_report(run_record(), path)
+    assert path.read_text() == "old"
+    assert _names(tmp_path) == ["report.html"]
+
+
+def test_a_page_is_written_into_a_new_folder_and_nothing_beside_it(tmp_path, without_pictures):
+    path = tmp_path / "new" / "report.html"
+    write_report(run_record(), path)
+    assert path.read_bytes() == render_report(run_record()).encode()
+    assert _names(path.parent) == ["report.html"]
+
+
+# The words
+
+
+def _said(*systems: dict[str, Any]) -> str:
+    run = run_record(names=("first", "second", "third")[: len(systems)])
+    for system, values in zip(run["systems"], systems, strict=True):
+        system |= values
+    run["best"] = None
+    return " ".join(words.summary(complete(run))).replace("\u202f", " ").replace("\u2060", "")
+
+
+def test_overlapping_intervals_are_said_to_overlap():
+    near = _said(
+        {"accuracy": 0.84, "accuracy_interval": [0.83, 0.85]}, {"accuracy": 0.838, "accuracy_interval": [0.828, 0.848]}
+    )
+    far = _said(
+        {"accuracy": 0.84, "accuracy_interval": [0.83, 0.85]}, {"accuracy": 0.7, "accuracy_interval": [0.69, 0.71]}
+    )
+    assert "second with 83.8 %, 0.2 points behind. Their intervals overlap" in near
+    assert "second with 70.0 %, 14.0 points behind. Their intervals do not overlap." in far
+
+
+def test_the_fastest_is_looked_for_within_the_best_systems_interval():
+    said = _said(
+        {"accuracy": 0.84, "accuracy_interval": [0.83, 0.85], "fit_seconds": 300},
+        {"accuracy": 0.831, "fit_seconds": 12},
+        {"accuracy": 0.829, "fit_seconds": 1},
+    )
+    assert "fastest system whose accuracy lies within that interval is second: 83.1 % after 12 s" in said
+    assert "where first takes 5 min 00 s" in said
+
+
+def test_when_the_best_is_the_fastest_it_says_that():
+    assert "of the 2 systems it is itself the fastest" in _said(
+        {"accuracy": 0.84, "accuracy_interval": [0.83, 0.85], "fit_seconds": 1}, {"accuracy": 0.835, "fit_seconds": 2}
+    )
+
+
+def test_a_validation_that_would_have_chosen_otherwise_is_named():
+    said = _said({"accuracy": 0.84, "valid_accuracy": 0.80}, {"accuracy": 0.83, "valid_accuracy": 0.81})
+    assert "would have chosen second (83.0 % on test)" in said
+
+
+def test_one_system_is_compared_with_nothing_but_the_most_frequent_label():
+    said = _said({"accuracy": 0.84})
+    assert "next" not in said
+    assert "always answering “class-0” would be right for 33.3 %" in said
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (numbers.percent(0.8345), "83.5 %"),
+        (numbers.interval([0.825, 0.8421]), "82.5 – 84.2 %"),
+        (numbers.count(10991), "10,991"),
+        (numbers.seconds(0.042), "0.04 s"),
+        (numbers.seconds(9.97), "10 s"),
+        (numbers.seconds(34.1), "34 s"),
+        (numbers.seconds(125), "2 min 05 s"),
+        (numbers.seconds(7300), "2 h 01 min"),
+        (numbers.size(999), "999 B"),
+        (numbers.size(1_234_567), "1.2 MB"),
+        (numbers.size(999_960), "1.0 MB"),
+        (numbers.percent(None), "–"),
+        (numbers.shorten("a  b\nc", 10), "a b c"),
+        (numbers.shorten("abcdef", 4), "abc…"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(written, expected):
+    assert written.replace("\u202f", " ").replace("\u2060", "") == expected
+
+
+# The pictures
+
+
+def test_labels_of_crowded_points_do_not_overlap():
+    points = [(300 + 7 * (i % 4), 200 + 6 * (i // 4)) for i in range(14)]
+    sizes = [(90.0 + i, 14.0) for i in range(14)]
+    bounds = Box(0, 0, 800, 420)
+    marks = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in points]
+    placed = place_labels(points, sizes, bounds=bounds, obstacles=marks)
+    for place, box in enumerate(placed):
+        assert bounds.left <= box.left
+        assert box.right <= bounds.right
+        assert bounds.bottom <= box.bottom
+        assert box.top <= bounds.top
+        assert not any(box.overlap(other) for other in placed[place + 1 :] + marks)
+
+
+def test_counts_are_written_into_a_small_confusion_matrix_only():
+    labels = [f"label {number}" for number in range(13)]
+    for k, written in ((12, True), (13, False)):
+        system = complete(run_record(n_classes=k, labels=labels[:k]))["systems"][0]
+        svg = pictures.confusion_picture(system, labels[:k])
+        assert (">50<" in svg) == written
+        assert svg.count(">label 1<") == 2  # once a row, once a column
+
+
+@pytest.mark.parametrize("accuracies", [(1.0, 1.0), (0.0, 1.0), (0.0, 0.0), (1.0,), (0.999, 0.2)])
+@pytest.mark.parametrize("has_interval", [True, False])
+def test_accuracies_at_the_ends_can_be_drawn(accuracies, has_interval):
+    run = run_record(names=("a", "b")[: len(accuracies)])
+    for system, share in zip(run["systems"], accuracies, strict=True):
+        bounds = [max(share - 0.02, 0.0), min(share + 0.02, 1.0)]
+        system |= {"accuracy": share, "accuracy_interval": bounds if has_interval else None, "fit_seconds": 0.0}
+    svg = pictures.time_picture(complete(run)["systems"])
+    assert not re.search(r"\b(nan|inf)\b", svg)
+    assert ">a<" in svg
+
+
+def test_good_systems_lie_apart_also_beside_one_that_failed():
+    floor = accuracy.error_floor([0.29, 0.84, 0.86])
+    failed, good, best = accuracy.stretch([0.29, 0.84, 0.86], floor)
+    assert (best - good) / (best - failed) > 2 * (0.86 - 0.84) / (0.86 - 0.29)
+    np.testing.assert_allclose(np.diff(accuracy.stretch([0.2, 0.6, 0.8, 0.9], floor)), np.log(2))
+
+
+@pytest.mark.parametrize("name", ["$x^2$", "$\\frac{$", "新闻 🎉", "عربي", "<b>&amp;", "a\nb\tc", "\x07\ufffe"])
+def test_names_of_any_script_are_drawn_as_they_are(name):
+    run = complete(run_record(names=(name, "b"), labels=[name, "b"], n_classes=2))
+    shown = " ".join(run["systems"][0]["name"].split())
+    for svg in (
+        pictures.time_picture(run["systems"]),
+        pictures.confusion_picture(run["systems"][0], run["corpus"]["label_names"]),
+    ):
+        texts = ["".join(text.itertext()) for text in ElementTree.fromstring(svg).iter("text")]
+        assert shown in texts
+
+
+def test_colours_follow_the_page():
+    svg = pictures.zipf_picture(complete(run_record())["words"])
+    assert "var(--blue, #0072b2)" in svg
+    assert not re.search(r"(fill|stroke): #", svg)
+
+
+def test_drawing_leaves_matplotlib_as_it_was():
+    import matplotlib
+
+    with matplotlib.rc_context({"font.size": 33, "axes.facecolor": "pink"}):
+        before = dict(matplotlib.rcParams)
+        svg = pictures.zipf_picture(complete(run_record())["words"])
+        assert dict(matplotlib.rcParams) == before
+    assert svg == pictures.zipf_picture(complete(run_record())["words"])
+
+
+def test_a_vocabulary_picture_is_svg_or_png_by_its_ending(tmp_path):
+    counted = run_record()["words"]
+    write_vocabulary_picture(counted, tmp_path / "words.SVG")
+    write_vocabulary_picture(counted, tmp_path / "words.png")
+    root = ElementTree.fromstring((tmp_path / "words.SVG").read_bytes())
+    title = root.find("{http://www.w3.org/2000/svg}title")
+    assert title is not None
+    assert "85.0" in title.text or "93.0" in title.text
+    assert (tmp_path / "words.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(SettingError, match=r"words\.jpg ends in '\.jpg', expected \.svg or \.png"):
+        write_vocabulary_picture(counted, tmp_path / "words.jpg")
+    assert _names(tmp_path) == ["words.SVG", "words.png"]
+
+
+@pytest.mark.parametrize("missing", ["zipf", "coverage", "lengths"])
+def test_a_vocabulary_picture_leaves_out_what_was_not_counted(tmp_path, missing):
+    counted = run_record()["words"]
+    del counted[missing]
+    write_vocabulary_picture(counted, tmp_path / "words.svg")
+    assert "<path" in (tmp_path / "words.svg").read_text(encoding="utf-8")
+
+
+def test_a_corpus_of_one_word_can_be_drawn(tmp_path):
+    counted = {
+        "n_types": 1,
+        "zipf": {"rank": [1], "count": [1]},
+        "coverage": [{"size": 1, "train": 1.0, "test": 0.0}],
+        "lengths": {"histogram": {"edges": [0, 1], "train": [1], "test": [0]}},
+    }
+    write_vocabulary_picture(counted, tmp_path / "words.svg")
+    assert "nan" not in (tmp_path / "words.svg").read_text(encoding="utf-8")
+
+
+def test_a_corpus_without_words_is_said_to_have_none(tmp_path):
+    counted = {
+        "zipf": {"rank": [], "count": []},
+        "coverage": [{"size": 5000, "train": math.nan, "test": math.nan}],
+        "lengths": {"train": None, "histogram": {"edges": [0, 1], "train": [0], "test": [0]}},
+    }
+    for nothing in (counted, {}):
+        with pytest.raises(SettingError, match="no counts to draw"):
+            write_vocabulary_picture(nothing, tmp_path / "none.svg")
+    assert "</html>" in render_report(run_record(names=()) | {"words": counted})
+
+
+def test_losses_that_are_not_finite_leave_a_gap():
+    system = complete(run_record())["systems"][0]
+    for row in system["epochs"][1:]:
+        row["valid_loss"] = None
+    assert not re.search(r"\b(nan|inf)\b", pictures.loss_picture(system))
+
+
+# In a browser
+
+_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+_WATCH = """<script>
+addEventListener("error", (event) => document.documentElement.setAttribute("data-error", event.message));
+</script>"""
+
+_CLICK = """<script>
+const heads = [...document.querySelectorAll("#table-of-systems thead th")];
+const head = heads.find((each) => each.textContent.startsWith("training time"));
+const order = () => [...document.querySelectorAll("#table-of-systems tbody th")].map((each) => each.textContent).join();
+const before = order();
+head.querySelector("button").click();
+const ascending = order();
+head.querySelector("button").click();
+document.documentElement.dataset.orders = [before, ascending, order()].join("|");
+document.documentElement.dataset.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+</script>"""
+
+
+@pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium")
+def test_in_a_browser_the_page_has_no_errors_its_table_sorts_and_it_fits_a_phone(tmp_path):
+    run = run_record()
+    run["systems"].append({"name": "untimed", "accuracy": 0.9})
+    page = render_report(run)
+    opened = re.sub("<meta http-equiv[^>]*>", _WATCH, page).replace("</body>", _CLICK + "</body>")
+    (tmp_path / "report.html").write_text(opened, encoding="utf-8")
+    dom = _dump(tmp_path / "report.html", tmp_path / "profile")
+    root = re.search("<html[^>]*>", dom)[0]
+    assert "data-error" not in root
+    assert (
+        'data-orders="untimed,averaging,lstm,bayes|bayes,lstm,averaging,untimed|averaging,lstm,bayes,untimed"' in root
+    )
+    assert int(re.search(r'data-overflow="(-?\d+)"', root)[1]) <= 0
+
+
+@pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium")
+def test_in_a_browser_the_pages_own_policy_lets_its_script_run(tmp_path):
+    write_report(run_record(), tmp_path / "report.html")
+    assert 'data-sortable="yes"' in _dump(tmp_path / "report.html", tmp_path / "profile")
+
+
+def _dump(page: Path, profile: Path) -> str:
+    """The document as Chromium has it after its scripts ran, in a window as wide as a phone."""
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    switches += ["--disable-background-networking", "--disable-component-update", "--window-size=500,900"]
+    command = [_CHROMIUM, *switches, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
+    return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode()

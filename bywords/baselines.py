@@ -9,34 +9,43 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from bywords.errors import check_choice
 from bywords.metrics import Labels
 from bywords.ragged import UNKNOWN, Ragged, inverse_document_frequency
 
 Floats = npt.NDArray[np.float32]
+Estimator = Literal["svc", "nb"]
+Pooling = Literal["mean", "sum", "max", "idf"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TfidfConfig:
     """TF-IDF (Salton and Buckley 1988) and the linear model on it."""
 
-    estimator: Literal["svc", "nb"] = "svc"  # linear SVM (Fan et al. 2008), or complement naive Bayes (Rennie et al. 2003)
+    estimator: Estimator = "svc"  # linear SVM (Fan et al. 2008), or complement naive Bayes (Rennie et al. 2003)
     strength: float = 1.0  # svc: C, the inverse of the regularisation; nb: alpha, the additive smoothing
     sublinear: bool = False  # a word that occurs n times counts 1 + ln n
+
+    def __post_init__(self) -> None:
+        check_choice("estimator", self.estimator, get_args(Estimator))
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeanVectorConfig:
     """How word vectors become a document vector, and the logistic regression on it."""
 
-    pooling: Literal["mean", "sum", "max", "idf"] = "idf"  # idf: the mean weighted by inverse document frequency
+    pooling: Pooling = "idf"  # idf: the mean weighted by inverse document frequency
     strength: float = 1.0  # C, the inverse of the regularisation, on features of variance 1
     max_iterations: int = 2000  # of L-BFGS; it converges long before
+
+    def __post_init__(self) -> None:
+        check_choice("pooling", self.pooling, get_args(Pooling))
 
 
 class TfidfLinear:
@@ -58,7 +67,8 @@ class TfidfLinear:
         from sklearn.svm import LinearSVC
 
         idf = inverse_document_frequency(documents, n_words)
-        features = tfidf(documents, idf, sublinear=config.sublinear)
+        n_markers = UNKNOWN + 1  # padding and the unknown word are no features: they would share in the smoothing
+        features = tfidf(documents, idf, sublinear=config.sublinear)[:, n_markers:]
         if config.estimator == "nb":
             naive_bayes = ComplementNB(alpha=config.strength).fit(features, labels)
             weights = naive_bayes.feature_log_prob_.T
@@ -66,6 +76,7 @@ class TfidfLinear:
         else:
             machine = LinearSVC(C=config.strength, dual="auto", random_state=seed).fit(features, labels)
             weights, bias = _one_column_a_class(machine.coef_, machine.intercept_)
+        weights = np.concatenate([np.zeros((n_markers, weights.shape[1])), weights])
         return cls(config, idf, weights.astype(np.float32), bias.astype(np.float32))
 
     def logits(self, documents: Ragged) -> Floats:

@@ -252,7 +252,9 @@ class TextClassifier:
         if part == "training":
             self.classes_ = np.unique(names[kept])
             if len(self.classes_) < 2:
-                raise DataError(f"all labels are {self.classes_[0]!r}: expected at least two classes to tell apart.")
+                raise DataError(
+                    f"all labels are {self.classes_.tolist()[0]!r}: expected at least two classes to tell apart."
+                )
         return tokens.select(kept), self._codes(names[kept], part=part), int((~is_filled).sum())
 
     def _codes(self, names: npt.NDArray[Any], *, part: str) -> Labels:
@@ -263,7 +265,7 @@ class TextClassifier:
         if not np.all(is_known):
             place = int(np.argmin(is_known))
             raise DataError(
-                f"the {part} label {names[place]!r} of document {place} did not occur in training. "
+                f"the {part} label {names.tolist()[place]!r} of document {place} did not occur in training. "
                 f"There are: {', '.join(map(repr, self.classes_.tolist()))}."
             )
         return codes.astype(np.int64)

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from bywords import artifact, metrics
@@ -108,7 +107,7 @@ def _vectors_for(name: str, vectors: str | None) -> str | None:
 def _new_run(split: Split, seeds: Sequence[int], validation_share: float, command: str) -> Run:
     tokenizer = Tokenizer()
     train, test = split.train, split.test
-    kept, held_out = stratified_split(train.labels, validation_share, seeds[0])
+    _, held_out = stratified_split(train.labels, validation_share, seeds[0])
     return {
         "format": FORMAT,
         "bywords_version": VERSION,
@@ -125,7 +124,7 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
         "corpus": {
             "name": train.name,
             "fingerprint": f"{train.fingerprint}-{test.fingerprint}",
-            "n_train": len(kept),
+            "n_train": len(train),
             "n_valid": len(held_out),
             "n_test": len(test),
             "validation_share": validation_share,
@@ -186,11 +185,11 @@ def _row(
         )
         kept, held_out = stratified_split(split.train.labels, validation_share, seed)
         train, valid = split.train.select(kept), split.train.select(held_out)
-        classifier.fit(train.texts, _names(train), validation=(valid.texts, _names(valid)), listener=listener)
+        classifier.fit(train.texts, train.names(), validation=(valid.texts, valid.names()), listener=listener)
         started = time.perf_counter()
         classifier.predict_documents(split.test.texts)
         predict_seconds = time.perf_counter() - started
-        evaluation = classifier.evaluate(split.test.texts, _names(split.test))
+        evaluation = classifier.evaluate(split.test.texts, split.test.names())
         by_seed.append(
             {
                 "seed": seed,
@@ -249,9 +248,7 @@ def _describe(
         "vectors": _describe_vectors(classifier),
         "notes": notes,
         "config": to_plain(classifier.config),
-        "wrong_documents": evaluation.wrong_documents(
-            test.texts.str.head(SHOWN_CHARACTERS).to_list(), test.rows
-        ),
+        "wrong_documents": evaluation.wrong_documents(test.texts.str.head(SHOWN_CHARACTERS).to_list(), test.rows),
     }
 
 
@@ -271,8 +268,3 @@ def _size_bytes(classifier: TextClassifier) -> int:
     with tempfile.TemporaryDirectory() as folder:
         classifier.save(Path(folder) / "model")
         return artifact.size_bytes(Path(folder) / "model")
-
-
-def _names(corpus: Corpus) -> Any:
-    """The label of each document by name, str (N,)."""
-    return np.array(corpus.label_names)[corpus.labels]

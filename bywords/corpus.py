@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import DataError, SettingError
+from bywords.splits import stratified_split
 from bywords.tokens import Tokenizer
 
 
@@ -49,6 +50,10 @@ class Corpus:
         places = np.asarray(rows, dtype=np.int64)
         return Corpus(self.name, self.texts[places], self.labels[places], self.label_names, self.rows[places])
 
+    def names(self) -> npt.NDArray[np.str_]:
+        """The label of each document by its name, str (N,)."""
+        return np.array(self.label_names, dtype=np.str_)[self.labels]
+
     def counts(self) -> npt.NDArray[np.int64]:
         """Documents of each class, int64 (K,)."""
         return np.bincount(self.labels, minlength=len(self.label_names)).astype(np.int64, copy=False)
@@ -79,6 +84,13 @@ class Split:
         train, n_train = drop_empty(self.train, tokenizer)
         test, n_test = drop_empty(self.test, tokenizer)
         return Split(train, test, self.n_dropped_train + n_train, self.n_dropped_test + n_test)
+
+    def limited(self, n_documents: int, *, seed: int) -> Split:
+        """The split with a stratified share of at most about `n_documents` training documents; the test part stays."""
+        if len(self.train) <= n_documents:
+            return self
+        _, chosen = stratified_split(self.train.labels, n_documents / len(self.train), seed)
+        return Split(self.train.select(chosen), self.test, self.n_dropped_train, self.n_dropped_test)
 
 
 def sorted_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ Every message says what happened, what was expected and what to do. The command 
 it is and exits with 2; nothing else does.
 """
 
+from collections.abc import Sequence
+
 
 class BywordsError(ValueError):
     """The base of every error that bywords raises on purpose."""
@@ -29,3 +31,9 @@ class SettingError(BywordsError):
 
 class ModelFolderError(BywordsError):
     """A saved model that is missing, damaged or of another format. Names the file."""
+
+
+def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """Raise SettingError when a setting is none of its choices."""
+    if value not in choices:
+        raise SettingError(f"{name} is {value!r}, expected {' or '.join(map(repr, choices))}.")

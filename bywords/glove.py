@@ -21,6 +21,7 @@ from bywords.vectors import WordVectors
 from bywords.vocabulary import Vocabulary
 
 N_PARTS = 16  # the words are dealt into so many parts; changing it changes the order of the steps, so the result
+PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum in several steps
 OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss
 
 
@@ -29,11 +30,11 @@ class GloveConfig:
     """What `train_glove` reads. The defaults suit a corpus of a few million words, not of billions."""
 
     dimension: int = 300
-    window: int = 10  # words to each side
-    x_max: float = 10.0  # pairs that are counted as often weigh 1; the paper has 100 for billions of words
+    window: int = 50  # words to each side; wide, for vectors that tell topics apart
+    x_max: float = 3.0  # pairs counted as often weigh 1; the paper has 100 for billions of words
     alpha: float = 0.75  # below x_max a pair weighs (count / x_max) ** alpha
-    n_epochs: int = 15
-    learning_rate: float = 0.05  # AdaGrad
+    n_epochs: int = 10
+    learning_rate: float = 0.1  # AdaGrad
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,14 +57,29 @@ def cooccurrences(
     Returns: a symmetric matrix X, float64 (n_words, n_words), X[i, j] ≥ 0; a word beside itself counts both ways too.
     """
     documents = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    total = sparse.csr_array((n_words, n_words), dtype=np.float64)
-    for distance in range(1, min(window, len(ids) - 1) + 1):
-        left, right = ids[:-distance], ids[distance:]
-        is_pair = (documents[:-distance] == documents[distance:]) & (left > UNKNOWN) & (right > UNKNOWN)
-        left, right = left[is_pair], right[is_pair]
-        near = np.full(len(left), 1 / distance)
-        total = total + sparse.coo_array((near, (left, right)), shape=(n_words, n_words)).tocsr()
-    return (total + total.T).tocsr()
+    shape = (n_words, n_words)
+    upper = sparse.csr_array(shape, dtype=np.float64)
+    distances = range(1, min(window, len(ids) - 1) + 1)
+    n_at_once = max(1, PAIRS_AT_ONCE // max(1, len(ids)))
+    for step in range(0, len(distances), n_at_once):
+        some = _pairs(ids, documents, distances[step : step + n_at_once])
+        upper = upper + sparse.coo_array(some, shape=shape).tocsr()
+    return (upper + upper.T).tocsr()
+
+
+def _pairs(
+    ids: npt.NDArray[np.int32], documents: npt.NDArray[np.int64], distances: range
+) -> tuple[npt.NDArray[np.float64], tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+    """All pairs of known words of one document at these distances: 1/d, the smaller and the greater id, all (n,)."""
+    is_known = ids > UNKNOWN
+    lower, upper, near = [], [], []
+    for distance in distances:
+        is_pair = is_known[:-distance] & is_known[distance:] & (documents[:-distance] == documents[distance:])
+        left, right = ids[:-distance][is_pair], ids[distance:][is_pair]
+        lower.append(np.minimum(left, right))
+        upper.append(np.maximum(left, right))
+        near.append(np.full(len(left), 1 / distance))
+    return np.concatenate(near), (np.concatenate(lower), np.concatenate(upper))
 
 
 def train_glove(

@@ -63,9 +63,7 @@ class Ragged:
         for start in range(0, len(self), batch_size):
             stop = min(start + batch_size, len(self))
             first, last = self.offsets[start], self.offsets[stop]
-            yield Ragged(
-                self.ids[first:last], self.offsets[start : stop + 1] - first, self.known_share[start:stop]
-            )
+            yield Ragged(self.ids[first:last], self.offsets[start : stop + 1] - first, self.known_share[start:stop])
 
 
 def inverse_document_frequency(documents: Ragged, n_words: int) -> npt.NDArray[np.float32]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bywords.errors import SettingError
@@ -39,6 +40,55 @@ def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: st
         return kinds[name](**values)
     except TypeError as error:
         raise SettingError(f"{where} {name} lacks a setting: {error}.") from error
+
+
+def changed(settings: Any, assignments: Sequence[str]) -> Any:
+    """The same settings with some values replaced, each written like `training.max_epochs=5`; a value is JSON or a word.
+
+    Raises: SettingError for one that is not of this form, names no setting, or gives a value of another type.
+    """
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise SettingError(
+                f"{assignment!r}: expected a setting, an equals sign and a value: training.max_epochs=5."
+            )
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        settings = _changed(settings, path.split("."), value)
+    return settings
+
+
+def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:
+    name, *deeper = path
+    kind = type(settings).__name__
+    if not dataclasses.is_dataclass(settings):
+        raise SettingError(f"there is nothing to set below {kind}: {'.'.join(path)!r}.")
+    known = [field.name for field in dataclasses.fields(settings)]
+    if name not in known:
+        raise SettingError(f"{kind} has no setting {name!r}.{_nearest(name, known)}")
+    old = getattr(settings, name)
+    if deeper:
+        if old is None:
+            raise SettingError(f"this system has no {name}, so {'.'.join(path)!r} cannot be set.")
+        return dataclasses.replace(settings, **{name: _changed(old, deeper, value)})  # type: ignore[type-var]
+    if dataclasses.is_dataclass(old):
+        raise SettingError(f"{name!r} is a group of settings. Name one: {name}.{dataclasses.fields(old)[0].name}=….")
+    allowed = _types_of(settings, name, old)
+    if "float" in allowed and type(value) is int:
+        value = float(value)
+    if type(value).__name__.removesuffix("Type") not in allowed:
+        raise SettingError(f"{kind}.{name} is {old!r}; expected {' or '.join(sorted(allowed))}, found {value!r}.")
+    return dataclasses.replace(settings, **{name: value})  # type: ignore[type-var]
+
+
+def _types_of(settings: Any, name: str, value: Any) -> set[str]:
+    """The names of the types that a setting may have: what its annotation says, else the type that it has now."""
+    field = next(field for field in dataclasses.fields(settings) if field.name == name)
+    written = {part.strip() for part in str(field.type).split("|")}
+    return written if written <= {"int", "float", "bool", "str", "None"} else {type(value).__name__}
 
 
 def _nearest(name: str, names: Any) -> str:

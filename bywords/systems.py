@@ -107,7 +107,7 @@ SYSTEMS: dict[str, SystemConfig] = {
         model=AveragingConfig(frozen=True, dropout=0.0, weighting="idf"),
         vectors=PretrainedConfig(),
         leave_out_missing=True,
-        training=TrainingConfig(batch_size=128, learning_rate=0.2, max_epochs=100, patience=5),
+        training=TrainingConfig(batch_size=512, learning_rate=0.1, max_epochs=100, patience=5),
     ),
     "lstm": SystemConfig(
         description="LSTM in both directions, maximum over its states, learned from scratch",
@@ -158,6 +158,9 @@ class Listener:
 
     def epoch(self, record: EpochRecord, max_epochs: int) -> None:
         """An epoch of training a model is over."""
+
+    def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
+        """A batch of an epoch is over."""
 
 
 @dataclass
@@ -223,6 +226,7 @@ def fit_system(
             training,
             generator=np.random.default_rng(seed),
             on_epoch=lambda record: listener.epoch(record, training.max_epochs),
+            on_batch=listener.batch,
         )
         model = NeuralModel(module)
     return FittedSystem(vocabulary, model, vectors, coverage, history, notes)

@@ -90,6 +90,7 @@ def fit(
     *,
     generator: np.random.Generator,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    on_batch: Callable[[int, int, int], None] = lambda epoch, n_done, n_batches: None,
 ) -> History:
     """Train until the validation loss stops falling; `model` ends with the weights of its best epoch.
 
@@ -111,7 +112,8 @@ def fit(
             started = time.perf_counter()
             wrapped.train()
             total_loss = 0.0
-            for rows in _epoch_rows(train, config, generator):
+            epoch_rows = _epoch_rows(train, config, generator)
+            for n_done, rows in enumerate(epoch_rows, start=1):
                 loss = F.cross_entropy(wrapped(train.select(rows)), targets[rows])
                 optimizer.zero_grad()
                 fabric.backward(loss)
@@ -119,7 +121,8 @@ def fit(
                     fabric.clip_gradients(wrapped, optimizer, max_norm=config.max_norm)
                 optimizer.step()
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
-            valid_loss, valid_accuracy = evaluate(model, valid, valid_labels)
+                on_batch(epoch, n_done, len(epoch_rows))
+            valid_loss, valid_accuracy = validate(model, valid, valid_labels)
             seconds = time.perf_counter() - started
             record = EpochRecord(epoch, total_loss / len(train), valid_loss, valid_accuracy, seconds)
             history.epochs.append(record)
@@ -155,7 +158,7 @@ def predict_logits(model: nn.Module, documents: Ragged, *, batch_size: int = 256
     return in_order
 
 
-def evaluate(model: nn.Module, documents: Ragged, labels: Labels) -> tuple[float, float]:
+def validate(model: nn.Module, documents: Ragged, labels: Labels) -> tuple[float, float]:
     """Mean loss (nats a document) and accuracy over all documents, each counted once."""
     logits = torch.from_numpy(predict_logits(model, documents))
     targets = torch.from_numpy(labels)

@@ -37,7 +37,7 @@ class Vocabulary:
     """V words with their counts: row 0 is padding, row 1 the unknown word, then real words by (-count, word)."""
 
     def __init__(self, words: pl.Series, counts: npt.NDArray[np.int64], *, config: VocabularyConfig | None = None):
-        """`words` are the V - 2 real words (string Series); `counts` is int64 (V,), counts[1] that of all other words."""
+        """`words` is a string Series of the V - 2 real words; `counts` is int64 (V,), counts[1] that of other words."""
         self.config = config or VocabularyConfig()
         self.words = words.rename("word")
         self.counts = counts
@@ -45,7 +45,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokens: Tokens, config: VocabularyConfig | None = None) -> Vocabulary:
-        """Count the words of `tokens` and keep those that `config` asks for. The order of the documents plays no part."""
+        """Count the words of `tokens` and keep those that `config` asks for; the documents' order plays no part."""
         config = config or VocabularyConfig()
         counted = (
             tokens.column.alias("word")
@@ -119,7 +119,7 @@ class Vocabulary:
         return [float(covered[min(size, len(counted))] / total) if total else float("nan") for size in sizes]
 
     def save(self, path: Path) -> None:
-        """Write plain text: one line a row, its count, a tab, the word; tab, line ends and \\ in a word are escaped."""
+        """Write plain text: a line a row, its count, a tab, the word; tabs, line ends and backslashes are escaped."""
         words = [*MARKERS, *self.words]
         lines = [f"{count}\t{_escape(word)}\n" for count, word in zip(self.counts.tolist(), words, strict=True)]
         path.write_text("".join(lines), encoding="utf-8", newline="")
@@ -135,7 +135,9 @@ class Vocabulary:
             counts.append(int(count))
             words.append(_unescape(word))
         if len(counts) < len(MARKERS):
-            raise ModelFolderError(f"{path}: expected the rows {MARKERS[0]} and {MARKERS[1]} first, found {len(counts)} rows.")
+            raise ModelFolderError(
+                f"{path}: expected the rows {MARKERS[0]} and {MARKERS[1]} first, found {len(counts)} rows."
+            )
         real = pl.Series(words[len(MARKERS) :], dtype=pl.String)
         return cls(real, np.array(counts, dtype=np.int64), config=config)
 

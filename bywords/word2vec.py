@@ -20,15 +20,15 @@ OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of ep
 
 @dataclass(frozen=True, kw_only=True)
 class Word2VecConfig:
-    """What `train_word2vec` reads."""
+    """What `train_word2vec` reads. The defaults suit a few million words, and vectors averaged over documents."""
 
-    dimension: int = 300
+    dimension: int = 100
     window: int = 10  # words to each side; the width of each step is drawn from 1 to this
     negative: int = 5  # noise words for each real pair
     noise_exponent: float = 0.75  # noise words are drawn by count ** this
-    sample: float = 1e-3  # words more frequent than this share are left out at random; 0 keeps all
+    sample: float = 1e-5  # words more frequent than this share are thinned out at random; 0 keeps all
     n_epochs: int = 10
-    learning_rate: float = 0.025
+    learning_rate: float = 0.05  # twice gensim's: few epochs on a small corpus
     min_learning_rate: float = 1e-4  # reached, in a straight line, at the end
     n_threads: int = 1  # with more, the threads race and the same seed gives other vectors
     seed: int = 0

@@ -40,7 +40,9 @@ def test_a_word_beside_itself_counts_both_ways():
     assert counted([[2, 2, 3]], window=1) == {(2, 2): 2, (2, 3): 1, (3, 2): 1}
 
 
-def test_counts_agree_with_a_plain_loop():
+@pytest.mark.parametrize("pairs_at_once", [1, 1 << 24])
+def test_counts_agree_with_a_plain_loop(pairs_at_once, monkeypatch):
+    monkeypatch.setattr(glove, "PAIRS_AT_ONCE", pairs_at_once)
     generator = np.random.default_rng(0)
     documents = [generator.integers(1, 6, size=generator.integers(0, 15)).tolist() for _ in range(30)]
     expected: dict[tuple[int, int], float] = {}
@@ -156,7 +158,9 @@ def test_words_that_stand_together_become_neighbours():
     texts = [" and ".join(generator.choice(worlds[row % 2], 8)) for row in range(400)]
     tokens = Tokenizer()(texts)
     vocabulary = Vocabulary.of(tokens)
-    vectors = train_glove(tokens, vocabulary, GloveConfig(dimension=8, window=4, n_epochs=50))
+    vectors = train_glove(
+        tokens, vocabulary, GloveConfig(dimension=8, window=4, n_epochs=50, x_max=10, learning_rate=0.05)
+    )
     assert vectors.words.to_list() == vocabulary.words.to_list()
     assert {word for word, _ in vectors.nearest("sun", 5)} == {"rain", "wind", "snow", "cloud", "storm"}
 

@@ -209,6 +209,14 @@ def test_a_damaged_binary_file_is_an_error_that_names_the_row_and_the_byte(chang
     assert "glove.bin" in str(error.value)
 
 
+def test_bytes_count_on_from_block_to_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_binary, "BLOCK_BYTES", 30)
+    monkeypatch.setattr("bywords.vector_files.HEAD_BYTES", 30)
+    rows = binary({f"w{row:03}": [row + 0.1] for row in range(100)})  # a row is 4 + 1 + 4 + 1 bytes, the header 6
+    with pytest.raises(VectorFileError, match="row 90 at byte 895:"):
+        read_vectors(written(tmp_path, "glove.bin", rows[:900]))
+
+
 def test_a_gz_file_that_is_cut_off_or_damaged_is_an_error_that_names_the_line(tmp_path, monkeypatch):
     monkeypatch.setattr("bywords.vector_files.HEAD_BYTES", 100)
     generator = np.random.default_rng(0)
@@ -282,7 +290,7 @@ def test_a_file_in_gensims_folder_is_read_without_the_network(tmp_path, monkeypa
     assert (vectors.name, vectors.words.to_list()) == ("glove-twitter-25", ["the"])
 
 
-def test_without_a_network_one_error_names_both_ways(tmp_path, monkeypatch, capfd):
+def test_without_a_network_one_error_names_both_ways(tmp_path, monkeypatch, capfd, caplog):
     import gensim.downloader
 
     def no_network(*_, **__):
@@ -296,6 +304,7 @@ def test_without_a_network_one_error_names_both_ways(tmp_path, monkeypatch, capf
     ):
         load_vectors("glove-wiki-gigaword-300")
     assert capfd.readouterr() == ("", "")
+    assert not caplog.records
 
 
 def test_an_unknown_name_gets_the_nearest_one_and_the_list():

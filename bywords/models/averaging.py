@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from bywords.errors import check_choice
 from bywords.models.layers import Dropout, as_tensors, seeded_embedding, seeded_linear
 from bywords.ragged import Ragged
+
+Weighting = Literal["uniform", "idf"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +22,10 @@ class AveragingConfig:
     dimension: int = 300
     dropout: float = 0.5  # share of the units of the mean
     frozen: bool = False  # keep the word vectors as they were given
-    weighting: Literal["uniform", "idf"] = "uniform"  # what a word counts in the mean
+    weighting: Weighting = "uniform"  # what a word counts in the mean
+
+    def __post_init__(self) -> None:
+        check_choice("weighting", self.weighting, get_args(Weighting))
 
 
 class Averaging(nn.Module):
@@ -47,7 +53,9 @@ class Averaging(nn.Module):
             vectors, freeze=config.frozen, mode="sum", include_last_offset=True
         )
         self.word_weight: Tensor
-        self.register_buffer("word_weight", idf if config.weighting == "idf" and idf is not None else torch.ones(n_words))
+        self.register_buffer(
+            "word_weight", idf if config.weighting == "idf" and idf is not None else torch.ones(n_words)
+        )
         self.dropout = Dropout(config.dropout, generator)
         self.output = seeded_linear(vectors.shape[1], n_classes, generator)
 

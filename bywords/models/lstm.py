@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from bywords.errors import check_choice
 from bywords.models.layers import Dropout, as_tensors, seeded_embedding, seeded_linear, seeded_lstm
 from bywords.ragged import Ragged
 
@@ -25,6 +26,10 @@ class LSTMConfig:
     pooling: Pooling = "max"  # of the states of a document's words; "last" is the state after its last word
     dropout: float = 0.5  # share of the units, of the word vectors and of the pooled states
     frozen: bool = False  # keep the word vectors as they were given
+
+    def __post_init__(self) -> None:
+        check_choice("pooling", self.pooling, get_args(Pooling))
+        check_choice("directions", self.directions, (1, 2))
 
 
 class LSTM(nn.Module):

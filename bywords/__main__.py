@@ -1,0 +1,5 @@
+"""`python -m bywords` is the same as `bywords`."""
+
+from bywords.cli.main import main
+
+main()

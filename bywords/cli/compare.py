@@ -1,0 +1,131 @@
+"""`bywords compare DATA`: every system on the same documents; a table, run.json and report.html."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
+
+RUN, REPORT = "run.json", "report.html"
+
+
+def compare(
+    data: options.Data,
+    systems: Annotated[
+        str | None, typer.Option(help="Which, with commas between; all by default. `bywords systems` lists them.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds each is trained with.", min=1)] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for run.json and report.html; by default DATA-compared.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with a run that was interrupted: keep what it has finished.")
+    ] = False,
+    test: options.TestFile = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    vectors: options.Vectors = None,
+    max_documents: Annotated[
+        int | None, typer.Option(help="Train on a stratified share of at most so many training documents.", min=2)
+    ] = None,
+    test_share: options.TestShare = 0.2,
+    validation_share: options.ValidationShare = 0.1,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train systems on the same documents, test them on the same others, and report them side by side."""
+    from bywords.compare import compare as run_compare
+    from bywords.compare import read_run
+    from bywords.datasets import load
+    from bywords.files import write_whole
+    from bywords.report import write_report
+    from bywords.systems import SYSTEMS
+
+    folder = out or Path(f"{Path(data).name.split('.')[0]}-compared")
+    names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
+    earlier = read_run(folder / RUN) if resume and (folder / RUN).exists() else None
+    with working(f"reading {data}"):
+        split = load(data, text=text, label=label, test=test, test_share=test_share)
+        if max_documents is not None:
+            split = split.limited(max_documents, seed=0)
+    listener = ProgressLines()
+
+    def on_start(name: str, seed: int) -> None:
+        listener.name = f"{name}, seed {seed}:" if seeds > 1 else f"{name}:"
+
+    def write(run: dict[str, Any]) -> None:
+        write_whole(folder / RUN, json.dumps(run, ensure_ascii=False, indent=1).encode())
+        write_report(run, folder / REPORT)
+
+    run = run_compare(
+        split,
+        names,
+        seeds=range(seeds),
+        validation_share=validation_share,
+        vectors=vectors,
+        command=shlex.join(["bywords", *sys.argv[1:]]),
+        earlier=earlier,
+        listener=listener,
+        on_start=on_start,
+        on_system=write,
+    )
+    write(run)
+    if as_json:
+        print_json(run)
+    else:
+        _tell(run, folder)
+    if not run["finished"]:
+        raise typer.Exit(130)
+
+
+def _tell(run: dict[str, Any], folder: Path) -> None:
+    corpus = run["corpus"]
+    dropped = corpus["dropped"]
+    say(
+        f"{corpus['name']}: {corpus['n_train']:,} training documents ({corpus['n_valid']:,} of them to stop by), "
+        f"{corpus['n_test']:,} test documents; {dropped['train']} and {dropped['test']} without words dropped."
+    )
+    say()
+    several = len(run["seeds"]) > 1
+    columns = [
+        "system",
+        "accuracy",
+        "95 % interval",
+        "macro F1",
+        "log loss",
+        "validation",
+        "fit",
+        "documents/s",
+        "size",
+    ]
+    print_table(
+        columns + (["spread over seeds"] if several else []),
+        [_cells(row, several=several) for row in sorted(run["systems"], key=lambda row: -float(row["accuracy"]))],
+    )
+    say()
+    if not run["finished"]:
+        say(f"Interrupted after {len(run['systems'])} systems. Go on with the same command and --resume.")
+    say(f"The record is in {folder / RUN}; look at {folder / REPORT}")
+
+
+def _cells(row: dict[str, Any], *, several: bool) -> list[str]:
+    low, high = row["accuracy_interval"]
+    cells = [
+        row["name"],
+        f"{row['accuracy']:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        f"{row['macro_f1']:.4f}",
+        f"{row['log_loss']:.3f}",
+        f"{row['valid_accuracy']:.4f}",
+        f"{row['fit_seconds']:.1f} s",
+        f"{row['predict_documents_per_second']:,.0f}",
+        f"{row['size_bytes'] / 1e6:.1f} MB",
+    ]
+    spread = row["accuracy_spread"]
+    return cells + ([f"{spread['min']:.4f} to {spread['max']:.4f}"] if several else [])

@@ -1,0 +1,46 @@
+"""`bywords evaluate MODEL DATA`: how good a saved model is on labelled texts."""
+
+from __future__ import annotations
+
+from bywords.cli import options
+from bywords.cli.screen import print_json, say, working
+from bywords.cli.train import tell_classes
+
+
+def evaluate(
+    model: options.Model,
+    data: options.Data,
+    text: options.Text = None,
+    label: options.Label = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
+    from pathlib import Path
+
+    from bywords.classifier import TextClassifier
+    from bywords.corpus import with_label_names
+    from bywords.datasets import DATASETS, load
+    from bywords.readers import read_corpus
+
+    classifier = TextClassifier.load(model)
+    with working(f"reading {data}"):
+        if data in DATASETS or not Path(data).exists():
+            corpus = load(data, text=text, label=label, seed=classifier.seed).test
+        else:
+            corpus = read_corpus(Path(data), text=text, label=label)
+    corpus = with_label_names(corpus, tuple(map(str, classifier.classes_)))
+    with working(f"evaluating {len(corpus):,} documents"):
+        evaluation = classifier.evaluate(corpus.texts, corpus.names())
+    if as_json:
+        print_json(evaluation.summary())
+        return
+    low, high = evaluation.accuracy_interval
+    say(
+        f"Right on {evaluation.accuracy:.1%} of {len(corpus):,} documents (95 % interval {low:.1%} to {high:.1%}), "
+        f"macro F1 {evaluation.macro_f1:.3f}, log loss {evaluation.log_loss:.3f}."
+    )
+    n_nothing_known = int((evaluation.known_share == 0).sum())
+    if n_nothing_known:
+        say(f"In {n_nothing_known:,} of them no word was known: those answers say nothing about the text.")
+    say()
+    tell_classes(evaluation)

@@ -1,0 +1,36 @@
+"""Arguments that several commands take, each described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="A data set by name (20newsgroups, 20newsgroups-6, 20newsgroups-full, imdb), or a file: csv, tsv, jsonl, "
+        "parquet, __label__ lines, or a folder with a sub-folder for each class; also as .gz, .xz, .zst.",
+        metavar="DATA",
+    ),
+]
+Text = Annotated[str | None, typer.Option("--text", help="The column with the texts, where it is not plain.")]
+Label = Annotated[str | None, typer.Option("--label", help="The column with the labels, where it is not plain.")]
+TestFile = Annotated[str | None, typer.Option("--test", help="A file to test on, instead of a share of DATA.")]
+TestShare = Annotated[float, typer.Option(help="The share of DATA to test on, where it has no test part.")]
+ValidationShare = Annotated[
+    float, typer.Option(help="The share of the training documents to stop early by. Never drawn from the test part.")
+]
+Vectors = Annotated[
+    str | None,
+    typer.Option(
+        help="Other pre-trained vectors for systems that start from some: a name that gensim knows, or a file."
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change a setting: training.max_epochs=5. Repeat for more.", metavar="SETTING=VALUE"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+Model = Annotated[Path, typer.Argument(help="A folder that `bywords train` wrote.", metavar="MODEL")]

@@ -1,0 +1,62 @@
+"""`bywords predict MODEL FILE`: one JSON line a document, in their order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.screen import working
+
+CHUNK = 20_000  # documents at a time
+
+
+def predict(
+    model: options.Model,
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="Texts: a file with one on each line, csv, tsv, jsonl, parquet; - for lines from standard input."
+        ),
+    ] = "-",
+    out: Annotated[Path | None, typer.Option(help="Where to write; otherwise to standard output.")] = None,
+    text: options.Text = None,
+) -> None:
+    """Label texts: one JSON line for each, with label, probability, and whether nothing in it was known."""
+    from bywords.classifier import TextClassifier
+    from bywords.files import write_whole
+    from bywords.readers import read_texts
+
+    classifier = TextClassifier.load(model)
+    texts = read_texts(file, text=text)
+    parts = []
+    with working(f"labelling {len(texts):,} documents"):
+        for start in range(0, len(texts), CHUNK):
+            answers = classifier.predict_documents(texts[start : start + CHUNK])
+            columns = (
+                answers.labels.tolist(),
+                answers.probabilities.max(axis=1).tolist(),
+                answers.known_share.tolist(),
+            )
+            lines = "".join(
+                json.dumps(
+                    {
+                        "label": label,
+                        "probability": round(probability, 6),
+                        "known_share": round(known_share, 4),
+                        "nothing_known": known_share == 0,
+                    },
+                    ensure_ascii=False,
+                )
+                + "\n"
+                for label, probability, known_share in zip(*columns, strict=True)
+            )
+            if out is None:
+                typer.echo(lines, nl=False)
+            else:
+                parts.append(lines)
+    if out is not None:
+        write_whole(out, "".join(parts).encode())

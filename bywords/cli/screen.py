@@ -1,0 +1,108 @@
+"""What a person watches: progress on standard error while a terminal is there, tables and sentences on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from bywords.training import EpochRecord
+
+
+def print_json(value: Any) -> None:
+    """One JSON object and a line end. NaN, which JSON does not have, becomes null."""
+    typer.echo(json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
+    """A table; all columns but the first are set to the right. In a pipe it is as wide as it needs."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    console.print(table)
+
+
+def say(text: str = "") -> None:
+    """A sentence for the person, on standard output."""
+    typer.echo(text)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show that something goes on, with the time it has taken; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{what} …"):
+        yield
+
+
+class ProgressLines:
+    """A `bywords.systems.Listener` that writes a line an epoch, and between them how far the epoch is.
+
+    Quiet when standard error is not a terminal. The estimate is an upper bound: training stops early.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.is_shown = sys.stderr.isatty()
+        self._epoch_started = time.perf_counter()
+        self._last_shown = 0.0
+
+    def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
+        shown = "" if loss is None else f" · loss {loss:.4f}"
+        self._line(f"vectors: epoch {epoch} of {n_epochs}{shown} · {_left(seconds / epoch * (n_epochs - epoch))} left")
+
+    def epoch(self, record: EpochRecord, max_epochs: int) -> None:
+        left = record.seconds * (max_epochs - record.epoch)
+        self._line(
+            f"epoch {record.epoch} of at most {max_epochs} · train loss {record.train_loss:.4f} · validation loss "
+            f"{record.valid_loss:.4f}, accuracy {record.valid_accuracy:.1%} · {record.seconds:.1f} s · "
+            f"{_left(left)} left at most"
+        )
+        self._epoch_started = time.perf_counter()
+
+    def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
+        now = time.perf_counter()
+        if not self.is_shown or now - self._last_shown < 0.5:
+            return
+        self._last_shown = now
+        if n_done == 1:
+            self._epoch_started = now
+        left = (now - self._epoch_started) / n_done * (n_batches - n_done)
+        sys.stderr.write(f"\r\x1b[K{self.name} epoch {epoch}: {n_done / n_batches:.0%}, {_left(left)} left in it")
+        sys.stderr.flush()
+
+    def _line(self, text: str) -> None:
+        if self.is_shown:
+            sys.stderr.write(f"\r\x1b[K{self.name} {text}\n")
+            sys.stderr.flush()
+
+
+def _left(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return value

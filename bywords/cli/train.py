@@ -1,0 +1,137 @@
+"""`bywords train DATA`: a model folder, how good the model is, where it fails, and what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
+
+if TYPE_CHECKING:
+    from bywords.classifier import TextClassifier
+    from bywords.corpus import Split
+    from bywords.evaluation import Evaluation
+
+DEFAULT_SYSTEM = "averaging"
+
+
+def train(
+    data: options.Data,
+    out: Annotated[
+        Path | None, typer.Option(help="The model's folder; by default the name of DATA with -model behind it.")
+    ] = None,
+    system: Annotated[str, typer.Option(help="Which system; `bywords systems` lists them.")] = DEFAULT_SYSTEM,
+    test: options.TestFile = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    vectors: options.Vectors = None,
+    settings: options.Settings = None,
+    test_share: options.TestShare = 0.2,
+    validation_share: options.ValidationShare = 0.1,
+    seed: Annotated[int, typer.Option(help="Of the split and of every start.")] = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train a classifier on labelled texts, test it on texts that it has not seen, and save it."""
+    from bywords.artifact import check_place
+    from bywords.classifier import TextClassifier
+    from bywords.corpus import check_trainable
+    from bywords.datasets import load
+    from bywords.settings import changed
+    from bywords.tokens import Tokenizer
+
+    folder = out or Path(f"{_stem(data)}-model")
+    check_place(folder)
+    classifier = TextClassifier(system, vectors=vectors, validation_share=validation_share, seed=seed)
+    if settings:
+        config = changed(classifier.config, settings)
+        classifier = TextClassifier(config, validation_share=validation_share, seed=seed)
+    with working(f"reading {data}"):
+        split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed)
+        split = split.drop_empty(Tokenizer(classifier.config.tokenizer))
+        check_trainable(split.train)
+    classifier.fit(split.train.texts, split.train.names(), listener=ProgressLines(system))
+    evaluation = classifier.evaluate(split.test.texts, split.test.names())
+    classifier.save(folder)
+    record = _record(classifier, evaluation, split, system, folder)
+    if as_json:
+        print_json(record)
+    else:
+        _tell(record, evaluation, test_is_share=test is None)
+
+
+def _record(
+    classifier: TextClassifier, evaluation: Evaluation, split: Split, system: str, folder: Path
+) -> dict[str, Any]:
+    from bywords.artifact import size_bytes
+
+    return {
+        "model": str(folder),
+        "system": system,
+        "size_bytes": size_bytes(folder),
+        "fit_seconds": classifier.summary_.seconds,
+        "n_train": classifier.summary_.n_train,
+        "n_valid": classifier.summary_.n_valid,
+        "n_test": len(split.test),
+        "dropped": {"train": split.n_dropped_train, "test": split.n_dropped_test},
+        "valid_accuracy": classifier.summary_.valid_accuracy,
+        "interrupted": classifier.fitted_.history.interrupted,
+        "epochs": len(classifier.fitted_.history.epochs),
+        "best_epoch": classifier.fitted_.history.best_epoch or None,
+        "test": evaluation.summary(),
+        "hardest_confusions": evaluation.hardest_confusions(),
+    }
+
+
+def _tell(record: dict[str, Any], evaluation: Evaluation, *, test_is_share: bool) -> None:
+    low, high = evaluation.accuracy_interval
+    dropped = record["dropped"]
+    if record["interrupted"]:
+        say(f"Interrupted: the model is that of epoch {record['best_epoch']}, the best so far.")
+    if dropped["train"] or dropped["test"]:
+        say(f"Dropped for having no words: {dropped['train']} training and {dropped['test']} test documents.")
+    say(
+        f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents, "
+        f"{record['n_valid']:,} more to stop by."
+    )
+    say(
+        f"Right on {evaluation.accuracy:.1%} of {record['n_test']:,} test documents that it had not seen "
+        f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {evaluation.macro_f1:.3f}."
+    )
+    share = float((evaluation.confusion.sum(axis=1).max()) / max(len(evaluation.labels), 1))
+    say(f"Always saying the commonest class would be right on {share:.1%}.")
+    say()
+    tell_classes(evaluation)
+    say()
+    say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
+    say(f"  bywords predict {record['model']} TEXTS.txt         a label for each line of a file, or of - ")
+    say(f"  bywords evaluate {record['model']} LABELLED.csv     the same table on other labelled texts")
+    say("  bywords compare DATA                       every system on your data, with a report to look at")
+
+
+def tell_classes(evaluation: Evaluation) -> None:
+    """The table by class, worst F1 first, and the commonest mistakes."""
+    rows = sorted(evaluation.per_class(), key=lambda row: float(row["f1"]))
+    print_table(
+        ["class, worst first", "precision", "recall", "F1", "documents"],
+        [
+            [row["label"], f"{row['precision']:.3f}", f"{row['recall']:.3f}", f"{row['f1']:.3f}", f"{row['support']:,}"]
+            for row in rows
+        ],
+    )
+    mistakes = evaluation.hardest_confusions(3)
+    if mistakes:
+        say()
+        say("Where it fails most:")
+    for mistake in mistakes:
+        say(
+            f"  {mistake['share']:.1%} of {mistake['true']} ({mistake['count']:,} documents) are taken for "
+            f"{mistake['predicted']}"
+        )
+
+
+def _stem(data: str) -> str:
+    """my.csv.gz → my."""
+    return Path(data).name.split(".")[0] or "texts"

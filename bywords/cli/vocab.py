@@ -1,0 +1,81 @@
+"""`bywords vocab DATA`: how many words, how rare, what share a vocabulary covers, how long the documents are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.screen import print_json, print_table, say, working
+
+
+def vocab(
+    data: options.Data,
+    out: Annotated[Path | None, typer.Option(help="Where to draw it, .svg or .png; by default DATA-words.svg.")] = None,
+    test: options.TestFile = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    test_share: options.TestShare = 0.2,
+    seed: int = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Count the words of a corpus, and see how large a vocabulary unseen texts need."""
+    from bywords.datasets import load
+    from bywords.report import write_vocabulary_picture
+    from bywords.tokens import Tokenizer
+    from bywords.word_profile import word_profile
+
+    with working(f"counting the words of {data}"):
+        tokenizer = Tokenizer()
+        split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed).drop_empty(tokenizer)
+        words = word_profile(tokenizer(split.train.texts), tokenizer(split.test.texts))
+    picture = out or Path(f"{Path(data).name.split('.')[0]}-words.svg")
+    write_vocabulary_picture(words, picture)
+    record = {
+        "name": split.train.name,
+        "n_documents": {"train": len(split.train), "test": len(split.test)},
+        "dropped": {"train": split.n_dropped_train, "test": split.n_dropped_test},
+        "picture": str(picture),
+        **words,
+    }
+    if as_json:
+        print_json(record)
+    else:
+        _tell(record)
+
+
+def _tell(record: dict[str, Any]) -> None:
+    n_documents, n_tokens, dropped = record["n_documents"], record["n_tokens"], record["dropped"]
+    say(
+        f"{record['name']}: {n_documents['train']:,} training and {n_documents['test']:,} unseen documents "
+        f"({dropped['train']:,} and {dropped['test']:,} without words dropped), {n_tokens['train']:,} and "
+        f"{n_tokens['test']:,} running words, {record['n_types']:,} different ones in training."
+    )
+    say()
+    print_table(
+        ["most frequent words", "cover of training", "of unseen"],
+        [[f"{row['size']:,}", _percent(row["train"]), _percent(row["test"])] for row in record["coverage"]],
+    )
+    say()
+    lengths = record["lengths"]
+    print_table(
+        ["tokens a document", "median", "mean", "90 % up to", "99 % up to", "longest"],
+        [
+            [name, *(f"{lengths[part][key]:,.0f}" for key in ("median", "mean", "p90", "p99", "max"))]
+            for name, part in (("training", "train"), ("unseen", "test"))
+            if lengths[part]
+        ],
+    )
+    say()
+    print_table(
+        ["cut at tokens", "cuts of training", "of unseen"],
+        [[f"{row['length']:,}", _percent(row["train"]), _percent(row["test"])] for row in lengths["cut"]],
+    )
+    say()
+    say(f"Drawn in {record['picture']}: count against rank (Zipf), coverage, lengths.")
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"

@@ -1,0 +1,238 @@
+"""One face for all systems: fitted, asked, saved and loaded."""
+
+import json
+
+import numpy as np
+import pytest
+from small_corpus import small_corpus, small_system, write_small_glove
+
+from bywords import artifact
+from bywords.classifier import TextClassifier
+from bywords.errors import DataError, ModelFolderError, SettingError
+from bywords.systems import SYSTEMS
+
+each_system = pytest.mark.parametrize("name", SYSTEMS)
+TRAIN, TEST = small_corpus(), small_corpus(60, seed=1)
+ODD = ["", "zzz qqq", "the moon", "THE MOON", "😀", "\x00", "rocket " * 3000]
+
+
+@pytest.fixture(scope="module")
+def glove(tmp_path_factory):
+    return write_small_glove(tmp_path_factory.mktemp("vectors"))
+
+
+@pytest.fixture(scope="module")
+def fitted(glove):
+    """Each system fitted once, by name."""
+    known = {}
+
+    def get(name):
+        if name not in known:
+            known[name] = TextClassifier(small_system(name, glove)).fit(TRAIN.texts, TRAIN.names())
+        return known[name]
+
+    return get
+
+
+@each_system
+def test_it_learns_topics_and_says_how_sure_it_is(name, fitted):
+    classifier = fitted(name)
+    evaluation = classifier.evaluate(TEST.texts, TEST.names())
+    assert evaluation.accuracy > 0.9
+    assert evaluation.log_loss < 0.6
+    probabilities = classifier.predict_proba(TEST.texts)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    np.testing.assert_array_equal(classifier.predict(TEST.texts), classifier.classes_[probabilities.argmax(axis=1)])
+
+
+@each_system
+def test_saved_and_loaded_it_gives_the_same_probabilities(name, fitted, tmp_path):
+    classifier = fitted(name)
+    classifier.save(tmp_path / "model")
+    loaded = TextClassifier.load(tmp_path / "model")
+    texts = [*TEST.texts, *ODD]
+    np.testing.assert_array_equal(loaded.predict_proba(texts), classifier.predict_proba(texts))
+    assert loaded.summary_ == classifier.summary_
+    assert loaded.config == classifier.config
+
+
+@each_system
+def test_the_same_seed_gives_the_same_bits(name, fitted, glove):
+    again = TextClassifier(small_system(name, glove)).fit(TRAIN.texts, TRAIN.names())
+    np.testing.assert_array_equal(again.predict_proba(TEST.texts), fitted(name).predict_proba(TEST.texts))
+
+
+@each_system
+def test_a_text_in_which_nothing_is_known_gets_an_answer_and_a_flag(name, fitted):
+    answers = fitted(name).predict_documents(["", "zzz qqq", "rocket"])
+    assert answers.nothing_known.tolist() == [True, True, False]
+    assert np.isfinite(answers.probabilities).all()
+    np.testing.assert_array_equal(answers.probabilities[0], answers.probabilities[1])
+
+
+@each_system
+def test_an_answer_does_not_depend_on_the_other_texts(name, fitted):
+    texts = [*TEST.texts[:10], *ODD]
+    together = fitted(name).predict_proba(texts)
+    alone = np.concatenate([fitted(name).predict_proba([text]) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+@each_system
+def test_an_embedding_of_each_system_is_a_plain_array_that_cannot_run_code(name, fitted, tmp_path):
+    fitted(name).save(tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
+        "SHA256SUMS", "model.json", "vocabulary.txt", "weights.safetensors",
+    ]  # fmt: skip
+    assert all(array.dtype.kind in "fi" for array in artifact.read_folder(tmp_path / "model").arrays.values())
+
+
+def test_labels_keep_their_type(glove, tmp_path):
+    for labels in (TRAIN.labels, TRAIN.labels == 1, TRAIN.names()):
+        classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, labels)
+        classifier.save(tmp_path / "model")
+        loaded = TextClassifier.load(tmp_path / "model")
+        assert loaded.classes_.dtype == classifier.classes_.dtype == labels.dtype
+        np.testing.assert_array_equal(loaded.predict(TEST.texts), classifier.predict(TEST.texts))
+
+
+def test_no_texts_get_no_answers(fitted):
+    assert fitted("tfidf-nb").predict([]).shape == (0,)
+    assert fitted("tfidf-nb").predict_proba([]).shape == (0, 3)
+
+
+def test_documents_without_words_are_dropped_and_counted():
+    texts, labels = [*TRAIN.texts, "", " "], [*TRAIN.names(), "space", "motor"]
+    summary = TextClassifier("tfidf-nb").fit(texts, labels).summary_
+    assert summary.n_dropped == 2
+    assert summary.n_train + summary.n_valid == len(TRAIN)
+
+
+def test_a_given_validation_part_is_used():
+    classifier = TextClassifier("tfidf-nb")
+    classifier.fit(TRAIN.texts, TRAIN.names(), validation=(TEST.texts, TEST.names()))
+    assert (classifier.summary_.n_train, classifier.summary_.n_valid) == (150, 60)
+
+
+def test_the_temperature_is_kept_and_used(fitted):
+    classifier = fitted("tfidf-svc")
+    documents = classifier.fitted_.vocabulary.encode(_tokens(classifier, TEST.texts))
+    logits = classifier.fitted_.model.logits(documents) / classifier.temperature_
+    odds = np.exp(logits.astype(np.float64))
+    expected = odds / odds.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(classifier.predict_proba(TEST.texts), expected, rtol=1e-5)
+    assert classifier.temperature_ != 1
+
+
+def _tokens(classifier, texts):
+    from bywords.tokens import Tokenizer
+
+    return Tokenizer(classifier.config.tokenizer)(texts)
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "message"),
+    [
+        (["the moon", "a car"], ["x"], "2 training texts and 1 labels"),
+        (["the moon", "a car"], ["x", "x"], "all labels are 'x': expected at least two classes"),
+        (["", " "], ["x", "y"], "none of the 2 training documents has a word"),
+        (["the moon", "a car"], ["x", "y"], "too few documents to hold one out"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(texts, labels, message):
+    with pytest.raises(DataError, match=message):
+        TextClassifier("tfidf-nb").fit(texts, labels)
+
+
+def test_a_label_that_training_lacked_is_named(fitted):
+    with pytest.raises(DataError, match="'cooking' of document 1 did not occur in training"):
+        fitted("tfidf-nb").evaluate(["the moon", "eggs"], ["space", "cooking"])
+
+
+def test_a_system_that_there_is_not_is_refused_with_the_nearest():
+    with pytest.raises(SettingError, match="no system 'averagin'.*Did you mean 'averaging'"):
+        TextClassifier("averagin").fit(TRAIN.texts, TRAIN.names())
+
+
+def test_vectors_for_a_system_that_starts_from_none_are_refused(glove):
+    with pytest.raises(SettingError, match="does not start from given vectors"):
+        TextClassifier("averaging", vectors=glove).fit(TRAIN.texts, TRAIN.names())
+
+
+def test_given_vectors_replace_the_systems_own(glove):
+    classifier = TextClassifier("glove-mean", vectors=glove).fit(TRAIN.texts, TRAIN.names())
+    assert classifier.fitted_.vectors.dimension == 4
+
+
+def test_vectors_of_another_language_are_refused(tmp_path):
+    path = tmp_path / "other.txt"
+    path.write_text("слово 1 2\nдругое 3 4\n", encoding="utf-8")
+    with pytest.raises(SettingError, match="none of the .* words of the training texts"):
+        TextClassifier("glove-mean", vectors=str(path)).fit(TRAIN.texts, TRAIN.names())
+
+
+@pytest.fixture
+def folder(fitted, tmp_path):
+    fitted("averaging").save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", ["model.json", "vocabulary.txt", "weights.safetensors", "SHA256SUMS"])
+def test_a_flipped_byte_or_a_missing_file_is_refused_by_name(folder, name):
+    whole = (folder / name).read_bytes()
+    generator = np.random.default_rng(0)
+    for place in {0, len(whole) - 1, *generator.integers(0, len(whole), 20).tolist()}:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(generator.integers(0, 8))
+        (folder / name).write_bytes(damaged)
+        with pytest.raises(ModelFolderError, match="damaged"):
+            TextClassifier.load(folder)
+    (folder / name).unlink()
+    with pytest.raises(ModelFolderError, match=f"{name} is missing"):
+        TextClassifier.load(folder)
+
+
+def _rewrite(folder, change):
+    told = json.loads((folder / "model.json").read_text())
+    change(told)
+    (folder / "model.json").write_text(json.dumps(told))
+    (folder / "SHA256SUMS").write_bytes(artifact._sums(folder))
+
+
+def test_another_format_version_is_refused(folder):
+    _rewrite(folder, lambda told: told.update(format="bywords-model/99"))
+    with pytest.raises(ModelFolderError, match="expected the format bywords-model/1, found 'bywords-model/99'"):
+        TextClassifier.load(folder)
+
+
+def test_settings_that_do_not_fit_the_weights_are_refused(folder):
+    _rewrite(folder, lambda told: told["label_names"].append("one more"))
+    with pytest.raises(ModelFolderError, match="do not fit this version"):
+        TextClassifier.load(folder)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ModelFolderError, match="there is no such folder"):
+        TextClassifier.load(tmp_path / "none")
+
+
+def test_a_model_replaces_a_model_but_nothing_else(fitted, folder, tmp_path):
+    fitted("tfidf-nb").save(folder)
+    assert TextClassifier.load(folder).config.model.estimator == "nb"
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(ModelFolderError, match="it is not a model"):
+        fitted("tfidf-nb").save(tmp_path / "mine")
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+
+
+def test_a_failed_save_leaves_the_old_model_whole(fitted, folder, tmp_path, monkeypatch):
+    def no_space(arrays, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("safetensors.numpy.save_file", no_space)
+    with pytest.raises(ModelFolderError, match="No space left on device"):
+        fitted("tfidf-nb").save(folder)
+    assert TextClassifier.load(folder).config.model.dimension == 16
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -1,0 +1,238 @@
+"""The command line as a person or a script meets it: real processes for what crosses a process, calls for the rest."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+from small_corpus import small_corpus, write_small_glove
+
+from bywords.cli import main as cli
+from bywords.compare import read_run
+
+
+@pytest.fixture
+def bywords(capsys, monkeypatch, tmp_path):
+    """Run a command in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        shown = capsys.readouterr()
+        return left.value.code or 0, shown.out, shown.err
+
+    return run
+
+
+def write_csv(path, corpus):
+    pl.DataFrame({"text": corpus.texts, "label": corpus.names()}).write_csv(path)
+    return path
+
+
+@pytest.fixture
+def csv(tmp_path):
+    return write_csv(tmp_path / "my.csv", small_corpus())
+
+
+@pytest.fixture
+def model(bywords, csv):
+    code, _, error = bywords("train", csv, "--system", "tfidf-nb", "--out", "model")
+    assert (code, error) == (0, "")
+    return "model"
+
+
+def test_help_names_every_command(bywords):
+    code, out, _ = bywords("--help")
+    assert code == 0
+    for name in ("train", "compare", "evaluate", "predict", "vocab", "vectors", "systems"):
+        assert name in out
+
+
+def test_train_needs_no_flags_and_says_how_good_where_it_fails_and_what_next(bywords, csv, tmp_path):
+    code, out, error = bywords("train", csv)
+    assert (code, error) == (0, "")
+    assert "Right on" in out
+    assert "95 % interval" in out
+    assert "class, worst first" in out
+    assert "bywords predict my-model" in out
+    assert (tmp_path / "my-model" / "weights.safetensors").exists()
+
+
+def test_train_as_json_is_one_object_and_nothing_else(bywords, csv):
+    code, out, error = bywords("train", csv, "--system", "tfidf-svc", "--json")
+    record = json.loads(out)
+    assert (code, error) == (0, "")
+    assert record["n_train"] + record["n_valid"] + record["n_test"] == 150
+    assert record["n_test"] == 30
+    assert len(record["test"]["per_class"]) == 3
+
+
+def test_an_own_test_file_is_used(bywords, csv, tmp_path):
+    test = write_csv(tmp_path / "test.csv", small_corpus(60, seed=1))
+    _, out, _ = bywords("train", csv, "--system", "tfidf-nb", "--test", test, "--json")
+    assert json.loads(out)["n_test"] == 60
+
+
+def test_settings_can_be_changed(bywords, csv):
+    _, out, _ = bywords("train", csv, "--set", "training.max_epochs=2", "--set", "model.dimension=4", "--json")
+    assert json.loads(out)["epochs"] == 2
+
+
+def test_evaluate_gives_the_scores(bywords, model, csv):
+    code, out, _ = bywords("evaluate", model, csv, "--json")
+    scores = json.loads(out)
+    assert code == 0
+    assert set(scores) >= {"n_documents", "accuracy", "accuracy_interval", "macro_f1", "log_loss", "per_class"}
+    assert scores["n_documents"] == 150
+    code, out, _ = bywords("evaluate", model, csv)
+    assert "Right on" in out
+
+
+def test_predict_gives_a_json_line_for_each_text_in_order(bywords, model, tmp_path):
+    (tmp_path / "texts.txt").write_text("moon rocket orbit\n\ncar engine oil\nqqq\n")
+    code, out, error = bywords("predict", model, "texts.txt")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (code, error) == (0, "")
+    assert [row["label"] for row in rows[::2]] == ["space", "motor"]
+    assert [row["nothing_known"] for row in rows] == [False, True, False, True]
+    assert all(0 <= row["probability"] <= 1 for row in rows)
+    assert bywords("predict", model, "texts.txt", "--out", "out.jsonl")[1] == ""
+    assert (tmp_path / "out.jsonl").read_text() == out
+
+
+def test_predict_reads_standard_input_and_survives_a_closed_pipe(model, tmp_path):
+    command = [sys.executable, "-m", "bywords", "predict", model, "-"]
+    given = "moon rocket\n" * 50_000
+    run = subprocess.run(command, input=given, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert run.stdout.count('"space"') == 50_000
+    assert run.stderr == ""
+    piped = f"{sys.executable} -m bywords predict {model} - | head -n 1"
+    run = subprocess.run(piped, shell=True, input=given, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert json.loads(run.stdout)["label"] == "space"
+    assert run.stderr == ""
+
+
+def test_compare_writes_the_record_and_the_report(bywords, csv, tmp_path):
+    code, out, error = bywords("compare", csv, "--systems", "tfidf-svc,tfidf-nb", "--seeds", "2", "--out", "cmp")
+    assert (code, error) == (0, "")
+    assert "spread over seeds" in out
+    assert "cmp/report.html" in out
+    run = read_run(tmp_path / "cmp" / "run.json")
+    assert run["finished"]
+    assert run["seeds"] == [0, 1]
+    assert "<html" in (tmp_path / "cmp" / "report.html").read_text(encoding="utf-8")
+    _, out, _ = bywords("compare", csv, "--systems", "tfidf-svc,tfidf-nb", "--seeds", "2", "--json", "--resume")
+    assert json.loads(out)["format"] == "bywords-run/1"
+
+
+def test_compare_can_train_on_a_part(bywords, csv):
+    _, out, _ = bywords("compare", csv, "--systems", "tfidf-nb", "--max-documents", "60", "--json")
+    assert json.loads(out)["corpus"]["n_train"] == 60
+
+
+def test_vocab_shows_sizes_coverage_and_lengths_and_draws_them(bywords, csv, tmp_path):
+    code, out, error = bywords("vocab", csv)
+    assert (code, error) == (0, "")
+    for words in ("different ones in training", "cover of training", "cuts of training"):
+        assert words in out
+    assert (tmp_path / "my-words.svg").read_text(encoding="utf-8").lstrip().startswith("<")
+    record = json.loads(bywords("vocab", csv, "--json", "--out", "words.png")[1])
+    assert record["n_documents"] == {"train": 120, "test": 30}
+    assert (tmp_path / "words.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("method", ["word2vec", "glove"])
+def test_vectors_are_trained_described_and_searched(bywords, csv, method):
+    small = ["--set", "dimension=8", "--set", "n_epochs=5", "--min-count", "1"]
+    code, out, error = bywords("vectors", "train", csv, "--method", method, "--out", "v.npy", *small)
+    assert (code, error) == (0, "")
+    assert "27 words of 8 dimensions" in out
+    assert ("The loss fell" in out) == (method == "glove")
+    info = json.loads(bywords("vectors", "info", "v.npy", "--data", csv, "--json")[1])
+    assert (info["n_words"], info["dimension"], info["types_share"]) == (27, 8, 1.0)
+    near = json.loads(bywords("vectors", "nearest", "v.npy", "moon", "-n", "3", "--json")[1])
+    assert len(near["nearest"]) == 3
+    code, _, error = bywords("vectors", "nearest", "v.npy", "mooon")
+    assert (code, "Did you mean 'moon'" in error) == (2, True)
+
+
+def test_systems_are_listed(bywords):
+    assert "averaging-glove-frozen" in bywords("systems")[1]
+    assert json.loads(bywords("systems", "--json")[1])["lstm"]["model"]["kind"] == "LSTMConfig"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "{csv}", "--text", "body"], "'text'.*'label'"),
+        (["train", "nothing.csv"], "there is no such file"),
+        (["train", "{csv}", "--test", "{other}"], "'cooking'"),
+        (["train", "{one}"], "one class only"),
+        (["train", "{empty}"], "none of its 4 documents has a token"),
+        (["train", "{csv}", "--system", "lstm2"], "no system 'lstm2'.*Did you mean 'lstm'"),
+        (["train", "{csv}", "--system", "glove-mean", "--vectors", "{cut}"], "line 3: "),
+        (["train", "{csv}", "--out", "{csv}"], "it is not a model"),
+        (["train", "{csv}", "--out", "{csv}/below/model"], "cannot be written"),
+        (["compare", "{csv}", "--systems", "tfidf-nb", "--out", "{csv}"], "cannot be written"),
+        (["evaluate", "nowhere", "{csv}"], "there is no such folder"),
+        (["predict", "nowhere", "{csv}"], "there is no such folder"),
+        (["vocab", "{csv}", "--out", "picture.doc"], "picture.doc"),
+        (["vectors", "info", "glove-6b-50"], "glove-6b-50d"),
+    ],
+)
+def test_bad_input_gets_one_clear_error_and_nothing_half_written(bywords, csv, tmp_path, arguments, message):
+    places = {
+        "csv": csv,
+        "other": tmp_path / "other.csv",
+        "one": tmp_path / "one.csv",
+        "empty": tmp_path / "empty.csv",
+        "cut": tmp_path / "cut.txt",
+    }
+    places["other"].write_text("text,label\neggs,cooking\n")
+    write_csv(places["one"], small_corpus().select(range(0, 150, 3)))
+    places["empty"].write_text('text,label\n"",a\n" ",a\n"",b\n" ",b\n"",b\n"",a\n')
+    places["cut"].write_text("moon 1 2 3\ncar 1 2 3\ngoal 1 2")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    code, out, error = bywords(*(argument.format(**places) for argument in arguments))
+    assert code == 2
+    assert out == ""
+    assert error.startswith("error: ")
+    assert len(error.splitlines()) == 1
+    assert re.search(message, error), error
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_vectors_of_another_dimension_than_a_row_are_named_by_line(bywords, csv, tmp_path):
+    path = tmp_path / "uneven.txt"
+    path.write_text("moon 1 2 3\ncar 1 2 3 4\n")
+    code, _, error = bywords("train", csv, "--system", "glove-mean", "--vectors", path)
+    assert (code, "line 2" in error) == (2, True)
+
+
+def test_a_broken_model_folder_is_refused(bywords, model, csv, tmp_path):
+    weights = tmp_path / model / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    code, out, error = bywords("evaluate", model, csv)
+    assert (code, out) == (2, "")
+    assert "weights.safetensors is damaged" in error
+
+
+def test_an_unwritable_place_is_refused_before_training(bywords, csv, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o555)
+    if os.access(locked, os.W_OK):
+        pytest.skip("the super-user may write anywhere")
+    code, _, error = bywords("train", csv, "--out", locked / "model")
+    assert (code, "cannot be written to" in error) == (2, True)
+
+
+def test_given_vectors_serve_the_command_line(bywords, csv, tmp_path):
+    glove = write_small_glove(tmp_path)
+    _, out, _ = bywords("train", csv, "--system", "glove-mean", "--vectors", glove, "--json")
+    assert json.loads(out)["test"]["accuracy"] > 0.8

@@ -1,0 +1,158 @@
+"""The contract suite: every model of `MODELS`, in every choice of its config, passes all of these."""
+
+import numpy as np
+import pytest
+import torch
+
+from bywords.errors import SettingError
+from bywords.metrics import accuracy
+from bywords.models import MODELS, AveragingConfig, LSTMConfig
+from bywords.models.layers import Dropout
+from bywords.ragged import Ragged
+from bywords.training import TrainingConfig, fit, predict_logits
+
+N_WORDS, N_CLASSES = 12, 3
+
+CASES = {
+    "averaging": AveragingConfig(dimension=6),
+    "averaging idf": AveragingConfig(dimension=6, weighting="idf"),
+    "lstm last": LSTMConfig(dimension=6, hidden=5, directions=1, pooling="last"),
+    "lstm mean": LSTMConfig(dimension=6, hidden=5, pooling="mean"),
+    "lstm max": LSTMConfig(dimension=6, hidden=5, pooling="max"),
+    "lstm both last": LSTMConfig(dimension=6, hidden=5, pooling="last"),
+}
+each_case = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
+
+DOCUMENTS = [[2, 3, 4], [5], [3, 3], [6, 7, 8, 9, 10, 11, 2, 2, 2], [4, 3, 2], [10, 11]]
+
+
+def small(config, *, seed=0, vectors=None):
+    more = {}
+    if getattr(config, "weighting", "uniform") == "idf":
+        more["idf"] = torch.linspace(1, 2, N_WORDS)
+    generator = torch.Generator().manual_seed(seed)
+    return MODELS[type(config)](
+        config, n_words=N_WORDS, n_classes=N_CLASSES, generator=generator, vectors=vectors, **more
+    )
+
+
+def test_every_model_of_the_table_has_a_case():
+    assert {type(config) for config in CASES.values()} == set(MODELS)
+
+
+@each_case
+def test_eight_documents_can_be_learned_by_heart(config):
+    documents = Ragged.of([*DOCUMENTS, [9, 8], [2, 5]])
+    labels = np.array([0, 1, 2, 0, 1, 2, 0, 1])
+    model = small(config)
+    training = TrainingConfig(max_epochs=300, patience=300, batch_size=4, learning_rate=0.03)
+    if isinstance(config, AveragingConfig):
+        labels[4] = labels[0]  # the same words in another order: to a model without order, the same document
+    fit(model, documents, labels, documents, labels, training, generator=np.random.default_rng(0))
+    assert accuracy(labels, predict_logits(model, documents).argmax(axis=1)) == 1.0
+
+
+@each_case
+def test_logits_do_not_depend_on_batch_mates_or_on_the_length_of_others(config):
+    model = small(config).eval()
+    alone = torch.cat([model(Ragged.of([document])) for document in DOCUMENTS])
+    torch.testing.assert_close(model(Ragged.of(DOCUMENTS)), alone)
+    with_a_long_one = model(Ragged.of([*DOCUMENTS, [2] * 500]))[:-1]
+    torch.testing.assert_close(with_a_long_one, alone)
+
+
+@each_case
+def test_logits_come_in_the_order_of_the_documents(config):
+    model = small(config)
+    order = np.array([3, 0, 5, 1, 4, 2])
+    documents = Ragged.of(DOCUMENTS)
+    in_order = predict_logits(model, documents, batch_size=4)
+    shuffled = predict_logits(model, documents.select(order), batch_size=2)
+    np.testing.assert_allclose(shuffled, in_order[order], atol=1e-6)
+    assert in_order.shape == (len(DOCUMENTS), N_CLASSES)
+    assert in_order.dtype == np.float32
+
+
+@each_case
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config):
+    documents, labels = Ragged.of(DOCUMENTS), np.array([0, 1, 2, 0, 1, 2])
+
+    def trained(seed):
+        model = small(config, seed=seed)
+        torch.rand(7)  # the global generator plays no part
+        training = TrainingConfig(max_epochs=3, batch_size=2)
+        fit(model, documents, labels, documents, labels, training, generator=np.random.default_rng(seed))
+        return model.state_dict()
+
+    first, again, other = trained(1), trained(1), trained(2)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+@each_case
+def test_training_does_not_touch_the_global_generator(config):
+    documents, labels = Ragged.of(DOCUMENTS), np.array([0, 1, 2, 0, 1, 2])
+    before = torch.get_rng_state()
+    model = small(config)
+    fit(model, documents, labels, documents, labels, TrainingConfig(max_epochs=1), generator=np.random.default_rng(0))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@each_case
+def test_a_document_of_one_unknown_word_gets_finite_logits(config):
+    assert torch.isfinite(small(config).eval()(Ragged.of([[]]))).all()
+
+
+@each_case
+def test_given_vectors_are_the_start_and_frozen_ones_stay(config):
+    vectors = torch.randn(N_WORDS, 6, generator=torch.Generator().manual_seed(0))
+    documents, labels = Ragged.of(DOCUMENTS), np.array([0, 1, 2, 0, 1, 2])
+    for frozen in (True, False):
+        model = small(type(config)(**{**vars(config), "frozen": frozen}), vectors=vectors.clone())
+        assert torch.equal(model.embedding.weight, vectors)
+        training = TrainingConfig(max_epochs=1, batch_size=2)
+        fit(model, documents, labels, documents, labels, training, generator=np.random.default_rng(0))
+        assert torch.equal(model.embedding.weight, vectors) == frozen
+
+
+def test_averaging_is_the_mean_of_the_word_vectors_then_a_linear_layer():
+    model = small(CASES["averaging"]).eval()
+    mean = model.embedding.weight[[2, 3, 3]].mean(dim=0)
+    torch.testing.assert_close(model(Ragged.of([[2, 3, 3]]))[0], model.output(mean))
+
+
+def test_idf_weights_the_mean():
+    model = small(CASES["averaging idf"]).eval()
+    weights = torch.linspace(1, 2, N_WORDS)[[2, 9]]
+    mean = (model.embedding.weight[[2, 9]] * weights.unsqueeze(1)).sum(dim=0) / weights.sum()
+    torch.testing.assert_close(model(Ragged.of([[2, 9]]))[0], model.output(mean))
+
+
+@pytest.mark.parametrize("name", ["lstm last", "lstm mean", "lstm max", "lstm both last"])
+def test_the_packed_lstm_agrees_with_a_plain_loop_over_one_document(name):
+    config = CASES[name]
+    model = small(config).eval()
+    document = [6, 7, 8, 9]
+    states, _ = model.lstm(model.embedding.weight[document].unsqueeze(1))  # (L, 1, H·directions)
+    states = states.squeeze(1)
+    hidden = config.hidden
+    expected = {
+        "last": torch.cat([states[-1, :hidden], states[0, hidden:]]),  # each direction's state after its last word
+        "mean": states.mean(dim=0),
+        "max": states.max(dim=0).values,
+    }[config.pooling]
+    torch.testing.assert_close(model(Ragged.of([*DOCUMENTS, document]))[-1], model.output(expected))
+
+
+def test_dropout_zeroes_a_share_keeps_the_mean_and_rests_in_evaluation():
+    layer = Dropout(0.3, torch.Generator().manual_seed(0))
+    values = torch.ones(100_000)
+    dropped = layer(values)
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert dropped.mean().item() == pytest.approx(1, abs=0.01)
+    assert torch.equal(layer.eval()(values), values)
+
+
+def test_a_choice_that_there_is_not_is_refused():
+    with pytest.raises(SettingError, match="pooling is 'median', expected 'last' or 'mean' or 'max'"):
+        LSTMConfig(pooling="median")

@@ -1,5 +1,34 @@
-"""Train, compare, explain and ship text classifiers built on word embeddings."""
+"""Train, compare, explain and ship text classifiers built on word embeddings.
 
-from bywords.version import VERSION as __version__
+The names below are found when they are first asked for, so that `import bywords` is instant and without torch.
+"""
 
-__all__ = ["__version__"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from bywords.version import __version__
+
+if TYPE_CHECKING:
+    from bywords.classifier import TextClassifier
+    from bywords.corpus import Corpus
+    from bywords.datasets import load
+    from bywords.errors import BywordsError
+    from bywords.systems import SYSTEMS
+    from bywords.vector_files import load_vectors
+
+_HOMES = {
+    "BywordsError": "errors",
+    "Corpus": "corpus",
+    "SYSTEMS": "systems",
+    "TextClassifier": "classifier",
+    "load": "datasets",
+    "load_vectors": "vector_files",
+}
+
+__all__ = ["SYSTEMS", "BywordsError", "Corpus", "TextClassifier", "__version__", "load", "load_vectors"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bywords' has no attribute {name!r}")
+    return getattr(import_module(f"bywords.{_HOMES[name]}"), name)

@@ -1,4 +1,6 @@
-"""A trained classifier's parts in, a folder of JSON, plain text and safetensors out, and back. Nobody else knows the files.
+"""A trained classifier's parts in, a folder of JSON, plain text and safetensors out, and back.
+
+Nobody else knows the files.
 
     MODEL/
     ├── model.json            format version, settings, label names in order, temperature, how it was trained
@@ -124,9 +126,7 @@ def _check_sums(folder: Path) -> None:
         raise ModelFolderError(f"{folder}: cannot be read: {error.strerror}.") from error
     for line, name in zip(found, (MODEL, VOCABULARY, WEIGHTS), strict=True):
         if line not in expected.split(b"\n"):
-            raise ModelFolderError(
-                f"{folder / name} is damaged: its SHA-256 is not the one in {SUMS}. Copy the model again from its source."
-            )
+            raise ModelFolderError(f"{folder / name} is damaged: its SHA-256 is not the one in {SUMS}. Copy it again.")
     if b"\n".join(found) + b"\n" != expected:
         raise ModelFolderError(f"{folder / SUMS} is damaged. Copy the model again from its source.")
 

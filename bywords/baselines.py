@@ -157,9 +157,7 @@ def tfidf(documents: Ragged, idf: Floats, *, sublinear: bool) -> csr_array:
 def pool(documents: Ragged, vectors: Floats, idf: Floats, pooling: str) -> Floats:
     """One vector a document from the vectors of its known words, float32 (N, D); 0 where nothing is known."""
     if pooling == "max":
-        gathered = np.where((documents.ids == UNKNOWN)[:, np.newaxis], -np.inf, vectors[documents.ids])
-        highest = np.maximum.reduceat(gathered, documents.offsets[:-1], axis=0)
-        return np.where(np.isfinite(highest), highest, 0).astype(np.float32)
+        return np.concatenate([_highest(batch, vectors) for batch in documents.batches(1024)])  # (T, D) does not fit
     matrix = counts(documents, len(vectors))
     if pooling == "idf":
         matrix.data *= idf[matrix.indices]
@@ -167,8 +165,14 @@ def pool(documents: Ragged, vectors: Floats, idf: Floats, pooling: str) -> Float
     if pooling == "sum":
         return summed
     totals = np.asarray(matrix.sum(axis=1), dtype=np.float32)
-    means: Floats = summed / np.maximum(totals, np.finfo(np.float32).tiny)[:, np.newaxis]
+    means: Floats = summed / np.where(totals > 0, totals, np.float32(1))[:, np.newaxis]
     return means
+
+
+def _highest(documents: Ragged, vectors: Floats) -> Floats:
+    gathered = np.where((documents.ids == UNKNOWN)[:, np.newaxis], -np.inf, vectors[documents.ids])  # (T, D)
+    highest = np.maximum.reduceat(gathered, documents.offsets[:-1], axis=0)  # (N, D)
+    return np.where(np.isfinite(highest), highest, 0).astype(np.float32)
 
 
 def _one_column_a_class(coefficients: npt.NDArray[Any], intercept: npt.NDArray[Any]) -> tuple[Any, Any]:

@@ -18,6 +18,7 @@ from bywords.baselines import MeanVectorConfig, TfidfConfig
 from bywords.corpus import did_you_mean
 from bywords.errors import DataError, ModelFolderError, SettingError
 from bywords.evaluation import Evaluation
+from bywords.glove import GloveConfig
 from bywords.metrics import Labels, accuracy, fit_temperature, softmax
 from bywords.models import MODELS
 from bywords.settings import from_plain, to_plain
@@ -25,18 +26,17 @@ from bywords.splits import stratified_split
 from bywords.systems import (
     SYSTEMS,
     FittedSystem,
-    GloveConfig,
     Listener,
     PretrainedConfig,
     SystemConfig,
-    Word2VecConfig,
     fit_system,
     restore_model,
 )
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens
 from bywords.training import History, TrainingConfig
-from bywords.version import VERSION
+from bywords.version import __version__
 from bywords.vocabulary import VocabularyConfig
+from bywords.word2vec import Word2VecConfig
 
 Texts = Sequence[str] | pl.Series
 KINDS: dict[str, type] = {
@@ -200,7 +200,7 @@ class TextClassifier:
     def save(self, folder: Path | str) -> None:
         """Write a model folder that `load` reads. Raises ModelFolderError when it cannot be written."""
         description = {
-            "bywords_version": VERSION,
+            "bywords_version": __version__,
             "system": self.system if isinstance(self.system, str) else None,
             "config": to_plain(self.config),
             "label_names": self.classes_.tolist(),
@@ -216,7 +216,7 @@ class TextClassifier:
 
     @classmethod
     def load(cls, folder: Path | str) -> TextClassifier:
-        """Read a model folder. Raises ModelFolderError, naming the file, when it is missing, damaged or another format."""
+        """Read a model folder. Raises ModelFolderError, naming the file, when it is missing, damaged or foreign."""
         parts = artifact.read_folder(Path(folder))
         told = parts.description
         try:
@@ -233,7 +233,7 @@ class TextClassifier:
         except (KeyError, TypeError, RuntimeError, SettingError) as error:
             raise ModelFolderError(
                 f"{folder}: whole, but its settings and weights do not fit this version: {error}. "
-                f"It was written by bywords {told.get('bywords_version')}, this is {VERSION}."
+                f"It was written by bywords {told.get('bywords_version')}, this is {__version__}."
             ) from error
         return loaded
 

@@ -25,9 +25,9 @@ from bywords.errors import DataError, SettingError
 from bywords.evaluation import Evaluation
 from bywords.settings import to_plain
 from bywords.splits import stratified_split
-from bywords.systems import Listener
+from bywords.systems import Listener, PretrainedConfig
 from bywords.tokens import Tokenizer
-from bywords.version import VERSION
+from bywords.version import __version__
 from bywords.word_profile import word_profile
 
 FORMAT = "bywords-run/1"
@@ -43,6 +43,7 @@ def compare(
     seeds: Sequence[int] = (0,),
     validation_share: float = 0.1,
     vectors: str | None = None,
+    limits: Mapping[str, int] | None = None,
     command: str = "",
     earlier: Run | None = None,
     listener: Listener | None = None,
@@ -52,23 +53,33 @@ def compare(
     """Fit each system with each seed, and test it on the split's test part.
 
     A seed draws the validation documents, the same ones for all systems, and every start; the test part never changes.
-    Documents without tokens are dropped and counted. `vectors` replaces the pre-trained vectors of those systems that
+    Documents without tokens are dropped and counted. A system in `limits` trains on a stratified share of about so many
+    of the training documents, and its row says so. `vectors` replaces the pre-trained vectors of those systems that
     have some. After each system `on_system` gets the record so far; systems that `earlier`, a record of the same
     documents, holds with the same settings and seeds are taken from there. Ctrl-C ends the run with what it has:
     `finished` is then false.
 
     Raises: SettingError for a system that there is not. DataError for a corpus that cannot be trained on.
     """
-    classifiers = {name: TextClassifier(name, vectors=_vectors_for(name, vectors)) for name in systems}
-    configs = {name: to_plain(classifier.config) for name, classifier in classifiers.items()}
+    limits = limits or {}
+    for name in [*systems, *limits]:
+        _classifier(name, vectors)  # refuses a name that is none, before anything is trained
     split = split.drop_empty(Tokenizer())
     check_trainable(split.train)
     run = _new_run(split, seeds, validation_share, command)
-    done = _done_before(run, earlier, configs)
+    done = _done_before(run, earlier)
     rows: list[dict[str, Any]] = []
     try:
         for name in systems:
-            rows.append(done.get(name) or _row(name, split, seeds, validation_share, vectors, listener, on_start))
+            row = done.get(name)
+            config = to_plain(_classifier(name, vectors).config)
+            if row is None or row["config"] != json.loads(json.dumps(config)) or row["limit"] != limits.get(name):
+                part = split.limited(limits[name], seed=0) if name in limits else split
+                row = _row(name, part, seeds, validation_share, vectors, listener, on_start)
+                row["limit"] = limits.get(name)
+                if len(part.train) < len(split.train):
+                    row["notes"].append(f"Trained on {len(part.train):,} of the {len(split.train):,} documents.")
+            rows.append(row)
             _put_rows(run, rows, is_last=name == systems[-1])
             on_system(run)
             if rows[-1]["interrupted"]:
@@ -92,16 +103,11 @@ def read_run(path: Path) -> Run:
     return run
 
 
-def _vectors_for(name: str, vectors: str | None) -> str | None:
-    """The replaced vectors, where the system has any to replace."""
-    if vectors is None:
-        return None
-    try:
-        TextClassifier(name, vectors=vectors).config  # noqa: B018 (a property that checks)
-    except SettingError:
-        TextClassifier(name).config  # noqa: B018 (raises for a name that is none)
-        return None
-    return vectors
+def _classifier(name: str, vectors: str | None, **more: Any) -> TextClassifier:
+    """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name."""
+    own = TextClassifier(name, **more)
+    takes_vectors = vectors is not None and isinstance(own.config.vectors, PretrainedConfig)
+    return TextClassifier(name, vectors=vectors, **more) if takes_vectors else own
 
 
 def _new_run(split: Split, seeds: Sequence[int], validation_share: float, command: str) -> Run:
@@ -110,7 +116,7 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
     _, held_out = stratified_split(train.labels, validation_share, seeds[0])
     return {
         "format": FORMAT,
-        "bywords_version": VERSION,
+        "bywords_version": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
         "finished": False,
@@ -139,22 +145,13 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
     }
 
 
-def _done_before(run: Run, earlier: Run | None, configs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The rows of an earlier record that this run would make again."""
-    if earlier is None:
+def _done_before(run: Run, earlier: Run | None) -> dict[str, dict[str, Any]]:
+    """The finished rows of an earlier record of the same documents and seeds, by name."""
+    if earlier is None or any(earlier[key] != run[key] for key in ("seeds", "bywords_version")):
         return {}
-    for key in ("seeds", "bywords_version"):
-        if earlier[key] != run[key]:
-            return {}
-    for key in ("fingerprint", "validation_share"):
-        if earlier["corpus"][key] != run["corpus"][key]:
-            return {}
-    plain = json.loads(json.dumps(configs))  # as the earlier one was written
-    return {
-        row["name"]: row
-        for row in earlier["systems"]
-        if not row["interrupted"] and row["config"] == plain.get(row["name"])
-    }
+    if any(earlier["corpus"][key] != run["corpus"][key] for key in ("fingerprint", "validation_share")):
+        return {}
+    return {row["name"]: row for row in earlier["systems"] if not row["interrupted"]}
 
 
 def _put_rows(run: Run, rows: Sequence[dict[str, Any]], *, is_last: bool) -> None:
@@ -178,11 +175,10 @@ def _row(
     """Fit and test one system with every seed; what is of one seed only is of the first."""
     by_seed = []
     first: tuple[TextClassifier, Evaluation] | None = None
+    interrupted = False
     for seed in seeds:
         on_start(name, seed)
-        classifier = TextClassifier(
-            name, vectors=_vectors_for(name, vectors), validation_share=validation_share, seed=seed
-        )
+        classifier = _classifier(name, vectors, validation_share=validation_share, seed=seed)
         kept, held_out = stratified_split(split.train.labels, validation_share, seed)
         train, valid = split.train.select(kept), split.train.select(held_out)
         classifier.fit(train.texts, train.names(), validation=(valid.texts, valid.names()), listener=listener)
@@ -204,22 +200,28 @@ def _row(
             }
         )
         first = first or (classifier, evaluation)
-        if classifier.fitted_.history.interrupted:
+        interrupted = classifier.fitted_.history.interrupted
+        if interrupted:
             break
     if first is None:
         raise SettingError("no seed was given: expected at least one.")
-    return _describe(name, by_seed, *first, split.test)
+    return _describe(name, by_seed, *first, split.test, interrupted=interrupted)
 
 
 def _describe(
-    name: str, by_seed: list[dict[str, Any]], classifier: TextClassifier, evaluation: Evaluation, test: Corpus
+    name: str,
+    by_seed: list[dict[str, Any]],
+    classifier: TextClassifier,
+    evaluation: Evaluation,
+    test: Corpus,
+    *,
+    interrupted: bool,
 ) -> dict[str, Any]:
     fitted = classifier.fitted_
     mean = {key: statistics.fmean(row[key] for row in by_seed) for key in by_seed[0] if key != "seed"}
     accuracies = [row["accuracy"] for row in by_seed]
-    was_interrupted = fitted.history.interrupted or len(by_seed) == 0
     notes = list(fitted.notes)
-    if was_interrupted:
+    if interrupted:
         notes.append(f"Interrupted: the weights are those of epoch {fitted.history.best_epoch}.")
     return {
         "name": name,
@@ -241,7 +243,7 @@ def _describe(
         },
         "epochs": [asdict(epoch) for epoch in fitted.history.epochs],
         "best_epoch": fitted.history.best_epoch or None,
-        "interrupted": was_interrupted,
+        "interrupted": interrupted,
         "per_class": evaluation.per_class(),
         "confusion": evaluation.confusion.tolist(),
         "hardest_confusions": evaluation.hardest_confusions(),

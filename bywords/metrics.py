@@ -1,6 +1,7 @@
 """Labels and probabilities in, numbers out: scores, an interval, a table by class, and a temperature.
 
-Labels are int64 (N,), indices into the label names; probabilities and logits are (N, K). Every document counts the same.
+Labels are int64 (N,), indices into the label names; probabilities and logits are (N, K). Every document
+counts the same.
 """
 
 from __future__ import annotations

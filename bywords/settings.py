@@ -1,4 +1,4 @@
-"""Small frozen settings in, plain JSON values out, and back: nested dataclasses, each with its kind where there is a choice."""
+"""Small frozen settings in, plain JSON values out, and back: nested dataclasses, each with the name of its kind."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: st
 
     Raises: SettingError for a kind or a setting that there is not, with the nearest that there is.
     """
-    name = plain.get("kind")
+    name = str(plain.get("kind"))
     if name not in kinds:
-        raise SettingError(f"{where} has no kind {name!r}.{_nearest(str(name), kinds)}")
+        raise SettingError(f"{where} has no kind {name!r}.{_nearest(name, kinds)}")
     known = {field.name for field in dataclasses.fields(kinds[name])}
     values = {}
     for key, value in plain.items():
@@ -43,7 +43,7 @@ def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: st
 
 
 def changed(settings: Any, assignments: Sequence[str]) -> Any:
-    """The same settings with some values replaced, each written like `training.max_epochs=5`; a value is JSON or a word.
+    """The same settings with some values replaced, each written like `training.max_epochs=5`, in JSON or as a word.
 
     Raises: SettingError for one that is not of this form, names no setting, or gives a value of another type.
     """

@@ -47,8 +47,8 @@ class SystemConfig:
 
     description: str
     model: ModelConfig | TfidfConfig | MeanVectorConfig
-    tokenizer: TokenizerConfig = TokenizerConfig()
-    vocabulary: VocabularyConfig = VocabularyConfig()
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     vectors: VectorsConfig | None = None
     leave_out_missing: bool = False  # words without a vector leave the vocabulary; else they get a seeded start
     training: TrainingConfig | None = None
@@ -72,20 +72,22 @@ SYSTEMS: dict[str, SystemConfig] = {
     ),
     "glove-mean": SystemConfig(
         description="idf-weighted mean of pre-trained GloVe vectors and logistic regression",
-        model=MeanVectorConfig(pooling="idf"),
+        tokenizer=TokenizerConfig(punctuation=False),
+        vocabulary=TWICE_OR_MORE,
+        model=MeanVectorConfig(pooling="idf", strength=10.0),
         vectors=PretrainedConfig(),
         leave_out_missing=True,
     ),
     "glove-corpus-mean": SystemConfig(
         description="idf-weighted mean of GloVe vectors trained on the corpus and logistic regression",
         vocabulary=VocabularyConfig(min_count=5),
-        model=MeanVectorConfig(pooling="idf"),
+        model=MeanVectorConfig(pooling="idf", strength=0.1),
         vectors=GloveConfig(),
     ),
     "word2vec-mean": SystemConfig(
         description="idf-weighted mean of word2vec vectors trained on the corpus and logistic regression",
         vocabulary=VocabularyConfig(min_count=5),
-        model=MeanVectorConfig(pooling="idf"),
+        model=MeanVectorConfig(pooling="idf", strength=0.1),
         vectors=Word2VecConfig(),
     ),
     "averaging": SystemConfig(
@@ -150,8 +152,8 @@ class NeuralModel:
         return {name: value.detach().numpy() for name, value in self.module.state_dict().items()}
 
 
-class Listener:
-    """Hears how a fit goes on. This one does nothing; the command line's shows a line an epoch."""
+class Listener(Protocol):
+    """Hears how a fit goes on; the command line's shows a line an epoch."""
 
     def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
         """An epoch of training word vectors is over; `seconds` since the first began."""
@@ -161,6 +163,19 @@ class Listener:
 
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
         """A batch of an epoch is over."""
+
+
+class Silence:
+    """A listener that does nothing."""
+
+    def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
+        pass
+
+    def epoch(self, record: EpochRecord, max_epochs: int) -> None:
+        pass
+
+    def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
+        pass
 
 
 @dataclass
@@ -191,7 +206,7 @@ def fit_system(
 
     The vocabulary, idf and vectors come from `train` alone. `vectors`, where given, stand in for the config's.
     """
-    listener = listener or Listener()
+    listener = listener or Silence()
     vocabulary = Vocabulary.of(train, config.vocabulary)
     aligned = None
     if config.vectors is not None:

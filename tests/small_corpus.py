@@ -1,4 +1,4 @@
-"""A corpus small enough for every system to learn in a second: three topics with words of their own, and common ones."""
+"""A corpus that every system learns in a second: three topics with words of their own, and common ones."""
 
 import numpy as np
 

@@ -39,7 +39,7 @@ def test_tfidf_systems_agree_with_the_pipeline_that_users_know(estimator, peer, 
     config = TfidfConfig(estimator=estimator, sublinear=sublinear)
     model = TfidfLinear.fit(config, documents, labels, n_words=n_words, seed=0)
     pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=sublinear), peer).fit(TEXTS, labels)
-    texts = TEXTS + [NEW[0], NEW[1], NEW[3]]
+    texts = [*TEXTS, NEW[0], NEW[1], NEW[3]]
     logits = model.logits(encoded(texts)[0])
     np.testing.assert_array_equal(logits.argmax(axis=1), pipeline.predict(texts))
     if estimator == "nb":

@@ -150,7 +150,7 @@ def test_a_label_that_training_lacked_is_named(fitted):
 
 
 def test_a_system_that_there_is_not_is_refused_with_the_nearest():
-    with pytest.raises(SettingError, match="no system 'averagin'.*Did you mean 'averaging'"):
+    with pytest.raises(SettingError, match=r"no system 'averagin'.*Did you mean 'averaging'"):
         TextClassifier("averagin").fit(TRAIN.texts, TRAIN.names())
 
 
@@ -167,7 +167,7 @@ def test_given_vectors_replace_the_systems_own(glove):
 def test_vectors_of_another_language_are_refused(tmp_path):
     path = tmp_path / "other.txt"
     path.write_text("слово 1 2\nдругое 3 4\n", encoding="utf-8")
-    with pytest.raises(SettingError, match="none of the .* words of the training texts"):
+    with pytest.raises(SettingError, match=r"none of the .* words of the training texts"):
         TextClassifier("glove-mean", vectors=str(path)).fit(TRAIN.texts, TRAIN.names())
 
 

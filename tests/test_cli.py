@@ -130,9 +130,12 @@ def test_compare_writes_the_record_and_the_report(bywords, csv, tmp_path):
     assert json.loads(out)["format"] == "bywords-run/1"
 
 
-def test_compare_can_train_on_a_part(bywords, csv):
-    _, out, _ = bywords("compare", csv, "--systems", "tfidf-nb", "--max-documents", "60", "--json")
-    assert json.loads(out)["corpus"]["n_train"] == 60
+def test_compare_can_train_slow_systems_on_a_part_and_says_so(bywords, csv):
+    _, out, _ = bywords("compare", csv, "--systems", "tfidf-nb,tfidf-svc", "--limit", "tfidf-svc=60")
+    assert "tfidf-svc: Trained on 60 of the 120 documents." in out
+    assert "tfidf-nb: Trained" not in out
+    code, _, error = bywords("compare", csv, "--limit", "tfidf-svc")
+    assert (code, "expected a system, an equals sign" in error) == (2, True)
 
 
 def test_vocab_shows_sizes_coverage_and_lengths_and_draws_them(bywords, csv, tmp_path):

@@ -118,7 +118,7 @@ def test_rows_of_another_run_are_not_taken_over(change, tmp_path):
 
 
 def test_a_system_that_there_is_not_is_refused_before_anything_is_trained():
-    with pytest.raises(SettingError, match="no system 'tfidf-svm'.*Did you mean 'tfidf-svc'"):
+    with pytest.raises(SettingError, match=r"no system 'tfidf-svm'.*Did you mean 'tfidf-svc'"):
         compare(small_split(), ["averaging", "tfidf-svm"], on_start=lambda *_: pytest.fail("trained"))
 
 

@@ -16,13 +16,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from bywords import files
 from bywords.errors import DataError, SettingError
 from bywords.report import (
     accuracy,
     numbers,
     pictures,
     render_report,
-    whole,
     words,
     write_report,
     write_vocabulary_picture,
@@ -357,10 +357,10 @@ def test_when_writing_fails_the_old_page_is_whole(tmp_path, without_pictures, mo
     path.write_text("old")
 
     def fail(*_: Any) -> None:
-        raise OSError("no space left")
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*{"write": (whole.os, "fsync", fail), "rename": (Path, "replace", fail)}[failing])
-    with pytest.raises(OSError, match="no space left"):
+    monkeypatch.setattr(*{"write": (files.os, "fsync", fail), "rename": (Path, "replace", fail)}[failing])
+    with pytest.raises(SettingError, match="cannot be written: No space left on device"):
         write_report(run_record(), path)
     assert path.read_text() == "old"
     assert _names(tmp_path) == ["report.html"]

@@ -19,7 +19,7 @@ def test_every_system_survives_json(name):
 def test_a_setting_that_there_is_not_is_named_with_the_nearest():
     plain = to_plain(SYSTEMS["averaging"])
     plain["training"]["learnin_rate"] = 3
-    with pytest.raises(SettingError, match="no setting 'learnin_rate'. Did you mean 'learning_rate'"):
+    with pytest.raises(SettingError, match=r"no setting 'learnin_rate'. Did you mean 'learning_rate'"):
         from_plain(plain, KINDS, where="model.json:")
 
 

@@ -12,6 +12,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
+from bywords.errors import SettingError
 
 RUN, REPORT = "run.json", "report.html"
 
@@ -32,8 +33,11 @@ def compare(
     text: options.Text = None,
     label: options.Label = None,
     vectors: options.Vectors = None,
-    max_documents: Annotated[
-        int | None, typer.Option(help="Train on a stratified share of at most so many training documents.", min=2)
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Train a slow system on a share of the documents: lstm=2000. Repeat for more.", metavar="SYSTEM=N"
+        ),
     ] = None,
     test_share: options.TestShare = 0.2,
     validation_share: options.ValidationShare = 0.1,
@@ -52,8 +56,6 @@ def compare(
     earlier = read_run(folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
         split = load(data, text=text, label=label, test=test, test_share=test_share)
-        if max_documents is not None:
-            split = split.limited(max_documents, seed=0)
     listener = ProgressLines()
 
     def on_start(name: str, seed: int) -> None:
@@ -69,6 +71,7 @@ def compare(
         seeds=range(seeds),
         validation_share=validation_share,
         vectors=vectors,
+        limits=dict(map(_limit, limit or [])),
         command=shlex.join(["bywords", *sys.argv[1:]]),
         earlier=earlier,
         listener=listener,
@@ -82,6 +85,13 @@ def compare(
         _tell(run, folder)
     if not run["finished"]:
         raise typer.Exit(130)
+
+
+def _limit(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not number.isdecimal() or int(number) < 2:
+        raise SettingError(f"--limit {text}: expected a system, an equals sign and a number of documents: lstm=2000.")
+    return name, int(number)
 
 
 def _tell(run: dict[str, Any], folder: Path) -> None:
@@ -109,6 +119,9 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
         [_cells(row, several=several) for row in sorted(run["systems"], key=lambda row: -float(row["accuracy"]))],
     )
     say()
+    for row in run["systems"]:
+        for note in row["notes"]:
+            say(f"{row['name']}: {note}")
     if not run["finished"]:
         say(f"Interrupted after {len(run['systems'])} systems. Go on with the same command and --resume.")
     say(f"The record is in {folder / RUN}; look at {folder / REPORT}")

@@ -19,7 +19,7 @@ from bywords.cli.train import train
 from bywords.cli.vectors import vectors
 from bywords.cli.vocab import vocab
 from bywords.errors import BywordsError
-from bywords.version import VERSION
+from bywords.version import __version__
 
 app = typer.Typer(
     name="bywords",
@@ -36,7 +36,7 @@ app.add_typer(vectors, name="vectors")
 
 def _show_version(is_asked: bool) -> None:
     if is_asked:
-        typer.echo(f"bywords {VERSION}")
+        typer.echo(f"bywords {__version__}")
         raise typer.Exit
 
 

@@ -1,4 +1,4 @@
-"""What a person watches: progress on standard error while a terminal is there, tables and sentences on standard output."""
+"""What a person sees: progress on standard error if it is a terminal, tables and sentences on standard output."""
 
 from __future__ import annotations
 

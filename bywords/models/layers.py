@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -29,22 +27,6 @@ def seeded_linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linea
     layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
     nn.init.xavier_uniform_(layer.weight, generator=generator)
     nn.init.zeros_(layer.bias)
-    return layer
-
-
-def seeded_lstm(n_in: int, n_hidden: int, generator: torch.Generator, *, n_directions: int) -> nn.LSTM:
-    """One LSTM layer, started uniformly within 1/sqrt(H) from `generator`, its forget gates open (bias 1).
-
-    Source: Jozefowicz, Zaremba, Sutskever (2015), "An Empirical Exploration of Recurrent Network Architectures".
-    """
-    layer = nn.LSTM(n_in, n_hidden, bidirectional=n_directions == 2, device="meta").to_empty(device="cpu")
-    bound = 1.0 / math.sqrt(n_hidden)
-    for name, parameter in sorted(layer.named_parameters()):
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
-        if name.startswith("bias_ih"):
-            nn.init.ones_(parameter[n_hidden : 2 * n_hidden])  # gates are ordered input, forget, cell, output
-        elif name.startswith("bias_hh"):
-            nn.init.zeros_(parameter)
     return layer
 
 

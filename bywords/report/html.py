@@ -9,9 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from bywords.files import write_whole
 from bywords.report import accuracy, numbers, pictures, words
 from bywords.report.record import Record, complete
-from bywords.report.whole import write_whole
 
 _SHOWN_TEXT = 420  # characters of a wrong document that are shown at once
 _KEPT_TEXT = 20_000  # characters of it that the page holds at all
@@ -22,7 +22,7 @@ def write_report(run: Record, path: Path) -> None:
     """Write the page about `run` to `path`, whole or not at all.
 
     `run` is the JSON of `bywords compare`; that of an interrupted run may lack parts, and the page says so.
-    Raises: DataError when `run` is of another format; OSError when the file cannot be written.
+    Raises: DataError when `run` is of another format; SettingError when the file cannot be written.
     """
     write_whole(path, render_report(run).encode("utf-8"))
 

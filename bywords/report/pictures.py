@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bywords.errors import SettingError
+from bywords.files import write_whole
 from bywords.report.accuracy import draw_time
 from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, PAPER, RULE, picture, picture_file, plain_ticks
 from bywords.report.numbers import shorten
 from bywords.report.record import Record, complete_words
-from bywords.report.whole import write_whole
 from bywords.report.words import (
     confusion_finding,
     coverage_finding,

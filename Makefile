@@ -1,0 +1,54 @@
+# `make` alone lists the targets. Each sets up .venv by itself when it is missing or older than the pins.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+# Asleep, the threads of PyTorch do not hinder other work on the machine; see bywords/cli/main.py.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format bench lab-figures clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+install: $(STAMP) ## set up .venv with the exact versions of constraints.txt
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "bywords needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev]'
+	@touch $(STAMP)
+
+demo: $(STAMP) ## train every classifier on real texts and compare them: a table and demo/imdb/report.html
+	$(BIN)/bywords compare imdb --out demo/imdb $(DEMO_LIMITS)
+	$(BIN)/bywords compare 20newsgroups-6 --out demo/20newsgroups-6 --systems $(QUICK) \
+		|| { [ $$? -eq 2 ] && echo "20 Newsgroups is not at hand, so this demo is the one on imdb."; }
+	@echo "Look at the report: demo/imdb/report.html"
+
+# What makes the demo end within five minutes on two cores; the report says which system trained on how many reviews.
+QUICK := tfidf-svc,tfidf-nb,glove-mean,averaging,averaging-glove,averaging-glove-frozen
+DEMO_LIMITS := --limit lstm=1500 --limit lstm-glove=1500 --limit word2vec-mean=2500 --limit glove-corpus-mean=2500
+
+test: $(STAMP) ## run the tests, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check: $(STAMP) ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## put the sources into their form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure: the LSTM's step against PyTorch's own, in minutes; figures in benchmarks/results
+	$(BIN)/python benchmarks/lstm.py
+
+lab-figures: $(STAMP) ## make the lab's tables again, beside the published figures: about half an hour
+	$(BIN)/python benchmarks/lab.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) demo build *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

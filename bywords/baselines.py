@@ -165,8 +165,7 @@ def pool(documents: Ragged, vectors: Floats, idf: Floats, pooling: str) -> Float
     if pooling == "sum":
         return summed
     totals = np.asarray(matrix.sum(axis=1), dtype=np.float32)
-    means: Floats = summed / np.where(totals > 0, totals, np.float32(1))[:, np.newaxis]
-    return means
+    return (summed / np.where(totals > 0, totals, 1)[:, np.newaxis]).astype(np.float32)
 
 
 def _highest(documents: Ragged, vectors: Floats) -> Floats:

@@ -57,7 +57,7 @@ class SystemConfig:
 LONGER_WORDS = TokenizerConfig(pattern=r"\b\w\w+\b")  # of two signs or more, as scikit-learn's vectorisers have it
 TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
-LSTM_TRAINING = TrainingConfig(learning_rate=2e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
+LSTM_TRAINING = TrainingConfig(learning_rate=4e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
 
 SYSTEMS: dict[str, SystemConfig] = {
     "tfidf-svc": SystemConfig(

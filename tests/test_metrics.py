@@ -61,6 +61,13 @@ def test_the_temperature_undoes_overconfidence():
     assert metrics.fit_temperature(logits * 0.2, labels) == pytest.approx(0.2, rel=0.1)
 
 
+def test_a_few_documents_without_a_mistake_do_not_make_a_model_certain():
+    labels = np.arange(30) % 3
+    logits = np.eye(3)[labels]
+    probabilities = metrics.softmax(logits / metrics.fit_temperature(logits, labels))
+    assert 0.9 < probabilities.max() < 0.98
+
+
 def test_the_hardest_confusions_are_the_commonest_mistakes():
     confusion = np.array([[50, 3, 0], [7, 20, 1], [0, 0, 9]])
     assert metrics.hardest_confusions(confusion, 2) == [(1, 0, 7), (0, 1, 3)]

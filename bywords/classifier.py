@@ -229,7 +229,6 @@ class TextClassifier:
             loaded.fitted_ = FittedSystem(parts.vocabulary, model, history=history)
             loaded.temperature_ = told["temperature"]
             loaded.summary_ = FitSummary(**told["summary"])
-            loaded.system = told["system"] or config
         except (KeyError, TypeError, RuntimeError, SettingError) as error:
             raise ModelFolderError(
                 f"{folder}: whole, but its settings and weights do not fit this version: {error}. "

@@ -106,8 +106,9 @@ def read_run(path: Path) -> Run:
 def _classifier(name: str, vectors: str | None, **more: Any) -> TextClassifier:
     """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name."""
     own = TextClassifier(name, **more)
-    takes_vectors = vectors is not None and isinstance(own.config.vectors, PretrainedConfig)
-    return TextClassifier(name, vectors=vectors, **more) if takes_vectors else own
+    if isinstance(own.config.vectors, PretrainedConfig) and vectors is not None:
+        return TextClassifier(name, vectors=vectors, **more)
+    return own
 
 
 def _new_run(split: Split, seeds: Sequence[int], validation_share: float, command: str) -> Run:

@@ -57,9 +57,10 @@ def compare(
     with working(f"reading {data}"):
         split = load(data, text=text, label=label, test=test, test_share=test_share)
     listener = ProgressLines()
+    listener.start(f"{data}: counting words")
 
     def on_start(name: str, seed: int) -> None:
-        listener.name = f"{name}, seed {seed}:" if seeds > 1 else f"{name}:"
+        listener.start(f"{name}, seed {seed}" if seeds > 1 else name)
 
     def write(run: dict[str, Any]) -> None:
         write_whole(folder / RUN, json.dumps(run, ensure_ascii=False, indent=1).encode())
@@ -78,6 +79,7 @@ def compare(
         on_start=on_start,
         on_system=write,
     )
+    listener.end()
     write(run)
     if as_json:
         print_json(run)

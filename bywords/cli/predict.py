@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import working
+from bywords.cli.screen import steps
+
+if TYPE_CHECKING:
+    from bywords.classifier import Predictions
 
 CHUNK = 20_000  # documents at a time
 
@@ -33,30 +36,26 @@ def predict(
     classifier = TextClassifier.load(model)
     texts = read_texts(file, text=text)
     parts = []
-    with working(f"labelling {len(texts):,} documents"):
-        for start in range(0, len(texts), CHUNK):
-            answers = classifier.predict_documents(texts[start : start + CHUNK])
-            columns = (
-                answers.labels.tolist(),
-                answers.probabilities.max(axis=1).tolist(),
-                answers.known_share.tolist(),
-            )
-            lines = "".join(
-                json.dumps(
-                    {
-                        "label": label,
-                        "probability": round(probability, 6),
-                        "known_share": round(known_share, 4),
-                        "nothing_known": known_share == 0,
-                    },
-                    ensure_ascii=False,
-                )
-                + "\n"
-                for label, probability, known_share in zip(*columns, strict=True)
-            )
-            if out is None:
-                typer.echo(lines, nl=False)
-            else:
-                parts.append(lines)
+    for start in steps(range(0, len(texts), CHUNK), f"labelling {len(texts):,} documents"):
+        lines = _lines(classifier.predict_documents(texts[start : start + CHUNK]))
+        if out is None:
+            typer.echo(lines, nl=False)
+        else:
+            parts.append(lines)
     if out is not None:
         write_whole(out, "".join(parts).encode())
+
+
+def _lines(answers: Predictions) -> str:
+    """A JSON object and a line end for each answer."""
+    columns = (answers.labels.tolist(), answers.probabilities.max(axis=1).tolist(), answers.known_share.tolist())
+    rows = (
+        {
+            "label": label,
+            "probability": round(probability, 6),
+            "known_share": round(known_share, 4),
+            "nothing_known": known_share == 0,
+        }
+        for label, probability, known_share in zip(*columns, strict=True)
+    )
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)

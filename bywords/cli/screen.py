@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -52,17 +52,40 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
+def steps(numbers: Sequence[int], what: str) -> Iterable[int]:
+    """The same numbers, with a bar and the time left while they are gone through; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        return numbers
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(numbers, description=what, console=Console(stderr=True), transient=True)
+
+
 class ProgressLines:
     """A `bywords.systems.Listener` that writes a line an epoch, and between them how far the epoch is.
 
     Quiet when standard error is not a terminal. The estimate is an upper bound: training stops early.
     """
 
-    def __init__(self, name: str = "") -> None:
-        self.name = name
+    def __init__(self) -> None:
+        self.name = ""
         self.is_shown = sys.stderr.isatty()
         self._epoch_started = time.perf_counter()
         self._last_shown = 0.0
+
+    def start(self, name: str) -> None:
+        """Something new begins: say its name until there is more to say."""
+        self.name = f"{name}:"
+        if self.is_shown:
+            sys.stderr.write(f"\r\x1b[K{name} …")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Take away what has not become a line."""
+        if self.is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
 
     def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
         shown = "" if loss is None else f" · loss {loss:.4f}"

@@ -42,12 +42,13 @@ def train(
     from bywords.vocabulary import Vocabulary, VocabularyConfig
     from bywords.word2vec import Word2VecConfig, train_word2vec
 
-    listener = ProgressLines(method)
+    listener = ProgressLines()
     losses: list[float | None] = []
     with working(f"reading {data}"):
         corpus = load(data, text=text, label=label, seed=seed).train
         tokens = Tokenizer()(corpus.texts)
         vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=min_count))
+    listener.start(method)
     started = time.perf_counter()
 
     def on_epoch(epoch: int, n_epochs: int, loss: float | None) -> None:
@@ -61,6 +62,7 @@ def train(
         config = changed(GloveConfig(seed=seed), settings or [])
         trained = train_glove(tokens, vocabulary, config, on_epoch=on_epoch)
     seconds = time.perf_counter() - started
+    listener.end()
     trained.save(out)
     if as_json:
         print_json(

@@ -14,6 +14,10 @@ from bywords.cli.screen import print_json, print_table, say, working
 def vocab(
     data: options.Data,
     out: Annotated[Path | None, typer.Option(help="Where to draw it, .svg or .png; by default DATA-words.svg.")] = None,
+    cut: Annotated[
+        list[int] | None,
+        typer.Option(help="Say how many texts are longer than so many tokens. Repeat for more.", min=1),
+    ] = None,
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
@@ -25,12 +29,12 @@ def vocab(
     from bywords.datasets import load
     from bywords.report import write_vocabulary_picture
     from bywords.tokens import Tokenizer
-    from bywords.word_profile import word_profile
+    from bywords.word_profile import CUT_LENGTHS, word_profile
 
     with working(f"counting the words of {data}"):
         tokenizer = Tokenizer()
         split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed).drop_empty(tokenizer)
-        words = word_profile(tokenizer(split.train.texts), tokenizer(split.test.texts))
+        words = word_profile(tokenizer(split.train.texts), tokenizer(split.test.texts), cut_lengths=cut or CUT_LENGTHS)
     picture = out or Path(f"{Path(data).name.split('.')[0]}-words.svg")
     write_vocabulary_picture(words, picture)
     record = {

@@ -1,0 +1,41 @@
+"""What the benchmark scripts share: medians of several runs in turn, and results as JSON."""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bywords.files import write_whole
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def median_seconds(candidates: Mapping[str, Callable[[], object]], *, n_runs: int = 5) -> dict[str, float]:
+    """The median time of each, run in turn A B C A B C …, so that a slow minute of the machine hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    for run in range(n_runs + 1):
+        for name, call in candidates.items():
+            started = time.perf_counter()
+            call()
+            if run > 0:  # the first warms up
+                seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def write_result(name: str, result: Mapping[str, Any]) -> None:
+    """Write benchmarks/results/NAME.json, with what machine and versions it was made on."""
+    machine = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "processor": platform.machine(),
+    }
+    text = json.dumps({"machine": machine, **result}, indent=1, ensure_ascii=False)
+    write_whole(RESULTS / f"{name}.json", (text + "\n").encode())

@@ -183,10 +183,7 @@ def _row(
         kept, held_out = stratified_split(split.train.labels, validation_share, seed)
         train, valid = split.train.select(kept), split.train.select(held_out)
         classifier.fit(train.texts, train.names(), validation=(valid.texts, valid.names()), listener=listener)
-        started = time.perf_counter()
-        classifier.predict_documents(split.test.texts)
-        predict_seconds = time.perf_counter() - started
-        evaluation = classifier.evaluate(split.test.texts, split.test.names())
+        evaluation, predict_seconds = _evaluate(classifier, split.test)
         by_seed.append(
             {
                 "seed": seed,
@@ -207,6 +204,15 @@ def _row(
     if first is None:
         raise SettingError("no seed was given: expected at least one.")
     return _describe(name, by_seed, *first, split.test, interrupted=interrupted)
+
+
+def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[Evaluation, float]:
+    """The answers to the test part, classes in the order of its label names, and the seconds they took."""
+    started = time.perf_counter()
+    answers = classifier.predict_documents(test.texts)
+    seconds = time.perf_counter() - started
+    columns = [classifier.classes_.tolist().index(name) for name in test.label_names]
+    return Evaluation(test.label_names, test.labels, answers.probabilities[:, columns], answers.known_share), seconds
 
 
 def _describe(

@@ -86,10 +86,13 @@ class Split:
         return Split(train, test, self.n_dropped_train + n_train, self.n_dropped_test + n_test)
 
     def limited(self, n_documents: int, *, seed: int) -> Split:
-        """The split with a stratified share of at most about `n_documents` training documents; the test part stays."""
+        """The split with a stratified share of about `n_documents` training documents, one of each class at least.
+
+        The test part stays as it is, and so does a training part that is no larger.
+        """
         if len(self.train) <= n_documents:
             return self
-        _, chosen = stratified_split(self.train.labels, n_documents / len(self.train), seed)
+        chosen, _ = stratified_split(self.train.labels, 1 - n_documents / len(self.train), seed)
         return Split(self.train.select(chosen), self.test, self.n_dropped_train, self.n_dropped_test)
 
 

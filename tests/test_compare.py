@@ -66,6 +66,30 @@ def test_the_best_system_and_what_it_got_wrong_are_named():
     assert probabilities == sorted(probabilities, reverse=True)
 
 
+def test_classes_stand_in_the_order_of_the_corpus_where_that_is_not_alphabetical():
+    numbers = {"motor": "10", "space": "2", "sport": "1"}
+    train, test = (
+        Corpus.of("numbers", corpus.texts, [numbers[name] for name in corpus.names()])
+        for corpus in (small_corpus(), small_corpus(60, seed=1))
+    )
+    run = compare(Split(train, test), ["tfidf-nb"])
+    assert run["corpus"]["label_names"] == ["1", "2", "10"]
+    assert [row["label"] for row in run["systems"][0]["per_class"]] == ["1", "2", "10"]
+    assert run["systems"][0]["accuracy"] == 1.0
+    assert np.trace(run["systems"][0]["confusion"]) == 60
+
+
+def test_a_limited_training_part_keeps_every_class():
+    train = small_corpus()
+    rare = Corpus.of("rare", [*train.texts, "one oddity"], [*train.names(), "zebra"])
+    test = Corpus(
+        "rare", small_corpus(60, seed=1).texts, small_corpus(60, seed=1).labels, rare.label_names, np.arange(60)
+    )
+    run = compare(Split(rare, test), ["tfidf-nb"], limits={"tfidf-nb": 50})
+    assert run["systems"][0]["notes"] == ["Trained on 50 of the 151 documents."]
+    assert len(run["systems"][0]["per_class"]) == 4
+
+
 def test_documents_without_words_are_dropped_and_counted_in_each_part():
     train, test = small_corpus(), small_corpus(60, seed=1)
     train = Corpus.of("odd", [*train.texts, "", " "], [*train.names(), "space", "space"])

@@ -223,12 +223,7 @@ def page(run: dict[str, Any], parts: dict[str, Any]) -> str:
         [
             "# The lab's figures, made again",
             "",
-            "Made by `python benchmarks/lab.py` (`make lab-figures`); do not edit. 20 Newsgroups by date in six "
-            "groups, headers, footers and quotes removed: "
-            f"{corpus['n_train']:,} training documents, {corpus['n_valid']:,} of them held out for validation, "
-            f"{corpus['n_test']:,} test documents; {corpus['dropped']['train']} and {corpus['dropped']['test']} without "
-            "words were dropped. Seeds 0, 1 and 2; the 95 % interval is Wilson's, over test documents. Pre-trained "
-            "vectors are GloVe 6B in 50 dimensions, where the lab had 300.",
+            introduction(corpus),
             "",
             "## Systems (parts 9 to 13 and 19 to 24)",
             "",
@@ -288,6 +283,18 @@ def page(run: dict[str, Any], parts: dict[str, Any]) -> str:
             *(f"| {step['step']} | {step['valid']:.4f} | {step['test']:.4f} |" for step in parts["lstm"]),
             "",
         ]
+    )
+
+
+def introduction(corpus: dict[str, Any]) -> str:
+    """What the figures are about."""
+    dropped = corpus["dropped"]
+    return (
+        "Made by `python benchmarks/lab.py` (`make lab-figures`); do not edit. 20 Newsgroups by date in six groups, "
+        f"headers, footers and quotes removed: {corpus['n_train']:,} training documents, {corpus['n_valid']:,} of them "
+        f"held out for validation, {corpus['n_test']:,} test documents; {dropped['train']} and {dropped['test']} "
+        "without words were dropped. Seeds 0, 1 and 2; the 95 % interval is Wilson's, over test documents. Pre-trained "
+        "vectors are GloVe 6B in 50 dimensions, where the lab had 300."
     )
 
 

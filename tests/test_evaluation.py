@@ -1,0 +1,38 @@
+"""Probabilities and labels → scores and rows."""
+
+import numpy as np
+
+from bywords.evaluation import Evaluation
+
+LABELS = np.array([0, 0, 1, 1, 2])
+PROBABILITIES = np.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.9, 0], [0.95, 0.05, 0], [0.4, 0.4, 0.2]])
+KNOWN = np.array([1, 1, 0.5, 1, 0], dtype=np.float32)
+EVALUATION = Evaluation(("a", "b", "c"), LABELS, PROBABILITIES, KNOWN)
+
+
+def test_the_likeliest_class_is_the_answer_and_of_equals_the_first():
+    assert EVALUATION.predicted.tolist() == [0, 1, 1, 0, 0]
+    assert EVALUATION.accuracy == 0.4
+
+
+def test_wrong_documents_come_most_confident_first():
+    assert EVALUATION.wrong(10).tolist() == [3, 1, 4]
+    assert EVALUATION.wrong(1).tolist() == [3]
+    rows = EVALUATION.wrong_documents(["t0", "t1", "t2", "t3", "t4"], np.array([10, 11, 12, 13, 14]), 1)
+    assert rows == [{"row": 13, "text": "t3", "label": "b", "predicted": "a", "probability": 0.95}]
+
+
+def test_confusions_have_their_share_of_the_true_class():
+    assert EVALUATION.hardest_confusions(5) == [
+        {"true": "a", "predicted": "b", "count": 1, "share": 0.5},
+        {"true": "b", "predicted": "a", "count": 1, "share": 0.5},
+        {"true": "c", "predicted": "a", "count": 1, "share": 1.0},
+    ]
+
+
+def test_the_summary_counts_texts_in_which_nothing_was_known():
+    summary = EVALUATION.summary()
+    assert summary["n_documents"] == 5
+    assert summary["n_nothing_known"] == 1
+    assert [row["label"] for row in summary["per_class"]] == ["a", "b", "c"]
+    assert [row["support"] for row in summary["per_class"]] == [2, 2, 1]

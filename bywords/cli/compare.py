@@ -119,6 +119,7 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
     print_table(
         columns + (["spread over seeds"] if several else []),
         [_cells(row, several=several) for row in sorted(run["systems"], key=lambda row: -float(row["accuracy"]))],
+        may_leave_out=("validation", "log loss", "size", "spread over seeds", "documents/s"),
     )
     say()
     for row in run["systems"]:

@@ -20,19 +20,27 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
-    """A table; all columns but the first are set to the right. In a pipe it is as wide as it needs."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, may_leave_out: Sequence[str] = ()) -> None:
+    """A table; all columns but the first are set to the right. In a pipe it is as wide as it needs.
+
+    Where a terminal is too narrow, the columns of `may_leave_out` go, the first named first, until it fits.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place == 0 else "right", no_wrap=True)
+    widths = [max(map(len, cells)) + 2 for cells in zip(columns, *rows, strict=True)]
+    room = Console().width if sys.stdout.isatty() else sum(widths)
+    shown = list(range(len(columns)))
+    for name in may_leave_out:
+        if sum(widths[place] for place in shown) > room and name in columns:
+            shown.remove(columns.index(name))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place in shown:
+        table.add_column(columns[place], justify="left" if place == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
-    console.print(table)
+        table.add_row(*(Text(row[place]) for place in shown))
+    Console(width=max(room, 40), highlight=False).print(table)
 
 
 def say(text: str = "") -> None:

@@ -62,7 +62,7 @@ def train(
     if as_json:
         print_json(record)
     else:
-        _tell(record, evaluation, test_is_share=test is None)
+        _tell(record, evaluation, data)
 
 
 def _record(
@@ -88,7 +88,7 @@ def _record(
     }
 
 
-def _tell(record: dict[str, Any], evaluation: Evaluation, *, test_is_share: bool) -> None:
+def _tell(record: dict[str, Any], evaluation: Evaluation, data: str) -> None:
     low, high = evaluation.accuracy_interval
     dropped = record["dropped"]
     if record["interrupted"]:
@@ -109,9 +109,14 @@ def _tell(record: dict[str, Any], evaluation: Evaluation, *, test_is_share: bool
     tell_classes(evaluation)
     say()
     say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
-    say(f"  bywords predict {record['model']} TEXTS.txt         a label for each line of a file, or of - ")
-    say(f"  bywords evaluate {record['model']} LABELLED.csv     the same table on other labelled texts")
-    say("  bywords compare DATA                       every system on your data, with a report to look at")
+    commands = {
+        f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",
+        f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled texts",
+        f"bywords compare {data}": "every system on these texts, with a report to look at",
+    }
+    width = max(map(len, commands))
+    for command, what in commands.items():
+        say(f"  {command:{width}}  {what}")
 
 
 def tell_classes(evaluation: Evaluation) -> None:

@@ -93,7 +93,7 @@ SYSTEMS: dict[str, SystemConfig] = {
     "averaging": SystemConfig(
         description="mean of word vectors and a linear layer, learned together from scratch",
         vocabulary=TWICE_OR_MORE,
-        model=AveragingConfig(dimension=100),
+        model=AveragingConfig(),
         training=TrainingConfig(batch_size=128, learning_rate=1e-2),
     ),
     "averaging-glove": SystemConfig(
@@ -211,6 +211,9 @@ def fit_system(
     aligned = None
     if config.vectors is not None:
         vectors = vectors or _get_vectors(config.vectors, train, vocabulary, seed, listener)
+        dimension = getattr(config.model, "dimension", None)
+        if dimension is not None:
+            vectors.check_dimension(dimension)
         aligned = vectors.align(vocabulary, seed=seed)
         if not aligned.has_vector.any():
             raise SettingError(

@@ -217,6 +217,13 @@ def test_vectors_of_another_dimension_than_a_row_are_named_by_line(bywords, csv,
     assert (code, "line 2" in error) == (2, True)
 
 
+def test_vectors_of_another_dimension_than_the_model_asks_for_are_refused(bywords, csv, tmp_path):
+    given = ["--system", "averaging-glove", "--vectors", write_small_glove(tmp_path), "--set", "model.dimension=300"]
+    code, out, error = bywords("train", csv, *given)
+    assert (code, out) == (2, "")
+    assert "dimension is 300, but the vectors 'small.glove.txt' have 4" in error
+
+
 def test_a_broken_model_folder_is_refused(bywords, model, csv, tmp_path):
     weights = tmp_path / model / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bywords.errors import check_choice
-from bywords.models.layers import Dropout, as_tensors, seeded_embedding, seeded_linear
+from bywords.models.layers import DEFAULT_DIMENSION, Dropout, as_tensors, seeded_embedding, seeded_linear
 from bywords.ragged import Ragged
 
 Weighting = Literal["uniform", "idf"]
@@ -17,9 +17,9 @@ Weighting = Literal["uniform", "idf"]
 
 @dataclass(frozen=True, kw_only=True)
 class AveragingConfig:
-    """The size of an averaging model. With given word vectors their dimension counts, not this one."""
+    """The size of an averaging model."""
 
-    dimension: int = 300
+    dimension: int | None = None  # of a word vector; None is that of given vectors, or DEFAULT_DIMENSION
     dropout: float = 0.5  # share of the units of the mean
     frozen: bool = False  # keep the word vectors as they were given
     weighting: Weighting = "uniform"  # what a word counts in the mean
@@ -48,7 +48,7 @@ class Averaging(nn.Module):
         """`vectors` is float32 (V, D); without it the word vectors start from `generator`. `idf` is float32 (V,)."""
         super().__init__()
         if vectors is None:
-            vectors = seeded_embedding(n_words, config.dimension, generator, scale=0.1)
+            vectors = seeded_embedding(n_words, config.dimension or DEFAULT_DIMENSION, generator, scale=0.1)
         self.embedding = nn.EmbeddingBag.from_pretrained(
             vectors, freeze=config.frozen, mode="sum", include_last_offset=True
         )

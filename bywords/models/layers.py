@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from bywords.ragged import PADDING, Ragged
 
+DEFAULT_DIMENSION = 100  # of word vectors that start from scratch
+
 
 def as_tensors(batch: Ragged, device: torch.device) -> tuple[Tensor, Tensor]:
     """Ids int32 (T,) and offsets int32 (N + 1,) on `device`; on a CPU the ids are not copied."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bywords.errors import check_choice
-from bywords.models.layers import Dropout, as_tensors, seeded_embedding, seeded_linear
+from bywords.models.layers import DEFAULT_DIMENSION, Dropout, as_tensors, seeded_embedding, seeded_linear
 from bywords.ragged import Ragged
 
 Pooling = Literal["last", "mean", "max"]
@@ -18,9 +18,9 @@ Pooling = Literal["last", "mean", "max"]
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMConfig:
-    """The size of an LSTM. With given word vectors their dimension counts, not this one."""
+    """The size of an LSTM."""
 
-    dimension: int = 100
+    dimension: int | None = None  # of a word vector; None is that of given vectors, or DEFAULT_DIMENSION
     hidden: int = 64  # units of one direction
     directions: Literal[1, 2] = 2
     pooling: Pooling = "max"  # of the states of a document's words; "last" is the state after its last word
@@ -53,7 +53,7 @@ class LSTM(nn.Module):
         """`vectors` is float32 (V, D); without it the word vectors start from `generator`."""
         super().__init__()
         if vectors is None:
-            vectors = seeded_embedding(n_words, config.dimension, generator, scale=0.1)
+            vectors = seeded_embedding(n_words, config.dimension or DEFAULT_DIMENSION, generator, scale=0.1)
         self.pooling = config.pooling
         self.embedding = nn.Embedding.from_pretrained(vectors, freeze=config.frozen)
         self.dropout = Dropout(config.dropout, generator)

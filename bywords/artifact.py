@@ -95,7 +95,7 @@ def check_place(folder: Path) -> None:
         raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another place.")
     existing = next(parent for parent in folder.absolute().parents if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise ModelFolderError(f"{folder}: {existing} cannot be written to. Choose another place.")
+        raise ModelFolderError(f"{folder}: cannot be written: {existing} takes no files. Choose another place.")
 
 
 def size_bytes(folder: Path) -> int:

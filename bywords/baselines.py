@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from bywords.errors import check_choice
+from bywords.errors import check_choice, check_range
 from bywords.metrics import Labels
 from bywords.ragged import UNKNOWN, Ragged, inverse_document_frequency
 
@@ -33,6 +33,7 @@ class TfidfConfig:
     sublinear: bool = False  # a word that occurs n times counts 1 + ln n
 
     def __post_init__(self) -> None:
+        check_range("strength", self.strength, above=0, below=float("inf"))
         check_choice("estimator", self.estimator, get_args(Estimator))
 
 
@@ -45,6 +46,8 @@ class MeanVectorConfig:
     max_iterations: int = 2000  # of L-BFGS; it converges long before
 
     def __post_init__(self) -> None:
+        check_range("strength", self.strength, above=0, below=float("inf"))
+        check_range("max_iterations", self.max_iterations, least=1)
         check_choice("pooling", self.pooling, get_args(Pooling))
 
 

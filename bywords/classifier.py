@@ -15,8 +15,7 @@ import polars as pl
 
 from bywords import artifact
 from bywords.baselines import MeanVectorConfig, TfidfConfig
-from bywords.corpus import did_you_mean
-from bywords.errors import DataError, ModelFolderError, SettingError
+from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean
 from bywords.evaluation import Evaluation
 from bywords.glove import GloveConfig
 from bywords.metrics import Labels, accuracy, fit_temperature, softmax
@@ -24,6 +23,7 @@ from bywords.models import MODELS
 from bywords.settings import from_plain, to_plain
 from bywords.splits import stratified_split
 from bywords.systems import (
+    DEFAULT_SYSTEM,
     SYSTEMS,
     FittedSystem,
     Listener,
@@ -82,7 +82,7 @@ class TextClassifier:
 
     def __init__(
         self,
-        system: str | SystemConfig = "averaging",
+        system: str | SystemConfig = DEFAULT_SYSTEM,
         *,
         vectors: str | None = None,
         validation_share: float = 0.1,
@@ -96,6 +96,7 @@ class TextClassifier:
         self.vectors = vectors
         self.validation_share = validation_share
         self.seed = seed
+        self.trained_on: dict[str, Any] | None = None  # what the command line trained it on; saved with it
 
     @property
     def config(self) -> SystemConfig:
@@ -160,8 +161,12 @@ class TextClassifier:
         self.temperature_ = fit_temperature(logits, valid_codes)
         valid_accuracy = accuracy(valid_codes, logits.argmax(axis=1))
         if not fitted.history.epochs:
-            everything = _joined(train, valid)
-            fitted = fit_to(everything, np.concatenate([train_codes, valid_codes]), vectors=fitted.vectors)
+            # Pre-trained vectors are read again, for the words of all documents. Vectors that were trained are not
+            # trained again, so words that only the validation part has are left out.
+            more: dict[str, Any] = {}
+            if not isinstance(config.vectors, PretrainedConfig):
+                more["vectors"], config = fitted.vectors, dataclasses.replace(config, leave_out_missing=True)
+            fitted = fit_to(_joined(train, valid), np.concatenate([train_codes, valid_codes]), **more)
         self.fitted_ = fitted
         self.summary_ = FitSummary(
             n_train=len(train),
@@ -201,12 +206,12 @@ class TextClassifier:
         """Write a model folder that `load` reads. Raises ModelFolderError when it cannot be written."""
         description = {
             "bywords_version": __version__,
-            "system": self.system if isinstance(self.system, str) else None,
             "config": to_plain(self.config),
             "label_names": self.classes_.tolist(),
             "label_dtype": self.classes_.dtype.str,
             "temperature": self.temperature_,
             "seed": self.seed,
+            "trained_on": self.trained_on,
             "validation_share": self.validation_share,
             "summary": dataclasses.asdict(self.summary_),
             "history": dataclasses.asdict(self.fitted_.history),
@@ -222,6 +227,7 @@ class TextClassifier:
         try:
             config = from_plain(told["config"], KINDS, where="the config")
             loaded = cls(config, validation_share=told["validation_share"], seed=told["seed"])
+            loaded.trained_on = told["trained_on"]
             loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
             model = restore_model(config, parts.arrays, n_classes=len(loaded.classes_))
             history = History(**told["history"])

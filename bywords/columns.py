@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from bywords.corpus import did_you_mean, quoted
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.tables import Table
 
 # In lower case. The first of each wins over the others; between two others a file is not plain.
@@ -30,6 +29,9 @@ def find_text(table: Table, text: str | None = None) -> str:
             found = other if _are_texts(table, other, label) else None
         elif len(table.columns) == 2:
             found = _guess(table)[0]
+        elif len(table.columns) == 1:  # `comment_text` is a name; another word may be a document without a header
+            (only,) = table.columns
+            found = only if set(re.split(r"[\W_]+", only.lower())) & set(TEXT_NAMES) else None
     if found is None:
         raise DataError(f"{table.name}: cannot tell which column is the text.{_columns_of(table)} Say --text NAME.")
     _check_flat(table, found, "a text")

@@ -16,13 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from bywords import artifact, metrics
 from bywords.classifier import TextClassifier
 from bywords.corpus import Corpus, Split, check_trainable
-from bywords.errors import DataError, SettingError
+from bywords.errors import BywordsError, DataError, SettingError
 from bywords.evaluation import Evaluation
+from bywords.run_record import FORMAT, Run
 from bywords.settings import to_plain
 from bywords.splits import stratified_split
 from bywords.systems import Listener, PretrainedConfig
@@ -30,10 +32,7 @@ from bywords.tokens import Tokenizer
 from bywords.version import __version__
 from bywords.word_profile import word_profile
 
-FORMAT = "bywords-run/1"
 SHOWN_CHARACTERS = 2_000  # of a wrong document, in the record
-
-Run = dict[str, Any]
 
 
 def compare(
@@ -57,49 +56,52 @@ def compare(
     of the training documents, and its row says so. `vectors` replaces the pre-trained vectors of those systems that
     have some. After each system `on_system` gets the record so far; systems that `earlier`, a record of the same
     documents, holds with the same settings and seeds are taken from there. Ctrl-C ends the run with what it has:
-    `finished` is then false.
+    `finished` is then false. A system that cannot be fitted is named under `failed` with its reason; the others go on.
 
-    Raises: SettingError for a system that there is not. DataError for a corpus that cannot be trained on.
+    Raises: SettingError for a system that there is not, and an `earlier` run of something else. DataError for a corpus
+    that cannot be trained on, and when no system could be fitted.
     """
     limits = limits or {}
+    systems = list(dict.fromkeys(systems))
+    if not systems or not seeds:
+        raise SettingError("nothing to compare: expected at least one system and one seed.")
     for name in [*systems, *limits]:
         _classifier(name, vectors)  # refuses a name that is none, before anything is trained
     split = split.drop_empty(Tokenizer())
     check_trainable(split.train)
     run = _new_run(split, seeds, validation_share, command)
-    done = _done_before(run, earlier)
+    done = {} if earlier is None else _done_before(run, earlier)
     rows: list[dict[str, Any]] = []
     try:
-        for name in systems:
-            row = done.get(name)
+        for place, name in enumerate(systems, start=1):
+            row = done.pop(name, None)
             config = to_plain(_classifier(name, vectors).config)
             if row is None or row["config"] != json.loads(json.dumps(config)) or row["limit"] != limits.get(name):
                 part = split.limited(limits[name], seed=0) if name in limits else split
-                row = _row(name, part, seeds, validation_share, vectors, listener, on_start)
-                row["limit"] = limits.get(name)
-                if len(part.train) < len(split.train):
-                    row["notes"].append(f"Trained on {len(part.train):,} of the {len(split.train):,} documents.")
-            rows.append(row)
-            _put_rows(run, rows, is_last=name == systems[-1])
+                try:
+                    row = _row(name, part, seeds, validation_share, vectors, listener, on_start)
+                except BywordsError as error:
+                    run["failed"].append({"name": name, "reason": str(error)})
+                    row = None
+                else:
+                    row["limit"] = limits.get(name)
+                    if len(part.train) < len(split.train):
+                        row["notes"].append(f"Trained on {len(part.train):,} of the {len(split.train):,} documents.")
+            if row is not None:
+                rows.append(row)
+            _put_rows(run, [*rows, *done.values()], is_last=place == len(systems))
             on_system(run)
-            if rows[-1]["interrupted"]:
+            if row is not None and row["interrupted"]:
                 run["finished"] = False
                 break
     except KeyboardInterrupt:
-        _put_rows(run, rows, is_last=False)
-    return run
-
-
-def read_run(path: Path) -> Run:
-    """A record that was written as JSON. Raises DataError, naming the file, when it is not one."""
-    try:
-        run = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise DataError(f"{path}: expected the JSON of a run, found something else: {error}.") from error
-    if not isinstance(run, dict) or run.get("format") != FORMAT:
-        raise DataError(f"{path}: expected a run of the format {FORMAT}.")
+        _put_rows(run, [*rows, *done.values()], is_last=False)
+    if run["finished"] and not rows:
+        raise DataError(
+            f"none of the systems could be fitted. {run['failed'][0]['name']}: {run['failed'][0]['reason']}"
+        )
+    if run["finished"]:
+        _put_rows(run, rows, is_last=True)
     return run
 
 
@@ -141,17 +143,21 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
         },
         "words": word_profile(tokenizer(train.texts), tokenizer(test.texts)),
         "systems": [],
+        "failed": [],
         "best": None,
         "wrong_documents": [],
     }
 
 
-def _done_before(run: Run, earlier: Run | None) -> dict[str, dict[str, Any]]:
-    """The finished rows of an earlier record of the same documents and seeds, by name."""
-    if earlier is None or any(earlier[key] != run[key] for key in ("seeds", "bywords_version")):
-        return {}
-    if any(earlier["corpus"][key] != run["corpus"][key] for key in ("fingerprint", "validation_share")):
-        return {}
+def _done_before(run: Run, earlier: Run) -> dict[str, dict[str, Any]]:
+    """The finished rows of an earlier record, by name. Raises SettingError when it is of something else."""
+    same = {key: earlier[key] == run[key] for key in ("seeds", "bywords_version")}
+    same |= {key: earlier["corpus"][key] == run["corpus"][key] for key in ("fingerprint", "validation_share")}
+    if not all(same.values()):
+        others = ", ".join(key for key, is_same in same.items() if not is_same)
+        raise SettingError(
+            f"the earlier run is another one: it differs in {others}. Take the same, or begin anew without --resume."
+        )
     return {row["name"]: row for row in earlier["systems"] if not row["interrupted"]}
 
 
@@ -174,9 +180,8 @@ def _row(
     on_start: Callable[[str, int], None],
 ) -> dict[str, Any]:
     """Fit and test one system with every seed; what is of one seed only is of the first."""
-    by_seed = []
-    first: tuple[TextClassifier, Evaluation] | None = None
-    interrupted = False
+    by_seed: list[dict[str, Any]] = []
+    first: list[tuple[TextClassifier, Evaluation]] = []
     for seed in seeds:
         on_start(name, seed)
         classifier = _classifier(name, vectors, validation_share=validation_share, seed=seed)
@@ -197,13 +202,15 @@ def _row(
                 "size_bytes": _size_bytes(classifier),
             }
         )
-        first = first or (classifier, evaluation)
-        interrupted = classifier.fitted_.history.interrupted
-        if interrupted:
+        first = first or [(classifier, evaluation)]
+        history = classifier.fitted_.history
+        if history.interrupted:
             break
-    if first is None:
-        raise SettingError("no seed was given: expected at least one.")
-    return _describe(name, by_seed, *first, split.test, interrupted=interrupted)
+    row = _describe(name, by_seed, *first[0], split.test)
+    if history.interrupted:
+        row["interrupted"] = True
+        row["notes"].append(f"Interrupted with seed {seed}: its weights are those of epoch {history.best_epoch}.")
+    return row
 
 
 def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[Evaluation, float]:
@@ -211,8 +218,10 @@ def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[Evaluation, flo
     started = time.perf_counter()
     answers = classifier.predict_documents(test.texts)
     seconds = time.perf_counter() - started
-    columns = [classifier.classes_.tolist().index(name) for name in test.label_names]
-    return Evaluation(test.label_names, test.labels, answers.probabilities[:, columns], answers.known_share), seconds
+    probabilities = np.zeros((len(test), len(test.label_names)))  # 0 for a class without a word that the system takes
+    for column, name in enumerate(classifier.classes_.tolist()):
+        probabilities[:, test.label_names.index(name)] = answers.probabilities[:, column]
+    return Evaluation(test.label_names, test.labels, probabilities, answers.known_share), seconds
 
 
 def _describe(
@@ -221,15 +230,10 @@ def _describe(
     classifier: TextClassifier,
     evaluation: Evaluation,
     test: Corpus,
-    *,
-    interrupted: bool,
 ) -> dict[str, Any]:
     fitted = classifier.fitted_
     mean = {key: statistics.fmean(row[key] for row in by_seed) for key in by_seed[0] if key != "seed"}
     accuracies = [row["accuracy"] for row in by_seed]
-    notes = list(fitted.notes)
-    if interrupted:
-        notes.append(f"Interrupted: the weights are those of epoch {fitted.history.best_epoch}.")
     return {
         "name": name,
         "description": classifier.config.description,
@@ -250,12 +254,12 @@ def _describe(
         },
         "epochs": [asdict(epoch) for epoch in fitted.history.epochs],
         "best_epoch": fitted.history.best_epoch or None,
-        "interrupted": interrupted,
+        "interrupted": False,
         "per_class": evaluation.per_class(),
         "confusion": evaluation.confusion.tolist(),
         "hardest_confusions": evaluation.hardest_confusions(),
         "vectors": _describe_vectors(classifier),
-        "notes": notes,
+        "notes": list(fitted.notes),
         "config": to_plain(classifier.config),
         "wrong_documents": evaluation.wrong_documents(test.texts.str.head(SHOWN_CHARACTERS).to_list(), test.rows),
     }

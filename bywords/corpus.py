@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.splits import stratified_split
 from bywords.tokens import Tokenizer
 
@@ -80,9 +79,23 @@ class Split:
     n_dropped_test: int = 0
 
     def drop_empty(self, tokenizer: Tokenizer) -> Split:
-        """The split without documents that have no tokens, counted. Raises DataError when a part has no others."""
+        """The split without documents that have no tokens, counted. A class that loses all its documents goes too.
+
+        Raises: DataError when a part has no other documents, or training has none of a class that is tested.
+        """
         train, n_train = drop_empty(self.train, tokenizer)
         test, n_test = drop_empty(self.test, tokenizer)
+        is_trained = train.counts() > 0
+        if not is_trained.all():
+            untrained = np.flatnonzero(~is_trained[test.labels])
+            if len(untrained):
+                name = test.label_names[test.labels[untrained[0]]]
+                raise DataError(
+                    f"{test.name}: the document at row {test.rows[untrained[0]]}, counted from 0, has the label "
+                    f"{name!r}, but no training document of that label has words. Add some, or take the label out."
+                )
+            names = tuple(name for name, is_kept in zip(train.label_names, is_trained, strict=True) if is_kept)
+            train, test = with_label_names(train, names), with_label_names(test, names)
         return Split(train, test, self.n_dropped_train + n_train, self.n_dropped_test + n_test)
 
     def limited(self, n_documents: int, *, seed: int) -> Split:
@@ -173,19 +186,6 @@ def check_trainable(corpus: Corpus) -> None:
             f"{corpus.name} has one class only, {corpus.label_names[present[0]]!r}: a classifier needs at least two. "
             "Check that the right column is read as label."
         )
-
-
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A sentence, with a space before it, that offers the nearest of `names`; empty where none is near."""
-    by_folded = {known.strip().casefold(): known for known in names}
-    near = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1)
-    return f" Did you mean {by_folded[near[0]]!r}?" if near else ""
-
-
-def quoted(names: Sequence[str], *, at_most: int = 30) -> str:
-    """Names for a message: 'a', 'b', 'c'; of more than `at_most` the first ones and how many more there are."""
-    shown = ", ".join(repr(name) for name in names[:at_most])
-    return shown if len(names) <= at_most else f"{shown} and {len(names) - at_most} more"
 
 
 def _places(column: pl.Series, names: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bywords.corpus import Corpus, Split, did_you_mean, grouped, quoted, with_label_names
-from bywords.errors import DataError, SettingError
+from bywords.corpus import Corpus, Split, grouped, with_label_names
+from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.inputs import decode, read_bytes
 from bywords.readers import read_corpus
 from bywords.splits import stratified_split
@@ -98,7 +98,9 @@ def load(
         own_test = read_corpus(Path(test), text=text, label=label)
     if own_test is not None:
         return Split(corpus, with_label_names(own_test, corpus.label_names))
-    kept, held_out = stratified_split(corpus.labels, test_share, seed)
+    is_blank = ~corpus.texts.str.contains(r"\S").to_numpy()
+    strata = np.where(is_blank, len(corpus.label_names), corpus.labels)  # so that both parts get texts of each class
+    kept, held_out = stratified_split(strata, test_share, seed)
     if not len(held_out):
         raise DataError(
             f"{corpus.name}: no class has two of its {len(corpus)} documents, so that none can be held out to test on. "

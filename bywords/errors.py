@@ -10,7 +10,8 @@ Every message says what happened, what was expected and what to do. The command 
 it is and exits with 2; nothing else does.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class BywordsError(ValueError):
@@ -37,3 +38,40 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Raise SettingError when a setting is none of its choices."""
     if value not in choices:
         raise SettingError(f"{name} is {value!r}, expected {' or '.join(map(repr, choices))}.")
+
+
+def check_range(
+    name: str,
+    value: float | None,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Raise SettingError when a number is not within its bounds, or not a number; None is no number and passes."""
+    if value is None:
+        return
+    expected = [
+        text
+        for text, bound, holds in (
+            (f"more than {above}", above, above is not None and value > above),
+            (f"{least} or more", least, least is not None and value >= least),
+            (f"less than {below}", below, below is not None and value < below),
+        )
+        if bound is not None and not holds
+    ]
+    if expected:
+        raise SettingError(f"{name} is {value}, expected {' and '.join(expected)}.")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A sentence, with a space before it, that offers the nearest of `names`; empty where none is near."""
+    by_folded = {known.strip().casefold(): known for known in names}
+    near = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1)
+    return f" Did you mean {by_folded[near[0]]!r}?" if near else ""
+
+
+def quoted(names: Sequence[str], *, at_most: int = 30) -> str:
+    """Names for a message: 'a', 'b', 'c'; of more than `at_most` the first ones and how many more there are."""
+    shown = ", ".join(repr(name) for name in names[:at_most])
+    return shown if len(names) <= at_most else f"{shown} and {len(names) - at_most} more"

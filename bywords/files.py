@@ -11,10 +11,16 @@ from bywords.errors import SettingError
 def write_whole(path: Path, content: bytes) -> None:
     """Write so that after a crash the old file, or none, is there. Makes missing folders.
 
+    A link stays and what it points to is replaced; what is no plain file, /dev/null say, is written to as it is.
     Raises: SettingError, naming the path, when it cannot be written.
     """
+    check_place(path)
+    path = path.resolve()
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
             file.write(content)
@@ -26,3 +32,12 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         if beside.exists():
             beside.unlink()
+
+
+def check_place(path: Path) -> None:
+    """Raise SettingError when a file cannot be written at `path`, before there is anything to write."""
+    if path.is_dir():
+        raise SettingError(f"{path}: cannot be written: it is a folder. Give the name of a file.")
+    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise SettingError(f"{path}: cannot be written: {existing} takes no files. Choose another place.")

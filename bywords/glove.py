@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -35,7 +35,6 @@ class GloveConfig:
     alpha: float = 0.75  # below x_max a pair weighs (count / x_max) ** alpha
     n_epochs: int = 10
     learning_rate: float = 0.1  # AdaGrad
-    seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("dimension", "window", "n_epochs"):
@@ -83,7 +82,12 @@ def _pairs(
 
 
 def train_glove(
-    tokens: Tokens, vocabulary: Vocabulary, config: GloveConfig | None = None, *, on_epoch: OnEpoch | None = None
+    tokens: Tokens,
+    vocabulary: Vocabulary,
+    config: GloveConfig | None = None,
+    *,
+    seed: int = 0,
+    on_epoch: OnEpoch | None = None,
 ) -> WordVectors:
     """Train GloVe on the words of `tokens` that the vocabulary has.
 
@@ -106,16 +110,17 @@ def train_glove(
         raise DataError(
             "GloVe: no two words of the vocabulary stand near each other. Give the documents it was made from."
         )
-    generator = np.random.default_rng(config.seed)
+    generator = np.random.default_rng(seed)
     blocks = _blocks(counts, config, generator)
     words, contexts = (_Side.random(len(vocabulary), config.dimension, generator) for _ in range(2))
+    train_block = _compiled()
     n_threads = min(os.cpu_count() or 1, N_PARTS)
     with ThreadPoolExecutor(n_threads) as pool:
         for epoch in range(1, config.n_epochs + 1):
             loss = 0.0
             for shift in generator.permutation(N_PARTS):
                 disjoint = [blocks[part][(part + shift) % N_PARTS] for part in range(N_PARTS)]
-                losses = pool.map(lambda block: _train_block(block, words, contexts, config.learning_rate), disjoint)
+                losses = pool.map(lambda block: train_block(block, words, contexts, config.learning_rate), disjoint)
                 loss += sum(losses)
             if on_epoch is not None:
                 on_epoch(epoch, config.n_epochs, loss / counts.nnz)
@@ -167,9 +172,26 @@ def _blocks(counts: sparse.csr_array, config: GloveConfig, generator: np.random.
     return [flat[start : start + N_PARTS] for start in range(0, N_PARTS**2, N_PARTS)]
 
 
-# nogil lets the blocks of a round run in threads; fastmath lets the sums over D be taken several numbers at a time,
-# always in the same order on the same machine.
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "arcp", "nsz"}, error_model="numpy")
+@functools.cache
+def _compiled() -> Callable[..., float]:
+    """`_train_block` as machine code, compiled once and kept on disk where numba finds a place to write.
+
+    nogil lets the blocks of a round run in threads; fastmath lets the sums over D be taken several numbers at a time,
+    always in the same order on the same machine.
+    """
+    import numba  # takes a while to import, and only training needs it
+
+    options: dict[str, Any] = {
+        "nogil": True,
+        "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+        "error_model": "numpy",
+    }
+    try:
+        return numba.njit(cache=True, **options)(_train_block)
+    except RuntimeError:  # nowhere to keep it: an installation that is read-only, without a home folder
+        return numba.njit(**options)(_train_block)
+
+
 def _train_block(block, words, contexts, learning_rate):  # type: ignore[no-untyped-def]  # numba infers the types
     """One step for each pair of the block, in order; `words` and `contexts` are changed in place.
 

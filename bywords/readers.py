@@ -81,8 +81,6 @@ def read_texts(path: Path | str, *, text: str | None = None) -> pl.Series:
             return table.columns[find_text(table, text)].fill_null("").alias("text")
     _refuse_columns(name, "plain lines", text, None)
     content = decode(data, name)
-    if not content:
-        raise DataError(f"{name} is empty: expected one document a line.")
     lines = split_lines(content)
     if _is_fasttext(content):
         lines = [_FASTTEXT_LABEL.sub("", line).strip() for line in lines if line.strip()]

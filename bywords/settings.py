@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bywords.errors import SettingError
+from bywords.errors import SettingError, did_you_mean, quoted
 
 
 def to_plain(settings: Any) -> dict[str, Any]:
@@ -27,14 +26,14 @@ def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: st
     """
     name = str(plain.get("kind"))
     if name not in kinds:
-        raise SettingError(f"{where} has no kind {name!r}.{_nearest(name, kinds)}")
+        raise SettingError(f"{where} has no kind {name!r}.{_near(name, kinds)}")
     known = {field.name for field in dataclasses.fields(kinds[name])}
     values = {}
     for key, value in plain.items():
         if key == "kind":
             continue
         if key not in known:
-            raise SettingError(f"{where} {name} has no setting {key!r}.{_nearest(key, known)}")
+            raise SettingError(f"{where} {name} has no setting {key!r}.{_near(key, known)}")
         values[key] = from_plain(value, kinds, where=f"{where} {name}.{key}:") if isinstance(value, Mapping) else value
     try:
         return kinds[name](**values)
@@ -68,7 +67,7 @@ def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:
         raise SettingError(f"there is nothing to set below {kind}: {'.'.join(path)!r}.")
     known = [field.name for field in dataclasses.fields(settings)]
     if name not in known:
-        raise SettingError(f"{kind} has no setting {name!r}.{_nearest(name, known)}")
+        raise SettingError(f"{kind} has no setting {name!r}.{_near(name, known)}")
     old = getattr(settings, name)
     if deeper:
         if old is None:
@@ -91,6 +90,5 @@ def _types_of(settings: Any, name: str, value: Any) -> set[str]:
     return written if written <= {"int", "float", "bool", "str", "None"} else {type(value).__name__}
 
 
-def _nearest(name: str, names: Any) -> str:
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(sorted(names))}."
+def _near(name: str, names: Iterable[str]) -> str:
+    return did_you_mean(name, names) or f" There are: {quoted(sorted(names))}."

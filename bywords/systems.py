@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from bywords.baselines import MeanVector, MeanVectorConfig, TfidfConfig, TfidfLinear
-from bywords.errors import SettingError
+from bywords.errors import DataError, SettingError
 from bywords.glove import GloveConfig, train_glove
 from bywords.metrics import Labels
 from bywords.models import MODELS, AveragingConfig, LSTMConfig, ModelConfig
@@ -59,6 +59,7 @@ TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
 LSTM_TRAINING = TrainingConfig(learning_rate=4e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
 
+DEFAULT_SYSTEM = "averaging"
 SYSTEMS: dict[str, SystemConfig] = {
     "tfidf-svc": SystemConfig(
         description="TF-IDF and a linear support vector machine",
@@ -205,9 +206,15 @@ def fit_system(
     """Fit one system to `train`; a neural one stops early by its loss on `valid`, the others do not look at it.
 
     The vocabulary, idf and vectors come from `train` alone. `vectors`, where given, stand in for the config's.
+    Raises: DataError when no word is frequent enough, SettingError when the vectors have none of the words.
     """
     listener = listener or Silence()
     vocabulary = Vocabulary.of(train, config.vocabulary)
+    if not len(vocabulary.words):
+        raise DataError(
+            f"no word of the training texts occurs {config.vocabulary.min_count} times or more, so there is nothing to "
+            "learn from. Add documents, or lower vocabulary.min_count."
+        )
     aligned = None
     if config.vectors is not None:
         vectors = vectors or _get_vectors(config.vectors, train, vocabulary, seed, listener)
@@ -275,8 +282,8 @@ def _get_vectors(
         listener.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
 
     if isinstance(config, Word2VecConfig):
-        return train_word2vec(tokens, vocabulary, replace(config, seed=seed), on_epoch=on_epoch)
-    return train_glove(tokens, vocabulary, replace(config, seed=seed), on_epoch=on_epoch)
+        return train_word2vec(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
+    return train_glove(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
 
 
 def _without_missing(vocabulary: Vocabulary, aligned: Aligned) -> tuple[Vocabulary, Aligned]:

@@ -10,9 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from bywords.corpus import quoted
 from bywords.delimited import guess_separator, line_of_record, read_records
-from bywords.errors import DataError
+from bywords.errors import DataError, quoted
 from bywords.inputs import split_lines
 
 

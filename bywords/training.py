@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name under which everybody knows it)
 from torch import Tensor, nn
 
-from bywords.errors import SettingError
+from bywords.errors import SettingError, check_range
 from bywords.metrics import Labels
 from bywords.ragged import Ragged, like_length_rows, shuffled_rows
 
@@ -34,8 +34,10 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "patience", "batch_size"):
-            if getattr(self, name) < 1:
-                raise SettingError(f"{name} is {getattr(self, name)}, expected 1 or more.")
+            check_range(name, getattr(self, name), least=1)
+        check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
+        check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
+        check_range("max_norm", self.max_norm, above=0)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def fit(
 ) -> History:
     """Train until the validation loss stops falling; `model` ends with the weights of its best epoch.
 
+    Raises: SettingError when no epoch has a validation loss that is a number.
     Ctrl-C after the first epoch ends the training as patience would; during the first it is raised.
     Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"; early stopping as in
     Prechelt (1998), "Early Stopping — But When?".
@@ -135,8 +138,12 @@ def fit(
         if best_weights is None:
             raise
         history.interrupted = True
-    if best_weights is not None:
-        model.load_state_dict(best_weights)
+    if best_weights is None:
+        raise SettingError(
+            f"the validation loss was not a number in any of {len(history.epochs)} epochs: the steps are too large. "
+            f"Lower training.learning_rate, which is {config.learning_rate}."
+        )
+    model.load_state_dict(best_weights)
     history.best_epoch = stopping.best_epoch
     return history
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib.util
 import logging
 import os
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.errors import VectorFileError
+from bywords.errors import VectorFileError, did_you_mean
 from bywords.vector_binary import is_binary, read_binary
 from bywords.vector_stream import open_stream, read_block, split_member
 from bywords.vector_text import WordsAndMatrix, read_text
@@ -51,12 +50,11 @@ def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) ->
         return _packaged(words)
     if name in GENSIM_NAMES:
         return read_vectors(_gensim_file(name), words=words, name=name)
-    path = Path(name_or_path)
+    path = Path(name_or_path).expanduser()
     if not split_member(path)[0].exists() and not path.suffix and path.name == name:  # it reads like a name
-        alike = difflib.get_close_matches(name, VECTOR_NAMES, n=1, cutoff=0.6)
-        hint = f" Did you mean {alike[0]!r}?" if alike else ""
         raise VectorFileError(
-            f"there are no vectors and no file named {name!r}.{hint} Give a path, or one of {', '.join(VECTOR_NAMES)}."
+            f"there are no vectors and no file named {name!r}.{did_you_mean(name, VECTOR_NAMES)} "
+            f"Give a path, or one of {', '.join(VECTOR_NAMES)}."
         )
     return read_vectors(path, words=words)
 
@@ -68,7 +66,7 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     - the same after a first line "V D": word2vec text and fastText .vec;
     - word2vec binary;
     - each of them as gz or in a zip archive; of an archive with several files, `archive.zip:file.txt` says which one;
-    - a .npy matrix with its words beside it: same stem and .txt or .vocab (one word a line) or .parquet.
+    - a .npy matrix with its words beside it: same stem and .vocab or .txt (one word a line) or .parquet.
 
     With `words` (string Series), only the rows of these words and of their lower-case forms are kept; other rows are
     skipped without reading their numbers. A word that occurs twice keeps its first vector. Bytes that are not UTF-8,
@@ -132,7 +130,7 @@ def _read_array(path: Path, words_path: Path, wanted: pl.Series | None) -> Words
 
 
 def _words_beside(path: Path) -> Path:
-    candidates = [path.with_suffix(ending) for ending in (".txt", ".vocab", ".parquet")]
+    candidates = [path.with_suffix(ending) for ending in (".vocab", ".txt", ".parquet")]
     for candidate in candidates:
         if candidate.exists():
             return candidate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import SettingError, VectorFileError
+from bywords.files import check_place, write_whole
 from bywords.ragged import UNKNOWN
 from bywords.vocabulary import Vocabulary
 
@@ -109,22 +111,17 @@ class WordVectors:
         return list(zip(self.words.gather(best).to_list(), cosines[best].tolist(), strict=True))
 
     def save(self, path: Path) -> None:
-        """Write the matrix to `path` (.npy) and the words, one a line, beside it (.txt); `read_vectors` reads both.
+        """Write the matrix to `path` (.npy) and the words, one a line, beside it (.vocab); `read_vectors` reads both.
 
-        Both are written beside their places and renamed, so a crash does not leave half a file.
-        Raises: VectorFileError when `path` does not end in .npy, or a word has a line end in it.
+        Raises: as `check_vectors_place`; VectorFileError when a word has a line end in it.
         """
-        if path.suffix != ".npy":
-            raise VectorFileError(f"{path}: expected a file name that ends in .npy.")
+        check_vectors_place(path)
         if (broken := self.words.filter(self.words.str.contains("\n", literal=True))).len():
             raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
-        words_path = path.with_suffix(".txt")
-        new_words, new_matrix = (Path(f"{place}.new") for place in (words_path, path))
-        new_words.write_bytes("".join(f"{word}\n" for word in self.words).encode())
-        with new_matrix.open("wb") as file:
-            np.save(file, self.matrix, allow_pickle=False)
-        new_words.replace(words_path)
-        new_matrix.replace(path)
+        content = io.BytesIO()
+        np.save(content, self.matrix, allow_pickle=False)
+        write_whole(path.with_suffix(".vocab"), "".join(f"{word}\n" for word in self.words).encode())
+        write_whole(path, content.getvalue())
 
     def _rows_of(self, words: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """The row of each word, int64 (n,), -1 where it has none; whether it was found as it is written, bool (n,)."""
@@ -152,6 +149,13 @@ class WordVectors:
         )
         alike = difflib.get_close_matches(word, self.words.filter(is_alike).to_list(), n=3, cutoff=0.7)
         return f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
+
+
+def check_vectors_place(path: Path) -> None:
+    """Raise VectorFileError when `path` does not end in .npy, SettingError when it cannot be written there."""
+    if path.suffix != ".npy":
+        raise VectorFileError(f"{path}: expected a file name that ends in .npy.")
+    check_place(path)
 
 
 @dataclass(frozen=True)

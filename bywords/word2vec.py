@@ -31,7 +31,6 @@ class Word2VecConfig:
     learning_rate: float = 0.05  # twice gensim's: few epochs on a small corpus
     min_learning_rate: float = 1e-4  # reached, in a straight line, at the end
     n_threads: int = 1  # with more, the threads race and the same seed gives other vectors
-    seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("dimension", "window", "negative", "n_epochs", "n_threads"):
@@ -40,7 +39,12 @@ class Word2VecConfig:
 
 
 def train_word2vec(
-    tokens: Tokens, vocabulary: Vocabulary, config: Word2VecConfig | None = None, *, on_epoch: OnEpoch | None = None
+    tokens: Tokens,
+    vocabulary: Vocabulary,
+    config: Word2VecConfig | None = None,
+    *,
+    seed: int = 0,
+    on_epoch: OnEpoch | None = None,
 ) -> WordVectors:
     """Train skip-gram with negative sampling on the words of `tokens` that the vocabulary has.
 
@@ -82,7 +86,7 @@ def train_word2vec(
         hs=0,  # no hierarchical softmax
         min_count=0,  # the vocabulary has decided
         workers=config.n_threads,
-        seed=config.seed,
+        seed=seed,
     )
     # A word of the vocabulary that was never counted is given one count: gensim divides by it.
     counts = np.maximum(vocabulary.counts[UNKNOWN + 1 :], 1).tolist()

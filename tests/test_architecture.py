@@ -28,6 +28,7 @@ ROOMS = [
     "readers",
     "datasets",
     "word_profile",
+    "run_record",
     "vectors",
     "vector_stream",
     "vector_text",

@@ -101,6 +101,21 @@ def test_no_texts_get_no_answers(fitted):
     assert fitted("tfidf-nb").predict_proba([]).shape == (0, 3)
 
 
+def test_pretrained_vectors_are_read_for_the_words_of_all_documents(glove):
+    classifier = TextClassifier("glove-mean", vectors=glove).fit(TRAIN.texts, TRAIN.names())
+    everything = TextClassifier("glove-mean", vectors=glove, validation_share=0.5).fit(TRAIN.texts, TRAIN.names())
+    assert everything.fitted_.vocabulary.words.to_list() == classifier.fitted_.vocabulary.words.to_list()
+    np.testing.assert_array_equal(everything.fitted_.model.vectors, classifier.fitted_.model.vectors)
+
+
+def test_words_that_only_validation_has_get_no_random_vector(glove):
+    texts, labels = [*TRAIN.texts[:90], *["rocket quasar"] * 10], [*TRAIN.names()[:90], *["space"] * 10]
+    for name in ("word2vec-mean", "glove-corpus-mean"):
+        config = small_system(name, glove)
+        classifier = TextClassifier(config).fit(TRAIN.texts, TRAIN.names(), validation=(texts, labels))
+        assert "quasar" not in classifier.fitted_.vocabulary.words.to_list()
+
+
 def test_documents_without_words_are_dropped_and_counted():
     texts, labels = [*TRAIN.texts, "", " "], [*TRAIN.names(), "space", "motor"]
     summary = TextClassifier("tfidf-nb").fit(texts, labels).summary_

@@ -2,7 +2,10 @@
 
 import json
 import os
+import pty
 import re
+import select
+import signal
 import subprocess
 import sys
 
@@ -10,8 +13,10 @@ import polars as pl
 import pytest
 from small_corpus import small_corpus, write_small_glove
 
+from bywords import datasets
+from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
-from bywords.compare import read_run
+from bywords.run_record import read_run
 
 
 @pytest.fixture
@@ -126,8 +131,105 @@ def test_compare_writes_the_record_and_the_report(bywords, csv, tmp_path):
     assert run["finished"]
     assert run["seeds"] == [0, 1]
     assert "<html" in (tmp_path / "cmp" / "report.html").read_text(encoding="utf-8")
-    _, out, _ = bywords("compare", csv, "--systems", "tfidf-svc,tfidf-nb", "--seeds", "2", "--json", "--resume")
-    assert json.loads(out)["format"] == "bywords-run/1"
+
+
+def test_compare_goes_on_where_it_stopped(bywords, csv, tmp_path):
+    first = json.loads(bywords("compare", csv, "--systems", "tfidf-nb", "--out", "cmp", "--json")[1])
+    more = ["compare", csv, "--systems", "tfidf-nb,tfidf-svc", "--out", "cmp", "--json", "--resume"]
+    resumed = json.loads(bywords(*more)[1])
+    assert resumed["systems"][0] == first["systems"][0]  # its seconds too: it was not fitted again
+    assert [row["name"] for row in resumed["systems"]] == ["tfidf-nb", "tfidf-svc"]
+    code, _, error = bywords(*more, "--seeds", "2")
+    assert (code, "differs in seeds" in error) == (2, True)
+
+
+def test_ctrl_c_keeps_the_best_model_so_far(csv, tmp_path):
+    settings = ["--set", "training.max_epochs=1000000", "--set", "training.patience=1000000"]
+    command = [sys.executable, "-m", "bywords", "train", str(csv), *settings]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.execv(command[0], command)
+    shown = _read_until(terminal, "epoch 3 of")
+    os.kill(child, signal.SIGINT)
+    shown += _read_until(terminal, None)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert "validation loss" in shown
+    assert "Interrupted: the model is that of epoch" in shown
+    assert (tmp_path / "my-model" / "SHA256SUMS").exists()
+
+
+def _read_until(terminal, words):
+    """What a terminal shows until these words appear, or to its end."""
+    shown = ""
+    while words is None or words not in shown:
+        ready, _, _ = select.select([terminal], [], [], 120)
+        assert ready, shown
+        try:
+            new = os.read(terminal, 65536)
+        except OSError:  # how a terminal ends on Linux
+            break
+        if not new:
+            break
+        shown += new.decode(errors="replace")
+    return shown
+
+
+def test_files_that_differ_only_after_a_dot_get_models_of_their_own(bywords, csv, tmp_path):
+    (tmp_path / "my.2024.csv").write_bytes(csv.read_bytes())
+    assert json.loads(bywords("train", "my.2024.csv", "--system", "tfidf-nb", "--json")[1])["model"] == "my.2024-model"
+
+
+def test_a_folder_of_classes_gets_its_model_beside_it(bywords, tmp_path, monkeypatch):
+    corpus = small_corpus(60)
+    for place, (text, name) in enumerate(zip(corpus.texts, corpus.names(), strict=True)):
+        folder = tmp_path / "texts" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{place}.txt").write_text(text)
+    monkeypatch.chdir(tmp_path / "texts")
+    assert bywords("train", ".", "--system", "tfidf-nb")[0] == 0
+    assert (tmp_path / "texts-model" / "SHA256SUMS").exists()
+
+
+def test_evaluate_takes_the_documents_that_were_held_out_in_training(bywords, monkeypatch, tmp_path):
+    whole = small_corpus(200)
+    given = datasets.Dataset("small", lambda: (whole, None), lambda: True)
+    monkeypatch.setitem(datasets.DATASETS, "small", given)
+    options = ["--system", "tfidf-nb", "--test-share", "0.1", "--seed", "3"]
+    trained = json.loads(bywords("train", "small", *options, "--json")[1])
+    scores = json.loads(bywords("evaluate", "small-model", "small", "--json")[1])
+    assert scores == trained["test"]
+    test = write_csv(tmp_path / "other.csv", small_corpus(30, seed=5))
+    bywords("train", "small", "--system", "tfidf-nb", "--test", test)
+    code, _, error = bywords("evaluate", "small-model", "small")
+    assert (code, "none of it is left to test on" in error) == (2, True)
+    bywords("train", test, "--system", "tfidf-nb")
+    assert json.loads(bywords("evaluate", "other-model", "small", "--json")[1])["n_documents"] == 200
+
+
+def test_a_model_with_labels_that_are_numbers_is_evaluated_on_a_file(bywords, tmp_path):
+    corpus = small_corpus()
+    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.labels * 5).save(tmp_path / "numbers")
+    numbered = pl.DataFrame({"text": corpus.texts, "label": corpus.labels * 5})
+    numbered.write_csv(tmp_path / "numbers.csv")
+    code, out, _ = bywords("evaluate", "numbers", "numbers.csv", "--json")
+    assert code == 0
+    assert json.loads(out)["accuracy"] > 0.9
+
+
+def test_vectors_do_not_overwrite_the_texts_they_were_trained_on(bywords, csv, tmp_path):
+    (tmp_path / "my.txt").write_text("".join(f"__label__{n % 2} moon car {n % 7}\n" for n in range(50)))
+    before = (tmp_path / "my.txt").read_bytes()
+    small = ["--set", "dimension=4", "--set", "n_epochs=1", "--min-count", "1"]
+    assert bywords("vectors", "train", "my.txt", "--out", "my.npy", *small)[0] == 0
+    assert (tmp_path / "my.txt").read_bytes() == before
+    assert json.loads(bywords("vectors", "info", "my.npy", "--json")[1])["dimension"] == 4
+
+
+def test_predict_from_nothing_gives_nothing(bywords, model, tmp_path):
+    (tmp_path / "empty.txt").write_text("")
+    assert bywords("predict", model, "empty.txt") == (0, "", "")
 
 
 def test_compare_can_train_slow_systems_on_a_part_and_says_so(bywords, csv):
@@ -176,7 +278,16 @@ def test_systems_are_listed(bywords):
         (["train", "nothing.csv"], "there is no such file"),
         (["train", "{csv}", "--test", "{other}"], "'cooking'"),
         (["train", "{one}"], "one class only"),
-        (["train", "{empty}"], "none of its 4 documents has a token"),
+        (["train", "{empty}"], "none of its 5 documents has a token"),
+        (["train", "{tiny}", "--system", "averaging"], "no word of the training texts occurs 2 times"),
+        (["train", "{csv}", "--set", "training.learning_rate=-1"], "learning_rate is -1.0, expected 0 or more"),
+        (["train", "{csv}", "--set", "training.learning_rate=1e30"], "was not a number in any of .* epochs"),
+        (["train", "{csv}", "--set", "model.dropout=2"], "dropout is 2.0, expected less than 1"),
+        (["train", "{csv}", "--set", "model.dimension=0"], "dimension is 0, expected 1 or more"),
+        (["train", "{csv}", "--system", "tfidf-nb", "--set", "model.strength=-1"], "strength is -1.0, expected more"),
+        (["compare", "{csv}", "--systems", ","], "at least one system"),
+        (["vectors", "train", "{csv}", "--out", "{csv}/v.npy"], "cannot be written"),
+        (["vectors", "train", "{csv}", "--out", "v.txt"], "ends in .npy"),
         (["train", "{csv}", "--system", "lstm2"], "no system 'lstm2'.*Did you mean 'lstm'"),
         (["train", "{csv}", "--system", "glove-mean", "--vectors", "{cut}"], "line 3: "),
         (["train", "{csv}", "--out", "{csv}"], "it is not a model"),
@@ -195,10 +306,12 @@ def test_bad_input_gets_one_clear_error_and_nothing_half_written(bywords, csv, t
         "one": tmp_path / "one.csv",
         "empty": tmp_path / "empty.csv",
         "cut": tmp_path / "cut.txt",
+        "tiny": tmp_path / "tiny.csv",
     }
     places["other"].write_text("text,label\neggs,cooking\n")
     write_csv(places["one"], small_corpus().select(range(0, 150, 3)))
     places["empty"].write_text('text,label\n"",a\n" ",a\n"",b\n" ",b\n"",b\n"",a\n')
+    places["tiny"].write_text("text,label\none two,a\nthree four,a\nfive six,b\nseven eight,b\nnine ten,a\nten x,b\n")
     places["cut"].write_text("moon 1 2 3\ncar 1 2 3\ngoal 1 2")
     before = sorted(path.name for path in tmp_path.rglob("*"))
     code, out, error = bywords(*(argument.format(**places) for argument in arguments))
@@ -230,6 +343,12 @@ def test_a_broken_model_folder_is_refused(bywords, model, csv, tmp_path):
     code, out, error = bywords("evaluate", model, csv)
     assert (code, out) == (2, "")
     assert "weights.safetensors is damaged" in error
+
+
+def test_predictions_are_not_written_over_a_folder(bywords, model, csv):
+    code, out, error = bywords("predict", model, csv, "--out", ".")
+    assert (code, out) == (2, "")
+    assert "it is a folder" in error
 
 
 def test_an_unwritable_place_is_refused_before_training(bywords, csv, tmp_path):

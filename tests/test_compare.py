@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from small_corpus import small_corpus, small_split, write_small_glove
 
-from bywords.compare import compare, read_run
+from bywords.compare import compare
 from bywords.corpus import Corpus, Split
 from bywords.errors import DataError, SettingError
 from bywords.metrics import wilson_interval
+from bywords.run_record import read_run
 
 FAST = ["tfidf-svc", "tfidf-nb", "averaging"]
 
@@ -127,18 +128,87 @@ def test_ctrl_c_keeps_the_finished_systems_and_resuming_makes_the_rest():
     assert resumed["systems"][:2] == stopped["systems"]
 
 
-@pytest.mark.parametrize("change", ["seeds", "corpus", "vectors"])
-def test_rows_of_another_run_are_not_taken_over(change, tmp_path):
-    earlier = compare(small_split(), ["glove-mean"], vectors=write_small_glove(tmp_path))
+def test_an_interrupted_resume_loses_no_finished_row():
+    earlier = compare(small_split(), ["tfidf-svc", "tfidf-nb"])
+
+    def interrupt(name, seed):
+        raise KeyboardInterrupt
+
+    stopped = compare(small_split(), ["averaging", "tfidf-svc", "tfidf-nb"], earlier=earlier, on_start=interrupt)
+    assert sorted(row["name"] for row in stopped["systems"]) == ["tfidf-nb", "tfidf-svc"]
+    assert not stopped["finished"]
+
+
+@pytest.mark.parametrize("change", ["seeds", "fingerprint"])
+def test_an_earlier_run_of_something_else_is_refused(change):
+    earlier = compare(small_split(), ["tfidf-nb"])
+    split = Split(small_corpus(120), small_corpus(60, seed=1)) if change == "fingerprint" else small_split()
+    with pytest.raises(SettingError, match=f"it differs in {change}"):
+        compare(split, ["tfidf-nb"], seeds=[1] if change == "seeds" else [0], earlier=earlier)
+
+
+def test_a_row_with_other_settings_is_made_again(tmp_path):
+    first = write_small_glove(tmp_path)
+    earlier = compare(small_split(), ["tfidf-nb", "glove-mean"], vectors=first)
+    other = (tmp_path / "small.glove.txt").rename(tmp_path / "other.glove.txt")
     started = []
-    other = Split(small_corpus(120), small_corpus(60, seed=1)) if change == "corpus" else small_split()
-    more = {"seeds": [1] if change == "seeds" else [0]}
-    vectors = tmp_path / "small.glove.txt"
-    if change == "vectors":
-        vectors = vectors.rename(tmp_path / "renamed.glove.txt")
-    on_start = lambda name, seed: started.append(name)  # noqa: E731
-    compare(other, ["glove-mean"], vectors=str(vectors), earlier=earlier, on_start=on_start, **more)
+    compare(
+        small_split(),
+        ["tfidf-nb", "glove-mean"],
+        vectors=str(other),
+        earlier=earlier,
+        on_start=lambda name, seed: started.append(name),
+    )
     assert started == ["glove-mean"]
+
+
+def test_a_system_that_cannot_be_fitted_is_named_and_the_others_go_on():
+    run = compare(small_split(), ["glove-mean", "tfidf-nb"], vectors="nowhere.txt")
+    assert [row["name"] for row in run["systems"]] == ["tfidf-nb"]
+    assert [row["name"] for row in run["failed"]] == ["glove-mean"]
+    assert "nowhere.txt" in run["failed"][0]["reason"]
+    assert run["finished"]
+
+
+def test_when_no_system_can_be_fitted_the_first_reason_is_the_error():
+    with pytest.raises(DataError, match=r"none of the systems could be fitted. glove-mean: .*nowhere.txt"):
+        compare(small_split(), ["glove-mean"], vectors="nowhere.txt")
+
+
+def test_a_class_whose_words_a_system_does_not_take_gets_no_probability():
+    signs = [["! ?", "? !", "!", "?", "! !", "? ?"], ["signs"] * 6]
+    train, test = small_corpus(), small_corpus(60, seed=1)
+    train = Corpus.of("odd", [*train.texts, *signs[0]], [*train.names(), *signs[1]])
+    test = Corpus.of("odd", [*test.texts, "! ?"], [*test.names(), "signs"])
+    run = compare(Split(train, test), ["averaging", "tfidf-nb"])
+    assert [row["name"] for row in run["systems"]] == ["averaging", "tfidf-nb"]
+    assert run["systems"][1]["per_class"][1]["label"] == "signs"
+    assert run["systems"][1]["per_class"][1]["recall"] == 0
+
+
+def test_a_class_that_dropping_empties_goes_with_its_documents():
+    train = small_corpus()
+    train = Corpus.of("odd", [*train.texts, " "], [*train.names(), "blank"])
+    test = Corpus("odd", *_parts(small_corpus(60, seed=1), train.label_names))
+    run = compare(Split(train, test), ["tfidf-nb"])
+    assert run["corpus"]["label_names"] == ["motor", "space", "sport"]
+
+
+def _parts(corpus, label_names):
+    labels = np.array([label_names.index(name) for name in corpus.names()])
+    return corpus.texts, labels, label_names, corpus.rows
+
+
+@pytest.mark.parametrize("more", [{"systems": []}, {"systems": ["tfidf-nb"], "seeds": []}])
+def test_nothing_to_compare_is_refused(more):
+    with pytest.raises(SettingError, match="at least one system and one seed"):
+        compare(small_split(), **more)
+
+
+def test_a_system_named_twice_is_one_row():
+    run = compare(small_split(), ["tfidf-nb", "tfidf-nb"])
+    assert len(run["systems"]) == 1
+    assert run["finished"]
 
 
 def test_a_system_that_there_is_not_is_refused_before_anything_is_trained():

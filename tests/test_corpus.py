@@ -9,14 +9,12 @@ from bywords.corpus import (
     Corpus,
     Split,
     check_trainable,
-    did_you_mean,
     drop_empty,
     grouped,
-    quoted,
     sorted_names,
     with_label_names,
 )
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.splits import stratified_split
 from bywords.tokens import Tokenizer, TokenizerConfig
 
@@ -195,3 +193,10 @@ def test_a_share_outside_of_0_and_1_is_refused(share):
 def test_a_negative_seed_is_refused():
     with pytest.raises(SettingError, match="seed is -1"):
         stratified_split(np.array([0, 1]), 0.5, -1)
+
+
+def test_a_tested_class_without_a_training_document_is_named_by_its_row():
+    train = Corpus.of("odd", ["a", "b", " "], ["x", "y", "z"])
+    test = Corpus.of("odd", ["a", "b", "c"], ["x", "y", "z"])
+    with pytest.raises(DataError, match="row 2, counted from 0, has the label 'z', but no training document"):
+        Split(train, test).drop_empty(Tokenizer())

@@ -188,7 +188,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch):
 def test_another_seed_gives_other_vectors():
     tokens = Tokenizer()(TEXTS)
     vocabulary = Vocabulary.of(tokens)
-    first, other = (train_glove(tokens, vocabulary, GloveConfig(dimension=4, n_epochs=2, seed=seed)) for seed in (0, 1))
+    first, other = (train_glove(tokens, vocabulary, GloveConfig(dimension=4, n_epochs=2), seed=seed) for seed in (0, 1))
     assert not np.array_equal(first.matrix, other.matrix)
 
 

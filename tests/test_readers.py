@@ -408,11 +408,17 @@ def test_an_empty_file_is_refused(write, name, blank):
 def test_empty_input_is_refused(write, tmp_path):
     with pytest.raises(DataError, match=r"x\.txt: .*no format with labels"):
         read_corpus(write("x.txt", ""))
-    with pytest.raises(DataError, match=r"x\.txt is empty: expected one document a line"):
-        read_texts(write("x.txt", ""))
     pl.DataFrame({"text": [], "label": []}).write_parquet(tmp_path / "x.parquet")
     with pytest.raises(DataError, match=r"x\.parquet is empty: it has 2 columns and no rows"):
         read_corpus(tmp_path / "x.parquet")
+
+
+def test_an_empty_file_of_lines_holds_no_texts(write):
+    assert read_texts(write("x.txt", "")).to_list() == []
+
+
+def test_the_only_column_of_an_unlabelled_table_is_the_text(write):
+    assert read_texts(write("x.csv", "comment_text\ngood\nbad\n")).to_list() == ["good", "bad"]
 
 
 def test_parquet_with_missing_or_nested_labels_is_refused(tmp_path):

@@ -373,6 +373,13 @@ def test_a_page_is_written_into_a_new_folder_and_nothing_beside_it(tmp_path, wit
     assert _names(path.parent) == ["report.html"]
 
 
+def test_a_system_that_could_not_be_fitted_is_named_with_its_reason(without_pictures):
+    run = run_record() | {"failed": [{"name": HOSTILE, "reason": "no <vectors>"}]}
+    page = render_report(run)
+    assert "could not be fitted: no &lt;vectors&gt;" in page
+    assert "<script>alert" not in page
+
+
 # The words
 
 
@@ -581,7 +588,8 @@ addEventListener("error", (event) => document.documentElement.setAttribute("data
 _CLICK = """<script>
 const heads = [...document.querySelectorAll("#table-of-systems thead th")];
 const head = heads.find((each) => each.textContent.startsWith("training time"));
-const order = () => [...document.querySelectorAll("#table-of-systems tbody th")].map((each) => each.textContent).join();
+const names = () => [...document.querySelectorAll("#table-of-systems tbody th a")];
+const order = () => names().map((each) => each.textContent).join();
 const before = order();
 head.querySelector("button").click();
 const ascending = order();

@@ -117,7 +117,7 @@ def test_saved_vectors_are_read_back_and_leave_no_other_file(tmp_path):
     loaded = read_vectors(tmp_path / "tiny.npy")
     assert loaded.words.to_list() == ["a", "b"]
     np.testing.assert_array_equal(loaded.matrix, saved.matrix)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.npy", "tiny.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.npy", "tiny.vocab"]
 
 
 def test_a_save_that_fails_leaves_the_old_files_whole(tmp_path, monkeypatch):

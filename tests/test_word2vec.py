@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_bits():
     tokens = shuffled(TEXTS)
     vocabulary = Vocabulary.of(tokens)
     first, again, other = (
-        train_word2vec(tokens, vocabulary, Word2VecConfig(dimension=8, n_epochs=2, seed=seed)).matrix
+        train_word2vec(tokens, vocabulary, Word2VecConfig(dimension=8, n_epochs=2), seed=seed).matrix
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)

@@ -45,13 +45,13 @@ def compare(
 ) -> None:
     """Train systems on the same documents, test them on the same others, and report them side by side."""
     from bywords.compare import compare as run_compare
-    from bywords.compare import read_run
     from bywords.datasets import load
     from bywords.files import write_whole
     from bywords.report import write_report
+    from bywords.run_record import read_run
     from bywords.systems import SYSTEMS
 
-    folder = out or Path(f"{Path(data).name.split('.')[0]}-compared")
+    folder = out or options.named_after(data, "-compared")
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
     earlier = read_run(folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
@@ -125,6 +125,8 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
     for row in run["systems"]:
         for note in row["notes"]:
             say(f"{row['name']}: {note}")
+    for row in run["failed"]:
+        say(f"{row['name']} could not be fitted: {row['reason']}")
     if not run["finished"]:
         say(f"Interrupted after {len(run['systems'])} systems. Go on with the same command and --resume.")
     say(f"The record is in {folder / RUN}; look at {folder / REPORT}")

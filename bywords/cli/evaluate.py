@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bywords.cli import options
 from bywords.cli.screen import print_json, say, working
 from bywords.cli.train import tell_classes
+from bywords.errors import DataError
+
+if TYPE_CHECKING:
+    from bywords.classifier import TextClassifier
+    from bywords.corpus import Corpus
 
 
 def evaluate(
@@ -19,18 +26,18 @@ def evaluate(
 
     from bywords.classifier import TextClassifier
     from bywords.corpus import with_label_names
-    from bywords.datasets import DATASETS, load
+    from bywords.datasets import DATASETS
     from bywords.readers import read_corpus
 
     classifier = TextClassifier.load(model)
     with working(f"reading {data}"):
         if data in DATASETS or not Path(data).exists():
-            corpus = load(data, text=text, label=label, seed=classifier.seed).test
+            corpus = _unseen(data, classifier, text=text, label=label)
         else:
             corpus = read_corpus(Path(data), text=text, label=label)
     corpus = with_label_names(corpus, tuple(map(str, classifier.classes_)))
     with working(f"evaluating {len(corpus):,} documents"):
-        evaluation = classifier.evaluate(corpus.texts, corpus.names())
+        evaluation = classifier.evaluate(corpus.texts, classifier.classes_[corpus.labels])
     if as_json:
         print_json(evaluation.summary())
         return
@@ -44,3 +51,21 @@ def evaluate(
         say(f"In {n_nothing_known:,} of them no word was known: those answers say nothing about the text.")
     say()
     tell_classes(evaluation)
+
+
+def _unseen(data: str, classifier: TextClassifier, *, text: str | None, label: str | None) -> Corpus:
+    """The test part of a data set: its own, or the share that was held out when the model was trained on it.
+
+    Of a data set without a test part that the model was not trained on, all documents are unseen.
+    """
+    from bywords.datasets import DATASETS, load
+
+    trained_on = classifier.trained_on or {}
+    if trained_on.get("data") != data:
+        own_train, own_test = DATASETS[data].load() if data in DATASETS else (None, None)
+        if own_train is not None and own_test is None:
+            return own_train
+        return load(data, text=text, label=label).test
+    if trained_on["test"] is not None:
+        raise DataError(f"the model was trained on all of {data}, so none of it is left to test on. Give a file.")
+    return load(data, text=text, label=label, test_share=trained_on["test_share"], seed=trained_on["seed"]).test

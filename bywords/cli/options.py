@@ -33,4 +33,22 @@ Settings = Annotated[
     typer.Option("--set", help="Change a setting: training.max_epochs=5. Repeat for more.", metavar="SETTING=VALUE"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+_ENDINGS = {".gz", ".xz", ".zst", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft"}
+
+
+def named_after(data: str, ending: str) -> Path:
+    """What a command writes by default: `tickets.2024.csv.gz` → `tickets.2024` + ending, in the current folder.
+
+    Of a folder with its classes it stands beside the folder, so that it is not taken for a class.
+    """
+    path = Path(data)
+    if path.is_dir():
+        path = path.resolve()
+        return path.with_name((path.name or "texts") + ending)
+    name = path.name
+    while (dot := name.rfind(".")) > 0 and name[dot:].lower() in _ENDINGS:
+        name = name[:dot]
+    return Path((name or "texts") + ending)
+
+
 Model = Annotated[Path, typer.Argument(help="A folder that `bywords train` wrote.", metavar="MODEL")]

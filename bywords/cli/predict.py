@@ -30,9 +30,11 @@ def predict(
 ) -> None:
     """Label texts: one JSON line for each, with label, probability, and whether nothing in it was known."""
     from bywords.classifier import TextClassifier
-    from bywords.files import write_whole
+    from bywords.files import check_place, write_whole
     from bywords.readers import read_texts
 
+    if out is not None:
+        check_place(out)
     classifier = TextClassifier.load(model)
     texts = read_texts(file, text=text)
     parts = []

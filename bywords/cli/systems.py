@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bywords.cli.options import AsJson
-from bywords.cli.screen import print_json, print_table
+from bywords.cli.screen import print_json, say
 
 
 def systems(as_json: AsJson = False) -> None:
@@ -14,4 +14,6 @@ def systems(as_json: AsJson = False) -> None:
     if as_json:
         print_json({name: to_plain(config) for name, config in SYSTEMS.items()})
         return
-    print_table(["system", ""], [[name, config.description] for name, config in SYSTEMS.items()])
+    width = max(map(len, SYSTEMS))
+    for name, config in SYSTEMS.items():
+        say(f"{name:{width}}  {config.description}")

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from bywords.corpus import Split
     from bywords.evaluation import Evaluation
 
-DEFAULT_SYSTEM = "averaging"
-
 
 def train(
     data: options.Data,
     out: Annotated[
         Path | None, typer.Option(help="The model's folder; by default the name of DATA with -model behind it.")
     ] = None,
-    system: Annotated[str, typer.Option(help="Which system; `bywords systems` lists them.")] = DEFAULT_SYSTEM,
+    system: Annotated[
+        str | None, typer.Option(help="Which system; `bywords systems` lists them. By default averaging.")
+    ] = None,
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
@@ -40,9 +40,11 @@ def train(
     from bywords.corpus import check_trainable
     from bywords.datasets import load
     from bywords.settings import changed
+    from bywords.systems import DEFAULT_SYSTEM
     from bywords.tokens import Tokenizer
 
-    folder = out or Path(f"{_stem(data)}-model")
+    system = system or DEFAULT_SYSTEM
+    folder = out or options.named_after(data, "-model")
     check_place(folder)
     classifier = TextClassifier(system, vectors=vectors, validation_share=validation_share, seed=seed)
     if settings:
@@ -52,6 +54,7 @@ def train(
         split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed)
         split = split.drop_empty(Tokenizer(classifier.config.tokenizer))
         check_trainable(split.train)
+    classifier.trained_on = {"data": data, "test": test, "test_share": test_share, "seed": seed}
     listener = ProgressLines()
     listener.start(system)
     classifier.fit(split.train.texts, split.train.names(), listener=listener)
@@ -138,8 +141,3 @@ def tell_classes(evaluation: Evaluation) -> None:
             f"  {mistake['share']:.1%} of {mistake['true']} ({mistake['count']:,} documents) are taken for "
             f"{mistake['predicted']}"
         )
-
-
-def _stem(data: str) -> str:
-    """my.csv.gz → my."""
-    return Path(data).name.split(".")[0] or "texts"

@@ -39,9 +39,11 @@ def train(
     from bywords.glove import GloveConfig, train_glove
     from bywords.settings import changed
     from bywords.tokens import Tokenizer
+    from bywords.vectors import check_vectors_place
     from bywords.vocabulary import Vocabulary, VocabularyConfig
     from bywords.word2vec import Word2VecConfig, train_word2vec
 
+    check_vectors_place(out)
     listener = ProgressLines()
     losses: list[float | None] = []
     with working(f"reading {data}"):
@@ -56,11 +58,11 @@ def train(
         listener.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
 
     if method == "word2vec":
-        config = changed(Word2VecConfig(seed=seed), settings or [])
-        trained = train_word2vec(tokens, vocabulary, config, on_epoch=on_epoch)
+        config = changed(Word2VecConfig(), settings or [])
+        trained = train_word2vec(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
     else:
-        config = changed(GloveConfig(seed=seed), settings or [])
-        trained = train_glove(tokens, vocabulary, config, on_epoch=on_epoch)
+        config = changed(GloveConfig(), settings or [])
+        trained = train_glove(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
     seconds = time.perf_counter() - started
     listener.end()
     trained.save(out)

@@ -35,7 +35,7 @@ def vocab(
         tokenizer = Tokenizer()
         split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed).drop_empty(tokenizer)
         words = word_profile(tokenizer(split.train.texts), tokenizer(split.test.texts), cut_lengths=cut or CUT_LENGTHS)
-    picture = out or Path(f"{Path(data).name.split('.')[0]}-words.svg")
+    picture = out or options.named_after(data, "-words.svg")
     write_vocabulary_picture(words, picture)
     record = {
         "name": split.train.name,

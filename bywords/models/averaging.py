@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from bywords.errors import check_choice
+from bywords.errors import check_choice, check_range
 from bywords.models.layers import DEFAULT_DIMENSION, Dropout, as_tensors, seeded_embedding, seeded_linear
 from bywords.ragged import Ragged
 
@@ -25,6 +25,8 @@ class AveragingConfig:
     weighting: Weighting = "uniform"  # what a word counts in the mean
 
     def __post_init__(self) -> None:
+        check_range("dimension", self.dimension, least=1)
+        check_range("dropout", self.dropout, least=0, below=1)
         check_choice("weighting", self.weighting, get_args(Weighting))
 
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from bywords.errors import check_choice
+from bywords.errors import check_choice, check_range
 from bywords.models.layers import DEFAULT_DIMENSION, Dropout, as_tensors, seeded_embedding, seeded_linear
 from bywords.ragged import Ragged
 
@@ -28,6 +28,9 @@ class LSTMConfig:
     frozen: bool = False  # keep the word vectors as they were given
 
     def __post_init__(self) -> None:
+        check_range("dimension", self.dimension, least=1)
+        check_range("hidden", self.hidden, least=1)
+        check_range("dropout", self.dropout, least=0, below=1)
         check_choice("pooling", self.pooling, get_args(Pooling))
         check_choice("directions", self.directions, (1, 2))
 

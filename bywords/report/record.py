@@ -11,8 +11,7 @@ import unicodedata
 from typing import Any
 
 from bywords.errors import DataError
-
-FORMAT = "bywords-run/1"
+from bywords.run_record import FORMAT
 
 Record = dict[str, Any]
 
@@ -26,6 +25,7 @@ _RUN: Record = {
     "corpus": {},
     "words": {},
     "systems": [],
+    "failed": [],
     "best": None,
     "wrong_documents": [],
 }

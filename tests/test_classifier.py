@@ -207,6 +207,13 @@ def test_a_flipped_byte_or_a_missing_file_is_refused_by_name(folder, name):
         TextClassifier.load(folder)
 
 
+def test_a_line_added_to_the_sums_is_refused(folder):
+    sums = folder / "SHA256SUMS"
+    sums.write_bytes(sums.read_bytes() + b"\n")
+    with pytest.raises(ModelFolderError, match="SHA256SUMS is damaged"):
+        TextClassifier.load(folder)
+
+
 def _rewrite(folder, change):
     told = json.loads((folder / "model.json").read_text())
     change(told)

@@ -145,16 +145,15 @@ def test_compare_goes_on_where_it_stopped(bywords, csv, tmp_path):
 
 def test_ctrl_c_keeps_the_best_model_so_far(csv, tmp_path):
     settings = ["--set", "training.max_epochs=1000000", "--set", "training.patience=1000000"]
-    command = [sys.executable, "-m", "bywords", "train", str(csv), *settings]
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(tmp_path)
-        os.execv(command[0], command)
-    shown = _read_until(terminal, "epoch 3 of")
-    os.kill(child, signal.SIGINT)
-    shown += _read_until(terminal, None)
+    command = [sys.executable, "-m", "bywords", "train", csv, *settings]
+    terminal, inside = pty.openpty()
+    with subprocess.Popen(command, cwd=tmp_path, stdin=inside, stdout=inside, stderr=inside) as child:
+        os.close(inside)
+        shown = _read_until(terminal, "epoch 3 of")
+        child.send_signal(signal.SIGINT)
+        shown += _read_until(terminal, None)
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert child.returncode == 0
     assert "validation loss" in shown
     assert "Interrupted: the model is that of epoch" in shown
     assert (tmp_path / "my-model" / "SHA256SUMS").exists()

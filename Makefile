@@ -30,7 +30,7 @@ demo: $(STAMP) ## train every classifier on real texts and compare them: a table
 
 # What makes the demo end within five minutes on two cores; the report says which system trained on how many reviews.
 QUICK := tfidf-svc,tfidf-nb,glove-mean,averaging,averaging-glove,averaging-glove-frozen
-DEMO_LIMITS := --limit lstm=2500 --limit lstm-glove=2500 --limit word2vec-mean=5000 --limit glove-corpus-mean=5000
+DEMO_LIMITS := --limit lstm=1500 --limit lstm-glove=1500 --limit word2vec-mean=3000 --limit glove-corpus-mean=3000
 
 test: $(STAMP) ## run the tests, with coverage
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

@@ -2,8 +2,8 @@
 
 The same network, the same documents (reviews of imdb, cut at 200 words) and the same weights' shapes for all three:
 ours on packed batches of documents of like length, `torch.nn.LSTM` on the same packed batches, and `torch.nn.LSTM` as
-the lab has it, on batches in any order that are padded to 200 words. Claim: ours takes at most half of PyTorch's packed.
-Against padded batches the gain is what padding there was, and most reviews are longer than 200 words: no claim.
+the lab has it, on batches in any order that are padded to 200 words. Claim: ours takes at most half of PyTorch's
+packed. Against padded batches the gain is what padding there was, and most reviews are longer than 200 words: no claim.
 """
 
 from __future__ import annotations

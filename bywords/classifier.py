@@ -150,13 +150,13 @@ class TextClassifier:
             raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
         n_classes = len(self.classes_)
 
-        def fit_to(part: Tokens, part_codes: Labels, **more: Any) -> FittedSystem:
+        def fit_to(part_config: SystemConfig, part: Tokens, part_codes: Labels, **more: Any) -> FittedSystem:
             return fit_system(
-                config, part, part_codes, valid, valid_codes,
+                part_config, part, part_codes, valid, valid_codes,
                 n_classes=n_classes, seed=self.seed, listener=listener, **more,
             )  # fmt: skip
 
-        fitted = fit_to(train, train_codes)
+        fitted = fit_to(config, train, train_codes)
         logits = fitted.model.logits(fitted.vocabulary.encode(valid))
         self.temperature_ = fit_temperature(logits, valid_codes)
         valid_accuracy = accuracy(valid_codes, logits.argmax(axis=1))
@@ -166,7 +166,7 @@ class TextClassifier:
             more: dict[str, Any] = {}
             if not isinstance(config.vectors, PretrainedConfig):
                 more["vectors"], config = fitted.vectors, dataclasses.replace(config, leave_out_missing=True)
-            fitted = fit_to(_joined(train, valid), np.concatenate([train_codes, valid_codes]), **more)
+            fitted = fit_to(config, _joined(train, valid), np.concatenate([train_codes, valid_codes]), **more)
         self.fitted_ = fitted
         self.summary_ = FitSummary(
             n_train=len(train),

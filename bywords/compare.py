@@ -89,7 +89,8 @@ def compare(
                         row["notes"].append(f"Trained on {len(part.train):,} of the {len(split.train):,} documents.")
             if row is not None:
                 rows.append(row)
-            _put_rows(run, [*rows, *done.values()], is_last=place == len(systems))
+            is_last = place == len(systems)
+            _put_rows(run, rows if is_last else [*rows, *done.values()], is_last=is_last)
             on_system(run)
             if row is not None and row["interrupted"]:
                 run["finished"] = False
@@ -100,8 +101,6 @@ def compare(
         raise DataError(
             f"none of the systems could be fitted. {run['failed'][0]['name']}: {run['failed'][0]['reason']}"
         )
-    if run["finished"]:
-        _put_rows(run, rows, is_last=True)
     return run
 
 

@@ -168,7 +168,7 @@ def drop_empty(corpus: Corpus, tokenizer: Tokenizer) -> tuple[Corpus, int]:
     n_dropped = int((~has_tokens).sum())
     if n_dropped and n_dropped == len(corpus):
         raise DataError(
-            f"{corpus.name}: none of its {len(corpus)} documents has a token that matches {tokenizer.pattern!r}. "
+            f"{corpus.name}: none of its {len(corpus)} documents has a {tokenizer.what}. "
             "Check that the right column is read as text, or use another token pattern."
         )
     if not n_dropped:

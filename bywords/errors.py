@@ -46,6 +46,7 @@ def check_range(
     *,
     above: float | None = None,
     least: float | None = None,
+    most: float | None = None,
     below: float | None = None,
 ) -> None:
     """Raise SettingError when a number is not within its bounds, or not a number; None is no number and passes."""
@@ -56,6 +57,7 @@ def check_range(
         for text, bound, holds in (
             (f"more than {above}", above, above is not None and value > above),
             (f"{least} or more", least, least is not None and value >= least),
+            (f"{most} or less", most, most is not None and value <= most),
             (f"less than {below}", below, below is not None and value < below),
         )
         if bound is not None and not holds

@@ -105,7 +105,7 @@ def train_glove(
     Source: Pennington, Socher, Manning (2014), "GloVe: Global Vectors for Word Representation".
     """
     config = config or GloveConfig()
-    counts = cooccurrences(vocabulary.ids(tokens.column), tokens.offsets, len(vocabulary), window=config.window)
+    counts = cooccurrences(vocabulary.running_ids(tokens), tokens.offsets, len(vocabulary), window=config.window)
     if counts.nnz == 0:
         raise DataError(
             "GloVe: no two words of the vocabulary stand near each other. Give the documents it was made from."

@@ -52,27 +52,12 @@ class Ragged:
         positions, offsets = ragged_positions(self.offsets, rows)
         return Ragged(self.ids[positions], offsets, self.known_share[rows])
 
-    def document_frequency(self, n_words: int) -> npt.NDArray[np.int64]:
-        """In how many documents each of the V ids occurs, int64 (V,)."""
-        document = np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
-        distinct = np.unique(document * n_words + self.ids)
-        return np.bincount(distinct % n_words, minlength=n_words)
-
     def batches(self, batch_size: int) -> Iterator[Ragged]:
         """All documents in their order, at most `batch_size` at a time, without copying."""
         for start in range(0, len(self), batch_size):
             stop = min(start + batch_size, len(self))
             first, last = self.offsets[start], self.offsets[stop]
             yield Ragged(self.ids[first:last], self.offsets[start : stop + 1] - first, self.known_share[start:stop])
-
-
-def inverse_document_frequency(documents: Ragged, n_words: int) -> npt.NDArray[np.float32]:
-    """How rare each word is: ln((1 + N) / (1 + documents with the word)) + 1, float32 (V,), all ≥ 1.
-
-    Source: scikit-learn's smoothed idf, after Spärck Jones (1972), "A Statistical Interpretation of Term Specificity".
-    """
-    frequency = documents.document_frequency(n_words)
-    return (np.log((1 + len(documents)) / (1 + frequency)) + 1).astype(np.float32)
 
 
 def shuffled_rows(n_documents: int, batch_size: int, generator: np.random.Generator) -> list[npt.NDArray[np.int64]]:

@@ -71,6 +71,8 @@ class WordVectors:
         dimension. Padding and the unknown word are zeros: neither says anything until a model has learned it.
         """
         rows, is_exact = self._rows_of(vocabulary.words)
+        n_others = len(vocabulary) - vocabulary.n_words  # runs and pieces have no vector
+        rows, is_exact = np.append(rows, np.full(n_others, -1)), np.append(is_exact, np.zeros(n_others, dtype=bool))
         is_found = rows >= 0
         matrix = np.zeros((len(vocabulary), self.dimension), dtype=np.float32)
         real = matrix[UNKNOWN + 1 :]  # a view: the rows of real words
@@ -91,7 +93,7 @@ class WordVectors:
             n_types_found=int(is_found.sum()),
             n_by_lower_case=int((is_found & ~is_exact).sum()),
             n_running_words=n_running,
-            n_running_words_found=int(vocabulary.counts[has_vector].sum()),
+            n_running_words_found=int(vocabulary.counts[has_vector[: vocabulary.n_words]].sum()),
         )
         return Aligned(matrix, has_vector, coverage)
 

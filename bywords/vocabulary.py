@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.errors import ModelFolderError, SettingError
-from bywords.ragged import UNKNOWN, Ragged
+from bywords.errors import ModelFolderError, SettingError, check_range
+from bywords.ragged import PADDING, UNKNOWN, Ragged
 from bywords.tokens import Tokens
+from bywords.words import Words, WordTable
 
+Features = Literal["words", "runs", "all"]
 MARKERS = ("<pad>", "<unk>")  # how rows 0 and 1 are shown; never looked up, so a real word may be spelt like them
 
 
@@ -25,45 +29,74 @@ class VocabularyConfig:
     min_count: int = 1  # running words of the training texts
     max_length: int | None = None  # words of a document; what comes later is cut off
     keep_unknown: bool = False  # False leaves unknown words out, True puts the unknown word in their place
+    ngrams: int = 1  # the longest run of words that gets a row of its own, for models that do not see the order
+    ngram_min_count: int = 2
+    pieces: tuple[int, int] | None = None  # shortest and longest run of characters that gets a row of its own
+    piece_min_count: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("max_size", "min_count", "max_length"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise SettingError(f"{name} is {value}, expected 1 or more.")
+        for name in ("max_size", "min_count", "max_length", "ngrams", "ngram_min_count", "piece_min_count"):
+            check_range(name, getattr(self, name), least=1)
+        if self.pieces is not None and not 1 <= self.pieces[0] <= self.pieces[1]:
+            raise SettingError(f"pieces is {self.pieces}, expected a shortest length of 1 or more and a longest.")
 
 
 class Vocabulary:
-    """V words with their counts: row 0 is padding, row 1 the unknown word, then real words by (-count, word)."""
+    """V rows: row 0 is padding, row 1 the unknown word, then real words by (-count, word).
 
-    def __init__(self, words: pl.Series, counts: npt.NDArray[np.int64], *, config: VocabularyConfig | None = None):
-        """`words` is a string Series of the V - 2 real words; `counts` is int64 (V,), counts[1] that of other words."""
+    After them come runs of words, the shorter first, and pieces of words, where `config` asks for them, each sort by
+    (-count, its ids or its spelling).
+    """
+
+    def __init__(
+        self,
+        words: pl.Series,
+        counts: npt.NDArray[np.int64],
+        *,
+        config: VocabularyConfig | None = None,
+        runs: npt.NDArray[np.int32] | None = None,
+        pieces: Words | None = None,
+    ):
+        """`words` is a string Series of the W real words, `counts` int64 (W + 2,), counts[1] that of other words.
+
+        `runs` is int32 (G, 2): of each run, the id of all but its last word, which may be a run, and that of its last.
+        """
         self.config = config or VocabularyConfig()
         self.words = words.rename("word")
         self.counts = counts
-        self._ids = pl.Series("id", np.arange(2, len(words) + 2, dtype=np.int32))
+        self.runs = np.zeros((0, 2), dtype=np.int32) if runs is None else runs
+        self.pieces = Words.of([]) if pieces is None else pieces
+
+    @functools.cached_property
+    def _table(self) -> WordTable:
+        return WordTable.of(Words.of(self.words.to_list()))
 
     @classmethod
     def of(cls, tokens: Tokens, config: VocabularyConfig | None = None) -> Vocabulary:
         """Count the words of `tokens` and keep those that `config` asks for; the documents' order plays no part."""
         config = config or VocabularyConfig()
-        counted = (
-            tokens.column.alias("word")
-            .to_frame()
-            .group_by("word")
-            .len("count")
-            .sort(["count", "word"], descending=[True, False])
+        word_counts = tokens.counts()
+        frequent = np.flatnonzero(word_counts >= config.min_count)
+        counted = pl.DataFrame(
+            {"word": tokens.words.strings(frequent), "count": word_counts[frequent]},
+            schema={"word": pl.String, "count": pl.Int64},
         )
-        kept = counted.filter(pl.col("count") >= config.min_count)
-        if config.max_size is not None:
-            kept = kept.head(config.max_size)
+        kept = counted.sort(["count", "word"], descending=[True, False]).head(config.max_size or len(counted))
         counts = np.zeros(len(kept) + 2, dtype=np.int64)
         counts[2:] = kept["count"].to_numpy()
-        counts[UNKNOWN] = len(tokens.column) - counts.sum()
-        return cls(kept["word"], counts, config=config)
+        counts[UNKNOWN] = len(tokens.codes) - counts.sum()
+        vocabulary = cls(kept["word"], counts, config=config)
+        vocabulary._add_runs(tokens)
+        vocabulary._add_pieces(tokens.words, word_counts)
+        return vocabulary
 
     def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
-        """Only the rows that are true in `is_kept` (V,), and the markers; the others' counts go to the unknown word."""
+        """Only the rows that are true in `is_kept` (V,), and the markers; the others' counts go to the unknown word.
+
+        Raises: SettingError when there are runs or pieces of words: they may be made of what would go.
+        """
+        if len(self) != self.n_words:
+            raise SettingError("words cannot be left out of a vocabulary that has runs or pieces of words.")
         is_kept = is_kept.copy()
         is_kept[: len(MARKERS)] = True
         counts = self.counts[is_kept]
@@ -72,49 +105,121 @@ class Vocabulary:
 
     def __len__(self) -> int:
         """V, the rows of a matrix for it: the real words and the two markers."""
-        return len(self.words) + 2
+        return self.n_words + len(self.runs) + len(self.pieces)
 
-    def ids(self, words: pl.Series | Sequence[str]) -> npt.NDArray[np.int32]:
-        """The id of each word, int32 (T,); 1 where the vocabulary does not have it."""
-        column = words if isinstance(words, pl.Series) else pl.Series(list(words), dtype=pl.String)
-        if not len(self.words):
-            return np.full(len(column), UNKNOWN, dtype=np.int32)
-        found = column.replace_strict(self.words, self._ids, default=UNKNOWN, return_dtype=pl.Int32)
-        return found.to_numpy()
+    @property
+    def n_words(self) -> int:
+        """The rows of the markers and the real words, which come first."""
+        return len(self.words) + len(MARKERS)
+
+    def n_rows(self, features: Features) -> int:
+        """The rows of the words, of the words and runs, or of all; what a model does not see comes behind them."""
+        return {"words": self.n_words, "runs": self.n_words + len(self.runs), "all": len(self)}[features]
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """Where rows of another kind begin, which are to be weighed apart: the pieces."""
+        return (self.n_rows("runs"),) if len(self.pieces) else ()
+
+    def ids(self, words: Words | Sequence[str]) -> npt.NDArray[np.int32]:
+        """The id of each word, int32 (U,); 1 where the vocabulary does not have it."""
+        places = self._table.find(words if isinstance(words, Words) else Words.of(words))
+        return np.where(places < 0, np.int32(UNKNOWN), places + np.int32(len(MARKERS)))
+
+    def running_ids(self, tokens: Tokens) -> npt.NDArray[np.int32]:
+        """The id of each token, int32 (T,); 1 where the vocabulary does not have it."""
+        return self.ids(tokens.words)[tokens.codes]
 
     def encode(self, tokens: Tokens) -> Ragged:
         """Documents of words → documents of ids, cut at `config.max_length`.
 
         A document in which nothing is known becomes one unknown word with a known_share of 0.
         """
-        ids = self.ids(tokens.column)
-        lengths = tokens.lengths
-        is_kept = np.ones(len(ids), dtype=bool)
-        if self.config.max_length is not None:
-            position = np.arange(len(ids)) - np.repeat(tokens.offsets[:-1], lengths)
-            is_kept &= position < self.config.max_length
-            lengths = np.minimum(lengths, self.config.max_length)
-        is_known = is_kept & (ids != UNKNOWN)
-        n_known = _sum_by_document(is_known, tokens.offsets)
-        known_share = np.divide(n_known, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
-        if self.config.keep_unknown:
-            is_kept &= np.repeat(n_known > 0, tokens.lengths)
-            n_kept = np.where(n_known > 0, lengths, 0)
-        else:
-            is_kept, n_kept = is_known, n_known
-        offsets = np.zeros(len(tokens) + 1, dtype=np.int64)
-        np.cumsum(np.maximum(n_kept, 1), out=offsets[1:])
-        encoded = np.full(offsets[-1], UNKNOWN, dtype=np.int32)
-        encoded[np.repeat(n_kept > 0, np.maximum(n_kept, 1))] = ids[is_kept]
-        return Ragged(encoded, offsets, known_share.astype(np.float32))
+        from bywords.compiled.ids import encode
+
+        longest = self.config.max_length or np.iinfo(np.int32).max
+        runs, with_edges = self._runs_of(tokens)
+        encoded = encode(
+            np.stack(runs), with_edges is not tokens.offsets, tokens.offsets, tokens.codes,
+            *self._pieces_of(tokens.words), UNKNOWN, longest, self.config.keep_unknown,
+        )  # fmt: skip
+        return Ragged(*encoded)
+
+    def _places(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The id of each token, int32 (T,), NOT_THERE where there is none, and offsets int64 (N + 1,).
+
+        Where runs are asked for, PADDING stands before and behind each document: to begin it is worth knowing.
+        """
+        from bywords.compiled.ids import NOT_THERE, with_edges
+
+        places = self._table.find(tokens.words)
+        places = np.where(places < 0, np.int32(NOT_THERE), places + np.int32(len(MARKERS)))[tokens.codes]
+        return (places, tokens.offsets) if self.config.ngrams == 1 else with_edges(places, tokens.offsets, PADDING)
+
+    def _runs_of(self, tokens: Tokens) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int64]]:
+        """At each place, the id of the word, of the run of two words, … that begins there, int32 (T,) each; offsets."""
+        from bywords.compiled.ids import find_pairs
+
+        places, offsets = self._places(tokens)
+        found = [places]
+        for length in range(1, self.config.ngrams):
+            found.append(find_pairs(found[-1], places, offsets, length, *self._pair_table))
+        return found, offsets
+
+    @functools.cached_property
+    def _pair_table(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
+        from bywords.compiled.ids import table_of_pairs
+
+        return table_of_pairs(self.runs, self.n_words)
+
+    def _add_runs(self, tokens: Tokens) -> None:
+        from bywords.compiled.ids import count_pairs, find_pairs, table_of_pairs
+
+        places, offsets = self._places(tokens)
+        lefts = places
+        for length in range(1, self.config.ngrams):
+            pairs, counts = count_pairs(lefts, places, offsets, length, self.config.ngram_min_count)
+            pairs = pairs[np.lexsort([pairs[:, 1], pairs[:, 0], -counts])]
+            lefts = find_pairs(lefts, places, offsets, length, *table_of_pairs(pairs, len(self)))
+            self.runs = np.concatenate([self.runs, pairs])
+
+    def _add_pieces(self, words: Words, word_counts: npt.NDArray[np.int64]) -> None:
+        from bywords.compiled.words import cut
+
+        if self.config.pieces is None:
+            return
+        codes, offsets, *table = cut(words.data, words.begins, *self.config.pieces)
+        pieces = Words(*table)
+        counts = np.bincount(codes, weights=np.repeat(word_counts, np.diff(offsets)), minlength=len(pieces))
+        frequent = np.flatnonzero(counts >= self.config.piece_min_count)
+        spelled = pl.DataFrame({"piece": pieces.strings(frequent), "count": counts[frequent]})
+        self.pieces = Words.of(spelled.sort(["count", "piece"], descending=[True, False])["piece"].to_list())
+
+    def _pieces_of(self, words: Words) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The ids of the pieces of each word that have one: int32 (P,), and offsets int64 (U + 1,)."""
+        from bywords.compiled.words import cut
+
+        if self.config.pieces is None:
+            return np.zeros(0, dtype=np.int32), np.zeros(len(words) + 1, dtype=np.int64)
+        codes, offsets, *table = cut(words.data, words.begins, *self.config.pieces)
+        places = self._piece_table.find(Words(*table))[codes]
+        is_known = places >= 0
+        before = np.concatenate([[0], np.cumsum(is_known)])
+        return places[is_known] + np.int32(self.n_words + len(self.runs)), before[offsets]
+
+    @functools.cached_property
+    def _piece_table(self) -> WordTable:
+        return WordTable.of(self.pieces)
 
     def coverage(self, tokens: Tokens, sizes: Sequence[int]) -> list[float]:
         """The share of the running words of `tokens` that the `size` most frequent words of this vocabulary cover.
 
         One number from 0 to 1 for each size; NaN where `tokens` is empty.
         """
-        counted = np.bincount(self.ids(tokens.column), minlength=len(self))[2:]
-        total = len(tokens.column)
+        counted = np.zeros(self.n_words, dtype=np.int64)
+        np.add.at(counted, self.ids(tokens.words), tokens.counts())
+        counted = counted[len(MARKERS) :]
+        total = len(tokens.codes)
         covered = np.concatenate([[0], np.cumsum(counted)])
         return [float(covered[min(size, len(counted))] / total) if total else float("nan") for size in sizes]
 
@@ -124,9 +229,22 @@ class Vocabulary:
         lines = [f"{count}\t{_escape(word)}\n" for count, word in zip(self.counts.tolist(), words, strict=True)]
         path.write_text("".join(lines), encoding="utf-8", newline="")
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The runs and pieces of words, as plain arrays; `save` writes the words."""
+        return {"runs": self.runs, "pieces": self.pieces.data, "piece_begins": self.pieces.begins}
+
     @classmethod
-    def load(cls, path: Path, *, config: VocabularyConfig | None = None) -> Vocabulary:
-        """Read what `save` wrote. Raises ModelFolderError, naming the line, where it is of another form."""
+    def load(
+        cls,
+        path: Path,
+        *,
+        config: VocabularyConfig | None = None,
+        arrays: Mapping[str, npt.NDArray[Any]] | None = None,
+    ) -> Vocabulary:
+        """Read what `save` wrote; `arrays` as `arrays()` gave them.
+
+        Raises: ModelFolderError, naming the line, where it is of another form.
+        """
         counts, words = [], []
         for number, line in enumerate(path.read_bytes().decode("utf-8").split("\n")[:-1], start=1):
             count, tab, word = line.partition("\t")
@@ -139,14 +257,11 @@ class Vocabulary:
                 f"{path}: expected the rows {MARKERS[0]} and {MARKERS[1]} first, found {len(counts)} rows."
             )
         real = pl.Series(words[len(MARKERS) :], dtype=pl.String)
-        return cls(real, np.array(counts, dtype=np.int64), config=config)
-
-
-def _sum_by_document(flags: npt.NDArray[np.bool_], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How many flags of each document are true, int64 (N,); 0 for a document without tokens."""
-    before = np.zeros(len(flags) + 1, dtype=np.int64)
-    np.cumsum(flags, out=before[1:])
-    return np.diff(before[offsets])
+        vocabulary = cls(real, np.array(counts, dtype=np.int64), config=config)
+        if arrays:
+            vocabulary.runs = arrays["runs"]
+            vocabulary.pieces = Words.from_arrays(arrays["pieces"], arrays["piece_begins"])
+        return vocabulary
 
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}

@@ -106,7 +106,7 @@ def train_word2vec(
 
 def _sentences(tokens: Tokens, vocabulary: Vocabulary) -> list[list[str]]:
     """The known words of each document, in pieces of at most MAX_SENTENCE; documents without any are left out."""
-    ids = vocabulary.ids(tokens.column)
+    ids = vocabulary.running_ids(tokens)
     is_known = ids != UNKNOWN
     before = np.concatenate([[0], np.cumsum(is_known)])
     offsets = before[tokens.offsets].tolist()

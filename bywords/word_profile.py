@@ -31,7 +31,7 @@ def word_profile(train: Tokens, test: Tokens, *, cut_lengths: Sequence[int] = CU
     covered = {name: vocabulary.coverage(tokens, sizes) for name, tokens in parts.items()}
     ranks = np.unique(np.geomspace(1, max(len(counts), 1), N_ZIPF_POINTS).round().astype(np.int64))[: len(counts)]
     return {
-        "n_tokens": {name: len(tokens.column) for name, tokens in parts.items()},
+        "n_tokens": {name: len(tokens.codes) for name, tokens in parts.items()},
         "n_types": len(counts),
         "zipf": {"rank": ranks.tolist(), "count": counts[ranks - 1].tolist()},
         "coverage": [

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bywords.ragged import Ragged, inverse_document_frequency, like_length_rows, shuffled_rows
+from bywords.ragged import Ragged, like_length_rows, shuffled_rows
 
 lengths = st.lists(st.integers(1, 300), min_size=1, max_size=200).map(lambda numbers: np.array(numbers, dtype=np.int64))
 
@@ -50,10 +50,3 @@ def test_batch_mates_change_from_epoch_to_epoch():
     generator = np.random.default_rng(0)
     first, second = (like_length_rows(lengths, 10, generator) for _ in range(2))
     assert {tuple(sorted(rows)) for rows in first} != {tuple(sorted(rows)) for rows in second}
-
-
-def test_rare_words_weigh_more():
-    documents = Ragged.of([[2, 2, 3], [2], [2, 4]])
-    assert documents.document_frequency(5).tolist() == [0, 0, 3, 1, 1]
-    idf = inverse_document_frequency(documents, 5)
-    np.testing.assert_allclose(idf, np.log(4 / np.array([1, 1, 4, 2, 2])) + 1, rtol=1e-6)

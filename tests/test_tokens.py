@@ -1,13 +1,18 @@
 """Texts → tokens."""
 
+import itertools
+import unicodedata
+
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bywords.compiled.words import MARK, SIGN, WORD
+from bywords.compiled.words import UNSPACED as UNSPACED_KIND
 from bywords.errors import DataError, SettingError
-from bywords.tokens import Tokenizer, TokenizerConfig
+from bywords.tokens import UNSPACED, Tokenizer, TokenizerConfig, kinds_of_characters
 
 
 def words_of(text: str, **choices) -> list[str]:
@@ -37,12 +42,61 @@ def test_an_own_pattern_decides_what_a_token_is():
         ("мир и МИР", ["мир", "и", "мир"]),
         ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
         ("שלום, עולם", ["שלום", ",", "עולם"]),
-        ("e\u0301te\u0301", ["e\u0301te\u0301"]),
+        ("e\u0301te\u0301", ["\u00e9t\u00e9"]),
+        ("ΟΔΟΣ", ["οδος"[:-1] + "ς"]),
         ("good 👍", ["good", "👍"]),
     ],
 )
 def test_words_of_any_script_are_words(text, expected):
     assert words_of(text) == expected
+
+
+def test_scripts_without_spaces_give_characters_and_pairs_of_neighbours():
+    assert words_of("我爱你 3人") == ["我", "爱", "你", "我爱", "爱你", "3", "人"]
+    assert words_of("カメラ、ok") == ["カ", "メ", "ラ", "カメ", "メラ", "、", "ok"]
+    assert words_of("ที่นี่") == ["ที่", "นี่", "ที่นี่"]  # vowel signs and tones stay with their consonant
+    assert words_of("한국 사람") == ["한국", "사람"]  # Korean has spaces
+
+
+SIGNS_OF_ALL_KINDS = st.one_of(st.text(), st.text("aZé'’_ 3.\t\u0301\u200d我ーあกิ๑가👍\ufeff\x00\n"))
+
+
+@given(SIGNS_OF_ALL_KINDS, st.booleans(), st.booleans())
+def test_tokens_are_the_matches_of_the_pattern_that_the_settings_describe(text, punctuation, lowercase):
+    """The slow twin: polars' regular expressions for all but the pairs."""
+    spaced = rf"[\w--{UNSPACED}]"
+    runs = rf"(?:{UNSPACED}\p{{M}}*)+|{spaced}+(?:['’]{spaced}+)*" + (r"|[^\w\s]" if punctuation else "")
+    whole = unicodedata.normalize("NFC", text.lower() if lowercase else text).encode("utf-8", "replace").decode()
+    expected = []
+    for run in pl.Series([whole]).str.extract_all(runs)[0]:
+        characters = pl.Series([run]).str.extract_all(rf"{UNSPACED}\p{{M}}*")[0].to_list()
+        expected += characters + [a + b for a, b in itertools.pairwise(characters)] if characters else [run]
+    assert words_of(text, punctuation=punctuation, lowercase=lowercase) == expected
+
+
+def test_each_character_that_there_is_belongs_where_the_pattern_says():
+    characters = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
+    is_word = pl.Series(characters).str.contains(r"\w").to_numpy()
+    kinds = kinds_of_characters()
+    padded = np.append(kinds, np.full(0x110000 - len(kinds), SIGN, dtype=np.uint8))
+    found = np.isin(np.delete(padded, np.arange(0xD800, 0xE000)), [WORD, UNSPACED_KIND, MARK])
+    assert found.tolist() == is_word.tolist()
+
+
+def test_chunks_read_by_several_threads_give_the_same_tokens(monkeypatch):
+    texts = [f"word{number % 91} and word{number % 37}, 我爱{number % 5}" for number in range(500)] + ["", "end"]
+    whole = Tokenizer()(texts)
+    monkeypatch.setattr("bywords.tokens.CHUNK_SIZE", 100)
+    cut = Tokenizer()(texts)
+    assert cut.documents() == whole.documents()
+    assert cut.offsets.tolist() == whole.offsets.tolist()
+    assert len(cut.words) == len(whole.words)
+
+
+def test_joined_tokens_are_the_documents_of_both():
+    tokens = Tokenizer()(["a b", "c"])
+    assert tokens.joined(tokens.select(np.array([1]))).documents() == [["a", "b"], ["c"], ["c"]]
+    assert tokens.joined(Tokenizer()(["c d", ""])).documents() == [["a", "b"], ["c"], ["c", "d"], []]
 
 
 def test_documents_without_words_have_no_tokens_and_keep_their_place():

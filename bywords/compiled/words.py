@@ -1,0 +1,346 @@
+"""UTF-8 texts in, the places of their words in a table of distinct words out, in one pass over the bytes.
+
+A table of U distinct words is four arrays: `data` uint8, the words' bytes one after the other; `begins` int64 (U + 1,),
+where each begins; `hashes` uint64 (U,); and `slots` uint64 (S, 2), S a power of two, with linear probing: the hash, and
+length << 32 | place + 1, which is 0 where the slot is free.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bywords.compiled.jit import jit
+
+# What a code point is. The table of them is made in `bywords.tokens`.
+SPACE, WORD, SIGN, UNSPACED, MARK = range(5)
+APOSTROPHE, CURLY_APOSTROPHE = 0x27, 0x2019
+
+ZERO, ONE, BYTE, FULL = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(64)
+LOWER_HALF = np.uint64(0xFFFFFFFF)
+
+
+@jit
+def _mixed(h):
+    """A number of 64 bits for another, each for one only. Source: the last step of Appleby's MurmurHash3."""
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return h ^ (h >> np.uint64(33))
+
+
+@jit
+def _hash(data, begin, end):
+    """Eight bytes at a time. Words of at most eight bytes have the same hash only if they are the same."""
+    h = packed = shift = ZERO
+    for place in range(begin, end):
+        if shift == FULL:
+            h = _mixed(h ^ packed)
+            packed = shift = ZERO
+        packed |= np.uint64(data[place]) << shift
+        shift += BYTE
+    return _mixed(h ^ packed)
+
+
+@jit
+def _same(data, begin, other, other_begin, length):
+    for place in range(length):  # noqa: SIM110 (numba has no all of a generator)
+        if data[begin + place] != other[other_begin + place]:
+            return False
+    return True
+
+
+@jit
+def _slot(data, begin, end, h, table_data, begins, slots):
+    """The slot that has the word data[begin:end], or the free one where it belongs."""
+    mask = np.uint64(len(slots) - 1)
+    length = np.uint64(end - begin)
+    slot = h & mask
+    while slots[slot, 1] != ZERO:
+        entry = slots[slot, 1]
+        if slots[slot, 0] == h and entry >> np.uint64(32) == length:
+            if length <= BYTE:
+                return slot
+            if _same(data, begin, table_data, begins[np.int64(entry & LOWER_HALF) - 1], end - begin):
+                return slot
+        slot = (slot + ONE) & mask
+    return slot
+
+
+@jit
+def _place(slots, slot):
+    """The place of the word of a slot; -1 where it is free."""
+    return np.int64(slots[slot, 1] & LOWER_HALF) - 1
+
+
+@jit
+def _intern(data, begins, hashes, slots, n_words, end, h):
+    """The place of the word data[begins[n_words]:end]; it is `n_words` where the word is new, which it is no longer."""
+    begin = begins[n_words]
+    slot = _slot(data, begin, end, h, data, begins, slots)
+    if slots[slot, 1] == ZERO:
+        hashes[n_words] = h
+        begins[n_words + 1] = end
+        slots[slot, 0] = h
+        slots[slot, 1] = np.uint64(end - begin) << np.uint64(32) | np.uint64(n_words + 1)
+        return n_words
+    return _place(slots, slot)
+
+
+@jit
+def _larger(slots):
+    """Four times the slots, with the same words."""
+    larger = np.zeros((4 * len(slots), 2), dtype=np.uint64)
+    mask = np.uint64(len(larger) - 1)
+    for old in range(len(slots)):
+        if slots[old, 1] != ZERO:
+            slot = slots[old, 0] & mask
+            while larger[slot, 1] != ZERO:
+                slot = (slot + ONE) & mask
+            larger[slot] = slots[old]
+    return larger
+
+
+@jit
+def _decode(text, place):
+    """The code point at `place` of valid UTF-8, and how many bytes it takes."""
+    first = np.int64(text[place])
+    if first < 0x80:
+        return first, 1
+    if first < 0xE0:
+        return (first & 0x1F) << 6 | np.int64(text[place + 1]) & 0x3F, 2
+    if first < 0xF0:
+        return (first & 0x0F) << 12 | (np.int64(text[place + 1]) & 0x3F) << 6 | np.int64(text[place + 2]) & 0x3F, 3
+    return (
+        (first & 0x07) << 18
+        | (np.int64(text[place + 1]) & 0x3F) << 12
+        | (np.int64(text[place + 2]) & 0x3F) << 6
+        | np.int64(text[place + 3]) & 0x3F
+    ), 4
+
+
+@jit
+def _kind(text, place, kinds):
+    """What the character at `place` is, and how many bytes it takes."""
+    code_point, width = _decode(text, place)
+    return (np.int64(kinds[code_point]) if code_point < len(kinds) else SIGN), width
+
+
+@jit
+def _end_of_character(text, place, end, kinds):
+    """Where the character that begins at `place` ends, with the combining marks behind it."""
+    place += _kind(text, place, kinds)[1]
+    while place < end:
+        kind, width = _kind(text, place, kinds)
+        if kind != MARK:
+            break
+        place += width
+    return place
+
+
+@jit
+def _joins(text, place, end, kinds):
+    """How many bytes of a word stand at `place`: a letter or mark, or an apostrophe before one; 0 if there is none."""
+    code_point, width = _decode(text, place)
+    kind = kinds[code_point] if code_point < len(kinds) else SIGN
+    if kind in (WORD, MARK):
+        return width
+    if code_point in (APOSTROPHE, CURLY_APOSTROPHE) and place + width < end:
+        kind, _ = _kind(text, place + width, kinds)
+        if kind in (WORD, MARK):
+            return width
+    return 0
+
+
+@jit
+def scan(text, ends, kinds, lowercase, signs):
+    """The tokens of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, and a table of the distinct ones.
+
+    `text` is uint8, valid UTF-8; `ends` int64 (N,); `kinds` uint8, by code point, those beyond its end being SIGN.
+    With `lowercase`, ASCII letters become small (others are to be so already); with `signs`, each SIGN is a token.
+
+    A token is a run of WORD and MARK, single apostrophes within it; or a SIGN; or, of a run of UNSPACED characters,
+    each one with the marks behind it, and then each two neighbours.
+
+    Returns: the tokens' places in the table int32 (T,), tokens of each document int64 (N,), and the table's data,
+    begins and hashes.
+    """
+    letters = np.zeros(256, dtype=np.uint8)  # what becomes of each byte that is a letter by itself
+    for byte in range(128):
+        if kinds[byte] == WORD:
+            letters[byte] = byte + 0x20 if lowercase and 0x41 <= byte <= 0x5A else byte
+    codes = np.empty(2 * len(text) + 1, dtype=np.int32)
+    data = np.empty(2 * len(text) + 8, dtype=np.uint8)
+    begins = np.empty(2 * len(text) + 2, dtype=np.int64)
+    hashes = np.empty(2 * len(text) + 1, dtype=np.uint64)
+    size = 64
+    while size < len(text) // 32 and size < 65536:
+        size *= 2
+    slots = np.zeros((size, 2), dtype=np.uint64)
+    lengths = np.empty(len(ends), dtype=np.int64)
+    begins[0] = 0
+    n_tokens = n_words = place = 0
+    for document in range(len(ends)):
+        end = ends[document]
+        n_before = n_tokens
+        while place < end:
+            if letters[text[place]] == 0:
+                kind, width = _kind(text, place, kinds)
+                if kind == SPACE or (kind == SIGN and not signs):
+                    place += width
+                    continue
+                if kind == UNSPACED:
+                    first, last = place, place
+                    while place < end and _kind(text, place, kinds)[0] == UNSPACED:
+                        last = place
+                        place = _end_of_character(text, place, end, kinds)
+                    # The characters, then the pairs: in turn, no two characters would be neighbours.
+                    for in_pairs in range(2):
+                        begin = first
+                        while begin < last or (begin == last and not in_pairs):
+                            next_begin = _end_of_character(text, begin, end, kinds)
+                            stop = _end_of_character(text, next_begin, end, kinds) if in_pairs else next_begin
+                            top = begins[n_words]
+                            data[top : top + stop - begin] = text[begin:stop]
+                            h = _hash(text, begin, stop)
+                            code = _intern(data, begins, hashes, slots, n_words, top + stop - begin, h)
+                            n_words += code == n_words
+                            codes[n_tokens] = code
+                            n_tokens += 1
+                            if 2 * n_words > len(slots):
+                                slots = _larger(slots)
+                            begin = next_begin
+                    continue
+                is_sign = kind == SIGN
+            else:
+                is_sign = False
+            stop = begins[n_words]
+            h = packed = shift = ZERO  # the hash is made as the bytes go by, as `_hash` does
+            while place < end:
+                letter = letters[text[place]]
+                width = 1
+                if letter == 0:
+                    width = _kind(text, place, kinds)[1] if is_sign else _joins(text, place, end, kinds)
+                    if width == 0:
+                        break
+                    letter = text[place]
+                while True:
+                    if shift == FULL:
+                        h = _mixed(h ^ packed)
+                        packed = shift = ZERO
+                    packed |= np.uint64(letter) << shift
+                    shift += BYTE
+                    data[stop] = letter
+                    stop += 1
+                    place += 1
+                    width -= 1
+                    if width == 0:
+                        break
+                    letter = text[place]
+                if is_sign:
+                    break
+            code = _intern(data, begins, hashes, slots, n_words, stop, _mixed(h ^ packed))
+            n_words += code == n_words
+            codes[n_tokens] = code
+            n_tokens += 1
+            if 2 * n_words > len(slots):
+                slots = _larger(slots)
+        lengths[document] = n_tokens - n_before
+    return (
+        codes[:n_tokens].copy(),
+        lengths,
+        data[: begins[n_words]].copy(),
+        begins[: n_words + 1].copy(),
+        hashes[:n_words].copy(),
+    )
+
+
+@jit
+def hashes_of(data, begins):
+    """The hash of each word, uint64 (U,)."""
+    hashes = np.empty(len(begins) - 1, dtype=np.uint64)
+    for word in range(len(hashes)):
+        hashes[word] = _hash(data, begins[word], begins[word + 1])
+    return hashes
+
+
+@jit
+def find(data, begins, hashes, table_data, table_begins, slots):
+    """The place of each word in a table, int32 (U,), -1 where the table does not have it."""
+    places = np.empty(len(hashes), dtype=np.int32)
+    for word in range(len(hashes)):
+        slot = _slot(data, begins[word], begins[word + 1], hashes[word], table_data, table_begins, slots)
+        places[word] = _place(slots, slot)
+    return places
+
+
+@jit
+def add(data, begins, hashes, table_data, table_begins, table_hashes, slots, n_words):
+    """Put words into a table that has room for them behind its `n_words`.
+
+    Returns: the place of each word int32 (U,), the slots, and how many words the table has now.
+    """
+    places = np.empty(len(hashes), dtype=np.int32)
+    for word in range(len(hashes)):
+        top, length = table_begins[n_words], begins[word + 1] - begins[word]
+        table_data[top : top + length] = data[begins[word] : begins[word + 1]]
+        places[word] = _intern(table_data, table_begins, table_hashes, slots, n_words, top + length, hashes[word])
+        n_words += places[word] == n_words
+        if 2 * n_words > len(slots):
+            slots = _larger(slots)
+    return places, slots, n_words
+
+
+@jit
+def cut(data, begins, shortest, longest):
+    """The pieces of each word: its runs of `shortest` to `longest` characters, a space before and behind it included.
+
+    Returns: the pieces' places in a table of the distinct ones int32 (P,), offsets by word int64 (U + 1,), and the
+    table's data, begins and hashes. Of a word that is all of one piece, with its spaces, it is the one piece.
+    """
+    padded = np.empty(len(data) + 2, dtype=np.uint8)
+    starts = np.empty(len(data) + 4, dtype=np.int64)
+    n_most = 0
+    for word in range(len(begins) - 1):
+        n_most += (begins[word + 1] - begins[word] + 2) * (longest - shortest + 1)
+    codes = np.empty(n_most, dtype=np.int32)
+    offsets = np.zeros(len(begins), dtype=np.int64)
+    n_bytes, room = 0, 1 << 16
+    table_data = np.empty(room, dtype=np.uint8)
+    table_begins = np.zeros(n_most + 1, dtype=np.int64)
+    hashes = np.empty(n_most, dtype=np.uint64)
+    slots = np.zeros((1 << 10, 2), dtype=np.uint64)
+    n_pieces = n_distinct = 0
+    for word in range(len(begins) - 1):
+        length = begins[word + 1] - begins[word]
+        padded[0] = padded[length + 1] = 0x20
+        padded[1 : length + 1] = data[begins[word] : begins[word + 1]]
+        n_characters = 0
+        for place in range(length + 2):
+            if padded[place] & 0xC0 != 0x80:  # the first byte of a character
+                starts[n_characters] = place
+                n_characters += 1
+        starts[n_characters] = length + 2
+        for size in range(shortest, longest + 1):
+            for first in range(max(n_characters - size + 1, 1 if size == shortest else 0)):
+                begin, end = starts[first], starts[min(first + size, n_characters)]
+                n_bytes = table_begins[n_distinct] + end - begin
+                if n_bytes > room:
+                    room = 2 * n_bytes
+                    larger = np.empty(room, dtype=np.uint8)
+                    larger[: table_begins[n_distinct]] = table_data[: table_begins[n_distinct]]
+                    table_data = larger
+                table_data[table_begins[n_distinct] : n_bytes] = padded[begin:end]
+                h = _hash(padded, begin, end)
+                code = _intern(table_data, table_begins, hashes, slots, n_distinct, n_bytes, h)
+                n_distinct += code == n_distinct
+                codes[n_pieces] = code
+                n_pieces += 1
+                if 2 * n_distinct > len(slots):
+                    slots = _larger(slots)
+        offsets[word + 1] = n_pieces
+    return (
+        codes[:n_pieces].copy(),
+        offsets,
+        table_data[: table_begins[n_distinct]].copy(),
+        table_begins[: n_distinct + 1].copy(),
+        hashes[:n_distinct].copy(),
+    )

@@ -30,7 +30,7 @@ from bywords.corpus import Corpus, Split
 from bywords.datasets import load
 from bywords.evaluation import Evaluation
 from bywords.files import write_whole
-from bywords.models import LSTM, LSTMConfig
+from bywords.models import LSTM, LSTMConfig, Model
 from bywords.models.layers import as_tensors
 from bywords.ragged import PADDING, Ragged
 from bywords.run_record import read_run
@@ -153,7 +153,7 @@ def cross_validation(corpus: Corpus, *, n_folds: int = 5) -> list[float]:
     return scores
 
 
-class LabLSTM(nn.Module):
+class LabLSTM(Model):
     """The lab's LSTM, to be measured and not to be used: its last state is that after the padding."""
 
     def __init__(self, n_words: int, n_classes: int) -> None:

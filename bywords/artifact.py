@@ -5,7 +5,7 @@ Nobody else knows the files.
     MODEL/
     ├── model.json            format version, settings, label names in order, temperature, how it was trained
     ├── vocabulary.txt        a count and a word a line, in the order of the ids
-    ├── weights.safetensors   all that was learned
+    ├── weights.safetensors   all that was learned; the vocabulary's runs and pieces of words, if it has any
     └── SHA256SUMS            of the three above, as `sha256sum --check` reads it
 
 Nothing in it can run code. A file that differs from its sum by one bit is refused.
@@ -29,8 +29,9 @@ import numpy.typing as npt
 from bywords.errors import ModelFolderError
 from bywords.vocabulary import Vocabulary
 
-FORMAT = "bywords-model/1"
+FORMAT = "bywords-model/2"
 MODEL, VOCABULARY, WEIGHTS, SUMS = "model.json", "vocabulary.txt", "weights.safetensors", "SHA256SUMS"
+VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def write_folder(parts: Parts, folder: Path) -> None:
         text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
         (beside / MODEL).write_text(text + "\n", encoding="utf-8", newline="")
         parts.vocabulary.save(beside / VOCABULARY)
-        save_file({name: np.ascontiguousarray(array) for name, array in parts.arrays.items()}, beside / WEIGHTS)
+        arrays = {**parts.arrays, **{VOCABULARY_ARRAYS + name: a for name, a in parts.vocabulary.arrays().items()}}
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, beside / WEIGHTS)
         (beside / SUMS).write_bytes(_sums(beside))
         _replace_folder(beside, folder)
     except OSError as error:
@@ -86,7 +88,10 @@ def read_folder(folder: Path) -> Parts:
             f"{folder / MODEL}: expected the format {FORMAT}, found {description.get('format')!r}. "
             "Train it again with this version, or load it with the version that wrote it."
         )
-    return Parts(description, Vocabulary.load(folder / VOCABULARY), load_file(folder / WEIGHTS))
+    arrays = load_file(folder / WEIGHTS)
+    its_own = [name for name in arrays if name.startswith(VOCABULARY_ARRAYS)]
+    of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): arrays.pop(name) for name in its_own}
+    return Parts(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays)
 
 
 def check_place(folder: Path) -> None:

@@ -14,10 +14,12 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords import artifact
-from bywords.baselines import MeanVectorConfig, TfidfConfig
+from bywords.blend import BlendConfig
+from bywords.choice import choose
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean
 from bywords.evaluation import Evaluation
 from bywords.glove import GloveConfig
+from bywords.mean_vector import MeanVectorConfig
 from bywords.metrics import Labels, accuracy, fit_temperature, softmax
 from bywords.models import MODELS
 from bywords.settings import from_plain, to_plain
@@ -25,13 +27,16 @@ from bywords.splits import stratified_split
 from bywords.systems import (
     DEFAULT_SYSTEM,
     SYSTEMS,
+    ChoiceConfig,
     FittedSystem,
     Listener,
     PretrainedConfig,
     SystemConfig,
     fit_system,
     restore_model,
+    with_vectors,
 )
+from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens
 from bywords.training import History, TrainingConfig
 from bywords.version import __version__
@@ -43,7 +48,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         SystemConfig, TokenizerConfig, VocabularyConfig, TrainingConfig, PretrainedConfig, Word2VecConfig, GloveConfig,
-        TfidfConfig, MeanVectorConfig, *MODELS,
+        TfidfConfig, MeanVectorConfig, BlendConfig, ChoiceConfig, *MODELS,
     )
 }  # fmt: skip
 
@@ -74,10 +79,19 @@ class FitSummary:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChoiceSummary:
+    """What a system that chooses by itself has tried: JSON values, ready for the run record."""
+
+    reason: str
+    trials: list[dict[str, Any]]
+
+
 class TextClassifier:
     """One system of the table, fitted to labelled texts.
 
-    After `fit`: `classes_` (K,) sorted, `fitted_`, `temperature_`, `summary_`.
+    After `fit`: `classes_` (K,) sorted, `config_`, the settings that were fitted, `fitted_`, `temperature_`,
+    `summary_`, and `choice_`, None for a system that had nothing to choose.
     """
 
     def __init__(
@@ -86,15 +100,18 @@ class TextClassifier:
         *,
         vectors: str | None = None,
         validation_share: float = 0.1,
+        budget_seconds: float | None = None,
         seed: int = 0,
     ) -> None:
         """`system` is a name in `SYSTEMS` or a config of one's own; `vectors`, a name or a path, replaces its own.
 
-        `validation_share` of the documents of each class is held out to stop early by and to set the temperature.
+        `validation_share` of the documents of each class is held out to stop early by, to choose by, and to set the
+        temperature. A system that chooses by itself tries other settings for `budget_seconds`.
         """
         self.system = system
         self.vectors = vectors
         self.validation_share = validation_share
+        self.budget_seconds = budget_seconds
         self.seed = seed
         self.trained_on: dict[str, Any] | None = None  # what the command line trained it on; saved with it
 
@@ -110,8 +127,15 @@ class TextClassifier:
                 f"there is no system {self.system!r}.{did_you_mean(self.system, SYSTEMS)} "
                 f"The systems are {', '.join(SYSTEMS)}."
             )
+        if self.budget_seconds is not None and not isinstance(config.model, ChoiceConfig):
+            raise SettingError(
+                f"the system {self.system!r} has nothing to choose, so a budget is of no use to it: leave it out, or "
+                f"take {DEFAULT_SYSTEM!r}."
+            )
         if self.vectors is None:
             return config
+        if isinstance(config.model, ChoiceConfig):
+            return with_vectors(config, self.vectors)
         if not isinstance(config.vectors, PretrainedConfig):
             raise SettingError(
                 f"the system {self.system!r} does not start from given vectors, so `vectors` cannot replace any. "
@@ -129,8 +153,8 @@ class TextClassifier:
     ) -> TextClassifier:
         """Learn from N texts and their N labels. Documents without tokens are dropped and counted in `summary_`.
 
-        `validation`, where given, is used instead of a share of the documents. Systems without epochs are fitted
-        once more to all documents, the validation part too, when the temperature is known.
+        `validation`, where given, is used instead of a share of the documents. All but the neural systems of the lab
+        are fitted once more to all documents, the validation part too, when the temperature is known.
 
         Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens.
         """
@@ -138,45 +162,69 @@ class TextClassifier:
         config = self.config
         tokenizer = Tokenizer(config.tokenizer)
         tokens, codes, n_dropped = self._prepare(tokenizer, texts, labels, part="training")
-        if validation is None:
-            kept, held_out = stratified_split(codes, self.validation_share, self.seed)
-            train, train_codes = tokens.select(kept), codes[kept]
-            valid, valid_codes = tokens.select(held_out), codes[held_out]
-        else:
-            train, train_codes = tokens, codes
-            valid, valid_codes, n_dropped_valid = self._prepare(tokenizer, *validation, part="validation")
-            n_dropped += n_dropped_valid
-        if not len(valid):
-            raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
-        n_classes = len(self.classes_)
-
-        def fit_to(part_config: SystemConfig, part: Tokens, part_codes: Labels, **more: Any) -> FittedSystem:
-            return fit_system(
-                part_config, part, part_codes, valid, valid_codes,
-                n_classes=n_classes, seed=self.seed, listener=listener, **more,
+        valid: tuple[Tokens, Labels] | None = None
+        if validation is not None:
+            valid_tokens, valid_codes, n_dropped_valid = self._prepare(tokenizer, *validation, part="validation")
+            valid, n_dropped = (valid_tokens, valid_codes), n_dropped + n_dropped_valid
+        if isinstance(config.model, ChoiceConfig):
+            chosen = choose(
+                config, tokens, codes, valid, n_classes=len(self.classes_), seed=self.seed,
+                validation_share=self.validation_share, budget_seconds=self.budget_seconds, listener=listener,
             )  # fmt: skip
-
-        fitted = fit_to(config, train, train_codes)
-        logits = fitted.model.logits(fitted.vocabulary.encode(valid))
+            self.choice_: ChoiceSummary | None = ChoiceSummary(
+                reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials]
+            )
+            self.config_, self.fitted_ = chosen.config, chosen.fitted
+            logits, valid_codes = chosen.logits, chosen.labels
+            n_valid = 0 if len(valid_codes) == len(tokens) else len(valid_codes)
+            n_train = len(tokens) - (n_valid if valid is None else 0)
+        else:
+            if valid is None:
+                kept, held_out = stratified_split(codes, self.validation_share, self.seed)
+                valid = tokens.select(held_out), codes[held_out]
+                tokens, codes = tokens.select(kept), codes[kept]
+            logits = self._fit_one(config, tokens, codes, *valid, listener)
+            valid_codes, n_train, n_valid = valid[1], len(tokens), len(valid[0])
         self.temperature_ = fit_temperature(logits, valid_codes)
-        valid_accuracy = accuracy(valid_codes, logits.argmax(axis=1))
-        if not fitted.history.epochs:
-            # Pre-trained vectors are read again, for the words of all documents. Vectors that were trained are not
-            # trained again, so words that only the validation part has are left out.
-            more: dict[str, Any] = {}
-            if not isinstance(config.vectors, PretrainedConfig):
-                more["vectors"], config = fitted.vectors, dataclasses.replace(config, leave_out_missing=True)
-            fitted = fit_to(config, _joined(train, valid), np.concatenate([train_codes, valid_codes]), **more)
-        self.fitted_ = fitted
         self.summary_ = FitSummary(
-            n_train=len(train),
-            n_valid=len(valid),
+            n_train=n_train,
+            n_valid=n_valid,
             n_dropped=n_dropped,
-            valid_accuracy=valid_accuracy,
+            valid_accuracy=accuracy(valid_codes, logits.argmax(axis=1)),
             temperature=self.temperature_,
             seconds=time.perf_counter() - started,
         )
         return self
+
+    def _fit_one(
+        self,
+        config: SystemConfig,
+        train: Tokens,
+        train_codes: Labels,
+        valid: Tokens,
+        valid_codes: Labels,
+        listener: Listener | None,
+    ) -> npt.NDArray[np.float32]:
+        """Fit a system that has nothing to choose; its logits for `valid`, from before it was fitted to all."""
+        if not len(valid):
+            raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
+        more: dict[str, Any] = {"n_classes": len(self.classes_), "seed": self.seed, "listener": listener}
+        fitted = fit_system(config, train, train_codes, valid, valid_codes, **more)
+        logits = fitted.model.logits(fitted.vocabulary.encode(valid))
+        self.config_, self.choice_ = config, None
+        history = fitted.history
+        if not history.epochs or (config.training is not None and config.training.refit and not history.interrupted):
+            # Pre-trained vectors are read again, for the words of all documents. Vectors that were trained are not
+            # trained again, so words that only the validation part has are left out.
+            if not isinstance(config.vectors, PretrainedConfig):
+                more["vectors"] = fitted.vectors
+                config = dataclasses.replace(config, leave_out_missing=config.vectors is not None)
+            everything, all_codes = train.joined(valid), np.concatenate([train_codes, valid_codes])
+            n_epochs = history.best_epoch or None
+            fitted = fit_system(config, everything, all_codes, None, None, n_epochs=n_epochs, **more)
+            fitted.history = history
+        self.fitted_ = fitted
+        return logits
 
     def predict(self, texts: Texts) -> npt.NDArray[Any]:
         """The likeliest label of each text, (N,) of the dtype of `classes_`."""
@@ -188,7 +236,7 @@ class TextClassifier:
 
     def predict_documents(self, texts: Texts) -> Predictions:
         """Label, probabilities and share of known words of each text; every text gets an answer, an empty one too."""
-        tokens = Tokenizer(self.config.tokenizer)(texts)
+        tokens = Tokenizer(self.config_.tokenizer)(texts)
         if not len(tokens):
             n_classes = len(self.classes_)
             return Predictions(self.classes_[:0], np.zeros((0, n_classes)), np.zeros(0, dtype=np.float32))
@@ -206,7 +254,8 @@ class TextClassifier:
         """Write a model folder that `load` reads. Raises ModelFolderError when it cannot be written."""
         description = {
             "bywords_version": __version__,
-            "config": to_plain(self.config),
+            "config": to_plain(self.config_),
+            "choice": None if self.choice_ is None else dataclasses.asdict(self.choice_),
             "label_names": self.classes_.tolist(),
             "label_dtype": self.classes_.dtype.str,
             "temperature": self.temperature_,
@@ -229,9 +278,11 @@ class TextClassifier:
             loaded = cls(config, validation_share=told["validation_share"], seed=told["seed"])
             loaded.trained_on = told["trained_on"]
             loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
-            model = restore_model(config, parts.arrays, n_classes=len(loaded.classes_))
-            history = History(**told["history"])
+            loaded.config_ = config
+            loaded.choice_ = None if told["choice"] is None else ChoiceSummary(**told["choice"])
             parts.vocabulary.config = config.vocabulary
+            model = restore_model(config, parts.arrays, vocabulary=parts.vocabulary, n_classes=len(loaded.classes_))
+            history = History(**told["history"])
             loaded.fitted_ = FittedSystem(parts.vocabulary, model, history=history)
             loaded.temperature_ = told["temperature"]
             loaded.summary_ = FitSummary(**told["summary"])
@@ -274,8 +325,3 @@ class TextClassifier:
                 f"There are: {', '.join(map(repr, self.classes_.tolist()))}."
             )
         return codes.astype(np.int64)
-
-
-def _joined(first: Tokens, second: Tokens) -> Tokens:
-    offsets = np.concatenate([first.offsets, second.offsets[1:] + first.offsets[-1]])
-    return Tokens(pl.concat([first.column, second.column]), offsets)

@@ -15,8 +15,14 @@ def to_plain(settings: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {"kind": type(settings).__name__}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        plain[field.name] = to_plain(value) if dataclasses.is_dataclass(value) else value
+        plain[field.name] = _plain(value)
     return plain
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_plain(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: str) -> Any:
@@ -34,11 +40,18 @@ def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: st
             continue
         if key not in known:
             raise SettingError(f"{where} {name} has no setting {key!r}.{_near(key, known)}")
-        values[key] = from_plain(value, kinds, where=f"{where} {name}.{key}:") if isinstance(value, Mapping) else value
+        values[key] = _value_of(value, kinds, f"{where} {name}.{key}:")
     try:
         return kinds[name](**values)
     except TypeError as error:
         raise SettingError(f"{where} {name} lacks a setting: {error}.") from error
+
+
+def _value_of(plain: Any, kinds: Mapping[str, type], where: str) -> Any:
+    """JSON has no tuples, and settings no lists."""
+    if isinstance(plain, Mapping):
+        return from_plain(plain, kinds, where=where)
+    return tuple(_value_of(item, kinds, where) for item in plain) if isinstance(plain, list) else plain
 
 
 def changed(settings: Any, assignments: Sequence[str]) -> Any:

@@ -33,6 +33,21 @@ def stratified_split(
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
+def stratified_folds(
+    labels: npt.NDArray[np.int64], n_folds: int, seed: int
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Split N documents into `n_folds` parts of like size, each class spread evenly; each part is held out once.
+
+    Returns: for each part, the kept and the held-out places, int64, ascending.
+    """
+    generator = np.random.default_rng(seed)
+    shuffled = generator.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    fold = np.empty(len(labels), dtype=np.int64)
+    fold[by_class] = np.arange(len(labels)) % n_folds
+    return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(n_folds)]
+
+
 def _held_out_counts(counts: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:
     """How many documents of each class to hold out, int64 (K,): by largest remainder, within each one's bounds."""
     least = (counts >= 2).astype(np.int64)

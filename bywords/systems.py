@@ -15,12 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bywords.baselines import MeanVector, MeanVectorConfig, TfidfConfig, TfidfLinear
+from bywords.averages import AveragingConfig, TrainedAveraging
+from bywords.bags import Bags
+from bywords.blend import Blend, BlendConfig, MemberConfig
 from bywords.errors import DataError, SettingError
 from bywords.glove import GloveConfig, train_glove
+from bywords.mean_vector import MeanVector, MeanVectorConfig
 from bywords.metrics import Labels
-from bywords.models import MODELS, AveragingConfig, LSTMConfig, ModelConfig
-from bywords.ragged import UNKNOWN, Ragged, inverse_document_frequency
+from bywords.models import MODELS, LSTMConfig, Model, ModelConfig
+from bywords.ragged import UNKNOWN, Ragged
+from bywords.tfidf import TfidfConfig, TfidfLinear
 from bywords.tokens import TokenizerConfig, Tokens
 from bywords.training import EpochRecord, History, TrainingConfig, fit, predict_logits
 from bywords.vector_files import load_vectors
@@ -42,11 +46,21 @@ VectorsConfig = PretrainedConfig | Word2VecConfig | GloveConfig
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChoiceConfig:
+    """Models of which `bywords.choice` makes the one that does best on documents held out, or a blend of some."""
+
+    candidates: tuple[MemberConfig, ...]
+
+
+AnyModelConfig = ModelConfig | TfidfConfig | MeanVectorConfig | BlendConfig | ChoiceConfig
+
+
+@dataclass(frozen=True, kw_only=True)
 class SystemConfig:
     """All that makes a system. `training` is for the models that have epochs; the others do not read it."""
 
     description: str
-    model: ModelConfig | TfidfConfig | MeanVectorConfig
+    model: AnyModelConfig
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
     vectors: VectorsConfig | None = None
@@ -59,8 +73,40 @@ TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
 LSTM_TRAINING = TrainingConfig(learning_rate=4e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
 
-DEFAULT_SYSTEM = "averaging"
+DAN = AveragingConfig(
+    dimension=64, hidden_layers=1, weighting="log-tfidf", scale=3.0, start=0.03, word_dropout=0.3, dropout=0.3
+)
+DAN_TRAINING = TrainingConfig(
+    batch_size=64, learning_rate=3e-3, row_learning_rate=0.1, decay=True, max_epochs=4, patience=2, refit=True
+)
+WORDS_AND_RUNS = VocabularyConfig(ngrams=2)
+
+DEFAULT_SYSTEM = "auto"
 SYSTEMS: dict[str, SystemConfig] = {
+    "auto": SystemConfig(
+        description="the best of several linear models on words, runs of words and pieces of words, or a blend of them",
+        vocabulary=VocabularyConfig(ngrams=2, pieces=(3, 5)),
+        model=ChoiceConfig(
+            candidates=(
+                TfidfConfig(estimator="nb-svc", sublinear=True, features="runs"),  # the slowest first, for two threads
+                TfidfConfig(estimator="svc", sublinear=True),
+                TfidfConfig(estimator="nb", strength=0.3, sublinear=True, features="runs"),
+                TfidfConfig(estimator="nb", strength=0.3, sublinear=True, features="words"),
+            )
+        ),
+        training=DAN_TRAINING,  # of the averaging models that a longer search tries
+    ),
+    "dan": SystemConfig(
+        description="deep averaging network: weighted sum of word vectors and a rectified layer, learned from scratch",
+        model=DAN,
+        training=DAN_TRAINING,
+    ),
+    "dan-runs": SystemConfig(
+        description="the same with a vector for each two words that follow each other",
+        vocabulary=WORDS_AND_RUNS,
+        model=DAN,
+        training=DAN_TRAINING,
+    ),
     "tfidf-svc": SystemConfig(
         description="TF-IDF and a linear support vector machine",
         tokenizer=LONGER_WORDS,
@@ -95,14 +141,14 @@ SYSTEMS: dict[str, SystemConfig] = {
         description="mean of word vectors and a linear layer, learned together from scratch",
         vocabulary=TWICE_OR_MORE,
         model=AveragingConfig(),
-        training=TrainingConfig(batch_size=128, learning_rate=1e-2),
+        training=TrainingConfig(batch_size=32, learning_rate=1e-2, row_learning_rate=0.1),
     ),
     "averaging-glove": SystemConfig(
         description="mean of word vectors and a linear layer, started from GloVe and tuned",
         vocabulary=TWICE_OR_MORE,
         model=AveragingConfig(),
         vectors=PretrainedConfig(),
-        training=TrainingConfig(batch_size=128, learning_rate=5e-3),
+        training=TrainingConfig(batch_size=32, learning_rate=5e-3, row_learning_rate=0.03),
     ),
     "averaging-glove-frozen": SystemConfig(
         description="idf-weighted mean of GloVe vectors that stay as they are, and a linear layer",
@@ -128,6 +174,15 @@ SYSTEMS: dict[str, SystemConfig] = {
 }
 
 
+def with_vectors(config: SystemConfig, name: str) -> SystemConfig:
+    """A system that chooses, with one more candidate: a deep averaging network that starts from these vectors."""
+    if not isinstance(config.model, ChoiceConfig):
+        raise SettingError("only a system that chooses takes one more candidate.")
+    tuned = replace(DAN, dimension=None, features="words")
+    model = ChoiceConfig(candidates=(*config.model.candidates, tuned))
+    return replace(config, model=model, vectors=PretrainedConfig(name=name), training=DAN_TRAINING)
+
+
 class FittedModel(Protocol):
     """What every fitted model answers."""
 
@@ -143,14 +198,19 @@ class FittedModel(Protocol):
 class NeuralModel:
     """A trained module of `MODELS` behind the face of a fitted model."""
 
-    def __init__(self, module: torch.nn.Module) -> None:
+    def __init__(self, module: Model) -> None:
         self.module = module
 
     def logits(self, documents: Ragged) -> npt.NDArray[np.float32]:
         return predict_logits(self.module, documents)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {name: value.detach().numpy() for name, value in self.module.state_dict().items()}
+        return arrays_of(self.module)
+
+
+def arrays_of(module: Model) -> dict[str, npt.NDArray[Any]]:
+    """All that a module has learned, by name."""
+    return {name: value.detach().numpy() for name, value in module.state_dict().items()}
 
 
 class Listener(Protocol):
@@ -165,6 +225,9 @@ class Listener(Protocol):
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
         """A batch of an epoch is over."""
 
+    def step(self, n_done: int, n_steps: int, what: str) -> None:
+        """One of several fits is over; `what` says which."""
+
 
 class Silence:
     """A listener that does nothing."""
@@ -176,6 +239,9 @@ class Silence:
         pass
 
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
+        pass
+
+    def step(self, n_done: int, n_steps: int, what: str) -> None:
         pass
 
 
@@ -195,17 +261,19 @@ def fit_system(
     config: SystemConfig,
     train: Tokens,
     labels: Labels,
-    valid: Tokens,
-    valid_labels: Labels,
+    valid: Tokens | None,
+    valid_labels: Labels | None,
     *,
     n_classes: int,
     seed: int,
     vectors: WordVectors | None = None,
+    n_epochs: int | None = None,
     listener: Listener | None = None,
 ) -> FittedSystem:
     """Fit one system to `train`; a neural one stops early by its loss on `valid`, the others do not look at it.
 
-    The vocabulary, idf and vectors come from `train` alone. `vectors`, where given, stand in for the config's.
+    The vocabulary, idf and vectors come from `train` alone. `vectors`, where given, stand in for the config's. Without
+    `valid`, a neural one is trained for `n_epochs`.
     Raises: DataError when no word is frequent enough, SettingError when the vectors have none of the words.
     """
     listener = listener or Silence()
@@ -224,48 +292,91 @@ def fit_system(
         aligned = vectors.align(vocabulary, seed=seed)
         if not aligned.has_vector.any():
             raise SettingError(
-                f"the vectors {vectors.name!r} have none of the {len(vocabulary) - 2} words of the training texts. "
+                f"the vectors {vectors.name!r} have none of the {len(vocabulary.words)} words of the training texts. "
                 "Take vectors of the same language, or a system without pre-trained vectors."
             )
     coverage = aligned.coverage if aligned else None
     if aligned and config.leave_out_missing:
         vocabulary, aligned = _without_missing(vocabulary, aligned)
     documents = vocabulary.encode(train)
-    history, notes = History(), list[str]()
-    model: FittedModel
-    if isinstance(config.model, TfidfConfig):
-        model = TfidfLinear.fit(config.model, documents, labels, n_words=len(vocabulary), seed=seed)
-    elif isinstance(config.model, MeanVectorConfig):
+    held_out = None if valid is None or valid_labels is None else (vocabulary.encode(valid), valid_labels)
+    if isinstance(config.model, MeanVectorConfig):
         if aligned is None:
             raise SettingError("a mean of word vectors needs word vectors: give the system `vectors`.")
-        model, notes = MeanVector.fit(config.model, documents, labels, vectors=aligned.matrix)
-    else:
-        training = config.training or TrainingConfig()
-        module = _new_module(config.model, documents, len(vocabulary), n_classes, seed, aligned)
-        history = fit(
-            module,
-            documents,
-            labels,
-            vocabulary.encode(valid),
-            valid_labels,
-            training,
-            generator=np.random.default_rng(seed),
-            on_epoch=lambda record: listener.epoch(record, training.max_epochs),
-            on_batch=listener.batch,
-        )
-        model = NeuralModel(module)
-    return FittedSystem(vocabulary, model, vectors, coverage, history, notes)
+        mean_vector, notes = MeanVector.fit(config.model, documents, labels, vectors=aligned.matrix)
+        return FittedSystem(vocabulary, mean_vector, vectors, coverage, notes=notes)
+    model, history = fit_model(
+        config.model, documents, labels, held_out, vocabulary=vocabulary, n_classes=n_classes, seed=seed,
+        training=config.training, n_epochs=n_epochs, aligned=aligned, listener=listener,
+    )  # fmt: skip
+    return FittedSystem(vocabulary, model, vectors, coverage, history)
 
 
-def restore_model(config: SystemConfig, arrays: Mapping[str, npt.NDArray[Any]], *, n_classes: int) -> FittedModel:
-    """A fitted model from the arrays that it gave. Raises KeyError or a torch error where they are not its own."""
-    if isinstance(config.model, TfidfConfig):
-        return TfidfLinear(config.model, arrays["idf"], arrays["weights"], arrays["bias"])
-    if isinstance(config.model, MeanVectorConfig):
-        return MeanVector(config.model, arrays["vectors"], arrays["idf"], arrays["weights"], arrays["bias"])
+def fit_model(
+    config: ModelConfig | TfidfConfig | BlendConfig | ChoiceConfig,
+    documents: Ragged,
+    labels: Labels,
+    valid: tuple[Ragged, Labels] | None,
+    *,
+    vocabulary: Vocabulary,
+    n_classes: int,
+    seed: int,
+    training: TrainingConfig | None = None,
+    n_epochs: int | None = None,
+    aligned: Aligned | None = None,
+    listener: Listener | None = None,
+) -> tuple[FittedModel, History]:
+    """Fit one model to encoded documents. Raises SettingError for one that is made of several: see `bywords.choice`."""
+    if isinstance(config, BlendConfig | ChoiceConfig):
+        raise SettingError("several models are fitted by `bywords.choice.choose`, not one by one.")
+    if isinstance(config, TfidfConfig):
+        linear = TfidfLinear.fit(config, documents, labels, vocabulary=vocabulary, n_classes=n_classes, seed=seed)
+        return linear, History()
+    listener = listener or Silence()
+    training = training or TrainingConfig()
+    max_epochs = n_epochs or training.max_epochs
+    module = _new_module(config, documents, vocabulary, n_classes, seed, aligned)
+    held_out, held_out_labels = valid or (None, None)
+    history = fit(
+        module, documents, labels, held_out, held_out_labels, training,
+        generator=np.random.default_rng(seed), n_epochs=n_epochs,
+        on_epoch=lambda record: listener.epoch(record, max_epochs), on_batch=listener.batch,
+    )  # fmt: skip
+    if isinstance(config, AveragingConfig):
+        return TrainedAveraging(config, vocabulary.blocks, arrays_of(module)), history
+    return NeuralModel(module), history
+
+
+def restore_model(
+    config: SystemConfig, arrays: Mapping[str, npt.NDArray[Any]], *, vocabulary: Vocabulary, n_classes: int
+) -> FittedModel:
+    """A fitted model from the arrays that it gave.
+
+    Raises: KeyError, SettingError or an error of torch where the arrays are not those of the config.
+    """
+    model = _restored(config.model, arrays, vocabulary, n_classes)
+    n_found = model.logits(Ragged.of([[]])).shape[1]
+    if n_found != n_classes:
+        raise SettingError(f"the weights are for {n_found} classes, and there are {n_classes} labels")
+    return model
+
+
+def _restored(
+    config: AnyModelConfig, arrays: Mapping[str, npt.NDArray[Any]], vocabulary: Vocabulary, n_classes: int
+) -> FittedModel:
+    if isinstance(config, TfidfConfig):
+        return TfidfLinear(config, vocabulary.blocks, arrays["idf"], arrays["weights"], arrays["bias"])
+    if isinstance(config, MeanVectorConfig):
+        return MeanVector(config, arrays["vectors"], arrays["idf"], arrays["weights"], arrays["bias"])
+    if isinstance(config, BlendConfig):
+        return Blend.restored(config, vocabulary.blocks, arrays)
+    if isinstance(config, AveragingConfig):
+        return TrainedAveraging(config, vocabulary.blocks, arrays)
+    if isinstance(config, ChoiceConfig):
+        raise SettingError("a choice that has not been made yet cannot be restored")
     vectors = torch.from_numpy(arrays["embedding.weight"])
-    module = MODELS[type(config.model)](
-        config.model, n_words=len(vectors), n_classes=n_classes, generator=torch.Generator(), vectors=vectors
+    module = MODELS[type(config)](
+        config, n_words=len(vectors), n_classes=n_classes, generator=torch.Generator(), vectors=vectors
     )
     module.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
     return NeuralModel(module)
@@ -295,24 +406,35 @@ def _without_missing(vocabulary: Vocabulary, aligned: Aligned) -> tuple[Vocabula
 
 
 def _new_module(
-    config: ModelConfig, documents: Ragged, n_words: int, n_classes: int, seed: int, aligned: Aligned | None
-) -> torch.nn.Module:
+    config: ModelConfig,
+    documents: Ragged,
+    vocabulary: Vocabulary,
+    n_classes: int,
+    seed: int,
+    aligned: Aligned | None,
+) -> Model:
     generator = torch.Generator().manual_seed(seed)
-    vectors = None if aligned is None else torch.from_numpy(_start_of(aligned))
+    n_words = len(vocabulary)
     more: dict[str, Any] = {}
-    if isinstance(config, AveragingConfig) and config.weighting == "idf":
-        more["idf"] = torch.from_numpy(inverse_document_frequency(documents, n_words))
+    if isinstance(config, AveragingConfig):
+        n_words = vocabulary.n_rows(config.features)
+        more["blocks"] = vocabulary.blocks
+        if config.weighting != "uniform":
+            more["idf"] = torch.from_numpy(Bags.of(documents, n_words).inverse_document_frequency())
+    vectors = None
+    if aligned is not None:
+        vectors = torch.from_numpy(_start_of(aligned, getattr(config, "start", START_SCALE))[:n_words])
     return MODELS[type(config)](
         config, n_words=n_words, n_classes=n_classes, generator=generator, vectors=vectors, **more
     )
 
 
-def _start_of(aligned: Aligned) -> npt.NDArray[np.float32]:
-    """Vectors as a model starts from them: centred on the words that have one, with a common, small spread.
+def _start_of(aligned: Aligned, scale: float) -> npt.NDArray[np.float32]:
+    """Vectors as a model starts from them: centred on the words that have one, with the standard deviation `scale`.
 
     Uncentred, the mean of any document is mostly what all words have in common, and learning is slow.
     """
     found = aligned.matrix[aligned.has_vector]
-    start = (aligned.matrix - found.mean(axis=0)) * (START_SCALE / max(float(found.std()), 1e-12))
+    start = (aligned.matrix - found.mean(axis=0)) * (scale / max(float(found.std()), 1e-12))
     start[: UNKNOWN + 1] = 0.0
     return start.astype(np.float32)

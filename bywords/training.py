@@ -13,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name under which everybody knows it)
-from torch import Tensor, nn
+from torch import Tensor
 
 from bywords.errors import SettingError, check_range
 from bywords.metrics import Labels
+from bywords.models import Batch, Model
 from bywords.ragged import Ragged, like_length_rows, shuffled_rows
+from bywords.row_adagrad import RowAdagrad
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,15 +29,19 @@ class TrainingConfig:
     max_epochs: int = 30
     patience: int = 3  # epochs without a lower validation loss before stopping
     batch_size: int = 64
-    learning_rate: float = 5e-3  # Adam
+    learning_rate: float = 5e-3  # Adam; of the layers behind the word vectors, where those have a rate of their own
+    row_learning_rate: float | None = None  # Adagrad, of the word vectors of models that touch few of them in a batch
+    decay: bool = False  # all rates fall linearly, to 0 after max_epochs
     weight_decay: float = 0.0  # decoupled, on the linear and recurrent weights, not on word vectors
     max_norm: float | None = None  # length to which a longer gradient is cut
+    refit: bool = False  # train once more on all documents, those of validation too, for as many epochs as were best
     like_length: bool = False  # batches of documents of like length, for models whose cost is the longest
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "patience", "batch_size"):
             check_range(name, getattr(self, name), least=1)
         check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
+        check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
         check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
         check_range("max_norm", self.max_norm, above=0)
 
@@ -46,8 +52,8 @@ class EpochRecord:
 
     epoch: int  # counted from 1
     train_loss: float
-    valid_loss: float
-    valid_accuracy: float
+    valid_loss: float | None  # None where there are no validation documents
+    valid_accuracy: float | None
     seconds: float
 
 
@@ -83,20 +89,24 @@ class History:
 
 
 def fit(
-    model: nn.Module,
+    model: Model,
     train: Ragged,
     labels: Labels,
-    valid: Ragged,
-    valid_labels: Labels,
+    valid: Ragged | None,
+    valid_labels: Labels | None,
     config: TrainingConfig,
     *,
     generator: np.random.Generator,
+    n_epochs: int | None = None,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     on_batch: Callable[[int, int, int], None] = lambda epoch, n_done, n_batches: None,
 ) -> History:
     """Train until the validation loss stops falling; `model` ends with the weights of its best epoch.
 
-    Raises: SettingError when no epoch has a validation loss that is a number.
+    Without validation documents it trains for `n_epochs`, on the same schedule, and keeps the last epoch's weights:
+    for a second training, on all documents, when the first has shown how long.
+
+    Raises: SettingError when no epoch has a loss that is a number.
     Ctrl-C after the first epoch ends the training as patience would; during the first it is raised.
     Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"; early stopping as in
     Prechelt (1998), "Early Stopping — But When?".
@@ -104,35 +114,47 @@ def fit(
     from lightning_fabric import Fabric  # takes a second to import
 
     fabric = Fabric(accelerator="cpu", devices=1)
-    optimizer = torch.optim.AdamW(_parameter_groups(model, config.weight_decay), lr=config.learning_rate, fused=True)
-    wrapped, optimizer = fabric.setup(model, optimizer)
+    wrapped, *optimizers = fabric.setup(model, *_optimizers(model, config))
+    rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    prepared = model.prepare(train)
+    prepared_valid = None if valid is None else model.prepare(valid)
     targets = torch.from_numpy(labels)
     stopping = EarlyStopping(config.patience)
     history = History()
     best_weights: dict[str, Tensor] | None = None
     try:
-        for epoch in range(1, config.max_epochs + 1):
+        for epoch in range(1, (n_epochs or config.max_epochs) + 1):
             started = time.perf_counter()
             wrapped.train()
             total_loss = 0.0
-            epoch_rows = _epoch_rows(train, config, generator)
+            epoch_rows = _epoch_rows(prepared, config, generator)
             for n_done, rows in enumerate(epoch_rows, start=1):
-                loss = F.cross_entropy(wrapped(train.select(rows)), targets[rows])
-                optimizer.zero_grad()
+                if config.decay:
+                    share_left = 1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs
+                    _set_rates(optimizers, rates, share_left)
+                loss = F.cross_entropy(wrapped(prepared.select(rows)), targets[rows])
+                for optimizer in optimizers:
+                    optimizer.zero_grad()
                 fabric.backward(loss)
                 if config.max_norm is not None:
-                    fabric.clip_gradients(wrapped, optimizer, max_norm=config.max_norm)
-                optimizer.step()
+                    fabric.clip_gradients(wrapped, optimizers[0], max_norm=config.max_norm)
+                for optimizer in optimizers:
+                    optimizer.step()
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
                 on_batch(epoch, n_done, len(epoch_rows))
-            valid_loss, valid_accuracy = validate(model, valid, valid_labels)
-            seconds = time.perf_counter() - started
-            record = EpochRecord(epoch, total_loss / len(train), valid_loss, valid_accuracy, seconds)
+            train_loss = total_loss / len(train)
+            valid_loss = valid_accuracy = None
+            if prepared_valid is not None and valid_labels is not None:
+                valid_loss, valid_accuracy = _validate(model, prepared_valid, valid_labels)
+            record = EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, time.perf_counter() - started)
             history.epochs.append(record)
             on_epoch(record)
-            if stopping.update(valid_loss):  # of equal losses the earliest wins
+            if valid_loss is None:
+                stopping.best_epoch = epoch if math.isfinite(train_loss) else 0
+                best_weights = copy.deepcopy(model.state_dict()) if stopping.best_epoch else None
+            elif stopping.update(valid_loss):  # of equal losses the earliest wins
                 best_weights = copy.deepcopy(model.state_dict())
-            if stopping.done:
+            if valid_loss is not None and stopping.done:
                 break
     except KeyboardInterrupt:
         if best_weights is None:
@@ -140,19 +162,29 @@ def fit(
         history.interrupted = True
     if best_weights is None:
         raise SettingError(
-            f"the validation loss was not a number in any of {len(history.epochs)} epochs: the steps are too large. "
-            f"Lower training.learning_rate, which is {config.learning_rate}."
+            f"the loss was not a number in any of {len(history.epochs)} epochs: the steps are too large. "
+            f"Lower training.learning_rate, which is {config.learning_rate}, or training.row_learning_rate, which is "
+            f"{config.row_learning_rate}."
         )
     model.load_state_dict(best_weights)
     history.best_epoch = stopping.best_epoch
     return history
 
 
-def predict_logits(model: nn.Module, documents: Ragged, *, batch_size: int = 256) -> npt.NDArray[np.float32]:
+def predict_logits(model: Model, documents: Ragged, *, batch_size: int = 256) -> npt.NDArray[np.float32]:
     """The logits of every document in its order, float32 (N, K), without dropout.
 
     Documents of like length go through together, so that no batch waits for one long document.
     """
+    return _predict(model, model.prepare(documents), batch_size)
+
+
+def validate(model: Model, documents: Ragged, labels: Labels) -> tuple[float, float]:
+    """Mean loss (nats a document) and accuracy over all documents, each counted once."""
+    return _validate(model, model.prepare(documents), labels)
+
+
+def _predict(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:
     model.eval()
     order = np.argsort(documents.lengths, kind="stable")
     parts = []
@@ -165,23 +197,39 @@ def predict_logits(model: nn.Module, documents: Ragged, *, batch_size: int = 256
     return in_order
 
 
-def validate(model: nn.Module, documents: Ragged, labels: Labels) -> tuple[float, float]:
-    """Mean loss (nats a document) and accuracy over all documents, each counted once."""
-    logits = torch.from_numpy(predict_logits(model, documents))
+def _validate(model: Model, documents: Batch, labels: Labels) -> tuple[float, float]:
+    logits = torch.from_numpy(_predict(model, documents))
     targets = torch.from_numpy(labels)
     loss = F.cross_entropy(logits, targets).item()
     return loss, float((logits.argmax(dim=1) == targets).float().mean())
 
 
-def _epoch_rows(train: Ragged, config: TrainingConfig, generator: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+def _epoch_rows(train: Batch, config: TrainingConfig, generator: np.random.Generator) -> list[npt.NDArray[np.int64]]:
     if config.like_length:
         return like_length_rows(train.lengths, config.batch_size, generator)
     return shuffled_rows(len(train), config.batch_size, generator)
 
 
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for name, p in trained if name.startswith("embedding")], "weight_decay": 0.0},
-        {"params": [p for name, p in trained if not name.startswith("embedding")], "weight_decay": weight_decay},
+def _optimizers(model: Model, config: TrainingConfig) -> list[torch.optim.Optimizer]:
+    """Adam for all, but Adagrad for word vectors that get a gradient for the rows of a batch alone."""
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    by_row = {name for name in trained if name in model.BY_ROW}
+    words = [trained[name] for name in trained if name.startswith("embedding") and name not in by_row]
+    others = [trained[name] for name in trained if not name.startswith("embedding")]
+    groups: list[dict[str, Any]] = [
+        {"params": words, "weight_decay": 0.0},
+        {"params": others, "weight_decay": config.weight_decay},
     ]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, fused=True)
+    ]
+    if by_row:
+        rate = config.learning_rate if config.row_learning_rate is None else config.row_learning_rate
+        optimizers.append(RowAdagrad([trained[name] for name in sorted(by_row)], lr=rate))
+    return optimizers
+
+
+def _set_rates(optimizers: list[Any], rates: list[list[float]], share: float) -> None:
+    for optimizer, its_rates in zip(optimizers, rates, strict=True):
+        for group, rate in zip(optimizer.param_groups, its_rates, strict=True):
+            group["lr"] = rate * share

@@ -53,7 +53,7 @@ def test_saved_and_loaded_it_gives_the_same_probabilities(name, fitted, tmp_path
     texts = [*TEST.texts, *ODD]
     np.testing.assert_array_equal(loaded.predict_proba(texts), classifier.predict_proba(texts))
     assert loaded.summary_ == classifier.summary_
-    assert loaded.config == classifier.config
+    assert loaded.config_ == classifier.config_
 
 
 @each_system
@@ -223,7 +223,7 @@ def _rewrite(folder, change):
 
 def test_another_format_version_is_refused(folder):
     _rewrite(folder, lambda told: told.update(format="bywords-model/99"))
-    with pytest.raises(ModelFolderError, match="expected the format bywords-model/1, found 'bywords-model/99'"):
+    with pytest.raises(ModelFolderError, match="expected the format bywords-model/2, found 'bywords-model/99'"):
         TextClassifier.load(folder)
 
 
@@ -240,7 +240,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 
 def test_a_model_replaces_a_model_but_nothing_else(fitted, folder, tmp_path):
     fitted("tfidf-nb").save(folder)
-    assert TextClassifier.load(folder).config.model.estimator == "nb"
+    assert TextClassifier.load(folder).config_.model.estimator == "nb"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
@@ -256,5 +256,5 @@ def test_a_failed_save_leaves_the_old_model_whole(fitted, folder, tmp_path, monk
     monkeypatch.setattr("safetensors.numpy.save_file", no_space)
     with pytest.raises(ModelFolderError, match="No space left on device"):
         fitted("tfidf-nb").save(folder)
-    assert TextClassifier.load(folder).config.model.dimension == 16
+    assert TextClassifier.load(folder).config_.model.dimension == 16
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

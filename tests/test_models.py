@@ -16,6 +16,9 @@ N_WORDS, N_CLASSES = 12, 3
 CASES = {
     "averaging": AveragingConfig(dimension=6),
     "averaging idf": AveragingConfig(dimension=6, weighting="idf"),
+    "averaging tfidf": AveragingConfig(dimension=6, weighting="tfidf", scale=2.0),
+    "averaging deep": AveragingConfig(dimension=6, weighting="log-tfidf", hidden_layers=1, dropout=0.1),
+    "averaging deeper": AveragingConfig(dimension=6, hidden_layers=3, dropout=0.1, word_dropout=0.1),
     "lstm last": LSTMConfig(dimension=6, hidden=5, directions=1, pooling="last"),
     "lstm mean": LSTMConfig(dimension=6, hidden=5, pooling="mean"),
     "lstm max": LSTMConfig(dimension=6, hidden=5, pooling="max"),
@@ -28,12 +31,17 @@ DOCUMENTS = [[2, 3, 4], [5], [3, 3], [6, 7, 8, 9, 10, 11, 2, 2, 2], [4, 3, 2], [
 
 def small(config, *, seed=0, vectors=None):
     more = {}
-    if getattr(config, "weighting", "uniform") == "idf":
+    if getattr(config, "weighting", "uniform") != "uniform":
         more["idf"] = torch.linspace(1, 2, N_WORDS)
     generator = torch.Generator().manual_seed(seed)
     return MODELS[type(config)](
         config, n_words=N_WORDS, n_classes=N_CLASSES, generator=generator, vectors=vectors, **more
     )
+
+
+def logits_of(model, documents):
+    """Straight from the model, with a gradient."""
+    return model(model.prepare(Ragged.of(documents)))
 
 
 def test_every_model_of_the_table_has_a_case():
@@ -55,9 +63,9 @@ def test_eight_documents_can_be_learned_by_heart(config):
 @each_case
 def test_logits_do_not_depend_on_batch_mates_or_on_the_length_of_others(config):
     model = small(config).eval()
-    alone = torch.cat([model(Ragged.of([document])) for document in DOCUMENTS])
-    torch.testing.assert_close(model(Ragged.of(DOCUMENTS)), alone)
-    with_a_long_one = model(Ragged.of([*DOCUMENTS, [2] * 500]))[:-1]
+    alone = torch.cat([logits_of(model, [document]) for document in DOCUMENTS])
+    torch.testing.assert_close(logits_of(model, DOCUMENTS), alone)
+    with_a_long_one = logits_of(model, [*DOCUMENTS, [2] * 500])[:-1]
     torch.testing.assert_close(with_a_long_one, alone)
 
 
@@ -100,7 +108,7 @@ def test_training_does_not_touch_the_global_generator(config):
 
 @each_case
 def test_a_document_of_one_unknown_word_gets_finite_logits(config):
-    assert torch.isfinite(small(config).eval()(Ragged.of([[]]))).all()
+    assert torch.isfinite(logits_of(small(config).eval(), [[]])).all()
 
 
 @each_case
@@ -118,14 +126,14 @@ def test_given_vectors_are_the_start_and_frozen_ones_stay(config):
 def test_averaging_is_the_mean_of_the_word_vectors_then_a_linear_layer():
     model = small(CASES["averaging"]).eval()
     mean = model.embedding.weight[[2, 3, 3]].mean(dim=0)
-    torch.testing.assert_close(model(Ragged.of([[2, 3, 3]]))[0], model.output(mean))
+    torch.testing.assert_close(logits_of(model, [[2, 3, 3]])[0], model.output(mean))
 
 
 def test_idf_weights_the_mean():
     model = small(CASES["averaging idf"]).eval()
     weights = torch.linspace(1, 2, N_WORDS)[[2, 9]]
     mean = (model.embedding.weight[[2, 9]] * weights.unsqueeze(1)).sum(dim=0) / weights.sum()
-    torch.testing.assert_close(model(Ragged.of([[2, 9]]))[0], model.output(mean))
+    torch.testing.assert_close(logits_of(model, [[2, 9]])[0], model.output(mean))
 
 
 def torch_lstm_like(layer) -> torch.nn.LSTM:
@@ -157,7 +165,7 @@ def test_the_packed_lstm_agrees_with_torchs_over_one_document(name):
         "mean": states.mean(dim=0),
         "max": states.max(dim=0).values,
     }[config.pooling]
-    torch.testing.assert_close(model(Ragged.of([*DOCUMENTS, document]))[-1], model.output(expected))
+    torch.testing.assert_close(logits_of(model, [*DOCUMENTS, document])[-1], model.output(expected))
 
 
 def test_dropout_zeroes_a_share_keeps_the_mean_and_rests_in_evaluation():

@@ -79,12 +79,13 @@ class ProgressLines:
     def __init__(self) -> None:
         self.name = ""
         self.is_shown = sys.stderr.isatty()
-        self._epoch_started = time.perf_counter()
+        self._started = self._epoch_started = time.perf_counter()
         self._last_shown = 0.0
 
     def start(self, name: str) -> None:
         """Something new begins: say its name until there is more to say."""
         self.name = f"{name}:"
+        self._started = time.perf_counter()
         if self.is_shown:
             sys.stderr.write(f"\r\x1b[K{name} …")
             sys.stderr.flush()
@@ -101,12 +102,21 @@ class ProgressLines:
 
     def epoch(self, record: EpochRecord, max_epochs: int) -> None:
         left = record.seconds * (max_epochs - record.epoch)
+        judged = "all documents"
+        if record.valid_loss is not None and record.valid_accuracy is not None:
+            judged = f"validation loss {record.valid_loss:.4f}, accuracy {record.valid_accuracy:.1%}"
         self._line(
-            f"epoch {record.epoch} of at most {max_epochs} · train loss {record.train_loss:.4f} · validation loss "
-            f"{record.valid_loss:.4f}, accuracy {record.valid_accuracy:.1%} · {record.seconds:.1f} s · "
-            f"{_left(left)} left at most"
+            f"epoch {record.epoch} of at most {max_epochs} · train loss {record.train_loss:.4f} · {judged} · "
+            f"{record.seconds:.1f} s · {_left(left)} left at most"
         )
         self._epoch_started = time.perf_counter()
+
+    def step(self, n_done: int, n_steps: int, what: str) -> None:
+        now = time.perf_counter()
+        left = ""
+        if n_steps:
+            left = f" · {_left((now - self._started) / n_done * (n_steps - n_done))} left"
+        self._line(f"{what}{left}")
 
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
         now = time.perf_counter()

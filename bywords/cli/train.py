@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +11,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
+from bywords.errors import SettingError
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
@@ -22,12 +25,16 @@ def train(
         Path | None, typer.Option(help="The model's folder; by default the name of DATA with -model behind it.")
     ] = None,
     system: Annotated[
-        str | None, typer.Option(help="Which system; `bywords systems` lists them. By default averaging.")
+        str | None,
+        typer.Option(help="Which system; `bywords systems` lists them. By default auto, which chooses by itself."),
     ] = None,
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
     vectors: options.Vectors = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Go on trying other settings for so long: 30s, 5m or 1h. For auto.")
+    ] = None,
     settings: options.Settings = None,
     test_share: options.TestShare = 0.2,
     validation_share: options.ValidationShare = 0.1,
@@ -46,13 +53,16 @@ def train(
     system = system or DEFAULT_SYSTEM
     folder = out or options.named_after(data, "-model")
     check_place(folder)
-    classifier = TextClassifier(system, vectors=vectors, validation_share=validation_share, seed=seed)
+    seconds = None if budget is None else _seconds(budget)
+    more: dict[str, Any] = {"budget_seconds": seconds, "validation_share": validation_share, "seed": seed}
+    classifier = TextClassifier(system, vectors=vectors, **more)
+    config = classifier.config
     if settings:
-        config = changed(classifier.config, settings)
-        classifier = TextClassifier(config, validation_share=validation_share, seed=seed)
+        config = changed(config, settings)
+        classifier = TextClassifier(config, **more)
     with working(f"reading {data}"):
         split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed)
-        split = split.drop_empty(Tokenizer(classifier.config.tokenizer))
+        split = split.drop_empty(Tokenizer(config.tokenizer))
         check_trainable(split.train)
     classifier.trained_on = {"data": data, "test": test, "test_share": test_share, "seed": seed}
     listener = ProgressLines()
@@ -66,6 +76,14 @@ def train(
         print_json(record)
     else:
         _tell(record, evaluation, data)
+
+
+def _seconds(budget: str) -> float:
+    """30s, 5m or 1h → seconds. Raises SettingError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", budget.strip())
+    if match is None:
+        raise SettingError(f"the budget is {budget!r}, expected a number and a unit: 30s, 5m or 1h.")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def _record(
@@ -83,6 +101,7 @@ def _record(
         "n_test": len(split.test),
         "dropped": {"train": split.n_dropped_train, "test": split.n_dropped_test},
         "valid_accuracy": classifier.summary_.valid_accuracy,
+        "choice": None if classifier.choice_ is None else dataclasses.asdict(classifier.choice_),
         "interrupted": classifier.fitted_.history.interrupted,
         "epochs": len(classifier.fitted_.history.epochs),
         "best_epoch": classifier.fitted_.history.best_epoch or None,
@@ -98,10 +117,10 @@ def _tell(record: dict[str, Any], evaluation: Evaluation, data: str) -> None:
         say(f"Interrupted: the model is that of epoch {record['best_epoch']}, the best so far.")
     if dropped["train"] or dropped["test"]:
         say(f"Dropped for having no words: {dropped['train']} training and {dropped['test']} test documents.")
-    say(
-        f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents, "
-        f"{record['n_valid']:,} more to stop by."
-    )
+    held_out = f", {record['n_valid']:,} more held out" if record["n_valid"] else ""
+    say(f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents{held_out}.")
+    if record["choice"] is not None:
+        say(record["choice"]["reason"])
     say(
         f"Right on {evaluation.accuracy:.1%} of {record['n_test']:,} test documents that it had not seen "
         f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {evaluation.macro_f1:.3f}."

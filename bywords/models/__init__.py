@@ -1,11 +1,13 @@
 """The neural models: one file a model, one row a model in `MODELS`.
 
-A model is an `nn.Module` built as `Model(config, n_words=V, n_classes=K, generator=..., vectors=None or (V, D))`
-that maps a `Ragged` batch of N documents to logits (N, K). A new row passes every test in `tests/test_models.py`
-without a line of test code.
+A model is a `Model` built as `Model(config, n_words=V, n_classes=K, generator=..., vectors=None or (V, D))`. It
+prepares a `Ragged` of documents once, and maps batches of what that gave, of N documents, to logits (N, K). A new row
+passes every test in `tests/test_models.py` without a line of test code.
 """
 
-from bywords.models.averaging import Averaging, AveragingConfig
+from bywords.averages import AveragingConfig
+from bywords.models.averaging import Averaging
+from bywords.models.layers import Batch, Model
 from bywords.models.lstm import LSTM, LSTMConfig
 
 MODELS = {
@@ -15,4 +17,4 @@ MODELS = {
 
 ModelConfig = AveragingConfig | LSTMConfig
 
-__all__ = ["LSTM", "MODELS", "Averaging", "AveragingConfig", "LSTMConfig", "ModelConfig"]
+__all__ = ["LSTM", "MODELS", "Averaging", "AveragingConfig", "Batch", "LSTMConfig", "Model", "ModelConfig"]

@@ -1,41 +1,27 @@
-"""Documents of word ids in, logits out: the mean of a document's word vectors, then one linear layer."""
+"""Bags of word ids in, logits out: a weighted sum of word vectors, perhaps hidden layers, one linear layer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bywords.errors import check_choice, check_range
-from bywords.models.layers import DEFAULT_DIMENSION, Dropout, as_tensors, seeded_embedding, seeded_linear
+from bywords.averages import AveragingConfig
+from bywords.bags import Bags
+from bywords.models.layers import DEFAULT_DIMENSION, Dropout, Model, seeded_embedding, seeded_linear
 from bywords.ragged import Ragged
 
-Weighting = Literal["uniform", "idf"]
 
+class Averaging(Model):
+    """Average the word vectors of a document, then no, one or more hidden layers, then one linear layer.
 
-@dataclass(frozen=True, kw_only=True)
-class AveragingConfig:
-    """The size of an averaging model."""
-
-    dimension: int | None = None  # of a word vector; None is that of given vectors, or DEFAULT_DIMENSION
-    dropout: float = 0.5  # share of the units of the mean
-    frozen: bool = False  # keep the word vectors as they were given
-    weighting: Weighting = "uniform"  # what a word counts in the mean
-
-    def __post_init__(self) -> None:
-        check_range("dimension", self.dimension, least=1)
-        check_range("dropout", self.dropout, least=0, below=1)
-        check_choice("weighting", self.weighting, get_args(Weighting))
-
-
-class Averaging(nn.Module):
-    """Average the word vectors of a document, every word once, then one linear layer.
-
-    The unordered model of Iyyer et al. (2015), "Deep Unordered Composition Rivals Syntactic Methods", without
-    hidden layers.
+    The first hidden layer adds a bias to the average and rectifies it: a matrix before it would only make other word
+    vectors of the word vectors. Source: Iyyer et al. (2015), "Deep Unordered Composition Rivals Syntactic Methods for
+    Text Classification", sections 2 and 3, with its dropout of words.
     """
+
+    BY_ROW = frozenset({"embedding.weight"})
 
     def __init__(
         self,
@@ -46,25 +32,67 @@ class Averaging(nn.Module):
         generator: torch.Generator,
         vectors: Tensor | None = None,
         idf: Tensor | None = None,
+        blocks: tuple[int, ...] = (),
     ) -> None:
         """`vectors` is float32 (V, D); without it the word vectors start from `generator`. `idf` is float32 (V,)."""
         super().__init__()
+        self.config, self.blocks = config, blocks
         if vectors is None:
-            vectors = seeded_embedding(n_words, config.dimension or DEFAULT_DIMENSION, generator, scale=0.1)
-        self.embedding = nn.EmbeddingBag.from_pretrained(
-            vectors, freeze=config.frozen, mode="sum", include_last_offset=True
-        )
+            vectors = seeded_embedding(n_words, config.dimension or DEFAULT_DIMENSION, generator, scale=config.start)
+        dimension = vectors.shape[1]
+        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=config.frozen)
         self.word_weight: Tensor
-        self.register_buffer(
-            "word_weight", idf if config.weighting == "idf" and idf is not None else torch.ones(n_words)
-        )
+        self.register_buffer("word_weight", torch.ones(n_words) if idf is None else idf)
+        self.word_dropout = Dropout(config.word_dropout, generator)
         self.dropout = Dropout(config.dropout, generator)
-        self.output = seeded_linear(vectors.shape[1], n_classes, generator)
+        self.bias = nn.Parameter(torch.zeros(dimension)) if config.hidden_layers else None
+        self.hidden = nn.ModuleList(
+            seeded_linear(dimension, dimension, generator) for _ in range(config.hidden_layers - 1)
+        )
+        self.output = seeded_linear(dimension, n_classes, generator)
+        self._place_of = torch.full((n_words,), -1, dtype=torch.int32).numpy()
 
-    def forward(self, batch: Ragged) -> Tensor:
-        ids, offsets = as_tensors(batch, self.embedding.weight.device)
-        weights = self.word_weight[ids]  # (T,)
-        totals = torch.segment_reduce(weights, "sum", offsets=offsets.long())  # (N,)
-        weights = weights / totals.repeat_interleave(offsets.diff())  # (T,), 1 in sum for each document
-        pooled = self.embedding(ids, offsets, per_sample_weights=weights)  # (T,), (N + 1,) -> (N, D)
-        return self.output(self.dropout(pooled))  # (N, K)
+    def prepare(self, documents: Ragged) -> Bags:
+        """What `forward` takes, for all documents at once: the words counted and weighed."""
+        idf = self.word_weight.numpy()
+        return Bags.of(documents, len(idf)).weighed(self.config.weighting, idf, blocks=self.blocks)
+
+    def forward(self, batch: Bags) -> Tensor:
+        weights = self.word_dropout(torch.from_numpy(batch.weights)).numpy()  # (T,)
+        sums: Tensor = SumOfRows.apply(self.embedding.weight, batch, weights, self._place_of)  # type: ignore[no-untyped-call]
+        units = sums * self.config.scale
+        if self.bias is not None:
+            units = (units + self.bias).relu()
+        for layer in self.hidden:
+            units = layer(self.dropout(units)).relu()  # (N, D)
+        return self.output(self.dropout(units))  # (N, K)
+
+
+class SumOfRows(torch.autograd.Function):
+    """Σ weight · row over the ids of each document, with a gradient for the rows that were read and no others.
+
+    The gradient is a sparse tensor, so that a step costs what the batch has, whatever the vocabulary's size. Values
+    and gradients are those of `nn.EmbeddingBag(mode="sum", sparse=True)` with `per_sample_weights`.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, batch: Bags, weights: Any, place_of: Any) -> Tensor:
+        """`matrix` is float32 (V, D), `weights` float32 (T,), `place_of` int32 (V,), all -1. Returns float32 (N, D)."""
+        from bywords.compiled.rows import add_rows
+
+        sums = torch.empty(len(batch), matrix.shape[1])
+        add_rows(matrix.detach().numpy(), batch.ids, batch.offsets, weights, sums.numpy())
+        ctx.matrix_shape, ctx.batch, ctx.weights, ctx.place_of = matrix.shape, batch, weights, place_of
+        return sums
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        from bywords.compiled.rows import gradients_of_rows
+
+        batch, slopes = ctx.batch, gradients[0].contiguous().numpy()
+        rows, values = gradients_of_rows(batch.ids, batch.offsets, ctx.weights, slopes, ctx.place_of)
+        gradient = torch.sparse_coo_tensor(
+            torch.from_numpy(rows).unsqueeze(0), torch.from_numpy(values), ctx.matrix_shape,
+            check_invariants=False, is_coalesced=True,
+        )  # fmt: skip
+        return gradient, None, None, None

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
+from bywords.bags import Bags
 from bywords.ragged import PADDING, Ragged
 
 DEFAULT_DIMENSION = 100  # of word vectors that start from scratch
+
+
+Batch = Ragged | Bags
+
+
+class Model(nn.Module):
+    """What all models are; the names in `BY_ROW` are parameters whose gradient is sparse."""
+
+    BY_ROW: ClassVar[frozenset[str]] = frozenset()
+
+    def prepare(self, documents: Ragged) -> Batch:
+        """What `forward` takes, for all documents at once. Called once, not for each epoch."""
+        return documents
 
 
 def as_tensors(batch: Ragged, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bywords.errors import check_choice, check_range
-from bywords.models.layers import DEFAULT_DIMENSION, Dropout, as_tensors, seeded_embedding, seeded_linear
+from bywords.models.layers import DEFAULT_DIMENSION, Dropout, Model, as_tensors, seeded_embedding, seeded_linear
 from bywords.ragged import Ragged
 
 Pooling = Literal["last", "mean", "max"]
@@ -35,7 +35,7 @@ class LSTMConfig:
         check_choice("directions", self.directions, (1, 2))
 
 
-class LSTM(nn.Module):
+class LSTM(Model):
     """Read the words in order, in one or both directions, pool the states, then one linear layer.
 
     The documents are packed: there is no step over padding, and the last state is that of the last real word.

@@ -1,0 +1,214 @@
+"""Encoded documents and labels in, a linear model on TF-IDF out: a support vector machine or naive Bayes.
+
+Kept as plain arrays, so that it saves without pickle and predicts by adding up rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.bags import Bags, Floats
+from bywords.errors import check_choice, check_range
+from bywords.metrics import Labels
+from bywords.ragged import UNKNOWN, Ragged
+from bywords.vocabulary import Features, Vocabulary
+
+Estimator = Literal["svc", "nb-svc", "nb"]
+TOLERANCE = 0.1  # of the optimality conditions of the SVM: closer changes no accuracy
+FEW, PASSES_OF_FEW, PASSES = 6_000, 10, 6  # documents; passes over them: of more documents, fewer are enough
+MORE_PASSES = 3  # for an SVM that goes on
+
+
+@dataclass(frozen=True, kw_only=True)
+class TfidfConfig:
+    """TF-IDF (Salton and Buckley 1988) and the linear model on it."""
+
+    estimator: Estimator = "svc"  # linear SVM; the same on features scaled by naive Bayes; complement naive Bayes
+    strength: float = 1.0  # svc: C, the inverse of the regularisation; nb: alpha, the additive smoothing
+    sublinear: bool = False  # a word that occurs n times counts 1 + ln n
+    features: Features = "all"  # which of the vocabulary's rows play a part
+    interpolation: float = 0.5  # nb-svc: from 0, scaled by naive Bayes alone, to 1, not scaled
+
+    def __post_init__(self) -> None:
+        check_range("strength", self.strength, above=0, below=float("inf"))
+        check_range("interpolation", self.interpolation, least=0, most=1)
+        check_choice("estimator", self.estimator, get_args(Estimator))
+        check_choice("features", self.features, get_args(Features))
+
+
+class TfidfLinear:
+    """TF-IDF vectors of length 1, and one linear layer.
+
+    Without runs and pieces of words, the features are those of scikit-learn's `TfidfVectorizer`: counts times smoothed
+    idf, scaled to length 1. Pieces are scaled apart from the words before the whole is. Unknown words play no part.
+    """
+
+    def __init__(
+        self,
+        config: TfidfConfig,
+        blocks: tuple[int, ...],
+        idf: Floats,
+        weights: Floats,
+        bias: Floats,
+        duals: Floats | None = None,
+    ) -> None:
+        """`idf` is float32 (V,), `weights` (V, K), `bias` (K,); `blocks` as `Bags.weighed` takes them.
+
+        `duals` are those of an SVM, for the documents that it was fitted to: a place to go on from.
+        """
+        self.config, self.blocks = config, blocks
+        self.idf, self.weights, self.bias, self.duals = idf, weights, bias, duals
+
+    @classmethod
+    def fit(
+        cls,
+        config: TfidfConfig,
+        documents: Ragged,
+        labels: Labels,
+        *,
+        vocabulary: Vocabulary,
+        n_classes: int,
+        seed: int,
+    ) -> TfidfLinear:
+        """Fit to N documents with labels int64 (N,), each from 0 to `n_classes` - 1."""
+        idf, bags = features_of(config, documents, vocabulary)
+        return cls.fit_to(config, idf, bags, labels, blocks=vocabulary.blocks, n_classes=n_classes, seed=seed)
+
+    @classmethod
+    def fit_to(
+        cls,
+        config: TfidfConfig,
+        idf: Floats,
+        bags: Bags,
+        labels: Labels,
+        *,
+        blocks: tuple[int, ...],
+        n_classes: int,
+        seed: int,
+        duals: Floats | None = None,
+    ) -> TfidfLinear:
+        """Fit to the features of N documents, which `features_of` gave, with labels int64 (N,).
+
+        An SVM goes on from `duals`, where they are given, and then needs fewer passes.
+        """
+        if config.estimator == "nb":
+            weights, bias = naive_bayes(bags, labels, n_classes, smoothing=config.strength)
+        else:
+            scales = None
+            if config.estimator == "nb-svc":
+                scales = count_ratios(bags, labels, n_classes)
+                scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
+            weights, bias, duals = support_vectors(
+                bags, labels, n_classes, strength=config.strength, scales=scales, duals=duals, seed=seed
+            )
+        return cls(config, blocks, idf, weights, bias, duals)
+
+    def logits(self, documents: Ragged) -> Floats:
+        """Float32 (N, K)."""
+        bags = Bags.of(documents, len(self.idf)).weighed(_weighting(self.config), self.idf, blocks=self.blocks)
+        return self.logits_of(bags)
+
+    def logits_of(self, bags: Bags) -> Floats:
+        """Float32 (N, K), of the features of N documents."""
+        return bags.times(self.weights) + self.bias
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"idf": self.idf, "weights": self.weights, "bias": self.bias}
+
+
+def features_of(config: TfidfConfig, documents: Ragged, vocabulary: Vocabulary) -> tuple[Floats, Bags]:
+    """The idf of these N documents, float32 (V,), and their features."""
+    counts = Bags.of(documents, vocabulary.n_rows(config.features))
+    idf = counts.inverse_document_frequency()
+    return idf, counts.weighed(_weighting(config), idf, blocks=vocabulary.blocks)
+
+
+def naive_bayes(bags: Bags, labels: Labels, n_classes: int, *, smoothing: float) -> tuple[Floats, Floats]:
+    """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,), all 0.
+
+    Source: Rennie et al. (2003), "Tackling the Poor Assumptions of Naive Bayes Text Classifiers", section 3.1.
+    """
+    of_class = _class_sums(bags, labels, n_classes)
+    others = of_class.sum(axis=1, keepdims=True) - of_class + smoothing
+    others[: UNKNOWN + 1] = 0  # padding and the unknown word are no features: they would share in the smoothing
+    weights = np.zeros_like(others)
+    weights[UNKNOWN + 1 :] = -np.log(others[UNKNOWN + 1 :] / others.sum(axis=0))
+    return weights.astype(np.float32), np.zeros(n_classes, dtype=np.float32)
+
+
+def count_ratios(bags: Bags, labels: Labels, n_classes: int) -> Floats:
+    """How much a word tells of each class: the size of its log-count ratio, float32 (V, K), 1 on average.
+
+    For two classes there is one column: it is the same for both.
+    Source: Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
+    """
+    presence = Bags(bags.ids, bags.offsets, np.ones_like(bags.weights), bags.n_rows).without_unknown()
+    of_class = _class_sums(presence, labels, n_classes) + 1
+    others = of_class.sum(axis=1, keepdims=True) - of_class + 1
+    ratios = np.abs(np.log(of_class / of_class.sum(axis=0)) - np.log(others / others.sum(axis=0)))
+    ratios = ratios[:, 1:] if n_classes == 2 else ratios
+    return (ratios / np.mean(ratios)).astype(np.float32)
+
+
+def support_vectors(
+    bags: Bags,
+    labels: Labels,
+    n_classes: int,
+    *,
+    strength: float,
+    scales: Floats | None,
+    duals: Floats | None,
+    seed: int,
+) -> tuple[Floats, Floats, Floats]:
+    """One linear SVM a class, against all others: weights float32 (V, K), bias (K,) and dual variables (N, K).
+
+    `scales`, float32 (V, K) or (V, 1) for two classes, multiplies the features, for each class by its own column. For
+    two classes one machine is trained, with one column of dual variables, and its score z becomes -z/2 and z/2: a
+    softmax gives the sigmoid of z. It goes on from `duals`, where they are given.
+    """
+    from bywords.compiled.svm import dual_pass, machines_of
+
+    n_machines = 1 if n_classes == 2 else n_classes
+    ones = np.arange(n_classes)[-n_machines:]
+    signs = np.where(labels[:, np.newaxis] == ones, 1, -1).astype(np.float32)
+    squares = Bags(bags.ids, bags.offsets, bags.weights**2, bags.n_rows)
+    table = np.zeros((bags.n_rows, n_machines), dtype=np.float32)
+    if scales is None:
+        norms = np.repeat(squares.times(np.ones((bags.n_rows, 1), dtype=np.float32)), n_machines, axis=1) + 1
+    else:
+        norms = squares.times(scales**2) + 1
+        table = np.concatenate([table, scales**2], axis=1)
+    bias = np.zeros(n_machines, dtype=np.float32)
+    n_passes = PASSES_OF_FEW if len(bags) < FEW else PASSES
+    if duals is None:
+        duals = np.zeros_like(signs)
+    else:
+        duals, n_passes = duals.copy(), MORE_PASSES
+        machines_of(bags.ids, bags.offsets, bags.weights, signs, duals, table, bias)
+    generator = np.random.default_rng(seed)
+    for _ in range(n_passes):
+        order = generator.permutation(len(bags))
+        slack = np.float32(0.5 / strength)
+        worst = dual_pass(bags.ids, bags.offsets, bags.weights, signs, order, slack, norms, table, bias, duals)
+        if worst < TOLERANCE:
+            break
+    machines = table[:, :n_machines]
+    if n_classes == 2:
+        machines, bias = np.concatenate([-machines, machines], axis=1), np.concatenate([-bias, bias])
+        machines, bias = machines / np.float32(2), bias / np.float32(2)
+    return np.ascontiguousarray(machines), bias, duals
+
+
+def _weighting(config: TfidfConfig) -> Literal["tfidf", "log-tfidf"]:
+    return "log-tfidf" if config.sublinear else "tfidf"
+
+
+def _class_sums(bags: Bags, labels: Labels, n_classes: int) -> npt.NDArray[np.float64]:
+    """The weights of each id summed over the documents of each class, float64 (V, K)."""
+    place = bags.ids.astype(np.int64) * n_classes + np.repeat(labels, bags.lengths)
+    sums = np.bincount(place, bags.weights, minlength=bags.n_rows * n_classes).astype(np.float64, copy=False)
+    return sums.reshape(bags.n_rows, n_classes)

@@ -1,0 +1,125 @@
+"""TF-IDF with a linear model, held against scikit-learn's own pipelines."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.naive_bayes import ComplementNB
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+
+from bywords.bags import Bags
+from bywords.metrics import softmax
+from bywords.ragged import Ragged
+from bywords.tfidf import TfidfConfig, TfidfLinear, count_ratios, features_of, support_vectors
+from bywords.tokens import Tokenizer, TokenizerConfig
+from bywords.vocabulary import Vocabulary, VocabularyConfig
+
+TEXTS = [f"{a} {b} {a} {c}" for a in ("red", "green", "blue") for b in ("cat", "dog") for c in ("runs", "sits", "red")]
+COLOURS = np.repeat([0, 1, 2], 6)
+IS_DOG = np.tile(np.repeat([0, 1], 3), 3)
+NEW = ["a red cat", "dog dog blue", "nothing known here", "green sits"]
+
+
+def vocabulary_and(texts, **choices):
+    tokenizer = Tokenizer(TokenizerConfig(pattern=r"\b\w\w+\b"))
+    vocabulary = Vocabulary.of(tokenizer(TEXTS), VocabularyConfig(**choices))
+    return vocabulary, vocabulary.encode(tokenizer(texts))
+
+
+@pytest.mark.parametrize("sublinear", [False, True])
+@pytest.mark.parametrize("labels", [COLOURS, IS_DOG], ids=["three classes", "two classes"])
+@pytest.mark.parametrize(
+    ("estimator", "peer"),
+    [("svc", LinearSVC(dual="auto", random_state=0, tol=1e-6)), ("nb", ComplementNB())],
+    ids=["svc", "nb"],
+)
+def test_tfidf_systems_agree_with_the_pipeline_that_users_know(estimator, peer, labels, sublinear, monkeypatch):
+    monkeypatch.setattr("bywords.tfidf.TOLERANCE", 1e-6)
+    monkeypatch.setattr("bywords.tfidf.PASSES_OF_FEW", 1000)
+    vocabulary, documents = vocabulary_and(TEXTS)
+    config = TfidfConfig(estimator=estimator, sublinear=sublinear)
+    n_classes = int(labels.max()) + 1
+    model = TfidfLinear.fit(config, documents, labels, vocabulary=vocabulary, n_classes=n_classes, seed=0)
+    pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=sublinear), peer).fit(TEXTS, labels)
+    texts = [*TEXTS, NEW[0], NEW[1], NEW[3]]
+    logits = model.logits(vocabulary_and(texts)[1])
+    if estimator == "nb":
+        np.testing.assert_allclose(softmax(logits), pipeline.predict_proba(texts), atol=1e-5)
+    else:
+        scores = logits[:, 1] - logits[:, 0] if n_classes == 2 else logits
+        np.testing.assert_allclose(scores, pipeline.decision_function(texts), atol=1e-2)
+
+
+def random_problem(n_documents=60, n_rows=30, *, n_classes, seed=0):
+    generator = np.random.default_rng(seed)
+    lists = [generator.integers(2, n_rows, size=generator.integers(1, 9)).tolist() for _ in range(n_documents)]
+    bags = Bags.of(Ragged.of(lists), n_rows)
+    bags = bags.weighed("log-tfidf", bags.inverse_document_frequency())
+    return bags, generator.integers(0, n_classes, size=n_documents)
+
+
+def objective(features, signs, machine, bias, strength):
+    losses = np.maximum(0, 1 - signs * (features @ machine + bias)) ** 2
+    return 0.5 * machine @ machine + 0.5 * bias**2 + strength * losses.sum()
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_support_vector_machine_comes_as_near_the_optimum_as_liblinear(n_classes, monkeypatch):
+    monkeypatch.setattr("bywords.tfidf.TOLERANCE", 1e-4)
+    monkeypatch.setattr("bywords.tfidf.PASSES_OF_FEW", 2000)
+    bags, labels = random_problem(n_classes=n_classes)
+    features = csr_array((bags.weights, bags.ids, bags.offsets.astype(np.int32)), shape=(len(bags), bags.n_rows))
+    weights, bias, _ = support_vectors(bags, labels, n_classes, strength=0.7, scales=None, duals=None, seed=0)
+    peer = LinearSVC(C=0.7, dual=True, tol=1e-8, max_iter=100_000, random_state=0).fit(features, labels)
+    for k in range(len(peer.coef_)):
+        ours = (weights[:, 1] * 2, bias[1] * 2) if n_classes == 2 else (weights[:, k], bias[k])
+        signs = np.where(labels == (1 if n_classes == 2 else k), 1, -1)
+        best = objective(features, signs, peer.coef_[k], peer.intercept_[k], 0.7)
+        assert objective(features, signs, *ours, 0.7) == pytest.approx(best, rel=1e-4)
+
+
+def test_a_machine_on_scaled_features_is_the_machine_on_features_that_were_scaled_before(monkeypatch):
+    monkeypatch.setattr("bywords.tfidf.TOLERANCE", 1e-4)
+    monkeypatch.setattr("bywords.tfidf.PASSES_OF_FEW", 2000)
+    bags, labels = random_problem(n_classes=2)
+    scales = np.random.default_rng(1).uniform(0.5, 2, size=(bags.n_rows, 1)).astype(np.float32)
+    scaled = Bags(bags.ids, bags.offsets, bags.weights * scales[bags.ids, 0], bags.n_rows)
+    weights, bias, _ = support_vectors(bags, labels, 2, strength=1.0, scales=scales, duals=None, seed=0)
+    plain, plain_bias, _ = support_vectors(scaled, labels, 2, strength=1.0, scales=None, duals=None, seed=0)
+    np.testing.assert_allclose(weights, plain * scales, atol=2e-3)
+    np.testing.assert_allclose(bias, plain_bias, atol=2e-3)
+
+
+def test_a_machine_that_goes_on_from_its_own_end_is_there_already():
+    bags, labels = random_problem(n_classes=3)
+    weights, bias, duals = support_vectors(bags, labels, 3, strength=1.0, scales=None, duals=None, seed=0)
+    again, bias_again, _ = support_vectors(bags, labels, 3, strength=1.0, scales=None, duals=duals, seed=0)
+    np.testing.assert_allclose(again, weights, atol=0.1)
+    np.testing.assert_allclose(bias_again, bias, atol=0.1)
+
+
+def test_words_that_tell_of_a_class_are_scaled_up_for_it():
+    bags = Bags.of(Ragged.of([[2, 3]] * 5 + [[2, 4]] * 5 + [[2, 5]] * 5), 6)
+    ratios = count_ratios(bags, np.repeat([0, 1, 2], 5), 3)
+    assert ratios[3].argmax() == 0
+    assert ratios[4].argmax() == 1
+    assert (ratios[3, 0] > ratios[2]).all()  # a word of all classes tells of none
+    assert ratios.mean() == pytest.approx(1)
+
+
+def test_naive_bayes_gives_padding_and_the_unknown_word_no_part():
+    vocabulary, documents = vocabulary_and(TEXTS)
+    model = TfidfLinear.fit(TfidfConfig(estimator="nb"), documents, COLOURS, vocabulary=vocabulary, n_classes=3, seed=0)
+    assert (model.weights[:2] == 0).all()
+    np.testing.assert_allclose(np.exp(-model.weights[2:]).sum(axis=0), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("features", "kinds"), [("words", 1), ("runs", 2), ("all", 3)])
+def test_a_model_sees_the_rows_that_its_features_say(features, kinds):
+    vocabulary, documents = vocabulary_and(TEXTS, ngrams=2, pieces=(2, 3))
+    config = TfidfConfig(features=features, sublinear=True)
+    idf, bags = features_of(config, documents, vocabulary)
+    sizes = [vocabulary.n_words, len(vocabulary.runs), len(vocabulary.pieces)]
+    assert len(idf) == bags.n_rows == sum(sizes[:kinds])
+    assert bags.ids.max() >= sum(sizes[: kinds - 1])

@@ -39,3 +39,9 @@ def write_result(name: str, result: Mapping[str, Any]) -> None:
     }
     text = json.dumps({"machine": machine, **result}, indent=1, ensure_ascii=False)
     write_whole(RESULTS / f"{name}.json", (text + "\n").encode())
+
+
+def read_result(name: str) -> dict[str, Any]:
+    """What `write_result` wrote."""
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return result

@@ -103,7 +103,7 @@ def choose(
         raise SettingError("there is nothing to choose from: the system has no candidates.")
     ends = time.perf_counter() + (budget_seconds or 0)
     listener = listener or Silence()
-    candidate_configs = config.model.candidates
+    asked = config.model.candidates
     everything, all_labels, parts = train, labels, _parts(labels, validation_share, seed)
     if valid is not None:
         everything, all_labels = train.joined(valid[0]), np.concatenate([labels, valid[1]])
@@ -111,10 +111,11 @@ def choose(
     if not any(len(held_out) for _, held_out in parts):
         raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
     if len(everything.codes) > PIECES_UP_TO:
+        asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, pieces=None))
     bench = _Bench(config, everything, all_labels, parts, n_classes=n_classes, seed=seed)
     judged: list[_Judged] = []
-    candidates = bench.distinct(candidate_configs)
+    candidates = bench.distinct(asked)
     n_steps = 2 * len(candidates)
     with ThreadPoolExecutor(n_threads()) as pool:
         for one in pool.map(bench.judge, candidates):

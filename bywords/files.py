@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from bywords.errors import SettingError
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Write so that after a crash the old file, or none, is there. Makes missing folders.
+
+    `content` may come in parts; when one of them cannot be made, nothing is written.
 
     A link stays and what it points to is replaced; what is no plain file, /dev/null say, is written to as it is.
     Raises: SettingError, naming the path, when it cannot be written.
     """
     check_place(path)
     path = path.resolve()
+    parts = [content] if isinstance(content, bytes) else content
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(content)
+            with path.open("wb") as file:
+                file.writelines(parts)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

@@ -6,10 +6,13 @@ import gzip
 import lzma
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from bywords.errors import DataError
 
+BLOCK_BYTES = 1 << 22
 COMPRESSIONS = (".gz", ".xz", ".zst")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -52,16 +55,20 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def decode(data: bytes, name: str) -> str:
-    """UTF-8 to text, without the byte order mark. Raises DataError, naming line and byte, where it is not UTF-8."""
+def decode(data: bytes, name: str, *, line: int = 1, offset: int = 0) -> str:
+    """UTF-8 to text, without the byte order mark at the start of the input.
+
+    `line` and `offset` say where in it `data` begins. Raises DataError, naming line and byte, where it is not UTF-8.
+    """
+    mark = _BYTE_ORDER_MARK if offset == 0 and data.startswith(_BYTE_ORDER_MARK) else b""
     try:
-        return data.removeprefix(_BYTE_ORDER_MARK).decode("utf-8")
+        return data.removeprefix(mark).decode("utf-8")
     except UnicodeDecodeError as error:
-        offset = error.start + (len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0)
-        line = data.count(b"\n", 0, offset) + 1
+        within = error.start + len(mark)
+        line, byte = line + data.count(b"\n", 0, within), data[within]
+        offset += within
         raise DataError(
-            f"{name}, line {line}: the byte {data[offset]:#04x} at offset {offset} is not UTF-8. "
-            "Save the file as UTF-8."
+            f"{name}, line {line}: the byte {byte:#04x} at offset {offset} is not UTF-8. Save the file as UTF-8."
         ) from error
 
 
@@ -71,6 +78,23 @@ def split_lines(content: str) -> list[str]:
     if lines[-1] == "":
         lines.pop()
     return [line.removesuffix("\r") for line in lines]
+
+
+def line_blocks(file: BinaryIO, name: str) -> Iterator[list[str]]:
+    """Lines as `split_lines` has them, a block of the input at a time, so that no more than one is in memory.
+
+    Raises: DataError as `decode`, when the block that is at fault is reached.
+    """
+    line, offset, begun = 1, 0, b""
+    while block := file.read(BLOCK_BYTES):
+        block = begun + block
+        end = block.rfind(b"\n") + 1
+        whole, begun = block[:end], block[end:]
+        if whole:
+            yield split_lines(decode(whole, name, line=line, offset=offset))
+            line, offset = line + whole.count(b"\n"), offset + len(whole)
+    if begun:
+        yield split_lines(decode(begun, name, line=line, offset=offset))
 
 
 class _DamagedError(Exception):

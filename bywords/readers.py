@@ -11,8 +11,10 @@ All but folders may be compressed: .gz, .xz, .zst.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -20,10 +22,11 @@ import polars as pl
 from bywords.columns import LABEL_NAMES, TEXT_NAMES, find_text, find_text_and_label
 from bywords.corpus import Corpus
 from bywords.errors import DataError, SettingError
-from bywords.inputs import decode, format_ending, read_bytes, split_lines
+from bywords.inputs import COMPRESSIONS, decode, format_ending, line_blocks, read_bytes, split_lines
 from bywords.tables import Table, read_delimited, read_json_lines, read_parquet
 
 STANDARD_INPUT = "-"
+TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _FASTTEXT_LABEL = re.compile(r"(?:^|(?<=\s))__label__(\S*)(?:\s+|$)")
 _FORMATS = ".csv, .tsv, .jsonl, .parquet, lines that start with __label__, or a folder with one folder a class"
 
@@ -85,6 +88,30 @@ def read_texts(path: Path | str, *, text: str | None = None) -> pl.Series:
     if _is_fasttext(content):
         lines = [_FASTTEXT_LABEL.sub("", line).strip() for line in lines if line.strip()]
     return pl.Series("text", lines, dtype=pl.String)
+
+
+def read_text_blocks(path: Path | str, *, text: str | None = None) -> Iterator[pl.Series]:
+    """The documents of `read_texts`, some at a time. Of plain lines, however many, no more than a block is in memory."""
+    is_stream = str(path) == STANDARD_INPUT
+    if not is_stream:
+        path = Path(path).expanduser()
+        if not path.is_file() or format_ending(path) in TABLE_ENDINGS or path.suffix.lower() in COMPRESSIONS:
+            yield read_texts(path, text=text)
+            return
+    name = "standard input" if is_stream else str(path)
+    _refuse_columns(name, "plain lines", text, None)
+    with contextlib.ExitStack() as opened:
+        try:
+            file = sys.stdin.buffer if is_stream else opened.enter_context(Path(path).open("rb"))
+        except OSError as error:
+            raise DataError(f"{name}: the file cannot be read: {error.strerror}. Check its permissions.") from error
+        is_fasttext = None
+        for lines in line_blocks(file, name):
+            if is_fasttext is None:
+                is_fasttext = _is_fasttext("\n".join(lines))
+            if is_fasttext:
+                lines = [_FASTTEXT_LABEL.sub("", line).strip() for line in lines if line.strip()]
+            yield pl.Series("text", lines, dtype=pl.String)
 
 
 def _read_table(path: Path, data: bytes, *, asked: tuple[str | None, ...]) -> Table | None:

@@ -50,6 +50,7 @@ class ChoiceConfig:
     """Models of which `bywords.choice` makes the one that does best on documents held out, or a blend of some."""
 
     candidates: tuple[MemberConfig, ...]
+    candidates_of_many: tuple[MemberConfig, ...] = ()  # instead, where there are so many words that pieces are left out
 
 
 AnyModelConfig = ModelConfig | TfidfConfig | MeanVectorConfig | BlendConfig | ChoiceConfig
@@ -79,6 +80,9 @@ DAN = AveragingConfig(
 DAN_TRAINING = TrainingConfig(
     batch_size=64, learning_rate=3e-3, row_learning_rate=0.1, decay=True, max_epochs=4, patience=2, refit=True
 )
+NB_SVC = TfidfConfig(estimator="nb-svc", sublinear=True, features="runs")  # the slowest of the candidates is the first
+SVC = TfidfConfig(estimator="svc", sublinear=True)
+NB = TfidfConfig(estimator="nb", strength=0.1, sublinear=True, features="words")
 WORDS_AND_RUNS = VocabularyConfig(ngrams=2)
 
 DEFAULT_SYSTEM = "auto"
@@ -87,12 +91,8 @@ SYSTEMS: dict[str, SystemConfig] = {
         description="the best of several linear models on words, runs of words and pieces of words, or a blend of them",
         vocabulary=VocabularyConfig(ngrams=2, pieces=(3, 5)),
         model=ChoiceConfig(
-            candidates=(
-                TfidfConfig(estimator="nb-svc", sublinear=True, features="runs"),  # the slowest first, for two threads
-                TfidfConfig(estimator="svc", sublinear=True),
-                TfidfConfig(estimator="nb", strength=0.3, sublinear=True, features="runs"),
-                TfidfConfig(estimator="nb", strength=0.3, sublinear=True, features="words"),
-            )
+            candidates=(NB_SVC, SVC, replace(NB, strength=0.3, features="runs"), NB),
+            candidates_of_many=(NB_SVC, replace(SVC, features="words"), NB),
         ),
         training=DAN_TRAINING,  # of the averaging models that a longer search tries
     ),
@@ -179,7 +179,8 @@ def with_vectors(config: SystemConfig, name: str) -> SystemConfig:
     if not isinstance(config.model, ChoiceConfig):
         raise SettingError("only a system that chooses takes one more candidate.")
     tuned = replace(DAN, dimension=None, features="words")
-    model = ChoiceConfig(candidates=(*config.model.candidates, tuned))
+    few, many = config.model.candidates, config.model.candidates_of_many
+    model = ChoiceConfig(candidates=(*few, tuned), candidates_of_many=(*many, tuned) if many else ())
     return replace(config, model=model, vectors=PretrainedConfig(name=name), training=DAN_TRAINING)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bywords import delimited
 from bywords.errors import DataError, SettingError
-from bywords.readers import read_corpus, read_texts
+from bywords.readers import read_corpus, read_text_blocks, read_texts
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -460,3 +460,23 @@ def test_a_file_that_may_not_be_read_is_refused(write):
     path.chmod(0)
     with pytest.raises(DataError, match=r"x\.csv: the file cannot be read: Permission denied"):
         read_corpus(path)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("content", ["a\r\nbé\n\nc", "", "\n", "\ufeffa\nb\n", "__label__x a\n\n__label__y b c\n", "日本\n語"])
+def test_blocks_of_lines_are_the_lines_of_the_whole(tmp_path, monkeypatch, content, size):
+    path = tmp_path / "lines.txt"
+    path.write_bytes(content.encode())
+    monkeypatch.setattr("bywords.inputs.BLOCK_BYTES", size)
+    together = [text for block in read_text_blocks(path) for text in block]
+    assert together == read_texts(path).to_list()
+
+
+def test_a_wrong_byte_in_a_later_block_is_named_by_its_line_and_place_in_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "lines.txt"
+    path.write_bytes(b"one\ntwo\nthr\xff\n")
+    monkeypatch.setattr("bywords.inputs.BLOCK_BYTES", 4)
+    blocks = read_text_blocks(path)
+    assert next(blocks).to_list() == ["one"]
+    with pytest.raises(DataError, match="line 3: the byte 0xff at offset 11 is not UTF-8"):
+        list(blocks)

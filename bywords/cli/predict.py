@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import steps
+from bywords.cli.screen import counted
 
 if TYPE_CHECKING:
     from bywords.classifier import Predictions
@@ -31,21 +31,24 @@ def predict(
     """Label texts: one JSON line for each, with label, probability, and whether nothing in it was known."""
     from bywords.classifier import TextClassifier
     from bywords.files import check_place, write_whole
-    from bywords.readers import read_texts
+    from bywords.readers import read_text_blocks
 
     if out is not None:
         check_place(out)
     classifier = TextClassifier.load(model)
-    texts = read_texts(file, text=text)
-    parts = []
-    for start in steps(range(0, len(texts), CHUNK), f"labelling {len(texts):,} documents"):
-        lines = _lines(classifier.predict_documents(texts[start : start + CHUNK]))
-        if out is None:
-            typer.echo(lines, nl=False)
-        else:
-            parts.append(lines)
+    lines = counted(
+        (
+            (len(block[start : start + CHUNK]), _lines(classifier.predict_documents(block[start : start + CHUNK])))
+            for block in read_text_blocks(file, text=text)
+            for start in range(0, len(block), CHUNK)
+        ),
+        "labelled",
+    )
     if out is not None:
-        write_whole(out, "".join(parts).encode())
+        write_whole(out, (part.encode() for part in lines))
+    else:
+        for part in lines:
+            typer.echo(part, nl=False)
 
 
 def _lines(answers: Predictions) -> str:

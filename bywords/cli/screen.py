@@ -60,14 +60,20 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
-def steps(numbers: Sequence[int], what: str) -> Iterable[int]:
-    """The same numbers, with a bar and the time left while they are gone through; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        return numbers
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(numbers, description=what, console=Console(stderr=True), transient=True)
+def counted(parts: Iterable[tuple[int, str]], done: str) -> Iterator[str]:
+    """The second of each pair; meanwhile, how many documents the first ones are together, and how many a second."""
+    total, started = 0, time.perf_counter()
+    is_shown = sys.stderr.isatty()
+    for n_documents, part in parts:
+        yield part
+        total += n_documents
+        if is_shown:
+            speed = total / (time.perf_counter() - started)
+            sys.stderr.write(f"\r\x1b[K{total:,} documents {done}, {speed:,.0f} a second")
+            sys.stderr.flush()
+    if is_shown:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
 
 
 class ProgressLines:

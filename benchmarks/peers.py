@@ -1,0 +1,129 @@
+"""What users would pick instead, behind one face: fit to texts and labels, then a label for each text.
+
+Needs the extra `bench`: pip install "bywords[bench]".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.naive_bayes import ComplementNB
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+
+from bywords.classifier import TextClassifier
+
+Labels = Sequence[Any] | npt.NDArray[Any]
+
+
+class Peer(Protocol):
+    """Fits and predicts."""
+
+    def fit(self, texts: Sequence[str], labels: Labels) -> Any:
+        """Learn from raw texts."""
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[Any]:
+        """The label of each raw text."""
+
+
+class FastText:
+    """FastText's supervised mode, with its file of training texts written as a user would write it.
+
+    fastText cuts at spaces only, so texts are lower-cased and punctuation is set apart before, as its tutorial does.
+    """
+
+    def __init__(self, *, ngrams: int = 1, n_threads: int = 2, seed: int = 0) -> None:
+        self.options = {"dim": 100, "epoch": 25, "lr": 0.5, "wordNgrams": ngrams, "thread": n_threads, "seed": seed}
+
+    def fit(self, texts: Sequence[str], labels: Labels) -> FastText:
+        """Write the file, train, and keep the model."""
+        import fasttext
+
+        self.names = np.unique(np.asarray(labels))
+        codes = np.searchsorted(self.names, np.asarray(labels))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "train.txt"
+            with path.open("w", encoding="utf-8") as file:
+                for text, code in zip(texts, codes, strict=True):
+                    file.write(f"__label__{code} {_one_line(text)}\n")
+            self.model = fasttext.train_supervised(str(path), verbose=0, **self.options)
+        return self
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[Any]:
+        """All texts in one call."""
+        found, _ = self.model.predict([_one_line(text) for text in texts])
+        return self.names[[int(labels[0].removeprefix("__label__")) if len(labels) else 0 for labels in found]]
+
+
+class FastTextApart:
+    """The same in a process of its own: a second training in one process at times stops with "Encountered NaN".
+
+    It reads memory that nobody has set; with this setting of the C library, that memory is zero.
+    """
+
+    def __init__(self, **options: int) -> None:
+        os.environ["MALLOC_MMAP_THRESHOLD_"] = "4096"
+        self.options = options
+
+    def fit(self, texts: Sequence[str], labels: Labels) -> FastTextApart:
+        """Start the process and train in it."""
+        self._process = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+        self._process.submit(_fit_apart, self.options, texts, labels).result()
+        return self
+
+    def predict(self, texts: Sequence[str]) -> npt.NDArray[Any]:
+        """All texts in one call; the process ends."""
+        found: npt.NDArray[Any] = self._process.submit(_predict_apart, texts).result()
+        self._process.shutdown()
+        return found
+
+
+_apart: list[FastText] = []  # of the process apart
+
+
+def _fit_apart(options: dict[str, int], texts: Sequence[str], labels: Labels) -> None:
+    _apart.append(FastText(**options).fit(texts, labels))
+
+
+def _predict_apart(texts: Sequence[str]) -> npt.NDArray[Any]:
+    return _apart[-1].predict(texts)
+
+
+_SIGNS = re.compile(r"([^\w\s'])")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_SIGNS.sub(r" \1 ", text.lower()).split())
+
+
+def linear_svc(ngrams: int = 1) -> Any:
+    """TF-IDF and a linear SVM, scikit-learn's defaults."""
+    return make_pipeline(TfidfVectorizer(ngram_range=(1, ngrams)), LinearSVC())
+
+
+def complement_nb() -> Any:
+    """TF-IDF and complement naive Bayes, scikit-learn's defaults."""
+    return make_pipeline(TfidfVectorizer(), ComplementNB())
+
+
+PEERS: dict[str, Callable[[int], Any]] = {
+    "fastText": lambda seed: FastTextApart(seed=seed),
+    "fastText, pairs": lambda seed: FastTextApart(ngrams=2, seed=seed),
+    "TF-IDF + LinearSVC": lambda seed: linear_svc(),
+    "TF-IDF + LinearSVC, pairs": lambda seed: linear_svc(2),
+    "TF-IDF + ComplementNB": lambda seed: complement_nb(),
+}
+OURS: dict[str, Callable[[int], Any]] = {
+    "bywords auto": lambda seed: TextClassifier("auto", seed=seed),
+    "bywords dan": lambda seed: TextClassifier("dan", seed=seed),
+}

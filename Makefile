@@ -44,8 +44,12 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure: the LSTM's step against PyTorch's own, in minutes; figures in benchmarks/results
-	$(BIN)/python benchmarks/lstm.py
+BENCHMARKS := start_up text_to_ids training prediction step lstm scaling accuracy
+
+bench: $(STAMP) ## measure against fastText and others, about half an hour; benchmarks/results and the README's tables
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'
+	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
+	$(BIN)/python benchmarks/tables.py
 
 lab-figures: $(STAMP) ## make the lab's tables again, beside the published figures: about half an hour
 	$(BIN)/python benchmarks/lab.py

@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported;
 
 import statistics
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -29,7 +30,7 @@ def main() -> None:
     """Fit each, time their answers, and assert the claims."""
     split = load("imdb")
     texts, labels = split.train.texts.to_list(), split.train.names()
-    makers = {
+    makers: dict[str, Callable[[], Any]] = {
         "bywords auto": partial(OURS["bywords auto"], 0),
         "bywords dan": partial(OURS["bywords dan"], 0),
         "fastText": FastText,

@@ -11,6 +11,7 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported; see bywords/cli/main.py
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,15 +19,16 @@ from measure import median_seconds, write_result
 from peers import OURS, FastText, linear_svc
 
 from bywords.datasets import is_available, load
+from bywords.tokens import Tokenizer
 
 
 def main() -> None:
     """Fit each in turn, and assert the claims."""
     corpus = "20newsgroups-6" if is_available("20newsgroups-6") else "imdb"
-    split = load(corpus)
+    split = load(corpus).drop_empty(Tokenizer())
     texts, labels = split.train.texts.to_list(), split.train.names()
     test_texts, test_labels = split.test.texts.to_list(), split.test.names()
-    makers = {
+    makers: dict[str, Callable[[], Any]] = {
         "bywords auto": partial(OURS["bywords auto"], 0),
         "bywords dan": partial(OURS["bywords dan"], 0),
         "fastText": FastText,

@@ -174,22 +174,13 @@ def _blocks(counts: sparse.csr_array, config: GloveConfig, generator: np.random.
 
 @functools.cache
 def _compiled() -> Callable[..., float]:
-    """`_train_block` as machine code, compiled once and kept on disk where numba finds a place to write.
+    """`_train_block` as machine code, without the interpreter's lock, so that the blocks of a round run in threads.
 
-    nogil lets the blocks of a round run in threads; fastmath lets the sums over D be taken several numbers at a time,
-    always in the same order on the same machine.
+    fastmath lets the sums over D be taken several numbers at a time, always in the same order on the same machine.
     """
-    import numba  # takes a while to import, and only training needs it
+    from bywords.compiled.jit import jit  # imports numba, which takes a while
 
-    options: dict[str, Any] = {
-        "nogil": True,
-        "fastmath": {"reassoc", "contract", "arcp", "nsz"},
-        "error_model": "numpy",
-    }
-    try:
-        return numba.njit(cache=True, **options)(_train_block)
-    except RuntimeError:  # nowhere to keep it: an installation that is read-only, without a home folder
-        return numba.njit(**options)(_train_block)
+    return jit(_train_block, fastmath={"reassoc", "contract", "arcp", "nsz"})
 
 
 def _train_block(block, words, contexts, learning_rate):  # type: ignore[no-untyped-def]  # numba infers the types

@@ -91,7 +91,7 @@ def read_texts(path: Path | str, *, text: str | None = None) -> pl.Series:
 
 
 def read_text_blocks(path: Path | str, *, text: str | None = None) -> Iterator[pl.Series]:
-    """The documents of `read_texts`, some at a time. Of plain lines, however many, no more than a block is in memory."""
+    """The documents of `read_texts`, some at a time. Of plain lines no more than a block is in memory."""
     is_stream = str(path) == STANDARD_INPUT
     if not is_stream:
         path = Path(path).expanduser()

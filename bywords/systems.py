@@ -74,9 +74,7 @@ TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
 LSTM_TRAINING = TrainingConfig(learning_rate=4e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
 
-DAN = AveragingConfig(
-    dimension=64, hidden_layers=1, weighting="log-tfidf", scale=3.0, start=0.03, word_dropout=0.3, dropout=0.3
-)
+DAN = AveragingConfig(dimension=64, hidden_layers=1, weighting="log-tfidf", start=0.03, word_dropout=0.3, dropout=0.3)
 DAN_TRAINING = TrainingConfig(
     batch_size=64, learning_rate=3e-3, row_learning_rate=0.1, decay=True, max_epochs=4, patience=2, refit=True
 )

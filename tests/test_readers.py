@@ -463,7 +463,9 @@ def test_a_file_that_may_not_be_read_is_refused(write):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-@pytest.mark.parametrize("content", ["a\r\nbé\n\nc", "", "\n", "\ufeffa\nb\n", "__label__x a\n\n__label__y b c\n", "日本\n語"])
+@pytest.mark.parametrize(
+    "content", ["a\r\nbé\n\nc", "", "\n", "\ufeffa\nb\n", "__label__x a\n\n__label__y b c\n", "日本\n語"]
+)
 def test_blocks_of_lines_are_the_lines_of_the_whole(tmp_path, monkeypatch, content, size):
     path = tmp_path / "lines.txt"
     path.write_bytes(content.encode())

@@ -1,6 +1,7 @@
 """Tokens → ids."""
 
 import random
+from collections import Counter
 
 import numpy as np
 import polars as pl
@@ -122,3 +123,101 @@ def test_encoding_agrees_with_a_loop_over_words(documents, keep_unknown, max_len
         expected.append((ids if keep_unknown else known) if known else [UNKNOWN])
     encoded = vocabulary.encode(tokens_of([" ".join(document) for document in documents]))
     assert [part.tolist() for part in np.split(encoded.ids, encoded.offsets[1:-1])][: len(documents)] == expected
+
+
+def names_of(vocabulary: Vocabulary) -> list[str]:
+    """Every row by what it stands for: runs joined by underscores, pieces in slashes."""
+    names = ["^", "<unk>", *vocabulary.words]
+    for left, right in vocabulary.runs.tolist():
+        names.append(f"{names[left]}_{names[right]}" if right else f"{names[left]}_$")
+    return names + [f"/{piece}/" for piece in vocabulary.pieces.strings()]
+
+
+def encoded_names(vocabulary: Vocabulary, texts) -> list[list[str]]:
+    encoded = vocabulary.encode(tokens_of(texts))
+    names = names_of(vocabulary)
+    return [[names[number] for number in part] for part in np.split(encoded.ids, encoded.offsets[1:-1])]
+
+
+def test_runs_of_words_have_rows_and_the_edges_of_a_document_belong_to_them():
+    vocabulary = vocabulary_of([*TEXTS, "the dog"], ngrams=3)
+    assert names_of(vocabulary)[9:] == ["^_the", "the_dog", "dog_$", "^_the_dog"]
+    assert encoded_names(vocabulary, ["the dog", "a dog the"]) == [
+        ["the", "dog", "^_the", "the_dog", "dog_$", "^_the_dog"],
+        ["a", "dog", "the"],
+    ]
+
+
+documents = st.lists(st.lists(st.sampled_from("abcd"), max_size=6), max_size=8)
+
+
+@given(documents, st.integers(1, 4), st.integers(1, 3))
+def test_runs_are_those_that_a_loop_over_the_documents_counts(documents, longest, min_count):
+    texts = [" ".join(document) for document in documents]
+    vocabulary = vocabulary_of(texts, ngrams=longest, ngram_min_count=min_count)
+    kept = {(word,) for word in "abcd"} | {("^",), ("$",)}
+    for length in range(2, longest + 1):
+        counts = Counter(
+            run
+            for document in filter(None, documents)
+            for run in zip(*(["^", *document, "$"][start:] for start in range(length)), strict=False)
+            if run[:-1] in kept  # a run of which the beginning is rare is rare itself
+        )
+        kept |= {run for run, count in counts.items() if count >= min_count}
+    found = names_of(vocabulary)[vocabulary.n_words : vocabulary.n_rows("runs")]
+    assert set(found) == {"_".join(run) for run in kept if len(run) > 1}
+    assert len(set(found)) == len(found)
+
+
+def test_a_cut_document_has_no_run_across_the_cut_and_no_end():
+    vocabulary = vocabulary_of(["a b c", "a b c"], ngrams=2, max_length=2)
+    assert encoded_names(vocabulary, ["a b c"]) == [["a", "b", "^_a", "a_b"]]
+
+
+def test_an_unknown_word_parts_the_words_beside_it():
+    vocabulary = vocabulary_of(["a b", "a b"], ngrams=2)
+    assert encoded_names(vocabulary, ["a x b"]) == [["a", "b", "^_a", "b_$"]]
+
+
+def test_pieces_of_words_have_rows_and_new_words_are_known_by_them():
+    vocabulary = vocabulary_of(["cats cats", "cat"], pieces=(3, 4))
+    assert encoded_names(vocabulary, ["scat"]) == [["/cat/"]]
+    share = vocabulary.encode(tokens_of(["scat"])).known_share
+    assert share.tolist() == [0]  # no word is known: pieces are a guess
+
+
+@given(
+    st.lists(st.text("aé日b", min_size=1, max_size=6), min_size=1, unique=True), st.integers(1, 3), st.integers(0, 2)
+)
+def test_pieces_are_those_that_a_loop_over_characters_cuts(words, shortest, more):
+    texts = [" ".join(words)]
+    config = {"pieces": (shortest, shortest + more), "piece_min_count": 1}
+    tokens = tokens_of(texts, pattern=r"\S+")
+    vocabulary = Vocabulary.of(tokens, VocabularyConfig(**config))
+    expected = set()
+    for word in words:
+        padded = f" {word} "
+        for size in range(shortest, shortest + more + 1):
+            expected |= {padded[start : start + size] for start in range(len(padded) - size + 1)}
+        if len(padded) < shortest:
+            expected.add(padded)
+    assert set(vocabulary.pieces.strings()) == expected
+
+
+def test_runs_and_pieces_survive_the_file(tmp_path):
+    written = vocabulary_of(TEXTS, ngrams=3, pieces=(2, 3))
+    written.save(tmp_path / "vocabulary.txt")
+    read = Vocabulary.load(tmp_path / "vocabulary.txt", config=written.config, arrays=written.arrays())
+    assert names_of(read) == names_of(written)
+    assert encoded_names(read, ["the dog sat high"]) == encoded_names(written, ["the dog sat high"])
+
+
+def test_words_cannot_be_left_out_where_runs_are_made_of_them():
+    vocabulary = vocabulary_of(TEXTS, ngrams=2)
+    with pytest.raises(SettingError, match="runs or pieces"):
+        vocabulary.keep(np.ones(len(vocabulary), dtype=bool))
+
+
+def test_lengths_of_pieces_that_cannot_be_are_refused():
+    with pytest.raises(SettingError, match=r"pieces is \(3, 2\)"):
+        VocabularyConfig(pieces=(3, 2))

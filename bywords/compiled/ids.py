@@ -20,6 +20,8 @@ def with_edges(ids, offsets, edge):
     for document in range(n_documents):
         begin, end = offsets[document], offsets[document + 1]
         edged[edged_offsets[document] + 1 : edged_offsets[document + 1] - 1] = ids[begin:end]
+        if begin == end:  # nothing begins or ends in an empty document
+            edged[edged_offsets[document] : edged_offsets[document + 1]] = NOT_THERE
     return edged, edged_offsets
 
 

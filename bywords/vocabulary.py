@@ -245,19 +245,23 @@ class Vocabulary:
 
         Raises: ModelFolderError, naming the line, where it is of another form.
         """
-        counts, words = [], []
-        for number, line in enumerate(path.read_bytes().decode("utf-8").split("\n")[:-1], start=1):
-            count, tab, word = line.partition("\t")
-            if not tab or not count.isdecimal():
-                raise ModelFolderError(f"{path}, line {number}: expected a count, a tab and a word, found {line!r}.")
-            counts.append(int(count))
-            words.append(_unescape(word))
+        lines = pl.Series("line", path.read_bytes().decode("utf-8").split("\n")[:-1], dtype=pl.String)
+        parts = lines.str.splitn("\t", 2).struct.rename_fields(["count", "word"]).struct.unnest()
+        counts = parts["count"].str.extract(r"^(\d+)$").cast(pl.Int64, strict=False)
+        if (is_wrong := counts.is_null() | parts["word"].is_null()).any():
+            place = is_wrong.arg_max() or 0
+            raise ModelFolderError(
+                f"{path}, line {place + 1}: expected a count, a tab and a word, found {lines[place]!r}."
+            )
         if len(counts) < len(MARKERS):
             raise ModelFolderError(
                 f"{path}: expected the rows {MARKERS[0]} and {MARKERS[1]} first, found {len(counts)} rows."
             )
+        words = parts["word"].to_list()
+        for place in parts["word"].str.contains("\\", literal=True).arg_true():
+            words[place] = _unescape(words[place])
         real = pl.Series(words[len(MARKERS) :], dtype=pl.String)
-        vocabulary = cls(real, np.array(counts, dtype=np.int64), config=config)
+        vocabulary = cls(real, counts.to_numpy().copy(), config=config)
         if arrays:
             vocabulary.runs = arrays["runs"]
             vocabulary.pieces = Words.from_arrays(arrays["pieces"], arrays["piece_begins"])

@@ -1,11 +1,14 @@
 """How fast do raw texts become word ids, beside scikit-learn's vectoriser and Hugging Face's word-level tokenizer?
 
 The job: from a list of strings, count the words, keep all, and encode every text. Claims: at least 7 times as fast as
-`CountVectorizer.fit_transform`, and 10 times as fast as a word-level `Tokenizer`, trained and then encoding in batches.
+`CountVectorizer.fit_transform`, which leaves signs out, as ours does beside it; and 10 times as fast as a word-level
+`Tokenizer`, trained and then encoding in batches, with signs in both.
 All reviews of imdb (33 MB), two threads where a library can use them; medians of five runs in turn.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from measure import median_seconds, write_result
 from sklearn.feature_extraction.text import CountVectorizer
@@ -16,7 +19,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.trainers import WordLevelTrainer
 
 from bywords.datasets import load
-from bywords.tokens import Tokenizer
+from bywords.tokens import Tokenizer, TokenizerConfig
 from bywords.vocabulary import Vocabulary
 
 N_TIMES = {"scikit-learn": 7, "Hugging Face": 10}
@@ -28,8 +31,8 @@ def main() -> None:
     texts = [*split.train.texts, *split.test.texts]
     n_bytes = sum(len(text.encode()) for text in texts)
 
-    def ours() -> None:
-        tokens = Tokenizer()(texts)
+    def ours(punctuation: bool) -> None:
+        tokens = Tokenizer(TokenizerConfig(punctuation=punctuation))(texts)
         Vocabulary.of(tokens).encode(tokens)
 
     def scikit_learn() -> None:
@@ -44,10 +47,21 @@ def main() -> None:
             for encoding in tokenizer.encode_batch(texts[start : start + 1000]):
                 encoding.ids  # noqa: B018 (they are made when they are asked for)
 
-    seconds = median_seconds({"bywords": ours, "scikit-learn": scikit_learn, "Hugging Face": hugging_face})
-    times = {name: seconds[name] / seconds["bywords"] for name in N_TIMES}
+    seconds = median_seconds(
+        {
+            "bywords": partial(ours, True),
+            "bywords, no signs": partial(ours, False),
+            "scikit-learn": scikit_learn,
+            "Hugging Face": hugging_face,
+        }
+    )
+    times = {
+        "scikit-learn": seconds["scikit-learn"] / seconds["bywords, no signs"],
+        "Hugging Face": seconds["Hugging Face"] / seconds["bywords"],
+    }
     for name, value in seconds.items():
-        print(f"{name:14} {value:6.2f} s  {n_bytes / value / 1e6:6.1f} MB/s  {value / seconds['bywords']:5.1f} x ours")
+        print(f"{name:18} {value:6.2f} s  {n_bytes / value / 1e6:6.1f} MB/s")
+    print(", ".join(f"{value:.1f} times as fast as {name}" for name, value in times.items()))
     write_result("text_to_ids", {"seconds": seconds, "n_bytes": n_bytes, "times_as_fast_as": times})
     assert all(times[name] >= least for name, least in N_TIMES.items()), times
 

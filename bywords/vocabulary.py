@@ -78,14 +78,15 @@ class Vocabulary:
         word_counts = tokens.counts()
         frequent = np.flatnonzero(word_counts >= config.min_count)
         counted = pl.DataFrame(
-            {"word": tokens.words.strings(frequent), "count": word_counts[frequent]},
-            schema={"word": pl.String, "count": pl.Int64},
+            {"word": tokens.words.strings(frequent), "count": word_counts[frequent], "place": frequent},
+            schema={"word": pl.String, "count": pl.Int64, "place": pl.Int64},
         )
         kept = counted.sort(["count", "word"], descending=[True, False]).head(config.max_size or len(counted))
         counts = np.zeros(len(kept) + 2, dtype=np.int64)
         counts[2:] = kept["count"].to_numpy()
         counts[UNKNOWN] = len(tokens.codes) - counts.sum()
         vocabulary = cls(kept["word"], counts, config=config)
+        vocabulary._table = WordTable.of(tokens.words.select(kept["place"].to_numpy()))
         vocabulary._add_runs(tokens)
         vocabulary._add_pieces(tokens.words, word_counts)
         return vocabulary

@@ -38,6 +38,14 @@ class Words:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    def select(self, places: npt.NDArray[np.integer[Any]]) -> Words:
+        """Only these words, in this order."""
+        lengths = np.diff(self.begins)[places]
+        begins = np.zeros(len(places) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=begins[1:])
+        positions = np.arange(begins[-1]) + np.repeat(self.begins[:-1][places] - begins[:-1], lengths)
+        return Words(self.data[positions], begins, self.hashes[places])
+
     def strings(self, places: npt.NDArray[np.integer[Any]] | None = None) -> list[str]:
         """The words at `places`, or all in their order."""
         whole = self.data.tobytes()

@@ -182,8 +182,12 @@ def scan(text, ends, kinds, lowercase, signs):
         end = ends[document]
         n_before = n_tokens
         while place < end:
-            if letters[text[place]] == 0:
-                kind, width = _kind(text, place, kinds)
+            byte = text[place]
+            if letters[byte] == 0:
+                if byte < 0x80:
+                    kind, width = np.int64(kinds[byte]), 1
+                else:
+                    kind, width = _kind(text, place, kinds)
                 if kind == SPACE or (kind == SIGN and not signs):
                     place += width
                     continue
@@ -218,10 +222,15 @@ def scan(text, ends, kinds, lowercase, signs):
                 letter = letters[text[place]]
                 width = 1
                 if letter == 0:
-                    width = _kind(text, place, kinds)[1] if is_sign else _joins(text, place, end, kinds)
-                    if width == 0:
-                        break
                     letter = text[place]
+                    if is_sign:
+                        width = _kind(text, place, kinds)[1]
+                    elif letter < 0x80 and letter != APOSTROPHE:
+                        break
+                    else:
+                        width = _joins(text, place, end, kinds)
+                        if width == 0:
+                            break
                 while True:
                     if shift == FULL:
                         h = _mixed(h ^ packed)

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn.utils.rnn import PackedSequence
 
 from bywords.errors import SettingError
 from bywords.metrics import accuracy
 from bywords.models import MODELS, AveragingConfig, LSTMConfig
 from bywords.models.layers import Dropout
+from bywords.models.lstm import PackedLSTM, Recurrence
 from bywords.ragged import Ragged
 from bywords.training import TrainingConfig, fit, predict_logits
 
@@ -136,12 +138,18 @@ def test_idf_weights_the_mean():
     torch.testing.assert_close(logits_of(model, [[2, 9]])[0], model.output(mean))
 
 
-def torch_lstm_like(layer) -> torch.nn.LSTM:
-    """PyTorch's own LSTM with the same weights; its gates are ordered input, forget, cell, output."""
-    peer = torch.nn.LSTM(layer.from_input.shape[1], layer.n_hidden, bidirectional=layer.n_directions == 2)
-    let_in, keep, let_out, candidate = torch.arange(4 * layer.n_hidden).split(layer.n_hidden)
-    order = torch.cat([let_in, keep, candidate, let_out])
-    for direction, ending in enumerate(["", "_reverse"][: layer.n_directions]):
+def gate_order(n_hidden) -> torch.Tensor:
+    """Where PyTorch's own LSTM has our gates: its are ordered input, forget, cell, output."""
+    let_in, keep, let_out, candidate = torch.arange(4 * n_hidden).split(n_hidden)
+    return torch.cat([let_in, keep, candidate, let_out])
+
+
+def torch_lstm_like(layer, *, directions=None) -> torch.nn.LSTM:
+    """PyTorch's own LSTM with the same weights, those of all directions or of some."""
+    directions = range(layer.n_directions) if directions is None else directions
+    peer = torch.nn.LSTM(layer.from_input.shape[1], layer.n_hidden, bidirectional=len(directions) == 2)
+    order = gate_order(layer.n_hidden)
+    for direction, ending in zip(directions, ["", "_reverse"], strict=False):
         weights = {
             "weight_ih_l0": layer.from_input[direction].T[order],
             "weight_hh_l0": layer.from_state[direction].T[order],
@@ -166,6 +174,76 @@ def test_the_packed_lstm_agrees_with_torchs_over_one_document(name):
         "max": states.max(dim=0).values,
     }[config.pooling]
     torch.testing.assert_close(logits_of(model, [*DOCUMENTS, document])[-1], model.output(expected))
+
+
+def small_batch(n_directions, *, n_hidden=5, dtype=torch.float32):
+    """A layer of 3 inputs, and random inputs (R, 9, 3) of four documents of 4, 2, 2 and 1 words."""
+    generator = torch.Generator().manual_seed(1)
+    layer = PackedLSTM(3, n_hidden, n_directions, generator).to(dtype)
+    step_sizes = torch.tensor([4, 3, 1, 1])
+    inputs = torch.randn(n_directions, 9, 3, generator=generator, dtype=dtype)
+    return layer, inputs.requires_grad_(), step_sizes
+
+
+@pytest.mark.parametrize("n_hidden", [4, 5, 64])
+@pytest.mark.parametrize("n_directions", [1, 2])
+def test_the_gradients_of_the_packed_lstm_are_those_of_torchs(n_directions, n_hidden):
+    layer, inputs, step_sizes = small_batch(n_directions, n_hidden=n_hidden)
+    states = layer(inputs, step_sizes)
+    slopes = torch.randn(states.shape, generator=torch.Generator().manual_seed(2))
+    gradients = torch.autograd.grad(states, [inputs, *layer.parameters()], slopes)
+    for direction in range(n_directions):
+        peer_inputs = inputs[direction].detach().requires_grad_()
+        peer = torch_lstm_like(layer, directions=[direction])
+        expected, _ = peer(PackedSequence(peer_inputs, step_sizes))
+        torch.testing.assert_close(states[direction], expected.data)
+        weights = [peer_inputs, peer.weight_ih_l0, peer.weight_hh_l0, peer.bias_ih_l0]
+        of_inputs, of_from_input, of_from_state, of_bias = torch.autograd.grad(
+            expected.data, weights, slopes[direction]
+        )
+        order = gate_order(n_hidden).argsort()
+        torch.testing.assert_close(gradients[0][direction], of_inputs)
+        torch.testing.assert_close(gradients[1][direction], of_from_input[order].T)
+        torch.testing.assert_close(gradients[2][direction], of_from_state[order].T)
+        torch.testing.assert_close(gradients[3][direction, 0], of_bias[order])
+
+
+@pytest.mark.parametrize("n_directions", [1, 2])
+def test_the_gradients_of_the_packed_lstm_are_those_of_small_differences(n_directions):
+    layer, inputs, step_sizes = small_batch(n_directions, dtype=torch.float64)
+    arguments = (inputs, *layer.parameters(), step_sizes)
+    assert torch.autograd.gradcheck(Recurrence.apply, arguments)
+
+
+def test_inputs_of_the_packed_lstm_that_take_no_gradient_change_nothing_for_its_weights():
+    layer, inputs, step_sizes = small_batch(2)
+    wanted = torch.autograd.grad(layer(inputs, step_sizes).sum(), list(layer.parameters()))
+    without = torch.autograd.grad(layer(inputs.detach(), step_sizes).sum(), list(layer.parameters()))
+    assert all(map(torch.equal, wanted, without))
+
+
+def test_the_packed_lstm_gives_the_same_bits_on_one_thread():
+    def bits():
+        layer, inputs, step_sizes = small_batch(2)
+        states = layer(inputs, step_sizes)
+        return [states, *torch.autograd.grad(states.square().sum(), [inputs, *layer.parameters()])]
+
+    expected, n_threads = bits(), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        assert all(map(torch.equal, bits(), expected))
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30, -1e30])
+def test_an_input_of_the_packed_lstm_that_is_no_number_or_huge_is_treated_as_torch_does(value):
+    layer, inputs, step_sizes = small_batch(1)
+    with torch.no_grad():
+        inputs[0, 1] = value
+        layer.from_input.fill_(0.5)  # no inf - inf
+        expected, _ = torch_lstm_like(layer, directions=[0])(PackedSequence(inputs[0], step_sizes))
+        torch.testing.assert_close(layer(inputs, step_sizes)[0], expected.data, equal_nan=True)
 
 
 def test_dropout_zeroes_a_share_keeps_the_mean_and_rests_in_evaluation():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from bywords.errors import check_choice, check_range
 from bywords.models.layers import DEFAULT_DIMENSION, Dropout, Model, as_tensors, seeded_embedding, seeded_linear
@@ -68,27 +71,32 @@ class LSTM(Model):
         lengths, order = offsets.diff().sort(descending=True, stable=True)
         positions, step_sizes = packed_positions(offsets[:-1][order], lengths, n_directions=self.lstm.n_directions)
         vectors = self.dropout(self.embedding(ids[positions]))  # (R, T) -> (R, T, D), word 1 of all, word 2 of all, …
-        states, last = self.lstm(vectors, step_sizes)  # (R, T, H), (R, N, H)
-        pooled = last if self.pooling == "last" else self._pool(states, step_sizes, lengths)
+        states = self.lstm(vectors, step_sizes)  # (R, T, H)
+        pooled = self._pool(states, step_sizes, lengths)  # (R, N, H)
         logits = self.output(self.dropout(pooled.transpose(0, 1).flatten(1)))  # (N, K), longest document first
         return logits[order.argsort()]
 
-    def _pool(self, states: Tensor, step_sizes: list[int], lengths: Tensor) -> Tensor:
-        """Mean or maximum over the states (R, T, H) of each document, (R, N, H); row n of a step is document n."""
-        document = torch.cat([torch.arange(size, device=states.device) for size in step_sizes])  # (T,)
-        index = document.unsqueeze(1).expand_as(states)
-        empty = states.new_zeros(states.shape[0], len(lengths), states.shape[2])
+    def _pool(self, states: Tensor, step_sizes: Tensor, lengths: Tensor) -> Tensor:
+        """Last, mean or maximum of the states (R, T, H) of each document: (R, N, H). Row n of a step is document n."""
         if self.pooling == "max":
-            return empty.scatter_reduce(1, index, states, reduce="amax", include_self=False)
+            from bywords.compiled.lstm import rows_of_maxima
+
+            rows = [torch.from_numpy(rows_of_maxima(of_one.numpy(), step_sizes.numpy())) for of_one in states.detach()]
+            return states.gather(1, torch.stack(rows))
+        document = torch.arange(len(lengths))
+        if self.pooling == "last":
+            return states[:, first_rows(step_sizes)[lengths - 1] + document]
+        index = row_of_step(step_sizes).unsqueeze(1).expand_as(states)
+        empty = states.new_zeros(states.shape[0], len(lengths), states.shape[2])
         return empty.scatter_add(1, index, states) / lengths.unsqueeze(1)
 
 
 class PackedLSTM(nn.Module):
     """One LSTM layer over packed documents, R = 1 or 2 directions side by side.
 
-    The second direction reads every document from its end, so both take the same steps and share one loop. It is
-    written out because the backward pass of `torch.nn.LSTM` over a `PackedSequence` fills a zero tensor as large as
-    the whole input at each step; `split` needs none (`benchmarks/lstm.py` has both). The values are the same.
+    The second direction reads every document from its end, so both take the same steps. The steps are compiled code,
+    because the backward pass of `torch.nn.LSTM` over a `PackedSequence` fills a zero tensor as large as the whole input
+    at each of them (`benchmarks/lstm.py` has both). The values are the same but for rounding.
     """
 
     def __init__(self, n_in: int, n_hidden: int, n_directions: int, generator: torch.Generator) -> None:
@@ -107,36 +115,77 @@ class PackedLSTM(nn.Module):
         with torch.no_grad():
             self.bias[..., n_hidden : 2 * n_hidden] = 1.0
 
-    def forward(self, inputs: Tensor, step_sizes: list[int]) -> tuple[Tensor, Tensor]:
-        """Inputs (R, T, D) → states (R, T, H), and the state after the last word of each document (R, N, H).
+    def forward(self, inputs: Tensor, step_sizes: Tensor) -> Tensor:
+        """Inputs (R, T, D) → states (R, T, H).
 
-        `step_sizes` are the documents that reach each step, N first, never growing.
+        `step_sizes`, int (L,), are the documents that reach each step, N first, never growing.
         """
-        from_input = torch.baddbmm(self.bias, inputs, self.from_input).split(step_sizes, dim=1)  # (R, n, 4H) each
-        state = cell = inputs.new_zeros(self.n_directions, step_sizes[0], self.n_hidden)
-        states, ended = [], []
-        for gates, size in zip(from_input, step_sizes, strict=True):
-            if size < state.shape[1]:
-                ended.append(state[:, size:])
-                state, cell = state[:, :size], cell[:, :size]
-            gates = torch.baddbmm(gates, state, self.from_state)  # (R, n, H), (R, H, 4H) -> (R, n, 4H)
-            opened, candidate = gates.split([3 * self.n_hidden, self.n_hidden], dim=2)
-            let_in, keep, let_out = opened.sigmoid().chunk(3, dim=2)
-            cell = keep * cell + let_in * candidate.tanh()
-            state = let_out * cell.tanh()
-            states.append(state)
-        return torch.cat(states, dim=1), torch.cat([state, *reversed(ended)], dim=1)
+        weights = self.from_input, self.from_state, self.bias
+        states: Tensor = Recurrence.apply(inputs, *weights, step_sizes)  # type: ignore[no-untyped-call]
+        return states
 
 
-def packed_positions(starts: Tensor, lengths: Tensor, *, n_directions: int) -> tuple[Tensor, list[int]]:
+class Recurrence(torch.autograd.Function):
+    """The steps of an LSTM, forward and backward, in compiled code: each direction runs in its own thread."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, from_input: Tensor, from_state: Tensor, bias: Tensor, step_sizes: Tensor
+    ) -> Tensor:
+        """(R, T, D), (R, D, 4H), (R, H, 4H), (R, 1, 4H), (L,) → states (R, T, H)."""
+        from bywords.compiled.lstm import run_forward
+
+        n_directions, n_rows, _ = inputs.shape
+        gates = inputs.new_empty(n_directions, n_rows, bias.shape[2])
+        cells, states = (inputs.new_empty(n_directions, n_rows, from_state.shape[1]) for _ in range(2))
+        each_direction(run_forward, step_sizes, inputs, from_input, from_state, bias, gates, cells, states)
+        ctx.save_for_backward(step_sizes, inputs, from_input, from_state, bias, gates, cells, states)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_states: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient of the states, (R, T, H) → those of all that `forward` was given."""
+        from bywords.compiled.lstm import run_backward
+
+        step_sizes, inputs, from_input, from_state, bias, *filled = ctx.saved_tensors
+        wants_inputs = ctx.needs_input_grad[0]
+        of_inputs = torch.zeros_like(inputs if wants_inputs else inputs[:, :0])
+        of_weights = [torch.zeros_like(weights) for weights in (from_input, from_state, bias)]
+        of_states = of_states.clone(memory_format=torch.contiguous_format)  # it is written to
+        each_direction(
+            run_backward, step_sizes, inputs, from_input, from_state, *filled, of_states, of_inputs, *of_weights
+        )
+        return of_inputs if wants_inputs else None, *of_weights, None
+
+
+def each_direction(run: Callable[..., None], step_sizes: Tensor, *tensors: Tensor) -> None:
+    """Call a compiled function on the arrays of each direction, (R, …) each, at the same time."""
+    directions = zip(*(tensor.detach().contiguous().numpy() for tensor in tensors), strict=True)
+    with ThreadPoolExecutor(min(len(tensors[0]), torch.get_num_threads())) as pool:
+        for done in [pool.submit(run, step_sizes.numpy(), *arrays) for arrays in directions]:
+            done.result()
+
+
+def packed_positions(starts: Tensor, lengths: Tensor, *, n_directions: int) -> tuple[Tensor, Tensor]:
     """Where the words of a packed batch stand: the first word of every document, then the second of every one, …
 
     `starts` and `lengths` are int (N,), longest document first. In a second direction the first word is the last.
-    Returns: positions int (R, T), and the number of documents that reach each step, L numbers.
+    Returns: positions int (R, T), and the number of documents that reach each step, int64 (L,).
     """
-    step = torch.arange(int(lengths[0]), device=lengths.device).unsqueeze(1)
+    step = torch.arange(int(lengths[0])).unsqueeze(1)
     is_token = step < lengths  # (L, N)
     positions = [(starts + step)[is_token]]
     if n_directions == 2:
         positions.append((starts + lengths - 1 - step)[is_token])
-    return torch.stack(positions), is_token.sum(dim=1).tolist()
+    return torch.stack(positions), is_token.sum(dim=1)
+
+
+def first_rows(step_sizes: Tensor) -> Tensor:
+    """Where each step starts in a packed batch, int64 (L,)."""
+    return step_sizes.cumsum(0) - step_sizes
+
+
+def row_of_step(step_sizes: Tensor) -> Tensor:
+    """For each row of a packed batch, which it is of its step, int64 (T,)."""
+    return torch.arange(int(step_sizes.sum())) - first_rows(step_sizes).repeat_interleave(step_sizes)

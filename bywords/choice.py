@@ -6,10 +6,10 @@ Every candidate is fitted to a part of the documents and judged on the rest; wha
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,17 @@ from bywords.errors import DataError, SettingError
 from bywords.metrics import Labels, accuracy, fit_temperature, log_loss, softmax
 from bywords.search import Search
 from bywords.settings import to_plain
-from bywords.splits import stratified_folds, stratified_split
-from bywords.systems import ChoiceConfig, FittedSystem, Listener, PretrainedConfig, Silence, SystemConfig, fit_model
+from bywords.splits import check_split, stratified_folds, stratified_split
+from bywords.systems import (
+    ChoiceConfig,
+    FittedSystem,
+    Listener,
+    PretrainedConfig,
+    Silence,
+    SystemConfig,
+    align,
+    fit_model,
+)
 from bywords.tfidf import TfidfConfig, TfidfLinear, features_of
 from bywords.tokens import Tokens, n_threads
 from bywords.training import History
@@ -35,6 +44,8 @@ FEW, FEW_FOLDS = 3_000, 5  # documents: of so few a tenth would tell little, so 
 SOME, SOME_FOLDS = 6_000, 3
 MOST_MEMBERS = 5  # of a blend
 Rows = npt.NDArray[np.int64]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +73,7 @@ class Choice:
     reason: str
     logits: Floats  # (N, K)
     labels: Labels  # (N,)
+    n_valid: int  # documents held out once and for all; 0 where all were, in turn
 
 
 @dataclass(frozen=True)
@@ -104,12 +116,15 @@ def choose(
     ends = time.perf_counter() + (budget_seconds or 0)
     listener = listener or Silence()
     asked = config.model.candidates
-    everything, all_labels, parts = train, labels, _parts(labels, validation_share, seed)
-    if valid is not None:
+    check_split(validation_share, seed)
+    everything, all_labels = train, labels
+    if valid is None:
+        if np.bincount(labels).max() < 2:
+            raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
+        parts = _parts(labels, validation_share, seed)
+    else:
         everything, all_labels = train.joined(valid[0]), np.concatenate([labels, valid[1]])
         parts = [(np.arange(len(train)), np.arange(len(train), len(everything)))]
-    if not any(len(held_out) for _, held_out in parts):
-        raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
     if len(everything.codes) > PIECES_UP_TO:
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, pieces=None))
@@ -117,19 +132,17 @@ def choose(
     judged: list[_Judged] = []
     candidates = bench.distinct(asked)
     n_steps = 2 * len(candidates)
-    with ThreadPoolExecutor(n_threads()) as pool:
-        for one in pool.map(bench.judge, candidates):
-            judged.append(one)
-            listener.step(len(judged), n_steps, _told(one.trial))
+    for one in _in_threads(bench.judge, candidates):
+        judged.append(one)
+        listener.step(len(judged), n_steps, _told(one.trial))
     if budget_seconds is not None:
         judged += _tried_until(ends, bench, seed=seed, listener=listener)
         n_steps += len(judged) - len(candidates)
     members, weights, blended = _best_blend(judged, bench.held_out_labels)
     fitted: list[Member] = []
-    with ThreadPoolExecutor(n_threads()) as pool:
-        for model in pool.map(bench.refit, members):
-            fitted.append(model)
-            listener.step(n_steps - len(members) + len(fitted), n_steps, "fitted to all documents")
+    for model in _in_threads(bench.refit, members):
+        fitted.append(model)
+        listener.step(n_steps - len(members) + len(fitted), n_steps, "fitted to all documents")
     trials = [one.trial for one in judged]
     if len(members) > 1:
         settings = tuple(one.config for one in members)
@@ -142,6 +155,7 @@ def choose(
         reason=_reason(trials, members, weights, bench),
         logits=blended,
         labels=bench.held_out_labels,
+        n_valid=len(bench.held_out_labels) if len(parts) == 1 else 0,
     )
 
 
@@ -171,7 +185,7 @@ class _Bench:
         self._aligned: Aligned | None = None
         if isinstance(config.vectors, PretrainedConfig):
             vectors = load_vectors(config.vectors.name, words=self.vocabulary.words)
-            self._aligned = vectors.align(self.vocabulary, seed=seed)
+            self._aligned = align(vectors, self.vocabulary, seed=seed)
         self._features: dict[tuple[int, bool], tuple[Floats, Bags]] = {}
 
     def distinct(self, candidates: Sequence[MemberConfig]) -> list[MemberConfig]:
@@ -188,6 +202,8 @@ class _Bench:
         logits, epochs, duals = [], [], None
         for kept, held_out in self.parts:
             model, history = self._fit(config, kept, held_out)
+            if history.interrupted:
+                raise KeyboardInterrupt
             if len(self.parts) == 1 and getattr(model, "duals", None) is not None:
                 duals = np.zeros((len(self.documents), model.duals.shape[1]), dtype=np.float32)
                 duals[kept] = model.duals
@@ -246,6 +262,16 @@ class _Bench:
         return next(name for name in names if self.vocabulary.n_rows(name) == n_rows)
 
 
+def _in_threads(call: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """The results in the order of the items; after Ctrl-C no more of them are begun."""
+    with ThreadPoolExecutor(n_threads()) as pool:
+        try:
+            yield from pool.map(call, items)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def name_of(config: MemberConfig) -> str:
     """What a candidate is called in words."""
     on = {"words": "words", "runs": "words and runs", "all": "words, runs and pieces"}[config.features]
@@ -266,7 +292,12 @@ def _tried_until(ends: float, bench: _Bench, *, seed: int, listener: Listener) -
     search, judged = Search(seed=seed), list[_Judged]()
     try:
         while time.perf_counter() < ends:
-            one = bench.judge(search.propose())
+            proposed = search.propose()
+            try:
+                one = bench.judge(proposed)
+            except SettingError:  # steps so large that no loss is a number: not a proposal to repeat
+                search.learn(float("inf"))
+                continue
             search.learn(one.trial.log_loss)
             judged.append(one)
             listener.step(len(judged), 0, _told(one.trial))
@@ -285,12 +316,14 @@ def _best_blend(judged: Sequence[_Judged], labels: Labels) -> tuple[list[_Judged
         best.setdefault(one.trial.name, one)
     members = list(best.values())[:MOST_MEMBERS]
     weights = fit_weights([one.logits for one in members], labels)
+    alone = members[0]
     members = [one for one, weight in zip(members, weights, strict=True) if weight > 0]
     weights = weights[weights > 0]
-    together = np.tensordot(weights, np.stack([one.logits for one in members]), axes=1)
-    if members and members[0].trial.log_loss <= _least_log_loss(together, labels):
-        return members[:1], np.ones(1, dtype=np.float32), members[0].logits
-    return members, weights, together
+    if members:
+        together = np.tensordot(weights, np.stack([one.logits for one in members]), axes=1)
+        if _least_log_loss(together, labels) < alone.trial.log_loss:
+            return members, weights, together
+    return [alone], np.ones(1, dtype=np.float32), alone.logits
 
 
 def _least_log_loss(logits: Floats, labels: Labels) -> float:
@@ -313,7 +346,7 @@ def _reason(trials: list[Trial], members: list[_Judged], weights: Floats, bench:
     how = f"{len(bench.held_out_labels):,} documents held out"
     if len(bench.parts) > 1:
         how = f"all {len(bench.held_out_labels):,} documents, held out in {len(bench.parts)} turns"
-    alone = min((one.trial for one in members), key=lambda trial: trial.log_loss)
+    alone = min((trial for trial in trials if len(trial.settings) == 1), key=lambda trial: trial.log_loss)
     if len(members) == 1:
         return (
             f"{alone.name} was chosen of {len(trials)} candidates: on {how} it has the least log loss, "

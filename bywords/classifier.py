@@ -60,11 +60,7 @@ class Predictions:
     labels: npt.NDArray[Any]  # (N,), of the dtype of `TextClassifier.classes_`
     probabilities: npt.NDArray[np.float64]  # (N, K), each row sums to 1
     known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
-
-    @property
-    def nothing_known(self) -> npt.NDArray[np.bool_]:
-        """True where no word of the text is known, so that the answer says nothing about it; bool (N,)."""
-        return self.known_share == 0
+    nothing_known: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one: it says nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +156,11 @@ class TextClassifier:
         """
         started = time.perf_counter()
         config = self.config
+        if isinstance(config.model, BlendConfig):
+            raise SettingError(
+                f"this model is a blend that {DEFAULT_SYSTEM!r} chose for other texts. To train anew, start from "
+                "TextClassifier() and let it choose."
+            )
         tokenizer = Tokenizer(config.tokenizer)
         tokens, codes, n_dropped = self._prepare(tokenizer, texts, labels, part="training")
         valid: tuple[Tokens, Labels] | None = None
@@ -176,7 +177,7 @@ class TextClassifier:
             )
             self.config_, self.fitted_ = chosen.config, chosen.fitted
             logits, valid_codes = chosen.logits, chosen.labels
-            n_valid = 0 if len(valid_codes) == len(tokens) else len(valid_codes)
+            n_valid = chosen.n_valid
             n_train = len(tokens) - (n_valid if valid is None else 0)
         else:
             if valid is None:
@@ -221,8 +222,15 @@ class TextClassifier:
                 config = dataclasses.replace(config, leave_out_missing=config.vectors is not None)
             everything, all_codes = train.joined(valid), np.concatenate([train_codes, valid_codes])
             n_epochs = history.best_epoch or None
-            fitted = fit_system(config, everything, all_codes, None, None, n_epochs=n_epochs, **more)
-            fitted.history = history
+            try:
+                fitted = fit_system(config, everything, all_codes, None, None, n_epochs=n_epochs, **more)
+            except KeyboardInterrupt:
+                if not history.epochs:
+                    raise
+                history.interrupted = True  # the model from before stays
+            else:
+                history.interrupted |= fitted.history.interrupted
+                fitted.history = history
         self.fitted_ = fitted
         return logits
 
@@ -239,10 +247,12 @@ class TextClassifier:
         tokens = Tokenizer(self.config_.tokenizer)(texts)
         if not len(tokens):
             n_classes = len(self.classes_)
-            return Predictions(self.classes_[:0], np.zeros((0, n_classes)), np.zeros(0, dtype=np.float32))
+            none = np.zeros(0, dtype=np.float32)
+            return Predictions(self.classes_[:0], np.zeros((0, n_classes)), none, none.astype(bool))
         documents = self.fitted_.vocabulary.encode(tokens)
         probabilities = softmax(self.fitted_.model.logits(documents) / self.temperature_)
-        return Predictions(self.classes_[probabilities.argmax(axis=1)], probabilities, documents.known_share)
+        labels = self.classes_[probabilities.argmax(axis=1)]
+        return Predictions(labels, probabilities, documents.known_share, documents.nothing_known)
 
     def evaluate(self, texts: Texts, labels: Sequence[Any] | npt.NDArray[Any]) -> Evaluation:
         """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""

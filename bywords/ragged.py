@@ -47,6 +47,11 @@ class Ragged:
         """Ids of each document, int64 (N,), all ≥ 1."""
         return np.diff(self.offsets)
 
+    @property
+    def nothing_known(self) -> npt.NDArray[np.bool_]:
+        """True where a document is one unknown word: nothing in it has a row, not even a piece of a word; bool (N,)."""
+        return (self.lengths == 1) & (self.ids[self.offsets[:-1]] == UNKNOWN)
+
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
         """Only these documents (int, any order, repeats allowed), in this order."""
         positions, offsets = ragged_positions(self.offsets, rows)

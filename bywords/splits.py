@@ -20,10 +20,7 @@ def stratified_split(
     Returns: the kept and the held-out places, int64, ascending; together they are 0 to N - 1.
     Raises: SettingError when share is not between 0 and 1, or seed is negative.
     """
-    if not 0 < share < 1:
-        raise SettingError(f"the share to hold out is {share}, expected a number between 0 and 1, as in 0.2.")
-    if seed < 0:
-        raise SettingError(f"seed is {seed}, expected 0 or more.")
+    check_split(share, seed)
     generator = np.random.default_rng(seed)
     n_held = _held_out_counts(np.bincount(labels), share)
     is_held = np.zeros(len(labels), dtype=bool)
@@ -31,6 +28,14 @@ def stratified_split(
         places = np.flatnonzero(labels == label)
         is_held[generator.permutation(places)[:count]] = True
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+
+def check_split(share: float, seed: int) -> None:
+    """Raise SettingError when share is not between 0 and 1, or seed is negative."""
+    if not 0 < share < 1:
+        raise SettingError(f"the share to hold out is {share}, expected a number between 0 and 1, as in 0.2.")
+    if seed < 0:
+        raise SettingError(f"seed is {seed}, expected 0 or more.")
 
 
 def stratified_folds(

@@ -52,6 +52,10 @@ class ChoiceConfig:
     candidates: tuple[MemberConfig, ...]
     candidates_of_many: tuple[MemberConfig, ...] = ()  # instead, where there are so many words that pieces are left out
 
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise SettingError("there is nothing to choose from: give one candidate at least.")
+
 
 AnyModelConfig = ModelConfig | TfidfConfig | MeanVectorConfig | BlendConfig | ChoiceConfig
 
@@ -288,12 +292,7 @@ def fit_system(
         dimension = getattr(config.model, "dimension", None)
         if dimension is not None:
             vectors.check_dimension(dimension)
-        aligned = vectors.align(vocabulary, seed=seed)
-        if not aligned.has_vector.any():
-            raise SettingError(
-                f"the vectors {vectors.name!r} have none of the {len(vocabulary.words)} words of the training texts. "
-                "Take vectors of the same language, or a system without pre-trained vectors."
-            )
+        aligned = align(vectors, vocabulary, seed=seed)
     coverage = aligned.coverage if aligned else None
     if aligned and config.leave_out_missing:
         vocabulary, aligned = _without_missing(vocabulary, aligned)
@@ -344,6 +343,17 @@ def fit_model(
     if isinstance(config, AveragingConfig):
         return TrainedAveraging(config, vocabulary.blocks, arrays_of(module)), history
     return NeuralModel(module), history
+
+
+def align(vectors: WordVectors, vocabulary: Vocabulary, *, seed: int) -> Aligned:
+    """The vectors of the vocabulary's words. Raises SettingError when there is not one."""
+    aligned = vectors.align(vocabulary, seed=seed)
+    if not aligned.has_vector.any():
+        raise SettingError(
+            f"the vectors {vectors.name!r} have none of the {len(vocabulary.words)} words of the training texts. "
+            "Take vectors of the same language, or a system without pre-trained vectors."
+        )
+    return aligned
 
 
 def restore_model(
@@ -422,7 +432,8 @@ def _new_module(
             more["idf"] = torch.from_numpy(Bags.of(documents, n_words).inverse_document_frequency())
     vectors = None
     if aligned is not None:
-        vectors = torch.from_numpy(_start_of(aligned, getattr(config, "start", START_SCALE))[:n_words])
+        seen = replace(aligned, matrix=aligned.matrix[:n_words], has_vector=aligned.has_vector[:n_words])
+        vectors = torch.from_numpy(_start_of(seen, getattr(config, "start", START_SCALE)))
     return MODELS[type(config)](
         config, n_words=n_words, n_classes=n_classes, generator=generator, vectors=vectors, **more
     )

@@ -147,11 +147,15 @@ def count_ratios(bags: Bags, labels: Labels, n_classes: int) -> Floats:
     Source: Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
     presence = Bags(bags.ids, bags.offsets, np.ones_like(bags.weights), bags.n_rows).without_unknown()
-    of_class = _class_sums(presence, labels, n_classes) + 1
-    others = of_class.sum(axis=1, keepdims=True) - of_class + 1
-    ratios = np.abs(np.log(of_class / of_class.sum(axis=0)) - np.log(others / others.sum(axis=0)))
-    ratios = ratios[:, 1:] if n_classes == 2 else ratios
-    return (ratios / np.mean(ratios)).astype(np.float32)
+    of_class = _class_sums(presence, labels, n_classes).astype(np.float32) + np.float32(1)
+    others = of_class.sum(axis=1, keepdims=True) - of_class + np.float32(1)
+    for table in (of_class, others):  # in place: there may be many words and many classes
+        table /= table.sum(axis=0, dtype=np.float64).astype(np.float32)
+        np.log(table, out=table)
+    of_class -= others
+    ratios: Floats = np.abs(of_class[:, 1:] if n_classes == 2 else of_class)
+    ratios /= np.mean(ratios, dtype=np.float64).astype(np.float32)
+    return ratios
 
 
 def support_vectors(

@@ -6,10 +6,10 @@ from small_corpus import TOPICS, small_corpus, write_small_glove
 
 from bywords.choice import FEW_FOLDS, choose
 from bywords.classifier import TextClassifier
-from bywords.errors import SettingError
+from bywords.errors import DataError, SettingError
 from bywords.settings import changed
 from bywords.splits import stratified_folds
-from bywords.systems import SYSTEMS
+from bywords.systems import SYSTEMS, ChoiceConfig
 from bywords.tokens import Tokenizer
 
 TRAIN, TEST = small_corpus(240), small_corpus(90, seed=1)
@@ -149,3 +149,77 @@ def test_folds_hold_out_each_document_once_and_spread_each_class():
         assert not set(kept) & set(held_out)
         assert len(held_out) == 6
         assert 3 <= (labels[held_out] == 0).sum() <= 4
+
+
+def test_ctrl_c_within_a_trial_ends_the_search_too(monkeypatch):
+    from bywords.choice import Search
+    from bywords.systems import DAN
+
+    monkeypatch.setattr(Search, "propose", lambda self: DAN)
+    seen = []
+
+    class Impatient:
+        def step(self, n_done, n_steps, what):
+            pass
+
+        def epoch(self, record, max_epochs):
+            seen.append(record)
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+
+        def batch(self, epoch, n_done, n_batches):
+            pass
+
+    # The averaging models of a search tell nobody of their epochs, so the interrupt comes from the training itself.
+    monkeypatch.setattr("bywords.choice.fit_model", _told(Impatient()))
+    choice = chosen(budget_seconds=600)
+    assert "averaging on words, runs and pieces" not in [trial.name for trial in choice.trials]
+
+
+def _told(listener):
+    from bywords.systems import fit_model
+
+    return lambda *arguments, **more: fit_model(*arguments, **more, listener=listener)
+
+
+def test_vectors_that_have_none_of_the_words_are_refused(tmp_path):
+    foreign = tmp_path / "foreign.txt"
+    foreign.write_text("xx 1 2\nyy 2 1\n")
+    with pytest.raises(SettingError, match="have none of the"):
+        TextClassifier("auto", vectors=str(foreign)).fit(TRAIN.texts, TRAIN.names())
+
+
+def test_as_many_validation_as_training_documents_are_counted_as_such():
+    classifier = TextClassifier().fit(TRAIN.texts, TRAIN.names(), validation=(TRAIN.texts, TRAIN.names()))
+    assert (classifier.summary_.n_train, classifier.summary_.n_valid) == (len(TRAIN), len(TRAIN))
+
+
+def test_a_chosen_blend_says_that_it_cannot_be_trained_anew(tmp_path):
+    TextClassifier().fit(TRAIN.texts, TRAIN.names()).save(tmp_path / "model")
+    with pytest.raises(SettingError, match="start from TextClassifier"):
+        TextClassifier.load(tmp_path / "model").fit(TRAIN.texts, TRAIN.names())
+
+
+def test_a_word_known_by_its_pieces_is_not_nothing_known():
+    classifier = TextClassifier().fit(["wonderful"] * 20 + ["horrible"] * 20, ["p"] * 20 + ["n"] * 20)
+    answers = classifier.predict_documents(["wonderous", "xyz", ""])
+    assert answers.known_share.tolist() == [0, 0, 0]
+    assert answers.nothing_known.tolist() == [False, True, True]
+
+
+def test_classes_of_one_document_each_cannot_be_judged():
+    with pytest.raises(DataError, match="no class has two"):
+        TextClassifier().fit(list("abcdefghij"), list("abcdefghij"))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"), [({"validation_share": 2}, "share to hold out is 2"), ({"seed": -1}, "seed is -1")]
+)
+def test_a_share_or_a_seed_that_cannot_be_is_refused(more, message):
+    with pytest.raises(SettingError, match=message):
+        TextClassifier(**more).fit(TRAIN.texts, TRAIN.names())
+
+
+def test_a_choice_of_nothing_is_refused():
+    with pytest.raises(SettingError, match="one candidate at least"):
+        ChoiceConfig(candidates=())

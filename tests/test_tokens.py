@@ -58,7 +58,19 @@ def test_scripts_without_spaces_give_characters_and_pairs_of_neighbours():
     assert words_of("한국 사람") == ["한국", "사람"]  # Korean has spaces
 
 
-SIGNS_OF_ALL_KINDS = st.one_of(st.text(), st.text("aZé'’_ 3.\t\u0301\u200d我ーあกิ๑가👍\ufeff\x00\n"))
+def test_many_distinct_characters_without_spaces_and_long_words_behind_them_have_room():
+    characters = "".join(chr(0x4E00 + number) for number in range(500))
+    tokens = words_of(f"{characters} {'q' * 2000} tail")
+    assert tokens == [*characters, *(a + b for a, b in itertools.pairwise(characters)), "q" * 2000, "tail"]
+
+
+SIGNS = "aZé'’_ 3.\t\u0301\u200d我ーあกิ๑가👍\ufeff\x00\n"
+HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF))
+SIGNS_OF_ALL_KINDS = st.one_of(st.text(), HAN, st.text(SIGNS))
+    st.text(),
+    st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)),
+    st.text("aZé'’_ 3.\t\u0301\u200d我ーあกิ๑가👍\ufeff\x00\n"),
+)
 
 
 @given(SIGNS_OF_ALL_KINDS, st.booleans(), st.booleans())

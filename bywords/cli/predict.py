@@ -53,14 +53,19 @@ def predict(
 
 def _lines(answers: Predictions) -> str:
     """A JSON object and a line end for each answer."""
-    columns = (answers.labels.tolist(), answers.probabilities.max(axis=1).tolist(), answers.known_share.tolist())
+    columns = (
+        answers.labels.tolist(),
+        answers.probabilities.max(axis=1).tolist(),
+        answers.known_share.tolist(),
+        answers.nothing_known.tolist(),
+    )
     rows = (
         {
             "label": label,
             "probability": round(probability, 6),
             "known_share": round(known_share, 4),
-            "nothing_known": known_share == 0,
+            "nothing_known": nothing_known,
         }
-        for label, probability, known_share in zip(*columns, strict=True)
+        for label, probability, known_share, nothing_known in zip(*columns, strict=True)
     )
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)

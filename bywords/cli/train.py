@@ -33,7 +33,7 @@ def train(
     label: options.Label = None,
     vectors: options.Vectors = None,
     budget: Annotated[
-        str | None, typer.Option(help="Go on trying other settings for so long: 30s, 5m or 1h. For auto.")
+        str | None, typer.Option(help="Try other settings too, until so long after the start: 30s, 5m or 1h. For auto.")
     ] = None,
     settings: options.Settings = None,
     test_share: options.TestShare = 0.2,

@@ -185,7 +185,7 @@ def count(ids, offsets, n_rows, unknown):
     distinct = np.empty(len(ids) + len(offsets), dtype=np.int32)
     counts = np.empty(len(ids) + len(offsets), dtype=np.float32)
     new_offsets = np.zeros(len(offsets), dtype=np.int64)
-    place_of = np.full(n_rows, -1, dtype=np.int64)  # where an id came last; of an earlier document, if before `first`
+    place_of = np.full(n_rows, -1, dtype=np.int32)  # where an id came last; of an earlier document, if before `first`
     n_distinct = 0
     for document in range(len(offsets) - 1):
         first = n_distinct

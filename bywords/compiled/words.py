@@ -168,7 +168,7 @@ def scan(text, ends, kinds, lowercase, signs):
         if kinds[byte] == WORD:
             letters[byte] = byte + 0x20 if lowercase and 0x41 <= byte <= 0x5A else byte
     codes = np.empty(2 * len(text) + 1, dtype=np.int32)
-    data = np.empty(2 * len(text) + 8, dtype=np.uint8)
+    data = np.empty(3 * len(text) + 8, dtype=np.uint8)  # a character without spaces comes alone and in two pairs
     begins = np.empty(2 * len(text) + 2, dtype=np.int64)
     hashes = np.empty(2 * len(text) + 1, dtype=np.uint64)
     size = 64

@@ -64,13 +64,9 @@ def test_many_distinct_characters_without_spaces_and_long_words_behind_them_have
     assert tokens == [*characters, *(a + b for a, b in itertools.pairwise(characters)), "q" * 2000, "tail"]
 
 
-SIGNS = "aZé'’_ 3.\t\u0301\u200d我ーあกิ๑가👍\ufeff\x00\n"
+SIGNS = "aZé'\u2019_ 3.\t\u0301\u200d我ーあกิ๑가👍\ufeff\x00\n"
 HAN = st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF))
 SIGNS_OF_ALL_KINDS = st.one_of(st.text(), HAN, st.text(SIGNS))
-    st.text(),
-    st.text(st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)),
-    st.text("aZé'’_ 3.\t\u0301\u200d我ーあกิ๑가👍\ufeff\x00\n"),
-)
 
 
 @given(SIGNS_OF_ALL_KINDS, st.booleans(), st.booleans())

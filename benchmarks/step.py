@@ -79,7 +79,7 @@ def epoch(model: Averaging, bags: Bags, labels: Labels, *, is_dense: bool) -> No
             ids, offsets = torch.from_numpy(batch.ids.astype(np.int64)), torch.from_numpy(batch.offsets)
             sums = rows(ids, offsets, per_sample_weights=torch.from_numpy(batch.weights))
         else:
-            sums = sum_of_rows(model.embedding.weight, batch, batch.weights, place_of)
+            sums = sum_of_rows(model.embedding.weight, batch, batch.weights, place_of, True)
         loss = F.cross_entropy(model.output(sums.relu()), torch.from_numpy(labels[start : start + batch_size]))
         optimizer.zero_grad()
         loss.backward()

@@ -31,6 +31,7 @@ class AveragingConfig:
     scale: float = 1.0  # of the sum: the larger, the faster its word vectors change it
     start: float = 0.1  # standard deviation of word vectors that start from scratch
     features: Features = "all"  # which of the vocabulary's rows play a part
+    by_row: bool = False  # a step changes only the word vectors of its batch (Adagrad); else all that there are (Adam)
 
     def __post_init__(self) -> None:
         check_range("dimension", self.dimension, least=1)

@@ -36,9 +36,9 @@ class Search:
                 dropout=trial.suggest_float("dropout", 0.0, 0.6),
                 word_dropout=trial.suggest_float("word_dropout", 0.0, 0.6),
                 weighting="log-tfidf",
-                scale=3.0,
                 start=0.03,
                 features=features,
+                by_row=True,
             )
         if kind == "nb":
             strength = trial.suggest_float("smoothing", 0.01, 3.0, log=True)

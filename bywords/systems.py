@@ -78,7 +78,9 @@ TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
 LSTM_TRAINING = TrainingConfig(learning_rate=4e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
 
-DAN = AveragingConfig(dimension=64, hidden_layers=1, weighting="log-tfidf", start=0.03, word_dropout=0.3, dropout=0.3)
+DAN = AveragingConfig(
+    dimension=64, hidden_layers=1, weighting="log-tfidf", start=0.03, word_dropout=0.3, dropout=0.3, by_row=True
+)
 DAN_TRAINING = TrainingConfig(
     batch_size=64, learning_rate=3e-3, row_learning_rate=0.1, decay=True, max_epochs=4, patience=2, refit=True
 )
@@ -143,14 +145,14 @@ SYSTEMS: dict[str, SystemConfig] = {
         description="mean of word vectors and a linear layer, learned together from scratch",
         vocabulary=TWICE_OR_MORE,
         model=AveragingConfig(),
-        training=TrainingConfig(batch_size=32, learning_rate=1e-2, row_learning_rate=0.1),
+        training=TrainingConfig(batch_size=128, learning_rate=1e-2),
     ),
     "averaging-glove": SystemConfig(
         description="mean of word vectors and a linear layer, started from GloVe and tuned",
         vocabulary=TWICE_OR_MORE,
         model=AveragingConfig(),
         vectors=PretrainedConfig(),
-        training=TrainingConfig(batch_size=32, learning_rate=5e-3, row_learning_rate=0.03),
+        training=TrainingConfig(batch_size=128, learning_rate=5e-3),
     ),
     "averaging-glove-frozen": SystemConfig(
         description="idf-weighted mean of GloVe vectors that stay as they are, and a linear layer",

@@ -213,7 +213,7 @@ def _epoch_rows(train: Batch, config: TrainingConfig, generator: np.random.Gener
 def _optimizers(model: Model, config: TrainingConfig) -> list[torch.optim.Optimizer]:
     """Adam for all, but Adagrad for word vectors that get a gradient for the rows of a batch alone."""
     trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    by_row = {name for name in trained if name in model.BY_ROW}
+    by_row = {name for name in trained if name in model.by_row}
     words = [trained[name] for name in trained if name.startswith("embedding") and name not in by_row]
     others = [trained[name] for name in trained if not name.startswith("embedding")]
     groups: list[dict[str, Any]] = [

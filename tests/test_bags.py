@@ -85,7 +85,7 @@ def test_sums_of_rows_and_their_gradients_are_those_of_torchs_embedding_bag(docu
         matrix.detach().clone(), freeze=False, mode="sum", include_last_offset=True, sparse=True
     )
     place_of = np.full(N_ROWS, -1, dtype=np.int32)
-    sums = SumOfRows.apply(matrix, bags, bags.weights, place_of)
+    sums = SumOfRows.apply(matrix, bags, bags.weights, place_of, True)
     expected = twin(
         torch.from_numpy(bags.ids).long(),
         torch.from_numpy(bags.offsets),
@@ -98,6 +98,9 @@ def test_sums_of_rows_and_their_gradients_are_those_of_torchs_embedding_bag(docu
     expected.backward(slopes)
     torch.testing.assert_close(matrix.grad.to_dense(), twin.weight.grad.to_dense())
     assert len(matrix.grad._indices()[0]) == len(set(bags.ids))
+    matrix.grad = None
+    SumOfRows.apply(matrix, bags, bags.weights, place_of, False).backward(slopes)
+    torch.testing.assert_close(matrix.grad, twin.weight.grad.to_dense())
     assert (place_of == -1).all()
 
 
@@ -111,7 +114,7 @@ def test_steps_on_rows_are_those_of_the_same_formula_in_torch_and_touch_no_other
     for _ in range(3):
         slopes = torch.randn(len(bags), 4, generator=generator)
         optimizer.zero_grad()
-        SumOfRows.apply(matrix, bags, bags.weights, np.full(N_ROWS, -1, dtype=np.int32)).backward(slopes)
+        SumOfRows.apply(matrix, bags, bags.weights, np.full(N_ROWS, -1, dtype=np.int32), True).backward(slopes)
         optimizer.step()
         gradient = torch.from_numpy(dense(bags)).float().T @ slopes
         accumulated += gradient.square().mean(dim=1)

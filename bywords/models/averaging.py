@@ -21,8 +21,6 @@ class Averaging(Model):
     Text Classification", sections 2 and 3, with its dropout of words.
     """
 
-    BY_ROW = frozenset({"embedding.weight"})
-
     def __init__(
         self,
         config: AveragingConfig,
@@ -37,6 +35,7 @@ class Averaging(Model):
         """`vectors` is float32 (V, D); without it the word vectors start from `generator`. `idf` is float32 (V,)."""
         super().__init__()
         self.config, self.blocks = config, blocks
+        self.by_row = frozenset({"embedding.weight"}) if config.by_row else frozenset()
         if vectors is None:
             vectors = seeded_embedding(n_words, config.dimension or DEFAULT_DIMENSION, generator, scale=config.start)
         dimension = vectors.shape[1]
@@ -59,7 +58,7 @@ class Averaging(Model):
 
     def forward(self, batch: Bags) -> Tensor:
         weights = self.word_dropout(torch.from_numpy(batch.weights)).numpy()  # (T,)
-        sums: Tensor = SumOfRows.apply(self.embedding.weight, batch, weights, self._place_of)  # type: ignore[no-untyped-call]
+        sums: Tensor = SumOfRows.apply(self.embedding.weight, batch, weights, self._place_of, self.config.by_row)  # type: ignore[no-untyped-call]
         units = sums * self.config.scale
         if self.bias is not None:
             units = (units + self.bias).relu()
@@ -69,30 +68,35 @@ class Averaging(Model):
 
 
 class SumOfRows(torch.autograd.Function):
-    """Σ weight · row over the ids of each document, with a gradient for the rows that were read and no others.
+    """Σ weight · row over the ids of each document, with a gradient for the rows that were read.
 
-    The gradient is a sparse tensor, so that a step costs what the batch has, whatever the vocabulary's size. Values
-    and gradients are those of `nn.EmbeddingBag(mode="sum", sparse=True)` with `per_sample_weights`.
+    Where it is asked to be sparse, the gradient has no others, so that a step costs what the batch has, whatever the
+    vocabulary's size. Values and gradients are those of `nn.EmbeddingBag(mode="sum")` with `per_sample_weights`.
     """
 
     @staticmethod
-    def forward(ctx: Any, matrix: Tensor, batch: Bags, weights: Any, place_of: Any) -> Tensor:
+    def forward(ctx: Any, matrix: Tensor, batch: Bags, weights: Any, place_of: Any, is_sparse: bool) -> Tensor:
         """`matrix` is float32 (V, D), `weights` float32 (T,), `place_of` int32 (V,), all -1. Returns float32 (N, D)."""
         from bywords.compiled.rows import add_rows
 
         sums = torch.empty(len(batch), matrix.shape[1])
         add_rows(matrix.detach().numpy(), batch.ids, batch.offsets, weights, sums.numpy())
         ctx.matrix_shape, ctx.batch, ctx.weights, ctx.place_of = matrix.shape, batch, weights, place_of
+        ctx.is_sparse = is_sparse
         return sums
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         from bywords.compiled.rows import gradients_of_rows
 
         batch, slopes = ctx.batch, gradients[0].contiguous().numpy()
         rows, values = gradients_of_rows(batch.ids, batch.offsets, ctx.weights, slopes, ctx.place_of)
+        if not ctx.is_sparse:
+            dense = torch.zeros(ctx.matrix_shape)
+            dense[torch.from_numpy(rows)] = torch.from_numpy(values)
+            return dense, None, None, None, None
         gradient = torch.sparse_coo_tensor(
             torch.from_numpy(rows).unsqueeze(0), torch.from_numpy(values), ctx.matrix_shape,
             check_invariants=False, is_coalesced=True,
         )  # fmt: skip
-        return gradient, None, None, None
+        return gradient, None, None, None, None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -18,9 +16,9 @@ Batch = Ragged | Bags
 
 
 class Model(nn.Module):
-    """What all models are; the names in `BY_ROW` are parameters whose gradient is sparse."""
+    """What all models are; the names in `by_row` are those of parameters whose gradient is sparse."""
 
-    BY_ROW: ClassVar[frozenset[str]] = frozenset()
+    by_row: frozenset[str] = frozenset()
 
     def prepare(self, documents: Ragged) -> Batch:
         """What `forward` takes, for all documents at once. Called once, not for each epoch."""

@@ -6,10 +6,9 @@ Every candidate is fitted to a part of the documents and judged on the rest; wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,7 @@ from bywords.systems import (
     fit_model,
 )
 from bywords.tfidf import TfidfConfig, TfidfLinear, features_of
-from bywords.tokens import Tokens, n_threads
+from bywords.tokens import Tokens, in_threads
 from bywords.training import History
 from bywords.vector_files import load_vectors
 from bywords.vectors import Aligned
@@ -44,8 +43,6 @@ FEW, FEW_FOLDS = 3_000, 5  # documents: of so few a tenth would tell little, so 
 SOME, SOME_FOLDS = 6_000, 3
 MOST_MEMBERS = 5  # of a blend
 Rows = npt.NDArray[np.int64]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +129,7 @@ def choose(
     judged: list[_Judged] = []
     candidates = bench.distinct(asked)
     n_steps = 2 * len(candidates)
-    for one in _in_threads(bench.judge, candidates):
+    for one in in_threads(bench.judge, candidates):
         judged.append(one)
         listener.step(len(judged), n_steps, _told(one.trial))
     if budget_seconds is not None:
@@ -140,7 +137,7 @@ def choose(
         n_steps += len(judged) - len(candidates)
     members, weights, blended = _best_blend(judged, bench.held_out_labels)
     fitted: list[Member] = []
-    for model in _in_threads(bench.refit, members):
+    for model in in_threads(bench.refit, members):
         fitted.append(model)
         listener.step(n_steps - len(members) + len(fitted), n_steps, "fitted to all documents")
     trials = [one.trial for one in judged]
@@ -260,16 +257,6 @@ class _Bench:
         names: tuple[Features, ...] = get_args(Features)
         n_rows = self.vocabulary.n_rows(features)
         return next(name for name in names if self.vocabulary.n_rows(name) == n_rows)
-
-
-def _in_threads(call: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    """The results in the order of the items; after Ctrl-C no more of them are begun."""
-    with ThreadPoolExecutor(n_threads()) as pool:
-        try:
-            yield from pool.map(call, items)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def name_of(config: MemberConfig) -> str:

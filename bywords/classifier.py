@@ -37,7 +37,7 @@ from bywords.systems import (
     with_vectors,
 )
 from bywords.tfidf import TfidfConfig
-from bywords.tokens import Tokenizer, TokenizerConfig, Tokens
+from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
 from bywords.version import __version__
 from bywords.vocabulary import VocabularyConfig
@@ -244,15 +244,19 @@ class TextClassifier:
 
     def predict_documents(self, texts: Texts) -> Predictions:
         """Label, probabilities and share of known words of each text; every text gets an answer, an empty one too."""
-        tokens = Tokenizer(self.config_.tokenizer)(texts)
-        if not len(tokens):
-            n_classes = len(self.classes_)
+        checked = checked_texts(texts)
+        parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
+        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _answers(self, texts: Sequence[str]) -> tuple[npt.NDArray[Any], ...]:
+        """The columns of `Predictions`, for some of the texts."""
+        if not texts:
             none = np.zeros(0, dtype=np.float32)
-            return Predictions(self.classes_[:0], np.zeros((0, n_classes)), none, none.astype(bool))
-        documents = self.fitted_.vocabulary.encode(tokens)
+            return self.classes_[:0], np.zeros((0, len(self.classes_))), none, none.astype(bool)
+        documents = self.fitted_.vocabulary.encode(Tokenizer(self.config_.tokenizer)(texts))
         probabilities = softmax(self.fitted_.model.logits(documents) / self.temperature_)
         labels = self.classes_[probabilities.argmax(axis=1)]
-        return Predictions(labels, probabilities, documents.known_share, documents.nothing_known)
+        return labels, probabilities, documents.known_share, documents.nothing_known
 
     def evaluate(self, texts: Texts, labels: Sequence[Any] | npt.NDArray[Any]) -> Evaluation:
         """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""

@@ -19,8 +19,8 @@ from bywords.vocabulary import Features, Vocabulary
 
 Estimator = Literal["svc", "nb-svc", "nb"]
 TOLERANCE = 0.1  # of the optimality conditions of the SVM: closer changes no accuracy
-FEW, PASSES_OF_FEW, PASSES = 6_000, 10, 6  # documents; passes over them: of more documents, fewer are enough
-MORE_PASSES = 3  # for an SVM that goes on
+FEW, PASSES_OF_FEW, PASSES = 6_000, 10, 5  # documents; passes over them: of more documents, fewer are enough
+MORE_PASSES = 2  # for an SVM that goes on
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,15 +112,15 @@ class Tokenizer:
 
         Raises: DataError, naming the place counted from 0, when a text is missing or not a string.
         """
-        checked = _checked(texts)
+        checked = checked_texts(texts)
         if self.config.pattern is not None:
             return self._matches(checked, self.config.pattern)
-        chunks = _chunks(checked)
+        chunks = chunks_of(checked)
         if len(chunks) == 1:
             codes, lengths, words = self._scan(checked)
         else:
             table, parts = WordTable(), []
-            for part_codes, part_lengths, part_words in _in_threads(
+            for part_codes, part_lengths, part_words in in_threads(
                 self._scan, (checked[start:stop] for start, stop in chunks)
             ):
                 parts.append((table.add(part_words)[part_codes], part_lengths))
@@ -198,19 +198,32 @@ def n_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of the calls, in the order of the items, which are made as threads become free."""
+def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The results of the calls, in the order of the items, which are made as threads become free.
+
+    One item alone is done at once, without a thread. After an error, or Ctrl-C, no more calls are begun.
+    """
+    items = iter(items)
+    first = list(itertools.islice(items, 2))
+    if len(first) < 2:
+        yield from map(call, first)
+        return
+    items = itertools.chain(first, items)
     with ThreadPoolExecutor(n_threads()) as pool:
         waiting: deque[Future[Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(call, item))
-            if len(waiting) > n_threads():
+        try:
+            for item in items:
+                waiting.append(pool.submit(call, item))
+                if len(waiting) > n_threads():
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _chunks(texts: Sequence[str]) -> list[tuple[int, int]]:
+def chunks_of(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Where to cut so that the parts have about CHUNK_SIZE characters each; one part at least."""
     ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
     total = int(ends[-1]) if len(ends) else 0
@@ -237,7 +250,7 @@ def _check_pattern(pattern: str) -> None:
         raise SettingError(f"pattern {pattern!r} matches the empty string. Let it match at least one character.")
 
 
-def _checked(texts: Sequence[str] | pl.Series) -> Sequence[str]:
+def checked_texts(texts: Sequence[str] | pl.Series) -> Sequence[str]:
     """A list of strings, or the error that says which of them is none."""
     if isinstance(texts, pl.Series):
         if texts.dtype != pl.String:

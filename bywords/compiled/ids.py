@@ -185,7 +185,15 @@ def count(ids, offsets, n_rows, unknown):
     distinct = np.empty(len(ids) + len(offsets), dtype=np.int32)
     counts = np.empty(len(ids) + len(offsets), dtype=np.float32)
     new_offsets = np.zeros(len(offsets), dtype=np.int64)
-    place_of = np.full(n_rows, -1, dtype=np.int32)  # where an id came last; of an earlier document, if before `first`
+    # A small table of the ids of one document, with linear probing: `owner` says of which document + 1 an entry is.
+    longest, size = 1, 16
+    for document in range(len(offsets) - 1):
+        longest = max(longest, offsets[document + 1] - offsets[document])
+    while size < 2 * longest:
+        size *= 2
+    mask = np.uint64(size - 1)
+    owner = np.zeros(size, dtype=np.int64)
+    place_of = np.empty(size, dtype=np.int64)
     n_distinct = 0
     for document in range(len(offsets) - 1):
         first = n_distinct
@@ -193,14 +201,17 @@ def count(ids, offsets, n_rows, unknown):
             number = ids[position]
             if number >= n_rows:
                 continue
-            place = place_of[number]
-            if place < first:
-                place_of[number] = n_distinct
+            slot = (np.uint64(number) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32) & mask
+            while owner[slot] == document + 1 and distinct[place_of[slot]] != number:
+                slot = (slot + ONE) & mask
+            if owner[slot] != document + 1:
+                owner[slot] = document + 1
+                place_of[slot] = n_distinct
                 distinct[n_distinct] = number
                 counts[n_distinct] = 1
                 n_distinct += 1
             else:
-                counts[place] += 1
+                counts[place_of[slot]] += 1
         if n_distinct == first:
             distinct[n_distinct] = unknown
             counts[n_distinct] = 1

@@ -29,7 +29,7 @@ demo: $(STAMP) ## train every classifier on real texts and compare them: a table
 	@echo "Look at the report: demo/imdb/report.html"
 
 # What makes the demo end within five minutes on two cores; the report says which system trained on how many reviews.
-QUICK := tfidf-svc,tfidf-nb,glove-mean,averaging,averaging-glove,averaging-glove-frozen
+QUICK := auto,dan,tfidf-svc,tfidf-nb,glove-mean,averaging,averaging-glove,averaging-glove-frozen
 DEMO_LIMITS := --limit lstm=1500 --limit lstm-glove=1500 --limit word2vec-mean=3000 --limit glove-corpus-mean=3000
 
 test: $(STAMP) ## run the tests, with coverage

@@ -132,11 +132,11 @@ def test_a_given_validation_part_is_used():
 def test_the_temperature_is_kept_and_used(fitted):
     classifier = fitted("tfidf-svc")
     documents = classifier.fitted_.vocabulary.encode(_tokens(classifier, TEST.texts))
-    logits = classifier.fitted_.model.logits(documents) / classifier.temperature_
+    logits = classifier.fitted_.model.logits(documents) / classifier.calibration_.temperature
     odds = np.exp(logits.astype(np.float64))
     expected = odds / odds.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(classifier.predict_proba(TEST.texts), expected, rtol=1e-5)
-    assert classifier.temperature_ != 1
+    assert classifier.calibration_.temperature != 1
 
 
 def _tokens(classifier, texts):

@@ -55,6 +55,7 @@ ROOMS = [
     "training",
     "systems",
     "choice",
+    "continuing",
     "artifact",
     "classifier",
     "compare",

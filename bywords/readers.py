@@ -14,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from bywords.columns import LABEL_NAMES, TEXT_NAMES, find_text, find_text_and_label
+from bywords.columns import LABEL_NAMES, TEXT_NAMES, find_text, find_text_and_labels
 from bywords.corpus import Corpus
 from bywords.errors import DataError, SettingError
 from bywords.inputs import COMPRESSIONS, decode, format_ending, line_blocks, read_bytes, split_lines
@@ -28,40 +30,42 @@ from bywords.tables import Table, read_delimited, read_json_lines, read_parquet
 STANDARD_INPUT = "-"
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _FASTTEXT_LABEL = re.compile(r"(?:^|(?<=\s))__label__(\S*)(?:\s+|$)")
+_FASTTEXT_START = re.compile(r"^\s*__label__", re.MULTILINE)
+_YES, _NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
 _FORMATS = ".csv, .tsv, .jsonl, .parquet, lines that start with __label__, or a folder with one folder a class"
 
 
-def read_corpus(path: Path, *, text: str | None = None, label: str | None = None) -> Corpus:
+def read_corpus(
+    path: Path, *, text: str | None = None, label: str | Sequence[str] | None = None, label_separator: str | None = None
+) -> Corpus:
     """Read labelled documents; `text` and `label` name the columns of a table.
 
     Texts and labels are strings as they stand in the file (labels without surrounding white space). A document
     without text is an empty text. `rows` counts the documents of the file; those of a folder are in the order of
     class and file names.
 
+    The corpus is multi-label where the label column holds lists (an empty one is a document without labels); where
+    `label_separator` is given, which stands between the labels of a row (nothing in a row is no label); where several
+    columns are named as `label`, whose names are the labels and whose values say 0 or 1, true or false, yes or no,
+    or nothing for no; and where lines have another number of __label__ words than one.
+
     Raises: DataError, naming the file and where there is one the line, for whatever cannot be read, a document
-    without label or with several, and columns that are not there or not plain. SettingError when columns are named
-    for something that has none.
+    without its label, and columns that are not there or not plain. SettingError when columns or a separator are
+    named for something that has none.
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        _refuse_columns(path, "a folder", text, label)
+        refuse_columns(f"{path} is a folder and has no columns", text, label, label_separator)
         return _read_folder(path)
     data = read_bytes(path)
-    table = _read_table(path, data, asked=(text, label))
+    asked = (label,) if isinstance(label, str) else tuple(label or ())
+    table = _read_table(path, data, asked=(text, *asked))
     if table is not None:
-        text, label = find_text_and_label(table, text, label)
-        labels = table.columns[label].str.strip_chars().fill_null("")
-        if (is_missing := labels.eq("")).any():
-            first = is_missing.arg_max() or 0
-            raise DataError(
-                f"{path}, {table.place_of(first)}: the label (column {label!r}) is missing. "
-                "Give each document a label, or take the row out."
-            )
-        return Corpus.of(path.name, table.columns[text].fill_null(""), labels)
+        return _labelled(table, path.name, *find_text_and_labels(table, text, asked), label_separator)
     content = decode(data, str(path))
     if not _is_fasttext(content):
         raise DataError(f"{path}: this is no format with labels that can be read. Expected {_FORMATS}.")
-    _refuse_columns(path, "a file of __label__ lines", text, label)
+    refuse_columns(f"{path} is a file of __label__ lines and has no columns", text, label, label_separator)
     return _read_fasttext(content, path)
 
 
@@ -82,7 +86,7 @@ def read_texts(path: Path | str, *, text: str | None = None) -> pl.Series:
         table = _read_table(path, data, asked=(text,))
         if table is not None:
             return table.columns[find_text(table, text)].fill_null("").alias("text")
-    _refuse_columns(name, "plain lines", text, None)
+    refuse_columns(f"{name} is plain lines and has no columns", text)
     content = decode(data, name)
     lines = split_lines(content)
     if _is_fasttext(content):
@@ -99,7 +103,7 @@ def read_text_blocks(path: Path | str, *, text: str | None = None) -> Iterator[p
             yield read_texts(path, text=text)
             return
     name = "standard input" if is_stream else str(path)
-    _refuse_columns(name, "plain lines", text, None)
+    refuse_columns(f"{name} is plain lines and has no columns", text)
     with contextlib.ExitStack() as opened:
         try:
             file = sys.stdin.buffer if is_stream else opened.enter_context(Path(path).open("rb"))
@@ -112,6 +116,69 @@ def read_text_blocks(path: Path | str, *, text: str | None = None) -> Iterator[p
             if is_fasttext:
                 lines = [_FASTTEXT_LABEL.sub("", line).strip() for line in lines if line.strip()]
             yield pl.Series("text", lines, dtype=pl.String)
+
+
+def refuse_columns(
+    reason: str,
+    text: str | None,
+    label: str | Sequence[str] | None = None,
+    label_separator: str | None = None,
+) -> None:
+    """Raise SettingError with this reason when columns, or a separator of labels, are named."""
+    label = " ".join([label] if isinstance(label, str) else label or [])
+    for option, value in (("text", text), ("label", label), ("label-separator", label_separator)):
+        if value:
+            raise SettingError(f"{reason}: leave out --{option} {value}.")
+
+
+def _labelled(table: Table, name: str, text: str, labels: Sequence[str], separator: str | None) -> Corpus:
+    """The corpus in a table whose columns have been found."""
+    texts = table.columns[text].fill_null("")
+    if separator is not None and (len(labels) > 1 or labels[0] in table.lists):
+        what = "is one of several label columns" if len(labels) > 1 else "holds lists of labels"
+        raise SettingError(f"{table.name}: the column {labels[0]!r} {what}: leave out --label-separator {separator}.")
+    if len(labels) > 1:
+        matrix = np.stack([_is_given(table, label) for label in labels], axis=1)
+        names = np.array(labels, dtype=object)
+        sets = [names[row].tolist() for row in matrix]
+        return Corpus.of_sets(name, texts, pl.Series(sets, dtype=pl.List(pl.String)), label_names=labels)
+    (label,) = labels
+    if label in table.lists:
+        lists = table.lists[label]
+        _check_complete(table, label, lists.is_null(), "Give each document a list, an empty one for no labels")
+        return Corpus.of_sets(name, texts, _tidied(lists))
+    values = table.columns[label].str.strip_chars().fill_null("")
+    if separator is not None:
+        if not separator:
+            raise SettingError("--label-separator is empty, expected what stands between labels, as in '|'.")
+        return Corpus.of_sets(name, texts, _tidied(values.str.split(separator)))
+    _check_complete(table, label, values.eq(""), "Give each document a label, or take the row out")
+    return Corpus.of(name, texts, values)
+
+
+def _check_complete(table: Table, label: str, is_missing: pl.Series, remedy: str) -> None:
+    if is_missing.any():
+        place = table.place_of(is_missing.arg_max() or 0)
+        raise DataError(f"{table.name}, {place}: the label (column {label!r}) is missing. {remedy}.")
+
+
+def _tidied(lists: pl.Series) -> pl.Series:
+    """Lists of labels without white space around them and without those that are nothing."""
+    item = pl.element().str.strip_chars()
+    return lists.list.eval(item.filter(item.ne("")))
+
+
+def _is_given(table: Table, label: str) -> npt.NDArray[np.bool_]:
+    """Whether each row has the label whose column this is, bool (N,)."""
+    values = table.columns[label].str.strip_chars().str.to_lowercase().fill_null("")
+    is_unclear = ~values.is_in([*_YES, *_NO])
+    if is_unclear.any():
+        row = is_unclear.arg_max() or 0
+        raise DataError(
+            f"{table.name}, {table.place_of(row)}: the label column {label!r} holds {table.columns[label][row]!r}, "
+            "expected 0 or 1, true or false, yes or no, or nothing."
+        )
+    return values.is_in(_YES).to_numpy()
 
 
 def _read_table(path: Path, data: bytes, *, asked: tuple[str | None, ...]) -> Table | None:
@@ -129,7 +196,7 @@ def _read_table(path: Path, data: bytes, *, asked: tuple[str | None, ...]) -> Ta
 
 
 def _is_fasttext(content: str) -> bool:
-    return content.lstrip().startswith("__label__")
+    return _FASTTEXT_START.search(content) is not None
 
 
 def _read_fasttext(content: str, path: Path) -> Corpus:
@@ -138,16 +205,13 @@ def _read_fasttext(content: str, path: Path) -> Corpus:
         if not line.strip():
             continue
         found = _FASTTEXT_LABEL.findall(line)
-        if len(found) > 1:
-            raise DataError(
-                f"{path}, line {number}: found {len(found)} labels ({', '.join(found)}). Documents with several labels "
-                "are not supported yet: keep one a line."
-            )
-        if not found or not found[0]:
+        if "" in found:
             raise DataError(f"{path}, line {number}: expected a label, as in '__label__pos a fine film', found none.")
-        labels.append(found[0])
+        labels.append(found)
         texts.append(_FASTTEXT_LABEL.sub("", line).strip())
-    return Corpus.of(path.name, texts, labels)
+    if all(len(found) == 1 for found in labels):
+        return Corpus.of(path.name, texts, [found[0] for found in labels])
+    return Corpus.of_sets(path.name, texts, pl.Series(labels, dtype=pl.List(pl.String)))
 
 
 def _read_folder(folder: Path) -> Corpus:
@@ -179,9 +243,3 @@ def _visible(folder: Path) -> list[Path]:
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         raise DataError(f"{folder}: the folder cannot be read: {error.strerror}. Check its permissions.") from error
-
-
-def _refuse_columns(name: Path | str, what: str, text: str | None, label: str | None) -> None:
-    for option, value in (("text", text), ("label", label)):
-        if value is not None:
-            raise SettingError(f"{name} is {what} and has no columns: leave out --{option} {value}.")

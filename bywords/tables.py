@@ -23,6 +23,7 @@ class Table:
     columns: Mapping[str, pl.Series]  # string (N,), in file order
     place_of: Callable[[int], str]  # row, counted from 0 -> "line 7", for messages
     nested: Mapping[str, int] = field(default_factory=dict)  # columns with lists or objects -> the first such row
+    lists: Mapping[str, pl.Series] = field(default_factory=dict)  # nested columns of nothing but lists of strings
     header_is_certain: bool = True  # False where the first line of a file is taken for names of columns
 
     def __len__(self) -> int:
@@ -97,9 +98,10 @@ def read_json_lines(content: str, name: str) -> Table:
         )
     values = {key: [row.get(key) for row in rows] for key in keys}
     nested = {key: place for key in keys if (place := _first_nested(values[key])) is not None}
+    lists = {key: column for key in nested if (column := _list_column(values[key])) is not None}
     columns = {key: _string_column(values[key]) for key in keys if key not in nested}
     columns |= {key: pl.Series([None] * len(rows), dtype=pl.String) for key in nested}
-    return Table(name, {key: columns[key] for key in keys}, lambda row: f"line {lines[row]}", nested)
+    return Table(name, {key: columns[key] for key in keys}, lambda row: f"line {lines[row]}", nested, lists)
 
 
 def read_parquet(data: bytes, name: str) -> Table:
@@ -114,20 +116,33 @@ def read_parquet(data: bytes, name: str) -> Table:
         raise DataError(f"{name}: this cannot be read as Parquet ({reason}). Copy or write the file again.") from error
     if not len(frame):
         raise DataError(f"{name} is empty: it has {frame.width} columns and no rows.")
-    columns, nested = {}, {}
+    columns, nested, lists = {}, {}, {}
     for series in frame.get_columns():
         if series.dtype.is_nested() or series.dtype in (pl.Binary, pl.Object):
             nested[series.name] = 0
+            if isinstance(series.dtype, pl.List | pl.Array) and not series.dtype.inner.is_nested():
+                lists[series.name] = series.cast(pl.List(pl.String))
             columns[series.name] = pl.Series([None] * len(frame), dtype=pl.String)
             continue
         if series.dtype.is_float():
             series = series.fill_nan(None)
         columns[series.name] = series.cast(pl.String)
-    return Table(name, columns, lambda row: f"row {row} (counted from 0)", nested)
+    return Table(name, columns, lambda row: f"row {row} (counted from 0)", nested, lists)
 
 
 def _first_nested(values: list[Any]) -> int | None:
     return next((place for place, value in enumerate(values) if isinstance(value, (list, dict))), None)
+
+
+def _list_column(values: list[Any]) -> pl.Series | None:
+    """Lists of strings (N,), null where nothing is given; None where a value is something else."""
+    for value in values:
+        if not (value is None or (isinstance(value, list) and _first_nested(value) is None)):
+            return None
+    strings = _string_column([item for value in values for item in value or ()]).to_list()
+    items = iter(strings)
+    rows = [None if value is None else [next(items) for _ in value] for value in values]
+    return pl.Series(rows, dtype=pl.List(pl.String))
 
 
 def _string_column(values: list[Any]) -> pl.Series:

@@ -37,7 +37,7 @@ def find_text(table: Table, text: str | None = None) -> str:
             found = only if set(re.split(r"[\W_]+", only.lower())) & set(TEXT_NAMES) else None
     if found is None:
         raise DataError(f"{table.name}: cannot tell which column is the text.{_columns_of(table)} Say --text NAME.")
-    _check_flat(table, found, "a text")
+    check_flat(table, found, "a text")
     return found
 
 
@@ -79,10 +79,20 @@ def find_text_and_labels(
             (False, True): "which column is the label",
         }[found_text is None, found_label is None]
         raise DataError(f"{table.name}: cannot tell {missing}.{_columns_of(table)} Say --text NAME --label NAME.")
-    _check_flat(table, found_text, "a text")
+    check_flat(table, found_text, "a text")
     if found_label not in table.lists:
-        _check_flat(table, found_label, "one label in each row, or a list of labels in each")
+        check_flat(table, found_label, "one label in each row, or a list of labels in each")
     return found_text, (found_label,)
+
+
+def check_flat(table: Table, name: str, expected: str) -> None:
+    """Raise DataError when a column holds lists or objects."""
+    if name in table.nested:
+        raise DataError(
+            f"{table.name}, {table.place_of(table.nested[name])}: {name!r} holds a list or an object, "
+            f"expected {expected}. "
+            "Change the rows that are not so, or name other columns."
+        )
 
 
 def _text_beside(table: Table, text: str | None, labels: Sequence[str]) -> str:
@@ -94,9 +104,9 @@ def _text_beside(table: Table, text: str | None, labels: Sequence[str]) -> str:
     text = text or _known(table, TEXT_NAMES, but=labels) or (others[0] if len(others) == 1 else None)
     if text is None:
         raise DataError(f"{table.name}: cannot tell which column is the text.{_columns_of(table)} Say --text NAME.")
-    _check_flat(table, text, "a text")
+    check_flat(table, text, "a text")
     for label in labels:
-        _check_flat(table, label, "0 or 1 in each of several label columns")
+        check_flat(table, label, "0 or 1 in each of several label columns")
     return text
 
 
@@ -148,15 +158,6 @@ def _are_labels(table: Table, label: str, text: str) -> bool:
 def _length(table: Table, name: str) -> float:
     """Characters of a value, on average."""
     return float(table.columns[name].str.len_chars().fill_null(0).to_numpy().mean())
-
-
-def _check_flat(table: Table, name: str, expected: str) -> None:
-    if name in table.nested:
-        raise DataError(
-            f"{table.name}, {table.place_of(table.nested[name])}: {name!r} holds a list or an object, "
-            f"expected {expected}. "
-            "Change the rows that are not so, or name other columns."
-        )
 
 
 def _columns_of(table: Table) -> str:

@@ -35,8 +35,17 @@ class Corpus:
     first_skipped: str = ""  # where the first of them stands and what is wrong with it
 
     @classmethod
-    def of(cls, name: str, texts: Sequence[str] | pl.Series, labels: Sequence[str] | pl.Series) -> Corpus:
-        """A corpus of N texts and their N labels as words. Rows are 0 to N - 1; no documents give no label names.
+    def of(
+        cls,
+        name: str,
+        texts: Sequence[str] | pl.Series,
+        labels: Sequence[str] | pl.Series,
+        *,
+        rows: npt.NDArray[np.int64] | None = None,
+    ) -> Corpus:
+        """A corpus of N texts and their N labels as words. Rows are 0 to N - 1 by default.
+
+        No documents give no label names.
 
         Raises: DataError when there are not as many labels as texts.
         """
@@ -46,11 +55,17 @@ class Corpus:
             raise DataError(f"{name}: {len(text_column)} texts and {len(label_column)} labels, expected as many.")
         label_names = sorted_names(label_column.unique().to_list())
         codes = _places(label_column, label_names)
-        return cls(name, text_column, codes, label_names, np.arange(len(text_column), dtype=np.int64))
+        return cls(name, text_column, codes, label_names, np.arange(len(text_column)) if rows is None else rows)
 
     @classmethod
     def of_sets(
-        cls, name: str, texts: Sequence[str] | pl.Series, labels: pl.Series, *, label_names: Sequence[str] = ()
+        cls,
+        name: str,
+        texts: Sequence[str] | pl.Series,
+        labels: pl.Series,
+        *,
+        label_names: Sequence[str] = (),
+        rows: npt.NDArray[np.int64] | None = None,
     ) -> Corpus:
         """A multi-label corpus of N texts and their labels, a column of lists of words (N,); a list may be empty.
 
@@ -65,7 +80,7 @@ class Corpus:
         names = sorted_names([*flat.unique().to_list(), *label_names])
         matrix = np.zeros((len(sets), len(names)), dtype=np.bool_)
         matrix[np.repeat(np.arange(len(sets)), sizes), _places(flat, names)] = True
-        return cls(name, text_column, matrix, names, np.arange(len(sets), dtype=np.int64))
+        return cls(name, text_column, matrix, names, np.arange(len(sets)) if rows is None else rows)
 
     def __len__(self) -> int:
         return len(self.texts)

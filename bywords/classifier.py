@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords import artifact
+from bywords import artifact, card
 from bywords.blend import BlendConfig
 from bywords.choice import choose
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean
@@ -22,6 +22,7 @@ from bywords.glove import GloveConfig
 from bywords.mean_vector import MeanVectorConfig
 from bywords.metrics import Labels, accuracy, fit_temperature, softmax
 from bywords.models import MODELS
+from bywords.packing import Form
 from bywords.settings import from_plain, to_plain
 from bywords.splits import stratified_split
 from bywords.systems import (
@@ -110,6 +111,8 @@ class TextClassifier:
         self.budget_seconds = budget_seconds
         self.seed = seed
         self.trained_on: dict[str, Any] | None = None  # what the command line trained it on; saved with it
+        self.record: dict[str, Any] = {}  # what there is to say of it on its card, beside what it knows; saved with it
+        self.forms_: dict[str, Form] = {}  # which arrays are stored smaller
 
     @property
     def config(self) -> SystemConfig:
@@ -155,7 +158,7 @@ class TextClassifier:
         Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens.
         """
         started = time.perf_counter()
-        config = self.config
+        config, self.forms_ = self.config, {}
         if isinstance(config.model, BlendConfig):
             raise SettingError(
                 f"this model is a blend that {DEFAULT_SYSTEM!r} chose for other texts. To train anew, start from "
@@ -264,10 +267,17 @@ class TextClassifier:
         answers = self.predict_documents(texts)
         return Evaluation(tuple(map(str, self.classes_)), codes, answers.probabilities, answers.known_share)
 
-    def save(self, folder: Path | str) -> None:
-        """Write a model folder that `load` reads. Raises ModelFolderError when it cannot be written."""
+    def save(self, folder: Path | str, record: dict[str, Any] | None = None) -> None:
+        """Write a model folder that `load` reads; `record` is for its card, as `bywords.card.write` takes it.
+
+        Raises: ModelFolderError when it cannot be written.
+        """
+        self.record = record or self.record
+        parts = self._parts()
+        artifact.write_folder(parts, Path(folder), card=self._card(parts))
+
+    def _parts(self) -> artifact.Parts:
         description = {
-            "bywords_version": __version__,
             "config": to_plain(self.config_),
             "choice": None if self.choice_ is None else dataclasses.asdict(self.choice_),
             "label_names": self.classes_.tolist(),
@@ -278,9 +288,21 @@ class TextClassifier:
             "validation_share": self.validation_share,
             "summary": dataclasses.asdict(self.summary_),
             "history": dataclasses.asdict(self.fitted_.history),
+            "record": self.record,
         }
-        parts = artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays())
-        artifact.write_folder(parts, Path(folder))
+        return artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays(), self.forms_)
+
+    def _card(self, parts: artifact.Parts) -> str:
+        own = {
+            "system": self.system if isinstance(self.system, str) else "a system of its own",
+            "description": self.config_.description,
+            "labels": list(map(str, self.classes_)),
+            "reason": None if self.choice_ is None else self.choice_.reason,
+            "summary": dataclasses.asdict(self.summary_),
+            "training": {"seed": self.seed, "validation_share": self.validation_share},
+            "config": parts.description["config"],
+        }
+        return card.write({**own, **self.record, "size": {**artifact.extent(parts), **self.record.get("size", {})}})
 
     @classmethod
     def load(cls, folder: Path | str) -> TextClassifier:
@@ -290,7 +312,8 @@ class TextClassifier:
         try:
             config = from_plain(told["config"], KINDS, where="the config")
             loaded = cls(config, validation_share=told["validation_share"], seed=told["seed"])
-            loaded.trained_on = told["trained_on"]
+            loaded.trained_on, loaded.record = told["trained_on"], told["record"]
+            loaded.forms_ = dict(parts.forms)
             loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
             loaded.config_ = config
             loaded.choice_ = None if told["choice"] is None else ChoiceSummary(**told["choice"])
@@ -303,7 +326,7 @@ class TextClassifier:
         except (KeyError, TypeError, RuntimeError, SettingError) as error:
             raise ModelFolderError(
                 f"{folder}: whole, but its settings and weights do not fit this version: {error}. "
-                f"It was written by bywords {told.get('bywords_version')}, this is {__version__}."
+                f"It was written by bywords {told['versions']['bywords']}, this is {__version__}."
             ) from error
         return loaded
 

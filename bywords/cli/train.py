@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,7 +71,7 @@ def train(
     classifier.fit(split.train.texts, split.train.names(), listener=listener)
     listener.end()
     evaluation = classifier.evaluate(split.test.texts, split.test.names())
-    classifier.save(folder)
+    classifier.save(folder, _for_the_card(classifier, evaluation, split, system))
     record = _record(classifier, evaluation, split, system, folder)
     if as_json:
         print_json(record)
@@ -84,6 +85,23 @@ def _seconds(budget: str) -> float:
     if match is None:
         raise SettingError(f"the budget is {budget!r}, expected a number and a unit: 30s, 5m or 1h.")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _for_the_card(classifier: TextClassifier, evaluation: Evaluation, split: Split, system: str) -> dict[str, Any]:
+    trained_on = classifier.trained_on or {}
+    counts = Counter(split.train.names().tolist())
+    return {
+        "system": system,
+        "data": {
+            "name": trained_on["data"],
+            "test": trained_on["test"],
+            "n_documents": len(split.train),
+            "classes": {str(label): counts[label] for label in classifier.classes_.tolist()},
+            "dropped": split.n_dropped_train,
+        },
+        "test": evaluation.summary(),
+        "hardest_confusions": evaluation.hardest_confusions(),
+    }
 
 
 def _record(

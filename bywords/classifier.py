@@ -24,11 +24,13 @@ from bywords.metrics import Labels, accuracy, fit_temperature, softmax
 from bywords.models import MODELS
 from bywords.packing import Form
 from bywords.settings import from_plain, to_plain
+from bywords.shrink import Shrunk, shrink
 from bywords.splits import stratified_split
 from bywords.systems import (
     DEFAULT_SYSTEM,
     SYSTEMS,
     ChoiceConfig,
+    FittedModel,
     FittedSystem,
     Listener,
     PretrainedConfig,
@@ -41,7 +43,7 @@ from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
 from bywords.version import __version__
-from bywords.vocabulary import VocabularyConfig
+from bywords.vocabulary import Vocabulary, VocabularyConfig
 from bywords.word2vec import Word2VecConfig
 
 Texts = Sequence[str] | pl.Series
@@ -158,7 +160,7 @@ class TextClassifier:
         Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens.
         """
         started = time.perf_counter()
-        config, self.forms_ = self.config, {}
+        config, self.forms_, self.record = self.config, {}, {}
         if isinstance(config.model, BlendConfig):
             raise SettingError(
                 f"this model is a blend that {DEFAULT_SYSTEM!r} chose for other texts. To train anew, start from "
@@ -275,6 +277,27 @@ class TextClassifier:
         self.record = record or self.record
         parts = self._parts()
         artifact.write_folder(parts, Path(folder), card=self._card(parts))
+
+    def shrink(self, max_bytes: int, texts: Texts, labels: Sequence[Any] | npt.NDArray[Any]) -> Shrunk:
+        """Make the folder that `save` writes at most `max_bytes`; N labelled texts say which way costs least.
+
+        The `record` for the card must be there by then: it counts, and may change later by some numbers only.
+        Raises: SettingError, with the smallest size that there is, when it cannot be made so small.
+        """
+        tokens = Tokenizer(self.config_.tokenizer)(texts)
+        codes, parts = self._codes(np.asarray(labels), part="validation"), self._parts()
+
+        def judge(vocabulary: Vocabulary, model: FittedModel) -> float:
+            return accuracy(codes, model.logits(vocabulary.encode(tokens)).argmax(axis=1))
+
+        files = artifact.contents(parts, card=self._card(parts))
+        other = sum(len(content) for name, content in files if name not in (artifact.VOCABULARY, artifact.WEIGHTS))
+        other += 1_500 + 64 * len(self.classes_)  # for what it cost, and digits
+        shrunk = shrink(self.config_, self.fitted_.vocabulary, self.fitted_.model, max_bytes, judge, other_bytes=other)
+        self.config_, self.forms_ = shrunk.config, dict(shrunk.forms)
+        self.fitted_ = dataclasses.replace(self.fitted_, vocabulary=shrunk.vocabulary, model=shrunk.model)
+        self.record = {**self.record, "size": {"reduction": shrunk.told}}
+        return shrunk
 
     def _parts(self) -> artifact.Parts:
         description = {

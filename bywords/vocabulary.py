@@ -249,7 +249,9 @@ class Vocabulary:
     def text(self) -> bytes:
         """The words as plain text: a line a row, its count, a tab, the word; tabs, line ends, backslashes escaped."""
         words = [*MARKERS, *self.words]
-        lines = [f"{count}\t{_escape(word)}\n" for count, word in zip(self.counts.tolist(), words, strict=True)]
+        for place in self.words.str.contains(r"[\\\t\n\r]").arg_true():
+            words[place + len(MARKERS)] = words[place + len(MARKERS)].translate(_ESCAPES)
+        lines = [f"{count}\t{word}\n" for count, word in zip(self.counts.tolist(), words, strict=True)]
         return "".join(lines).encode()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -300,12 +302,8 @@ def _narrow(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return numbers.astype(dtype)
 
 
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-_UNESCAPES = {escaped: sign for sign, escaped in _ESCAPES.items()}
-
-
-def _escape(word: str) -> str:
-    return "".join(_ESCAPES.get(sign, sign) for sign in word)
+_UNESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+_ESCAPES = str.maketrans({sign: escaped for escaped, sign in _UNESCAPES.items()})
 
 
 def _unescape(word: str) -> str:

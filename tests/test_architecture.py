@@ -55,6 +55,7 @@ ROOMS = [
     "training",
     "systems",
     "choice",
+    "shrink",
     "classifier",
     "compare",
     "report",

@@ -28,7 +28,6 @@ from bywords.classifier import TextClassifier
 from bywords.compare import compare
 from bywords.corpus import Corpus, Split
 from bywords.datasets import load
-from bywords.evaluation import Evaluation
 from bywords.files import write_whole
 from bywords.models import LSTM, LSTMConfig, Model
 from bywords.models.layers import as_tensors
@@ -37,6 +36,7 @@ from bywords.run_record import read_run
 from bywords.settings import changed
 from bywords.splits import stratified_split
 from bywords.systems import SYSTEMS
+from bywords.targets import Targets
 from bywords.tokens import Tokenizer
 from bywords.training import TrainingConfig, fit, validate
 from bywords.vocabulary import Vocabulary, VocabularyConfig
@@ -217,10 +217,11 @@ def padded_lstm(
             if config
             else LabLSTM(n_words, n_classes)
         )
-    fit(model, train, labels[kept], valid, labels[held_out], training, generator=np.random.default_rng(0))
+    train_targets, valid_targets = Targets.of(labels[kept], n_classes), Targets.of(labels[held_out], n_classes)
+    fit(model, train, train_targets, valid, valid_targets, training, generator=np.random.default_rng(0))
     found = {
-        "valid": validate(model, valid, labels[held_out])[1],
-        "test": validate(model, test, split.test.labels)[1],
+        "valid": validate(model, valid, valid_targets)[1],
+        "test": validate(model, test, Targets.of(split.test.labels, n_classes))[1],
     }
     print("padded", found, flush=True)
     return found
@@ -239,8 +240,7 @@ def paired(split: Split) -> dict[str, Any]:
     right = {}
     for name in ("averaging-glove", "averaging-glove-frozen"):
         classifier = TextClassifier(name).fit(split.train.texts, split.train.names())
-        evaluation: Evaluation = classifier.evaluate(split.test.texts, split.test.names())
-        right[name] = evaluation.predicted == evaluation.labels
+        right[name] = classifier.predict(split.test.texts) == split.test.names()
     tuned, frozen = right.values()
     only_tuned, only_frozen = int((tuned & ~frozen).sum()), int((frozen & ~tuned).sum())
     p_value = float(binomtest(only_tuned, only_tuned + only_frozen).pvalue)

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from bywords.averages import AveragingConfig, TrainedAveraging
 from bywords.bags import Floats
+from bywords.calibration import fit_sigmoids, fit_temperature, sigmoid
 from bywords.errors import SettingError
-from bywords.metrics import Labels, fit_temperature, softmax
+from bywords.metrics import softmax
 from bywords.ragged import Ragged
+from bywords.targets import Targets
 from bywords.tfidf import TfidfConfig, TfidfLinear
 
 MemberConfig = TfidfConfig | AveragingConfig
@@ -40,7 +42,7 @@ class Blend:
     """
 
     def __init__(self, members: Sequence[Member], weights: Floats) -> None:
-        """`weights` is float32 (M,), of the members' logits."""
+        """`weights`, of the members' logits, is float32 (M,), or (M, K), one of each class."""
         self.members: list[Member] = []
         tables: dict[tuple[int, bool], TfidfLinear] = {}
         for member, weight in zip(members, weights, strict=True):
@@ -84,41 +86,56 @@ class Blend:
         return cls(members, np.ones(len(members), dtype=np.float32))
 
 
-def fit_weights(logits: Sequence[Floats], labels: Labels) -> Floats:
+def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
     """How much to trust each of M models, from their logits (N, K) for documents that they have not seen.
 
-    Each model is first brought to its own best temperature. The weights are those of least log loss of the blend, none
-    negative, drawn towards equal ones, which sum to 1.
+    Each model is first brought to its own best temperature, or its labels to their own best sigmoids. The weights are
+    those of least log loss of the blend, none negative, drawn towards equal ones, which sum to 1.
 
-    Returns: float32 (M,), to multiply the logits by.
+    Returns: float32 (M,), or (M, K) where documents have any number of labels, to multiply the logits by.
     """
     from scipy.optimize import minimize
 
-    n_documents, n_models = len(labels), len(logits)
-    calibrated = []
-    temperatures = [fit_temperature(scores, labels) for scores in logits]
-    for scores, temperature in zip(logits, temperatures, strict=True):
-        scaled = scores.astype(np.float64) / temperature
-        calibrated.append(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True))
-    stacked = np.stack(calibrated)  # (M, N, K)
-    rows = np.arange(n_documents)
+    n_models = len(logits)
+    scales, stacked = _calibrated(logits, targets)  # (M,) or (M, K), and (M, N, K)
+    has, counted = targets.one_hot(), targets.weights.astype(np.float64)
+    counted /= counted.sum()
 
     def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        probabilities = softmax(np.tensordot(weights, stacked, axes=1))
-        errors = probabilities.copy()
-        errors[rows, labels] -= 1
+        odds = np.tensordot(weights, stacked, axes=1)
+        probabilities = sigmoid(odds) if targets.is_multilabel else softmax(odds)
+        chosen = np.where(has, probabilities, 1 - probabilities) if targets.is_multilabel else probabilities[has]
+        losses = -np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
         apart = weights - 1 / n_models
-        chosen = np.maximum(probabilities[rows, labels], np.finfo(np.float64).tiny)
-        slopes = np.tensordot(stacked, errors, axes=2) / n_documents + 2 * TOWARDS_EQUAL * apart
-        return float(-np.log(chosen).mean() + TOWARDS_EQUAL * (apart**2).sum()), slopes
+        errors = (probabilities - has) * counted[:, np.newaxis]
+        slopes = np.tensordot(stacked, errors, axes=2) + 2 * TOWARDS_EQUAL * apart
+        return float(losses @ counted + TOWARDS_EQUAL * (apart**2).sum()), slopes
 
     start = np.full(n_models, 1 / n_models)
     found = minimize(loss, start, jac=True, bounds=[(0, None)] * n_models, method="L-BFGS-B")
-    return (found.x / temperatures).astype(np.float32)
+    return (found.x.reshape(-1, *[1] * (scales.ndim - 1)) * scales).astype(np.float32)
 
 
-def _weighed(member: TrainedAveraging, weight: float) -> TrainedAveraging:
+def _calibrated(logits: Sequence[Floats], targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """What each model's logits are to be multiplied by, float64 (M,) or (M, K), and its log-probabilities (M, N, K)."""
+    scales: list[Any] = []
+    calibrated = []
+    for scores in logits:
+        if targets.is_multilabel:
+            scale, offsets = fit_sigmoids(scores, targets)
+            calibrated.append(scores.astype(np.float64) * scale + offsets)
+            scales.append(scale)
+        else:
+            temperature = fit_temperature(scores, targets)
+            scaled = scores.astype(np.float64) / temperature
+            calibrated.append(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True))
+            scales.append(1 / temperature)
+    return np.array(scales), np.stack(calibrated)
+
+
+def _weighed(member: TrainedAveraging, weight: Floats) -> TrainedAveraging:
     arrays = dict(member.arrays())
-    arrays["output.weight"] = arrays["output.weight"] * np.float32(weight)
-    arrays["output.bias"] = arrays["output.bias"] * np.float32(weight)
+    of_class = np.broadcast_to(np.asarray(weight, dtype=np.float32), arrays["output.bias"].shape)
+    arrays["output.weight"] = arrays["output.weight"] * of_class[:, np.newaxis]
+    arrays["output.bias"] = arrays["output.bias"] * of_class
     return TrainedAveraging(member.config, member.blocks, arrays)

@@ -26,8 +26,9 @@ def write(record: Record) -> str:
         reason              str, why this model was chosen
         data                {"name", "fingerprint", "n_documents", "classes": {label: documents}, "dropped", "skipped",
                              "test": name of the test part}; each may be missing
-        summary             {"n_train", "n_valid", "valid_accuracy", "temperature"}
-        training            {"seed", "validation_share", "class_weights": {label: weight}}
+        summary             {"n_train", "n_valid", "valid_accuracy"}; the last is, where documents have any number of labels,
+                            the F1 of all decisions together
+        training            {"seed", "validation_share", "class_weight": "balanced" or pairs of label and weight}
         test                `Evaluation.summary()` of documents that the model had not seen; where a document may have
                             several labels, also "micro_f1" and "samples_f1"
         hardest_confusions  `Evaluation.hardest_confusions()`
@@ -107,9 +108,11 @@ def _training(record: Record) -> str:
     kind = ((record.get("config") or {}).get("model") or {}).get("kind")
     if kind:
         rows.append(f"- Kind of model: {escaped(kind.removesuffix('Config'))}; all settings are in model.json")
-    weights = training.get("class_weights")
-    if weights:
-        each = (f"{escaped(str(label))} {weight:.3g}" for label, weight in weights.items())
+    weights = training.get("class_weight")
+    if weights == "balanced":
+        rows.append("- Each class counts the same, whatever its number of documents")
+    elif weights:
+        each = (f"{escaped(str(label))} {weight:.3g}" for label, weight in weights)
         rows.append(f"- What a document of a class counts: {', '.join(each)}")
     return "\n".join(rows)
 
@@ -117,17 +120,22 @@ def _training(record: Record) -> str:
 def _scores(record: Record) -> str:
     test, summary = record.get("test"), record.get("summary") or {}
     is_multi = bool(record.get("multi_label"))
-    right = "All labels right on" if is_multi else "Right on"
-    parts = []
+    right, parts = "All labels right on" if is_multi else "Right on", list[str]()
     if test is None:
         if summary.get("valid_accuracy") is None:
             return ""
         n_valid = summary.get("n_valid")
         on = f"{n_valid:,} validation documents" if n_valid else "documents that were held out in turn"
+        how_good = f"Right on {summary['valid_accuracy']:.1%} of"
+        if is_multi:
+            how_good = f"F1 of all decisions together {summary['valid_accuracy']:.3f} on"
         parts.append(
-            f"{right} {summary['valid_accuracy']:.1%} of {on}, by which the model was chosen too: on new documents it "
-            "may be right less often. It was not tested on others."
+            f"{how_good} {on}, by which the model was chosen too: on new documents it may be right less often. It was "
+            "not tested on others."
         )
+        if record.get("thresholds"):
+            rows = [(label, f"{threshold:.2f}") for label, threshold in record["thresholds"].items()]
+            parts.append(_table(("label", "given from"), rows))
     else:
         low, high = test["accuracy_interval"]
         more = [
@@ -204,7 +212,7 @@ def _limits(record: Record) -> str:
     if test.get("n_nothing_known"):
         unknown += f" So it was with {test['n_nothing_known']:,} of the {test['n_documents']:,} test documents."
     rows.append(unknown)
-    if summary.get("temperature") is not None:
+    if summary:
         n_valid = summary.get("n_valid")
         on = f"{n_valid:,} validation documents" if n_valid else "documents that were held out in turn"
         few = " So few say little of how sure it may be." if n_valid and n_valid < 10 * FEW else ""

@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from bywords.averages import AveragingConfig
 from bywords.bags import Bags, Floats
 from bywords.blend import Blend, Member, MemberConfig, fit_weights
+from bywords.calibration import fit_calibration
 from bywords.errors import DataError, SettingError
-from bywords.metrics import Labels, accuracy, fit_temperature, log_loss, softmax
+from bywords.metrics import Measure, log_loss, score
 from bywords.search import Search
 from bywords.settings import to_plain
-from bywords.splits import check_split, stratified_folds, stratified_split
+from bywords.splits import check_split
 from bywords.systems import (
     ChoiceConfig,
     FittedSystem,
@@ -31,6 +31,7 @@ from bywords.systems import (
     align,
     fit_model,
 )
+from bywords.targets import Rows, Targets
 from bywords.tfidf import TfidfConfig, TfidfLinear, features_of
 from bywords.tokens import Tokens, in_threads
 from bywords.training import History
@@ -42,7 +43,6 @@ PIECES_UP_TO = 1_000_000  # running words of the training texts: where there are
 FEW, FEW_FOLDS = 3_000, 5  # documents: of so few a tenth would tell little, so all are held out in turn
 SOME, SOME_FOLDS = 6_000, 3
 MOST_MEMBERS = 5  # of a blend
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +51,9 @@ class Trial:
 
     name: str
     settings: tuple[MemberConfig, ...]
-    accuracy: float
+    accuracy: float  # where documents have any number of labels, the F1 of all decisions together
     log_loss: float  # nats a document, at its own best temperature
-    seconds: float  # to fit and to answer; 0 for a blend, whose members have done both
+    score: float  # by the measure that decides; the higher, the better
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
@@ -69,7 +69,7 @@ class Choice:
     trials: list[Trial]
     reason: str
     logits: Floats  # (N, K)
-    labels: Labels  # (N,)
+    targets: Targets  # (N,)
     n_valid: int  # documents held out once and for all; 0 where all were, in turn
 
 
@@ -90,11 +90,11 @@ class _Judged:
 def choose(
     config: SystemConfig,
     train: Tokens,
-    labels: Labels,
-    valid: tuple[Tokens, Labels] | None,
+    targets: Targets,
+    valid: tuple[Tokens, Targets] | None,
     *,
-    n_classes: int,
     seed: int,
+    measure: Measure = "log_loss",
     validation_share: float = 0.1,
     budget_seconds: float | None = None,
     listener: Listener | None = None,
@@ -102,9 +102,9 @@ def choose(
     """Judge the candidates of `config.model`, and fit the best of them, or their blend, to all documents.
 
     They are judged on `valid`, where it is given, else on a share of the documents, or in folds where there are few.
-    The vocabulary and idf, which know no labels, are those of all documents. That with the least log loss is chosen:
-    one alone, or the blend of those that are worth a weight. With `budget_seconds`, other settings are tried until that
-    time is over. Ctrl-C ends the trying, and what was found so far is fitted.
+    The vocabulary and idf, which know no labels, are those of all documents. That which is best by `measure` is chosen:
+    one alone, or the blend of those that are worth a weight, which has the least log loss. With `budget_seconds`, other
+    settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted.
 
     Raises: DataError when no document can be held out.
     """
@@ -114,28 +114,28 @@ def choose(
     listener = listener or Silence()
     asked = config.model.candidates
     check_split(validation_share, seed)
-    everything, all_labels = train, labels
+    everything, all_targets = train, targets
     if valid is None:
-        if np.bincount(labels).max() < 2:
+        if not targets.can_be_split():
             raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
-        parts = _parts(labels, validation_share, seed)
+        parts = _parts(targets, validation_share, seed)
     else:
-        everything, all_labels = train.joined(valid[0]), np.concatenate([labels, valid[1]])
+        everything, all_targets = train.joined(valid[0]), targets.joined(valid[1])
         parts = [(np.arange(len(train)), np.arange(len(train), len(everything)))]
     if len(everything.codes) > PIECES_UP_TO:
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, pieces=None))
-    bench = _Bench(config, everything, all_labels, parts, n_classes=n_classes, seed=seed)
+    bench = _Bench(config, everything, all_targets, parts, seed=seed, measure=measure)
     judged: list[_Judged] = []
     candidates = bench.distinct(asked)
     n_steps = 2 * len(candidates)
     for one in in_threads(bench.judge, candidates):
         judged.append(one)
-        listener.step(len(judged), n_steps, _told(one.trial))
+        listener.step(len(judged), n_steps, f"{one.trial.name}: {bench.told(one.trial)}")
     if budget_seconds is not None:
         judged += _tried_until(ends, bench, seed=seed, listener=listener)
         n_steps += len(judged) - len(candidates)
-    members, weights, blended = _best_blend(judged, bench.held_out_labels)
+    members, weights, blended = _best_blend(judged, bench)
     fitted: list[Member] = []
     for model in in_threads(bench.refit, members):
         fitted.append(model)
@@ -143,16 +143,16 @@ def choose(
     trials = [one.trial for one in judged]
     if len(members) > 1:
         settings = tuple(one.config for one in members)
-        trials.append(_trial("blend", settings, blended, bench.held_out_labels, seconds=0.0))
+        trials.append(bench.trial("blend", settings, blended))
     blend = Blend(fitted, weights)
     return Choice(
         config=replace(config, model=blend.config),
         fitted=FittedSystem(bench.vocabulary, blend),
         trials=trials,
-        reason=_reason(trials, members, weights, bench),
+        reason=_reason(trials, members, bench),
         logits=blended,
-        labels=bench.held_out_labels,
-        n_valid=len(bench.held_out_labels) if len(parts) == 1 else 0,
+        targets=bench.held_out,
+        n_valid=len(bench.held_out) if len(parts) == 1 else 0,
     )
 
 
@@ -163,11 +163,11 @@ class _Bench:
         self,
         config: SystemConfig,
         tokens: Tokens,
-        labels: Labels,
+        targets: Targets,
         parts: list[tuple[Rows, Rows]],
         *,
-        n_classes: int,
         seed: int,
+        measure: Measure,
     ) -> None:
         self.vocabulary = Vocabulary.of(tokens, config.vocabulary)
         if not len(self.vocabulary.words):
@@ -176,9 +176,9 @@ class _Bench:
                 "nothing to learn from. Add documents, or lower vocabulary.min_count."
             )
         self.documents = self.vocabulary.encode(tokens)
-        self.labels, self.parts = labels, parts
-        self.held_out_labels = np.concatenate([labels[held_out] for _, held_out in parts])
-        self._n_classes, self._seed, self._training = n_classes, seed, config.training
+        self.targets, self.parts = targets, parts
+        self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
+        self._seed, self._training, self._measure = seed, config.training, measure
         self._aligned: Aligned | None = None
         if isinstance(config.vectors, PretrainedConfig):
             vectors = load_vectors(config.vectors.name, words=self.vocabulary.words)
@@ -195,7 +195,6 @@ class _Bench:
 
     def judge(self, config: MemberConfig) -> _Judged:
         """Fit to each part and answer for what it holds out."""
-        started = time.perf_counter()
         logits, epochs, duals = [], [], None
         for kept, held_out in self.parts:
             model, history = self._fit(config, kept, held_out)
@@ -207,14 +206,34 @@ class _Bench:
             logits.append(self._answers(model, config, held_out))
             epochs.append(history.best_epoch)
         together = np.concatenate(logits)
-        seconds = time.perf_counter() - started
-        trial = _trial(name_of(config), (config,), together, self.held_out_labels, seconds=seconds)
+        trial = self.trial(name_of(config), (config,), together)
         return _Judged(trial, together, int(np.median(epochs)) or None, duals)
 
     def refit(self, judged: _Judged) -> Member:
         """Fit to all documents, for as many epochs as were best, or on from the part that was fitted before."""
         everything = np.arange(len(self.documents))
         return self._fit(judged.config, everything, None, n_epochs=judged.n_epochs, duals=judged.duals)[0]
+
+    def trial(self, name: str, settings: tuple[MemberConfig, ...], logits: Floats) -> Trial:
+        """How good these logits, (N, K), are for the documents held out, at their own best calibration."""
+        calibration = fit_calibration(logits, self.held_out)
+        probabilities = calibration.probabilities(logits)
+        codes, weights = self.held_out.codes, self.held_out.weights
+        answers = codes, probabilities, calibration.decide(probabilities)
+        return Trial(
+            name=name,
+            settings=settings,
+            accuracy=score("micro_f1", *answers),
+            log_loss=log_loss(codes, probabilities, weights),
+            score=score(self._measure, *answers, weights),
+        )
+
+    def told(self, trial: Trial) -> str:
+        """How good a candidate was, in words, and by what it is judged."""
+        right = f"micro F1 {trial.accuracy:.3f}" if self.targets.is_multilabel else f"right on {trial.accuracy:.1%}"
+        if self._measure == "log_loss":
+            return f"{right}, log loss {trial.log_loss:.3f}"
+        return f"{right}, {self._measure.replace('_', ' ')} {trial.score:.3f}"
 
     def _fit(
         self,
@@ -225,19 +244,17 @@ class _Bench:
         n_epochs: int | None = None,
         duals: Floats | None = None,
     ) -> tuple[Any, History]:
-        labels = self.labels[rows]
+        targets = self.targets.select(rows)
         if isinstance(config, TfidfConfig):
             idf, bags = self._features_of(config)
             blocks = self.vocabulary.blocks
             some = bags if len(rows) == len(bags) else bags.select(rows)
-            linear = TfidfLinear.fit_to(
-                config, idf, some, labels, blocks=blocks, n_classes=self._n_classes, seed=self._seed, duals=duals
-            )
+            linear = TfidfLinear.fit_to(config, idf, some, targets, blocks=blocks, seed=self._seed, duals=duals)
             return linear, History()
-        valid = None if held_out is None else (self.documents.select(held_out), self.labels[held_out])
+        valid = None if held_out is None else (self.documents.select(held_out), self.targets.select(held_out))
         return fit_model(
-            config, self.documents.select(rows), labels, valid,
-            vocabulary=self.vocabulary, n_classes=self._n_classes, seed=self._seed, training=self._training,
+            config, self.documents.select(rows), targets, valid,
+            vocabulary=self.vocabulary, seed=self._seed, training=self._training,
             n_epochs=n_epochs, aligned=self._aligned if config.dimension is None else None,
         )  # fmt: skip
 
@@ -267,12 +284,12 @@ def name_of(config: MemberConfig) -> str:
     return {"svc": "SVM", "nb-svc": "naive Bayes SVM", "nb": "naive Bayes"}[config.estimator] + f" on {on}"
 
 
-def _parts(labels: Labels, share: float, seed: int) -> list[tuple[Rows, Rows]]:
+def _parts(targets: Targets, share: float, seed: int) -> list[tuple[Rows, Rows]]:
     """What to hold out: of few documents each once, of many a share."""
-    n_folds = FEW_FOLDS if len(labels) < FEW else SOME_FOLDS if len(labels) < SOME else 1
-    if n_folds == 1 or len(labels) < 2 * n_folds:
-        return [stratified_split(labels, share, seed)]
-    return stratified_folds(labels, n_folds, seed)
+    n_folds = FEW_FOLDS if len(targets) < FEW else SOME_FOLDS if len(targets) < SOME else 1
+    if n_folds == 1 or len(targets) < 2 * n_folds:
+        return [targets.split(share, seed)]
+    return targets.folds(n_folds, seed)
 
 
 def _tried_until(ends: float, bench: _Bench, *, seed: int, listener: Listener) -> list[_Judged]:
@@ -285,63 +302,46 @@ def _tried_until(ends: float, bench: _Bench, *, seed: int, listener: Listener) -
             except SettingError:  # steps so large that no loss is a number: not a proposal to repeat
                 search.learn(float("inf"))
                 continue
-            search.learn(one.trial.log_loss)
+            search.learn(-one.trial.score)
             judged.append(one)
-            listener.step(len(judged), 0, _told(one.trial))
+            listener.step(len(judged), 0, f"{one.trial.name}: {bench.told(one.trial)}")
     except KeyboardInterrupt:
         pass
     return judged
 
 
-def _best_blend(judged: Sequence[_Judged], labels: Labels) -> tuple[list[_Judged], Floats, Floats]:
+def _best_blend(judged: Sequence[_Judged], bench: _Bench) -> tuple[list[_Judged], Floats, Floats]:
     """The members, their weights and their logits together: all that get a weight, or one where it does better alone.
 
     Of candidates of one kind on the same features only the best is asked, and of the best only MOST_MEMBERS.
     """
     best: dict[str, _Judged] = {}
-    for one in sorted(judged, key=lambda one: one.trial.log_loss):
+    for one in sorted(judged, key=lambda one: -one.trial.score):
         best.setdefault(one.trial.name, one)
     members = list(best.values())[:MOST_MEMBERS]
-    weights = fit_weights([one.logits for one in members], labels)
+    weights = fit_weights([one.logits for one in members], bench.held_out)
     alone = members[0]
-    members = [one for one, weight in zip(members, weights, strict=True) if weight > 0]
-    weights = weights[weights > 0]
+    is_used = weights.reshape(len(members), -1).max(axis=1) > 0
+    members, weights = [members[place] for place in np.flatnonzero(is_used).tolist()], weights[is_used]
     if members:
-        together = np.tensordot(weights, np.stack([one.logits for one in members]), axes=1)
-        if _least_log_loss(together, labels) < alone.trial.log_loss:
+        together = np.zeros_like(alone.logits)
+        for one, weight in zip(members, weights, strict=True):
+            together += one.logits * weight
+        if bench.trial("blend", (), together).score > alone.trial.score:
             return members, weights, together
     return [alone], np.ones(1, dtype=np.float32), alone.logits
 
 
-def _least_log_loss(logits: Floats, labels: Labels) -> float:
-    return log_loss(labels, softmax(logits / fit_temperature(logits, labels)))
-
-
-def _trial(name: str, settings: tuple[MemberConfig, ...], logits: Floats, labels: Labels, *, seconds: float) -> Trial:
-    right = accuracy(labels, logits.argmax(axis=1))
-    return Trial(
-        name=name, settings=settings, accuracy=right, log_loss=_least_log_loss(logits, labels), seconds=seconds
-    )
-
-
-def _told(trial: Trial) -> str:
-    return f"{trial.name}: right on {trial.accuracy:.1%}, log loss {trial.log_loss:.3f}, {trial.seconds:.1f} s"
-
-
-def _reason(trials: list[Trial], members: list[_Judged], weights: Floats, bench: _Bench) -> str:
+def _reason(trials: list[Trial], members: list[_Judged], bench: _Bench) -> str:
     """Why this was chosen, in words."""
-    how = f"{len(bench.held_out_labels):,} documents held out"
+    how = f"{len(bench.held_out):,} documents held out"
     if len(bench.parts) > 1:
-        how = f"all {len(bench.held_out_labels):,} documents, held out in {len(bench.parts)} turns"
-    alone = min((trial for trial in trials if len(trial.settings) == 1), key=lambda trial: trial.log_loss)
+        how = f"all {len(bench.held_out):,} documents, held out in {len(bench.parts)} turns"
+    alone = max((trial for trial in trials if len(trial.settings) == 1), key=lambda trial: trial.score)
     if len(members) == 1:
-        return (
-            f"{alone.name} was chosen of {len(trials)} candidates: on {how} it has the least log loss, "
-            f"{alone.log_loss:.3f}, and is right on {alone.accuracy:.1%}."
-        )
+        return f"{alone.name} was chosen of {len(trials)} candidates, on {how}: {bench.told(alone)}."
     names = [one.trial.name for one in members]
     return (
-        f"A blend of {', '.join(names[:-1])} and {names[-1]} was chosen: on {how} its log loss is "
-        f"{trials[-1].log_loss:.3f} and it is right on {trials[-1].accuracy:.1%}; the best of {len(trials) - 1} "
-        f"candidates alone, {alone.name}, has {alone.log_loss:.3f} and {alone.accuracy:.1%}."
+        f"A blend of {', '.join(names[:-1])} and {names[-1]} was chosen, on {how}: {bench.told(trials[-1])}; the best "
+        f"of {len(trials) - 1} candidates alone, {alone.name}: {bench.told(alone)}."
     )

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
-from bywords import artifact, card
+from bywords import artifact, calibration, card
 from bywords.blend import BlendConfig
+from bywords.calibration import Calibration, Sigmoids, fit_calibration
 from bywords.choice import choose
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean
-from bywords.evaluation import Evaluation
+from bywords.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.glove import GloveConfig
+from bywords.labels import Given, check_form, classes_of, codes_of, names_of, read_labels, weights_of
 from bywords.mean_vector import MeanVectorConfig
-from bywords.metrics import Labels, accuracy, fit_temperature, softmax
+from bywords.metrics import Measure, check_measure, score
 from bywords.models import MODELS
 from bywords.packing import Form
 from bywords.settings import from_plain, to_plain
 from bywords.shrink import Shrunk, shrink
-from bywords.splits import stratified_split
 from bywords.systems import (
     DEFAULT_SYSTEM,
     SYSTEMS,
@@ -39,6 +43,7 @@ from bywords.systems import (
     restore_model,
     with_vectors,
 )
+from bywords.targets import Targets
 from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
@@ -46,7 +51,8 @@ from bywords.version import __version__
 from bywords.vocabulary import Vocabulary, VocabularyConfig
 from bywords.word2vec import Word2VecConfig
 
-Texts = Sequence[str] | pl.Series
+Texts = Sequence[str] | pl.Series | npt.NDArray[Any]
+Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
@@ -60,8 +66,8 @@ KINDS: dict[str, type] = {
 class Predictions:
     """Answers for N documents, in their order."""
 
-    labels: npt.NDArray[Any]  # (N,), of the dtype of `TextClassifier.classes_`
-    probabilities: npt.NDArray[np.float64]  # (N, K), each row sums to 1
+    labels: npt.NDArray[Any]  # as `TextClassifier.predict` has them
+    probabilities: npt.NDArray[np.float64]  # (N, K); each row sums to 1, or each number is for itself
     known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     nothing_known: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one: it says nothing
 
@@ -73,9 +79,7 @@ class FitSummary:
     n_train: int
     n_valid: int
     n_dropped: int  # without tokens, in both parts
-    valid_accuracy: float
-    temperature: float
-    seconds: float
+    valid_accuracy: float  # where documents have any number of labels, the F1 of all decisions together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,35 +90,42 @@ class ChoiceSummary:
     trials: list[dict[str, Any]]
 
 
-class TextClassifier:
-    """One system of the table, fitted to labelled texts.
+class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """One system of the table, fitted to labelled texts; an estimator of scikit-learn's.
 
-    After `fit`: `classes_` (K,) sorted, `config_`, the settings that were fitted, `fitted_`, `temperature_`,
-    `summary_`, and `choice_`, None for a system that had nothing to choose.
+    After `fit`: `classes_` (K,) sorted, `config_`, the settings that were fitted, `fitted_`, `calibration_`,
+    `summary_`, `seconds_`, and `choice_`, None for a system that had nothing to choose.
     """
+
+    trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
+    record: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
+    forms_: Mapping[str, Form] = MappingProxyType({})  # which arrays are stored smaller
 
     def __init__(
         self,
         system: str | SystemConfig = DEFAULT_SYSTEM,
         *,
         vectors: str | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
+        measure: Measure = "log_loss",
         validation_share: float = 0.1,
         budget_seconds: float | None = None,
         seed: int = 0,
     ) -> None:
         """`system` is a name in `SYSTEMS` or a config of one's own; `vectors`, a name or a path, replaces its own.
 
+        `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `measure` is what
+        epochs and candidates are judged by: "log_loss", "accuracy", "balanced_accuracy", "micro_f1" or "macro_f1".
         `validation_share` of the documents of each class is held out to stop early by, to choose by, and to set the
         temperature. A system that chooses by itself tries other settings for `budget_seconds`.
         """
         self.system = system
         self.vectors = vectors
+        self.class_weight = class_weight
+        self.measure = measure
         self.validation_share = validation_share
         self.budget_seconds = budget_seconds
         self.seed = seed
-        self.trained_on: dict[str, Any] | None = None  # what the command line trained it on; saved with it
-        self.record: dict[str, Any] = {}  # what there is to say of it on its card, beside what it knows; saved with it
-        self.forms_: dict[str, Form] = {}  # which arrays are stored smaller
 
     @property
     def config(self) -> SystemConfig:
@@ -147,13 +158,16 @@ class TextClassifier:
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[Any] | npt.NDArray[Any],
+        y: Labels,
+        sample_weight: npt.ArrayLike | None = None,
         *,
-        validation: tuple[Texts, Sequence[Any] | npt.NDArray[Any]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         listener: Listener | None = None,
     ) -> TextClassifier:
         """Learn from N texts and their N labels. Documents without tokens are dropped and counted in `summary_`.
 
+        Labels are one a document, or any number: lists of labels, or a table of 0 and 1 (N, K), as `bywords.labels`
+        reads them. Those may be strings, whole numbers or booleans. `sample_weight` is what each document counts.
         `validation`, where given, is used instead of a share of the documents. All but the neural systems of the lab
         are fitted once more to all documents, the validation part too, when the temperature is known.
 
@@ -167,55 +181,64 @@ class TextClassifier:
                 "TextClassifier() and let it choose."
             )
         tokenizer = Tokenizer(config.tokenizer)
-        tokens, codes, n_dropped = self._prepare(tokenizer, texts, labels, part="training")
-        valid: tuple[Tokens, Labels] | None = None
+        tokens, given, weights, n_dropped = self._prepare(tokenizer, texts, y, sample_weight, part="training")
+        targets = self._learn_classes(given, weights)
+        valid: tuple[Tokens, Targets] | None = None
         if validation is not None:
-            valid_tokens, valid_codes, n_dropped_valid = self._prepare(tokenizer, *validation, part="validation")
-            valid, n_dropped = (valid_tokens, valid_codes), n_dropped + n_dropped_valid
+            valid_tokens, given, weights, n_dropped_valid = self._prepare(
+                tokenizer, *validation, None, part="validation"
+            )
+            codes = codes_of(given, self.classes_, self.form_, part="validation")
+            valid_targets = Targets.of(codes, len(self.classes_), weights=self._weights(given, weights))
+            valid, n_dropped = (valid_tokens, valid_targets), n_dropped + n_dropped_valid
+        check_measure(self.measure, is_multilabel=targets.is_multilabel)
         if isinstance(config.model, ChoiceConfig):
             chosen = choose(
-                config, tokens, codes, valid, n_classes=len(self.classes_), seed=self.seed,
+                config, tokens, targets, valid, seed=self.seed, measure=self.measure,
                 validation_share=self.validation_share, budget_seconds=self.budget_seconds, listener=listener,
             )  # fmt: skip
             self.choice_: ChoiceSummary | None = ChoiceSummary(
                 reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials]
             )
             self.config_, self.fitted_ = chosen.config, chosen.fitted
-            logits, valid_codes = chosen.logits, chosen.labels
+            logits, held_out_targets = chosen.logits, chosen.targets
             n_valid = chosen.n_valid
             n_train = len(tokens) - (n_valid if valid is None else 0)
         else:
             if valid is None:
-                kept, held_out = stratified_split(codes, self.validation_share, self.seed)
-                valid = tokens.select(held_out), codes[held_out]
-                tokens, codes = tokens.select(kept), codes[kept]
-            logits = self._fit_one(config, tokens, codes, *valid, listener)
-            valid_codes, n_train, n_valid = valid[1], len(tokens), len(valid[0])
-        self.temperature_ = fit_temperature(logits, valid_codes)
+                kept, held_out = targets.split(self.validation_share, self.seed)
+                valid = tokens.select(held_out), targets.select(held_out)
+                tokens, targets = tokens.select(kept), targets.select(kept)
+            logits = self._fit_one(config, tokens, targets, *valid, listener)
+            held_out_targets, n_train, n_valid = valid[1], len(tokens), len(valid[0])
+        self.calibration_: Calibration = fit_calibration(logits, held_out_targets)
+        probabilities = self.calibration_.probabilities(logits)
+        decided = self.calibration_.decide(probabilities)
         self.summary_ = FitSummary(
             n_train=n_train,
             n_valid=n_valid,
             n_dropped=n_dropped,
-            valid_accuracy=accuracy(valid_codes, logits.argmax(axis=1)),
-            temperature=self.temperature_,
-            seconds=time.perf_counter() - started,
+            valid_accuracy=score("micro_f1", held_out_targets.codes, probabilities, decided),
         )
+        self.seconds_ = time.perf_counter() - started
         return self
 
     def _fit_one(
         self,
         config: SystemConfig,
         train: Tokens,
-        train_codes: Labels,
+        targets: Targets,
         valid: Tokens,
-        valid_codes: Labels,
+        valid_targets: Targets,
         listener: Listener | None,
     ) -> npt.NDArray[np.float32]:
         """Fit a system that has nothing to choose; its logits for `valid`, from before it was fitted to all."""
         if not len(valid):
             raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
-        more: dict[str, Any] = {"n_classes": len(self.classes_), "seed": self.seed, "listener": listener}
-        fitted = fit_system(config, train, train_codes, valid, valid_codes, **more)
+        if config.training is not None and self.measure != "log_loss":
+            config = dataclasses.replace(config, training=dataclasses.replace(config.training, measure=self.measure))
+        more: dict[str, Any] = {"seed": self.seed, "listener": listener}
+        fitted = fit_system(config, train, targets, valid, valid_targets, **more)
         logits = fitted.model.logits(fitted.vocabulary.encode(valid))
         self.config_, self.choice_ = config, None
         history = fitted.history
@@ -225,10 +248,10 @@ class TextClassifier:
             if not isinstance(config.vectors, PretrainedConfig):
                 more["vectors"] = fitted.vectors
                 config = dataclasses.replace(config, leave_out_missing=config.vectors is not None)
-            everything, all_codes = train.joined(valid), np.concatenate([train_codes, valid_codes])
+            everything, all_targets = train.joined(valid), targets.joined(valid_targets)
             n_epochs = history.best_epoch or None
             try:
-                fitted = fit_system(config, everything, all_codes, None, None, n_epochs=n_epochs, **more)
+                fitted = fit_system(config, everything, all_targets, None, None, n_epochs=n_epochs, **more)
             except KeyboardInterrupt:
                 if not history.epochs:
                     raise
@@ -240,15 +263,23 @@ class TextClassifier:
         return logits
 
     def predict(self, texts: Texts) -> npt.NDArray[Any]:
-        """The likeliest label of each text, (N,) of the dtype of `classes_`."""
+        """The likeliest label of each text, (N,) of the dtype of `classes_`.
+
+        Where texts have any number of labels: those from their thresholds on, in the form in which `fit` was given
+        them, a tuple of labels for each text, object (N,), or a table of 0 and 1, int64 (N, K).
+        """
         return self.predict_documents(texts).labels
 
     def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
-        """The probability of each class, float64 (N, K) in the order of `classes_`."""
+        """The probability of each class, float64 (N, K) in the order of `classes_`.
+
+        A row sums to 1, unless texts have any number of labels: then each number is from 0 to 1 for itself.
+        """
         return self.predict_documents(texts).probabilities
 
     def predict_documents(self, texts: Texts) -> Predictions:
         """Label, probabilities and share of known words of each text; every text gets an answer, an empty one too."""
+        check_is_fitted(self)
         checked = checked_texts(texts)
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
         return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -257,19 +288,39 @@ class TextClassifier:
         """The columns of `Predictions`, for some of the texts."""
         if not texts:
             none = np.zeros(0, dtype=np.float32)
-            return self.classes_[:0], np.zeros((0, len(self.classes_))), none, none.astype(bool)
+            nobody = np.zeros((0, len(self.classes_)), dtype=bool) if self.form_ != "one" else none.astype(np.int64)
+            labels = names_of(nobody, self.classes_, self.form_)
+            return labels, np.zeros((0, len(self.classes_))), none, none.astype(bool)
         documents = self.fitted_.vocabulary.encode(Tokenizer(self.config_.tokenizer)(texts))
-        probabilities = softmax(self.fitted_.model.logits(documents) / self.temperature_)
-        labels = self.classes_[probabilities.argmax(axis=1)]
+        probabilities = self.calibration_.probabilities(self.fitted_.model.logits(documents))
+        labels = names_of(self.calibration_.decide(probabilities), self.classes_, self.form_)
         return labels, probabilities, documents.known_share, documents.nothing_known
 
-    def evaluate(self, texts: Texts, labels: Sequence[Any] | npt.NDArray[Any]) -> Evaluation:
-        """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""
-        codes = self._codes(np.asarray(labels), part="test")
-        answers = self.predict_documents(texts)
-        return Evaluation(tuple(map(str, self.classes_)), codes, answers.probabilities, answers.known_share)
+    def score(self, texts: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
+        """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be."""
+        given = read_labels(y, part="test")
+        codes = codes_of(given, self.classes_, self.form_, part="test")
+        probabilities = self.predict_proba(texts)
+        is_right = codes == self.calibration_.decide(probabilities)
+        if codes.ndim > 1:
+            is_right = is_right.all(axis=1)
+        return float(np.average(is_right, weights=None if sample_weight is None else np.asarray(sample_weight)))
 
-    def save(self, folder: Path | str, record: dict[str, Any] | None = None) -> None:
+    def evaluate(self, texts: Texts, y: Labels) -> AnyEvaluation:
+        """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""
+        check_is_fitted(self)
+        codes = codes_of(read_labels(y, part="test"), self.classes_, self.form_, part="test")
+        answers = self.predict_documents(texts)
+        names, probabilities = tuple(map(str, self.classes_)), answers.probabilities
+        if isinstance(self.calibration_, Sigmoids):
+            decided = self.calibration_.decide(probabilities)
+            thresholds = self.calibration_.thresholds
+            return ManyLabelsEvaluation(
+                names, codes.astype(bool), decided, probabilities, thresholds, answers.known_share
+            )
+        return Evaluation(names, codes.astype(np.int64), probabilities, answers.known_share)
+
+    def save(self, folder: Path | str, record: Mapping[str, Any] | None = None) -> None:
         """Write a model folder that `load` reads; `record` is for its card, as `bywords.card.write` takes it.
 
         Raises: ModelFolderError when it cannot be written.
@@ -278,53 +329,63 @@ class TextClassifier:
         parts = self._parts()
         artifact.write_folder(parts, Path(folder), card=self._card(parts))
 
-    def shrink(self, max_bytes: int, texts: Texts, labels: Sequence[Any] | npt.NDArray[Any]) -> Shrunk:
+    def shrink(self, max_bytes: int, texts: Texts, y: Labels) -> Shrunk:
         """Make the folder that `save` writes at most `max_bytes`; N labelled texts say which way costs least.
 
         The `record` for the card must be there by then: it counts, and may change later by some numbers only.
         Raises: SettingError, with the smallest size that there is, when it cannot be made so small.
         """
-        tokens = Tokenizer(self.config_.tokenizer)(texts)
-        codes, parts = self._codes(np.asarray(labels), part="validation"), self._parts()
+        parts = self._parts()
+        tokens = Tokenizer(self.config_.tokenizer)(checked_texts(texts))
+        codes = codes_of(read_labels(y, part="validation"), self.classes_, self.form_, part="validation")
 
         def judge(vocabulary: Vocabulary, model: FittedModel) -> float:
-            return accuracy(codes, model.logits(vocabulary.encode(tokens)).argmax(axis=1))
+            probabilities = self.calibration_.probabilities(model.logits(vocabulary.encode(tokens)))
+            return score("micro_f1", codes, probabilities, self.calibration_.decide(probabilities))
 
         files = artifact.contents(parts, card=self._card(parts))
         other = sum(len(content) for name, content in files if name not in (artifact.VOCABULARY, artifact.WEIGHTS))
         other += 1_500 + 64 * len(self.classes_)  # for what it cost, and digits
-        shrunk = shrink(self.config_, self.fitted_.vocabulary, self.fitted_.model, max_bytes, judge, other_bytes=other)
-        self.config_, self.forms_ = shrunk.config, dict(shrunk.forms)
+        shrunk = shrink(
+            self.config_, self.fitted_.vocabulary, self.fitted_.model, max_bytes, judge, other_bytes=other,
+            is_exclusive=not isinstance(self.calibration_, Sigmoids),
+        )  # fmt: skip
+        self.config_, self.forms_ = shrunk.config, shrunk.forms
         self.fitted_ = dataclasses.replace(self.fitted_, vocabulary=shrunk.vocabulary, model=shrunk.model)
         self.record = {**self.record, "size": {"reduction": shrunk.told}}
         return shrunk
 
     def _parts(self) -> artifact.Parts:
+        check_is_fitted(self)
         description = {
+            "system": self.system if isinstance(self.system, str) else to_plain(self.system),
+            "parameters": {**self._parameters(), "class_weight": _plain_weights(self.class_weight)},
             "config": to_plain(self.config_),
             "choice": None if self.choice_ is None else dataclasses.asdict(self.choice_),
             "label_names": self.classes_.tolist(),
             "label_dtype": self.classes_.dtype.str,
-            "temperature": self.temperature_,
-            "seed": self.seed,
+            "label_form": self.form_,
+            "calibration": self.calibration_.plain(),
             "trained_on": self.trained_on,
-            "validation_share": self.validation_share,
             "summary": dataclasses.asdict(self.summary_),
-            "history": dataclasses.asdict(self.fitted_.history),
-            "record": self.record,
+            "history": _without_seconds(self.fitted_.history),
+            "record": dict(self.record),
         }
         return artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays(), self.forms_)
 
     def _card(self, parts: artifact.Parts) -> str:
-        own = {
+        own: dict[str, Any] = {
             "system": self.system if isinstance(self.system, str) else "a system of its own",
             "description": self.config_.description,
             "labels": list(map(str, self.classes_)),
             "reason": None if self.choice_ is None else self.choice_.reason,
             "summary": dataclasses.asdict(self.summary_),
-            "training": {"seed": self.seed, "validation_share": self.validation_share},
+            "training": parts.description["parameters"],
             "config": parts.description["config"],
         }
+        if isinstance(self.calibration_, Sigmoids):
+            thresholds = self.calibration_.thresholds.tolist()
+            own |= {"multi_label": True, "thresholds": dict(zip(own["labels"], thresholds, strict=True))}
         return card.write({**own, **self.record, "size": {**artifact.extent(parts), **self.record.get("size", {})}})
 
     @classmethod
@@ -333,55 +394,93 @@ class TextClassifier:
         parts = artifact.read_folder(Path(folder))
         told = parts.description
         try:
-            config = from_plain(told["config"], KINDS, where="the config")
-            loaded = cls(config, validation_share=told["validation_share"], seed=told["seed"])
-            loaded.trained_on, loaded.record = told["trained_on"], told["record"]
-            loaded.forms_ = dict(parts.forms)
+            system = told["system"]
+            if not isinstance(system, str):
+                system = from_plain(system, KINDS, where="the system")
+            weights = told["parameters"]["class_weight"]
+            if isinstance(weights, list):
+                weights = dict(weights)
+            loaded = cls(system, **{**told["parameters"], "class_weight": weights})
+            loaded.trained_on, loaded.record, loaded.forms_ = told["trained_on"], told["record"], parts.forms
             loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
-            loaded.config_ = config
+            loaded.form_ = check_form(told["label_form"])
+            loaded.config_ = config = from_plain(told["config"], KINDS, where="the config")
             loaded.choice_ = None if told["choice"] is None else ChoiceSummary(**told["choice"])
             parts.vocabulary.config = config.vocabulary
             model = restore_model(config, parts.arrays, vocabulary=parts.vocabulary, n_classes=len(loaded.classes_))
             history = History(**told["history"])
             loaded.fitted_ = FittedSystem(parts.vocabulary, model, history=history)
-            loaded.temperature_ = told["temperature"]
+            loaded.calibration_ = calibration.restored(told["calibration"])
             loaded.summary_ = FitSummary(**told["summary"])
-        except (KeyError, TypeError, RuntimeError, SettingError) as error:
+        except (KeyError, TypeError, RuntimeError, SettingError, DataError) as error:
             raise ModelFolderError(
                 f"{folder}: whole, but its settings and weights do not fit this version: {error}. "
                 f"It was written by bywords {told['versions']['bywords']}, this is {__version__}."
             ) from error
         return loaded
 
+    def _parameters(self) -> dict[str, Any]:
+        """All that `__init__` takes but the system."""
+        return {name: value for name, value in self.get_params(deep=False).items() if name != "system"}
+
     def _prepare(
-        self, tokenizer: Tokenizer, texts: Texts, labels: Sequence[Any] | npt.NDArray[Any], *, part: str
-    ) -> tuple[Tokens, Labels, int]:
-        """Tokens and class numbers of the documents that have tokens, and how many have none."""
+        self, tokenizer: Tokenizer, texts: Texts, y: Labels, sample_weight: npt.ArrayLike | None, *, part: str
+    ) -> tuple[Tokens, Given, npt.NDArray[np.float64] | None, int]:
+        """Tokens, labels and weights of the documents that have tokens and count, and how many have no tokens."""
         tokens = tokenizer(texts)
-        names = np.asarray(labels)
-        if len(names) != len(tokens):
-            raise DataError(f"{len(tokens)} {part} texts and {len(names)} labels: expected as many.")
+        if y is None:
+            raise DataError("requires y to be passed, but the target y is None: give each text its label.")
+        given = read_labels(y, part=part)
+        if len(given) != len(tokens):
+            raise DataError(f"{len(tokens)} {part} texts and {len(given)} labels: expected as many.")
+        weights = None if sample_weight is None else weights_of(None, given, classes_of(given), sample_weight)
         is_filled = tokens.lengths > 0
         if not is_filled.any():
             raise DataError(f"none of the {len(tokens)} {part} documents has a word. Check the text column.")
-        kept = np.flatnonzero(is_filled)
-        if part == "training":
-            self.classes_ = np.unique(names[kept])
+        kept = np.flatnonzero(is_filled if weights is None else is_filled & (weights > 0))
+        if not len(kept):
+            raise DataError(f"all {part} documents weigh 0: there is nothing to learn from. Check sample_weight.")
+        return (
+            tokens.select(kept),
+            given.select(kept),
+            None if weights is None else weights[kept],
+            int((~is_filled).sum()),
+        )
+
+    def _learn_classes(self, given: Given, weights: npt.NDArray[np.float64] | None) -> Targets:
+        """Set `classes_` and `form_`. Raises DataError where there is nothing to tell apart."""
+        self.classes_, self.form_ = classes_of(given), given.form
+        codes = codes_of(given, self.classes_, self.form_, part="training")
+        if given.form == "one":
             if len(self.classes_) < 2:
                 raise DataError(
                     f"all labels are {self.classes_.tolist()[0]!r}: expected at least two classes to tell apart."
                 )
-        return tokens.select(kept), self._codes(names[kept], part=part), int((~is_filled).sum())
+        elif not codes.any() or codes.all():
+            which = "no labels" if not codes.any() else "all labels"
+            raise DataError(f"all documents have {which}: expected some that have a label and some that do not.")
+        return Targets.of(codes, len(self.classes_), weights=self._weights(given, weights))
 
-    def _codes(self, names: npt.NDArray[Any], *, part: str) -> Labels:
-        """The class number of each label, int64 (N,)."""
-        codes = np.searchsorted(self.classes_, names)
-        codes = np.minimum(codes, len(self.classes_) - 1)
-        is_known = self.classes_[codes] == names
-        if not np.all(is_known):
-            place = int(np.argmin(is_known))
-            raise DataError(
-                f"the {part} label {names.tolist()[place]!r} of document {place} did not occur in training. "
-                f"There are: {', '.join(map(repr, self.classes_.tolist()))}."
-            )
-        return codes.astype(np.int64)
+    def _weights(self, given: Given, weights: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64]:
+        return weights_of(self.class_weight, given, self.classes_, weights)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string, tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, True, False
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.required = True
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+
+def _plain_weights(class_weight: str | Mapping[Any, float] | None) -> Any:
+    """Weights by label as pairs: JSON would make strings of labels that are numbers."""
+    return [list(pair) for pair in class_weight.items()] if isinstance(class_weight, Mapping) else class_weight
+
+
+def _without_seconds(history: History) -> dict[str, Any]:
+    """A history as JSON values; without times, so that the same training gives the same file."""
+    plain = dataclasses.asdict(history)
+    return {**plain, "epochs": [{**epoch, "seconds": 0.0} for epoch in plain["epochs"]]}

@@ -195,7 +195,7 @@ def _row(
                 "macro_f1": evaluation.macro_f1,
                 "log_loss": evaluation.log_loss,
                 "valid_accuracy": classifier.summary_.valid_accuracy,
-                "fit_seconds": classifier.summary_.seconds,
+                "fit_seconds": classifier.seconds_,
                 "predict_documents_per_second": len(split.test) / predict_seconds,
                 "n_epochs": len(classifier.fitted_.history.epochs),
                 "size_bytes": _size_bytes(classifier),

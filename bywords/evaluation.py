@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords import metrics
+
+TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,7 @@ class Evaluation:
     labels: metrics.Labels  # int64 (N,), the true ones
     probabilities: npt.NDArray[np.float64]  # (N, K)
     known_share: npt.NDArray[np.float32]  # (N,), 0 where nothing in the text was known
+    is_multilabel: ClassVar[bool] = False
 
     @cached_property
     def predicted(self) -> metrics.Labels:
@@ -81,6 +84,12 @@ class Evaluation:
             "n_nothing_known": int((self.known_share == 0).sum()),
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
+            "balanced_accuracy": metrics.balanced_accuracy(self.confusion),
+            "top_k_accuracy": {
+                str(k): metrics.top_k_accuracy(self.labels, self.probabilities, k)
+                for k in TOP_K
+                if k < len(self.label_names)
+            },
             "macro_f1": self.macro_f1,
             "log_loss": self.log_loss,
             "per_class": self.per_class(),
@@ -98,3 +107,54 @@ class Evaluation:
             }
             for place in self.wrong(n).tolist()
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class ManyLabelsEvaluation:
+    """How a classifier did on N documents that have any number of K labels each. Every document counts the same."""
+
+    label_names: tuple[str, ...]
+    labels: metrics.ManyLabels  # bool (N, K), the true ones
+    predicted: metrics.ManyLabels  # bool (N, K), those that the thresholds gave
+    probabilities: npt.NDArray[np.float64]  # (N, K), each for itself
+    thresholds: npt.NDArray[np.float64]  # (K,)
+    known_share: npt.NDArray[np.float32]  # (N,), 0 where nothing in the text was known
+    is_multilabel: ClassVar[bool] = True
+
+    @property
+    def accuracy(self) -> float:
+        """The share of documents that are right in all labels."""
+        return metrics.score("accuracy", self.labels, self.probabilities, self.predicted)
+
+    @cached_property
+    def f1(self) -> dict[str, float]:
+        """micro_f1, macro_f1 and samples_f1, as `metrics.label_f1` has them."""
+        return metrics.label_f1(self.labels, self.predicted)
+
+    def per_class(self) -> list[dict[str, Any]]:
+        """Label, precision, recall, f1, support and threshold of each label, ready for JSON."""
+        rows = metrics.per_label(self.labels, self.predicted)
+        return [
+            {"label": name, **vars(row), "threshold": threshold}
+            for name, row, threshold in zip(self.label_names, rows, self.thresholds.tolist(), strict=True)
+        ]
+
+    def hardest_confusions(self, n: int = 5) -> list[dict[str, Any]]:
+        """None: a label that is missing is not taken for another."""
+        return []
+
+    def summary(self) -> dict[str, Any]:
+        """The scores, ready for JSON."""
+        return {
+            "n_documents": len(self.labels),
+            "n_nothing_known": int((self.known_share == 0).sum()),
+            "n_without_labels": int((~self.labels.any(axis=1)).sum()),
+            **self.f1,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(metrics.wilson_interval(self.accuracy, len(self.labels))),
+            "log_loss": metrics.log_loss(self.labels, self.probabilities),
+            "per_class": self.per_class(),
+        }
+
+
+AnyEvaluation = Evaluation | ManyLabelsEvaluation

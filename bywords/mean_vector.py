@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from bywords.bags import Bags, Floats
 from bywords.errors import check_choice, check_range
-from bywords.metrics import Labels
 from bywords.ragged import UNKNOWN, Ragged
+from bywords.targets import Targets
 
+UNSEEN = -30.0  # the logit of a class that no training document has
 Pooling = Literal["mean", "sum", "max", "idf"]
 
 
@@ -44,9 +45,9 @@ class MeanVector:
 
     @classmethod
     def fit(
-        cls, config: MeanVectorConfig, documents: Ragged, labels: Labels, *, vectors: Floats
+        cls, config: MeanVectorConfig, documents: Ragged, targets: Targets, *, vectors: Floats
     ) -> tuple[MeanVector, list[str]]:
-        """Fit to N documents with labels int64 (N,); also what there is to say of it: that it did not converge.
+        """Fit to N documents; also what there is to say of it: that it did not converge.
 
         Features are centred and scaled to variance 1; the layer that is kept takes them as they are.
         """
@@ -57,17 +58,22 @@ class MeanVector:
         features = pool(documents, vectors, idf, config.pooling).astype(np.float64)
         centre, spread = features.mean(axis=0), features.std(axis=0)
         spread[spread == 0] = 1.0
-        regression = LogisticRegression(C=config.strength, max_iter=config.max_iterations)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
-            regression.fit((features - centre) / spread, labels)
-        coefficients, intercept = regression.coef_, regression.intercept_
-        if len(intercept) == 1:  # one score z for two classes: a softmax over -z/2 and z/2 gives the sigmoid of z
-            coefficients = np.concatenate([-coefficients, coefficients]) / 2
-            intercept = np.concatenate([-intercept, intercept]) / 2
+        scaled = (features - centre) / spread
+        n_classes = targets.n_classes
+        coefficients, intercept = np.zeros((n_classes, scaled.shape[1])), np.full(n_classes, UNSEEN)
+        n_iterations = 0
+        for classes, labels in _problems(targets):
+            regression = LogisticRegression(C=config.strength, max_iter=config.max_iterations)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
+                regression.fit(scaled, labels, sample_weight=targets.weights if targets.is_weighed else None)
+            found, shift = regression.coef_, regression.intercept_
+            if len(shift) < len(classes):  # one score z for two classes: a softmax over -z/2 and z/2 gives its sigmoid
+                found, shift = np.concatenate([-found, found]) / 2, np.concatenate([-shift, shift]) / 2
+            coefficients[classes], intercept[classes] = found, shift
+            n_iterations = max(n_iterations, int(regression.n_iter_.max()))
         weights = coefficients.T / spread[:, np.newaxis]
         bias = intercept - centre @ weights
-        n_iterations = int(regression.n_iter_.max())
         notes = []
         if n_iterations >= config.max_iterations:
             notes.append(f"The logistic regression did not converge in {n_iterations} iterations.")
@@ -79,6 +85,19 @@ class MeanVector:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"vectors": self.vectors, "idf": self.idf, "weights": self.weights, "bias": self.bias}
+
+
+def _problems(targets: Targets) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]]:
+    """What logistic regressions there are to fit: the classes that each gives logits of, and its labels of all texts.
+
+    Of one label a document one, for the classes that occur; of any number, one for each label that some have and some
+    have not.
+    """
+    if not targets.is_multilabel:
+        return [(np.unique(targets.codes), targets.codes)]
+    has = targets.one_hot()
+    counts = has.sum(axis=0)
+    return [(np.array([k]), has[:, k]) for k in np.flatnonzero((counts > 0) & (counts < len(has)))]
 
 
 def pool(documents: Ragged, vectors: Floats, idf: Floats, pooling: Pooling) -> Floats:

@@ -1,19 +1,23 @@
-"""Labels and probabilities in, numbers out: scores, an interval, a table by class, and a temperature.
+"""Labels and probabilities in, numbers out: scores, an interval, a table by class.
 
-Labels are int64 (N,), indices into the label names; probabilities and logits are (N, K). Every document
-counts the same.
+Labels are int64 (N,), indices into the label names, or bool (N, K) where a document has any number of them;
+probabilities are (N, K). Every document counts the same where no weights are given.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.errors import SettingError, check_choice
+
 Labels = npt.NDArray[np.int64]
+ManyLabels = npt.NDArray[np.bool_]  # (N, K)
+Weights = npt.NDArray[np.floating[Any]]  # (N,)
 Scores = npt.NDArray[np.floating[Any]]
 
 
@@ -75,12 +79,68 @@ def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
     return float(np.mean(scores)) if scores else float("nan")
 
 
-def log_loss(labels: Labels, probabilities: Scores) -> float:
-    """The mean negative natural logarithm of the probability given to the true label; NaN without documents."""
+def balanced_accuracy(confusion: npt.NDArray[np.int64]) -> float:
+    """The mean recall of the classes that there are documents of, each class counting the same; NaN without documents.
+
+    Source: Brodersen et al. (2010), "The Balanced Accuracy and Its Posterior Distribution".
+    """
+    recalls = [score.recall for score in per_class(confusion) if score.support]
+    return float(np.mean(recalls)) if recalls else float("nan")
+
+
+def top_k_accuracy(labels: Labels, probabilities: Scores, k: int) -> float:
+    """The share of documents whose label is among the k likeliest; of equals the first ones. NaN without documents."""
     if not len(labels):
         return float("nan")
-    chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).mean())
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float((best == labels[:, np.newaxis]).any(axis=1).mean())
+
+
+def confusion_by_label(labels: ManyLabels, predicted: ManyLabels) -> npt.NDArray[np.int64]:
+    """Of each label: documents that have it and got it, that got it, and that have it; int64 (K, 3)."""
+    return np.stack([(labels & predicted).sum(axis=0), predicted.sum(axis=0), labels.sum(axis=0)], axis=1)
+
+
+def per_label(labels: ManyLabels, predicted: ManyLabels) -> list[ClassScores]:
+    """Precision, recall and F1 of each label, for documents with any number of them."""
+    return [
+        ClassScores(
+            precision=_ratio(both, got), recall=_ratio(both, has), f1=_ratio(2 * both, got + has), support=int(has)
+        )
+        for both, got, has in confusion_by_label(labels, predicted).tolist()
+    ]
+
+
+def label_f1(labels: ManyLabels, predicted: ManyLabels) -> dict[str, float]:
+    """The F1 of all decisions together (micro), the mean of the labels' (macro), the mean of the documents' (samples).
+
+    A label or a document without a true or a given label has an F1 of 0, as in scikit-learn's `f1_score`; NaN without
+    documents.
+    """
+    if not labels.size:
+        return dict.fromkeys(("micro_f1", "macro_f1", "samples_f1"), float("nan"))
+    both, got, has = confusion_by_label(labels, predicted).sum(axis=0).tolist()
+    of_document = zip(*((part.sum(axis=1).tolist()) for part in (labels & predicted, predicted, labels)), strict=True)
+    return {
+        "micro_f1": _ratio(2 * both, got + has),
+        "macro_f1": float(np.mean([score.f1 for score in per_label(labels, predicted)])),
+        "samples_f1": float(np.mean([_ratio(2 * both, got + has) for both, got, has in of_document])),
+    }
+
+
+def log_loss(labels: Labels | ManyLabels, probabilities: Scores, weights: Weights | None = None) -> float:
+    """The mean negative natural logarithm of the probability given to what is true; NaN without documents.
+
+    Of documents with any number of labels, summed over the labels.
+    """
+    if not len(labels):
+        return float("nan")
+    if labels.ndim == 2:
+        chosen = np.where(labels, probabilities, 1 - np.asarray(probabilities))
+    else:
+        chosen = probabilities[np.arange(len(labels)), labels][:, np.newaxis]
+    losses = -np.log(np.maximum(chosen.astype(np.float64), np.finfo(np.float32).tiny)).sum(axis=1)
+    return float(np.average(losses, weights=weights))
 
 
 def softmax(logits: Scores) -> npt.NDArray[np.float64]:
@@ -92,30 +152,39 @@ def softmax(logits: Scores) -> npt.NDArray[np.float64]:
     return result
 
 
-def fit_temperature(logits: Scores, labels: Labels) -> float:
-    """The positive number by which to divide the logits so that the log loss on these documents is least.
+Measure = Literal["log_loss", "accuracy", "balanced_accuracy", "micro_f1", "macro_f1"]
 
-    It changes no label. 1.0 without documents. The labels are taken as right with (n + 1) / (n + K) only, not with 1:
-    a few documents without a mistake would otherwise make the model certain of everything.
-    Sources: Guo et al. (2017), "On Calibration of Modern Neural Networks", section 4.2; the targets after Platt (1999),
-    "Probabilistic Outputs for Support Vector Machines", section 2.2.
+
+def check_measure(measure: Measure, *, is_multilabel: bool) -> None:
+    """Raise SettingError for a measure that there is not, or not for documents with any number of labels."""
+    check_choice("measure", measure, get_args(Measure))
+    if is_multilabel and measure == "balanced_accuracy":
+        raise SettingError(
+            "measure is 'balanced_accuracy', which several labels a document do not have: 'macro_f1' has."
+        )
+
+
+def score(
+    measure: Measure,
+    labels: Labels | ManyLabels,
+    probabilities: Scores,
+    predicted: Labels | ManyLabels,
+    weights: Weights | None = None,
+) -> float:
+    """How good answers are by a measure; the higher, the better: log loss is taken negative. Only it takes weights.
+
+    For one label a document, micro F1 is accuracy; for any number, accuracy is the share that is right in all of them.
     """
-    from scipy.optimize import minimize_scalar  # scipy takes a tenth of a second to import
-
-    if not len(labels):
-        return 1.0
-    n_documents, n_classes = logits.shape
-    targets = np.full(logits.shape, 1 / (n_documents + n_classes))
-    targets[np.arange(n_documents), labels] = (n_documents + 1) / (n_documents + n_classes)
-
-    def cross_entropy(log_temperature: float) -> float:
-        scaled = np.asarray(logits, dtype=np.float64) / math.exp(log_temperature)
-        shifted = scaled - scaled.max(axis=1, keepdims=True)
-        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return float(-(targets * log_probabilities).sum(axis=1).mean())
-
-    found = minimize_scalar(cross_entropy, bounds=(math.log(1e-3), math.log(1e3)), method="bounded")
-    return float(math.exp(found.x))
+    if measure == "log_loss":
+        return -log_loss(labels, probabilities, weights)
+    if labels.ndim == 2:
+        if measure == "accuracy":
+            return float((labels == predicted).all(axis=1).mean()) if len(labels) else float("nan")
+        return label_f1(labels, predicted)[measure]  # type: ignore[arg-type]
+    if measure in ("accuracy", "micro_f1"):
+        return accuracy(labels, predicted)  # type: ignore[arg-type]
+    confusion = confusion_matrix(labels, predicted, probabilities.shape[1])  # type: ignore[arg-type]
+    return macro_f1(confusion) if measure == "macro_f1" else balanced_accuracy(confusion)
 
 
 def hardest_confusions(confusion: npt.NDArray[np.int64], n: int) -> list[tuple[int, int, int]]:

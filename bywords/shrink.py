@@ -77,7 +77,8 @@ def shrink(
     """Make a system's folder at most `budget_bytes`, of which `other_bytes` are for files without words and weights.
 
     A few ways that fit are tried, and the one with the best score by `judge` is taken; of equals the first, which is
-    the most exact. `is_exclusive` says that a document has one class, so that only differences between classes count.
+    the most exact. `is_exclusive` says that a document has one class, so that only differences between classes count,
+    and that the score is the share that is right; else it is an F1.
 
     Raises: SettingError, with about the smallest size that there is, when it cannot be made so small.
     """
@@ -103,10 +104,10 @@ def shrink(
     score, made = best
     n_bytes = made.n_bytes + other_bytes
     share = len(made.vocabulary) / len(vocabulary)
-    told = (
-        f"{_shown(n_bytes)} instead of {_shown(bytes_before)}: {made.form}, {share:.0%} of the rows; right on "
-        f"{score:.1%} of the validation documents instead of {score_before:.1%}."
-    )
+    cost = f"right on {score:.1%} of the validation documents instead of {score_before:.1%}"
+    if not is_exclusive:
+        cost = f"F1 {score:.3f} on the validation documents instead of {score_before:.3f}"
+    told = f"{_shown(n_bytes)} instead of {_shown(bytes_before)}: {made.form}, {share:.0%} of the rows; {cost}."
     return Shrunk(
         config=made.config, vocabulary=made.vocabulary, model=made.model, forms=made.forms, n_bytes=n_bytes,
         score=score, score_before=score_before, told=told,

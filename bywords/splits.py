@@ -30,6 +30,21 @@ def stratified_split(
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
+def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Of what kind each document is when documents are held out, int64 (N,).
+
+    Class numbers (N,) are taken as they are. Of documents with any number of labels, bool (N, K), it is the rarest of
+    their labels that counts, so that no label is missed; those without labels are of a kind of their own, K.
+    """
+    if labels.ndim == 1:
+        return labels.astype(np.int64, copy=False)
+    n_labels = labels.shape[1]
+    if not n_labels:
+        return np.zeros(len(labels), dtype=np.int64)
+    rarest = np.where(labels, labels.sum(axis=0), len(labels) + 1).argmin(axis=1)
+    return np.where(labels.any(axis=1), rarest, n_labels).astype(np.int64)
+
+
 def check_split(share: float, seed: int) -> None:
     """Raise SettingError when share is not between 0 and 1, or seed is negative."""
     if not 0 < share < 1:

@@ -21,9 +21,9 @@ from bywords.blend import Blend, BlendConfig, MemberConfig
 from bywords.errors import DataError, SettingError
 from bywords.glove import GloveConfig, train_glove
 from bywords.mean_vector import MeanVector, MeanVectorConfig
-from bywords.metrics import Labels
 from bywords.models import MODELS, LSTMConfig, Model, ModelConfig
 from bywords.ragged import UNKNOWN, Ragged
+from bywords.targets import Targets
 from bywords.tfidf import TfidfConfig, TfidfLinear
 from bywords.tokens import TokenizerConfig, Tokens
 from bywords.training import EpochRecord, History, TrainingConfig, fit, predict_logits
@@ -265,11 +265,10 @@ class FittedSystem:
 def fit_system(
     config: SystemConfig,
     train: Tokens,
-    labels: Labels,
+    targets: Targets,
     valid: Tokens | None,
-    valid_labels: Labels | None,
+    valid_targets: Targets | None,
     *,
-    n_classes: int,
     seed: int,
     vectors: WordVectors | None = None,
     n_epochs: int | None = None,
@@ -299,14 +298,14 @@ def fit_system(
     if aligned and config.leave_out_missing:
         vocabulary, aligned = _without_missing(vocabulary, aligned)
     documents = vocabulary.encode(train)
-    held_out = None if valid is None or valid_labels is None else (vocabulary.encode(valid), valid_labels)
+    held_out = None if valid is None or valid_targets is None else (vocabulary.encode(valid), valid_targets)
     if isinstance(config.model, MeanVectorConfig):
         if aligned is None:
             raise SettingError("a mean of word vectors needs word vectors: give the system `vectors`.")
-        mean_vector, notes = MeanVector.fit(config.model, documents, labels, vectors=aligned.matrix)
+        mean_vector, notes = MeanVector.fit(config.model, documents, targets, vectors=aligned.matrix)
         return FittedSystem(vocabulary, mean_vector, vectors, coverage, notes=notes)
     model, history = fit_model(
-        config.model, documents, labels, held_out, vocabulary=vocabulary, n_classes=n_classes, seed=seed,
+        config.model, documents, targets, held_out, vocabulary=vocabulary, seed=seed,
         training=config.training, n_epochs=n_epochs, aligned=aligned, listener=listener,
     )  # fmt: skip
     return FittedSystem(vocabulary, model, vectors, coverage, history)
@@ -315,11 +314,10 @@ def fit_system(
 def fit_model(
     config: ModelConfig | TfidfConfig | BlendConfig | ChoiceConfig,
     documents: Ragged,
-    labels: Labels,
-    valid: tuple[Ragged, Labels] | None,
+    targets: Targets,
+    valid: tuple[Ragged, Targets] | None,
     *,
     vocabulary: Vocabulary,
-    n_classes: int,
     seed: int,
     training: TrainingConfig | None = None,
     n_epochs: int | None = None,
@@ -330,15 +328,15 @@ def fit_model(
     if isinstance(config, BlendConfig | ChoiceConfig):
         raise SettingError("several models are fitted by `bywords.choice.choose`, not one by one.")
     if isinstance(config, TfidfConfig):
-        linear = TfidfLinear.fit(config, documents, labels, vocabulary=vocabulary, n_classes=n_classes, seed=seed)
+        linear = TfidfLinear.fit(config, documents, targets, vocabulary=vocabulary, seed=seed)
         return linear, History()
     listener = listener or Silence()
     training = training or TrainingConfig()
     max_epochs = n_epochs or training.max_epochs
-    module = _new_module(config, documents, vocabulary, n_classes, seed, aligned)
-    held_out, held_out_labels = valid or (None, None)
+    module = _new_module(config, documents, vocabulary, targets.n_classes, seed, aligned)
+    held_out, held_out_targets = valid or (None, None)
     history = fit(
-        module, documents, labels, held_out, held_out_labels, training,
+        module, documents, targets, held_out, held_out_targets, training,
         generator=np.random.default_rng(seed), n_epochs=n_epochs,
         on_epoch=lambda record: listener.epoch(record, max_epochs), on_batch=listener.batch,
     )  # fmt: skip

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from bywords.bags import Bags, Floats
 from bywords.errors import check_choice, check_range
-from bywords.metrics import Labels
 from bywords.ragged import UNKNOWN, Ragged
+from bywords.targets import Targets
 from bywords.vocabulary import Features, Vocabulary
 
 Estimator = Literal["svc", "nb-svc", "nb"]
@@ -68,15 +68,14 @@ class TfidfLinear:
         cls,
         config: TfidfConfig,
         documents: Ragged,
-        labels: Labels,
+        targets: Targets,
         *,
         vocabulary: Vocabulary,
-        n_classes: int,
         seed: int,
     ) -> TfidfLinear:
-        """Fit to N documents with labels int64 (N,), each from 0 to `n_classes` - 1."""
+        """Fit to N documents."""
         idf, bags = features_of(config, documents, vocabulary)
-        return cls.fit_to(config, idf, bags, labels, blocks=vocabulary.blocks, n_classes=n_classes, seed=seed)
+        return cls.fit_to(config, idf, bags, targets, blocks=vocabulary.blocks, seed=seed)
 
     @classmethod
     def fit_to(
@@ -84,26 +83,27 @@ class TfidfLinear:
         config: TfidfConfig,
         idf: Floats,
         bags: Bags,
-        labels: Labels,
+        targets: Targets,
         *,
         blocks: tuple[int, ...],
-        n_classes: int,
         seed: int,
         duals: Floats | None = None,
+        given: Floats | None = None,
     ) -> TfidfLinear:
-        """Fit to the features of N documents, which `features_of` gave, with labels int64 (N,).
+        """Fit to the features of N documents, which `features_of` gave.
 
-        An SVM goes on from `duals`, where they are given, and then needs fewer passes.
+        An SVM goes on from `duals`, where they are given, and then needs fewer passes; `given`, float32 (N, K), are
+        scores of another model, to which the SVM learns to add what they lack.
         """
         if config.estimator == "nb":
-            weights, bias = naive_bayes(bags, labels, n_classes, smoothing=config.strength)
+            weights, bias = naive_bayes(bags, targets, smoothing=config.strength)
         else:
             scales = None
             if config.estimator == "nb-svc":
-                scales = count_ratios(bags, labels, n_classes)
+                scales = count_ratios(bags, targets)
                 scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
             weights, bias, duals = support_vectors(
-                bags, labels, n_classes, strength=config.strength, scales=scales, duals=duals, seed=seed
+                bags, targets, strength=config.strength, scales=scales, duals=duals, given=given, seed=seed
             )
         return cls(config, blocks, idf, weights, bias, duals)
 
@@ -127,58 +127,65 @@ def features_of(config: TfidfConfig, documents: Ragged, vocabulary: Vocabulary) 
     return idf, counts.weighed(_weighting(config), idf, blocks=vocabulary.blocks)
 
 
-def naive_bayes(bags: Bags, labels: Labels, n_classes: int, *, smoothing: float) -> tuple[Floats, Floats]:
+def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float) -> tuple[Floats, Floats]:
     """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,), all 0.
 
+    Where documents have any number of labels, each label is told from its absence: how common a word is with it counts
+    as well, since what lacks one label may have another.
     Source: Rennie et al. (2003), "Tackling the Poor Assumptions of Naive Bayes Text Classifiers", section 3.1.
     """
-    of_class = _class_sums(bags, labels, n_classes)
-    others = of_class.sum(axis=1, keepdims=True) - of_class + smoothing
-    others[: UNKNOWN + 1] = 0  # padding and the unknown word are no features: they would share in the smoothing
-    weights = np.zeros_like(others)
-    weights[UNKNOWN + 1 :] = -np.log(others[UNKNOWN + 1 :] / others.sum(axis=0))
-    return weights.astype(np.float32), np.zeros(n_classes, dtype=np.float32)
+    of_class, total = _class_sums(bags, targets)
+    others = total[:, np.newaxis] - of_class + smoothing
+    weights = -_log_shares(others)
+    if targets.is_multilabel:
+        weights += _log_shares(of_class + smoothing)
+    return weights.astype(np.float32), np.zeros(targets.n_classes, dtype=np.float32)
 
 
-def count_ratios(bags: Bags, labels: Labels, n_classes: int) -> Floats:
+def count_ratios(bags: Bags, targets: Targets) -> Floats:
     """How much a word tells of each class: the size of its log-count ratio, float32 (V, K), 1 on average.
 
     For two classes there is one column: it is the same for both.
     Source: Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
     presence = Bags(bags.ids, bags.offsets, np.ones_like(bags.weights), bags.n_rows).without_unknown()
-    of_class = _class_sums(presence, labels, n_classes).astype(np.float32) + np.float32(1)
-    others = of_class.sum(axis=1, keepdims=True) - of_class + np.float32(1)
+    sums, total = _class_sums(presence, targets)
+    of_class = sums.astype(np.float32)
+    others = total.astype(np.float32)[:, np.newaxis] - of_class
     for table in (of_class, others):  # in place: there may be many words and many classes
+        table += np.float32(1)
         table /= table.sum(axis=0, dtype=np.float64).astype(np.float32)
         np.log(table, out=table)
     of_class -= others
-    ratios: Floats = np.abs(of_class[:, 1:] if n_classes == 2 else of_class)
+    ratios: Floats = np.abs(of_class[:, 1:] if _is_one_machine(targets) else of_class)
     ratios /= np.mean(ratios, dtype=np.float64).astype(np.float32)
     return ratios
 
 
 def support_vectors(
     bags: Bags,
-    labels: Labels,
-    n_classes: int,
+    targets: Targets,
     *,
     strength: float,
     scales: Floats | None,
     duals: Floats | None,
+    given: Floats | None = None,
     seed: int,
 ) -> tuple[Floats, Floats, Floats]:
     """One linear SVM a class, against all others: weights float32 (V, K), bias (K,) and dual variables (N, K).
 
     `scales`, float32 (V, K) or (V, 1) for two classes, multiplies the features, for each class by its own column. For
     two classes one machine is trained, with one column of dual variables, and its score z becomes -z/2 and z/2: a
-    softmax gives the sigmoid of z. It goes on from `duals`, where they are given.
+    softmax gives the sigmoid of z. It goes on from `duals`, where they are given. `given`, float32 (N, K), are scores
+    that each document has already: the machines, drawn towards 0, learn what is to be added.
+    Source: Yang, Yan, Hauptmann (2007), "Cross-Domain Video Concept Detection Using Adaptive SVMs", section 3, for the
+    given scores.
     """
     from bywords.compiled.svm import dual_pass, machines_of
 
-    n_machines = 1 if n_classes == 2 else n_classes
-    ones = np.arange(n_classes)[-n_machines:]
-    signs = np.where(labels[:, np.newaxis] == ones, 1, -1).astype(np.float32)
+    n_classes = targets.n_classes
+    n_machines = 1 if _is_one_machine(targets) else n_classes
+    signs = np.where(targets.one_hot()[:, -n_machines:], 1, -1).astype(np.float32)
     squares = Bags(bags.ids, bags.offsets, bags.weights**2, bags.n_rows)
     table = np.zeros((bags.n_rows, n_machines), dtype=np.float32)
     if scales is None:
@@ -187,21 +194,26 @@ def support_vectors(
         norms = squares.times(scales**2) + 1
         table = np.concatenate([table, scales**2], axis=1)
     bias = np.zeros(n_machines, dtype=np.float32)
+    if given is None:
+        given = np.zeros((0, n_machines), dtype=np.float32)
+    elif n_machines < n_classes:
+        given = given[:, 1:] - given[:, :1]
     n_passes = PASSES_OF_FEW if len(bags) < FEW else PASSES
     if duals is None:
         duals = np.zeros_like(signs)
     else:
         duals, n_passes = duals.copy(), MORE_PASSES
         machines_of(bags.ids, bags.offsets, bags.weights, signs, duals, table, bias)
+    slacks = np.float32(0.5 / strength) / np.maximum(targets.weights, np.finfo(np.float32).tiny)
+    counting = np.flatnonzero(targets.weights > 0)
     generator = np.random.default_rng(seed)
     for _ in range(n_passes):
-        order = generator.permutation(len(bags))
-        slack = np.float32(0.5 / strength)
-        worst = dual_pass(bags.ids, bags.offsets, bags.weights, signs, order, slack, norms, table, bias, duals)
+        order = counting[generator.permutation(len(counting))]
+        worst = dual_pass(bags.ids, bags.offsets, bags.weights, signs, order, slacks, norms, given, table, bias, duals)
         if worst < TOLERANCE:
             break
     machines = table[:, :n_machines]
-    if n_classes == 2:
+    if n_machines < n_classes:
         machines, bias = np.concatenate([-machines, machines], axis=1), np.concatenate([-bias, bias])
         machines, bias = machines / np.float32(2), bias / np.float32(2)
     return np.ascontiguousarray(machines), bias, duals
@@ -211,8 +223,33 @@ def _weighting(config: TfidfConfig) -> Literal["tfidf", "log-tfidf"]:
     return "log-tfidf" if config.sublinear else "tfidf"
 
 
-def _class_sums(bags: Bags, labels: Labels, n_classes: int) -> npt.NDArray[np.float64]:
-    """The weights of each id summed over the documents of each class, float64 (V, K)."""
-    place = bags.ids.astype(np.int64) * n_classes + np.repeat(labels, bags.lengths)
-    sums = np.bincount(place, bags.weights, minlength=bags.n_rows * n_classes).astype(np.float64, copy=False)
-    return sums.reshape(bags.n_rows, n_classes)
+def _is_one_machine(targets: Targets) -> bool:
+    """Whether one class is the absence of the other."""
+    return targets.n_classes == 2 and not targets.is_multilabel
+
+
+def _class_sums(bags: Bags, targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,)."""
+    n_classes = targets.n_classes
+    counted = bags
+    if targets.is_weighed:
+        counted = Bags(bags.ids, bags.offsets, bags.weights * np.repeat(targets.weights, bags.lengths), bags.n_rows)
+    rows, labels = targets.pairs()
+    of_pairs = counted.select(rows) if targets.is_multilabel else counted
+    place = of_pairs.ids.astype(np.int64) * n_classes + np.repeat(labels, of_pairs.lengths)
+    sums = np.bincount(place, of_pairs.weights, minlength=bags.n_rows * n_classes).astype(np.float64, copy=False)
+    table = sums.reshape(bags.n_rows, n_classes)
+    if not targets.is_multilabel:
+        return table, table.sum(axis=1)
+    return table, np.bincount(counted.ids, counted.weights, minlength=bags.n_rows).astype(np.float64, copy=False)
+
+
+def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The logarithm of the share of each word in each class, float64 (V, K).
+
+    Padding and the unknown word are no features, and have 0: they would share in the smoothing.
+    """
+    logs = np.zeros_like(counts)
+    real = counts[UNKNOWN + 1 :]
+    logs[UNKNOWN + 1 :] = np.log(real / real.sum(axis=0))
+    return logs

@@ -107,7 +107,7 @@ class Tokenizer:
             return f"token that matches {self.config.pattern!r}"
         return "token: a word or a sign" if self.config.punctuation else "token: a word"
 
-    def __call__(self, texts: Sequence[str] | pl.Series) -> Tokens:
+    def __call__(self, texts: Any) -> Tokens:
         """Cut each text into its tokens. An empty text has none.
 
         Raises: DataError, naming the place counted from 0, when a text is missing or not a string.
@@ -250,8 +250,8 @@ def _check_pattern(pattern: str) -> None:
         raise SettingError(f"pattern {pattern!r} matches the empty string. Let it match at least one character.")
 
 
-def checked_texts(texts: Sequence[str] | pl.Series) -> Sequence[str]:
-    """A list of strings, or the error that says which of them is none."""
+def checked_texts(texts: Any) -> list[str]:
+    """Texts of any kind of sequence, array or column as a list; or the error that says which of them is no string."""
     if isinstance(texts, pl.Series):
         if texts.dtype != pl.String:
             raise DataError(f"expected texts, found a column of {texts.dtype}.")
@@ -259,9 +259,18 @@ def checked_texts(texts: Sequence[str] | pl.Series) -> Sequence[str]:
             place = texts.is_null().arg_max()
             raise DataError(f"text {place} is missing. Drop the row, or give it an empty text.")
         return texts.to_list()
-    if isinstance(texts, str):
+    if isinstance(texts, str | bytes):
         raise DataError("expected a sequence of texts, found one text. Put it into a list.")
-    for place, text in enumerate(texts):
+    if hasattr(texts, "columns"):  # a data frame would give the names of its columns
+        if len(texts.columns) != 1:
+            raise DataError(
+                f"expected one column of texts, found a table of {len(texts.columns)}. Choose its text column."
+            )
+        return checked_texts(texts[texts.columns[0]])
+    if np.ndim(texts) == 0 and not hasattr(texts, "__iter__"):
+        raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.")
+    listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+    for place, text in enumerate(listed):
         if not isinstance(text, str):
             raise DataError(f"text {place} is {text!r} of type {type(text).__name__}, expected a string.")
-    return texts
+    return listed

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name under which everybody knows it)
 from torch import Tensor
 
-from bywords.errors import SettingError, check_range
-from bywords.metrics import Labels
+from bywords.calibration import sigmoid
+from bywords.errors import SettingError, check_choice, check_range
+from bywords.metrics import Measure, score, softmax
 from bywords.models import Batch, Model
 from bywords.ragged import Ragged, like_length_rows, shuffled_rows
 from bywords.row_adagrad import RowAdagrad
+from bywords.targets import Targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,8 @@ class TrainingConfig:
     """Everything `fit` reads. Times are epochs, sizes are documents."""
 
     max_epochs: int = 30
-    patience: int = 3  # epochs without a lower validation loss before stopping
+    patience: int = 3  # epochs without a better validation score before stopping
+    measure: Measure = "log_loss"  # what the validation score is; of equals the earliest epoch wins
     batch_size: int = 64
     learning_rate: float = 5e-3  # Adam; of the layers behind the word vectors, where those have a rate of their own
     row_learning_rate: float | None = None  # Adagrad, of the word vectors of models that touch few of them in a batch
@@ -40,6 +43,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("max_epochs", "patience", "batch_size"):
             check_range(name, getattr(self, name), least=1)
+        check_choice("measure", self.measure, get_args(Measure))
         check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
         check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
         check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
@@ -48,29 +52,30 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch: mean losses (nats a document), accuracy (0 to 1), and how long it took."""
+    """One epoch: mean losses (nats a document), accuracy (0 to 1; of several labels all have to be right), its time."""
 
     epoch: int  # counted from 1
     train_loss: float
     valid_loss: float | None  # None where there are no validation documents
     valid_accuracy: float | None
     seconds: float
+    valid_score: float | None = None  # by the measure that training stops by; the higher, the better
 
 
 @dataclass
 class EarlyStopping:
-    """Says which epoch was best, and when to stop. Of equal losses the earliest wins; NaN is never best."""
+    """Says which epoch was best, and when to stop. Of equal scores the earliest wins; NaN is never best."""
 
     patience: int
     best_epoch: int = 0  # 0 before the first
-    best_loss: float = math.inf
+    best_score: float = -math.inf
     epoch: int = 0
 
-    def update(self, valid_loss: float) -> bool:
-        """Take the next epoch's validation loss; true when it is the lowest so far."""
+    def update(self, valid_score: float) -> bool:
+        """Take the next epoch's validation score; true when it is the highest so far."""
         self.epoch += 1
-        if valid_loss < self.best_loss:
-            self.best_epoch, self.best_loss = self.epoch, valid_loss
+        if valid_score > self.best_score:
+            self.best_epoch, self.best_score = self.epoch, valid_score
             return True
         return False
 
@@ -91,9 +96,9 @@ class History:
 def fit(
     model: Model,
     train: Ragged,
-    labels: Labels,
+    targets: Targets,
     valid: Ragged | None,
-    valid_labels: Labels | None,
+    valid_targets: Targets | None,
     config: TrainingConfig,
     *,
     generator: np.random.Generator,
@@ -101,7 +106,9 @@ def fit(
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     on_batch: Callable[[int, int, int], None] = lambda epoch, n_done, n_batches: None,
 ) -> History:
-    """Train until the validation loss stops falling; `model` ends with the weights of its best epoch.
+    """Train until the validation score stops rising; `model` ends with the weights of its best epoch.
+
+    Documents of one label are learned by cross-entropy, those of any number by the sum of their labels' binary ones.
 
     Without validation documents it trains for `n_epochs`, on the same schedule, and keeps the last epoch's weights:
     for a second training, on all documents, when the first has shown how long.
@@ -118,7 +125,8 @@ def fit(
     rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     prepared = model.prepare(train)
     prepared_valid = None if valid is None else model.prepare(valid)
-    targets = torch.from_numpy(labels)
+    wanted = torch.from_numpy(targets.codes)
+    weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
     stopping = EarlyStopping(config.patience)
     history = History()
     best_weights: dict[str, Tensor] | None = None
@@ -132,7 +140,8 @@ def fit(
                 if config.decay:
                     share_left = 1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs
                     _set_rates(optimizers, rates, share_left)
-                loss = F.cross_entropy(wrapped(prepared.select(rows)), targets[rows])
+                losses = _losses(wrapped(prepared.select(rows)), wanted[rows])  # (N,)
+                loss = losses.mean() if weights is None else (losses * weights[rows]).mean()
                 for optimizer in optimizers:
                     optimizer.zero_grad()
                 fabric.backward(loss)
@@ -143,18 +152,20 @@ def fit(
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
                 on_batch(epoch, n_done, len(epoch_rows))
             train_loss = total_loss / len(train)
-            valid_loss = valid_accuracy = None
-            if prepared_valid is not None and valid_labels is not None:
-                valid_loss, valid_accuracy = _validate(model, prepared_valid, valid_labels)
-            record = EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, time.perf_counter() - started)
+            scores: tuple[float, float, float] | tuple[None, None, None] = (None, None, None)
+            if prepared_valid is not None and valid_targets is not None:
+                scores = _validate(model, prepared_valid, valid_targets, config.measure)
+            valid_loss, valid_accuracy, valid_score = scores
+            seconds = time.perf_counter() - started
+            record = EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, seconds, valid_score)
             history.epochs.append(record)
             on_epoch(record)
-            if valid_loss is None:
+            if valid_score is None:
                 stopping.best_epoch = epoch if math.isfinite(train_loss) else 0
                 best_weights = copy.deepcopy(model.state_dict()) if stopping.best_epoch else None
-            elif stopping.update(valid_loss):  # of equal losses the earliest wins
+            elif stopping.update(valid_score):  # of equal scores the earliest wins
                 best_weights = copy.deepcopy(model.state_dict())
-            if valid_loss is not None and stopping.done:
+            if valid_score is not None and stopping.done:
                 break
     except KeyboardInterrupt:
         if best_weights is None:
@@ -179,9 +190,9 @@ def predict_logits(model: Model, documents: Ragged, *, batch_size: int = 256) ->
     return _predict(model, model.prepare(documents), batch_size)
 
 
-def validate(model: Model, documents: Ragged, labels: Labels) -> tuple[float, float]:
-    """Mean loss (nats a document) and accuracy over all documents, each counted once."""
-    return _validate(model, model.prepare(documents), labels)
+def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, float]:
+    """Mean loss (nats a document) and accuracy over all documents."""
+    return _validate(model, model.prepare(documents), targets, "accuracy")[:2]
 
 
 def _predict(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:
@@ -197,11 +208,22 @@ def _predict(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArr
     return in_order
 
 
-def _validate(model: Model, documents: Batch, labels: Labels) -> tuple[float, float]:
-    logits = torch.from_numpy(_predict(model, documents))
-    targets = torch.from_numpy(labels)
-    loss = F.cross_entropy(logits, targets).item()
-    return loss, float((logits.argmax(dim=1) == targets).float().mean())
+def _validate(model: Model, documents: Batch, targets: Targets, measure: Measure) -> tuple[float, float, float]:
+    """Mean loss, accuracy, and the score that is asked for. Several labels are given from a probability of ½ on."""
+    logits = _predict(model, documents)
+    losses = _losses(torch.from_numpy(logits), torch.from_numpy(targets.codes)).numpy().astype(np.float64)
+    probabilities = sigmoid(logits.astype(np.float64)) if targets.is_multilabel else softmax(logits)
+    predicted = probabilities >= 0.5 if targets.is_multilabel else probabilities.argmax(axis=1)
+    loss = float(np.average(losses, weights=targets.weights if targets.weights.any() else None))
+    right = score("accuracy", targets.codes, probabilities, predicted)
+    return loss, right, -loss if measure == "log_loss" else score(measure, targets.codes, probabilities, predicted)
+
+
+def _losses(logits: Tensor, wanted: Tensor) -> Tensor:
+    """The loss of each document, (N,), for logits (N, K) and class numbers (N,) or labels (N, K)."""
+    if wanted.ndim == 1:
+        return F.cross_entropy(logits, wanted, reduction="none")
+    return F.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype), reduction="none").sum(dim=1)
 
 
 def _epoch_rows(train: Batch, config: TrainingConfig, generator: np.random.Generator) -> list[npt.NDArray[np.int64]]:

@@ -9,6 +9,7 @@ from bywords.blend import Blend, BlendConfig, fit_weights
 from bywords.errors import SettingError
 from bywords.metrics import log_loss, softmax
 from bywords.systems import fit_model
+from bywords.targets import Targets
 from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer
 from bywords.training import TrainingConfig
@@ -32,10 +33,9 @@ def fitted(config):
     return fit_model(
         config,
         DOCUMENTS,
-        CORPUS.labels,
+        Targets.of(CORPUS.labels),
         None,
         vocabulary=VOCABULARY,
-        n_classes=3,
         seed=0,
         training=training,
         n_epochs=2,
@@ -69,21 +69,21 @@ def test_a_better_model_is_trusted_more_and_noise_hardly():
     good, labels = logits_that_are_right(0.9, seed=0)
     fair, _ = logits_that_are_right(0.5, seed=1)
     noise, _ = logits_that_are_right(0.0, seed=2)
-    weights = fit_weights([good, fair, noise], labels)
+    weights = fit_weights([good, fair, noise], Targets.of(labels))
     assert weights[0] > weights[1] > weights[2] >= 0
 
 
 def test_a_blend_of_models_that_err_apart_is_better_than_each():
     first, labels = logits_that_are_right(0.7, seed=0)
     second, _ = logits_that_are_right(0.7, seed=1)
-    weights = fit_weights([first, second], labels)
+    weights = fit_weights([first, second], Targets.of(labels))
     together = log_loss(labels, softmax(weights[0] * first + weights[1] * second))
     assert together < min(log_loss(labels, softmax(first)), log_loss(labels, softmax(second)))
 
 
 def test_one_model_keeps_its_labels():
     logits, labels = logits_that_are_right(0.8, seed=0)
-    (weight,) = fit_weights([logits], labels)
+    (weight,) = fit_weights([logits], Targets.of(labels))
     assert weight > 0
 
 

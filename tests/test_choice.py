@@ -10,6 +10,7 @@ from bywords.errors import DataError, SettingError
 from bywords.settings import changed
 from bywords.splits import stratified_folds
 from bywords.systems import SYSTEMS, ChoiceConfig
+from bywords.targets import Targets
 from bywords.tokens import Tokenizer
 
 TRAIN, TEST = small_corpus(240), small_corpus(90, seed=1)
@@ -23,8 +24,8 @@ def noisy(corpus, share, *, seed=0):
 
 
 def chosen(**more):
-    more = {"valid": None, "n_classes": 3, "seed": 0, **more}
-    return choose(SYSTEMS["auto"], Tokenizer()(TRAIN.texts), noisy(TRAIN, 0.4), **more)
+    more = {"valid": None, "seed": 0, **more}
+    return choose(SYSTEMS["auto"], Tokenizer()(TRAIN.texts), Targets.of(noisy(TRAIN, 0.4)), **more)
 
 
 def test_every_candidate_is_tried_and_every_trial_is_kept():
@@ -49,14 +50,14 @@ def test_what_is_chosen_has_the_least_log_loss_of_all_trials_and_the_reason_says
 
 def test_few_documents_are_all_held_out_once():
     choice = chosen()
-    assert len(choice.labels) == len(choice.logits) == len(TRAIN)
+    assert len(choice.targets) == len(choice.logits) == len(TRAIN)
 
 
 def test_given_validation_documents_are_the_ones_it_is_judged_on_and_are_learned_in_the_end():
     tokenizer = Tokenizer()
-    valid = tokenizer([*TEST.texts, "zeppelin zeppelin"]), np.append(TEST.labels, 0)
+    valid = tokenizer([*TEST.texts, "zeppelin zeppelin"]), Targets.of(np.append(TEST.labels, 0))
     choice = chosen(valid=valid)
-    assert choice.labels.tolist() == valid[1].tolist()
+    assert choice.targets.codes.tolist() == valid[1].codes.tolist()
     assert "zeppelin" in choice.fitted.vocabulary.words
 
 
@@ -124,7 +125,7 @@ def test_a_budget_for_a_system_that_has_nothing_to_choose_is_refused():
 
 def test_choosing_among_nothing_is_refused():
     with pytest.raises(SettingError, match="nothing to choose from"):
-        choose(SYSTEMS["dan"], Tokenizer()(TRAIN.texts), TRAIN.labels, None, n_classes=3, seed=0)
+        choose(SYSTEMS["dan"], Tokenizer()(TRAIN.texts), Targets.of(TRAIN.labels), None, seed=0)
 
 
 def test_settings_of_the_vocabulary_can_be_changed():
@@ -194,10 +195,11 @@ def test_as_many_validation_as_training_documents_are_counted_as_such():
     assert (classifier.summary_.n_train, classifier.summary_.n_valid) == (len(TRAIN), len(TRAIN))
 
 
-def test_a_chosen_blend_says_that_it_cannot_be_trained_anew(tmp_path):
-    TextClassifier().fit(TRAIN.texts, TRAIN.names()).save(tmp_path / "model")
-    with pytest.raises(SettingError, match="start from TextClassifier"):
-        TextClassifier.load(tmp_path / "model").fit(TRAIN.texts, TRAIN.names())
+def test_a_model_that_was_chosen_and_loaded_can_be_trained_anew_and_chooses_again(tmp_path):
+    first = TextClassifier().fit(TRAIN.texts, TRAIN.names())
+    first.save(tmp_path / "model")
+    again = TextClassifier.load(tmp_path / "model").fit(TRAIN.texts, TRAIN.names())
+    np.testing.assert_array_equal(again.predict_proba(TEST.texts), first.predict_proba(TEST.texts))
 
 
 def test_a_word_known_by_its_pieces_is_not_nothing_known():

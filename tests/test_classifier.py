@@ -64,6 +64,14 @@ def test_the_same_seed_gives_the_same_bits(name, fitted, glove):
 
 
 @each_system
+def test_trained_again_it_is_the_same_folder_to_the_byte(name, fitted, glove, tmp_path):
+    fitted(name).save(tmp_path / "once")
+    TextClassifier(small_system(name, glove)).fit(TRAIN.texts, TRAIN.names()).save(tmp_path / "again")
+    for file in (*artifact.FILES, artifact.SUMS):
+        assert (tmp_path / "once" / file).read_bytes() == (tmp_path / "again" / file).read_bytes(), file
+
+
+@each_system
 def test_a_text_in_which_nothing_is_known_gets_an_answer_and_a_flag(name, fitted):
     answers = fitted(name).predict_documents(["", "zzz qqq", "rocket"])
     assert answers.nothing_known.tolist() == [True, True, False]
@@ -133,11 +141,11 @@ def test_a_given_validation_part_is_used():
 def test_the_temperature_is_kept_and_used(fitted):
     classifier = fitted("tfidf-svc")
     documents = classifier.fitted_.vocabulary.encode(_tokens(classifier, TEST.texts))
-    logits = classifier.fitted_.model.logits(documents) / classifier.temperature_
+    logits = classifier.fitted_.model.logits(documents) / classifier.calibration_.temperature
     odds = np.exp(logits.astype(np.float64))
     expected = odds / odds.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(classifier.predict_proba(TEST.texts), expected, rtol=1e-5)
-    assert classifier.temperature_ != 1
+    assert classifier.calibration_.temperature != 1
 
 
 def _tokens(classifier, texts):

@@ -10,6 +10,7 @@ from bywords.bags import Bags
 from bywords.mean_vector import MeanVector, MeanVectorConfig, pool
 from bywords.metrics import softmax
 from bywords.ragged import Ragged
+from bywords.targets import Targets
 
 COLOURS = np.repeat([0, 1, 2], 6)
 IS_DOG = np.tile(np.repeat([0, 1], 3), 3)
@@ -42,7 +43,7 @@ def test_pooling_leaves_unknown_words_out(pooling, expected):
 def test_mean_vectors_agree_with_scaled_logistic_regression(pooling, labels):
     documents, n_words = DOCUMENTS, N_WORDS
     vectors = np.random.default_rng(0).normal(size=(n_words, 5)).astype(np.float32)
-    model, notes = MeanVector.fit(MeanVectorConfig(pooling=pooling), documents, labels, vectors=vectors)
+    model, notes = MeanVector.fit(MeanVectorConfig(pooling=pooling), documents, Targets.of(labels), vectors=vectors)
     features = pool(documents, vectors, Bags.of(documents, n_words).inverse_document_frequency(), pooling)
     peer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(features, labels)
     np.testing.assert_allclose(softmax(model.logits(documents)), peer.predict_proba(features), atol=1e-3)
@@ -52,5 +53,5 @@ def test_mean_vectors_agree_with_scaled_logistic_regression(pooling, labels):
 def test_a_regression_that_does_not_converge_says_so():
     documents, n_words = DOCUMENTS, N_WORDS
     vectors = np.random.default_rng(0).normal(size=(n_words, 5)).astype(np.float32)
-    _, notes = MeanVector.fit(MeanVectorConfig(max_iterations=1), documents, COLOURS, vectors=vectors)
+    _, notes = MeanVector.fit(MeanVectorConfig(max_iterations=1), documents, Targets.of(COLOURS), vectors=vectors)
     assert notes == ["The logistic regression did not converge in 1 iterations."]

@@ -52,22 +52,6 @@ def test_softmax_of_huge_logits_is_finite():
     np.testing.assert_allclose(metrics.softmax(np.array([[1e5, 0.0], [-1e5, 0.0]])), [[1, 0], [0, 1]])
 
 
-def test_the_temperature_undoes_overconfidence():
-    generator = np.random.default_rng(0)
-    logits = generator.normal(size=(4000, 3))
-    cumulated = metrics.softmax(logits).cumsum(axis=1)
-    labels = (generator.random((4000, 1)) > cumulated).sum(axis=1)
-    assert metrics.fit_temperature(logits * 5, labels) == pytest.approx(5, rel=0.1)
-    assert metrics.fit_temperature(logits * 0.2, labels) == pytest.approx(0.2, rel=0.1)
-
-
-def test_a_few_documents_without_a_mistake_do_not_make_a_model_certain():
-    labels = np.arange(30) % 3
-    logits = np.eye(3)[labels]
-    probabilities = metrics.softmax(logits / metrics.fit_temperature(logits, labels))
-    assert 0.9 < probabilities.max() < 0.98
-
-
 def test_the_hardest_confusions_are_the_commonest_mistakes():
     confusion = np.array([[50, 3, 0], [7, 20, 1], [0, 0, 9]])
     assert metrics.hardest_confusions(confusion, 2) == [(1, 0, 7), (0, 1, 3)]

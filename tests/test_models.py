@@ -11,6 +11,7 @@ from bywords.models import MODELS, AveragingConfig, LSTMConfig
 from bywords.models.layers import Dropout
 from bywords.models.lstm import PackedLSTM, Recurrence
 from bywords.ragged import Ragged
+from bywords.targets import Targets
 from bywords.training import TrainingConfig, fit, predict_logits
 
 N_WORDS, N_CLASSES = 12, 3
@@ -29,6 +30,11 @@ CASES = {
 each_case = pytest.mark.parametrize("config", CASES.values(), ids=CASES.keys())
 
 DOCUMENTS = [[2, 3, 4], [5], [3, 3], [6, 7, 8, 9, 10, 11, 2, 2, 2], [4, 3, 2], [10, 11]]
+
+
+def train(model, documents, labels, training, *, seed=0):
+    targets = Targets.of(labels)
+    fit(model, documents, targets, documents, targets, training, generator=np.random.default_rng(seed))
 
 
 def small(config, *, seed=0, vectors=None):
@@ -58,7 +64,15 @@ def test_eight_documents_can_be_learned_by_heart(config):
     training = TrainingConfig(max_epochs=300, patience=300, batch_size=4, learning_rate=0.03)
     if isinstance(config, AveragingConfig):
         labels[4] = labels[0]  # the same words in another order: to a model without order, the same document
-    fit(model, documents, labels, documents, labels, training, generator=np.random.default_rng(0))
+    fit(
+        model,
+        documents,
+        Targets.of(labels),
+        documents,
+        Targets.of(labels),
+        training,
+        generator=np.random.default_rng(0),
+    )
     assert accuracy(labels, predict_logits(model, documents).argmax(axis=1)) == 1.0
 
 
@@ -91,7 +105,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config):
         model = small(config, seed=seed)
         torch.rand(7)  # the global generator plays no part
         training = TrainingConfig(max_epochs=3, batch_size=2)
-        fit(model, documents, labels, documents, labels, training, generator=np.random.default_rng(seed))
+        fit(
+            model,
+            documents,
+            Targets.of(labels),
+            documents,
+            Targets.of(labels),
+            training,
+            generator=np.random.default_rng(seed),
+        )
         return model.state_dict()
 
     first, again, other = trained(1), trained(1), trained(2)
@@ -104,7 +126,15 @@ def test_training_does_not_touch_the_global_generator(config):
     documents, labels = Ragged.of(DOCUMENTS), np.array([0, 1, 2, 0, 1, 2])
     before = torch.get_rng_state()
     model = small(config)
-    fit(model, documents, labels, documents, labels, TrainingConfig(max_epochs=1), generator=np.random.default_rng(0))
+    fit(
+        model,
+        documents,
+        Targets.of(labels),
+        documents,
+        Targets.of(labels),
+        TrainingConfig(max_epochs=1),
+        generator=np.random.default_rng(0),
+    )
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -121,7 +151,15 @@ def test_given_vectors_are_the_start_and_frozen_ones_stay(config):
         model = small(type(config)(**{**vars(config), "frozen": frozen}), vectors=vectors.clone())
         assert torch.equal(model.embedding.weight, vectors)
         training = TrainingConfig(max_epochs=1, batch_size=2)
-        fit(model, documents, labels, documents, labels, training, generator=np.random.default_rng(0))
+        fit(
+            model,
+            documents,
+            Targets.of(labels),
+            documents,
+            Targets.of(labels),
+            training,
+            generator=np.random.default_rng(0),
+        )
         assert torch.equal(model.embedding.weight, vectors) == frozen
 
 

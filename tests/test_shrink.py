@@ -15,6 +15,7 @@ from bywords.errors import SettingError
 from bywords.metrics import softmax
 from bywords.shrink import parse_size, shrink
 from bywords.systems import SystemConfig, fit_model
+from bywords.targets import Targets
 from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer
 from bywords.vocabulary import Vocabulary, VocabularyConfig
@@ -130,7 +131,7 @@ def blend_of(texts, labels, configs):
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(ngrams=3, ngram_min_count=1, pieces=(2, 3)))
     documents = vocabulary.encode(tokens)
     members = [
-        fit_model(config, documents, labels, None, vocabulary=vocabulary, n_classes=3, seed=0)[0] for config in configs
+        fit_model(config, documents, Targets.of(labels), None, vocabulary=vocabulary, seed=0)[0] for config in configs
     ]
     blend = Blend(members, np.full(len(members), 0.5, dtype=np.float32))
     config = SystemConfig(description="blend", model=BlendConfig(members=tuple(configs)), vocabulary=vocabulary.config)
@@ -178,6 +179,23 @@ def test_what_all_classes_have_in_common_takes_no_bits():
     common = np.abs(member.weights.mean(axis=1)).max()
     assert common < 0.02 * np.abs(member.weights).max()
     assert np.abs(blend.members[0].weights.mean(axis=1)).max() > common
+
+
+@pytest.mark.parametrize("name", ["auto", "tfidf-svc", "dan"])
+def test_a_model_of_several_labels_is_made_smaller_too(name, tmp_path):
+    labels = [[label, "odd"] if place % 2 else [label] for place, label in enumerate(TRAIN.names())]
+    texts = [f"{text} odd" if place % 2 else text for place, text in enumerate(TRAIN.texts)]
+    classifier = TextClassifier(name).fit(texts, labels)
+    classifier.save(tmp_path / "whole")
+    shrunk = classifier.shrink(artifact.size_bytes(tmp_path / "whole") // 2, texts, labels)
+    assert "F1 " in shrunk.told
+    assert shrunk.score > 0.9
+    classifier.save(tmp_path / "model")
+    assert artifact.size_bytes(tmp_path / "model") <= shrunk.n_bytes
+    np.testing.assert_array_equal(
+        TextClassifier.load(tmp_path / "model").predict_proba(texts), classifier.predict_proba(texts)
+    )
+    assert "any number of them" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sklearn.svm import LinearSVC
 from bywords.bags import Bags
 from bywords.metrics import softmax
 from bywords.ragged import Ragged
+from bywords.targets import Targets
 from bywords.tfidf import TfidfConfig, TfidfLinear, count_ratios, features_of, support_vectors
 from bywords.tokens import Tokenizer, TokenizerConfig
 from bywords.vocabulary import Vocabulary, VocabularyConfig
@@ -39,8 +40,9 @@ def test_tfidf_systems_agree_with_the_pipeline_that_users_know(estimator, peer, 
     monkeypatch.setattr("bywords.tfidf.PASSES_OF_FEW", 1000)
     vocabulary, documents = vocabulary_and(TEXTS)
     config = TfidfConfig(estimator=estimator, sublinear=sublinear)
-    n_classes = int(labels.max()) + 1
-    model = TfidfLinear.fit(config, documents, labels, vocabulary=vocabulary, n_classes=n_classes, seed=0)
+    targets = Targets.of(labels)
+    n_classes = targets.n_classes
+    model = TfidfLinear.fit(config, documents, targets, vocabulary=vocabulary, seed=0)
     pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=sublinear), peer).fit(TEXTS, labels)
     texts = [*TEXTS, NEW[0], NEW[1], NEW[3]]
     logits = model.logits(vocabulary_and(texts)[1])
@@ -70,7 +72,9 @@ def test_the_support_vector_machine_comes_as_near_the_optimum_as_liblinear(n_cla
     monkeypatch.setattr("bywords.tfidf.PASSES_OF_FEW", 2000)
     bags, labels = random_problem(n_classes=n_classes)
     features = csr_array((bags.weights, bags.ids, bags.offsets.astype(np.int32)), shape=(len(bags), bags.n_rows))
-    weights, bias, _ = support_vectors(bags, labels, n_classes, strength=0.7, scales=None, duals=None, seed=0)
+    weights, bias, _ = support_vectors(
+        bags, Targets.of(labels, n_classes), strength=0.7, scales=None, duals=None, seed=0
+    )
     peer = LinearSVC(C=0.7, dual=True, tol=1e-8, max_iter=100_000, random_state=0).fit(features, labels)
     for k in range(len(peer.coef_)):
         ours = (weights[:, 1] * 2, bias[1] * 2) if n_classes == 2 else (weights[:, k], bias[k])
@@ -85,23 +89,23 @@ def test_a_machine_on_scaled_features_is_the_machine_on_features_that_were_scale
     bags, labels = random_problem(n_classes=2)
     scales = np.random.default_rng(1).uniform(0.5, 2, size=(bags.n_rows, 1)).astype(np.float32)
     scaled = Bags(bags.ids, bags.offsets, bags.weights * scales[bags.ids, 0], bags.n_rows)
-    weights, bias, _ = support_vectors(bags, labels, 2, strength=1.0, scales=scales, duals=None, seed=0)
-    plain, plain_bias, _ = support_vectors(scaled, labels, 2, strength=1.0, scales=None, duals=None, seed=0)
+    weights, bias, _ = support_vectors(bags, Targets.of(labels, 2), strength=1.0, scales=scales, duals=None, seed=0)
+    plain, plain_bias, _ = support_vectors(scaled, Targets.of(labels, 2), strength=1.0, scales=None, duals=None, seed=0)
     np.testing.assert_allclose(weights, plain * scales, atol=2e-3)
     np.testing.assert_allclose(bias, plain_bias, atol=2e-3)
 
 
 def test_a_machine_that_goes_on_from_its_own_end_is_there_already():
     bags, labels = random_problem(n_classes=3)
-    weights, bias, duals = support_vectors(bags, labels, 3, strength=1.0, scales=None, duals=None, seed=0)
-    again, bias_again, _ = support_vectors(bags, labels, 3, strength=1.0, scales=None, duals=duals, seed=0)
+    weights, bias, duals = support_vectors(bags, Targets.of(labels, 3), strength=1.0, scales=None, duals=None, seed=0)
+    again, bias_again, _ = support_vectors(bags, Targets.of(labels, 3), strength=1.0, scales=None, duals=duals, seed=0)
     np.testing.assert_allclose(again, weights, atol=0.1)
     np.testing.assert_allclose(bias_again, bias, atol=0.1)
 
 
 def test_words_that_tell_of_a_class_are_scaled_up_for_it():
     bags = Bags.of(Ragged.of([[2, 3]] * 5 + [[2, 4]] * 5 + [[2, 5]] * 5), 6)
-    ratios = count_ratios(bags, np.repeat([0, 1, 2], 5), 3)
+    ratios = count_ratios(bags, Targets.of(np.repeat([0, 1, 2], 5)))
     assert ratios[3].argmax() == 0
     assert ratios[4].argmax() == 1
     assert (ratios[3, 0] > ratios[2]).all()  # a word of all classes tells of none
@@ -110,7 +114,7 @@ def test_words_that_tell_of_a_class_are_scaled_up_for_it():
 
 def test_naive_bayes_gives_padding_and_the_unknown_word_no_part():
     vocabulary, documents = vocabulary_and(TEXTS)
-    model = TfidfLinear.fit(TfidfConfig(estimator="nb"), documents, COLOURS, vocabulary=vocabulary, n_classes=3, seed=0)
+    model = TfidfLinear.fit(TfidfConfig(estimator="nb"), documents, Targets.of(COLOURS), vocabulary=vocabulary, seed=0)
     assert (model.weights[:2] == 0).all()
     np.testing.assert_allclose(np.exp(-model.weights[2:]).sum(axis=0), 1, rtol=1e-5)
 

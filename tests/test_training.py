@@ -10,6 +10,7 @@ from torch import nn
 from bywords.errors import SettingError
 from bywords.models import Averaging, AveragingConfig
 from bywords.ragged import Ragged
+from bywords.targets import Targets
 from bywords.training import EarlyStopping, TrainingConfig, fit, predict_logits, validate
 
 TRAIN = Ragged.of([[2], [3], [4], [2, 3], [3, 4]])
@@ -22,13 +23,22 @@ def model_of(seed=0) -> nn.Module:
 
 
 def run(model, config, *, valid_labels=LABELS, **more):
-    return fit(model, TRAIN, LABELS, TRAIN, valid_labels, config, generator=np.random.default_rng(0), **more)
+    return fit(
+        model,
+        TRAIN,
+        Targets.of(LABELS),
+        TRAIN,
+        Targets.of(valid_labels),
+        config,
+        generator=np.random.default_rng(0),
+        **more,
+    )
 
 
 def stopped_after(losses, patience):
     stopping = EarlyStopping(patience)
     for loss in losses:
-        stopping.update(loss)
+        stopping.update(-loss)
         if stopping.done:
             break
     return stopping.epoch, stopping.best_epoch
@@ -64,12 +74,12 @@ def test_the_weights_of_the_best_epoch_are_kept_not_the_last():
     assert torch.equal(model.embedding.weight, weights[history.best_epoch - 1])
     losses = [record.valid_loss for record in history.epochs]
     assert losses[history.best_epoch - 1] == min(losses)
-    assert validate(model, TRAIN, 1 - LABELS)[0] == pytest.approx(min(losses))
+    assert validate(model, TRAIN, Targets.of(1 - LABELS))[0] == pytest.approx(min(losses))
 
 
 def test_the_training_loss_counts_every_document_once_though_the_last_batch_is_smaller():
     model = model_of()
-    before = validate(model, TRAIN, LABELS)[0]
+    before = validate(model, TRAIN, Targets.of(LABELS))[0]
     config = TrainingConfig(max_epochs=1, batch_size=2, learning_rate=0.0)
     assert run(model, config).epochs[0].train_loss == pytest.approx(before)
 
@@ -83,7 +93,9 @@ def test_ctrl_c_keeps_the_best_so_far():
     history = run(model, TrainingConfig(max_epochs=50, patience=50, learning_rate=0.1), on_epoch=interrupt)
     assert history.interrupted
     assert len(history.epochs) == 3
-    assert validate(model, TRAIN, LABELS)[0] == pytest.approx(history.epochs[history.best_epoch - 1].valid_loss)
+    assert validate(model, TRAIN, Targets.of(LABELS))[0] == pytest.approx(
+        history.epochs[history.best_epoch - 1].valid_loss
+    )
 
 
 def test_ctrl_c_before_there_is_anything_to_keep_is_ctrl_c():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bywords.cli import options
 from bywords.cli.screen import print_json, say, working
-from bywords.cli.train import tell_classes
+from bywords.cli.train import tell_classes, tell_scores
 from bywords.errors import DataError
 
 if TYPE_CHECKING:
@@ -41,11 +41,7 @@ def evaluate(
     if as_json:
         print_json(evaluation.summary())
         return
-    low, high = evaluation.accuracy_interval
-    say(
-        f"Right on {evaluation.accuracy:.1%} of {len(corpus):,} documents (95 % interval {low:.1%} to {high:.1%}), "
-        f"macro F1 {evaluation.macro_f1:.3f}, log loss {evaluation.log_loss:.3f}."
-    )
+    tell_scores(evaluation, "documents")
     n_nothing_known = int((evaluation.known_share == 0).sum())
     if n_nothing_known:
         say(f"In {n_nothing_known:,} of them no word was known: those answers say nothing about the text.")

@@ -34,16 +34,17 @@ def _record(overview: Overview) -> dict[str, Any]:
     return {
         "format": told["format"],
         "versions": told["versions"],
-        "system": record.get("system"),
+        "system": record.get("system") or (told["system"] if isinstance(told.get("system"), str) else None),
         "description": (told.get("config") or {}).get("description"),
         "reason": (told.get("choice") or {}).get("reason"),
+        "is_multilabel": "thresholds" in (told.get("calibration") or {}),
         "labels": [
             {"label": label, "n_documents": counts.get(str(label)), "f1": scores.get(str(label), {}).get("f1")}
             for label in told["label_names"]
         ],
         "data": data,
         "fingerprint": told.get("fingerprint") or data.get("fingerprint"),
-        "seed": told.get("seed"),
+        "seed": (told.get("parameters") or {}).get("seed"),
         "validation": told.get("summary"),
         "test": record.get("test"),
         "reduction": (record.get("size") or {}).get("reduction"),
@@ -100,12 +101,16 @@ def _tell_scores(found: dict[str, Any]) -> None:
     test, validation = found["test"], found["validation"]
     if test:
         low, high = test["accuracy_interval"]
+        right = "All labels right on" if found["is_multilabel"] else "Right on"
+        micro = f"micro F1 {test['micro_f1']:.3f}, " if found["is_multilabel"] else ""
         say(
-            f"Right on {test['accuracy']:.1%} of {test['n_documents']:,} test documents that it had not seen "
-            f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {test['macro_f1']:.3f}."
+            f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} test documents that it had not seen "
+            f"(95 % interval {low:.1%} to {high:.1%}), {micro}macro F1 {test['macro_f1']:.3f}."
         )
     elif validation:
-        say(f"Right on {validation['valid_accuracy']:.1%} of the validation documents; not tested on others.")
+        score = validation["valid_accuracy"]
+        how_good = f"F1 {score:.3f} on" if found["is_multilabel"] else f"Right on {score:.1%} of"
+        say(f"{how_good} the validation documents; not tested on others.")
 
 
 def _tell_labels(labels: list[dict[str, Any]]) -> None:

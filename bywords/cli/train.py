@@ -17,7 +17,7 @@ from bywords.errors import SettingError
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
     from bywords.corpus import Split
-    from bywords.evaluation import Evaluation
+    from bywords.evaluation import AnyEvaluation
 
 
 def train(
@@ -87,7 +87,7 @@ def _seconds(budget: str) -> float:
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
-def _for_the_card(classifier: TextClassifier, evaluation: Evaluation, split: Split, system: str) -> dict[str, Any]:
+def _for_the_card(classifier: TextClassifier, evaluation: AnyEvaluation, split: Split, system: str) -> dict[str, Any]:
     trained_on = classifier.trained_on or {}
     counts = Counter(split.train.names().tolist())
     return {
@@ -105,7 +105,7 @@ def _for_the_card(classifier: TextClassifier, evaluation: Evaluation, split: Spl
 
 
 def _record(
-    classifier: TextClassifier, evaluation: Evaluation, split: Split, system: str, folder: Path
+    classifier: TextClassifier, evaluation: AnyEvaluation, split: Split, system: str, folder: Path
 ) -> dict[str, Any]:
     from bywords.artifact import size_bytes
 
@@ -113,7 +113,7 @@ def _record(
         "model": str(folder),
         "system": system,
         "size_bytes": size_bytes(folder),
-        "fit_seconds": classifier.summary_.seconds,
+        "fit_seconds": classifier.seconds_,
         "n_train": classifier.summary_.n_train,
         "n_valid": classifier.summary_.n_valid,
         "n_test": len(split.test),
@@ -128,8 +128,7 @@ def _record(
     }
 
 
-def _tell(record: dict[str, Any], evaluation: Evaluation, data: str) -> None:
-    low, high = evaluation.accuracy_interval
+def _tell(record: dict[str, Any], evaluation: AnyEvaluation, data: str) -> None:
     dropped = record["dropped"]
     if record["interrupted"]:
         say(f"Interrupted: the model is that of epoch {record['best_epoch']}, the best so far.")
@@ -139,12 +138,7 @@ def _tell(record: dict[str, Any], evaluation: Evaluation, data: str) -> None:
     say(f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents{held_out}.")
     if record["choice"] is not None:
         say(record["choice"]["reason"])
-    say(
-        f"Right on {evaluation.accuracy:.1%} of {record['n_test']:,} test documents that it had not seen "
-        f"(95 % interval {low:.1%} to {high:.1%}), macro F1 {evaluation.macro_f1:.3f}."
-    )
-    share = float((evaluation.confusion.sum(axis=1).max()) / max(len(evaluation.labels), 1))
-    say(f"Always saying the commonest class would be right on {share:.1%}.")
+    tell_scores(evaluation, "test documents that it had not seen")
     say()
     tell_classes(evaluation)
     say()
@@ -159,13 +153,40 @@ def _tell(record: dict[str, Any], evaluation: Evaluation, data: str) -> None:
         say(f"  {command:{width}}  {what}")
 
 
-def tell_classes(evaluation: Evaluation) -> None:
+def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
+    """How good the answers for `which` documents are, in sentences."""
+    scores = evaluation.summary()
+    low, high = scores["accuracy_interval"]
+    n_documents = f"{scores['n_documents']:,} {which}"
+    if evaluation.is_multilabel:
+        say(
+            f"On {n_documents}: micro F1 {scores['micro_f1']:.3f}, macro F1 {scores['macro_f1']:.3f}, "
+            f"F1 of a document {scores['samples_f1']:.3f}. All labels are right for {scores['accuracy']:.1%} "
+            f"(95 % interval {low:.1%} to {high:.1%})."
+        )
+        return
+    say(
+        f"Right on {scores['accuracy']:.1%} of {n_documents} (95 % interval {low:.1%} to {high:.1%}), "
+        f"macro F1 {scores['macro_f1']:.3f}, balanced accuracy {scores['balanced_accuracy']:.1%}, "
+        f"log loss {scores['log_loss']:.3f}."
+    )
+    within = ", ".join(f"{share:.1%} among the {k} likeliest" for k, share in scores["top_k_accuracy"].items())
+    if within:
+        say(f"The right label is for {within}.")
+    most = max(row["support"] for row in scores["per_class"])
+    say(f"Always saying the commonest class would be right on {most / max(scores['n_documents'], 1):.1%}.")
+
+
+def tell_classes(evaluation: AnyEvaluation) -> None:
     """The table by class, worst F1 first, and the commonest mistakes."""
     rows = sorted(evaluation.per_class(), key=lambda row: float(row["f1"]))
+    many = evaluation.is_multilabel
     print_table(
-        ["class, worst first", "precision", "recall", "F1", "documents"],
+        ["label, worst first" if many else "class, worst first", "precision", "recall", "F1", "documents"]
+        + (["given from"] if many else []),
         [
-            [row["label"], f"{row['precision']:.3f}", f"{row['recall']:.3f}", f"{row['f1']:.3f}", f"{row['support']:,}"]
+            [row["label"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")), f"{row['support']:,}"]
+            + ([f"{row['threshold']:.1%}"] if many else [])
             for row in rows
         ],
     )

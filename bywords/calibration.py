@@ -1,0 +1,183 @@
+"""Logits in, probabilities that mean something and decisions out; fitted to documents that the model has not seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.metrics import Labels, ManyLabels, Scores, softmax
+from bywords.targets import Targets
+
+MOST_NEWTON_STEPS = 50
+STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no certainty
+FEW = 5  # documents with a label: so few do not choose a threshold of its own
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """For one label a document: a softmax of the logits divided by one number. It changes no label."""
+
+    temperature: float
+
+    def probabilities(self, logits: Scores) -> npt.NDArray[np.float64]:
+        """Logits (N, K) → float64 (N, K), each row sums to 1."""
+        return softmax(logits / self.temperature)
+
+    def decide(self, probabilities: Scores) -> Labels:
+        """The likeliest class of each document, int64 (N,); of equals the first."""
+        return probabilities.argmax(axis=1)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"temperature": self.temperature}
+
+
+@dataclass(frozen=True, eq=False)
+class Sigmoids:
+    """For any number of labels a document: of each label a sigmoid, and the probability from which on it is given."""
+
+    scales: npt.NDArray[np.float64]  # (K,), above 0
+    offsets: npt.NDArray[np.float64]  # (K,)
+    thresholds: npt.NDArray[np.float64]  # (K,)
+
+    def probabilities(self, logits: Scores) -> npt.NDArray[np.float64]:
+        """Logits (N, K) → float64 (N, K), each from 0 to 1 for itself."""
+        return sigmoid(np.asarray(logits, dtype=np.float64) * self.scales + self.offsets)
+
+    def decide(self, probabilities: Scores) -> ManyLabels:
+        """Which labels each document gets, bool (N, K)."""
+        return np.asarray(probabilities >= self.thresholds)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {name: getattr(self, name).tolist() for name in ("scales", "offsets", "thresholds")}
+
+
+Calibration = Temperature | Sigmoids
+
+
+def restored(plain: dict[str, Any]) -> Calibration:
+    """What gave these JSON values. Raises KeyError where it was none."""
+    if "temperature" in plain:
+        return Temperature(float(plain["temperature"]))
+    return Sigmoids(*(np.array(plain[name], dtype=np.float64) for name in ("scales", "offsets", "thresholds")))
+
+
+def fit_calibration(logits: Scores, targets: Targets) -> Calibration:
+    """The calibration that suits these documents best; logits are (N, K)."""
+    if not targets.is_multilabel:
+        return Temperature(fit_temperature(logits, targets))
+    scales, offsets = fit_sigmoids(logits, targets)
+    plain = Sigmoids(scales, offsets, np.full(len(scales), 0.5))
+    thresholds = best_thresholds(targets.one_hot(), plain.probabilities(logits))
+    return Sigmoids(scales, offsets, thresholds)
+
+
+def sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """1 / (1 + exp(-value)), without overflow."""
+    return np.exp(-np.logaddexp(0, -values))
+
+
+def fit_temperature(logits: Scores, targets: Targets) -> float:
+    """The positive number by which to divide the logits so that the log loss on these documents is least.
+
+    It changes no label. 1.0 without documents. The labels are taken as right with (n + 1) / (n + K) only, not with 1:
+    a few documents without a mistake would otherwise make the model certain of everything.
+    Sources: Guo et al. (2017), "On Calibration of Modern Neural Networks", section 4.2; the targets after Platt (1999),
+    "Probabilistic Outputs for Support Vector Machines", section 2.2.
+    """
+    from scipy.optimize import minimize_scalar  # scipy takes a tenth of a second to import
+
+    if not len(targets) or not targets.weights.sum():
+        return 1.0
+    n_documents, n_classes = logits.shape
+    smoothed = np.full(logits.shape, 1 / (n_documents + n_classes))
+    smoothed[targets.pairs()] = (n_documents + 1) / (n_documents + n_classes)
+
+    def cross_entropy(log_temperature: float) -> float:
+        scaled = np.asarray(logits, dtype=np.float64) / math.exp(log_temperature)
+        shifted = scaled - scaled.max(axis=1, keepdims=True)
+        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return float(-np.average((smoothed * log_probabilities).sum(axis=1), weights=targets.weights))
+
+    found = minimize_scalar(cross_entropy, bounds=(math.log(1e-3), math.log(1e3)), method="bounded")
+    return float(math.exp(found.x))
+
+
+def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How to scale and to shift the logits of each label so that its sigmoid has the least log loss, float64 (K,) each.
+
+    A label is taken as right with (n + 1) / (n + 2) of its n documents only, and so is its absence.
+    Source: Platt (1999), "Probabilistic Outputs for Support Vector Machines", sections 2.1 and 2.2; by Newton's method,
+    as in Lin, Lin, Weng (2007), "A Note on Platt's Probabilistic Outputs for Support Vector Machines".
+    """
+    has, weights = targets.one_hot(), targets.weights.astype(np.float64)[:, np.newaxis]
+    n_with, n_without = (weights * has).sum(axis=0), (weights * ~has).sum(axis=0)
+    wanted = np.where(has, (n_with + 1) / (n_with + 2), 1 / (n_without + 2))
+    spread = np.maximum(np.asarray(logits, dtype=np.float64).std(axis=0), 1e-12) if len(logits) else 1.0
+    z = np.asarray(logits, dtype=np.float64) / spread
+    scales, offsets = np.ones(z.shape[1]), np.log((n_with + 1) / (n_without + 1))
+
+    def losses(scales: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        odds = z * scales + offsets
+        return (weights * (np.logaddexp(0, odds) - wanted * odds)).sum(axis=0)
+
+    loss = losses(scales, offsets)
+    for _ in range(MOST_NEWTON_STEPS):
+        probabilities = sigmoid(z * scales + offsets)
+        errors, curve = weights * (probabilities - wanted), weights * probabilities * (1 - probabilities)
+        slope_a, slope_b = (errors * z).sum(axis=0), errors.sum(axis=0)
+        aa, ab, bb = (curve * z * z).sum(axis=0) + 1e-9, (curve * z).sum(axis=0), curve.sum(axis=0) + 1e-9
+        determinant = np.maximum(aa * bb - ab * ab, 1e-18)
+        step_a, step_b = (bb * slope_a - ab * slope_b) / determinant, (aa * slope_b - ab * slope_a) / determinant
+        size = np.ones_like(loss)
+        for _ in range(12):  # half the step of those labels that it would not help
+            new_a, new_b = np.clip(scales - size * step_a, 1e-6, STEEPEST), offsets - size * step_b
+            new = losses(new_a, new_b)
+            is_worse = new > loss + 1e-12
+            if not is_worse.any():
+                break
+            size = np.where(is_worse, size / 2, size)
+        better = new < loss
+        gained = float((loss - new)[better].sum()) if better.any() else 0.0
+        scales, offsets = np.where(better, new_a, scales), np.where(better, new_b, offsets)
+        loss = np.where(better, new, loss)
+        if gained < 1e-9 * max(1.0, float(loss.sum())):
+            break
+    return scales / spread, offsets
+
+
+def best_thresholds(has: ManyLabels, probabilities: Scores) -> npt.NDArray[np.float64]:
+    """Of each label, the probability from which on to give it, for a high F1 on such documents, float64 (K,).
+
+    Halfway, in log-odds, between the threshold of the highest F1 of the label and that of all decisions together: a
+    label's own is drawn from few documents and alone gives too much away. A label with fewer than FEW documents takes
+    that of all.
+    Source: Lipton, Elkan, Naryanaswamy (2014), "Optimal Thresholding of Classifiers to Maximize F1 Measure".
+    """
+    if not has.size:
+        return np.full(has.shape[1], 0.5)
+    together = _best_threshold(has.ravel(), probabilities.ravel())
+    own = [
+        _best_threshold(has[:, k], probabilities[:, k]) if has[:, k].sum() >= FEW else together
+        for k in range(has.shape[1])
+    ]
+    bounded = np.clip([together, *own], 1e-6, 1 - 1e-6)
+    odds = np.log(bounded / (1 - bounded))
+    return sigmoid((odds[1:] + odds[0]) / 2)
+
+
+def _best_threshold(has: npt.NDArray[np.bool_], probabilities: Scores) -> float:
+    order = np.argsort(-probabilities, kind="stable")
+    ordered, right = probabilities[order], np.cumsum(has[order])
+    if not right[-1]:
+        return 0.5
+    f1 = 2 * right / (np.arange(1, len(order) + 1) + right[-1])
+    is_cut = np.append(ordered[:-1] > ordered[1:], True)  # between equals there is nothing to cut
+    best = int(np.where(is_cut, f1, -1).argmax())
+    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
+    return float((ordered[best] + below) / 2)

@@ -26,8 +26,8 @@ def write(record: Record) -> str:
         reason              str, why this model was chosen
         data                {"name", "fingerprint", "n_documents", "classes": {label: documents}, "dropped", "skipped",
                              "test": name of the test part}; each may be missing
-        summary             {"n_train", "n_valid", "valid_accuracy"}; the last is, where documents have any number of labels,
-                            the F1 of all decisions together
+        summary             {"n_train", "n_valid", "valid_accuracy"}; the last, where documents have any number of
+                            labels, is the F1 of all decisions together
         training            {"seed", "validation_share", "class_weight": "balanced" or pairs of label and weight}
         test                `Evaluation.summary()` of documents that the model had not seen; where a document may have
                             several labels, also "micro_f1" and "samples_f1"

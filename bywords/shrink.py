@@ -52,7 +52,8 @@ class Shrunk:
     n_bytes: int  # of all files
     score: float  # by the judge
     score_before: float
-    told: str  # what was done and what it cost, one sentence
+    done: str  # how large it is, instead of how large, and how
+    told: str  # the same with what it cost by the judge, one sentence
 
 
 def parse_size(text: str) -> int:
@@ -85,9 +86,10 @@ def shrink(
     arrays = model.arrays()
     score_before, bytes_before = judge(vocabulary, model), _size(vocabulary, arrays, {}) + other_bytes
     if bytes_before <= budget_bytes:
+        done = f"{_shown(bytes_before)}, as it was: no more than {_shown(budget_bytes)}"
         return Shrunk(
             config=config, vocabulary=vocabulary, model=model, forms={}, n_bytes=bytes_before, score=score_before,
-            score_before=score_before, told=f"{_shown(bytes_before)}, as it was: no more than {_shown(budget_bytes)}.",
+            score_before=score_before, done=done, told=f"{done}.",
         )  # fmt: skip
     bench = _Bench(config, vocabulary, model, is_exclusive=is_exclusive)
     best: tuple[float, _Made] | None = None
@@ -107,10 +109,10 @@ def shrink(
     cost = f"right on {score:.1%} of the validation documents instead of {score_before:.1%}"
     if not is_exclusive:
         cost = f"F1 {score:.3f} on the validation documents instead of {score_before:.3f}"
-    told = f"{_shown(n_bytes)} instead of {_shown(bytes_before)}: {made.form}, {share:.0%} of the rows; {cost}."
+    done = f"{_shown(n_bytes)} instead of {_shown(bytes_before)}: {made.form}, {share:.0%} of the rows"
     return Shrunk(
         config=made.config, vocabulary=made.vocabulary, model=made.model, forms=made.forms, n_bytes=n_bytes,
-        score=score, score_before=score_before, told=told,
+        score=score, score_before=score_before, done=done, told=f"{done}; {cost}.",
     )  # fmt: skip
 
 

@@ -1,15 +1,18 @@
 """A model made smaller: never larger than asked for, the same after saving, and honest about what it cost."""
 
 import copy
+import re
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from small_corpus import small_corpus, small_system, write_small_glove
 
 from bywords import artifact
 from bywords.blend import Blend, BlendConfig
 from bywords.classifier import TextClassifier
+from bywords.cli import main as cli
 from bywords.corpus import Corpus
 from bywords.errors import SettingError
 from bywords.metrics import softmax
@@ -210,3 +213,18 @@ def test_sizes_are_read(text, n_bytes):
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(SettingError, match="expected a number and a unit"):
         parse_size(text)
+
+
+def test_train_takes_a_size_and_says_what_it_cost_on_the_test_part(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame({"text": TRAIN.texts, "label": TRAIN.names()}).write_csv("noisy.csv")
+    monkeypatch.setattr("sys.argv", ["bywords", "train", "noisy.csv", "--max-size", "20 kB"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    out = capsys.readouterr().out
+    assert left.value.code in (0, None)
+    assert artifact.size_bytes(tmp_path / "noisy-model") <= 20_000
+    (told,) = re.findall(r"Made smaller: (20 kB instead of .* of the rows; right on .* of the test documents.*)", out)
+    card = (tmp_path / "noisy-model" / "README.md").read_text(encoding="utf-8")
+    assert told.split(" instead")[0] in card
+    assert "of the test documents, not" in card

@@ -3,53 +3,83 @@
 Nobody else knows the files.
 
     MODEL/
-    ├── model.json            format version, settings, label names in order, temperature, how it was trained
+    ├── model.json            format, versions, settings, label names in order, temperature, how it was trained
     ├── vocabulary.txt        a count and a word a line, in the order of the ids
     ├── weights.safetensors   all that was learned; the vocabulary's runs and pieces of words, if it has any
-    └── SHA256SUMS            of the three above, as `sha256sum --check` reads it
+    ├── README.md             the model card: what it is, how good it is, what it is not for
+    └── SHA256SUMS            of the four above, as `sha256sum --check` reads it, and of itself in the last line
 
-Nothing in it can run code. A file that differs from its sum by one bit is refused.
+Nothing in it can run code. A file that differs from its sum by one bit is refused. No file has a date or a duration in
+it: equal parts make equal bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import os
+import platform
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from bywords.errors import ModelFolderError
-from bywords.vocabulary import Vocabulary
+from bywords.packing import Form, pack, unpack
+from bywords.version import __version__
+from bywords.vocabulary import MARKERS, Vocabulary
 
-FORMAT = "bywords-model/2"
-MODEL, VOCABULARY, WEIGHTS, SUMS = "model.json", "vocabulary.txt", "weights.safetensors", "SHA256SUMS"
+FORMAT = "bywords-model/3"
+MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
+SUMS = "SHA256SUMS"
+FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
 VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
+OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
+TRAINED_BY = {  # the library that a model or word vectors of some settings are trained by, beside numpy
+    "AveragingConfig": "torch",
+    "LSTMConfig": "torch",
+    "MeanVectorConfig": "scikit-learn",
+    "Word2VecConfig": "gensim",
+}
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a model folder holds. `description` is JSON values; `arrays` may be of any shape and plain dtype."""
+    """What a model folder holds.
+
+    `description` is JSON values, with the settings under "config"; `arrays` may be of any shape and plain dtype.
+    `forms` says which of them are stored smaller: those lie on the grid of their form already (`packing.unpack`).
+    """
 
     description: Mapping[str, Any]
     vocabulary: Vocabulary
     arrays: Mapping[str, npt.NDArray[Any]]
+    forms: Mapping[str, Form] = field(default_factory=dict)
 
 
-def write_folder(parts: Parts, folder: Path) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """What there is to say of a model folder without building the model. Sizes are bytes."""
+
+    description: Mapping[str, Any]
+    files: Mapping[str, int]
+    arrays: Mapping[str, tuple[str, tuple[int, ...]]]  # dtype and shape as stored, of what the model has learned
+    n_words: int
+    n_runs: int
+    n_pieces: int
+
+
+def write_folder(parts: Parts, folder: Path, *, card: str) -> None:
     """Write the folder beside its place, then rename it: a crash leaves an old model whole.
 
+    `card` is the text of README.md. Files that somebody else put into an old model stay.
     Raises: ModelFolderError when the place cannot be written, or holds something that is not a model.
     """
-    from safetensors.numpy import save_file
-
     check_place(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -58,18 +88,31 @@ def write_folder(parts: Parts, folder: Path) -> None:
         raise ModelFolderError(f"{folder}: cannot be written: {error.strerror}. Choose another place.") from error
     try:
         beside.chmod(0o755)
-        description = {"format": FORMAT, **parts.description}
-        text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
-        (beside / MODEL).write_text(text + "\n", encoding="utf-8", newline="")
-        parts.vocabulary.save(beside / VOCABULARY)
-        arrays = {**parts.arrays, **{VOCABULARY_ARRAYS + name: a for name, a in parts.vocabulary.arrays().items()}}
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, beside / WEIGHTS)
-        (beside / SUMS).write_bytes(_sums(beside))
+        for name, content in contents(parts, card=card):
+            (beside / name).write_bytes(content)
         _replace_folder(beside, folder)
     except OSError as error:
         raise ModelFolderError(f"{folder}: cannot be written: {error.strerror}. Choose another place.") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def contents(parts: Parts, *, card: str) -> Iterator[tuple[str, bytes]]:
+    """The name and the bytes of each file, SHA256SUMS last."""
+    from safetensors.numpy import save
+
+    versions = versions_of(parts.description.get("config"))
+    description = {"format": FORMAT, "versions": versions, **parts.description}
+    text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
+    of_vocabulary = {VOCABULARY_ARRAYS + name: array for name, array in parts.vocabulary.arrays().items()}
+    files = {
+        MODEL: f"{text}\n".encode(),
+        VOCABULARY: parts.vocabulary.text(),
+        WEIGHTS: save({**pack(parts.arrays, parts.forms), **of_vocabulary}),
+        CARD: card.encode(),
+    }
+    yield from files.items()
+    yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
 
 
 def read_folder(folder: Path) -> Parts:
@@ -79,19 +122,30 @@ def read_folder(folder: Path) -> Parts:
     """
     from safetensors.numpy import load_file
 
-    if not folder.is_dir():
-        raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")
-    _check_sums(folder)
-    description = json.loads((folder / MODEL).read_text(encoding="utf-8"))
-    if description.get("format") != FORMAT:
-        raise ModelFolderError(
-            f"{folder / MODEL}: expected the format {FORMAT}, found {description.get('format')!r}. "
-            "Train it again with this version, or load it with the version that wrote it."
-        )
-    arrays = load_file(folder / WEIGHTS)
+    description = _checked(folder)
+    arrays, forms = unpack(load_file(folder / WEIGHTS))
     its_own = [name for name in arrays if name.startswith(VOCABULARY_ARRAYS)]
     of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): arrays.pop(name) for name in its_own}
-    return Parts(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays)
+    return Parts(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays, forms)
+
+
+def look_at(folder: Path) -> Overview:
+    """Check a folder and say what is in it, in the time that it takes to read. Raises as `read_folder` does."""
+    from safetensors import safe_open
+
+    description = _checked(folder)
+    with safe_open(folder / WEIGHTS, "numpy") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
+        stored = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
+    shapes = {name: stored.pop(VOCABULARY_ARRAYS + name, ("", (0,)))[1] for name in ("runs", "pieces", "piece_lengths")}
+    return Overview(
+        description=description,
+        files=sizes(folder),
+        arrays=stored,
+        n_words=(folder / VOCABULARY).read_bytes().count(b"\n") - len(MARKERS),
+        n_runs=shapes["runs"][0],
+        n_pieces=shapes["piece_lengths"][0],
+    )
 
 
 def check_place(folder: Path) -> None:
@@ -103,14 +157,49 @@ def check_place(folder: Path) -> None:
         raise ModelFolderError(f"{folder}: cannot be written: {existing} takes no files. Choose another place.")
 
 
+def sizes(folder: Path) -> dict[str, int]:
+    """The size of each file of a model, bytes; of files that are not its own there is nothing to say."""
+    return {name: (folder / name).stat().st_size for name in (*FILES, SUMS)}
+
+
 def size_bytes(folder: Path) -> int:
     """The size of all files of a model."""
-    return sum(path.stat().st_size for path in folder.iterdir())
+    return sum(sizes(folder).values())
 
 
-def _sums(folder: Path) -> bytes:
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in (MODEL, VOCABULARY, WEIGHTS)]
-    return "".join(lines).encode()
+def extent(parts: Parts) -> dict[str, int]:
+    """How much there is, for the card: words, runs, pieces, numbers learned, and the bytes of what holds them."""
+    vocabulary = parts.vocabulary
+    own = sum(len(content) for name, content in contents(parts, card="") if name in (VOCABULARY, WEIGHTS))
+    return {
+        "words": len(vocabulary.words),
+        "runs": len(vocabulary.runs),
+        "pieces": len(vocabulary.pieces),
+        "numbers": sum(array.size for array in parts.arrays.values()),
+        "bytes": own,
+    }
+
+
+def versions_of(config: Any) -> dict[str, str]:
+    """The versions of Python, of this package, and of the libraries that train a model of these settings.
+
+    `config` is settings as plain JSON values. Nothing is imported.
+    """
+    libraries = ["numpy", *sorted(_libraries(config))]
+    own = {"bywords": __version__, "python": platform.python_version()}
+    return {**own, **{name: importlib.metadata.version(name) for name in libraries}}
+
+
+def _libraries(config: Any) -> set[str]:
+    if isinstance(config, Mapping):
+        own = {TRAINED_BY[config["kind"]]} if config.get("kind") in TRAINED_BY else set()
+        return own.union(*map(_libraries, config.values()))
+    return set().union(*map(_libraries, config)) if isinstance(config, list | tuple) else set()
+
+
+def _sums(found: Mapping[str, str]) -> bytes:
+    lines = "".join(f"{found[name]}  {name}\n" for name in FILES).encode()
+    return lines + OWN_SUM + hashlib.sha256(lines).hexdigest().encode() + b"\n"
 
 
 def _sha256(path: Path) -> str:
@@ -118,28 +207,48 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_sums(folder: Path) -> None:
-    for name in (SUMS, MODEL, VOCABULARY, WEIGHTS):
-        if not (folder / name).is_file():
-            raise ModelFolderError(
-                f"{folder / name} is missing: the folder is not a model, or not all of it was copied."
-            )
+def _checked(folder: Path) -> dict[str, Any]:
+    """What model.json says, after every file has been held against its sum."""
+    if not folder.is_dir():
+        raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")
     try:
-        found = _sums(folder).splitlines()
+        _check_there(folder, SUMS)
+        _check_there(folder, MODEL)
         expected = (folder / SUMS).read_bytes()
+        model = (folder / MODEL).read_bytes()
+        is_whole = hashlib.sha256(model).hexdigest().encode() + b"  " in expected
+        description = json.loads(model) if is_whole else {}  # another format may have other files: look at it first
+        if is_whole and description.get("format") != FORMAT:
+            raise ModelFolderError(
+                f"{folder / MODEL}: expected the format {FORMAT}, found {description.get('format')!r}. "
+                "Train it again with this version, or load it with the version that wrote it."
+            )
+        lines, _, own_sum = expected.partition(OWN_SUM)
+        if own_sum != hashlib.sha256(lines).hexdigest().encode() + b"\n":
+            raise ModelFolderError(f"{folder / SUMS} is damaged. Copy the model again from its source.")
+        for name in FILES:
+            _check_there(folder, name)
+            if f"{_sha256(folder / name)}  {name}\n".encode() not in lines.splitlines(keepends=True):
+                raise ModelFolderError(
+                    f"{folder / name} is damaged: its SHA-256 is not the one in {SUMS}. Copy it again."
+                )
     except OSError as error:
         raise ModelFolderError(f"{folder}: cannot be read: {error.strerror}.") from error
-    for line, name in zip(found, (MODEL, VOCABULARY, WEIGHTS), strict=True):
-        if line not in expected.split(b"\n"):
-            raise ModelFolderError(f"{folder / name} is damaged: its SHA-256 is not the one in {SUMS}. Copy it again.")
-    if b"\n".join(found) + b"\n" != expected:
-        raise ModelFolderError(f"{folder / SUMS} is damaged. Copy the model again from its source.")
+    return dict(description)
+
+
+def _check_there(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise ModelFolderError(f"{folder / name} is missing: the folder is not a model, or not all of it was copied.")
 
 
 def _replace_folder(new: Path, folder: Path) -> None:
     if folder.exists():
         old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
         folder.rename(old / folder.name)
+        for path in list((old / folder.name).iterdir()):
+            if path.name not in (*FILES, SUMS):
+                path.rename(new / path.name)
         new.rename(folder)
         shutil.rmtree(old)
     else:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import polars as pl
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from bywords import artifact, calibration
+from bywords import artifact, calibration, card, packing
 from bywords.blend import BlendConfig
 from bywords.calibration import Calibration, Sigmoids, fit_calibration
 from bywords.choice import choose
@@ -28,10 +29,12 @@ from bywords.mean_vector import MeanVectorConfig
 from bywords.metrics import Measure, check_measure, score
 from bywords.models import MODELS
 from bywords.settings import from_plain, to_plain
+from bywords.shrink import Shrunk, shrink
 from bywords.systems import (
     DEFAULT_SYSTEM,
     SYSTEMS,
     ChoiceConfig,
+    FittedModel,
     FittedSystem,
     Listener,
     PretrainedConfig,
@@ -45,7 +48,7 @@ from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
 from bywords.version import __version__
-from bywords.vocabulary import VocabularyConfig
+from bywords.vocabulary import Vocabulary, VocabularyConfig
 from bywords.word2vec import Word2VecConfig
 
 Texts = Sequence[str] | pl.Series | npt.NDArray[Any]
@@ -105,6 +108,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_: npt.NDArray[Any]
     form_: Form
     trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
+    record: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
+    forms_: Mapping[str, packing.Form] = MappingProxyType({})  # which arrays are stored smaller
 
     def __init__(
         self,
@@ -179,7 +184,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens.
         """
         started = time.perf_counter()
-        config = self.config
+        config, self.forms_, self.record = self.config, {}, {}
         if isinstance(config.model, BlendConfig):
             raise SettingError(
                 f"this model is a blend that {DEFAULT_SYSTEM!r} chose for other texts. To train anew, start from "
@@ -395,11 +400,44 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return Evaluation(names, codes.astype(np.int64), probabilities, answers.known_share)
 
-    def save(self, folder: Path | str) -> None:
-        """Write a model folder that `load` reads. Raises ModelFolderError when it cannot be written."""
+    def save(self, folder: Path | str, record: Mapping[str, Any] | None = None) -> None:
+        """Write a model folder that `load` reads; `record` is for its card, as `bywords.card.write` takes it.
+
+        Raises: ModelFolderError when it cannot be written.
+        """
+        self.record = record or self.record
+        parts = self._parts()
+        artifact.write_folder(parts, Path(folder), card=self._card(parts))
+
+    def shrink(self, max_bytes: int, texts: Texts, y: Labels) -> Shrunk:
+        """Make the folder that `save` writes at most `max_bytes`; N labelled texts say which way costs least.
+
+        The `record` for the card must be there by then: it counts, and may change later by some numbers only.
+        Raises: SettingError, with the smallest size that there is, when it cannot be made so small.
+        """
+        parts = self._parts()
+        tokens = Tokenizer(self.config_.tokenizer)(checked_texts(texts))
+        codes = codes_of(read_labels(y, part="validation"), self.classes_, self.form_, part="validation")
+
+        def judge(vocabulary: Vocabulary, model: FittedModel) -> float:
+            probabilities = self.calibration_.probabilities(model.logits(vocabulary.encode(tokens)))
+            return score("micro_f1", codes, probabilities, self.calibration_.decide(probabilities))
+
+        files = artifact.contents(parts, card=self._card(parts))
+        other = sum(len(content) for name, content in files if name not in (artifact.VOCABULARY, artifact.WEIGHTS))
+        other += 1_500 + 64 * len(self.classes_)  # for what it cost, and digits
+        shrunk = shrink(
+            self.config_, self.fitted_.vocabulary, self.fitted_.model, max_bytes, judge, other_bytes=other,
+            is_exclusive=not isinstance(self.calibration_, Sigmoids),
+        )  # fmt: skip
+        self.config_, self.forms_ = shrunk.config, shrunk.forms
+        self.fitted_ = dataclasses.replace(self.fitted_, vocabulary=shrunk.vocabulary, model=shrunk.model)
+        self.record = {**self.record, "size": {"reduction": shrunk.told}}
+        return shrunk
+
+    def _parts(self) -> artifact.Parts:
         check_is_fitted(self)
         description = {
-            "bywords_version": __version__,
             "system": self.system if isinstance(self.system, str) else to_plain(self.system),
             "parameters": {**self._parameters(), "class_weight": _plain_weights(self.class_weight)},
             "config": to_plain(self.config_),
@@ -411,9 +449,24 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "trained_on": self.trained_on,
             "summary": dataclasses.asdict(self.summary_),
             "history": _without_seconds(self.fitted_.history),
+            "record": dict(self.record),
         }
-        parts = artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays())
-        artifact.write_folder(parts, Path(folder))
+        return artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays(), self.forms_)
+
+    def _card(self, parts: artifact.Parts) -> str:
+        own: dict[str, Any] = {
+            "system": self.system if isinstance(self.system, str) else "a system of its own",
+            "description": self.config_.description,
+            "labels": list(map(str, self.classes_)),
+            "reason": None if self.choice_ is None else self.choice_.reason,
+            "summary": dataclasses.asdict(self.summary_),
+            "training": parts.description["parameters"],
+            "config": parts.description["config"],
+        }
+        if isinstance(self.calibration_, Sigmoids):
+            thresholds = self.calibration_.thresholds.tolist()
+            own |= {"multi_label": True, "thresholds": dict(zip(own["labels"], thresholds, strict=True))}
+        return card.write({**own, **self.record, "size": {**artifact.extent(parts), **self.record.get("size", {})}})
 
     @classmethod
     def load(cls, folder: Path | str) -> TextClassifier:
@@ -428,7 +481,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if isinstance(weights, list):
                 weights = dict(weights)
             loaded = cls(system, **{**told["parameters"], "class_weight": weights})
-            loaded.trained_on = told["trained_on"]
+            loaded.trained_on, loaded.record, loaded.forms_ = told["trained_on"], told["record"], parts.forms
             loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
             loaded.form_ = check_form(told["label_form"])
             loaded.config_ = config = from_plain(told["config"], KINDS, where="the config")
@@ -442,7 +495,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         except (KeyError, TypeError, RuntimeError, SettingError, DataError) as error:
             raise ModelFolderError(
                 f"{folder}: whole, but its settings and weights do not fit this version: {error}. "
-                f"It was written by bywords {told.get('bywords_version')}, this is {__version__}."
+                f"It was written by bywords {told['versions']['bywords']}, this is {__version__}."
             ) from error
         return loaded
 

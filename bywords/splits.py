@@ -53,21 +53,6 @@ def check_split(share: float, seed: int) -> None:
         raise SettingError(f"seed is {seed}, expected 0 or more.")
 
 
-def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """What to stratify N documents by, numbers from 0, int64 (N,).
-
-    Class numbers (N,) stay as they are. Of multi-label documents, bool (N, K), it is the rarest label of each;
-    those without labels are stratum K.
-    """
-    if labels.ndim == 1:
-        return labels.astype(np.int64, copy=False)
-    n_documents, n_labels = labels.shape
-    strata = np.full(n_documents, n_labels, dtype=np.int64)
-    for label in np.argsort(-labels.sum(axis=0), kind="stable"):  # the rarest last, of equals the last
-        strata[labels[:, label]] = label
-    return strata
-
-
 def stratified_folds(
     labels: npt.NDArray[np.int64], n_folds: int, seed: int
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:

@@ -98,11 +98,33 @@ class Vocabulary:
         """
         if len(self) != self.n_words:
             raise SettingError("words cannot be left out of a vocabulary that has runs or pieces of words.")
+        return self.keep_rows(is_kept)[0]
+
+    def keep_rows(self, is_kept: npt.NDArray[np.bool_]) -> tuple[Vocabulary, npt.NDArray[np.int64]]:
+        """The rows that are true in `is_kept` (V,), and the markers, in their order; runs of what goes, go too.
+
+        Returns: the smaller vocabulary of V' rows, and which row of this one each of them was, int64 (V',).
+        """
         is_kept = is_kept.copy()
         is_kept[: len(MARKERS)] = True
-        counts = self.counts[is_kept]
-        counts[UNKNOWN] += self.counts[~is_kept].sum()
-        return Vocabulary(self.words.filter(pl.Series(is_kept[len(MARKERS) :])), counts, config=self.config)
+        first, last = self.n_words, self.n_rows("runs")
+        while True:  # a run may be made of a run: a pass for each length
+            is_whole = is_kept[self.runs].all(axis=1)
+            if not (is_kept[first:last] & ~is_whole).any():
+                break
+            is_kept[first:last] &= is_whole
+        new_ids = np.cumsum(is_kept, dtype=np.int32) - np.int32(1)
+        is_word = is_kept[:first]
+        counts = self.counts[is_word]
+        counts[UNKNOWN] += self.counts[~is_word].sum()
+        smaller = Vocabulary(
+            self.words.filter(pl.Series(is_word[len(MARKERS) :], dtype=pl.Boolean)),
+            counts,
+            config=self.config,
+            runs=new_ids[self.runs[is_kept[first:last]]],
+            pieces=self.pieces.select(np.flatnonzero(is_kept[last:])),
+        )
+        return smaller, np.flatnonzero(is_kept)
 
     def __len__(self) -> int:
         """V, the rows of a matrix for it: the real words and the two markers."""
@@ -224,15 +246,18 @@ class Vocabulary:
         covered = np.concatenate([[0], np.cumsum(counted)])
         return [float(covered[min(size, len(counted))] / total) if total else float("nan") for size in sizes]
 
-    def save(self, path: Path) -> None:
-        """Write plain text: a line a row, its count, a tab, the word; tabs, line ends and backslashes are escaped."""
+    def text(self) -> bytes:
+        """The words as plain text: a line a row, its count, a tab, the word; tabs, line ends, backslashes escaped."""
         words = [*MARKERS, *self.words]
-        lines = [f"{count}\t{_escape(word)}\n" for count, word in zip(self.counts.tolist(), words, strict=True)]
-        path.write_text("".join(lines), encoding="utf-8", newline="")
+        for place in self.words.str.contains(r"[\\\t\n\r]").arg_true():
+            words[place + len(MARKERS)] = words[place + len(MARKERS)].translate(_ESCAPES)
+        lines = [f"{count}\t{word}\n" for count, word in zip(self.counts.tolist(), words, strict=True)]
+        return "".join(lines).encode()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The runs and pieces of words, as plain arrays; `save` writes the words."""
-        return {"runs": self.runs, "pieces": self.pieces.data, "piece_begins": self.pieces.begins}
+        """The runs and pieces of words, as plain arrays of the narrowest dtypes that hold them."""
+        lengths = np.diff(self.pieces.begins)
+        return {"runs": _narrow(self.runs), "pieces": self.pieces.data, "piece_lengths": _narrow(lengths)}
 
     @classmethod
     def load(
@@ -242,7 +267,7 @@ class Vocabulary:
         config: VocabularyConfig | None = None,
         arrays: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> Vocabulary:
-        """Read what `save` wrote; `arrays` as `arrays()` gave them.
+        """Read a file of what `text()` gave; `arrays` as `arrays()` gave them.
 
         Raises: ModelFolderError, naming the line, where it is of another form.
         """
@@ -264,17 +289,21 @@ class Vocabulary:
         real = pl.Series(words[len(MARKERS) :], dtype=pl.String)
         vocabulary = cls(real, counts.to_numpy().copy(), config=config)
         if arrays:
-            vocabulary.runs = arrays["runs"]
-            vocabulary.pieces = Words.from_arrays(arrays["pieces"], arrays["piece_begins"])
+            vocabulary.runs = arrays["runs"].astype(np.int32)
+            begins = np.concatenate([[0], np.cumsum(arrays["piece_lengths"], dtype=np.int64)])
+            vocabulary.pieces = Words.from_arrays(arrays["pieces"], begins)
         return vocabulary
 
 
-_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
-_UNESCAPES = {escaped: sign for sign, escaped in _ESCAPES.items()}
+def _narrow(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The same numbers, none negative, in the narrowest dtype of uint8, uint16 and int32."""
+    largest = numbers.max(initial=0)
+    dtype = np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.int32
+    return numbers.astype(dtype)
 
 
-def _escape(word: str) -> str:
-    return "".join(_ESCAPES.get(sign, sign) for sign in word)
+_UNESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+_ESCAPES = str.maketrans({sign: escaped for escaped, sign in _UNESCAPES.items()})
 
 
 def _unescape(word: str) -> str:

@@ -83,6 +83,22 @@ def test_kept_rows_hand_the_counts_of_the_others_to_the_unknown_word():
     assert smaller.counts.tolist() == [0, 6, 3, 2]
 
 
+@given(st.data())
+def test_rows_that_are_left_out_are_missing_in_documents_and_nothing_else_is(data):
+    texts = [*TEXTS, "the dog", "the dog sat high"]
+    vocabulary = vocabulary_of(texts, ngrams=3, pieces=(2, 3))
+    is_kept = np.array(data.draw(st.lists(st.booleans(), min_size=len(vocabulary), max_size=len(vocabulary))))
+    smaller, old_rows = vocabulary.keep_rows(is_kept)
+    names, kept_names = names_of(vocabulary), names_of(smaller)
+    assert kept_names == [names[row] for row in old_rows]
+    parts = dict(zip(names[vocabulary.n_words :], vocabulary.runs.tolist(), strict=False))
+    for row, name in enumerate(names):
+        is_whole = all(names[part] in kept_names for part in parts.get(name, ()))
+        assert (name in kept_names) == (row < 2 or (bool(is_kept[row]) and is_whole))
+    for found, all_names in zip(encoded_names(smaller, texts), encoded_names(vocabulary, texts), strict=True):
+        assert found == ([name for name in all_names if name in kept_names] or ["<unk>"])
+
+
 words = st.lists(st.text(min_size=1), min_size=1, unique=True)
 
 
@@ -94,7 +110,7 @@ def test_any_words_survive_the_file(tmp_path_factory, words):
     except UnicodeEncodeError:
         return  # no column can hold half a surrogate pair
     written = Vocabulary(column, np.arange(len(words) + 2))
-    written.save(path)
+    path.write_bytes(written.text())
     read = Vocabulary.load(path)
     assert read.words.to_list() == words
     assert read.counts.tolist() == written.counts.tolist()
@@ -206,7 +222,7 @@ def test_pieces_are_those_that_a_loop_over_characters_cuts(words, shortest, more
 
 def test_runs_and_pieces_survive_the_file(tmp_path):
     written = vocabulary_of(TEXTS, ngrams=3, pieces=(2, 3))
-    written.save(tmp_path / "vocabulary.txt")
+    (tmp_path / "vocabulary.txt").write_bytes(written.text())
     read = Vocabulary.load(tmp_path / "vocabulary.txt", config=written.config, arrays=written.arrays())
     assert names_of(read) == names_of(written)
     assert encoded_names(read, ["the dog sat high"]) == encoded_names(written, ["the dog sat high"])

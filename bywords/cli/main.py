@@ -13,6 +13,7 @@ import typer
 
 from bywords.cli.compare import compare
 from bywords.cli.evaluate import evaluate
+from bywords.cli.info import info
 from bywords.cli.predict import predict
 from bywords.cli.systems import systems
 from bywords.cli.train import train
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (train, compare, evaluate, predict, vocab, systems):
+for command in (train, compare, evaluate, predict, info, vocab, systems):
     app.command()(command)
 app.add_typer(vectors, name="vectors")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
     from bywords.corpus import Split
     from bywords.evaluation import AnyEvaluation
+
+MOST_JUDGING = 5_000  # documents that say which way to make a model smaller costs least
 
 
 def train(
@@ -35,6 +38,10 @@ def train(
     budget: Annotated[
         str | None, typer.Option(help="Try other settings too, until so long after the start: 30s, 5m or 1h. For auto.")
     ] = None,
+    max_size: Annotated[
+        str | None,
+        typer.Option(help="Make the model's folder no larger: 500kB, 2MB. Says how much less often it is right."),
+    ] = None,
     settings: options.Settings = None,
     test_share: options.TestShare = 0.2,
     validation_share: options.ValidationShare = 0.1,
@@ -47,6 +54,7 @@ def train(
     from bywords.corpus import check_trainable
     from bywords.datasets import load
     from bywords.settings import changed
+    from bywords.shrink import parse_size
     from bywords.systems import DEFAULT_SYSTEM
     from bywords.tokens import Tokenizer
 
@@ -54,6 +62,7 @@ def train(
     folder = out or options.named_after(data, "-model")
     check_place(folder)
     seconds = None if budget is None else _seconds(budget)
+    n_bytes = None if max_size is None else parse_size(max_size)
     more: dict[str, Any] = {"budget_seconds": seconds, "validation_share": validation_share, "seed": seed}
     classifier = TextClassifier(system, vectors=vectors, **more)
     config = classifier.config
@@ -70,8 +79,14 @@ def train(
     classifier.fit(split.train.texts, split.train.names(), listener=listener)
     listener.end()
     evaluation = classifier.evaluate(split.test.texts, split.test.names())
+    reduction = None
+    classifier.record = _for_the_card(classifier, evaluation, split, system)
+    if n_bytes is not None:
+        with working("making it smaller"):
+            evaluation, reduction = _made_smaller(classifier, evaluation, split, n_bytes)
+        classifier.record = _for_the_card(classifier, evaluation, split, system) | {"size": {"reduction": reduction}}
     classifier.save(folder)
-    record = _record(classifier, evaluation, split, system, folder)
+    record = {**_record(classifier, evaluation, split, system, folder), "reduction": reduction}
     if as_json:
         print_json(record)
     else:
@@ -84,6 +99,43 @@ def _seconds(budget: str) -> float:
     if match is None:
         raise SettingError(f"the budget is {budget!r}, expected a number and a unit: 30s, 5m or 1h.")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _made_smaller(
+    classifier: TextClassifier, whole: AnyEvaluation, split: Split, n_bytes: int
+) -> tuple[AnyEvaluation, str]:
+    """The scores of the smaller model, and what was done and cost, by the test part.
+
+    Training documents say which way costs least, so that the test part stays unseen.
+    """
+    import numpy as np
+
+    judging = split.train.select(np.linspace(0, len(split.train) - 1, min(len(split.train), MOST_JUDGING)).astype(int))
+    shrunk = classifier.shrink(n_bytes, judging.texts, judging.names())
+    if not shrunk.forms:
+        return whole, shrunk.told
+    smaller = classifier.evaluate(split.test.texts, split.test.names())
+    if whole.is_multilabel:
+        now, before = (f"{evaluation.summary()['micro_f1']:.3f}" for evaluation in (smaller, whole))
+        return smaller, f"{shrunk.done}; micro F1 {now} on the test documents instead of {before}."
+    return smaller, f"{shrunk.done}; right on {smaller.accuracy:.1%} of the test documents, not {whole.accuracy:.1%}."
+
+
+def _for_the_card(classifier: TextClassifier, evaluation: AnyEvaluation, split: Split, system: str) -> dict[str, Any]:
+    trained_on = classifier.trained_on or {}
+    counts = Counter(split.train.names().tolist())
+    return {
+        "system": system,
+        "data": {
+            "name": trained_on["data"],
+            "test": trained_on["test"],
+            "n_documents": len(split.train),
+            "classes": {str(label): counts[label] for label in classifier.classes_.tolist()},
+            "dropped": split.n_dropped_train,
+        },
+        "test": evaluation.summary(),
+        "hardest_confusions": evaluation.hardest_confusions(),
+    }
 
 
 def _record(
@@ -124,6 +176,8 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, data: str) -> None:
     say()
     tell_classes(evaluation)
     say()
+    if record["reduction"]:
+        say(f"Made smaller: {record['reduction']}")
     say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
     commands = {
         f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",

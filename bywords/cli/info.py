@@ -1,0 +1,127 @@
+"""`bywords info MODEL`: what a model folder holds, how good the model is, and that no byte of it has changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bywords.cli import options
+from bywords.cli.screen import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from bywords.artifact import Overview
+
+DTYPES = {"F32": "float32", "F16": "float16", "I8": "int8"}  # as safetensors has them
+MOST_LABELS = 30  # of the table; --json has all
+
+
+def info(model: options.Model, as_json: options.AsJson = False) -> None:
+    """Check a model folder against its sums and say what is in it: labels, scores, sizes, versions, training data."""
+    from bywords.artifact import look_at
+
+    found = _record(look_at(model))
+    if as_json:
+        print_json({"model": str(model), **found})
+    else:
+        _tell(found)
+
+
+def _record(overview: Overview) -> dict[str, Any]:
+    told = overview.description
+    record = told.get("record") or {}
+    data = {"name": (told.get("trained_on") or {}).get("data"), **(record.get("data") or {})}
+    scores = {row["label"]: row for row in (record.get("test") or {}).get("per_class", [])}
+    counts = data.pop("classes", {})
+    return {
+        "format": told["format"],
+        "versions": told["versions"],
+        "system": record.get("system") or (told["system"] if isinstance(told.get("system"), str) else None),
+        "description": (told.get("config") or {}).get("description"),
+        "reason": (told.get("choice") or {}).get("reason"),
+        "is_multilabel": "thresholds" in (told.get("calibration") or {}),
+        "labels": [
+            {"label": label, "n_documents": counts.get(str(label)), "f1": scores.get(str(label), {}).get("f1")}
+            for label in told["label_names"]
+        ],
+        "data": data,
+        "fingerprint": told.get("fingerprint") or data.get("fingerprint"),
+        "seed": (told.get("parameters") or {}).get("seed"),
+        "validation": told.get("summary"),
+        "test": record.get("test"),
+        "reduction": (record.get("size") or {}).get("reduction"),
+        "vocabulary": {"words": overview.n_words, "runs": overview.n_runs, "pieces": overview.n_pieces},
+        "arrays": {
+            name: {"dtype": DTYPES.get(dtype, dtype), "shape": list(shape)}
+            for name, (dtype, shape) in overview.arrays.items()
+        },
+        "files": dict(overview.files),
+        "size_bytes": sum(overview.files.values()),
+        "whole": True,  # else looking at it would have failed
+    }
+
+
+def _tell(found: dict[str, Any]) -> None:
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    n_bytes, rows = found["size_bytes"], found["vocabulary"]
+    say(f"{found['format']}, whole: every file is as it was written. Made with {versions}.")
+    say(f"{found['system'] or 'a system of its own'}: {found['description']}.")
+    if found["reason"]:
+        say(found["reason"])
+    name = found["data"].get("name")
+    say(f"Trained on {name or 'texts that have no name'}{_of(found['validation'])}, seed {found['seed']}.")
+    if found["fingerprint"]:
+        say(f"Fingerprint of the training documents: {found['fingerprint']}")
+    _tell_scores(found)
+    say()
+    _tell_labels(found["labels"])
+    say()
+    kinds = ("words", "runs of words", "pieces of words")
+    say(f"{' and '.join(f'{count:,} {kind}' for count, kind in zip(rows.values(), kinds, strict=True) if count)}.")
+    if found["reduction"]:
+        say(found["reduction"])
+    say()
+    print_table(
+        ["file", "bytes"],
+        [*([file, f"{size:,}"] for file, size in found["files"].items()), ["together", f"{n_bytes:,}"]],
+    )
+    say()
+    print_table(
+        ["learned", "shape", "stored as"],
+        [
+            [name, " x ".join(f"{length:,}" for length in array["shape"]), array["dtype"]]
+            for name, array in found["arrays"].items()
+        ],
+    )
+
+
+def _of(summary: dict[str, Any] | None) -> str:
+    return f" ({summary['n_train']:,} documents)" if summary else ""
+
+
+def _tell_scores(found: dict[str, Any]) -> None:
+    test, validation = found["test"], found["validation"]
+    if test:
+        low, high = test["accuracy_interval"]
+        right = "All labels right on" if found["is_multilabel"] else "Right on"
+        micro = f"micro F1 {test['micro_f1']:.3f}, " if found["is_multilabel"] else ""
+        say(
+            f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} test documents that it had not seen "
+            f"(95 % interval {low:.1%} to {high:.1%}), {micro}macro F1 {test['macro_f1']:.3f}."
+        )
+    elif validation:
+        score = validation["valid_accuracy"]
+        how_good = f"F1 {score:.3f} on" if found["is_multilabel"] else f"Right on {score:.1%} of"
+        say(f"{how_good} the validation documents; not tested on others.")
+
+
+def _tell_labels(labels: list[dict[str, Any]]) -> None:
+    shown = [
+        [
+            str(row["label"]),
+            "" if row["n_documents"] is None else f"{row['n_documents']:,}",
+            "" if row["f1"] is None else f"{row['f1']:.3f}",
+        ]
+        for row in labels[:MOST_LABELS]
+    ]
+    print_table(["label", "training documents", "F1"], shown)
+    if len(labels) > MOST_LABELS:
+        say(f"and {len(labels) - MOST_LABELS:,} more; --json has them all")

@@ -1,0 +1,80 @@
+"""`bywords info`: what is in a model folder, quickly, or one error."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from small_corpus import small_corpus
+
+from bywords.classifier import TextClassifier
+from bywords.cli import main as cli
+
+TRAIN, TEST = small_corpus(), small_corpus(60, seed=1)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("info") / "model"
+    classifier = TextClassifier().fit(TRAIN.texts, TRAIN.names())
+    evaluation = classifier.evaluate(TEST.texts, TEST.names())
+    data = {"name": "small.csv", "fingerprint": "f00d", "classes": {"space": 50, "sport": 50, "motor": 50}}
+    classifier.save(folder, {"system": "auto", "test": evaluation.summary(), "data": data})
+    return folder
+
+
+@pytest.fixture
+def info(capsys, monkeypatch):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bywords", "info", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        shown = capsys.readouterr()
+        return left.value.code or 0, shown.out, shown.err
+
+    return run
+
+
+def test_it_says_what_is_in_the_folder(info, model):
+    code, out, error = info(model)
+    assert (code, error) == (0, "")
+    for part in ("bywords-model/3, whole", "auto: the best of", "was chosen", "small.csv", "f00d", "95 % interval"):
+        assert part in out
+    for part in ("motor", "weights.safetensors", "float32", "words"):
+        assert part in out
+
+
+def test_as_json_it_is_one_object_with_sizes_and_shapes(info, model):
+    found = json.loads(info(model, "--json")[1])
+    assert found["size_bytes"] == sum(path.stat().st_size for path in model.iterdir())
+    assert found["files"]["vocabulary.txt"] == (model / "vocabulary.txt").stat().st_size
+    vocabulary = TextClassifier.load(model).fitted_.vocabulary
+    assert found["vocabulary"] == {
+        "words": len(vocabulary.words), "runs": len(vocabulary.runs), "pieces": len(vocabulary.pieces),
+    }  # fmt: skip
+    assert [row["label"] for row in found["labels"]] == ["motor", "space", "sport"]
+    assert all(array["dtype"] == "float32" for array in found["arrays"].values())
+    assert found["test"]["n_documents"] == 60
+    assert found["whole"]
+
+
+def test_a_damaged_folder_is_one_error(info, model, tmp_path):
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for path in model.iterdir():
+        (damaged / path.name).write_bytes(path.read_bytes())
+    (damaged / "README.md").write_text("Right on 100 %.")
+    code, out, error = info(damaged)
+    assert (code, out) == (2, "")
+    assert error.startswith("error: ")
+    assert "README.md is damaged" in error
+    assert error.count("\n") == 1
+
+
+def test_it_needs_no_torch(model):
+    code = (
+        "import sys; from bywords.cli import main; sys.argv = ['bywords', 'info', sys.argv[1]]\n"
+        "try: main.main()\nexcept SystemExit as left: assert not left.code\n"
+        "heavy = {'torch', 'numba', 'sklearn'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code, str(model)], check=True, capture_output=True)

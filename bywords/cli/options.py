@@ -27,6 +27,10 @@ LabelSeparator = Annotated[
     str | None,
     typer.Option("--label-separator", help="What stands between labels where a row has any number: | for a|b."),
 ]
+BadRows = Annotated[
+    str,
+    typer.Option("--bad-rows", metavar="fail|skip", help="Rows that cannot be read: stop at the first, or leave out."),
+]
 TestFile = Annotated[str | None, typer.Option("--test", help="A file to test on, instead of a share of DATA.")]
 TestShare = Annotated[float, typer.Option(help="The share of DATA to test on, where it has no test part.")]
 ValidationShare = Annotated[

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -185,15 +184,17 @@ def _made_smaller(
 
 def _for_the_card(classifier: TextClassifier, evaluation: AnyEvaluation, split: Split, system: str) -> dict[str, Any]:
     trained_on = classifier.trained_on or {}
-    counts = Counter(split.train.names().tolist())
+    counts = dict(zip(split.train.label_names, split.train.counts().tolist(), strict=True))
     return {
         "system": system,
         "data": {
             "name": trained_on["data"],
             "test": trained_on["test"],
             "n_documents": len(split.train),
-            "classes": {str(label): counts[label] for label in classifier.classes_.tolist()},
+            "fingerprint": split.train.fingerprint,
+            "classes": {str(label): counts.get(str(label), 0) for label in classifier.classes_.tolist()},
             "dropped": split.n_dropped_train,
+            "skipped": split.train.n_skipped,
         },
         "test": evaluation.summary(),
         "hardest_confusions": evaluation.hardest_confusions(),
@@ -239,10 +240,8 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split, data:
     held_out = f", {record['n_valid']:,} more held out" if record["n_valid"] else ""
     say(f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents{held_out}.")
     if record["before"]:
-        new = f", {len(record['new_classes'])} new classes: {quoted(record['new_classes'])}" * bool(
-            record["new_classes"]
-        )
-        say(f"It had learned from {record['before']:,} documents before. {record['new_words']:,} new words{new}.")
+        classes = f", new classes: {quoted(record['new_classes'])}" if record["new_classes"] else ""
+        say(f"It had learned from {record['before']:,} documents before. New words: {record['new_words']:,}{classes}.")
     if record["choice"] is not None:
         say(record["choice"]["reason"])
     tell_scores(evaluation, "test documents that it had not seen")
@@ -255,8 +254,10 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split, data:
     commands = {
         f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",
         f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled texts",
-        f"bywords compare {data}": "every system on these texts, with a report to look at",
+        f"bywords info {record['model']}": "what it is, what it knows, and how good it is",
     }
+    if not evaluation.is_multilabel:
+        commands[f"bywords compare {data}"] = "every system on these texts, with a report to look at"
     width = max(map(len, commands))
     for command, what in commands.items():
         say(f"  {command:{width}}  {what}")

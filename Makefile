@@ -44,7 +44,7 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-BENCHMARKS := start_up text_to_ids training prediction step lstm scaling accuracy
+BENCHMARKS := start_up text_to_ids training prediction step lstm scaling accuracy sizes
 
 bench: $(STAMP) ## measure against fastText and others, about half an hour; benchmarks/results and the README's tables
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'

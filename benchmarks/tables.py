@@ -17,7 +17,7 @@ def main() -> None:
     """Replace what stands between the marks."""
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    write_whole(README, f"{before}{BEGIN}\n{speed()}\n{accuracy()}\n{END}{after}".encode())
+    write_whole(README, f"{before}{BEGIN}\n{speed()}\n{accuracy()}\n{sizes()}\n{END}{after}".encode())
 
 
 def speed() -> str:
@@ -92,6 +92,17 @@ def accuracy() -> str:
             for row in systems.values()
         ]
         lines.append(f"| {corpus} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def sizes() -> str:
+    """One row a corpus, one column a size."""
+    corpora: dict[str, dict[str, Any]] = read_result("sizes")["corpora"]
+    names = list(next(iter(corpora.values()))["sizes"])
+    lines = [f"| test accuracy of a model of | whole | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+    for corpus, row in corpora.items():
+        cells = [f"{found['accuracy']:.3f}" for found in row["sizes"].values()]
+        lines.append(f"| {corpus} | {row['accuracy']:.3f} ({row['n_bytes'] / 1e6:.1f} MB) | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -16,8 +16,8 @@ ITS_COMMANDS = (
     "print-ngrams nn analogies dump"
 )
 ITS_OPTIONS = (
-    "input output lr lrUpdateRate dim ws epoch neg loss thread minCount minCountLabel wordNgrams bucket minn maxn t label "
-    "verbose pretrainedVectors saveOutput seed autotune-validation autotune-metric autotune-predictions "
+    "input output lr lrUpdateRate dim ws epoch neg loss thread minCount minCountLabel wordNgrams bucket minn maxn t "
+    "label verbose pretrainedVectors saveOutput seed autotune-validation autotune-metric autotune-predictions "
     "autotune-duration autotune-modelsize qnorm qout cutoff retrain dsub"
 )
 

@@ -22,6 +22,7 @@ from bywords.search import Search
 from bywords.settings import to_plain
 from bywords.splits import check_split
 from bywords.systems import (
+    DAN,
     ChoiceConfig,
     FittedSystem,
     Listener,
@@ -42,6 +43,7 @@ from bywords.vocabulary import Features, Vocabulary
 PIECES_UP_TO = 1_000_000  # running words of the training texts: where there are more, words and runs say enough
 FEW, FEW_FOLDS = 3_000, 5  # documents: of so few a tenth would tell little, so all are held out in turn
 SOME, SOME_FOLDS = 6_000, 3
+MOST_NUMBERS = 100_000_000  # of a table of rows by classes, or of documents held out by classes
 MOST_MEMBERS = 5  # of a blend
 BLEND = "blend"  # the name of a trial of several
 
@@ -196,7 +198,13 @@ class _Bench:
         self._features: dict[tuple[int, bool], tuple[Floats, Bags]] = {}
 
     def distinct(self, candidates: Sequence[MemberConfig]) -> list[MemberConfig]:
-        """Those that differ: where there are no pieces, or no runs, to see all is to see less."""
+        """Those that differ: where there are no pieces, or no runs, to see all is to see less.
+
+        A linear model has a number for each row and class. Of so many that they do not fit it sees fewer rows, or an
+        averaging model, whose rows do not grow with the classes, takes its place.
+        """
+        possible = [smaller for one in candidates if (smaller := self._small_enough(one)) is not None]
+        candidates = possible or [replace(DAN, features="words")]
         seen = {replace(one, features=self._least(one.features)): one for one in candidates}
         for one in candidates:  # counted and weighed before threads ask for the same
             if isinstance(one, TfidfConfig):
@@ -287,6 +295,15 @@ class _Bench:
             self._features[key] = features_of(config, self.documents, self.vocabulary)
         return self._features[key]
 
+    def _small_enough(self, config: MemberConfig) -> MemberConfig | None:
+        """A candidate on as many rows as it asks for, or fewer where there are too many classes; None on none."""
+        names: tuple[Features, ...] = get_args(Features)
+        width = self.targets.n_classes if isinstance(config, TfidfConfig) else 1
+        for features in reversed(names[: names.index(config.features) + 1]):
+            if self.vocabulary.n_rows(features) * width <= MOST_NUMBERS:
+                return replace(config, features=features)
+        return None if width > 1 else config
+
     def _least(self, features: Features) -> Features:
         """The first of words, runs and all that has the same rows."""
         names: tuple[Features, ...] = get_args(Features)
@@ -305,8 +322,11 @@ def name_of(config: MemberConfig) -> str:
 def _parts(targets: Targets, share: float, seed: int) -> list[tuple[Rows, Rows]]:
     """What to hold out: of few documents each once, of many a share."""
     n_folds = FEW_FOLDS if len(targets) < FEW else SOME_FOLDS if len(targets) < SOME else 1
-    if n_folds == 1 or len(targets) < 2 * n_folds:
-        return [targets.split(share, seed)]
+    if n_folds == 1 or len(targets) < 2 * n_folds or len(targets) * targets.n_classes > MOST_NUMBERS:
+        kept, held_out = targets.split(share, seed)
+        most = max(1, MOST_NUMBERS // (10 * targets.n_classes))  # of very many classes not one each is held out
+        chosen = np.random.default_rng(seed).permutation(len(held_out))[:most]
+        return [(np.union1d(kept, np.delete(held_out, chosen)), np.sort(held_out[chosen]))]
     return targets.folds(n_folds, seed)
 
 

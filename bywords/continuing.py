@@ -118,12 +118,13 @@ def go_on(
         tokens, targets = tokens.select(kept), targets.select(kept)
     documents, held_out_documents = vocabulary.encode(tokens), vocabulary.encode(valid[0])
     old = fitted.model.arrays()
+    settings = replace(config.model, dimension=old["embedding.weight"].shape[1])
     model, history = fit_model(
-        config.model, documents, targets, (held_out_documents, valid[1]), vocabulary=vocabulary, seed=seed,
+        settings, documents, targets, (held_out_documents, valid[1]), vocabulary=vocabulary, seed=seed,
         training=config.training, start=lambda module: _take_over(module, old, growth), listener=listener,
     )  # fmt: skip
     return Choice(
-        config=config,
+        config=replace(config, model=settings),
         fitted=FittedSystem(vocabulary, model, history=history),
         trials=[],
         reason="",

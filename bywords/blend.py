@@ -44,21 +44,33 @@ class Blend:
     def __init__(self, members: Sequence[Member], weights: Floats) -> None:
         """`weights`, of the members' logits, is float32 (M,), or (M, K), one of each class."""
         self.members: list[Member] = []
-        tables: dict[tuple[int, bool], TfidfLinear] = {}
+        tables: list[TfidfLinear] = []
         for member, weight in zip(members, weights, strict=True):
             if isinstance(member, TrainedAveraging):
                 self.members.append(_weighed(member, weight))
                 continue
-            same = (len(member.idf), member.config.sublinear)
             table, bias = member.weights * weight, member.bias * weight
-            if same in tables:
-                table, bias = table + tables[same].weights, bias + tables[same].bias
-            tables[same] = TfidfLinear(member.config, member.blocks, member.idf, table, bias)
-        self.members += tables.values()
+            place = next((place for place, other in enumerate(tables) if _on_the_same(member, other)), len(tables))
+            if place < len(tables):
+                table, bias = table + tables[place].weights, bias + tables[place].bias
+            tables[place : place + 1] = [TfidfLinear(member.config, member.blocks, member.idf, table, bias)]
+        self.members += tables
 
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K)."""
         return sum((member.logits(documents) for member in self.members[1:]), self.members[0].logits(documents))
+
+    def shifted(self, shift: Floats) -> Blend:
+        """The same with `shift`, float32 (K,), added to all logits."""
+        first, *others = self.members
+        if isinstance(first, TfidfLinear):
+            moved: Member = TfidfLinear(first.config, first.blocks, first.idf, first.weights, first.bias + shift)
+        else:
+            arrays = first.arrays()
+            moved = TrainedAveraging(
+                first.config, first.blocks, {**arrays, "output.bias": arrays["output.bias"] + shift}
+            )
+        return Blend([moved, *others], np.ones(len(self.members), dtype=np.float32))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {
@@ -131,6 +143,11 @@ def _calibrated(logits: Sequence[Floats], targets: Targets) -> tuple[npt.NDArray
             calibrated.append(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True))
             scales.append(1 / temperature)
     return np.array(scales), np.stack(calibrated)
+
+
+def _on_the_same(one: TfidfLinear, other: TfidfLinear) -> bool:
+    """Whether two linear models see the same features."""
+    return one.config.sublinear == other.config.sublinear and np.array_equal(one.idf, other.idf)
 
 
 def _weighed(member: TrainedAveraging, weight: Floats) -> TrainedAveraging:

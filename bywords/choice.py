@@ -43,6 +43,7 @@ PIECES_UP_TO = 1_000_000  # running words of the training texts: where there are
 FEW, FEW_FOLDS = 3_000, 5  # documents: of so few a tenth would tell little, so all are held out in turn
 SOME, SOME_FOLDS = 6_000, 3
 MOST_MEMBERS = 5  # of a blend
+BLEND = "blend"  # the name of a trial of several
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +80,9 @@ class _Judged:
 
     trial: Trial
     logits: Floats
-    n_epochs: int | None
-    duals: Floats | None  # of an SVM, for all documents, 0 for those held out
+    n_epochs: int | None = None
+    duals: Floats | None = None  # of an SVM, for all documents, 0 for those held out
+    before: Blend | None = None  # what was there already
 
     @property
     def config(self) -> MemberConfig:
@@ -97,6 +99,7 @@ def choose(
     measure: Measure = "log_loss",
     validation_share: float = 0.1,
     budget_seconds: float | None = None,
+    before: tuple[Vocabulary, Blend] | None = None,
     listener: Listener | None = None,
 ) -> Choice:
     """Judge the candidates of `config.model`, and fit the best of them, or their blend, to all documents.
@@ -104,7 +107,8 @@ def choose(
     They are judged on `valid`, where it is given, else on a share of the documents, or in folds where there are few.
     The vocabulary and idf, which know no labels, are those of all documents. That which is best by `measure` is chosen:
     one alone, or the blend of those that are worth a weight, which has the least log loss. With `budget_seconds`, other
-    settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted.
+    settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted. `before` is
+    a model that is there already, with its vocabulary: it is judged with the candidates, and stays as it is.
 
     Raises: DataError when no document can be held out.
     """
@@ -125,7 +129,8 @@ def choose(
     if len(everything.codes) > PIECES_UP_TO:
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, pieces=None))
-    bench = _Bench(config, everything, all_targets, parts, seed=seed, measure=measure)
+    vocabulary = Vocabulary.of(everything, config.vocabulary) if before is None else before[0]
+    bench = _Bench(config, vocabulary, everything, all_targets, parts, seed=seed, measure=measure)
     judged: list[_Judged] = []
     candidates = bench.distinct(asked)
     n_steps = 2 * len(candidates)
@@ -135,16 +140,20 @@ def choose(
     if budget_seconds is not None:
         judged += _tried_until(ends, bench, seed=seed, listener=listener)
         n_steps += len(judged) - len(candidates)
+    if before is not None:
+        judged.append(bench.judge_before(before[1]))
     members, weights, blended = _best_blend(judged, bench)
     fitted: list[Member] = []
-    for model in in_threads(bench.refit, members):
-        fitted.append(model)
-        listener.step(n_steps - len(members) + len(fitted), n_steps, "fitted to all documents")
+    shares: list[Floats] = []
+    for n_left, model in zip(reversed(range(len(members))), in_threads(bench.refit, members), strict=True):
+        shares += [weights[len(members) - 1 - n_left]] * len(model)
+        fitted += model
+        listener.step(n_steps - n_left, n_steps, "fitted to all documents")
     trials = [one.trial for one in judged]
     if len(members) > 1:
-        settings = tuple(one.config for one in members)
-        trials.append(bench.trial("blend", settings, blended))
-    blend = Blend(fitted, weights)
+        settings = tuple(config for one in members for config in one.trial.settings)
+        trials.append(bench.trial(BLEND, settings, blended))
+    blend = Blend(fitted, np.array(shares))
     return Choice(
         config=replace(config, model=blend.config),
         fitted=FittedSystem(bench.vocabulary, blend),
@@ -162,6 +171,7 @@ class _Bench:
     def __init__(
         self,
         config: SystemConfig,
+        vocabulary: Vocabulary,
         tokens: Tokens,
         targets: Targets,
         parts: list[tuple[Rows, Rows]],
@@ -169,7 +179,7 @@ class _Bench:
         seed: int,
         measure: Measure,
     ) -> None:
-        self.vocabulary = Vocabulary.of(tokens, config.vocabulary)
+        self.vocabulary = vocabulary
         if not len(self.vocabulary.words):
             raise DataError(
                 f"no word of the training texts occurs {config.vocabulary.min_count} times or more, so there is "
@@ -209,10 +219,18 @@ class _Bench:
         trial = self.trial(name_of(config), (config,), together)
         return _Judged(trial, together, int(np.median(epochs)) or None, duals)
 
-    def refit(self, judged: _Judged) -> Member:
+    def judge_before(self, model: Blend) -> _Judged:
+        """What was there already, asked for the documents held out."""
+        held_out = np.concatenate([held_out for _, held_out in self.parts])
+        logits = model.logits(self.documents.select(held_out))
+        return _Judged(self.trial("what was known before", model.config.members, logits), logits, before=model)
+
+    def refit(self, judged: _Judged) -> list[Member]:
         """Fit to all documents, for as many epochs as were best, or on from the part that was fitted before."""
+        if judged.before is not None:
+            return judged.before.members
         everything = np.arange(len(self.documents))
-        return self._fit(judged.config, everything, None, n_epochs=judged.n_epochs, duals=judged.duals)[0]
+        return [self._fit(judged.config, everything, None, n_epochs=judged.n_epochs, duals=judged.duals)[0]]
 
     def trial(self, name: str, settings: tuple[MemberConfig, ...], logits: Floats) -> Trial:
         """How good these logits, (N, K), are for the documents held out, at their own best calibration."""
@@ -327,7 +345,7 @@ def _best_blend(judged: Sequence[_Judged], bench: _Bench) -> tuple[list[_Judged]
         together = np.zeros_like(alone.logits)
         for one, weight in zip(members, weights, strict=True):
             together += one.logits * weight
-        if bench.trial("blend", (), together).score > alone.trial.score:
+        if bench.trial(BLEND, (), together).score > alone.trial.score:
             return members, weights, together
     return [alone], np.ones(1, dtype=np.float32), alone.logits
 
@@ -337,7 +355,7 @@ def _reason(trials: list[Trial], members: list[_Judged], bench: _Bench) -> str:
     how = f"{len(bench.held_out):,} documents held out"
     if len(bench.parts) > 1:
         how = f"all {len(bench.held_out):,} documents, held out in {len(bench.parts)} turns"
-    alone = max((trial for trial in trials if len(trial.settings) == 1), key=lambda trial: trial.score)
+    alone = max((trial for trial in trials if trial.name != BLEND), key=lambda trial: trial.score)
     if len(members) == 1:
         return f"{alone.name} was chosen of {len(trials)} candidates, on {how}: {bench.told(alone)}."
     names = [one.trial.name for one in members]

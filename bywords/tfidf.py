@@ -88,12 +88,10 @@ class TfidfLinear:
         blocks: tuple[int, ...],
         seed: int,
         duals: Floats | None = None,
-        given: Floats | None = None,
     ) -> TfidfLinear:
         """Fit to the features of N documents, which `features_of` gave.
 
-        An SVM goes on from `duals`, where they are given, and then needs fewer passes; `given`, float32 (N, K), are
-        scores of another model, to which the SVM learns to add what they lack.
+        An SVM goes on from `duals`, where they are given, and then needs fewer passes.
         """
         if config.estimator == "nb":
             weights, bias = naive_bayes(bags, targets, smoothing=config.strength)
@@ -103,7 +101,7 @@ class TfidfLinear:
                 scales = count_ratios(bags, targets)
                 scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
             weights, bias, duals = support_vectors(
-                bags, targets, strength=config.strength, scales=scales, duals=duals, given=given, seed=seed
+                bags, targets, strength=config.strength, scales=scales, duals=duals, seed=seed
             )
         return cls(config, blocks, idf, weights, bias, duals)
 
@@ -121,9 +119,10 @@ class TfidfLinear:
 
 
 def features_of(config: TfidfConfig, documents: Ragged, vocabulary: Vocabulary) -> tuple[Floats, Bags]:
-    """The idf of these N documents, float32 (V,), and their features."""
+    """The idf of these N documents, float32 (V,), 0 for rows that none of them has, and their features."""
     counts = Bags.of(documents, vocabulary.n_rows(config.features))
     idf = counts.inverse_document_frequency()
+    idf[np.bincount(counts.ids, minlength=counts.n_rows) == 0] = 0
     return idf, counts.weighed(_weighting(config), idf, blocks=vocabulary.blocks)
 
 
@@ -169,17 +168,13 @@ def support_vectors(
     strength: float,
     scales: Floats | None,
     duals: Floats | None,
-    given: Floats | None = None,
     seed: int,
 ) -> tuple[Floats, Floats, Floats]:
     """One linear SVM a class, against all others: weights float32 (V, K), bias (K,) and dual variables (N, K).
 
     `scales`, float32 (V, K) or (V, 1) for two classes, multiplies the features, for each class by its own column. For
     two classes one machine is trained, with one column of dual variables, and its score z becomes -z/2 and z/2: a
-    softmax gives the sigmoid of z. It goes on from `duals`, where they are given. `given`, float32 (N, K), are scores
-    that each document has already: the machines, drawn towards 0, learn what is to be added.
-    Source: Yang, Yan, Hauptmann (2007), "Cross-Domain Video Concept Detection Using Adaptive SVMs", section 3, for the
-    given scores.
+    softmax gives the sigmoid of z. It goes on from `duals`, where they are given.
     """
     from bywords.compiled.svm import dual_pass, machines_of
 
@@ -194,10 +189,6 @@ def support_vectors(
         norms = squares.times(scales**2) + 1
         table = np.concatenate([table, scales**2], axis=1)
     bias = np.zeros(n_machines, dtype=np.float32)
-    if given is None:
-        given = np.zeros((0, n_machines), dtype=np.float32)
-    elif n_machines < n_classes:
-        given = given[:, 1:] - given[:, :1]
     n_passes = PASSES_OF_FEW if len(bags) < FEW else PASSES
     if duals is None:
         duals = np.zeros_like(signs)
@@ -209,7 +200,7 @@ def support_vectors(
     generator = np.random.default_rng(seed)
     for _ in range(n_passes):
         order = counting[generator.permutation(len(counting))]
-        worst = dual_pass(bags.ids, bags.offsets, bags.weights, signs, order, slacks, norms, given, table, bias, duals)
+        worst = dual_pass(bags.ids, bags.offsets, bags.weights, signs, order, slacks, norms, table, bias, duals)
         if worst < TOLERANCE:
             break
     machines = table[:, :n_machines]

@@ -58,6 +58,7 @@ ROOMS = [
     "training",
     "systems",
     "choice",
+    "continuing",
     "shrink",
     "classifier",
     "compare",

@@ -1,9 +1,21 @@
 """Logits become probabilities that mean something: temperatures, sigmoids and thresholds."""
 
+import json
+
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
 
-from bywords.calibration import fit_temperature
+from bywords.calibration import (
+    Sigmoids,
+    best_thresholds,
+    fit_calibration,
+    fit_sigmoids,
+    fit_temperature,
+    restored,
+    sigmoid,
+)
 from bywords.metrics import softmax
 from bywords.targets import Targets
 
@@ -22,3 +34,83 @@ def test_a_few_documents_without_a_mistake_do_not_make_a_model_certain():
     logits = np.eye(3)[labels]
     probabilities = softmax(logits / fit_temperature(logits, Targets.of(labels)))
     assert 0.9 < probabilities.max() < 0.98
+
+
+def drawn(scales, offsets, n_documents=4000, *, seed=0):
+    """Logits, and labels that are right with the probability that sigmoids of them, so scaled and shifted, give."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(n_documents, len(scales)))
+    return logits, generator.random(logits.shape) < sigmoid(logits * scales + offsets)
+
+
+def test_sigmoids_find_the_scale_and_the_offset_of_each_label():
+    scales, offsets = np.array([0.3, 2.0, 5.0]), np.array([-2.0, 0.0, 1.5])
+    logits, labels = drawn(scales, offsets)
+    found = fit_sigmoids(logits, Targets.of(labels))
+    np.testing.assert_allclose(found[0], scales, rtol=0.15)
+    np.testing.assert_allclose(found[1], offsets, atol=0.15)
+
+
+def test_sigmoids_agree_with_the_logistic_regression_that_users_know_but_for_the_smoothed_targets():
+    logits, labels = drawn(np.array([1.5]), np.array([-1.0]))
+    (scale,), (offset,) = fit_sigmoids(logits, Targets.of(labels))
+    peer = LogisticRegression(C=1e9).fit(logits, labels[:, 0])
+    assert (scale, offset) == (
+        pytest.approx(peer.coef_.item(), rel=0.01),
+        pytest.approx(peer.intercept_.item(), abs=0.01),
+    )
+
+
+def test_a_document_that_counts_twice_is_like_two():
+    logits, labels = drawn(np.array([1.5]), np.array([-1.0]), 50)
+    twice = np.arange(50) % 3 == 0
+    weighed = fit_sigmoids(logits, Targets.of(labels, weights=1.0 + twice))
+    rows = np.concatenate([np.arange(50), np.flatnonzero(twice)])
+    np.testing.assert_allclose(weighed, fit_sigmoids(logits[rows], Targets.of(labels[rows])), rtol=1e-4)
+
+
+@pytest.mark.parametrize("labels", [np.zeros((8, 1), dtype=bool), np.ones((8, 1), dtype=bool)])
+def test_a_label_that_all_or_no_documents_have_makes_nothing_certain(labels):
+    calibration = fit_calibration(np.linspace(-1, 1, 8)[:, np.newaxis], Targets.of(labels))
+    probabilities = calibration.probabilities(np.array([[-3.0], [3.0]]))
+    assert ((probabilities > 0) & (probabilities < 1)).all()
+
+
+def test_labels_that_logits_tell_apart_without_a_mistake_make_no_probability_of_one():
+    logits = np.repeat([-1.0, 1.0], 10)[:, np.newaxis]
+    probabilities = fit_calibration(logits, Targets.of(logits > 0)).probabilities(logits)
+    assert 0.8 < probabilities.max() < 0.99
+
+
+def test_the_threshold_of_one_label_is_the_one_with_the_highest_f1():
+    generator = np.random.default_rng(0)
+    probabilities = generator.random((60, 1))
+    labels = generator.random((60, 1)) < probabilities**2
+    (threshold,) = best_thresholds(labels, probabilities)
+    tried = [f1_score(labels, probabilities >= cut) for cut in np.linspace(0, 1, 2001)]
+    assert f1_score(labels, probabilities >= threshold) == pytest.approx(max(tried))
+
+
+def test_a_label_of_few_documents_takes_the_threshold_of_all_together():
+    generator = np.random.default_rng(0)
+    probabilities = generator.random((200, 2))
+    labels = generator.random((200, 2)) < probabilities
+    labels[:, 1] = False
+    labels[:3, 1] = True
+    common = best_thresholds(labels.reshape(-1, 1), probabilities.reshape(-1, 1))[0]
+    assert best_thresholds(labels, probabilities)[1] == pytest.approx(common)
+
+
+def test_calibrations_come_back_from_their_json_values():
+    logits, labels = drawn(np.array([1.0, 2.0]), np.array([0.0, 1.0]), 100)
+    for targets in (Targets.of(labels), Targets.of(labels[:, 0].astype(np.int64))):
+        calibration = fit_calibration(logits, targets)
+        again = restored(json.loads(json.dumps(calibration.plain())))
+        probabilities = calibration.probabilities(logits)
+        np.testing.assert_array_equal(again.probabilities(logits), probabilities)
+        np.testing.assert_array_equal(again.decide(probabilities), calibration.decide(probabilities))
+
+
+def test_a_label_is_given_from_its_threshold_on():
+    calibration = Sigmoids(np.ones(2), np.zeros(2), np.array([0.3, 0.7]))
+    assert calibration.decide(np.array([[0.3, 0.69], [0.29, 0.7]])).tolist() == [[True, False], [False, True]]

@@ -158,7 +158,7 @@ def _tokens(classifier, texts):
     ("texts", "labels", "message"),
     [
         (["the moon", "a car"], ["x"], "2 training texts and 1 labels"),
-        (["the moon", "a car"], ["x", "x"], "all labels are 'x': expected at least two classes"),
+        (["the moon", "a car"], ["x", "x"], "one class only, 'x': expected at least two"),
         (["", " "], ["x", "y"], "none of the 2 training documents has a word"),
         (["the moon", "a car"], ["x", "y"], "too few documents to hold one out"),
     ],

@@ -1,6 +1,7 @@
 """Corpora: selecting, grouping, matching label names, dropping what is empty, and splitting."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +12,12 @@ from bywords.corpus import (
     check_trainable,
     drop_empty,
     grouped,
+    labelled_as,
     sorted_names,
     with_label_names,
 )
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.splits import stratified_split
+from bywords.splits import strata_of, stratified_split
 from bywords.tokens import Tokenizer, TokenizerConfig
 
 
@@ -138,6 +140,91 @@ def test_training_needs_two_classes_that_are_present():
         check_trainable(small().select([0, 3]))
     with pytest.raises(DataError, match="has no documents"):
         check_trainable(small().select([]))
+
+
+# Documents with any number of labels.
+
+
+def moods() -> Corpus:
+    sets = pl.Series([["joy", "love"], [], ["love"], ["love", "anger"]], dtype=pl.List(pl.String))
+    return Corpus.of_sets("moods", ["a", "b", "c", "d"], sets, label_names=["fear"])
+
+
+def test_labels_in_sets_are_a_matrix_in_the_order_of_their_names():
+    corpus = moods()
+    assert corpus.is_multilabel
+    assert corpus.label_names == ("anger", "fear", "joy", "love")
+    assert corpus.labels.dtype == np.bool_
+    assert corpus.labels.astype(int).tolist() == [[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1], [1, 0, 0, 1]]
+    assert corpus.names().tolist() == [("joy", "love"), (), ("love",), ("anger", "love")]
+    assert corpus.counts().tolist() == [1, 0, 1, 3]
+    assert corpus.select([3, 1]).names().tolist() == [("anger", "love"), ()]
+    assert not small().is_multilabel
+
+
+def test_a_corpus_of_sets_may_be_without_documents_or_labels():
+    empty = Corpus.of_sets("nothing", [], pl.Series([], dtype=pl.List(pl.String)))
+    assert (len(empty), empty.labels.shape, empty.names().tolist()) == (0, (0, 0), [])
+    none = Corpus.of_sets("none", ["a"], pl.Series([[]], dtype=pl.List(pl.String)))
+    assert none.names().tolist() == [()]
+    with pytest.raises(DataError, match="1 texts and 0 lists of labels"):
+        Corpus.of_sets("x", ["a"], pl.Series([], dtype=pl.List(pl.String)))
+
+
+def test_fingerprint_tells_sets_of_labels_apart():
+    single = Corpus.of("a", ["x", "y"], ["p", "q"])
+    other = Corpus.of_sets("a", ["x", "y"], pl.Series([["p"], ["p", "q"]]))
+    prints = [single.fingerprint, labelled_as(single, multilabel=True).fingerprint, other.fingerprint]
+    assert len(set(prints)) == 3
+
+
+def test_sets_of_labels_are_counted_in_the_names_of_training():
+    matched = with_label_names(moods(), ("love", "new", "joy", "anger"))
+    assert matched.label_names == ("love", "new", "joy", "anger")
+    assert matched.names().tolist() == [("love", "joy"), (), ("love",), ("love", "anger")]
+    with pytest.raises(DataError, match=r"moods, row 3 .*'anger' does not occur in training"):
+        with_label_names(moods(), ("love", "joy"))
+
+
+def test_a_test_corpus_takes_after_its_training_corpus():
+    single = labelled_as(small(), multilabel=True)
+    assert single.names().tolist() == [("pos",), ("neg",), ("stage",), ("pos",)]
+    assert labelled_as(small(), multilabel=False).labels.tolist() == small().labels.tolist()
+    with pytest.raises(DataError, match="any number of labels, those of training one each"):
+        labelled_as(moods(), multilabel=False)
+
+
+def test_sets_of_labels_are_not_grouped():
+    with pytest.raises(SettingError, match="only single labels can be grouped"):
+        grouped(moods(), {})
+
+
+def test_training_needs_a_label_that_some_have_and_others_have_not():
+    check_trainable(moods())
+    check_trainable(moods().select([1, 2]))
+    for rows in ([1], [2], [2, 2]):
+        with pytest.raises(DataError, match="no label that some documents have and others have not"):
+            check_trainable(moods().select(rows))
+
+
+def test_a_label_that_loses_all_its_documents_goes_too():
+    split = Split(moods().select([0, 1, 2]), moods().select([0, 2])).drop_empty(Tokenizer())
+    assert split.train.label_names == split.test.label_names == ("joy", "love")
+    with pytest.raises(DataError, match="row 3, counted from 0, has the label 'anger', but no training document"):
+        Split(moods().select([0, 1, 2]), moods().select([1, 3])).drop_empty(Tokenizer())
+
+
+def test_documents_with_several_labels_are_stratified_by_their_rarest():
+    assert strata_of(moods().labels).tolist() == [2, 4, 3, 0]
+    assert strata_of(small().labels).tolist() == small().labels.tolist()
+
+
+def test_a_limited_split_has_documents_of_each_rarest_label():
+    sets = pl.Series([["p"], ["p", "q"], [], ["p"]] * 25, dtype=pl.List(pl.String))
+    corpus = Corpus.of_sets("x", [str(n) for n in range(100)], sets)
+    limited = Split(corpus, corpus).limited(20, seed=0).train
+    assert len(limited) == 20
+    assert np.bincount(strata_of(limited.labels)).tolist() == [10, 5, 5]
 
 
 def test_hints_offer_what_is_near_and_keep_lists_short():

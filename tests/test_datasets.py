@@ -36,6 +36,36 @@ def test_a_path_is_split_with_every_class_on_both_sides_and_its_rows_known(films
     assert split.test.texts.to_list() == [f"film number {row}" for row in split.test.rows]
 
 
+def test_documents_with_any_number_of_labels_are_split_by_their_rarest(tmp_path):
+    rows = [
+        (f"text {n}", "|".join(name for name, every in (("p", 2), ("q", 3), ("r", 12)) if n % every == 0))
+        for n in range(48)
+    ]
+    path = written(tmp_path / "x.csv", rows)
+    split = load(path, label_separator="|", test_share=0.25)
+    assert (len(split.train), len(split.test)) == (36, 12)
+    assert split.test.counts()[2] == 1
+    single = written(tmp_path / "test.csv", [("a", "p"), ("b", "q")])
+    assert load(path, label_separator="|", test=single).test.names().tolist() == [("p",), ("q",)]
+    with pytest.raises(DataError, match="any number of labels, those of training one each"):
+        load(single, test=_as_lists(tmp_path / "test.jsonl"))
+
+
+def _as_lists(path):
+    path.write_text('{"text": "a", "label": ["p", "q"]}\n', encoding="utf-8")
+    return str(path)
+
+
+def test_a_label_keeps_a_document_where_all_of_its_were_drawn(tmp_path):
+    # The documents of p are those of q and r too, which are rarer.
+    rows = [("a", "p|q"), ("b", "p|r"), ("c", "q"), ("d", "r"), ("e", "s"), ("f", "s"), ("g", "p|q|r")]
+    path = written(tmp_path / "x.csv", rows)
+    for seed in range(30):
+        split = load(path, label_separator="|", test_share=0.7, seed=seed)
+        assert (split.train.counts() > 0).all()
+        assert sorted([*split.train.rows, *split.test.rows]) == list(range(7))
+
+
 def test_the_split_follows_the_seed(films):
     assert load(films, seed=3).test.fingerprint == load(films, seed=3).test.fingerprint
     assert load(films, seed=3).test.fingerprint != load(films, seed=4).test.fingerprint

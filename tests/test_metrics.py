@@ -1,5 +1,7 @@
 """Scores, held against scikit-learn and against what they promise."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from bywords import metrics
+from bywords.errors import SettingError
 
 labelled = st.integers(1, 60).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 3), min_size=n, max_size=n).map(np.array) for _ in range(2)))
@@ -63,3 +66,66 @@ def test_without_documents_scores_are_not_numbers():
     assert np.isnan(metrics.accuracy(nobody, nobody))
     assert np.isnan(metrics.log_loss(nobody, np.zeros((0, 2))))
     assert metrics.wilson_interval(float("nan"), 0) == (0, 1)
+
+
+def labels_and_probabilities(n_documents=200, n_classes=4, *, seed=0):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, n_classes, n_documents)
+    probabilities = metrics.softmax(generator.normal(size=(n_documents, n_classes)) + np.eye(n_classes)[labels])
+    return labels, probabilities
+
+
+def test_top_k_and_balanced_accuracy_agree_with_scikit_learn():
+    labels, probabilities = labels_and_probabilities()
+    predicted = probabilities.argmax(axis=1)
+    for k in (1, 2, 3, 4):
+        expected = sklearn.metrics.top_k_accuracy_score(labels, probabilities, k=k) if k < 4 else 1.0
+        assert metrics.top_k_accuracy(labels, probabilities, k) == pytest.approx(expected)
+    confusion = metrics.confusion_matrix(labels, predicted, 4)
+    expected = sklearn.metrics.balanced_accuracy_score(labels, predicted)
+    assert metrics.balanced_accuracy(confusion) == pytest.approx(expected)
+
+
+@pytest.mark.filterwarnings("ignore:F-score is ill-defined")
+def test_the_f1_of_many_labels_agrees_with_scikit_learn():
+    generator = np.random.default_rng(0)
+    labels, predicted = generator.random((2, 50, 6)) < np.array([0.5, 0.3, 0.1, 0.02, 0.0, 1.0])
+    found = metrics.label_f1(labels, predicted)
+    for average in ("micro", "macro", "samples"):
+        expected = sklearn.metrics.f1_score(labels, predicted, average=average)
+        assert found[f"{average}_f1"] == pytest.approx(expected)
+    for k, row in enumerate(metrics.per_label(labels, predicted)):
+        expected = sklearn.metrics.precision_recall_fscore_support(
+            labels[:, k], predicted[:, k], average="binary", zero_division=0
+        )
+        assert (row.precision, row.recall, row.f1) == pytest.approx(expected[:3])
+
+
+def test_log_loss_counts_weights_and_sums_over_labels():
+    labels, probabilities = labels_and_probabilities()
+    weights = np.arange(200.0)
+    expected = sklearn.metrics.log_loss(labels, probabilities, sample_weight=weights)
+    assert metrics.log_loss(labels, probabilities, weights) == pytest.approx(expected)
+    many = np.random.default_rng(0).random((30, 3)) < 0.5
+    chances = np.random.default_rng(1).random((30, 3))
+    expected = sum(sklearn.metrics.log_loss(many[:, k], chances[:, k]) for k in range(3))
+    assert metrics.log_loss(many, chances) == pytest.approx(expected)
+
+
+def test_a_higher_score_is_better_by_every_measure():
+    labels, probabilities = labels_and_probabilities()
+    many, chances = np.eye(4)[labels].astype(bool), probabilities
+    wrong = probabilities[:, ::-1]
+    for measure in get_args(metrics.Measure):
+        good = metrics.score(measure, labels, probabilities, probabilities.argmax(axis=1))
+        assert good > metrics.score(measure, labels, wrong, wrong.argmax(axis=1))
+        if measure != "balanced_accuracy":
+            good = metrics.score(measure, many, chances, chances >= 0.5)
+            assert good > metrics.score(measure, many, wrong, wrong >= 0.5)
+
+
+def test_a_measure_that_there_is_not_is_refused():
+    with pytest.raises(SettingError, match="measure is 'auc', expected 'log_loss' or"):
+        metrics.check_measure("auc", is_multilabel=False)
+    with pytest.raises(SettingError, match="several labels a document do not have: 'macro_f1' has"):
+        metrics.check_measure("balanced_accuracy", is_multilabel=True)

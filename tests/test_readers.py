@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import os
+import re
 import sys
 
 import polars as pl
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from bywords import delimited
 from bywords.errors import DataError, SettingError
-from bywords.readers import read_corpus, read_text_blocks, read_texts
+from bywords.inputs import Lines, Skipped
+from bywords.readers import read_blocks, read_corpus
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -71,6 +73,11 @@ def write(tmp_path):
         return path
 
     return write_file
+
+
+def read_texts(path, **options):
+    blocks = [block.texts for block in read_blocks(path, **options)]
+    return pl.concat(blocks) if blocks else pl.Series("text", [], dtype=pl.String)
 
 
 def labels_of(corpus):
@@ -156,9 +163,10 @@ pieces = st.sampled_from(["a", "b", ",", "\n", '"', '""', "\r\n", " ", "x,y\n", 
 @given(st.lists(pieces, max_size=12).map("".join), st.sampled_from(",\t"))
 def test_fast_reading_is_strict_reading_wherever_it_is_taken(content, separator):
     content = ("a,b\n" + content).replace(",", separator)
-    frame = delimited._read_fast(content.encode(), separator)
+    frame = delimited.read_fast(content.encode(), separator)
     if frame is not None:
-        strict = [record for _, record in delimited._strict_records(content, separator, "x.csv")]
+        reader = delimited._Reader("x.csv", separator, None)
+        strict = [record for _, record in reader._strict(Lines(content.encode(), 1, 0), is_end=True)[0]]
         assert [[value or "" for value in row] for row in frame.rows()] == strict
 
 
@@ -166,12 +174,12 @@ def test_fast_reading_is_strict_reading_wherever_it_is_taken(content, separator)
 def test_fast_reading_is_not_taken_where_quotes_are_not_around_whole_fields(row):
     data = f"text,label\n{row}".encode()
     assert not delimited._has_plain_quotes(data, ",")
-    assert delimited._read_fast(data, ",") is None
+    assert delimited.read_fast(data, ",") is None
 
 
 def test_fast_reading_is_taken_for_well_formed_files():
-    assert delimited._read_fast(as_csv(), ",") is not None
-    assert delimited._read_fast(b'text,label\r\n"a ""b""\r\nc",p\r\n"",q', ",") is not None
+    assert delimited.read_fast(as_csv(), ",") is not None
+    assert delimited.read_fast(b'text,label\r\n"a ""b""\r\nc",p\r\n"",q', ",") is not None
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=5))
@@ -264,6 +272,100 @@ def test_a_fasttext_label_may_stand_anywhere_in_its_line(write):
     corpus = read_corpus(write("x.txt", "\n__label__a-b  x  y\n\nz __label__c w\nv __label__c\n"))
     assert corpus.texts.to_list() == ["x  y", "z w", "v"]
     assert labels_of(corpus) == ["a-b", "c", "c"]
+
+
+# Documents with any number of labels.
+
+SETS = [("joy", "love"), (), ("anger",)]
+
+
+def as_label_columns(names=("love", "anger", "joy"), yes="1", no="0"):
+    rows = zip("abc", SETS, strict=True)
+    return f"text,{','.join(names)}\n" + "".join(
+        f"{text},{','.join(yes if name in labels else no for name in names)}\n" for text, labels in rows
+    )
+
+
+MULTILABEL = {
+    "x.jsonl": (
+        '{"text": "a", "labels": ["love", " joy"]}\n{"text": "b", "labels": []}\n{"text": "c", "labels": ["anger"]}\n',
+        {},
+    ),
+    "x.csv": ("text,label\na,love| joy|\nb,\nc,anger\n", {"label_separator": "|"}),
+    "y.csv": (as_label_columns(), {"label": ["love", "anger", "joy"]}),
+    "z.csv": (as_label_columns(yes="Yes", no=""), {"label": ("joy", "anger", "love"), "text": "text"}),
+    "w.csv": (as_label_columns(yes="true", no="false"), {"label": ("joy", "anger", "love")}),
+    "x.txt": ("__label__love __label__joy a\nb\nc __label__anger\n", {}),
+    "y.txt": ("b\n__label__love a __label__joy\n__label__anger c\n", {}),
+}
+
+
+@pytest.mark.parametrize("name", MULTILABEL)
+def test_documents_may_have_any_number_of_labels(write, name):
+    content, options = MULTILABEL[name]
+    corpus = read_corpus(write(name, content), **options)
+    assert corpus.is_multilabel
+    assert corpus.label_names == ("anger", "joy", "love")
+    found = dict(zip(corpus.texts.to_list(), corpus.names().tolist(), strict=True))
+    assert found == dict(zip("abc", SETS, strict=True))
+
+
+def test_parquet_may_have_lists_of_labels_or_columns_of_them(tmp_path):
+    frame = pl.DataFrame({"text": ["a", "b"], "labels": [[1, 2], []], "u": [1.0, None], "v": [False, True]})
+    frame.write_parquet(tmp_path / "x.parquet")
+    corpus = read_corpus(tmp_path / "x.parquet")
+    assert (corpus.label_names, corpus.names().tolist()) == (("1", "2"), [("1", "2"), ()])
+    corpus = read_corpus(tmp_path / "x.parquet", label=["u", "v"])
+    assert (corpus.label_names, corpus.names().tolist()) == (("u", "v"), [("u",), ("v",)])
+
+
+def test_a_label_column_without_documents_is_a_label_all_the_same(write):
+    corpus = read_corpus(write("x.csv", "text,p,q\na,1,0\nb,0,0\n"), label=["q", "p"])
+    assert (corpus.label_names, corpus.counts().tolist()) == (("p", "q"), [1, 0])
+
+
+def test_a_single_label_stays_single(write):
+    assert not read_corpus(write("x.txt", "__label__p a\n__label__q b\n")).is_multilabel
+    assert not read_corpus(write("x.csv", "text,label,joy\na,p,1\nb,q,0\n"), label=["joy"]).is_multilabel
+    assert read_corpus(write("x.csv", "text,label\na,p\nb,q\n"), label_separator="|").is_multilabel
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "message"),
+    [
+        (
+            "x.jsonl",
+            '{"text": "a", "labels": ["p"]}\n{"text": "b"}\n',
+            {},
+            "line 2: the label .*an empty one for",
+        ),
+        ("x.jsonl", '{"text": "a", "label": "p"}\n{"text": "a", "label": ["p"]}\n', {}, "line 2: 'label' holds a list"),
+        (
+            "x.jsonl",
+            '{"text": "a", "label": [{"p": 1}]}\n',
+            {},
+            "line 1: 'label' holds a list or an object, expected one",
+        ),
+        ("x.jsonl", '{"text": "a", "label": ["p"]}\n', {"label_separator": ","}, "holds lists of labels: leave out"),
+        ("x.csv", "text,p,q\na,1,0\nb,2,0\n", {"label": ["p", "q"]}, "line 3: the label column 'p' holds '2', exp"),
+        ("x.csv", "text,p,q\na,1,0\n", {"label": ["p", "p"]}, "'p' is named twice"),
+        ("x.csv", "text,p,q\na,1,0\n", {"label": ["p", "r"]}, "has no column 'r'"),
+        ("x.csv", "text,p,q\na,1,0\n", {"label": ["p", "text"], "text": "text"}, "both the column 'text'"),
+        ("x.csv", "a,p,q,b\na,1,0,b\n", {"label": ["p", "q"]}, "cannot tell which column is the text"),
+        (
+            "x.csv",
+            "text,p,q\na,1,0\n",
+            {"label": ["p", "q"], "label_separator": "|"},
+            "several label columns: leave out",
+        ),
+        ("x.csv", "text,label\na,b\n", {"label_separator": ""}, "--label-separator is empty"),
+        ("x.txt", "__label__p a\n", {"label_separator": "|"}, r"has no columns: leave out --label-separator \|"),
+        ("x.txt", "__label__p a\n", {"label": ["p", "q"]}, "has no columns: leave out --label p q"),
+    ],
+)
+def test_labels_in_sets_that_cannot_be_read_are_named(write, name, content, options, message):
+    with pytest.raises((DataError, SettingError), match=message):
+        read_corpus(write(name, content), **options)
 
 
 # Which column is which.
@@ -378,9 +480,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(write):
         ("x.jsonl", '{"text": "a", "label": "p"}\n{"text": "a", "label": ["p"]}\n', "line 2: 'label' holds a list"),
         ("x.jsonl", '{"text": {"a": 1}, "label": "p"}\n', "line 1: 'text' holds a list or an object, expected a text"),
         ("x.jsonl", "{}\n", "line 1: the objects have no keys"),
-        ("x.txt", "__label__p a\n\nb\n", r"x\.txt, line 3: expected a label"),
         ("x.txt", "__label__p a\n__label__ b\n", "line 2: expected a label"),
-        ("x.txt", "__label__p a\n__label__p __label__q b\n", r"line 2: found 2 labels \(p, q\).*not supported yet"),
         ("x.txt", "just a text\n", r"no format with labels that can be read\. Expected \.csv"),
         (
             "x.csv",
@@ -426,8 +526,8 @@ def test_parquet_with_missing_or_nested_labels_is_refused(tmp_path):
     pl.DataFrame({"text": ["a", "b"], "label": [1.0, float("nan")]}).write_parquet(path)
     with pytest.raises(DataError, match=r"row 1 \(counted from 0\): the label"):
         read_corpus(path)
-    pl.DataFrame({"text": ["a", "b"], "labels": [["p"], ["p", "q"]]}).write_parquet(path)
-    with pytest.raises(DataError, match="'labels' holds a list"):
+    pl.DataFrame({"text": ["a", "b"], "labels": [[["p"]], [["p", "q"]]]}).write_parquet(path)
+    with pytest.raises(DataError, match="'labels' holds a list or an object, expected one label in each row, or"):
         read_corpus(path)
 
 
@@ -466,19 +566,173 @@ def test_a_file_that_may_not_be_read_is_refused(write):
 @pytest.mark.parametrize(
     "content", ["a\r\nbé\n\nc", "", "\n", "\ufeffa\nb\n", "__label__x a\n\n__label__y b c\n", "日本\n語"]
 )
-def test_blocks_of_lines_are_the_lines_of_the_whole(tmp_path, monkeypatch, content, size):
-    path = tmp_path / "lines.txt"
-    path.write_bytes(content.encode())
-    monkeypatch.setattr("bywords.inputs.BLOCK_BYTES", size)
-    together = [text for block in read_text_blocks(path) for text in block]
-    assert together == read_texts(path).to_list()
+def test_blocks_of_lines_are_the_lines_of_the_whole(write, content, size):
+    path = write("lines.txt", content)
+    assert read_texts(path, block_bytes=size).to_list() == read_texts(path).to_list()
 
 
-def test_a_wrong_byte_in_a_later_block_is_named_by_its_line_and_place_in_the_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("ending", FORMATS)
+def test_every_format_is_read_in_blocks_compressed_or_not(write, ending, compression):
+    path = write(f"films{ending}{compression}", COMPRESSIONS[compression](FORMATS[ending]()))
+    blocks = list(read_blocks(path, block_bytes=2))
+    assert [text for block in blocks for text in block.texts] == TEXTS
+    assert len(blocks) >= 2
+    if ending == ".parquet":
+        assert pl.concat([block.table.rows for block in blocks]).equals(pl.read_parquet(io.BytesIO(as_parquet())))
+    else:
+        assert b"".join(block.source for block in blocks) == FORMATS[ending]()
+
+
+csv_pieces = st.sampled_from(["a", "b", ",", ",", "\n", "\n", '"', '""', "\r\n", "\r", '"q\n,""",z\n', "é,z\n", "\x00"])
+
+
+def outcome(path, **options):
+    """The rows of a table, or what is said against it."""
+    try:
+        return [row for block in read_blocks(path, **options) for row in block.table.rows.fill_null("").rows()]
+    except DataError as error:
+        return str(error)
+
+
+@given(st.lists(csv_pieces, max_size=30).map("".join), st.sampled_from([".csv", ".tsv"]), st.integers(1, 12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_blocks_of_a_csv_are_the_rows_of_the_whole_and_so_are_its_errors(tmp_path, content, ending, size):
+    path = tmp_path / f"any{ending}"
+    content = "text,label\n" + content
+    path.write_bytes((content if ending == ".csv" else content.replace(",", "\t").replace('"', "")).encode())
+    whole = outcome(path)
+    assert outcome(path, block_bytes=size) == whole
+
+
+def test_a_field_may_be_larger_than_a_block(write):
+    rows = "".join(f'"{"many words " * n}\n",{n}\n' for n in range(20))
+    path = write("x.csv", "text,label\n" + rows)
+    assert read_texts(path, block_bytes=16).to_list() == ["many words " * n + "\n" for n in range(20)]
+
+
+def test_errors_in_later_blocks_name_the_line_of_the_file(write):
+    rows = "".join(f'"a\n{n}",p\n' for n in range(10))
+    for bad, message in [
+        ("b\n", "line 22: expected 2"),
+        ('"b,p\n', "line 22: the quotes"),
+        ("b,p,q\n", "line 22: exp"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            read_texts(write("x.csv", f"text,label\n{rows}{bad}c,p\n"), block_bytes=20)
+    with pytest.raises(DataError, match="line 22: the byte 0xff at offset 91"):
+        read_texts(write("x.csv", f"text,label\n{rows}".encode() + b"\xff,p\n"), block_bytes=20)
+    lines = '{"text": "a"}\n\n' * 5
+    with pytest.raises(DataError, match="line 11: this is not JSON"):
+        read_texts(write("x.jsonl", lines + "{\n"), block_bytes=20)
+
+
+def test_quotes_that_do_not_close_are_not_looked_for_without_end(write, monkeypatch):
+    monkeypatch.setattr(delimited, "RECORD_BYTES", 100)
+    path = write("x.csv", 'text,label\na,p\n"b,p\n' + "c,q\n" * 1000)
+    with pytest.raises(DataError, match="line 3: the quotes of the row that starts here"):
+        read_texts(path, block_bytes=20)
+    skipped = Skipped()
+    assert read_texts(path, block_bytes=20, skipped=skipped).to_list() == ["a"] + ["c"] * 1000
+    assert skipped.count == 1
+    with pytest.raises(DataError, match="line 1: a row is longer than 100 bytes"):
+        read_texts(write("y.csv", "text," * 100), block_bytes=20)
+
+
+def test_json_objects_of_later_blocks_may_have_other_keys(write):
+    path = write("x.jsonl", '{"text": "a"}\n{"text": "b", "n": 1}\n{"n": 2}\n')
+    assert read_texts(path, block_bytes=4).to_list() == ["a", "b", ""]
+
+
+def test_lists_as_texts_are_refused_in_later_blocks_too(write):
+    with pytest.raises(DataError, match="line 2: 'text' holds a list"):
+        read_texts(write("x.jsonl", '{"text": "a"}\n{"text": ["b"]}\n'), block_bytes=4)
+
+
+def test_standard_input_may_be_a_table(monkeypatch):
+    for ending, content in ((".csv", 'text,n\n"a\nb",1\n'), (".jsonl", '{"text": "a\\nb"}\n')):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+        assert read_texts("-", ending=ending).to_list() == ["a\nb"]
+    with pytest.raises(SettingError, match="standard input: Parquet cannot be read as a stream"):
+        read_texts("-", ending=".parquet")
+
+
+# Rows that cannot be read, left out and counted.
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "count", "first"),
+    [
+        ("x.csv", "text,label\na,p\nx\nb,q\ny,p,q\n", 2, "line 3: expected 2 fields"),
+        ("x.csv", 'text,label\na,p\n"x,p\nb,q\n', 1, "line 3: the quotes of the row"),
+        ("x.csv", 'text,label\na,p\n"x,p\nb,q\ny,"p\n"z"z,p\n', 3, "line 3: the quotes of the row"),
+        ("x.csv", "text,label\na,p\nx, \nb,q\n", 1, r"line 3: the label \(column 'label'\) is missing"),
+        ("x.csv", b"text,label\na,p\nx\xff,p\nb,q\n", 1, "line 3: the byte 0xff is not UTF-8"),
+        ("x.csv", "text,label\na,p\nb,q\n", 0, "^$"),
+        ("x.tsv", 'text\tlabel\na\tp\n"x\nb\tq\n', 1, "line 3: "),
+        (
+            "x.jsonl",
+            '{"text": "a", "label": "p"}\n[]\n{\n{"text": "b", "label": "q"}',
+            2,
+            "line 2: expected a JSON obj",
+        ),
+        ("x.jsonl", b'{"text": "a", "label": "p"}\n"\xff"\n{"text": "b", "label": "q"}', 1, "line 2: the byte 0xff"),
+        ("x.txt", b"__label__p a\n__label__p \xe9\n__label__ x\n__label__q b\n", 2, "line 2: the byte 0xe9"),
+    ],
+)
+def test_rows_that_cannot_be_read_are_left_out_and_counted(write, name, content, count, first):
+    path = write(name, content)
+    corpus = read_corpus(path, bad_rows="skip")
+    assert (corpus.texts.to_list(), labels_of(corpus)) == (["a", "b"], ["p", "q"])
+    assert corpus.n_skipped == count
+    assert re.search(first, corpus.first_skipped)
+    assert corpus.select([0]).n_skipped == count
+    if count:
+        with pytest.raises(DataError):
+            read_corpus(path)
+
+
+@pytest.mark.parametrize("size", [1, 9, 30])
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".txt"])
+def test_bad_rows_are_skipped_in_blocks_too(write, ending, size):
+    content = {
+        ".csv": b'text,n\na,1\n"x,1\nb,2\nx\xff,2\nc,3\nx\nd,4\n',
+        ".jsonl": b'{"text": "a"}\n{"text": "\xff"}\n{"text": "b"}\n[]\n{"text": "c"}\n{\n{"text": "d"}',
+        ".txt": b"a\nx\xff\nb\n\xff\nc\n\xc3\nd",
+    }[ending]
+    skipped = Skipped()
+    texts = read_texts(write(f"x{ending}", content), block_bytes=size, skipped=skipped)
+    assert (texts.to_list(), skipped.count) == (list("abcd"), 3)
+    assert skipped.first.startswith({".csv": "line 3: the quotes", ".jsonl": "line 2", ".txt": "line 2"}[ending])
+
+
+def test_label_columns_and_lists_are_skipped_where_they_cannot_be_read(write):
+    corpus = read_corpus(write("x.csv", "text,p,q\na,1,0\nx,2,2\nb,0,1\n"), label=["p", "q"], bad_rows="skip")
+    assert (corpus.names().tolist(), corpus.rows.tolist(), corpus.n_skipped) == ([("p",), ("q",)], [0, 2], 1)
+    path = write("x.jsonl", '{"text": "a", "label": ["p"]}\n{"text": "b"}\n{"text": "c", "label": []}\n')
+    corpus = read_corpus(path, bad_rows="skip")
+    assert (corpus.names().tolist(), corpus.rows.tolist(), corpus.n_skipped) == ([("p",), ()], [0, 2], 1)
+
+
+def test_a_document_that_is_not_utf8_is_left_out_of_a_folder(write, tmp_path):
+    write("films/pos/1.txt", "good")
+    write("films/neg/1.txt", b"\xff")
+    corpus = read_corpus(tmp_path / "films", bad_rows="skip")
+    assert (corpus.texts.to_list(), corpus.n_skipped) == (["good"], 1)
+    assert corpus.first_skipped.startswith("neg/1.txt: ")
+
+
+def test_a_header_that_cannot_be_read_is_not_skipped(write):
+    with pytest.raises(DataError, match="line 1: the quotes"):
+        read_corpus(write("x.csv", '"text,label\na,p\n'), bad_rows="skip")
+    with pytest.raises(SettingError, match="bad_rows is 'drop', expected 'fail' or 'skip'"):
+        read_corpus(write("x.csv", "text,label\na,p\n"), bad_rows="drop")
+
+
+def test_a_wrong_byte_in_a_later_block_is_named_by_its_line_and_place_in_the_file(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_bytes(b"one\ntwo\nthr\xff\n")
-    monkeypatch.setattr("bywords.inputs.BLOCK_BYTES", 4)
-    blocks = read_text_blocks(path)
-    assert next(blocks).to_list() == ["one"]
+    blocks = read_blocks(path, block_bytes=4)
+    assert next(blocks).texts.to_list() == ["one"]
     with pytest.raises(DataError, match="line 3: the byte 0xff at offset 11 is not UTF-8"):
         list(blocks)

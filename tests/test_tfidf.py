@@ -127,3 +127,53 @@ def test_a_model_sees_the_rows_that_its_features_say(features, kinds):
     sizes = [vocabulary.n_words, len(vocabulary.runs), len(vocabulary.pieces)]
     assert len(idf) == bags.n_rows == sum(sizes[:kinds])
     assert bags.ids.max() >= sum(sizes[: kinds - 1])
+
+
+ESTIMATORS = [TfidfConfig(estimator=name) for name in ("svc", "nb-svc", "nb")]
+each_estimator = pytest.mark.parametrize("config", ESTIMATORS, ids=lambda config: config.estimator)
+
+
+def fitted(config, bags, targets):
+    idf = np.ones(bags.n_rows, dtype=np.float32)
+    return TfidfLinear.fit_to(config, idf, bags, targets, blocks=(), seed=0)
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    monkeypatch.setattr("bywords.tfidf.TOLERANCE", 1e-6)
+    monkeypatch.setattr("bywords.tfidf.PASSES_OF_FEW", 2000)
+
+
+@each_estimator
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_document_that_counts_twice_is_like_two_and_one_that_counts_nothing_like_none(config, n_classes, exact):
+    bags, labels = random_problem(n_classes=n_classes)
+    weights = np.arange(len(bags)) % 3
+    rows = np.repeat(np.arange(len(bags)), weights)
+    weighed = fitted(config, bags, Targets.of(labels, weights=weights))
+    repeated = fitted(config, bags.select(rows), Targets.of(labels[rows]))
+    np.testing.assert_allclose(weighed.logits_of(bags), repeated.logits_of(bags), atol=5e-3)
+
+
+@each_estimator
+def test_with_any_number_of_labels_each_is_learned_as_if_it_were_alone(config, exact):
+    bags, _ = random_problem(n_classes=2)
+    labels = np.random.default_rng(1).random((len(bags), 3)) < 0.4
+    together = fitted(config, bags, Targets.of(labels)).logits_of(bags)
+    assert together.shape == (len(bags), 3)
+    for k in range(3):
+        alone = fitted(config, bags, Targets.of(labels[:, k : k + 1])).logits_of(bags)[:, 0]
+        if config.estimator == "nb-svc":  # how far features are scaled is shared by all labels
+            assert np.corrcoef(together[:, k], alone)[0, 1] > 0.99
+        else:
+            np.testing.assert_allclose(together[:, k], alone, atol=5e-3)
+
+
+def test_machines_for_many_labels_are_those_of_one_against_the_rest(exact):
+    bags, _ = random_problem(n_classes=2)
+    labels = np.random.default_rng(1).random((len(bags), 3)) < 0.4
+    features = csr_array((bags.weights, bags.ids, bags.offsets.astype(np.int32)), shape=(len(bags), bags.n_rows))
+    model = fitted(TfidfConfig(estimator="svc"), bags, Targets.of(labels))
+    for k in range(3):
+        peer = LinearSVC(dual=True, tol=1e-8, max_iter=100_000, random_state=0).fit(features, labels[:, k])
+        np.testing.assert_allclose(model.logits_of(bags)[:, k], peer.decision_function(features), atol=1e-2)

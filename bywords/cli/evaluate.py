@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bywords.cli import options
 from bywords.cli.screen import print_json, say, working
@@ -19,26 +19,29 @@ def evaluate(
     data: options.Data,
     text: options.Text = None,
     label: options.Label = None,
+    label_separator: options.LabelSeparator = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
     from pathlib import Path
 
     from bywords.classifier import TextClassifier
-    from bywords.corpus import with_label_names
+    from bywords.corpus import labelled_as, with_label_names
     from bywords.datasets import DATASETS
     from bywords.readers import read_corpus
 
     classifier = TextClassifier.load(model)
     with working(f"reading {data}"):
         if data in DATASETS or not Path(data).exists():
-            corpus = _unseen(data, classifier, text=text, label=label)
+            corpus = _unseen(data, classifier, text=text, label=label, label_separator=label_separator)
         else:
-            corpus = read_corpus(Path(data), text=text, label=label)
+            corpus = read_corpus(Path(data), text=text, label=label, label_separator=label_separator)
+    corpus = labelled_as(corpus, multilabel=getattr(classifier, "is_multilabel", False))
     corpus = with_label_names(corpus, tuple(map(str, classifier.classes_)))
+    labels = corpus.names() if corpus.is_multilabel else classifier.classes_[corpus.labels]
     with working(f"evaluating {len(corpus):,} documents"):
-        evaluation = classifier.evaluate(corpus.texts, classifier.classes_[corpus.labels])
-    if as_json:
+        evaluation = classifier.evaluate(corpus.texts, labels)
+    if corpus.is_multilabel or as_json:
         print_json(evaluation.summary())
         return
     tell_scores(evaluation, "documents")
@@ -49,7 +52,7 @@ def evaluate(
     tell_classes(evaluation)
 
 
-def _unseen(data: str, classifier: TextClassifier, *, text: str | None, label: str | None) -> Corpus:
+def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:
     """The test part of a data set: its own, or the share that was held out when the model was trained on it.
 
     Of a data set without a test part that the model was not trained on, all documents are unseen.
@@ -61,7 +64,7 @@ def _unseen(data: str, classifier: TextClassifier, *, text: str | None, label: s
         own_train, own_test = DATASETS[data].load() if data in DATASETS else (None, None)
         if own_train is not None and own_test is None:
             return own_train
-        return load(data, text=text, label=label).test
+        return load(data, **columns).test
     if trained_on["test"] is not None:
         raise DataError(f"the model was trained on all of {data}, so none of it is left to test on. Give a file.")
-    return load(data, text=text, label=label, test_share=trained_on["test_share"], seed=trained_on["seed"]).test
+    return load(data, **columns, test_share=trained_on["test_share"], seed=trained_on["seed"]).test

@@ -16,7 +16,21 @@ Data = Annotated[
     ),
 ]
 Text = Annotated[str | None, typer.Option("--text", help="The column with the texts, where it is not plain.")]
-Label = Annotated[str | None, typer.Option("--label", help="The column with the labels, where it is not plain.")]
+Label = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        help="The column with the labels, where it is not plain. Repeat it for columns of 0 and 1, a label each.",
+    ),
+]
+LabelSeparator = Annotated[
+    str | None,
+    typer.Option("--label-separator", help="What stands between labels where a row has any number: | for a|b."),
+]
+BadRows = Annotated[
+    str,
+    typer.Option("--bad-rows", metavar="fail|skip", help="Rows that cannot be read: stop at the first, or leave out."),
+]
 TestFile = Annotated[str | None, typer.Option("--test", help="A file to test on, instead of a share of DATA.")]
 TestShare = Annotated[float, typer.Option(help="The share of DATA to test on, where it has no test part.")]
 ValidationShare = Annotated[

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
-from bywords.errors import SettingError
+from bywords.errors import SettingError, quoted
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
-    from bywords.corpus import Split
+    from bywords.corpus import Corpus, Split
     from bywords.evaluation import AnyEvaluation
 
 MOST_JUDGING = 5_000  # documents that say which way to make a model smaller costs least
@@ -31,10 +30,32 @@ def train(
         str | None,
         typer.Option(help="Which system; `bywords systems` lists them. By default auto, which chooses by itself."),
     ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from this model: learn the new documents, words and classes, and keep what it knows.",
+        ),
+    ] = None,
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
+    label_separator: options.LabelSeparator = None,
+    bad_rows: options.BadRows = "fail",
     vectors: options.Vectors = None,
+    class_weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="balanced|LABEL=N",
+            help="What a document of a class counts: balanced, so that each class counts the same, or spam=3. Repeat "
+            "for more.",
+        ),
+    ] = None,
+    measure: Annotated[
+        str,
+        typer.Option(help="Stop and choose by log_loss, accuracy, balanced_accuracy, micro_f1 or macro_f1."),
+    ] = "log_loss",
     budget: Annotated[
         str | None, typer.Option(help="Try other settings too, until so long after the start: 30s, 5m or 1h. For auto.")
     ] = None,
@@ -51,32 +72,48 @@ def train(
     """Train a classifier on labelled texts, test it on texts that it has not seen, and save it."""
     from bywords.artifact import check_place
     from bywords.classifier import TextClassifier
+    from bywords.continuing import check_can_go_on
     from bywords.corpus import check_trainable
     from bywords.datasets import load
+    from bywords.errors import check_choice
+    from bywords.metrics import Measure
     from bywords.settings import changed
     from bywords.shrink import parse_size
     from bywords.systems import DEFAULT_SYSTEM
     from bywords.tokens import Tokenizer
 
-    system = system or DEFAULT_SYSTEM
     folder = out or options.named_after(data, "-model")
     check_place(folder)
-    seconds = None if budget is None else _seconds(budget)
     n_bytes = None if max_size is None else parse_size(max_size)
-    more: dict[str, Any] = {"budget_seconds": seconds, "validation_share": validation_share, "seed": seed}
-    classifier = TextClassifier(system, vectors=vectors, **more)
-    config = classifier.config
-    if settings:
-        config = changed(config, settings)
-        classifier = TextClassifier(config, **more)
+    more: dict[str, Any] = {
+        "class_weight": _class_weight(class_weight),
+        "measure": check_choice("measure", measure, get_args(Measure)),
+        "validation_share": validation_share,
+        "seed": seed,
+    }
+    if start_from is not None:
+        _refuse_beside_from(system=system, vectors=vectors, budget=budget, set=settings)
+        classifier = TextClassifier.load(start_from).set_params(**more)
+        check_can_go_on(classifier.config_)
+        config, system = classifier.config_, f"{start_from}, going on"
+    else:
+        system = system or DEFAULT_SYSTEM
+        more["budget_seconds"] = None if budget is None else _seconds(budget)
+        classifier = TextClassifier(system, vectors=vectors, **more)
+        config = classifier.config
+        if settings:
+            config = changed(config, settings)
+            classifier = TextClassifier(config, **more)
     with working(f"reading {data}"):
-        split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed)
+        reading: dict[str, Any] = {"label_separator": label_separator, "bad_rows": bad_rows}
+        split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed, **reading)
         split = split.drop_empty(Tokenizer(config.tokenizer))
         check_trainable(split.train)
-    classifier.trained_on = {"data": data, "test": test, "test_share": test_share, "seed": seed}
+    classifier.trained_on = {"data": data, "test": test, "test_share": test_share, "seed": seed, **reading}
     listener = ProgressLines()
     listener.start(system)
-    classifier.fit(split.train.texts, split.train.names(), listener=listener)
+    learn = classifier.fit if start_from is None else classifier.fit_more
+    learn(split.train.texts, split.train.names(), listener=listener)
     listener.end()
     evaluation = classifier.evaluate(split.test.texts, split.test.names())
     reduction = None
@@ -90,7 +127,31 @@ def train(
     if as_json:
         print_json(record)
     else:
-        _tell(record, evaluation, data)
+        _tell(record, evaluation, split, data)
+
+
+def _class_weight(given: list[str] | None) -> str | dict[str, float] | None:
+    """balanced, or a weight for some labels, each written like spam=3. Raises SettingError for anything else."""
+    if not given:
+        return None
+    if given == ["balanced"]:
+        return "balanced"
+    weights = {}
+    for text in given:
+        label, equals, number = text.rpartition("=")
+        try:
+            weights[label] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise SettingError(f"--class-weight {text}: expected balanced, or a label, an equals sign and a number.")
+    return weights
+
+
+def _refuse_beside_from(**options: Any) -> None:
+    for name, value in options.items():
+        if value:
+            raise SettingError(f"--from goes on with the system of the model that it names: leave out --{name}.")
 
 
 def _seconds(budget: str) -> float:
@@ -123,15 +184,17 @@ def _made_smaller(
 
 def _for_the_card(classifier: TextClassifier, evaluation: AnyEvaluation, split: Split, system: str) -> dict[str, Any]:
     trained_on = classifier.trained_on or {}
-    counts = Counter(split.train.names().tolist())
+    counts = dict(zip(split.train.label_names, split.train.counts().tolist(), strict=True))
     return {
         "system": system,
         "data": {
             "name": trained_on["data"],
             "test": trained_on["test"],
             "n_documents": len(split.train),
-            "classes": {str(label): counts[label] for label in classifier.classes_.tolist()},
+            "fingerprint": split.train.fingerprint,
+            "classes": {str(label): counts.get(str(label), 0) for label in classifier.classes_.tolist()},
             "dropped": split.n_dropped_train,
+            "skipped": split.train.n_skipped,
         },
         "test": evaluation.summary(),
         "hardest_confusions": evaluation.hardest_confusions(),
@@ -152,6 +215,10 @@ def _record(
         "n_valid": classifier.summary_.n_valid,
         "n_test": len(split.test),
         "dropped": {"train": split.n_dropped_train, "test": split.n_dropped_test},
+        "skipped": {corpus.name: corpus.n_skipped for corpus in _files(split)},
+        "before": classifier.summary_.n_before,
+        "new_words": classifier.summary_.n_new_words,
+        "new_classes": classifier.summary_.new_classes,
         "valid_accuracy": classifier.summary_.valid_accuracy,
         "choice": None if classifier.choice_ is None else dataclasses.asdict(classifier.choice_),
         "interrupted": classifier.fitted_.history.interrupted,
@@ -162,14 +229,19 @@ def _record(
     }
 
 
-def _tell(record: dict[str, Any], evaluation: AnyEvaluation, data: str) -> None:
+def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split, data: str) -> None:
     dropped = record["dropped"]
     if record["interrupted"]:
         say(f"Interrupted: the model is that of epoch {record['best_epoch']}, the best so far.")
     if dropped["train"] or dropped["test"]:
         say(f"Dropped for having no words: {dropped['train']} training and {dropped['test']} test documents.")
+    for corpus in _files(split):
+        tell_skipped(corpus)
     held_out = f", {record['n_valid']:,} more held out" if record["n_valid"] else ""
     say(f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents{held_out}.")
+    if record["before"]:
+        classes = f", new classes: {quoted(record['new_classes'])}" if record["new_classes"] else ""
+        say(f"It had learned from {record['before']:,} documents before. New words: {record['new_words']:,}{classes}.")
     if record["choice"] is not None:
         say(record["choice"]["reason"])
     tell_scores(evaluation, "test documents that it had not seen")
@@ -182,11 +254,24 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, data: str) -> None:
     commands = {
         f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",
         f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled texts",
-        f"bywords compare {data}": "every system on these texts, with a report to look at",
+        f"bywords info {record['model']}": "what it is, what it knows, and how good it is",
     }
+    if not evaluation.is_multilabel:
+        commands[f"bywords compare {data}"] = "every system on these texts, with a report to look at"
     width = max(map(len, commands))
     for command, what in commands.items():
         say(f"  {command:{width}}  {what}")
+
+
+def _files(split: Split) -> list[Corpus]:
+    """What was read: one file, or one to train and one to test on."""
+    return [split.train] if split.train.name == split.test.name else [split.train, split.test]
+
+
+def tell_skipped(corpus: Corpus) -> None:
+    """How many rows of a file were left out, and where the first stood."""
+    if corpus.n_skipped:
+        say(f"Skipped {corpus.n_skipped:,} rows that could not be read; the first: {corpus.first_skipped}")
 
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:

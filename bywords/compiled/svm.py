@@ -25,15 +25,14 @@ def machines_of(ids, offsets, weights, signs, duals, table, bias):
 
 
 @jit
-def dual_pass(ids, offsets, weights, signs, order, slacks, norms, given, table, bias, duals):
+def dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, duals):
     """Improve each document's dual variables once, in the order of `order`.
 
     Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K machines at once. `table` is float32 (V, K), the
     machines, or (V, 2 K), behind them how much each squared feature counts for each machine: then a row of both lies
     together in memory, and a machine holds w times the roots of its scales, to be used on x as it is. `bias` is (K,).
     `signs` is float32 (N, K), 1 or -1, `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1,
-    scaled. The machines, `bias` and `duals` float32 (N, K) are changed in place. `given`, (N, K) or (0, K), are scores
-    to which the machines add theirs.
+    scaled. The machines, `bias` and `duals` float32 (N, K) are changed in place.
 
     Returns: the largest violation of the optimality conditions that was met.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
@@ -45,8 +44,6 @@ def dual_pass(ids, offsets, weights, signs, order, slacks, norms, given, table, 
     for document in order:
         slack = slacks[document]
         scores[:] = bias
-        if len(given):
-            scores += given[document]
         for place in range(offsets[document], offsets[document + 1]):
             row, weight = table[ids[place]], weights[place]
             for k in range(n_machines):

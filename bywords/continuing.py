@@ -1,0 +1,229 @@
+"""A fitted system and new documents in, a system that knows both out; new words and new classes included.
+
+The documents that it was fitted to are not there any more. A linear model, or a blend, is kept as it is, and blended
+with candidates that learn from the new documents alone, each trusted as much as it deserves on new documents held out.
+A neural model starts from its weights and is trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+
+from bywords.averages import AveragingConfig, TrainedAveraging
+from bywords.bags import Floats
+from bywords.blend import Blend, BlendConfig, Member, MemberConfig
+from bywords.calibration import Calibration, Temperature
+from bywords.choice import Choice, choose
+from bywords.errors import DataError, SettingError
+from bywords.metrics import Measure
+from bywords.models import LSTMConfig, Model
+from bywords.ragged import PADDING, UNKNOWN, Ragged
+from bywords.systems import (
+    DEFAULT_SYSTEM,
+    SYSTEMS,
+    ChoiceConfig,
+    FittedModel,
+    FittedSystem,
+    Listener,
+    SystemConfig,
+    fit_model,
+)
+from bywords.targets import Targets
+from bywords.tfidf import TfidfConfig, TfidfLinear
+from bywords.tokens import Tokens
+from bywords.vocabulary import Vocabulary
+from bywords.words import Words
+
+MARGIN = 2.5  # odds, in nats, against a class that a model has never seen
+Places = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A vocabulary and classes that have become more."""
+
+    vocabulary: Vocabulary
+    rows: Places  # (V,), where the old rows stand now
+    columns: Places  # (K,), where the old classes stand now
+    n_classes: int
+
+    def table(self, old: Floats, features: int) -> Floats:
+        """An old table (V', …) of the first rows of the old vocabulary, with rows of 0 for what is new."""
+        table = np.zeros((features, *old.shape[1:]), dtype=np.float32)
+        table[self.rows[: len(old)]] = old
+        return table
+
+    def classes(self, old: Floats, filling: float = 0.0) -> Floats:
+        """An old array (…, K) with columns of `filling` for classes that are new."""
+        wider = np.full((*old.shape[:-1], self.n_classes), filling, dtype=np.float32)
+        wider[..., self.columns] = old
+        return wider
+
+
+def check_can_go_on(config: SystemConfig) -> None:
+    """Raise SettingError for a system that cannot learn more."""
+    model = config.model
+    if isinstance(model, (TfidfConfig, BlendConfig)):
+        return
+    if not isinstance(model, AveragingConfig | LSTMConfig) or model.frozen:
+        raise SettingError(
+            "a model whose word vectors stay as they are cannot go on with new documents: new words would have none. "
+            "Train anew on all documents, or begin with a system that learns its vectors, or with auto."
+        )
+
+
+def go_on(
+    config: SystemConfig,
+    fitted: FittedSystem,
+    calibration: Calibration,
+    tokens: Tokens,
+    targets: Targets,
+    valid: tuple[Tokens, Targets] | None,
+    *,
+    columns: Places,
+    validation_share: float,
+    measure: Measure,
+    seed: int,
+    listener: Listener | None = None,
+) -> Choice:
+    """Learn from new documents what a fitted system does not know yet; new words and classes get rows and columns.
+
+    `columns`, int64 (K,), says which of the targets' classes the old ones are. `valid`, or a share of the documents, is
+    held out as when a system is fitted first.
+    Raises: DataError when no document can be held out.
+    """
+    everything = tokens if valid is None else tokens.joined(valid[0])
+    vocabulary, rows = grown_vocabulary(fitted.vocabulary, everything)
+    growth = Growth(vocabulary, rows, columns, targets.n_classes)
+    if not isinstance(config.model, AveragingConfig | LSTMConfig):
+        before = grown_blend(fitted.model, calibration, growth, vocabulary.encode(everything))
+        candidates = (config.model,) if isinstance(config.model, TfidfConfig) else _candidates(config)
+        return choose(
+            replace(config, model=ChoiceConfig(candidates=candidates)), tokens, targets, valid,
+            before=(vocabulary, before), validation_share=validation_share, measure=measure, seed=seed,
+            listener=listener,
+        )  # fmt: skip
+    if valid is None:
+        if not targets.can_be_split():
+            raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
+        kept, held_out = targets.split(validation_share, seed)
+        valid = tokens.select(held_out), targets.select(held_out)
+        tokens, targets = tokens.select(kept), targets.select(kept)
+    documents, held_out_documents = vocabulary.encode(tokens), vocabulary.encode(valid[0])
+    old = fitted.model.arrays()
+    model, history = fit_model(
+        config.model, documents, targets, (held_out_documents, valid[1]), vocabulary=vocabulary, seed=seed,
+        training=config.training, start=lambda module: _take_over(module, old, growth), listener=listener,
+    )  # fmt: skip
+    return Choice(
+        config=config,
+        fitted=FittedSystem(vocabulary, model, history=history),
+        trials=[],
+        reason="",
+        logits=model.logits(held_out_documents),
+        targets=valid[1],
+        n_valid=len(valid[1]),
+    )
+
+
+def standing_for(targets: Targets, columns: Places, n_before: int) -> Targets:
+    """New documents that count for the old ones as well, where there are classes that the old ones had none of.
+
+    Documents of old classes stand for the `n_before` that are not there any more: without that, a class that many new
+    documents have would seem as common as they make it. `columns` are the places of the old classes.
+    """
+    is_old = targets.one_hot()[:, columns].any(axis=1)
+    if not is_old.any() or not targets.codes.size or len(columns) == targets.n_classes:
+        return targets
+    weights = np.where(is_old, 1 + n_before / is_old.sum(), 1.0)
+    weights *= targets.weights / weights.mean()
+    return Targets.of(targets.codes, targets.n_classes, weights=weights)
+
+
+def grown_vocabulary(old: Vocabulary, tokens: Tokens) -> tuple[Vocabulary, Places]:
+    """The words, runs and pieces of a vocabulary, and behind each kind those of `tokens` that it lacks.
+
+    Returns: the vocabulary, and where its old rows stand in it, int64 (V,).
+    """
+    new = Vocabulary.of(tokens, old.config)
+    known = set(old.words.to_list())
+    is_new = np.array([word not in known for word in new.words.to_list()], dtype=bool)
+    words = pl.concat([old.words, new.words.filter(is_new)])
+    counts = np.concatenate([old.counts, new.counts[2:][is_new]])
+    counts[old.ids(new.words.filter(~is_new).to_list())] += new.counts[2:][~is_new]
+    counts[UNKNOWN] += new.counts[UNKNOWN]
+    grown = Vocabulary(words, counts, config=old.config)
+    old_rows = np.concatenate([np.arange(old.n_words), np.arange(len(old.runs)) + grown.n_words])
+    runs = [(left, right) for left, right in old_rows[old.runs].tolist()]
+    places = {pair: grown.n_words + place for place, pair in enumerate(runs)}
+    of_new = np.concatenate([[PADDING, UNKNOWN], grown.ids(new.words.to_list())]).tolist()
+    for left, right in new.runs.tolist():
+        pair = (of_new[left], of_new[right])
+        if pair not in places:
+            places[pair] = grown.n_words + len(runs)
+            runs.append(pair)
+        of_new.append(places[pair])
+    grown.runs = np.array(runs, dtype=np.int32).reshape(-1, 2)
+    listed = old.pieces.strings()
+    among = set(listed)
+    grown.pieces = Words.of([*listed, *(piece for piece in new.pieces.strings() if piece not in among)])
+    pieces = np.arange(len(old.pieces)) + grown.n_words + len(grown.runs)
+    return grown, np.concatenate([old_rows, pieces]).astype(np.int64)
+
+
+def grown_blend(model: FittedModel, calibration: Calibration, growth: Growth, documents: Ragged) -> Blend:
+    """A linear model for more rows and classes, as a blend. It answers as before, in nats: it needs no temperature.
+
+    What it knows nothing of weighs nothing; a class that is new gets odds of MARGIN nats against it, on the mean of
+    these documents.
+    """
+    old: list[Member] = model.members if isinstance(model, Blend) else [model]  # type: ignore[list-item]
+    members = [_grown(member, growth) for member in old]
+    if isinstance(calibration, Temperature):
+        blend = Blend(members, np.full(len(members), 1 / calibration.temperature, dtype=np.float32))
+        together = np.logaddexp.reduce(blend.logits(documents)[:, growth.columns].astype(np.float64), axis=1)
+        shift = growth.classes(np.zeros(len(growth.columns), dtype=np.float32), float(together.mean()) - MARGIN)
+    else:
+        blend = Blend(members, np.tile(growth.classes(calibration.scales.astype(np.float32), 1.0), (len(members), 1)))
+        shift = growth.classes(calibration.offsets.astype(np.float32), -MARGIN)
+    return blend.shifted(shift)
+
+
+def _candidates(config: SystemConfig) -> tuple[MemberConfig, ...]:
+    """What is tried beside a blend: what the default tries, without pieces of words where the blend does without."""
+    default = SYSTEMS[DEFAULT_SYSTEM].model
+    assert isinstance(default, ChoiceConfig)
+    return default.candidates if config.vocabulary.pieces else default.candidates_of_many
+
+
+def _grown(member: Member, growth: Growth) -> Member:
+    """A member of a blend for more rows and classes."""
+    n_rows, blocks = growth.vocabulary.n_rows(member.config.features), growth.vocabulary.blocks
+    if isinstance(member, TfidfLinear):
+        weights, bias = growth.classes(growth.table(member.weights, n_rows)), growth.classes(member.bias)
+        return TfidfLinear(member.config, blocks, growth.table(member.idf, n_rows), weights, bias)
+    arrays = dict(member.arrays())
+    for name in ("embedding.weight", "word_weight"):
+        arrays[name] = growth.table(arrays[name], n_rows)
+    arrays["output.weight"] = np.ascontiguousarray(growth.classes(arrays["output.weight"].T).T)
+    arrays["output.bias"] = growth.classes(arrays["output.bias"])
+    return TrainedAveraging(member.config, blocks, arrays)
+
+
+def _take_over(module: Model, old: Mapping[str, npt.NDArray[Any]], growth: Growth) -> None:
+    """Put what was learned before into a new module: rows of old words, columns of old classes, and all else."""
+    for name, tensor in module.state_dict().items():
+        values = torch.from_numpy(np.array(old[name]))
+        if name in ("embedding.weight", "word_weight"):
+            tensor[torch.from_numpy(growth.rows[: len(values)])] = values
+        elif name.startswith("output."):
+            tensor[torch.from_numpy(growth.columns)] = values
+        else:
+            tensor.copy_(values)

@@ -165,6 +165,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return dataclasses.replace(config, vectors=PretrainedConfig(name=self.vectors))
 
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether texts have any number of labels. Raises NotFittedError before `fit`."""
+        check_is_fitted(self)
+        return self.form_ != "one"
+
     def fit(
         self,
         texts: Texts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import json
@@ -29,7 +30,7 @@ class Table:
     name: str  # of the file, for messages
     columns: Mapping[str, pl.Series]  # string (N,), in file order
     place_of: Callable[[int], str]  # row, counted from 0 -> "line 7", for messages
-    nested: Mapping[str, int] = field(default_factory=dict)  # columns with lists or objects -> the first such row
+    nested: Mapping[str, int] = field(default_factory=dict)  # columns with lists or objects -> such a row
     lists: Mapping[str, pl.Series] = field(default_factory=dict)  # nested columns of nothing but lists of strings
     header_is_certain: bool = True  # False where the first line of a file is taken for names of columns
     rows: pl.DataFrame | list[str] = field(default_factory=list)  # as in the file: the typed columns, or JSON objects
@@ -37,6 +38,16 @@ class Table:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
+
+    def slice(self, start: int, n_rows: int) -> Table:
+        """Some of the rows, one after the other."""
+        return dataclasses.replace(
+            self,
+            columns={name: column[start : start + n_rows] for name, column in self.columns.items()},
+            place_of=lambda row: self.place_of(start + row),
+            lists={name: column[start : start + n_rows] for name, column in self.lists.items()},
+            rows=self.rows[start : start + n_rows],
+        )
 
 
 def read_delimited(
@@ -83,7 +94,7 @@ def read_delimited(
                 {name: frame[name] for name in columns},
                 functools.partial(_line_of, records.line_of, n_header),
                 header_is_certain=has_known,
-                rows=frame,
+                rows=frame.fill_null(""),  # whether nothing was in quotes plays no part
                 source=unread,
             )
             unread, is_first = b"", False

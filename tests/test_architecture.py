@@ -30,6 +30,8 @@ ROOMS = [
     "tables",
     "columns",
     "readers",
+    "writers",
+    "part_folder",
     "datasets",
     "word_profile",
     "run_record",

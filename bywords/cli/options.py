@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,8 +28,8 @@ LabelSeparator = Annotated[
     typer.Option("--label-separator", help="What stands between labels where a row has any number: | for a|b."),
 ]
 BadRows = Annotated[
-    str,
-    typer.Option("--bad-rows", metavar="fail|skip", help="Rows that cannot be read: stop at the first, or leave out."),
+    Literal["fail", "skip"],
+    typer.Option("--bad-rows", help="Rows that cannot be read: stop at the first, or leave them out and count them."),
 ]
 TestFile = Annotated[str | None, typer.Option("--test", help="A file to test on, instead of a share of DATA.")]
 TestShare = Annotated[float, typer.Option(help="The share of DATA to test on, where it has no test part.")]

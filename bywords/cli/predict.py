@@ -1,20 +1,35 @@
-"""`bywords predict MODEL FILE`: one JSON line a document, in their order."""
+"""`bywords predict MODEL FILE`: a label for each document of a file of any size, behind the columns that it has."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import hashlib
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 import typer
 
 from bywords.cli import options
 from bywords.cli.screen import counted
+from bywords.errors import BywordsError, SettingError
+from bywords.version import __version__
 
 if TYPE_CHECKING:
-    from bywords.classifier import Predictions
+    import numpy.typing as npt
+    import polars as pl
 
-CHUNK = 20_000  # documents at a time
+    from bywords.classifier import TextClassifier
+    from bywords.part_folder import PartFolder
+    from bywords.readers import Block
+    from bywords.writers import Writer
+
+CHUNK_ROWS = 20_000  # documents at a time
+CHUNK_NUMBERS = 4_000_000  # probabilities at a time: of very many labels a chunk has fewer documents
 
 
 def predict(
@@ -25,47 +40,178 @@ def predict(
             help="Texts: a file with one on each line, csv, tsv, jsonl, parquet; - for lines from standard input."
         ),
     ] = "-",
-    out: Annotated[Path | None, typer.Option(help="Where to write; otherwise to standard output.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to write: .csv, .tsv, .jsonl, .parquet, or .txt for the labels alone; all but .parquet also as "
+            ".gz. Otherwise JSON lines to standard output."
+        ),
+    ] = None,
     text: options.Text = None,
+    file_format: Annotated[
+        Literal["csv", "tsv", "jsonl", "parquet", "lines"] | None,
+        typer.Option("--format", help="What FILE is, where its name does not say."),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option("--top-k", help="Add this many labels, the likeliest, and their probabilities.", min=1)
+    ] = None,
+    bad_rows: options.BadRows = "fail",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with OUT behind the last complete chunk of a run that was cut off.")
+    ] = False,
 ) -> None:
-    """Label texts: one JSON line for each, with label, probability, and whether nothing in it was known."""
+    """Label texts: label, probability, and whether nothing in it was known, behind the columns that the file has."""
     from bywords.classifier import TextClassifier
-    from bywords.files import check_place, write_whole
-    from bywords.readers import read_text_blocks
+    from bywords.files import check_place
+    from bywords.part_folder import PartFolder
+    from bywords.readers import read_blocks, skipped_rows
+    from bywords.writers import Writer
 
+    if resume and out is None:
+        raise SettingError("--resume goes on with a file: say which with --out.")
     if out is not None:
         check_place(out)
+        Writer.of(out, ())  # a wrong name is said before there is any work
     classifier = TextClassifier.load(model)
-    lines = counted(
-        (
-            (len(block[start : start + CHUNK]), _lines(classifier.predict_documents(block[start : start + CHUNK])))
-            for block in read_text_blocks(file, text=text)
-            for start in range(0, len(block), CHUNK)
-        ),
-        "labelled",
-    )
-    if out is not None:
-        write_whole(out, (part.encode() for part in lines))
+    answers = _Answers(classifier, top_k)
+    skipped = skipped_rows(bad_rows)
+    ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
+    blocks = read_blocks(file, text=text, ending=ending, skipped=skipped)
+    if out is None:
+        for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
+            typer.echo(chunk.content, nl=False)
     else:
-        for part in lines:
-            typer.echo(part, nl=False)
-
-
-def _lines(answers: Predictions) -> str:
-    """A JSON object and a line end for each answer."""
-    columns = (
-        answers.labels.tolist(),
-        answers.probabilities.max(axis=1).tolist(),
-        answers.known_share.tolist(),
-        answers.nothing_known.tolist(),
-    )
-    rows = (
-        {
-            "label": label,
-            "probability": round(probability, 6),
-            "known_share": round(known_share, 4),
-            "nothing_known": nothing_known,
+        key = {
+            "model": hashlib.sha256((model / "SHA256SUMS").read_bytes()).hexdigest(),
+            "version": __version__,
+            "text column": text,
+            "input format": ending,
+            "output format": "".join(out.suffixes[-2:]),
+            "top k": top_k,
+            "bad rows": bad_rows,
         }
-        for label, probability, known_share, nothing_known in zip(*columns, strict=True)
-    )
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+        folder = PartFolder(out, key, resume=resume)
+        writer = Writer.of(out, answers.names)
+        with _told_how_to_go_on(folder):
+            for chunk in counted(_chunks(blocks, answers, writer, folder, _digest(file, ending)), "labelled"):
+                folder.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
+            if not folder.n_rows:
+                folder.add(writer(None, answers([]), is_first=True), n_rows=0, input_digest="")
+            folder.finish()
+    if skipped is not None and skipped.count:
+        typer.echo(f"Skipped {skipped.count:,} rows that could not be read; the first is {skipped.first}", err=True)
+
+
+class _Answers:
+    """Texts in, columns of answers out."""
+
+    def __init__(self, classifier: TextClassifier, top_k: int | None) -> None:
+        self.classifier = classifier
+        self.is_multilabel = classifier.is_multilabel
+        self.n_classes = len(classifier.classes_)
+        self.top_k = None if top_k is None else min(top_k, self.n_classes)
+        self.names = self([]).columns
+
+    def __call__(self, texts: Sequence[str] | pl.Series) -> pl.DataFrame:
+        """The answers for N texts: label and probability; or labels and probabilities, lists, where there are several.
+
+        Of a multi-label model these are the labels of each text, or its `top_k` likeliest; of another the likeliest,
+        and `top_k` of them behind it.
+        """
+        import polars as pl
+
+        found = self.classifier.predict_documents(texts)
+        columns: dict[str, Any] = {}
+        if not self.is_multilabel:
+            columns["label"] = pl.Series(found.labels.tolist(), dtype=self._kind())
+            columns["probability"] = np.round(found.probabilities.max(axis=1, initial=0), 6)
+        if self.is_multilabel or self.top_k is not None:
+            places = self._several(found.probabilities)
+            names = self.classifier.classes_.tolist()
+            labels = [[names[place] for place in row] for row in places]
+            numbers = [np.round(row[place], 6).tolist() for row, place in zip(found.probabilities, places, strict=True)]
+            columns["labels"] = pl.Series(labels, dtype=pl.List(self._kind()))
+            columns["probabilities"] = pl.Series(numbers, dtype=pl.List(pl.Float64))
+        columns["known_share"] = np.round(found.known_share.astype(np.float64), 4)
+        columns["nothing_known"] = found.nothing_known
+        return pl.DataFrame(columns)
+
+    def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
+        """The places in `classes_` of the labels to name for each text, the likeliest first where they are `top_k`."""
+        if self.top_k is not None:
+            return list(np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k])
+        return [np.flatnonzero(has) for has in self.classifier.calibration_.decide(probabilities)]
+
+    def _kind(self) -> Any:
+        import polars as pl
+
+        return pl.Series(self.classifier.classes_.tolist()).dtype
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    content: bytes | pl.DataFrame
+    n_rows: int
+    input_digest: str  # of the input as far as it was read for it
+
+
+def _chunks(
+    blocks: Iterable[Block],
+    answers: _Answers,
+    writer: Writer,
+    folder: PartFolder | None = None,
+    digest: hashlib._Hash | None = None,
+) -> Iterator[tuple[int, _Chunk]]:
+    """What to write for each chunk of documents, and how many they are; without those that the folder has.
+
+    `digest` goes over the input. Raises SettingError where what the folder has was made from another input.
+    """
+    n_done, n_rows = 0 if folder is None else folder.n_rows, 0
+    step = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // answers.n_classes))
+    for number, block in enumerate(blocks):
+        if digest is not None:
+            digest.update(block.source)
+        if number == 0:
+            writer.begin(block.table)
+        for start in range(0, len(block.texts), step):
+            texts = block.texts[start : start + step]
+            n_before, n_rows = n_rows, n_rows + len(texts)
+            input_digest = "" if digest is None else digest.hexdigest()
+            if folder is not None and n_before < n_done <= n_rows:
+                folder.check_input(input_digest if n_rows == n_done else "")
+            if n_rows <= n_done:
+                continue
+            table = None if block.table is None else block.table.slice(start, len(texts))
+            content = writer(table, answers(texts), is_first=n_before == 0)
+            yield len(texts), _Chunk(content, len(texts), input_digest)
+    if folder is not None and n_rows < n_done:
+        folder.check_input("")
+
+
+def _digest(file: str, ending: str | None) -> hashlib._Hash:
+    """What goes over the input. Parquet is read in no order of its bytes, so that the whole file comes first."""
+    from bywords.inputs import STANDARD_INPUT, format_ending, open_input
+
+    digest = hashlib.sha256()
+    if file != STANDARD_INPUT and (ending or format_ending(Path(file))) == ".parquet":
+        with open_input(Path(file).expanduser()) as opened:
+            while part := opened.read(1 << 20):
+                digest.update(part)
+    return digest
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on(folder: PartFolder) -> Iterator[None]:
+    """Whatever stops the work: what is done is kept, and the command that goes on with it is told."""
+    n_before = folder.n_rows
+    try:
+        yield
+    except (KeyboardInterrupt, BywordsError) as error:
+        if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
+            raise
+        again = [*sys.argv[1:], *(["--resume"] if "--resume" not in sys.argv else [])]
+        told = f"{folder.n_rows:,} rows are done and kept. Go on with: {shlex.join(['bywords', *again])}"
+        if isinstance(error, BywordsError):
+            raise type(error)(f"{error} {told}") from error
+        typer.echo(f"Interrupted: {told}", err=True)
+        raise typer.Exit(130) from error

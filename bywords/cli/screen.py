@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from bywords.training import EpochRecord
+
+
+Part = TypeVar("Part")
 
 
 def print_json(value: Any) -> None:
@@ -60,7 +63,7 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
-def counted(parts: Iterable[tuple[int, str]], done: str) -> Iterator[str]:
+def counted(parts: Iterable[tuple[int, Part]], done: str) -> Iterator[Part]:
     """The second of each pair; meanwhile, how many documents the first ones are together, and how many a second."""
     total, started = 0, time.perf_counter()
     is_shown = sys.stderr.isatty()

@@ -1,0 +1,464 @@
+"""`bywords predict` on files: what each format becomes, how a run that was cut off is gone on with, how much memory."""
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from small_corpus import TOPICS, small_corpus
+
+from bywords import part_folder
+from bywords.classifier import Predictions, TextClassifier
+from bywords.cli import main as cli
+from bywords.cli import predict as command
+from bywords.errors import SettingError
+from bywords.part_folder import PartFolder
+from bywords.writers import Writer, kept_name
+
+OURS = ["label", "probability", "known_share", "nothing_known"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    corpus = small_corpus()
+    folder = tmp_path_factory.mktemp("models") / "model"
+    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(folder)
+    return folder
+
+
+@pytest.fixture
+def predict(capsys, monkeypatch, tmp_path, model):
+    """Run the command in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bywords", "predict", str(model), *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        shown = capsys.readouterr()
+        return left.value.code or 0, shown.out, shown.err
+
+    return run
+
+
+ROWS = {
+    "id": ["7", "8", "9"],
+    "text": ["moon rocket orbit", 'a "car", engine\noil', "qqq"],
+    "label": ["old", "", "so"],
+}
+
+
+def write_table(path):
+    frame = pl.DataFrame(ROWS)
+    if path.suffix == ".parquet":
+        frame.with_columns(pl.col("id").cast(pl.Int16)).write_parquet(path)
+    elif path.suffix == ".jsonl":
+        lines = [json.dumps({**row, "id": int(row["id"])}) for row in frame.to_dicts()]
+        path.write_text("\n\n".join(lines), encoding="utf-8")
+    else:
+        frame.write_csv(path, separator="\t" if path.suffix == ".tsv" else ",")
+
+
+def read_table(path):
+    """The rows of a file, all values as strings."""
+    if path.suffix == ".parquet":
+        frame = pl.read_parquet(path)
+    elif path.name.endswith(("jsonl", "jsonl.gz")):
+        frame = pl.read_ndjson(path)
+    else:
+        frame = pl.read_csv(path, separator="\t" if path.suffix == ".tsv" else ",", infer_schema=False)
+    return frame.with_columns(pl.all().cast(pl.String).fill_null(""))
+
+
+@pytest.mark.parametrize("output", [".csv", ".tsv", ".jsonl", ".parquet", ".csv.gz", ".jsonl.gz"])
+@pytest.mark.parametrize("given", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_the_columns_of_a_table_stand_before_the_answers(predict, tmp_path, given, output):
+    write_table(tmp_path / f"in{given}")
+    assert predict(f"in{given}", "--out", f"out{output}") == (0, "", "")
+    frame = read_table(tmp_path / f"out{output}")
+    assert frame.columns == ["id", "text", "given_label", *OURS]
+    assert frame["id"].to_list() == ROWS["id"]
+    assert frame["text"].to_list() == ROWS["text"]
+    assert frame["given_label"].to_list() == ROWS["label"]
+    assert frame["label"].to_list()[:2] == ["space", "motor"]
+    assert frame["nothing_known"].to_list() == ["false", "false", "true"]
+    assert not (tmp_path / f"out{output}.part").exists()
+
+
+def test_parquet_keeps_the_types_of_its_columns(predict, tmp_path):
+    frame = pl.DataFrame({"text": ["moon"], "n": [1.5], "many": [[1, 2]], "raw": [b"\xff"], "day": [None]})
+    frame = frame.with_columns(pl.col("day").cast(pl.Date))
+    frame.write_parquet(tmp_path / "in.parquet")
+    predict("in.parquet", "--out", "out.parquet")
+    assert pl.read_parquet(tmp_path / "out.parquet").select(frame.columns).equals(frame)
+    code, _, error = predict("in.parquet", "--out", "out.csv")
+    assert (code, "the column 'raw' holds Binary, which CSV does not have" in error) == (2, True)
+
+
+def test_json_objects_stay_as_they_are_written(predict, tmp_path):
+    given = '{"text":"moon" , "n": 1.50, "x": {"y": [null, 1e400]}, "half": "\\ud83d" }'
+    (tmp_path / "in.jsonl").write_text(given + "\n\n{ }\n", encoding="utf-8")
+    predict("in.jsonl", "--out", "out.jsonl")
+    first, second = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert first.startswith(given[:-1].rstrip() + ', "label":"space"')
+    assert list(json.loads(second)) == OURS
+    predict("in.jsonl", "--out", "out.csv")
+    row = pl.read_csv(tmp_path / "out.csv", infer_schema=False).row(0, named=True)
+    assert (row["n"], row["half"]) == ("1.50", "?")
+    assert json.loads(row["x"]) == {"y": [None, float("inf")]}
+
+
+def test_a_key_that_comes_late_is_kept_but_by_csv(predict, tmp_path, monkeypatch):
+    lines = [{"text": "moon"}] * 60_000 + [{"text": "car", "late": 1}]
+    (tmp_path / "in.jsonl").write_text("\n".join(json.dumps({**row, "pad": "x" * 60}) for row in lines))
+    assert predict("in.jsonl", "--out", "out.parquet")[0] == 0
+    frame = pl.read_parquet(tmp_path / "out.parquet")
+    assert frame.columns == ["text", "pad", "late", *OURS]
+    assert frame["late"].to_list() == [None] * 60_000 + ["1"]
+    code, _, error = predict("in.jsonl", "--out", "out.csv")
+    assert (code, "line 60001: the key 'late' is not in the objects at the beginning" in error) == (2, True)
+
+
+def test_plain_lines_give_the_answers_alone(predict, tmp_path):
+    (tmp_path / "in.txt").write_text("moon rocket\n\ncar engine\n")
+    predict("in.txt", "--out", "out.csv")
+    assert read_table(tmp_path / "out.csv").columns == OURS
+    predict("in.txt", "--out", "out.txt.gz")
+    with gzip.open(tmp_path / "out.txt.gz", "rt") as file:
+        assert file.read().splitlines()[::2] == ["space", "motor"]
+    (tmp_path / "empty.txt").write_text("")
+    for ending, content in ((".csv", ",".join(OURS) + "\n"), (".jsonl", ""), (".txt", "")):
+        predict("empty.txt", "--out", f"none{ending}")
+        assert (tmp_path / f"none{ending}").read_text() == content
+    predict("empty.txt", "--out", "none.parquet")
+    assert pl.read_parquet(tmp_path / "none.parquet").columns == OURS
+
+
+def test_the_likeliest_labels_are_added(predict, tmp_path):
+    (tmp_path / "in.txt").write_text("moon rocket car\n")
+    row = json.loads(predict("in.txt", "--top-k", "2")[1])
+    assert list(row) == ["label", "probability", "labels", "probabilities", "known_share", "nothing_known"]
+    assert row["labels"] == ["space", "motor"]
+    assert row["probabilities"] == sorted(row["probabilities"], reverse=True)
+    assert row["probabilities"][0] == row["probability"]
+    assert len(json.loads(predict("in.txt", "--top-k", "99")[1])["labels"]) == 3
+    predict("in.txt", "--top-k", "2", "--out", "out.csv")
+    assert read_table(tmp_path / "out.csv")["labels"].to_list() == ["space|motor"]
+
+
+class MultilabelModel:
+    """What a classifier of several labels answers."""
+
+    is_multilabel = True
+    classes_ = np.array(["anger", "joy", "love"])
+
+    def predict_documents(self, texts):
+        labels = np.empty(len(texts), dtype=object)
+        labels[:] = [("joy", "love"), ()][: len(texts)]
+        probabilities = np.array([[0.1, 0.6, 0.9], [0.2, 0.3, 0.1]])[: len(texts)]
+        known = np.ones(len(texts), dtype=np.float32)
+        return Predictions(labels, probabilities, known, known < 0)
+
+
+def test_a_model_of_several_labels_names_them_all_and_their_probabilities():
+    answers = command._Answers(MultilabelModel(), None)(["a", "b"])
+    assert answers.columns == ["labels", "probabilities", "known_share", "nothing_known"]
+    assert answers["labels"].to_list() == [["joy", "love"], []]
+    assert answers["probabilities"].to_list() == [[0.6, 0.9], []]
+    likeliest = command._Answers(MultilabelModel(), 2)(["a", "b"])
+    assert likeliest["labels"].to_list() == [["love", "joy"], ["joy", "anger"]]
+    assert Writer(answers.columns, ".csv")(None, answers, is_first=True).decode().splitlines()[1:] == [
+        "joy|love,0.6|0.9,1.0,false",
+        ",,1.0,false",
+    ]
+    assert Writer(answers.columns, ".txt")(None, answers, is_first=True) == b"joy|love\n\n"
+
+
+def test_standard_input_may_be_a_table_where_it_is_said(model, tmp_path):
+    run = [sys.executable, "-m", "bywords", "predict", str(model), "-", "--format", "csv"]
+    shown = subprocess.run(run, input="text,n\nmoon,1\n", capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert list(json.loads(shown.stdout)) == ["text", "n", *OURS]
+
+
+def test_rows_that_cannot_be_read_are_left_out_where_asked(predict, tmp_path):
+    (tmp_path / "in.csv").write_text("text,n\nmoon,1\nx\ncar,2\n")
+    code, _, error = predict("in.csv", "--out", "out.csv")
+    assert (code, "line 3: expected 2 fields" in error) == (2, True)
+    code, _, error = predict("in.csv", "--out", "out.csv", "--bad-rows", "skip")
+    assert (code, read_table(tmp_path / "out.csv")["n"].to_list()) == (0, ["1", "2"])
+    assert "Skipped 1 rows that could not be read; the first is line 3: expected 2 fields" in error
+
+
+def test_a_column_of_the_file_gives_way_to_an_answer_of_its_name():
+    assert kept_name("text", ["text"], OURS) == "text"
+    assert kept_name("label", ["text", "label"], OURS) == "given_label"
+    assert kept_name("label", ["label", "given_label"], OURS) == "given_given_label"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["in.txt", "--resume"], "--resume goes on with a file: say which with --out"),
+        (["in.txt", "--out", "out"], "out: cannot tell the format. Expected a name that ends in .csv"),
+        (["in.txt", "--out", "out.parquet.gz"], "cannot tell the format"),
+        (["in.txt", "--out", "out.csv.xz"], "cannot tell the format"),
+        (["-", "--format", "parquet"], "standard input: Parquet cannot be read as a stream"),
+    ],
+)
+def test_what_cannot_be_done_is_said(predict, tmp_path, arguments, message):
+    (tmp_path / "in.txt").write_text("moon\n")
+    code, out, error = predict(*arguments)
+    assert (code, out) == (2, "")
+    assert message in error
+    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
+# A run that was cut off is gone on with.
+
+
+def write_many(path, n_rows=60, *, seed=0):
+    generator = np.random.default_rng(seed)
+    words = [word for topic in TOPICS.values() for word in topic]
+    texts = [" ".join(row) for row in generator.choice(words, (n_rows, 3)).tolist()]
+    frame = pl.DataFrame({"id": range(n_rows), "text": texts})
+    if path.suffix == ".csv":
+        frame.write_csv(path)
+    elif path.suffix == ".jsonl":
+        frame.write_ndjson(path)
+    elif path.suffix == ".parquet":
+        frame.write_parquet(path)
+    else:
+        path.write_text("".join(f"{text}\n" for text in texts))
+
+
+class KilledError(BaseException):
+    """In place of a signal: nothing in the program may catch it."""
+
+
+PAIRS = [
+    (".csv", ".csv"),
+    (".jsonl", ".jsonl.gz"),
+    (".txt", ".txt"),
+    (".jsonl", ".csv"),
+    (".parquet", ".parquet"),
+    (".jsonl", ".parquet"),
+]
+
+
+def same(first, second):
+    if first.suffix == ".parquet":
+        return pl.read_parquet(first).equals(pl.read_parquet(second))
+    return first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(("given", "output"), PAIRS)
+def test_cut_off_at_any_step_and_gone_on_with_it_is_the_file_of_one_run(
+    predict, tmp_path, monkeypatch, model, given, output
+):
+    monkeypatch.setattr(command, "CHUNK_ROWS", 13)
+    write_many(tmp_path / f"in{given}")
+    predict(f"in{given}", "--out", f"whole{output}")
+    left = [0]
+
+    def dying(real):
+        def call(*arguments, **named):
+            left[0] -= 1
+            if left[0] == 0:
+                raise KilledError
+            return real(*arguments, **named)
+
+        return call
+
+    for step in range(1, 60):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", dying(os.fsync))
+            patched.setattr(Path, "replace", dying(Path.replace))
+            patched.setattr(Path, "unlink", dying(Path.unlink))
+            patched.setattr(Path, "rmdir", dying(Path.rmdir))
+            left[0] = step
+            patched.setattr(sys, "argv", ["bywords", "predict", str(model), f"in{given}", "--out", f"out{output}"])
+            try:
+                cli.main()
+            except KilledError:
+                was_killed = True
+            except SystemExit:
+                was_killed = False
+        code, _, error = predict(f"in{given}", "--out", f"out{output}", "--resume")
+        assert (code, error) == (0, "")
+        assert same(tmp_path / f"out{output}", tmp_path / f"whole{output}")
+        assert not (tmp_path / f"out{output}.part").exists()
+        (tmp_path / f"out{output}").unlink()
+        if not was_killed:
+            break
+    assert step > 15
+    assert not was_killed
+
+
+def test_what_is_done_is_not_done_again(predict, tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "CHUNK_ROWS", 10)
+    write_many(tmp_path / "in.csv")
+    asked = []
+    real = TextClassifier.predict_documents
+
+    def predict_documents(self, texts):
+        asked.append(len(texts))
+        if len(asked) == 5:
+            raise KeyboardInterrupt
+        return real(self, texts)
+
+    monkeypatch.setattr(TextClassifier, "predict_documents", predict_documents)
+    code, _, error = predict("in.csv", "--out", "out.csv")
+    assert code == 130
+    assert "Interrupted: 30 rows are done and kept. Go on with: bywords predict" in error
+    assert "in.csv --out out.csv --resume" in error
+    assert predict("in.csv", "--out", "out.csv", "--resume")[0] == 0
+    assert asked == [0, 10, 10, 10, 10, 0, 10, 10, 10]
+    assert len(read_table(tmp_path / "out.csv")) == 60
+
+
+def test_an_error_in_the_middle_keeps_what_is_done(predict, tmp_path, monkeypatch):
+    lines = [json.dumps({"text": "moon", "pad": "x" * 80})] * 50_000
+    (tmp_path / "in.jsonl").write_text("\n".join([*lines, "{"]))
+    code, _, error = predict("in.jsonl", "--out", "out.jsonl")
+    assert code == 2
+    assert "line 50001: this is not JSON" in error
+    assert "rows are done and kept. Go on with: bywords predict" in error
+    assert not (tmp_path / "out.jsonl").exists()
+    (tmp_path / "in.jsonl").write_text("\n".join([*lines, lines[0]]))
+    assert predict("in.jsonl", "--out", "out.jsonl", "--resume")[0] == 0
+    assert (tmp_path / "out.jsonl").read_text().count("\n") == 50_001
+
+
+@pytest.fixture
+def begun(predict, tmp_path, monkeypatch):
+    """A folder with 20 of the 60 rows of in.csv."""
+    monkeypatch.setattr(command, "CHUNK_ROWS", 10)
+    write_many(tmp_path / "in.csv")
+    left = [3]
+    real = PartFolder.add
+
+    def add(self, *arguments, **named):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        real(self, *arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PartFolder, "add", add)
+        assert predict("in.csv", "--out", "out.csv")[0] == 130
+
+
+def test_another_input_is_refused(predict, begun, tmp_path):
+    write_many(tmp_path / "in.csv", seed=1)
+    code, _, error = predict("in.csv", "--out", "out.csv", "--resume")
+    assert (code, "the 20 rows in it were made from another input" in error) == (2, True)
+    assert "done and kept" not in error
+    write_many(tmp_path / "in.csv", n_rows=15)
+    assert "made from another input" in predict("in.csv", "--out", "out.csv", "--resume")[2]
+    assert predict("in.csv", "--out", "out.csv")[0] == 0
+    assert len(read_table(tmp_path / "out.csv")) == 15
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [(["--top-k", "2"], "top k"), (["--bad-rows", "skip"], "bad rows"), (["--text", "id"], "text")]
+)
+def test_other_options_are_refused(predict, begun, options, name):
+    code, _, error = predict("in.csv", "--out", "out.csv", "--resume", *options)
+    assert (code, f"it was begun with another {name}" in error) == (2, True)
+
+
+def test_another_model_is_refused(predict, begun, tmp_path, model, monkeypatch):
+    corpus = small_corpus(60, seed=4)
+    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(tmp_path / "other")
+    monkeypatch.setattr(sys, "argv", ["x", "predict", "other", "in.csv", "--out", "out.csv", "--resume"])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 2
+
+
+def test_a_folder_that_is_something_else_is_left_alone(predict, tmp_path):
+    write_many(tmp_path / "in.csv")
+    (tmp_path / "out.csv.part").mkdir()
+    (tmp_path / "out.csv.part" / "mine.txt").write_text("x")
+    for more in ([], ["--resume"]):
+        code, _, error = predict("in.csv", "--out", "out.csv", *more)
+        assert (code, "expected a folder with the progress.json" in error) == (2, True)
+    assert (tmp_path / "out.csv.part" / "mine.txt").read_text() == "x"
+
+
+def test_with_nothing_to_go_on_with_it_starts_afresh(predict, begun, tmp_path):
+    (tmp_path / "out.csv.part" / part_folder.DATA).write_bytes(b"")
+    assert predict("in.csv", "--out", "out.csv", "--resume") == (0, "", "")
+    assert len(read_table(tmp_path / "out.csv")) == 60
+    assert predict("in.csv", "--out", "out.csv", "--resume") == (0, "", "")
+
+
+def test_a_disk_that_takes_no_more_is_said(tmp_path, monkeypatch):
+    folder = PartFolder(tmp_path / "out.csv", {})
+    folder.add(b"x", n_rows=1, input_digest="")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SettingError, match=r"out\.csv: cannot be written: No space left on device"):
+        folder.add(b"y", n_rows=1, input_digest="")
+
+
+SLOW_CHILD = (
+    "import sys, time; from bywords.cli import main, predict; from bywords.part_folder import PartFolder;"
+    "predict.CHUNK_ROWS = 50; real = PartFolder.add;"
+    "PartFolder.add = lambda *a, **k: (real(*a, **k), time.sleep(0.02));"
+    "main.main()"
+)
+
+
+@pytest.mark.parametrize(("given", "output"), [(".csv", ".csv.gz"), (".jsonl", ".parquet")])
+def test_killed_by_signals_and_gone_on_with_it_is_the_file_of_one_run(predict, tmp_path, model, given, output):
+    write_many(tmp_path / f"in{given}", 3_000)
+    arguments = ["predict", str(model), f"in{given}", "--resume", "--out"]
+    run = [sys.executable, "-c", SLOW_CHILD, *arguments]
+    subprocess.run([*run, f"whole{output}"], cwd=tmp_path, check=True)
+    generator = random.Random(0)
+    progress = tmp_path / f"out{output}.part" / part_folder.PROGRESS
+    n_rows = 0
+    for _ in range(3):
+        with subprocess.Popen([*run, f"out{output}"], cwd=tmp_path) as child:
+            while child.poll() is None:
+                if progress.exists() and json.loads(progress.read_text())["n_rows"] > n_rows:
+                    time.sleep(generator.uniform(0, 0.3))
+                    child.send_signal(signal.SIGKILL)
+                    break
+                time.sleep(0.01)
+        assert child.returncode == -signal.SIGKILL
+        n_rows = json.loads(progress.read_text())["n_rows"]
+    assert 0 < n_rows < 3_000
+    subprocess.run([*run, f"out{output}"], cwd=tmp_path, check=True)
+    assert same(tmp_path / f"out{output}", tmp_path / f"whole{output}")
+
+
+# Memory does not grow with the file.
+
+PEAK = (
+    "import resource; from bywords.cli.main import app; app(standalone_mode=False);"
+    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+)
+
+
+@pytest.mark.parametrize("ending", [".txt", ".csv", ".jsonl"])
+def test_memory_does_not_grow_with_the_file(tmp_path, model, ending):
+    peaks = []
+    for n_rows in (10_000, 200_000):
+        write_many(tmp_path / f"in{ending}", n_rows)
+        run = [sys.executable, "-c", PEAK, "predict", str(model), f"in{ending}", "--out", f"out{ending}"]
+        shown = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, check=True)
+        peaks.append(int(shown.stdout) / 1024)
+    assert peaks[1] - peaks[0] < 60

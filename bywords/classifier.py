@@ -312,6 +312,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         before, n_words = self.summary_, len(self.fitted_.vocabulary.words)
         new_classes = [name for name in classes.tolist() if name not in self.classes_.tolist()]
         self.classes_, self.config_, self.fitted_ = classes, chosen.config, chosen.fitted
+        self.forms_, self.record = {}, {}  # of what it was before
         if chosen.trials:
             self.choice_ = ChoiceSummary(reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials])
         self._calibrate(

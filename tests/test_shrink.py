@@ -201,6 +201,19 @@ def test_a_model_of_several_labels_is_made_smaller_too(name, tmp_path):
     assert "any number of them" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["auto", "dan-runs"])
+def test_a_small_model_that_learns_more_is_stored_as_it_is(name, fitted, tmp_path):
+    classifier = fitted(name)
+    classifier.save(tmp_path / "whole")
+    classifier.shrink(artifact.size_bytes(tmp_path / "whole") // 2, TEST.texts, TEST.names())
+    more = noisy_corpus(90, seed=2)
+    classifier.fit_more(more.texts, more.names())
+    classifier.save(tmp_path / "more")
+    loaded = TextClassifier.load(tmp_path / "more")
+    np.testing.assert_array_equal(loaded.predict_proba(TEST.texts), classifier.predict_proba(TEST.texts))
+    assert "Made smaller" not in (tmp_path / "more" / "README.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("text", "n_bytes"),
     [("2MB", 2_000_000), ("500 kB", 500_000), ("1.5 MB", 1_500_000), ("1234", 1234), (" 3 gb ", 3 * 10**9), ("7B", 7)],

@@ -261,6 +261,10 @@ def checked_texts(texts: Sequence[str] | pl.Series) -> Sequence[str]:
         return texts.to_list()
     if isinstance(texts, str):
         raise DataError("expected a sequence of texts, found one text. Put it into a list.")
+    try:
+        texts = list(texts)  # an array of numpy or a column of pandas too
+    except TypeError as error:
+        raise DataError(f"expected a sequence of texts, found {type(texts).__name__}.") from error
     for place, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"text {place} is {text!r} of type {type(text).__name__}, expected a string.")

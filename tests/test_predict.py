@@ -239,6 +239,18 @@ def write_many(path, n_rows=60, *, seed=0):
         path.write_text("".join(f"{text}\n" for text in texts))
 
 
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".txt", ".csv.gz"])
+def test_chunks_leave_no_trace(predict, tmp_path, monkeypatch, ending):
+    write_many(tmp_path / "in.csv")
+    predict("in.csv", "--out", f"whole{ending}")
+    monkeypatch.setattr(command, "CHUNK_ROWS", 7)
+    predict("in.csv", "--out", f"chunks{ending}")
+    whole, chunks = ((tmp_path / f"{name}{ending}").read_bytes() for name in ("whole", "chunks"))
+    if ending.endswith(".gz"):
+        whole, chunks = gzip.decompress(whole), gzip.decompress(chunks)
+    assert whole == chunks
+
+
 class KilledError(BaseException):
     """In place of a signal: nothing in the program may catch it."""
 

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, cast
 from bywords.errors import DataError
 
 STANDARD_INPUT = "-"
-BLOCK_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 21
 COMPRESSIONS = (".gz", ".xz", ".zst")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_CHARACTER = re.compile("[\udc80-\udcff]")  # how Python writes a byte that is not UTF-8

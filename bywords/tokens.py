@@ -267,9 +267,10 @@ def checked_texts(texts: Any) -> list[str]:
                 f"expected one column of texts, found a table of {len(texts.columns)}. Choose its text column."
             )
         return checked_texts(texts[texts.columns[0]])
-    if np.ndim(texts) == 0 and not hasattr(texts, "__iter__"):
-        raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.")
-    listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+    try:
+        listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+    except TypeError as error:
+        raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.") from error
     for place, text in enumerate(listed):
         if not isinstance(text, str):
             raise DataError(f"text {place} is {text!r} of type {type(text).__name__}, expected a string.")

@@ -99,6 +99,16 @@ def test_evaluate_gives_the_scores(bywords, model, csv):
     assert "Right on" in out
 
 
+def test_rows_that_cannot_be_read_are_left_out_of_evaluation_and_counting_where_asked(bywords, model, csv):
+    csv.write_text(csv.read_text() + "too,many,fields\n")
+    for command in (["evaluate", model, csv, "--json"], ["vocab", csv, "--json"]):
+        code, out, error = bywords(*command)
+        assert (code, out, "line 152: expected 2 fields" in error) == (2, "", True)
+        code, out, error = bywords(*command, "--bad-rows", "skip")
+        assert (code, "Skipped 1 row that could not be read; the first is line 152: expected 2" in error) == (0, True)
+        json.loads(out)
+
+
 def test_predict_gives_a_json_line_for_each_text_in_order(bywords, model, tmp_path):
     (tmp_path / "texts.txt").write_text("moon rocket orbit\n\ncar engine oil\nqqq\n")
     code, out, error = bywords("predict", model, "texts.txt")

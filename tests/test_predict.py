@@ -194,7 +194,7 @@ def test_rows_that_cannot_be_read_are_left_out_where_asked(predict, tmp_path):
     assert (code, "line 3: expected 2 fields" in error) == (2, True)
     code, _, error = predict("in.csv", "--out", "out.csv", "--bad-rows", "skip")
     assert (code, read_table(tmp_path / "out.csv")["n"].to_list()) == (0, ["1", "2"])
-    assert "Skipped 1 rows that could not be read; the first is line 3: expected 2 fields" in error
+    assert "Skipped 1 row that could not be read; the first is line 3: expected 2 fields" in error
 
 
 def test_a_column_of_the_file_gives_way_to_an_answer_of_its_name():
@@ -237,6 +237,18 @@ def write_many(path, n_rows=60, *, seed=0):
         frame.write_parquet(path)
     else:
         path.write_text("".join(f"{text}\n" for text in texts))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".txt", ".csv.gz"])
+def test_chunks_leave_no_trace(predict, tmp_path, monkeypatch, ending):
+    write_many(tmp_path / "in.csv")
+    predict("in.csv", "--out", f"whole{ending}")
+    monkeypatch.setattr(command, "CHUNK_ROWS", 7)
+    predict("in.csv", "--out", f"chunks{ending}")
+    whole, chunks = ((tmp_path / f"{name}{ending}").read_bytes() for name in ("whole", "chunks"))
+    if ending.endswith(".gz"):
+        whole, chunks = gzip.decompress(whole), gzip.decompress(chunks)
+    assert whole == chunks
 
 
 class KilledError(BaseException):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bywords import delimited
 from bywords.errors import DataError, SettingError
-from bywords.inputs import Lines, Skipped
+from bywords.inputs import Input, Lines, Skipped
 from bywords.readers import read_blocks, read_corpus
 
 zstandard = pytest.importorskip("zstandard")
@@ -630,8 +630,12 @@ def test_errors_in_later_blocks_name_the_line_of_the_file(write):
 def test_quotes_that_do_not_close_are_not_looked_for_without_end(write, monkeypatch):
     monkeypatch.setattr(delimited, "RECORD_BYTES", 100)
     path = write("x.csv", 'text,label\na,p\n"b,p\n' + "c,q\n" * 1000)
+    n_read = []
+    real = Input.read
+    monkeypatch.setattr(Input, "read", lambda self, n_bytes: n_read.append(n_bytes) or real(self, n_bytes))
     with pytest.raises(DataError, match="line 3: the quotes of the row that starts here"):
         read_texts(path, block_bytes=20)
+    assert sum(n_read) < 1000
     skipped = Skipped()
     assert read_texts(path, block_bytes=20, skipped=skipped).to_list() == ["a"] + ["c"] * 1000
     assert skipped.count == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli import options
-from bywords.cli.screen import print_json, say, working
+from bywords.cli.screen import print_json, say, tell_skipped, working
 from bywords.cli.train import tell_classes, tell_scores
 from bywords.errors import DataError
 
@@ -20,6 +20,7 @@ def evaluate(
     text: options.Text = None,
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
+    bad_rows: options.BadRows = "fail",
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
@@ -28,20 +29,25 @@ def evaluate(
     from bywords.classifier import TextClassifier
     from bywords.corpus import labelled_as, with_label_names
     from bywords.datasets import DATASETS
+    from bywords.labels import names_of
     from bywords.readers import read_corpus
 
     classifier = TextClassifier.load(model)
+    columns: dict[str, Any] = {
+        "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows,
+    }  # fmt: skip
     with working(f"reading {data}"):
         if data in DATASETS or not Path(data).exists():
-            corpus = _unseen(data, classifier, text=text, label=label, label_separator=label_separator)
+            corpus = _unseen(data, classifier, **columns)
         else:
-            corpus = read_corpus(Path(data), text=text, label=label, label_separator=label_separator)
-    corpus = labelled_as(corpus, multilabel=getattr(classifier, "is_multilabel", False))
+            corpus = read_corpus(Path(data), **columns)
+    tell_skipped(corpus.n_skipped, corpus.first_skipped)
+    corpus = labelled_as(corpus, multilabel=classifier.is_multilabel)
     corpus = with_label_names(corpus, tuple(map(str, classifier.classes_)))
-    labels = corpus.names() if corpus.is_multilabel else classifier.classes_[corpus.labels]
+    labels = names_of(corpus.labels, classifier.classes_, "sets" if corpus.is_multilabel else "one")
     with working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels)
-    if corpus.is_multilabel or as_json:
+    if as_json:
         print_json(evaluation.summary())
         return
     tell_scores(evaluation, "documents")

@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import counted
+from bywords.cli.screen import counted, tell_skipped
 from bywords.errors import BywordsError, SettingError
 from bywords.version import __version__
 
@@ -98,8 +98,8 @@ def predict(
             if not folder.n_rows:
                 folder.add(writer(None, answers([]), is_first=True), n_rows=0, input_digest="")
             folder.finish()
-    if skipped is not None and skipped.count:
-        typer.echo(f"Skipped {skipped.count:,} rows that could not be read; the first is {skipped.first}", err=True)
+    if skipped is not None:
+        tell_skipped(skipped.count, skipped.first)
 
 
 class _Answers:

@@ -51,6 +51,13 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
+def tell_skipped(n_skipped: int, first: str) -> None:
+    """How many rows of a file were left out, on standard error; nothing where none were."""
+    if n_skipped:
+        rows = "row" if n_skipped == 1 else "rows"
+        typer.echo(f"Skipped {n_skipped:,} {rows} that could not be read; the first is {first}", err=True)
+
+
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """Show that something goes on, with the time it has taken; nothing in a pipe."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
 from bywords.errors import SettingError, quoted
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split, data:
     if dropped["train"] or dropped["test"]:
         say(f"Dropped for having no words: {dropped['train']} training and {dropped['test']} test documents.")
     for corpus in _files(split):
-        tell_skipped(corpus)
+        tell_skipped(corpus.n_skipped, corpus.first_skipped)
     held_out = f", {record['n_valid']:,} more held out" if record["n_valid"] else ""
     say(f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents{held_out}.")
     if record["before"]:
@@ -266,12 +266,6 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split, data:
 def _files(split: Split) -> list[Corpus]:
     """What was read: one file, or one to train and one to test on."""
     return [split.train] if split.train.name == split.test.name else [split.train, split.test]
-
-
-def tell_skipped(corpus: Corpus) -> None:
-    """How many rows of a file were left out, and where the first stood."""
-    if corpus.n_skipped:
-        say(f"Skipped {corpus.n_skipped:,} rows that could not be read; the first: {corpus.first_skipped}")
 
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import print_json, print_table, say, working
+from bywords.cli.screen import print_json, print_table, say, tell_skipped, working
 
 
 def vocab(
@@ -21,6 +21,8 @@ def vocab(
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
+    label_separator: options.LabelSeparator = None,
+    bad_rows: options.BadRows = "fail",
     test_share: options.TestShare = 0.2,
     seed: int = 0,
     as_json: options.AsJson = False,
@@ -33,8 +35,12 @@ def vocab(
 
     with working(f"counting the words of {data}"):
         tokenizer = Tokenizer()
-        split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed).drop_empty(tokenizer)
+        split = load(
+            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test,
+            test_share=test_share, seed=seed,
+        ).drop_empty(tokenizer)  # fmt: skip
         words = word_profile(tokenizer(split.train.texts), tokenizer(split.test.texts), cut_lengths=cut or CUT_LENGTHS)
+    tell_skipped(split.train.n_skipped, split.train.first_skipped)
     picture = out or options.named_after(data, "-words.svg")
     write_vocabulary_picture(words, picture)
     record = {

@@ -16,6 +16,7 @@ import pytest
 from small_corpus import TOPICS, small_corpus
 
 from bywords import part_folder
+from bywords.calibration import Sigmoids
 from bywords.classifier import Predictions, TextClassifier
 from bywords.cli import main as cli
 from bywords.cli import predict as command
@@ -159,13 +160,12 @@ class MultilabelModel:
 
     is_multilabel = True
     classes_ = np.array(["anger", "joy", "love"])
+    calibration_ = Sigmoids(np.ones(3), np.zeros(3), np.full(3, 0.5))
 
     def predict_documents(self, texts):
-        labels = np.empty(len(texts), dtype=object)
-        labels[:] = [("joy", "love"), ()][: len(texts)]
         probabilities = np.array([[0.1, 0.6, 0.9], [0.2, 0.3, 0.1]])[: len(texts)]
         known = np.ones(len(texts), dtype=np.float32)
-        return Predictions(labels, probabilities, known, known < 0)
+        return Predictions(probabilities > 0.5, probabilities, known, known < 0)
 
 
 def test_a_model_of_several_labels_names_them_all_and_their_probabilities():

@@ -180,7 +180,7 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
                 yield _parquet_table(part, name, n_rows)
                 n_rows += len(part)
         width = len(frame.collect_schema())
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged data may panic
         reason = str(error).partition("\n")[0]
         raise DataError(f"{name}: this cannot be read as Parquet ({reason}). Copy or write the file again.") from error
     if not n_rows:

@@ -144,6 +144,7 @@ def read_json_lines(file: Input, *, block_bytes: int = BLOCK_BYTES, skipped: Ski
         lists = {key: column for key in nested if (column := _list_column(values[key])) is not None}
         columns = {key: _string_column(values[key]) for key in keys if key not in nested}
         columns |= {key: pl.Series([None] * len(rows), dtype=pl.String) for key in nested}
+        del rows, values  # they are larger than the file's block by far: not kept while the table is used
         yield Table(
             file.name,
             {key: columns[key] for key in keys},

@@ -250,7 +250,8 @@ def _read_tables(
             raise SettingError(f"{file.name}: Parquet cannot be read as a stream. Give the name of a file.")
         return read_parquet(path, block_rows=min(block_bytes, BLOCK_ROWS))
     if ending in (".jsonl", ".ndjson"):
-        return read_json_lines(file, block_bytes=block_bytes, skipped=skipped)
+        half = block_bytes - block_bytes // 2  # as Python's objects it is many times as large
+        return read_json_lines(file, block_bytes=half, skipped=skipped)
     known = {column.strip().casefold() for column in (*TEXT_NAMES, *LABEL_NAMES, *asked) if column is not None}
     separator = "\t" if ending == ".tsv" else None
     return read_delimited(file, separator=separator, known=known, block_bytes=block_bytes, skipped=skipped)

@@ -144,6 +144,7 @@ def read_json_lines(file: Input, *, block_bytes: int = BLOCK_BYTES, skipped: Ski
         lists = {key: column for key in nested if (column := _list_column(values[key])) is not None}
         columns = {key: _string_column(values[key]) for key in keys if key not in nested}
         columns |= {key: pl.Series([None] * len(rows), dtype=pl.String) for key in nested}
+        del rows, values  # they are larger than the file's block by far: not kept while the table is used
         yield Table(
             file.name,
             {key: columns[key] for key in keys},
@@ -180,7 +181,7 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
                 yield _parquet_table(part, name, n_rows)
                 n_rows += len(part)
         width = len(frame.collect_schema())
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged data may panic
         reason = str(error).partition("\n")[0]
         raise DataError(f"{name}: this cannot be read as Parquet ({reason}). Copy or write the file again.") from error
     if not n_rows:

@@ -172,14 +172,11 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
             is_plain = not file.compression
             source = path if is_plain else io.BytesIO(file.read())
         frame = pl.scan_parquet(source, glob=False)
-        if block_rows == 0:
-            frames: Iterator[pl.DataFrame] = iter([frame.collect()])
-        else:
-            frames = frame.collect_batches(chunk_size=block_rows, maintain_order=True)
-        for part in frames:
-            if len(part):
-                yield _parquet_table(part, name, n_rows)
-                n_rows += len(part)
+        n_whole = int(frame.select(pl.len()).collect().item())
+        while n_rows < n_whole:  # not `collect_batches`, which reads on while a block is worked at
+            part = frame.slice(n_rows, block_rows or n_whole).collect(engine="streaming")
+            yield _parquet_table(part, name, n_rows)
+            n_rows += len(part)
         width = len(frame.collect_schema())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged data may panic
         reason = str(error).partition("\n")[0]

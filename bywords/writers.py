@@ -112,7 +112,7 @@ def merge_parquet(parts: Sequence[Path], out: Path) -> None:
             )
             for frame, schema in zip(frames, schemas, strict=True)
         ]
-    pl.concat(frames).sink_parquet(out)
+    pl.concat(frames).sink_parquet(out, row_group_size=GROUP_ROWS)
 
 
 def kept_name(name: str, names: Collection[str], answers: Collection[str]) -> str:
@@ -124,6 +124,7 @@ def kept_name(name: str, names: Collection[str], answers: Collection[str]) -> st
     return name
 
 
+GROUP_ROWS = 20_000  # of a Parquet file that are in memory together when it is written
 _ANSWERS = ("label", "probability", "labels", "probabilities", "known_share", "nothing_known")
 
 

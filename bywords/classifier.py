@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from bywords import artifact, calibration
 from bywords.blend import BlendConfig
 from bywords.calibration import Calibration, Sigmoids, fit_calibration
+from bywords.checkpoint import KEEPS_NOTHING, Checkpoint, Run, fingerprint
 from bywords.choice import choose
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean
 from bywords.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
@@ -94,6 +95,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
+    checkpoint_: Checkpoint = KEEPS_NOTHING  # of the last fit; finished when what was fitted is saved
 
     def __init__(
         self,
@@ -157,6 +159,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         validation: tuple[Texts, Labels] | None = None,
         listener: Listener | None = None,
+        checkpoint: Path | str | None = None,
+        resume: bool = False,
     ) -> TextClassifier:
         """Learn from N texts and their N labels. Documents without tokens are dropped and counted in `summary_`.
 
@@ -165,7 +169,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         `validation`, where given, is used instead of a share of the documents. All but the neural systems of the lab
         are fitted once more to all documents, the validation part too, when the temperature is known.
 
-        Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens.
+        `checkpoint` is a folder that keeps what has been worked out, until `save` has saved it all. With `resume`, what
+        is there already is not done again, and the fit ends with the same bits; where nothing is, it starts afresh.
+
+        Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens;
+        SettingError for a checkpoint of another run, or an unfinished one without `resume`.
         """
         started = time.perf_counter()
         config = self.config
@@ -186,10 +194,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             valid_targets = Targets.of(codes, len(self.classes_), weights=self._weights(given, weights))
             valid, n_dropped = (valid_tokens, valid_targets), n_dropped + n_dropped_valid
         check_measure(self.measure, is_multilabel=targets.is_multilabel)
+        self.checkpoint_ = KEEPS_NOTHING
+        if checkpoint is not None:
+            run = _run_of(self, (tokens, targets), valid)
+            self.checkpoint_ = Checkpoint.open(Path(checkpoint), run, resume=resume)
         if isinstance(config.model, ChoiceConfig):
             chosen = choose(
                 config, tokens, targets, valid, seed=self.seed, measure=self.measure,
                 validation_share=self.validation_share, budget_seconds=self.budget_seconds, listener=listener,
+                checkpoint=self.checkpoint_,
             )  # fmt: skip
             self.choice_: ChoiceSummary | None = ChoiceSummary(
                 reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials]
@@ -232,7 +245,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if config.training is not None and self.measure != "log_loss":
             config = dataclasses.replace(config, training=dataclasses.replace(config.training, measure=self.measure))
         more: dict[str, Any] = {"seed": self.seed, "listener": listener}
-        fitted = fit_system(config, train, targets, valid, valid_targets, **more)
+        fitted = fit_system(
+            config, train, targets, valid, valid_targets, checkpoint=self.checkpoint_.under("first"), **more
+        )
         logits = fitted.model.logits(fitted.vocabulary.encode(valid))
         self.config_, self.choice_ = config, None
         history = fitted.history
@@ -243,9 +258,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 more["vectors"] = fitted.vectors
                 config = dataclasses.replace(config, leave_out_missing=config.vectors is not None)
             everything, all_targets = train.joined(valid), targets.joined(valid_targets)
-            n_epochs = history.best_epoch or None
+            more |= {"n_epochs": history.best_epoch or None, "checkpoint": self.checkpoint_.under("again")}
             try:
-                fitted = fit_system(config, everything, all_targets, None, None, n_epochs=n_epochs, **more)
+                fitted = fit_system(config, everything, all_targets, None, None, **more)
             except KeyboardInterrupt:
                 if not history.epochs:
                     raise
@@ -333,6 +348,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         }
         parts = artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays())
         artifact.write_folder(parts, Path(folder))
+        if not self.fitted_.history.interrupted:
+            self.checkpoint_.finish()
 
     @classmethod
     def load(cls, folder: Path | str) -> TextClassifier:
@@ -419,6 +436,20 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
+
+
+def _run_of(classifier: TextClassifier, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None) -> Run:
+    """All that the outcome of a fit depends on."""
+    data = {"classes": fingerprint(np.array(classifier.classes_.tolist(), dtype=np.str_)), "forms of labels": classifier.form_}
+    for part, given in (("", train), ("validation ", valid)):
+        if given is not None:
+            tokens, targets = given
+            data[f"{part}texts"] = fingerprint(tokens.codes, tokens.offsets, tokens.words.data, tokens.words.begins)
+            data[f"{part}labels"] = fingerprint(targets.codes)
+            data[f"{part}weights"] = fingerprint(targets.weights)
+    parameters = classifier._parameters()
+    settings = {name: parameters[name] for name in ("measure", "validation_share", "budget_seconds", "seed")}
+    return Run(data, {"bywords": __version__, **settings, **to_plain(classifier.config)})
 
 
 def _plain_weights(class_weight: str | Mapping[Any, float] | None) -> Any:

@@ -56,4 +56,3 @@ def restore_training(
 def _named(tensors: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
     """Those whose names begin so, by the rest of their names."""
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
-

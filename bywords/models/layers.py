@@ -26,7 +26,9 @@ class Model(nn.Module):
 
     def generators(self) -> list[torch.Generator]:
         """Those that training draws from, each once."""
-        return list({id(layer.generator): layer.generator for layer in self.modules() if isinstance(layer, Dropout)}.values())
+        return list(
+            {id(layer.generator): layer.generator for layer in self.modules() if isinstance(layer, Dropout)}.values()
+        )
 
 
 def as_tensors(batch: Ragged, device: torch.device) -> tuple[Tensor, Tensor]:

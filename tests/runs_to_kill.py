@@ -1,42 +1,50 @@
-"""Trainings to be killed: a process of its own each, forked from one in which everything is imported already."""
+"""Trainings to be killed, each in a process of its own, forked from one in which everything is imported already."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
-from small_corpus import SMALLER, small_corpus
+from small_corpus import SMALLER, small_corpus, small_system
 
 from bywords import training
 from bywords.classifier import TextClassifier
-from bywords.settings import changed
-from bywords.systems import SYSTEMS
 
-PRELOADED = ["runs_to_kill", "lightning_fabric", "gensim.models", "sklearn.linear_model", "scipy.optimize", "bywords.compiled.words",
-"bywords.compiled.ids","bywords.compiled.rows","bywords.compiled.svm","bywords.compiled.lstm","safetensors.numpy"]
-SYSTEMS_TO_KILL = ["auto", "dan", "averaging", "lstm", "word2vec-mean", "glove-corpus-mean", "tfidf-svc"]
+IMPORTED = [
+    "runs_to_kill", "lightning_fabric", "gensim.models", "sklearn.linear_model", "scipy.optimize", "safetensors.numpy",
+    *(f"bywords.compiled.{name}" for name in ("words", "ids", "rows", "svm", "lstm")),
+]  # fmt: skip
 
 
-def train_small(system: str, out: Path, checkpoint: Path | None, n_documents: int = 150) -> None:
-    """Train on the small corpus and save; with a checkpoint, go on from it."""
-    corpus = small_corpus(n_documents)
-    classifier = TextClassifier(changed(SYSTEMS[system], SMALLER.get(system, [])))
-    classifier.fit(corpus.texts, corpus.names(), checkpoint=checkpoint, resume=checkpoint is not None)
+def train_small(system: str, out: Path, checkpoint: Path | None = None, **more: Any) -> TextClassifier:
+    """Train on the small corpus and save; with a checkpoint, go on from it. `more` are arguments of `fit`."""
+    corpus = small_corpus()
+    classifier = TextClassifier(small_system(system, "no vectors") if system in SMALLER else system)
+    more = {"checkpoint": checkpoint, "resume": checkpoint is not None, **more}
+    classifier.fit(corpus.texts, corpus.names(), **more)
     classifier.save(out)
+    return classifier
 
 
-def process_of(system: str, out: Path, checkpoint: Path, n_documents: int) -> multiprocessing.process.BaseProcess:
-    """The same in a process that has not begun yet, with a checkpoint after every batch."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context.Process(target=_train_often, args=(system, out, checkpoint, n_documents))
-
-
-def _train_often(system: str, out: Path, checkpoint: Path, n_documents: int) -> None:
+def process_of(system: str, out: Path, checkpoint: Path) -> BaseProcess:
+    """The same in a process that has begun, with a checkpoint after every batch."""
+    # The process that the others are forked from looks for its imports there.
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    process = context.Process(target=_train_often, args=(system, out, checkpoint))
+    process.start()
+    return process
+
+
+def _train_often(system: str, out: Path, checkpoint: Path) -> None:
     training.SECONDS_BETWEEN = 0
-    train_small(system, out, checkpoint, n_documents)
+    train_small(system, out, checkpoint)
 
 
 def sums_of(folder: Path) -> str:

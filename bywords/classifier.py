@@ -440,7 +440,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 def _run_of(classifier: TextClassifier, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None) -> Run:
     """All that the outcome of a fit depends on."""
-    data = {"classes": fingerprint(np.array(classifier.classes_.tolist(), dtype=np.str_)), "forms of labels": classifier.form_}
+    data = {
+        "classes": fingerprint(np.array(classifier.classes_.tolist(), dtype=np.str_)),
+        "forms of labels": classifier.form_,
+    }
     for part, given in (("", train), ("validation ", valid)):
         if given is not None:
             tokens, targets = given

@@ -26,7 +26,7 @@ from bywords.row_adagrad import RowAdagrad
 from bywords.targets import Targets
 from bywords.training_state import arrays_of_training, restore_training
 
-SECONDS_BETWEEN = 60  # checkpoints within an epoch; at its end there is one in any case
+SECONDS_BETWEEN = 60.0  # checkpoints within an epoch; at its end there is one in any case
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,8 @@ import itertools
 import json
 import random
 import time
+from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -19,13 +21,16 @@ from test_models import DOCUMENTS, each_case, small
 from bywords import checkpoint as checkpoint_module
 from bywords import training
 from bywords.checkpoint import KEEPS_NOTHING, Checkpoint, Run, check_checkpoint
+from bywords.choice import choose
 from bywords.classifier import TextClassifier
 from bywords.errors import SettingError
 from bywords.ragged import Ragged
+from bywords.systems import SYSTEMS, ChoiceConfig, Silence
 from bywords.targets import Targets
+from bywords.tokens import Tokenizer
 from bywords.training import TrainingConfig, fit
 
-SYSTEMS = ["auto", "dan", "averaging", "lstm", "word2vec-mean", "glove-corpus-mean", "tfidf-svc"]
+TO_KILL = ["auto", "dan", "averaging", "lstm", "word2vec-mean", "glove-corpus-mean", "tfidf-svc"]
 N_KILLS = 3  # of each system, at moments spread over its run
 RUN = Run({"texts": "1f", "labels": "2e"}, {"seed": 0, "training": {"rate": 0.1, "epochs": 4}})
 
@@ -234,7 +239,7 @@ def test_every_model_goes_on_from_any_batch_with_the_same_bits(config, tmp_path,
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["written", "not written"])
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", TO_KILL)
 def test_a_run_killed_at_any_write_ends_with_the_same_bits(system, before, tmp_path, kill_at, undisturbed):
     """Each run is killed at its first write, or before its second, until one has saved its model."""
     out, folder = tmp_path / "model", tmp_path / "ck"
@@ -249,7 +254,7 @@ def test_a_run_killed_at_any_write_ends_with_the_same_bits(system, before, tmp_p
     assert sums_of(out) == undisturbed(system)
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("system", TO_KILL)
 def test_a_process_killed_at_any_moment_and_resumed_ends_with_the_same_bits(system, tmp_path, undisturbed, forked):
     expected = undisturbed(system)
     began = time.perf_counter()
@@ -269,15 +274,13 @@ def test_a_process_killed_at_any_moment_and_resumed_ends_with_the_same_bits(syst
 
 
 def test_what_a_resumed_run_finds_is_not_done_again(tmp_path, kill_at, monkeypatch):
-    from bywords import systems
-
     kill_at(3)  # the vectors' first entries are not all there
     with pytest.raises(KilledError):
         train_small("glove-corpus-mean", tmp_path / "model", tmp_path / "ck")
     kill_at(0)
     epochs = []
 
-    class Listener(systems.Silence):
+    class Listener(Silence):
         def vectors_epoch(self, epoch, n_epochs, loss, seconds):
             epochs.append(epoch)
 
@@ -342,9 +345,7 @@ def test_other_data_or_settings_are_refused_by_name_before_anything_is_trained(t
 
 
 def test_ctrl_c_saves_the_best_so_far_and_leaves_the_checkpoint_to_go_on_from(tmp_path, undisturbed):
-    from bywords import systems
-
-    class Impatient(systems.Silence):
+    class Impatient(Silence):
         def epoch(self, record, max_epochs):
             if record.epoch == 3:
                 raise KeyboardInterrupt
@@ -357,11 +358,9 @@ def test_ctrl_c_saves_the_best_so_far_and_leaves_the_checkpoint_to_go_on_from(tm
 
 
 def test_a_search_goes_on_with_what_was_tried_for_the_time_that_is_left(tmp_path):
-    from bywords import systems
-
     corpus = small_corpus()
 
-    class Stopping(systems.Silence):
+    class Stopping(Silence):
         """Ctrl-C, for a search, when so many have been judged."""
 
         def __init__(self, after):
@@ -385,6 +384,59 @@ def test_a_search_goes_on_with_what_was_tried_for_the_time_that_is_left(tmp_path
     second = run(again := Stopping(7), 600.0, resume=True)
     assert len(again.told) == 7
     assert second.choice_.trials[: judged - 1] == first.choice_.trials[: judged - 1]
+
+
+def test_a_search_whose_budget_is_spent_keeps_what_it_tried_and_tries_no_more(tmp_path):
+    corpus = small_corpus()
+    tokens, targets = Tokenizer()(corpus.texts), Targets.of(corpus.labels)
+    checkpoint = Checkpoint.open(tmp_path / "ck", RUN, resume=False)
+
+    def chosen(seconds):
+        told = []
+
+        class Stopping(Silence):
+            def step(self, n_done, n_steps, what):
+                if n_steps == 0:
+                    told.append(what)
+                    if len(told) == 3:
+                        raise KeyboardInterrupt
+
+        choice = choose(
+            SYSTEMS["auto"], tokens, targets, None, seed=0, budget_seconds=seconds, listener=Stopping(),
+            checkpoint=checkpoint,
+        )  # fmt: skip
+        return choice.trials, told
+
+    trials, told = chosen(600.0)
+    assert len(told) == 3
+    n_tried, spent = checkpoint.load("search").values
+    assert n_tried == 2  # Ctrl-C came before the third was noted
+    assert spent > 0
+    again, told = chosen(1e-9)
+    assert len(told) == 2
+    assert again[:5] == trials[:5]
+    checkpoint.save("search", {}, [0, 600.0])
+    assert chosen(600.0)[1] == []
+
+
+def test_candidates_judged_once_and_for_all_are_fitted_on_from_what_was_kept(tmp_path, kill_at):
+    """From the dual variables of an SVM, for the best number of epochs of a network."""
+    split = small_split()
+    network = replace(SYSTEMS["dan"].model, features="words")
+    training = replace(SYSTEMS["dan"].training, max_epochs=9, measure="accuracy")  # the best epoch is not the last
+    for candidate in (SYSTEMS["tfidf-svc"].model, network):
+        config = replace(SYSTEMS["auto"], model=ChoiceConfig(candidates=(candidate,)), training=training)
+        name = type(candidate).__name__
+        validation = (split.test.texts, split.test.names())
+        given = {"texts": split.train.texts, "y": split.train.names(), "validation": validation}
+        kill_at(0)
+        TextClassifier(config).fit(**given).save(tmp_path / name)
+        folder = tmp_path / f"ck {name}"
+        while not is_finished(folder):
+            kill_at(1)
+            with suppress(KilledError):
+                TextClassifier(config).fit(**given, checkpoint=folder, resume=True).save(tmp_path / f"{name} again")
+        assert sums_of(tmp_path / f"{name} again") == sums_of(tmp_path / name)
 
 
 # The command line

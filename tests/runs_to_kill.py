@@ -8,6 +8,7 @@ import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from small_corpus import SMALLER, small_corpus, small_system
 
@@ -32,13 +33,12 @@ def train_small(system: str, out: Path, checkpoint: Path | None = None, **more: 
 
 def process_of(system: str, out: Path, checkpoint: Path) -> BaseProcess:
     """The same in a process that has begun, with a checkpoint after every batch."""
-    # The process that the others are forked from looks for its imports there.
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(IMPORTED)
     process = context.Process(target=_train_often, args=(system, out, checkpoint))
-    process.start()
+    # The process that the others are forked from begins with the first, and looks for its imports there.
+    with patch.dict(os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path)):
+        process.start()
     return process
 
 

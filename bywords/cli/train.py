@@ -51,7 +51,7 @@ def train(
         typer.Option(
             "--resume",
             help="Go on from --checkpoint, to the same model bit for bit; afresh where it is missing or finished. With "
-            "--budget, what was tried is kept and the time left is used.",
+            "--budget, what was tried is kept and the time left is used, which may give another model.",
         ),
     ] = False,
     as_json: options.AsJson = False,

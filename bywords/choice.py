@@ -5,6 +5,8 @@ Every candidate is fitted to a part of the documents and judged on the rest; wha
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ from bywords.averages import AveragingConfig
 from bywords.bags import Bags, Floats
 from bywords.blend import Blend, Member, MemberConfig, fit_weights
 from bywords.calibration import fit_calibration
+from bywords.checkpoint import KEEPS_NOTHING, Checkpoint
 from bywords.errors import DataError, SettingError
 from bywords.metrics import Measure, log_loss, score
 from bywords.search import Search
@@ -31,6 +34,7 @@ from bywords.systems import (
     SystemConfig,
     align,
     fit_model,
+    restore_model,
 )
 from bywords.targets import Rows, Targets
 from bywords.tfidf import TfidfConfig, TfidfLinear, features_of
@@ -103,6 +107,7 @@ def choose(
     budget_seconds: float | None = None,
     before: tuple[Vocabulary, Blend] | None = None,
     listener: Listener | None = None,
+    checkpoint: Checkpoint = KEEPS_NOTHING,
 ) -> Choice:
     """Judge the candidates of `config.model`, and fit the best of them, or their blend, to all documents.
 
@@ -112,11 +117,14 @@ def choose(
     settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted. `before` is
     a model that is there already, with its vocabulary: it is judged with the candidates, and stays as it is.
 
+    What was judged or fitted is kept in `checkpoint`, and not done again. A search goes on with what was tried before,
+    for what is left of the budget.
+
     Raises: DataError when no document can be held out.
     """
     if not isinstance(config.model, ChoiceConfig):
         raise SettingError("there is nothing to choose from: the system has no candidates.")
-    ends = time.perf_counter() + (budget_seconds or 0)
+    started = time.perf_counter()
     listener = listener or Silence()
     asked = config.model.candidates
     check_split(validation_share, seed)
@@ -132,15 +140,18 @@ def choose(
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, pieces=None))
     vocabulary = Vocabulary.of(everything, config.vocabulary) if before is None else before[0]
-    bench = _Bench(config, vocabulary, everything, all_targets, parts, seed=seed, measure=measure)
-    judged: list[_Judged] = []
+    bench = _Bench(
+        config, vocabulary, everything, all_targets, parts, seed=seed, measure=measure, checkpoint=checkpoint
+    )
+    judged, history = list[_Judged](), History()
     candidates = bench.distinct(asked)
     n_steps = 2 * len(candidates)
     for one in in_threads(bench.judge, candidates):
         judged.append(one)
         listener.step(len(judged), n_steps, f"{one.trial.name}: {bench.told(one.trial)}")
     if budget_seconds is not None:
-        judged += _tried_until(ends, bench, seed=seed, listener=listener)
+        found, history.interrupted = _tried(bench, started, budget_seconds, seed=seed, listener=listener)
+        judged += found
         n_steps += len(judged) - len(candidates)
     if before is not None:
         judged.append(bench.judge_before(before[1]))
@@ -158,7 +169,7 @@ def choose(
     blend = Blend(fitted, np.array(shares))
     return Choice(
         config=replace(config, model=blend.config),
-        fitted=FittedSystem(bench.vocabulary, blend),
+        fitted=FittedSystem(bench.vocabulary, blend, history=history),
         trials=trials,
         reason=_reason(trials, members, bench),
         logits=blended,
@@ -180,6 +191,7 @@ class _Bench:
         *,
         seed: int,
         measure: Measure,
+        checkpoint: Checkpoint,
     ) -> None:
         self.vocabulary = vocabulary
         if not len(self.vocabulary.words):
@@ -191,6 +203,7 @@ class _Bench:
         self.targets, self.parts = targets, parts
         self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
         self._seed, self._training, self._measure = seed, config.training, measure
+        self._config, self.checkpoint = config, checkpoint
         self._aligned: Aligned | None = None
         if isinstance(config.vectors, PretrainedConfig):
             vectors = load_vectors(config.vectors.name, words=self.vocabulary.words)
@@ -213,9 +226,15 @@ class _Bench:
 
     def judge(self, config: MemberConfig) -> _Judged:
         """Fit to each part and answer for what it holds out."""
+        name = f"judged-{_key(config)}"
+        if (entry := self.checkpoint.load(name)) is not None:
+            n_epochs, scores = entry.values
+            trial = Trial(name=name_of(config), settings=(config,), **scores)
+            return _Judged(trial, entry.arrays["logits"], n_epochs, entry.arrays.get("duals"))
         logits, epochs, duals = [], [], None
-        for kept, held_out in self.parts:
-            model, history = self._fit(config, kept, held_out)
+        own = self.checkpoint.under(name)
+        for place, (kept, held_out) in enumerate(self.parts):
+            model, history = self._fit(config, kept, held_out, checkpoint=own.under(str(place)))
             if history.interrupted:
                 raise KeyboardInterrupt
             if len(self.parts) == 1 and getattr(model, "duals", None) is not None:
@@ -225,7 +244,12 @@ class _Bench:
             epochs.append(history.best_epoch)
         together = np.concatenate(logits)
         trial = self.trial(name_of(config), (config,), together)
-        return _Judged(trial, together, int(np.median(epochs)) or None, duals)
+        judged = _Judged(trial, together, int(np.median(epochs)) or None, duals)
+        scores = {"accuracy": trial.accuracy, "log_loss": trial.log_loss, "score": trial.score}
+        arrays = {"logits": together} if duals is None else {"logits": together, "duals": duals}
+        self.checkpoint.save(name, arrays, [judged.n_epochs, scores])
+        own.forget()
+        return judged
 
     def judge_before(self, model: Blend) -> _Judged:
         """What was there already, asked for the documents held out."""
@@ -237,8 +261,20 @@ class _Bench:
         """Fit to all documents, for as many epochs as were best, or on from the part that was fitted before."""
         if judged.before is not None:
             return judged.before.members
-        everything = np.arange(len(self.documents))
-        return [self._fit(judged.config, everything, None, n_epochs=judged.n_epochs, duals=judged.duals)[0]]
+        config, name = judged.config, f"fitted-{_key(judged.config)}"
+        if (entry := self.checkpoint.load(name)) is not None:
+            alone = replace(self._config, model=config)
+            n_classes = self.targets.n_classes
+            restored: Any = restore_model(alone, entry.arrays, vocabulary=self.vocabulary, n_classes=n_classes)
+            return [restored]
+        everything, own = np.arange(len(self.documents)), self.checkpoint.under(name)
+        fitted, history = self._fit(
+            config, everything, None, n_epochs=judged.n_epochs, duals=judged.duals, checkpoint=own
+        )
+        if not history.interrupted:
+            self.checkpoint.save(name, fitted.arrays())
+            own.forget()
+        return [fitted]
 
     def trial(self, name: str, settings: tuple[MemberConfig, ...], logits: Floats) -> Trial:
         """How good these logits, (N, K), are for the documents held out, at their own best calibration."""
@@ -269,6 +305,7 @@ class _Bench:
         *,
         n_epochs: int | None = None,
         duals: Floats | None = None,
+        checkpoint: Checkpoint,
     ) -> tuple[Any, History]:
         targets = self.targets.select(rows)
         if isinstance(config, TfidfConfig):
@@ -281,7 +318,7 @@ class _Bench:
         return fit_model(
             config, self.documents.select(rows), targets, valid,
             vocabulary=self.vocabulary, seed=self._seed, training=self._training,
-            n_epochs=n_epochs, aligned=self._aligned if config.dimension is None else None,
+            n_epochs=n_epochs, aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
         )  # fmt: skip
 
     def _answers(self, model: Member, config: MemberConfig, rows: Rows) -> Floats:
@@ -311,6 +348,11 @@ class _Bench:
         return next(name for name in names if self.vocabulary.n_rows(name) == n_rows)
 
 
+def _key(config: MemberConfig) -> str:
+    """What tells a candidate from all others, as part of a file's name."""
+    return hashlib.sha256(json.dumps(to_plain(config)).encode()).hexdigest()[:16]
+
+
 def name_of(config: MemberConfig) -> str:
     """What a candidate is called in words."""
     on = {"words": "words", "runs": "words and runs", "all": "words, runs and pieces"}[config.features]
@@ -330,22 +372,31 @@ def _parts(targets: Targets, share: float, seed: int) -> list[tuple[Rows, Rows]]
     return targets.folds(n_folds, seed)
 
 
-def _tried_until(ends: float, bench: _Bench, *, seed: int, listener: Listener) -> list[_Judged]:
+def _tried(
+    bench: _Bench, started: float, budget_seconds: float, *, seed: int, listener: Listener
+) -> tuple[list[_Judged], bool]:
+    """What was judged until the budget was spent, by this run and those that it resumes; whether Ctrl-C ended it."""
     search, judged = Search(seed=seed), list[_Judged]()
+    entry = bench.checkpoint.load("search")
+    n_before, spent = entry.values if entry is not None else (0, 0.0)  # proposals, and seconds
+    n_tried = 0
     try:
-        while time.perf_counter() < ends:
+        while n_tried < n_before or spent + time.perf_counter() - started < budget_seconds:
             proposed = search.propose()
             try:
                 one = bench.judge(proposed)
             except SettingError:  # steps so large that no loss is a number: not a proposal to repeat
                 search.learn(float("inf"))
-                continue
-            search.learn(-one.trial.score)
-            judged.append(one)
-            listener.step(len(judged), 0, f"{one.trial.name}: {bench.told(one.trial)}")
+            else:
+                search.learn(-one.trial.score)
+                judged.append(one)
+                listener.step(len(judged), 0, f"{one.trial.name}: {bench.told(one.trial)}")
+            n_tried += 1
+            if n_tried > n_before:
+                bench.checkpoint.save("search", {}, [n_tried, spent + time.perf_counter() - started])
     except KeyboardInterrupt:
-        pass
-    return judged
+        return judged, True
+    return judged, False
 
 
 def _best_blend(judged: Sequence[_Judged], bench: _Bench) -> tuple[list[_Judged], Floats, Floats]:

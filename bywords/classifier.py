@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from bywords import artifact, calibration, card, packing
 from bywords.blend import BlendConfig
 from bywords.calibration import Calibration, Sigmoids, fit_calibration
+from bywords.checkpoint import KEEPS_NOTHING, Checkpoint, Run, fingerprint
 from bywords.choice import choose
 from bywords.continuing import check_can_go_on, go_on, standing_for
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean
@@ -110,6 +111,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
     record: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
     forms_: Mapping[str, packing.Form] = MappingProxyType({})  # which arrays are stored smaller
+    checkpoint_: Checkpoint = KEEPS_NOTHING  # of the last fit; finished when what was fitted is saved
 
     def __init__(
         self,
@@ -179,6 +181,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         validation: tuple[Texts, Labels] | None = None,
         listener: Listener | None = None,
+        checkpoint: Path | str | None = None,
+        resume: bool = False,
     ) -> TextClassifier:
         """Learn from N texts and their N labels. Documents without tokens are dropped and counted in `summary_`.
 
@@ -187,7 +191,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         `validation`, where given, is used instead of a share of the documents. All but the neural systems of the lab
         are fitted once more to all documents, the validation part too, when the temperature is known.
 
-        Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens.
+        `checkpoint` is a folder that keeps what has been worked out, until `save` has saved it all. With `resume`, what
+        is there already is not done again, and the fit ends with the same bits; where nothing is, it starts afresh.
+
+        Raises: DataError for missing or unequal numbers of texts and labels, one class only, no document with tokens;
+        SettingError for a checkpoint of another run, or an unfinished one without `resume`.
         """
         started = time.perf_counter()
         config, self.forms_, self.record = self.config, {}, {}
@@ -208,10 +216,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             valid_targets = Targets.of(codes, len(self.classes_), weights=self._weights(given, weights))
             valid, n_dropped = (valid_tokens, valid_targets), n_dropped + n_dropped_valid
         check_measure(self.measure, is_multilabel=targets.is_multilabel)
+        self.checkpoint_ = KEEPS_NOTHING
+        if checkpoint is not None:
+            run = _run_of(self, (tokens, targets), valid)
+            self.checkpoint_ = Checkpoint.open(Path(checkpoint), run, resume=resume)
         if isinstance(config.model, ChoiceConfig):
             chosen = choose(
                 config, tokens, targets, valid, seed=self.seed, measure=self.measure,
                 validation_share=self.validation_share, budget_seconds=self.budget_seconds, listener=listener,
+                checkpoint=self.checkpoint_,
             )  # fmt: skip
             self.choice_: ChoiceSummary | None = ChoiceSummary(
                 reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials]
@@ -246,7 +259,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if config.training is not None and self.measure != "log_loss":
             config = dataclasses.replace(config, training=dataclasses.replace(config.training, measure=self.measure))
         more: dict[str, Any] = {"seed": self.seed, "listener": listener}
-        fitted = fit_system(config, train, targets, valid, valid_targets, **more)
+        fitted = fit_system(
+            config, train, targets, valid, valid_targets, checkpoint=self.checkpoint_.under("first"), **more
+        )
         logits = fitted.model.logits(fitted.vocabulary.encode(valid))
         self.config_, self.choice_ = config, None
         history = fitted.history
@@ -257,9 +272,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 more["vectors"] = fitted.vectors
                 config = dataclasses.replace(config, leave_out_missing=config.vectors is not None)
             everything, all_targets = train.joined(valid), targets.joined(valid_targets)
-            n_epochs = history.best_epoch or None
+            more |= {"n_epochs": history.best_epoch or None, "checkpoint": self.checkpoint_.under("again")}
             try:
-                fitted = fit_system(config, everything, all_targets, None, None, n_epochs=n_epochs, **more)
+                fitted = fit_system(config, everything, all_targets, None, None, **more)
             except KeyboardInterrupt:
                 if not history.epochs:
                     raise
@@ -278,6 +293,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         validation: tuple[Texts, Labels] | None = None,
         listener: Listener | None = None,
+        checkpoint: Path | str | None = None,
+        resume: bool = False,
     ) -> TextClassifier:
         """Go on from what has been fitted, with more texts and their labels; `summary_` counts what is new in them.
 
@@ -305,9 +322,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             valid_tokens, given, weights, more_dropped = self._prepare(tokenizer, *validation, None, part="validation")
             codes = codes_of(given, classes, self.form_, part="validation")
             valid, n_dropped = (valid_tokens, Targets.of(codes, len(classes))), n_dropped + more_dropped
+        self.checkpoint_ = KEEPS_NOTHING
+        if checkpoint is not None:
+            run = _run_of(self, (tokens, targets), valid, before=self.fitted_)
+            self.checkpoint_ = Checkpoint.open(Path(checkpoint), run, resume=resume)
         chosen = go_on(
             self.config_, self.fitted_, self.calibration_, tokens, targets, valid, columns=columns, seed=self.seed,
             validation_share=self.validation_share, measure=self.measure, listener=listener,
+            checkpoint=self.checkpoint_,
         )  # fmt: skip
         before, n_words = self.summary_, len(self.fitted_.vocabulary.words)
         new_classes = [name for name in classes.tolist() if name not in self.classes_.tolist()]
@@ -415,6 +437,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.record = record or self.record
         parts = self._parts()
         artifact.write_folder(parts, Path(folder), card=self._card(parts))
+        if not self.fitted_.history.interrupted:
+            self.checkpoint_.finish()
 
     def shrink(self, max_bytes: int, texts: Texts, y: Labels) -> Shrunk:
         """Make the folder that `save` writes at most `max_bytes`; N labelled texts say which way costs least.
@@ -562,6 +586,33 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
+
+
+def _run_of(
+    classifier: TextClassifier,
+    train: tuple[Tokens, Targets],
+    valid: tuple[Tokens, Targets] | None,
+    *,
+    before: FittedSystem | None = None,
+) -> Run:
+    """All that the outcome of a fit depends on; `before` is the system that it goes on from."""
+    data = {
+        "classes": fingerprint(np.array(classifier.classes_.tolist(), dtype=np.str_)),
+        "forms of labels": classifier.form_,
+    }
+    for part, given in (("", train), ("validation ", valid)):
+        if given is not None:
+            tokens, targets = given
+            data[f"{part}texts"] = fingerprint(tokens.codes, tokens.offsets, tokens.words.data, tokens.words.begins)
+            data[f"{part}labels"] = fingerprint(targets.codes)
+            data[f"{part}weights"] = fingerprint(targets.weights)
+    config = classifier.config if before is None else classifier.config_
+    if before is not None:
+        words = np.array(before.vocabulary.words.to_list(), dtype=np.str_)
+        data["model to go on from"] = fingerprint(words, *before.model.arrays().values())
+    parameters = classifier._parameters()
+    settings = {name: parameters[name] for name in ("measure", "validation_share", "budget_seconds", "seed")}
+    return Run(data, {"bywords": __version__, **settings, **to_plain(config)})
 
 
 def _plain_weights(class_weight: str | Mapping[Any, float] | None) -> Any:

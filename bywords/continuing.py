@@ -20,6 +20,7 @@ from bywords.averages import AveragingConfig, TrainedAveraging
 from bywords.bags import Floats
 from bywords.blend import Blend, BlendConfig, Member, MemberConfig
 from bywords.calibration import Calibration, Temperature
+from bywords.checkpoint import KEEPS_NOTHING, Checkpoint
 from bywords.choice import Choice, choose
 from bywords.errors import DataError, SettingError
 from bywords.metrics import Measure
@@ -92,6 +93,7 @@ def go_on(
     measure: Measure,
     seed: int,
     listener: Listener | None = None,
+    checkpoint: Checkpoint = KEEPS_NOTHING,
 ) -> Choice:
     """Learn from new documents what a fitted system does not know yet; new words and classes get rows and columns.
 
@@ -108,7 +110,7 @@ def go_on(
         return choose(
             replace(config, model=ChoiceConfig(candidates=candidates)), tokens, targets, valid,
             before=(vocabulary, before), validation_share=validation_share, measure=measure, seed=seed,
-            listener=listener,
+            listener=listener, checkpoint=checkpoint,
         )  # fmt: skip
     if valid is None:
         if not targets.can_be_split():
@@ -122,6 +124,7 @@ def go_on(
     model, history = fit_model(
         settings, documents, targets, (held_out_documents, valid[1]), vocabulary=vocabulary, seed=seed,
         training=config.training, start=lambda module: _take_over(module, old, growth), listener=listener,
+        checkpoint=checkpoint,
     )  # fmt: skip
     return Choice(
         config=replace(config, model=settings),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from bywords.checkpoint import KEEPS_NOTHING, Checkpoint
 from bywords.errors import DataError, SettingError
 from bywords.ragged import UNKNOWN
 from bywords.tokens import Tokens
@@ -87,6 +88,7 @@ def train_glove(
     config: GloveConfig | None = None,
     *,
     seed: int = 0,
+    checkpoint: Checkpoint = KEEPS_NOTHING,
     on_epoch: OnEpoch | None = None,
 ) -> WordVectors:
     """Train GloVe on the words of `tokens` that the vocabulary has.
@@ -97,7 +99,8 @@ def train_glove(
 
     The same seed gives the same bits with any number of threads: words are dealt into parts, and the pairs into
     blocks (part of i, part of j); blocks that run at the same time share neither rows nor columns
-    (Gemulla, Nijkamp, Haas, Sismanis 2011, "Large-Scale Matrix Factorization with Distributed SGD").
+    (Gemulla, Nijkamp, Haas, Sismanis 2011, "Large-Scale Matrix Factorization with Distributed SGD"). Every epoch is put
+    into `checkpoint`, and what is there at the start is gone on from.
 
     Returns: WordVectors w + c of the vocabulary's real words in its order, float32 (V - 2, D); a word that
     stands near no other keeps its random start.
@@ -113,15 +116,21 @@ def train_glove(
     generator = np.random.default_rng(seed)
     blocks = _blocks(counts, config, generator)
     words, contexts = (_Side.random(len(vocabulary), config.dimension, generator) for _ in range(2))
+    first_epoch = 1
+    if (entry := checkpoint.load("glove")) is not None:
+        for name, array in _arrays_of(words, contexts).items():
+            array[...] = entry.arrays[name]
+        first_epoch, generator.bit_generator.state = entry.values
     train_block = _compiled()
     n_threads = min(os.cpu_count() or 1, N_PARTS)
     with ThreadPoolExecutor(n_threads) as pool:
-        for epoch in range(1, config.n_epochs + 1):
+        for epoch in range(first_epoch, config.n_epochs + 1):
             loss = 0.0
             for shift in generator.permutation(N_PARTS):
                 disjoint = [blocks[part][(part + shift) % N_PARTS] for part in range(N_PARTS)]
                 losses = pool.map(lambda block: train_block(block, words, contexts, config.learning_rate), disjoint)
                 loss += sum(losses)
+            checkpoint.save("glove", _arrays_of(words, contexts), [epoch + 1, generator.bit_generator.state])
             if on_epoch is not None:
                 on_epoch(epoch, config.n_epochs, loss / counts.nnz)
     return WordVectors(vocabulary.words, (words.vectors + contexts.vectors)[UNKNOWN + 1 :], "glove")
@@ -141,6 +150,15 @@ class _Side(NamedTuple):
         vectors = (generator.random((n_words, dimension), dtype=np.float32) - np.float32(0.5)) / np.float32(dimension)
         ones = np.ones_like(vectors)
         return cls(vectors, ones, np.zeros(n_words, dtype=np.float32), np.ones(n_words, dtype=np.float32))
+
+
+def _arrays_of(words: _Side, contexts: _Side) -> dict[str, npt.NDArray[np.float32]]:
+    """All parameters of both sides, by name; not copies."""
+    return {
+        f"{name}.{field}": array
+        for name, side in (("words", words), ("contexts", contexts))
+        for field, array in side._asdict().items()
+    }
 
 
 class _Block(NamedTuple):

@@ -18,6 +18,7 @@ import torch
 from bywords.averages import AveragingConfig, TrainedAveraging
 from bywords.bags import Bags
 from bywords.blend import Blend, BlendConfig, MemberConfig
+from bywords.checkpoint import KEEPS_NOTHING, Checkpoint
 from bywords.errors import DataError, SettingError
 from bywords.glove import GloveConfig, train_glove
 from bywords.mean_vector import MeanVector, MeanVectorConfig
@@ -273,11 +274,12 @@ def fit_system(
     vectors: WordVectors | None = None,
     n_epochs: int | None = None,
     listener: Listener | None = None,
+    checkpoint: Checkpoint = KEEPS_NOTHING,
 ) -> FittedSystem:
     """Fit one system to `train`; a neural one stops early by its loss on `valid`, the others do not look at it.
 
     The vocabulary, idf and vectors come from `train` alone. `vectors`, where given, stand in for the config's. Without
-    `valid`, a neural one is trained for `n_epochs`.
+    `valid`, a neural one is trained for `n_epochs`. Vectors that were trained, and epochs, are kept in `checkpoint`.
     Raises: DataError when no word is frequent enough, SettingError when the vectors have none of the words.
     """
     listener = listener or Silence()
@@ -289,7 +291,7 @@ def fit_system(
         )
     aligned = None
     if config.vectors is not None:
-        vectors = vectors or _get_vectors(config.vectors, train, vocabulary, seed, listener)
+        vectors = vectors or _get_vectors(config.vectors, train, vocabulary, seed, listener, checkpoint)
         dimension = getattr(config.model, "dimension", None)
         if dimension is not None:
             vectors.check_dimension(dimension)
@@ -306,7 +308,7 @@ def fit_system(
         return FittedSystem(vocabulary, mean_vector, vectors, coverage, notes=notes)
     model, history = fit_model(
         config.model, documents, targets, held_out, vocabulary=vocabulary, seed=seed,
-        training=config.training, n_epochs=n_epochs, aligned=aligned, listener=listener,
+        training=config.training, n_epochs=n_epochs, aligned=aligned, listener=listener, checkpoint=checkpoint,
     )  # fmt: skip
     return FittedSystem(vocabulary, model, vectors, coverage, history)
 
@@ -324,6 +326,7 @@ def fit_model(
     aligned: Aligned | None = None,
     start: Callable[[Model], None] = lambda module: None,
     listener: Listener | None = None,
+    checkpoint: Checkpoint = KEEPS_NOTHING,
 ) -> tuple[FittedModel, History]:
     """Fit one model to encoded documents; a neural one from where `start` puts it.
 
@@ -342,7 +345,7 @@ def fit_model(
     held_out, held_out_targets = valid or (None, None)
     history = fit(
         module, documents, targets, held_out, held_out_targets, training,
-        generator=np.random.default_rng(seed), n_epochs=n_epochs,
+        generator=np.random.default_rng(seed), n_epochs=n_epochs, checkpoint=checkpoint,
         on_epoch=lambda record: listener.epoch(record, max_epochs), on_batch=listener.batch,
     )  # fmt: skip
     if isinstance(config, AveragingConfig):
@@ -397,18 +400,25 @@ def _restored(
 
 
 def _get_vectors(
-    config: VectorsConfig, tokens: Tokens, vocabulary: Vocabulary, seed: int, listener: Listener
+    config: VectorsConfig, tokens: Tokens, vocabulary: Vocabulary, seed: int, listener: Listener, checkpoint: Checkpoint
 ) -> WordVectors:
     if isinstance(config, PretrainedConfig):
         return load_vectors(config.name, words=vocabulary.words)
+    if (entry := checkpoint.load("vectors")) is not None:
+        return WordVectors(vocabulary.words, entry.arrays["matrix"], entry.values)
     started = time.perf_counter()
 
     def on_epoch(epoch: int, n_epochs: int, loss: float | None) -> None:
         listener.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
 
     if isinstance(config, Word2VecConfig):
-        return train_word2vec(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
-    return train_glove(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
+        vectors = train_word2vec(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
+    else:
+        epochs = checkpoint.under("vectors")
+        vectors = train_glove(tokens, vocabulary, config, seed=seed, checkpoint=epochs, on_epoch=on_epoch)
+    checkpoint.save("vectors", {"matrix": vectors.matrix}, vectors.name)
+    checkpoint.under("vectors").forget()
+    return vectors
 
 
 def _without_missing(vocabulary: Vocabulary, aligned: Aligned) -> tuple[Vocabulary, Aligned]:

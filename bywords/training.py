@@ -6,7 +6,8 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, get_args
 
 import numpy as np
@@ -16,12 +17,16 @@ import torch.nn.functional as F  # noqa: N812 (the name under which everybody kn
 from torch import Tensor
 
 from bywords.calibration import sigmoid
+from bywords.checkpoint import KEEPS_NOTHING, Checkpoint
 from bywords.errors import SettingError, check_choice, check_range
 from bywords.metrics import Measure, score, softmax
 from bywords.models import Batch, Model
 from bywords.ragged import Ragged, like_length_rows, shuffled_rows
 from bywords.row_adagrad import RowAdagrad
 from bywords.targets import Targets
+from bywords.training_state import arrays_of_training, restore_training
+
+SECONDS_BETWEEN = 60.0  # checkpoints within an epoch; at its end there is one in any case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +108,7 @@ def fit(
     *,
     generator: np.random.Generator,
     n_epochs: int | None = None,
+    checkpoint: Checkpoint = KEEPS_NOTHING,
     on_epoch: Callable[[EpochRecord], None] = lambda record: None,
     on_batch: Callable[[int, int, int], None] = lambda epoch, n_done, n_batches: None,
 ) -> History:
@@ -112,6 +118,9 @@ def fit(
 
     Without validation documents it trains for `n_epochs`, on the same schedule, and keeps the last epoch's weights:
     for a second training, on all documents, when the first has shown how long.
+
+    Every epoch, and once a minute within it, the state of everything is put into `checkpoint`. What is there at the
+    start is gone on from, and ends with the same bits; that the model and the data are the same, the caller knows.
 
     Raises: SettingError when no epoch has a loss that is a number.
     Ctrl-C after the first epoch ends the training as patience would; during the first it is raised.
@@ -130,13 +139,35 @@ def fit(
     stopping = EarlyStopping(config.patience)
     history = History()
     best_weights: dict[str, Tensor] | None = None
+    first_epoch, n_before, total_loss = 1, 0, 0.0  # n_before batches of the first epoch are done
+    if (entry := checkpoint.load("training")) is not None:
+        best_weights = restore_training(entry, model, optimizers, generator)
+        if entry.values["best_is_now"]:
+            best_weights = copy.deepcopy(model.state_dict())
+        first_epoch, n_before, total_loss = entry.values["next"]
+        stopping = EarlyStopping(**entry.values["stopping"])
+        history.epochs = [EpochRecord(**record) for record in entry.values["epochs"]]
+
+    def keep(epoch: int, n_done: int, total_loss: float, before: Any) -> None:
+        if checkpoint.folder is None:
+            return
+        is_now = best_weights is not None and n_done == 0 and stopping.best_epoch == epoch - 1
+        values = {
+            "next": [epoch, n_done, total_loss], "stopping": asdict(stopping), "generator": before,
+            "epochs": [asdict(record) for record in history.epochs], "best_is_now": is_now,
+        }  # fmt: skip
+        checkpoint.save("training", arrays_of_training(model, optimizers, None if is_now else best_weights), values)
+
+    kept = time.perf_counter()
     try:
-        for epoch in range(1, (n_epochs or config.max_epochs) + 1):
+        for epoch in range(first_epoch, (n_epochs or config.max_epochs) + 1):
+            if stopping.done:
+                break
             started = time.perf_counter()
             wrapped.train()
-            total_loss = 0.0
+            before = generator.bit_generator.state  # gives the same batches again
             epoch_rows = _epoch_rows(prepared, config, generator)
-            for n_done, rows in enumerate(epoch_rows, start=1):
+            for n_done, rows in islice(enumerate(epoch_rows, start=1), n_before, None):
                 if config.decay:
                     share_left = 1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs
                     _set_rates(optimizers, rates, share_left)
@@ -151,7 +182,11 @@ def fit(
                     optimizer.step()
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
                 on_batch(epoch, n_done, len(epoch_rows))
+                if time.perf_counter() - kept >= SECONDS_BETWEEN:
+                    keep(epoch, n_done, total_loss, before)
+                    kept = time.perf_counter()
             train_loss = total_loss / len(train)
+            n_before, total_loss = 0, 0.0
             scores: tuple[float, float, float] | tuple[None, None, None] = (None, None, None)
             if prepared_valid is not None and valid_targets is not None:
                 scores = _validate(model, prepared_valid, valid_targets, config.measure)
@@ -165,8 +200,8 @@ def fit(
                 best_weights = copy.deepcopy(model.state_dict()) if stopping.best_epoch else None
             elif stopping.update(valid_score):  # of equal scores the earliest wins
                 best_weights = copy.deepcopy(model.state_dict())
-            if valid_score is not None and stopping.done:
-                break
+            keep(epoch + 1, 0, 0.0, generator.bit_generator.state)
+            kept = time.perf_counter()
     except KeyboardInterrupt:
         if best_weights is None:
             raise

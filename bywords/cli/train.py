@@ -67,6 +67,21 @@ def train(
     test_share: options.TestShare = 0.2,
     validation_share: options.ValidationShare = 0.1,
     seed: Annotated[int, typer.Option(help="Of the split and of every start.")] = 0,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder that keeps what is done while it trains, emptied when the model is saved. Ctrl-C saves the "
+            "best so far, as without, and the folder stays."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from --checkpoint, to the same model bit for bit; afresh where it is missing or finished. With "
+            "--budget, what was tried is kept and the time left is used, which may give another model.",
+        ),
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Train a classifier on labelled texts, test it on texts that it has not seen, and save it."""
@@ -84,6 +99,7 @@ def train(
 
     folder = out or options.named_after(data, "-model")
     check_place(folder)
+    _check_checkpoint(checkpoint, resume, folder)
     n_bytes = None if max_size is None else parse_size(max_size)
     more: dict[str, Any] = {
         "class_weight": _class_weight(class_weight),
@@ -113,7 +129,7 @@ def train(
     listener = ProgressLines()
     listener.start(system)
     learn = classifier.fit if start_from is None else classifier.fit_more
-    learn(split.train.texts, split.train.names(), listener=listener)
+    learn(split.train.texts, split.train.names(), listener=listener, checkpoint=checkpoint, resume=resume)
     listener.end()
     evaluation = classifier.evaluate(split.test.texts, split.test.names())
     reduction = None
@@ -152,6 +168,19 @@ def _refuse_beside_from(**options: Any) -> None:
     for name, value in options.items():
         if value:
             raise SettingError(f"--from goes on with the system of the model that it names: leave out --{name}.")
+
+
+def _check_checkpoint(checkpoint: Path | None, resume: bool, folder: Path) -> None:
+    """Raise SettingError for one that cannot be used, before anything is read."""
+    from bywords.checkpoint import check_checkpoint
+
+    if checkpoint is None:
+        if resume:
+            raise SettingError("--resume goes on from a checkpoint: give its folder with --checkpoint.")
+        return
+    check_checkpoint(checkpoint, resume=resume)
+    if folder.resolve() in (checkpoint.resolve(), *checkpoint.resolve().parents):
+        raise SettingError(f"{checkpoint}: is the model's own folder or in it. Give the checkpoint another place.")
 
 
 def _seconds(budget: str) -> float:
@@ -232,7 +261,8 @@ def _record(
 def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split, data: str) -> None:
     dropped = record["dropped"]
     if record["interrupted"]:
-        say(f"Interrupted: the model is that of epoch {record['best_epoch']}, the best so far.")
+        which = f"that of epoch {record['best_epoch']}, " if record["best_epoch"] else ""
+        say(f"Interrupted: the model is {which}the best so far.")
     if dropped["train"] or dropped["test"]:
         say(f"Dropped for having no words: {dropped['train']} training and {dropped['test']} test documents.")
     for corpus in _files(split):

@@ -24,6 +24,12 @@ class Model(nn.Module):
         """What `forward` takes, for all documents at once. Called once, not for each epoch."""
         return documents
 
+    def generators(self) -> list[torch.Generator]:
+        """Those that training draws from, each once."""
+        return list(
+            {id(layer.generator): layer.generator for layer in self.modules() if isinstance(layer, Dropout)}.values()
+        )
+
 
 def as_tensors(batch: Ragged, device: torch.device) -> tuple[Tensor, Tensor]:
     """Ids int32 (T,) and offsets int32 (N + 1,) on `device`; on a CPU the ids are not copied."""

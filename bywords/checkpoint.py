@@ -1,0 +1,188 @@
+"""What a run has worked out so far in, a folder of files out, and back: a run that was killed goes on from there.
+
+    CHECKPOINT/
+    ├── checkpoint.json   what run it is of: its settings, fingerprints of its data; whether it is finished
+    └── NAME.entry        one piece of work each: its SHA-256, a line of JSON, arrays as safetensors
+
+Killed at any moment, an entry is there as it was or as it is to be. One that is not whole is as good as not there.
+Nothing in it can run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.errors import SettingError
+from bywords.files import write_whole
+
+FORMAT = "bywords-checkpoint/1"
+ABOUT, ENDING = "checkpoint.json", ".entry"
+MOST_DIFFERENCES = 3  # that a message tells
+
+
+class Entry(NamedTuple):
+    """One piece of work: arrays of any shape, which are the caller's own, and JSON values."""
+
+    arrays: dict[str, npt.NDArray[Any]]
+    values: Any
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run's outcome depends on: fingerprints of its data by what they are of, and settings as JSON values."""
+
+    data: Mapping[str, str]
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Entries by name in a folder; without a folder it keeps nothing and has nothing.
+
+    Several threads may save at a time, each its own names.
+    """
+
+    folder: Path | None = None
+    key: str = ""  # of the run: entries of another one are not there
+    prefix: str = ""
+
+    @classmethod
+    def open(cls, folder: Path, run: Run, *, resume: bool) -> Checkpoint:
+        """The checkpoint of this run: with `resume` as it was left, where it was; otherwise, or if finished, empty.
+
+        Raises: SettingError where the folder holds something else, the unfinished checkpoint of another run, or any
+        unfinished one and `resume` is false.
+        """
+        check_checkpoint(folder, resume=resume)
+        about = {"format": FORMAT, "finished": False, "data": dict(run.data), "settings": dict(run.settings)}
+        written = json.dumps(about, ensure_ascii=False, indent=1)
+        checkpoint = cls(folder, hashlib.sha256(written.encode()).hexdigest())
+        found = _about(folder)
+        if found is None or found["finished"]:
+            checkpoint.forget()
+            write_whole(folder / ABOUT, (written + "\n").encode())
+        elif differences := list(_differences(found, json.loads(written))):
+            more = len(differences) - MOST_DIFFERENCES
+            told = "; ".join(differences[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+            raise SettingError(
+                f"{folder} is the checkpoint of another run: {told}. Repeat the command that began it, or give another "
+                "folder."
+            )
+        return checkpoint
+
+    def under(self, name: str) -> Checkpoint:
+        """The same folder for a part of the work: its names are apart from all others."""
+        return replace(self, prefix=f"{self.prefix}{name}.")
+
+    def load(self, name: str) -> Entry | None:
+        """The entry of this name as it was saved last; None where there is none, or it is damaged."""
+        from safetensors.numpy import load
+
+        if self.folder is None:
+            return None
+        try:
+            with self._path(self.folder, name).open("rb") as file:
+                digest, values, arrays = file.readline(), file.readline(), file.read()
+        except OSError:
+            return None
+        if digest != self._digest(name, values, arrays):
+            return None
+        return Entry(load(arrays), json.loads(values))
+
+    def save(self, name: str, arrays: Mapping[str, npt.NDArray[Any]], values: Any = None) -> None:
+        """Write an entry in the place of the one of this name. Raises SettingError where that cannot be done."""
+        from safetensors.numpy import save
+
+        if self.folder is None:
+            return
+        packed = save({key: np.asarray(array, order="C") for key, array in arrays.items()})
+        line = json.dumps(values).encode() + b"\n"
+        write_whole(self._path(self.folder, name), [self._digest(name, line, packed), line, packed])
+
+    def forget(self) -> None:
+        """Remove all entries, of which the work has come to something that is kept elsewhere."""
+        if self.folder is not None:
+            for pattern in (f"{self.prefix}*{ENDING}", f".{self.prefix}*{ENDING}.*.part"):
+                for path in self.folder.glob(pattern):
+                    path.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        """Say that the run is over and its outcome saved: there is nothing to go on with."""
+        if self.folder is not None and (about := _about(self.folder)) is not None:
+            about["finished"] = True
+            write_whole(self.folder / ABOUT, (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode())
+            self.forget()
+
+    def _path(self, folder: Path, name: str) -> Path:
+        return folder / f"{self.prefix}{name}{ENDING}"
+
+    def _digest(self, name: str, *content: bytes) -> bytes:
+        hashed = hashlib.sha256(f"{self.key} {self.prefix}{name}\n".encode())
+        for part in content:
+            hashed.update(part)
+        return hashed.hexdigest().encode() + b"\n"
+
+
+KEEPS_NOTHING = Checkpoint()
+
+
+def check_checkpoint(folder: Path, *, resume: bool) -> None:
+    """Raise SettingError where no checkpoint can be begun or, with `resume`, gone on with; before any work is done."""
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"{folder}: a checkpoint is a folder, and this is a file. Give another place.")
+    found = _about(folder)
+    if found is None:
+        if folder.is_dir() and any(not path.name.startswith(f".{ABOUT}.") for path in folder.iterdir()):
+            raise SettingError(
+                f"{folder}: there is something already, and it is not a checkpoint that this version can read. "
+                "Give another folder."
+            )
+    elif not found["finished"] and not resume:
+        raise SettingError(f"{folder} is an unfinished checkpoint: give --resume to go on, or another folder.")
+
+
+def fingerprint(*arrays: npt.NDArray[Any]) -> str:
+    """The SHA-256 of arrays of numbers: their types, shapes and bytes."""
+    hashed = hashlib.sha256()
+    for array in arrays:
+        hashed.update(f"{array.dtype.str} {array.shape}\n".encode())
+        hashed.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return hashed.hexdigest()
+
+
+def _about(folder: Path) -> dict[str, Any] | None:
+    """What is written of the run; None where there is nothing that can be read."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        is_ours = about["format"] == FORMAT and {"finished", "data", "settings"} <= set(about)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return about if is_ours else None
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
+    """In what two runs differ, in words, the data first."""
+    for name in sorted({*there["data"], *here["data"]}):
+        if there["data"].get(name) != here["data"].get(name):
+            yield f"it had other {name}"
+    old, new = dict(_flat(there["settings"])), dict(_flat(here["settings"]))
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
+
+
+def _flat(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Each value with its dotted name."""
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            yield from _flat(value, f"{name}.{key}" if name else key)
+    else:
+        yield name, settings

@@ -295,7 +295,7 @@ class _Bench:
         right = f"micro F1 {trial.accuracy:.3f}" if self.targets.is_multilabel else f"right on {trial.accuracy:.1%}"
         if self._measure == "log_loss":
             return f"{right}, log loss {trial.log_loss:.3f}"
-        return f"{right}, {self._measure.replace('_', ' ')} {trial.score:.3f}"
+        return f"{right}, {self._measure.replace('_', ' ').replace(' f1', ' F1')} {trial.score:.3f}"
 
     def _fit(
         self,

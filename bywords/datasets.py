@@ -100,6 +100,11 @@ def load(
     if own_test is not None:
         own_test = labelled_as(own_test, multilabel=corpus.is_multilabel)
         return Split(corpus, with_label_names(own_test, corpus.label_names))
+    return divided(corpus, test_share=test_share, seed=seed)
+
+
+def divided(corpus: Corpus, *, test_share: float, seed: int) -> Split:
+    """A corpus without a test part of its own in two, as `load` has it. Raises DataError and SettingError as there."""
     is_blank = ~corpus.texts.str.contains(r"\S").to_numpy()
     strata = strata_of(corpus.labels)
     strata = np.where(is_blank, len(corpus.label_names) + 1, strata)  # so that both parts get texts of each class

@@ -375,3 +375,60 @@ def test_given_vectors_serve_the_command_line(bywords, csv, tmp_path):
     glove = write_small_glove(tmp_path)
     _, out, _ = bywords("train", csv, "--system", "glove-mean", "--vectors", glove, "--json")
     assert json.loads(out)["test"]["accuracy"] > 0.8
+
+
+def test_evaluated_on_the_file_it_was_trained_on_it_says_what_it_has_seen(bywords, csv):
+    bywords("train", csv, "--system", "tfidf-nb", "--out", "model")
+    assert json.loads(bywords("evaluate", "model", csv, "--json")[1])["n_seen_in_training"] == 120
+    assert "has learned from 120 of these documents" in bywords("evaluate", "model", csv)[1]
+    write_csv(csv, small_corpus(150, seed=4))  # other documents under the same name
+    assert "n_seen_in_training" not in json.loads(bywords("evaluate", "model", csv, "--json")[1])
+    assert "has learned from" not in bywords("evaluate", "model", csv)[1]
+
+
+def test_documents_with_any_number_of_labels_are_trained_evaluated_and_predicted(bywords, tmp_path):
+    corpus = small_corpus(240)
+    rows = [{"text": text, "labels": [name] * (place % 4 > 0) + ["every fifth"] * (place % 5 == 0)}
+            for place, (text, name) in enumerate(zip(corpus.texts, corpus.names(), strict=True))]  # fmt: skip
+    (tmp_path / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, out, error = bywords("train", "many.jsonl")
+    assert (code, error) == (0, "")
+    assert "micro F1" in out
+    assert "given from" in out
+    assert "compare" not in out
+    scores = json.loads(bywords("evaluate", "many-model", "many.jsonl", "--json")[1])
+    assert {"micro_f1", "macro_f1", "samples_f1"} <= set(scores)
+    (tmp_path / "new.txt").write_text("moon rocket orbit\n")
+    row = json.loads(bywords("predict", "many-model", "new.txt")[1])
+    assert row["labels"] == ["space"]
+    code, _, error = bywords("compare", "many.jsonl")
+    assert (code, "documents with one label each" in error) == (2, True)
+
+
+def test_a_model_goes_on_with_a_file_and_says_what_was_new(bywords, model, tmp_path):
+    corpus = small_corpus(60, seed=3)
+    more = pl.DataFrame({"text": [*corpus.texts, *["eggs flour butter"] * 20],
+                         "label": [*corpus.names(), *["cooking"] * 20]})  # fmt: skip
+    more.write_csv(tmp_path / "more.csv")
+    code, out, error = bywords("train", "more.csv", "--from", model, "--out", "model2")
+    assert (code, error) == (0, "")
+    assert "It had learned from 120 documents before. New words: 3, new classes: 'cooking'." in out
+    record = json.loads(bywords("info", "model2", "--json")[1])
+    assert "cooking" in json.dumps(record)
+    code, _, error = bywords("train", "more.csv", "--from", model, "--system", "dan")
+    assert (code, "leave out --system" in error) == (2, True)
+
+
+def test_class_weights_are_given_by_name_or_balanced(bywords, csv, tmp_path):
+    assert bywords("train", csv, "--system", "tfidf-svc", "--class-weight", "balanced")[0] == 0
+    assert (
+        bywords("train", csv, "--system", "tfidf-svc", "--class-weight", "space=2", "--class-weight", "sport=.5")[0]
+        == 0
+    )
+    told = json.loads((tmp_path / "my-model" / "model.json").read_text())
+    assert told["parameters"]["class_weight"] == [["space", 2.0], ["sport", 0.5]]
+    for wrong, message in (("space", "expected balanced, or a label"), ("moon=2", "names the label 'moon'")):
+        code, _, error = bywords("train", csv, "--system", "tfidf-svc", "--class-weight", wrong)
+        assert (code, message in error) == (2, True)
+    code, _, error = bywords("train", csv, "--measure", "auc")
+    assert (code, "measure is 'auc'" in error) == (2, True)

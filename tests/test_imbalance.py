@@ -56,7 +56,7 @@ def test_epochs_and_candidates_are_judged_by_the_measure_that_is_asked_for(name,
     classifier = TextClassifier(small_system(name, glove), measure=measure).fit(TEXTS, LABELS)
     if classifier.choice_ is not None:
         scores = {trial["name"]: trial["score"] for trial in classifier.choice_.trials}
-        assert measure.replace("_", " ") in classifier.choice_.reason
+        assert measure.replace("_", " ").replace(" f1", " F1") in classifier.choice_.reason
         assert f"{max(scores.values()):.3f}" in classifier.choice_.reason
     else:
         epochs = classifier.fitted_.history.epochs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli import options
@@ -24,8 +25,6 @@ def evaluate(
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
-    from pathlib import Path
-
     from bywords.classifier import TextClassifier
     from bywords.corpus import labelled_as, with_label_names
     from bywords.datasets import DATASETS
@@ -39,8 +38,10 @@ def evaluate(
     with working(f"reading {data}"):
         if data in DATASETS or not Path(data).exists():
             corpus = _unseen(data, classifier, **columns)
+            n_seen = 0
         else:
             corpus = read_corpus(Path(data), **columns)
+            n_seen = _n_seen(corpus, data, classifier)
     tell_skipped(corpus.n_skipped, corpus.first_skipped)
     corpus = labelled_as(corpus, multilabel=classifier.is_multilabel)
     corpus = with_label_names(corpus, tuple(map(str, classifier.classes_)))
@@ -48,14 +49,35 @@ def evaluate(
     with working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels)
     if as_json:
-        print_json(evaluation.summary())
+        print_json(evaluation.summary() | ({"n_seen_in_training": n_seen} if n_seen else {}))
         return
+    if n_seen:
+        say(
+            f"The model has learned from {n_seen:,} of these documents, so it does better on them than on others. What "
+            "it was tested on when it was trained is in its README.md."
+        )
     tell_scores(evaluation, "documents")
     n_nothing_known = int((evaluation.known_share == 0).sum())
     if n_nothing_known:
         say(f"In {n_nothing_known:,} of them no word was known: those answers say nothing about the text.")
     say()
     tell_classes(evaluation)
+
+
+def _n_seen(corpus: Corpus, data: str, classifier: TextClassifier) -> int:
+    """How many documents of a file the model has learned from; 0 where it is another file, or has changed."""
+    from bywords.corpus import drop_empty
+    from bywords.datasets import divided
+    from bywords.tokens import Tokenizer
+
+    trained_on = classifier.trained_on or {}
+    if trained_on.get("data") != data:
+        return 0
+    if trained_on["test"] is None:
+        corpus = divided(corpus, test_share=trained_on["test_share"], seed=trained_on["seed"]).train
+    learned, _ = drop_empty(corpus, Tokenizer(classifier.config_.tokenizer))
+    is_same = learned.fingerprint == classifier.record.get("data", {}).get("fingerprint")
+    return len(learned) if is_same else 0
 
 
 def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:

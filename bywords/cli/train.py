@@ -125,7 +125,15 @@ def train(
         split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed, **reading)
         split = split.drop_empty(Tokenizer(config.tokenizer))
         check_trainable(split.train)
-    classifier.trained_on = {"data": data, "test": test, "test_share": test_share, "seed": seed, **reading}
+    classifier.trained_on = {
+        "data": data,
+        "test": test,
+        "test_share": test_share,
+        "seed": seed,
+        "text": text,
+        "label": label,
+        **reading,
+    }
     listener = ProgressLines()
     listener.start(system)
     learn = classifier.fit if start_from is None else classifier.fit_more
@@ -315,9 +323,9 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         f"macro F1 {scores['macro_f1']:.3f}, balanced accuracy {scores['balanced_accuracy']:.1%}, "
         f"log loss {scores['log_loss']:.3f}."
     )
-    within = ", ".join(f"{share:.1%} among the {k} likeliest" for k, share in scores["top_k_accuracy"].items())
+    within = ", ".join(f"the {k} likeliest for {share:.1%}" for k, share in scores["top_k_accuracy"].items())
     if within:
-        say(f"The right label is for {within}.")
+        say(f"The right label is among {within}.")
     most = max(row["support"] for row in scores["per_class"])
     say(f"Always saying the commonest class would be right on {most / max(scores['n_documents'], 1):.1%}.")
 

@@ -30,6 +30,7 @@ from bywords.metrics import Measure, check_measure, score
 from bywords.models import MODELS
 from bywords.settings import from_plain, to_plain
 from bywords.shrink import Shrunk, shrink
+from bywords.stored_corpus import StoredCorpus, StoredPart
 from bywords.systems import (
     DEFAULT_SYSTEM,
     SYSTEMS,
@@ -39,11 +40,13 @@ from bywords.systems import (
     Listener,
     PretrainedConfig,
     SystemConfig,
+    check_can_be_stored,
+    fit_model,
     fit_system,
     restore_model,
     with_vectors,
 )
-from bywords.targets import Targets
+from bywords.targets import Codes, Targets
 from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
@@ -51,6 +54,7 @@ from bywords.version import __version__
 from bywords.vocabulary import Vocabulary, VocabularyConfig
 from bywords.word2vec import Word2VecConfig
 
+STORED_TOGETHER = 4096  # documents on disk that are answered at a time
 Texts = Sequence[str] | pl.Series | npt.NDArray[Any]
 Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
 KINDS: dict[str, type] = {
@@ -270,6 +274,57 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.fitted_ = fitted
         return logits
 
+    def fit_stored(self, corpus: StoredCorpus, *, listener: Listener | None = None) -> TextClassifier:
+        """Learn from documents in files, whatever their size, with an averaging model; memory holds some at a time.
+
+        The corpus was made with the tokenizer of this classifier's `config`, and its vocabulary is the model's. The
+        model is that of its best epoch: it is not fitted once more to all documents.
+
+        Raises: SettingError for a system that needs all documents in memory.
+        """
+        started = time.perf_counter()
+        model_config = check_can_be_stored(self.config, str(self.system))
+        form: Form = "sets" if corpus.is_multilabel else "one"
+        check_measure(self.measure, is_multilabel=corpus.is_multilabel)
+        training = dataclasses.replace(self.config.training or TrainingConfig(), measure=self.measure, refit=False)
+        config = dataclasses.replace(
+            self.config, tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training
+        )
+        self.classes_, self.form_, self.forms_, self.record = np.array(corpus.label_names), form, {}, {}
+        by_class = self._weights_of_classes(corpus)
+        targets, valid_targets = (
+            Targets.of(part.codes, len(self.classes_), weights=None if by_class is None else by_class[part.codes])
+            for part in (corpus.train, corpus.valid)
+        )
+        model, history = fit_model(
+            model_config, corpus.train.documents, targets, (corpus.valid.documents, valid_targets),
+            vocabulary=corpus.vocabulary, seed=self.seed, training=training, listener=listener,
+        )  # fmt: skip
+        self.config_, self.choice_ = config, None
+        self.fitted_ = FittedSystem(corpus.vocabulary, model, history=history)
+        logits = [model.logits(documents) for documents in corpus.valid.documents.batches(STORED_TOGETHER)]
+        self._calibrate(
+            np.concatenate(logits),
+            valid_targets,
+            n_train=len(targets),
+            n_valid=len(valid_targets),
+            n_dropped=corpus.facts.n_dropped_train,
+        )
+        self.seconds_ = time.perf_counter() - started
+        return self
+
+    def _weights_of_classes(self, corpus: StoredCorpus) -> npt.NDArray[np.float64] | None:
+        """What a document of each class counts, float64 (K,); None where all count the same."""
+        if self.class_weight is None:
+            return None
+        none = np.zeros(0, dtype=np.int64)
+        each = Given(self.form_, self.classes_, none, none)  # one document of each class
+        weights = weights_of(self.class_weight, each, self.classes_, None)
+        if self.class_weight == "balanced":
+            counts = corpus.facts.train.counts()
+            weights = counts.sum() / (len(counts) * counts)
+        return weights
+
     def fit_more(
         self,
         texts: Texts,
@@ -397,14 +452,25 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         codes = codes_of(read_labels(y, part="test"), self.classes_, self.form_, part="test")
         answers = self.predict_documents(texts)
-        names, probabilities = tuple(map(str, self.classes_)), answers.probabilities
+        return self._evaluation(codes, answers.probabilities, answers.known_share)
+
+    def evaluate_stored(self, part: StoredPart) -> AnyEvaluation:
+        """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
+        probabilities, known_shares = [], []
+        for documents in part.documents.batches(STORED_TOGETHER):
+            probabilities.append(self.calibration_.probabilities(self.fitted_.model.logits(documents)))
+            known_shares.append(documents.known_share)
+        return self._evaluation(part.codes, np.concatenate(probabilities), np.concatenate(known_shares))
+
+    def _evaluation(
+        self, codes: Codes, probabilities: npt.NDArray[np.float64], known_share: npt.NDArray[np.float32]
+    ) -> AnyEvaluation:
+        names = tuple(map(str, self.classes_))
         if isinstance(self.calibration_, Sigmoids):
             decided = self.calibration_.decide(probabilities)
             thresholds = self.calibration_.thresholds
-            return ManyLabelsEvaluation(
-                names, codes.astype(bool), decided, probabilities, thresholds, answers.known_share
-            )
-        return Evaluation(names, codes.astype(np.int64), probabilities, answers.known_share)
+            return ManyLabelsEvaluation(names, codes.astype(bool), decided, probabilities, thresholds, known_share)
+        return Evaluation(names, codes.astype(np.int64), probabilities, known_share)
 
     def save(self, folder: Path | str, record: Mapping[str, Any] | None = None) -> None:
         """Write a model folder that `load` reads; `record` is for its card, as `bywords.card.write` takes it.

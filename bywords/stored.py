@@ -25,7 +25,7 @@ from bywords.ragged import Ragged
 from bywords.tokens import ragged_positions
 
 Rows = npt.NDArray[np.int64]
-CHUNK_IDS = 1 << 20  # 4 MB: ids of neighbouring documents that are read one after the other
+CHUNK_IDS = 1 << 19  # 2 MB: ids of neighbouring documents that are read one after the other
 CHUNKS_TOGETHER = 16  # among which documents are shuffled
 MOST_HELD_IDS = CHUNK_IDS * CHUNKS_TOGETHER  # that are read before the memory of what was read is let go
 COUNTED_TOGETHER = 4096  # documents

@@ -10,6 +10,7 @@ What was read is let go again, so that memory holds a part of the files, whateve
 from __future__ import annotations
 
 import contextlib
+import itertools
 import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -61,9 +62,11 @@ class StoredDocuments:
         return Ragged(self._ids.array[positions], offsets, self._known_share.array[rows])
 
     def batches(self, batch_size: int) -> Iterator[Ragged]:
-        """All documents in their order, at most `batch_size` at a time."""
-        for start in range(0, len(self), batch_size):
-            yield self.select(np.arange(start, min(start + batch_size, len(self))))
+        """All documents in their order, at most `batch_size` and about CHUNK_IDS ids at a time."""
+        for first, last in itertools.pairwise(self.chunks().tolist()):
+            for start in range(first, last, batch_size):
+                yield self.select(np.arange(start, min(start + batch_size, last)))
+        self._ids.let_go()
 
     def inverse_document_frequency(self, n_rows: int) -> Floats:
         """How rare each id below `n_rows` is, as `Bags` have it, float32 (V,)."""

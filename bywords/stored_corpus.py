@@ -361,6 +361,10 @@ class _Reading:
 
         Returns: documents of each label that are learned from, int64 (K,), and their fingerprint.
         """
+
+        def labelled(corpus: Corpus) -> Corpus:
+            return with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names)
+
         counts, digest = np.zeros(len(label_names), dtype=np.int64), hashlib.sha256()
         names = PARTS if self.source.test is None else PARTS[:2]
         with contextlib.ExitStack() as stack:
@@ -370,11 +374,10 @@ class _Reading:
                     rows = np.flatnonzero(its_places == part)
                     if not len(rows):
                         continue
-                    its = with_label_names(labelled_as(corpus.select(rows), multilabel=is_multilabel), label_names)
-                    writer.write(vocabulary, tokens.select(rows), its)
-                    if PARTS[part] != "test":
-                        counts += its.counts()
-                        digest.update(_told_of(its))
+                    writer.write(vocabulary, tokens.select(rows), labelled(corpus.select(rows)))
+                learned = labelled(corpus.select(np.flatnonzero(its_places < PARTS.index("test"))))
+                counts += learned.counts()
+                digest.update(_told_of(learned))
         return counts, digest.hexdigest()[:16]
 
     def _write_test(

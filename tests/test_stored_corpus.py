@@ -208,7 +208,7 @@ def test_training_on_disk_gives_an_ordinary_model_folder(lines, bywords):
     assert bywords("evaluate", "model", lines)[0] == 0
     told = json.loads(bywords("info", "model", "--json")[1])
     assert told["data"]["n_documents"] == 480
-    assert told["data"]["classes"] == {"motor": 160, "space": 160, "sport": 160}
+    assert [row["n_documents"] for row in told["labels"]] == [160, 160, 160]
 
 
 def test_a_test_file_is_tested_on(lines, bywords, tmp_path):
@@ -307,7 +307,7 @@ def test_a_file_that_changes_while_it_is_read_is_said_so(lines, tmp_path):
 
 
 CHILD = """
-import re, sys
+import json, re, sys
 from pathlib import Path
 import numpy as np
 from bywords.classifier import TextClassifier
@@ -323,12 +323,12 @@ generator = np.random.default_rng(0)
 texts = [" ".join(words[generator.integers(0, 2000, 2000)]) for _ in range(50)]
 stored.CHUNK_IDS, stored.MOST_HELD_IDS = 1 << 16, 1 << 20  # 4 MB of ids at most, in each of three parts
 n_bytes = number = 0
-with (folder / "texts.txt").open("w") as file:
+with (folder / "texts.jsonl").open("w") as file:
     while n_bytes < n_megabytes * 1_000_000:
         number += 1
-        n_bytes += file.write(f"__label__{number % 2} {texts[number % 49]}\\n")
+        n_bytes += file.write(json.dumps({"text": texts[number % 49], "label": number % 2}) + "\\n")
 config = changed(SYSTEMS["dan"], ["training.max_epochs=1", "model.dimension=8"])
-corpus = stored_corpus(Source(data=str(folder / "texts.txt")), folder / "ids", config.tokenizer, config.vocabulary)
+corpus = stored_corpus(Source(data=str(folder / "texts.jsonl")), folder / "ids", config.tokenizer, config.vocabulary)
 classifier = TextClassifier(config).fit_stored(corpus)
 classifier.evaluate_stored(corpus.test)
 classifier.save(folder / "model")
@@ -348,4 +348,4 @@ def test_four_times_the_text_takes_hardly_more_memory(tmp_path):
             capture_output=True, text=True, check=True, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
         )  # fmt: skip
         peaks.append(int(done.stdout) / 1000)
-    assert peaks[1] - peaks[0] < 30, peaks
+    assert peaks[1] - peaks[0] < 25, peaks

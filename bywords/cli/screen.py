@@ -132,7 +132,7 @@ class ProgressLines:
         """A block of a file has been read, `share` of all there is to read; None where that is not known."""
         now = time.perf_counter()
         if n_documents < self._n_read:  # a new reading
-            self._started = self._last_shown
+            self._started = now
         self._n_read = n_documents
         if not self.is_shown or now - self._last_shown < 0.5:
             return

@@ -45,7 +45,7 @@ def main() -> None:
         config = AveragingConfig(dimension=DIMENSION, weighting="log-tfidf", hidden_layers=1)
         generator = torch.Generator().manual_seed(0)
         model = Averaging(config, n_words=len(vocabulary), n_classes=2, generator=generator)
-        bags = model.prepare(documents)
+        bags = model.weigh(documents)
         n_rows[name], n_ids[name] = len(vocabulary), len(bags.ids)
         candidates[name] = partial(epoch, model, bags, labels, is_dense=False)
         if ngrams == 1:  # with pairs, dense steps take minutes

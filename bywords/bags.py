@@ -60,8 +60,7 @@ class Bags:
         Source: scikit-learn's smoothed idf, after Spärck Jones (1972), "A Statistical Interpretation of Term
         Specificity".
         """
-        frequency = np.bincount(self.ids, minlength=self.n_rows)
-        return (np.log((1 + len(self)) / (1 + frequency)) + 1).astype(np.float32)
+        return inverse_document_frequency(np.bincount(self.ids, minlength=self.n_rows), len(self))
 
     def without_unknown(self) -> Bags:
         """The unknown word stays, and weighs nothing."""
@@ -108,3 +107,8 @@ class Bags:
     def _repeated(self, values: Floats) -> Floats:
         """One value a document → one an id."""
         return np.repeat(values, self.lengths)
+
+
+def inverse_document_frequency(frequency: npt.NDArray[np.int64], n_documents: int) -> Floats:
+    """As `Bags` have it, from how many of N documents have each id, int64 (V,)."""
+    return (np.log((1 + n_documents) / (1 + frequency)) + 1).astype(np.float32)

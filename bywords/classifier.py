@@ -31,6 +31,7 @@ from bywords.metrics import Measure, check_measure, score
 from bywords.models import MODELS
 from bywords.settings import from_plain, to_plain
 from bywords.shrink import Shrunk, shrink
+from bywords.stored_corpus import StoredCorpus, StoredPart
 from bywords.systems import (
     DEFAULT_SYSTEM,
     SYSTEMS,
@@ -40,11 +41,13 @@ from bywords.systems import (
     Listener,
     PretrainedConfig,
     SystemConfig,
+    check_can_be_stored,
+    fit_model,
     fit_system,
     restore_model,
     with_vectors,
 )
-from bywords.targets import Targets
+from bywords.targets import Codes, Targets
 from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
@@ -52,6 +55,7 @@ from bywords.version import __version__
 from bywords.vocabulary import Vocabulary, VocabularyConfig
 from bywords.word2vec import Word2VecConfig
 
+STORED_TOGETHER = 4096  # documents on disk that are answered at a time
 Texts = Sequence[str] | pl.Series | npt.NDArray[Any]
 Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
 KINDS: dict[str, type] = {
@@ -109,7 +113,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_: npt.NDArray[Any]
     form_: Form
     trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
-    record: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
+    record_: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
     forms_: Mapping[str, packing.Form] = MappingProxyType({})  # which arrays are stored smaller
     checkpoint_: Checkpoint = KEEPS_NOTHING  # of the last fit; finished when what was fitted is saved
 
@@ -198,7 +202,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         SettingError for a checkpoint of another run, or an unfinished one without `resume`.
         """
         started = time.perf_counter()
-        config, self.forms_, self.record = self.config, {}, {}
+        config, self.forms_, self.record_ = self.config, {}, {}
         if isinstance(config.model, BlendConfig):
             raise SettingError(
                 f"this model is a blend that {DEFAULT_SYSTEM!r} chose for other texts. To train anew, start from "
@@ -285,6 +289,73 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.fitted_ = fitted
         return logits
 
+    def fit_stored(
+        self,
+        corpus: StoredCorpus,
+        *,
+        listener: Listener | None = None,
+        checkpoint: Path | str | None = None,
+        resume: bool = False,
+    ) -> TextClassifier:
+        """Learn from documents in files, whatever their size, with an averaging model; memory holds some at a time.
+
+        The corpus was made with the tokenizer of this classifier's `config`, and its vocabulary is the model's. The
+        model is that of its best epoch: it is not fitted once more to all documents. `checkpoint` and `resume` as for
+        `fit`.
+
+        Raises: SettingError for a system that needs all documents in memory.
+        """
+        started = time.perf_counter()
+        model_config = check_can_be_stored(self.config, str(self.system))
+        form: Form = "sets" if corpus.is_multilabel else "one"
+        check_measure(self.measure, is_multilabel=corpus.is_multilabel)
+        training = dataclasses.replace(self.config.training or TrainingConfig(), measure=self.measure, refit=False)
+        config = dataclasses.replace(
+            self.config, tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training
+        )
+        self.classes_, self.form_, self.forms_, self.record_ = np.array(corpus.label_names), form, {}, {}
+        by_class = self._weights_of_classes(corpus)
+        targets, valid_targets = (
+            Targets.of(part.codes, len(self.classes_), weights=None if by_class is None else by_class[part.codes])
+            for part in (corpus.train, corpus.valid)
+        )
+        self.checkpoint_ = KEEPS_NOTHING
+        if checkpoint is not None:
+            parts = ("training", targets), ("validation", valid_targets)
+            data = {part: fingerprint(its.codes, its.weights) for part, its in parts}
+            data |= {"texts": corpus.facts.train.fingerprint, "classes": fingerprint(self.classes_)}
+            run = Run(data, {"bywords": __version__, "seed": self.seed, **to_plain(config)})
+            self.checkpoint_ = Checkpoint.open(Path(checkpoint), run, resume=resume)
+        model, history = fit_model(
+            model_config, corpus.train.documents, targets, (corpus.valid.documents, valid_targets),
+            vocabulary=corpus.vocabulary, seed=self.seed, training=training, listener=listener,
+            checkpoint=self.checkpoint_,
+        )  # fmt: skip
+        self.config_, self.choice_ = config, None
+        self.fitted_ = FittedSystem(corpus.vocabulary, model, history=history)
+        logits = [model.logits(documents) for documents in corpus.valid.documents.batches(STORED_TOGETHER)]
+        self._calibrate(
+            np.concatenate(logits),
+            valid_targets,
+            n_train=len(targets),
+            n_valid=len(valid_targets),
+            n_dropped=corpus.facts.n_dropped_train,
+        )
+        self.seconds_ = time.perf_counter() - started
+        return self
+
+    def _weights_of_classes(self, corpus: StoredCorpus) -> npt.NDArray[np.float64] | None:
+        """What a document of each class counts, float64 (K,); None where all count the same."""
+        if self.class_weight is None:
+            return None
+        none = np.zeros(0, dtype=np.int64)
+        each = Given(self.form_, self.classes_, none, none)  # one document of each class
+        weights = weights_of(self.class_weight, each, self.classes_, None)
+        if self.class_weight == "balanced":
+            counts = corpus.facts.train.counts()
+            weights = counts.sum() / (len(counts) * counts)
+        return weights
+
     def fit_more(
         self,
         texts: Texts,
@@ -334,7 +405,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         before, n_words = self.summary_, len(self.fitted_.vocabulary.words)
         new_classes = [name for name in classes.tolist() if name not in self.classes_.tolist()]
         self.classes_, self.config_, self.fitted_ = classes, chosen.config, chosen.fitted
-        self.forms_, self.record = {}, {}  # of what it was before
+        self.forms_, self.record_ = {}, {}  # of what it was before
         if chosen.trials:
             self.choice_ = ChoiceSummary(reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials])
         self._calibrate(
@@ -420,21 +491,32 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         codes = codes_of(read_labels(y, part="test"), self.classes_, self.form_, part="test")
         answers = self.predict_documents(texts)
-        names, probabilities = tuple(map(str, self.classes_)), answers.probabilities
+        return self._evaluation(codes, answers.probabilities, answers.known_share)
+
+    def evaluate_stored(self, part: StoredPart) -> AnyEvaluation:
+        """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
+        probabilities, known_shares = [], []
+        for documents in part.documents.batches(STORED_TOGETHER):
+            probabilities.append(self.calibration_.probabilities(self.fitted_.model.logits(documents)))
+            known_shares.append(documents.known_share)
+        return self._evaluation(part.codes, np.concatenate(probabilities), np.concatenate(known_shares))
+
+    def _evaluation(
+        self, codes: Codes, probabilities: npt.NDArray[np.float64], known_share: npt.NDArray[np.float32]
+    ) -> AnyEvaluation:
+        names = tuple(map(str, self.classes_))
         if isinstance(self.calibration_, Sigmoids):
             decided = self.calibration_.decide(probabilities)
             thresholds = self.calibration_.thresholds
-            return ManyLabelsEvaluation(
-                names, codes.astype(bool), decided, probabilities, thresholds, answers.known_share
-            )
-        return Evaluation(names, codes.astype(np.int64), probabilities, answers.known_share)
+            return ManyLabelsEvaluation(names, codes.astype(bool), decided, probabilities, thresholds, known_share)
+        return Evaluation(names, codes.astype(np.int64), probabilities, known_share)
 
     def save(self, folder: Path | str, record: Mapping[str, Any] | None = None) -> None:
         """Write a model folder that `load` reads; `record` is for its card, as `bywords.card.write` takes it.
 
         Raises: ModelFolderError when it cannot be written.
         """
-        self.record = record or self.record
+        self.record_ = record or self.record_
         parts = self._parts()
         artifact.write_folder(parts, Path(folder), card=self._card(parts))
         if not self.fitted_.history.interrupted:
@@ -443,7 +525,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def shrink(self, max_bytes: int, texts: Texts, y: Labels) -> Shrunk:
         """Make the folder that `save` writes at most `max_bytes`; N labelled texts say which way costs least.
 
-        The `record` for the card must be there by then: it counts, and may change later by some numbers only.
+        The `record_` for the card must be there by then: it counts, and may change later by some numbers only.
         Raises: SettingError, with the smallest size that there is, when it cannot be made so small.
         """
         parts = self._parts()
@@ -463,7 +545,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )  # fmt: skip
         self.config_, self.forms_ = shrunk.config, shrunk.forms
         self.fitted_ = dataclasses.replace(self.fitted_, vocabulary=shrunk.vocabulary, model=shrunk.model)
-        self.record = {**self.record, "size": {"reduction": shrunk.told}}
+        self.record_ = {**self.record_, "size": {"reduction": shrunk.told}}
         return shrunk
 
     def _parts(self) -> artifact.Parts:
@@ -480,7 +562,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "trained_on": self.trained_on,
             "summary": dataclasses.asdict(self.summary_),
             "history": _without_seconds(self.fitted_.history),
-            "record": dict(self.record),
+            "record": dict(self.record_),
         }
         return artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays(), self.forms_)
 
@@ -497,7 +579,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if isinstance(self.calibration_, Sigmoids):
             thresholds = self.calibration_.thresholds.tolist()
             own |= {"multi_label": True, "thresholds": dict(zip(own["labels"], thresholds, strict=True))}
-        return card.write({**own, **self.record, "size": {**artifact.extent(parts), **self.record.get("size", {})}})
+        return card.write({**own, **self.record_, "size": {**artifact.extent(parts), **self.record_.get("size", {})}})
 
     @classmethod
     def load(cls, folder: Path | str) -> TextClassifier:
@@ -512,7 +594,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if isinstance(weights, list):
                 weights = dict(weights)
             loaded = cls(system, **{**told["parameters"], "class_weight": weights})
-            loaded.trained_on, loaded.record, loaded.forms_ = told["trained_on"], told["record"], parts.forms
+            loaded.trained_on, loaded.record_, loaded.forms_ = told["trained_on"], told["record"], parts.forms
             loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
             loaded.form_ = check_form(told["label_form"])
             loaded.config_ = config = from_plain(told["config"], KINDS, where="the config")

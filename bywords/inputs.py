@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import os
 import re
 import sys
 import zlib
@@ -54,11 +55,20 @@ def refuse_row(name: str, place: str, problem: str, skipped: Skipped | None) -> 
 class Input:
     """The bytes of a file or of the standard input, from beginning to end."""
 
-    def __init__(self, name: str, file: BinaryIO, compression: str) -> None:
-        """`file` gives the decompressed bytes."""
+    def __init__(self, name: str, file: BinaryIO, compression: str, stored: BinaryIO | None = None) -> None:
+        """`file` gives the decompressed bytes; `stored` is the file that they come from, where there is one."""
         self.name = name
         self.compression = compression
         self._file = file
+        self._stored = stored
+
+    @property
+    def share_read(self) -> float | None:
+        """How much of the file has been read, 0 to 1; None where its size is not known."""
+        if self._stored is None:
+            return None
+        n_bytes = os.fstat(self._stored.fileno()).st_size
+        return min(self._stored.tell() / n_bytes, 1.0) if n_bytes else None
 
     def read(self, n_bytes: int = -1) -> bytes:
         """The next bytes, fewer only at the end; all that are left by default.
@@ -96,7 +106,7 @@ def open_input(path: Path | str) -> Iterator[Input]:
     except OSError as error:
         raise _unreadable(name, error) from error
     with file:
-        yield Input(name, _DECOMPRESSED[compression](file) if compression else file, compression)
+        yield Input(name, _DECOMPRESSED[compression](file) if compression else file, compression, stored=file)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -139,6 +139,96 @@ def read_blocks(
             yield from _plain_blocks(file, block_bytes, skipped)
 
 
+@dataclass(frozen=True, eq=False)
+class LabelledBlock:
+    """Some labelled documents of a file, one after the other."""
+
+    corpus: Corpus  # with the label names of these documents alone; `rows` counts from the beginning of the file
+    share_read: float | None  # of the file, 0 to 1, as far as it was read for them; None where that is not known
+
+
+def read_labelled_blocks(
+    path: Path,
+    *,
+    text: str | None = None,
+    label: str | Sequence[str] | None = None,
+    label_separator: str | None = None,
+    skipped: Skipped | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[LabelledBlock]:
+    """Read labelled documents as `read_corpus` does, some at a time: no more than a block of the file is in memory.
+
+    What the columns are is decided in the first block, and whether the label column holds lists. A block of __label__
+    lines is multi-label where one of its lines has another number of labels than one, whatever the other blocks are.
+    With `skipped`, rows that cannot be read or have no label are counted there and left out.
+
+    Raises: as `read_corpus`, when the block at fault is reached; DataError for a folder.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, expected a file: csv, tsv, jsonl, parquet, or __label__ lines.")
+    is_table = format_ending(path) in TABLE_ENDINGS
+    with open_input(path) as file:
+        if is_table:
+            asked = (label,) if isinstance(label, str) else tuple(label or ())
+            corpora = _table_corpora(path, file, text, asked, label_separator, skipped, block_bytes)
+        else:
+            refuse_columns(f"{path} is no table and has no columns", text, label, label_separator)
+            corpora = _fasttext_corpora(path, file, skipped, block_bytes)
+        for corpus in corpora:
+            share_read = None if format_ending(path) == ".parquet" else file.share_read
+            yield LabelledBlock(corpus, share_read)
+
+
+def _table_corpora(
+    path: Path,
+    file: Input,
+    text: str | None,
+    asked: Sequence[str],
+    separator: str | None,
+    skipped: Skipped | None,
+    block_bytes: int,
+) -> Iterator[Corpus]:
+    text_column, labels, are_lists, n_rows = "", tuple[str, ...](), False, 0
+    tables = _read_tables(path, file, format_ending(path), (text, *asked), block_bytes=block_bytes, skipped=skipped)
+    for table in tables:
+        if not labels:
+            text_column, labels = find_text_and_labels(table, text, asked)
+            are_lists = labels[0] in table.lists
+        missing = {
+            name: pl.Series(name, [None] * len(table), dtype=pl.String)
+            for name in (text_column, *labels)
+            if name not in table.columns
+        }
+        table = dataclasses.replace(table, columns={**table.columns, **missing})
+        check_flat(table, text_column, "a text")
+        for name in labels:
+            if not are_lists:
+                check_flat(table, name, "one label in each row, as in the rows before")
+            elif name not in table.lists and table.columns[name].is_not_null().any():
+                row = table.columns[name].is_not_null().arg_max() or 0
+                raise DataError(
+                    f"{table.name}, {table.place_of(row)}: {name!r} holds {table.columns[name][row]!r}, "
+                    "expected a list of labels, as in the rows before."
+                )
+            elif name not in table.lists:
+                check_flat(table, name, "a list of labels, as in the rows before")
+        corpus = _labelled(table, path.name, text_column, labels, separator, skipped)
+        yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
+        n_rows += len(table)
+
+
+def _fasttext_corpora(path: Path, file: Input, skipped: Skipped | None, block_bytes: int) -> Iterator[Corpus]:
+    n_rows = 0
+    for block in line_blocks(file, block_bytes):
+        content = block.text(str(path), skipped)
+        if block.first == 1 and not _is_fasttext(content):
+            raise DataError(f"{path}: this is no format with labels that can be read in blocks. Expected {_FORMATS}.")
+        corpus = _read_fasttext(content, path, skipped, first=block.first)
+        yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
+        n_rows += len(corpus)
+
+
 def _plain_blocks(file: Input, block_bytes: int, skipped: Skipped | None) -> Iterator[Block]:
     is_fasttext = None
     for block in line_blocks(file, block_bytes):
@@ -273,9 +363,10 @@ def _without_wrong_bytes(lines: list[str], first: int, name: str, skipped: Skipp
     return kept
 
 
-def _read_fasttext(content: str, path: Path, skipped: Skipped | None) -> Corpus:
+def _read_fasttext(content: str, path: Path, skipped: Skipped | None, *, first: int = 1) -> Corpus:
+    """`first` is the number of the first line."""
     texts, labels = [], []
-    for number, line in enumerate(split_lines(content), start=1):
+    for number, line in enumerate(split_lines(content), start=first):
         if not line.strip():
             continue
         found = _FASTTEXT_LABEL.findall(line)

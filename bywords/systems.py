@@ -24,6 +24,7 @@ from bywords.glove import GloveConfig, train_glove
 from bywords.mean_vector import MeanVector, MeanVectorConfig
 from bywords.models import MODELS, LSTMConfig, Model, ModelConfig
 from bywords.ragged import UNKNOWN, Ragged
+from bywords.stored import StoredDocuments
 from bywords.targets import Targets
 from bywords.tfidf import TfidfConfig, TfidfLinear
 from bywords.tokens import TokenizerConfig, Tokens
@@ -315,9 +316,9 @@ def fit_system(
 
 def fit_model(
     config: ModelConfig | TfidfConfig | BlendConfig | ChoiceConfig,
-    documents: Ragged,
+    documents: Ragged | StoredDocuments,
     targets: Targets,
-    valid: tuple[Ragged, Targets] | None,
+    valid: tuple[Ragged | StoredDocuments, Targets] | None,
     *,
     vocabulary: Vocabulary,
     seed: int,
@@ -335,6 +336,8 @@ def fit_model(
     if isinstance(config, BlendConfig | ChoiceConfig):
         raise SettingError("several models are fitted by `bywords.choice.choose`, not one by one.")
     if isinstance(config, TfidfConfig):
+        if isinstance(documents, StoredDocuments):
+            raise SettingError("a linear model on TF-IDF needs all documents in memory.")
         linear = TfidfLinear.fit(config, documents, targets, vocabulary=vocabulary, seed=seed)
         return linear, History()
     listener = listener or Silence()
@@ -351,6 +354,21 @@ def fit_model(
     if isinstance(config, AveragingConfig):
         return TrainedAveraging(config, vocabulary.blocks, arrays_of(module)), history
     return NeuralModel(module), history
+
+
+def check_can_be_stored(config: SystemConfig, name: str) -> AveragingConfig:
+    """The model of a system that can be trained on documents that are not in memory. Raises SettingError for others."""
+    if isinstance(config.model, AveragingConfig) and config.vectors is None:
+        if config.vocabulary.pieces is not None or config.vocabulary.ngrams > 2:
+            raise SettingError(
+                "of documents on disk, words and runs of two are counted, no pieces or longer runs: leave out "
+                "vocabulary.pieces, and vocabulary.ngrams of more than 2."
+            )
+        return config.model
+    able = [n for n, c in SYSTEMS.items() if isinstance(c.model, AveragingConfig) and c.vectors is None]
+    raise SettingError(
+        f"the system {name!r} needs all documents in memory. Those that train on documents on disk: {', '.join(able)}."
+    )
 
 
 def align(vectors: WordVectors, vocabulary: Vocabulary, *, seed: int) -> Aligned:
@@ -431,7 +449,7 @@ def _without_missing(vocabulary: Vocabulary, aligned: Aligned) -> tuple[Vocabula
 
 def _new_module(
     config: ModelConfig,
-    documents: Ragged,
+    documents: Ragged | StoredDocuments,
     vocabulary: Vocabulary,
     n_classes: int,
     seed: int,
@@ -444,7 +462,11 @@ def _new_module(
         n_words = vocabulary.n_rows(config.features)
         more["blocks"] = vocabulary.blocks
         if config.weighting != "uniform":
-            more["idf"] = torch.from_numpy(Bags.of(documents, n_words).inverse_document_frequency())
+            if isinstance(documents, StoredDocuments):
+                idf = documents.inverse_document_frequency(n_words)
+            else:
+                idf = Bags.of(documents, n_words).inverse_document_frequency()
+            more["idf"] = torch.from_numpy(idf)
     vectors = None
     if aligned is not None:
         seen = replace(aligned, matrix=aligned.matrix[:n_words], has_vector=aligned.has_vector[:n_words])

@@ -23,6 +23,7 @@ from bywords.metrics import Measure, score, softmax
 from bywords.models import Batch, Model
 from bywords.ragged import Ragged, like_length_rows, shuffled_rows
 from bywords.row_adagrad import RowAdagrad
+from bywords.stored import EpochRows, StoredBags, StoredDocuments
 from bywords.targets import Targets
 from bywords.training_state import arrays_of_training, restore_training
 
@@ -100,9 +101,9 @@ class History:
 
 def fit(
     model: Model,
-    train: Ragged,
+    train: Ragged | StoredDocuments,
     targets: Targets,
-    valid: Ragged | None,
+    valid: Ragged | StoredDocuments | None,
     valid_targets: Targets | None,
     config: TrainingConfig,
     *,
@@ -232,7 +233,10 @@ def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, 
 
 def _predict(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:
     model.eval()
-    order = np.argsort(documents.lengths, kind="stable")
+    if isinstance(documents, StoredBags):
+        order = np.arange(len(documents))  # as they stand on the disk; none waits for a longer one
+    else:
+        order = np.argsort(documents.lengths, kind="stable")
     parts = []
     with torch.inference_mode():
         for start in range(0, len(order), batch_size):
@@ -261,7 +265,11 @@ def _losses(logits: Tensor, wanted: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype), reduction="none").sum(dim=1)
 
 
-def _epoch_rows(train: Batch, config: TrainingConfig, generator: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+def _epoch_rows(
+    train: Batch, config: TrainingConfig, generator: np.random.Generator
+) -> list[npt.NDArray[np.int64]] | EpochRows:
+    if isinstance(train, StoredBags):
+        return EpochRows(train.documents, config.batch_size, generator)
     if config.like_length:
         return like_length_rows(train.lengths, config.batch_size, generator)
     return shuffled_rows(len(train), config.batch_size, generator)

@@ -74,21 +74,32 @@ class Vocabulary:
     @classmethod
     def of(cls, tokens: Tokens, config: VocabularyConfig | None = None) -> Vocabulary:
         """Count the words of `tokens` and keep those that `config` asks for; the documents' order plays no part."""
-        config = config or VocabularyConfig()
         word_counts = tokens.counts()
+        vocabulary = cls.of_counts(tokens.words, word_counts, len(tokens.codes), config)
+        vocabulary._add_runs(tokens)
+        vocabulary._add_pieces(tokens.words, word_counts)
+        return vocabulary
+
+    @classmethod
+    def of_counts(
+        cls, words: Words, word_counts: npt.NDArray[np.int64], n_tokens: int, config: VocabularyConfig | None = None
+    ) -> Vocabulary:
+        """The words that `config` asks for, of U distinct ones that occur so often, int64 (U,), in `n_tokens` tokens.
+
+        It has no runs or pieces of words.
+        """
+        config = config or VocabularyConfig()
         frequent = np.flatnonzero(word_counts >= config.min_count)
         counted = pl.DataFrame(
-            {"word": tokens.words.strings(frequent), "count": word_counts[frequent], "place": frequent},
+            {"word": words.strings(frequent), "count": word_counts[frequent], "place": frequent},
             schema={"word": pl.String, "count": pl.Int64, "place": pl.Int64},
         )
         kept = counted.sort(["count", "word"], descending=[True, False]).head(config.max_size or len(counted))
         counts = np.zeros(len(kept) + 2, dtype=np.int64)
         counts[2:] = kept["count"].to_numpy()
-        counts[UNKNOWN] = len(tokens.codes) - counts.sum()
+        counts[UNKNOWN] = n_tokens - counts.sum()
         vocabulary = cls(kept["word"], counts, config=config)
-        vocabulary._table = WordTable.of(tokens.words.select(kept["place"].to_numpy()))
-        vocabulary._add_runs(tokens)
-        vocabulary._add_pieces(tokens.words, word_counts)
+        vocabulary._table = WordTable.of(words.select(kept["place"].to_numpy()))
         return vocabulary
 
     def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
@@ -194,6 +205,13 @@ class Vocabulary:
         from bywords.compiled.ids import table_of_pairs
 
         return table_of_pairs(self.runs, self.n_words)
+
+    def pairs_in(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """The ids of words that follow each other in these documents, int32 (P, 2), each pair once; how often, (P,)."""
+        from bywords.compiled.ids import count_pairs
+
+        places, offsets = self._places(tokens)
+        return count_pairs(places, places, offsets, 1, 1)
 
     def _add_runs(self, tokens: Tokens) -> None:
         from bywords.compiled.ids import count_pairs, find_pairs, table_of_pairs

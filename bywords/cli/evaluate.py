@@ -76,7 +76,7 @@ def _n_seen(corpus: Corpus, data: str, classifier: TextClassifier) -> int:
     if trained_on["test"] is None:
         corpus = divided(corpus, test_share=trained_on["test_share"], seed=trained_on["seed"]).train
     learned, _ = drop_empty(corpus, Tokenizer(classifier.config_.tokenizer))
-    is_same = learned.fingerprint == classifier.record.get("data", {}).get("fingerprint")
+    is_same = learned.fingerprint == classifier.record_.get("data", {}).get("fingerprint")
     return len(learned) if is_same else 0
 
 

@@ -97,6 +97,7 @@ class ProgressLines:
         self.is_shown = sys.stderr.isatty()
         self._started = self._epoch_started = time.perf_counter()
         self._last_shown = 0.0
+        self._n_read = 0
 
     def start(self, name: str) -> None:
         """Something new begins: say its name until there is more to say."""
@@ -133,6 +134,19 @@ class ProgressLines:
         if n_steps:
             left = f" · {_left((now - self._started) / n_done * (n_steps - n_done))} left"
         self._line(f"{what}{left}")
+
+    def block(self, what: str, n_documents: int, share: float | None) -> None:
+        """A block of a file has been read, `share` of all there is to read; None where that is not known."""
+        now = time.perf_counter()
+        if n_documents < self._n_read:  # a new reading
+            self._started = now
+        self._n_read = n_documents
+        if not self.is_shown or now - self._last_shown < 0.5:
+            return
+        self._last_shown = now
+        left = f" · {share:.0%}, {_left((now - self._started) / share * (1 - share))} left in it" if share else ""
+        sys.stderr.write(f"\r\x1b[K{self.name} {what}: {n_documents:,} documents{left}")
+        sys.stderr.flush()
 
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
         now = time.perf_counter()

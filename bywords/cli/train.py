@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bywords.cli import options
+from bywords.cli.on_disk import DEFAULT_ON_DISK, refuse_beside_on_disk, train_on_disk
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
 from bywords.errors import SettingError, quoted
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
     from bywords.corpus import Corpus, Split
     from bywords.evaluation import AnyEvaluation
+    from bywords.stored_corpus import PartFacts, StoredSplit
 
 MOST_JUDGING = 5_000  # documents that say which way to make a model smaller costs least
 
@@ -63,6 +65,15 @@ def train(
         str | None,
         typer.Option(help="Make the model's folder no larger: 500kB, 2MB. Says how much less often it is right."),
     ] = None,
+    on_disk: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="For a file that is larger than memory: write its ids there, and train on those, a part at a time, "
+            "by dan, dan-runs or averaging. It takes about as much room as the texts and is kept, so that the next "
+            "training on the same file need not read it again; delete it when you are done.",
+        ),
+    ] = None,
     settings: options.Settings = None,
     test_share: options.TestShare = 0.2,
     validation_share: options.ValidationShare = 0.1,
@@ -107,6 +118,9 @@ def train(
         "validation_share": validation_share,
         "seed": seed,
     }
+    if on_disk is not None:
+        system = system or DEFAULT_ON_DISK
+        refuse_beside_on_disk(**{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size})
     if start_from is not None:
         _refuse_beside_from(system=system, vectors=vectors, budget=budget, set=settings)
         classifier = TextClassifier.load(start_from).set_params(**more)
@@ -120,32 +134,45 @@ def train(
         if settings:
             config = changed(config, settings)
             classifier = TextClassifier(config, **more)
+    reading: dict[str, Any] = {"label_separator": label_separator, "bad_rows": bad_rows}
+    classifier.trained_on = {"data": data, "test": test, "test_share": test_share, "seed": seed, **reading}
+    kept: dict[str, Any] = {"checkpoint": checkpoint, "resume": resume}
+    if on_disk is not None:
+        stored_split, evaluation = train_on_disk(classifier, on_disk, system, text=text, label=label, **kept)
+        classifier.record_ = _for_the_card(classifier, evaluation, stored_split, system)
+        _save_and_tell(classifier, evaluation, stored_split, system, folder, data, as_json=as_json)
+        return
     with working(f"reading {data}"):
-        reading: dict[str, Any] = {"label_separator": label_separator, "bad_rows": bad_rows}
         split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed, **reading)
         split = split.drop_empty(Tokenizer(config.tokenizer))
         check_trainable(split.train)
-    classifier.trained_on = {
-        "data": data,
-        "test": test,
-        "test_share": test_share,
-        "seed": seed,
-        "text": text,
-        "label": label,
-        **reading,
-    }
     listener = ProgressLines()
     listener.start(system)
     learn = classifier.fit if start_from is None else classifier.fit_more
-    learn(split.train.texts, split.train.names(), listener=listener, checkpoint=checkpoint, resume=resume)
+    learn(split.train.texts, split.train.names(), listener=listener, **kept)
     listener.end()
     evaluation = classifier.evaluate(split.test.texts, split.test.names())
     reduction = None
-    classifier.record = _for_the_card(classifier, evaluation, split, system)
+    classifier.record_ = _for_the_card(classifier, evaluation, split, system)
     if n_bytes is not None:
         with working("making it smaller"):
             evaluation, reduction = _made_smaller(classifier, evaluation, split, n_bytes)
-        classifier.record = _for_the_card(classifier, evaluation, split, system) | {"size": {"reduction": reduction}}
+        classifier.record_ = _for_the_card(classifier, evaluation, split, system) | {"size": {"reduction": reduction}}
+    _save_and_tell(classifier, evaluation, split, system, folder, data, as_json=as_json, reduction=reduction)
+
+
+def _save_and_tell(
+    classifier: TextClassifier,
+    evaluation: AnyEvaluation,
+    split: Split | StoredSplit,
+    system: str,
+    folder: Path,
+    data: str,
+    *,
+    as_json: bool,
+    reduction: str | None = None,
+) -> None:
+    """Write the model's folder, and say what it is and how good."""
     classifier.save(folder)
     record = {**_record(classifier, evaluation, split, system, folder), "reduction": reduction}
     if as_json:
@@ -219,7 +246,9 @@ def _made_smaller(
     return smaller, f"{shrunk.done}; right on {smaller.accuracy:.1%} of the test documents, not {whole.accuracy:.1%}."
 
 
-def _for_the_card(classifier: TextClassifier, evaluation: AnyEvaluation, split: Split, system: str) -> dict[str, Any]:
+def _for_the_card(
+    classifier: TextClassifier, evaluation: AnyEvaluation, split: Split | StoredSplit, system: str
+) -> dict[str, Any]:
     trained_on = classifier.trained_on or {}
     counts = dict(zip(split.train.label_names, split.train.counts().tolist(), strict=True))
     return {
@@ -239,7 +268,7 @@ def _for_the_card(classifier: TextClassifier, evaluation: AnyEvaluation, split: 
 
 
 def _record(
-    classifier: TextClassifier, evaluation: AnyEvaluation, split: Split, system: str, folder: Path
+    classifier: TextClassifier, evaluation: AnyEvaluation, split: Split | StoredSplit, system: str, folder: Path
 ) -> dict[str, Any]:
     from bywords.artifact import size_bytes
 
@@ -266,7 +295,7 @@ def _record(
     }
 
 
-def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split, data: str) -> None:
+def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | StoredSplit, data: str) -> None:
     dropped = record["dropped"]
     if record["interrupted"]:
         which = f"that of epoch {record['best_epoch']}, " if record["best_epoch"] else ""
@@ -301,7 +330,7 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split, data:
         say(f"  {command:{width}}  {what}")
 
 
-def _files(split: Split) -> list[Corpus]:
+def _files(split: Split | StoredSplit) -> list[Corpus | PartFacts]:
     """What was read: one file, or one to train and one to test on."""
     return [split.train] if split.train.name == split.test.name else [split.train, split.test]
 

@@ -11,6 +11,7 @@ from bywords.averages import AveragingConfig
 from bywords.bags import Bags
 from bywords.models.layers import DEFAULT_DIMENSION, Dropout, Model, seeded_embedding, seeded_linear
 from bywords.ragged import Ragged
+from bywords.stored import StoredBags, StoredDocuments
 
 
 class Averaging(Model):
@@ -51,8 +52,12 @@ class Averaging(Model):
         self.output = seeded_linear(dimension, n_classes, generator)
         self._place_of = torch.full((n_words,), -1, dtype=torch.int32).numpy()
 
-    def prepare(self, documents: Ragged) -> Bags:
-        """What `forward` takes, for all documents at once: the words counted and weighed."""
+    def prepare(self, documents: Ragged | StoredDocuments) -> Bags | StoredBags:
+        """What `forward` takes: the words counted and weighed, at once or, of stored documents, when asked for."""
+        return StoredBags(documents, self.weigh) if isinstance(documents, StoredDocuments) else self.weigh(documents)
+
+    def weigh(self, documents: Ragged) -> Bags:
+        """The words of documents in memory, counted and weighed."""
         idf = self.word_weight.numpy()
         return Bags.of(documents, len(idf)).weighed(self.config.weighting, idf, blocks=self.blocks)
 

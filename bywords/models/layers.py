@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from bywords.bags import Bags
+from bywords.errors import SettingError
 from bywords.ragged import PADDING, Ragged
+from bywords.stored import StoredBags, StoredDocuments
 
 DEFAULT_DIMENSION = 100  # of word vectors that start from scratch
 
 
-Batch = Ragged | Bags
+Batch = Ragged | Bags | StoredBags
 
 
 class Model(nn.Module):
@@ -20,8 +22,13 @@ class Model(nn.Module):
 
     by_row: frozenset[str] = frozenset()
 
-    def prepare(self, documents: Ragged) -> Batch:
-        """What `forward` takes, for all documents at once. Called once, not for each epoch."""
+    def prepare(self, documents: Ragged | StoredDocuments) -> Batch:
+        """What `forward` takes, for all documents at once. Called once, not for each epoch.
+
+        Raises: SettingError for stored documents, where a model needs them in memory.
+        """
+        if isinstance(documents, StoredDocuments):
+            raise SettingError("only averaging models can be trained on documents that are not in memory.")
         return documents
 
     def generators(self) -> list[torch.Generator]:

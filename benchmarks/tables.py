@@ -17,13 +17,16 @@ def main() -> None:
     """Replace what stands between the marks."""
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    write_whole(README, f"{before}{BEGIN}\n{speed()}\n{accuracy()}\n{sizes()}\n{END}{after}".encode())
+    write_whole(README, f"{before}{BEGIN}\n{speed()}\n{accuracy()}\n{many_labels()}\n{sizes()}\n{END}{after}".encode())
 
 
 def speed() -> str:
     """One row a question, with the script that answers it."""
     ids, training, prediction = read_result("text_to_ids"), read_result("training"), read_result("prediction")
     step, scaling, start, lstm = (read_result(name) for name in ("step", "scaling", "start_up", "lstm"))
+    on_disk, kills = read_result("on_disk")["corpora"], read_result("kills")
+    peaks = {ending: row["peak_megabytes"].values() for ending, row in read_result("streams")["formats"].items()}
+    growth = {ending: many - few for ending, (few, many) in peaks.items()}
     one = prediction["one_text_ms"]
     rows = [
         ("text to ids, 33 MB of reviews", "text_to_ids", f"{mb_a_second(ids, 'bywords'):.0f} MB/s", _times(ids)),
@@ -68,10 +71,22 @@ def speed() -> str:
         ),
         ("ten times the documents", "scaling", f"{scaling['times']:.1f} times the time", "–"),
         (
-            "ten times the lines to label",
-            "scaling",
-            f"{scaling['growth']:.2f} times the memory",
-            f"{max(scaling['peak_megabytes'].values()):.0f} MB at most",
+            "a million rows to label, after 10,000",
+            "streams",
+            f"at most {max(growth.values()):.0f} MB more",
+            "; ".join(f"{ending} +{more:.0f} MB" for ending, more in growth.items()),
+        ),
+        (
+            "training on 2 GB of texts, `--on-disk`",
+            "on_disk",
+            f"{on_disk['2000 MB']['peak_megabytes'] / 1000:.1f} GB of memory",
+            f"{on_disk['100 MB']['peak_megabytes'] / 1000:.1f} GB for 100 MB of texts",
+        ),
+        (
+            f"{kills['kills']} trainings killed at random moments, resumed",
+            "kills",
+            f"{kills['equal']} with equal bits",
+            "–",
         ),
         ("`bywords --help`", "start_up", f"{start['seconds']['bywords --help']:.2f} s", "–"),
     ]
@@ -92,6 +107,16 @@ def accuracy() -> str:
             for row in systems.values()
         ]
         lines.append(f"| {corpus} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def many_labels() -> str:
+    """One row a classifier, where documents have any number of labels."""
+    lines = ["| F1 on the test part | micro | macro | of a document |", "|---|---|---|---|"]
+    for corpus, systems in read_result("many_labels")["corpora"].items():
+        for name, row in systems.items():
+            cells = [f"{row[measure]:.3f}" for measure in ("micro_f1", "macro_f1", "samples_f1")]
+            lines.append(f"| {corpus}: {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

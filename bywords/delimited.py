@@ -125,6 +125,8 @@ class _Reader:
                 unquoted, _ = read(csv.QUOTE_NONE, is_end=is_end, skipped=None)
             except DataError:
                 unquoted = None
+            if unquoted is not None and any(wrong_byte(field) for _, record in unquoted for field in record):
+                unquoted = None  # bytes that are no UTF-8 are left out by the other reading
         noted = None if skipped is None else Skipped()
         try:
             records, n_lines = read(csv.QUOTE_MINIMAL, is_end=is_end, skipped=noted)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from small_corpus import small_corpus
 
@@ -860,6 +860,7 @@ contents = st.binary(max_size=60) | st.lists(pieces, max_size=30).map(b"".join)
 
 @given(contents, st.sampled_from([".csv", ".tsv", ".jsonl", ".txt", ".parquet", ".csv.gz", ".jsonl.xz"]), st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@example(b'"\x80', ".tsv", True)
 def test_any_bytes_are_read_or_refused(tmp_path, content, ending, is_skipping):
     path = tmp_path / f"any{ending}"
     path.write_bytes(content)

@@ -28,7 +28,6 @@ class AveragingConfig:
     word_dropout: float = 0.0  # share of the words of a document
     frozen: bool = False  # keep the word vectors as they were given
     weighting: Weighting = "uniform"  # what a word counts in the sum
-    scale: float = 1.0  # of the sum: the larger, the faster its word vectors change it
     start: float = 0.1  # standard deviation of word vectors that start from scratch
     features: Features = "all"  # which of the vocabulary's rows play a part
     by_row: bool = False  # a step changes only the word vectors of its batch (Adagrad); else all that there are (Adam)
@@ -38,7 +37,6 @@ class AveragingConfig:
         check_range("hidden_layers", self.hidden_layers, least=0)
         check_range("dropout", self.dropout, least=0, below=1)
         check_range("word_dropout", self.word_dropout, least=0, below=1)
-        check_range("scale", self.scale, above=0)
         check_range("start", self.start, least=0)
         check_choice("weighting", self.weighting, get_args(Weighting))
         check_choice("features", self.features, get_args(Features))
@@ -56,7 +54,7 @@ class TrainedAveraging:
     ) -> None:
         """`arrays` are those of the module of the same config, by their names there."""
         self.config, self.blocks, self._arrays = config, blocks, dict(arrays)
-        self.rows: Floats = arrays["embedding.weight"] * np.float32(config.scale)  # (V, D)
+        self.rows: Floats = arrays["embedding.weight"]  # (V, D)
         self.layers = [
             (arrays[f"hidden.{layer}.weight"].T, arrays[f"hidden.{layer}.bias"])
             for layer in range(config.hidden_layers - 1)

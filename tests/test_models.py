@@ -19,7 +19,7 @@ N_WORDS, N_CLASSES = 12, 3
 CASES = {
     "averaging": AveragingConfig(dimension=6),
     "averaging idf": AveragingConfig(dimension=6, weighting="idf"),
-    "averaging tfidf": AveragingConfig(dimension=6, weighting="tfidf", scale=2.0),
+    "averaging tfidf": AveragingConfig(dimension=6, weighting="tfidf"),
     "averaging deep": AveragingConfig(dimension=6, weighting="log-tfidf", hidden_layers=1, dropout=0.1, by_row=True),
     "averaging deeper": AveragingConfig(dimension=6, hidden_layers=3, dropout=0.1, word_dropout=0.1),
     "lstm last": LSTMConfig(dimension=6, hidden=5, directions=1, pooling="last"),

@@ -64,9 +64,7 @@ class Averaging(Model):
     def forward(self, batch: Bags) -> Tensor:
         weights = self.word_dropout(torch.from_numpy(batch.weights)).numpy()  # (T,)
         sums: Tensor = SumOfRows.apply(self.embedding.weight, batch, weights, self._place_of, self.config.by_row)  # type: ignore[no-untyped-call]
-        units = sums * self.config.scale
-        if self.bias is not None:
-            units = (units + self.bias).relu()
+        units = sums if self.bias is None else (sums + self.bias).relu()
         for layer in self.hidden:
             units = layer(self.dropout(units)).relu()  # (N, D)
         return self.output(self.dropout(units))  # (N, K)

@@ -8,6 +8,7 @@ from bywords.classifier import KINDS
 from bywords.errors import SettingError
 from bywords.settings import changed, from_plain, to_plain
 from bywords.systems import SYSTEMS
+from bywords.vocabulary import VocabularyConfig
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -52,3 +53,11 @@ def test_settings_are_changed_by_their_path():
 def test_a_change_that_cannot_be_says_why(assignment, message):
     with pytest.raises(SettingError, match=message):
         changed(SYSTEMS["lstm"], [assignment])
+
+
+def test_a_pair_of_numbers_is_written_as_in_json_and_can_be_taken_away():
+    assert changed(VocabularyConfig(), ["pieces=[3, 5]"]).pieces == (3, 5)
+    assert changed(VocabularyConfig(pieces=(3, 5)), ["pieces=null"]).pieces is None
+    for wrong in ("pieces=3", "pieces=[3]", 'pieces=["a", "b"]'):
+        with pytest.raises(SettingError, match=r"pieces is None; expected None or tuple\[int, int\]"):
+            changed(VocabularyConfig(), [wrong])

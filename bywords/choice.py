@@ -136,7 +136,7 @@ def choose(
     else:
         everything, all_targets = train.joined(valid[0]), targets.joined(valid[1])
         parts = [(np.arange(len(train)), np.arange(len(train), len(everything)))]
-    if len(everything.codes) > PIECES_UP_TO:
+    if before is None and len(everything.codes) > PIECES_UP_TO:
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, pieces=None))
     vocabulary = Vocabulary.of(everything, config.vocabulary) if before is None else before[0]

@@ -114,6 +114,16 @@ def test_going_on_gives_the_same_bits_again():
     np.testing.assert_array_equal(first.predict_proba(TEST.texts), again.predict_proba(TEST.texts))
 
 
+def test_many_new_words_do_not_take_the_pieces_from_a_model_that_has_them(monkeypatch, tmp_path):
+    classifier = TextClassifier().fit(TRAIN.texts, TRAIN.names())
+    monkeypatch.setattr("bywords.choice.PIECES_UP_TO", 10)
+    texts, labels = with_cooking()
+    classifier.fit_more(texts, labels).save(tmp_path / "model")
+    loaded = TextClassifier.load(tmp_path / "model")
+    asked = [*TEST.texts, "moonlight rocketry cars"]
+    np.testing.assert_array_equal(loaded.predict_proba(asked), classifier.predict_proba(asked))
+
+
 def test_labels_of_any_number_go_on_too():
     labels = [[name] if place % 5 else [name, "fifth"] for place, name in enumerate(TRAIN.names())]
     classifier = TextClassifier().fit(TRAIN.texts, labels)

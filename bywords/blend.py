@@ -145,6 +145,24 @@ def _calibrated(logits: Sequence[Floats], targets: Targets) -> tuple[npt.NDArray
     return np.array(scales), np.stack(calibrated)
 
 
+def without_opinion(member: Any, classes: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> Any:
+    """A member whose logits for these classes are the mean of those of `others`: it does not tell one from another.
+
+    The duals of an SVM stay those of the machines as they were fitted.
+    """
+    if not len(classes):
+        return member
+    if isinstance(member, TfidfLinear):
+        weights, bias = member.weights.copy(), member.bias.copy()
+        weights[:, classes] = weights[:, others].mean(axis=1, keepdims=True)
+        bias[classes] = bias[others].mean()
+        return TfidfLinear(member.config, member.blocks, member.idf, weights, bias, member.duals)
+    arrays = {name: array.copy() for name, array in member.arrays().items()}
+    arrays["output.weight"][classes] = arrays["output.weight"][others].mean(axis=0)
+    arrays["output.bias"][classes] = arrays["output.bias"][others].mean()
+    return TrainedAveraging(member.config, member.blocks, arrays)
+
+
 def _on_the_same(one: TfidfLinear, other: TfidfLinear) -> bool:
     """Whether two linear models see the same features."""
     return one.config.sublinear == other.config.sublinear and np.array_equal(one.idf, other.idf)

@@ -13,6 +13,7 @@ from bywords.metrics import Labels, ManyLabels, Scores, softmax
 from bywords.targets import Targets
 
 MOST_NEWTON_STEPS = 50
+FLAT = 1e-6  # standard deviation of a label's logits, below which they are taken as all the same
 STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no certainty
 FEW = 5  # documents with a label: so few do not choose a threshold of its own
 
@@ -51,6 +52,12 @@ class Sigmoids:
     def decide(self, probabilities: Scores) -> ManyLabels:
         """Which labels each document gets, bool (N, K)."""
         return np.asarray(probabilities >= self.thresholds)
+
+    def keeping(self, labels: npt.NDArray[np.int64], thresholds: npt.NDArray[np.float64]) -> Sigmoids:
+        """The same, but the logits of these labels are log-odds already, given from these thresholds on."""
+        scales, offsets, own = self.scales.copy(), self.offsets.copy(), self.thresholds.copy()
+        scales[labels], offsets[labels], own[labels] = 1, 0, thresholds
+        return Sigmoids(scales, offsets, own)
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
@@ -118,7 +125,9 @@ def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float
     has, weights = targets.one_hot(), targets.weights.astype(np.float64)[:, np.newaxis]
     n_with, n_without = (weights * has).sum(axis=0), (weights * ~has).sum(axis=0)
     wanted = np.where(has, (n_with + 1) / (n_with + 2), 1 / (n_without + 2))
-    spread = np.maximum(np.asarray(logits, dtype=np.float64).std(axis=0), 1e-12) if len(logits) else 1.0
+    spread = np.asarray(logits, dtype=np.float64).std(axis=0) if len(logits) else np.zeros(logits.shape[1])
+    is_flat = spread < FLAT  # logits that tell no document from another: the offset says all
+    spread = np.where(is_flat, 1 / FLAT, spread)
     z = np.asarray(logits, dtype=np.float64) / spread
     scales, offsets = np.ones(z.shape[1]), np.log((n_with + 1) / (n_without + 1))
 

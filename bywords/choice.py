@@ -16,7 +16,7 @@ import numpy as np
 
 from bywords.averages import AveragingConfig
 from bywords.bags import Bags, Floats
-from bywords.blend import Blend, Member, MemberConfig, fit_weights
+from bywords.blend import Blend, Member, MemberConfig, fit_weights, without_opinion
 from bywords.calibration import fit_calibration
 from bywords.checkpoint import KEEPS_NOTHING, Checkpoint
 from bywords.errors import DataError, SettingError
@@ -50,6 +50,17 @@ SOME, SOME_FOLDS = 6_000, 3
 MOST_NUMBERS = 100_000_000  # of a table of rows by classes, or of documents held out by classes
 MOST_MEMBERS = 5  # of a blend
 BLEND = "blend"  # the name of a trial of several
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Classes that candidates do not tell from one another, int64 places: the mean of `others` stands for each."""
+
+    classes: Rows
+    others: Rows
+
+
+KEPT_NONE = Kept(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +117,7 @@ def choose(
     validation_share: float = 0.1,
     budget_seconds: float | None = None,
     before: tuple[Vocabulary, Blend] | None = None,
+    kept: Kept = KEPT_NONE,
     listener: Listener | None = None,
     checkpoint: Checkpoint = KEEPS_NOTHING,
 ) -> Choice:
@@ -115,7 +127,8 @@ def choose(
     The vocabulary and idf, which know no labels, are those of all documents. That which is best by `measure` is chosen:
     one alone, or the blend of those that are worth a weight, which has the least log loss. With `budget_seconds`, other
     settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted. `before` is
-    a model that is there already, with its vocabulary: it is judged with the candidates, and stays as it is.
+    a model that is there already, with its vocabulary: it is judged with the candidates, and stays as it is. Of the
+    classes `kept` these documents tell too little: there only `before` has an opinion.
 
     What was judged or fitted is kept in `checkpoint`, and not done again. A search goes on with what was tried before,
     for what is left of the budget.
@@ -141,7 +154,7 @@ def choose(
         config = replace(config, vocabulary=replace(config.vocabulary, pieces=None))
     vocabulary = Vocabulary.of(everything, config.vocabulary) if before is None else before[0]
     bench = _Bench(
-        config, vocabulary, everything, all_targets, parts, seed=seed, measure=measure, checkpoint=checkpoint
+        config, vocabulary, everything, all_targets, parts, seed=seed, measure=measure, kept=kept, checkpoint=checkpoint
     )
     judged, history = list[_Judged](), History()
     candidates = bench.distinct(asked)
@@ -155,7 +168,9 @@ def choose(
         n_steps += len(judged) - len(candidates)
     if before is not None:
         judged.append(bench.judge_before(before[1]))
-    members, weights, blended = _best_blend(judged, bench)
+    members, weights, blended = (
+        _best_blend(judged, bench) if not len(kept.classes) else _blend_that_keeps(judged, bench)
+    )
     fitted: list[Member] = []
     shares: list[Floats] = []
     for n_left, model in zip(reversed(range(len(members))), in_threads(bench.refit, members), strict=True):
@@ -191,6 +206,7 @@ class _Bench:
         *,
         seed: int,
         measure: Measure,
+        kept: Kept,
         checkpoint: Checkpoint,
     ) -> None:
         self.vocabulary = vocabulary
@@ -202,6 +218,7 @@ class _Bench:
         self.documents = self.vocabulary.encode(tokens)
         self.targets, self.parts = targets, parts
         self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
+        self.kept = kept
         self._seed, self._training, self._measure = seed, config.training, measure
         self._config, self.checkpoint = config, checkpoint
         self._aligned: Aligned | None = None
@@ -313,13 +330,14 @@ class _Bench:
             blocks = self.vocabulary.blocks
             some = bags if len(rows) == len(bags) else bags.select(rows)
             linear = TfidfLinear.fit_to(config, idf, some, targets, blocks=blocks, seed=self._seed, duals=duals)
-            return linear, History()
+            return without_opinion(linear, self.kept.classes, self.kept.others), History()
         valid = None if held_out is None else (self.documents.select(held_out), self.targets.select(held_out))
-        return fit_model(
+        model, history = fit_model(
             config, self.documents.select(rows), targets, valid,
             vocabulary=self.vocabulary, seed=self._seed, training=self._training,
             n_epochs=n_epochs, aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
         )  # fmt: skip
+        return without_opinion(model, self.kept.classes, self.kept.others), history
 
     def _answers(self, model: Member, config: MemberConfig, rows: Rows) -> Floats:
         if isinstance(model, TfidfLinear) and isinstance(config, TfidfConfig):
@@ -419,6 +437,25 @@ def _best_blend(judged: Sequence[_Judged], bench: _Bench) -> tuple[list[_Judged]
         if bench.trial(BLEND, (), together).score > alone.trial.score:
             return members, weights, together
     return [alone], np.ones(1, dtype=np.float32), alone.logits
+
+
+def _blend_that_keeps(judged: Sequence[_Judged], bench: _Bench) -> tuple[list[_Judged], Floats, Floats]:
+    """As `_best_blend`, but what was there before is in it with its full weight, and alone speaks of the classes kept.
+
+    Documents held out tell nothing of these classes, so nothing may be taken from their odds because of them.
+    """
+    (before,) = (one for one in judged if one.before is not None)
+    others = sorted((one for one in judged if one is not before), key=lambda one: -one.trial.score)[: MOST_MEMBERS - 1]
+    members = [before, *others]
+    weights = fit_weights([one.logits for one in members], bench.held_out)
+    if bench.targets.is_multilabel:
+        weights[0, bench.kept.classes], weights[1:, bench.kept.classes] = 1, 0
+    else:
+        weights[0] = max(weights[0], 1)
+    together = np.zeros_like(before.logits)
+    for one, weight in zip(members, weights, strict=True):
+        together += one.logits * weight
+    return members, weights, together
 
 
 def _reason(trials: list[Trial], members: list[_Judged], bench: _Bench) -> str:

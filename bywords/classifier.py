@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,8 @@ from bywords.blend import BlendConfig
 from bywords.calibration import Calibration, Sigmoids, fit_calibration
 from bywords.checkpoint import KEEPS_NOTHING, Checkpoint, Run, fingerprint
 from bywords.choice import choose
-from bywords.continuing import check_can_go_on, go_on, standing_for
-from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean
+from bywords.continuing import check_can_go_on, go_on, standing_for, too_few
+from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean, quoted
 from bywords.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.glove import GloveConfig
 from bywords.labels import Form, Given, check_form, classes_of, codes_of, names_of, read_labels, weights_of
@@ -58,6 +59,7 @@ from bywords.word2vec import Word2VecConfig
 STORED_TOGETHER = 4096  # documents on disk that are answered at a time
 Texts = Sequence[str] | pl.Series | npt.NDArray[Any]
 Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
+Fit = TypeVar("Fit", bound=Callable[..., Any])
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
@@ -88,6 +90,7 @@ class FitSummary:
     n_before: int = 0  # that a model which went on had been fitted to
     n_new_words: int = 0
     new_classes: list[Any] = dataclasses.field(default_factory=list)
+    kept_classes: list[Any] = dataclasses.field(default_factory=list)  # old ones that few of the documents were of
 
     @property
     def n_documents(self) -> int:
@@ -103,6 +106,22 @@ class ChoiceSummary:
     trials: list[dict[str, Any]]
 
 
+def _all_or_nothing(fit: Fit) -> Fit:
+    """A fit that raises leaves the classifier as it was before, fitted or not."""
+
+    @functools.wraps(fit)
+    def fitted_or_as_before(self: TextClassifier, *arguments: Any, **more: Any) -> TextClassifier:
+        before = dict(self.__dict__)
+        try:
+            return fit(self, *arguments, **more)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    return fitted_or_as_before  # type: ignore[return-value]
+
+
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """One system of the table, fitted to labelled texts; an estimator of scikit-learn's.
 
@@ -112,6 +131,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     classes_: npt.NDArray[Any]
     form_: Form
+    calibration_: Calibration
+    parameters_: dict[str, Any]  # all that `__init__` took when it was fitted
     trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
     record_: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
     forms_: Mapping[str, packing.Form] = MappingProxyType({})  # which arrays are stored smaller
@@ -177,6 +198,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self.form_ != "one"
 
+    @_all_or_nothing
     def fit(
         self,
         texts: Texts,
@@ -203,6 +225,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         started = time.perf_counter()
         config, self.forms_, self.record_ = self.config, {}, {}
+        self.parameters_ = self.get_params(deep=False)
         if isinstance(config.model, BlendConfig):
             raise SettingError(
                 f"this model is a blend that {DEFAULT_SYSTEM!r} chose for other texts. To train anew, start from "
@@ -289,6 +312,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.fitted_ = fitted
         return logits
 
+    @_all_or_nothing
     def fit_stored(
         self,
         corpus: StoredCorpus,
@@ -314,6 +338,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.config, tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training
         )
         self.classes_, self.form_, self.forms_, self.record_ = np.array(corpus.label_names), form, {}, {}
+        self.parameters_ = self.get_params(deep=False)
         by_class = self._weights_of_classes(corpus)
         targets, valid_targets = (
             Targets.of(part.codes, len(self.classes_), weights=None if by_class is None else by_class[part.codes])
@@ -348,14 +373,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What a document of each class counts, float64 (K,); None where all count the same."""
         if self.class_weight is None:
             return None
-        none = np.zeros(0, dtype=np.int64)
-        each = Given(self.form_, self.classes_, none, none)  # one document of each class
+        each = Given(
+            self.form_, self.classes_, np.arange(len(self.classes_) + 1), self.classes_
+        )  # one document a class
         weights = weights_of(self.class_weight, each, self.classes_, None)
         if self.class_weight == "balanced":
             counts = corpus.facts.train.counts()
             weights = counts.sum() / (len(counts) * counts)
         return weights
 
+    @_all_or_nothing
     def fit_more(
         self,
         texts: Texts,
@@ -369,8 +396,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> TextClassifier:
         """Go on from what has been fitted, with more texts and their labels; `summary_` counts what is new in them.
 
-        New words and new classes are learned too; what the old ones say changes as little as the new texts demand. The
-        old texts are not needed. Arguments as for `fit`.
+        New words and new classes are learned too. The old texts are not needed, but without them the new ones have to
+        be like what will come: of classes that few of them are of, what was known before stays as it was, and
+        `summary_.kept_classes` names them. Arguments as for `fit`.
 
         Raises: SettingError for a system that cannot go on; DataError as `fit`, and for labels of another form or type.
         """
@@ -383,11 +411,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         codes = codes_of(given, classes, self.form_, part="training")
         targets = Targets.of(codes, len(classes), weights=weights_of(self.class_weight, given, classes, weights))
         targets = standing_for(targets, columns, self.summary_.n_documents)
-        if self.form_ == "one" and len(np.unique(codes)) < 2:
-            raise DataError(
-                f"all new documents are of one class, {classes[codes[0]].item()!r}: they cannot teach what tells it "
-                "from others. Add some documents of others."
-            )
+        if self.form_ == "one":
+            there = np.unique(codes)
+            if len(there) < 2:
+                raise DataError(
+                    f"all new documents are of one class, {classes[there[0]].item()!r}: they cannot teach what tells "
+                    "it from others. Add some documents of others."
+                )
+            if not np.isin(columns, there).any():
+                raise DataError(
+                    "all new documents are of classes that the model does not know: they cannot teach what tells these "
+                    f"from the old ones, {quoted(self.classes_.tolist())}. Add some documents of those."
+                )
         valid: tuple[Tokens, Targets] | None = None
         if validation is not None:
             valid_tokens, given, weights, more_dropped = self._prepare(tokenizer, *validation, None, part="validation")
@@ -402,7 +437,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             validation_share=self.validation_share, measure=self.measure, listener=listener,
             checkpoint=self.checkpoint_,
         )  # fmt: skip
+        known = targets if valid is None else targets.joined(valid[1])
+        kept = too_few(known, columns)
         before, n_words = self.summary_, len(self.fitted_.vocabulary.words)
+        thresholds = getattr(self.calibration_, "thresholds", None)
         new_classes = [name for name in classes.tolist() if name not in self.classes_.tolist()]
         self.classes_, self.config_, self.fitted_ = classes, chosen.config, chosen.fitted
         self.forms_, self.record_ = {}, {}  # of what it was before
@@ -417,13 +455,17 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             n_before=before.n_documents,
             n_new_words=len(chosen.fitted.vocabulary.words) - n_words,
             new_classes=new_classes,
+            kept_classes=classes[kept].tolist(),
         )
+        if isinstance(self.calibration_, Sigmoids) and thresholds is not None:  # odds that were kept are calibrated
+            old = np.searchsorted(columns, kept)
+            self.calibration_ = self.calibration_.keeping(kept, thresholds[old])
         self.seconds_ = time.perf_counter() - started
         return self
 
     def _calibrate(self, logits: npt.NDArray[np.float32], held_out: Targets, **counts: Any) -> None:
         """Set `calibration_` by the answers for documents held out, and `summary_` with these counts."""
-        self.calibration_: Calibration = fit_calibration(logits, held_out)
+        self.calibration_ = fit_calibration(logits, held_out)
         probabilities = self.calibration_.probabilities(logits)
         decided = self.calibration_.decide(probabilities)
         right = score("micro_f1", held_out.codes, probabilities, decided)
@@ -478,38 +520,52 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def score(self, texts: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
         """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be."""
-        given = read_labels(y, part="test")
-        codes = codes_of(given, self.classes_, self.form_, part="test")
         probabilities = self.predict_proba(texts)
+        given, codes = self._true(len(probabilities), y)
+        weights = weights_of(None, given, self.classes_, sample_weight)
+        if not weights.any():
+            raise SettingError("sample_weight gives every document the weight zero: there is nothing to score.")
         is_right = codes == self.calibration_.decide(probabilities)
-        if codes.ndim > 1:
-            is_right = is_right.all(axis=1)
-        return float(np.average(is_right, weights=None if sample_weight is None else np.asarray(sample_weight)))
+        return float(np.average(is_right if codes.ndim == 1 else is_right.all(axis=1), weights=weights))
+
+    def _true(self, n_texts: int, y: Labels) -> tuple[Given, Codes]:
+        """The true labels of so many texts, and their codes. Raises DataError where there are not as many."""
+        given = read_labels(y, part="test")
+        if len(given) != n_texts:
+            raise DataError(f"{n_texts} test texts and {len(given)} labels: expected as many.")
+        return given, codes_of(given, self.classes_, self.form_, part="test")
 
     def evaluate(self, texts: Texts, y: Labels) -> AnyEvaluation:
         """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""
-        check_is_fitted(self)
-        codes = codes_of(read_labels(y, part="test"), self.classes_, self.form_, part="test")
         answers = self.predict_documents(texts)
-        return self._evaluation(codes, answers.probabilities, answers.known_share)
+        _, codes = self._true(len(answers.probabilities), y)
+        return self._evaluation(codes, answers.probabilities, answers.known_share, answers.nothing_known)
 
     def evaluate_stored(self, part: StoredPart) -> AnyEvaluation:
         """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
-        probabilities, known_shares = [], []
+        probabilities, known_shares, nothing_known = [], [], []
         for documents in part.documents.batches(STORED_TOGETHER):
             probabilities.append(self.calibration_.probabilities(self.fitted_.model.logits(documents)))
             known_shares.append(documents.known_share)
-        return self._evaluation(part.codes, np.concatenate(probabilities), np.concatenate(known_shares))
+            nothing_known.append(documents.nothing_known)
+        shares, is_nothing = np.concatenate(known_shares), np.concatenate(nothing_known)
+        return self._evaluation(part.codes, np.concatenate(probabilities), shares, is_nothing)
 
     def _evaluation(
-        self, codes: Codes, probabilities: npt.NDArray[np.float64], known_share: npt.NDArray[np.float32]
+        self,
+        codes: Codes,
+        probabilities: npt.NDArray[np.float64],
+        known_share: npt.NDArray[np.float32],
+        nothing_known: npt.NDArray[np.bool_],
     ) -> AnyEvaluation:
         names = tuple(map(str, self.classes_))
         if isinstance(self.calibration_, Sigmoids):
             decided = self.calibration_.decide(probabilities)
             thresholds = self.calibration_.thresholds
-            return ManyLabelsEvaluation(names, codes.astype(bool), decided, probabilities, thresholds, known_share)
-        return Evaluation(names, codes.astype(np.int64), probabilities, known_share)
+            return ManyLabelsEvaluation(
+                names, codes.astype(bool), decided, probabilities, thresholds, known_share, nothing_known
+            )
+        return Evaluation(names, codes.astype(np.int64), probabilities, known_share, nothing_known)
 
     def save(self, folder: Path | str, record: Mapping[str, Any] | None = None) -> None:
         """Write a model folder that `load` reads; `record` is for its card, as `bywords.card.write` takes it.
@@ -551,8 +607,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _parts(self) -> artifact.Parts:
         check_is_fitted(self)
         description = {
-            "system": self.system if isinstance(self.system, str) else to_plain(self.system),
-            "parameters": {**self._parameters(), "class_weight": _plain_weights(self.class_weight)},
+            "system": system if isinstance(system := self.parameters_["system"], str) else to_plain(system),
+            "parameters": {name: _plain(value) for name, value in self.parameters_.items() if name != "system"},
             "config": to_plain(self.config_),
             "choice": None if self.choice_ is None else dataclasses.asdict(self.choice_),
             "label_names": self.classes_.tolist(),
@@ -568,7 +624,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _card(self, parts: artifact.Parts) -> str:
         own: dict[str, Any] = {
-            "system": self.system if isinstance(self.system, str) else "a system of its own",
+            "system": system if isinstance(system := self.parameters_["system"], str) else "a system of its own",
             "description": self.config_.description,
             "labels": list(map(str, self.classes_)),
             "reason": None if self.choice_ is None else self.choice_.reason,
@@ -594,6 +650,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if isinstance(weights, list):
                 weights = dict(weights)
             loaded = cls(system, **{**told["parameters"], "class_weight": weights})
+            loaded.parameters_ = loaded.get_params(deep=False)
             loaded.trained_on, loaded.record_, loaded.forms_ = told["trained_on"], told["record"], parts.forms
             loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
             loaded.form_ = check_form(told["label_form"])
@@ -697,9 +754,11 @@ def _run_of(
     return Run(data, {"bywords": __version__, **settings, **to_plain(config)})
 
 
-def _plain_weights(class_weight: str | Mapping[Any, float] | None) -> Any:
-    """Weights by label as pairs: JSON would make strings of labels that are numbers."""
-    return [list(pair) for pair in class_weight.items()] if isinstance(class_weight, Mapping) else class_weight
+def _plain(value: Any) -> Any:
+    """A parameter as JSON has it. Weights by label are pairs: as keys, labels that are numbers would become strings."""
+    if hasattr(value, "items"):
+        return [[_plain(label), _plain(weight)] for label, weight in value.items()]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _without_seconds(history: History) -> dict[str, Any]:

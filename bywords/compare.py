@@ -225,7 +225,8 @@ def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[Evaluation, flo
     probabilities = np.zeros((len(test), len(test.label_names)))  # 0 for a class without a word that the system takes
     for column, name in enumerate(classifier.classes_.tolist()):
         probabilities[:, test.label_names.index(name)] = answers.probabilities[:, column]
-    return Evaluation(test.label_names, test.labels, probabilities, answers.known_share), seconds
+    evaluation = Evaluation(test.label_names, test.labels, probabilities, answers.known_share, answers.nothing_known)
+    return evaluation, seconds
 
 
 def _describe(

@@ -21,7 +21,7 @@ from bywords.bags import Floats
 from bywords.blend import Blend, BlendConfig, Member, MemberConfig
 from bywords.calibration import Calibration, Temperature
 from bywords.checkpoint import KEEPS_NOTHING, Checkpoint
-from bywords.choice import Choice, choose
+from bywords.choice import KEPT_NONE, Choice, Kept, choose
 from bywords.errors import DataError, SettingError
 from bywords.metrics import Measure
 from bywords.models import LSTMConfig, Model
@@ -42,6 +42,7 @@ from bywords.tokens import Tokens
 from bywords.vocabulary import Vocabulary
 from bywords.words import Words
 
+FEW = 10  # new documents of an old class: with fewer, what was known of it before is kept as it is
 MARGIN = 2.5  # odds, in nats, against a class that a model has never seen
 Places = npt.NDArray[np.int64]
 
@@ -104,13 +105,19 @@ def go_on(
     everything = tokens if valid is None else tokens.joined(valid[0])
     vocabulary, rows = grown_vocabulary(fitted.vocabulary, everything)
     growth = Growth(vocabulary, rows, columns, targets.n_classes)
-    if not isinstance(config.model, AveragingConfig | LSTMConfig):
+    few = too_few(targets if valid is None else targets.joined(valid[1]), columns)
+    if isinstance(config.model, LSTMConfig) and len(few):
+        raise DataError(
+            f"{len(few)} of the old classes have fewer than {FEW} new documents, and an LSTM would forget them. "
+            "Add some of their documents, or begin with auto, which keeps what it knows of them."
+        )
+    if len(few) or not isinstance(config.model, AveragingConfig | LSTMConfig):
         before = grown_blend(fitted.model, calibration, growth, vocabulary.encode(everything))
-        candidates = (config.model,) if isinstance(config.model, TfidfConfig) else _candidates(config)
+        candidates = _candidates(config)
         return choose(
             replace(config, model=ChoiceConfig(candidates=candidates)), tokens, targets, valid,
-            before=(vocabulary, before), validation_share=validation_share, measure=measure, seed=seed,
-            listener=listener, checkpoint=checkpoint,
+            before=(vocabulary, before), kept=_kept(few, columns, targets), validation_share=validation_share,
+            measure=measure, seed=seed, listener=listener, checkpoint=checkpoint,
         )  # fmt: skip
     if valid is None:
         if not targets.can_be_split():
@@ -135,6 +142,25 @@ def go_on(
         targets=valid[1],
         n_valid=len(valid[1]),
     )
+
+
+def too_few(targets: Targets, columns: Places) -> Places:
+    """The old classes of which so few of the new documents are that they cannot be learned from, int64 places."""
+    counts = np.bincount(targets.pairs()[1], minlength=targets.n_classes)
+    return columns[counts[columns] < FEW]
+
+
+def _kept(few: Places, columns: Places, targets: Targets) -> Kept:
+    """What candidates that saw few documents of some old classes have no opinion of.
+
+    Where there are new classes too, these are all the old ones: candidates say whether a class is new or old, and which
+    old one it is the old model says alone.
+    """
+    if not len(few):
+        return KEPT_NONE
+    seen = np.setdiff1d(columns, few)
+    has_new = len(columns) < targets.n_classes
+    return Kept(columns if has_new and not targets.is_multilabel and len(seen) else few, seen if len(seen) else columns)
 
 
 def standing_for(targets: Targets, columns: Places, n_before: int) -> Targets:
@@ -201,7 +227,12 @@ def grown_blend(model: FittedModel, calibration: Calibration, growth: Growth, do
 
 
 def _candidates(config: SystemConfig) -> tuple[MemberConfig, ...]:
-    """What is tried beside a blend: what the default tries, without pieces of words where the blend does without."""
+    """What is tried beside what was there: a model of the same kind.
+
+    Beside a blend it is what the default tries, without pieces of words where the blend does without.
+    """
+    if isinstance(config.model, TfidfConfig | AveragingConfig):
+        return (config.model,)
     default = SYSTEMS[DEFAULT_SYSTEM].model
     assert isinstance(default, ChoiceConfig)
     return default.candidates if config.vocabulary.pieces else default.candidates_of_many

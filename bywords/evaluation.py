@@ -22,7 +22,8 @@ class Evaluation:
     label_names: tuple[str, ...]
     labels: metrics.Labels  # int64 (N,), the true ones
     probabilities: npt.NDArray[np.float64]  # (N, K)
-    known_share: npt.NDArray[np.float32]  # (N,), 0 where nothing in the text was known
+    known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
+    nothing_known: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one
     is_multilabel: ClassVar[bool] = False
 
     @cached_property
@@ -81,7 +82,7 @@ class Evaluation:
         """The scores, ready for JSON."""
         return {
             "n_documents": len(self.labels),
-            "n_nothing_known": int((self.known_share == 0).sum()),
+            "n_nothing_known": int(self.nothing_known.sum()),
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
             "balanced_accuracy": metrics.balanced_accuracy(self.confusion),
@@ -118,7 +119,8 @@ class ManyLabelsEvaluation:
     predicted: metrics.ManyLabels  # bool (N, K), those that the thresholds gave
     probabilities: npt.NDArray[np.float64]  # (N, K), each for itself
     thresholds: npt.NDArray[np.float64]  # (K,)
-    known_share: npt.NDArray[np.float32]  # (N,), 0 where nothing in the text was known
+    known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
+    nothing_known: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one
     is_multilabel: ClassVar[bool] = True
 
     @property
@@ -147,7 +149,7 @@ class ManyLabelsEvaluation:
         """The scores, ready for JSON."""
         return {
             "n_documents": len(self.labels),
-            "n_nothing_known": int((self.known_share == 0).sum()),
+            "n_nothing_known": int(self.nothing_known.sum()),
             "n_without_labels": int((~self.labels.any(axis=1)).sum()),
             **self.f1,
             "accuracy": self.accuracy,

@@ -80,6 +80,8 @@ def read_labels(labels: Any, *, part: str) -> Given:
             return _read_sets([_members(value) for value in listed], part)
     dtype = getattr(labels, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "Uiub" and np.ndim(labels) == 1:
+        if dtype.kind == "U":
+            _check_strings(listed, part)
         return Given("one", np.asarray(labels), none, none)
     if np.ndim(listed) > 1:
         raise DataError(f"the {part} labels have {np.ndim(listed)} dimensions, expected one label a document.")
@@ -100,9 +102,7 @@ def codes_of(given: Given, classes: npt.NDArray[Any], form: Form, *, part: str) 
         expected = "one label a document" if form == "one" else "any number of labels a document"
         raise DataError(f"the model was fitted to {expected}, and the {part} labels are of another form.")
     if given.form == "indicator":
-        if given.values.shape[1] != len(classes):
-            raise DataError(f"the {part} labels have {given.values.shape[1]} columns, expected {len(classes)}.")
-        return given.values
+        return given.values[:, _in_order(given.columns.tolist(), classes.tolist(), part)]
     if not len(classes):
         return np.zeros((len(given), 0), dtype=bool)
     in_order = np.argsort(classes, kind="stable")
@@ -124,6 +124,21 @@ def codes_of(given: Given, classes: npt.NDArray[Any], form: Form, *, part: str) 
     has = np.zeros((len(given), len(classes)), dtype=bool)
     has[np.repeat(np.arange(len(given)), np.diff(given.offsets)), places] = True
     return has
+
+
+def in_type_of(names: npt.NDArray[Any], classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels as words of a file, str (N,), in the type of `classes`: those of a model that was given numbers, say.
+
+    Words that are none of that type stay words. True may be written true.
+    """
+    if classes.dtype.kind == "b":
+        known = {"true": True, "false": False, "1": True, "0": False}
+        folded = [name.lower() for name in names.tolist()]
+        return np.array([known[name] for name in folded]) if set(folded) <= set(known) else names
+    try:
+        return names.astype(classes.dtype) if classes.dtype.kind in "iuf" else names
+    except ValueError:
+        return names
 
 
 def names_of(codes: Codes, classes: npt.NDArray[Any], form: Form) -> npt.NDArray[Any]:
@@ -182,13 +197,38 @@ def weights_of(
             raise SettingError(f"class_weight names the label {label!r}. There are: {quoted(classes.tolist())}.")
         if not 0 <= weight < float("inf"):
             raise SettingError(f"class_weight of {label!r} is {weight}, expected a number of 0 or more.")
-    return weights * np.array([by_label.get(label, 1.0) for label in given.values.tolist()])
+    weights = weights * np.array([by_label.get(label, 1.0) for label in given.values.tolist()])
+    if len(weights) and not weights.any():
+        raise SettingError("class_weight gives every document the weight zero: there is nothing to learn from.")
+    return weights
+
+
+def _in_order(columns: list[Any], classes: list[Any], part: str) -> list[int]:
+    """Where the column of each class stands: by its name, or as they come where either has no names but numbers."""
+    unnamed = list(range(len(classes)))
+    if len(columns) != len(classes):
+        raise DataError(f"the {part} labels have {len(columns)} columns, expected {len(classes)}.")
+    if columns == unnamed or classes == unnamed:
+        return unnamed
+    for name in columns:
+        if name not in classes:
+            raise DataError(f"the {part} labels have a column {name!r}. The labels are {quoted(classes)}.")
+    if len(set(columns)) < len(columns):
+        raise DataError(f"the {part} labels have two columns of one name. Give each label one column.")
+    return [columns.index(name) for name in classes]
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA, which does not say whether it is unlike itself
+        return True
 
 
 def _array(values: Sequence[Any], part: str) -> npt.NDArray[Any]:
     """One-dimensional, of strings, whole numbers or booleans; or the error that says where one is something else."""
     for place, value in enumerate(values):
-        if value is None or value != value:
+        if _is_missing(value):
             raise DataError(
                 f"the {part} label of document {place} (counted from 0) is missing: {value!r}. Give it a label, or "
                 "leave the document out."
@@ -217,16 +257,16 @@ def _array(values: Sequence[Any], part: str) -> npt.NDArray[Any]:
 
 
 def _check_strings(values: Sequence[str], part: str) -> None:
-    for place, value in enumerate(values):
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise DataError(
-                f"the {part} label of document {place} (counted from 0), {value!r}, has half of a surrogate pair in "
-                "it, which is no character. Correct it."
-            ) from error
+    """Raise DataError, naming the first document, for a label that cannot be written down."""
+    for value in dict.fromkeys(values):
         if value.endswith("\0"):
-            raise DataError(f"the {part} label of document {place} (counted from 0), {value!r}, ends in a zero byte.")
+            what = "ends in a zero byte."
+        elif value != value.encode("utf-8", "replace").decode():
+            what = "has half of a surrogate pair in it, which is no character. Correct it."
+        else:
+            continue
+        place = list(values).index(value)
+        raise DataError(f"the {part} label of document {place} (counted from 0), {value!r}, {what}")
 
 
 def _read_sets(sets: Sequence[Sequence[Any]], part: str) -> Given:
@@ -236,7 +276,7 @@ def _read_sets(sets: Sequence[Sequence[Any]], part: str) -> Given:
         values = _array(flat, part)
     except DataError:
         for place, label in zip(places, flat, strict=True):  # so that the document is named, not the place among all
-            if label is None or label != label:
+            if _is_missing(label):
                 raise DataError(
                     f"the {part} labels of document {place} (counted from 0) have one that is missing: {label!r}."
                 ) from None

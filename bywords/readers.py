@@ -239,7 +239,7 @@ def _plain_blocks(file: Input, block_bytes: int, skipped: Skipped | None) -> Ite
         if skipped is not None:
             lines = _without_wrong_bytes(lines, block.first, file.name, skipped)
         if is_fasttext:
-            lines = [_FASTTEXT_LABEL.sub("", line).strip() for line in lines if line.strip()]
+            lines = [_FASTTEXT_LABEL.sub("", line).strip() for line in lines]  # a blank one is a document too
         yield Block(pl.Series("text", lines, dtype=pl.String), None, block.source)
 
 

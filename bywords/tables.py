@@ -185,6 +185,13 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
         raise DataError(f"{name} is empty: it has {width} columns and no rows.")
 
 
+def as_strings(series: pl.Series) -> pl.Series:
+    """The usual signs of numbers, times and truth values; null stays null."""
+    if series.dtype == pl.Duration:  # which polars does not cast
+        return pl.Series(series.name, [None if span is None else str(span) for span in series], dtype=pl.String)
+    return series.cast(pl.String)
+
+
 def _line_of(line_of: Callable[[int], int], n_header: int, row: int) -> str:
     return f"line {line_of(n_header + row)}"
 
@@ -200,7 +207,7 @@ def _parquet_table(frame: pl.DataFrame, name: str, n_before: int) -> Table:
             continue
         if series.dtype.is_float():
             series = series.fill_nan(None)
-        columns[series.name] = series.cast(pl.String)
+        columns[series.name] = as_strings(series)
     return Table(name, columns, lambda row: f"row {n_before + row} (counted from 0)", nested, lists, rows=frame)
 
 

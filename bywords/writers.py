@@ -17,7 +17,7 @@ import polars as pl
 
 from bywords.errors import DataError, SettingError
 from bywords.inputs import format_ending
-from bywords.tables import Table
+from bywords.tables import Table, as_strings
 
 OUTPUT_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
 BETWEEN_LABELS = "|"
@@ -186,7 +186,7 @@ def _checked(frame: pl.DataFrame, what: str) -> pl.DataFrame:
                 f"the column {series.name!r} holds {kind}, which {what} does not have. Write .parquet instead, or take "
                 "the column out."
             )
-        columns.append(series.cast(pl.String) if series.dtype in (pl.Duration, pl.Time, pl.Decimal) else series)
+        columns.append(as_strings(series) if series.dtype in (pl.Duration, pl.Time, pl.Decimal) else series)
     return pl.DataFrame(columns)
 
 
@@ -195,6 +195,8 @@ def _flat(column: pl.Series) -> pl.Series:
     if column.name in ("labels", "probabilities") and isinstance(column.dtype, pl.List):
         return column.cast(pl.List(pl.String)).list.join(BETWEEN_LABELS)
     if column.dtype.is_nested():
-        values = [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in column]
+        values = [
+            None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in column.to_list()
+        ]
         return pl.Series(column.name, values, dtype=pl.String)
     return column

@@ -114,3 +114,10 @@ def test_calibrations_come_back_from_their_json_values():
 def test_a_label_is_given_from_its_threshold_on():
     calibration = Sigmoids(np.ones(2), np.zeros(2), np.array([0.3, 0.7]))
     assert calibration.decide(np.array([[0.3, 0.69], [0.29, 0.7]])).tolist() == [[True, False], [False, True]]
+
+
+def test_logits_that_are_all_the_same_get_the_share_of_the_label_as_their_probability():
+    labels = np.arange(100)[:, np.newaxis] < 20
+    scales, offsets = fit_sigmoids(np.full((100, 1), -2.5), Targets.of(labels))
+    assert scales[0] < 1
+    assert sigmoid(-2.5 * scales + offsets) == pytest.approx(0.2, abs=0.01)

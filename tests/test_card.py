@@ -17,7 +17,9 @@ WILD = ["a|b", "`code`", "two\nlines", "<b>bold</b>", "back\\slash", "# title", 
 def evaluation(names=("cat", "dog")):
     labels = np.array([0, 0, 1, 1])
     probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.3, 0.7]])
-    return Evaluation(tuple(names), labels, probabilities, np.array([1, 1, 0.5, 0], dtype=np.float32))
+    return Evaluation(
+        tuple(names), labels, probabilities, np.array([1, 1, 0.5, 0], dtype=np.float32), np.arange(4) == 3
+    )
 
 
 def record(**more):

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_corpus import small_corpus, small_system, write_small_glove
 
@@ -235,3 +236,47 @@ def test_a_failed_save_leaves_the_old_model_whole(fitted, folder, tmp_path, monk
         fitted("tfidf-nb").save(folder)
     assert TextClassifier.load(folder).config_.model.dimension == 16
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("method", ["fit", "fit_more"])
+def test_a_fit_that_raises_leaves_the_classifier_as_it_was(method):
+    classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
+    answers = classifier.predict_documents(TEST.texts)
+    with pytest.raises(DataError):
+        getattr(classifier, method)(TRAIN.texts[:4], list("qrst"))
+    np.testing.assert_array_equal(classifier.predict(TEST.texts), answers.labels)
+    unfitted = TextClassifier("tfidf-nb")
+    with pytest.raises(DataError):
+        unfitted.fit(["a b"], ["x"])
+    assert not hasattr(unfitted, "classes_")
+
+
+def test_labels_of_another_number_than_texts_are_refused(fitted):
+    for labels in (["space"], ["space"] * 7):
+        for method in ("score", "evaluate"):
+            with pytest.raises(DataError, match=f"60 test texts and {len(labels)} labels"):
+                getattr(fitted("tfidf-nb"), method)(TEST.texts, labels)
+    for weights in (np.zeros(60), np.ones(3)):
+        with pytest.raises(SettingError, match="sample_weight"):
+            fitted("tfidf-nb").score(TEST.texts, TEST.names(), weights)
+
+
+def test_parameters_of_numpy_and_pandas_are_saved(tmp_path):
+    weights = pd.Series({"space": np.float32(2), "sport": 1, "motor": 1})
+    classifier = TextClassifier("tfidf-nb", class_weight=weights, seed=np.int64(1), validation_share=np.float32(0.25))
+    classifier.fit(TRAIN.texts, TRAIN.names()).save(tmp_path / "model")
+    loaded = TextClassifier.load(tmp_path / "model")
+    assert (loaded.seed, loaded.validation_share, loaded.class_weight["space"]) == (1, 0.25, 2)
+
+
+def test_a_folder_says_what_was_fitted_not_what_was_set_later(tmp_path):
+    classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
+    classifier.set_params(system="dan").save(tmp_path / "model")
+    assert TextClassifier.load(tmp_path / "model").system == "tfidf-nb"
+
+
+def test_a_text_known_by_its_pieces_alone_is_not_counted_as_one_of_which_nothing_is_known():
+    classifier = TextClassifier().fit(TRAIN.texts, TRAIN.names())
+    evaluation = classifier.evaluate(["rocketeers", "zzz"], ["space", "sport"])
+    assert evaluation.known_share.tolist() == [0, 0]
+    assert evaluation.summary()["n_nothing_known"] == 1

@@ -432,3 +432,36 @@ def test_class_weights_are_given_by_name_or_balanced(bywords, csv, tmp_path):
         assert (code, message in error) == (2, True)
     code, _, error = bywords("train", csv, "--measure", "auc")
     assert (code, "measure is 'auc'" in error) == (2, True)
+
+
+def test_a_model_of_numbers_or_truth_values_goes_on_and_is_evaluated_from_files(bywords, tmp_path):
+    corpus = small_corpus()
+    for place, labels in enumerate((corpus.labels * 5, corpus.labels == 1)):
+        TextClassifier("tfidf-nb").fit(corpus.texts, labels).save(tmp_path / f"m{place}")
+        frame = pl.DataFrame({"text": corpus.texts, "label": labels})
+        frame.write_csv(tmp_path / "x.csv")
+        frame.write_ndjson(tmp_path / "x.jsonl")
+        for name in ("x.csv", "x.jsonl"):
+            assert json.loads(bywords("evaluate", f"m{place}", name, "--json")[1])["accuracy"] > 0.9
+            code, out, error = bywords("train", name, "--from", f"m{place}", "--out", "more", "--json")
+            assert (code, error) == (0, "")
+            assert json.loads(out)["new_classes"] == []
+
+
+def test_a_model_of_any_number_of_labels_goes_on_with_documents_that_have_one_each(bywords, tmp_path):
+    corpus = small_corpus()
+    sets = [[name, "all"] if place % 2 else [name] for place, name in enumerate(corpus.names())]
+    TextClassifier("tfidf-nb").fit(corpus.texts, sets).save(tmp_path / "many")
+    lines = [f"__label__{name} {text}" for text, name in zip(corpus.texts, corpus.names(), strict=True)]
+    (tmp_path / "one.txt").write_text("\n".join(lines))
+    code, out, error = bywords("train", "one.txt", "--from", "many", "--out", "more")
+    assert (code, error) == (0, "")
+    assert "Few of the new documents are of 'all'" in out
+
+
+def test_weights_of_classes_are_refused_on_disk_too_where_documents_have_any_number_of_labels(bywords, tmp_path):
+    corpus = small_corpus()
+    rows = ({"text": text, "labels": [name]} for text, name in zip(corpus.texts, corpus.names(), strict=True))
+    (tmp_path / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, _, error = bywords("train", "many.jsonl", "--on-disk", "d", "--class-weight", "balanced")
+    assert (code, "class_weight is for one label a document" in error) == (2, True)

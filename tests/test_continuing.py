@@ -152,3 +152,44 @@ def test_what_cannot_go_on_says_so(glove):
         classifier.fit_more(["eggs", "flour"], [1, 2])
     with pytest.raises(DataError, match="of another form"):
         classifier.fit_more(["eggs", "flour"], [["a"], ["b"]])
+
+
+def test_classes_that_new_documents_lack_keep_what_was_known_of_them():
+    for name in ("auto", "tfidf-svc", "tfidf-nb", "dan"):
+        classifier = TextClassifier(name).fit(TRAIN.texts, TRAIN.names())
+        rows = [place for place, label in enumerate(TRAIN.names()) if label != "space"]
+        classifier.fit_more([TRAIN.texts[row] for row in rows], TRAIN.names()[rows])
+        assert classifier.summary_.kept_classes == ["space"]
+        assert classifier.score(TEST.texts, TEST.names()) > 0.9
+
+
+def test_a_new_class_does_not_push_out_old_ones_that_few_new_documents_are_of():
+    texts, labels = with_cooking()
+    few = [place for place, label in enumerate(labels) if label in ("cooking", "motor")]
+    for name in ("auto", "tfidf-svc", "dan"):
+        classifier = TextClassifier(name).fit(TRAIN.texts, TRAIN.names())
+        classifier.fit_more([texts[place] for place in few], [labels[place] for place in few])
+        assert classifier.summary_.kept_classes == ["space", "sport"]
+        assert classifier.score(TEST.texts, TEST.names()) > 0.9
+        cooking = [text for text, label in zip(texts, labels, strict=True) if label == "cooking"]
+        assert classifier.score(cooking, ["cooking"] * len(cooking)) > 0.9
+
+
+def test_labels_that_new_documents_lack_keep_their_odds_and_thresholds():
+    labels = [[name] if place % 5 else [name, "fifth"] for place, name in enumerate(TRAIN.names())]
+    classifier = TextClassifier().fit(TRAIN.texts, labels)
+    before = classifier.predict_proba(TEST.texts)[:, 0]
+    threshold = classifier.calibration_.thresholds[0]
+    classifier.fit_more(TRAIN.texts, [[name] for name in TRAIN.names()])
+    assert classifier.summary_.kept_classes == ["fifth"]
+    np.testing.assert_allclose(classifier.predict_proba(TEST.texts)[:, 0], before, atol=1e-4)
+    assert classifier.calibration_.thresholds[0] == threshold
+
+
+def test_new_documents_of_new_classes_alone_and_an_lstm_that_would_forget_are_refused(glove):
+    classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
+    with pytest.raises(DataError, match="all new documents are of classes that the model does not know"):
+        classifier.fit_more(["eggs flour", "paint brush"] * 20, ["cooking", "art"] * 20)
+    classifier = TextClassifier(small_system("lstm", glove)).fit(TRAIN.texts, TRAIN.names())
+    with pytest.raises(DataError, match="an LSTM would forget them"):
+        classifier.fit_more(*(part[:2] for part in with_cooking()))

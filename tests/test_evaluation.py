@@ -7,7 +7,7 @@ from bywords.evaluation import Evaluation
 LABELS = np.array([0, 0, 1, 1, 2])
 PROBABILITIES = np.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.9, 0], [0.95, 0.05, 0], [0.4, 0.4, 0.2]])
 KNOWN = np.array([1, 1, 0.5, 1, 0], dtype=np.float32)
-EVALUATION = Evaluation(("a", "b", "c"), LABELS, PROBABILITIES, KNOWN)
+EVALUATION = Evaluation(("a", "b", "c"), LABELS, PROBABILITIES, KNOWN, KNOWN == 0)
 
 
 def test_the_likeliest_class_is_the_answer_and_of_equals_the_first():

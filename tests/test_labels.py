@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from bywords.errors import DataError, SettingError
-from bywords.labels import classes_of, codes_of, names_of, read_labels, weights_of
+from bywords.labels import classes_of, codes_of, in_type_of, names_of, read_labels, weights_of
 
 
 def classes_and_codes(labels):
@@ -140,3 +140,29 @@ def test_weights_that_cannot_be_are_refused(class_weight, sample_weight, message
     given = read_labels(["a", "b"], part="training")
     with pytest.raises(SettingError, match=message):
         weights_of(class_weight, given, classes_of(given), sample_weight)
+
+
+def test_a_label_that_pandas_does_not_know_is_missing():
+    for labels in (pd.Series(["a", pd.NA, "b"], dtype="string"), pd.Series([1, pd.NA], dtype="Int64")):
+        with pytest.raises(DataError, match=r"document 1 \(counted from 0\) is missing"):
+            read_labels(labels, part="training")
+
+
+def test_half_of_a_surrogate_pair_is_found_in_an_array_of_strings_too():
+    with pytest.raises(DataError, match=r"document 1 .* half of a surrogate pair"):
+        read_labels(np.array(["a", "b\ud83d"]), part="training")
+
+
+def test_classes_that_all_weigh_nothing_are_refused():
+    given = read_labels(["a", "b"], part="training")
+    with pytest.raises(SettingError, match="gives every document the weight zero"):
+        weights_of({"a": 0, "b": 0}, given, classes_of(given), None)
+
+
+@pytest.mark.parametrize(
+    ("words", "classes", "typed"),
+    [(["2", "1"], [1, 2], [2, 1]), (["true", "False"], [False, True], [True, False]), (["1.0"], [1.0, 2.0], [1.0]),
+     (["x", "1"], [1, 2], ["x", "1"]), (["a"], ["a", "b"], ["a"])],
+)  # fmt: skip
+def test_words_of_a_file_take_the_type_of_the_classes(words, classes, typed):
+    assert in_type_of(np.array(words), np.array(classes)).tolist() == typed

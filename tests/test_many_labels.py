@@ -1,6 +1,7 @@
 """Documents with any number of labels: every system learns them, answers in the form given, and survives a folder."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from small_corpus import COMMON, TOPICS, small_system, write_small_glove
 
@@ -95,3 +96,13 @@ def test_weights_of_classes_are_refused_and_of_documents_are_taken():
         TextClassifier(measure="balanced_accuracy").fit(TEXTS, HAS)
     only = TextClassifier("tfidf-svc").fit(TEXTS, HAS, sample_weight=np.arange(240) < 200)
     assert only.summary_.n_train + only.summary_.n_valid == 200
+
+
+def test_a_table_of_labels_is_read_by_the_names_of_its_columns():
+    table = pd.DataFrame(HAS.astype(int), columns=NAMES)
+    classifier = TextClassifier("tfidf-svc").fit(TEXTS, table)
+    new = pd.DataFrame(NEW_HAS.astype(int), columns=NAMES)
+    assert classifier.score(NEW_TEXTS, new[NAMES[::-1]]) == classifier.score(NEW_TEXTS, new)
+    assert classifier.score(NEW_TEXTS, NEW_HAS) == classifier.score(NEW_TEXTS, new)
+    with pytest.raises(DataError, match="have a column 'other'"):
+        classifier.score(NEW_TEXTS, new.rename(columns={"space": "other"}))

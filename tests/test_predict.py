@@ -1,5 +1,6 @@
 """`bywords predict` on files: what each format becomes, how a run that was cut off is gone on with, how much memory."""
 
+import datetime as dt
 import gzip
 import json
 import os
@@ -476,3 +477,16 @@ def test_memory_does_not_grow_with_the_file(tmp_path, model, ending):
         shown = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, check=True)
         peaks.append(int(shown.stdout) / 1024)
     assert peaks[1] - peaks[0] < 60
+
+
+def test_every_line_gets_an_answer_where_some_begin_with_a_label(predict, tmp_path):
+    (tmp_path / "in.txt").write_text("moon\n\n__label__ car\n\n__label__x goal\n")
+    assert len(predict("in.txt")[1].splitlines()) == 5
+
+
+def test_lists_and_spans_of_parquet_are_kept_in_csv(predict, tmp_path):
+    span = dt.timedelta(days=1, hours=2)
+    pl.DataFrame({"text": ["moon"], "list": [[1, 2]], "span": [span]}).write_parquet(tmp_path / "in.parquet")
+    assert predict("in.parquet", "--out", "out.csv")[0] == 0
+    row = read_table(tmp_path / "out.csv").row(0, named=True)
+    assert (row["list"], row["span"]) == ("[1, 2]", "1 day, 2:00:00")

@@ -44,7 +44,10 @@ def evaluate(
             n_seen = _n_seen(corpus, data, classifier)
     tell_skipped(corpus.n_skipped, corpus.first_skipped)
     corpus = labelled_as(corpus, multilabel=classifier.is_multilabel)
-    corpus = with_label_names(corpus, tuple(map(str, classifier.classes_)))
+    words = tuple(map(str, classifier.classes_))
+    if classifier.classes_.dtype.kind == "b" and not set(corpus.label_names) <= set(words):
+        words = tuple(word.lower() for word in words)  # as JSON and Parquet have them
+    corpus = with_label_names(corpus, words)
     labels = names_of(corpus.labels, classifier.classes_, "sets" if corpus.is_multilabel else "one")
     with working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels)
@@ -57,7 +60,7 @@ def evaluate(
             "it was tested on when it was trained is in its README.md."
         )
     tell_scores(evaluation, "documents")
-    n_nothing_known = int((evaluation.known_share == 0).sum())
+    n_nothing_known = int(evaluation.nothing_known.sum())
     if n_nothing_known:
         say(f"In {n_nothing_known:,} of them no word was known: those answers say nothing about the text.")
     say()
@@ -71,7 +74,7 @@ def _n_seen(corpus: Corpus, data: str, classifier: TextClassifier) -> int:
     from bywords.tokens import Tokenizer
 
     trained_on = classifier.trained_on or {}
-    if trained_on.get("data") != data:
+    if Path(str(trained_on.get("data"))).resolve() != Path(data).resolve():
         return 0
     if trained_on["test"] is None:
         corpus = divided(corpus, test_share=trained_on["test_share"], seed=trained_on["seed"]).train

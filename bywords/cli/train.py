@@ -37,7 +37,7 @@ def train(
         typer.Option(
             "--from",
             metavar="MODEL",
-            help="Go on from this model: learn the new documents, words and classes, and keep what it knows.",
+            help="Go on from this model: learn the new documents, words and classes. Old classes should be among them.",
         ),
     ] = None,
     test: options.TestFile = None,
@@ -81,8 +81,8 @@ def train(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="A folder that keeps what is done while it trains, emptied when the model is saved. Ctrl-C saves the "
-            "best so far, as without, and the folder stays."
+            help="A folder that keeps what is done while it trains, each epoch and once a minute; emptied at the end. "
+            "Ctrl-C saves the best so far, as without, and the folder stays."
         ),
     ] = None,
     resume: Annotated[
@@ -99,7 +99,7 @@ def train(
     from bywords.artifact import check_place
     from bywords.classifier import TextClassifier
     from bywords.continuing import check_can_go_on
-    from bywords.corpus import check_trainable
+    from bywords.corpus import Split, check_trainable, labelled_as
     from bywords.datasets import load
     from bywords.errors import check_choice
     from bywords.metrics import Measure
@@ -144,14 +144,18 @@ def train(
         return
     with working(f"reading {data}"):
         split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed, **reading)
+        if start_from is not None:
+            many = classifier.is_multilabel
+            split = Split(labelled_as(split.train, multilabel=many), labelled_as(split.test, multilabel=many))
         split = split.drop_empty(Tokenizer(config.tokenizer))
         check_trainable(split.train)
     listener = ProgressLines()
     listener.start(system)
     learn = classifier.fit if start_from is None else classifier.fit_more
-    learn(split.train.texts, split.train.names(), listener=listener, **kept)
+    learned = split.train.names() if start_from is None else _labels(split.train, classifier)
+    learn(split.train.texts, learned, listener=listener, **kept)
     listener.end()
-    evaluation = classifier.evaluate(split.test.texts, split.test.names())
+    evaluation = classifier.evaluate(split.test.texts, _labels(split.test, classifier))
     reduction = None
     classifier.record_ = _for_the_card(classifier, evaluation, split, system)
     if n_bytes is not None:
@@ -179,6 +183,13 @@ def _save_and_tell(
         print_json(record)
     else:
         _tell(record, evaluation, split, data)
+
+
+def _labels(corpus: Corpus, classifier: TextClassifier) -> Any:
+    """The labels of a file, as the classifier has them: it may have learned numbers in Python."""
+    from bywords.labels import in_type_of
+
+    return corpus.names() if corpus.is_multilabel else in_type_of(corpus.names(), classifier.classes_)
 
 
 def _class_weight(given: list[str] | None) -> str | dict[str, float] | None:
@@ -236,10 +247,10 @@ def _made_smaller(
     import numpy as np
 
     judging = split.train.select(np.linspace(0, len(split.train) - 1, min(len(split.train), MOST_JUDGING)).astype(int))
-    shrunk = classifier.shrink(n_bytes, judging.texts, judging.names())
+    shrunk = classifier.shrink(n_bytes, judging.texts, _labels(judging, classifier))
     if not shrunk.forms:
         return whole, shrunk.told
-    smaller = classifier.evaluate(split.test.texts, split.test.names())
+    smaller = classifier.evaluate(split.test.texts, _labels(split.test, classifier))
     if whole.is_multilabel:
         now, before = (f"{evaluation.summary()['micro_f1']:.3f}" for evaluation in (smaller, whole))
         return smaller, f"{shrunk.done}; micro F1 {now} on the test documents instead of {before}."
@@ -285,6 +296,7 @@ def _record(
         "before": classifier.summary_.n_before,
         "new_words": classifier.summary_.n_new_words,
         "new_classes": classifier.summary_.new_classes,
+        "kept_classes": classifier.summary_.kept_classes,
         "valid_accuracy": classifier.summary_.valid_accuracy,
         "choice": None if classifier.choice_ is None else dataclasses.asdict(classifier.choice_),
         "interrupted": classifier.fitted_.history.interrupted,
@@ -304,14 +316,22 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | Stor
         say(f"Dropped for having no words: {dropped['train']} training and {dropped['test']} test documents.")
     for corpus in _files(split):
         tell_skipped(corpus.n_skipped, corpus.first_skipped)
+    if evaluation.is_multilabel:
+        say("Its documents have any number of labels, so that each label is learned for itself.")
     held_out = f", {record['n_valid']:,} more held out" if record["n_valid"] else ""
     say(f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents{held_out}.")
     if record["before"]:
         classes = f", new classes: {quoted(record['new_classes'])}" if record["new_classes"] else ""
         say(f"It had learned from {record['before']:,} documents before. New words: {record['new_words']:,}{classes}.")
+        if record["kept_classes"]:
+            say(
+                f"Few of the new documents are of {quoted(record['kept_classes'])}: what was known of them before is "
+                "kept, and the scores below say little of them."
+            )
     if record["choice"] is not None:
         say(record["choice"]["reason"])
-    tell_scores(evaluation, "test documents that it had not seen")
+    unseen = "test documents that it had not seen"
+    tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
     say()
     tell_classes(evaluation)
     say()

@@ -27,7 +27,7 @@ from bywords.report import (
     write_report,
     write_vocabulary_picture,
 )
-from bywords.report import html as html_module
+from bywords.report import page as page_module
 from bywords.report.labels import Box, place_labels
 from bywords.report.record import complete
 
@@ -189,7 +189,7 @@ def test_the_page_asks_for_nothing_outside_of_itself():
     ]
     assert fetched
     assert all(value and value.startswith(("#", "data:")) for value in fetched), fetched
-    style = (Path(html_module.__file__).parent / "report.css").read_text(encoding="utf-8")
+    style = (Path(page_module.__file__).parent / "page.css").read_text(encoding="utf-8")
     assert "@import" not in style
     assert "url(" not in style
 

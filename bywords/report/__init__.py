@@ -3,7 +3,7 @@
 The record is the JSON that `bywords compare` writes. Only the command line enters this room.
 """
 
-from bywords.report.html import render_report, write_report
+from bywords.report.comparison import render_report, write_report
 from bywords.report.pictures import write_vocabulary_picture
 
 __all__ = ["render_report", "write_report", "write_vocabulary_picture"]

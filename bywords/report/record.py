@@ -85,7 +85,7 @@ def complete(run: Record) -> Record:
         raise DataError(
             f"This run record has the format {found!r}, expected {FORMAT!r}. Make it anew with `bywords compare`."
         )
-    record = _RUN | _without_none(_clean(run))
+    record = _RUN | _without_none(clean(run))
     record["corpus"] = _CORPUS | _without_none(record["corpus"])
     record["words"] = _WORDS | _without_none(record["words"])
     record["systems"] = [_complete_system(system) for system in record["systems"]]
@@ -101,7 +101,7 @@ def complete(run: Record) -> Record:
 
 def complete_words(words: Record) -> Record:
     """The same for the part `words` of a record on its own."""
-    return _WORDS | _without_none(_clean(words))
+    return _WORDS | _without_none(clean(words))
 
 
 def printable(text: str) -> str:
@@ -113,16 +113,16 @@ def _is_printable(sign: str) -> bool:
     return unicodedata.category(sign) not in ("Cc", "Cs") and ord(sign) & 0xFFFE != 0xFFFE
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """The same JSON value with printable strings and None for numbers that are not finite."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {printable(str(key)): _clean(part) for key, part in value.items()}
+        return {printable(str(key)): clean(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(part) for part in value]
+        return [clean(part) for part in value]
     return value
 
 

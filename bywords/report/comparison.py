@@ -1,16 +1,14 @@
-"""A run record in, one HTML page out that needs nothing but itself: no network, no second file."""
+"""The run record of a comparison in, one HTML page out."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from bywords.files import write_whole
-from bywords.report import accuracy, numbers, pictures, words
+from bywords.report import accuracy, pictures, words
+from bywords.report.page import render
 from bywords.report.record import Record, complete
 
 _SHOWN_TEXT = 420  # characters of a wrong document that are shown at once
@@ -29,16 +27,11 @@ def write_report(run: Record, path: Path) -> None:
 
 def render_report(run: Record) -> str:
     """The page as a string. The same record gives the same page."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     run = complete(run)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    for filter_ in (numbers.percent, numbers.interval, numbers.count, numbers.decimal, numbers.seconds, numbers.size):
-        environment.filters[filter_.__name__] = filter_
-    environment.filters["shorten"] = numbers.shorten
-    script = _part("report.js")
-    return environment.from_string(_part("report.html")).render(
+    return render(
+        "comparison.html",
         run=run,
         summary=words.summary(run),
         systems=[_system_view(system, run) for system in run["systems"]],
@@ -48,14 +41,7 @@ def render_report(run: Record) -> str:
         pictures={name: svg and Markup(svg) for name, svg in _pictures(run).items()},
         findings=words,
         strips=_strips(run["systems"]),
-        style=Markup(_part("report.css")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-
-
-def _part(name: str) -> str:
-    return resources.files("bywords.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _pictures(run: Record) -> dict[str, str | None]:

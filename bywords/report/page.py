@@ -1,0 +1,38 @@
+"""A template and values in, one HTML page out that needs nothing but itself: no network, no second file.
+
+Every page of the report room extends `page.html`, which brings style, script and a policy that lets nothing else run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from typing import Any
+
+from bywords.report import numbers
+
+
+def render(template: str, **values: Any) -> str:
+    """The page as a string, all values escaped but those that are Markup. The same values give the same page."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("bywords.report", "."),
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    for filter_ in (numbers.percent, numbers.interval, numbers.count, numbers.decimal, numbers.seconds, numbers.size):
+        environment.filters[filter_.__name__] = filter_
+    environment.filters["shorten"] = numbers.shorten
+    script = _part("page.js")
+    return environment.get_template(template).render(
+        style=Markup(_part("page.css")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        **values,
+    )
+
+
+def _part(name: str) -> str:
+    return resources.files("bywords.report").joinpath(name).read_text(encoding="utf-8")

@@ -154,11 +154,11 @@ def _scores(record: Record) -> str:
             what = "The probability of a label" if is_multi else "The probability of an answer"
             parts.append(f"{what} is off by {100 * test['calibration_error']:.1f} points on average.")
         if test.get("coverage"):
-            rows = [
+            covered = [
                 (f"{row['coverage']:.0%}", f"{row['min_confidence']:.1%}", f"{row['accuracy']:.1%}")
                 for row in test["coverage"]
             ]
-            parts.append(_table(("documents that get an answer", "if it is at least so probable", "right"), rows))
+            parts.append(_table(("documents that get an answer", "if it is at least so probable", "right"), covered))
         if test.get("per_class"):
             parts.append(_class_table(test["per_class"], record.get("thresholds")))
     if record.get("hardest_confusions"):
@@ -171,10 +171,8 @@ def _scores(record: Record) -> str:
     return "\n\n".join(parts)
 
 
-def _between(interval: Sequence[float | None] | None) -> str:
-    if interval is None or None in interval:
-        return ""
-    return f" ({interval[0]:.3f} to {interval[1]:.3f})"
+def _between(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
 
 
 def _class_table(rows: Sequence[Record], thresholds: Record | None) -> str:

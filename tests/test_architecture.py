@@ -68,6 +68,7 @@ ROOMS = [
     "continuing",
     "shrink",
     "classifier",
+    "audit",
     "compare",
     "report",
     "cli",

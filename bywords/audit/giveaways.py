@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.audit.distinct import distinct_words
 from bywords.audit.patterns import TOPIC_FIELDS, Patterns, find_patterns
 from bywords.corpus import Corpus
 from bywords.metrics import wilson_interval
@@ -143,16 +144,13 @@ def _one_hot(train: Corpus) -> Any:
 
 def _words_everywhere(train: Corpus, tokens: Tokens) -> tuple[list[str], Ints, Ints]:
     """The words that may be in nearly all documents of a class: they, and the pairs of their places and documents."""
-    from bywords.compiled.ids import count
-
     least = EVERYWHERE * max(int(train.counts()[train.counts() > 0].min()), 1)
-    codes, offsets, _ = count(tokens.codes, tokens.offsets, len(tokens.words), 0)
+    codes, documents = distinct_words(tokens)
     frequency = np.bincount(codes, minlength=len(tokens.words))
     # A word that most documents have speaks for a class only when that is most of them.
     places = np.flatnonzero(frequency >= least)
     new = np.full(len(tokens.words), -1, dtype=np.int64)
     new[places] = np.arange(len(places))
-    documents = np.repeat(np.arange(len(tokens)), np.diff(offsets))
     is_kept = new[codes] >= 0
     return tokens.words.strings(places), new[codes][is_kept], documents[is_kept]
 

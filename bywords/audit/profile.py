@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bywords.audit.distinct import distinct_words
 from bywords.audit.drift import auc_and_variance
@@ -123,7 +122,7 @@ def _quantiles(lengths: npt.NDArray[np.int64]) -> dict[str, float] | None:
 
 
 def _is_unlike(tokens: Tokens) -> npt.NDArray[np.bool_]:
-    """Documents with hardly any of the words that all others are full of: of another language, or no language, bool (N,).
+    """Documents with hardly any of the words that all others are full of: of another language, or lists; bool (N,).
 
     Of ALIKE_LENGTH tokens or more, of which the ALIKE_WORDS commonest words of the part make less than UNLIKE times
     what they make of half of such documents.

@@ -224,20 +224,25 @@ def _rule(
     """How often the give-aways, all or of one kind, are right about documents that they were not chosen on.
 
     `by_half` is what one half tells, and the documents of the other. Of the give-aways in a document the one with the
-    highest lower bound decides; without any, the commonest class is guessed.
+    highest lower bound decides; without any, the commonest class of such documents is guessed.
     """
     is_meant = np.array([kind in (None, found) for found in patterns.kinds], dtype=np.bool_)
-    answers, guess = np.full(len(train), -1), train.counts().argmax()
+    answers, guesses, guess = np.full(len(train), -1), np.zeros(len(train), dtype=np.int64), train.counts().argmax()
     for told, asked in by_half:
         is_asked = np.zeros(len(train), dtype=np.bool_)
         is_asked[asked] = True
-        speaks = (told.is_giveaway & is_meant)[patterns.codes] & is_asked[patterns.documents]
+        is_spoken_of = np.zeros(len(train), dtype=np.bool_)
+        speaks = (told.is_giveaway & is_meant)[patterns.codes]
+        is_spoken_of[patterns.documents[speaks]] = True
+        rest = np.bincount(train.labels[~is_asked & ~is_spoken_of], minlength=1)
+        guesses[asked] = rest.argmax() if rest.any() else guess
+        speaks &= is_asked[patterns.documents]
         codes, documents = patterns.codes[speaks], patterns.documents[speaks]
         order = np.lexsort([codes, -told.lower[codes], documents])
         first, places = np.unique(documents[order], return_index=True)
         answers[first] = told.classes[codes[order][places]]
     decided = answers >= 0
-    is_right = np.where(decided, answers, guess) == train.labels
+    is_right = np.where(decided, answers, guesses) == train.labels
     return {
         "n_documents": len(train),
         "n_decided": int(decided.sum()),

@@ -226,7 +226,7 @@ def rule_sentence(rule: Record) -> str:
         f"Chosen on one half of the documents and asked about the other, they speak about {count(rule['n_decided'])} of"
         f" {count(rule['n_documents'])} documents"
         + (f" and are right for {percent(rule['accuracy_of_decided'])} of those" if rule["n_decided"] else "")
-        + f". With the commonest class for all others that is an accuracy of {percent(rule['accuracy'])}"
+        + f". With the commonest class of the rest for the others that is an accuracy of {percent(rule['accuracy'])}"
         + (f" (95 % interval: {interval(rule['interval'])})" if rule["interval"] else "")
         + f"; always guessing that class is right for {percent(rule['guess'])}."
     )

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.datasets import fetch_20newsgroups
 from sklearn.metrics import roc_auc_score
 
 from bywords.audit.drift import LEAST_DOCUMENTS, auc_and_variance, measure_drift
@@ -122,8 +123,7 @@ def test_two_halves_of_the_reviews_are_alike():
 
 @pytest.mark.skipif(not is_available("20newsgroups"), reason="20 Newsgroups is not in scikit-learn's data folder")
 def test_newsgroups_split_by_date_differ():
-    split = load("20newsgroups")
-    drift = measure_drift(Tokenizer()(split.train.texts), Tokenizer()(split.test.texts), seed=0)
-    assert drift["is_drift"]
-    assert 0.55 < drift["auc"] < 0.7
-    assert "fbi" in {row["word"] for row in drift["words"]["test"]}
+    parts = [fetch_20newsgroups(subset=part, shuffle=False).data[::2] for part in ("train", "test")]
+    drift = measure_drift(*map(Tokenizer(), parts), seed=0)
+    assert drift["interval"][0] > 0.7
+    assert "1993apr26" in {row["word"] for row in drift["words"]["test"]}

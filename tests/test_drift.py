@@ -31,6 +31,16 @@ def test_two_parts_of_the_same_kind_cannot_be_told_apart():
     assert "cannot be told" in drift["verdict"]
 
 
+def test_parts_that_are_alike_are_found_alike_as_often_as_the_interval_says():
+    generator = np.random.default_rng(7)
+    covered = 0
+    for _ in range(150):
+        tokens = Tokenizer()([" ".join(generator.choice(WORDS[:60], 8)) for _ in range(120)])
+        drift = measure_drift(tokens.select(np.arange(60)), tokens.select(np.arange(60, 120)), seed=0)
+        covered += drift["interval"][0] <= 0.5 <= drift["interval"][1]
+    assert 0.91 < covered / 150 < 0.99
+
+
 def test_the_word_that_only_test_has_is_named_with_its_documents_a_thousand():
     drift = measure_drift(documents(400, seed=1), documents(200, seed=2, extra="covid", share=0.5), seed=0)
     assert drift["is_drift"] is True

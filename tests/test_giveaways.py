@@ -161,6 +161,27 @@ def test_a_field_is_judged_by_its_values_and_spelt_as_most_often():
     assert fields["Lines"]["accuracy"] < 0.75
 
 
+def test_a_new_value_of_a_field_is_taken_for_the_commonest_class_that_has_the_field():
+    texts = [f"X-Id: {place}\nLines: 5\n\n{text}" if place < 40 else f"Lines: 5\n\n{text}"
+             for place, text in enumerate(sentences(120, 11))]  # fmt: skip
+    fields = {row["field"]: row for row in found_in(texts, ["b"] * 40 + ["a"] * 80)["fields"]}
+    assert fields["X-Id"]["accuracy"] == 1
+    assert fields["X-Id"]["guess"] == 0
+
+
+def test_a_sentence_that_begins_some_texts_of_a_class_is_no_giveaway():
+    generator = np.random.default_rng(12)
+    texts = [f"this is a great {text} {generator.integers(99)}" if place < 12 else text
+             for place, text in enumerate(sentences(1200, 12))]  # fmt: skip
+    assert found_in(texts, ["good"] * 600 + ["bad"] * 600)["found"] == []
+    assert ("beginning", "this is a great") in named(found_in(texts[:15] + texts[600:], ["good"] * 15 + ["bad"] * 600))
+
+
+def test_what_is_quoted_is_no_first_or_last_line():
+    found = with_planted(lambda text, i: f"> Dear reader\n{i} {text}\n{i}\n{i}\n> the end of it")
+    assert not {kind for kind, _ in named(found)} & {"first line", "last line"}
+
+
 def test_header_fields_end_where_the_text_begins():
     fields = header_fields(
         pl.Series(["A: 1\nB-c: two words \n\nD: 3", "no header: here", "\nE: 5", "F: 6\n  more\nG: 7\n"])

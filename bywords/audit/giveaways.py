@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bywords.audit.distinct import distinct_words
-from bywords.audit.patterns import TOPIC_FIELDS, Patterns, find_patterns
+from bywords.audit.fields import judged_fields
+from bywords.audit.patterns import Patterns, find_patterns
 from bywords.corpus import Corpus
 from bywords.metrics import wilson_interval
 from bywords.tokens import Tokens
@@ -26,7 +26,6 @@ RUN_SHARES = {1: 0.5, 2: 0.5, 3: 0.3, 4: 0.05}  # of a class that begins or ends
 LEAST_RUN_SHARE = 0.02  # ordinary sentences begin and end alike now and then
 MOST_SHOWN, MOST_ROWS, MOST_ALSO = 200, 5, 8  # patterns; rows of each; others that the same documents have
 SAME_DOCUMENTS = 0.8  # Jaccard similarity from which two patterns are shown as one
-LEAST_OF_FIELD = 20  # documents with a header field whose values are judged
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -61,7 +60,7 @@ def find_giveaways(train: Corpus, tokens: Tokens) -> dict[str, Any]:
             {**row, "accuracy": _rule(patterns, train, by_half, kind=row["kind"])["accuracy"]}
             for row in _kinds(patterns, told)
         ],
-        "fields": _fields(fields, train, halves),
+        "fields": judged_fields(fields, train, halves),
         "rule": _rule(patterns, train, by_half),
     }
 
@@ -262,40 +261,3 @@ def _kinds(patterns: Patterns, told: _Told) -> list[dict[str, Any]]:
         n_documents = len(np.unique(patterns.documents[is_meant[patterns.codes]]))
         rows.append({"kind": kind, "n_patterns": int(is_meant.sum()), "n_documents": n_documents, "accuracy": None})
     return sorted(rows, key=lambda row: (-row["n_documents"], row["kind"]))
-
-
-def _fields(fields: pl.DataFrame, train: Corpus, halves: tuple[Ints, Ints]) -> list[dict[str, Any]]:
-    """How often the value of each header field, where it is known, gives the class; the most telling field first."""
-    half = np.zeros(len(train), dtype=np.int64)
-    half[halves[1]] = 1
-    table = fields.filter(~pl.col("folded").is_in(TOPIC_FIELDS))
-    table = table.unique(["document", "field"], keep="first", maintain_order=True)
-    documents = table["document"].to_numpy()
-    table = table.with_columns(label=pl.Series(train.labels[documents]), half=pl.Series(half[documents]))
-    rows = []
-    for (field,), part in table.group_by("field", maintain_order=True):
-        if len(part) < LEAST_OF_FIELD:
-            continue
-        n_right = 0
-        for asked in (0, 1):
-            known, new = part.filter(pl.col("half") != asked), part.filter(pl.col("half") == asked)
-            if not len(known):
-                continue
-            counted = known.group_by("value", "label").len().sort("len", "label", descending=[True, False])
-            answers = counted.unique("value", keep="first", maintain_order=True).rename({"label": "answer"})
-            other = int(np.bincount(known["label"].to_numpy()).argmax())
-            answered = new.join(answers.select("value", "answer"), on="value", how="left")
-            n_right += int((answered["answer"].fill_null(other) == answered["label"]).sum())
-        accuracy = n_right / len(part)
-        commonest = train.counts().argmax()
-        rows.append(
-            {
-                "field": field,
-                "n_documents": len(part),
-                "n_values": part["value"].n_unique(),
-                "accuracy": accuracy,
-                "interval": list(wilson_interval(accuracy, len(part))),
-                "guess": int((part["label"] == commonest).sum()) / len(part),
-            }
-        )
-    return sorted(rows, key=lambda row: (row["guess"] - row["accuracy"]) * row["n_documents"])

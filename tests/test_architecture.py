@@ -70,6 +70,7 @@ ROOMS = [
     "continuing",
     "shrink",
     "classifier",
+    "audit",
     "claims",
     "compare",
     "report",

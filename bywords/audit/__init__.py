@@ -1,0 +1,1 @@
+"""A corpus in, what is wrong with it out."""

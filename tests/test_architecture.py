@@ -48,6 +48,8 @@ ROOMS = [
     "vector_files",
     "metrics",
     "evaluation",
+    "slices",
+    "forecast",
     "calibration",
     "labels",
     "settings",
@@ -69,6 +71,7 @@ ROOMS = [
     "shrink",
     "classifier",
     "compare",
+    "curve",
     "report",
     "cli",
 ]

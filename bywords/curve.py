@@ -52,8 +52,8 @@ def learning_curve(
     A seed draws nested, stratified parts, and every start; the test part never changes. Documents without tokens are
     dropped and counted. Small parts come first, each with every seed. A part that would have fewer than LEAST_DOCUMENTS
     documents, or fewer than two for each class, is left out, and `notes` say so. After each fit `on_point` gets the
-    record so far; points that `earlier`, a record of the same documents and settings, holds are taken from there. Ctrl-C
-    ends the run with what it has: `finished` is then false.
+    record so far; points that `earlier`, a record of the same documents and settings, holds are taken from there.
+    Ctrl-C ends the run with what it has: `finished` is then false.
 
     The record's `points` have one row a fit, `sizes` one a size that all seeds have; `forecast` is that of twice the
     largest size and `backtest` that of the largest from the others, as `bywords.forecast` has them, None where the

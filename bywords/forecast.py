@@ -1,4 +1,4 @@
-"""Which answers were right after how many training documents in; what more documents would bring, with an interval, out.
+"""Which answers were right after how many training documents in, what more would bring, with an interval, out.
 
 The curve is an inverse power law, error(n) = a + b * n ** -c: what no documents take away, what they do, and how fast.
 Sources: Cortes et al. (1993), "Learning Curves: Asymptotic Values and Rate of Convergence", equation 1; fitted with

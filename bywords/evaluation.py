@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from bywords import metrics
 
@@ -74,7 +75,7 @@ class Evaluation:
         ]
 
     def confusion_examples(
-        self, texts: Sequence[str], rows: npt.NDArray[np.int64], n: int = 5, examples: int = 3
+        self, texts: Sequence[str] | pl.Series, rows: npt.NDArray[np.int64], n: int = 5, examples: int = 3
     ) -> list[dict[str, Any]]:
         """`hardest_confusions`, each with the mistakes of its kind that were surest: row, text, and the probability.
 
@@ -169,7 +170,7 @@ class ManyLabelsEvaluation:
         return []
 
     def confusion_examples(
-        self, texts: Sequence[str], rows: npt.NDArray[np.int64], n: int = 5, examples: int = 3
+        self, texts: Sequence[str] | pl.Series, rows: npt.NDArray[np.int64], n: int = 5, examples: int = 3
     ) -> list[dict[str, Any]]:
         """None, as there are no confusions."""
         return []

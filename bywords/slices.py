@@ -107,10 +107,11 @@ def slices_of(
     if len(evaluation.labels):
         yield from _by_known(evaluation.known_share.astype(np.float64))
     for place, name in enumerate(evaluation.label_names):
-        yield Slice(
-            CLASS, name, evaluation.labels[:, place] if evaluation.is_multilabel else evaluation.labels == place
-        )
-    if not evaluation.is_multilabel:
+        if isinstance(evaluation, Evaluation):
+            yield Slice(CLASS, name, cast(Members, evaluation.labels == place))
+        else:
+            yield Slice(CLASS, name, evaluation.labels[:, place])
+    if isinstance(evaluation, Evaluation):
         for place, name in enumerate(evaluation.label_names):
             yield Slice(PREDICTED, name, cast(Members, evaluation.predicted == place))
     for column in [] if columns is None else columns.get_columns():

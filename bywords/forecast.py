@@ -25,7 +25,7 @@ RATES = np.geomspace(0.02, 2.0, 93)  # c that are tried
 # Predictable, Empirically", find 0.07 to 0.35 on text; `benchmarks/curve.py` measures what comes of it.
 USUAL_RATE, RATE_SPREAD = 0.3, 1.0
 USUAL_MISS = 0.003  # by how much the law misses the next doubling beside all chance; `benchmarks/curve.py`
-CHANGES_LITTLE = 0.005  # of accuracy
+CHANGES_LITTLE = 0.01  # of accuracy: a gain that is surely less
 _DRAWN_TOGETHER = 8_000_000  # numbers in memory at a time
 _N_BAND = 33  # sizes at which the band is drawn
 
@@ -126,9 +126,9 @@ def sentence(found: dict[str, Any]) -> str:
     """What a forecast of twice the documents says, in words."""
     low, high = found["interval"]
     least, most = found["gain_interval"]
-    if most < 2 * CHANGES_LITTLE:
+    if most < CHANGES_LITTLE:
         advice = "more texts like these will help little"
-    elif least > CHANGES_LITTLE:
+    elif least > 0:
         advice = "more texts like these will help"
     else:
         advice = "more texts like these may help"
@@ -136,6 +136,16 @@ def sentence(found: dict[str, Any]) -> str:
         f"With twice the documents ({found['n_documents']:,}) about {found['accuracy']:.1%} ({low:.1%} to {high:.1%}) "
         f"instead of {found['now']:.1%}, a gain of {100 * found['gain']:.1f} points ({100 * least:.1f} to "
         f"{100 * most:.1f}): {advice}."
+    )
+
+
+def backtest_sentence(found: dict[str, Any]) -> str:
+    """What came of the forecast that could be checked, in words."""
+    low, high = found["interval"]
+    return (
+        f"Checked: from up to {found['from_documents']:,} documents, {found['forecast']:.1%} ({low:.1%} to {high:.1%}) "
+        f"would have been forecast for {found['n_documents']:,}; it is {found['accuracy']:.1%}, "
+        f"{100 * abs(found['error']):.1f} points off{'' if found['holds'] else ' and outside of the interval'}."
     )
 
 

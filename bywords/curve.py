@@ -196,36 +196,38 @@ def _point(n_documents: int, seed: int, fit_seconds: float, evaluation: Evaluati
 def _put(run: Run, points: list[dict[str, Any]], split: Split) -> None:
     """The points, and what follows from those sizes that every seed has."""
     run["points"] = points
-    by_size: dict[int, list[dict[str, Any]]] = {}
-    for point in points:
-        by_size.setdefault(point["n_documents"], []).append(point)
-    complete = {size: rows for size, rows in by_size.items() if len(rows) == len(run["seeds"])}
-    sizes = list(complete)
+    sizes, right = right_answers(run)
     if sizes == [row["n_documents"] for row in run["sizes"]]:
         return
-    n_test = len(split.test)
-    right = np.array([[_unpacked(row["right"], n_test) for row in rows] for rows in complete.values()]).swapaxes(0, 1)
     drawn = forecast.drawn_accuracies(right, np.random.default_rng(0))
     intervals = np.quantile(drawn, [0.025, 0.975], axis=0).T.tolist()
-    run["sizes"] = [
-        {
-            "n_documents": size,
-            "share": size / len(split.train),
-            **{score: statistics.fmean(row[score] for row in rows) for score in SCORES},
-            "accuracy_interval": interval,
-            "accuracy_spread": {
-                "min": min(row["accuracy"] for row in rows),
-                "max": max(row["accuracy"] for row in rows),
-            },
-            "fit_seconds": statistics.fmean(row["fit_seconds"] for row in rows),
-        }
-        for (size, rows), interval in zip(complete.items(), intervals, strict=True)
-    ]
+    run["sizes"] = []
+    for size, interval in zip(sizes, intervals, strict=True):
+        rows = [point for point in points if point["n_documents"] == size]
+        accuracies = [row["accuracy"] for row in rows]
+        run["sizes"].append(
+            {
+                "n_documents": size,
+                "share": size / len(split.train),
+                **{score: statistics.fmean(row[score] for row in rows) for score in SCORES},
+                "accuracy_interval": interval,
+                "accuracy_spread": {"min": min(accuracies), "max": max(accuracies)},
+                "fit_seconds": statistics.fmean(row["fit_seconds"] for row in rows),
+            }
+        )
     if len(sizes) >= forecast.sizes_needed(len(right)):
         run["forecast"] = forecast.forecast(sizes, right, 2 * sizes[-1])
         run["backtest"] = forecast.backtest(sizes, right)
 
 
-def _unpacked(right: str, n_test: int) -> npt.NDArray[np.bool_]:
-    bits = np.frombuffer(base64.b64decode(right), dtype=np.uint8)
-    return np.unpackbits(bits, count=n_test).astype(np.bool_)
+def right_answers(run: Run) -> tuple[list[int], forecast.Right]:
+    """The P sizes that all S seeds have, ascending, and which of the N test documents were right: bool (S, P, N)."""
+    by_size: dict[int, list[npt.NDArray[np.bool_]]] = {}
+    for point in run["points"]:
+        bits = np.frombuffer(base64.b64decode(point["right"]), dtype=np.uint8)
+        is_right = np.unpackbits(bits, count=run["corpus"]["n_test"]).astype(np.bool_)
+        by_size.setdefault(point["n_documents"], []).append(is_right)
+    sizes = sorted(size for size, rows in by_size.items() if len(rows) == len(run["seeds"]))
+    if not sizes:
+        return [], np.zeros((len(run["seeds"]), 0, run["corpus"]["n_test"]), dtype=np.bool_)
+    return sizes, np.array([by_size[size] for size in sizes]).swapaxes(0, 1)

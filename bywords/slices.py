@@ -105,7 +105,7 @@ def slices_of(
     if n_tokens is not None and len(n_tokens):
         yield from _by_length(np.asarray(n_tokens))
     if len(evaluation.labels):
-        yield from _by_known(evaluation.known_share.astype(np.float64))
+        yield from _by_known(evaluation.known_share.astype(np.float64).round(6))
     for place, name in enumerate(evaluation.label_names):
         if isinstance(evaluation, Evaluation):
             yield Slice(CLASS, name, cast(Members, evaluation.labels == place))
@@ -137,9 +137,10 @@ def _by_known(known_share: Numbers) -> Iterator[Slice]:
     """Those whose words are all known, often most of them; the others in bins of about equal count."""
     is_all = known_share >= 1
     if not is_all.all():
-        quantiles = np.quantile(known_share[~is_all], np.arange(1, MOST_BINS - 1) / (MOST_BINS - 1))
+        parts = np.arange(1, MOST_BINS - 1) / (MOST_BINS - 1)
+        quantiles = np.quantile(known_share[~is_all], parts, method="higher")
         low = 0.0
-        for bound in [*np.unique(np.floor(100 * quantiles) / 100).tolist(), 1.0]:
+        for bound in [*np.unique(np.floor(100 * quantiles + 1e-6) / 100).tolist(), 1.0]:
             name = f"{low:.0%} to {bound:.0%}" if low else f"less than {bound:.0%}"
             if bound == 1 and low:
                 name = f"{low:.0%} or more, but not all"

@@ -87,9 +87,10 @@ def read_corpus(
         with open_input(path) as file:
             known = (text, *asked, *columns)
             (table,) = _read_tables(path, file, format_ending(path), known, block_bytes=0, skipped=skipped)
+        kept = kept_columns(table, columns) if columns else None
         corpus = _labelled(table, path.name, *find_text_and_labels(table, text, asked), label_separator, skipped)
-        if columns:
-            corpus = dataclasses.replace(corpus, columns=kept_columns(table, columns)[corpus.rows])
+        if kept is not None:
+            corpus = dataclasses.replace(corpus, columns=kept[corpus.rows])
     else:
         with open_input(path) as file:
             lines = next(line_blocks(file, 0))

@@ -183,13 +183,12 @@ def _done_before(run: Run, earlier: Run) -> dict[tuple[int, int], dict[str, Any]
 
 
 def _point(n_documents: int, seed: int, fit_seconds: float, evaluation: Evaluation) -> dict[str, Any]:
-    is_right = evaluation.predicted == evaluation.labels
     return {
         "n_documents": n_documents,
         "seed": seed,
         **{score: getattr(evaluation, score) for score in SCORES},
         "fit_seconds": fit_seconds,
-        "right": base64.b64encode(np.packbits(is_right).tobytes()).decode(),  # a bit a test document
+        "right": base64.b64encode(np.packbits(evaluation.is_right).tobytes()).decode(),  # a bit a test document
     }
 
 

@@ -24,7 +24,7 @@ RATES = np.geomspace(0.02, 2.0, 93)  # c that are tried
 # Where the points do not say, c is about 0.3, within a factor of e: Hestness et al. (2017), "Deep Learning Scaling is
 # Predictable, Empirically", find 0.07 to 0.35 on text; `benchmarks/curve.py` measures what comes of it.
 USUAL_RATE, RATE_SPREAD = 0.3, 1.0
-USUAL_MISS = 0.003  # by how much the law misses the next doubling beside all chance; `benchmarks/curve.py`
+USUAL_MISS = 0.003  # of the next doubling beside all chance; with it, `benchmarks/curve.py` sees twice as much
 CHANGES_LITTLE = 0.01  # of accuracy: a gain that is surely less
 _DRAWN_TOGETHER = 8_000_000  # numbers in memory at a time
 _N_BAND = 33  # sizes at which the band is drawn

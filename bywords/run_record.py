@@ -8,7 +8,7 @@ from typing import Any
 
 from bywords.errors import DataError
 
-FORMAT = "bywords-run/1"  # of a comparison
+FORMAT = "bywords-run/2"  # of a comparison
 CURVE_FORMAT = "bywords-curve/1"
 
 Run = dict[str, Any]

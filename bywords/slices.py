@@ -242,7 +242,7 @@ class _Accuracy:
     measure = "accuracy"
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.is_right = evaluation.predicted == evaluation.labels
+        self.is_right = evaluation.is_right
 
     def score(self, is_in: Members) -> tuple[float, Interval]:
         share = float(self.is_right[is_in].mean())

@@ -48,7 +48,7 @@ def run_record(
     rank = np.unique(np.geomspace(1, 20_000, 60).astype(int))
     lengths = {"min": 1, "median": 85, "mean": 180.5, "p90": 330, "p99": 1800, "max": 11_000}
     return {
-        "format": "bywords-run/1",
+        "format": "bywords-run/2",
         "bywords_version": "0.1.0",
         "created": "2026-11-22T22:00:00+00:00",
         "command": "bywords compare newsgroups",
@@ -251,13 +251,13 @@ def test_a_record_may_lack_any_part(missing, monkeypatch):
         monkeypatch.setattr(pictures, "picture", lambda draw, **_: "<svg></svg>")
     run = run_record(names=("averaging",))
     if missing == "format":
-        with pytest.raises(DataError, match=r"expected 'bywords-run/1'.*bywords compare"):
-            render_report({**run, "format": "bywords-run/2"})
+        with pytest.raises(DataError, match=r"expected 'bywords-run/2'.*bywords compare"):
+            render_report({**run, "format": "bywords-run/9"})
     elif missing in run:
         del run[missing]
         assert "</html>" in render_report(run)
     else:
-        assert "No system" in render_report({"format": "bywords-run/1"})
+        assert "No system" in render_report({"format": "bywords-run/2"})
 
 
 @pytest.mark.parametrize("missing", sorted(_system(0, "a", ["x", "y"], 1)))

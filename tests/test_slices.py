@@ -1,6 +1,8 @@
 """Slices of evaluated documents: which are worse than the rest, by more than chance, and which are only looked at."""
 
 import json
+import re
+import sys
 
 import numpy as np
 import polars as pl
@@ -8,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
+from small_corpus import small_corpus
 
+from bywords.cli import main as cli
 from bywords.evaluation import Evaluation, ManyLabelsEvaluation
 from bywords.metrics import wilson_interval
 from bywords.slices import find_slices, fisher_p_value, newcombe_interval, sentence, slices_of, worst
@@ -238,3 +242,41 @@ def test_confusions_have_their_surest_mistakes_with_row_text_and_probability():
     assert [example["row"] for example in second["examples"]] == [104]
     many = many_labels(np.zeros(5, dtype=bool), np.random.default_rng(0))
     assert many.confusion_examples(texts, np.arange(5)) == []
+
+
+@pytest.fixture
+def bywords(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        shown = capsys.readouterr()
+        return left.value.code or 0, shown.out, shown.err
+
+    return call
+
+
+def test_train_and_evaluate_name_the_source_where_labels_are_no_good(bywords, tmp_path):
+    corpus = small_corpus(900)
+    names, sources = corpus.names(), np.arange(900) // 3 % 4
+    names = np.where(sources == 2, np.roll(names, 1), names)  # of these every label is another one
+    table = pl.DataFrame({"text": corpus.texts, "label": names, "origin": [f"folder {source}" for source in sources]})
+    table.write_csv(tmp_path / "a.csv")
+    told = "  documents with origin folder 2: right on 0.0% of "
+    code, out, error = bywords("train", "a.csv", "--system", "tfidf-nb", "--slice-by", "origin", "--out", "m")
+    assert (code, error, told in out) == (0, "", True)
+    assert "slices, by length, class, predicted class, origin: 1 is worse than the rest by more than chance:\n" in out
+    code, out, _ = bywords("evaluate", "m", "a.csv", "--slice-by", "origin", "--examples", "1")
+    assert (code, told in out) == (0, True)
+    assert re.search(r"\nmotor, taken for space \(\d+ documents\):\n  row [\d,]+, \d+\.\d% sure: ", out)
+    scores = json.loads(bywords("evaluate", "m", "a.csv", "--slice-by", "origin", "--json")[1])
+    assert [row["name"] for row in scores["slices"] if row["is_worse"]] == ["folder 2"]
+    example = scores["hardest_confusions"][0]["examples"][0]
+    assert example["text"] == corpus.texts[example["row"]]
+    assert "origin" not in {row["by"] for row in json.loads(bywords("evaluate", "m", "a.csv", "--json")[1])["slices"]}
+    code, _, error = bywords("evaluate", "m", "a.csv", "--slice-by", "orign")
+    assert (code, "a.csv has no column 'orign'. Did you mean 'origin'?" in error) == (2, True)
+    code, _, error = bywords("train", "a.csv", "--slice-by", "origin", "--on-disk", "d")
+    assert (code, "which --slice-by needs: leave out one of the two" in error) == (2, True)

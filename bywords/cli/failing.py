@@ -32,8 +32,11 @@ def tell_slices(rows: list[dict[str, Any]], *, n: int) -> None:
     if not n_worse:
         say(f"Looked at {len(rows)} slices, by {by}: none is worse than the rest by more than chance.")
         return
-    say(f"Looked at {len(rows)} slices, by {by}: {n_worse} are worse than the rest by more than chance, for example")
-    for row in worst(rows, n):
+    shown = worst(rows, n)
+    which = f"{n_worse:,} are" if n_worse > 1 else "1 is"
+    example = ", for example" if len(shown) < n_worse else ""
+    say(f"Looked at {len(rows)} slices, by {by}: {which} worse than the rest by more than chance{example}:")
+    for row in shown:
         say(f"  {sentence(row)}")
 
 

@@ -188,9 +188,11 @@ def _save_and_tell(
     from bywords.stored_corpus import StoredSplit
 
     classifier.save(folder)
-    slices = (
-        find_slices(evaluation) if isinstance(split, StoredSplit) else slices_in(classifier, evaluation, split.test)
-    )
+    if isinstance(split, StoredSplit):
+        slices = find_slices(evaluation)
+    else:
+        with working("looking where it fails"):
+            slices = slices_in(classifier, evaluation, split.test)
     record = {**_record(classifier, evaluation, split, system, folder), "reduction": reduction, "slices": slices}
     if as_json:
         print_json(record)

@@ -25,7 +25,7 @@ from bywords.evaluation import Evaluation
 from bywords.run_record import CURVE_FORMAT, Run
 from bywords.settings import to_plain
 from bywords.splits import nested_order
-from bywords.systems import DEFAULT_SYSTEM, Listener
+from bywords.systems import DEFAULT_SYSTEM
 from bywords.tokens import Tokenizer
 from bywords.version import __version__
 
@@ -43,17 +43,16 @@ def learning_curve(
     vectors: str | None = None,
     command: str = "",
     earlier: Run | None = None,
-    listener: Listener | None = None,
     on_start: Callable[[int, int, float | None], None] = lambda n_documents, seed, seconds_left: None,
-    on_point: Callable[[Run], None] = lambda run: None,
+    on_point: Callable[[Run, dict[str, Any]], None] = lambda run, point: None,
 ) -> Run:
     """Fit the system to growing parts of the training documents, each once a seed, and test it on the test part.
 
     A seed draws nested, stratified parts, and every start; the test part never changes. Documents without tokens are
     dropped and counted. Small parts come first, each with every seed. A part that would have fewer than LEAST_DOCUMENTS
     documents, or fewer than two for each class, is left out, and `notes` say so. After each fit `on_point` gets the
-    record so far; points that `earlier`, a record of the same documents and settings, holds are taken from there.
-    Ctrl-C ends the run with what it has: `finished` is then false.
+    record so far and the new point; points that `earlier`, a record of the same documents and settings, holds are taken
+    from there. Ctrl-C ends the run with what it has: `finished` is then false.
 
     The record's `points` have one row a fit, `sizes` one a size that all seeds have; `forecast` is that of twice the
     largest size and `backtest` that of the largest from the others, as `bywords.forecast` has them, None where the
@@ -87,7 +86,7 @@ def learning_curve(
             started = time.perf_counter()
             part = split.train.select(np.sort(orders[seed][:n_documents]))
             classifier = TextClassifier(system, seed=seed, **more)
-            classifier.fit(part.texts, part.names(), listener=listener)
+            classifier.fit(part.texts, part.names())
             if classifier.fitted_.history.interrupted:
                 return run
             evaluation = cast(Evaluation, classifier.evaluate(split.test.texts, split.test.names()))
@@ -96,7 +95,7 @@ def learning_curve(
             if number:  # the first fit warms up
                 seconds_left = (time.perf_counter() - started) / n_documents * n_left
             _put(run, [points[key] for key in wanted if key in points], split)
-            on_point(run)
+            on_point(run, points[n_documents, seed])
     except KeyboardInterrupt:
         return run
     run["finished"] = True

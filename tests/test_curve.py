@@ -228,7 +228,8 @@ def test_the_same_seeds_give_the_same_curve(run, split):
 def test_ctrl_c_keeps_the_points_there_are_and_a_later_run_goes_on_to_the_same_curve(run, split, monkeypatch):
     left = []
 
-    def stop_at_the_seventh(so_far):
+    def stop_at_the_seventh(so_far, point):
+        assert point == so_far["points"][-1]
         left[:] = [json.loads(json.dumps(so_far))]
         if len(so_far["points"]) == 7:
             raise KeyboardInterrupt

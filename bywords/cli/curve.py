@@ -62,10 +62,14 @@ def curve(
 
     def on_start(n_documents: int, seed: int, seconds_left: float | None) -> None:
         about = "" if seconds_left is None else f", about {rough_time(seconds_left)} left in all"
-        listener.start(f"{system}, {n_documents:,} documents, seed {seed}{about}")
+        listener.start(f"{system} on {n_documents:,} documents, seed {seed}{about}")
 
     def write(run: dict[str, Any]) -> None:
         write_whole(folder / RUN, json.dumps(run, ensure_ascii=False, indent=1).encode())
+
+    def on_point(run: dict[str, Any], point: dict[str, Any]) -> None:
+        write(run)
+        listener.step(1, 0, f"right on {point['accuracy']:.1%}")
 
     run = learning_curve(
         split,
@@ -75,9 +79,8 @@ def curve(
         vectors=vectors,
         command=shlex.join(["bywords", *sys.argv[1:]]),
         earlier=earlier,
-        listener=listener,
         on_start=on_start,
-        on_point=write,
+        on_point=on_point,
     )
     listener.end()
     write(run)

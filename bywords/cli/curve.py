@@ -69,6 +69,7 @@ def curve(
 
     def on_point(run: dict[str, Any], point: dict[str, Any]) -> None:
         write(run)
+        listener.name = f"{system} on {point['n_documents']:,} documents, seed {point['seed']}:"
         listener.step(1, 0, f"right on {point['accuracy']:.1%}")
 
     run = learning_curve(

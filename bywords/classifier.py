@@ -653,6 +653,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "summary": dataclasses.asdict(self.summary_),
             "training": parts.description["parameters"],
             "config": parts.description["config"],
+            "known_share_floor": self.trust_.known_share_floor,
         }
         if isinstance(self.calibration_, Sigmoids):
             thresholds = self.calibration_.thresholds.tolist()

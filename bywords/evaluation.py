@@ -168,11 +168,11 @@ class Evaluation:
                 if k < len(self.label_names)
             },
             "macro_f1": self.macro_f1,
-            "macro_f1_interval": list(self.macro_f1_interval),
+            "macro_f1_interval": _known(self.macro_f1_interval),
             "log_loss": self.log_loss,
-            "log_loss_interval": list(self.log_loss_interval),
-            "calibration_error": reliability["error"],
-            "calibration_error_before": reliability.get("error_before", float("nan")),
+            "log_loss_interval": _known(self.log_loss_interval),
+            "calibration_error": _known(reliability["error"]),
+            "calibration_error_before": _known(reliability.get("error_before")),
             "coverage": self.coverage(),
             "per_class": self.per_class(),
         }
@@ -216,19 +216,19 @@ class ManyLabelsEvaluation:
         return metrics.label_f1(self.labels, self.predicted)
 
     @cached_property
-    def f1_intervals(self) -> dict[str, list[float]]:
+    def f1_intervals(self) -> dict[str, Any]:
         """The 95 % interval of each of `f1`, bootstrapped over documents: micro_f1_interval and so on."""
         draws = significance.label_f1_draws(self.labels, self.predicted)
         return {
-            f"{name}_interval": list(significance.bootstrap_interval(drawn[0], self.f1[name]))
+            f"{name}_interval": _known(significance.bootstrap_interval(drawn[0], self.f1[name]))
             for name, drawn in draws.items()
         }
 
-    def _calibration_error(self, probabilities: npt.NDArray[np.float64] | None) -> float:
-        """Of all decisions, each label of each document for itself; NaN where the probabilities are not known."""
+    def _calibration_error(self, probabilities: npt.NDArray[np.float64] | None) -> Any:
+        """Of all decisions, each label of each document for itself; None where the probabilities are not known."""
         if probabilities is None:
-            return float("nan")
-        return trust.expected_calibration_error(probabilities.ravel(), self.labels.ravel())
+            return None
+        return _known(trust.expected_calibration_error(probabilities.ravel(), self.labels.ravel()))
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, precision, recall, f1, support and threshold of each label, ready for JSON."""
@@ -259,11 +259,20 @@ class ManyLabelsEvaluation:
             "accuracy": self.accuracy,
             "accuracy_interval": list(metrics.wilson_interval(self.accuracy, len(self.labels))),
             "log_loss": metrics.log_loss(self.labels, self.probabilities),
-            "log_loss_interval": list(significance.mean_interval(metrics.log_losses(self.labels, self.probabilities))),
+            "log_loss_interval": _known(
+                significance.mean_interval(metrics.log_losses(self.labels, self.probabilities))
+            ),
             "calibration_error": self._calibration_error(self.probabilities),
             "calibration_error_before": self._calibration_error(self.uncalibrated),
             "per_class": self.per_class(),
         }
+
+
+def _known(value: float | significance.Interval | None) -> Any:
+    """As JSON has it: an interval as a list, and None for what cannot be said."""
+    if value is None or np.isnan(value).any():
+        return None
+    return list(value) if isinstance(value, tuple) else value
 
 
 AnyEvaluation = Evaluation | ManyLabelsEvaluation

@@ -97,6 +97,8 @@ def _limit(text: str) -> tuple[str, int]:
 
 
 def _tell(run: dict[str, Any], folder: Path) -> None:
+    from bywords.report.words import verdict
+
     corpus = run["corpus"]
     dropped = corpus["dropped"]
     say(
@@ -123,9 +125,10 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
         may_leave_out=("validation", "log loss", "size", "spread over seeds", "documents/s", "95 % interval"),
     )
     say()
-    for sentence in _verdict(run):
+    for sentence in verdict(run):
         say(sentence)
     if run["claims"]:
+        say(f"Paired tests on the same documents, corrected for all {len(run['claims']):,} pairs; 95 % intervals.")
         say()
     for row in run["systems"]:
         for note in row["notes"]:
@@ -135,23 +138,6 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
     if not run["finished"]:
         say(f"Interrupted after {len(run['systems'])} systems. Go on with the same command and --resume.")
     say(f"The record is in {folder / RUN}; look at {folder / REPORT}")
-
-
-def _verdict(run: dict[str, Any]) -> list[str]:
-    """What the best system is better than, and what it cannot be told apart from."""
-    against = [claim for claim in run["claims"] if claim["one"] == run["best"]]
-    better = [claim for claim in against if claim["is_better"]]
-    said = [claim["sentence"] for claim in against if not claim["is_better"]]
-    if len(better) == 1:
-        said.append(better[0]["sentence"])
-    elif better:
-        nearest = min(better, key=lambda claim: claim["accuracy"]["difference"])
-        which = "all others" if len(better) == len(against) else f"{len(better)} others"
-        said.append(f"{run['best']} is better than {which}. The nearest of them: {nearest['sentence']}")
-    if said:
-        n_pairs = len(run["claims"])
-        said.append(f"Paired tests on the same documents, corrected for all {n_pairs:,} pairs; 95 % intervals.")
-    return said
 
 
 def _behind(row: dict[str, Any], run: dict[str, Any]) -> str:

@@ -404,13 +404,12 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     )
 
 
-def _interval(bounds: Sequence[float], form: str = ".1%") -> str:
-    low, high = bounds
-    return f"{low:{form}} to {high:{form}}"
+def _interval(bounds: Sequence[float] | None, form: str = ".1%") -> str:
+    return "unknown" if bounds is None else f"{bounds[0]:{form}} to {bounds[1]:{form}}"
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:.1f} points"
+def _points(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} points"
 
 
 def tell_classes(evaluation: AnyEvaluation) -> None:

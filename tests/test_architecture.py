@@ -50,6 +50,8 @@ ROOMS = [
     "significance",
     "trust",
     "evaluation",
+    "slices",
+    "forecast",
     "calibration",
     "labels",
     "settings",
@@ -73,6 +75,7 @@ ROOMS = [
     "audit",
     "claims",
     "compare",
+    "curve",
     "report",
     "cli",
 ]

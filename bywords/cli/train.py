@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bywords.cli import options
+from bywords.cli.failing import slices_in, tell_slices
 from bywords.cli.on_disk import DEFAULT_ON_DISK, refuse_beside_on_disk, train_on_disk
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
 from bywords.errors import SettingError, quoted
@@ -76,6 +77,7 @@ def train(
         ),
     ] = None,
     settings: options.Settings = None,
+    slice_by: options.SliceBy = None,
     test_share: options.TestShare = 0.2,
     validation_share: options.ValidationShare = 0.1,
     seed: Annotated[int, typer.Option(help="Of the split and of every start.")] = 0,
@@ -121,7 +123,9 @@ def train(
     }
     if on_disk is not None:
         system = system or DEFAULT_ON_DISK
-        refuse_beside_on_disk(**{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size})
+        refuse_beside_on_disk(
+            **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "slice-by": slice_by}
+        )
     if start_from is not None:
         _refuse_beside_from(system=system, vectors=vectors, budget=budget, set=settings)
         classifier = TextClassifier.load(start_from).set_params(**more)
@@ -144,7 +148,9 @@ def train(
         _save_and_tell(classifier, evaluation, stored_split, system, folder, data, as_json=as_json)
         return
     with working(f"reading {data}"):
-        split = load(data, text=text, label=label, test=test, test_share=test_share, seed=seed, **reading)
+        split = load(
+            data, text=text, label=label, columns=slice_by or (), test=test, test_share=test_share, seed=seed, **reading
+        )
         if start_from is not None:
             many = classifier.is_multilabel
             split = Split(labelled_as(split.train, multilabel=many), labelled_as(split.test, multilabel=many))
@@ -178,8 +184,16 @@ def _save_and_tell(
     reduction: str | None = None,
 ) -> None:
     """Write the model's folder, and say what it is and how good."""
+    from bywords.slices import find_slices
+    from bywords.stored_corpus import StoredSplit
+
     classifier.save(folder)
-    record = {**_record(classifier, evaluation, split, system, folder), "reduction": reduction}
+    if isinstance(split, StoredSplit):
+        slices = find_slices(evaluation)
+    else:
+        with working("looking where it fails"):
+            slices = slices_in(classifier, evaluation, split.test)
+    record = {**_record(classifier, evaluation, split, system, folder), "reduction": reduction, "slices": slices}
     if as_json:
         print_json(record)
     else:
@@ -335,6 +349,7 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | Stor
     tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
     say()
     tell_classes(evaluation)
+    tell_slices(record["slices"], n=3)
     say()
     if record["reduction"]:
         say(f"Made smaller: {record['reduction']}")

@@ -44,6 +44,23 @@ class Evaluation:
     def accuracy(self) -> float:
         return metrics.accuracy(self.labels, self.predicted)
 
+    def answered(self, least: float, known_share_floor: float) -> dict[str, Any]:
+        """How often right, if answers less probable than `least` and texts unlike the training are left open.
+
+        Such texts know less than `known_share_floor` of their words, or nothing. Ready for JSON: `min_confidence`,
+        `n_documents` that get an answer, their share as `coverage`, and `accuracy` with its 95 % `interval`.
+        """
+        is_given = (self.confidence >= least) & (self.known_share >= known_share_floor) & ~self.nothing_known
+        n_given = int(is_given.sum())
+        right = metrics.accuracy(self.labels[is_given], self.predicted[is_given])
+        return {
+            "min_confidence": least,
+            "n_documents": n_given,
+            "coverage": n_given / max(len(self.labels), 1),
+            "accuracy": _known(right),
+            "interval": list(metrics.wilson_interval(right, n_given)),
+        }
+
     @property
     def accuracy_interval(self) -> tuple[float, float]:
         """The 95 % Wilson interval of the accuracy."""

@@ -29,16 +29,20 @@ def evaluate(
     examples: Annotated[
         int, typer.Option(help="Show so many documents of each of the commonest mistakes, the surest first.", min=0)
     ] = 0,
+    min_confidence: options.MinConfidence = None,
+    abstain: options.Abstain = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
     from bywords.classifier import TextClassifier
     from bywords.corpus import labelled_as, with_label_names
     from bywords.datasets import DATASETS
+    from bywords.evaluation import Evaluation
     from bywords.labels import names_of
     from bywords.readers import read_corpus
 
     classifier = TextClassifier.load(model)
+    least = options.least_confidence(classifier, min_confidence, abstain)
     columns: dict[str, Any] = {
         "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows,
         "columns": slice_by or (),
@@ -61,8 +65,12 @@ def evaluate(
         evaluation = classifier.evaluate(corpus.texts, labels)
         slices = slices_in(classifier, evaluation, corpus)
         confusions = evaluation.confusion_examples(corpus.texts, corpus.rows, examples=examples or 3)
+    answered = None
+    if least is not None and isinstance(evaluation, Evaluation):
+        answered = evaluation.answered(least, classifier.trust_.known_share_floor)
     if as_json:
-        more = {"n_seen_in_training": n_seen} if n_seen else {}
+        more: dict[str, Any] = {"n_seen_in_training": n_seen} if n_seen else {}
+        more |= {} if answered is None else {"answered": answered}
         print_json({**evaluation.summary(), "hardest_confusions": confusions, "slices": slices, **more})
         return
     if n_seen:
@@ -71,6 +79,15 @@ def evaluate(
             "it was tested on when it was trained is in its README.md."
         )
     tell_scores(evaluation, "documents")
+    if answered is not None:
+        low, high = answered["interval"]
+        right = (
+            "" if answered["accuracy"] is None else f": right on {answered['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+        )
+        say(
+            f"Answers that are at least {answered['min_confidence']:.1%} sure, for texts like those of the training: "
+            f"{answered['n_documents']:,} documents, {answered['coverage']:.1%} of all{right}."
+        )
     n_nothing_known = int(evaluation.nothing_known.sum())
     if n_nothing_known:
         say(f"In {n_nothing_known:,} of them no word was known: those answers say nothing about the text.")

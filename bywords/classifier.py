@@ -530,20 +530,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises: SettingError for a model with a hidden layer where Captum is not there.
         """
-        parts = self._explained_parts()
+        parts = self.explanation_parts()
         return [explain(parts, text) for text in checked_texts([texts] if isinstance(texts, str) else texts)]
 
     def what_if(self, text: str) -> WhatIf:
         """The fewest words without which a text would get another label; errors as `explain`."""
-        parts = self._explained_parts()
+        parts = self.explanation_parts()
         (checked,) = checked_texts([text])
         return what_if(parts, explain(parts, checked))
 
     def class_words(self, texts: Texts, n: int = 15) -> dict[str, list[dict[str, Any]]]:
         """The `n` words that speak most for each class over all texts, as `bywords.explain.class_words` has them."""
-        return class_words(self._explained_parts(), checked_texts(texts), n=n)
+        return class_words(self.explanation_parts(), checked_texts(texts), n=n)
 
-    def _explained_parts(self) -> Parts:
+    def explanation_parts(self) -> Parts:
+        """What the functions of `bywords.explain` take."""
         check_is_fitted(self)
         return Parts(
             self.config_.tokenizer, self.fitted_.vocabulary, self.fitted_.model, self.calibration_,

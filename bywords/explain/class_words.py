@@ -15,7 +15,7 @@ from bywords.explain.parts import Numbers, Parts
 from bywords.systems import NeuralModel
 from bywords.tokens import Tokenizer, Tokens
 
-MOST_BY_GRADIENTS = 200  # documents, where a model has a hidden layer
+MOST_BY_GRADIENTS = 100  # documents, where a model has a hidden layer
 MOST_IN_ORDER = 30  # where it reads them word by word
 TOKENS_AT_ONCE = 100_000
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bywords.explain.contributions import linear_terms
 from bywords.explain.gradients import integrated_gradients
 from bywords.explain.origins import Origins
-from bywords.explain.parts import Numbers, Parts, has_hidden_layer
+from bywords.explain.parts import Numbers, Parts, has_hidden_layer, place_of_label
 from bywords.ragged import UNKNOWN
 from bywords.spans import Spans, token_spans
 from bywords.tokens import Tokenizer
@@ -56,13 +56,13 @@ class Explanation:
     method: Method
     completeness_gap: float
 
-    def place_of_label(self, label: Any = None) -> int:
-        """Where a class stands in `labels`; by default the likeliest."""
-        return int(self.probabilities.argmax()) if label is None else self.labels.index(label)
+    def place_of(self, label: Any = None) -> int:
+        """Where a class stands in `labels`; by default the likeliest. Raises SettingError for a label there is not."""
+        return int(self.probabilities.argmax()) if label is None else place_of_label(label, self.labels)
 
     def words(self, label: Any = None) -> list[WordShare]:
         """The distinct words, by what they add to the logit of a class (by default the likeliest), highest first."""
-        column = self.contributions[:, self.place_of_label(label)]
+        column = self.contributions[:, self.place_of(label)]
         sums: dict[str, list[float]] = {}
         for token, value in zip(self.tokens, column.tolist(), strict=True):
             sums.setdefault(token, []).append(value)
@@ -75,7 +75,7 @@ class Explanation:
         Numbers of a token are `contribution`, to the class `explained`, and `contributions`, to all in the order of
         `labels`; `words_for` and `words_against` it are at most `n_words` each, with all their occurrences.
         """
-        place = self.place_of_label(label)
+        place = self.place_of(label)
         words = self.words(self.labels[place])
         return {
             "text": self.text,

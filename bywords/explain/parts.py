@@ -64,15 +64,16 @@ class Parts:
             return self.calibration.offsets
         return np.zeros(len(self.classes))
 
-    def place_of(self, label: Any) -> int:
-        """Where a class stands, given itself or spelled out. Raises SettingError, with the nearest, for no class."""
-        names = list(map(str, self.classes))
-        if label in self.classes:
-            return list(self.classes).index(label)
-        if str(label) not in names:
-            near = did_you_mean(str(label), names)
-            raise SettingError(f"the model has no label {label!r}.{near} It has {quoted(names)}.")
-        return names.index(str(label))
+
+def place_of_label(label: Any, labels: Sequence[Any]) -> int:
+    """Where a class stands, given itself or as it is written. Raises SettingError, with the nearest, for no class."""
+    if label in labels:
+        return list(labels).index(label)
+    names = list(map(str, labels))
+    if str(label) not in names:
+        near = did_you_mean(str(label), names)
+        raise SettingError(f"the model has no label {label!r}.{near} Its labels are {quoted(names)}.")
+    return names.index(str(label))
 
 
 def has_hidden_layer(model: FittedModel) -> bool:

@@ -44,13 +44,27 @@ class WhatIf:
             "predicted": list(self.predicted),
             "text": self.text,
             "is_smallest": self.is_smallest,
+            "sentence": self.sentence,
         }
 
+    @property
+    def sentence(self) -> str:
+        """What was found, in words."""
+        if not self.words:
+            return f"No {MOST_WORDS} or fewer of its words were found without which the answer would be another."
+        quoted = [f"“{word}”" for word in self.words]
+        named = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+        answer = ", ".join(map(str, self.predicted)) or "no label"
+        if self.is_smallest:
+            fewer = "" if len(quoted) == 1 else "; without fewer, none changes it"
+            return f"Without {named} it would be {answer}{fewer}."
+        return f"Without {named} it would be {answer}; no fewer were found that change it."
 
-def what_if(parts: Parts, explanation: Explanation, *, most_words: int = MOST_WORDS) -> WhatIf:
+
+def what_if(parts: Parts, explanation: Explanation) -> WhatIf:
     """Each word alone, then every two of the strongest, then the strongest together, as few as are needed.
 
-    Of a very long text only the words that add most are tried. `most_words` are taken out together at most.
+    Of a very long text only the words that add most are tried. MOST_WORDS are taken out together at most.
     """
     bench = _Bench(parts, explanation)
     words, is_all = bench.candidates()
@@ -62,14 +76,14 @@ def what_if(parts: Parts, explanation: Explanation, *, most_words: int = MOST_WO
         return bench.answer(found, is_smallest=True)
     strongest = [words[place] for place in np.argsort(margins.min(axis=1), kind="stable")[:N_STRONGEST]]
     pairs = list(itertools.combinations(strongest, 2))
-    if most_words < 2 or not pairs:
+    if not pairs:
         return bench.nothing()
     of_pairs, changed = bench.without(pairs)
     if found := bench.first_that_holds([pairs[place] for place in _surest(of_pairs, changed)]):
         return bench.answer(found, is_smallest=is_all and len(strongest) == len(words))
     effects = bench.margins - margins  # (U, R): how much of each margin goes with each word
     nearest = np.argsort(bench.margins - np.maximum(effects, 0).sum(axis=0), kind="stable")[:N_DIRECTIONS]
-    many = [bench.pruned(bench.shortest(effects[:, direction], words, most_words)) for direction in nearest.tolist()]
+    many = [bench.pruned(bench.shortest(effects[:, direction], words)) for direction in nearest.tolist()]
     found = bench.first_that_holds(sorted(filter(None, many), key=len))
     return bench.answer(found, is_smallest=False) if found else bench.nothing()
 
@@ -112,9 +126,9 @@ class _Bench:
                 return words
         return ()
 
-    def shortest(self, effects: Numbers, words: Sequence[int], most_words: int) -> Words:
+    def shortest(self, effects: Numbers, words: Sequence[int]) -> Words:
         """As few of the words as change the answer, the first ones by their effect, float64 (U,); empty for none."""
-        order = [place for place in np.argsort(-effects, kind="stable").tolist() if effects[place] > 0][:most_words]
+        order = [place for place in np.argsort(-effects, kind="stable").tolist() if effects[place] > 0][:MOST_WORDS]
         sets = [tuple(words[place] for place in order[:n_words]) for n_words in range(3, len(order) + 1)]
         if not sets:
             return ()
@@ -155,16 +169,18 @@ class _Bench:
         return np.cumsum(steps)[:-1] > 0
 
     def _text_without(self, words: Words) -> str:
-        """A space stands where words are taken out, unless there is one beside them: nothing grows together."""
+        """A space stands where words are taken out, one that was beside them or a new one: nothing grows together."""
         left = []
         for is_out, run in itertools.groupby(enumerate(self._is_taken_out(words).tolist()), key=lambda pair: pair[1]):
             if not is_out:
                 left.append("".join(self.explanation.text[place] for place, _ in run))
-        whole = [left[0]] if left else []
-        for before, part in itertools.pairwise(left):
-            is_apart = before[-1].isspace() or part[0].isspace()
-            whole.append(part if is_apart else f" {part}")
-        return "".join(whole)
+        whole = ""
+        for part in left:
+            if not whole or whole[-1].isspace():
+                whole += part.lstrip(" ")
+            else:
+                whole += part if part[0].isspace() else f" {part}"
+        return whole
 
     def _answer(self, text: str) -> tuple[Any, ...]:
         logits = self._logits(Tokenizer(self.parts.tokenizer)([text]))

@@ -22,7 +22,10 @@ def render(template: str, **values: Any) -> str:
         loader=PackageLoader("bywords.report", "."),
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    for filter_ in (numbers.percent, numbers.interval, numbers.count, numbers.decimal, numbers.seconds, numbers.size):
+    for filter_ in (
+        numbers.percent, numbers.interval, numbers.count, numbers.decimal, numbers.signed, numbers.seconds,
+        numbers.size,
+    ):  # fmt: skip
         environment.filters[filter_.__name__] = filter_
     environment.filters["shorten"] = numbers.shorten
     script = _part("page.js")

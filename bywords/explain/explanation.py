@@ -37,8 +37,9 @@ class Explanation:
     classes speaks for none, and has 0. A softmax of them gives the probabilities. Where a document may have any number
     of labels, each logit is the log-odds of its label by itself.
 
-    By the method "exact" the sum misses the logit of the model, which adds in 32 bits, by rounding alone; by integrated
-    gradients by `completeness_gap`, the largest over the classes.
+    By the method "exact" the logit is this sum, added up in 64 bits, and `completeness_gap` is how far that is from the
+    model's own answer, which is added up in 32: the largest over the classes, and rounding alone. By integrated
+    gradients the logit is the model's, and the gap is what the sum misses of it.
     """
 
     text: str
@@ -115,8 +116,9 @@ def explain(parts: Parts, text: str) -> Explanation:
     origins = Origins.of(parts.vocabulary, tokens)
     of_tokens, bias = contributions(parts, origins, len(tokens.codes))
     logits = parts.model.logits(origins.documents).astype(np.float64)
-    scaled = parts.scaled(logits[0]) + parts.offsets
+    answered = parts.scaled(logits[0]) + parts.offsets
     of_tokens, bias = parts.scaled(of_tokens), parts.scaled(bias) + parts.offsets
+    added_up = bias + of_tokens.sum(axis=0)
     probabilities = parts.calibration.probabilities(logits)
     n_read = min(len(tokens.codes), parts.vocabulary.config.max_length or len(tokens.codes))
     is_known = parts.vocabulary.running_ids(tokens) != UNKNOWN
@@ -131,11 +133,11 @@ def explain(parts: Parts, text: str) -> Explanation:
         predicted=predicted(parts, probabilities),
         contributions=of_tokens,
         bias=bias,
-        logits=scaled,
+        logits=added_up if parts.is_exact else answered,
         probabilities=probabilities[0],
         is_multilabel=parts.is_multilabel,
         method="exact" if parts.is_exact else "integrated gradients",
-        completeness_gap=float(np.abs(of_tokens.sum(axis=0) + bias - scaled).max()),
+        completeness_gap=float(np.abs(added_up - answered).max()),
     )
 
 

@@ -26,7 +26,7 @@ from bywords.systems import FittedModel, NeuralModel
 if TYPE_CHECKING:
     from torch import Tensor
 
-STEPS = (64, 256, 1024)  # on the way; more of them only where fewer leave more than ENOUGH out
+STEPS = (64, 256)  # on the way; the more only where the fewer leave more than ENOUGH out
 ENOUGH = 0.01  # of the largest difference that the words make to a logit
 MOST_NUMBERS_AT_ONCE = 4_000_000  # in the vectors of all steps of some classes: what memory they take
 

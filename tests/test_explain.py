@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_corpus import COMMON, TOPICS, small_corpus, small_system, write_small_glove
 
+from bywords.averages import AveragingConfig
 from bywords.blend import Blend
 from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
@@ -225,6 +226,19 @@ def test_an_unknown_word_is_explained_by_its_pieces(fitted):
     explanation = fitted("auto").explain("rocketry")[0]
     assert not explanation.is_known[0]
     assert explanation.contributions[0, explanation.place_of("space")] > 0.05
+
+
+def test_a_model_of_words_alone_is_explained_where_only_pieces_are_known():
+    config = replace(
+        SYSTEMS["averaging"],
+        vocabulary=VocabularyConfig(pieces=(3, 5)),
+        model=AveragingConfig(dimension=4, features="words"),
+        training=replace(SYSTEMS["averaging"].training, max_epochs=1),
+    )
+    classifier = TextClassifier(config).fit(CORPUS.texts, CORPUS.names())
+    (explanation,) = classifier.explain("rocketry")
+    assert not explanation.contributions.any()
+    assert explanation.completeness_gap < 1e-6
 
 
 def test_what_is_cut_off_is_not_read_and_adds_nothing(vectors):

@@ -87,6 +87,8 @@ def _chunks(tokens: Tokens) -> list[npt.NDArray[np.int64]]:
 
 def _document_frequency(tokens: Tokens) -> npt.NDArray[np.int64]:
     """How many documents have each distinct word, int64 (U,)."""
-    documents = np.repeat(np.arange(len(tokens)), tokens.lengths)
-    pairs = np.unique(documents * len(tokens.words) + tokens.codes)
-    return np.bincount(pairs % max(len(tokens.words), 1), minlength=len(tokens.words))
+    from bywords.compiled.ids import count
+
+    n_words = len(tokens.words)
+    codes, _, _ = count(tokens.codes, tokens.offsets, n_words, n_words)  # a document without words has one behind all
+    return np.bincount(codes, minlength=n_words + 1)[:-1]

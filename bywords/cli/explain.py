@@ -27,7 +27,16 @@ MOST_LABELS = 30  # of the tables; --json has all
 N_OTHERS = 4  # classes with their probabilities
 MOST_SHOWN = 40  # documents on a page
 N_LEVELS = 4  # of colour
-SHADES = {1: ("#dcecf7", "#fbe6d3"), 2: ("#a9d2ee", "#f6c79b"), 3: ("#62aede", "#ee9a4d"), 4: ("#0072b2", "#c75000")}
+STYLES = {  # by level, for and against
+    1: ("#000000 on #dcecf7 bold", "#000000 on #fbe6d3 italic"),
+    2: ("#000000 on #a9d2ee bold", "#000000 on #f6c79b italic"),
+    3: ("#000000 on #62aede bold", "#000000 on #ee9a4d italic"),
+    4: ("#ffffff on #0072b2 bold", "#ffffff on #c75000 italic"),
+}
+FEW_STYLES = {  # the same where a terminal has 16 colours, and no shades
+    **dict.fromkeys((1, 2), ("bold cyan", "italic yellow")),
+    **dict.fromkeys((3, 4), ("bold white on blue", "italic black on yellow")),
+}
 
 
 def explain(
@@ -221,28 +230,28 @@ def _show_text(explanation: Explanation, place: int) -> None:
     found = segments(len(explanation.text), explanation.spans, explanation.contributions[:, place].tolist())
     levels = strengths(found, N_LEVELS)
     name = explanation.labels[place]
-    is_coloured = sys.stdout.isatty()
+    console = Console(highlight=False)
+    is_coloured = sys.stdout.isatty() and console.color_system is not None
+    styles = FEW_STYLES if console.color_system == "standard" else STYLES
     shown = Text()
     for segment, level in zip(found, levels, strict=True):
         part = printable(explanation.text[segment.start : segment.end])
         if not level or segment.value is None:
             shown.append(part)
         elif is_coloured:
-            shade = SHADES[abs(level)][int(level < 0)]
-            ink = "#ffffff" if abs(level) == N_LEVELS else "#000000"
-            shown.append(part, style=f"{ink} on {shade} {'bold' if level > 0 else 'italic'}")
+            shown.append(part, style=styles[abs(level)][int(level < 0)])
         else:
             shown.append(f"{part}[{segment.value:+.2f}]")
     if not is_coloured:
         say(shown.plain)
         return
-    Console(highlight=False).print(shown)
+    console.print(shown)
     legend = Text()
-    legend.append(f" for {name} ", style=f"#ffffff on {SHADES[N_LEVELS][0]} bold")
+    legend.append(f" for {name} ", style=styles[N_LEVELS][0])
     legend.append(" ")
-    legend.append(" against it ", style=f"#ffffff on {SHADES[N_LEVELS][1]} italic")
+    legend.append(" against it ", style=styles[N_LEVELS][1])
     legend.append(" the stronger the colour, the more", style="dim")
-    Console(highlight=False).print(legend)
+    console.print(legend)
 
 
 def _tell_words(explanation: Explanation, place: int) -> None:

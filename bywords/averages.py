@@ -65,15 +65,24 @@ class TrainedAveraging:
 
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K)."""
-        idf = self._arrays["word_weight"]
-        bags = Bags.of(documents, len(idf)).weighed(self.config.weighting, idf, blocks=self.blocks)
-        sums = bags.times(self.rows)
+        sums = self.bags(documents).times(self.rows)
         if not self.config.hidden_layers:
             return sums + self.output_bias
-        units = np.maximum(sums + self._arrays["bias"], 0)
+        units = np.maximum(sums + self.bias, 0)
         for weight, bias in self.layers:
             units = np.maximum(units @ weight + bias, 0)
         return units @ self.output + self.output_bias
+
+    def bags(self, documents: Ragged) -> Bags:
+        """What each row counts in the sums of N documents."""
+        idf = self._arrays["word_weight"]
+        return Bags.of(documents, len(idf)).weighed(self.config.weighting, idf, blocks=self.blocks)
+
+    @property
+    def bias(self) -> Floats:
+        """What the first hidden layer adds to the sums, float32 (D,); a model without one has none."""
+        bias: Floats = self._arrays["bias"]
+        return bias
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return self._arrays

@@ -25,6 +25,10 @@ from bywords.choice import choose
 from bywords.continuing import check_can_go_on, go_on, standing_for, too_few
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean, quoted
 from bywords.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
+from bywords.explain.class_words import class_words
+from bywords.explain.explanation import Explanation, explain
+from bywords.explain.parts import Parts
+from bywords.explain.what_if import WhatIf, what_if
 from bywords.glove import GloveConfig
 from bywords.labels import Form, Given, check_form, classes_of, codes_of, names_of, read_labels, weights_of
 from bywords.mean_vector import MeanVectorConfig
@@ -536,6 +540,35 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = names_of(self.calibration_.decide(probabilities), self.classes_, self.form_)
         unlike_training = nothing_known | (known_share < self.trust_.known_share_floor)
         return labels, probabilities, known_share, nothing_known, unlike_training, logits
+
+    def explain(self, texts: Texts | str) -> list[Explanation]:
+        """Why each text gets its label: what each of its words adds to the logit of each class.
+
+        One text may be given as it is. Of models without a hidden layer the sums are exact; of others the words have
+        their integrated gradients, and the explanation says how much is missing to the logit.
+
+        Raises: SettingError for a model with a hidden layer where Captum is not there.
+        """
+        parts = self.explanation_parts()
+        return [explain(parts, text) for text in checked_texts([texts] if isinstance(texts, str) else texts)]
+
+    def what_if(self, text: str) -> WhatIf:
+        """The fewest words without which a text would get another label; errors as `explain`."""
+        parts = self.explanation_parts()
+        (checked,) = checked_texts([text])
+        return what_if(parts, explain(parts, checked))
+
+    def class_words(self, texts: Texts, n: int = 15) -> dict[str, list[dict[str, Any]]]:
+        """The `n` words that speak most for each class over all texts, as `bywords.explain.class_words` has them."""
+        return class_words(self.explanation_parts(), checked_texts(texts), n=n)
+
+    def explanation_parts(self) -> Parts:
+        """What the functions of `bywords.explain` take."""
+        check_is_fitted(self)
+        return Parts(
+            self.config_.tokenizer, self.fitted_.vocabulary, self.fitted_.model, self.calibration_,
+            self.classes_.tolist(),
+        )  # fmt: skip
 
     def score(self, texts: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
         """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be."""

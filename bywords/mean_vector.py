@@ -104,15 +104,20 @@ def pool(documents: Ragged, vectors: Floats, idf: Floats, pooling: Pooling) -> F
     """One vector a document from the vectors of its known words, float32 (N, D); 0 where nothing is known."""
     if pooling == "max":
         return np.concatenate([_highest(batch, vectors) for batch in documents.batches(1024)])  # (T, D) does not fit
-    bags = Bags.of(documents, len(vectors)).without_unknown()
+    bags, totals = weigh(documents, idf, pooling)
+    means: Floats = bags.times(vectors) / totals[:, np.newaxis]
+    return means
+
+
+def weigh(documents: Ragged, idf: Floats, pooling: Pooling) -> tuple[Bags, Floats]:
+    """What each word counts in the sum of its document, and what to divide the sum by, float32 (N,); not for "max"."""
+    bags = Bags.of(documents, len(idf)).without_unknown()
     if pooling == "idf":
         bags = Bags(bags.ids, bags.offsets, bags.weights * idf[bags.ids], bags.n_rows)
-    summed = bags.times(vectors)
     if pooling == "sum":
-        return summed
+        return bags, np.ones(len(bags), dtype=np.float32)
     totals = np.add.reduceat(bags.weights, bags.offsets[:-1])
-    means: Floats = summed / np.where(totals > 0, totals, 1).astype(np.float32)[:, np.newaxis]
-    return means
+    return bags, np.where(totals > 0, totals, 1).astype(np.float32)
 
 
 def _highest(documents: Ragged, vectors: Floats) -> Floats:

@@ -107,8 +107,11 @@ class TfidfLinear:
 
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K)."""
-        bags = Bags.of(documents, len(self.idf)).weighed(_weighting(self.config), self.idf, blocks=self.blocks)
-        return self.logits_of(bags)
+        return self.logits_of(self.bags(documents))
+
+    def bags(self, documents: Ragged) -> Bags:
+        """The features of N documents."""
+        return Bags.of(documents, len(self.idf)).weighed(_weighting(self.config), self.idf, blocks=self.blocks)
 
     def logits_of(self, bags: Bags) -> Floats:
         """Float32 (N, K), of the features of N documents."""

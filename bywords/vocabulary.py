@@ -172,10 +172,10 @@ class Vocabulary:
         from bywords.compiled.ids import encode
 
         longest = self.config.max_length or np.iinfo(np.int32).max
-        runs, with_edges = self._runs_of(tokens)
+        runs, with_edges = self.runs_of(tokens)
         encoded = encode(
             np.stack(runs), with_edges is not tokens.offsets, tokens.offsets, tokens.codes,
-            *self._pieces_of(tokens.words), UNKNOWN, longest, self.config.keep_unknown,
+            *self.pieces_of(tokens.words), UNKNOWN, longest, self.config.keep_unknown,
         )  # fmt: skip
         return Ragged(*encoded)
 
@@ -190,7 +190,7 @@ class Vocabulary:
         places = np.where(places < 0, np.int32(NOT_THERE), places + np.int32(len(MARKERS)))[tokens.codes]
         return (places, tokens.offsets) if self.config.ngrams == 1 else with_edges(places, tokens.offsets, PADDING)
 
-    def _runs_of(self, tokens: Tokens) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int64]]:
+    def runs_of(self, tokens: Tokens) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int64]]:
         """At each place, the id of the word, of the run of two words, … that begins there, int32 (T,) each; offsets."""
         from bywords.compiled.ids import find_pairs
 
@@ -236,7 +236,7 @@ class Vocabulary:
         spelled = pl.DataFrame({"piece": pieces.strings(frequent), "count": counts[frequent]})
         self.pieces = Words.of(spelled.sort(["count", "piece"], descending=[True, False])["piece"].to_list())
 
-    def _pieces_of(self, words: Words) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    def pieces_of(self, words: Words) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """The ids of the pieces of each word that have one: int32 (P,), and offsets int64 (U + 1,)."""
         from bywords.compiled.words import cut
 

@@ -14,6 +14,7 @@ import typer
 from bywords.cli.compare import compare
 from bywords.cli.curve import curve
 from bywords.cli.evaluate import evaluate
+from bywords.cli.explain import explain
 from bywords.cli.info import info
 from bywords.cli.predict import predict
 from bywords.cli.systems import systems
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (train, compare, curve, evaluate, predict, info, vocab, systems):
+for command in (train, compare, curve, evaluate, predict, explain, info, vocab, systems):
     app.command()(command)
 app.add_typer(vectors, name="vectors")
 

@@ -20,7 +20,7 @@ Part = TypeVar("Part")
 
 def print_json(value: Any) -> None:
     """One JSON object and a line end. NaN, which JSON does not have, becomes null."""
-    typer.echo(json.dumps(_without_nan(value), ensure_ascii=False, allow_nan=False))
+    typer.echo(json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, may_leave_out: Sequence[str] = ()) -> None:
@@ -177,11 +177,12 @@ def rough_time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """The same JSON value with None for NaN."""
     if isinstance(value, float) and value != value:
         return None
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return value

@@ -44,6 +44,11 @@ def decimal(number: float | None, digits: int = 3) -> str:
     return UNKNOWN if number is None else f"{number:,.{digits}f}"
 
 
+def signed(number: float | None, digits: int = 3) -> str:
+    """.5 → +0.500, -.5 → −0.500, with a sign as long as the plus."""
+    return UNKNOWN if number is None else f"{number:+,.{digits}f}".replace("-", "\u2212")
+
+
 def seconds(number: float | None) -> str:
     """0.042 → 0.04 s, 34.1 → 34 s, 125 → 2 min 05 s, 7300 → 2 h 02 min."""
     if number is None:

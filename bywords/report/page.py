@@ -13,7 +13,8 @@ from typing import Any
 from bywords.report import numbers
 
 _FILTERS = (
-    "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "seconds", "size", "shorten",
+    "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "signed", "seconds", "size",
+    "shorten",
 )  # fmt: skip
 
 

@@ -1,0 +1,318 @@
+"""`bywords explain MODEL TEXT|FILE`: which words a label comes from, and what it would be without them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.screen import counted, print_json, print_table, say, tell_skipped, without_nan, working
+from bywords.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from bywords.explain.explanation import Explanation
+    from bywords.explain.parts import Parts
+    from bywords.explain.what_if import WhatIf
+
+FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft", ".gz", ".xz", ".zst")
+N_WORDS = 10  # for a class, and against it
+N_CLASS_WORDS = 15
+MOST_LABELS = 30  # of the tables; --json has all
+N_OTHERS = 4  # classes with their probabilities
+MOST_SHOWN = 40  # documents on a page
+N_LEVELS = 4  # of colour
+STYLES = {  # by level, for and against
+    1: ("#000000 on #dcecf7 bold", "#000000 on #fbe6d3 italic"),
+    2: ("#000000 on #a9d2ee bold", "#000000 on #f6c79b italic"),
+    3: ("#000000 on #62aede bold", "#000000 on #ee9a4d italic"),
+    4: ("#ffffff on #0072b2 bold", "#ffffff on #c75000 italic"),
+}
+FEW_STYLES = {  # the same where a terminal has 16 colours, and no shades
+    **dict.fromkeys((1, 2), ("bold cyan", "italic yellow")),
+    **dict.fromkeys((3, 4), ("bold white on blue", "italic black on yellow")),
+}
+
+
+def explain(
+    model: options.Model,
+    text: Annotated[
+        str,
+        typer.Argument(
+            help="A text, or a file of texts: one on each line, csv, tsv, jsonl, parquet; - for lines from standard "
+            "input.",
+            metavar="TEXT|FILE",
+        ),
+    ],
+    label: Annotated[str | None, typer.Option(help="Explain this class, instead of the likeliest.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write: .jsonl for all numbers, a line a text, or .html for a page to look at."),
+    ] = None,
+    column: Annotated[str | None, typer.Option("--text", help="The column with the texts of FILE.")] = None,
+    bad_rows: options.BadRows = "fail",
+    as_json: options.AsJson = False,
+) -> None:
+    """Say which words a label comes from; of a file, which words speak for each class.
+
+    Colours, from blue for the class to orange against it, say what each word adds to the log-odds of the class; without
+    colours, numbers do. Of models without a hidden layer the numbers add up exactly.
+    """
+    from bywords.classifier import TextClassifier
+    from bywords.explain.explanation import explain as explain_text
+    from bywords.explain.parts import place_of_label
+    from bywords.explain.what_if import what_if
+    from bywords.files import check_place
+
+    if out is not None:
+        if out.suffix.lower() not in (".jsonl", ".html"):
+            raise SettingError(
+                f"{out}: explanations are written as .jsonl or .html, not {out.suffix or 'without end'}."
+            )
+        check_place(out)
+    text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
+    is_file = _is_file(text)
+    parts = TextClassifier.load(model).explanation_parts()
+    if label is not None:
+        place_of_label(label, parts.classes)
+    if is_file:
+        _explain_file(parts, str(model), text, label, out, column, bad_rows, as_json=as_json)
+        return
+    if column is not None:
+        raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
+    with working("explaining"):
+        explanation = explain_text(parts, text)
+        changed = what_if(parts, explanation)
+    record = {**explanation.plain(label, n_words=N_WORDS), "what_if": changed.plain()}
+    if out is not None:
+        _write(out, str(model), None, [record], None)
+    if as_json:
+        print_json(record)
+    else:
+        _tell(explanation, changed, label)
+
+
+def _is_file(text: str) -> bool:
+    """Whether it names a file, or the standard input. Raises DataError for what looks like a file that is not there."""
+    from bywords.inputs import STANDARD_INPUT
+
+    if text == STANDARD_INPUT:
+        return True
+    try:
+        if Path(text).expanduser().is_file():
+            return True
+    except (OSError, ValueError, RuntimeError):  # too long for a name, or with signs that no name has
+        return False
+    if text.lower().endswith(FILE_ENDINGS) and not any(map(str.isspace, text)):
+        raise DataError(f"{text}: there is no such file. Check the path, or give a text of more than one word.")
+    return False
+
+
+def _explain_file(
+    parts: Parts,
+    model: str,
+    file: str,
+    label: str | None,
+    out: Path | None,
+    column: str | None,
+    bad_rows: Any,
+    *,
+    as_json: bool,
+) -> None:
+    from bywords.explain.class_words import class_words, n_documents_used
+    from bywords.explain.parts import place_of_label
+    from bywords.readers import read_blocks, skipped_rows
+
+    skipped = skipped_rows(bad_rows)
+    with working(f"reading {file}"):
+        texts = [text for block in read_blocks(file, text=column, skipped=skipped) for text in block.texts.to_list()]
+    if skipped is not None:
+        tell_skipped(skipped.count, skipped.first)
+    if not texts:
+        raise DataError(f"{file}: there is no text to explain.")
+    with working(f"adding up the words of {len(texts):,} documents"):
+        words = class_words(parts, texts, n=N_CLASS_WORDS)
+    if label is not None:
+        name = str(parts.classes[place_of_label(label, parts.classes)])
+        words = {name: words[name]}
+    n_used = n_documents_used(parts, len(texts))
+    record = {"n_documents": len(texts), "n_documents_used": n_used, "class_words": words}
+    if out is not None:
+        _write(out, model, file, _records(parts, texts, label, with_what_if=out.suffix == ".html"), record)
+    if as_json:
+        print_json(record)
+        return
+    _tell_class_words(record)
+
+
+def _records(parts: Parts, texts: Sequence[str], label: str | None, *, with_what_if: bool) -> Iterator[dict[str, Any]]:
+    from bywords.explain.explanation import explain as explain_text
+    from bywords.explain.what_if import what_if
+
+    for text in texts:
+        explanation = explain_text(parts, text)
+        record = explanation.plain(label, n_words=N_WORDS)
+        yield {**record, "what_if": what_if(parts, explanation).plain()} if with_what_if else record
+
+
+def _write(
+    out: Path,
+    model: str,
+    file: str | None,
+    records: Iterator[dict[str, Any]] | Sequence[dict[str, Any]],
+    of_file: dict[str, Any] | None,
+) -> None:
+    from bywords.files import write_whole
+
+    if out.suffix.lower() == ".jsonl":
+        write_whole(out, counted(((1, _line(record)) for record in records), "explained"))
+        return
+    from bywords.report import write_explanations
+
+    of_file = of_file or {"n_documents": 1, "n_documents_used": 1, "class_words": {}}
+    shown = list(counted(((1, record) for record in itertools.islice(records, MOST_SHOWN)), "explained"))
+    write_explanations({"model": model, "file": file, **of_file, "documents": shown}, out)
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return (json.dumps(without_nan(record), ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "replace")
+
+
+def _tell(explanation: Explanation, changed: WhatIf, label: str | None) -> None:
+    from bywords.report.record import printable
+
+    place = explanation.place_of(label)
+    say(_answer(explanation))
+    if not explanation.tokens:
+        say("There is no word in it: this is what the model says where it has nothing to go by.")
+        return
+    say()
+    _show_text(explanation, place)
+    say()
+    _tell_words(explanation, place)
+    say()
+    _tell_sum(explanation, place)
+    n_tokens, n_unknown = len(explanation.tokens), int((~explanation.is_known[: explanation.n_read]).sum())
+    if explanation.n_read < n_tokens:
+        say(
+            f"The model reads the first {explanation.n_read:,} of {n_tokens:,} words and signs; the others add nothing."
+        )
+    if n_unknown:
+        say(f"The model has not seen {n_unknown:,} of the {explanation.n_read:,} words and signs that it reads before.")
+    say(printable(changed.sentence))
+
+
+def _answer(explanation: Explanation) -> str:
+    chances = dict(zip(explanation.labels, explanation.probabilities.tolist(), strict=True))
+    predicted = set(explanation.predicted)
+    others = sorted(
+        (label for label in explanation.labels if label not in predicted), key=lambda label: -chances[label]
+    )
+    given = ", ".join(f"{label} ({chances[label]:.1%})" for label in explanation.predicted) or "no label"
+    more = ", ".join(f"{label} {chances[label]:.1%}" for label in others[:N_OTHERS])
+    left_out = f", and {len(others) - N_OTHERS:,} more" if len(others) > N_OTHERS else ""
+    return f"{given}; the others: {more}{left_out}." if others else f"{given}."
+
+
+def _show_text(explanation: Explanation, place: int) -> None:
+    """The text in the colours of its words; in a pipe with their numbers."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from bywords.explain.segments import segments, strengths
+    from bywords.report.record import printable
+
+    found = segments(len(explanation.text), explanation.spans, explanation.contributions[:, place].tolist())
+    levels = strengths(found, N_LEVELS)
+    name = explanation.labels[place]
+    console = Console(highlight=False)
+    is_coloured = sys.stdout.isatty() and console.color_system is not None
+    styles = FEW_STYLES if console.color_system == "standard" else STYLES
+    shown = Text()
+    for segment, level in zip(found, levels, strict=True):
+        part = printable(explanation.text[segment.start : segment.end])
+        if not level or segment.value is None:
+            shown.append(part)
+        elif is_coloured:
+            shown.append(part, style=styles[abs(level)][int(level < 0)])
+        else:
+            shown.append(f"{part}[{segment.value:+.2f}]")
+    if not is_coloured:
+        say(shown.plain)
+        return
+    console.print(shown)
+    legend = Text()
+    legend.append(f" for {name} ", style=styles[N_LEVELS][0])
+    legend.append(" ")
+    legend.append(" against it ", style=styles[N_LEVELS][1])
+    legend.append(" the stronger the colour, the more", style="dim")
+    console.print(legend)
+
+
+def _tell_words(explanation: Explanation, place: int) -> None:
+    """The words that add most to the class and against it, and what the others add together."""
+    from bywords.report.record import printable
+
+    name = str(explanation.labels[place])
+    words = explanation.words(explanation.labels[place])
+    for_it = [share for share in words if share.contribution > 0]
+    against = [share for share in reversed(words) if share.contribution < 0]
+    for title, shares in ((f"words for {name}", for_it), (f"words against {name}", against)):
+        if not shares:
+            continue
+        rows = [[printable(s.word), f"{s.contribution:+.3f}", f"{s.n_occurrences:,}"] for s in shares[:N_WORDS]]
+        if rest := shares[N_WORDS:]:
+            total = sum(share.contribution for share in rest)
+            rows.append([f"{len(rest):,} others", f"{total:+.3f}", f"{sum(s.n_occurrences for s in rest):,}"])
+        print_table([title, "adds", "times"], rows)
+
+
+def _tell_sum(explanation: Explanation, place: int) -> None:
+    column = explanation.contributions[:, place]
+    gap = explanation.logits[place] - explanation.bias[place] - column.sum()
+    missing = "" if explanation.method == "exact" else f" {_signed(gap)} that they miss"
+    scale = "" if explanation.is_multilabel else ", counted from the mean of all classes"
+    say(
+        f"The logit of {explanation.labels[place]}{scale}: {explanation.logits[place]:.3f} = "
+        f"{explanation.bias[place]:.3f} without words {_signed(column.sum())} from words{missing}."
+    )
+    if explanation.method == "exact":
+        say("The model has no hidden layer, so this is all: the numbers of the words are exact.")
+    else:
+        say(
+            "The model has a hidden layer, so the numbers of the words are integrated gradients: they miss the logit "
+            f"of no class by more than {explanation.completeness_gap:.2g}."
+        )
+
+
+def _signed(value: float) -> str:
+    return f"{'-' if value < 0 else '+'} {abs(value):.3f}"
+
+
+def _tell_class_words(record: dict[str, Any]) -> None:
+    from bywords.report.record import printable
+
+    n_documents, n_used = record["n_documents"], record["n_documents_used"]
+    which = f"all {n_documents:,} documents"
+    if n_used < n_documents:
+        which = (
+            f"{n_used:,} of {n_documents:,} documents, evenly spaced: the model has a hidden layer, which takes longer"
+        )
+    say(f"Words that speak for each class, over {which}.")
+    say("Added: to the logit of the class, on average in the documents that have the word.")
+    for label, words in list(record["class_words"].items())[:MOST_LABELS]:
+        say()
+        if not words:
+            say(f"{label}: no word speaks for it")
+            continue
+        print_table(
+            [label, "added", "documents"],
+            [[printable(w["word"]), f"{w['contribution']:+.3f}", f"{w['n_documents']:,}"] for w in words],
+        )
+    if len(record["class_words"]) > MOST_LABELS:
+        say(f"and {len(record['class_words']) - MOST_LABELS:,} more classes; --json has them all")

@@ -1,0 +1,94 @@
+"""A fitted classifier's parts and many texts in, the words that speak for each class over all of them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.explain.contributions import linear_terms
+from bywords.explain.explanation import contributions
+from bywords.explain.origins import Origins
+from bywords.explain.parts import Numbers, Parts
+from bywords.systems import NeuralModel
+from bywords.tokens import Tokenizer, Tokens
+
+MOST_BY_GRADIENTS = 100  # documents, where a model has a hidden layer
+MOST_IN_ORDER = 30  # where it reads them word by word
+TOKENS_AT_ONCE = 100_000
+
+
+def class_words(parts: Parts, texts: Sequence[str], *, n: int = 15) -> dict[str, list[dict[str, Any]]]:
+    """The words that add most to each class, those of the largest sum over all texts first: JSON values.
+
+    For each label at most `n` words: `word`; `contribution`, to the logit of the class in a document that has the word,
+    on average, on the scale of `Explanation`; `n_documents` that have it. The order is by their product.
+
+    A model with a hidden layer is asked about `n_documents_used(parts, len(texts))` of the texts only, evenly spaced.
+    """
+    n_used = n_documents_used(parts, len(texts))
+    used = [texts[place] for place in np.linspace(0, len(texts) - 1, n_used).round().astype(int)]
+    tokens = Tokenizer(parts.tokenizer)(used)
+    sums = parts.scaled(_sums_of_linear(parts, tokens) if parts.is_exact else _sums_by_gradients(parts, tokens))
+    n_documents = _document_frequency(tokens)
+    words = tokens.words.strings()
+    found = {}
+    for place, label in enumerate(parts.classes):
+        column = sums[:, place]
+        order = np.argsort(-column, kind="stable")[:n]
+        found[str(label)] = [
+            {
+                "word": words[word],
+                "contribution": float(column[word] / n_documents[word]),
+                "n_documents": int(n_documents[word]),
+            }
+            for word in order.tolist()
+            if column[word] > 0
+        ]
+    return found
+
+
+def n_documents_used(parts: Parts, n_documents: int) -> int:
+    """How many documents `class_words` looks at: all, unless the model has a hidden layer."""
+    if parts.is_exact:
+        return n_documents
+    is_in_order = any(isinstance(member, NeuralModel) for member in parts.members)
+    return min(n_documents, MOST_IN_ORDER if is_in_order else MOST_BY_GRADIENTS)
+
+
+def _sums_of_linear(parts: Parts, tokens: Tokens) -> Numbers:
+    """What each distinct word adds to each logit, over all documents: float64 (U, K)."""
+    sums = np.zeros((len(tokens.words), len(parts.classes)))
+    for rows in _chunks(tokens):
+        chunk = tokens.select(rows)
+        origins = Origins.of(parts.vocabulary, chunk)
+        for member in parts.members:
+            terms, _ = linear_terms(member, origins)
+            sums += terms.by_word(chunk)
+    return sums
+
+
+def _sums_by_gradients(parts: Parts, tokens: Tokens) -> Numbers:
+    sums = np.zeros((len(tokens.words), len(parts.classes)))
+    for row in range(len(tokens)):
+        document = tokens.select(np.array([row]))
+        of_tokens, _ = contributions(parts, Origins.of(parts.vocabulary, document), len(document.codes))
+        np.add.at(sums, document.codes, of_tokens)
+    return sums
+
+
+def _chunks(tokens: Tokens) -> list[npt.NDArray[np.int64]]:
+    """The rows of neighbouring documents with about TOKENS_AT_ONCE tokens together."""
+    cuts = np.searchsorted(tokens.offsets, np.arange(TOKENS_AT_ONCE, tokens.offsets[-1], TOKENS_AT_ONCE))
+    return [rows for rows in np.split(np.arange(len(tokens)), np.unique(cuts)) if len(rows)]
+
+
+def _document_frequency(tokens: Tokens) -> npt.NDArray[np.int64]:
+    """How many documents have each distinct word, int64 (U,)."""
+    from bywords.compiled.ids import count
+
+    n_words = len(tokens.words)
+    codes, _, _ = count(tokens.codes, tokens.offsets, n_words, n_words)  # a document without words has one behind all
+    return np.bincount(codes, minlength=n_words + 1)[:-1]

@@ -1,0 +1,168 @@
+"""A fitted classifier's parts and a text in, why it got its label out: what each word adds to each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.explain.contributions import linear_terms
+from bywords.explain.gradients import integrated_gradients
+from bywords.explain.origins import Origins
+from bywords.explain.parts import Numbers, Parts, has_hidden_layer, place_of_label
+from bywords.ragged import UNKNOWN
+from bywords.spans import Spans, token_spans
+from bywords.tokens import Tokenizer
+
+Method = Literal["exact", "integrated gradients"]
+
+
+@dataclass(frozen=True)
+class WordShare:
+    """What all occurrences of a word in a text add together."""
+
+    word: str
+    contribution: float
+    n_occurrences: int
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a text got its label: for each class, bias + Σ contributions of the T tokens = logit.
+
+    Logits are on the scale of the probabilities, as `Parts.scaled` has them. For one label a document they are centred,
+    so that they sum to 0 over the classes, as do each token's contributions: a word that speaks as much for all
+    classes speaks for none, and has 0. A softmax of them gives the probabilities, but for the curve of the calibration,
+    which bends the highest of them. Where a document may have any number of labels, each logit is the log-odds of its
+    label by itself.
+
+    By the method "exact" the logit is this sum, added up in 64 bits, and `completeness_gap` is how far that is from the
+    model's own answer, which is added up in 32: the largest over the classes, and rounding alone. By integrated
+    gradients the logit is the model's, and the gap is what the sum misses of it.
+    """
+
+    text: str
+    tokens: tuple[str, ...]  # as the tokenizer gives them
+    spans: Spans  # int64 (T, 2): token t was cut from text[begin:end]
+    is_known: npt.NDArray[np.bool_]  # (T,), whether the vocabulary has the word, and it was read
+    n_read: int  # tokens; a model may cut off what comes later
+    labels: tuple[Any, ...]  # K, of all classes
+    predicted: tuple[Any, ...]  # one, or any number of them
+    contributions: Numbers  # (T, K)
+    bias: Numbers  # (K,), of a text without any word that counts
+    logits: Numbers  # (K,)
+    probabilities: Numbers  # (K,)
+    is_multilabel: bool
+    method: Method
+    completeness_gap: float
+
+    def place_of(self, label: Any = None) -> int:
+        """Where a class stands in `labels`; by default the likeliest. Raises SettingError for a label there is not."""
+        return int(self.probabilities.argmax()) if label is None else place_of_label(label, self.labels)
+
+    def words(self, label: Any = None) -> list[WordShare]:
+        """The distinct words, by what they add to the logit of a class (by default the likeliest), highest first."""
+        column = self.contributions[:, self.place_of(label)]
+        sums: dict[str, list[float]] = {}
+        for token, value in zip(self.tokens, column.tolist(), strict=True):
+            sums.setdefault(token, []).append(value)
+        shares = [WordShare(word, float(np.sum(values)), len(values)) for word, values in sums.items()]
+        return sorted(shares, key=lambda share: -share.contribution)
+
+    def plain(self, label: Any = None, *, n_words: int = 10) -> dict[str, Any]:
+        """As JSON values; `start` and `end` of a token count the characters of `text`, as Python's strings do.
+
+        Numbers of a token are `contribution`, to the class `explained`, and `contributions`, to all in the order of
+        `labels`; `words_for` and `words_against` it are at most `n_words` each, with all their occurrences.
+        """
+        place = self.place_of(label)
+        words = self.words(self.labels[place])
+        return {
+            "text": self.text,
+            **({"predicted": list(self.predicted)} if self.is_multilabel else {"predicted": self.predicted[0]}),
+            "explained": self.labels[place],
+            "labels": list(self.labels),
+            "probabilities": self.probabilities.tolist(),
+            "logits": self.logits.tolist(),
+            "bias": self.bias.tolist(),
+            "tokens": [
+                {
+                    "token": token,
+                    "start": start,
+                    "end": end,
+                    "known": known,
+                    "contribution": row[place],
+                    "contributions": row,
+                }
+                for token, (start, end), known, row in zip(
+                    self.tokens, self.spans.tolist(), self.is_known.tolist(), self.contributions.tolist(), strict=True
+                )
+            ],
+            "words_for": [_plain(share) for share in words[:n_words] if share.contribution > 0],
+            "words_against": [_plain(share) for share in words[::-1][:n_words] if share.contribution < 0],
+            "n_tokens_read": self.n_read,
+            "method": self.method,
+            "completeness_gap": self.completeness_gap,
+        }
+
+
+def explain(parts: Parts, text: str) -> Explanation:
+    """Explain the answer for one text; one without words has the bias alone.
+
+    Raises: SettingError for a model with a hidden layer where Captum is not there.
+    """
+    tokens = Tokenizer(parts.tokenizer)([text])
+    origins = Origins.of(parts.vocabulary, tokens)
+    of_tokens, bias = contributions(parts, origins, len(tokens.codes))
+    logits = parts.model.logits(origins.documents).astype(np.float64)
+    answered = parts.scaled(logits[0]) + parts.offsets
+    of_tokens, bias = parts.scaled(of_tokens), parts.scaled(bias) + parts.offsets
+    added_up = bias + of_tokens.sum(axis=0)
+    probabilities = parts.calibration.probabilities(logits)
+    n_read = min(len(tokens.codes), parts.vocabulary.config.max_length or len(tokens.codes))
+    is_known = parts.vocabulary.running_ids(tokens) != UNKNOWN
+    is_known[n_read:] = False
+    return Explanation(
+        text=text,
+        tokens=tuple(tokens.documents()[0]),
+        spans=token_spans(text, parts.tokenizer),
+        is_known=is_known,
+        n_read=n_read,
+        labels=tuple(parts.classes),
+        predicted=predicted(parts, probabilities),
+        contributions=of_tokens,
+        bias=bias,
+        logits=added_up if parts.is_exact else answered,
+        probabilities=probabilities[0],
+        is_multilabel=parts.is_multilabel,
+        method="exact" if parts.is_exact else "integrated gradients",
+        completeness_gap=float(np.abs(added_up - answered).max()),
+    )
+
+
+def contributions(parts: Parts, origins: Origins, n_tokens: int) -> tuple[Numbers, Numbers]:
+    """What each token of one document adds to the model's logits, float64 (T, K), and what no token does, (K,)."""
+    of_tokens, of_none = [], []
+    for member in parts.members:
+        if has_hidden_layer(member):
+            found, bias = integrated_gradients(member, origins, n_tokens)
+        else:
+            terms, bias = linear_terms(member, origins)
+            found, rest = terms.by_token(n_tokens)
+            bias = bias + rest
+        of_tokens.append(found)
+        of_none.append(bias)
+    return np.sum(of_tokens, axis=0), np.sum(of_none, axis=0)
+
+
+def predicted(parts: Parts, probabilities: Numbers) -> tuple[Any, ...]:
+    """The labels of one text, from its probabilities (1, K)."""
+    decided = parts.calibration.decide(probabilities)
+    places = np.flatnonzero(decided[0]) if parts.is_multilabel else decided
+    return tuple(parts.classes[place] for place in places.tolist())
+
+
+def _plain(share: WordShare) -> dict[str, Any]:
+    return {"word": share.word, "contribution": share.contribution, "n_occurrences": share.n_occurrences}

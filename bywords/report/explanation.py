@@ -1,0 +1,100 @@
+"""Explanations of some texts, and the words that speak for each class, in; one HTML page out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bywords.explain.segments import segments, strengths
+from bywords.files import write_whole
+from bywords.report.numbers import percent
+from bywords.report.page import render
+from bywords.report.record import Record, clean
+from bywords.version import __version__
+
+N_LEVELS = 4  # of colour, as page.css has them
+MOST_CHARACTERS = 4_000  # of a text that are shown
+MOST_CLASSES = 60
+N_OTHERS = 4  # classes of a text that are named with their probability
+
+
+def write_explanations(record: Record, path: Path) -> None:
+    """Write the page about `record` to `path`, whole or not at all. Raises SettingError when it cannot be written.
+
+    `record` has `model` and `file` (None for a text that was given as it is), `n_documents`, `n_documents_used` for the
+    words of each class, `class_words`, and `documents`: `Explanation.plain()` each, with its `what_if`.
+    """
+    write_whole(path, render_explanations(record).encode("utf-8"))
+
+
+def render_explanations(record: Record) -> str:
+    """The page as a string. The same record gives the same page."""
+    documents = [_document_view(document) for document in record["documents"]]
+    shown = clean(record)
+    class_words = list(shown["class_words"].items())
+    methods = {document["method"] for document in shown["documents"]}
+    return render(
+        "explanation.html",
+        record=shown,
+        version=__version__,
+        documents=documents,
+        class_words=[_class_view(label, words) for label, words in class_words[:MOST_CLASSES]],
+        n_classes_left_out=max(len(class_words) - MOST_CLASSES, 0),
+        is_exact=methods <= {"exact"},
+        largest_gap=max((document["completeness_gap"] for document in shown["documents"]), default=0.0),
+    )
+
+
+def _document_view(document: Record) -> dict[str, Any]:
+    """A text in pieces, each with how strongly it speaks for the class, and what the numbers say in words."""
+    text, tokens = document["text"], document["tokens"]
+    spans = np.array([[token["start"], token["end"]] for token in tokens], dtype=np.int64).reshape(-1, 2)
+    found = segments(len(text), spans, [token["contribution"] for token in tokens])
+    pieces = [
+        {"text": text[segment.start : segment.end], "level": level, "value": segment.value}
+        for segment, level in zip(found, strengths(found, N_LEVELS), strict=True)
+        if segment.start < MOST_CHARACTERS
+    ]
+    place = document["labels"].index(document["explained"])
+    total = float(sum(token["contribution"] for token in tokens))
+    predicted = document["predicted"]
+    view = {
+        **document,
+        "pieces": _joined(pieces),
+        "n_left_out": max(len(text) - MOST_CHARACTERS, 0),
+        "predicted": predicted if isinstance(predicted, list) else [predicted],
+        "probability": document["probabilities"][place],
+        "others": _others(document, place),
+        "bias": document["bias"][place],
+        "logit": document["logits"][place],
+        "total": total,
+        "missing": document["logits"][place] - document["bias"][place] - total,
+        "widest": max((abs(w["contribution"]) for w in document["words_for"] + document["words_against"]), default=1.0),
+    }
+    found_view: dict[str, Any] = clean(view)
+    return found_view
+
+
+def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbours that are not to be marked, as one piece."""
+    joined: list[dict[str, Any]] = []
+    for piece in pieces:
+        if joined and not piece["level"] and not joined[-1]["level"]:
+            joined[-1]["text"] += piece["text"]
+        else:
+            joined.append(dict(piece))
+    return joined
+
+
+def _others(document: Record, place: int) -> str:
+    """The likeliest of the other classes, in words."""
+    ranked = sorted(zip(document["labels"], document["probabilities"], strict=True), key=lambda pair: -pair[1])
+    others = [pair for pair in ranked if pair[0] != document["labels"][place]]
+    named = ", ".join(f"{label} {percent(probability)}" for label, probability in others[:N_OTHERS])
+    return named + (f", and {len(others) - N_OTHERS} more" if len(others) > N_OTHERS else "")
+
+
+def _class_view(label: str, words: list[Record]) -> dict[str, Any]:
+    return {"label": label, "words": words, "widest": max((word["contribution"] for word in words), default=1.0)}

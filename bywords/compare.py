@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from bywords import artifact, metrics, significance
@@ -27,6 +28,7 @@ from bywords.errors import BywordsError, DataError, SettingError
 from bywords.evaluation import Evaluation
 from bywords.run_record import FORMAT, Run
 from bywords.settings import to_plain
+from bywords.slices import find_slices
 from bywords.splits import stratified_split
 from bywords.systems import Listener, PretrainedConfig
 from bywords.tokens import Tokenizer
@@ -34,6 +36,7 @@ from bywords.version import __version__
 from bywords.word_profile import word_profile
 
 COVERAGES = [place / 20 for place in range(1, 21)]  # of the curve of coverage against accuracy
+MOST_EXPLAINED = 1_000  # test documents that say which words speak for each class
 SHOWN_CHARACTERS = 2_000  # of a wrong document, in the record
 
 
@@ -275,7 +278,9 @@ def _describe(
         "interrupted": False,
         "per_class": evaluation.per_class(),
         "confusion": evaluation.confusion.tolist(),
-        "hardest_confusions": evaluation.hardest_confusions(),
+        "hardest_confusions": evaluation.confusion_examples(test.texts, test.rows),
+        "slices": find_slices(evaluation, n_tokens=_n_tokens(classifier, test), columns=test.columns),
+        "class_words": _class_words(classifier, test),
         "reliability": evaluation.reliability(),
         "coverage": evaluation.coverage(COVERAGES),
         "vectors": _describe_vectors(classifier),
@@ -290,6 +295,19 @@ def _macro_f1_interval(by_seed: Sequence[dict[str, Any]], evaluation: Evaluation
     answers = np.stack([from_text(row["answers"]) for row in by_seed])
     draws = significance.macro_f1_draws(evaluation.labels, answers, len(evaluation.label_names))
     return list(significance.bootstrap_interval(draws.mean(axis=0), mean))
+
+
+def _n_tokens(classifier: TextClassifier, test: Corpus) -> npt.NDArray[np.int64]:
+    return Tokenizer(classifier.config_.tokenizer)(test.texts).lengths
+
+
+def _class_words(classifier: TextClassifier, test: Corpus) -> dict[str, list[dict[str, Any]]]:
+    """The words that speak for each class, in evenly spaced test documents; none of a model with a hidden layer."""
+    if not classifier.explanation_parts().is_exact:
+        return {}
+    n_documents = min(len(test), MOST_EXPLAINED)
+    rows = np.linspace(0, len(test) - 1, n_documents).round().astype(np.int64)
+    return classifier.class_words(test.texts[rows], n=12)
 
 
 def _describe_vectors(classifier: TextClassifier) -> dict[str, Any] | None:

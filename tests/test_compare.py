@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from small_corpus import small_corpus, small_split, write_small_glove
 
+from bywords.claims import from_text
 from bywords.compare import compare
 from bywords.corpus import Corpus, Split
 from bywords.errors import DataError, SettingError
@@ -44,6 +45,19 @@ def test_the_record_has_every_system_with_its_scores(run):
         assert row["size_bytes"] > 1000
     assert len(run["systems"][2]["epochs"]) == run["systems"][2]["seeds"][0]["n_epochs"] > 0
     assert run["finished"]
+
+
+def test_the_record_says_which_is_better_how_far_to_trust_each_and_where_it_fails(run):
+    assert len(run["claims"]) == 3
+    labels = from_text(run["test_labels"])
+    for row in run["systems"]:
+        right = [(from_text(seed["answers"]) == labels).mean() for seed in row["seeds"]]
+        assert np.mean(right) == pytest.approx(row["accuracy"])
+        assert row["macro_f1_interval"][0] <= row["macro_f1"] <= row["macro_f1_interval"][1]
+        assert sum(part["n_documents"] for part in row["reliability"]["bins"]) == 60
+        assert row["coverage"][-1]["coverage"] == 1
+        assert {part["by"] for part in row["slices"]} >= {"length", "class"}
+        assert set(row["class_words"]) == {"motor", "space", "sport"}
 
 
 def test_the_record_is_plain_json(run):

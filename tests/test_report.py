@@ -165,7 +165,31 @@ def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, A
         "best_epoch": 4 if is_neural else None,
         "per_class": [{"label": label, "precision": 0.8, "recall": 0.7, "f1": 0.75, "support": 60} for label in labels],
         "confusion": confusion.tolist(),
-        "hardest_confusions": [{"true": labels[0], "predicted": labels[-1], "count": 12, "share": 0.2}],
+        "hardest_confusions": [
+            {
+                "true": labels[0],
+                "predicted": labels[-1],
+                "count": 12,
+                "share": 0.2,
+                "examples": [{"row": 7, "text": "a text that is taken for another", "probability": 0.9}],
+            }
+        ],
+        "slices": [
+            {
+                "by": "length",
+                "name": name,
+                "n_documents": 40,
+                "measure": "accuracy",
+                "accuracy": 0.6,
+                "interval": [0.5, 0.7],
+                "others": 0.85,
+                "difference": -0.25,
+                "difference_interval": [-0.4, -0.1],
+                "is_worse": name == "at most 80 tokens",
+            }
+            for name in ("at most 80 tokens", "more than 80 tokens")
+        ],
+        "class_words": {label: [{"word": "goal", "contribution": 1.5, "n_documents": 9}] for label in labels},
         "reliability": {"bins": bins, "error": 0.021, "bins_before": bins[1:], "error_before": 0.094},
         "coverage": [
             {"min_confidence": 1 - share / 2, "coverage": share, "accuracy": 1 - share / 6, "interval": [0.8, 0.99]}
@@ -442,15 +466,32 @@ def test_each_two_systems_are_compared_from_both_sides():
     assert "a and c cannot be told apart." in page.text
 
 
-def test_a_page_without_claims_or_reliability_goes_without_their_sections():
+def test_a_page_without_claims_reliability_or_slices_goes_without_their_sections():
     run = run_record()
-    assert {"claims", "trust"} <= {attributes.get("id") for attributes in _Page(render_report(run)).named("section")}
+    assert {"claims", "trust", "fails"} <= {
+        attributes.get("id") for attributes in _Page(render_report(run)).named("section")
+    }
     run["claims"] = []
     for system in run["systems"]:
-        del system["reliability"]
+        for part in ("reliability", "slices", "class_words", "hardest_confusions"):
+            del system[part]
     page = _Page(render_report(run))
-    assert not {"claims", "trust"} & {attributes.get("id") for attributes in page.named("section")}
-    assert not {"#claims", "#trust"} & {attributes.get("href") for attributes in page.named("a")}
+    assert not {"claims", "trust", "fails"} & {attributes.get("id") for attributes in page.named("section")}
+    assert not {"#claims", "#trust", "#fails"} & {attributes.get("href") for attributes in page.named("a")}
+
+
+def test_where_the_best_system_fails_is_shown_with_examples():
+    text = _Page(render_report(run_record())).text.replace("\u202f", " ")
+    assert "length: at most 80 tokens" in text
+    assert "more than 80 tokens" not in text
+    assert "a text that is taken for another" in text
+    assert "Of 2 slices of the test documents" in text
+    assert "goal" in text
+    assert (
+        "It does worst on documents of length of at most 80 tokens: 60.0 % of 40 are right, of all others 85.0 %."
+        in text
+    )
+    assert "Of the 75 % of its answers that it is surest of, 87.5 % are right." in text
 
 
 def test_how_far_to_trust_the_best_system_is_drawn_and_told():

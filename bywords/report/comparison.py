@@ -13,6 +13,7 @@ from bywords.report.record import Record, complete
 
 _SHOWN_TEXT = 420  # characters of a wrong document that are shown at once
 _KEPT_TEXT = 20_000  # characters of it that the page holds at all
+_MOST_SLICES = 12  # that are worse than the rest
 _MOST_CLASSES = 60  # rows of a table of classes
 
 
@@ -43,6 +44,7 @@ def render_report(run: Record) -> str:
         verdict=words.verdict(run),
         pairs=_pairs(run),
         trusted=_trusted(run["systems"]),
+        failing=_failing(run["systems"]),
         strips=_strips(run["systems"]),
     )
 
@@ -96,6 +98,23 @@ def _trusted(systems: list[Record]) -> dict[str, Any] | None:
         "selection_finding": trust.selection_finding(best),
         "coverage": [row for place, row in enumerate(listed) if row not in listed[:place]],
     }
+
+
+def _failing(systems: list[Record]) -> dict[str, Any] | None:
+    """Where the best system fails: the slices that are worse, confusions with examples, and what it goes by."""
+    if not systems:
+        return None
+    best = systems[0]
+    shown = {
+        "system": best,
+        "slices": sorted(
+            (row for row in best["slices"] if row["is_worse"]), key=lambda row: row["difference"] * row["n_documents"]
+        )[:_MOST_SLICES],
+        "n_slices": len(best["slices"]),
+        "confusions": [row for row in best["hardest_confusions"] if row["examples"]],
+        "class_words": dict(list(best["class_words"].items())[:_MOST_CLASSES]),
+    }
+    return shown if shown["n_slices"] or shown["confusions"] or shown["class_words"] else None
 
 
 def _timed(run: Record) -> list[Record]:

@@ -62,6 +62,8 @@ _SYSTEM: Record = {
     "per_class": [],
     "confusion": [],
     "hardest_confusions": [],
+    "slices": [],
+    "class_words": {},
     "reliability": {},
     "coverage": [],
     "vectors": None,
@@ -82,7 +84,18 @@ _MISSING_NUMBERS = {
     "seeds": ("seed", "accuracy", "macro_f1", "log_loss", "valid_accuracy", "fit_seconds", "n_epochs"),
     "epochs": ("epoch", "train_loss", "valid_loss", "valid_accuracy", "seconds"),
     "per_class": ("label", "precision", "recall", "f1", "support"),
-    "hardest_confusions": ("true", "predicted", "count", "share"),
+    "hardest_confusions": ("true", "predicted", "count", "share", "examples"),
+    "slices": (
+        "by",
+        "name",
+        "n_documents",
+        "accuracy",
+        "interval",
+        "others",
+        "difference",
+        "difference_interval",
+        "is_worse",
+    ),
     "coverage": ("min_confidence", "coverage", "accuracy", "interval"),
 }
 _WRONG_DOCUMENT: Record = {"row": None, "text": "", "label": None, "predicted": None, "probability": None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bywords.report.numbers import count, decimal, interval, percent, seconds, shorten
 from bywords.report.record import Record
+from bywords.slices import sentence
 
 
 def summary(run: Record) -> list[str]:
@@ -19,7 +20,27 @@ def summary(run: Record) -> list[str]:
             *_fastest_within(best, scored),
             *_chosen_by_validation(best, scored),
         ]
-    return said + _majority(run)
+    return [*said, *_surest(best), *_worst_slice(best), *_majority(run)]
+
+
+def _surest(best: Record) -> list[str]:
+    """What is left of the errors where only sure answers are given."""
+    rows = [row for row in best["coverage"] if row["coverage"] is not None and row["accuracy"] is not None]
+    if not rows:
+        return []
+    row = min(rows, key=lambda row: abs(row["coverage"] - 0.8))
+    return [
+        f"Of the {percent(row['coverage'], 0)} of its answers that it is surest of,"
+        f" {percent(row['accuracy'])} are right."
+    ]
+
+
+def _worst_slice(best: Record) -> list[str]:
+    """The documents on which it loses most right answers, where there are some that it does worse on."""
+    worse = [row for row in best["slices"] if row["is_worse"]]
+    if not worse:
+        return []
+    return [f"Where it does worst: {sentence(min(worse, key=lambda row: row['difference'] * row['n_documents']))}."]
 
 
 def _score(best: Record, run: Record) -> str:

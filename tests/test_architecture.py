@@ -47,6 +47,7 @@ ROOMS = [
     "vector_binary",
     "vector_files",
     "metrics",
+    "significance",
     "evaluation",
     "calibration",
     "labels",

@@ -15,12 +15,13 @@ import numpy.typing as npt
 
 from bywords.blend import fit_weights
 from bywords.calibration import fit_calibration
+from bywords.choice import MOST_NUMBERS
 from bywords.splits import stratified_folds
-from bywords.systems import NB, NB_SVC, SVC, WORDS_AND_RUNS
+from bywords.systems import NB, NB_SVC, SVC
 from bywords.targets import Targets
 from bywords.tfidf import TfidfConfig, TfidfLinear, features_of
 from bywords.tokens import Tokens, in_threads
-from bywords.vocabulary import Vocabulary
+from bywords.vocabulary import Vocabulary, VocabularyConfig
 
 N_FOLDS = 5
 JUDGES: tuple[TfidfConfig, ...] = (NB_SVC, replace(SVC, features="runs"), NB)  # a blend ranks better than any alone
@@ -98,6 +99,15 @@ def confident_learning(labels: Places, probabilities: Scores) -> tuple[Places, F
     return np.where(is_doubtful, best, probabilities.argmax(axis=1)), is_doubtful
 
 
+def judges_for(tokens: Tokens, n_classes: int) -> tuple[Vocabulary, tuple[TfidfConfig, ...]]:
+    """The words that judges of K classes know, and the judges. Of very many classes they know fewer words, no runs."""
+    most = max(1, MOST_NUMBERS // n_classes)
+    vocabulary = Vocabulary.of(tokens, VocabularyConfig(ngrams=2, max_size=most))
+    if vocabulary.n_rows("runs") <= most:
+        return vocabulary, JUDGES
+    return vocabulary, tuple(replace(judge, features="words") for judge in JUDGES)
+
+
 def _out_of_fold(
     tokens: Tokens, codes: Places, n_classes: int, groups: Places, seed: int, on_step: Callable[[int, int], None]
 ) -> Scores:
@@ -106,14 +116,14 @@ def _out_of_fold(
     Words and their idf are counted over all documents; labels and weights are of the other folds alone. How the judges
     are blended, and their temperature, is fitted to these answers.
     """
-    vocabulary = Vocabulary.of(tokens, WORDS_AND_RUNS)
+    vocabulary, judges = judges_for(tokens, n_classes)
     documents, targets = vocabulary.encode(tokens), Targets.of(codes, n_classes)
-    features = {judge: features_of(judge, documents, vocabulary) for judge in JUDGES}
-    logits = [np.empty((len(tokens), n_classes), dtype=np.float32) for _ in JUDGES]
+    features = {judge: features_of(judge, documents, vocabulary) for judge in judges}
+    logits = [np.empty((len(tokens), n_classes), dtype=np.float32) for _ in judges]
 
     def answer(fold: tuple[Places, Places]) -> None:
         kept, held_out = fold
-        for judge, answers in zip(JUDGES, logits, strict=True):
+        for judge, answers in zip(judges, logits, strict=True):
             idf, bags = features[judge]
             model = TfidfLinear.fit_to(
                 judge, idf, bags.select(kept), targets.select(kept), blocks=vocabulary.blocks, seed=seed

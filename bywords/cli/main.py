@@ -11,6 +11,7 @@ import sys
 
 import typer
 
+from bywords.cli.audit import audit
 from bywords.cli.compare import compare
 from bywords.cli.evaluate import evaluate
 from bywords.cli.info import info
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (train, compare, evaluate, predict, info, vocab, systems):
+for command in (train, compare, evaluate, audit, predict, info, vocab, systems):
     app.command()(command)
 app.add_typer(vectors, name="vectors")
 

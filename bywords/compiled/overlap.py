@@ -1,4 +1,4 @@
-"""Documents as sets of numbers in, all pairs that share enough of them out: an exact join, without comparing all pairs."""
+"""Documents as sets of numbers in, all pairs that share enough of them out, without comparing all with all."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def tell_corrections(found: dict[str, Any], n_test: int) -> None:
     """What was corrected and what it brings, in sentences."""
     left_out = f", {found['n_left_out']:,} left out" if found["n_left_out"] else ""
     say(f"Corrected: {found['n_changed']:,} labels of training documents{left_out}.")
-    say(f"{_told(found['gain'])}, on the same {n_test:,} test documents.")
+    say(f"On the same {n_test:,} test documents, {_told(found['gain'])}.")
     if found["n_changed_test"] or found["n_left_out_test"]:
         say(
             f"Of the test documents {found['n_changed_test']:,} were corrected and {found['n_left_out_test']:,} left "
@@ -84,14 +84,13 @@ def tell_corrections(found: dict[str, Any], n_test: int) -> None:
         )
     as_they_were = found["gain_by_labels_as_they_were"]
     if as_they_were is not None:
-        say(f"By the test labels as they were: {_told(as_they_were)}.")
+        say(f"By the labels that the test documents had, {_told(as_they_were)}.")
 
 
 def _told(gain: dict[str, Any]) -> str:
     low, high = (100 * bound for bound in gain["interval"])
-    change = 100 * gain["difference"]
-    interval = f"95 % interval {low:+.1f} to {high:+.1f}"
-    accuracies = f"right on {gain['accuracy']:.1%}, with the labels as they were on {gain['accuracy_before']:.1%}"
-    if low <= 0 <= high:
-        return f"{accuracies}: {change:+.1f} points ({interval}), which chance may explain"
-    return f"{accuracies}: {change:+.1f} points ({interval})"
+    told = (
+        f"{gain['accuracy']:.1%} are right instead of {gain['accuracy_before']:.1%} with the labels as they were: "
+        f"{100 * gain['difference']:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
+    )
+    return f"{told}, which chance may explain" if low <= 0 <= high else told

@@ -4,8 +4,8 @@ The peer is datasketch's MinHash LSH, with 128 permutations and the same thresho
 reviews, 2,000 are copied with 0 to 16 % of their words changed. What there is to find is counted by comparing all of
 these copies with all reviews. Needs: pip install datasketch.
 
-Claim: the join finds all pairs, MinHash does not, and the join takes less than a third of its time.
-Times are of the processor, so that other work on the machine plays no part.
+Claim: the join finds all pairs, MinHash does not, and the join takes less than half of its time.
+Both start from the texts. Times are the processor's, so that other work on the machine plays no part.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ def main() -> None:
     reviews = pl.concat([split.train.texts, split.test.texts])
     copies = changed_copies(reviews, np.random.default_rng(0))
     everything = pl.concat([reviews, copies])
-    tokens = Tokenizer(TokenizerConfig(punctuation=False))(everything)
-    elements, n_elements = numbered(tokens.codes, tokens.offsets, len(tokens.words))
-    sets = csr_array((np.ones(len(elements)), elements, tokens.offsets), shape=(len(tokens), n_elements))
-    there = pairs_there_are(sets, len(reviews))
     find_duplicates(reviews[:100], copies[:100])  # compiles
     seconds: dict[str, float] = {}
     found: dict[str, Found] = {}
+    started = time.process_time()
+    tokens = Tokenizer(TokenizerConfig(punctuation=False))(everything)
+    elements, n_elements = numbered(tokens.codes, tokens.offsets, len(tokens.words))
+    found["minhash"] = pairs_by_minhash(elements, tokens.offsets, len(reviews))
+    seconds["minhash"] = time.process_time() - started
     started = time.process_time()
     pairs = find_duplicates(reviews, copies).across
     seconds["join"] = time.process_time() - started
     assert pairs is not None
     found["join"] = set(zip(pairs.pairs.firsts.tolist(), pairs.pairs.seconds.tolist(), strict=True))
-    started = time.process_time()
-    found["minhash"] = pairs_by_minhash(elements, tokens.offsets, len(reviews))
-    seconds["minhash"] = time.process_time() - started
+    sets = csr_array((np.ones(len(elements)), elements, tokens.offsets), shape=(len(tokens), n_elements))
+    there = pairs_there_are(sets, len(reviews))
     recall = {name: len(one & there) / len(there) for name, one in found.items()}
     result: dict[str, Any] = {
         "n_reviews": len(reviews),
@@ -68,7 +68,7 @@ def main() -> None:
     write_result("duplicates", result)
     assert recall["join"] == 1
     assert recall["minhash"] < 1
-    assert seconds["join"] < seconds["minhash"] / 3
+    assert seconds["join"] < seconds["minhash"] / 2
 
 
 def changed_copies(texts: pl.Series, generator: np.random.Generator) -> pl.Series:

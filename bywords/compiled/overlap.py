@@ -94,11 +94,17 @@ def similar_pairs(elements, offsets, part, n_elements, threshold, most):
     "Efficient Similarity Joins for Near Duplicate Detection" (PPJoin: the bound by position).
     """
     n_documents = len(offsets) - 1
+    sizes = np.diff(offsets).astype(np.int32)
     of_both = threshold / (1 + threshold)  # of both sizes together has to be shared
+    needed_of = np.empty(2 * (sizes[-1] if n_documents else 0) + 1, dtype=np.int32)
+    for both in range(len(needed_of)):
+        needed_of[both] = _least(of_both, both)
+    n_rare = np.empty(n_documents, dtype=np.int32)  # of its rarest elements one is in whatever is similar to it
     list_begins = np.zeros(n_elements + 1, dtype=np.int64)
     for document in range(n_documents):
-        size = offsets[document + 1] - offsets[document]
-        for place in range(offsets[document], offsets[document] + size - _least(2 * of_both, size) + (size > 0)):
+        size = sizes[document]
+        n_rare[document] = min(size, size - _least(threshold, size) + 1)
+        for place in range(offsets[document], offsets[document] + n_rare[document]):
             list_begins[elements[place] + 1] += 1
     list_begins = np.cumsum(list_begins)
     list_starts, list_ends = list_begins[:-1].copy(), list_begins[:-1].copy()
@@ -119,32 +125,40 @@ def similar_pairs(elements, offsets, part, n_elements, threshold, most):
             continue
         least_size = _least(threshold, size)
         n_candidates = 0
-        for place in range(size - least_size + 1):
+        for place in range(n_rare[document]):
             element = elements[begin + place]
             start = list_starts[element]
             while start < list_ends[element]:
                 earlier = listed[start]
-                if offsets[earlier + 1] - offsets[earlier] >= least_size:
+                if sizes[earlier] >= least_size:
                     break
                 start += 1  # too small for this one and for all that follow
             list_starts[element] = start
             for entry in range(start, list_ends[element]):
                 earlier = listed[entry]
-                if n_shared[earlier] == 0:
+                shared = n_shared[earlier]
+                if shared < 0:
+                    continue
+                if shared == 0:
                     candidates[n_candidates] = earlier
                     n_candidates += 1
-                earlier_size = offsets[earlier + 1] - offsets[earlier]
-                behind = min(size - place, earlier_size - listed_places[entry])
-                if n_shared[earlier] + behind >= _least(of_both, size + earlier_size):
-                    n_shared[earlier] += 1
-                else:
-                    n_shared[earlier] = NEVER
+                behind = min(size - place, sizes[earlier] - listed_places[entry])
+                is_possible = shared + behind >= needed_of[size + sizes[earlier]]
+                n_shared[earlier] = shared + 1 if is_possible else NEVER
         n_told[:] = 0
         for number in range(n_candidates):
             earlier = candidates[number]
-            is_possible = n_shared[earlier] > 0
+            shared = n_shared[earlier]
             n_shared[earlier] = 0
-            if not is_possible:
+            if shared < 0:
+                continue
+            needed, earlier_begin = needed_of[size + sizes[earlier]], offsets[earlier]
+            last, earlier_last = n_rare[document] - 1, n_rare[earlier] - 1
+            if elements[begin + last] < elements[earlier_begin + earlier_last]:
+                behind = size - last - 1  # all that is shared before is counted, as the other's list reaches further
+            else:
+                behind = sizes[earlier] - earlier_last - 1
+            if shared + behind < needed:
                 continue
             is_across = part[document] != part[earlier]
             if n_told[part[earlier]] >= most:
@@ -152,8 +166,7 @@ def similar_pairs(elements, offsets, part, n_elements, threshold, most):
                     continue
                 if not is_across and _root(parent, document) == _root(parent, earlier):
                     continue
-            needed = _least(of_both, size + offsets[earlier + 1] - offsets[earlier])
-            overlap = _overlap(elements, begin, end, offsets[earlier], offsets[earlier + 1], needed)
+            overlap = _overlap(elements, begin, end, earlier_begin, offsets[earlier + 1], needed)
             if overlap < needed:
                 continue
             if is_across:
@@ -167,7 +180,7 @@ def similar_pairs(elements, offsets, part, n_elements, threshold, most):
                 pairs = larger
             pairs[n_pairs, 0], pairs[n_pairs, 1], pairs[n_pairs, 2] = earlier, document, overlap
             n_pairs += 1
-        for place in range(size - _least(2 * of_both, size) + 1):
+        for place in range(n_rare[document]):
             element = elements[begin + place]
             listed[list_ends[element]] = document
             listed_places[list_ends[element]] = place

@@ -3,7 +3,7 @@
 Nobody else knows the files.
 
     MODEL/
-    ├── model.json            format, versions, settings, label names in order, temperature, how it was trained
+    ├── model.json            format, versions, settings, label names in order, calibration, how it was trained
     ├── vocabulary.txt        a count and a word a line, in the order of the ids
     ├── weights.safetensors   all that was learned; the vocabulary's runs and pieces of words, if it has any
     ├── README.md             the model card: what it is, how good it is, what it is not for
@@ -34,7 +34,7 @@ from bywords.packing import Form, pack, unpack
 from bywords.version import __version__
 from bywords.vocabulary import MARKERS, Vocabulary
 
-FORMAT = "bywords-model/3"
+FORMAT = "bywords-model/4"
 MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for

@@ -34,6 +34,7 @@ def write(record: Record) -> str:
         hardest_confusions  `Evaluation.hardest_confusions()`
         multi_label         bool, a document may have several labels, or none
         thresholds          {label: probability from which it is given}
+        known_share_floor   float, the share of known words below which a text is unlike the training documents
         size                {"words", "runs", "pieces", "numbers", "bytes": of vocabulary and weights together,
                              "reduction": str, what was left out and what it cost}
         config              the settings, for the name of the kind of model
@@ -139,7 +140,7 @@ def _scores(record: Record) -> str:
     else:
         low, high = test["accuracy_interval"]
         more = [
-            f"{name} F1 {test[key]:.3f}"
+            f"{name} F1 {test[key]:.3f}{_between(test.get(f'{key}_interval'))}"
             for key, name in (("micro_f1", "micro"), ("macro_f1", "macro"), ("samples_f1", "samples"))
             if test.get(key) is not None
         ]
@@ -149,6 +150,15 @@ def _scores(record: Record) -> str:
             f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} test documents that it had not seen "
             f"(95 % interval {low:.1%} to {high:.1%}); {', '.join(more)}."
         )
+        if test.get("calibration_error") is not None:
+            what = "The probability of a label" if is_multi else "The probability of an answer"
+            parts.append(f"{what} is off by {100 * test['calibration_error']:.1f} points on average.")
+        if test.get("coverage"):
+            covered = [
+                (f"{row['coverage']:.0%}", f"{row['min_confidence']:.1%}", f"{row['accuracy']:.1%}")
+                for row in test["coverage"]
+            ]
+            parts.append(_table(("documents that get an answer", "if it is at least so probable", "right"), covered))
         if test.get("per_class"):
             parts.append(_class_table(test["per_class"], record.get("thresholds")))
     if record.get("hardest_confusions"):
@@ -159,6 +169,10 @@ def _scores(record: Record) -> str:
         ]
         parts.append("Where it fails most:\n\n" + "\n".join(mistakes))
     return "\n\n".join(parts)
+
+
+def _between(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
 
 
 def _class_table(rows: Sequence[Record], thresholds: Record | None) -> str:
@@ -212,6 +226,12 @@ def _limits(record: Record) -> str:
     if test.get("n_nothing_known"):
         unknown += f" So it was with {test['n_nothing_known']:,} of the {test['n_documents']:,} test documents."
     rows.append(unknown)
+    if record.get("known_share_floor"):
+        rows.append(
+            f"- Of at most one training document in a hundred it would know less than "
+            f"{record['known_share_floor']:.0%} of the words: texts of which it knows less are unlike those, and "
+            "`unlike_training` is true."
+        )
     if summary:
         n_valid = summary.get("n_valid")
         on = f"{n_valid:,} validation documents" if n_valid else "documents that were held out in turn"

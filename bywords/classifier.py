@@ -28,7 +28,7 @@ from bywords.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.glove import GloveConfig
 from bywords.labels import Form, Given, check_form, classes_of, codes_of, names_of, read_labels, weights_of
 from bywords.mean_vector import MeanVectorConfig
-from bywords.metrics import Measure, check_measure, score
+from bywords.metrics import Measure, check_measure, score, softmax
 from bywords.models import MODELS
 from bywords.settings import from_plain, to_plain
 from bywords.shrink import Shrunk, shrink
@@ -52,6 +52,7 @@ from bywords.targets import Codes, Targets
 from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
+from bywords.trust import Trust, floor_of, known_elsewhere, selection_curve
 from bywords.version import __version__
 from bywords.vocabulary import Vocabulary, VocabularyConfig
 from bywords.word2vec import Word2VecConfig
@@ -77,6 +78,8 @@ class Predictions:
     probabilities: npt.NDArray[np.float64]  # (N, K); each row sums to 1, or each number is for itself
     known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     nothing_known: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one: it says nothing
+    unlike_training: npt.NDArray[np.bool_]  # (N,), true where fewer words are known than of nearly all that was learned
+    logits: npt.NDArray[np.float32]  # (N, K), what the probabilities are made of by `calibration_`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +128,14 @@ def _all_or_nothing(fit: Fit) -> Fit:
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """One system of the table, fitted to labelled texts; an estimator of scikit-learn's.
 
-    After `fit`: `classes_` (K,) sorted, `config_`, the settings that were fitted, `fitted_`, `calibration_`,
+    After `fit`: `classes_` (K,) sorted, `config_`, the settings that were fitted, `fitted_`, `calibration_`, `trust_`,
     `summary_`, `seconds_`, and `choice_`, None for a system that had nothing to choose.
     """
 
     classes_: npt.NDArray[Any]
     form_: Form
     calibration_: Calibration
+    trust_: Trust  # what answers for documents held out say of answers to come
     parameters_: dict[str, Any]  # all that `__init__` took when it was fitted
     trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
     record_: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
@@ -247,6 +251,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if checkpoint is not None:
             run = _run_of(self, (tokens, targets), valid)
             self.checkpoint_ = Checkpoint.open(Path(checkpoint), run, resume=resume)
+        everything = tokens if valid is None else tokens.joined(valid[0])
         if isinstance(config.model, ChoiceConfig):
             chosen = choose(
                 config, tokens, targets, valid, seed=self.seed, measure=self.measure,
@@ -267,7 +272,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 tokens, targets = tokens.select(kept), targets.select(kept)
             logits = self._fit_one(config, tokens, targets, *valid, listener)
             held_out_targets, n_train, n_valid = valid[1], len(tokens), len(valid[0])
-        self._calibrate(logits, held_out_targets, n_train=n_train, n_valid=n_valid, n_dropped=n_dropped)
+        floor = floor_of(known_elsewhere(self.fitted_.vocabulary, everything))
+        self._calibrate(logits, held_out_targets, floor, n_train=n_train, n_valid=n_valid, n_dropped=n_dropped)
         self.seconds_ = time.perf_counter() - started
         return self
 
@@ -358,10 +364,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )  # fmt: skip
         self.config_, self.choice_ = config, None
         self.fitted_ = FittedSystem(corpus.vocabulary, model, history=history)
-        logits = [model.logits(documents) for documents in corpus.valid.documents.batches(STORED_TOGETHER)]
+        logits, shares = [], []
+        for documents in corpus.valid.documents.batches(STORED_TOGETHER):
+            logits.append(model.logits(documents))
+            shares.append(documents.known_share)
         self._calibrate(
             np.concatenate(logits),
             valid_targets,
+            floor_of(np.concatenate(shares)),
             n_train=len(targets),
             n_valid=len(valid_targets),
             n_dropped=corpus.facts.n_dropped_train,
@@ -441,6 +451,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         kept = too_few(known, columns)
         before, n_words = self.summary_, len(self.fitted_.vocabulary.words)
         thresholds = getattr(self.calibration_, "thresholds", None)
+        everything = tokens if valid is None else tokens.joined(valid[0])
+        floor = min(self.trust_.known_share_floor, floor_of(known_elsewhere(chosen.fitted.vocabulary, everything)))
         new_classes = [name for name in classes.tolist() if name not in self.classes_.tolist()]
         self.classes_, self.config_, self.fitted_ = classes, chosen.config, chosen.fitted
         self.forms_, self.record_ = {}, {}  # of what it was before
@@ -449,6 +461,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self._calibrate(
             chosen.logits,
             chosen.targets,
+            floor,
             n_train=len(tokens) - (chosen.n_valid if valid is None else 0),
             n_valid=chosen.n_valid,
             n_dropped=n_dropped,
@@ -463,11 +476,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.seconds_ = time.perf_counter() - started
         return self
 
-    def _calibrate(self, logits: npt.NDArray[np.float32], held_out: Targets, **counts: Any) -> None:
-        """Set `calibration_` by the answers for documents held out, and `summary_` with these counts."""
+    def _calibrate(self, logits: npt.NDArray[np.float32], held_out: Targets, floor: float, **counts: Any) -> None:
+        """Set `calibration_` and `trust_` by the answers for documents held out, and `summary_` with these counts."""
         self.calibration_ = fit_calibration(logits, held_out)
         probabilities = self.calibration_.probabilities(logits)
         decided = self.calibration_.decide(probabilities)
+        selection = []
+        if not held_out.is_multilabel:
+            selection = selection_curve(probabilities.max(axis=1, initial=0.0), decided == held_out.codes)
+        self.trust_ = Trust(n_documents=len(held_out), selection=selection, known_share_floor=floor)
         right = score("micro_f1", held_out.codes, probabilities, decided)
         self.summary_ = FitSummary(valid_accuracy=right, **counts)
 
@@ -509,14 +526,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _answers(self, texts: Sequence[str]) -> tuple[npt.NDArray[Any], ...]:
         """The columns of `Predictions`, for some of the texts."""
         if not texts:
-            none = np.zeros(0, dtype=np.float32)
-            nobody = np.zeros((0, len(self.classes_)), dtype=bool) if self.form_ != "one" else none.astype(np.int64)
-            labels = names_of(nobody, self.classes_, self.form_)
-            return labels, np.zeros((0, len(self.classes_))), none, none.astype(bool)
-        documents = self.fitted_.vocabulary.encode(Tokenizer(self.config_.tokenizer)(texts))
-        probabilities = self.calibration_.probabilities(self.fitted_.model.logits(documents))
+            logits, known_share = np.zeros((0, len(self.classes_)), dtype=np.float32), np.zeros(0, dtype=np.float32)
+            nothing_known = known_share.astype(bool)
+        else:
+            documents = self.fitted_.vocabulary.encode(Tokenizer(self.config_.tokenizer)(texts))
+            logits = self.fitted_.model.logits(documents)
+            known_share, nothing_known = documents.known_share, documents.nothing_known
+        probabilities = self.calibration_.probabilities(logits)
         labels = names_of(self.calibration_.decide(probabilities), self.classes_, self.form_)
-        return labels, probabilities, documents.known_share, documents.nothing_known
+        unlike_training = nothing_known | (known_share < self.trust_.known_share_floor)
+        return labels, probabilities, known_share, nothing_known, unlike_training, logits
 
     def score(self, texts: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
         """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be."""
@@ -539,33 +558,35 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""
         answers = self.predict_documents(texts)
         _, codes = self._true(len(answers.probabilities), y)
-        return self._evaluation(codes, answers.probabilities, answers.known_share, answers.nothing_known)
+        return self._evaluation(codes, answers.logits, answers.known_share, answers.nothing_known)
 
     def evaluate_stored(self, part: StoredPart) -> AnyEvaluation:
         """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
-        probabilities, known_shares, nothing_known = [], [], []
+        logits, known_shares, nothing_known = [], [], []
         for documents in part.documents.batches(STORED_TOGETHER):
-            probabilities.append(self.calibration_.probabilities(self.fitted_.model.logits(documents)))
+            logits.append(self.fitted_.model.logits(documents))
             known_shares.append(documents.known_share)
             nothing_known.append(documents.nothing_known)
         shares, is_nothing = np.concatenate(known_shares), np.concatenate(nothing_known)
-        return self._evaluation(part.codes, np.concatenate(probabilities), shares, is_nothing)
+        return self._evaluation(part.codes, np.concatenate(logits), shares, is_nothing)
 
     def _evaluation(
         self,
         codes: Codes,
-        probabilities: npt.NDArray[np.float64],
+        logits: npt.NDArray[np.float32],
         known_share: npt.NDArray[np.float32],
         nothing_known: npt.NDArray[np.bool_],
     ) -> AnyEvaluation:
         names = tuple(map(str, self.classes_))
+        probabilities = self.calibration_.probabilities(logits)
         if isinstance(self.calibration_, Sigmoids):
             decided = self.calibration_.decide(probabilities)
             thresholds = self.calibration_.thresholds
             return ManyLabelsEvaluation(
-                names, codes.astype(bool), decided, probabilities, thresholds, known_share, nothing_known
-            )
-        return Evaluation(names, codes.astype(np.int64), probabilities, known_share, nothing_known)
+                names, codes.astype(bool), decided, probabilities, thresholds, known_share, nothing_known,
+                calibration.sigmoid(logits.astype(np.float64)),
+            )  # fmt: skip
+        return Evaluation(names, codes.astype(np.int64), probabilities, known_share, nothing_known, softmax(logits))
 
     def save(self, folder: Path | str, record: Mapping[str, Any] | None = None) -> None:
         """Write a model folder that `load` reads; `record` is for its card, as `bywords.card.write` takes it.
@@ -615,6 +636,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "label_dtype": self.classes_.dtype.str,
             "label_form": self.form_,
             "calibration": self.calibration_.plain(),
+            "trust": dataclasses.asdict(self.trust_),
             "trained_on": self.trained_on,
             "summary": dataclasses.asdict(self.summary_),
             "history": _without_seconds(self.fitted_.history),
@@ -631,6 +653,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "summary": dataclasses.asdict(self.summary_),
             "training": parts.description["parameters"],
             "config": parts.description["config"],
+            "known_share_floor": self.trust_.known_share_floor,
         }
         if isinstance(self.calibration_, Sigmoids):
             thresholds = self.calibration_.thresholds.tolist()
@@ -661,6 +684,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             history = History(**told["history"])
             loaded.fitted_ = FittedSystem(parts.vocabulary, model, history=history)
             loaded.calibration_ = calibration.restored(told["calibration"])
+            loaded.trust_ = Trust(**told["trust"])
             loaded.summary_ = FitSummary(**told["summary"])
         except (KeyError, TypeError, RuntimeError, SettingError, DataError) as error:
             raise ModelFolderError(

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from bywords import artifact, metrics
+from bywords import artifact, metrics, significance
+from bywords.claims import as_text, claims_of, from_text
 from bywords.classifier import TextClassifier
 from bywords.corpus import Corpus, Split, check_trainable
 from bywords.errors import BywordsError, DataError, SettingError
@@ -32,6 +33,7 @@ from bywords.tokens import Tokenizer
 from bywords.version import __version__
 from bywords.word_profile import word_profile
 
+COVERAGES = [place / 20 for place in range(1, 21)]  # of the curve of coverage against accuracy
 SHOWN_CHARACTERS = 2_000  # of a wrong document, in the record
 
 
@@ -146,9 +148,11 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
             "class_counts": {"train": train.counts().tolist(), "test": test.counts().tolist()},
         },
         "words": word_profile(tokenizer(train.texts), tokenizer(test.texts)),
+        "test_labels": as_text(test.labels),
         "systems": [],
         "failed": [],
         "best": None,
+        "claims": [],
         "wrong_documents": [],
     }
 
@@ -172,6 +176,8 @@ def _put_rows(run: Run, rows: Sequence[dict[str, Any]], *, is_last: bool) -> Non
         best = max(rows, key=lambda row: float(row["accuracy"]))
         run["best"] = best["name"]
         run["wrong_documents"] = best["wrong_documents"]
+    answers = {row["name"]: np.stack([from_text(seed["answers"]) for seed in row["seeds"]]) for row in rows}
+    run["claims"] = claims_of(from_text(run["test_labels"]), answers, len(run["corpus"]["label_names"]))
 
 
 def _row(
@@ -204,6 +210,8 @@ def _row(
                 "predict_documents_per_second": len(split.test) / predict_seconds,
                 "n_epochs": len(classifier.fitted_.history.epochs),
                 "size_bytes": _size_bytes(classifier),
+                "calibration_error": evaluation.reliability()["error"],
+                "answers": as_text(evaluation.predicted),
             }
         )
         first = first or [(classifier, evaluation)]
@@ -222,10 +230,13 @@ def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[Evaluation, flo
     started = time.perf_counter()
     answers = classifier.predict_documents(test.texts)
     seconds = time.perf_counter() - started
-    probabilities = np.zeros((len(test), len(test.label_names)))  # 0 for a class without a word that the system takes
-    for column, name in enumerate(classifier.classes_.tolist()):
-        probabilities[:, test.label_names.index(name)] = answers.probabilities[:, column]
-    evaluation = Evaluation(test.label_names, test.labels, probabilities, answers.known_share, answers.nothing_known)
+    columns = [test.label_names.index(name) for name in classifier.classes_.tolist()]
+    # 0 for a class without a word that the system takes
+    probabilities, uncalibrated = (np.zeros((len(test), len(test.label_names))) for _ in range(2))
+    probabilities[:, columns], uncalibrated[:, columns] = answers.probabilities, metrics.softmax(answers.logits)
+    evaluation = Evaluation(
+        test.label_names, test.labels, probabilities, answers.known_share, answers.nothing_known, uncalibrated
+    )
     return evaluation, seconds
 
 
@@ -237,7 +248,7 @@ def _describe(
     test: Corpus,
 ) -> dict[str, Any]:
     fitted = classifier.fitted_
-    mean = {key: statistics.fmean(row[key] for row in by_seed) for key in by_seed[0] if key != "seed"}
+    mean = {key: statistics.fmean(row[key] for row in by_seed) for key in by_seed[0] if key not in ("seed", "answers")}
     accuracies = [row["accuracy"] for row in by_seed]
     return {
         "name": name,
@@ -246,7 +257,9 @@ def _describe(
         "accuracy": mean["accuracy"],
         "accuracy_interval": list(metrics.wilson_interval(mean["accuracy"], len(test))),
         "macro_f1": mean["macro_f1"],
+        "macro_f1_interval": _macro_f1_interval(by_seed, evaluation, mean["macro_f1"]),
         "log_loss": mean["log_loss"],
+        "calibration_error": mean["calibration_error"],
         "valid_accuracy": mean["valid_accuracy"],
         "fit_seconds": mean["fit_seconds"],
         "predict_documents_per_second": mean["predict_documents_per_second"],
@@ -263,11 +276,20 @@ def _describe(
         "per_class": evaluation.per_class(),
         "confusion": evaluation.confusion.tolist(),
         "hardest_confusions": evaluation.hardest_confusions(),
+        "reliability": evaluation.reliability(),
+        "coverage": evaluation.coverage(COVERAGES),
         "vectors": _describe_vectors(classifier),
         "notes": list(fitted.notes),
         "config": to_plain(classifier.config),
         "wrong_documents": evaluation.wrong_documents(test.texts.str.head(SHOWN_CHARACTERS).to_list(), test.rows),
     }
+
+
+def _macro_f1_interval(by_seed: Sequence[dict[str, Any]], evaluation: Evaluation, mean: float) -> list[float]:
+    """The 95 % interval of the mean over the seeds, bootstrapped over documents."""
+    answers = np.stack([from_text(row["answers"]) for row in by_seed])
+    draws = significance.macro_f1_draws(evaluation.labels, answers, len(evaluation.label_names))
+    return list(significance.bootstrap_interval(draws.mean(axis=0), mean))
 
 
 def _describe_vectors(classifier: TextClassifier) -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from bywords import metrics
+from bywords import metrics, significance, trust
 
+COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answers first
 TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes
 
 
@@ -24,6 +25,7 @@ class Evaluation:
     probabilities: npt.NDArray[np.float64]  # (N, K)
     known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     nothing_known: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one
+    uncalibrated: npt.NDArray[np.float64] | None = None  # (N, K), a softmax of the logits as they are
     is_multilabel: ClassVar[bool] = False
 
     @cached_property
@@ -49,10 +51,59 @@ class Evaluation:
     def macro_f1(self) -> float:
         return metrics.macro_f1(self.confusion)
 
+    @cached_property
+    def macro_f1_interval(self) -> significance.Interval:
+        """The 95 % interval of macro F1, bootstrapped over documents."""
+        draws = significance.macro_f1_draws(self.labels, self.predicted[np.newaxis], len(self.label_names))
+        return significance.bootstrap_interval(draws[0], self.macro_f1)
+
     @property
     def log_loss(self) -> float:
         """Nats a document."""
         return metrics.log_loss(self.labels, self.probabilities)
+
+    @property
+    def log_loss_interval(self) -> significance.Interval:
+        """The 95 % interval of the log loss."""
+        return significance.mean_interval(metrics.log_losses(self.labels, self.probabilities))
+
+    @cached_property
+    def confidence(self) -> npt.NDArray[np.float64]:
+        """The probability of the likeliest class of each document, (N,)."""
+        return self.probabilities.max(axis=1, initial=0.0)
+
+    @property
+    def is_right(self) -> npt.NDArray[np.bool_]:
+        """Whether the likeliest class of each document is its label, (N,)."""
+        return self.predicted == self.labels
+
+    def reliability(self) -> dict[str, Any]:
+        """How probable the answers were and how often right, before and after calibration; ready for JSON.
+
+        `bins` as `trust.reliability` has them and `error`, the expected calibration error; and, where it is known what
+        the probabilities were without calibration, `bins_before` and `error_before`.
+        """
+        told: dict[str, Any] = {
+            "bins": trust.reliability(self.confidence, self.is_right),
+            "error": trust.expected_calibration_error(self.confidence, self.is_right),
+        }
+        if self.uncalibrated is not None:
+            before = self.uncalibrated.max(axis=1, initial=0.0)
+            told["bins_before"] = trust.reliability(before, self.is_right)
+            told["error_before"] = trust.expected_calibration_error(before, self.is_right)
+        return told
+
+    def coverage(self, shares: Sequence[float] | None = COVERAGES) -> list[dict[str, Any]]:
+        """How often right, if only the surest answers were given; a row for each of `shares`, ready for JSON."""
+        return [
+            {
+                "min_confidence": confidence,
+                "coverage": share,
+                "accuracy": right,
+                "interval": list(metrics.wilson_interval(right, round(share * len(self.labels)))),
+            }
+            for confidence, share, right in trust.selection_curve(self.confidence, self.is_right, shares)
+        ]
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, precision, recall, f1 and support of each class, ready for JSON."""
@@ -80,6 +131,7 @@ class Evaluation:
 
     def summary(self) -> dict[str, Any]:
         """The scores, ready for JSON."""
+        reliability = self.reliability()
         return {
             "n_documents": len(self.labels),
             "n_nothing_known": int(self.nothing_known.sum()),
@@ -92,7 +144,12 @@ class Evaluation:
                 if k < len(self.label_names)
             },
             "macro_f1": self.macro_f1,
+            "macro_f1_interval": _known(self.macro_f1_interval),
             "log_loss": self.log_loss,
+            "log_loss_interval": _known(self.log_loss_interval),
+            "calibration_error": _known(reliability["error"]),
+            "calibration_error_before": _known(reliability.get("error_before")),
+            "coverage": self.coverage(),
             "per_class": self.per_class(),
         }
 
@@ -121,6 +178,7 @@ class ManyLabelsEvaluation:
     thresholds: npt.NDArray[np.float64]  # (K,)
     known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     nothing_known: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one
+    uncalibrated: npt.NDArray[np.float64] | None = None  # (N, K), sigmoids of the logits as they are
     is_multilabel: ClassVar[bool] = True
 
     @property
@@ -132,6 +190,21 @@ class ManyLabelsEvaluation:
     def f1(self) -> dict[str, float]:
         """micro_f1, macro_f1 and samples_f1, as `metrics.label_f1` has them."""
         return metrics.label_f1(self.labels, self.predicted)
+
+    @cached_property
+    def f1_intervals(self) -> dict[str, Any]:
+        """The 95 % interval of each of `f1`, bootstrapped over documents: micro_f1_interval and so on."""
+        draws = significance.label_f1_draws(self.labels, self.predicted)
+        return {
+            f"{name}_interval": _known(significance.bootstrap_interval(drawn[0], self.f1[name]))
+            for name, drawn in draws.items()
+        }
+
+    def _calibration_error(self, probabilities: npt.NDArray[np.float64] | None) -> Any:
+        """Of all decisions, each label of each document for itself; None where the probabilities are not known."""
+        if probabilities is None:
+            return None
+        return _known(trust.expected_calibration_error(probabilities.ravel(), self.labels.ravel()))
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, precision, recall, f1, support and threshold of each label, ready for JSON."""
@@ -152,11 +225,24 @@ class ManyLabelsEvaluation:
             "n_nothing_known": int(self.nothing_known.sum()),
             "n_without_labels": int((~self.labels.any(axis=1)).sum()),
             **self.f1,
+            **self.f1_intervals,
             "accuracy": self.accuracy,
             "accuracy_interval": list(metrics.wilson_interval(self.accuracy, len(self.labels))),
             "log_loss": metrics.log_loss(self.labels, self.probabilities),
+            "log_loss_interval": _known(
+                significance.mean_interval(metrics.log_losses(self.labels, self.probabilities))
+            ),
+            "calibration_error": self._calibration_error(self.probabilities),
+            "calibration_error_before": self._calibration_error(self.uncalibrated),
             "per_class": self.per_class(),
         }
+
+
+def _known(value: float | significance.Interval | None) -> Any:
+    """As JSON has it: an interval as a list, and None for what cannot be said."""
+    if value is None or np.isnan(value).any():
+        return None
+    return list(value) if isinstance(value, tuple) else value
 
 
 AnyEvaluation = Evaluation | ManyLabelsEvaluation

@@ -133,14 +133,17 @@ def log_loss(labels: Labels | ManyLabels, probabilities: Scores, weights: Weight
 
     Of documents with any number of labels, summed over the labels.
     """
-    if not len(labels):
-        return float("nan")
+    return float(np.average(log_losses(labels, probabilities), weights=weights)) if len(labels) else float("nan")
+
+
+def log_losses(labels: Labels | ManyLabels, probabilities: Scores) -> npt.NDArray[np.float64]:
+    """The same for each of N documents, in nats, float64 (N,)."""
     if labels.ndim == 2:
         chosen = np.where(labels, probabilities, 1 - np.asarray(probabilities))
     else:
         chosen = probabilities[np.arange(len(labels)), labels][:, np.newaxis]
-    losses = -np.log(np.maximum(chosen.astype(np.float64), np.finfo(np.float32).tiny)).sum(axis=1)
-    return float(np.average(losses, weights=weights))
+    losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen.astype(np.float64), np.finfo(np.float32).tiny))
+    return losses.sum(axis=1)
 
 
 def softmax(logits: Scores) -> npt.NDArray[np.float64]:

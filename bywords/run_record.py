@@ -8,7 +8,7 @@ from typing import Any
 
 from bywords.errors import DataError
 
-FORMAT = "bywords-run/1"
+FORMAT = "bywords-run/2"
 
 Run = dict[str, Any]
 

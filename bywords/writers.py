@@ -67,7 +67,7 @@ class Writer:
 
     def _text(self, table: Table | None, answers: pl.DataFrame, *, is_first: bool) -> bytes:
         if self.ending == ".txt":
-            labels = _flat(answers[:, 0]).cast(pl.String).str.replace_all(r"[\r\n]+", " ").to_list()
+            labels = _flat(answers[:, 0]).cast(pl.String).str.replace_all(r"[\r\n]+", " ").fill_null("")
             return "".join(f"{label}\n" for label in labels).encode()
         if self.ending in (".jsonl", ".ndjson"):
             if table is not None and isinstance(table.rows, list):
@@ -125,7 +125,7 @@ def kept_name(name: str, names: Collection[str], answers: Collection[str]) -> st
 
 
 GROUP_ROWS = 20_000  # of a Parquet file that are in memory together when it is written
-_ANSWERS = ("label", "probability", "labels", "probabilities", "known_share", "nothing_known")
+_ANSWERS = ("label", "probability", "labels", "probabilities", "known_share", "nothing_known", "unlike_training")
 
 
 def _side_by_side(table: Table | None, answers: pl.DataFrame) -> pl.DataFrame:

@@ -96,6 +96,21 @@ def test_all_training_documents_are_ranked_by_doubt(record):
     assert ranked[0]["row"] in (120, 121, 122)
 
 
+def test_the_texts_of_doubtful_labels_and_of_pairs_are_kept_by_their_rows(record, train):
+    texts = record["texts"]
+    assert texts["train"]["121"] == train.texts[121]
+    assert texts["test"]["40"] == LONG
+    shown = {str(row["train_row"]) for row in record["near_duplicates_across_splits"][:200]}
+    assert shown <= set(texts["train"])
+
+
+def test_what_else_there_is_to_find_is_in_the_record_too(record, train):
+    assert record["drift"]["n_compared"] == 42
+    assert record["profile"]["parts"]["train"]["n_documents"] == 126
+    assert record["giveaways"]["n_found"] == len(record["giveaways"]["found"])
+    assert audit(train)["drift"] is None
+
+
 def test_rows_are_those_of_the_file(train):
     moved = Corpus(train.name, train.texts, train.labels, train.label_names, train.rows + 1_000)
     record, original = audit(moved), audit(train)
@@ -194,6 +209,7 @@ def test_json_is_the_record_and_so_is_the_file(bywords, files, record, tmp_path)
     told = json.loads(out)
     assert (code, error) == (0, "")
     assert told == json.loads((tmp_path / "train-audit" / "audit.json").read_text(encoding="utf-8"))
+    assert "<html" in (tmp_path / "train-audit" / "audit.html").read_text(encoding="utf-8")
     assert told["command"] == "bywords audit train.csv --test test.csv --json"
     assert {**told, "command": ""} == record
 

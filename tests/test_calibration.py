@@ -4,13 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from bywords.calibration import (
+    STRAIGHT,
     Sigmoids,
+    Temperature,
     best_thresholds,
     fit_calibration,
+    fit_curve,
     fit_sigmoids,
     fit_temperature,
     restored,
@@ -121,3 +126,42 @@ def test_logits_that_are_all_the_same_get_the_share_of_the_label_as_their_probab
     scales, offsets = fit_sigmoids(np.full((100, 1), -2.5), Targets.of(labels))
     assert scales[0] < 1
     assert sigmoid(-2.5 * scales + offsets) == pytest.approx(0.2, abs=0.01)
+
+
+@given(
+    st.lists(st.lists(st.floats(-30, 30), min_size=3, max_size=3), min_size=1, max_size=8),
+    st.tuples(st.floats(0, 4), st.floats(0, 4), st.floats(-5, 5)),
+)
+def test_a_curve_changes_no_label_and_no_sum(logits, curve):
+    logits = np.array(logits)
+    probabilities = Temperature(1.3, curve).probabilities(logits)
+    plain = Temperature(1.3).probabilities(logits)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert (probabilities >= 0).all()
+    assert (probabilities.argmax(axis=1) == plain.argmax(axis=1)).all()
+
+
+def test_the_curve_mends_what_a_temperature_cannot():
+    generator = np.random.default_rng(0)
+    highest = generator.uniform(0.5, 1, size=20_000)
+    is_right = generator.random(20_000) < 0.6 + 0.35 * (highest - 0.5) * 2  # too sure at the top, not enough below
+    probabilities = np.stack([highest, 1 - highest], axis=1)
+    curve = fit_curve(probabilities, Targets.of(np.where(is_right, 0, 1), 2))
+    bent = Temperature(1.0, curve).probabilities(np.log(probabilities)).max(axis=1)
+    for low in (0.5, 0.7, 0.85, 0.96):
+        inside = (highest > low) & (highest < low + 0.04)
+        assert bent[inside].mean() == pytest.approx(is_right[inside].mean(), abs=0.03)
+    assert highest[highest > 0.96].mean() - is_right[highest > 0.96].mean() > 0.03
+    assert is_right[highest < 0.54].mean() - highest[highest < 0.54].mean() > 0.08
+
+
+def test_few_documents_leave_the_curve_nearly_straight():
+    probabilities = np.array([[0.9, 0.1]] * 6 + [[0.6, 0.4]] * 4)
+    curve = fit_curve(probabilities, Targets.of(np.array([0] * 10)))
+    np.testing.assert_allclose(curve, STRAIGHT, atol=0.2)
+    assert fit_curve(np.zeros((0, 2)), Targets.of(np.zeros(0, dtype=np.int64), 2)) == STRAIGHT
+
+
+def test_a_class_without_any_probability_stays_without():
+    probabilities = Temperature(1.0, (0.5, 0.5, 0.0)).probabilities(np.array([[0.0, -2000.0], [-2000.0, 0.0]]))
+    np.testing.assert_array_equal(probabilities, [[1, 0], [0, 1]])

@@ -36,6 +36,7 @@ def record(**more):
         "hardest_confusions": found.hardest_confusions(),
         "size": {"words": 9, "runs": 0, "pieces": 4, "numbers": 30, "bytes": 2_000_000, "reduction": "int8."},
         "config": {"model": {"kind": "BlendConfig"}},
+        "known_share_floor": 0.625,
         **more,
     }
 
@@ -51,12 +52,15 @@ def test_it_says_what_how_good_and_what_not_for():
         "- Learned from 1,116 documents, 124 more held out for validation",
         "- Seed: 7",
         "What a document of a class counts: cat 0.5, dog 50",
-        "Right on 75.0% of 4 test documents that it had not seen (95 % interval 30.1% to 95.4%); macro F1 0.733",
+        "Right on 75.0% of 4 test documents that it had not seen (95 % interval 30.1% to 95.4%); macro F1 0.733 (",
+        "The probability of an answer is off by 30.0 points on average.",
+        "| 50% | 80.0% | 100.0% |",
         "| dog | 0.667 | 1.000 | 0.800 | 2 |",
         "- 50.0% of cat (1 documents) are taken for dog",
         "- Vocabulary: 9 words, 4 pieces of words",
         "together: 2.00 MB",
         "- Made smaller: int8.",
+        "it would know less than 62% of the words",
         'TextClassifier.load("MODEL").predict(',
         "So it was with 1 of the 4 test documents",
         "calibrated on 124 validation documents. So few",
@@ -73,9 +77,10 @@ def test_without_a_test_part_the_scores_are_those_of_validation_and_it_says_so()
 
 
 def test_a_model_of_several_labels_tells_its_averages_and_thresholds():
-    test = {**evaluation().summary(), "micro_f1": 0.7, "samples_f1": 0.6}
+    test = {**evaluation().summary(), "micro_f1": 0.7, "micro_f1_interval": [0.6, 0.8], "samples_f1": 0.6}
     text = card.write(record(test=test, multi_label=True, thresholds={"cat": 0.5, "dog": 0.25}))
-    assert "micro F1 0.700, macro F1 0.733, samples F1 0.600" in text
+    assert "micro F1 0.700 (0.600 to 0.800), macro F1 0.733 (" in text
+    assert "samples F1 0.600" in text
     assert "All labels right on 75.0%" in text
     assert "| dog | 0.667 | 1.000 | 0.800 | 2 | 0.25 |" in text
 

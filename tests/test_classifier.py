@@ -11,6 +11,7 @@ from small_corpus import small_corpus, small_system, write_small_glove
 from bywords import artifact
 from bywords.classifier import TextClassifier
 from bywords.errors import DataError, ModelFolderError, SettingError
+from bywords.metrics import softmax
 from bywords.systems import SYSTEMS
 
 each_system = pytest.mark.parametrize("name", SYSTEMS)
@@ -139,14 +140,23 @@ def test_a_given_validation_part_is_used():
     assert (classifier.summary_.n_train, classifier.summary_.n_valid) == (150, 60)
 
 
-def test_the_temperature_is_kept_and_used(fitted):
+def test_the_calibration_is_kept_and_used(fitted):
     classifier = fitted("tfidf-svc")
     documents = classifier.fitted_.vocabulary.encode(_tokens(classifier, TEST.texts))
-    logits = classifier.fitted_.model.logits(documents) / classifier.calibration_.temperature
-    odds = np.exp(logits.astype(np.float64))
-    expected = odds / odds.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(classifier.predict_proba(TEST.texts), expected, rtol=1e-5)
+    logits = classifier.fitted_.model.logits(documents)
+    expected = classifier.calibration_.probabilities(logits)
+    answers = classifier.predict_documents(TEST.texts)
+    np.testing.assert_allclose(answers.probabilities, expected, rtol=1e-5)
+    np.testing.assert_allclose(answers.logits, logits, rtol=1e-5)
     assert classifier.calibration_.temperature != 1
+    assert classifier.calibration_.curve != (1, 1, 0)
+
+
+def test_an_evaluation_knows_the_probabilities_without_calibration(fitted):
+    classifier = fitted("tfidf-svc")
+    evaluation = classifier.evaluate(TEST.texts, TEST.names())
+    expected = softmax(classifier.predict_documents(TEST.texts).logits)
+    np.testing.assert_allclose(evaluation.uncalibrated, expected)
 
 
 def _tokens(classifier, texts):

@@ -1,6 +1,7 @@
 """Probabilities and labels → scores and rows."""
 
 import numpy as np
+import pytest
 
 from bywords.evaluation import Evaluation
 
@@ -36,3 +37,30 @@ def test_the_summary_counts_texts_in_which_nothing_was_known():
     assert summary["n_nothing_known"] == 1
     assert [row["label"] for row in summary["per_class"]] == ["a", "b", "c"]
     assert [row["support"] for row in summary["per_class"]] == [2, 2, 1]
+
+
+def test_scores_stand_between_the_ends_of_their_intervals():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(3, size=300)
+    probabilities = generator.dirichlet(np.ones(3), size=300)
+    probabilities[np.arange(300), labels] += 0.4
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    known = np.ones(300, dtype=np.float32)
+    summary = Evaluation(("a", "b", "c"), labels, probabilities, known, known == 0).summary()
+    for name in ("accuracy", "macro_f1", "log_loss"):
+        low, high = summary[f"{name}_interval"]
+        assert low < summary[name] < high
+
+
+def test_the_surest_answers_come_first():
+    rows = EVALUATION.coverage([0.4, 1.0])
+    assert [(row["min_confidence"], row["coverage"], row["accuracy"]) for row in rows] == [
+        (0.9, 0.6, 2 / 3),  # .95 is wrong, .9 twice right: as sure as the second is the third
+        (0.4, 1.0, 0.4),
+    ]
+
+
+def test_reliability_before_calibration_is_told_where_it_is_known():
+    sure = Evaluation(("a", "b", "c"), LABELS, PROBABILITIES, KNOWN, KNOWN == 0, np.eye(3)[EVALUATION.predicted])
+    assert "error_before" not in EVALUATION.reliability()
+    assert sure.reliability()["error_before"] == pytest.approx(1 - 0.4)

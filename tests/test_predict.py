@@ -25,7 +25,7 @@ from bywords.errors import SettingError
 from bywords.part_folder import PartFolder
 from bywords.writers import Writer, kept_name
 
-OURS = ["label", "probability", "known_share", "nothing_known"]
+OURS = ["label", "probability", "known_share", "nothing_known", "unlike_training"]
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_plain_lines_give_the_answers_alone(predict, tmp_path):
 def test_the_likeliest_labels_are_added(predict, tmp_path):
     (tmp_path / "in.txt").write_text("moon rocket car\n")
     row = json.loads(predict("in.txt", "--top-k", "2")[1])
-    assert list(row) == ["label", "probability", "labels", "probabilities", "known_share", "nothing_known"]
+    assert list(row) == ["label", "probability", "labels", "probabilities", *OURS[2:]]
     assert row["labels"] == ["space", "motor"]
     assert row["probabilities"] == sorted(row["probabilities"], reverse=True)
     assert row["probabilities"][0] == row["probability"]
@@ -166,19 +166,19 @@ class MultilabelModel:
     def predict_documents(self, texts):
         probabilities = np.array([[0.1, 0.6, 0.9], [0.2, 0.3, 0.1]])[: len(texts)]
         known = np.ones(len(texts), dtype=np.float32)
-        return Predictions(probabilities > 0.5, probabilities, known, known < 0)
+        return Predictions(probabilities > 0.5, probabilities, known, known < 0, known < 0, probabilities)
 
 
 def test_a_model_of_several_labels_names_them_all_and_their_probabilities():
     answers = command._Answers(MultilabelModel(), None)(["a", "b"])
-    assert answers.columns == ["labels", "probabilities", "known_share", "nothing_known"]
+    assert answers.columns == ["labels", "probabilities", *OURS[2:]]
     assert answers["labels"].to_list() == [["joy", "love"], []]
     assert answers["probabilities"].to_list() == [[0.6, 0.9], []]
     likeliest = command._Answers(MultilabelModel(), 2)(["a", "b"])
     assert likeliest["labels"].to_list() == [["love", "joy"], ["joy", "anger"]]
     assert Writer(answers.columns, ".csv")(None, answers, is_first=True).decode().splitlines()[1:] == [
-        "joy|love,0.6|0.9,1.0,false",
-        ",,1.0,false",
+        "joy|love,0.6|0.9,1.0,false,false",
+        ",,1.0,false,false",
     ]
     assert Writer(answers.columns, ".txt")(None, answers, is_first=True) == b"joy|love\n\n"
 
@@ -490,3 +490,49 @@ def test_lists_and_spans_of_parquet_are_kept_in_csv(predict, tmp_path):
     assert predict("in.parquet", "--out", "out.csv")[0] == 0
     row = read_table(tmp_path / "out.csv").row(0, named=True)
     assert (row["list"], row["span"]) == ("[1, 2]", "1 day, 2:00:00")
+
+
+def test_unsure_answers_and_texts_unlike_the_training_are_left_open(predict, tmp_path):
+    (tmp_path / "in.txt").write_text("moon rocket orbit\nmoon goal engine\nmoon qqq zzz xxx\n")
+    sure, torn, unlike = (json.loads(line) for line in predict("in.txt")[1].splitlines())
+    assert [row["unlike_training"] for row in (sure, torn, unlike)] == [False, False, True]
+    least = (sure["probability"] + torn["probability"]) / 2
+    code, shown, told = predict("in.txt", "--min-confidence", least)
+    assert [json.loads(line)["label"] for line in shown.splitlines()] == ["space", None, None]
+    assert (code, told) == (
+        0,
+        f"1 of 3 texts got a label. Of the others no answer reached {least:.1%}, or the text is unlike those of the "
+        "training.\n",
+    )
+    predict("in.txt", "--min-confidence", least, "--out", "out.txt")
+    assert (tmp_path / "out.txt").read_text() == "space\n\n\n"
+
+
+def test_abstain_takes_the_probability_from_which_on_so_many_answers_were_right(predict, tmp_path, model):
+    (tmp_path / "in.txt").write_text("moon rocket orbit\n")
+    least = TextClassifier.load(model).trust_.min_confidence_for(0.95)
+    assert f"no answer reached {least:.1%}" in predict("in.txt", "--abstain", "95%")[2]
+    assert predict("in.txt", "--abstain", "95%")[1] == predict("in.txt", "--min-confidence", least)[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--min-confidence", "0.5", "--abstain", "95%"], "give one of them"),
+        (["--min-confidence", "80"], "expected a probability from 0 to 1"),
+        (["--abstain", "much"], "expected a share of the labels that is to be right"),
+        (["--abstain", "0"], "expected a share of the labels that is to be right"),
+    ],
+)
+def test_what_says_how_sure_an_answer_has_to_be_is_checked(predict, tmp_path, options, message):
+    (tmp_path / "in.txt").write_text("moon\n")
+    code, _, told = predict("in.txt", *options)
+    assert code == 2
+    assert message in told
+
+
+def test_texts_of_another_language_are_told_aside(predict, tmp_path):
+    (tmp_path / "in.txt").write_text("der Mond ist aufgegangen\n" * 11)
+    assert predict("in.txt")[2].startswith("11 of 11 texts are unlike those that the model has learned from")
+    (tmp_path / "in.txt").write_text("the moon is a rocket\n" * 500 + "der Mond ist aufgegangen\n" * 11)
+    assert predict("in.txt")[2] == ""

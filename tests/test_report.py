@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -48,7 +49,7 @@ def run_record(
     rank = np.unique(np.geomspace(1, 20_000, 60).astype(int))
     lengths = {"min": 1, "median": 85, "mean": 180.5, "p90": 330, "p99": 1800, "max": 11_000}
     return {
-        "format": "bywords-run/1",
+        "format": "bywords-run/2",
         "bywords_version": "0.1.0",
         "created": "2026-11-22T22:00:00+00:00",
         "command": "bywords compare newsgroups",
@@ -86,10 +87,29 @@ def run_record(
         },
         "systems": [_system(place, name, labels, seeds) for place, name in enumerate(names)],
         "best": names[0] if names else None,
+        "claims": [
+            claim_of(one, other, is_better=place == 0, n_documents=60 * n_classes)
+            for place, (one, other) in enumerate(combinations(names, 2))
+        ],
         "wrong_documents": [
             {"row": 12 + i, "text": text, "label": labels[0], "predicted": labels[-1], "probability": 0.98}
             for i in range(10)
         ],
+    }
+
+
+def claim_of(one: str, other: str, *, is_better: bool, n_documents: int) -> dict[str, Any]:
+    """What a record says of two systems."""
+    interval = [0.002, 0.018] if is_better else [-0.004, 0.024]
+    measured = {"difference": 0.01, "interval": interval, "p_value": 0.001, "p_holm": 0.02 if is_better else 0.3}
+    return {
+        "one": one,
+        "other": other,
+        "n_documents": n_documents,
+        "accuracy": {**measured, "n_needed": 900},
+        "macro_f1": measured,
+        "is_better": is_better,
+        "sentence": f"{one} is better than {other}." if is_better else f"{one} and {other} cannot be told apart.",
     }
 
 
@@ -99,6 +119,10 @@ def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, A
     wrong = np.arange(k * k).reshape(k, k) % 5
     confusion = wrong - np.diag(np.diag(wrong)) + np.eye(k, dtype=int) * 50
     is_neural = place % 3 != 2
+    bins = [
+        {"from": p, "to": p + 1 / 15, "n_documents": 20, "probability": p, "share": p, "interval": [p - 0.1, p + 0.1]}
+        for p in (0.4, 0.6, 0.8)
+    ]
     return {
         "name": name,
         "description": f"What {name} does.",
@@ -106,6 +130,8 @@ def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, A
         "accuracy": accuracy,
         "accuracy_interval": [accuracy - 0.013, accuracy + 0.012],
         "macro_f1": accuracy - 0.01,
+        "macro_f1_interval": [accuracy - 0.03, accuracy + 0.01],
+        "calibration_error": 0.021,
         "log_loss": 0.5 + 0.02 * place,
         "valid_accuracy": accuracy + 0.03,
         "fit_seconds": 20.0 / (1 + place),
@@ -140,6 +166,11 @@ def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, A
         "per_class": [{"label": label, "precision": 0.8, "recall": 0.7, "f1": 0.75, "support": 60} for label in labels],
         "confusion": confusion.tolist(),
         "hardest_confusions": [{"true": labels[0], "predicted": labels[-1], "count": 12, "share": 0.2}],
+        "reliability": {"bins": bins, "error": 0.021, "bins_before": bins[1:], "error_before": 0.094},
+        "coverage": [
+            {"min_confidence": 1 - share / 2, "coverage": share, "accuracy": 1 - share / 6, "interval": [0.8, 0.99]}
+            for share in (0.25, 0.5, 0.75, 1.0)
+        ],
         "vectors": {"name": "glove-6b-50d", "dimension": 50, "types_share": 0.5, "running_words_share": 0.9}
         if place == 0
         else None,
@@ -251,13 +282,13 @@ def test_a_record_may_lack_any_part(missing, monkeypatch):
         monkeypatch.setattr(pictures, "picture", lambda draw, **_: "<svg></svg>")
     run = run_record(names=("averaging",))
     if missing == "format":
-        with pytest.raises(DataError, match=r"expected 'bywords-run/1'.*bywords compare"):
-            render_report({**run, "format": "bywords-run/2"})
+        with pytest.raises(DataError, match=r"expected 'bywords-run/2'.*bywords compare"):
+            render_report({**run, "format": "bywords-run/9"})
     elif missing in run:
         del run[missing]
         assert "</html>" in render_report(run)
     else:
-        assert "No system" in render_report({"format": "bywords-run/1"})
+        assert "No system" in render_report({"format": "bywords-run/2"})
 
 
 @pytest.mark.parametrize("missing", sorted(_system(0, "a", ["x", "y"], 1)))
@@ -328,7 +359,7 @@ def test_ids_on_the_page_are_unique_and_every_reference_has_its_target():
 def test_every_picture_says_in_words_what_it_shows():
     page = _Page(render_report(run_record()))
     drawn = [attributes for attributes in page.named("svg") if attributes.get("class") == "picture"]
-    assert len(drawn) == 4 + 2 + 3  # the whole run, two neural systems, three confusion matrices
+    assert len(drawn) == 4 + 2 + 2 + 3  # the whole run, trust, two neural systems, three confusion matrices
     assert all(attributes["role"] == "img" and len(attributes["aria-label"]) > 20 for attributes in drawn)
     labels = " ".join(attributes["aria-label"] for attributes in drawn)
     assert "lstm: best epoch 4 of 5, validation loss 0.700." in labels
@@ -391,15 +422,41 @@ def _said(*systems: dict[str, Any]) -> str:
     return " ".join(words.summary(complete(run))).replace("\u202f", " ").replace("\u2060", "")
 
 
-def test_overlapping_intervals_are_said_to_overlap():
-    near = _said(
-        {"accuracy": 0.84, "accuracy_interval": [0.83, 0.85]}, {"accuracy": 0.838, "accuracy_interval": [0.828, 0.848]}
-    )
-    far = _said(
-        {"accuracy": 0.84, "accuracy_interval": [0.83, 0.85]}, {"accuracy": 0.7, "accuracy_interval": [0.69, 0.71]}
-    )
-    assert "second with 83.8 %, 0.2 points behind. Their intervals overlap" in near
-    assert "second with 70.0 %, 14.0 points behind. Their intervals do not overlap." in far
+def test_the_summary_says_of_the_best_two_what_the_paired_test_says_and_no_more():
+    run = run_record(names=("a", "b", "c"))
+    start = "The next is b with 83.0\u202f%"
+    assert f"{start}: a is better than b." in words.summary(complete(run))
+    run["claims"][0] = claim_of("a", "b", is_better=False, n_documents=180)
+    assert f"{start}: a and b cannot be told apart." in words.summary(complete(run))
+    run["claims"] = []
+    assert f"{start}." in words.summary(complete(run))
+
+
+def test_each_two_systems_are_compared_from_both_sides():
+    page = _Page(render_report(run_record(names=("a", "b", "c"))))
+    marks = [attributes.get("class") for attributes in page.named("td") if attributes.get("title", "").startswith("a")]
+    assert marks == ["ahead", "undecided", "behind", "undecided"]
+    assert "+1.0+0.2 to +1.8" in page.text
+    assert "−1.0−1.8 to −0.2" in page.text
+    assert "~ +1.0−0.4 to +2.4" in page.text
+    assert "a and c cannot be told apart." in page.text
+
+
+def test_a_page_without_claims_or_reliability_goes_without_their_sections():
+    run = run_record()
+    assert {"claims", "trust"} <= {attributes.get("id") for attributes in _Page(render_report(run)).named("section")}
+    run["claims"] = []
+    for system in run["systems"]:
+        del system["reliability"]
+    page = _Page(render_report(run))
+    assert not {"claims", "trust"} & {attributes.get("id") for attributes in page.named("section")}
+    assert not {"#claims", "#trust"} & {attributes.get("href") for attributes in page.named("a")}
+
+
+def test_how_far_to_trust_the_best_system_is_drawn_and_told():
+    text = _Page(render_report(run_record())).text.replace("\u202f", " ")
+    assert "off by 2.1 points on average; before calibration it was 9.4 points" in text
+    assert "right on 91.7 % of the 50 % of the documents that it is surest of" in text
 
 
 def test_the_fastest_is_looked_for_within_the_best_systems_interval():

@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.audit.doubtful import find_doubtful
+from bywords.audit.drift import measure_drift
 from bywords.audit.duplicates import THRESHOLD, Across, Duplicates, Within, find_duplicates
+from bywords.audit.giveaways import find_giveaways
+from bywords.audit.profile import profile
 from bywords.audit.worth import worth_of_duplicates
 from bywords.corpus import Corpus
 from bywords.errors import DataError
@@ -21,6 +24,7 @@ from bywords.version import __version__
 
 FORMAT = "bywords-audit/1"
 FEW = 10  # documents: a class of fewer can hardly be learned, or tested
+TEXTS_KEPT, KEPT_CHARACTERS = 200, 1_000  # of doubtful labels and of each list of pairs, and of each text
 
 Record = dict[str, Any]
 Places = npt.NDArray[np.int64]
@@ -72,9 +76,16 @@ def audit(
         },
         "small_classes": _small_classes(train),
     }
+    on_start("what gives the classes away")
+    record["giveaways"] = find_giveaways(train, tokens)
+    on_start("how training and test differ")
+    record["drift"] = None if test_tokens is None else measure_drift(tokens, test_tokens, seed=seed)
+    on_start("lengths, scripts and remains of markup")
+    record["profile"] = profile(train, test, tokens, test_tokens)
     if test is not None and test_tokens is not None and duplicates.across is not None:
         on_start("learning with and without the duplicates")
         record["duplicates"]["accuracy"] = _worth(train, test, tokens, test_tokens, duplicates.across, seed, notes)
+    record["texts"] = _texts(record, train, test)
     return record
 
 
@@ -206,6 +217,33 @@ def _small_classes(train: Corpus) -> list[Record]:
     counts = train.counts()
     order = np.argsort(counts, kind="stable")
     return [{"label": train.label_names[k], "n_documents": int(counts[k])} for k in order if counts[k] < FEW]
+
+
+def _texts(record: Record, train: Corpus, test: Corpus | None) -> dict[str, dict[str, str] | None]:
+    """The beginnings of the texts that a page shows, by their rows as strings: doubtful labels, and some pairs."""
+    within, across = record["near_duplicates_within"], record["near_duplicates_across_splits"]
+    rows: dict[str, list[int]] = {
+        "train": [found["row"] for found in record["doubtful_labels"][:TEXTS_KEPT]],
+        "test": [],
+    }
+    for pairs, left, right in (
+        (across, ("train", "train_row"), ("test", "test_row")),
+        (within["train"], ("train", "row"), ("train", "other_row")),
+        (within["test"], ("test", "row"), ("test", "other_row")),
+    ):
+        worst = sorted(pairs, key=lambda pair: (pair["same_label"], pair["kind"] == "exact"))
+        for pair in worst[:TEXTS_KEPT]:
+            for part, key in (left, right):
+                rows[part].append(pair[key])
+    kept: dict[str, dict[str, str] | None] = {}
+    for part, corpus in (("train", train), ("test", test)):
+        if corpus is None:
+            kept[part] = None
+            continue
+        places = np.flatnonzero(np.isin(corpus.rows, rows[part]))
+        texts = corpus.texts.gather(places).str.head(KEPT_CHARACTERS)
+        kept[part] = dict(zip(map(str, corpus.rows[places].tolist()), texts.to_list(), strict=True))
+    return kept
 
 
 def _kinds(corpus: Corpus) -> Places:

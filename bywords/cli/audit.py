@@ -19,7 +19,7 @@ from bywords.errors import quoted
 if TYPE_CHECKING:
     from bywords.corpus import Corpus
 
-RECORD, LABELS = "audit.json", "doubtful.csv"
+RECORD, LABELS, PAGE = "audit.json", "doubtful.csv", "audit.html"
 N_SHOWN = 5  # examples of each kind
 SHOWN_CHARACTERS = 100  # of an example's text
 LISTED_SHARE = 0.1  # of all documents, the most doubtful ones: so many are in the csv file at least
@@ -44,6 +44,7 @@ def audit(
     from bywords.audit import audit as run_audit
     from bywords.datasets import read_parts
     from bywords.files import write_whole
+    from bywords.report.audit import write_audit
 
     folder = out or options.named_after(data, "-audit")
     with working(f"reading {data}"):
@@ -55,6 +56,7 @@ def audit(
     record = run_audit(train, test_part, seed=seed, command=command, on_start=listener.start)
     listener.end()
     write_whole(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1).encode())
+    write_audit(record, folder / PAGE)
     if record["doubtful_labels"]:
         write_whole(folder / LABELS, _to_correct(record, train))
     if as_json:
@@ -65,6 +67,7 @@ def audit(
     _tell_data(record)
     _tell_duplicates(record, train, test_part)
     _tell_doubtful(record, train)
+    _tell_causes(record)
     _tell_next(record, folder, data)
 
 
@@ -203,9 +206,25 @@ def _tell_doubtful(record: dict[str, Any], train: Corpus) -> None:
         )
 
 
+def _tell_causes(record: dict[str, Any]) -> None:
+    """What gives the classes away, and whether test documents are of another kind."""
+    found = record["giveaways"]["found"]
+    if found:
+        say()
+        say(f"{record['giveaways']['n_found']:,} words or headers give a class away. The first of them:")
+    for row in found[:N_SHOWN]:
+        say(
+            f"  {row['kind']} {_shortened(row['what'])}: {row['n_of_class']:,} of {row['n_documents']:,} documents "
+            f"with it are {row['class']}"
+        )
+    if record["drift"] is not None:
+        say()
+        say(f"Test against training documents: {record['drift']['verdict']}")
+
+
 def _tell_next(record: dict[str, Any], folder: Path, data: str) -> None:
     say()
-    say(f"The record is in {folder / RECORD}.")
+    say(f"The record is in {folder / RECORD}; look at {folder / PAGE}")
     if record["doubtful_labels"]:
         say(
             f"Look at the labels in {folder / LABELS}, write the right ones into its column new_label (- leaves the "

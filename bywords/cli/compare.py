@@ -97,6 +97,8 @@ def _limit(text: str) -> tuple[str, int]:
 
 
 def _tell(run: dict[str, Any], folder: Path) -> None:
+    from bywords.report.words import verdict
+
     corpus = run["corpus"]
     dropped = corpus["dropped"]
     say(
@@ -109,6 +111,7 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
         "system",
         "accuracy",
         "95 % interval",
+        "points behind the best",
         "macro F1",
         "log loss",
         "validation",
@@ -118,10 +121,15 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
     ]
     print_table(
         columns + (["spread over seeds"] if several else []),
-        [_cells(row, several=several) for row in sorted(run["systems"], key=lambda row: -float(row["accuracy"]))],
-        may_leave_out=("validation", "log loss", "size", "spread over seeds", "documents/s"),
+        [_cells(row, run, several=several) for row in sorted(run["systems"], key=lambda row: -float(row["accuracy"]))],
+        may_leave_out=("validation", "log loss", "size", "spread over seeds", "documents/s", "95 % interval"),
     )
     say()
+    for sentence in verdict(run):
+        say(sentence)
+    if run["claims"]:
+        say(f"Paired tests on the same documents, corrected for all {len(run['claims']):,} pairs; 95 % intervals.")
+        say()
     for row in run["systems"]:
         for note in row["notes"]:
             say(f"{row['name']}: {note}")
@@ -132,12 +140,24 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
     say(f"The record is in {folder / RUN}; look at {folder / REPORT}")
 
 
-def _cells(row: dict[str, Any], *, several: bool) -> list[str]:
+def _behind(row: dict[str, Any], run: dict[str, Any]) -> str:
+    """How many points a system is behind the best, with the interval; ~ before it where chance may explain it."""
+    claim = next((c for c in run["claims"] if c["one"] == run["best"] and c["other"] == row["name"]), None)
+    if claim is None:
+        return ""
+    found = claim["accuracy"]
+    low, high = found["interval"]
+    mark = "" if claim["is_better"] else "~ "
+    return f"{mark}{100 * found['difference']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _cells(row: dict[str, Any], run: dict[str, Any], *, several: bool) -> list[str]:
     low, high = row["accuracy_interval"]
     cells = [
         row["name"],
         f"{row['accuracy']:.4f}",
         f"{low:.4f} to {high:.4f}",
+        _behind(row, run),
         f"{row['macro_f1']:.4f}",
         f"{row['log_loss']:.3f}",
         f"{row['valid_accuracy']:.4f}",

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from bywords.errors import SettingError
+
+if TYPE_CHECKING:
+    from bywords.classifier import TextClassifier
 
 Data = Annotated[
     str,
@@ -46,8 +51,56 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change a setting: training.max_epochs=5. Repeat for more.", metavar="SETTING=VALUE"),
 ]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option("--min-confidence", help="Leave a text without a label where none is so probable: 0.8.", metavar="P"),
+]
+Abstain = Annotated[
+    str | None,
+    typer.Option(
+        "--abstain",
+        help="Leave texts without a label so that this share of the labels given is right, as it was on documents held "
+        "out when the model was trained: 95%.",
+        metavar="SHARE",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 _ENDINGS = {".gz", ".xz", ".zst", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft"}
+
+
+def least_confidence(classifier: TextClassifier, min_confidence: float | None, abstain: str | None) -> float | None:
+    """The probability that an answer has to have, by --min-confidence or --abstain; None where neither is given.
+
+    Raises: SettingError for both at once, a share that is none, and a model of several labels a text.
+    """
+    if min_confidence is None and abstain is None:
+        return None
+    if min_confidence is not None and abstain is not None:
+        raise SettingError(
+            "--min-confidence says how sure an answer has to be, --abstain finds it out: give one of them."
+        )
+    if classifier.is_multilabel:
+        raise SettingError(
+            "the model gives any number of labels, each from its own threshold on (its README.md has them): "
+            "--min-confidence and --abstain are for one label a text."
+        )
+    if abstain is not None:
+        return classifier.trust_.min_confidence_for(_share("--abstain", abstain))
+    if min_confidence is not None and not 0 <= min_confidence <= 1:
+        raise SettingError(f"--min-confidence {min_confidence}: expected a probability from 0 to 1, as in 0.8.")
+    return min_confidence
+
+
+def _share(option: str, text: str) -> float:
+    """95% or 0.95 → 0.95."""
+    number, percent, rest = text.strip().partition("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = -1.0
+    if rest or not 0 < share <= 1:
+        raise SettingError(f"{option} {text}: expected a share of the labels that is to be right, as in 95% or 0.95.")
+    return share
 
 
 def named_after(data: str, ending: str) -> Path:

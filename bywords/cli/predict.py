@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import counted, tell_skipped
+from bywords.cli.screen import counted, tell_aside, tell_skipped
 from bywords.errors import BywordsError, SettingError
 from bywords.version import __version__
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bywords.writers import Writer
 
 CHUNK_ROWS = 20_000  # documents at a time
+FEW_UNLIKE, FEW_UNLIKE_SHARE = 10, 0.05  # texts, and of all: one in a hundred is unlike the others anyway
 CHUNK_NUMBERS = 4_000_000  # probabilities at a time: of very many labels a chunk has fewer documents
 
 
@@ -55,12 +56,18 @@ def predict(
     top_k: Annotated[
         int | None, typer.Option("--top-k", help="Add this many labels, the likeliest, and their probabilities.", min=1)
     ] = None,
+    min_confidence: options.MinConfidence = None,
+    abstain: options.Abstain = None,
     bad_rows: options.BadRows = "fail",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with OUT behind the last complete chunk of a run that was cut off.")
     ] = False,
 ) -> None:
-    """Label texts: label, probability, and whether nothing in it was known, behind the columns that the file has."""
+    """Label texts: label, probability, and how much of it was known, behind the columns that the file has.
+
+    With --min-confidence or --abstain a text keeps its label only where the answer is sure enough and the text is not
+    unlike those that the model has learned from.
+    """
     from bywords.classifier import TextClassifier
     from bywords.files import check_place
     from bywords.part_folder import PartFolder
@@ -73,7 +80,7 @@ def predict(
         check_place(out)
         Writer.of(out, ())  # a wrong name is said before there is any work
     classifier = TextClassifier.load(model)
-    answers = _Answers(classifier, top_k)
+    answers = _Answers(classifier, top_k, options.least_confidence(classifier, min_confidence, abstain))
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     blocks = read_blocks(file, text=text, ending=ending, skipped=skipped)
@@ -88,6 +95,7 @@ def predict(
             "input format": ending,
             "output format": "".join(out.suffixes[-2:]),
             "top k": top_k,
+            "least confidence": answers.least,
             "bad rows": bad_rows,
         }
         folder = PartFolder(out, key, resume=resume)
@@ -100,13 +108,16 @@ def predict(
             folder.finish()
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
+    answers.tell()
 
 
 class _Answers:
     """Texts in, columns of answers out."""
 
-    def __init__(self, classifier: TextClassifier, top_k: int | None) -> None:
-        self.classifier = classifier
+    def __init__(self, classifier: TextClassifier, top_k: int | None, least: float | None = None) -> None:
+        """Labels of answers that are less probable than `least` are left out; None leaves none out."""
+        self.classifier, self.least = classifier, least
+        self.n_texts = self.n_open = self.n_unlike = 0
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes_)
         self.top_k = None if top_k is None else min(top_k, self.n_classes)
@@ -122,9 +133,16 @@ class _Answers:
 
         found = self.classifier.predict_documents(texts)
         columns: dict[str, Any] = {}
+        self.n_texts += len(texts)
+        self.n_unlike += int(found.unlike_training.sum())
         if not self.is_multilabel:
-            columns["label"] = pl.Series(found.labels.tolist(), dtype=self._kind())
-            columns["probability"] = np.round(found.probabilities.max(axis=1, initial=0), 6)
+            labels, highest = found.labels.tolist(), found.probabilities.max(axis=1, initial=0)
+            if self.least is not None:
+                is_open = (highest < self.least) | found.unlike_training
+                self.n_open += int(is_open.sum())
+                labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
+            columns["label"] = pl.Series(labels, dtype=self._kind())
+            columns["probability"] = np.round(highest, 6)
         if self.is_multilabel or self.top_k is not None:
             places = self._several(found.probabilities)
             names = self.classifier.classes_.tolist()
@@ -134,7 +152,24 @@ class _Answers:
             columns["probabilities"] = pl.Series(numbers, dtype=pl.List(pl.Float64))
         columns["known_share"] = np.round(found.known_share.astype(np.float64), 4)
         columns["nothing_known"] = found.nothing_known
+        columns["unlike_training"] = found.unlike_training
         return pl.DataFrame(columns)
+
+    def tell(self) -> None:
+        """What a person should know of the answers, on standard error; nothing where all is as usual."""
+        if self.least is not None:
+            n_given = self.n_texts - self.n_open
+            tell_aside(
+                f"{n_given:,} of {self.n_texts:,} texts got a label. Of the others no answer reached {self.least:.1%}, "
+                "or the text is unlike those of the training."
+            )
+        if self.n_unlike > max(FEW_UNLIKE, FEW_UNLIKE_SHARE * self.n_texts):
+            floor = self.classifier.trust_.known_share_floor
+            tell_aside(
+                f"{self.n_unlike:,} of {self.n_texts:,} texts are unlike those that the model has learned from: it "
+                f"knows less than {floor:.0%} of their words, as of at most one training document in a hundred. Do not "
+                "trust these answers (unlike_training is true)."
+            )
 
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
         """The places in `classes_` of the labels to name for each text, the likeliest first where they are `top_k`."""

@@ -51,6 +51,11 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
+def tell_aside(text: str) -> None:
+    """A sentence for the person, on standard error, beside what goes to standard output."""
+    typer.echo(text, err=True)
+
+
 def tell_skipped(n_skipped: int, first: str) -> None:
     """How many rows of a file were left out, on standard error; nothing where none were."""
     if n_skipped:

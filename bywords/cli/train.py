@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -389,27 +390,44 @@ def _files(split: Split | StoredSplit) -> list[Corpus | PartFacts]:
 
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
-    """How good the answers for `which` documents are, in sentences."""
+    """How good the answers for `which` documents are and how far to trust them, in sentences."""
     scores = evaluation.summary()
-    low, high = scores["accuracy_interval"]
     n_documents = f"{scores['n_documents']:,} {which}"
+    accuracy = f"{scores['accuracy']:.1%} of {n_documents} (95 % interval {_interval(scores['accuracy_interval'])})"
     if evaluation.is_multilabel:
-        say(
-            f"On {n_documents}: micro F1 {scores['micro_f1']:.3f}, macro F1 {scores['macro_f1']:.3f}, "
-            f"F1 of a document {scores['samples_f1']:.3f}. All labels are right for {scores['accuracy']:.1%} "
-            f"(95 % interval {low:.1%} to {high:.1%})."
+        f1 = ", ".join(
+            f"{what} {scores[name]:.3f} ({_interval(scores[f'{name}_interval'], '.3f')})"
+            for name, what in (("micro_f1", "micro F1"), ("macro_f1", "macro F1"), ("samples_f1", "F1 of a document"))
         )
+        say(f"On {n_documents}: {f1} (95 % intervals).")
+        say(f"All labels are right for {scores['accuracy']:.1%} ({_interval(scores['accuracy_interval'])}).")
+        say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
         return
     say(
-        f"Right on {scores['accuracy']:.1%} of {n_documents} (95 % interval {low:.1%} to {high:.1%}), "
-        f"macro F1 {scores['macro_f1']:.3f}, balanced accuracy {scores['balanced_accuracy']:.1%}, "
-        f"log loss {scores['log_loss']:.3f}."
+        f"Right on {accuracy}, macro F1 {scores['macro_f1']:.3f} ({_interval(scores['macro_f1_interval'], '.3f')}), "
+        f"balanced accuracy {scores['balanced_accuracy']:.1%}, log loss {scores['log_loss']:.3f}."
     )
     within = ", ".join(f"the {k} likeliest for {share:.1%}" for k, share in scores["top_k_accuracy"].items())
     if within:
         say(f"The right label is among {within}.")
     most = max(row["support"] for row in scores["per_class"])
     say(f"Always saying the commonest class would be right on {most / max(scores['n_documents'], 1):.1%}.")
+    surest = {row["coverage"]: row["accuracy"] for row in scores["coverage"] if row["coverage"] < 1}
+    if surest:
+        listed = ", ".join(f"{coverage:.0%}: {right:.1%}" for coverage, right in surest.items())
+        say(f"Right on the surest answers alone, by their share of all: {listed}.")
+    say(
+        f"Its probabilities are off by {_points(scores['calibration_error'])} on average "
+        f"({_points(scores['calibration_error_before'])} before they were calibrated)."
+    )
+
+
+def _interval(bounds: Sequence[float] | None, form: str = ".1%") -> str:
+    return "unknown" if bounds is None else f"{bounds[0]:{form}} to {bounds[1]:{form}}"
+
+
+def _points(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} points"
 
 
 def tell_classes(evaluation: AnyEvaluation) -> None:

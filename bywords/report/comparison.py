@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bywords.files import write_whole
-from bywords.report import accuracy, pictures, words
+from bywords.report import accuracy, pictures, trust, words
 from bywords.report.page import render
 from bywords.report.record import Record, complete
 
@@ -40,6 +40,9 @@ def render_report(run: Record) -> str:
         wrong=[_document_view(row) for row in run["wrong_documents"]],
         pictures={name: svg and Markup(svg) for name, svg in _pictures(run).items()},
         findings=words,
+        verdict=words.verdict(run),
+        pairs=_pairs(run),
+        trusted=_trusted(run["systems"]),
         strips=_strips(run["systems"]),
     )
 
@@ -52,6 +55,46 @@ def _pictures(run: Record) -> dict[str, str | None]:
         "zipf": pictures.zipf_picture(counted) if pictures.has_zipf(counted) else None,
         "coverage": pictures.coverage_picture(counted) if pictures.has_coverage(counted) else None,
         "lengths": pictures.lengths_picture(counted) if pictures.has_lengths(counted) else None,
+    }
+
+
+def _pairs(run: Record) -> list[tuple[str, list[dict[str, Any] | None]]]:
+    """A row for each system: how it does against each other one, None against itself.
+
+    `claim`, and from the row's point of view `difference` and `interval`, and `mark`: ahead, behind or undecided.
+    """
+    names = [system["name"] for system in run["systems"] if system["accuracy"] is not None]
+    return [(one, [_pair(run, one, other) for other in names]) for one in names] if run["claims"] else []
+
+
+def _pair(run: Record, one: str, other: str) -> dict[str, Any] | None:
+    ahead = words.claim_about(run, one, other)
+    claim = ahead or words.claim_about(run, other, one)
+    if claim is None or claim["accuracy"]["difference"] is None or claim["accuracy"]["interval"] is None:
+        return None
+    difference, (low, high) = claim["accuracy"]["difference"], claim["accuracy"]["interval"]
+    if ahead is None:
+        difference, low, high = -difference, -high, -low
+    mark = "undecided" if not claim["is_better"] else "ahead" if ahead else "behind"
+    return {"claim": claim, "difference": difference, "interval": [low, high], "mark": mark}
+
+
+def _trusted(systems: list[Record]) -> dict[str, Any] | None:
+    """The best system's pictures of how far to trust it, and the coverages that the page lists."""
+    from markupsafe import Markup
+
+    if not systems or not (trust.has_reliability(systems[0]) and trust.has_selection(systems[0])):
+        return None
+    best = systems[0]
+    wanted = (0.5, 0.7, 0.8, 0.9, 1.0)
+    listed = [min(best["coverage"], key=lambda row: abs((row["coverage"] or 0) - share)) for share in wanted]
+    return {
+        "system": best,
+        "reliability": Markup(trust.reliability_picture(best)),
+        "selection": Markup(trust.selection_picture(best)),
+        "reliability_finding": trust.reliability_finding(best),
+        "selection_finding": trust.selection_finding(best),
+        "coverage": [row for place, row in enumerate(listed) if row not in listed[:place]],
     }
 
 

@@ -12,9 +12,21 @@ def percent(share: float | None, digits: int = 1) -> str:
     return UNKNOWN if share is None else f"{100 * share:.{digits}f}{_SPACE}%"
 
 
-def points(difference: float) -> str:
-    """.0123 → 1.2 points: a difference of two percentages."""
-    return f"{100 * difference:.1f} points"
+def points(difference: float | None) -> str:
+    """.0123 → +1.2: a difference of two percentages, in points."""
+    return UNKNOWN if difference is None else f"{100 * difference:+.1f}".replace("-", "−")
+
+
+def point_interval(bounds: list[float] | None) -> str:
+    """[.002, .021] → +0.2 to +2.1, in points."""
+    return UNKNOWN if bounds is None or None in bounds else f"{points(bounds[0])} to {points(bounds[1])}"
+
+
+def p_value(number: float | None) -> str:
+    """.0312 → .031, and nothing smaller than .001."""
+    if number is None:
+        return UNKNOWN
+    return "< .001" if number < 0.001 else f"{number:.3f}".removeprefix("0")
 
 
 def interval(bounds: list[float] | None) -> str:

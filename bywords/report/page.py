@@ -12,6 +12,10 @@ from typing import Any
 
 from bywords.report import numbers
 
+_FILTERS = (
+    "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "seconds", "size", "shorten",
+)  # fmt: skip
+
 
 def render(template: str, **values: Any) -> str:
     """The page as a string, all values escaped but those that are Markup. The same values give the same page."""
@@ -22,9 +26,8 @@ def render(template: str, **values: Any) -> str:
         loader=PackageLoader("bywords.report", "."),
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    for filter_ in (numbers.percent, numbers.interval, numbers.count, numbers.decimal, numbers.seconds, numbers.size):
-        environment.filters[filter_.__name__] = filter_
-    environment.filters["shorten"] = numbers.shorten
+    for name in _FILTERS:
+        environment.filters[name] = getattr(numbers, name)
     script = _part("page.js")
     return environment.get_template(template).render(
         style=Markup(_part("page.css")),

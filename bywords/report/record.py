@@ -27,6 +27,7 @@ _RUN: Record = {
     "systems": [],
     "failed": [],
     "best": None,
+    "claims": [],
     "wrong_documents": [],
 }
 _CORPUS: Record = {
@@ -47,7 +48,9 @@ _SYSTEM: Record = {
     "accuracy": None,
     "accuracy_interval": None,
     "macro_f1": None,
+    "macro_f1_interval": None,
     "log_loss": None,
+    "calibration_error": None,
     "valid_accuracy": None,
     "fit_seconds": None,
     "predict_documents_per_second": None,
@@ -59,15 +62,28 @@ _SYSTEM: Record = {
     "per_class": [],
     "confusion": [],
     "hardest_confusions": [],
+    "reliability": {},
+    "coverage": [],
     "vectors": None,
     "notes": [],
     "config": {},
+}
+_MEASURED: Record = {"difference": None, "interval": None, "p_value": None, "p_holm": None, "n_needed": None}
+_CLAIM: Record = {
+    "one": "",
+    "other": "",
+    "n_documents": None,
+    "accuracy": {},
+    "macro_f1": {},
+    "is_better": False,
+    "sentence": "",
 }
 _MISSING_NUMBERS = {
     "seeds": ("seed", "accuracy", "macro_f1", "log_loss", "valid_accuracy", "fit_seconds", "n_epochs"),
     "epochs": ("epoch", "train_loss", "valid_loss", "valid_accuracy", "seconds"),
     "per_class": ("label", "precision", "recall", "f1", "support"),
     "hardest_confusions": ("true", "predicted", "count", "share"),
+    "coverage": ("min_confidence", "coverage", "accuracy", "interval"),
 }
 _WRONG_DOCUMENT: Record = {"row": None, "text": "", "label": None, "predicted": None, "probability": None}
 
@@ -89,6 +105,7 @@ def complete(run: Record) -> Record:
     record["corpus"] = _CORPUS | _without_none(record["corpus"])
     record["words"] = _WORDS | _without_none(record["words"])
     record["systems"] = [_complete_system(system) for system in record["systems"]]
+    record["claims"] = [_complete_claim(claim) for claim in record["claims"]]
     record["wrong_documents"] = [_WRONG_DOCUMENT | _without_none(row) for row in record["wrong_documents"]]
     scored = [system for system in record["systems"] if system["accuracy"] is not None]
     named, best = record["best"], None
@@ -134,9 +151,15 @@ def _complete_system(found: Record) -> Record:
     system = _SYSTEM | _without_none(found)
     for part, keys in _MISSING_NUMBERS.items():
         system[part] = [dict.fromkeys(keys) | row for row in system[part]]
-    if system["accuracy_interval"] is not None and None in system["accuracy_interval"]:
-        system["accuracy_interval"] = None
+    for interval in ("accuracy_interval", "macro_f1_interval"):
+        if system[interval] is not None and None in system[interval]:
+            system[interval] = None
     return system
+
+
+def _complete_claim(found: Record) -> Record:
+    claim = _CLAIM | _without_none(found)
+    return claim | {measure: _MEASURED | claim[measure] for measure in ("accuracy", "macro_f1")}
 
 
 def _rank(system: Record, best: str | None) -> tuple[bool, bool, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bywords.report.numbers import count, decimal, interval, percent, points, seconds, shorten
+from bywords.report.numbers import count, decimal, interval, percent, seconds, shorten
 from bywords.report.record import Record
 
 
@@ -15,7 +15,7 @@ def summary(run: Record) -> list[str]:
     said = [_score(best, run)]
     if len(scored) > 1:
         said += [
-            _against_the_next(best, scored[1]),
+            _against_the_next(best, scored[1], run),
             *_fastest_within(best, scored),
             *_chosen_by_validation(best, scored),
         ]
@@ -36,20 +36,30 @@ def _score(best: Record, run: Record) -> str:
     return sentence + "."
 
 
-def _against_the_next(best: Record, following: Record) -> str:
-    """Two intervals that overlap do not show equality, nor does a gap prove much: say what is seen."""
-    difference = best["accuracy"] - following["accuracy"]
+def _against_the_next(best: Record, following: Record, run: Record) -> str:
+    """What the paired test says of the best two; two intervals that overlap would say nothing."""
     sentence = f"The next is {following['name']} with {percent(following['accuracy'])}"
-    if round(100 * difference, 1) == 0:
-        sentence += ", the same but for rounding"
-    else:
-        sentence += f", {points(difference)} behind"
-    ours, theirs = best["accuracy_interval"], following["accuracy_interval"]
-    if not ours or not theirs:
-        return sentence + "."
-    if theirs[1] >= ours[0]:
-        return sentence + ". Their intervals overlap: the order of the two may be chance."
-    return sentence + ". Their intervals do not overlap."
+    claim = claim_about(run, best["name"], following["name"])
+    return f"{sentence}: {claim['sentence']}" if claim else f"{sentence}."
+
+
+def claim_about(run: Record, one: str, other: str) -> Record | None:
+    """What the record claims of two systems; None where it compares them not."""
+    return next((claim for claim in run["claims"] if (claim["one"], claim["other"]) == (one, other)), None)
+
+
+def verdict(run: Record) -> list[str]:
+    """What the best system is better than, and what it cannot be told apart from."""
+    against = [claim for claim in run["claims"] if claim["one"] == run["best"]]
+    better = [claim for claim in against if claim["is_better"]]
+    said = [claim["sentence"] for claim in against if not claim["is_better"]]
+    if len(better) == 1:
+        said.append(better[0]["sentence"])
+    elif better:
+        nearest = min(better, key=lambda claim: claim["accuracy"]["difference"])
+        which = "all others" if len(better) == len(against) else f"{len(better)} others"
+        said.append(f"{run['best']} is better than {which}. The nearest of them: {nearest['sentence']}")
+    return said
 
 
 def _fastest_within(best: Record, scored: list[Record]) -> list[str]:

@@ -1,0 +1,196 @@
+"""Tokens of a training and of a test part in, how far a classifier tells the two apart out, and by which words.
+
+Where it cannot, the parts are alike as far as words go. Where it can, an accuracy on the test part says little about
+texts like those of training, and the other way round.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.audit.distinct import distinct_words
+from bywords.bags import Bags, Floats
+from bywords.ragged import Ragged
+from bywords.targets import Targets
+from bywords.tfidf import support_vectors
+from bywords.tokens import Tokens
+from bywords.vocabulary import Vocabulary, VocabularyConfig
+
+MOST_DOCUMENTS = 8_000  # of each part that the classifier sees
+MOST_TOKENS = 300  # of a document, its first: how long it is plays no part that way
+LEAST_DOCUMENTS = 20  # of the smaller part: fewer tell nothing
+N_FOLDS = 4
+MOST_WORDS = 25  # on each side
+Z = 1.959963984540054  # of a 95 % interval
+SLIGHT, CLEAR = 0.6, 0.8  # areas under the curve up to which a difference is called slight, clear
+
+
+def measure_drift(train: Tokens, test: Tokens, *, seed: int) -> dict[str, Any]:
+    """How well words tell test documents from training documents, ready for JSON.
+
+    A linear support vector machine is fitted to equally many documents of both parts but one fold, and asked about
+    that, for each of N_FOLDS folds drawn with `seed`.
+
+    Returns: `auc`, how often it ranks a test document above a training document, .5 being chance, and its 95 %
+    `interval`, or None for both where a part has fewer than LEAST_DOCUMENTS documents; `n_compared` of each part;
+    `is_drift`, whether the whole interval lies above .5; `verdict`, a sentence; `roc`: the shares of training and of
+    test documents above ever lower thresholds; `median_tokens` of each part: longer documents have more of every word;
+    `words`: those of `train` and of `test` that are commoner there than
+    chance allows, each with its documents a thousand of either part and its log-likelihood ratio `g2`, the surest
+    first.
+    Source: Lopez-Paz and Oquab (2017), "Revisiting Classifier Two-Sample Tests"; the interval is that of DeLong et al.
+    (1988), "Comparing the Areas under Two or More Correlated Receiver Operating Characteristic Curves".
+    """
+    words = {
+        "median_tokens": {
+            part: float(np.median(tokens.lengths)) if len(tokens) else None
+            for part, tokens in (("train", train), ("test", test))
+        },
+        "words": _words(train, test),
+    }
+    n_compared = min(len(train), len(test), MOST_DOCUMENTS)
+    if n_compared < LEAST_DOCUMENTS:
+        verdict = (
+            f"Too few documents to tell: the smaller part has {min(len(train), len(test))}, "
+            f"{LEAST_DOCUMENTS} at least are needed."
+        )
+        return {"auc": None, "interval": None, "n_compared": n_compared, "is_drift": None, "verdict": verdict,
+                "roc": None, **words}  # fmt: skip
+    generator = np.random.default_rng(seed)
+    parts = [tokens.select(generator.permutation(len(tokens))[:n_compared]) for tokens in (train, test)]
+    is_test = np.repeat([0, 1], n_compared)
+    bags = _bags(parts[0].joined(parts[1]))
+    fold = np.concatenate([np.arange(n_compared) % N_FOLDS] * 2)  # as many of both parts in each
+    aucs, variances, places = [], [], np.empty(len(is_test))
+    for number in range(N_FOLDS):
+        scores = _scores(bags, is_test, fold == number, seed)
+        of_fold = is_test[fold == number]
+        auc, variance = auc_and_variance(scores[of_fold == 1], scores[of_fold == 0])
+        aucs.append(auc)
+        variances.append(variance)
+        places[fold == number] = np.argsort(np.argsort(scores)) / len(scores)
+    # Where the parts are alike, what chance makes two folds have in common is found twice, once when either is asked
+    # about: the folds are not independent, and the variance of their mean is twice what it would be if they were.
+    auc, half = float(np.mean(aucs)), Z * math.sqrt(2 * sum(variances)) / N_FOLDS
+    interval = [max(auc - half, 0.0), min(auc + half, 1.0)]
+    return {
+        "auc": auc,
+        "interval": interval,
+        "n_compared": n_compared,
+        "is_drift": interval[0] > 0.5,
+        "verdict": _verdict(auc, interval),
+        "roc": _roc(places, is_test),
+        **words,
+    }
+
+
+def auc_and_variance(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> tuple[float, float]:
+    """The share of pairs in which a positive score is above a negative one, ties counting half, and its variance.
+
+    Both take (M,) and (N,) scores, one at least. Source: DeLong et al. (1988), by the ranks of Sun and Xu (2014),
+    "Fast Implementation of DeLong's Algorithm".
+    """
+    n_above = _midranks(np.concatenate([positive, negative]))
+    m, n = len(positive), len(negative)
+    of_positive = (n_above[:m] - _midranks(positive)) / n  # (M,): share of the negatives below each positive
+    of_negative = 1 - (n_above[m:] - _midranks(negative)) / m  # (N,): share of the positives above each negative
+    auc = float(of_positive.mean())
+    variance = (of_positive.var(ddof=1) / m if m > 1 else 0.0) + (of_negative.var(ddof=1) / n if n > 1 else 0.0)
+    return auc, float(variance)
+
+
+def _midranks(scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The rank of each score from 1, equal ones sharing the mean of theirs."""
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
+def _bags(tokens: Tokens) -> Bags:
+    """TF-IDF features of the words that two documents at least have, of the beginning of each document."""
+    vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=2, max_length=MOST_TOKENS))
+    documents: Ragged = vocabulary.encode(tokens)
+    counts = Bags.of(documents, len(vocabulary))
+    return counts.weighed("log-tfidf", counts.inverse_document_frequency())
+
+
+def _scores(bags: Bags, is_test: npt.NDArray[np.int64], is_asked: npt.NDArray[np.bool_], seed: int) -> Floats:
+    """How much each document that is asked about looks like one of test, by a machine fitted to the others."""
+    fitted = np.flatnonzero(~is_asked)
+    targets = Targets.of(is_test[fitted], n_classes=2)
+    weights, bias, _ = support_vectors(bags.select(fitted), targets, strength=1.0, scales=None, duals=None, seed=seed)
+    scores: Floats = bags.select(np.flatnonzero(is_asked)).times(weights)[:, 1] + bias[1]
+    return scores
+
+
+def _words(train: Tokens, test: Tokens) -> dict[str, list[dict[str, Any]]]:
+    """The words whose share of documents differs by more than chance allows, for each part those commoner there.
+
+    Chance: 5 % for any word of the vocabulary to be named where no word differs (Bonferroni).
+    Source: Dunning (1993), "Accurate Methods for the Statistics of Surprise and Coincidence", on documents.
+    """
+    from scipy.stats import chi2
+
+    both = train.joined(test)
+    n_train, n_test = len(train), len(test)
+    if not n_train or not n_test or not len(both.codes):
+        return {"train": [], "test": []}
+    codes, documents = distinct_words(both)
+    in_train, in_test = (
+        np.bincount(codes[is_meant], minlength=len(both.words))
+        for is_meant in (documents < n_train, documents >= n_train)
+    )
+    n_words = int(((in_train + in_test) > 0).sum())
+    g2 = _log_likelihood_ratio(in_train, n_train, in_test, n_test)
+    is_sure = g2 > chi2.isf(0.05 / n_words, df=1)
+    is_commoner_in_test = in_test / n_test > in_train / n_train
+    rows = {}
+    for part, is_meant in (("train", is_sure & ~is_commoner_in_test), ("test", is_sure & is_commoner_in_test)):
+        places = np.flatnonzero(is_meant)
+        places = places[np.lexsort([places, -g2[places]])][:MOST_WORDS]
+        rows[part] = [
+            {
+                "word": word,
+                "train_per_thousand": 1000 * int(in_train[place]) / n_train,
+                "test_per_thousand": 1000 * int(in_test[place]) / n_test,
+                "g2": float(g2[place]),
+            }
+            for place, word in zip(places.tolist(), both.words.strings(places), strict=True)
+        ]
+    return rows
+
+
+def _log_likelihood_ratio(
+    a: npt.NDArray[np.int64], n_a: int, b: npt.NDArray[np.int64], n_b: int
+) -> npt.NDArray[np.float64]:
+    """2 ln of how much likelier two shares make the counts a of n_a and b of n_b than one share does, (U,)."""
+
+    def log_likelihood(k: npt.NDArray[Any], n: int, share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            yes, no = k * np.log(share), (n - k) * np.log1p(-share)
+        return np.where(k > 0, yes, 0.0) + np.where(n > k, no, 0.0)
+
+    together = (a + b) / (n_a + n_b)
+    apart = log_likelihood(a, n_a, a / n_a) + log_likelihood(b, n_b, b / n_b)
+    ratio: npt.NDArray[np.float64] = 2 * (apart - log_likelihood(a, n_a, together) - log_likelihood(b, n_b, together))
+    return np.maximum(ratio, 0)
+
+
+def _roc(places: npt.NDArray[np.float64], is_test: npt.NDArray[np.int64]) -> dict[str, list[float]]:
+    """Shares of training and of test documents above each of 41 thresholds on `places`, from the highest."""
+    thresholds = np.linspace(1, 0, 41)
+    curves = {}
+    for name, part in (("train", places[is_test == 0]), ("test", places[is_test == 1])):
+        curves[name] = (1 - np.searchsorted(np.sort(part), thresholds, side="left") / len(part)).tolist()
+    return curves
+
+
+def _verdict(auc: float, interval: list[float]) -> str:
+    numbers = f"AUC {auc:.3f}, 95 % interval {interval[0]:.3f} to {interval[1]:.3f}; 0.5 is chance"
+    if interval[0] <= 0.5:
+        return f"By their words test documents cannot be told from training documents ({numbers})."
+    how = "slightly" if auc < SLIGHT else "clearly" if auc < CLEAR else "very"
+    return f"By their words test documents are {how} different from training documents ({numbers})."

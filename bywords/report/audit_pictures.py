@@ -1,0 +1,136 @@
+"""Parts of a complete audit in, SVG pictures out: words of drift, the curve of its classifier, lengths by class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bywords.report.audit_words import drift_finding
+from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, picture, plain_ticks
+from bywords.report.numbers import count, decimal, shorten
+from bywords.report.record import Record
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_WORDS = 15  # on each side
+MOST_CLASSES = 30
+
+
+def words_picture(drift: Record) -> str | None:
+    """Bars from the middle: documents a thousand of each part that have a word. None where no word differs."""
+    rows = [row for part in ("train", "test") for row in drift["words"][part][:MOST_WORDS]] if drift["words"] else []
+    if not rows:
+        return None
+    rows.sort(key=lambda row: row["test_per_thousand"] - row["train_per_thousand"])
+    return picture(
+        lambda figure: _draw_words(figure.add_subplot(), rows),
+        width=560, height=60 + 21 * len(rows), finding=drift_finding(drift),
+    )  # fmt: skip
+
+
+def roc_picture(drift: Record) -> str | None:
+    """The curve of the classifier that tells test from train. None where there is none."""
+    roc = drift["roc"]
+    if not roc or not roc["train"] or not roc["test"] or len(roc["train"]) != len(roc["test"]):
+        return None
+    finding = (
+        "The curve of a classifier that tells test from training documents;"
+        f" the area below it is {decimal(drift['auc'])}."
+    )
+    return picture(
+        lambda figure: _draw_roc(figure.add_subplot(), roc["train"], roc["test"]),
+        width=400,
+        height=360,
+        finding=finding,
+    )
+
+
+def lengths_picture(profile: Record) -> str | None:
+    """One histogram of lengths a class, one above the other. None where nothing was counted."""
+    lengths, classes = profile["lengths_by_class"], profile["classes"]
+    if not lengths or not lengths["edges"] or not lengths["counts"]:
+        return None
+    rows = [
+        (str(row["label"]), np.asarray(counts, dtype=float), row["median_tokens"])
+        for row, counts in zip(classes, lengths["counts"], strict=False)
+        if len(counts) == len(lengths["edges"]) - 1 and sum(counts)
+    ]
+    if not rows:
+        return None
+    largest = sorted(range(len(rows)), key=lambda place: -rows[place][1].sum())[:MOST_CLASSES]
+    kept = [rows[place] for place in sorted(largest)]
+    return picture(
+        lambda figure: _draw_lengths(figure.add_subplot(), kept, lengths["edges"]),
+        width=620, height=70 + 26 * len(kept), finding=lengths_finding(profile),
+    )  # fmt: skip
+
+
+def lengths_finding(profile: Record) -> str:
+    """The classes with the shortest and the longest documents."""
+    known = [row for row in profile["classes"] if row["median_tokens"] is not None]
+    if not known:
+        return "Documents of each class by their tokens."
+    short, long = (choose(known, key=lambda row: row["median_tokens"]) for choose in (min, max))
+    if short is long:
+        name, tokens = shorten(str(long["label"]), 40), count(long["median_tokens"])
+        return f"Half of the documents of {name} have at most {tokens} tokens."
+    return (
+        f"The longest documents are those of {shorten(str(long['label']), 40)}, {count(long['median_tokens'])} tokens"
+        f" in the middle, the shortest those of {shorten(str(short['label']), 40)}, {count(short['median_tokens'])}."
+    )
+
+
+def _draw_words(axes: Axes, rows: list[Record]) -> None:
+    places = np.arange(len(rows))
+    train, test = (np.array([row[f"{part}_per_thousand"] for row in rows], dtype=float) for part in ("train", "test"))
+    axes.barh(places, -train, color=ORANGE, height=0.72, label="train")
+    axes.barh(places, test, color=BLUE, height=0.72, label="test")
+    widest = max(train.max(), test.max(), 1e-9)
+    for place, row in enumerate(rows):
+        for value, side in ((row["train_per_thousand"], -1), (row["test_per_thousand"], 1)):
+            written = f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}"
+            axes.text(
+                side * (value + 0.015 * widest), place, written,
+                ha="left" if side > 0 else "right", va="center", fontsize=9, color=MUTED,
+            )  # fmt: skip
+    axes.set_yticks(places, [shorten(row["word"], 24) or " " for row in rows], fontsize=10.5, color=INK)
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.set(
+        xlim=(-1.2 * widest, 1.2 * widest), ylim=(-0.6, len(rows) - 0.4), xlabel="documents a thousand with the word"
+    )
+    axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2, handlelength=1)
+
+
+def _draw_roc(axes: Axes, train: list[float], test: list[float]) -> None:
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (2, 3)))
+    axes.plot(train, test, color=BLUE)
+    axes.fill_between(train, test, train, color=BLUE, alpha=0.12, linewidth=0)
+    axes.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
+    axes.set(xlabel="training documents taken for test", ylabel="test documents recognised")
+    plain_ticks(axes, x="percent", y="percent")
+    axes.grid(True)
+
+
+def _draw_lengths(axes: Axes, rows: list[tuple[str, Any, float | None]], edges: list[float]) -> None:
+    """Bins stand side by side at equal widths: they grow by a constant factor."""
+    places = np.arange(len(edges), dtype=float)
+    for height, (_, counts, median) in enumerate(reversed(rows)):
+        shares = 0.86 * counts / counts.max()
+        axes.stairs(height + shares, places, baseline=height, fill=True, color=BLUE, alpha=0.55)
+        axes.hlines(height, 0, places[-1], color=MUTED, linewidth=0.5)
+        if median is not None:
+            at = float(np.interp(median, edges, places))
+            axes.plot([at, at], [height, height + 0.86], color=ORANGE, linewidth=1.8)
+    axes.set_yticks(
+        np.arange(len(rows)) + 0.3, [shorten(name, 30) for name, *_ in reversed(rows)], fontsize=10.5, color=INK
+    )
+    step = max(1, len(edges) // 7)
+    axes.set_xticks(places[::step], [f"{edge:,.0f}" for edge in edges[::step]])
+    axes.set(xlim=(0, places[-1]), ylim=(-0.05, len(rows) + 0.05), xlabel="tokens in a document")
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)

@@ -1,0 +1,232 @@
+"""A complete audit in, sentences about it out: what is wrong, the worst first, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bywords.report.numbers import count, decimal, interval, percent, points, shorten
+from bywords.report.record import Record
+
+_SMALLEST = 0.001  # of the documents: what concerns fewer is on the page, and not worth a sentence
+_LEAST_GIVEN_AWAY = 0.01  # accuracy that give-aways bring beyond guessing
+_LEAST_KNOWN = 0.9  # of the running words of test
+_HTML = 0.05  # of the documents with tags
+
+
+def summary(audit: Record) -> list[str]:
+    """Plain sentences, each computed from the record. Where nothing is wrong, one that says what was looked at."""
+    found = sorted(_problems(audit), key=lambda problem: -problem[0])
+    said = [sentence for _, sentence in found]
+    if not said:
+        looked = [name for name, part in _LOOKED_AT if audit[part]]
+        said = [f"Nothing was found wrong. Looked at: {', '.join(looked)}." if looked else "Nothing was looked at."]
+    if audit["data"]["test"] is None:
+        said.append(
+            "No test part was given: what training and test share, and how they differ, was not looked at."
+            " Give one with --test."
+        )
+    return said
+
+
+_LOOKED_AT = (
+    ("duplicates", "duplicates"),
+    ("labels", "doubtful_labels"),
+    ("give-aways", "giveaways"),
+    ("drift", "drift"),
+    ("lengths, classes, scripts and remains of markup", "profile"),
+)
+
+
+def _problems(audit: Record) -> Iterator[tuple[float, str]]:
+    """How bad each problem is, about the share of the documents or answers it spoils, and a sentence about it."""
+    for found in (_across, _within, _doubtful, _given_away, _drifted, _classes, _documents):
+        yield from found(audit)
+
+
+def _across(audit: Record) -> Iterator[tuple[float, str]]:
+    duplicates = audit["duplicates"]
+    across = duplicates and duplicates["across"]
+    if not across or not across["n_test_documents"]:
+        return
+    n, n_test = across["n_test_documents"], audit["data"]["n_test"]
+    share = n / n_test if n_test else 1.0
+    sentence = (
+        f"{count(n)} test documents{f' ({percent(share)})' if n_test else ''} stand in training too, word for word or"
+        " nearly: an accuracy that counts them rewards memory."
+    )
+    accuracy = duplicates["accuracy"]
+    if accuracy and accuracy["all"] and accuracy["without"]:
+        whole, rest = accuracy["all"]["accuracy"], accuracy["without"]["accuracy"]
+        if whole is not None and rest is not None:
+            sentence += f" Without them {accuracy['system'] or 'the system'} is right for {percent(rest)} instead of "
+            sentence += f"{percent(whole)}."
+    if across["n_conflicting"]:
+        sentence += f" {count(across['n_conflicting'])} of the pairs have different labels."
+    yield 2 * share, sentence + " Take them out of the test part before you report a score."
+
+
+def _within(audit: Record) -> Iterator[tuple[float, str]]:
+    train = (audit["duplicates"] or {}).get("train")
+    n_train = audit["data"]["n_train"]
+    if not train or not n_train:
+        return
+    n = train["n_exact"] + train["n_near"]
+    if n >= _SMALLEST * n_train:
+        pairs = "pair" if n == 1 else "pairs"
+        sentence = f"Training has {count(n)} {pairs} of documents that are the same or nearly, in"
+        sentence += f" {count(train['n_groups'])} {'group' if train['n_groups'] == 1 else 'groups'}."
+        sentence += " Keep one of each group, and hold none of a group out to test on what it was trained on."
+        yield 0.5 * min(n / n_train, 1), sentence
+    if train["n_conflicting"]:
+        yield (
+            2 * train["n_conflicting"] / n_train,
+            f"{count(train['n_conflicting'])} pairs of the same training text have different labels: one of the two is"
+            " wrong, or the text fits both. Decide, or take them out.",
+        )
+
+
+def _doubtful(audit: Record) -> Iterator[tuple[float, str]]:
+    n, n_train = audit["n_doubtful"], audit["data"]["n_train"]
+    if not n or not n_train:
+        return
+    first = audit["doubtful_labels"][0] if audit["doubtful_labels"] else None
+    sentence = f"{count(n)} training labels ({percent(n / n_train)}) are doubtful: classifiers that did not see the"
+    sentence += " document are sure of another label."
+    if first and first["row"] is not None:
+        sentence += (
+            f" First to read: row {count(first['row'])}, labelled {shorten(str(first['label']), 60)}, rather"
+            f" {shorten(str(first['suggested']), 60)}."
+        )
+    yield n / n_train, sentence + " Read the list from the top, correct what is wrong, and train again."
+
+
+def _given_away(audit: Record) -> Iterator[tuple[float, str]]:
+    giveaways = audit["giveaways"]
+    if not giveaways or not giveaways["found"]:
+        return
+    first, rule = giveaways["found"][0], giveaways["rule"]
+    example = f"{first['kind']} {shorten(str(first['what']), 60)} stands for {shorten(str(first['class']), 60)}"
+    if rule and rule["accuracy"] is not None and rule["guess"] is not None:
+        gain = rule["accuracy"] - rule["guess"]
+        if gain < _LEAST_GIVEN_AWAY:
+            return
+        yield (
+            gain / max(1 - rule["guess"], 0.01),
+            f"{count(giveaways['n_found'])} addresses, names, headers or fixed phrases give the class away ({example})."
+            f" They alone are right for {percent(rule['accuracy'])} of documents that they were not chosen on, where"
+            f" guessing is for {percent(rule['guess'])}. Texts from elsewhere will not have them: take them out before"
+            " you train.",
+        )
+        return
+    yield 0.05, f"{count(giveaways['n_found'])} patterns give a label away ({example}). Take them out before you train."
+
+
+def _drifted(audit: Record) -> Iterator[tuple[float, str]]:
+    drift = audit["drift"]
+    if not drift or not drift["is_drift"] or drift["auc"] is None:
+        return
+    words = [row["word"] for part in ("test", "train") for row in drift["words"][part][:3]] if drift["words"] else []
+    named = f" Words that tell them apart: {', '.join(shorten(word, 30) for word in words)}." if words else ""
+    yield (
+        2 * (drift["auc"] - 0.5) ** 2,
+        f"{drift['verdict'] or 'Test and training documents differ.'}{named} A score on the test part is one for texts"
+        " like those of test: decide which part is like the texts to come.",
+    )
+
+
+def _classes(audit: Record) -> Iterator[tuple[float, str]]:
+    profile = audit["profile"] or {}
+    for lot in profile.get("names_alike") or []:
+        names = ", ".join(f"“{shorten(name, 60)}”" for name in lot)
+        yield 1.0, f"The labels {names} differ by case or spaces only: if they are one class, give it one name."
+    small, n_classes = audit["small_classes"], len(audit["data"]["label_names"] or [])
+    if small:
+        least = min(small, key=lambda row: row["n_documents"])
+        meaning = (profile.get("meaning") or {}).get("small_class")
+        sentence = (
+            f"{count(len(small))} {'class is' if len(small) == 1 else 'classes are'} too small to learn or to judge"
+            f"{f' (fewer than {count(meaning)} documents)' if meaning else ''}: the smallest,"
+            f" {shorten(str(least['label']), 60)}, has {count(least['n_documents'])}."
+            " Find more documents, or join it with another class."
+        )
+        yield 0.2 * len(small) / max(n_classes, 1), sentence
+    told = [row for row in profile.get("classes") or [] if row["is_told_by_length"] and row["length_auc"] is not None]
+    if told:
+        most = max(told, key=lambda row: abs(row["length_auc"] - 0.5))
+        how = "longer" if most["length_auc"] > 0.5 else "shorter"
+        yield (
+            0.1,
+            f"Documents of {shorten(str(most['label']), 60)} are {how} than the others: length alone ranks"
+            f" {percent(max(most['length_auc'], 1 - most['length_auc']))} of pairs rightly. A classifier may learn the"
+            " length; see that it is not an accident of how the documents were collected.",
+        )
+
+
+def _documents(audit: Record) -> Iterator[tuple[float, str]]:
+    profile = audit["profile"] or {}
+    train = (profile.get("parts") or {}).get("train")
+    without = (audit["without_words"] or {}).get("train") or []
+    n_train = audit["data"]["n_train"] or 0
+    if without and n_train:
+        yield (
+            len(without) / n_train,
+            f"{count(len(without))} training documents have no words (row {count(without[0])} is the first): nothing"
+            " can be learned from them. Leave them out, or see why their texts are lost.",
+        )
+    coverage = profile.get("coverage")
+    if coverage and coverage["running_words"] is not None and coverage["running_words"] < _LEAST_KNOWN:
+        yield (
+            1 - coverage["running_words"],
+            f"Training has only {percent(coverage['running_words'])} of the running words of test, so that much of what"
+            " test documents say is unknown. Pretrained vectors or pieces of words help.",
+        )
+    if not train or not train["remains"]:
+        return
+    for name, least, what, advice in (
+        ("html_tag", _HTML, "HTML tags in them", "Take the markup out, the same way for the texts to come"),
+        ("broken_encoding", _SMALLEST, "signs of a broken encoding", "Read the source again with its right encoding"),
+    ):
+        share = train["remains"][name]["share"] if train["remains"][name] else None
+        if share is not None and share >= least:
+            yield 0.1 * share, f"{percent(share)} of the training documents have {what}. {advice}."
+
+
+def drift_finding(drift: Record) -> str:
+    """What the picture of words shows: the surest word of each part."""
+    said = []
+    for part, other in (("test", "train"), ("train", "test")):
+        if drift["words"][part]:
+            row = drift["words"][part][0]
+            here, there = (decimal(row[f"{name}_per_thousand"], 0) for name in (part, other))
+            said.append(
+                f"“{shorten(row['word'], 40)}” is in {here} of a thousand {_PART_NAMES[part]} documents"
+                f" and in {there} of {_PART_NAMES[other]}"
+            )
+    return "; ".join(said) + "."
+
+
+_PART_NAMES = {"train": "training", "test": "test"}
+
+
+def gain_sentence(accuracy: Record) -> str:
+    """What the duplicates are worth in accuracy."""
+    gain = accuracy["gain"]
+    if not gain or gain["difference"] is None:
+        return ""
+    sentence = f"Counting them changes the accuracy by {points(gain['difference'])}"
+    if gain["interval"] and None not in gain["interval"]:
+        low, high = gain["interval"]
+        sentence += f" (95 % interval: {100 * low:.1f} to {points(high)})"
+    return sentence + "."
+
+
+def rule_sentence(rule: Record) -> str:
+    """How far the give-aways alone go."""
+    return (
+        f"Chosen on one half of the documents and asked about the other, they speak about {count(rule['n_decided'])} of"
+        f" {count(rule['n_documents'])} documents"
+        + (f" and are right for {percent(rule['accuracy_of_decided'])} of those" if rule["n_decided"] else "")
+        + f". With the commonest class of the rest for the others that is an accuracy of {percent(rule['accuracy'])}"
+        + (f" (95 % interval: {interval(rule['interval'])})" if rule["interval"] else "")
+        + f"; always guessing that class is right for {percent(rule['guess'])}."
+    )

@@ -1,0 +1,134 @@
+"""How sure answers were and whether they were right in, how far to trust such answers out: reliability and coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.bags import Bags
+from bywords.errors import SettingError
+from bywords.metrics import wilson_interval
+from bywords.ragged import UNKNOWN, Ragged
+from bywords.tokens import Tokens
+from bywords.vocabulary import Vocabulary
+
+N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo et al. (2017)
+N_POINTS = 100  # of the curve of coverage that a model keeps
+FEWEST_ANSWERED = 30  # documents: an accuracy of fewer is nothing to choose a threshold by
+UNLIKE_SHARE = 0.01  # of the training documents have a lower share of known words than a text that is unlike them
+HIGHEST_FLOOR = 0.75  # of known words: with more than three quarters known, no text is called unlike the others
+
+Probabilities = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trust:
+    """What the answers for documents held out say of a model's answers to come; kept with the model."""
+
+    n_documents: int = 0  # held out
+    selection: list[list[float]] = field(
+        default_factory=list
+    )  # as `selection_curve` gives them; none for several labels
+    known_share_floor: float = 0.0  # a text with a lower share of known words is unlike the training documents
+
+    def min_confidence_for(self, accuracy: float) -> float:
+        """The lowest probability from which on such a share of the answers held out was right.
+
+        Raises: SettingError where there is none, or nothing was kept to find it by.
+        """
+        if not self.selection:
+            raise SettingError(
+                "the model has no answers held out to choose a probability by: it is of several labels a text, or was "
+                "trained on too few documents. Give --min-confidence instead, or train anew."
+            )
+        enough = [
+            point for point in self.selection if point[1] * self.n_documents >= min(FEWEST_ANSWERED, self.n_documents)
+        ]
+        for confidence, _, right in reversed(enough):  # from the largest coverage on
+            if right >= accuracy:
+                return confidence
+        best = max(right for _, _, right in enough)
+        raise SettingError(
+            f"no probability makes {accuracy:.1%} of the answers right: of the surest answers for documents held out "
+            f"{best:.1%} were. Ask for less."
+        )
+
+
+def expected_calibration_error(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> float:
+    """How far probabilities, (N,), are from how often what they are of happened: the mean over bins; NaN without any.
+
+    Source: Naeini, Cooper, Hauskrecht (2015), "Obtaining Well Calibrated Probabilities Using Bayesian Binning";
+    of the likeliest class of each document, Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
+    """
+    bins = reliability(probabilities, happened)
+    if not bins:
+        return float("nan")
+    return sum(row["n_documents"] * abs(row["probability"] - row["share"]) for row in bins) / len(probabilities)
+
+
+def reliability(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """One row for each of N_BINS bins of probability that has any: how probable, and how often it happened.
+
+    JSON-ready: `from`, `to`, `n_documents`, `probability` (the mean), `share` (that happened) and its 95 % `interval`.
+    """
+    bins = np.minimum((np.asarray(probabilities) * N_BINS).astype(np.int64), N_BINS - 1)
+    rows = []
+    for place in np.unique(bins).tolist():
+        inside = bins == place
+        n_documents, share = int(inside.sum()), float(happened[inside].mean())
+        rows.append(
+            {
+                "from": place / N_BINS,
+                "to": (place + 1) / N_BINS,
+                "n_documents": n_documents,
+                "probability": float(probabilities[inside].mean()),
+                "share": share,
+                "interval": list(wilson_interval(share, n_documents)),
+            }
+        )
+    return rows
+
+
+def selection_curve(
+    confidence: Probabilities, is_right: npt.NDArray[np.bool_], shares: Sequence[float] | None = None
+) -> list[list[float]]:
+    """If only the surest answers are given: from which probability on, what share of all, and how often right.
+
+    One row [confidence, coverage, accuracy] for each of `shares`, by default N_POINTS from few to all; answers that
+    are as sure as the last are given too. None without documents.
+    Source: El-Yaniv and Wiener (2010), "On the Foundations of Noise-free Selective Classification", section 2.
+    """
+    n_documents = len(confidence)
+    if not n_documents:
+        return []
+    order = np.argsort(-confidence, kind="stable")
+    ordered, n_right = confidence[order], np.cumsum(is_right[order])
+    wanted = np.arange(1, N_POINTS + 1) / N_POINTS if shares is None else np.asarray(shares)
+    lowest = ordered[np.maximum(np.ceil(wanted * n_documents).astype(np.int64), 1) - 1]
+    n_given = np.searchsorted(-ordered, -np.unique(lowest)[::-1], side="right")
+    return [[float(ordered[n - 1]), n / n_documents, float(n_right[n - 1] / n)] for n in n_given.tolist()]
+
+
+def known_elsewhere(vocabulary: Vocabulary, tokens: Tokens) -> npt.NDArray[np.float64]:
+    """The share of each document's tokens that the vocabulary has and another of these documents too, (N,).
+
+    It is the share of words that would be known of a document, had it not been among those that the vocabulary is of.
+    Every document has tokens.
+    """
+    ids = vocabulary.running_ids(tokens)
+    bags = Bags.of(Ragged(ids, tokens.offsets, np.zeros(len(tokens), dtype=np.float32)), vocabulary.n_words)
+    everywhere = np.bincount(ids, minlength=vocabulary.n_words)
+    is_elsewhere = (everywhere[bags.ids] > bags.weights) & (bags.ids != UNKNOWN)
+    known = np.add.reduceat(bags.weights.astype(np.float64) * is_elsewhere, bags.offsets[:-1])
+    return known / tokens.lengths
+
+
+def floor_of(known_shares: Probabilities) -> float:
+    """The share of known words that all but UNLIKE_SHARE of these documents reach, HIGHEST_FLOOR at most; 0 of none."""
+    if not len(known_shares):
+        return 0.0
+    return min(float(np.quantile(known_shares, UNLIKE_SHARE, method="lower")), HIGHEST_FLOOR)

@@ -1,0 +1,375 @@
+"""The page of an audit: its record in, one page that says what is wrong, the worst first, and breaks on nothing out."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from bywords.errors import DataError
+from bywords.report import audit_pictures, render_audit, write_audit
+
+HOSTILE = '<script>alert("x")</script> $\\frac{1}{$ 中文 🎉 \x00\x1b\ud800 ]]> <!-- {{ 7*7 }} & \u202e"\''
+COUNTED = {"n_documents": 3, "share": 0.003, "rows": [4, 5, 6]}
+
+
+def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win a prize now") -> dict[str, Any]:
+    """A whole record of the shape that `bywords audit` writes, small and the same every time."""
+    duplicates = {"n_exact": 12, "n_near": 8, "n_groups": 9, "n_conflicting": 2}
+    scored = {"n_documents": 200, "accuracy": 0.8, "interval": [0.75, 0.85]}
+    quantiles = {"min": 1, "p10": 5, "median": 20, "p90": 60, "p99": 300, "max": 2000, "mean": 33.3}
+    part = {
+        "n_documents": 1000,
+        "n_distinct_texts": 980,
+        "characters": quantiles,
+        "tokens": quantiles,
+        **dict.fromkeys(("very_long", "very_short", "without_words", "unlike_the_rest", "mixed"), COUNTED),
+        "scripts": [{"script": "Latin", "n_documents": 990, "share": 0.99}],
+        "remains": dict.fromkeys(("html_tag", "html_entity", "url", "broken_encoding", "control_sign"), COUNTED),
+    }
+    k = len(labels)
+    return {
+        "format": "bywords-audit/1",
+        "bywords_version": "0.1.0",
+        "command": "bywords audit mails.csv",
+        "seed": 0,
+        "data": {
+            "train": "mails",
+            "test": "later mails",
+            "n_train": 1000,
+            "n_test": 200,
+            "label_names": list(labels),
+            "class_counts": {"train": [900] + [100] * (k - 1), "test": [180] + [20] * (k - 1)},
+        },
+        "duplicates": {
+            "threshold": 0.8,
+            "train": duplicates,
+            "test": duplicates,
+            "across": {"n_exact": 20, "n_near": 10, "n_test_documents": 30, "n_conflicting": 4},
+            "accuracy": {
+                "system": "tfidf-svc",
+                "all": scored,
+                "without": scored | {"n_documents": 170, "accuracy": 0.77},
+                "duplicates_only": scored | {"n_documents": 30, "accuracy": 0.97},
+                "gain": {"difference": 0.03, "interval": [0.01, 0.05]},
+            },
+        },
+        "near_duplicates_across_splits": [
+            {"train_row": 3, "test_row": 7, "similarity": 0.91, "kind": "near"},
+            {"train_row": 4, "test_row": 8, "similarity": 1.0, "kind": "exact"},
+        ],
+        "near_duplicates_within": {
+            "train": [{"row": 3, "other_row": 5, "similarity": 0.85, "kind": "near", "same_label": False}],
+            "test": [],
+        },
+        "doubtful_labels": [
+            {"row": 3, "label": labels[0], "suggested": labels[-1], "confidence": 0.99, "is_doubtful": True},
+            {"row": 5, "label": labels[-1], "suggested": labels[0], "confidence": 0.4, "is_doubtful": True},
+            {"row": 9, "label": labels[0], "suggested": labels[-1], "confidence": 0.01, "is_doubtful": False},
+        ],
+        "n_doubtful": 2,
+        "without_words": {"train": [12, 13], "test": []},
+        "small_classes": [{"label": labels[-1], "n_documents": 7}],
+        "texts": {"train": {3: f"{text} today", 4: text, 5: "see you"}, "test": {7: f"{text} tomorrow", 8: text}},
+        "giveaways": {
+            "found": [
+                {
+                    "kind": "address",
+                    "what": f"{place}@mill.org",
+                    "class": labels[-1],
+                    "n_documents": 50 - place,
+                    "n_of_class": 49 - place,
+                    "share": 0.98,
+                    "lower_bound": 0.9,
+                    "share_of_class": 0.49,
+                    "lift": 9.8,
+                    "rows": [1, 2],
+                    "also": [{"kind": "person", "what": "Anna Berg"}],
+                }
+                for place in range(3)
+            ],
+            "n_found": 3,
+            "kinds": [{"kind": "address", "n_patterns": 3, "n_documents": 60, "accuracy": 0.95}],
+            "fields": [{"field": "Organization", "n_documents": 90, "n_values": 12, "accuracy": 0.6,
+                        "interval": [0.5, 0.7], "guess": 0.5}],
+            "rule": {"n_documents": 1000, "n_decided": 60, "accuracy_of_decided": 0.98, "accuracy": 0.95,
+                     "interval": [0.93, 0.97], "guess": 0.9},
+        },
+        "drift": {
+            "auc": 0.7,
+            "interval": [0.65, 0.75],
+            "n_compared": 200,
+            "is_drift": True,
+            "verdict": "By their words test documents are clearly different.",
+            "median_tokens": {"train": 20, "test": 22},
+            "roc": {"train": [0, 0.2, 0.5, 1], "test": [0, 0.5, 0.8, 1]},
+            "words": {
+                "train": [{"word": "fax", "train_per_thousand": 40.0, "test_per_thousand": 0.0, "g2": 30.0}],
+                "test": [{"word": "app", "train_per_thousand": 1.0, "test_per_thousand": 50.0, "g2": 50.0}],
+            },
+        },
+        "profile": {
+            "parts": {"train": part, "test": part},
+            "classes": [
+                {"label": label, "n_train": 100, "share": 0.1, "n_test": 20, "is_small": False,
+                 "median_tokens": 20.0 + i, "length_auc": 0.8, "is_told_by_length": i == 0}
+                for i, label in enumerate(labels)
+            ],
+            "lengths_by_class": {"edges": [0, 1, 5, 20, 80], "counts": [[0, 10, 60, 30]] * k},
+            "names_alike": [],
+            "coverage": {"n_running_words": 4000, "running_words": 0.8, "n_types": 900, "types": 0.6,
+                         "half_unknown": COUNTED, "unknown_words": [{"word": "app", "n_documents": 10}]},
+            "meaning": {"small_class": 10, "very_long": 10.0, "very_short": 0.1, "mixed": 0.1, "told_by_length": 0.75,
+                        "half_known": 0.5},
+        },
+    }  # fmt: skip
+
+
+class _Page(HTMLParser):
+    """What a browser would see: tags with their attributes, and the text outside of script and style."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.svgs = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+        self._silent = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._silent = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if self._silent else data
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    """For what is not about pictures: drawing them takes most of the time."""
+    monkeypatch.setattr(audit_pictures, "picture", lambda draw, **_: "<svg></svg>")
+
+
+def said(record: dict[str, Any]) -> list[str]:
+    """The sentences of the summary."""
+    summary = re.search(r'aria-label="Summary">(.*?)</section>', render_audit(record), re.DOTALL)[1]
+    return [" ".join(_Page(sentence).text.split()) for sentence in re.findall(r"<p>(.*?)</p>", summary, re.DOTALL)]
+
+
+def nothing_wrong() -> dict[str, Any]:
+    """A record of an audit that found nothing."""
+    record = audit_record()
+    none = {"n_exact": 0, "n_near": 0, "n_groups": 0, "n_conflicting": 0}
+    across = {"n_exact": 0, "n_near": 0, "n_test_documents": 0, "n_conflicting": 0}
+    record["duplicates"] = {"threshold": 0.8, "train": none, "test": none, "accuracy": None, "across": across}
+    record |= {
+        "near_duplicates_across_splits": [],
+        "near_duplicates_within": {"train": [], "test": []},
+        "n_doubtful": 0,
+    }
+    record |= {"without_words": {"train": [], "test": []}, "small_classes": []}
+    record["giveaways"] |= {"found": [], "n_found": 0}
+    record["drift"] |= {"is_drift": False}
+    record["profile"]["coverage"] |= {"running_words": 0.97}
+    record["profile"]["classes"][0]["is_told_by_length"] = False
+    record["profile"]["parts"]["train"]["remains"] = {}
+    return record
+
+
+def test_the_summary_names_every_problem_with_its_number(without_pictures):
+    sentences = " ".join(said(audit_record()))
+    for words in (
+        "30 test documents (15.0 %) stand in training too", "right for 77.0 % instead of 80.0 %",
+        "4 of the pairs have different labels", "Training has 20 pairs", "2 pairs of the same training text",
+        "2 training labels (0.2 %) are doubtful", "row 3, labelled ham, rather spam",
+        "3 addresses, names, headers or fixed phrases", "address 0@mill.org stands for spam",
+        "right for 95.0 %", "clearly different. Words that tell them apart: app, fax", "1 class is too small",
+        "(fewer than 10 documents): the smallest, spam, has 7", "2 training documents have no words (row 12",
+        "only 80.0 % of the running words of test", "Documents of ham are longer",
+    ):  # fmt: skip
+        assert words.replace(" %", "\u202f%") in sentences.replace(" %", "\u202f%"), words
+
+
+def test_the_worst_comes_first(without_pictures):
+    record = audit_record()
+    assert said(record)[0].startswith("3 addresses")
+    record["giveaways"]["rule"]["accuracy"] = 0.91
+    assert said(record)[0].startswith("30 test documents")
+    record["profile"]["names_alike"] = [["Spam", "spam "]]
+    assert said(record)[0].startswith("The labels “Spam”, “spam”")
+    record["duplicates"]["across"]["n_test_documents"] = 190
+    assert said(record)[0].startswith("190 test documents")
+
+
+def test_an_audit_that_finds_nothing_says_what_it_looked_at(without_pictures):
+    (sentence,) = said(nothing_wrong())
+    assert sentence.startswith("Nothing was found wrong. Looked at: duplicates, labels, give-aways, drift, lengths")
+
+
+def test_without_a_test_part_the_page_says_what_was_not_looked_at(without_pictures):
+    record = audit_record()
+    record["data"] |= {"test": None, "n_test": None, "class_counts": {"train": [900, 100], "test": None}}
+    record["duplicates"] |= {"test": None, "across": None, "accuracy": None}
+    record |= {"near_duplicates_across_splits": [], "drift": None}
+    record["profile"] |= {"parts": {"train": record["profile"]["parts"]["train"]}, "coverage": None}
+    sentences = said(record)
+    assert "No test part was given" in sentences[-1]
+    page = render_audit(record)
+    assert 'id="drift"' not in page
+    assert "stand in training too" not in " ".join(sentences)
+
+
+def test_pairs_stand_side_by_side_with_what_differs_marked(without_pictures):
+    page = render_audit(audit_record())
+    marked = re.findall(r"<mark>(.*?)</mark>", page)
+    assert marked[:2] == ["today", "tomorrow"]
+    assert "Training row 3 and test row 7: near, similarity 0.91" in page
+    assert "Row 3 and other row 5: near, similarity 0.85, <strong>different labels" in page
+
+
+def test_doubtful_labels_stand_with_their_texts_and_the_others_are_left_out(without_pictures):
+    page = _Page(render_audit(audit_record())).text
+    section = page[page.index("Doubtful labels", page.index("How the numbers")) :]
+    assert "win a prize now today" in section
+    assert "0.990" in section
+    assert "0.010" not in section[: section.index("What gives the class away")]
+
+
+def test_hostile_labels_names_and_texts_are_shown_and_never_run():
+    record = audit_record(labels=(HOSTILE, "plain", HOSTILE + "2"), text=HOSTILE * 3)
+    record["data"] |= {"train": HOSTILE, "test": HOSTILE}
+    record |= {"command": HOSTILE, "bywords_version": HOSTILE}
+    for row in record["giveaways"]["found"]:
+        row |= {"what": HOSTILE, "kind": HOSTILE, "also": [{"kind": HOSTILE, "what": HOSTILE}]}
+    record["giveaways"]["fields"][0]["field"] = HOSTILE
+    record["drift"] |= {"verdict": HOSTILE}
+    for part in ("train", "test"):
+        record["drift"]["words"][part][0]["word"] = HOSTILE
+    record["profile"]["names_alike"] = [[HOSTILE, HOSTILE]]
+    record["profile"]["coverage"]["unknown_words"][0]["word"] = HOSTILE
+    written = render_audit(record)
+    page = _Page(written)
+    assert [tag for tag, _ in page.tags].count("script") == 1
+    assert 'alert("x")' in page.text
+    assert "{{ 7*7 }}" in page.text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", written)
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert page.svgs
+    for svg in page.svgs:
+        ElementTree.fromstring(svg)
+
+
+@pytest.mark.parametrize("lost", ["absent", "null"])
+@pytest.mark.parametrize("part", [name for name in audit_record() if name != "format"])
+def test_a_record_may_lack_any_part(part, lost, without_pictures):
+    record = audit_record()
+    if lost == "absent":
+        del record[part]
+    else:
+        record[part] = None
+    assert render_audit(record).rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize("part", ["data", "duplicates", "giveaways", "drift", "profile"])
+def test_a_part_may_lack_any_of_its_parts(part, without_pictures):
+    for name in audit_record()[part]:
+        record = audit_record()
+        del record[part][name]
+        assert "</html>" in render_audit(record), name
+
+
+def test_a_record_of_nothing_or_of_another_format(without_pictures):
+    assert "Nothing was looked at" in render_audit({"format": "bywords-audit/1"})
+    with pytest.raises(DataError, match=r"expected 'bywords-audit/1'.*bywords audit --json"):
+        render_audit({"format": "bywords-run/1"})
+
+
+def test_numbers_that_are_not_finite_become_a_dash():
+    record = audit_record()
+    record["drift"] |= {"auc": math.nan}
+    record["duplicates"]["accuracy"]["all"] |= {"accuracy": math.nan, "interval": None}
+    record["profile"]["classes"][0] |= {"length_auc": math.inf, "median_tokens": math.nan}
+    page = _Page(render_audit(record))
+    assert not re.search(r"\b(nan|inf|None)\b", page.text + "".join(page.svgs))
+
+
+def test_the_same_record_gives_the_same_page_also_read_back_from_json(without_pictures):
+    record = audit_record()
+    before = copy.deepcopy(record)
+    page = render_audit(record)
+    assert render_audit(json.loads(json.dumps(record))) == page
+    assert record == before
+
+
+def test_a_large_audit_stays_below_three_megabytes():
+    labels = tuple(f"comp.sys.ibm.pc.hardware-{number}" for number in range(150))
+    record = audit_record(labels=labels, text="many words " * 500)
+    record["texts"] = {part: dict.fromkeys(range(50), "many words " * 500) for part in ("train", "test")}
+    pair = record["near_duplicates_across_splits"][0]
+    record["near_duplicates_across_splits"] = [pair | {"train_row": row, "test_row": row} for row in range(20_000)]
+    doubtful = record["doubtful_labels"][0]
+    record["doubtful_labels"] = [doubtful | {"row": row} for row in range(20_000)]
+    record["giveaways"]["found"] *= 60
+    page = render_audit(record)
+    assert len(page.encode()) < 3_000_000
+    assert "The first 300 of 20,000; the JSON has all." in page
+
+
+def test_pictures_say_in_words_what_they_show():
+    page = _Page(render_audit(audit_record()))
+    labels = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
+    assert len(labels) == 3
+    assert "“app” is in 50 of a thousand test documents and in 1 of training" in labels[0]
+    assert "the area below it is 0.700" in labels[1]
+    assert "longest documents are those of spam, 21 tokens" in labels[2]
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+_WATCH = """<script>
+addEventListener("error", (event) => document.documentElement.setAttribute("data-error", event.message));
+</script>"""
+
+_CLICK = """<script>
+const table = document.querySelector("#giveaways table");
+const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].firstChild.textContent).join();
+const before = order();
+table.tHead.rows[0].cells[3].querySelector("button").click();
+table.tHead.rows[0].cells[3].querySelector("button").click();
+document.documentElement.dataset.orders = [before, order()].join("|");
+document.documentElement.dataset.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+</script>"""
+
+
+@pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium")
+def test_in_a_browser_the_page_has_no_errors_its_tables_sort_and_it_fits_a_phone(tmp_path):
+    write_audit(audit_record(), tmp_path / "audit.html")
+    page = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    opened = re.sub("<meta http-equiv[^>]*>", _WATCH, page).replace("</body>", _CLICK + "</body>")
+    (tmp_path / "opened.html").write_text(opened, encoding="utf-8")
+    root = re.search("<html[^>]*>", _dump(tmp_path / "opened.html", tmp_path / "profile"))[0]
+    assert "data-error" not in root
+    assert 'data-orders="0@mill.org,1@mill.org,2@mill.org|2@mill.org,1@mill.org,0@mill.org"' in root
+    assert int(re.search(r'data-overflow="(-?\d+)"', root)[1]) <= 0
+
+
+def _dump(page: Path, profile: Path) -> str:
+    """The document as Chromium has it after its scripts ran, in a window as wide as a phone."""
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    switches += ["--disable-background-networking", "--disable-component-update", "--window-size=500,900"]
+    command = [_CHROMIUM, *switches, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
+    return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode()

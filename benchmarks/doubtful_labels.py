@@ -26,13 +26,12 @@ def main() -> None:
     train, _ = read_parts(options.data)
     record = audit(train)
     flagged = [row for row in record["doubtful_labels"] if row["is_doubtful"]]
-    n_drawn = min(options.n, len(flagged))
-    drawn = np.sort(np.random.default_rng(options.seed).choice(len(flagged), n_drawn, replace=False))
+    # A number for each document, not a draw from those flagged: few are others when what is flagged changes a little.
+    numbers = dict(zip(train.rows.tolist(), np.random.default_rng(options.seed).permutation(len(train)), strict=True))
+    drawn = sorted(flagged, key=lambda row: int(numbers[row["row"]]))[: options.n]
     texts = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
-    print(
-        f"{n_drawn} of {len(flagged)} doubtful labels among {len(train):,} documents of {options.data}, by their rank"
-    )
-    for row in (flagged[place] for place in drawn.tolist()):
+    print(f"{len(drawn)} of {len(flagged)} doubtful labels among {len(train):,} documents, by their rows")
+    for row in sorted(drawn, key=lambda row: int(row["row"])):
         text = texts[row["row"]]
         shown = text if len(text) <= options.characters else text[: options.characters] + " […]"
         print(f"\n--- row {row['row']}: {row['label']}, perhaps {row['suggested']} ({row['confidence']:.2f})")

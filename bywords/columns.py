@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TypeVar
 
+import polars as pl
+
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.tables import Table
 
@@ -83,6 +85,20 @@ def find_text_and_labels(
     if found_label not in table.lists:
         check_flat(table, found_label, "one label in each row, or a list of labels in each")
     return found_text, (found_label,)
+
+
+def kept_columns(table: Table, names: Sequence[str]) -> pl.DataFrame:
+    """Other columns of a table, beside text and label: strings as they stand in the file, empty where nothing does.
+
+    Raises: DataError, naming the columns there are, for one that is not there or holds lists or objects.
+    """
+    for name in names:
+        if name not in table.columns:
+            raise DataError(
+                f"{table.name} has no column {name!r}.{did_you_mean(name, table.columns)}{_columns_of(table)}"
+            )
+        check_flat(table, name, "a string or a number")
+    return pl.DataFrame({name: table.columns[name].fill_null("") for name in names})
 
 
 def check_flat(table: Table, name: str, expected: str) -> None:

@@ -33,6 +33,7 @@ class Corpus:
     rows: npt.NDArray[np.int64]  # (N,), place of each document in what it was read from, counted from 0
     n_skipped: int = 0  # rows of the file that could not be read and were left out
     first_skipped: str = ""  # where the first of them stands and what is wrong with it
+    columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
 
     @classmethod
     def of(
@@ -93,7 +94,10 @@ class Corpus:
     def select(self, rows: npt.ArrayLike) -> Corpus:
         """The documents at these places of this corpus, int (M,), in that order. Label names stay, used or not."""
         places = np.asarray(rows, dtype=np.int64)
-        return dataclasses.replace(self, texts=self.texts[places], labels=self.labels[places], rows=self.rows[places])
+        columns = None if self.columns is None else self.columns[places]
+        return dataclasses.replace(
+            self, texts=self.texts[places], labels=self.labels[places], rows=self.rows[places], columns=columns
+        )
 
     def names(self) -> npt.NDArray[Any]:
         """The label of each document by its name, str (N,); multi-label: its labels, object (N,) of tuples of str."""
@@ -112,7 +116,7 @@ class Corpus:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits of a SHA-256 over texts, labels and label names, in order. The name plays no part."""
+        """16 hexadecimal digits of a SHA-256 over texts, labels and label names, in order; over nothing else."""
         digest = hashlib.sha256()
         for strings in (pl.Series(self.label_names, dtype=pl.String), self.texts):
             digest.update(np.int64(len(strings)).astype("<i8").tobytes())

@@ -69,6 +69,7 @@ def load(
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
+    columns: Sequence[str] = (),
     test: str | None = None,
     test_share: float = 0.2,
     seed: int = 0,
@@ -76,16 +77,17 @@ def load(
     """A data set by name, else a file or folder by path, with something to test on.
 
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
-    class, drawn with `seed`. `text`, `label`, `label_separator` and `bad_rows` are those of `read_corpus`, for both
-    files. Where training is multi-label the test part is too. Documents without tokens stay in.
+    class, drawn with `seed`. `text`, `label`, `label_separator`, `bad_rows` and `columns` are those of `read_corpus`,
+    for both files. Where training is multi-label the test part is too. Documents without tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
     hold one out. SettingError for columns of a data set that has a name, and a share not between 0 and 1.
     """
     corpus, own_test = read_parts(
-        name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test
-    )
+        name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, columns=columns,
+        test=test,
+    )  # fmt: skip
     if own_test is not None:
         return Split(corpus, own_test)
     return divided(corpus, test_share=test_share, seed=seed)
@@ -98,12 +100,16 @@ def read_parts(
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
+    columns: Sequence[str] = (),
     test: str | None = None,
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load`, with nothing held out."""
     own_test = None
+    reading: dict[str, Any] = {
+        "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows, "columns": columns,
+    }  # fmt: skip
     if name_or_path in DATASETS:
-        refuse_columns(f"{name_or_path} is a data set with columns of its own", text, label, label_separator)
+        refuse_columns(f"{name_or_path} is a data set with columns of its own", text, label, label_separator, columns)
         corpus, own_test = DATASETS[name_or_path].load()
     else:
         path = Path(name_or_path).expanduser()
@@ -112,9 +118,9 @@ def read_parts(
                 f"{name_or_path}: there is no such file or folder, and no data set of this name."
                 f"{did_you_mean(name_or_path, DATASETS)} The data sets are {quoted(list(DATASETS))}."
             )
-        corpus = read_corpus(path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows)
+        corpus = read_corpus(path, **reading)
     if test is not None:
-        own_test = read_corpus(Path(test), text=text, label=label, label_separator=label_separator, bad_rows=bad_rows)
+        own_test = read_corpus(Path(test), **reading)
     if own_test is not None:
         own_test = with_label_names(labelled_as(own_test, multilabel=corpus.is_multilabel), corpus.label_names)
     return corpus, own_test

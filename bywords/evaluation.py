@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from bywords import metrics, significance, trust
 
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answers first
 TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes
+EXAMPLE_CHARACTERS = 300  # of a text that is shown as an example
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,23 @@ class Evaluation:
     @property
     def accuracy(self) -> float:
         return metrics.accuracy(self.labels, self.predicted)
+
+    def answered(self, least: float, known_share_floor: float) -> dict[str, Any]:
+        """How often right, if answers less probable than `least` and texts unlike the training are left open.
+
+        Such texts know less than `known_share_floor` of their words, or nothing. Ready for JSON: `min_confidence`,
+        `n_documents` that get an answer, their share as `coverage`, and `accuracy` with its 95 % `interval`.
+        """
+        is_given = (self.confidence >= least) & (self.known_share >= known_share_floor) & ~self.nothing_known
+        n_given = int(is_given.sum())
+        right = metrics.accuracy(self.labels[is_given], self.predicted[is_given])
+        return {
+            "min_confidence": least,
+            "n_documents": n_given,
+            "coverage": n_given / max(len(self.labels), 1),
+            "accuracy": _known(right),
+            "interval": list(metrics.wilson_interval(right, n_given)),
+        }
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
@@ -122,6 +141,28 @@ class Evaluation:
             }
             for true, predicted, count in metrics.hardest_confusions(self.confusion, n)
         ]
+
+    def confusion_examples(
+        self, texts: Sequence[str] | pl.Series, rows: npt.NDArray[np.int64], n: int = 5, examples: int = 3
+    ) -> list[dict[str, Any]]:
+        """`hardest_confusions`, each with the mistakes of its kind that were surest: row, text, and the probability.
+
+        Texts are cut at EXAMPLE_CHARACTERS.
+        """
+        found = self.hardest_confusions(n)
+        surest = self.wrong(len(self.labels))
+        for mistake in found:
+            true, predicted = (self.label_names.index(mistake[key]) for key in ("true", "predicted"))
+            its = surest[(self.labels[surest] == true) & (self.predicted[surest] == predicted)][:examples]
+            mistake["examples"] = [
+                {
+                    "row": int(rows[place]),
+                    "text": texts[place][:EXAMPLE_CHARACTERS],
+                    "probability": float(self.probabilities[place].max()),
+                }
+                for place in its.tolist()
+            ]
+        return found
 
     def wrong(self, n: int = 10) -> npt.NDArray[np.int64]:
         """The places of the n documents that got a wrong label with the highest probability, int64 (≤ n,)."""
@@ -216,6 +257,12 @@ class ManyLabelsEvaluation:
 
     def hardest_confusions(self, n: int = 5) -> list[dict[str, Any]]:
         """None: a label that is missing is not taken for another."""
+        return []
+
+    def confusion_examples(
+        self, texts: Sequence[str] | pl.Series, rows: npt.NDArray[np.int64], n: int = 5, examples: int = 3
+    ) -> list[dict[str, Any]]:
+        """None, as there are no confusions."""
         return []
 
     def summary(self) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def accuracy(labels: Labels, predicted: Labels) -> float:
     return float(np.mean(labels == predicted)) if len(labels) else float("nan")
 
 
-def wilson_interval(share: float, n_documents: int, *, z: float = 1.959963984540054) -> tuple[float, float]:
+def wilson_interval(share: float, n_documents: float, *, z: float = 1.959963984540054) -> tuple[float, float]:
     """The interval (95 % by default) around a share of independent documents, from 0 to 1; (0, 1) without documents.
 
     Source: Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference".

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_text, find_text_and_labels
+from bywords.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_text, find_text_and_labels, kept_columns
 from bywords.corpus import Corpus
 from bywords.errors import DataError, SettingError, check_choice
 from bywords.inputs import (
@@ -56,6 +56,7 @@ def read_corpus(
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
+    columns: Sequence[str] = (),
 ) -> Corpus:
     """Read labelled documents; `text` and `label` name the columns of a table.
 
@@ -68,7 +69,8 @@ def read_corpus(
     columns are named as `label`, whose names are the labels and whose values say 0 or 1, true or false, yes or no,
     or nothing for no; and where lines have another number of __label__ words than one.
 
-    With `bad_rows` "skip", rows that cannot be read or have no label are left out and counted in `n_skipped`.
+    With `bad_rows` "skip", rows that cannot be read or have no label are left out and counted in `n_skipped`. The
+    `columns` that are named are kept as `Corpus.columns`.
 
     Raises: DataError, naming the file and where there is one the line, for whatever cannot be read, a document
     without its label, and columns that are not there or not plain. SettingError when columns or a separator are
@@ -76,21 +78,26 @@ def read_corpus(
     """
     path = Path(path).expanduser()
     skipped = skipped_rows(bad_rows)
+    columns = list(dict.fromkeys(columns))
     if path.is_dir():
-        refuse_columns(f"{path} is a folder and has no columns", text, label, label_separator)
+        refuse_columns(f"{path} is a folder and has no columns", text, label, label_separator, columns)
         corpus = _read_folder(path, skipped)
     elif format_ending(path) in TABLE_ENDINGS:
         asked = (label,) if isinstance(label, str) else tuple(label or ())
         with open_input(path) as file:
-            (table,) = _read_tables(path, file, format_ending(path), (text, *asked), block_bytes=0, skipped=skipped)
+            known = (text, *asked, *columns)
+            (table,) = _read_tables(path, file, format_ending(path), known, block_bytes=0, skipped=skipped)
+        kept = kept_columns(table, columns) if columns else None
         corpus = _labelled(table, path.name, *find_text_and_labels(table, text, asked), label_separator, skipped)
+        if kept is not None:
+            corpus = dataclasses.replace(corpus, columns=kept[corpus.rows])
     else:
         with open_input(path) as file:
             lines = next(line_blocks(file, 0))
         content = lines.text(str(path), skipped)
         if not _is_fasttext(content):
             raise DataError(f"{path}: this is no format with labels that can be read. Expected {_FORMATS}.")
-        refuse_columns(f"{path} is a file of __label__ lines and has no columns", text, label, label_separator)
+        refuse_columns(f"{path} is a file of __label__ lines and has no columns", text, label, label_separator, columns)
         corpus = _read_fasttext(content, path, skipped)
     if skipped is None:
         return corpus
@@ -262,10 +269,12 @@ def refuse_columns(
     text: str | None,
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
+    columns: Sequence[str] = (),
 ) -> None:
     """Raise SettingError with this reason when columns, or a separator of labels, are named."""
     label = " ".join([label] if isinstance(label, str) else label or [])
-    for option, value in (("text", text), ("label", label), ("label-separator", label_separator)):
+    named = {"text": text, "label": label, "label-separator": label_separator, "slice-by": " ".join(columns)}
+    for option, value in named.items():
         if value:
             raise SettingError(f"{reason}: leave out --{option} {value}.")
 

@@ -1,4 +1,4 @@
-"""The JSON of a comparison: its format, and how it is read. `compare` makes it, table and report are made from it."""
+"""The JSON of a comparison or a learning curve: its format, and how it is read. Table and report are made from it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any
 
 from bywords.errors import DataError
 
-FORMAT = "bywords-run/2"
+FORMAT = "bywords-run/2"  # of a comparison
+CURVE_FORMAT = "bywords-curve/1"
 
 Run = dict[str, Any]
 
 
-def read_run(path: Path) -> Run:
-    """A record that was written as JSON. Raises DataError, naming the file, when it is not one."""
+def read_run(path: Path, *, format_: str = FORMAT) -> Run:
+    """A record that was written as JSON. Raises DataError, naming the file, when it is not one of this format."""
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise DataError(f"{path}: expected the JSON of a run, found something else: {error}.") from error
-    if not isinstance(run, dict) or run.get("format") != FORMAT:
-        raise DataError(f"{path}: expected a run of the format {FORMAT}.")
+    if not isinstance(run, dict) or run.get("format") != format_:
+        raise DataError(f"{path}: expected a run of the format {format_}.")
     return run

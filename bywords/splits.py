@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bywords.errors import SettingError
+from bywords.errors import SettingError, check_range
 
 
 def stratified_split(
@@ -66,6 +66,23 @@ def stratified_folds(
     fold = np.empty(len(labels), dtype=np.int64)
     fold[by_class] = np.arange(len(labels)) % n_folds
     return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(n_folds)]
+
+
+def nested_order(labels: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+    """N places in an order of which any beginning is a stratified subset, drawn with `seed`; int64 (N,).
+
+    Two documents of each class, or its only one, come first; of any more each class has as near to its share as can be.
+    So subsets of several sizes are nested: a larger one has the documents of a smaller one and others.
+    Raises: SettingError when seed is negative.
+    """
+    check_range("seed", seed, least=0)
+    generator = np.random.default_rng(seed)
+    shuffled = generator.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels, minlength=1)
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)  # within its class
+    turn = (rank + generator.random(len(labels))) / np.repeat(counts, counts)
+    return by_class[np.argsort(np.where(rank < 2, turn - 2, turn), kind="stable")]
 
 
 def _held_out_counts(counts: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:

@@ -51,6 +51,8 @@ ROOMS = [
     "corrections",
     "trust",
     "evaluation",
+    "slices",
+    "forecast",
     "calibration",
     "labels",
     "settings",
@@ -74,6 +76,7 @@ ROOMS = [
     "audit",
     "claims",
     "compare",
+    "curve",
     "report",
     "cli",
 ]

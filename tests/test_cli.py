@@ -202,6 +202,16 @@ def test_a_folder_of_classes_gets_its_model_beside_it(bywords, tmp_path, monkeyp
     assert (tmp_path / "texts-model" / "SHA256SUMS").exists()
 
 
+def test_evaluate_says_how_often_sure_answers_are_right(bywords, model, csv):
+    code, out, _ = bywords("evaluate", model, csv, "--min-confidence", "0.5")
+    assert code == 0
+    assert "Answers that are at least 50.0% sure, for texts like those of the training: " in out
+    answered = json.loads(bywords("evaluate", model, csv, "--abstain", "90%", "--json")[1])["answered"]
+    assert 0 < answered["coverage"] <= 1
+    assert answered["accuracy"] >= 0.9
+    assert "answered" not in json.loads(bywords("evaluate", model, csv, "--json")[1])
+
+
 def test_evaluate_takes_the_documents_that_were_held_out_in_training(bywords, monkeypatch, tmp_path):
     whole = small_corpus(200)
     given = datasets.Dataset("small", lambda: (whole, None), lambda: True)
@@ -209,7 +219,8 @@ def test_evaluate_takes_the_documents_that_were_held_out_in_training(bywords, mo
     options = ["--system", "tfidf-nb", "--test-share", "0.1", "--seed", "3"]
     trained = json.loads(bywords("train", "small", *options, "--json")[1])
     scores = json.loads(bywords("evaluate", "small-model", "small", "--json")[1])
-    assert scores == trained["test"]
+    assert {name: scores[name] for name in trained["test"]} == trained["test"]
+    assert scores["slices"] == trained["slices"]
     test = write_csv(tmp_path / "other.csv", small_corpus(30, seed=5))
     bywords("train", "small", "--system", "tfidf-nb", "--test", test)
     code, _, error = bywords("evaluate", "small-model", "small")

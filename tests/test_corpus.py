@@ -1,5 +1,7 @@
 """Corpora: selecting, grouping, matching label names, dropping what is empty, and splitting."""
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
@@ -17,7 +19,7 @@ from bywords.corpus import (
     with_label_names,
 )
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.splits import strata_of, stratified_split
+from bywords.splits import nested_order, strata_of, stratified_split
 from bywords.tokens import Tokenizer, TokenizerConfig
 
 
@@ -287,3 +289,39 @@ def test_a_tested_class_without_a_training_document_is_named_by_its_row():
     test = Corpus.of("odd", ["a", "b", "c"], ["x", "y", "z"])
     with pytest.raises(DataError, match="row 2, counted from 0, has the label 'z', but no training document"):
         Split(train, test).drop_empty(Tokenizer())
+
+
+def test_columns_go_with_their_documents_and_are_no_part_of_the_fingerprint():
+    columns = pl.DataFrame({"source": ["web", "mail", "web", "chat"]})
+    plain = Corpus.of("c", ["x y", "", "z", "w"], ["a", "b", "b", "a"])
+    corpus = dataclasses.replace(plain, columns=columns)
+    assert corpus.fingerprint == plain.fingerprint
+    assert plain.select([0]).columns is None
+    assert corpus.select([3, 3, 1]).columns["source"].to_list() == ["chat", "chat", "mail"]
+    split = Split(corpus, corpus).drop_empty(Tokenizer())
+    assert split.test.columns["source"].to_list() == ["web", "web", "chat"]
+    assert labelled_as(split.test, multilabel=True).columns is split.test.columns
+    assert with_label_names(split.test, ("b", "a")).columns is split.test.columns
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=80), st.integers(0, 9))
+def test_any_beginning_of_a_nested_order_has_two_of_each_class_and_of_more_its_share(labels, seed):
+    labels = np.array(labels)
+    order = nested_order(labels, seed)
+    assert sorted(order.tolist()) == list(range(len(labels)))
+    counts = np.bincount(labels)
+    n_first = int(np.minimum(counts, 2).sum())
+    assert np.bincount(labels[order[:n_first]], minlength=len(counts)).tolist() == np.minimum(counts, 2).tolist()
+    for n_documents in range(n_first, len(labels) + 1):
+        found = np.bincount(labels[order[:n_documents]], minlength=len(counts))
+        shares = [(taken / count, 1 / count) for taken, count in zip(found, counts, strict=True) if taken > 2]
+        for share, one in shares:  # a document more or less is all that parts two classes
+            assert all(share - one <= other + another for other, another in shares)
+
+
+def test_a_nested_order_depends_on_the_seed_and_on_nothing_else():
+    labels = np.arange(60) % 3
+    assert nested_order(labels, 1).tolist() == nested_order(labels, 1).tolist()
+    assert nested_order(labels, 1).tolist() != nested_order(labels, 2).tolist()
+    with pytest.raises(SettingError, match="seed is -1"):
+        nested_order(labels, -1)

@@ -193,6 +193,21 @@ def test_imdb_that_is_not_installed_says_how_to_install_it(monkeypatch):
         load("imdb")
 
 
+def test_columns_are_kept_in_both_parts_and_refused_by_a_data_set_with_its_own(tmp_path):
+    rows = ["text,label,source", *(f"word {i},{'ab'[i % 2]},{'xy'[i % 2]}" for i in range(20))]
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_text("\n".join(rows))
+    whole, test = str(tmp_path / "train.csv"), str(tmp_path / "test.csv")
+    for split in (load(whole, columns=["source"]), load(whole, columns=["source"], test=test)):
+        for part in (split.train, split.test):
+            assert part.columns["source"].to_list() == ["xy"["ab".index(name)] for name in part.names()]
+    (tmp_path / "test.csv").write_text("text,label\nword,a\n")
+    with pytest.raises(DataError, match=r"test.csv has no column 'source'"):
+        load(whole, columns=["source"], test=test)
+    with pytest.raises(SettingError, match="imdb is a data set with columns of its own: leave out --slice-by source"):
+        load("imdb", columns=["source"])
+
+
 def test_every_data_set_has_a_description():
     assert all(dataset.description for dataset in DATASETS.values())
 

@@ -64,3 +64,11 @@ def test_reliability_before_calibration_is_told_where_it_is_known():
     sure = Evaluation(("a", "b", "c"), LABELS, PROBABILITIES, KNOWN, KNOWN == 0, np.eye(3)[EVALUATION.predicted])
     assert "error_before" not in EVALUATION.reliability()
     assert sure.reliability()["error_before"] == pytest.approx(1 - 0.4)
+
+
+def test_answers_that_are_not_sure_enough_or_of_texts_unlike_the_training_are_not_counted():
+    given = EVALUATION.answered(0.8, 0.6)
+    assert (given["n_documents"], given["coverage"]) == (3, 0.6)  # .9, .8 and .95; the third knows half of its words
+    assert given["accuracy"] == 1 / 3
+    assert EVALUATION.answered(0.99, 0.0)["accuracy"] is None
+    assert EVALUATION.answered(0.0, 0.0)["n_documents"] == 4  # nothing is known of the last

@@ -740,3 +740,63 @@ def test_a_wrong_byte_in_a_later_block_is_named_by_its_line_and_place_in_the_fil
     assert next(blocks).texts.to_list() == ["one"]
     with pytest.raises(DataError, match="line 3: the byte 0xff at offset 11 is not UTF-8"):
         list(blocks)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_columns_that_are_asked_for_are_kept_beside_the_documents(write, ending):
+    rows = {
+        "text": ["a fine film", "dull", "no label", "über"],
+        "label": ["pos", "neg", "", "pos"],
+        "source": ["web", "", "mail", "web"],
+        "stars": ["5", "1", "3", "4.5"],
+    }
+    out = io.BytesIO()
+    frame = pl.DataFrame(rows)
+    if ending == ".parquet":
+        frame.write_parquet(out)
+    elif ending == ".jsonl":
+        frame.write_ndjson(out)
+    else:
+        frame.write_csv(out, separator="\t" if ending == ".tsv" else ",")
+    path = write(f"films{ending}", out.getvalue())
+    corpus = read_corpus(path, bad_rows="skip", columns=["stars", "source", "stars"])
+    assert corpus.rows.tolist() == [0, 1, 3]
+    assert corpus.columns.to_dict(as_series=False) == {"stars": ["5", "1", "4.5"], "source": ["web", "", "web"]}
+    assert read_corpus(path, bad_rows="skip").columns is None
+    with pytest.raises(DataError, match=r"has no column 'sorce'. Did you mean 'source'\? Its columns: 'text', 'label'"):
+        read_corpus(path, columns=["sorce"])  # before the label that is missing
+
+
+def test_columns_stay_with_their_documents_where_labels_are_sets_or_several_columns(write):
+    rows = [{"text": f"t{i}", "tags": ["a"] * (i % 3), "x": i % 2, "y": 1, "n": i} for i in range(5)]
+    path = write("many.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    for label in ("tags", ["x", "y"]):
+        corpus = read_corpus(path, text="text", label=label, columns=["n"])
+        assert corpus.is_multilabel
+        assert corpus.select([3, 1]).columns["n"].to_list() == ["3", "1"]
+
+
+def test_numbers_of_json_and_parquet_are_kept_as_they_are_written_and_nothing_is_empty(write):
+    lines = ['{"text": "a fine film", "label": "pos", "n": 3.0}', '{"text": "dull", "label": "neg", "n": null}']
+    path = write("numbers.jsonl", "\n".join(lines))
+    assert read_corpus(path, columns=["n"]).columns["n"].to_list() == ["3.0", ""]
+
+
+def test_a_column_that_is_asked_for_makes_the_first_line_a_header(write):
+    path = write("a.csv", "words,kind,source\nwords,b,web\nfine words indeed,a,web\n")
+    corpus = read_corpus(path, text="words", label="kind", columns=["source"])
+    assert corpus.columns["source"].to_list() == ["web", "web"]
+
+
+def test_lists_are_no_column_to_keep(write):
+    path = write("lists.jsonl", '{"text": "a fine film", "label": "pos", "tags": ["x"]}\n')
+    with pytest.raises(DataError, match=r"'tags' holds a list or an object, expected a string or a number"):
+        read_corpus(path, columns=["tags"])
+
+
+def test_what_has_no_columns_refuses_to_keep_some(write, tmp_path):
+    write("films/pos/1.txt", "fine")
+    lines = write("films.txt", "__label__pos a fine film\n")
+    for path in (tmp_path / "films", lines):
+        with pytest.raises(SettingError, match=r"has no columns: leave out --slice-by source"):
+            read_corpus(path, columns=["source"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from bywords.cli import options
+from bywords.cli.failing import slices_in, tell_examples, tell_slices
 from bywords.cli.screen import print_json, say, tell_skipped, working
 from bywords.cli.train import tell_classes, tell_scores
 from bywords.errors import DataError
@@ -22,18 +25,27 @@ def evaluate(
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
     bad_rows: options.BadRows = "fail",
+    slice_by: options.SliceBy = None,
+    examples: Annotated[
+        int, typer.Option(help="Show so many documents of each of the commonest mistakes, the surest first.", min=0)
+    ] = 0,
+    min_confidence: options.MinConfidence = None,
+    abstain: options.Abstain = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
     from bywords.classifier import TextClassifier
     from bywords.corpus import labelled_as, with_label_names
     from bywords.datasets import DATASETS
+    from bywords.evaluation import Evaluation
     from bywords.labels import names_of
     from bywords.readers import read_corpus
 
     classifier = TextClassifier.load(model)
+    least = options.least_confidence(classifier, min_confidence, abstain)
     columns: dict[str, Any] = {
         "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows,
+        "columns": slice_by or (),
     }  # fmt: skip
     with working(f"reading {data}"):
         if data in DATASETS or not Path(data).exists():
@@ -51,8 +63,15 @@ def evaluate(
     labels = names_of(corpus.labels, classifier.classes_, "sets" if corpus.is_multilabel else "one")
     with working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels)
+        slices = slices_in(classifier, evaluation, corpus)
+        confusions = evaluation.confusion_examples(corpus.texts, corpus.rows, examples=examples or 3)
+    answered = None
+    if least is not None and isinstance(evaluation, Evaluation):
+        answered = evaluation.answered(least, classifier.trust_.known_share_floor)
     if as_json:
-        print_json(evaluation.summary() | ({"n_seen_in_training": n_seen} if n_seen else {}))
+        more: dict[str, Any] = {"n_seen_in_training": n_seen} if n_seen else {}
+        more |= {} if answered is None else {"answered": answered}
+        print_json({**evaluation.summary(), "hardest_confusions": confusions, "slices": slices, **more})
         return
     if n_seen:
         say(
@@ -60,11 +79,24 @@ def evaluate(
             "it was tested on when it was trained is in its README.md."
         )
     tell_scores(evaluation, "documents")
+    if answered is not None:
+        low, high = answered["interval"]
+        right = (
+            "" if answered["accuracy"] is None else f": right on {answered['accuracy']:.1%} ({low:.1%} to {high:.1%})"
+        )
+        say(
+            f"Answers that are at least {answered['min_confidence']:.1%} sure, for texts like those of the training: "
+            f"{answered['n_documents']:,} documents, {answered['coverage']:.1%} of all{right}."
+        )
     n_nothing_known = int(evaluation.nothing_known.sum())
     if n_nothing_known:
         say(f"In {n_nothing_known:,} of them no word was known: those answers say nothing about the text.")
     say()
     tell_classes(evaluation)
+    say()
+    tell_slices(slices, n=5)
+    if examples:
+        tell_examples(confusions)
 
 
 def _n_seen(corpus: Corpus, data: str, classifier: TextClassifier) -> int:
@@ -89,11 +121,14 @@ def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:
     Of a data set without a test part that the model was not trained on, all documents are unseen.
     """
     from bywords.datasets import DATASETS, load
+    from bywords.readers import refuse_columns
 
     trained_on = classifier.trained_on or {}
     if trained_on.get("data") != data:
         own_train, own_test = DATASETS[data].load() if data in DATASETS else (None, None)
         if own_train is not None and own_test is None:
+            asked = [columns[name] for name in ("text", "label", "label_separator", "columns")]
+            refuse_columns(f"{data} is a data set with columns of its own", *asked)
             return own_train
         return load(data, **columns).test
     if trained_on["test"] is not None:

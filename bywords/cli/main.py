@@ -13,6 +13,7 @@ import typer
 
 from bywords.cli.audit import audit
 from bywords.cli.compare import compare
+from bywords.cli.curve import curve
 from bywords.cli.evaluate import evaluate
 from bywords.cli.info import info
 from bywords.cli.predict import predict
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (train, compare, evaluate, audit, predict, info, vocab, systems):
+for command in (train, compare, curve, evaluate, audit, predict, info, vocab, systems):
     app.command()(command)
 app.add_typer(vectors, name="vectors")
 

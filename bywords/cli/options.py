@@ -36,6 +36,14 @@ BadRows = Annotated[
     Literal["fail", "skip"],
     typer.Option("--bad-rows", help="Rows that cannot be read: stop at the first, or leave them out and count them."),
 ]
+SliceBy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slice-by",
+        metavar="COLUMN",
+        help="Look for values of this column with which it does worse than elsewhere. Repeat for more.",
+    ),
+]
 TestFile = Annotated[str | None, typer.Option("--test", help="A file to test on, instead of a share of DATA.")]
 TestShare = Annotated[float, typer.Option(help="The share of DATA to test on, where it has no test part.")]
 ValidationShare = Annotated[

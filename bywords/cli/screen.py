@@ -120,7 +120,9 @@ class ProgressLines:
 
     def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
         shown = "" if loss is None else f" · loss {loss:.4f}"
-        self._line(f"vectors: epoch {epoch} of {n_epochs}{shown} · {_left(seconds / epoch * (n_epochs - epoch))} left")
+        self._line(
+            f"vectors: epoch {epoch} of {n_epochs}{shown} · {rough_time(seconds / epoch * (n_epochs - epoch))} left"
+        )
 
     def epoch(self, record: EpochRecord, max_epochs: int) -> None:
         left = record.seconds * (max_epochs - record.epoch)
@@ -129,7 +131,7 @@ class ProgressLines:
             judged = f"validation loss {record.valid_loss:.4f}, accuracy {record.valid_accuracy:.1%}"
         self._line(
             f"epoch {record.epoch} of at most {max_epochs} · train loss {record.train_loss:.4f} · {judged} · "
-            f"{record.seconds:.1f} s · {_left(left)} left at most"
+            f"{record.seconds:.1f} s · {rough_time(left)} left at most"
         )
         self._epoch_started = time.perf_counter()
 
@@ -137,7 +139,7 @@ class ProgressLines:
         now = time.perf_counter()
         left = ""
         if n_steps:
-            left = f" · {_left((now - self._started) / n_done * (n_steps - n_done))} left"
+            left = f" · {rough_time((now - self._started) / n_done * (n_steps - n_done))} left"
         self._line(f"{what}{left}")
 
     def block(self, what: str, n_documents: int, share: float | None) -> None:
@@ -149,7 +151,7 @@ class ProgressLines:
         if not self.is_shown or now - self._last_shown < 0.5:
             return
         self._last_shown = now
-        left = f" · {share:.0%}, {_left((now - self._started) / share * (1 - share))} left in it" if share else ""
+        left = f" · {share:.0%}, {rough_time((now - self._started) / share * (1 - share))} left in it" if share else ""
         sys.stderr.write(f"\r\x1b[K{self.name} {what}: {n_documents:,} documents{left}")
         sys.stderr.flush()
 
@@ -161,7 +163,7 @@ class ProgressLines:
         if n_done == 1:
             self._epoch_started = now
         left = (now - self._epoch_started) / n_done * (n_batches - n_done)
-        sys.stderr.write(f"\r\x1b[K{self.name} epoch {epoch}: {n_done / n_batches:.0%}, {_left(left)} left in it")
+        sys.stderr.write(f"\r\x1b[K{self.name} epoch {epoch}: {n_done / n_batches:.0%}, {rough_time(left)} left in it")
         sys.stderr.flush()
 
     def _line(self, text: str) -> None:
@@ -170,7 +172,8 @@ class ProgressLines:
             sys.stderr.flush()
 
 
-def _left(seconds: float) -> str:
+def rough_time(seconds: float) -> str:
+    """87 s, 4 min."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 

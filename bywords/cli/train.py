@@ -12,6 +12,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.corrected import corrected_split, gain_of_corrections, refuse_beside_labels, tell_corrections
+from bywords.cli.failing import slices_in, tell_slices
 from bywords.cli.on_disk import DEFAULT_ON_DISK, refuse_beside_on_disk, train_on_disk
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
 from bywords.errors import SettingError, quoted
@@ -86,6 +87,7 @@ def train(
         ),
     ] = None,
     settings: options.Settings = None,
+    slice_by: options.SliceBy = None,
     test_share: options.TestShare = 0.2,
     validation_share: options.ValidationShare = 0.1,
     seed: Annotated[int, typer.Option(help="Of the split and of every start.")] = 0,
@@ -132,7 +134,8 @@ def train(
     if on_disk is not None:
         system = system or DEFAULT_ON_DISK
         refuse_beside_on_disk(
-            **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels}
+            **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size},
+            **{"labels": labels, "slice-by": slice_by},
         )
     if labels is not None:
         refuse_beside_labels(**{"from": start_from})
@@ -159,7 +162,8 @@ def train(
         return
     tokenizer, corrections = Tokenizer(config.tokenizer), None
     with working(f"reading {data}"):
-        corpus, own_test = read_parts(data, text=text, label=label, test=test, **reading)
+        columns = slice_by or ()
+        corpus, own_test = read_parts(data, text=text, label=label, columns=columns, test=test, **reading)
         is_drawn = own_test is None
         split = divided(corpus, test_share=test_share, seed=seed) if own_test is None else Split(corpus, own_test)
         if start_from is not None:
@@ -202,9 +206,17 @@ def _save_and_tell(
     corrections: dict[str, Any] | None = None,
 ) -> None:
     """Write the model's folder, and say what it is and how good."""
+    from bywords.slices import find_slices
+    from bywords.stored_corpus import StoredSplit
+
     classifier.save(folder)
+    if isinstance(split, StoredSplit):
+        slices = find_slices(evaluation)
+    else:
+        with working("looking where it fails"):
+            slices = slices_in(classifier, evaluation, split.test)
     record = _record(classifier, evaluation, split, system, folder)
-    record |= {"reduction": reduction, "corrections": corrections}
+    record |= {"reduction": reduction, "corrections": corrections, "slices": slices}
     if as_json:
         print_json(record)
     else:
@@ -368,6 +380,7 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | Stor
         tell_corrections(record["corrections"], record["n_test"])
     say()
     tell_classes(evaluation)
+    tell_slices(record["slices"], n=3)
     say()
     if record["reduction"]:
         say(f"Made smaller: {record['reduction']}")

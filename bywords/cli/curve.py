@@ -1,0 +1,135 @@
+"""`bywords curve DATA`: accuracy by number of training documents, and what twice as many would bring."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.screen import ProgressLines, print_json, print_table, rough_time, say, working
+
+RUN, REPORT = "curve.json", "curve.html"
+
+
+def curve(
+    data: options.Data,
+    system: Annotated[
+        str | None, typer.Option(help="Which system; `bywords systems` lists them. By default auto.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(help="How many times each part of the documents is drawn and trained on.", min=1)
+    ] = 3,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for curve.json and curve.html; by default DATA-curve.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with a run that was interrupted: keep what it has finished.")
+    ] = False,
+    test: options.TestFile = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    label_separator: options.LabelSeparator = None,
+    bad_rows: options.BadRows = "fail",
+    vectors: options.Vectors = None,
+    test_share: options.TestShare = 0.2,
+    validation_share: options.ValidationShare = 0.1,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train on 1/16 to all of the documents, and forecast what twice as many would bring."""
+    from bywords.curve import learning_curve
+    from bywords.datasets import load
+    from bywords.files import write_whole
+    from bywords.report import write_curve
+    from bywords.run_record import CURVE_FORMAT, read_run
+    from bywords.systems import DEFAULT_SYSTEM
+
+    folder = out or options.named_after(data, "-curve")
+    system = system or DEFAULT_SYSTEM
+    earlier = None
+    if resume and (folder / RUN).exists():
+        earlier = read_run(folder / RUN, format_=CURVE_FORMAT)
+    with working(f"reading {data}"):
+        split = load(
+            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test,
+            test_share=test_share,
+        )  # fmt: skip
+    listener = ProgressLines()
+
+    def on_start(n_documents: int, seed: int, seconds_left: float | None) -> None:
+        about = "" if seconds_left is None else f", about {rough_time(seconds_left)} left in all"
+        listener.start(f"{system} on {n_documents:,} documents, seed {seed}{about}")
+
+    def write(run: dict[str, Any]) -> None:
+        write_whole(folder / RUN, json.dumps(run, ensure_ascii=False, indent=1).encode())
+
+    def on_point(run: dict[str, Any], point: dict[str, Any]) -> None:
+        write(run)
+        listener.name = f"{system} on {point['n_documents']:,} documents, seed {point['seed']}:"
+        listener.step(1, 0, f"right on {point['accuracy']:.1%}")
+
+    run = learning_curve(
+        split,
+        system,
+        seeds=range(seeds),
+        validation_share=validation_share,
+        vectors=vectors,
+        command=shlex.join(["bywords", *sys.argv[1:]]),
+        earlier=earlier,
+        on_start=on_start,
+        on_point=on_point,
+    )
+    listener.end()
+    write(run)
+    write_curve(run, folder / REPORT)
+    if as_json:
+        print_json(run)
+    else:
+        _tell(run, folder)
+    if not run["finished"]:
+        raise typer.Exit(130)
+
+
+def _tell(run: dict[str, Any], folder: Path) -> None:
+    from bywords.forecast import backtest_sentence, sentence
+
+    corpus = run["corpus"]
+    dropped = corpus["dropped"]
+    say(
+        f"{corpus['name']}: {run['system']} on up to {corpus['n_train']:,} training documents, tested on "
+        f"{corpus['n_test']:,} others; {dropped['train']} and {dropped['test']} without words dropped."
+    )
+    say()
+    print_table(
+        ["documents", "accuracy", "95 % interval", "over seeds", "macro F1", "log loss", "fit"],
+        [_cells(row) for row in run["sizes"]],
+        may_leave_out=("log loss", "macro F1", "over seeds"),
+    )
+    say()
+    if run["forecast"] is not None:
+        say(sentence(run["forecast"]))
+    if run["backtest"] is not None:
+        say(backtest_sentence(run["backtest"]))
+    for note in run["notes"]:
+        say(note)
+    if not run["finished"]:
+        say(f"Interrupted after {len(run['points'])} fits. Go on with the same command and --resume.")
+    say(f"The record is in {folder / RUN}; look at {folder / REPORT}")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    low, high = row["accuracy_interval"]
+    spread = row["accuracy_spread"]
+    return [
+        f"{row['n_documents']:,}",
+        f"{row['accuracy']:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        f"{spread['min']:.4f} to {spread['max']:.4f}",
+        f"{row['macro_f1']:.4f}",
+        f"{row['log_loss']:.3f}",
+        f"{row['fit_seconds']:.1f} s",
+    ]

@@ -1,0 +1,198 @@
+"""Which answers were right after how many training documents in, what more would bring, with an interval, out.
+
+The curve is an inverse power law, error(n) = a + b * n ** -c: what no documents take away, what they do, and how fast.
+Sources: Cortes et al. (1993), "Learning Curves: Asymptotic Values and Rate of Convergence", equation 1; fitted with
+weights as Figueroa et al. (2012), "Predicting sample size required for classification performance", section "Methods".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.errors import DataError
+
+Floats = npt.NDArray[np.float64]
+Right = npt.NDArray[np.bool_]  # (S, P, N): the answer to test document n with seed s and training size p is right
+
+LEAST_SIZES = 3  # for a fit: the law has three numbers
+N_DRAWS = 1_000  # of seeds and test documents
+RATES = np.geomspace(0.02, 2.0, 93)  # c that are tried
+# Where the points do not say, c is about 0.3, within a factor of e: Hestness et al. (2017), "Deep Learning Scaling is
+# Predictable, Empirically", find 0.07 to 0.35 on text; `benchmarks/curve.py` measures what comes of it.
+USUAL_RATE, RATE_SPREAD = 0.3, 1.0
+USUAL_MISS = 0.003  # of the next doubling beside all chance; with it, `benchmarks/curve.py` sees twice as much
+CHANGES_LITTLE = 0.01  # of accuracy: a gain that is surely less
+_DRAWN_TOGETHER = 8_000_000  # numbers in memory at a time
+_N_BAND = 33  # sizes at which the band is drawn
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """error(n) = a + b * n ** -c; a, b and c of 0 or more."""
+
+    a: float
+    b: float
+    c: float
+
+    def errors(self, sizes: npt.ArrayLike) -> Floats:
+        """The share of wrong answers after so many training documents, float64 as `sizes`, at most 1."""
+        return np.minimum(self.a + self.b * np.asarray(sizes, dtype=np.float64) ** -self.c, 1.0)
+
+
+def fit_power_law(sizes: npt.ArrayLike, errors: npt.ArrayLike, n_test: int) -> PowerLaw:
+    """The law that suits the errors (P,) after so many training documents (P,) best, by weighted least squares.
+
+    An error counts by 1 / its variance with `n_test` test documents. A rate c far from the usual one costs as points
+    that miss do, so that few points do not make a wild one.
+    """
+    a, b, c = _fit(np.asarray(sizes, np.float64), np.asarray(errors, np.float64)[np.newaxis], n_test)
+    return PowerLaw(float(a[0]), float(b[0]), float(c[0]))
+
+
+def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int = 0) -> dict[str, Any]:
+    """The accuracy after `n_documents`, more than the largest of the P sizes, ascending; ready for JSON.
+
+    `interval` is where the accuracy on other documents like the tested ones would lie in 95 % of cases: the law is
+    fitted anew to draws of seeds and test documents, and what it may miss beside chance is added. That is as much as it
+    misses on the largest size when it does not see it, and USUAL_MISS. `gain` and its interval are against the accuracy
+    with the largest size, on the same test documents. `band` has the curve and its interval from the smallest size on.
+
+    Raises: DataError for fewer sizes than `sizes_needed`.
+    """
+    counts = np.asarray(sizes, dtype=np.float64)
+    if len(counts) < sizes_needed(len(right)):
+        raise DataError(f"a forecast needs {sizes_needed(len(right))} sizes, found {len(counts)}. Add some.")
+    n_test = right.shape[2]
+    errors = 1 - right.mean(axis=(0, 2))
+    law = fit_power_law(counts, errors, n_test)
+    generator = np.random.default_rng(seed)
+    drawn = 1 - drawn_accuracies(right, generator)  # (B, P)
+    a, b, c = (numbers[:, np.newaxis] for numbers in _fit(counts, drawn, n_test))
+    shown = np.unique(np.geomspace(counts[0], n_documents, _N_BAND).round())
+    miss = float(np.hypot(_missed(counts, errors, n_test), USUAL_MISS))
+    doublings = np.maximum(np.log2(shown / counts[-1]), 0.0)
+    missed = miss * doublings * generator.standard_normal((len(drawn), 1))
+    accuracies = np.clip(1 - (a + b * shown**-c) + missed, 0.0, 1.0)  # (B, shown)
+    low, high = np.quantile(accuracies, [0.025, 0.975], axis=0)
+    now, then = float(1 - errors[-1]), float(1 - law.errors(n_documents))
+    gains = np.quantile(accuracies[:, -1] - (1 - drawn[:, -1]), [0.025, 0.975])
+    return {
+        "n_documents": int(n_documents),
+        "accuracy": then,
+        "interval": [float(low[-1]), float(high[-1])],
+        "now": now,
+        "gain": then - now,
+        "gain_interval": gains.tolist(),
+        "law": {"a": law.a, "b": law.b, "c": law.c},
+        "band": [
+            {"n_documents": int(n), "accuracy": float(1 - law.errors(n)), "low": float(bottom), "high": float(top)}
+            for n, bottom, top in zip(shown, low, high, strict=True)
+        ],
+    }
+
+
+def backtest(sizes: npt.ArrayLike, right: Right, *, seed: int = 0) -> dict[str, Any] | None:
+    """What all sizes but the largest forecast of the largest, beside what it is; None where they are too few.
+
+    `error` is forecast less accuracy; `interval` is that of the accuracy on these test documents, as forecast.
+    """
+    counts = np.asarray(sizes, dtype=np.float64)
+    if len(counts) <= sizes_needed(len(right)):
+        return None
+    found = forecast(counts[:-1], right[:, :-1], int(counts[-1]), seed=seed)
+    accuracy = float(right[:, -1].mean())
+    low, high = (found["now"] + bound for bound in found["gain_interval"])
+    return {
+        "from_documents": int(counts[-2]),
+        "n_documents": int(counts[-1]),
+        "forecast": found["accuracy"],
+        "interval": [low, high],
+        "accuracy": accuracy,
+        "error": found["accuracy"] - accuracy,
+        "holds": bool(low <= accuracy <= high),
+    }
+
+
+def sizes_needed(n_seeds: int) -> int:
+    """How many sizes a forecast needs: with one seed one more, as there is no spread that says how much is chance."""
+    return LEAST_SIZES if n_seeds > 1 else LEAST_SIZES + 1
+
+
+def sentence(found: dict[str, Any]) -> str:
+    """What a forecast of twice the documents says, in words."""
+    low, high = found["interval"]
+    least, most = found["gain_interval"]
+    if most < CHANGES_LITTLE:
+        advice = "more texts like these will help little"
+    elif least > 0:
+        advice = "more texts like these will help"
+    else:
+        advice = "more texts like these may help"
+    return (
+        f"With twice the documents ({found['n_documents']:,}) about {found['accuracy']:.1%} ({low:.1%} to {high:.1%}) "
+        f"instead of {found['now']:.1%}, a gain of {100 * found['gain']:.1f} points ({100 * least:.1f} to "
+        f"{100 * most:.1f}): {advice}."
+    )
+
+
+def backtest_sentence(found: dict[str, Any]) -> str:
+    """What came of the forecast that could be checked, in words."""
+    low, high = found["interval"]
+    return (
+        f"Checked: from up to {found['from_documents']:,} documents, {found['forecast']:.1%} ({low:.1%} to {high:.1%}) "
+        f"would have been forecast for {found['n_documents']:,}; it is {found['accuracy']:.1%}, "
+        f"{100 * abs(found['error']):.1f} points off{'' if found['holds'] else ' and outside of the interval'}."
+    )
+
+
+def drawn_accuracies(right: Right, generator: np.random.Generator, *, n_draws: int = N_DRAWS) -> Floats:
+    """The mean accuracy at each size in draws, with replacement, of test documents and of seeds, float64 (B, P).
+
+    A draw has the same documents and seeds for all sizes. S seeds drawn from S spread too little, by (S - 1) / S; that
+    is made good. One seed says nothing of the spread over seeds.
+    Source: Efron, Tibshirani (1993), "An Introduction to the Bootstrap", chapters 6 and 8.
+    """
+    n_seeds, n_sizes, n_test = right.shape
+    flat = right.reshape(n_seeds * n_sizes, n_test).astype(np.float32).T
+    together = max(1, _DRAWN_TOGETHER // n_test)
+    parts = []
+    for start in range(0, n_draws, together):
+        times = generator.multinomial(n_test, np.full(n_test, 1 / n_test), size=min(together, n_draws - start))
+        parts.append(times.astype(np.float32) @ flat / n_test)
+    by_seed = np.concatenate(parts).astype(np.float64).reshape(n_draws, n_seeds, n_sizes)
+    means = by_seed.mean(axis=1)
+    if n_seeds == 1:
+        return means
+    times = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n_draws) / n_seeds
+    drawn = (times[:, :, np.newaxis] * by_seed).sum(axis=1)
+    return np.clip(means + np.sqrt(n_seeds / (n_seeds - 1)) * (drawn - means), 0.0, 1.0)
+
+
+def _missed(sizes: Floats, errors: Floats, n_test: int) -> float:
+    """How far a fit to all sizes but the largest is from it; 0 where they are too few."""
+    if len(sizes) <= LEAST_SIZES:
+        return 0.0
+    law = fit_power_law(sizes[:-1], errors[:-1], n_test)
+    return float(abs(law.errors(sizes[-1]) - errors[-1]))
+
+
+def _fit(sizes: Floats, errors: Floats, n_test: int) -> tuple[Floats, Floats, Floats]:
+    """a, b and c, each (B,), for B rows of errors (B, P), as `fit_power_law`: c is tried, a and b are solved for."""
+    shares = np.clip(errors, 0.5 / n_test, 1 - 0.5 / n_test)
+    w = (n_test / (shares * (1 - shares)))[:, np.newaxis]  # (B, 1, P)
+    y = errors[:, np.newaxis]
+    x = (sizes / sizes[-1]) ** -RATES[:, np.newaxis]  # (C, P), 1 at the largest size
+    sw, swx, swxx = w.sum(axis=-1), (w * x).sum(axis=-1), (w * x * x).sum(axis=-1)  # (B, C)
+    swy, swxy = (w * y).sum(axis=-1), (w * x * y).sum(axis=-1)
+    b = np.maximum((sw * swxy - swx * swy) / (sw * swxx - swx * swx), 0.0)  # more documents do no harm
+    a = (swy - b * swx) / sw
+    b = np.where(a < 0, swxy / swxx, b)
+    a = np.maximum(a, 0.0)
+    loss = (w * (y - a[..., np.newaxis] - b[..., np.newaxis] * x) ** 2).sum(axis=-1)
+    best = (loss + (np.log(RATES / USUAL_RATE) / RATE_SPREAD) ** 2).argmin(axis=1)
+    rows, c = np.arange(len(errors)), RATES[best]
+    return a[rows, best], b[rows, best] * sizes[-1] ** c, c

@@ -84,6 +84,26 @@ def load(
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
     hold one out. SettingError for columns of a data set that has a name, and a share not between 0 and 1.
     """
+    corpus, own_test = read_parts(
+        name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, columns=columns,
+        test=test,
+    )  # fmt: skip
+    if own_test is not None:
+        return Split(corpus, own_test)
+    return divided(corpus, test_share=test_share, seed=seed)
+
+
+def read_parts(
+    name_or_path: str,
+    *,
+    text: str | None = None,
+    label: str | Sequence[str] | None = None,
+    label_separator: str | None = None,
+    bad_rows: BadRows = "fail",
+    columns: Sequence[str] = (),
+    test: str | None = None,
+) -> tuple[Corpus, Corpus | None]:
+    """All documents to train on and, where there is one, the test part: as `load`, with nothing held out."""
     own_test = None
     reading: dict[str, Any] = {
         "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows, "columns": columns,
@@ -102,9 +122,8 @@ def load(
     if test is not None:
         own_test = read_corpus(Path(test), **reading)
     if own_test is not None:
-        own_test = labelled_as(own_test, multilabel=corpus.is_multilabel)
-        return Split(corpus, with_label_names(own_test, corpus.label_names))
-    return divided(corpus, test_share=test_share, seed=seed)
+        own_test = with_label_names(labelled_as(own_test, multilabel=corpus.is_multilabel), corpus.label_names)
+    return corpus, own_test
 
 
 def divided(corpus: Corpus, *, test_share: float, seed: int) -> Split:

@@ -49,6 +49,7 @@ ROOMS = [
     "vector_files",
     "metrics",
     "significance",
+    "corrections",
     "trust",
     "evaluation",
     "slices",

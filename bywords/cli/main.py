@@ -11,6 +11,7 @@ import sys
 
 import typer
 
+from bywords.cli.audit import audit
 from bywords.cli.compare import compare
 from bywords.cli.curve import curve
 from bywords.cli.evaluate import evaluate
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (train, compare, curve, evaluate, predict, explain, info, vocab, systems):
+for command in (train, audit, compare, curve, evaluate, predict, explain, info, vocab, systems):
     app.command()(command)
 app.add_typer(vectors, name="vectors")
 

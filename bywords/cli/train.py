@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 
 from bywords.cli import options
+from bywords.cli.corrected import corrected_split, gain_of_corrections, refuse_beside_labels, tell_corrections
 from bywords.cli.failing import slices_in, tell_slices
 from bywords.cli.on_disk import DEFAULT_ON_DISK, refuse_beside_on_disk, train_on_disk
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
@@ -19,6 +20,7 @@ from bywords.errors import SettingError, quoted
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
     from bywords.corpus import Corpus, Split
+    from bywords.corrections import Corrected
     from bywords.evaluation import AnyEvaluation
     from bywords.stored_corpus import PartFacts, StoredSplit
 
@@ -47,6 +49,14 @@ def train(
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
     bad_rows: options.BadRows = "fail",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FIXED.csv",
+            help="Corrected labels: the file that `bywords audit` wrote, with the right ones in its column new_label. "
+            "Trains with and without them, and says what they bring.",
+        ),
+    ] = None,
     vectors: options.Vectors = None,
     class_weight: Annotated[
         list[str] | None,
@@ -103,7 +113,7 @@ def train(
     from bywords.classifier import TextClassifier
     from bywords.continuing import check_can_go_on
     from bywords.corpus import Split, check_trainable, labelled_as
-    from bywords.datasets import load
+    from bywords.datasets import divided, read_parts
     from bywords.errors import check_choice
     from bywords.metrics import Measure
     from bywords.settings import changed
@@ -115,7 +125,7 @@ def train(
     check_place(folder)
     _check_checkpoint(checkpoint, resume, folder)
     n_bytes = None if max_size is None else parse_size(max_size)
-    more: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "class_weight": _class_weight(class_weight),
         "measure": check_choice("measure", measure, get_args(Measure)),
         "validation_share": validation_share,
@@ -124,21 +134,24 @@ def train(
     if on_disk is not None:
         system = system or DEFAULT_ON_DISK
         refuse_beside_on_disk(
-            **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "slice-by": slice_by}
+            **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size},
+            **{"labels": labels, "slice-by": slice_by},
         )
+    if labels is not None:
+        refuse_beside_labels(**{"from": start_from})
     if start_from is not None:
         _refuse_beside_from(system=system, vectors=vectors, budget=budget, set=settings)
-        classifier = TextClassifier.load(start_from).set_params(**more)
+        classifier = TextClassifier.load(start_from).set_params(**parameters)
         check_can_go_on(classifier.config_)
         config, system = classifier.config_, f"{start_from}, going on"
     else:
         system = system or DEFAULT_SYSTEM
-        more["budget_seconds"] = None if budget is None else _seconds(budget)
-        classifier = TextClassifier(system, vectors=vectors, **more)
+        parameters["budget_seconds"] = None if budget is None else _seconds(budget)
+        classifier = TextClassifier(system, vectors=vectors, **parameters)
         config = classifier.config
         if settings:
             config = changed(config, settings)
-            classifier = TextClassifier(config, **more)
+            classifier = TextClassifier(config, **parameters)
     reading: dict[str, Any] = {"label_separator": label_separator, "bad_rows": bad_rows}
     classifier.trained_on = {"data": data, "test": test, "test_share": test_share, "seed": seed, **reading}
     kept: dict[str, Any] = {"checkpoint": checkpoint, "resume": resume}
@@ -147,14 +160,19 @@ def train(
         classifier.record_ = _for_the_card(classifier, evaluation, stored_split, system)
         _save_and_tell(classifier, evaluation, stored_split, system, folder, data, as_json=as_json)
         return
+    tokenizer, corrections = Tokenizer(config.tokenizer), None
     with working(f"reading {data}"):
-        split = load(
-            data, text=text, label=label, columns=slice_by or (), test=test, test_share=test_share, seed=seed, **reading
-        )
+        columns = slice_by or ()
+        corpus, own_test = read_parts(data, text=text, label=label, columns=columns, test=test, **reading)
+        is_drawn = own_test is None
+        split = divided(corpus, test_share=test_share, seed=seed) if own_test is None else Split(corpus, own_test)
         if start_from is not None:
             many = classifier.is_multilabel
             split = Split(labelled_as(split.train, multilabel=many), labelled_as(split.test, multilabel=many))
-        split = split.drop_empty(Tokenizer(config.tokenizer))
+        if labels is not None:
+            corrections = corrected_split(labels, split, is_drawn=is_drawn, tokenizer=tokenizer)
+            split = corrections.split
+        split = split.drop_empty(tokenizer)
         check_trainable(split.train)
     listener = ProgressLines()
     listener.start(system)
@@ -163,13 +181,16 @@ def train(
     learn(split.train.texts, learned, listener=listener, **kept)
     listener.end()
     evaluation = classifier.evaluate(split.test.texts, _labels(split.test, classifier))
-    reduction = None
-    classifier.record_ = _for_the_card(classifier, evaluation, split, system)
+    more: dict[str, Any] = {"corrections": None, "reduction": None}
+    if corrections is not None:
+        more["corrections"] = gain_of_corrections(classifier, corrections, listener)
+    classifier.record_ = _for_the_card(classifier, evaluation, split, system, corrections)
     if n_bytes is not None:
         with working("making it smaller"):
-            evaluation, reduction = _made_smaller(classifier, evaluation, split, n_bytes)
-        classifier.record_ = _for_the_card(classifier, evaluation, split, system) | {"size": {"reduction": reduction}}
-    _save_and_tell(classifier, evaluation, split, system, folder, data, as_json=as_json, reduction=reduction)
+            evaluation, more["reduction"] = _made_smaller(classifier, evaluation, split, n_bytes)
+        classifier.record_ = _for_the_card(classifier, evaluation, split, system, corrections)
+        classifier.record_ |= {"size": {"reduction": more["reduction"]}}
+    _save_and_tell(classifier, evaluation, split, system, folder, data, as_json=as_json, **more)
 
 
 def _save_and_tell(
@@ -182,6 +203,7 @@ def _save_and_tell(
     *,
     as_json: bool,
     reduction: str | None = None,
+    corrections: dict[str, Any] | None = None,
 ) -> None:
     """Write the model's folder, and say what it is and how good."""
     from bywords.slices import find_slices
@@ -193,7 +215,8 @@ def _save_and_tell(
     else:
         with working("looking where it fails"):
             slices = slices_in(classifier, evaluation, split.test)
-    record = {**_record(classifier, evaluation, split, system, folder), "reduction": reduction, "slices": slices}
+    record = _record(classifier, evaluation, split, system, folder)
+    record |= {"reduction": reduction, "corrections": corrections, "slices": slices}
     if as_json:
         print_json(record)
     else:
@@ -273,8 +296,14 @@ def _made_smaller(
 
 
 def _for_the_card(
-    classifier: TextClassifier, evaluation: AnyEvaluation, split: Split | StoredSplit, system: str
+    classifier: TextClassifier,
+    evaluation: AnyEvaluation,
+    split: Split | StoredSplit,
+    system: str,
+    corrections: Corrected | None = None,
 ) -> dict[str, Any]:
+    """What the model's card says of its documents and its test. The fingerprint is of the file's own labels."""
+    as_in_file = split if corrections is None else corrections.before
     trained_on = classifier.trained_on or {}
     counts = dict(zip(split.train.label_names, split.train.counts().tolist(), strict=True))
     return {
@@ -283,7 +312,7 @@ def _for_the_card(
             "name": trained_on["data"],
             "test": trained_on["test"],
             "n_documents": len(split.train),
-            "fingerprint": split.train.fingerprint,
+            "fingerprint": as_in_file.train.fingerprint,
             "classes": {str(label): counts.get(str(label), 0) for label in classifier.classes_.tolist()},
             "dropped": split.n_dropped_train,
             "skipped": split.train.n_skipped,
@@ -347,6 +376,8 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | Stor
         say(record["choice"]["reason"])
     unseen = "test documents that it had not seen"
     tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
+    if record["corrections"]:
+        tell_corrections(record["corrections"], record["n_test"])
     say()
     tell_classes(evaluation)
     tell_slices(record["slices"], n=3)

@@ -1,0 +1,245 @@
+"""`bywords audit DATA`: what is wrong with the data, in tables and sentences, a record, and labels to correct."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
+from bywords.errors import quoted
+
+if TYPE_CHECKING:
+    from bywords.corpus import Corpus
+
+RECORD, LABELS, PAGE = "audit.json", "doubtful.csv", "audit.html"
+N_SHOWN = 5  # examples of each kind
+SHOWN_CHARACTERS = 100  # of an example's text
+LISTED_SHARE = 0.1  # of all documents, the most doubtful ones: so many are in the csv file at least
+
+
+def audit(
+    data: options.Data,
+    test: Annotated[
+        str | None, typer.Option("--test", help="A file to test on: its duplicates in DATA are looked for too.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for what is found; by default the name of DATA with -audit behind it.")
+    ] = None,
+    text: options.Text = None,
+    label: options.Label = None,
+    label_separator: options.LabelSeparator = None,
+    bad_rows: options.BadRows = "fail",
+    seed: Annotated[int, typer.Option(help="Of the folds by which labels are judged.", min=0)] = 0,
+    as_json: options.AsJson = False,
+) -> None:
+    """Find what is wrong with labelled texts: duplicates, doubtful labels to correct, and what they cost."""
+    from bywords.audit import audit as run_audit
+    from bywords.datasets import read_parts
+    from bywords.files import write_whole
+    from bywords.report.audit import write_audit
+
+    folder = out or options.named_after(data, "-audit")
+    with working(f"reading {data}"):
+        train, test_part = read_parts(
+            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test
+        )
+    listener = ProgressLines()
+    command = shlex.join(["bywords", *sys.argv[1:]])
+    record = run_audit(train, test_part, seed=seed, command=command, on_start=listener.start)
+    listener.end()
+    write_whole(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1).encode())
+    write_audit(record, folder / PAGE)
+    if record["doubtful_labels"]:
+        write_whole(folder / LABELS, _to_correct(record, train))
+    if as_json:
+        print_json(record)
+        return
+    for corpus in [train] if test_part is None else [train, test_part]:
+        tell_skipped(corpus.n_skipped, corpus.first_skipped)
+    _tell_data(record)
+    _tell_duplicates(record, train, test_part)
+    _tell_doubtful(record, train)
+    _tell_causes(record)
+    _tell_next(record, folder, data)
+
+
+def _to_correct(record: dict[str, Any], train: Corpus) -> bytes:
+    """The csv file of doubtful labels: those that are flagged, and all others of the first tenth of the ranking.
+
+    `new_label` is left empty for a person to fill in; `bywords.corrections` reads it.
+    """
+    from bywords.corrections import COLUMNS
+
+    text_of = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for place, found in enumerate(record["doubtful_labels"]):
+        if found["is_doubtful"] or place < LISTED_SHARE * len(train):
+            told = [found["row"], found["label"], found["suggested"], f"{found['confidence']:.3f}"]
+            writer.writerow([*told, "", text_of[found["row"]]])
+    return file.getvalue().encode()
+
+
+def _tell_data(record: dict[str, Any]) -> None:
+    data = record["data"]
+    tested = f", {data['n_test']:,} test documents of {data['test']}" if data["test"] is not None else ""
+    say(f"{data['train']}: {data['n_train']:,} documents in {len(data['label_names']):,} classes{tested}.")
+    for part, rows in record["without_words"].items():
+        if rows:
+            which = "test documents" if part == "test" else "documents"
+            say(f"{len(rows):,} {which} without words, which training leaves out: rows {_some(rows)}.")
+    if record["small_classes"]:
+        small = [f"{row['label']} ({row['n_documents']})" for row in record["small_classes"]]
+        say(f"Classes too small to learn or to test, with their documents: {quoted(small, at_most=10)}.")
+
+
+def _tell_duplicates(record: dict[str, Any], train: Corpus, test: Corpus | None) -> None:
+    duplicates = record["duplicates"]
+    say()
+    rows = []
+    for name, key in (("among training documents", "train"), ("among test documents", "test")):
+        if duplicates[key] is not None:
+            counts = duplicates[key]
+            rows.append([name, *(f"{counts[key]:,}" for key in ("n_exact", "n_near", "n_groups", "n_conflicting"))])
+    if duplicates["across"] is not None:
+        counts = duplicates["across"]
+        exact, near, conflicting = (f"{counts[key]:,}" for key in ("n_exact", "n_near", "n_conflicting"))
+        rows.append(["test documents that stand in training", exact, near, "", conflicting])
+    print_table(["duplicates", "exact", "near", "groups", "with other labels"], rows)
+    accuracy = duplicates["accuracy"]
+    if accuracy is not None and accuracy["duplicates_only"]["n_documents"]:
+        say()
+        _tell_worth(accuracy)
+    examples = _examples(record, train, test)
+    if examples:
+        say()
+        say("The plainest of them:")
+    for line in examples:
+        say(line)
+
+
+def _tell_worth(accuracy: dict[str, Any]) -> None:
+    def share(key: str) -> str:
+        found = accuracy[key]
+        if not found["n_documents"]:
+            return "there are no others"
+        low, high = found["interval"]
+        return f"{found['accuracy']:.1%} of {found['n_documents']:,} (95 % interval {low:.1%} to {high:.1%})"
+
+    say(
+        f"A {accuracy['system']} is right on this share of the test documents: {share('all')}; without those that "
+        f"stand in training {share('without')}, and of those alone {share('duplicates_only')}."
+    )
+    gain = accuracy["gain"]
+    if gain is not None:
+        low, high = (100 * bound for bound in gain["interval"])
+        say(
+            f"To learn from the duplicates brings {100 * gain['difference']:+.2f} points on all test documents (95 % "
+            f"interval {low:+.2f} to {high:+.2f})."
+        )
+
+
+def _examples(record: dict[str, Any], train: Corpus, test: Corpus | None) -> list[str]:
+    """The pairs to look at first: across before within, those with unlike labels first."""
+    lines = []
+    for pair in _worst(record["near_duplicates_across_splits"]):
+        if test is not None:
+            lines += [
+                f"  {_kind(pair)}: training row {pair['train_row']} and test row {pair['test_row']}",
+                f"    {_document(train, pair['train_row'])}",
+                f"    {_document(test, pair['test_row'])}",
+            ]
+    if not lines:
+        for pair in _worst(record["near_duplicates_within"]["train"]):
+            lines += [
+                f"  {_kind(pair)}: rows {pair['row']} and {pair['other_row']}",
+                f"    {_document(train, pair['row'])}",
+                f"    {_document(train, pair['other_row'])}",
+            ]
+    return lines
+
+
+def _worst(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(pairs, key=lambda pair: bool(pair["same_label"]))[:N_SHOWN]
+
+
+def _kind(pair: dict[str, Any]) -> str:
+    return "the same text" if pair["kind"] == "exact" else f"{pair['similarity']:.0%} alike"
+
+
+def _document(corpus: Corpus, row: int) -> str:
+    """A document on one line: its label, and the beginning of its text."""
+    place = corpus.rows.tolist().index(row)
+    labels = corpus.select([place]).names()[0]
+    label = ", ".join(labels) if corpus.is_multilabel else str(labels)
+    return f"{label}: {_shortened(corpus.texts[place])}"
+
+
+def _tell_doubtful(record: dict[str, Any], train: Corpus) -> None:
+    doubtful = [row for row in record["doubtful_labels"] if row["is_doubtful"]]
+    say()
+    for note in record["notes"]:
+        say(note)
+    if not record["doubtful_labels"]:
+        return
+    if not doubtful:
+        say("No label is doubtful.")
+        return
+    share = len(doubtful) / len(record["doubtful_labels"])
+    say(
+        f"{len(doubtful):,} labels ({share:.1%}) are doubtful: models that have not seen the document are more "
+        "confident of another one. The worst:"
+    )
+    for found in doubtful[:N_SHOWN]:
+        say(
+            f"  row {found['row']}: {found['label']}, perhaps {found['suggested']} ({found['confidence']:.0%}): "
+            f"{_shortened(train.texts[train.rows.tolist().index(found['row'])])}"
+        )
+
+
+def _tell_causes(record: dict[str, Any]) -> None:
+    """What gives the classes away, and whether test documents are of another kind."""
+    found = record["giveaways"]["found"]
+    if found:
+        say()
+        say(f"{record['giveaways']['n_found']:,} words or headers give a class away. The first of them:")
+    for row in found[:N_SHOWN]:
+        say(
+            f"  {row['kind']} {_shortened(row['what'])}: {row['n_of_class']:,} of {row['n_documents']:,} documents "
+            f"with it are {row['class']}"
+        )
+    if record["drift"] is not None:
+        say()
+        say(f"Test against training documents: {record['drift']['verdict']}")
+
+
+def _tell_next(record: dict[str, Any], folder: Path, data: str) -> None:
+    say()
+    say(f"The record is in {folder / RECORD}; look at {folder / PAGE}")
+    if record["doubtful_labels"]:
+        say(
+            f"Look at the labels in {folder / LABELS}, write the right ones into its column new_label (- leaves the "
+            "document out), and see what they bring:"
+        )
+        say(f"  {shlex.join(['bywords', 'train', data, '--labels', str(folder / LABELS)])}")
+
+
+def _some(rows: list[int]) -> str:
+    shown = ", ".join(map(str, rows[:N_SHOWN]))
+    return shown if len(rows) <= N_SHOWN else f"{shown}, …"
+
+
+def _shortened(text: str) -> str:
+    from bywords.report.numbers import shorten
+    from bywords.report.record import clean
+
+    return shorten(clean(text), SHOWN_CHARACTERS)

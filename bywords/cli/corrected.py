@@ -1,0 +1,96 @@
+"""`bywords train DATA --labels FIXED.csv`: what differs where labels are corrected, and what that brings."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bywords.cli.screen import ProgressLines, say
+from bywords.errors import SettingError
+
+if TYPE_CHECKING:
+    from bywords.classifier import TextClassifier
+    from bywords.corpus import Corpus, Split
+    from bywords.corrections import Corrected
+    from bywords.tokens import Tokenizer
+
+
+def refuse_beside_labels(**options: Any) -> None:
+    """Raise SettingError for an option beside which nothing is trained twice."""
+    for name, value in options.items():
+        if value:
+            raise SettingError(
+                f"--labels trains twice, with the labels as they were and corrected: leave out --{name}, or make a "
+                "file with the right labels and train on that."
+            )
+
+
+def corrected_split(labels: Path, split: Split, *, is_drawn: bool, tokenizer: Tokenizer) -> Corrected:
+    """The split with the corrections of the file, both sides of it without documents that have no words."""
+    from bywords.corrections import corrected, read_corrections
+
+    found = corrected(split, read_corrections(labels), is_drawn=is_drawn)
+    return dataclasses.replace(
+        found, split=found.split.drop_empty(tokenizer), before=found.before.drop_empty(tokenizer)
+    )
+
+
+def gain_of_corrections(classifier: TextClassifier, corrections: Corrected, listener: ProgressLines) -> dict[str, Any]:
+    """How much more often a trained classifier is right than one like it that learned the labels as they were.
+
+    Both are asked for the same test documents, and held to the same labels of them: the corrected ones. Where some of
+    those were corrected, the difference by the labels as they were is there too.
+    """
+    from bywords.significance import paired_difference
+
+    listener.start("the labels as they were")
+    before = type(classifier)(**classifier.get_params(deep=False))
+    before.fit(corrections.before.train.texts, corrections.before.train.names(), listener=listener)
+    listener.end()
+    test = corrections.split.test
+    answers, answers_before = classifier.predict(test.texts), before.predict(test.texts)
+
+    def compared(truth: Corpus) -> dict[str, Any]:
+        is_right, was_right = answers == truth.names(), answers_before == truth.names()
+        found = paired_difference(is_right.astype(float), was_right.astype(float))
+        return {
+            "accuracy": float(is_right.mean()),
+            "accuracy_before": float(was_right.mean()),
+            "difference": found.difference,
+            "interval": list(found.interval),
+            "p_value": found.p_value,
+        }
+
+    return {
+        "n_changed": corrections.n_changed,
+        "n_left_out": corrections.n_left_out,
+        "n_changed_test": corrections.n_changed_test,
+        "n_left_out_test": corrections.n_left_out_test,
+        "gain": compared(test),
+        "gain_by_labels_as_they_were": compared(corrections.before.test) if corrections.n_changed_test else None,
+    }
+
+
+def tell_corrections(found: dict[str, Any], n_test: int) -> None:
+    """What was corrected and what it brings, in sentences."""
+    left_out = f", {found['n_left_out']:,} left out" if found["n_left_out"] else ""
+    say(f"Corrected: {found['n_changed']:,} labels of training documents{left_out}.")
+    say(f"On the same {n_test:,} test documents, {_told(found['gain'])}.")
+    if found["n_changed_test"] or found["n_left_out_test"]:
+        say(
+            f"Of the test documents {found['n_changed_test']:,} were corrected and {found['n_left_out_test']:,} left "
+            "out, for both alike. Whoever corrects them by what a model suggests makes models look better."
+        )
+    as_they_were = found["gain_by_labels_as_they_were"]
+    if as_they_were is not None:
+        say(f"By the labels that the test documents had, {_told(as_they_were)}.")
+
+
+def _told(gain: dict[str, Any]) -> str:
+    low, high = (100 * bound for bound in gain["interval"])
+    told = (
+        f"{gain['accuracy']:.1%} are right instead of {gain['accuracy_before']:.1%} with the labels as they were: "
+        f"{100 * gain['difference']:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
+    )
+    return f"{told}, which chance may explain" if low <= 0 <= high else told

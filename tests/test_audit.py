@@ -1,0 +1,250 @@
+"""The record of an audit, and the command: rows of the files given, plain JSON, a csv file to correct."""
+
+import csv
+import json
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+from small_corpus import small_corpus
+
+from bywords.audit import audit
+from bywords.cli import main as cli
+from bywords.corpus import Corpus, labelled_as, with_label_names
+from bywords.corrections import COLUMNS, read_corrections
+from bywords.errors import DataError
+from bywords.metrics import wilson_interval
+
+LONG = "the engine of the old car was loud and the driver stopped it at the side of the road"
+
+
+@pytest.fixture(scope="module")
+def train():
+    """120 documents; then, as rows 120 to 125, two copies with unlike labels, a near one, none, a rare class."""
+    corpus = small_corpus(120)
+    texts = [*corpus.texts, LONG, LONG.upper(), f"{LONG} again", "", " \n", "one of its kind"]
+    return Corpus.of("train.csv", texts, [*corpus.names(), "motor", "space", "motor", "sport", "sport", "rare"])
+
+
+@pytest.fixture(scope="module")
+def test():
+    corpus = small_corpus(40, seed=1)
+    tested = Corpus.of("test.csv", [*corpus.texts, LONG, ""], [*corpus.names(), "motor", "motor"])
+    return with_label_names(tested, ("motor", "rare", "space", "sport"))
+
+
+@pytest.fixture(scope="module")
+def record(train, test):
+    return audit(train, test)
+
+
+def test_the_record_is_plain_json_and_says_what_was_looked_at(record):
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert record["format"] == "bywords-audit/1"
+    assert record["data"] == {
+        "train": "train.csv",
+        "test": "test.csv",
+        "n_train": 126,
+        "n_test": 42,
+        "label_names": ["motor", "rare", "space", "sport"],
+        "class_counts": {"train": [42, 1, 41, 42], "test": [15, 0, 14, 13]},
+    }
+
+
+def test_planted_duplicates_are_counted_and_listed_with_their_rows(record):
+    across = record["near_duplicates_across_splits"]
+    planted = [row for row in across if row["test_row"] == 40]
+    assert planted == [
+        {"train_row": 120, "test_row": 40, "similarity": 1.0, "kind": "exact", "same_label": True},
+        {"train_row": 121, "test_row": 40, "similarity": 1.0, "kind": "exact", "same_label": False},
+        {"train_row": 122, "test_row": 40, "similarity": 19 / 20, "kind": "near", "same_label": True},
+    ]
+    similarities = [row["similarity"] for row in across]
+    assert similarities == sorted(similarities, reverse=True)
+    within = [row for row in record["near_duplicates_within"]["train"] if row["row"] == 120]
+    assert [(row["other_row"], row["kind"], row["same_label"]) for row in within] == [
+        (121, "exact", False),
+        (122, "near", True),
+    ]
+
+
+def test_a_document_is_counted_once_as_exact_or_near():
+    corpus = Corpus.of("c", [LONG, LONG, f"{LONG} now", "other words here", "a b c"], ["x", "y", "x", "x", "y"])
+    counted = audit(corpus)["duplicates"]["train"]
+    assert counted == {"n_exact": 2, "n_near": 1, "n_groups": 1, "n_conflicting": 1}
+
+
+def test_without_test_documents_there_is_nothing_across(train):
+    record = audit(train)
+    assert record["data"]["test"] is None
+    assert record["duplicates"]["test"] is record["duplicates"]["across"] is record["duplicates"]["accuracy"] is None
+    assert record["near_duplicates_across_splits"] == record["near_duplicates_within"]["test"] == []
+
+
+def test_documents_without_words_and_small_classes_are_named(record):
+    assert record["without_words"] == {"train": [123, 124], "test": [41]}
+    assert record["small_classes"] == [{"label": "rare", "n_documents": 1}]
+
+
+def test_all_training_documents_are_ranked_by_doubt(record):
+    ranked = record["doubtful_labels"]
+    assert sorted(row["row"] for row in ranked) == list(range(126))
+    assert set(ranked[0]) == {"row", "label", "suggested", "confidence", "is_doubtful"}
+    assert record["n_doubtful"] == sum(row["is_doubtful"] for row in ranked)
+    assert {row["row"] for row in ranked[-3:]} == {123, 124, 125}  # nothing can be said of these
+    assert ranked[0]["row"] in (120, 121, 122)
+
+
+def test_the_texts_of_doubtful_labels_and_of_pairs_are_kept_by_their_rows(record, train):
+    texts = record["texts"]
+    assert texts["train"]["121"] == train.texts[121]
+    assert texts["test"]["40"] == LONG
+    shown = {str(row["train_row"]) for row in record["near_duplicates_across_splits"][:200]}
+    assert shown <= set(texts["train"])
+
+
+def test_what_else_there_is_to_find_is_in_the_record_too(record, train):
+    assert record["drift"]["n_compared"] == 42
+    assert record["profile"]["parts"]["train"]["n_documents"] == 126
+    assert record["giveaways"]["n_found"] == len(record["giveaways"]["found"])
+    assert audit(train)["drift"] is None
+
+
+def test_rows_are_those_of_the_file(train):
+    moved = Corpus(train.name, train.texts, train.labels, train.label_names, train.rows + 1_000)
+    record, original = audit(moved), audit(train)
+    assert [row["row"] - 1_000 for row in record["doubtful_labels"]] == [
+        row["row"] for row in original["doubtful_labels"]
+    ]
+    assert record["without_words"]["train"] == [1_123, 1_124]
+    assert record["near_duplicates_within"]["train"][0]["row"] >= 1_000
+
+
+def test_duplicates_are_worth_what_is_lost_without_them():
+    """Test documents of words that only their copies in training have."""
+    generator = np.random.default_rng(0)
+    train, test = small_corpus(90), small_corpus(30, seed=2)
+    copied = [" ".join(f"w{number}" for number in generator.integers(0, 10**6, 12)) for _ in range(30)]
+    labels = generator.choice(["motor", "space", "sport"], 30).tolist()
+    record = audit(
+        Corpus.of("train", [*train.texts, *copied], [*train.names(), *labels]),
+        Corpus.of("test", [*test.texts, *copied], [*test.names(), *labels]),
+    )
+    worth = record["duplicates"]["accuracy"]
+    n_duplicates = worth["duplicates_only"]["n_documents"]
+    assert n_duplicates >= 30
+    assert worth["all"]["n_documents"] == worth["without"]["n_documents"] + n_duplicates == 60
+    assert worth["duplicates_only"]["accuracy"] == 1
+    assert worth["all"]["interval"] == list(wilson_interval(worth["all"]["accuracy"], 60))
+    assert worth["gain"]["interval"][0] > 0
+    assert worth["gain"]["difference"] > 0.1
+
+
+def test_without_duplicates_across_there_is_no_gain_to_speak_of():
+    train = Corpus.of("train", ["a red ball", "the blue moon", "a goal again", "stars up there"], ["x", "y", "x", "y"])
+    test = Corpus.of("test", ["another ball", "the full moon tonight"], ["x", "y"])
+    worth = audit(train, test)["duplicates"]["accuracy"]
+    assert worth["gain"] is None
+    assert worth["duplicates_only"] == {"n_documents": 0, "accuracy": None, "interval": None}
+
+
+def test_documents_with_any_number_of_labels_are_audited_but_for_doubtful_labels(train, test):
+    many = audit(labelled_as(train, multilabel=True), labelled_as(test, multilabel=True))
+    assert many["doubtful_labels"] == []
+    assert many["duplicates"]["accuracy"] is None
+    assert "Doubtful labels are found where documents have one label each" in many["notes"][0]
+    one = audit(train, test)
+    assert many["near_duplicates_across_splits"] == one["near_duplicates_across_splits"]
+    assert many["duplicates"]["train"] == one["duplicates"]["train"]
+
+
+def test_one_class_alone_is_looked_at_for_duplicates():
+    record = audit(Corpus.of("one", [LONG, LONG], ["x", "x"]))
+    assert record["duplicates"]["train"]["n_exact"] == 2
+    assert record["doubtful_labels"] == []
+    assert "fewer than two classes" in record["notes"][0]
+
+
+def test_no_documents_are_an_error():
+    with pytest.raises(DataError, match="has no documents"):
+        audit(Corpus.of("none", [], []))
+
+
+@pytest.fixture
+def bywords(capsys, monkeypatch, tmp_path):
+    """Run a command in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        shown = capsys.readouterr()
+        return left.value.code or 0, shown.out, shown.err
+
+    return run
+
+
+@pytest.fixture
+def files(train, test, tmp_path):
+    for corpus in (train, test):
+        pl.DataFrame({"text": corpus.texts, "label": corpus.names()}).write_csv(tmp_path / corpus.name)
+    return "train.csv", "--test", "test.csv"
+
+
+def test_the_command_says_what_was_found_and_what_to_do_next(bywords, files):
+    code, out, error = bywords("audit", *files)
+    assert (code, error) == (0, "")
+    assert "126 documents in 4 classes, 42 test documents of test.csv" in out
+    assert "documents without words, which training leaves out: rows 123, 124" in out
+    assert "the same text: training row 121 and test row 40" in out
+    assert "space: THE ENGINE OF THE OLD CAR" in out
+    assert "labels" in out
+    assert "bywords train train.csv --labels train-audit/doubtful.csv" in out
+
+
+def test_json_is_the_record_and_so_is_the_file(bywords, files, record, tmp_path):
+    code, out, error = bywords("audit", *files, "--json")
+    told = json.loads(out)
+    assert (code, error) == (0, "")
+    assert told == json.loads((tmp_path / "train-audit" / "audit.json").read_text(encoding="utf-8"))
+    assert "<html" in (tmp_path / "train-audit" / "audit.html").read_text(encoding="utf-8")
+    assert told["command"] == "bywords audit train.csv --test test.csv --json"
+    assert {**told, "command": ""} == record
+
+
+def test_the_csv_file_has_the_first_tenth_and_is_read_back_when_it_is_filled_in(bywords, files, record, tmp_path):
+    bywords("audit", *files, "--out", "found")
+    path = tmp_path / "found" / "doubtful.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(COLUMNS)
+    ranked = [row["row"] for row in record["doubtful_labels"]]
+    listed = [int(row["row"]) for row in rows]
+    assert listed[:13] == ranked[:13]
+    assert {row["row"] for row in record["doubtful_labels"] if row["is_doubtful"]} <= set(listed)
+    with pytest.raises(DataError, match="corrects no label"):
+        read_corrections(path)
+    rows[1]["new_label"] = "sport"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    (found,) = read_corrections(path)
+    assert (found.row, found.label, found.new_label) == (listed[1], rows[1]["label"], "sport")
+
+
+def test_bad_rows_are_left_out_where_asked_and_rows_are_still_those_of_the_file(bywords, tmp_path):
+    corpus = small_corpus(60)
+    documents = zip(corpus.texts.str.replace_all(",", ""), corpus.names(), strict=True)
+    lines = ["text,label", *(f"{text},{label}" for text, label in documents)]
+    lines.insert(1, "no label here,")
+    lines += [f"{LONG},motor", f"{LONG},motor"]
+    (tmp_path / "bad.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    code, _, error = bywords("audit", "bad.csv")
+    assert code == 2
+    assert "line 2" in error
+    code, out, _ = bywords("audit", "bad.csv", "--bad-rows", "skip", "--json")
+    pairs = [row for row in json.loads(out)["near_duplicates_within"]["train"] if row["row"] >= 61]
+    assert [(row["row"], row["other_row"]) for row in pairs] == [(61, 62)]

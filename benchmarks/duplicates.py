@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from datasketch import MinHash, MinHashLSH  # type: ignore[import-untyped, unused-ignore]
+from datasketch import MinHash, MinHashLSH
 from measure import write_result
 from scipy.sparse import csr_array
 

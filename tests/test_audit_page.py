@@ -235,8 +235,8 @@ def test_pairs_stand_side_by_side_with_what_differs_marked(without_pictures):
     page = render_audit(audit_record())
     marked = re.findall(r"<mark>(.*?)</mark>", page)
     assert marked[:2] == ["today", "tomorrow"]
-    assert "Training row 3 and test row 7: near, similarity 0.91" in page
-    assert "Row 3 and other row 5: near, similarity 0.85, <strong>different labels" in page
+    assert "Training row 3 and test row 7: near, similarity 0.910" in page
+    assert "Row 3 and other row 5: near, similarity 0.850, <strong>different labels" in page
 
 
 def test_doubtful_labels_stand_with_their_texts_and_the_others_are_left_out(without_pictures):
@@ -324,7 +324,7 @@ def test_a_large_audit_stays_below_three_megabytes():
     record["giveaways"]["found"] *= 60
     page = render_audit(record)
     assert len(page.encode()) < 3_000_000
-    assert "The first 300 of 20,000; the JSON has all." in page
+    assert "The first 200 of 20,000; the JSON has all." in page
 
 
 def test_pictures_say_in_words_what_they_show():

@@ -14,12 +14,13 @@ from bywords.report.numbers import shorten
 from bywords.report.page import render
 from bywords.report.record import Record
 
-_MOST_PAIRS = 300  # rows of a table of pairs
+_MOST_PAIRS = 200  # rows of a table of pairs
 _MOST_BESIDE = 10  # pairs whose texts stand side by side
-_MOST_DOUBTFUL = 100
-_MOST_PATTERNS = 100
+_MOST_DOUBTFUL = 40
+_MOST_PATTERNS = 40
 _MOST_CLASSES = 60
-_SHOWN_TEXT = 700  # characters of a text beside another, or in a table
+_SHOWN_TEXT = 700  # characters of a text beside another
+_EXCERPT = 280  # characters of a text in a table
 
 
 def write_audit(record: Record, path: Path) -> None:
@@ -123,7 +124,7 @@ def _doubtful(audit: Record) -> list[Record]:
     """The first doubtful labels with their texts, where the record has them."""
     texts = audit["texts"]["train"] or {}
     rows = [row for row in audit["doubtful_labels"] if row["is_doubtful"] is not False][:_MOST_DOUBTFUL]
-    return [row | {"text": shorten(str(texts.get(str(row["row"]), "")), _SHOWN_TEXT)} for row in rows]
+    return [row | {"text": shorten(str(texts.get(str(row["row"]), "")), _EXCERPT)} for row in rows]
 
 
 def _class_rows(audit: Record) -> list[Record]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bywords.report.numbers import count, decimal, interval, percent, points, shorten
+from bywords.report.numbers import count, decimal, interval, percent, point_interval, points, shorten
 from bywords.report.record import Record
 
 _SMALLEST = 0.001  # of the documents: what concerns fewer is on the page, and not worth a sentence
@@ -56,10 +56,12 @@ def _across(audit: Record) -> Iterator[tuple[float, str]]:
     )
     accuracy = duplicates["accuracy"]
     if accuracy and accuracy["all"] and accuracy["without"]:
-        whole, rest = accuracy["all"]["accuracy"], accuracy["without"]["accuracy"]
-        if whole is not None and rest is not None:
-            sentence += f" Without them {accuracy['system'] or 'the system'} is right for {percent(rest)} instead of "
-            sentence += f"{percent(whole)}."
+        whole, rest = percent(accuracy["all"]["accuracy"]), percent(accuracy["without"]["accuracy"])
+        system = accuracy["system"] or "A quick system"
+        if whole == rest:
+            sentence += f" Here it makes no difference: {system} is right for {rest} with and without them."
+        else:
+            sentence += f" Without them {system} is right for {rest} instead of {whole}."
     if across["n_conflicting"]:
         sentence += f" {count(across['n_conflicting'])} of the pairs have different labels."
     yield 2 * share, sentence + " Take them out of the test part before you report a score."
@@ -213,10 +215,9 @@ def gain_sentence(accuracy: Record) -> str:
     gain = accuracy["gain"]
     if not gain or gain["difference"] is None:
         return ""
-    sentence = f"Counting them changes the accuracy by {points(gain['difference'])}"
+    sentence = f"To learn from them changes the accuracy on all test documents by {points(gain['difference'])} points"
     if gain["interval"] and None not in gain["interval"]:
-        low, high = gain["interval"]
-        sentence += f" (95 % interval: {100 * low:.1f} to {points(high)})"
+        sentence += f" (95 % interval: {point_interval(gain['interval'])})"
     return sentence + "."
 
 

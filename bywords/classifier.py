@@ -56,7 +56,7 @@ from bywords.targets import Codes, Targets
 from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
-from bywords.trust import Trust, floor_of, known_elsewhere, selection_curve
+from bywords.trust import Trust, floor_of, known_elsewhere
 from bywords.version import __version__
 from bywords.vocabulary import Vocabulary, VocabularyConfig
 from bywords.word2vec import Word2VecConfig
@@ -485,10 +485,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.calibration_ = fit_calibration(logits, held_out)
         probabilities = self.calibration_.probabilities(logits)
         decided = self.calibration_.decide(probabilities)
-        selection = []
-        if not held_out.is_multilabel:
-            selection = selection_curve(probabilities.max(axis=1, initial=0.0), decided == held_out.codes)
-        self.trust_ = Trust(n_documents=len(held_out), selection=selection, known_share_floor=floor)
+        if held_out.is_multilabel:
+            self.trust_ = Trust(n_documents=len(held_out), known_share_floor=floor)
+        else:
+            self.trust_ = Trust.of(probabilities.max(axis=1, initial=0.0), decided == held_out.codes, floor)
         right = score("micro_f1", held_out.codes, probabilities, decided)
         self.summary_ = FitSummary(valid_accuracy=right, **counts)
 

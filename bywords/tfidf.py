@@ -132,6 +132,8 @@ def features_of(config: TfidfConfig, documents: Ragged, vocabulary: Vocabulary) 
 def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float) -> tuple[Floats, Floats]:
     """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,), all 0.
 
+    Without its mean over the classes, which changes no probability: rare words are rare everywhere, and sums of such
+    large numbers would round off what tells the classes apart.
     Where documents have any number of labels, each label is told from its absence: how common a word is with it counts
     as well, since what lacks one label may have another.
     Source: Rennie et al. (2003), "Tackling the Poor Assumptions of Naive Bayes Text Classifiers", section 3.1.
@@ -141,6 +143,8 @@ def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float) -> tuple[Floa
     weights = -_log_shares(others)
     if targets.is_multilabel:
         weights += _log_shares(of_class + smoothing)
+    else:
+        weights -= weights.mean(axis=1, keepdims=True)
     return weights.astype(np.float32), np.zeros(targets.n_classes, dtype=np.float32)
 
 

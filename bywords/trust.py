@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from bywords.tokens import Tokens
 from bywords.vocabulary import Vocabulary
 
 N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo et al. (2017)
-N_POINTS = 100  # of the curve of coverage that a model keeps
+N_POINTS = 40  # of the curve of coverage that a model keeps
 FEWEST_ANSWERED = 30  # documents: an accuracy of fewer is nothing to choose a threshold by
 UNLIKE_SHARE = 0.01  # of the training documents have a lower share of known words than a text that is unlike them
 HIGHEST_FLOOR = 0.75  # of known words: with more than three quarters known, no text is called unlike the others
@@ -34,6 +35,19 @@ class Trust:
         default_factory=list
     )  # as `selection_curve` gives them; none for several labels
     known_share_floor: float = 0.0  # a text with a lower share of known words is unlike the training documents
+
+    @classmethod
+    def of(cls, confidence: Probabilities, is_right: npt.NDArray[np.bool_], known_share_floor: float) -> Trust:
+        """From how sure the answers for N documents held out were, (N,), and whether they were right.
+
+        Kept to four digits, so that it takes little room in a small model; probabilities are rounded down, so that the
+        same answers reach them.
+        """
+        curve = [
+            [math.floor(least * 1e4) / 1e4, round(coverage, 4), round(accuracy, 4)]
+            for least, coverage, accuracy in selection_curve(confidence, is_right)
+        ]
+        return cls(n_documents=len(confidence), selection=curve, known_share_floor=known_share_floor)
 
     def min_confidence_for(self, accuracy: float) -> float:
         """The lowest probability from which on such a share of the answers held out was right.

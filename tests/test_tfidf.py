@@ -116,7 +116,11 @@ def test_naive_bayes_gives_padding_and_the_unknown_word_no_part():
     vocabulary, documents = vocabulary_and(TEXTS)
     model = TfidfLinear.fit(TfidfConfig(estimator="nb"), documents, Targets.of(COLOURS), vocabulary=vocabulary, seed=0)
     assert (model.weights[:2] == 0).all()
-    np.testing.assert_allclose(np.exp(-model.weights[2:]).sum(axis=0), 1, rtol=1e-5)
+    bags = Bags.of(documents, len(vocabulary)).weighed("tfidf", model.idf)
+    features = csr_array((bags.weights, bags.ids, bags.offsets.astype(np.int32)), shape=(len(bags), len(vocabulary)))
+    peer = ComplementNB(alpha=model.config.strength).fit(features[:, 2:].toarray(), COLOURS)
+    centred = peer.feature_log_prob_ - peer.feature_log_prob_.mean(axis=0)
+    np.testing.assert_allclose(model.weights[2:].T, centred, atol=1e-5)
 
 
 @pytest.mark.parametrize(("features", "kinds"), [("words", 1), ("runs", 2), ("all", 3)])

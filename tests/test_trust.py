@@ -48,7 +48,7 @@ def test_coverage_takes_all_that_are_as_sure_as_the_last():
 def some_trust():
     generator = np.random.default_rng(0)
     confidence = generator.uniform(0.5, 1, size=2000)
-    return Trust(n_documents=2000, selection=selection_curve(confidence, generator.random(2000) < confidence))
+    return Trust.of(confidence, generator.random(2000) < confidence, known_share_floor=0.5)
 
 
 def test_the_lowest_probability_that_reaches_an_accuracy_is_found():
@@ -60,8 +60,18 @@ def test_the_lowest_probability_that_reaches_an_accuracy_is_found():
     assert trust.min_confidence_for(0.5) == trust.selection[-1][0]
 
 
+def test_what_a_model_keeps_is_short_and_reached_by_the_same_answers():
+    generator = np.random.default_rng(0)
+    confidence = generator.uniform(0.5, 1, size=200)
+    trust = Trust.of(confidence, np.ones(200, dtype=bool), known_share_floor=0.5)
+    assert len(trust.selection) == 40
+    for least, coverage, _ in trust.selection:
+        assert coverage <= (confidence >= least).mean() <= coverage + 0.01
+        assert least == round(least, 4)
+
+
 def test_what_cannot_be_reached_is_said_with_what_can():
-    hopeless = Trust(n_documents=100, selection=selection_curve(np.linspace(0.5, 1, 100), np.arange(100) % 4 > 0))
+    hopeless = Trust.of(np.linspace(0.5, 1, 100), np.arange(100) % 4 > 0, known_share_floor=0.5)
     with pytest.raises(SettingError, match=r"no probability makes 95\.0% of the answers right: .* 7\d\.\d% were"):
         hopeless.min_confidence_for(0.95)
     with pytest.raises(SettingError, match="has no answers held out to choose a probability by"):

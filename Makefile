@@ -47,9 +47,10 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-BENCHMARKS := start_up text_to_ids training prediction step lstm scaling streams on_disk kills accuracy sizes
+BENCHMARKS := start_up text_to_ids training prediction step lstm scaling streams on_disk kills accuracy sizes \
+	intervals calibration explanations audit duplicates giveaways drift curve
 
-bench: $(STAMP) ## measure against fastText and others, more than an hour; benchmarks/results and the README's tables
+bench: $(STAMP) ## measure against fastText and others, about two hours; benchmarks/results and the README's tables
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py

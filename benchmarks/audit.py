@@ -50,7 +50,7 @@ def main() -> None:
     for corpus in parser.parse_args().corpora:
         name, _, files = corpus.partition("=")
         train, _, test = files.partition(",")
-        splits[name] = load(train, test=test or None)
+        splits[name] = load(train or name, test=test or None)
     rows: dict[str, Any] = {}
     for name, split in splits.items():
         rows[name] = {"labels": planted_labels(split.train), "duplicates": planted_duplicates(split)}

@@ -1,4 +1,4 @@
-"""Write the tables of the README from the results: benchmarks/results/*.json in, the part between two marks out."""
+"""Write the tables of the README from the results: benchmarks/results/*.json in, the parts between marks out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,97 @@ from measure import read_result
 from bywords.files import write_whole
 
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- made by benchmarks/tables.py -->", "<!-- end of what benchmarks/tables.py makes -->"
+BEGIN, END = "<!-- {}: made by benchmarks/tables.py -->", "<!-- end of {} -->"
 
 
 def main() -> None:
     """Replace what stands between the marks."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    write_whole(README, f"{before}{BEGIN}\n{speed()}\n{accuracy()}\n{many_labels()}\n{sizes()}\n{END}{after}".encode())
+    text = README.read_text(encoding="utf-8")
+    for name, tables in (("trust", [trust()]), ("speed", [speed(), accuracy(), many_labels(), sizes()])):
+        before, begin, rest = text.partition(BEGIN.format(name))
+        _, end, after = rest.partition(END.format(name))
+        text = "\n".join([f"{before}{begin}", *tables, f"{end}{after}"])
+    write_whole(README, text.encode())
+
+
+def trust() -> str:
+    """One row a promise of how sure, why, and what is wrong, with the script that holds it."""
+    intervals, calibration = read_result("intervals"), read_result("calibration")["corpora"]
+    explanations, audit = read_result("explanations"), read_result("audit")
+    explained, n_reviews = explanations["systems"], explanations["n_reviews"]
+    joined, drift = read_result("duplicates"), read_result("drift")
+    curve, forms = read_result("curve")["summary"], read_result("giveaways")["forms"]
+    shares = [share for row in intervals["rows"] if row["is_claimed"] for share in row["covered"].values()]
+    errors = {name: calibration[name]["auto"] for name in ("20newsgroups-6", "imdb")}
+    exact, deep = explained["auto"], explained["dan"]
+    flipped = {name: [row["in_first_tenth"] for row in found["labels"]] for name, found in audit["corpora"].items()}
+    planted = {name: found["duplicates"] for name, found in audit["corpora"].items()}
+    rule = {form: forms[form]["rule"]["accuracy"] for form in ("untouched", "stripped")}
+    rows = [
+        (
+            "95 % intervals of scores and differences, in 1,000 drawn test sets each",
+            "intervals",
+            f"cover in {min(shares):.1%} to {max(shares):.1%}",
+        ),
+        (
+            "calibration error of `auto`, mean of three seeds",
+            "calibration",
+            "; ".join(f"{name} {row['error']:.3f}, before {row['error before']:.3f}" for name, row in errors.items()),
+        ),
+        (
+            f"label of {n_reviews} reviews changed by taking out the three highest words; three random ones",
+            "explanations",
+            f"{exact['changed_by_highest']:.1%}; {exact['changed_by_random']:.1%} (`auto`), "
+            f"{deep['changed_by_highest']:.1%}; {deep['changed_by_random']:.1%} (`dan`)",
+        ),
+        (
+            "what the numbers of an explanation miss of the logit, at most",
+            "explanations",
+            f"{exact['largest_gap']:.0e} (`auto`, exact), {deep['largest_gap']:.0e} (`dan`, integrated gradients)",
+        ),
+        (
+            "5 % of the labels flipped: in the first tenth of the doubtful ones",
+            "audit",
+            "; ".join(f"{name} {min(found):.0%} to {max(found):.0%}" for name, found in flipped.items()),
+        ),
+        (
+            "200 near duplicates planted with one word changed: found; false alarms",
+            "audit",
+            "; ".join(
+                f"{name} {found['found']['one word']:.1%}; {found['n_false_alarms']}" for name, found in planted.items()
+            ),
+        ),
+        (
+            f"all pairs of near duplicates of {joined['n_reviews'] + joined['n_copies']:,} reviews, beside MinHash",
+            "duplicates",
+            f"{joined['recall']['join']:.1%} of them in {joined['seconds']['join']:.1f} s; "
+            f"{joined['recall']['minhash']:.1%} in {joined['seconds']['minhash']:.1f} s",
+        ),
+        (
+            f"`bywords audit` of {audit['n_documents']:,} reviews, the whole command",
+            "audit",
+            f"{audit['command_seconds']:.1f} s",
+        ),
+        (
+            "20 Newsgroups by addresses, names and headers alone; the same stripped of them",
+            "giveaways",
+            f"right on {rule['untouched']:.1%}; {rule['stripped']:.1%}",
+        ),
+        (
+            "test told from training by its words, 20 Newsgroups by date (AUC)",
+            "drift",
+            f"{drift['differ']['20newsgroups by date']['auc']:.3f}",
+        ),
+        (
+            f"forecast of a learning curve for twice the documents, {curve['n_cases']} cases",
+            "curve",
+            f"interval held {curve['held']:.0%}; off by {100 * curve['root_mean_square_error']:.1f} points, "
+            f"“no change” by {100 * curve['of_no_change']:.1f}",
+        ),
+    ]
+    lines = ["| what | seen | script |", "|---|---|---|"]
+    lines += [f"| {what} | **{seen}** | `benchmarks/{script}.py` |" for what, script, seen in rows]
+    return "\n".join(lines) + "\n"
 
 
 def speed() -> str:

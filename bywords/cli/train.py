@@ -388,6 +388,8 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | Stor
     commands = {
         f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",
         f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled texts",
+        f'bywords explain {record["model"]} "A TEXT"': "which of its words the label comes from",
+        f"bywords audit {data}": "what is wrong with these texts and labels",
         f"bywords info {record['model']}": "what it is, what it knows, and how good it is",
     }
     if not evaluation.is_multilabel:

@@ -30,7 +30,7 @@ from bywords.tokens import Tokenizer
 
 NAMED = ("imdb", "20newsgroups-6")
 SYSTEMS = ("auto", "tfidf-svc")
-SIZES = (500, 2000)  # documents of a drawn test set
+SIZES = (500, 2000)  # documents of a drawn test set, where the test part has as many
 N_SETS = 1000
 FEWEST = 20  # documents of a class in a drawn test set, so that something is claimed
 
@@ -46,7 +46,7 @@ def main() -> None:
         train, _, test = files.partition(",")
         split = load(train or name, test=test or None).drop_empty(Tokenizer())
         one, other = (answered(system, split) for system in SYSTEMS)
-        for n_documents in SIZES:
+        for n_documents in (size for size in SIZES if size <= len(split.test)):
             smallest = float(split.test.counts().min() / len(split.test) * n_documents)
             row = {
                 "corpus": name,

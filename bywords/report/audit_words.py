@@ -63,7 +63,7 @@ def _across(audit: Record) -> Iterator[tuple[float, str]]:
         else:
             sentence += f" Without them {system} is right for {rest} instead of {whole}."
     if across["n_conflicting"]:
-        sentence += f" {count(across['n_conflicting'])} of the pairs have different labels."
+        sentence += f" {count(across['n_conflicting'])} of them have another label there."
     yield 2 * share, sentence + " Take them out of the test part before you report a score."
 
 
@@ -74,16 +74,15 @@ def _within(audit: Record) -> Iterator[tuple[float, str]]:
         return
     n = train["n_exact"] + train["n_near"]
     if n >= _SMALLEST * n_train:
-        pairs = "pair" if n == 1 else "pairs"
-        sentence = f"Training has {count(n)} {pairs} of documents that are the same or nearly, in"
+        sentence = f"{count(n)} training documents are the same as another one, or nearly, in"
         sentence += f" {count(train['n_groups'])} {'group' if train['n_groups'] == 1 else 'groups'}."
         sentence += " Keep one of each group, and hold none of a group out to test on what it was trained on."
         yield 0.5 * min(n / n_train, 1), sentence
     if train["n_conflicting"]:
         yield (
             2 * train["n_conflicting"] / n_train,
-            f"{count(train['n_conflicting'])} pairs of the same training text have different labels: one of the two is"
-            " wrong, or the text fits both. Decide, or take them out.",
+            f"In {count(train['n_conflicting'])} of these groups labels differ: one of them is wrong, or the text fits"
+            " both. Decide, or take them out.",
         )
 
 

@@ -192,7 +192,8 @@ def test_the_summary_names_every_problem_with_its_number(without_pictures):
     sentences = " ".join(said(audit_record()))
     for words in (
         "30 test documents (15.0 %) stand in training too", "right for 77.0 % instead of 80.0 %",
-        "4 of them have another label there", "20 training documents are the same as another one", "In 2 of these groups",
+        "4 of them have another label there", "20 training documents are the same as another one",
+        "In 2 of these groups labels differ",
         "2 training labels (0.2 %) are doubtful", "row 3, labelled ham, rather spam",
         "3 addresses, names, headers or fixed phrases", "address 0@mill.org stands for spam",
         "right for 95.0 %", "clearly different. Words that tell them apart: app, fax", "1 class is too small",

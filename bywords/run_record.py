@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,18 @@ FORMAT = "bywords-run/2"  # of a comparison
 CURVE_FORMAT = "bywords-curve/1"
 
 Run = dict[str, Any]
+
+
+def machine() -> dict[str, Any]:
+    """What a run is made on: versions, platform, and threads of PyTorch."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+    }
 
 
 def read_run(path: Path, *, format_: str = FORMAT) -> Run:

@@ -39,12 +39,15 @@ class Difference:
     n_needed: int | None  # test documents to find such a difference 4 times of 5; None where there is no difference
 
 
-def paired_difference(one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.floating[Any]]) -> Difference:
+def paired_difference(
+    one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.floating[Any]], *, level: float = 0.05
+) -> Difference:
     """Compare two classifiers by whether each of N documents is right, (N,) each: 0 or 1, or the mean over S seeds.
 
     The interval is that of Bonett and Price, which adds a document for either side. The p-value is that of the exact
     sign-flip test: were the two as good as each other, each document could as well have turned out the other way
-    round. With one seed it is McNemar's exact test. No documents give (-1, 1) and a p-value of 1.
+    round. With one seed it is McNemar's exact test. `level` is the p-value that `n_needed` documents would bring. No
+    documents give (-1, 1) and a p-value of 1.
     Sources: McNemar (1947), "Note on the Sampling Error of the Difference Between Correlated Proportions"; Pitman
     (1937), "Significance Tests Which May Be Applied to Samples from Any Populations"; Bonett and Price (2012),
     "Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired Data"; for `n_needed`,
@@ -60,7 +63,7 @@ def paired_difference(one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.
         difference=float(apart.mean()),
         interval=(max(-1.0, centre - half), min(1.0, centre + half)),
         p_value=_sign_flip(apart),
-        n_needed=_n_needed(float(apart.mean()), float((apart**2).mean())),
+        n_needed=_n_needed(float(apart.mean()), float((apart**2).mean()), level),
     )
 
 
@@ -210,10 +213,11 @@ def _common_unit(sizes: npt.NDArray[np.floating[Any]]) -> float:
     return 1e-3
 
 
-def _n_needed(difference: float, disagreement: float) -> int | None:
+def _n_needed(difference: float, disagreement: float, level: float) -> int | None:
     """Test documents to find a difference with the chance POWER, from the mean of its squares."""
     if difference == 0:
         return None
     spread = max(disagreement - difference**2, 0.0)
-    wanted = (Z * math.sqrt(disagreement) + NORMAL.inv_cdf(POWER) * math.sqrt(spread)) / abs(difference)
+    z = NORMAL.inv_cdf(1 - level / 2)
+    wanted = (z * math.sqrt(disagreement) + NORMAL.inv_cdf(POWER) * math.sqrt(spread)) / abs(difference)
     return max(2, math.ceil(wanted**2))

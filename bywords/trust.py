@@ -52,16 +52,14 @@ class Trust:
     def min_confidence_for(self, accuracy: float) -> float:
         """The lowest probability from which on such a share of the answers held out was right.
 
-        Raises: SettingError where there is none, or nothing was kept to find it by.
+        Raises: SettingError where there is none, or there were too few answers to find it by.
         """
-        if not self.selection:
+        enough = [point for point in self.selection if round(point[1] * self.n_documents) >= FEWEST_ANSWERED]
+        if not enough:
             raise SettingError(
-                "the model has no answers held out to choose a probability by: it is of several labels a text, or was "
-                "trained on too few documents. Give --min-confidence instead, or train anew."
+                f"the model has answers for {self.n_documents:,} documents held out, and it takes {FEWEST_ANSWERED} to "
+                "choose a probability by. Give --min-confidence instead, or train on more documents."
             )
-        enough = [
-            point for point in self.selection if point[1] * self.n_documents >= min(FEWEST_ANSWERED, self.n_documents)
-        ]
         for confidence, _, right in reversed(enough):  # from the largest coverage on
             if right >= accuracy:
                 return confidence

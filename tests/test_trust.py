@@ -74,8 +74,9 @@ def test_what_cannot_be_reached_is_said_with_what_can():
     hopeless = Trust.of(np.linspace(0.5, 1, 100), np.arange(100) % 4 > 0, known_share_floor=0.5)
     with pytest.raises(SettingError, match=r"no probability makes 95\.0% of the answers right: .* 7\d\.\d% were"):
         hopeless.min_confidence_for(0.95)
-    with pytest.raises(SettingError, match="has no answers held out to choose a probability by"):
-        Trust().min_confidence_for(0.9)
+    few = Trust.of(np.linspace(0.5, 1, 29), np.ones(29, dtype=bool), known_share_floor=0.5)
+    with pytest.raises(SettingError, match="answers for 29 documents held out, and it takes 30 to choose"):
+        few.min_confidence_for(0.9)
 
 
 def test_a_word_is_known_where_another_document_has_it_too():

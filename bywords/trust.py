@@ -21,6 +21,7 @@ N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo
 N_POINTS = 40  # of the curve of coverage that a model keeps
 FEWEST_ANSWERED = 30  # documents: an accuracy of fewer is nothing to choose a threshold by
 UNLIKE_SHARE = 0.01  # of the training documents have a lower share of known words than a text that is unlike them
+FEW_NEW = 500  # documents: the hundredth part of fewer says nothing of what is rare
 HIGHEST_FLOOR = 0.75  # of known words: with more than three quarters known, no text is called unlike the others
 
 Probabilities = npt.NDArray[np.floating[Any]]
@@ -126,17 +127,23 @@ def selection_curve(
 
 
 def known_elsewhere(vocabulary: Vocabulary, tokens: Tokens) -> npt.NDArray[np.float64]:
-    """The share of each document's tokens that the vocabulary has and another of these documents too, (N,).
+    """The share of each document's tokens that the vocabulary has, and more often than this document does, (N,).
 
-    It is the share of words that would be known of a document, had it not been among those that the vocabulary is of.
-    Every document has tokens.
+    It is the share of words that would be known of a document, had it not been among those that the vocabulary is of:
+    they are counted in the vocabulary, and in these documents, where it is of a part of them only. Every document has
+    tokens.
     """
     ids = vocabulary.running_ids(tokens)
     bags = Bags.of(Ragged(ids, tokens.offsets, np.zeros(len(tokens), dtype=np.float32)), vocabulary.n_words)
-    everywhere = np.bincount(ids, minlength=vocabulary.n_words)
+    everywhere = np.maximum(np.bincount(ids, minlength=vocabulary.n_words), vocabulary.counts)
     is_elsewhere = (everywhere[bags.ids] > bags.weights) & (bags.ids != UNKNOWN)
     known = np.add.reduceat(bags.weights.astype(np.float64) * is_elsewhere, bags.offsets[:-1])
     return known / tokens.lengths
+
+
+def lower_floor(before: float, known_shares: Probabilities) -> float:
+    """The floor of a model that goes on: lower where new documents, FEW_NEW or more, know less of their words."""
+    return before if len(known_shares) < FEW_NEW else min(before, floor_of(known_shares))
 
 
 def floor_of(known_shares: Probabilities) -> float:

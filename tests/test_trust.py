@@ -11,6 +11,7 @@ from bywords.trust import (
     expected_calibration_error,
     floor_of,
     known_elsewhere,
+    lower_floor,
     reliability,
     selection_curve,
 )
@@ -82,6 +83,19 @@ def test_what_cannot_be_reached_is_said_with_what_can():
 def test_a_word_is_known_where_another_document_has_it_too():
     tokens = Tokenizer()(["moon moon car", "moon oil", "tree tree"])
     assert known_elsewhere(Vocabulary.of(tokens), tokens).tolist() == [2 / 3, 1 / 2, 0]
+
+
+def test_a_word_that_was_learned_before_is_known_though_one_new_document_has_it():
+    before = Tokenizer()(["moon moon car", "car oil"])
+    vocabulary = Vocabulary.of(before.joined(new := Tokenizer()(["oil tree", "tree"])))
+    assert known_elsewhere(vocabulary, new).tolist() == [1, 1]
+    assert known_elsewhere(Vocabulary.of(new), new).tolist() == [1 / 2, 1]
+
+
+def test_few_new_documents_do_not_lower_the_floor_and_none_raise_it():
+    assert lower_floor(0.6, np.full(20, 0.1)) == 0.6
+    assert lower_floor(0.6, np.full(500, 0.1)) == pytest.approx(0.1)
+    assert lower_floor(0.6, np.full(500, 0.9)) == 0.6
 
 
 def test_one_document_in_a_hundred_lies_below_the_floor_and_the_floor_is_never_high():

@@ -72,7 +72,7 @@ def test_planted_duplicates_are_counted_and_listed_with_their_rows(record):
 def test_a_document_is_counted_once_as_exact_or_near():
     corpus = Corpus.of("c", [LONG, LONG, f"{LONG} now", "other words here", "a b c"], ["x", "y", "x", "x", "y"])
     counted = audit(corpus)["duplicates"]["train"]
-    assert counted == {"n_exact": 2, "n_near": 1, "n_groups": 1, "n_conflicting": 1}
+    assert counted == {"n_exact": 2, "n_near": 1, "n_groups": 1, "n_conflicting": 1, "n_conflicting_exact": 1}
 
 
 def test_without_test_documents_there_is_nothing_across(train):
@@ -198,8 +198,8 @@ def test_the_command_says_what_was_found_and_what_to_do_next(bywords, files):
     assert (code, error) == (0, "")
     assert "126 documents in 4 classes, 42 test documents of test.csv" in out
     assert "documents without words, which training leaves out: rows 123, 124" in out
-    assert "the same text: training row 121 and test row 40" in out
-    assert "space: THE ENGINE OF THE OLD CAR" in out
+    assert "the same text, with different labels: training row 121 and test row 40" in out
+    assert "space and motor: THE ENGINE OF THE OLD CAR" in out
     assert "labels" in out
     assert "bywords train train.csv --labels train-audit/doubtful.csv" in out
 

@@ -191,12 +191,12 @@ def nothing_wrong() -> dict[str, Any]:
 def test_the_summary_names_every_problem_with_its_number(without_pictures):
     sentences = " ".join(said(audit_record()))
     for words in (
-        "30 test documents (15.0 %) stand in training too", "right for 77.0 % instead of 80.0 %",
+        "30 test documents (15.0 %) stand in training too", "right on 77.0 % instead of 80.0 %",
         "4 of them have another label there", "20 training documents are the same as another one",
-        "In 2 of these groups labels differ",
-        "2 training labels (0.2 %) are doubtful", "row 3, labelled ham, rather spam",
-        "3 addresses, names, headers or fixed phrases", "address 0@mill.org stands for spam",
-        "right for 95.0 %", "clearly different. Words that tell them apart: app, fax", "1 class is too small",
+        "In 2 groups of duplicate training texts labels differ",
+        "2 training labels are doubtful (0.2 %)", "row 3, labelled ham, rather spam",
+        "3 addresses give a class away", "address “0@mill.org” stands for spam",
+        "right on 95.0 %", "clearly different. Words that tell them apart: “app”, “fax”", "1 class is too small",
         "(fewer than 10 documents): the smallest, spam, has 7", "2 training documents have no words (row 12",
         "only 80.0 % of the running words of test", "Documents of ham are longer",
     ):  # fmt: skip

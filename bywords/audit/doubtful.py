@@ -42,7 +42,7 @@ class Doubts:
     order: Places  # (N,): all documents, the most doubtful label first
     suggested: Places  # (N,): the class that the models would give; the label where they agree with it
     confidence: Scores  # (N,): how sure they are of it, 0 to 1
-    is_doubtful: Flags  # (N,): another class is more probable than its documents usually are
+    is_doubtful: Flags  # (N,): another class is likelier than it is on average for its own documents
     is_judged: Flags  # (N,)
 
 

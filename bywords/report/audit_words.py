@@ -111,7 +111,7 @@ def _doubtful(audit: Record) -> Iterator[tuple[float, str]]:
     sentence += " classifiers that did not see the document are more confident of another one."
     if first and first["row"] is not None:
         sentence += (
-            f" First to read: row {first['row']}, labelled {shorten(str(first['label']), 60)}, rather"
+            f" First to read: row {first['row']}, labelled {shorten(str(first['label']), 60)}, perhaps"
             f" {shorten(str(first['suggested']), 60)}."
         )
     yield n / n_train, sentence + " Read the list from the top, correct what is wrong, and train again."

@@ -212,6 +212,7 @@ def test_the_command_says_what_was_found_and_what_to_do_next(bywords, files):
     assert "documents without words, which training leaves out: rows 123, 124" in out
     assert "the same text, with different labels: training row 121 and test row 40" in out
     assert "space and motor: THE ENGINE OF THE OLD CAR" in out
+    assert out.count("test row 40") == 1  # the others of its group are not shown
     assert "labels" in out
     assert "bywords train train.csv --labels train-audit/doubtful.csv" in out
 

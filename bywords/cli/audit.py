@@ -185,25 +185,26 @@ def _examples(record: dict[str, Any], train: Corpus, test: Corpus | None) -> lis
 
 def _worst(pairs: list[dict[str, Any]], left: str, right: str) -> list[dict[str, Any]]:
     """One pair of each group, those with unlike labels first, and of these the texts that are only alike."""
-    partners: dict[tuple[str, int], list[tuple[str, int]]] = {}
-    sides = ("", "") if left == "row" else (left, right)  # whether the rows of both sides are of one part
-    for pair in pairs:
-        one, other = (sides[0], pair[left]), (sides[1], pair[right])
+
+    def documents(pair: dict[str, Any]) -> tuple[tuple[bool, int], tuple[bool, int]]:
+        return (left == "test_row", pair[left]), (right == "test_row", pair[right])
+
+    partners: dict[tuple[bool, int], list[tuple[bool, int]]] = {}
+    for one, other in map(documents, pairs):
         partners.setdefault(one, []).append(other)
         partners.setdefault(other, []).append(one)
-    shown: set[tuple[str, int]] = set()
+    shown: set[tuple[bool, int]] = set()
     worst: list[dict[str, Any]] = []
     for pair in sorted(pairs, key=lambda pair: (pair["same_label"], pair["kind"] == "exact")):
-        if len(worst) == N_SHOWN:
-            break
-        reached = [(sides[0], pair[left])]
-        if reached[0] not in shown:
-            worst.append(pair)
-            while reached:
-                document = reached.pop()
-                if document not in shown:
-                    shown.add(document)
-                    reached += partners[document]
+        reached = [documents(pair)[0]]
+        if len(worst) == N_SHOWN or reached[0] in shown:
+            continue
+        worst.append(pair)
+        while reached:
+            document = reached.pop()
+            if document not in shown:
+                shown.add(document)
+                reached += partners[document]
     return worst
 
 

@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bywords.cli import options
+from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
 from bywords.errors import quoted
 
 if TYPE_CHECKING:
     from bywords.corpus import Corpus
 
-    Document = tuple[Corpus, int]  # and its row
-
 RECORD, LABELS, PAGE = "audit.json", "doubtful.csv", "audit.html"
-N_SHOWN = 5  # examples of each kind
-SHOWN_CHARACTERS = 100  # of an example's text
 LISTED_SHARE = 0.1  # of all documents, the most doubtful ones: so many are in the csv file at least
 
 
@@ -99,13 +96,13 @@ def _to_correct(listed: list[dict[str, Any]], train: Corpus) -> bytes:
     """The csv file of these labels. `new_label` is left empty for a person; `bywords.corrections` reads it."""
     from bywords.corrections import COLUMNS
 
-    text_of = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
+    texts = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     for found in listed:
         told = [found["row"], found["label"], found["suggested"], f"{found['confidence']:.3f}"]
-        writer.writerow([*told, "", text_of[found["row"]]])
+        writer.writerow([*told, "", texts[found["row"]]])
     return file.getvalue().encode()
 
 
@@ -139,7 +136,7 @@ def _tell_duplicates(record: dict[str, Any], train: Corpus, test: Corpus | None)
     if accuracy is not None and accuracy["duplicates_only"]["n_documents"]:
         say()
         _tell_worth(accuracy)
-    examples = _examples(record, train, test)
+    examples = example_pairs(record, train, test)
     if examples:
         say()
         say("Look at these first:")
@@ -168,76 +165,6 @@ def _tell_worth(accuracy: dict[str, Any]) -> None:
         )
 
 
-def _examples(record: dict[str, Any], train: Corpus, test: Corpus | None) -> list[str]:
-    """The pairs to look at first, a few lines each: those across the parts, or else those within training."""
-    across, within = record["near_duplicates_across_splits"], record["near_duplicates_within"]["train"]
-    lines = []
-    if test is not None and across:
-        for pair in _worst(across, "train_row", "test_row"):
-            lines.append(f"  {_kind(pair)}: training row {pair['train_row']} and test row {pair['test_row']}")
-            lines += _texts(pair, (train, pair["train_row"]), (test, pair["test_row"]))
-    else:
-        for pair in _worst(within, "row", "other_row"):
-            lines.append(f"  {_kind(pair)}: rows {pair['row']} and {pair['other_row']}")
-            lines += _texts(pair, (train, pair["row"]), (train, pair["other_row"]))
-    return lines
-
-
-def _worst(pairs: list[dict[str, Any]], left: str, right: str) -> list[dict[str, Any]]:
-    """One pair of each group, those with unlike labels first, and of these the texts that are only alike."""
-
-    def documents(pair: dict[str, Any]) -> tuple[tuple[bool, int], tuple[bool, int]]:
-        return (left == "test_row", pair[left]), (right == "test_row", pair[right])
-
-    partners: dict[tuple[bool, int], list[tuple[bool, int]]] = {}
-    for one, other in map(documents, pairs):
-        partners.setdefault(one, []).append(other)
-        partners.setdefault(other, []).append(one)
-    shown: set[tuple[bool, int]] = set()
-    worst: list[dict[str, Any]] = []
-    for pair in sorted(pairs, key=lambda pair: (pair["same_label"], pair["kind"] == "exact")):
-        reached = [documents(pair)[0]]
-        if len(worst) == N_SHOWN or reached[0] in shown:
-            continue
-        worst.append(pair)
-        while reached:
-            document = reached.pop()
-            if document not in shown:
-                shown.add(document)
-                reached += partners[document]
-    return worst
-
-
-def _kind(pair: dict[str, Any]) -> str:
-    labels = "" if pair["same_label"] else ", with different labels"
-    if pair["kind"] == "exact":
-        return f"the same text{labels}"
-    return ("the same words" if pair["similarity"] == 1 else f"{pair['similarity']:.0%} alike") + labels
-
-
-def _texts(pair: dict[str, Any], one: Document, other: Document) -> list[str]:
-    """Label and text of two documents, a line each, or one for the same text; of long ones from where they differ."""
-    labels = _label(*one), _label(*other)
-    texts = [_text(*one), _text(*other)]
-    if pair["kind"] == "exact":
-        return [f"    {' and '.join(dict.fromkeys(labels))}: {_shortened(texts[0])}"]
-    if _shortened(texts[0]) == _shortened(texts[1]):
-        n_alike = next((place for place, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), len(texts[0]))
-        begin = max(n_alike - SHOWN_CHARACTERS // 3, 0)
-        texts = [f"…{text[begin:]}" for text in texts]
-    return [f"    {label}: {_shortened(text)}" for label, text in zip(labels, texts, strict=True)]
-
-
-def _label(corpus: Corpus, row: int) -> str:
-    labels = corpus.select([corpus.rows.tolist().index(row)]).names()[0]
-    return ", ".join(labels) if corpus.is_multilabel else str(labels)
-
-
-def _text(corpus: Corpus, row: int) -> str:
-    """The text of a document on one line."""
-    return " ".join(corpus.texts[corpus.rows.tolist().index(row)].split())
-
-
 def _tell_doubtful(record: dict[str, Any], train: Corpus) -> None:
     doubtful = [row for row in record["doubtful_labels"] if row["is_doubtful"]]
     say()
@@ -257,7 +184,7 @@ def _tell_doubtful(record: dict[str, Any], train: Corpus) -> None:
     for found in doubtful[:N_SHOWN]:
         say(
             f"  row {found['row']}: {found['label']}, perhaps {found['suggested']} ({found['confidence']:.0%}): "
-            f"{_shortened(_text(train, found['row']))}"
+            f"{shortened(text_of(train, found['row']))}"
         )
 
 
@@ -271,7 +198,7 @@ def _tell_causes(record: dict[str, Any]) -> None:
         say(f"{giveaways_named(record['giveaways'])}{'. The first of them' if len(found) > 1 else ''}:")
     for row in found[:N_SHOWN]:
         say(
-            f"  {row['kind']} “{_shortened(row['what'])}”: {row['n_of_class']:,} of {row['n_documents']:,} documents "
+            f"  {row['kind']} “{shortened(row['what'])}”: {row['n_of_class']:,} of {row['n_documents']:,} documents "
             f"with it are {row['class']}"
         )
     if record["drift"] is not None:
@@ -295,10 +222,3 @@ def _tell_next(record: dict[str, Any], folder: Path, data: str) -> None:
 def _some(rows: list[int]) -> str:
     shown = ", ".join(map(str, rows[:N_SHOWN]))
     return shown if len(rows) <= N_SHOWN else f"{shown}, …"
-
-
-def _shortened(text: str) -> str:
-    from bywords.report.numbers import shorten
-    from bywords.report.record import clean
-
-    return shorten(clean(text), SHOWN_CHARACTERS)

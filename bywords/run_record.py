@@ -1,4 +1,4 @@
-"""The JSON of a comparison or a learning curve: its format, and how it is read. Table and report are made from it."""
+"""The JSON of a comparison, a curve or an audit: its format, and how it is read. Tables and pages are made from it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bywords.errors import DataError
 
 FORMAT = "bywords-run/2"  # of a comparison
 CURVE_FORMAT = "bywords-curve/1"
+AUDIT_FORMAT = "bywords-audit/1"
 
 Run = dict[str, Any]
 

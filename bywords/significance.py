@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.metrics import Labels, ManyLabels
+from bywords.metrics import Labels, ManyLabels, Z
 
 N_DRAWS = 1000  # bootstrap test sets
 MOST_DRAWN = 50_000_000  # documents in all draws together: of very large test parts there are fewer draws
 FEWEST_DRAWS = 200
 DRAWN_TOGETHER = 5_000_000  # numbers of draws in memory at a time
 NORMAL = NormalDist()
-Z = NORMAL.inv_cdf(0.975)  # standard deviations within which 95 % lie
 MOST_EXACT = 20_000  # documents that two classifiers differ on
 POWER = 0.8  # the chance to find a difference that is there
 

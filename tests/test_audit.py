@@ -171,6 +171,13 @@ def test_documents_with_any_number_of_labels_are_audited_but_for_doubtful_labels
     assert many["duplicates"]["train"] == one["duplicates"]["train"]
 
 
+def test_of_too_many_documents_and_classes_labels_are_not_judged_and_it_says_so(train, monkeypatch):
+    monkeypatch.setattr(sys.modules["bywords.audit.audit"], "MOST_JUDGED", 4 * len(train) - 1)
+    found = audit(train)
+    assert (found["doubtful_labels"], found["n_doubtful"]) == ([], 0)
+    assert any("too many documents and classes" in note for note in found["notes"])
+
+
 def test_one_class_alone_is_looked_at_for_duplicates():
     record = audit(Corpus.of("one", [LONG, LONG], ["x", "x"]))
     assert record["duplicates"]["train"]["n_exact"] == 2

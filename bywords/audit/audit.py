@@ -23,6 +23,7 @@ from bywords.run_record import AUDIT_FORMAT
 from bywords.tokens import Tokenizer, Tokens
 from bywords.version import __version__
 
+MOST_JUDGED = 50_000_000  # documents times classes: each has a probability of each
 TEXTS_KEPT, KEPT_CHARACTERS = 200, 1_000  # of doubtful labels and of each list of pairs, and of each text
 
 Record = dict[str, Any]
@@ -177,6 +178,9 @@ def _doubtful_labels(
 ) -> list[Record]:
     if train.is_multilabel:
         notes.append("Doubtful labels are found where documents have one label each; these have any number.")
+        return []
+    if len(train) * len(train.label_names) > MOST_JUDGED:
+        notes.append("Doubtful labels are not looked for: there are too many documents and classes for this.")
         return []
 
     def on_step(n_done: int, n_steps: int) -> None:

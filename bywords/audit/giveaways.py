@@ -91,22 +91,24 @@ def _told(patterns: Patterns, train: Corpus, documents: Ints) -> _Told:
     asked = is_asked[patterns.documents]
     places = patterns.codes[asked], patterns.documents[asked]
     has = csr_matrix((np.ones(len(places[0])), places), shape=(len(patterns), len(train)))
-    of_class = np.asarray((has @ one_hot).todense()).astype(np.int64)  # (P, K)
+    counts = (has @ one_hot).tocoo()  # of a class that has none of its documents a pattern tells nothing
     n_documents = np.asarray(has.sum(axis=1)).ravel().astype(np.int64)
     base = np.asarray(one_hot[documents].mean(axis=0)).ravel()
-    n_asked = n_documents[:, np.newaxis]
-    lower, _ = wilson_bounds(of_class / np.maximum(n_asked, 1), n_asked)  # (P, K)
-    surplus = (lower - base) / np.maximum(1 - base, 1e-9)
-    classes = surplus.argmax(axis=1)
-    chosen = np.arange(len(patterns)), classes
+    lower, _ = wilson_bounds(counts.data / n_documents[counts.row], n_documents[counts.row])
+    surplus = (lower - base[counts.col]) / np.maximum(1 - base[counts.col], 1e-9)
+    order = np.lexsort([counts.col, -surplus, counts.row])
+    told, first = np.unique(counts.row[order], return_index=True)
+    best = order[first]  # the class that each pattern speaks for most, of equal ones the first
+    classes, n_of_class = np.zeros(len(patterns), dtype=np.int64), np.zeros(len(patterns), dtype=np.int64)
+    bounds, more = np.zeros(len(patterns)), np.full(len(patterns), -np.inf)
+    classes[told], n_of_class[told] = counts.col[best], counts.data[best].astype(np.int64)
+    bounds[told], more[told] = lower[best], surplus[best]
     of_whole = np.asarray(one_hot[documents].sum(axis=0)).ravel()[classes]
     least_share, least_purity = _least(patterns)
     is_giveaway = (
-        (surplus[chosen] >= HALFWAY)
-        & (of_class[chosen] >= least_share * of_whole)
-        & (of_class[chosen] >= least_purity * n_documents)
+        (more >= HALFWAY) & (n_of_class >= least_share * of_whole) & (n_of_class >= least_purity * n_documents)
     )
-    return _Told(classes, n_documents, of_class[chosen], lower[chosen], base[classes], is_giveaway)
+    return _Told(classes, n_documents, n_of_class, bounds, base[classes], is_giveaway)
 
 
 def _least(patterns: Patterns) -> tuple[Floats, Floats]:

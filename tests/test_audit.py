@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 
 import numpy as np
 import polars as pl
@@ -10,7 +9,6 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.audit import audit
-from bywords.cli import main as cli
 from bywords.corpus import Corpus, labelled_as, with_label_names
 from bywords.corrections import COLUMNS, read_corrections
 from bywords.errors import DataError
@@ -169,21 +167,6 @@ def test_one_class_alone_is_looked_at_for_duplicates():
 def test_no_documents_are_an_error():
     with pytest.raises(DataError, match="has no documents"):
         audit(Corpus.of("none", [], []))
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 @pytest.fixture

@@ -15,23 +15,7 @@ from small_corpus import small_corpus, write_small_glove
 
 from bywords import datasets
 from bywords.classifier import TextClassifier
-from bywords.cli import main as cli
 from bywords.run_record import read_run
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 def write_csv(path, corpus):

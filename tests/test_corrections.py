@@ -1,14 +1,12 @@
 """Corrected labels from a csv file: applied by row, checked, and compared on the same test documents."""
 
 import json
-import sys
 
 import numpy as np
 import polars as pl
 import pytest
 from small_corpus import TOPICS, small_corpus
 
-from bywords.cli import main as cli
 from bywords.corpus import Corpus, Split
 from bywords.corrections import corrected, read_corrections
 from bywords.datasets import divided
@@ -104,21 +102,6 @@ def test_documents_with_any_number_of_labels_are_refused(written):
     many = Corpus.of_sets("many.csv", ["a", "b"], pl.Series([["x"], ["y"]]))
     with pytest.raises(DataError, match="labels are corrected where documents have one each"):
         corrected(Split(many, many), read_corrections(written("row,new_label\n0,y\n")), is_drawn=False)
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 @pytest.fixture

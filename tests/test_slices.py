@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import numpy as np
 import polars as pl
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 from small_corpus import small_corpus
 
-from bywords.cli import main as cli
 from bywords.evaluation import Evaluation, ManyLabelsEvaluation
 from bywords.metrics import wilson_interval
 from bywords.slices import find_slices, fisher_p_value, newcombe_interval, sentence, slices_of, worst
@@ -242,20 +240,6 @@ def test_confusions_have_their_surest_mistakes_with_row_text_and_probability():
     assert [example["row"] for example in second["examples"]] == [104]
     many = many_labels(np.zeros(5, dtype=bool), np.random.default_rng(0))
     assert many.confusion_examples(texts, np.arange(5)) == []
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return call
 
 
 def test_train_and_evaluate_name_the_source_where_labels_are_no_good(bywords, tmp_path):

@@ -85,6 +85,12 @@ def test_documents_without_words_and_small_classes_are_named(record):
     assert record["small_classes"] == [{"label": "rare", "n_documents": 1}]
 
 
+def test_a_class_of_nine_documents_is_small_and_one_of_ten_is_not():
+    texts = small_corpus(40).texts
+    record = audit(Corpus.of("classes", texts, ["nine"] * 9 + ["ten"] * 10 + ["more"] * 21))
+    assert record["small_classes"] == [{"label": "nine", "n_documents": 9}]
+
+
 def test_all_training_documents_are_ranked_by_doubt(record):
     ranked = record["doubtful_labels"]
     assert sorted(row["row"] for row in ranked) == list(range(126))

@@ -188,6 +188,14 @@ def test_the_worst_comes_first(without_pictures):
     assert said(record)[0].startswith("190 test documents")
 
 
+def test_how_far_test_and_training_differ_says_where_that_stands(without_pictures):
+    record = nothing_wrong() | {"n_doubtful": 200}  # a fifth of the labels
+    record["drift"] |= {"is_drift": True, "auc": 0.99}
+    assert said(record)[0].startswith("By their words test documents are clearly different")
+    record["drift"]["auc"] = 0.55
+    assert [sentence.split()[0] for sentence in said(record)] == ["200", "By"]
+
+
 def test_an_audit_that_finds_nothing_says_what_it_looked_at(without_pictures):
     (sentence,) = said(nothing_wrong())
     assert sentence.startswith("Nothing was found wrong. Looked at: duplicates, labels, give-aways, drift, lengths")

@@ -13,6 +13,7 @@ from small_corpus import small_corpus
 
 from bywords.evaluation import Evaluation, ManyLabelsEvaluation
 from bywords.metrics import wilson_interval
+from bywords.significance import label_f1_draws
 from bywords.slices import find_slices, fisher_p_value, newcombe_interval, sentence, slices_of, worst
 
 KEYS = ["by", "name", "n_documents", "measure", "accuracy", "interval", "others", "difference", "difference_interval"]
@@ -76,6 +77,17 @@ def test_labels_any_number_of_which_are_wrong_in_one_source_name_that_source():
     assert [(row["by"], row["name"]) for row in rows if row["is_worse"]] == [("source", "chat")]
     assert chat["interval"][0] < chat["micro_f1"] < chat["interval"][1] < chat["others"]
     assert sentence(chat).startswith(f"documents with source chat: micro F1 {chat['micro_f1']:.3f} on ")
+
+
+def test_the_interval_of_micro_f1_is_as_wide_as_drawn_test_sets_have_it():
+    """Each document has several decisions: taken for one that is right or wrong, the interval is twice as wide."""
+    generator = np.random.default_rng(0)
+    evaluation = many_labels(generator.random(400) < 0.8, generator)
+    is_web = np.arange(400) < 200
+    rows = find_slices(evaluation, columns=pl.DataFrame({"source": np.where(is_web, "web", "mail")}))
+    low, high = by_name(rows, "source")["web"]["interval"]
+    drawn = label_f1_draws(evaluation.labels[is_web], evaluation.predicted[is_web])["micro_f1"]
+    assert high - low == pytest.approx(np.diff(np.quantile(drawn, [0.025, 0.975])).item(), rel=0.15)
 
 
 @pytest.mark.parametrize("is_multilabel", [False, True])

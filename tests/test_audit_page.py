@@ -11,7 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 from pages import HOSTILE, Page, needs_chromium, opened
+from small_corpus import small_corpus
 
+from bywords.audit import audit
+from bywords.corpus import Corpus, with_label_names
 from bywords.errors import DataError
 from bywords.report import audit_pictures, render_audit, write_audit
 
@@ -220,6 +223,29 @@ def test_pairs_stand_side_by_side_with_what_differs_marked(without_pictures):
     assert marked[:2] == ["today", "tomorrow"]
     assert "Training row 3 and test row 7: near, similarity 0.910" in page
     assert "Row 3 and other row 5: near, similarity 0.850, <strong>different labels" in page
+
+
+@pytest.fixture(scope="module")
+def page_of_planted():
+    """The page of a real audit: row 60 of training, one word, is very short; row 61 is in test under another label."""
+    train, test = (
+        Corpus.of(corpus.name, corpus.texts + " " + corpus.texts.reverse(), corpus.names())
+        for corpus in (small_corpus(60), small_corpus(30, seed=1))
+    )
+    copied = "the engine of the old car was loud and the driver stopped it at the side of the road"
+    train = Corpus.of("train.csv", [*train.texts, "moon", copied], [*train.names(), "space", "motor"])
+    test = with_label_names(Corpus.of("test.csv", [*test.texts, copied], [*test.names(), "space"]), train.label_names)
+    return render_audit(audit(train, test))
+
+
+def test_the_page_of_a_real_audit_says_in_which_rows_conspicuous_documents_are(page_of_planted):
+    (found,) = re.findall(r'<th scope="row">very short</th>(.*?)</tr>', page_of_planted)
+    assert re.findall(r"<td.*?>(.*?)</td>", found)[:3] == ["1", "1.6\u202f%", "60"]
+
+
+def test_the_page_of_a_real_audit_says_that_a_copy_in_test_has_another_label(page_of_planted):
+    pair = "Training row 61 and test row 30: exact, similarity 1.000"
+    assert f"{pair}, <strong>different labels</strong>" in page_of_planted
 
 
 def test_doubtful_labels_stand_with_their_texts_and_the_others_are_left_out(without_pictures):

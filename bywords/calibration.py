@@ -18,7 +18,6 @@ STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no
 FEW = 5  # documents with a label: so few do not choose a threshold of its own
 STRAIGHT = (1.0, 1.0, 0.0)  # the curve that changes nothing
 TOWARDS_STRAIGHT = 10.0  # documents' worth of log loss that a curve has to save to be one off; fewer: less sure answers
-TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -37,19 +36,21 @@ class Temperature:
 
     def probabilities(self, logits: Scores) -> npt.NDArray[np.float64]:
         """Logits (N, K) → float64 (N, K), each row sums to 1."""
-        probabilities = softmax(logits / self.temperature)
-        if self.curve == STRAIGHT or not probabilities.size:
+        scaled = np.asarray(logits, dtype=np.float64) / self.temperature
+        probabilities = softmax(scaled)
+        if self.curve == STRAIGHT or not len(probabilities) or probabilities.shape[1] < 2:
             return probabilities
         documents, labels = np.arange(len(probabilities)), probabilities.argmax(axis=1)
-        highest = probabilities[documents, labels]
+        highest = probabilities[documents, labels].copy()
         probabilities[documents, labels] = 0
-        others = probabilities.sum(axis=1)
-        second = probabilities.max(axis=1)
-        curved = sigmoid(_curve_log_odds(highest, others, self.curve))
+        curved = sigmoid(_curve_log_odds(highest, probabilities.sum(axis=1), self.curve))
+        scaled[documents, labels] = -np.inf
+        shares = softmax(scaled)  # of what is left for the others
         # The label stays the likeliest: no less than the next one, after it got its share of the rest.
-        curved = np.maximum(curved, second / np.maximum(others + second, TINY) * (1 + 1e-12))
-        probabilities *= ((1 - curved) / np.maximum(others, TINY))[:, np.newaxis]
-        probabilities[documents, labels] = np.where(others > 0, curved, 1.0)
+        second = shares.max(axis=1)
+        curved = np.maximum(curved, second / (1 + second) * (1 + 1e-12))
+        probabilities = shares * (1 - curved)[:, np.newaxis]
+        probabilities[documents, labels] = curved
         return probabilities
 
     def decide(self, probabilities: Scores) -> Labels:

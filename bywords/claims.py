@@ -40,9 +40,10 @@ def claims_of(labels: Labels, answers: Mapping[str, npt.NDArray[np.int64]], n_cl
     f1 = {name: _macro_f1(labels, rows, n_classes) for name, rows in answers.items()}
     draws = _mean_draws(labels, answers, n_classes)
     ranked = sorted(answers, key=lambda name: -float(right[name].mean()))
+    n_pairs = math.comb(len(ranked), 2)
     claims: list[Claim] = []
     for one, other in combinations(ranked, 2):
-        accuracy = asdict(paired_difference(right[one], right[other]))
+        accuracy = asdict(paired_difference(right[one], right[other], level=LEVEL / n_pairs))
         drawn, difference = draws[one] - draws[other], f1[one] - f1[other]
         claims.append(
             {
@@ -73,8 +74,10 @@ def sentence(claim: Claim, *, n_claims: int) -> str:
     low, high = (100 * bound for bound in found["interval"])
     if claim["is_better"]:
         return f"{one} is better than {other} by {100 * found['difference']:.1f} points ({low:.1f} to {high:.1f})."
+    among = f" among {n_claims:,} pairs" if n_claims > 1 else ""
     said = (
-        f"{one} and {other} cannot be told apart with {n_documents:,} test documents ({low:+.1f} to {high:+.1f} points)"
+        f"{one} and {other} cannot be told apart{among} with {n_documents:,} test documents "
+        f"({low:+.1f} to {high:+.1f} points)"
     )
     needed = found["n_needed"]
     if needed is None:
@@ -83,7 +86,7 @@ def sentence(claim: Claim, *, n_claims: int) -> str:
         return f"{said}; more than a million would be needed."
     if needed > n_documents:
         return f"{said}; about {rounded(needed):,} would be needed."
-    return f"{said} where {n_claims} pairs are compared."
+    return f"{said}."
 
 
 def rounded(number: float) -> int:

@@ -56,7 +56,7 @@ from bywords.targets import Codes, Targets
 from bywords.tfidf import TfidfConfig
 from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
 from bywords.training import History, TrainingConfig
-from bywords.trust import Trust, floor_of, known_elsewhere
+from bywords.trust import Trust, floor_of, known_elsewhere, lower_floor
 from bywords.version import __version__
 from bywords.vocabulary import Vocabulary, VocabularyConfig
 from bywords.word2vec import Word2VecConfig
@@ -456,7 +456,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         before, n_words = self.summary_, len(self.fitted_.vocabulary.words)
         thresholds = getattr(self.calibration_, "thresholds", None)
         everything = tokens if valid is None else tokens.joined(valid[0])
-        floor = min(self.trust_.known_share_floor, floor_of(known_elsewhere(chosen.fitted.vocabulary, everything)))
+        shares = known_elsewhere(chosen.fitted.vocabulary, everything)
+        floor = lower_floor(self.trust_.known_share_floor, shares)
         new_classes = [name for name in classes.tolist() if name not in self.classes_.tolist()]
         self.classes_, self.config_, self.fitted_ = classes, chosen.config, chosen.fitted
         self.forms_, self.record_ = {}, {}  # of what it was before

@@ -6,7 +6,6 @@ The record is plain JSON; table, HTML report and lab tables are made from nothin
 from __future__ import annotations
 
 import json
-import platform
 import statistics
 import tempfile
 import time
@@ -18,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from bywords import artifact, metrics, significance
 from bywords.claims import as_text, claims_of, from_text
@@ -26,7 +24,7 @@ from bywords.classifier import TextClassifier
 from bywords.corpus import Corpus, Split, check_trainable
 from bywords.errors import BywordsError, DataError, SettingError
 from bywords.evaluation import Evaluation
-from bywords.run_record import FORMAT, Run
+from bywords.run_record import FORMAT, Run, machine
 from bywords.settings import to_plain
 from bywords.slices import find_slices
 from bywords.splits import stratified_split
@@ -133,12 +131,7 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
         "command": command,
         "finished": False,
         "seeds": list(seeds),
-        "machine": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "platform": platform.platform(),
-            "threads": torch.get_num_threads(),
-        },
+        "machine": machine(),
         "corpus": {
             "name": train.name,
             "fingerprint": f"{train.fingerprint}-{test.fingerprint}",

@@ -6,7 +6,6 @@ The record is plain JSON; table, sentence and page are made from nothing else.
 from __future__ import annotations
 
 import base64
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -15,14 +14,13 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from bywords import forecast
 from bywords.classifier import TextClassifier
 from bywords.corpus import Split, check_trainable
 from bywords.errors import DataError, SettingError
 from bywords.evaluation import Evaluation
-from bywords.run_record import CURVE_FORMAT, Run
+from bywords.run_record import CURVE_FORMAT, Run, machine
 from bywords.settings import to_plain
 from bywords.splits import nested_order
 from bywords.systems import DEFAULT_SYSTEM
@@ -146,12 +144,7 @@ def _new_run(
         "config": config,
         **more,
         "seeds": list(seeds),
-        "machine": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "platform": platform.platform(),
-            "threads": torch.get_num_threads(),
-        },
+        "machine": machine(),
         "corpus": {
             "name": train.name,
             "fingerprint": f"{train.fingerprint}-{test.fingerprint}",

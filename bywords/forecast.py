@@ -124,6 +124,11 @@ def sizes_needed(n_seeds: int) -> int:
 
 def sentence(found: dict[str, Any]) -> str:
     """What a forecast of twice the documents says, in words."""
+    if not found["law"]["b"]:
+        return (
+            f"Accuracy does not rise with the documents that there are, {found['now']:.1%} in the end: nothing says "
+            "that more texts like these would help."
+        )
     low, high = found["interval"]
     least, most = found["gain_interval"]
     if most < CHANGES_LITTLE:

@@ -6,8 +6,8 @@ probabilities are (N, K). Every document counts the same where no weights are gi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,6 +19,8 @@ Labels = npt.NDArray[np.int64]
 ManyLabels = npt.NDArray[np.bool_]  # (N, K)
 Weights = npt.NDArray[np.floating[Any]]  # (N,)
 Scores = npt.NDArray[np.floating[Any]]
+
+Z = NormalDist().inv_cdf(0.975)  # standard deviations within which 95 % lie
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,27 @@ def accuracy(labels: Labels, predicted: Labels) -> float:
     return float(np.mean(labels == predicted)) if len(labels) else float("nan")
 
 
-def wilson_interval(share: float, n_documents: float, *, z: float = 1.959963984540054) -> tuple[float, float]:
-    """The interval (95 % by default) around a share of independent documents, from 0 to 1; (0, 1) without documents.
+def wilson_interval(share: float, n_documents: float) -> tuple[float, float]:
+    """The 95 % interval around a share of independent documents, from 0 to 1; (0, 1) without documents.
 
     Source: Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference".
     """
-    if n_documents == 0:
-        return 0.0, 1.0
-    spread = z * z / n_documents
-    centre = (share + spread / 2) / (1 + spread)
-    half = math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    low, high = wilson_bounds(share, n_documents)
+    return float(low), float(high)
+
+
+def wilson_bounds(
+    shares: npt.ArrayLike, n_documents: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The lower and the upper ends of the same intervals around many shares; the two arguments are broadcast."""
+    n_given = np.asarray(n_documents, dtype=np.float64)
+    is_known = n_given > 0
+    shares = np.where(is_known, np.asarray(shares, dtype=np.float64), 0.5)
+    spread = Z * Z / np.where(is_known, n_given, 1)
+    centre = (shares + spread / 2) / (1 + spread)
+    half = np.sqrt(shares * (1 - shares) * spread + spread * spread / 4) / (1 + spread)
+    low, high = np.maximum(centre - half, 0), np.minimum(centre + half, 1)
+    return np.where(is_known, low, 0.0), np.where(is_known, high, 1.0)
 
 
 def confusion_matrix(labels: Labels, predicted: Labels, n_classes: int) -> npt.NDArray[np.int64]:
@@ -190,6 +202,21 @@ def score(
     return macro_f1(confusion) if measure == "macro_f1" else balanced_accuracy(confusion)
 
 
+def auc_and_variance(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> tuple[float, float]:
+    """The share of pairs in which a positive score is above a negative one, ties counting half, and its variance.
+
+    Both take (M,) and (N,) scores, one at least. Source: DeLong et al. (1988), by the ranks of Sun and Xu (2014),
+    "Fast Implementation of DeLong's Algorithm".
+    """
+    n_above = _midranks(np.concatenate([positive, negative]))
+    m, n = len(positive), len(negative)
+    of_positive = (n_above[:m] - _midranks(positive)) / n  # (M,): share of the negatives below each positive
+    of_negative = 1 - (n_above[m:] - _midranks(negative)) / m  # (N,): share of the positives above each negative
+    auc = float(of_positive.mean())
+    variance = (of_positive.var(ddof=1) / m if m > 1 else 0.0) + (of_negative.var(ddof=1) / n if n > 1 else 0.0)
+    return auc, float(variance)
+
+
 def hardest_confusions(confusion: npt.NDArray[np.int64], n: int) -> list[tuple[int, int, int]]:
     """The n commonest mistakes as (true class, predicted class, documents), most documents first, ties by class."""
     mistakes = confusion - np.diag(np.diag(confusion))
@@ -201,3 +228,9 @@ def hardest_confusions(confusion: npt.NDArray[np.int64], n: int) -> list[tuple[i
 
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 0.0
+
+
+def _midranks(scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The rank of each score from 1, equal ones sharing the mean of theirs."""
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]

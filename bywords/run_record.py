@@ -1,8 +1,9 @@
-"""The JSON of a comparison or a learning curve: its format, and how it is read. Table and report are made from it."""
+"""The JSON of a comparison, a curve or an audit: its format, and how it is read. Tables and pages are made from it."""
 
 from __future__ import annotations
 
 import json
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,21 @@ from bywords.errors import DataError
 
 FORMAT = "bywords-run/2"  # of a comparison
 CURVE_FORMAT = "bywords-curve/1"
+AUDIT_FORMAT = "bywords-audit/1"
 
 Run = dict[str, Any]
+
+
+def machine() -> dict[str, Any]:
+    """What a run is made on: versions, platform, and threads of PyTorch."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+    }
 
 
 def read_run(path: Path, *, format_: str = FORMAT) -> Run:

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.metrics import Labels, ManyLabels
+from bywords.metrics import Labels, ManyLabels, Z
 
 N_DRAWS = 1000  # bootstrap test sets
 MOST_DRAWN = 50_000_000  # documents in all draws together: of very large test parts there are fewer draws
 FEWEST_DRAWS = 200
 DRAWN_TOGETHER = 5_000_000  # numbers of draws in memory at a time
 NORMAL = NormalDist()
-Z = NORMAL.inv_cdf(0.975)  # standard deviations within which 95 % lie
+MOST_EXACT = 20_000  # documents that two classifiers differ on
 POWER = 0.8  # the chance to find a difference that is there
 
 Interval = tuple[float, float]
@@ -39,12 +39,15 @@ class Difference:
     n_needed: int | None  # test documents to find such a difference 4 times of 5; None where there is no difference
 
 
-def paired_difference(one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.floating[Any]]) -> Difference:
+def paired_difference(
+    one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.floating[Any]], *, level: float = 0.05
+) -> Difference:
     """Compare two classifiers by whether each of N documents is right, (N,) each: 0 or 1, or the mean over S seeds.
 
     The interval is that of Bonett and Price, which adds a document for either side. The p-value is that of the exact
     sign-flip test: were the two as good as each other, each document could as well have turned out the other way
-    round. With one seed it is McNemar's exact test. No documents give (-1, 1) and a p-value of 1.
+    round. With one seed it is McNemar's exact test. `level` is the p-value that `n_needed` documents would bring. No
+    documents give (-1, 1) and a p-value of 1.
     Sources: McNemar (1947), "Note on the Sampling Error of the Difference Between Correlated Proportions"; Pitman
     (1937), "Significance Tests Which May Be Applied to Samples from Any Populations"; Bonett and Price (2012),
     "Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired Data"; for `n_needed`,
@@ -60,7 +63,7 @@ def paired_difference(one: npt.NDArray[np.floating[Any]], other: npt.NDArray[np.
         difference=float(apart.mean()),
         interval=(max(-1.0, centre - half), min(1.0, centre + half)),
         p_value=_sign_flip(apart),
-        n_needed=_n_needed(float(apart.mean()), float((apart**2).mean())),
+        n_needed=_n_needed(float(apart.mean()), float((apart**2).mean()), level),
     )
 
 
@@ -85,12 +88,19 @@ def macro_f1_draws(labels: Labels, predicted: npt.NDArray[np.int64], n_classes: 
     Sources: Efron (1979), "Bootstrap Methods: Another Look at the Jackknife"; Berg-Kirkpatrick, Burkett, Klein (2012),
     "An Empirical Investigation of Statistical Significance in NLP", section 2.
     """
-    answers, counts = np.unique(np.vstack([labels, predicted]), axis=1, return_counts=True)
-    true, *given = (np.eye(n_classes, dtype=np.float32)[row] for row in answers)  # (U, K) each, of U distinct answers
+    (true, *given), counts = np.unique(np.vstack([labels, predicted]), axis=1, return_counts=True)  # U distinct answers
+    hits = [np.flatnonzero(got == true) for got in given]
+
+    def counted(codes: Labels, drawn: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        return np.bincount(codes, weights=drawn, minlength=n_classes).astype(np.float64, copy=False)
 
     def scores(drawn: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        has = drawn @ true  # (b, K)
-        return np.stack([_macro_f1(drawn @ (true * got), drawn @ got, has) for got in given])
+        found = np.empty((len(given), len(drawn)))
+        for draw, times in enumerate(drawn):
+            has = counted(true, times)
+            for place, (got, hit) in enumerate(zip(given, hits, strict=True)):
+                found[place, draw] = _macro_f1(counted(true[hit], times[hit]), counted(got, times), has)
+        return found
 
     return _drawn(scores, counts, seed)
 
@@ -164,25 +174,25 @@ def _drawn(
     return np.concatenate(parts, axis=1).astype(np.float64)
 
 
-def _macro_f1(
-    hits: npt.NDArray[np.float32], got: npt.NDArray[np.float32], has: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """The mean F1 of the classes that occur in each draw: (b, K) each → (b,)."""
-    occurs = got + has > 0
-    f1 = np.divide(2 * hits, got + has, out=np.zeros_like(hits), where=occurs)
-    means: npt.NDArray[np.float32] = f1.sum(axis=1) / np.maximum(occurs.sum(axis=1), 1)
-    return means
+def _macro_f1(hits: Draws, got: Draws, has: Draws) -> float:
+    """The mean F1 of the classes that occur, from the documents of each that are right, given and true: (K,) each."""
+    sums = got + has
+    occurs = sums > 0
+    return float((2 * hits[occurs] / sums[occurs]).mean()) if occurs.any() else float("nan")
 
 
 def _sign_flip(apart: npt.NDArray[np.float64]) -> float:
-    """The exact two-sided p-value of the sum of N differences, if each might as well have had the other sign.
+    """The two-sided p-value of the sum of N differences, if each might as well have had the other sign.
 
     Of the m differences of one size, how many are positive is binomial; the sum's distribution is their convolution.
+    That is exact. Of more than MOST_EXACT differences, it is the normal law with the same variance.
     """
+    if (n_apart := int((apart != 0).sum())) > MOST_EXACT:
+        return math.erfc(abs(float(apart.sum())) / math.sqrt(2 * float((apart**2).sum())))
+    if not n_apart:
+        return 1.0
     sizes = np.round(np.abs(apart), 9)
     different, counts = np.unique(sizes[sizes > 0], return_counts=True)
-    if not len(different):
-        return 1.0
     unit = float(different[0]) if len(different) == 1 else _common_unit(different)
     steps = np.rint(different / unit).astype(np.int64)
     distribution = np.ones(1)
@@ -210,10 +220,11 @@ def _common_unit(sizes: npt.NDArray[np.floating[Any]]) -> float:
     return 1e-3
 
 
-def _n_needed(difference: float, disagreement: float) -> int | None:
+def _n_needed(difference: float, disagreement: float, level: float) -> int | None:
     """Test documents to find a difference with the chance POWER, from the mean of its squares."""
     if difference == 0:
         return None
     spread = max(disagreement - difference**2, 0.0)
-    wanted = (Z * math.sqrt(disagreement) + NORMAL.inv_cdf(POWER) * math.sqrt(spread)) / abs(difference)
+    z = NORMAL.inv_cdf(1 - level / 2)
+    wanted = (z * math.sqrt(disagreement) + NORMAL.inv_cdf(POWER) * math.sqrt(spread)) / abs(difference)
     return max(2, math.ceil(wanted**2))

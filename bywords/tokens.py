@@ -70,6 +70,19 @@ class Tokens:
         """How often each of `words` occurs, int64 (U,)."""
         return np.bincount(self.codes, minlength=len(self.words))
 
+    def distinct(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Each word of each document once: codes int32 (T',), and the documents they are of, int64 (T',), ascending."""
+        from bywords.compiled.ids import count
+
+        codes, offsets, _ = count(self.codes, self.offsets, len(self.words), 0)
+        documents = np.repeat(np.arange(len(self)), np.diff(offsets))
+        has_words = (self.lengths > 0)[documents]  # `count` gives a document without words the first one
+        return codes[has_words], documents[has_words]
+
+    def document_frequency(self) -> npt.NDArray[np.int64]:
+        """How many documents have each of `words`, int64 (U,)."""
+        return np.bincount(self.distinct()[0], minlength=len(self.words))
+
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Tokens:
         """Only these documents (int, any order, repeats allowed), in this order."""
         positions, offsets = ragged_positions(self.offsets, rows)

@@ -21,6 +21,7 @@ N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo
 N_POINTS = 40  # of the curve of coverage that a model keeps
 FEWEST_ANSWERED = 30  # documents: an accuracy of fewer is nothing to choose a threshold by
 UNLIKE_SHARE = 0.01  # of the training documents have a lower share of known words than a text that is unlike them
+FEW_NEW = 500  # documents: the hundredth part of fewer says nothing of what is rare
 HIGHEST_FLOOR = 0.75  # of known words: with more than three quarters known, no text is called unlike the others
 
 Probabilities = npt.NDArray[np.floating[Any]]
@@ -52,16 +53,14 @@ class Trust:
     def min_confidence_for(self, accuracy: float) -> float:
         """The lowest probability from which on such a share of the answers held out was right.
 
-        Raises: SettingError where there is none, or nothing was kept to find it by.
+        Raises: SettingError where there is none, or there were too few answers to find it by.
         """
-        if not self.selection:
+        enough = [point for point in self.selection if round(point[1] * self.n_documents) >= FEWEST_ANSWERED]
+        if not enough:
             raise SettingError(
-                "the model has no answers held out to choose a probability by: it is of several labels a text, or was "
-                "trained on too few documents. Give --min-confidence instead, or train anew."
+                f"the model has answers for {self.n_documents:,} documents held out, and it takes {FEWEST_ANSWERED} to "
+                "choose a probability by. Give --min-confidence instead, or train on more documents."
             )
-        enough = [
-            point for point in self.selection if point[1] * self.n_documents >= min(FEWEST_ANSWERED, self.n_documents)
-        ]
         for confidence, _, right in reversed(enough):  # from the largest coverage on
             if right >= accuracy:
                 return confidence
@@ -128,17 +127,23 @@ def selection_curve(
 
 
 def known_elsewhere(vocabulary: Vocabulary, tokens: Tokens) -> npt.NDArray[np.float64]:
-    """The share of each document's tokens that the vocabulary has and another of these documents too, (N,).
+    """The share of each document's tokens that the vocabulary has, and more often than this document does, (N,).
 
-    It is the share of words that would be known of a document, had it not been among those that the vocabulary is of.
-    Every document has tokens.
+    It is the share of words that would be known of a document, had it not been among those that the vocabulary is of:
+    they are counted in the vocabulary, and in these documents, where it is of a part of them only. Every document has
+    tokens.
     """
     ids = vocabulary.running_ids(tokens)
     bags = Bags.of(Ragged(ids, tokens.offsets, np.zeros(len(tokens), dtype=np.float32)), vocabulary.n_words)
-    everywhere = np.bincount(ids, minlength=vocabulary.n_words)
+    everywhere = np.maximum(np.bincount(ids, minlength=vocabulary.n_words), vocabulary.counts)
     is_elsewhere = (everywhere[bags.ids] > bags.weights) & (bags.ids != UNKNOWN)
     known = np.add.reduceat(bags.weights.astype(np.float64) * is_elsewhere, bags.offsets[:-1])
     return known / tokens.lengths
+
+
+def lower_floor(before: float, known_shares: Probabilities) -> float:
+    """The floor of a model that goes on: lower where new documents, FEW_NEW or more, know less of their words."""
+    return before if len(known_shares) < FEW_NEW else min(before, floor_of(known_shares))
 
 
 def floor_of(known_shares: Probabilities) -> float:

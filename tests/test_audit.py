@@ -13,6 +13,7 @@ from bywords.corpus import Corpus, labelled_as, with_label_names
 from bywords.corrections import COLUMNS, read_corrections
 from bywords.errors import DataError
 from bywords.metrics import wilson_interval
+from bywords.report.audit_record import complete_audit
 
 LONG = "the engine of the old car was loud and the driver stopped it at the side of the road"
 
@@ -70,7 +71,18 @@ def test_planted_duplicates_are_counted_and_listed_with_their_rows(record):
 def test_a_document_is_counted_once_as_exact_or_near():
     corpus = Corpus.of("c", [LONG, LONG, f"{LONG} now", "other words here", "a b c"], ["x", "y", "x", "x", "y"])
     counted = audit(corpus)["duplicates"]["train"]
-    assert counted == {"n_exact": 2, "n_near": 1, "n_groups": 1, "n_conflicting": 1}
+    assert counted == {"n_exact": 2, "n_near": 1, "n_groups": 1, "n_conflicting": 1, "n_conflicting_exact": 1}
+
+
+def test_groups_whose_very_texts_have_two_labels_are_told_from_those_that_are_only_alike():
+    texts = [LONG, f"{LONG} now", "a b c d e f g", "A b c d e f g", "a b c d e f g h"]
+    counted = audit(Corpus.of("c", texts, ["x", "y", "x", "y", "x"]))["duplicates"]["train"]
+    assert (counted["n_groups"], counted["n_conflicting"], counted["n_conflicting_exact"]) == (2, 2, 1)
+
+
+def test_the_page_gets_all_that_the_record_has(record):
+    completed = complete_audit(record)
+    assert {name: completed[name] for name in record} == record
 
 
 def test_without_test_documents_there_is_nothing_across(train):
@@ -187,10 +199,43 @@ def test_the_command_says_what_was_found_and_what_to_do_next(bywords, files):
     assert (code, error) == (0, "")
     assert "126 documents in 4 classes, 42 test documents of test.csv" in out
     assert "documents without words, which training leaves out: rows 123, 124" in out
-    assert "the same text: training row 121 and test row 40" in out
-    assert "space: THE ENGINE OF THE OLD CAR" in out
+    assert "the same text, with different labels: training row 121 and test row 40" in out
+    assert "space and motor: THE ENGINE OF THE OLD CAR" in out
+    assert out.count("test row 40") == 1  # the others of its group are not shown
     assert "labels" in out
     assert "bywords train train.csv --labels train-audit/doubtful.csv" in out
+
+
+def test_the_command_shows_one_pair_of_each_group_and_the_same_text_once(bywords, tmp_path):
+    corpus = small_corpus(60)
+    near = "a quick brown fox jumps over a lazy dog tonight"
+    texts = [*corpus.texts, LONG, LONG, LONG, LONG.upper(), near, f"{near} again"]
+    labels = [*corpus.names(), "motor", "motor", "motor", "motor", "space", "sport"]
+    pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "pairs.csv")
+    _, out, _ = bywords("audit", "pairs.csv")
+    shown = out[out.index("Look at these first:") :].splitlines()
+    assert shown[1:4] == [
+        "  91% alike, with different labels: rows 64 and 65",
+        f"    space: {near}",
+        f"    sport: {near} again",
+    ]
+    assert out.lower().count(LONG[:40]) == 1
+    assert "  the same text: rows 60 and 61" in shown
+
+
+def test_a_place_where_nothing_can_be_written_is_said_before_the_data_are_read(bywords, tmp_path):
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+    code, _, error = bywords("audit", "there-is-no-such.csv", "--out", "taken")
+    assert code == 2
+    assert "taken" in error
+    assert "cannot be written" in error
+
+
+def test_the_command_says_how_many_labels_its_file_has_and_how_many_are_flagged(bywords, files, record, tmp_path):
+    _, out, _ = bywords("audit", *files)
+    with (tmp_path / "train-audit" / "doubtful.csv").open(encoding="utf-8", newline="") as file:
+        n_listed = len(list(csv.DictReader(file)))
+    assert f"doubtful.csv has the first {n_listed} labels of the ranking, {record['n_doubtful']} of them flagged" in out
 
 
 def test_json_is_the_record_and_so_is_the_file(bywords, files, record, tmp_path):

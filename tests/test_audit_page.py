@@ -17,6 +17,8 @@ from bywords.audit import audit
 from bywords.corpus import Corpus, with_label_names
 from bywords.errors import DataError
 from bywords.report import audit_pictures, render_audit, write_audit
+from bywords.report.audit_record import complete_audit
+from bywords.report.audit_words import giveaways_named
 
 COUNTED = {"n_documents": 3, "share": 0.003, "rows": [4, 5, 6]}
 
@@ -168,12 +170,12 @@ def nothing_wrong() -> dict[str, Any]:
 def test_the_summary_names_every_problem_with_its_number(without_pictures):
     sentences = " ".join(said(audit_record()))
     for words in (
-        "30 test documents (15.0 %) stand in training too", "right for 77.0 % instead of 80.0 %",
+        "30 test documents (15.0 %) stand in training too", "right on 77.0 % instead of 80.0 %",
         "4 of them have another label there", "20 training documents are the same as another one",
-        "In 2 of these groups labels differ",
-        "2 training labels (0.2 %) are doubtful", "row 3, labelled ham, rather spam",
-        "3 addresses, names, headers or fixed phrases", "address 0@mill.org stands for spam",
-        "right for 95.0 %", "clearly different. Words that tell them apart: app, fax", "1 class is too small",
+        "In 2 groups of duplicate training texts labels differ",
+        "2 training labels are doubtful (0.2 %)", "row 3, labelled ham, perhaps spam",
+        "3 addresses give a class away", "address “0@mill.org” stands for spam",
+        "right on 95.0 %", "clearly different. Words that tell them apart: “app”, “fax”", "1 class is too small",
         "(fewer than 10 documents): the smallest, spam, has 7", "2 training documents have no words (row 12",
         "only 80.0 % of the running words of test", "Documents of ham are longer",
     ):  # fmt: skip
@@ -246,6 +248,125 @@ def test_the_page_of_a_real_audit_says_in_which_rows_conspicuous_documents_are(p
 def test_the_page_of_a_real_audit_says_that_a_copy_in_test_has_another_label(page_of_planted):
     pair = "Training row 61 and test row 30: exact, similarity 1.000"
     assert f"{pair}, <strong>different labels</strong>" in page_of_planted
+
+
+def test_pairs_across_with_different_labels_come_first_and_say_so(without_pictures):
+    record = audit_record()
+    record["near_duplicates_across_splits"] = [
+        {"train_row": 3, "test_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
+        {"train_row": 4, "test_row": 8, "similarity": 1.0, "kind": "exact", "same_label": False},
+    ]
+    text = " ".join(Page(render_audit(record)).text.split())
+    unlike = text.index("Training row 4 and test row 8: exact, similarity 1.000, different labels")
+    assert unlike < text.index("Training row 3 and test row 7: near, similarity 0.910 ")
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "marked"),
+    [
+        ("see you later", "see you, later!", [",", "!"]),
+        ("win a prize today  or never", "win a big fat prize or never", ["today", "big fat"]),
+        ("See\nYOU", "see you", []),
+        ("call 0800", "call now", ["0800", "now"]),
+    ],
+)
+def test_only_what_differs_is_marked_and_no_space_around_it(left, right, marked, without_pictures):
+    record = audit_record()
+    record["near_duplicates_within"]["train"] = []
+    record["near_duplicates_across_splits"] = record["near_duplicates_across_splits"][:1]
+    record["texts"] = {"train": {"3": left}, "test": {"7": right}}
+    page = render_audit(record)
+    assert re.findall(r"<mark>(.*?)</mark>", page) == marked
+    shown = re.findall(r'<p class="text" dir="auto">(.*?)</p>', page, flags=re.DOTALL)
+    assert [re.sub("</?mark>", "", text) for text in shown] == [left, right]
+
+
+def test_rows_are_names_and_written_plainly(without_pictures):
+    record = audit_record()
+    record["near_duplicates_across_splits"][0] |= {"train_row": 12345}
+    record["doubtful_labels"][0]["row"] = 23456
+    record["without_words"]["train"] = [34567]
+    record["profile"]["parts"]["train"]["very_long"] = COUNTED | {"rows": [45678, 4, 5]}
+    text = Page(render_audit(record)).text
+    assert all(row in text for row in ("12345", "row 23456,", "row 34567 is", "45678, 4, 5"))
+    assert not re.search("12,345|23,456|34,567|45,678", text)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_exact", "expected"),
+    [
+        (6, 0, "In 6 groups of duplicate training texts labels differ. The texts are alike, not the same, and each"),
+        (6, 6, "labels differ for the very same text: one label is wrong, or the text fits both."),
+        (6, 2, "labels differ, in 2 of them for the very same text: one label is wrong, or the text fits both."),
+        (1, 1, "In 1 group of duplicate training texts labels differ for the very same text"),
+        (6, None, "labels differ. Where the texts are the same, one label is wrong, or the text fits both."),
+    ],
+)
+def test_one_label_is_called_wrong_only_where_the_texts_are_the_same(n, n_exact, expected, without_pictures):
+    record = audit_record()
+    record["duplicates"]["train"] |= {"n_conflicting": n, "n_conflicting_exact": n_exact}
+    (sentence,) = (sentence for sentence in said(record) if "labels differ" in sentence)
+    assert expected in sentence
+    assert ("one label is wrong" in sentence) == (n_exact != 0)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "n_found", "expected"),
+    [
+        ({"markup": 3, "number": 9, "web host": 1}, 13, "9 numbers, 3 pieces of markup and 1 web host give a class"),
+        ({"number": 1}, 1, "1 number gives a class away"),
+        ({"word": 1, "end": 2}, 3, "2 fixed ends and 1 word that nearly all documents have give a class away"),
+        (dict(zip(("number", "end", "domain", "person", "markup"), (5, 4, 3, 2, 1), strict=True)), 15,
+         "5 numbers, 4 fixed ends, 3 domains, 2 names of persons and 1 other pattern give a class away"),
+        ({}, 2, "2 patterns give a class away"),
+    ],
+)  # fmt: skip
+def test_give_aways_are_named_by_the_kinds_that_were_found(kinds, n_found, expected):
+    rows = [{"kind": kind, "n_patterns": n} for kind, n in kinds.items()]
+    assert giveaways_named({"kinds": rows, "n_found": n_found}).startswith(expected)
+
+
+def test_a_class_of_longer_documents_is_less_of_a_problem_than_many_duplicates(without_pictures):
+    record = nothing_wrong()
+    record["duplicates"]["train"] = {"n_exact": 100, "n_near": 74, "n_groups": 60, "n_conflicting": 0}
+    record["profile"]["classes"][1] |= {"share": 0.13, "length_auc": 0.83, "is_told_by_length": True}
+    first, second = said(record)
+    assert first.startswith("174 training documents are the same")
+    assert second.startswith("Documents of spam are longer")
+
+
+def test_nothing_that_a_record_has_is_lost_on_the_way_to_the_page():
+    record = json.loads(json.dumps(audit_record()))
+    record["duplicates"]["train"]["found_next_year"] = 5
+    completed = complete_audit(record)
+
+    def has_all(found: Any, kept: Any) -> bool:
+        if isinstance(found, dict):
+            return all(name in kept and has_all(part, kept[name]) for name, part in found.items())
+        if isinstance(found, list):
+            return len(found) == len(kept) and all(map(has_all, found, kept))
+        return found == kept
+
+    assert has_all(record, completed)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "message"),
+    [
+        ("doubtful_labels", [3, 4], "row 0 of doubtful_labels of this audit: expected parts with names, found 3"),
+        ("doubtful_labels", [None], "doubtful_labels of this audit: expected parts with names, found null"),
+        ("doubtful_labels", {"row": 3}, "doubtful_labels of this audit: expected a list"),
+        ("drift", [0.5], "drift of this audit: expected parts with names"),
+    ],
+)
+def test_a_part_of_another_kind_is_an_error_and_not_passed_over(name, wrong, message):
+    with pytest.raises(DataError, match=message):
+        complete_audit(audit_record() | {name: wrong})
+
+
+def test_notes_of_what_could_not_be_looked_at_are_said_last(without_pictures):
+    record = audit_record() | {"notes": ["Doubtful labels cannot be found: fewer than two classes."]}
+    assert said(record)[-1] == record["notes"][0]
 
 
 def test_doubtful_labels_stand_with_their_texts_and_the_others_are_left_out(without_pictures):

@@ -168,6 +168,9 @@ def test_the_curve_makes_answers_less_sure_that_are_surer_than_so_many_documents
     assert 201 / 202 < Temperature(1.0, curve).probabilities(np.log(probabilities)).max() < 0.998
 
 
-def test_a_class_without_any_probability_stays_without():
-    probabilities = Temperature(1.0, (0.5, 0.5, 0.0)).probabilities(np.array([[0.0, -2000.0], [-2000.0, 0.0]]))
-    np.testing.assert_array_equal(probabilities, [[1, 0], [0, 1]])
+@pytest.mark.parametrize("gap", [20.0, 707.0, 730.0, 746.0, 2000.0])
+def test_logits_that_are_very_far_apart_are_bent_as_those_that_are_far_apart(gap):
+    probabilities = Temperature(1.0, (1.0, 0.2, 0.0)).probabilities(np.array([[0.0, -gap, -gap]]))
+    np.testing.assert_allclose(probabilities.sum(), 1)
+    assert probabilities[0, 0] == pytest.approx(0.9406, abs=0.001)
+    assert probabilities[0, 1] == probabilities[0, 2]

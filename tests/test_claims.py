@@ -49,6 +49,8 @@ def test_what_one_pair_alone_would_show_is_not_claimed_beside_many():
     assert alone[0]["accuracy"]["p_value"] < 0.05
     assert among["accuracy"]["p_holm"] > 0.05
     assert not among["is_better"]
+    assert among["sentence"].startswith("a and b cannot be told apart among 66 pairs with 500 test documents (+")
+    assert among["accuracy"]["n_needed"] > alone[0]["accuracy"]["n_needed"]
 
 
 def test_no_system_is_called_better_more_than_one_time_in_twenty_where_none_is():

@@ -186,7 +186,9 @@ def test_a_folder_of_classes_gets_its_model_beside_it(bywords, tmp_path, monkeyp
     assert (tmp_path / "texts-model" / "SHA256SUMS").exists()
 
 
-def test_evaluate_says_how_often_sure_answers_are_right(bywords, model, csv):
+def test_evaluate_says_how_often_sure_answers_are_right(bywords, tmp_path):
+    csv, model = write_csv(tmp_path / "more.csv", small_corpus(500)), "more-model"
+    assert bywords("train", csv, "--system", "tfidf-nb", "--out", model)[0] == 0
     code, out, _ = bywords("evaluate", model, csv, "--min-confidence", "0.5")
     assert code == 0
     assert "Answers that are at least 50.0% sure, for texts like those of the training: " in out

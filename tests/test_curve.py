@@ -172,7 +172,7 @@ def test_one_seed_needs_one_size_more():
 def test_a_forecast_says_whether_more_texts_are_worth_it():
     found = {
         "n_documents": 40_000, "accuracy": 0.934, "interval": [0.926, 0.941], "now": 0.928, "gain": 0.006,
-        "gain_interval": [0.003, 0.009],
+        "gain_interval": [0.003, 0.009], "law": {"a": 0.02, "b": 0.6, "c": 0.3},
     }  # fmt: skip
     assert sentence(found) == (
         "With twice the documents (40,000) about 93.4% (92.6% to 94.1%) instead of 92.8%, a gain of 0.6 points "
@@ -180,6 +180,13 @@ def test_a_forecast_says_whether_more_texts_are_worth_it():
     )
     assert sentence(found | {"gain_interval": [0.003, 0.02]}).endswith("more texts like these will help.")
     assert sentence(found | {"gain_interval": [-0.003, 0.02]}).endswith("more texts like these may help.")
+
+
+def test_a_curve_that_falls_promises_nothing():
+    generator = np.random.default_rng(0)
+    right = generator.random((3, 5, 400)) < np.array([0.80, 0.78, 0.77, 0.75, 0.73])[:, np.newaxis]
+    said = sentence(forecast([100, 200, 400, 800, 1600], right, 3200))
+    assert said.startswith("Accuracy does not rise with the documents that there are, ")
 
 
 def test_a_backtest_says_how_far_off_it_was():

@@ -9,8 +9,9 @@ import pytest
 from sklearn.datasets import fetch_20newsgroups
 from sklearn.metrics import roc_auc_score
 
-from bywords.audit.drift import LEAST_DOCUMENTS, auc_and_variance, measure_drift
+from bywords.audit.drift import LEAST_DOCUMENTS, measure_drift
 from bywords.datasets import is_available, load
+from bywords.metrics import auc_and_variance
 from bywords.tokens import Tokenizer, Tokens
 
 WORDS = [f"word{number}" for number in range(400)]

@@ -313,7 +313,7 @@ def test_one_word_that_decides_is_found_alone_and_the_smallest(fitted):
 def test_where_no_words_change_the_answer_it_says_so(fitted):
     found = fitted("tfidf-nb").what_if("")
     assert (found.words, found.is_smallest) == ((), False)
-    assert "No 30 or fewer" in found.sentence
+    assert "No set of its words was found that changes the answer" in found.sentence
 
 
 def test_what_if_knows_sets_of_labels(many_labels):

@@ -38,6 +38,18 @@ def test_the_interval_is_wilsons(right, n):
     assert metrics.wilson_interval(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+def test_many_intervals_at_once_are_the_same_as_one_by_one():
+    right, n_documents = np.array([[0, 3, 5], [1, 0, 40]]), np.array([[5], [40]])
+    low, high = metrics.wilson_bounds(right / n_documents, n_documents)
+    for row, column in np.ndindex(2, 3):
+        n = int(n_documents[row, 0])
+        expected = binomtest(int(right[row, column]), n).proportion_ci(method="wilson")
+        assert (low[row, column], high[row, column]) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    low, high = metrics.wilson_bounds(np.array([np.nan, 0.5]), np.array([0, 4]))
+    assert (low[0], high[0]) == (0, 1)
+    assert 0 < low[1] < high[1] < 1
+
+
 def test_log_loss_agrees_with_scikit_learn():
     generator = np.random.default_rng(0)
     probabilities = metrics.softmax(generator.normal(size=(50, 3)))

@@ -41,8 +41,8 @@ def predict(capsys, monkeypatch, tmp_path, model):
     """Run the command in an empty folder: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", "predict", str(model), *map(str, arguments)])
+    def run(*arguments, of=model):
+        monkeypatch.setattr(sys, "argv", ["bywords", "predict", str(of), *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
             cli.main()
         shown = capsys.readouterr()
@@ -510,9 +510,14 @@ def test_unsure_answers_and_texts_unlike_the_training_are_left_open(predict, tmp
 
 def test_abstain_takes_the_probability_from_which_on_so_many_answers_were_right(predict, tmp_path, model):
     (tmp_path / "in.txt").write_text("moon rocket orbit\n")
-    least = TextClassifier.load(model).trust_.min_confidence_for(0.95)
-    assert f"no answer reached {least:.1%}" in predict("in.txt", "--abstain", "95%")[2]
-    assert predict("in.txt", "--abstain", "95%")[1] == predict("in.txt", "--min-confidence", least)[1]
+    assert "it takes 30 to choose a probability by" in predict("in.txt", "--abstain", "95%")[2]
+    corpus = small_corpus(400)
+    classifier = TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names())
+    classifier.save(model.parent / "larger")
+    least = classifier.trust_.min_confidence_for(0.95)
+    told = predict("in.txt", "--abstain", "95%", of=model.parent / "larger")
+    assert f"no answer reached {least:.1%}" in told[2]
+    assert told[1] == predict("in.txt", "--min-confidence", least, of=model.parent / "larger")[1]
 
 
 @pytest.mark.parametrize(

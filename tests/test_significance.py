@@ -39,6 +39,14 @@ def test_with_three_seeds_it_is_the_share_of_all_sign_flips_that_are_as_far_apar
     assert found.difference == pytest.approx(apart.mean())
 
 
+def test_of_very_many_differences_the_p_value_is_the_normal_one(monkeypatch):
+    generator = np.random.default_rng(0)
+    one, other = generator.integers(4, size=(2, 3000)) / 3
+    exact = paired_difference(one, other).p_value
+    monkeypatch.setattr("bywords.significance.MOST_EXACT", 100)
+    assert paired_difference(one, other).p_value == pytest.approx(exact, rel=0.05)
+
+
 def test_a_difference_says_how_many_documents_would_show_it():
     generator = np.random.default_rng(0)
     found = []

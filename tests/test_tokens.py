@@ -155,3 +155,18 @@ def test_numbers_instead_of_texts_are_refused():
 def test_a_pattern_that_cannot_be_is_refused(pattern, message):
     with pytest.raises(SettingError, match=message):
         Tokenizer(TokenizerConfig(pattern=pattern))
+
+
+def test_a_word_counts_once_for_each_document_that_has_it():
+    tokens = Tokenizer()(["red red blue", "", "blue green blue", "red"]).select(np.array([0, 1, 2]))
+    frequency = dict(zip(tokens.words.strings(), tokens.document_frequency().tolist(), strict=True))
+    assert frequency == {"red": 1, "blue": 2, "green": 1}
+    codes, documents = tokens.distinct()
+    strings = tokens.words.strings()
+    assert [(strings[code], document) for code, document in zip(codes.tolist(), documents.tolist(), strict=True)] == [
+        ("red", 0),
+        ("blue", 0),
+        ("blue", 2),
+        ("green", 2),
+    ]
+    assert Tokenizer()(["", ""]).document_frequency().tolist() == []

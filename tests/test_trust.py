@@ -11,6 +11,7 @@ from bywords.trust import (
     expected_calibration_error,
     floor_of,
     known_elsewhere,
+    lower_floor,
     reliability,
     selection_curve,
 )
@@ -74,13 +75,27 @@ def test_what_cannot_be_reached_is_said_with_what_can():
     hopeless = Trust.of(np.linspace(0.5, 1, 100), np.arange(100) % 4 > 0, known_share_floor=0.5)
     with pytest.raises(SettingError, match=r"no probability makes 95\.0% of the answers right: .* 7\d\.\d% were"):
         hopeless.min_confidence_for(0.95)
-    with pytest.raises(SettingError, match="has no answers held out to choose a probability by"):
-        Trust().min_confidence_for(0.9)
+    few = Trust.of(np.linspace(0.5, 1, 29), np.ones(29, dtype=bool), known_share_floor=0.5)
+    with pytest.raises(SettingError, match="answers for 29 documents held out, and it takes 30 to choose"):
+        few.min_confidence_for(0.9)
 
 
 def test_a_word_is_known_where_another_document_has_it_too():
     tokens = Tokenizer()(["moon moon car", "moon oil", "tree tree"])
     assert known_elsewhere(Vocabulary.of(tokens), tokens).tolist() == [2 / 3, 1 / 2, 0]
+
+
+def test_a_word_that_was_learned_before_is_known_though_one_new_document_has_it():
+    before = Tokenizer()(["moon moon car", "car oil"])
+    vocabulary = Vocabulary.of(before.joined(new := Tokenizer()(["oil tree", "tree"])))
+    assert known_elsewhere(vocabulary, new).tolist() == [1, 1]
+    assert known_elsewhere(Vocabulary.of(new), new).tolist() == [1 / 2, 1]
+
+
+def test_few_new_documents_do_not_lower_the_floor_and_none_raise_it():
+    assert lower_floor(0.6, np.full(20, 0.1)) == 0.6
+    assert lower_floor(0.6, np.full(500, 0.1)) == pytest.approx(0.1)
+    assert lower_floor(0.6, np.full(500, 0.9)) == 0.6
 
 
 def test_one_document_in_a_hundred_lies_below_the_floor_and_the_floor_is_never_high():

@@ -1,3 +1,3 @@
-"""What is wrong with a corpus: documents that stand in it twice, labels that are doubtful, and what they are worth."""
+"""What is wrong with a corpus: duplicates and what they are worth, doubtful labels, give-aways, drift, its profile."""
 
 from bywords.audit.audit import audit as audit

@@ -13,17 +13,16 @@ import numpy.typing as npt
 
 from bywords.audit.doubtful import find_doubtful
 from bywords.audit.drift import measure_drift
-from bywords.audit.duplicates import THRESHOLD, Across, Duplicates, Within, find_duplicates
+from bywords.audit.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
 from bywords.audit.giveaways import find_giveaways
-from bywords.audit.profile import profile
+from bywords.audit.profile import SMALL_CLASS, profile
 from bywords.audit.worth import worth_of_duplicates
 from bywords.corpus import Corpus
 from bywords.errors import DataError
+from bywords.run_record import AUDIT_FORMAT
 from bywords.tokens import Tokenizer, Tokens
 from bywords.version import __version__
 
-FORMAT = "bywords-audit/1"
-FEW = 10  # documents: a class of fewer can hardly be learned, or tested
 TEXTS_KEPT, KEPT_CHARACTERS = 200, 1_000  # of doubtful labels and of each list of pairs, and of each text
 
 Record = dict[str, Any]
@@ -56,7 +55,7 @@ def audit(
     duplicates = find_duplicates(train.texts, None if test is None else test.texts)
     doubtful = _doubtful_labels(train, tokens, duplicates, seed, notes, on_start)
     record = {
-        "format": FORMAT,
+        "format": AUDIT_FORMAT,
         "bywords_version": __version__,
         "command": command,
         "seed": seed,
@@ -104,7 +103,10 @@ def _described(train: Corpus, test: Corpus | None) -> Record:
 
 
 def _counted(train: Corpus, test: Corpus | None, duplicates: Duplicates) -> Record:
-    """How many documents have duplicates. One that has an exact duplicate is not counted for its near ones."""
+    """How many documents have duplicates. One that has an exact duplicate is not counted for its near ones.
+
+    Of the groups with unlike labels, `n_conflicting`, `n_conflicting_exact` have them for one and the same text.
+    """
     across = duplicates.across
     return {
         "threshold": THRESHOLD,
@@ -118,12 +120,15 @@ def _counted(train: Corpus, test: Corpus | None, duplicates: Duplicates) -> Reco
 def _counted_within(corpus: Corpus, within: Within) -> Record:
     n_documents = np.bincount(within.groups)
     kinds = _kinds(corpus)
+    pairs = within.pairs
+    is_conflict = pairs.is_exact & ~_are_same(corpus, corpus, pairs.firsts, pairs.seconds)  # all copies meet the first
     of_group = np.unique(np.stack([within.groups, kinds], axis=1), axis=0)[:, 0]  # a group once for each of its labels
     return {
         "n_exact": int(within.has_exact.sum()),
         "n_near": int((within.has_near & ~within.has_exact).sum()),
         "n_groups": int((n_documents > 1).sum()),
         "n_conflicting": int((np.bincount(of_group) > 1).sum()),
+        "n_conflicting_exact": len(np.unique(within.groups[pairs.firsts[is_conflict]])),
     }
 
 
@@ -141,29 +146,25 @@ def _counted_across(train: Corpus, test: Corpus, across: Across) -> Record:
 def _pairs_across(train: Corpus, test: Corpus | None, across: Across | None) -> list[Record]:
     if test is None or across is None:
         return []
-    pairs = across.pairs
-    columns = [
-        train.rows[pairs.firsts],
-        test.rows[pairs.seconds],
-        pairs.similarities,
-        np.where(pairs.is_exact, "exact", "near"),
-        _are_same(train, test, pairs.firsts, pairs.seconds),
-    ]
-    return _records(("train_row", "test_row", "similarity", "kind", "same_label"), columns)
+    return _pairs(("train_row", "test_row"), train, test, across.pairs)
 
 
 def _pairs_within(corpus: Corpus | None, within: Within | None) -> list[Record]:
     if corpus is None or within is None:
         return []
-    pairs = within.pairs
+    return _pairs(("row", "other_row"), corpus, corpus, within.pairs)
+
+
+def _pairs(names: tuple[str, str], one: Corpus, other: Corpus, pairs: Pairs) -> list[Record]:
+    """Pairs of a document of `one` and a document of `other`, their rows under these names."""
     columns = [
-        corpus.rows[pairs.firsts],
-        corpus.rows[pairs.seconds],
+        one.rows[pairs.firsts],
+        other.rows[pairs.seconds],
         pairs.similarities,
         np.where(pairs.is_exact, "exact", "near"),
-        _are_same(corpus, corpus, pairs.firsts, pairs.seconds),
+        _are_same(one, other, pairs.firsts, pairs.seconds),
     ]
-    return _records(("row", "other_row", "similarity", "kind", "same_label"), columns)
+    return _records((*names, "similarity", "kind", "same_label"), columns)
 
 
 def _doubtful_labels(
@@ -213,10 +214,10 @@ def _worth(
 
 
 def _small_classes(train: Corpus) -> list[Record]:
-    """Classes of fewer than FEW documents, the smallest first."""
+    """Classes of fewer than SMALL_CLASS documents, the smallest first."""
     counts = train.counts()
     order = np.argsort(counts, kind="stable")
-    return [{"label": train.label_names[k], "n_documents": int(counts[k])} for k in order if counts[k] < FEW]
+    return [{"label": train.label_names[k], "n_documents": int(counts[k])} for k in order if counts[k] < SMALL_CLASS]
 
 
 def _texts(record: Record, train: Corpus, test: Corpus | None) -> dict[str, dict[str, str] | None]:

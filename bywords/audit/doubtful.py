@@ -42,7 +42,7 @@ class Doubts:
     order: Places  # (N,): all documents, the most doubtful label first
     suggested: Places  # (N,): the class that the models would give; the label where they agree with it
     confidence: Scores  # (N,): how sure they are of it, 0 to 1
-    is_doubtful: Flags  # (N,): more likely wrong than not, by confident learning
+    is_doubtful: Flags  # (N,): another class is likelier than it is on average for its own documents
     is_judged: Flags  # (N,)
 
 
@@ -81,7 +81,7 @@ def find_doubtful(
 
 
 def confident_learning(labels: Places, probabilities: Scores) -> tuple[Places, Flags]:
-    """The class that each document seems to be of, int64 (N,), and whether its label is likely to be wrong, bool (N,).
+    """The class that each document seems to be of, int64 (N,), and whether its label is doubtful, bool (N,).
 
     `labels` are int64 (N,); `probabilities` (N, K), of models that have not seen the document. A document counts for
     a class when the class's probability is at least what it is on average where the label is that class (equation 2);

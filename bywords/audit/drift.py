@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.distinct import distinct_words
 from bywords.bags import Bags, Floats
+from bywords.metrics import Z, auc_and_variance
 from bywords.ragged import Ragged
 from bywords.targets import Targets
 from bywords.tfidf import support_vectors
@@ -25,7 +25,6 @@ MOST_TOKENS = 300  # of a document, its first: how long it is plays no part that
 LEAST_DOCUMENTS = 20  # of the smaller part: fewer tell nothing
 N_FOLDS = 4
 MOST_WORDS = 25  # on each side
-Z = 1.959963984540054  # of a 95 % interval
 SLIGHT, CLEAR = 0.6, 0.8  # areas under the curve up to which a difference is called slight, clear
 
 
@@ -88,27 +87,6 @@ def measure_drift(train: Tokens, test: Tokens, *, seed: int) -> dict[str, Any]:
     }
 
 
-def auc_and_variance(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> tuple[float, float]:
-    """The share of pairs in which a positive score is above a negative one, ties counting half, and its variance.
-
-    Both take (M,) and (N,) scores, one at least. Source: DeLong et al. (1988), by the ranks of Sun and Xu (2014),
-    "Fast Implementation of DeLong's Algorithm".
-    """
-    n_above = _midranks(np.concatenate([positive, negative]))
-    m, n = len(positive), len(negative)
-    of_positive = (n_above[:m] - _midranks(positive)) / n  # (M,): share of the negatives below each positive
-    of_negative = 1 - (n_above[m:] - _midranks(negative)) / m  # (N,): share of the positives above each negative
-    auc = float(of_positive.mean())
-    variance = (of_positive.var(ddof=1) / m if m > 1 else 0.0) + (of_negative.var(ddof=1) / n if n > 1 else 0.0)
-    return auc, float(variance)
-
-
-def _midranks(scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The rank of each score from 1, equal ones sharing the mean of theirs."""
-    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[places]
-
-
 def _bags(tokens: Tokens) -> Bags:
     """TF-IDF features of the words that two documents at least have, of the beginning of each document."""
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=2, max_length=MOST_TOKENS))
@@ -138,7 +116,7 @@ def _words(train: Tokens, test: Tokens) -> dict[str, list[dict[str, Any]]]:
     n_train, n_test = len(train), len(test)
     if not n_train or not n_test or not len(both.codes):
         return {"train": [], "test": []}
-    codes, documents = distinct_words(both)
+    codes, documents = both.distinct()
     in_train, in_test = (
         np.bincount(codes[is_meant], minlength=len(both.words))
         for is_meant in (documents < n_train, documents >= n_train)

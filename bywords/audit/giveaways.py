@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.distinct import distinct_words
 from bywords.audit.fields import judged_fields
 from bywords.audit.patterns import Patterns, find_patterns
 from bywords.corpus import Corpus
-from bywords.metrics import wilson_interval
+from bywords.metrics import wilson_bounds, wilson_interval
 from bywords.tokens import Tokens
 
 HALFWAY = 0.5  # of the way from guessing a class to being certain of it: what a give-away reaches
@@ -95,7 +94,8 @@ def _told(patterns: Patterns, train: Corpus, documents: Ints) -> _Told:
     of_class = np.asarray((has @ one_hot).todense()).astype(np.int64)  # (P, K)
     n_documents = np.asarray(has.sum(axis=1)).ravel().astype(np.int64)
     base = np.asarray(one_hot[documents].mean(axis=0)).ravel()
-    lower = _lower_bounds(of_class, n_documents[:, np.newaxis])
+    n_asked = n_documents[:, np.newaxis]
+    lower, _ = wilson_bounds(of_class / np.maximum(n_asked, 1), n_asked)  # (P, K)
     surplus = (lower - base) / np.maximum(1 - base, 1e-9)
     classes = surplus.argmax(axis=1)
     chosen = np.arange(len(patterns)), classes
@@ -122,15 +122,6 @@ def _least(patterns: Patterns) -> tuple[Floats, Floats]:
     return shares, purities
 
 
-def _lower_bounds(part: Ints, whole: Ints) -> Floats:
-    """Wilson's lower bound (95 %) of each share, as `metrics.wilson_interval` has it; 0 without documents."""
-    z2 = 1.959963984540054**2
-    whole = np.maximum(whole, 1)
-    share = part / whole
-    half = np.sqrt(z2 * (share * (1 - share) + z2 / (4 * whole)) / whole)
-    return np.maximum((share + z2 / (2 * whole) - half) / (1 + z2 / whole), 0)
-
-
 def _one_hot(train: Corpus) -> Any:
     """Which classes each document has, a sparse matrix (N, K)."""
     from scipy.sparse import csr_matrix
@@ -144,7 +135,7 @@ def _one_hot(train: Corpus) -> Any:
 def _words_everywhere(train: Corpus, tokens: Tokens) -> tuple[list[str], Ints, Ints]:
     """The words that may be in nearly all documents of a class: they, and the pairs of their places and documents."""
     least = EVERYWHERE * max(int(train.counts()[train.counts() > 0].min()), 1)
-    codes, documents = distinct_words(tokens)
+    codes, documents = tokens.distinct()
     frequency = np.bincount(codes, minlength=len(tokens.words))
     # A word that most documents have speaks for a class only when that is most of them.
     places = np.flatnonzero(frequency >= least)

@@ -30,11 +30,11 @@ URL = r"(?i)\b(?:(?:https?|ftp|gopher)://|www\.)[^\s/\"'<>:()\[\],]+"
 ATTRIBUTION = r"(?m)^.*\b(?:writes|wrote|said|says|schrieb|schreibt)\s?:?\s*$"
 NAME = r"\p{Lu}[\p{L}.'-]*(?: [\p{L}.'-]+){1,3}"
 NUMBER = r"\b\d{1,3}(?:\.\d)? ?/ ?\d{1,3}\b|\(?\b\d{3}\)?[ -]\d{3}-\d{4}\b|\b\d{6,}\b"  # ratings, telephones, ids
-MARKUP = (
-    r"(?i)</?(?:a|b|i|u|p|br|hr|div|span|font|img|table|tr|td|th|ul|ol|li|h[1-6]|em|strong|pre|code|blockquote|script"
+TAG = (
+    r"</?(?:a|b|i|u|p|br|hr|div|span|font|img|table|tr|td|th|ul|ol|li|h[1-6]|em|strong|pre|code|blockquote|script"
     r"|style|html|head|body|title|meta|link|center|small|sub|sup|form|input|iframe|ref)\b[^<>]{0,200}>"
-    r"|&(?:nbsp|amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-f]{1,6});"
 )
+MARKUP = rf"(?i){TAG}" + (r"|&(?:nbsp|amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-f]{1,6});")
 FILE_NAME = r"\b\w[\w-]*\d[\w-]*\.(?:gif|jpe?g|png|bmp|zip|tar|gz|txt|pdf|docx?|html?|csv|json|xml|wav|mp3|mp4)\b"
 SECOND_LEVEL = r"^[^.]+\.(?:ac|co|com|edu|gov|net|org)\.[a-z]{2}$"
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.distinct import distinct_words
-from bywords.audit.drift import auc_and_variance
+from bywords.audit.patterns import TAG
 from bywords.audit.scripts import NONE, letters_by_script, name_of
 from bywords.corpus import Corpus
+from bywords.metrics import auc_and_variance
 from bywords.tokens import Tokens
 from bywords.words import WordTable
 
@@ -24,7 +24,7 @@ MOST_ROWS = 20
 N_BINS = 24
 QUANTILES = {"min": 0.0, "p10": 0.1, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 REMAINS = {
-    "html_tag": r"(?i)</?(?:a|b|i|p|br|div|span|font|img|table|tr|td|ul|li|h[1-6]|em|strong|script)\b[^<>]{0,200}>",
+    "html_tag": rf"(?i){TAG}",
     "html_entity": r"&(?:[a-z]{2,8}|#\d{1,7}|#x[0-9a-fA-F]{1,6});",
     "url": r"(?i)\b(?:(?:https?|ftp)://|www\.)\S",
     "broken_encoding": "\ufffd|Ã[\u0080-\u00bf]|â€",
@@ -181,8 +181,7 @@ def _coverage(train: Tokens, test: Tokens, corpus: Corpus) -> dict[str, Any]:
     known = np.concatenate([[0], np.cumsum(is_known[test.codes])])
     shares = np.diff(known[test.offsets]) / np.maximum(test.lengths, 1)
     unknown = np.flatnonzero(~is_known & (counts > 0))
-    codes, _ = distinct_words(test)
-    frequency = np.bincount(codes, minlength=len(test.words))[unknown]
+    frequency = test.document_frequency()[unknown]
     order = np.lexsort([unknown, -frequency])[:MOST_ROWS]
     n_types = int((counts > 0).sum())
     return {

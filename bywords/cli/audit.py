@@ -6,13 +6,13 @@ import csv
 import io
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bywords.cli import options
+from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
 from bywords.errors import quoted
 
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
     from bywords.corpus import Corpus
 
 RECORD, LABELS, PAGE = "audit.json", "doubtful.csv", "audit.html"
-N_SHOWN = 5  # examples of each kind
-SHOWN_CHARACTERS = 100  # of an example's text
 LISTED_SHARE = 0.1  # of all documents, the most doubtful ones: so many are in the csv file at least
 
 
 def audit(
     data: options.Data,
     test: Annotated[
-        str | None, typer.Option("--test", help="A file to test on: its duplicates in DATA are looked for too.")
+        str | None,
+        typer.Option(
+            "--test",
+            help="Documents to test on: what they share with DATA and how they differ from it is looked at too.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder for what is found; by default the name of DATA with -audit behind it.")
@@ -37,33 +39,44 @@ def audit(
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
     bad_rows: options.BadRows = "fail",
-    seed: Annotated[int, typer.Option(help="Of the folds by which labels are judged.", min=0)] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="Of the folds and the systems that judge labels, of what duplicates are worth, and of drift.", min=0
+        ),
+    ] = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Find what is wrong with labelled texts: duplicates, doubtful labels to correct, and what they cost."""
+    """Find what is wrong with labelled texts: duplicates, doubtful labels to correct, give-aways, drift, odd documents.
+
+    Duplicates are found within and across the parts, with what they are worth; give-aways are what tells the class
+    without being what a text is about; drift is how test differs from training; the profile has classes, lengths,
+    scripts and remains of markup.
+    """
     from bywords.audit import audit as run_audit
     from bywords.datasets import read_parts
-    from bywords.files import write_whole
+    from bywords.files import check_place, write_whole
     from bywords.report.audit import write_audit
 
     folder = out or options.named_after(data, "-audit")
+    for name in (RECORD, LABELS, PAGE):
+        check_place(folder / name)
     with working(f"reading {data}"):
         train, test_part = read_parts(
             data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test
         )
     listener = ProgressLines()
-    command = shlex.join(["bywords", *sys.argv[1:]])
-    record = run_audit(train, test_part, seed=seed, command=command, on_start=listener.start)
+    record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=listener.start)
     listener.end()
     write_whole(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1).encode())
     write_audit(record, folder / PAGE)
     if record["doubtful_labels"]:
-        write_whole(folder / LABELS, _to_correct(record, train))
+        write_whole(folder / LABELS, _to_correct(_listed(record), train))
+    for corpus in [train] if test_part is None else [train, test_part]:
+        tell_skipped(corpus.n_skipped, corpus.first_skipped)
     if as_json:
         print_json(record)
         return
-    for corpus in [train] if test_part is None else [train, test_part]:
-        tell_skipped(corpus.n_skipped, corpus.first_skipped)
     _tell_data(record)
     _tell_duplicates(record, train, test_part)
     _tell_doubtful(record, train)
@@ -71,21 +84,23 @@ def audit(
     _tell_next(record, folder, data)
 
 
-def _to_correct(record: dict[str, Any], train: Corpus) -> bytes:
-    """The csv file of doubtful labels: those that are flagged, and all others of the first tenth of the ranking.
+def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Doubtful labels for the csv file: those that are flagged, and all others of the first tenth of the ranking."""
+    ranked, n_train = record["doubtful_labels"], record["data"]["n_train"]
+    return [row for place, row in enumerate(ranked) if row["is_doubtful"] or place < LISTED_SHARE * n_train]
 
-    `new_label` is left empty for a person to fill in; `bywords.corrections` reads it.
-    """
+
+def _to_correct(listed: list[dict[str, Any]], train: Corpus) -> bytes:
+    """The csv file of these labels. `new_label` is left empty for a person; `bywords.corrections` reads it."""
     from bywords.corrections import COLUMNS
 
-    text_of = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
+    texts = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for place, found in enumerate(record["doubtful_labels"]):
-        if found["is_doubtful"] or place < LISTED_SHARE * len(train):
-            told = [found["row"], found["label"], found["suggested"], f"{found['confidence']:.3f}"]
-            writer.writerow([*told, "", text_of[found["row"]]])
+    for found in listed:
+        told = [found["row"], found["label"], found["suggested"], f"{found['confidence']:.3f}"]
+        writer.writerow([*told, "", texts[found["row"]]])
     return file.getvalue().encode()
 
 
@@ -119,10 +134,10 @@ def _tell_duplicates(record: dict[str, Any], train: Corpus, test: Corpus | None)
     if accuracy is not None and accuracy["duplicates_only"]["n_documents"]:
         say()
         _tell_worth(accuracy)
-    examples = _examples(record, train, test)
+    examples = example_pairs(record, train, test)
     if examples:
         say()
-        say("The plainest of them:")
+        say("Look at these first:")
     for line in examples:
         say(line)
 
@@ -148,42 +163,6 @@ def _tell_worth(accuracy: dict[str, Any]) -> None:
         )
 
 
-def _examples(record: dict[str, Any], train: Corpus, test: Corpus | None) -> list[str]:
-    """The pairs to look at first: across before within, those with unlike labels first."""
-    lines = []
-    for pair in _worst(record["near_duplicates_across_splits"]):
-        if test is not None:
-            lines += [
-                f"  {_kind(pair)}: training row {pair['train_row']} and test row {pair['test_row']}",
-                f"    {_document(train, pair['train_row'])}",
-                f"    {_document(test, pair['test_row'])}",
-            ]
-    if not lines:
-        for pair in _worst(record["near_duplicates_within"]["train"]):
-            lines += [
-                f"  {_kind(pair)}: rows {pair['row']} and {pair['other_row']}",
-                f"    {_document(train, pair['row'])}",
-                f"    {_document(train, pair['other_row'])}",
-            ]
-    return lines
-
-
-def _worst(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(pairs, key=lambda pair: bool(pair["same_label"]))[:N_SHOWN]
-
-
-def _kind(pair: dict[str, Any]) -> str:
-    return "the same text" if pair["kind"] == "exact" else f"{pair['similarity']:.0%} alike"
-
-
-def _document(corpus: Corpus, row: int) -> str:
-    """A document on one line: its label, and the beginning of its text."""
-    place = corpus.rows.tolist().index(row)
-    labels = corpus.select([place]).names()[0]
-    label = ", ".join(labels) if corpus.is_multilabel else str(labels)
-    return f"{label}: {_shortened(corpus.texts[place])}"
-
-
 def _tell_doubtful(record: dict[str, Any], train: Corpus) -> None:
     doubtful = [row for row in record["doubtful_labels"] if row["is_doubtful"]]
     say()
@@ -195,26 +174,29 @@ def _tell_doubtful(record: dict[str, Any], train: Corpus) -> None:
         say("No label is doubtful.")
         return
     share = len(doubtful) / len(record["doubtful_labels"])
+    are = "label is" if len(doubtful) == 1 else "labels are"
     say(
-        f"{len(doubtful):,} labels ({share:.1%}) are doubtful: models that have not seen the document are more "
-        "confident of another one. The worst:"
+        f"{len(doubtful):,} {are} doubtful ({share:.1%}): models that have not seen the document are more confident of "
+        f"another one{'. The worst' if len(doubtful) > 1 else ''}:"
     )
     for found in doubtful[:N_SHOWN]:
         say(
             f"  row {found['row']}: {found['label']}, perhaps {found['suggested']} ({found['confidence']:.0%}): "
-            f"{_shortened(train.texts[train.rows.tolist().index(found['row'])])}"
+            f"{shortened(text_of(train, found['row']))}"
         )
 
 
 def _tell_causes(record: dict[str, Any]) -> None:
     """What gives the classes away, and whether test documents are of another kind."""
+    from bywords.report.audit_words import giveaways_named
+
     found = record["giveaways"]["found"]
     if found:
         say()
-        say(f"{record['giveaways']['n_found']:,} words or headers give a class away. The first of them:")
+        say(f"{giveaways_named(record['giveaways'])}{'. The first of them' if len(found) > 1 else ''}:")
     for row in found[:N_SHOWN]:
         say(
-            f"  {row['kind']} {_shortened(row['what'])}: {row['n_of_class']:,} of {row['n_documents']:,} documents "
+            f"  {row['kind']} “{shortened(row['what'])}”: {row['n_of_class']:,} of {row['n_documents']:,} documents "
             f"with it are {row['class']}"
         )
     if record["drift"] is not None:
@@ -226,9 +208,11 @@ def _tell_next(record: dict[str, Any], folder: Path, data: str) -> None:
     say()
     say(f"The record is in {folder / RECORD}; look at {folder / PAGE}")
     if record["doubtful_labels"]:
+        listed = _listed(record)
+        n_flagged = sum(row["is_doubtful"] for row in listed)
         say(
-            f"Look at the labels in {folder / LABELS}, write the right ones into its column new_label (- leaves the "
-            "document out), and see what they bring:"
+            f"{folder / LABELS} has the first {len(listed):,} labels of the ranking, {n_flagged:,} of them flagged. "
+            "Write the right ones into its column new_label (- leaves the document out), and see what they bring:"
         )
         say(f"  {shlex.join(['bywords', 'train', data, '--labels', str(folder / LABELS)])}")
 
@@ -236,10 +220,3 @@ def _tell_next(record: dict[str, Any], folder: Path, data: str) -> None:
 def _some(rows: list[int]) -> str:
     shown = ", ".join(map(str, rows[:N_SHOWN]))
     return shown if len(rows) <= N_SHOWN else f"{shown}, …"
-
-
-def _shortened(text: str) -> str:
-    from bywords.report.numbers import shorten
-    from bywords.report.record import clean
-
-    return shorten(clean(text), SHOWN_CHARACTERS)

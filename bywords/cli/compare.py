@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,9 +24,7 @@ def compare(
     out: Annotated[
         Path | None, typer.Option(help="A folder for run.json and report.html; by default DATA-compared.")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option(help="Go on with a run that was interrupted: keep what it has finished.")
-    ] = False,
+    resume: options.Resume = False,
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
@@ -73,7 +69,7 @@ def compare(
         validation_share=validation_share,
         vectors=vectors,
         limits=dict(map(_limit, limit or [])),
-        command=shlex.join(["bywords", *sys.argv[1:]]),
+        command=options.command_line(),
         earlier=earlier,
         listener=listener,
         on_start=on_start,
@@ -128,7 +124,10 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
     for sentence in verdict(run):
         say(sentence)
     if run["claims"]:
-        say(f"Paired tests on the same documents, corrected for all {len(run['claims']):,} pairs; 95 % intervals.")
+        say(
+            f"Paired tests on the same documents, corrected for all {len(run['claims']):,} pairs; 95 % intervals. "
+            "~: chance may explain it."
+        )
         say()
     for row in run["systems"]:
         for note in row["notes"]:

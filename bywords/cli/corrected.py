@@ -74,17 +74,24 @@ def gain_of_corrections(classifier: TextClassifier, corrections: Corrected, list
 
 def tell_corrections(found: dict[str, Any], n_test: int) -> None:
     """What was corrected and what it brings, in sentences."""
+    counts = [found[name] for name in ("n_changed", "n_left_out", "n_changed_test", "n_left_out_test")]
+    if not any(counts):
+        say("The corrections leave all labels as they were: nothing is gained by them.")
+        return
     left_out = f", {found['n_left_out']:,} left out" if found["n_left_out"] else ""
-    say(f"Corrected: {found['n_changed']:,} labels of training documents{left_out}.")
-    say(f"On the same {n_test:,} test documents, {_told(found['gain'])}.")
+    of = "label of a training document" if found["n_changed"] == 1 else "labels of training documents"
+    say(f"Corrected: {found['n_changed']:,} {of}{left_out}.")
+    as_they_were = found["gain_by_labels_as_they_were"]
+    if as_they_were is None:
+        say(f"On the same {n_test:,} test documents, {_told(found['gain'])}.")
+    else:
+        say(f"On the same {n_test:,} test documents, by the labels that they had, {_told(as_they_were)}.")
+        say(f"By their corrected labels, {_told(found['gain'])}.")
     if found["n_changed_test"] or found["n_left_out_test"]:
         say(
             f"Of the test documents {found['n_changed_test']:,} were corrected and {found['n_left_out_test']:,} left "
             "out, for both alike. Whoever corrects them by what a model suggests makes models look better."
         )
-    as_they_were = found["gain_by_labels_as_they_were"]
-    if as_they_were is not None:
-        say(f"By the labels that the test documents had, {_told(as_they_were)}.")
 
 
 def _told(gain: dict[str, Any]) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,13 +25,10 @@ def curve(
     out: Annotated[
         Path | None, typer.Option(help="A folder for curve.json and curve.html; by default DATA-curve.")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option(help="Go on with a run that was interrupted: keep what it has finished.")
-    ] = False,
+    resume: options.Resume = False,
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
-    label_separator: options.LabelSeparator = None,
     bad_rows: options.BadRows = "fail",
     vectors: options.Vectors = None,
     test_share: options.TestShare = 0.2,
@@ -54,10 +49,7 @@ def curve(
     if resume and (folder / RUN).exists():
         earlier = read_run(folder / RUN, format_=CURVE_FORMAT)
     with working(f"reading {data}"):
-        split = load(
-            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test,
-            test_share=test_share,
-        )  # fmt: skip
+        split = load(data, text=text, label=label, bad_rows=bad_rows, test=test, test_share=test_share)
     listener = ProgressLines()
 
     def on_start(n_documents: int, seed: int, seconds_left: float | None) -> None:
@@ -78,7 +70,7 @@ def curve(
         seeds=range(seeds),
         validation_share=validation_share,
         vectors=vectors,
-        command=shlex.join(["bywords", *sys.argv[1:]]),
+        command=options.command_line(),
         earlier=earlier,
         on_start=on_start,
         on_point=on_point,

@@ -11,7 +11,7 @@ from bywords.cli import options
 from bywords.cli.failing import slices_in, tell_examples, tell_slices
 from bywords.cli.screen import print_json, say, tell_skipped, working
 from bywords.cli.train import tell_classes, tell_scores
-from bywords.errors import DataError
+from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
@@ -43,6 +43,10 @@ def evaluate(
 
     classifier = TextClassifier.load(model)
     least = options.least_confidence(classifier, min_confidence, abstain)
+    if examples and classifier.is_multilabel:
+        raise SettingError(
+            "the model gives any number of labels, so that none is taken for another: leave out --examples."
+        )
     columns: dict[str, Any] = {
         "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows,
         "columns": slice_by or (),
@@ -90,7 +94,10 @@ def evaluate(
         )
     n_nothing_known = int(evaluation.nothing_known.sum())
     if n_nothing_known:
-        say(f"In {n_nothing_known:,} of them no word was known: those answers say nothing about the text.")
+        say(
+            f"In {n_nothing_known:,} of the {len(corpus):,} documents no word was known: those answers say nothing "
+            "about the text."
+        )
     say()
     tell_classes(evaluation)
     say()

@@ -203,7 +203,8 @@ def _tell(explanation: Explanation, changed: WhatIf, label: str | None) -> None:
             f"The model reads the first {explanation.n_read:,} of {n_tokens:,} words and signs; the others add nothing."
         )
     if n_unknown:
-        say(f"The model has not seen {n_unknown:,} of the {explanation.n_read:,} words and signs that it reads before.")
+        are = "is" if n_unknown == 1 else "are"
+        say(f"{n_unknown:,} of its {explanation.n_read:,} words and signs {are} new to the model.")
     say(printable(changed.sentence))
 
 

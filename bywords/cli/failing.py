@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bywords.cli.screen import say
+from bywords.cli.screen import one_line, say
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
@@ -44,9 +44,8 @@ def tell_examples(confusions: list[dict[str, Any]]) -> None:
     """The surest mistakes of each kind."""
     for mistake in confusions:
         say()
-        say(f"{mistake['true']}, taken for {mistake['predicted']} ({mistake['count']:,} documents):")
+        true, predicted = (one_line(mistake[key], SHOWN_CHARACTERS) for key in ("true", "predicted"))
+        say(f"{true}, taken for {predicted} ({mistake['count']:,} documents):")
         for example in mistake["examples"]:
-            line = " ".join(example["text"].split())
-            if len(line) > SHOWN_CHARACTERS:
-                line = line[:SHOWN_CHARACTERS].rstrip() + " …"
-            say(f"  row {example['row']:,}, {example['probability']:.1%} sure: {line}")
+            line = one_line(example["text"], SHOWN_CHARACTERS)
+            say(f"  row {example['row']}, {example['probability']:.1%} sure: {line}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -41,7 +43,7 @@ SliceBy = Annotated[
     typer.Option(
         "--slice-by",
         metavar="COLUMN",
-        help="Look for values of this column with which it does worse than elsewhere. Repeat for more.",
+        help="Look for values of this column with which the model does worse than elsewhere. Repeat for more.",
     ),
 ]
 TestFile = Annotated[str | None, typer.Option("--test", help="A file to test on, instead of a share of DATA.")]
@@ -61,19 +63,31 @@ Settings = Annotated[
 ]
 MinConfidence = Annotated[
     float | None,
-    typer.Option("--min-confidence", help="Leave a text without a label where none is so probable: 0.8.", metavar="P"),
+    typer.Option(
+        "--min-confidence",
+        help="Count an answer only where it is so probable: 0.8. Other texts get no label.",
+        metavar="P",
+    ),
 ]
 Abstain = Annotated[
     str | None,
     typer.Option(
         "--abstain",
-        help="Leave texts without a label so that this share of the labels given is right, as it was on documents held "
-        "out when the model was trained: 95%.",
+        help="The same with the probability from which on this share of the answers was right, on documents held out "
+        "when the model was trained: 95%.",
         metavar="SHARE",
     ),
 ]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run that was interrupted: keep what it has finished.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 _ENDINGS = {".gz", ".xz", ".zst", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft"}
+
+
+def command_line() -> str:
+    """The command that is running, as it could be typed again."""
+    return shlex.join(["bywords", *sys.argv[1:]])
 
 
 def least_confidence(classifier: TextClassifier, min_confidence: float | None, abstain: str | None) -> float | None:

@@ -80,6 +80,7 @@ def predict(
         check_place(out)
         Writer.of(out, ())  # a wrong name is said before there is any work
     classifier = TextClassifier.load(model)
+    n_before = 0
     answers = _Answers(classifier, top_k, options.least_confidence(classifier, min_confidence, abstain))
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
@@ -99,6 +100,7 @@ def predict(
             "bad rows": bad_rows,
         }
         folder = PartFolder(out, key, resume=resume)
+        n_before = folder.n_rows
         writer = Writer.of(out, answers.names)
         with _told_how_to_go_on(folder):
             for chunk in counted(_chunks(blocks, answers, writer, folder, _digest(file, ending)), "labelled"):
@@ -108,7 +110,7 @@ def predict(
             folder.finish()
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
-    answers.tell()
+    answers.tell(is_rest=n_before > 0)
 
 
 class _Answers:
@@ -155,18 +157,22 @@ class _Answers:
         columns["unlike_training"] = found.unlike_training
         return pl.DataFrame(columns)
 
-    def tell(self) -> None:
-        """What a person should know of the answers, on standard error; nothing where all is as usual."""
+    def tell(self, *, is_rest: bool) -> None:
+        """What a person should know of the answers, on standard error; nothing where all is as usual.
+
+        `is_rest` says that others were given by a run that this one resumes.
+        """
+        texts = f"{self.n_texts:,} texts{' of this run' if is_rest else ''}"
         if self.least is not None:
             n_given = self.n_texts - self.n_open
             tell_aside(
-                f"{n_given:,} of {self.n_texts:,} texts got a label. Of the others no answer reached {self.least:.1%}, "
+                f"{n_given:,} of {texts} got a label. Of the others no answer reached {self.least:.1%}, "
                 "or the text is unlike those of the training."
             )
         if self.n_unlike > max(FEW_UNLIKE, FEW_UNLIKE_SHARE * self.n_texts):
             floor = self.classifier.trust_.known_share_floor
             tell_aside(
-                f"{self.n_unlike:,} of {self.n_texts:,} texts are unlike those that the model has learned from: it "
+                f"{self.n_unlike:,} of {texts} are unlike those that the model has learned from: it "
                 f"knows less than {floor:.0%} of their words, as of at most one training document in a hundred. Do not "
                 "trust these answers (unlike_training is true)."
             )

@@ -51,6 +51,14 @@ def say(text: str = "") -> None:
     typer.echo(text)
 
 
+def one_line(text: str, limit: int) -> str:
+    """A text of unknown origin as a terminal can show it: no control signs, on one line, at most so many characters."""
+    from bywords.report.numbers import shorten
+    from bywords.report.record import clean
+
+    return shorten(clean(text), limit)
+
+
 def tell_aside(text: str) -> None:
     """A sentence for the person, on standard error, beside what goes to standard output."""
     typer.echo(text, err=True)

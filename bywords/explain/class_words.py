@@ -32,7 +32,7 @@ def class_words(parts: Parts, texts: Sequence[str], *, n: int = 15) -> dict[str,
     used = [texts[place] for place in np.linspace(0, len(texts) - 1, n_used).round().astype(int)]
     tokens = Tokenizer(parts.tokenizer)(used)
     sums = parts.scaled(_sums_of_linear(parts, tokens) if parts.is_exact else _sums_by_gradients(parts, tokens))
-    n_documents = _document_frequency(tokens)
+    n_documents = tokens.document_frequency()
     words = tokens.words.strings()
     found = {}
     for place, label in enumerate(parts.classes):
@@ -83,12 +83,3 @@ def _chunks(tokens: Tokens) -> list[npt.NDArray[np.int64]]:
     """The rows of neighbouring documents with about TOKENS_AT_ONCE tokens together."""
     cuts = np.searchsorted(tokens.offsets, np.arange(TOKENS_AT_ONCE, tokens.offsets[-1], TOKENS_AT_ONCE))
     return [rows for rows in np.split(np.arange(len(tokens)), np.unique(cuts)) if len(rows)]
-
-
-def _document_frequency(tokens: Tokens) -> npt.NDArray[np.int64]:
-    """How many documents have each distinct word, int64 (U,)."""
-    from bywords.compiled.ids import count
-
-    n_words = len(tokens.words)
-    codes, _, _ = count(tokens.codes, tokens.offsets, n_words, n_words)  # a document without words has one behind all
-    return np.bincount(codes, minlength=n_words + 1)[:-1]

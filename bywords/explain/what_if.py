@@ -51,7 +51,7 @@ class WhatIf:
     def sentence(self) -> str:
         """What was found, in words."""
         if not self.words:
-            return f"No {MOST_WORDS} or fewer of its words were found without which the answer would be another."
+            return f"No set of its words was found that changes the answer when it is left out ({MOST_WORDS} at most)."
         quoted = [f"“{word}”" for word in self.words]
         named = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
         answer = ", ".join(map(str, self.predicted)) or "no label"
@@ -80,7 +80,7 @@ def what_if(parts: Parts, explanation: Explanation) -> WhatIf:
         return bench.nothing()
     of_pairs, changed = bench.without(pairs)
     if found := bench.first_that_holds([pairs[place] for place in _surest(of_pairs, changed)]):
-        return bench.answer(found, is_smallest=is_all and len(strongest) == len(words))
+        return bench.answer(found, is_smallest=is_all)
     effects = bench.margins - margins  # (U, R): how much of each margin goes with each word
     nearest = np.argsort(bench.margins - np.maximum(effects, 0).sum(axis=0), kind="stable")[:N_DIRECTIONS]
     many = [bench.pruned(bench.shortest(effects[:, direction], words)) for direction in nearest.tolist()]

@@ -110,13 +110,25 @@ def _beside(rows: list[Record], left: Record, right: Record) -> list[dict[str, A
 
 
 def _marked(left: str, right: str) -> list[list[tuple[bool, str]]]:
-    """Both texts as pieces, each with whether the other lacks it. A piece keeps the space behind it."""
-    a, b = (re.findall(r"\s*\S+\s*", text) for text in (left, right))
+    """Both texts as pieces, each with whether the other lacks it: a word or a sign, capitals aside.
+
+    Of neighbours that one alone has, the space between them belongs to the piece; that around it does not.
+    """
+    texts = left, right
+    found = [list(re.finditer(r"\w+(?:['’]\w+)*|[^\w\s]", text)) for text in texts]
+    words = [[match.group().casefold() for match in matches] for matches in found]
     sides: list[list[tuple[bool, str]]] = [[], []]
-    for tag, a_start, a_stop, b_start, b_stop in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        for side, words in zip(sides, (a[a_start:a_stop], b[b_start:b_stop]), strict=True):
-            if words:
-                side.append((tag != "equal", "".join(words)))
+    ends = [0, 0]
+    for tag, *bounds in difflib.SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
+        for place, (start, stop) in enumerate((bounds[:2], bounds[2:])):
+            if tag != "equal" and start < stop:
+                first, last = found[place][start].start(), found[place][stop - 1].end()
+                pieces = (False, texts[place][ends[place] : first]), (True, texts[place][first:last])
+                sides[place] += [piece for piece in pieces if piece[1]]
+                ends[place] = last
+    for place, text in enumerate(texts):
+        if text[ends[place] :]:
+            sides[place].append((False, text[ends[place] :]))
     return sides
 
 

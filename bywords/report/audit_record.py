@@ -9,13 +9,14 @@ from typing import Any
 
 from bywords.errors import DataError
 from bywords.report.record import Record, clean
+from bywords.run_record import AUDIT_FORMAT
 
-FORMAT = "bywords-audit/1"
-
-_COUNTED: Record = {"n_documents": 0, "share": None, "rows": []}
-_DUPLICATES: Record = {"n_exact": 0, "n_near": 0, "n_groups": 0, "n_conflicting": 0}
+_COUNTED: Record = {"n_documents": 0, "share": None, "rows": [None]}
+_DUPLICATES: Record = {"n_exact": 0, "n_near": 0, "n_groups": 0, "n_conflicting": 0, "n_conflicting_exact": None}
 _ACCURACY: Record = {"n_documents": None, "accuracy": None, "interval": None}
-_WITHIN: Record = {"row": None, "other_row": None, "similarity": None, "kind": None, "same_label": None}
+_PAIR: Record = dict.fromkeys(("similarity", "kind", "same_label"))
+_WITHIN: Record = {"row": None, "other_row": None, **_PAIR}
+_ACROSS: Record = {"train_row": None, "test_row": None, **_PAIR}
 _QUANTILES: Record = dict.fromkeys(("min", "p10", "median", "p90", "p99", "max", "mean"))
 _PART: Record = {
     "n_documents": 0,
@@ -32,11 +33,12 @@ _PART: Record = {
 }
 _DRIFT_WORD: Record = {"word": "", "train_per_thousand": 0.0, "test_per_thousand": 0.0, "g2": None}
 
-# A dict stands for a part that may be absent, a list for one whose rows all look like its only one.
+# A dict stands for a part that may be absent, a list for one whose rows all look like its only one, None for any value.
 _AUDIT: Record = {
     "bywords_version": None,
     "command": None,
     "seed": None,
+    "notes": [None],
     "data": {
         "train": "unnamed corpus",
         "test": None,
@@ -58,7 +60,7 @@ _AUDIT: Record = {
             "gain": {"difference": None, "interval": None},
         },
     },
-    "near_duplicates_across_splits": [{"train_row": None, "test_row": None, "similarity": None, "kind": None}],
+    "near_duplicates_across_splits": [_ACROSS],
     "near_duplicates_within": {"train": [_WITHIN], "test": [_WITHIN]},
     "doubtful_labels": [
         {"row": None, "label": None, "suggested": None, "confidence": None, "is_doubtful": None},
@@ -110,27 +112,35 @@ _AUDIT: Record = {
 
 
 def complete_audit(record: Record) -> Record:
-    """A copy of `record` in which every part is there or None, and all texts are printable.
+    """A copy of `record` in which every part is there or None, and all texts are printable. What else it has is kept.
 
-    Raises: DataError when `record` is not of this format.
+    Raises: DataError when `record` is not of this format, or a part of it is not of the kind that it has to be.
     """
     found = record.get("format")
-    if found != FORMAT:
+    if found != AUDIT_FORMAT:
         raise DataError(
-            f"This record has the format {found!r}, expected {FORMAT!r}. Make it anew with `bywords audit --json`."
+            f"This record has the format {found!r}, expected {AUDIT_FORMAT!r}. "
+            "Make it anew with `bywords audit --json`."
         )
-    audit = {name: _filled(template, clean(record.get(name))) for name, template in _AUDIT.items()}
+    audit: Record = _filled(_AUDIT, clean(record), "the record")
     for name in ("data", "texts", "near_duplicates_within"):
-        audit[name] = audit[name] or _filled(_AUDIT[name], {})
+        audit[name] = audit[name] or _filled(_AUDIT[name], {}, name)
     return audit
 
 
-def _filled(template: Any, found: Any) -> Any:
-    """What was found, in the shape of the template."""
+def _filled(template: Any, found: Any, where: str) -> Any:
+    """What was found, in the shape of the template; nothing that was found is left out."""
     if isinstance(template, dict):
-        if not isinstance(found, dict):
+        if found is None:
             return None
-        return {name: _filled(part, found.get(name)) for name, part in template.items()}
+        if not isinstance(found, dict):
+            raise DataError(f"{where} of this audit: expected parts with names, found {found!r:.60}.")
+        return found | {name: _filled(part, found.get(name), name) for name, part in template.items()}
     if isinstance(template, list):
-        return [_filled(template[0], row) for row in found or [] if isinstance(row, dict)]
+        (of_row,) = template
+        if not isinstance(found, list | None):
+            raise DataError(f"{where} of this audit: expected a list, found {found!r:.60}.")
+        if isinstance(of_row, dict) and None in (found or []):
+            raise DataError(f"{where} of this audit: expected parts with names, found null among them.")
+        return [_filled(of_row, row, f"row {place} of {where}") for place, row in enumerate(found or [])]
     return template if found is None else found

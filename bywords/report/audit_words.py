@@ -8,13 +8,16 @@ from bywords.report.numbers import count, decimal, interval, percent, point_inte
 from bywords.report.record import Record
 
 _SMALLEST = 0.001  # of the documents: what concerns fewer is on the page, and not worth a sentence
-_LEAST_GIVEN_AWAY = 0.01  # accuracy that give-aways bring beyond guessing
+_LEAST_GIVEN_AWAY = 0.03  # accuracy that give-aways bring beyond guessing
 _LEAST_KNOWN = 0.9  # of the running words of test
 _HTML = 0.05  # of the documents with tags
 
 
 def summary(audit: Record) -> list[str]:
-    """Plain sentences, each computed from the record. Where nothing is wrong, one that says what was looked at."""
+    """Plain sentences, each computed from the record; where nothing is wrong, one that says what was looked at.
+
+    The last ones say what could not be looked at.
+    """
     found = sorted(_problems(audit), key=lambda problem: -problem[0])
     said = [sentence for _, sentence in found]
     if not said:
@@ -25,7 +28,7 @@ def summary(audit: Record) -> list[str]:
             "No test part was given: what training and test share, and how they differ, was not looked at."
             " Give one with --test."
         )
-    return said
+    return [*said, *audit["notes"]]
 
 
 _LOOKED_AT = (
@@ -59,9 +62,9 @@ def _across(audit: Record) -> Iterator[tuple[float, str]]:
         whole, rest = percent(accuracy["all"]["accuracy"]), percent(accuracy["without"]["accuracy"])
         system = accuracy["system"] or "A quick system"
         if whole == rest:
-            sentence += f" Here it makes no difference: {system} is right for {rest} with and without them."
+            sentence += f" Here it makes no difference: {system} is right on {rest} with and without them."
         else:
-            sentence += f" Without them {system} is right for {rest} instead of {whole}."
+            sentence += f" Without them {system} is right on {rest} instead of {whole}."
     if across["n_conflicting"]:
         sentence += f" {count(across['n_conflicting'])} of them have another label there."
     yield 2 * share, sentence + " Take them out of the test part before you report a score."
@@ -79,11 +82,24 @@ def _within(audit: Record) -> Iterator[tuple[float, str]]:
         sentence += " Keep one of each group, and hold none of a group out to test on what it was trained on."
         yield 0.5 * min(n / n_train, 1), sentence
     if train["n_conflicting"]:
-        yield (
-            2 * train["n_conflicting"] / n_train,
-            f"In {count(train['n_conflicting'])} of these groups labels differ: one of them is wrong, or the text fits"
-            " both. Decide, or take them out.",
-        )
+        n, n_same = train["n_conflicting"], train["n_conflicting_exact"]
+        sentence = f"In {count(n)} {'group' if n == 1 else 'groups'} of duplicate training texts labels differ"
+        yield 2 * n / n_train, sentence + _what_to_do_with_conflicts(n, n_same)
+
+
+def _what_to_do_with_conflicts(n: int, n_same: int | None) -> str:
+    """The rest of a sentence about n groups with unlike labels, in n_same of which they are those of one text."""
+    if n_same == 0:
+        return ". The texts are alike, not the same, and each label may be right: read them, and decide."
+    if n_same == n:
+        which = " for the very same text"
+    elif n_same is None:
+        which = ". Where the texts are the same"
+    else:
+        which = f", in {count(n_same)} of them for the very same text"
+    joint = ", " if n_same is None else ": "
+    rest = "" if n_same == n else " Texts that are only alike may each have the right one."
+    return f"{which}{joint}one label is wrong, or the text fits both. Decide, or take them out.{rest}"
 
 
 def _doubtful(audit: Record) -> Iterator[tuple[float, str]]:
@@ -91,11 +107,11 @@ def _doubtful(audit: Record) -> Iterator[tuple[float, str]]:
     if not n or not n_train:
         return
     first = audit["doubtful_labels"][0] if audit["doubtful_labels"] else None
-    sentence = f"{count(n)} training labels ({percent(n / n_train)}) are doubtful: classifiers that did not see the"
-    sentence += " document are sure of another label."
+    sentence = f"{count(n)} training {'label is' if n == 1 else 'labels are'} doubtful ({percent(n / n_train)}):"
+    sentence += " classifiers that did not see the document are more confident of another one."
     if first and first["row"] is not None:
         sentence += (
-            f" First to read: row {count(first['row'])}, labelled {shorten(str(first['label']), 60)}, rather"
+            f" First to read: row {first['row']}, labelled {shorten(str(first['label']), 60)}, perhaps"
             f" {shorten(str(first['suggested']), 60)}."
         )
     yield n / n_train, sentence + " Read the list from the top, correct what is wrong, and train again."
@@ -106,20 +122,53 @@ def _given_away(audit: Record) -> Iterator[tuple[float, str]]:
     if not giveaways or not giveaways["found"]:
         return
     first, rule = giveaways["found"][0], giveaways["rule"]
-    example = f"{first['kind']} {shorten(str(first['what']), 60)} stands for {shorten(str(first['class']), 60)}"
+    example = f"{first['kind']} “{shorten(str(first['what']), 60)}” stands for {shorten(str(first['class']), 60)}"
+    named = giveaways_named(giveaways)
     if rule and rule["accuracy"] is not None and rule["guess"] is not None:
         gain = rule["accuracy"] - rule["guess"]
         if gain < _LEAST_GIVEN_AWAY:
             return
         yield (
             gain / max(1 - rule["guess"], 0.01),
-            f"{count(giveaways['n_found'])} addresses, names, headers or fixed phrases give the class away ({example})."
-            f" They alone are right for {percent(rule['accuracy'])} of documents that they were not chosen on, where"
-            f" guessing is for {percent(rule['guess'])}. Texts from elsewhere will not have them: take them out before"
+            f"{named} ({example})."
+            f" Alone that is right on {percent(rule['accuracy'])} of documents that it was not chosen on, where"
+            f" guessing is right on {percent(rule['guess'])}. Texts from elsewhere may not have it: take it out before"
             " you train.",
         )
         return
-    yield 0.05, f"{count(giveaways['n_found'])} patterns give a label away ({example}). Take them out before you train."
+    yield 0.05, f"{named} ({example}). See whether texts from elsewhere have that too; if not, take it out."
+
+
+def giveaways_named(giveaways: Record) -> str:
+    """“5 addresses and 1 number give a class away”, by the kinds that were found; the commonest kinds of many."""
+    kinds = sorted(giveaways["kinds"], key=lambda row: -row["n_patterns"])
+    named = [f"{count(row['n_patterns'])} {_kind(row['kind'], row['n_patterns'])}" for row in kinds[:_MOST_KINDS]]
+    n_others = giveaways["n_found"] - sum(row["n_patterns"] for row in kinds[:_MOST_KINDS])
+    if n_others > 0:
+        named.append(
+            f"{count(n_others)} {'other pattern' if n_others == 1 else 'other patterns'}"
+            if named
+            else f"{count(n_others)} {'pattern' if n_others == 1 else 'patterns'}"
+        )
+    listed = " and ".join([*([", ".join(named[:-1])] if named[1:] else []), *named[-1:]])
+    return f"{listed} {'gives' if giveaways['n_found'] == 1 else 'give'} a class away"
+
+
+def _kind(kind: str | None, n: int) -> str:
+    one, many = _KINDS.get(kind or "", (kind or "pattern", f"{kind or 'pattern'}s"))
+    return shorten(one if n == 1 else many, 60)
+
+
+_MOST_KINDS = 4
+_KINDS = {
+    "label name": ("name of a label", "names of labels"),
+    "address": ("address", "addresses"),
+    "person": ("name of a person", "names of persons"),
+    "beginning": ("fixed beginning", "fixed beginnings"),
+    "end": ("fixed end", "fixed ends"),
+    "markup": ("piece of markup", "pieces of markup"),
+    "word": ("word that nearly all documents have", "words that nearly all documents have"),
+}  # of the others the plural has an s
 
 
 def _drifted(audit: Record) -> Iterator[tuple[float, str]]:
@@ -127,7 +176,7 @@ def _drifted(audit: Record) -> Iterator[tuple[float, str]]:
     if not drift or not drift["is_drift"] or drift["auc"] is None:
         return
     words = [row["word"] for part in ("test", "train") for row in drift["words"][part][:3]] if drift["words"] else []
-    named = f" Words that tell them apart: {', '.join(shorten(word, 30) for word in words)}." if words else ""
+    named = f" Words that tell them apart: {', '.join(f'“{shorten(word, 30)}”' for word in words)}." if words else ""
     yield (
         2 * (drift["auc"] - 0.5) ** 2,
         f"{drift['verdict'] or 'Test and training documents differ.'}{named} A score on the test part is one for texts"
@@ -154,9 +203,10 @@ def _classes(audit: Record) -> Iterator[tuple[float, str]]:
     told = [row for row in profile.get("classes") or [] if row["is_told_by_length"] and row["length_auc"] is not None]
     if told:
         most = max(told, key=lambda row: abs(row["length_auc"] - 0.5))
-        how = "longer" if most["length_auc"] > 0.5 else "shorter"
+        how, ranked = ("longer" if most["length_auc"] > 0.5 else "shorter"), abs(2 * most["length_auc"] - 1)
+        share = most["share"] or 0.0
         yield (
-            0.1,
+            0.1 * ranked * min(share, 1 - share),
             f"Documents of {shorten(str(most['label']), 60)} are {how} than the others: length alone ranks"
             f" {percent(max(most['length_auc'], 1 - most['length_auc']))} of pairs rightly. A classifier may learn the"
             " length; see that it is not an accident of how the documents were collected.",
@@ -171,7 +221,7 @@ def _documents(audit: Record) -> Iterator[tuple[float, str]]:
     if without and n_train:
         yield (
             len(without) / n_train,
-            f"{count(len(without))} training documents have no words (row {count(without[0])} is the first): nothing"
+            f"{count(len(without))} training documents have no words (row {without[0]} is the first): nothing"
             " can be learned from them. Leave them out, or see why their texts are lost.",
         )
     coverage = profile.get("coverage")
@@ -225,8 +275,8 @@ def rule_sentence(rule: Record) -> str:
     return (
         f"Chosen on one half of the documents and asked about the other, they speak about {count(rule['n_decided'])} of"
         f" {count(rule['n_documents'])} documents"
-        + (f" and are right for {percent(rule['accuracy_of_decided'])} of those" if rule["n_decided"] else "")
+        + (f" and are right on {percent(rule['accuracy_of_decided'])} of those" if rule["n_decided"] else "")
         + f". With the commonest class of the rest for the others that is an accuracy of {percent(rule['accuracy'])}"
         + (f" (95 % interval: {interval(rule['interval'])})" if rule["interval"] else "")
-        + f"; always guessing that class is right for {percent(rule['guess'])}."
+        + f"; always guessing that class is right on {percent(rule['guess'])}."
     )

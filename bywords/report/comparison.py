@@ -111,6 +111,7 @@ def _failing(systems: list[Record]) -> dict[str, Any] | None:
             (row for row in best["slices"] if row["is_worse"]), key=lambda row: row["difference"] * row["n_documents"]
         )[:_MOST_SLICES],
         "n_slices": len(best["slices"]),
+        "by": list(dict.fromkeys(row["by"] for row in best["slices"])),
         "confusions": [row for row in best["hardest_confusions"] if row["examples"]],
         "class_words": dict(list(best["class_words"].items())[:_MOST_CLASSES]),
     }

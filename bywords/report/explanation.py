@@ -39,6 +39,7 @@ def render_explanations(record: Record) -> str:
         "explanation.html",
         record=shown,
         version=__version__,
+        file_name=Path(str(shown["file"])).name,
         documents=documents,
         class_words=[_class_view(label, words) for label, words in class_words[:MOST_CLASSES]],
         n_classes_left_out=max(len(class_words) - MOST_CLASSES, 0),

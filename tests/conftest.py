@@ -1,13 +1,32 @@
 """What all tests share."""
 
 import os
+import sys
 
 # Before torch is imported: on a busy machine its threads would wait for each other by spinning, and small steps take 40
 # times as long. The command line does the same.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import pytest
 from hypothesis import settings
+
+from bywords.cli import main as cli
 
 # The first example of a test may compile machine code, which takes seconds once.
 settings.register_profile("bywords", deadline=None)
 settings.load_profile("bywords")
+
+
+@pytest.fixture
+def bywords(capsys, monkeypatch, tmp_path):
+    """Run a command in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        shown = capsys.readouterr()
+        return left.value.code or 0, shown.out, shown.err
+
+    return run

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 
 import numpy as np
 import polars as pl
@@ -10,7 +9,6 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.audit import audit
-from bywords.cli import main as cli
 from bywords.corpus import Corpus, labelled_as, with_label_names
 from bywords.corrections import COLUMNS, read_corrections
 from bywords.errors import DataError
@@ -97,6 +95,12 @@ def test_without_test_documents_there_is_nothing_across(train):
 def test_documents_without_words_and_small_classes_are_named(record):
     assert record["without_words"] == {"train": [123, 124], "test": [41]}
     assert record["small_classes"] == [{"label": "rare", "n_documents": 1}]
+
+
+def test_a_class_of_nine_documents_is_small_and_one_of_ten_is_not():
+    texts = small_corpus(40).texts
+    record = audit(Corpus.of("classes", texts, ["nine"] * 9 + ["ten"] * 10 + ["more"] * 21))
+    assert record["small_classes"] == [{"label": "nine", "n_documents": 9}]
 
 
 def test_all_training_documents_are_ranked_by_doubt(record):
@@ -188,21 +192,6 @@ def test_one_class_alone_is_looked_at_for_duplicates():
 def test_no_documents_are_an_error():
     with pytest.raises(DataError, match="has no documents"):
         audit(Corpus.of("none", [], []))
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 @pytest.fixture

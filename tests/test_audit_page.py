@@ -6,21 +6,20 @@ import copy
 import json
 import math
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from pages import HOSTILE, Page, needs_chromium, opened
+from small_corpus import small_corpus
 
+from bywords.audit import audit
+from bywords.corpus import Corpus, with_label_names
 from bywords.errors import DataError
 from bywords.report import audit_pictures, render_audit, write_audit
 from bywords.report.audit_record import complete_audit
 from bywords.report.audit_words import giveaways_named
 
-HOSTILE = '<script>alert("x")</script> $\\frac{1}{$ 中文 🎉 \x00\x1b\ud800 ]]> <!-- {{ 7*7 }} & \u202e"\''
 COUNTED = {"n_documents": 3, "share": 0.003, "rows": [4, 5, 6]}
 
 
@@ -136,28 +135,6 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
     }  # fmt: skip
 
 
-class _Page(HTMLParser):
-    """What a browser would see: tags with their attributes, and the text outside of script and style."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.svgs = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
-        self._silent = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._silent = tag in ("script", "style")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._silent = False
-
-    def handle_data(self, data: str) -> None:
-        self.text += "" if self._silent else data
-
-
 @pytest.fixture
 def without_pictures(monkeypatch):
     """For what is not about pictures: drawing them takes most of the time."""
@@ -167,7 +144,7 @@ def without_pictures(monkeypatch):
 def said(record: dict[str, Any]) -> list[str]:
     """The sentences of the summary."""
     summary = re.search(r'aria-label="Summary">(.*?)</section>', render_audit(record), re.DOTALL)[1]
-    return [" ".join(_Page(sentence).text.split()) for sentence in re.findall(r"<p>(.*?)</p>", summary, re.DOTALL)]
+    return [" ".join(Page(sentence).text.split()) for sentence in re.findall(r"<p>(.*?)</p>", summary, re.DOTALL)]
 
 
 def nothing_wrong() -> dict[str, Any]:
@@ -216,6 +193,14 @@ def test_the_worst_comes_first(without_pictures):
     assert said(record)[0].startswith("190 test documents")
 
 
+def test_how_far_test_and_training_differ_says_where_that_stands(without_pictures):
+    record = nothing_wrong() | {"n_doubtful": 200}  # a fifth of the labels
+    record["drift"] |= {"is_drift": True, "auc": 0.99}
+    assert said(record)[0].startswith("By their words test documents are clearly different")
+    record["drift"]["auc"] = 0.55
+    assert [sentence.split()[0] for sentence in said(record)] == ["200", "By"]
+
+
 def test_an_audit_that_finds_nothing_says_what_it_looked_at(without_pictures):
     (sentence,) = said(nothing_wrong())
     assert sentence.startswith("Nothing was found wrong. Looked at: duplicates, labels, give-aways, drift, lengths")
@@ -242,13 +227,36 @@ def test_pairs_stand_side_by_side_with_what_differs_marked(without_pictures):
     assert "Row 3 and other row 5: near, similarity 0.850, <strong>different labels" in page
 
 
+@pytest.fixture(scope="module")
+def page_of_planted():
+    """The page of a real audit: row 60 of training, one word, is very short; row 61 is in test under another label."""
+    train, test = (
+        Corpus.of(corpus.name, corpus.texts + " " + corpus.texts.reverse(), corpus.names())
+        for corpus in (small_corpus(60), small_corpus(30, seed=1))
+    )
+    copied = "the engine of the old car was loud and the driver stopped it at the side of the road"
+    train = Corpus.of("train.csv", [*train.texts, "moon", copied], [*train.names(), "space", "motor"])
+    test = with_label_names(Corpus.of("test.csv", [*test.texts, copied], [*test.names(), "space"]), train.label_names)
+    return render_audit(audit(train, test))
+
+
+def test_the_page_of_a_real_audit_says_in_which_rows_conspicuous_documents_are(page_of_planted):
+    (found,) = re.findall(r'<th scope="row">very short</th>(.*?)</tr>', page_of_planted)
+    assert re.findall(r"<td.*?>(.*?)</td>", found)[:3] == ["1", "1.6\u202f%", "60"]
+
+
+def test_the_page_of_a_real_audit_says_that_a_copy_in_test_has_another_label(page_of_planted):
+    pair = "Training row 61 and test row 30: exact, similarity 1.000"
+    assert f"{pair}, <strong>different labels</strong>" in page_of_planted
+
+
 def test_pairs_across_with_different_labels_come_first_and_say_so(without_pictures):
     record = audit_record()
     record["near_duplicates_across_splits"] = [
         {"train_row": 3, "test_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
         {"train_row": 4, "test_row": 8, "similarity": 1.0, "kind": "exact", "same_label": False},
     ]
-    text = " ".join(_Page(render_audit(record)).text.split())
+    text = " ".join(Page(render_audit(record)).text.split())
     unlike = text.index("Training row 4 and test row 8: exact, similarity 1.000, different labels")
     assert unlike < text.index("Training row 3 and test row 7: near, similarity 0.910 ")
 
@@ -279,7 +287,7 @@ def test_rows_are_names_and_written_plainly(without_pictures):
     record["doubtful_labels"][0]["row"] = 23456
     record["without_words"]["train"] = [34567]
     record["profile"]["parts"]["train"]["very_long"] = COUNTED | {"rows": [45678, 4, 5]}
-    text = _Page(render_audit(record)).text
+    text = Page(render_audit(record)).text
     assert all(row in text for row in ("12345", "row 23456,", "row 34567 is", "45678, 4, 5"))
     assert not re.search("12,345|23,456|34,567|45,678", text)
 
@@ -362,7 +370,7 @@ def test_notes_of_what_could_not_be_looked_at_are_said_last(without_pictures):
 
 
 def test_doubtful_labels_stand_with_their_texts_and_the_others_are_left_out(without_pictures):
-    page = _Page(render_audit(audit_record())).text
+    page = Page(render_audit(audit_record())).text
     section = page[page.index("Doubtful labels", page.index("How the numbers")) :]
     assert "win a prize now today" in section
     assert "0.990" in section
@@ -382,7 +390,7 @@ def test_hostile_labels_names_and_texts_are_shown_and_never_run():
     record["profile"]["names_alike"] = [[HOSTILE, HOSTILE]]
     record["profile"]["coverage"]["unknown_words"][0]["word"] = HOSTILE
     written = render_audit(record)
-    page = _Page(written)
+    page = Page(written)
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert 'alert("x")' in page.text
     assert "{{ 7*7 }}" in page.text
@@ -423,7 +431,7 @@ def test_numbers_that_are_not_finite_become_a_dash():
     record["drift"] |= {"auc": math.nan}
     record["duplicates"]["accuracy"]["all"] |= {"accuracy": math.nan, "interval": None}
     record["profile"]["classes"][0] |= {"length_auc": math.inf, "median_tokens": math.nan}
-    page = _Page(render_audit(record))
+    page = Page(render_audit(record))
     assert not re.search(r"\b(nan|inf|None)\b", page.text + "".join(page.svgs))
 
 
@@ -450,7 +458,7 @@ def test_a_large_audit_stays_below_three_megabytes():
 
 
 def test_pictures_say_in_words_what_they_show():
-    page = _Page(render_audit(audit_record()))
+    page = Page(render_audit(audit_record()))
     labels = [attributes["aria-label"] for tag, attributes in page.tags if tag == "svg"]
     assert len(labels) == 3
     assert "“app” is in 50 of a thousand test documents and in 1 of training" in labels[0]
@@ -460,12 +468,6 @@ def test_pictures_say_in_words_what_they_show():
     assert len(ids) == len(set(ids))
 
 
-_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-_WATCH = """<script>
-addEventListener("error", (event) => document.documentElement.setAttribute("data-error", event.message));
-</script>"""
-
 _CLICK = """<script>
 const table = document.querySelector("#giveaways table");
 const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].firstChild.textContent).join();
@@ -473,25 +475,11 @@ const before = order();
 table.tHead.rows[0].cells[3].querySelector("button").click();
 table.tHead.rows[0].cells[3].querySelector("button").click();
 document.documentElement.dataset.orders = [before, order()].join("|");
-document.documentElement.dataset.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
 </script>"""
 
 
-@pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium")
+@needs_chromium
 def test_in_a_browser_the_page_has_no_errors_its_tables_sort_and_it_fits_a_phone(tmp_path):
     write_audit(audit_record(), tmp_path / "audit.html")
-    page = (tmp_path / "audit.html").read_text(encoding="utf-8")
-    opened = re.sub("<meta http-equiv[^>]*>", _WATCH, page).replace("</body>", _CLICK + "</body>")
-    (tmp_path / "opened.html").write_text(opened, encoding="utf-8")
-    root = re.search("<html[^>]*>", _dump(tmp_path / "opened.html", tmp_path / "profile"))[0]
-    assert "data-error" not in root
-    assert 'data-orders="0@mill.org,1@mill.org,2@mill.org|2@mill.org,1@mill.org,0@mill.org"' in root
-    assert int(re.search(r'data-overflow="(-?\d+)"', root)[1]) <= 0
-
-
-def _dump(page: Path, profile: Path) -> str:
-    """The document as Chromium has it after its scripts ran, in a window as wide as a phone."""
-    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    switches += ["--disable-background-networking", "--disable-component-update", "--window-size=500,900"]
-    command = [_CHROMIUM, *switches, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
-    return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode()
+    document = opened((tmp_path / "audit.html").read_text(encoding="utf-8"), tmp_path, _CLICK)
+    assert 'data-orders="0@mill.org,1@mill.org,2@mill.org|2@mill.org,1@mill.org,0@mill.org"' in document

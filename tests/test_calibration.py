@@ -162,6 +162,12 @@ def test_few_documents_leave_the_curve_nearly_straight():
     assert fit_curve(np.zeros((0, 2)), Targets.of(np.zeros(0, dtype=np.int64), 2)) == STRAIGHT
 
 
+def test_the_curve_makes_answers_less_sure_that_are_surer_than_so_many_documents_can_show():
+    probabilities = np.array([[0.999, 0.001]] * 200)  # all right, which shows no more than 201 of 202
+    curve = fit_curve(probabilities, Targets.of(np.zeros(200, dtype=np.int64), 2))
+    assert 201 / 202 < Temperature(1.0, curve).probabilities(np.log(probabilities)).max() < 0.998
+
+
 @pytest.mark.parametrize("gap", [20.0, 707.0, 730.0, 746.0, 2000.0])
 def test_logits_that_are_very_far_apart_are_bent_as_those_that_are_far_apart(gap):
     probabilities = Temperature(1.0, (1.0, 0.2, 0.0)).probabilities(np.array([[0.0, -gap, -gap]]))

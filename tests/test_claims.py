@@ -62,6 +62,18 @@ def test_no_system_is_called_better_more_than_one_time_in_twenty_where_none_is()
     assert wrongly <= 15
 
 
+def test_what_one_seed_of_five_alone_finds_is_not_claimed():
+    """By the exact test eight documents, all for one side, are more than chance, and yet the interval reaches 0."""
+    labels, right = np.zeros(300, dtype=np.int64), np.zeros((5, 300), dtype=np.int64)
+    wrong = right.copy()
+    wrong[0, :8] = 1
+    (claim,) = claims_of(labels, {"a": right, "b": wrong}, 2)
+    assert claim["accuracy"]["p_holm"] < 0.05
+    assert claim["accuracy"]["interval"][0] < 0
+    assert not claim["is_better"]
+    assert claim["sentence"].startswith("a and b cannot be told apart")
+
+
 def test_seeds_count_as_their_mean():
     labels, given = answers(1000, {"a": 0.9, "b": 0.8}, n_seeds=3)
     (claim,) = claims_of(labels, given, 2)

@@ -15,23 +15,7 @@ from small_corpus import small_corpus, write_small_glove
 
 from bywords import datasets
 from bywords.classifier import TextClassifier
-from bywords.cli import main as cli
 from bywords.run_record import read_run
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 def write_csv(path, corpus):
@@ -229,6 +213,8 @@ def test_evaluate_takes_the_documents_that_were_held_out_in_training(bywords, mo
     assert (code, "none of it is left to test on" in error) == (2, True)
     bywords("train", test, "--system", "tfidf-nb")
     assert json.loads(bywords("evaluate", "other-model", "small", "--json")[1])["n_documents"] == 200
+    code, _, error = bywords("evaluate", "other-model", "small", "--text", "body")
+    assert (code, "small is a data set with columns of its own: leave out --text body" in error) == (2, True)
 
 
 def test_a_model_with_labels_that_are_numbers_is_evaluated_on_a_file(bywords, tmp_path):

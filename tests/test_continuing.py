@@ -108,6 +108,16 @@ def test_more_documents_of_the_same_kind_make_it_better():
     assert before.fit_more(TRAIN.texts, TRAIN.names()).evaluate(TEST.texts, TEST.names()).log_loss < log_loss
 
 
+def test_a_text_like_those_of_before_is_like_the_training_after_going_on_too():
+    """Of the first texts most words are in no other; of the new ones every word is known."""
+    names = [" ".join(f"name{place}x{number}" for number in range(20)) for place in range(len(TRAIN))]
+    texts = [f"{text} {own}" for text, own in zip(TRAIN.texts, names, strict=True)]
+    model = TextClassifier(system="tfidf-svc").fit(texts, TRAIN.names())
+    model.fit_more(TEST.texts, TEST.names())
+    like, unlike = "the moon orbit of nobody knows what", " ".join(f"unheard{number}" for number in range(40))
+    assert model.predict_documents([like, f"{unlike} moon"]).unlike_training.tolist() == [False, True]
+
+
 def test_going_on_gives_the_same_bits_again():
     texts, labels = with_cooking()
     first, again = (TextClassifier().fit(TRAIN.texts, TRAIN.names()).fit_more(texts, labels) for _ in range(2))

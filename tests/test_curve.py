@@ -2,19 +2,15 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import HOSTILE, Page, needs_chromium, opened
 from small_corpus import small_corpus
 
 from bywords.classifier import TextClassifier
-from bywords.cli import main as cli
 from bywords.corpus import Corpus, Split
 from bywords.curve import learning_curve, right_answers
 from bywords.errors import DataError, SettingError
@@ -30,7 +26,6 @@ from bywords.forecast import (
 from bywords.report import render_curve
 
 SIZES = [500, 1_000, 2_000, 4_000, 8_000]
-HOSTILE = '<script>alert("x")</script> $\\frac{1}{$ 中文 🎉 \x00\x1b ]]> <!-- {{ 7*7 }} & \u202e"\''
 
 
 def noisy_split(n_train=400, n_test=150):
@@ -303,20 +298,6 @@ def _as_sets(corpus):
 
 
 @pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return call
-
-
-@pytest.fixture
 def files(tmp_path, split):
     import polars as pl
 
@@ -361,27 +342,8 @@ def test_an_interrupted_curve_is_left_whole_and_goes_on_where_it_was(bywords, fi
 # The page
 
 
-class _Page(HTMLParser):
-    """What a browser would see: tags with their attributes, and the text outside of script and style."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.text, self._silent = [], "", False
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        self._silent = tag in ("script", "style")
-
-    def handle_endtag(self, tag):
-        self._silent = False
-
-    def handle_data(self, data):
-        self.text += "" if self._silent else data
-
-
 def test_the_page_says_the_forecast_first_and_in_the_picture(run):
-    page = _Page(render_curve(run))
+    page = Page(render_curve(run))
     assert page.text.index("With twice the documents (800)") < page.text.index("The last doubling, from 200 to 400")
     (drawn,) = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert "and a forecast of" in drawn["aria-label"]
@@ -395,7 +357,7 @@ def test_names_that_are_no_names_stay_text(run):
     hostile["corpus"] = run["corpus"] | {"name": HOSTILE}
     hostile["machine"] = {HOSTILE: HOSTILE}
     text = render_curve(hostile)
-    page = _Page(text)
+    page = Page(text)
     assert sum(tag == "script" for tag, _ in page.tags) == 1
     assert page.text.count('<script>alert("x")</script>') >= 5
     assert not re.search("[\x00\x1b]", text)
@@ -405,7 +367,7 @@ def test_names_that_are_no_names_stay_text(run):
 @pytest.mark.parametrize("keys", [(), ("corpus",), ("forecast", "backtest"), ("sizes", "points", "forecast")])
 def test_a_page_of_a_record_that_lacks_parts_says_what_there_is(run, keys):
     left = {key: value for key, value in run.items() if key not in keys} | {"finished": not keys}
-    page = _Page(render_curve(left))
+    page = Page(render_curve(left))
     assert ("This run was interrupted." in page.text) == bool(keys)
     assert ("With twice the documents" in page.text) == ("forecast" not in keys)
     assert any(tag == "svg" for tag, _ in page.tags) == ("sizes" not in keys)
@@ -413,23 +375,7 @@ def test_a_page_of_a_record_that_lacks_parts_says_what_there_is(run, keys):
         render_curve(left | {"format": "bywords-run/1"})
 
 
-_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium")
+@needs_chromium
 def test_in_a_browser_the_page_has_no_errors_and_fits_a_phone(run, tmp_path):
     hostile = run | {"system": HOSTILE, "notes": [HOSTILE * 3], "corpus": run["corpus"] | {"name": HOSTILE}}
-    watch = '<script>addEventListener("error", (e) => document.documentElement.setAttribute("data-error", e.message));'
-    measure = (
-        "<script>const root = document.documentElement; root.dataset.overflow = root.scrollWidth - root.clientWidth;"
-    )
-    page = re.sub("<meta http-equiv[^>]*>", watch + "</script>", render_curve(hostile))
-    (tmp_path / "c.html").write_text(page.replace("</body>", measure + "</script></body>"), encoding="utf-8")
-    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    switches += ["--disable-background-networking", "--disable-component-update", "--window-size=500,900"]
-    switches += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "c.html").as_uri()]
-    dom = subprocess.run([_CHROMIUM, *switches], capture_output=True, timeout=120, check=True).stdout.decode()
-    root = re.search("<html[^>]*>", dom)[0]
-    assert "data-error" not in root
-    assert int(re.search(r'data-overflow="(-?\d+)"', root)[1]) <= 0
-    assert 'data-sortable="yes"' in dom
+    assert 'data-sortable="yes"' in opened(render_curve(hostile), tmp_path)

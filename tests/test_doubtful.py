@@ -55,6 +55,13 @@ def test_the_same_seed_gives_the_same_ranking(planted):
     assert first.confidence.tolist() == second.confidence.tolist()
 
 
+@pytest.mark.parametrize("n_documents", [30, 60])
+def test_a_few_documents_whose_labels_all_fit_make_no_confidence_of_one(n_documents):
+    found = doubts(small_corpus(n_documents))
+    assert not found.is_doubtful.any()
+    assert 0.9 < found.confidence.mean() < (n_documents + 1) / (n_documents + 2)
+
+
 def test_copies_of_a_document_do_not_vouch_for_its_label():
     corpus = small_corpus(150)
     text = "a moon orbit with a rocket launch by nasa"

@@ -15,7 +15,6 @@ from bywords.averages import AveragingConfig
 from bywords.blend import Blend
 from bywords.calibration import Temperature
 from bywords.classifier import TextClassifier
-from bywords.cli import main as cli
 from bywords.errors import SettingError
 from bywords.explain import gradients
 from bywords.explain.class_words import n_documents_used
@@ -371,21 +370,6 @@ def test_segments_carry_what_their_tokens_add_up_to():
 
 
 # --- The command line, and the page
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 @pytest.fixture

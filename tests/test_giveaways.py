@@ -169,6 +169,13 @@ def test_a_new_value_of_a_field_is_taken_for_the_commonest_class_that_has_the_fi
     assert fields["X-Id"]["guess"] == 0
 
 
+def test_values_that_no_other_document_has_tell_nothing_of_its_class():
+    texts = [f"Message-Id: m{place}\n\n{text}" for place, text in enumerate(sentences(120, seed=13))]
+    (field,) = found_in(texts, ["a", "b", "a"] * 40)["fields"]
+    assert (field["field"], field["n_values"]) == ("Message-Id", 120)
+    assert field["accuracy"] == field["guess"] == pytest.approx(2 / 3)
+
+
 def test_a_sentence_that_begins_some_texts_of_a_class_is_no_giveaway():
     generator = np.random.default_rng(12)
     texts = [f"this is a great {text} {generator.integers(99)}" if place < 12 else text

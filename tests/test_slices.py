@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import numpy as np
 import polars as pl
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 from small_corpus import small_corpus
 
-from bywords.cli import main as cli
 from bywords.evaluation import Evaluation, ManyLabelsEvaluation
 from bywords.metrics import wilson_interval
+from bywords.significance import label_f1_draws
 from bywords.slices import find_slices, fisher_p_value, newcombe_interval, sentence, slices_of, worst
 
 KEYS = ["by", "name", "n_documents", "measure", "accuracy", "interval", "others", "difference", "difference_interval"]
@@ -78,6 +77,17 @@ def test_labels_any_number_of_which_are_wrong_in_one_source_name_that_source():
     assert [(row["by"], row["name"]) for row in rows if row["is_worse"]] == [("source", "chat")]
     assert chat["interval"][0] < chat["micro_f1"] < chat["interval"][1] < chat["others"]
     assert sentence(chat).startswith(f"documents with source chat: micro F1 {chat['micro_f1']:.3f} on ")
+
+
+def test_the_interval_of_micro_f1_is_as_wide_as_drawn_test_sets_have_it():
+    """Each document has several decisions: taken for one that is right or wrong, the interval is twice as wide."""
+    generator = np.random.default_rng(0)
+    evaluation = many_labels(generator.random(400) < 0.8, generator)
+    is_web = np.arange(400) < 200
+    rows = find_slices(evaluation, columns=pl.DataFrame({"source": np.where(is_web, "web", "mail")}))
+    low, high = by_name(rows, "source")["web"]["interval"]
+    drawn = label_f1_draws(evaluation.labels[is_web], evaluation.predicted[is_web])["micro_f1"]
+    assert high - low == pytest.approx(np.diff(np.quantile(drawn, [0.025, 0.975])).item(), rel=0.15)
 
 
 @pytest.mark.parametrize("is_multilabel", [False, True])
@@ -242,20 +252,6 @@ def test_confusions_have_their_surest_mistakes_with_row_text_and_probability():
     assert [example["row"] for example in second["examples"]] == [104]
     many = many_labels(np.zeros(5, dtype=bool), np.random.default_rng(0))
     assert many.confusion_examples(texts, np.arange(5)) == []
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return call
 
 
 def test_train_and_evaluate_name_the_source_where_labels_are_no_good(bywords, tmp_path):

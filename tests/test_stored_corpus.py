@@ -16,7 +16,6 @@ from small_corpus import small_corpus
 
 from bywords import stored_corpus
 from bywords.classifier import TextClassifier
-from bywords.cli import main as cli
 from bywords.errors import DataError, SettingError
 from bywords.readers import read_corpus, read_labelled_blocks
 from bywords.stored_corpus import Source, stored
@@ -42,21 +41,6 @@ def stored_of(path, folder, *, vocabulary=None, **more):
 @pytest.fixture
 def lines(tmp_path):
     return write_lines(tmp_path / "small.jsonl", ROWS)
-
-
-@pytest.fixture
-def bywords(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder: exit code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bywords", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        shown = capsys.readouterr()
-        return left.value.code or 0, shown.out, shown.err
-
-    return run
 
 
 def written_as(ending: str, folder: Path) -> Path:

@@ -1,0 +1,71 @@
+"""What tests of pages share: a page as a browser would see it, and as Chromium has it after its scripts ran."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+HOSTILE = '<script>alert("x")</script> $\\frac{1}{$ 中文 🎉 \x00\x1b\ud800 ]]> <!-- {{ 7*7 }} & \u202e"\''
+
+_CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium")
+
+_WATCH = """<script>
+addEventListener("error", (event) => document.documentElement.setAttribute("data-error", event.message));
+</script>"""
+
+_MEASURE = """<script>
+document.documentElement.dataset.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+</script>"""
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with their attributes, and the text outside of script and style."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.svgs = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+        self._silent = False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._silent = tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if self._silent else data
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def dumped(page: Path, profile: Path) -> str:
+    """The document as Chromium has it after its scripts ran, in a window as wide as a phone."""
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    switches += ["--disable-background-networking", "--disable-component-update", "--window-size=500,900"]
+    command = [_CHROMIUM, *switches, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
+    return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode()
+
+
+def opened(page: str, folder: Path, script: str = "") -> str:
+    """The document in a window as wide as a phone after its scripts and this one ran, without the page's own policy.
+
+    Asserts that no script fails and that nothing is wider than the window.
+    """
+    watched = re.sub("<meta http-equiv[^>]*>", _WATCH, page).replace("</body>", f"{script}{_MEASURE}</body>")
+    (folder / "opened.html").write_text(watched, encoding="utf-8")
+    document = dumped(folder / "opened.html", folder / "profile")
+    root = re.search("<html[^>]*>", document)[0]
+    assert "data-error" not in root
+    assert int(re.search(r'data-overflow="(-?\d+)"', root)[1]) <= 0
+    return document

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runs_to_kill import process_of, sums_of, train_small
 from small_corpus import small_corpus, small_split, small_system, write_small_glove
-from test_cli import bywords, csv  # noqa: F401 (fixtures)
+from test_cli import csv  # noqa: F401 (a fixture)
 from test_models import DOCUMENTS, each_case, small
 
 from bywords import checkpoint as checkpoint_module

@@ -21,6 +21,7 @@ N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo
 N_POINTS = 40  # of the curve of coverage that a model keeps
 FEWEST_ANSWERED = 30  # documents: an accuracy of fewer is nothing to choose a threshold by
 UNLIKE_SHARE = 0.01  # of the training documents have a lower share of known words than a text that is unlike them
+MOST_ASKED = 2_000  # documents, how much would be known of them: as many say where the hundredth part lies
 FEW_NEW = 500  # documents: the hundredth part of fewer says nothing of what is rare
 HIGHEST_FLOOR = 0.75  # of known words: with more than three quarters known, no text is called unlike the others
 
@@ -127,12 +128,15 @@ def selection_curve(
 
 
 def known_elsewhere(vocabulary: Vocabulary, tokens: Tokens) -> npt.NDArray[np.float64]:
-    """The share of each document's tokens that the vocabulary has, and more often than this document does, (N,).
+    """The share of a document's tokens that the vocabulary has, and more often than the document does, (N,).
 
+    Of more than MOST_ASKED documents it is that of so many, evenly spaced.
     It is the share of words that would be known of a document, had it not been among those that the vocabulary is of:
     they are counted in the vocabulary, and in these documents, where it is of a part of them only. Every document has
     tokens.
     """
+    if len(tokens) > MOST_ASKED:
+        tokens = tokens.select(np.linspace(0, len(tokens) - 1, MOST_ASKED).round().astype(np.int64))
     ids = vocabulary.running_ids(tokens)
     bags = Bags.of(Ragged(ids, tokens.offsets, np.zeros(len(tokens), dtype=np.float32)), vocabulary.n_words)
     everywhere = np.maximum(np.bincount(ids, minlength=vocabulary.n_words), vocabulary.counts)

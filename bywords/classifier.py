@@ -539,7 +539,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             known_share, nothing_known = documents.known_share, documents.nothing_known
         probabilities = self.calibration_.probabilities(logits)
         labels = names_of(self.calibration_.decide(probabilities), self.classes_, self.form_)
-        unlike_training = nothing_known | (known_share < self.trust_.known_share_floor)
+        unlike_training = self.trust_.is_unlike(known_share, nothing_known)
         return labels, probabilities, known_share, nothing_known, unlike_training, logits
 
     def explain(self, texts: Texts | str) -> list[Explanation]:

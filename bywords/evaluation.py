@@ -44,13 +44,13 @@ class Evaluation:
     def accuracy(self) -> float:
         return metrics.accuracy(self.labels, self.predicted)
 
-    def answered(self, least: float, known_share_floor: float) -> dict[str, Any]:
-        """How often right, if answers less probable than `least` and texts unlike the training are left open.
+    def answered(self, least: float, is_unlike: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        """How often right, if answers less probable than `least` and texts unlike the training, (N,), are left open.
 
-        Such texts know less than `known_share_floor` of their words, or nothing. Ready for JSON: `min_confidence`,
-        `n_documents` that get an answer, their share as `coverage`, and `accuracy` with its 95 % `interval`.
+        Ready for JSON: `min_confidence`, `n_documents` that get an answer, their share as `coverage`, and `accuracy`
+        with its 95 % `interval`.
         """
-        is_given = (self.confidence >= least) & (self.known_share >= known_share_floor) & ~self.nothing_known
+        is_given = (self.confidence >= least) & ~is_unlike
         n_given = int(is_given.sum())
         right = metrics.accuracy(self.labels[is_given], self.predicted[is_given])
         return {
@@ -143,13 +143,13 @@ class Evaluation:
         ]
 
     def confusion_examples(
-        self, texts: Sequence[str] | pl.Series, rows: npt.NDArray[np.int64], n: int = 5, examples: int = 3
+        self, texts: Sequence[str] | pl.Series, rows: npt.NDArray[np.int64], examples: int = 3
     ) -> list[dict[str, Any]]:
         """`hardest_confusions`, each with the mistakes of its kind that were surest: row, text, and the probability.
 
         Texts are cut at EXAMPLE_CHARACTERS.
         """
-        found = self.hardest_confusions(n)
+        found = self.hardest_confusions()
         surest = self.wrong(len(self.labels))
         for mistake in found:
             true, predicted = (self.label_names.index(mistake[key]) for key in ("true", "predicted"))
@@ -260,7 +260,7 @@ class ManyLabelsEvaluation:
         return []
 
     def confusion_examples(
-        self, texts: Sequence[str] | pl.Series, rows: npt.NDArray[np.int64], n: int = 5, examples: int = 3
+        self, texts: Sequence[str] | pl.Series, rows: npt.NDArray[np.int64], examples: int = 3
     ) -> list[dict[str, Any]]:
         """None, as there are no confusions."""
         return []

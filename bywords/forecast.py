@@ -95,7 +95,7 @@ def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int 
     }
 
 
-def backtest(sizes: npt.ArrayLike, right: Right, *, seed: int = 0) -> dict[str, Any] | None:
+def backtest(sizes: npt.ArrayLike, right: Right) -> dict[str, Any] | None:
     """What all sizes but the largest forecast of the largest, beside what it is; None where they are too few.
 
     `error` is forecast less accuracy; `interval` is that of the accuracy on these test documents, as forecast.
@@ -103,7 +103,7 @@ def backtest(sizes: npt.ArrayLike, right: Right, *, seed: int = 0) -> dict[str, 
     counts = np.asarray(sizes, dtype=np.float64)
     if len(counts) <= sizes_needed(len(right)):
         return None
-    found = forecast(counts[:-1], right[:, :-1], int(counts[-1]), seed=seed)
+    found = forecast(counts[:-1], right[:, :-1], int(counts[-1]))
     accuracy = float(right[:, -1].mean())
     low, high = (found["now"] + bound for bound in found["gain_interval"])
     return {
@@ -154,7 +154,7 @@ def backtest_sentence(found: dict[str, Any]) -> str:
     )
 
 
-def drawn_accuracies(right: Right, generator: np.random.Generator, *, n_draws: int = N_DRAWS) -> Floats:
+def drawn_accuracies(right: Right, generator: np.random.Generator) -> Floats:
     """The mean accuracy at each size in draws, with replacement, of test documents and of seeds, float64 (B, P).
 
     A draw has the same documents and seeds for all sizes. S seeds drawn from S spread too little, by (S - 1) / S; that
@@ -165,14 +165,14 @@ def drawn_accuracies(right: Right, generator: np.random.Generator, *, n_draws: i
     flat = right.reshape(n_seeds * n_sizes, n_test).astype(np.float32).T
     together = max(1, _DRAWN_TOGETHER // n_test)
     parts = []
-    for start in range(0, n_draws, together):
-        times = generator.multinomial(n_test, np.full(n_test, 1 / n_test), size=min(together, n_draws - start))
+    for start in range(0, N_DRAWS, together):
+        times = generator.multinomial(n_test, np.full(n_test, 1 / n_test), size=min(together, N_DRAWS - start))
         parts.append(times.astype(np.float32) @ flat / n_test)
-    by_seed = np.concatenate(parts).astype(np.float64).reshape(n_draws, n_seeds, n_sizes)
+    by_seed = np.concatenate(parts).astype(np.float64).reshape(N_DRAWS, n_seeds, n_sizes)
     means = by_seed.mean(axis=1)
     if n_seeds == 1:
         return means
-    times = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=n_draws) / n_seeds
+    times = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=N_DRAWS) / n_seeds
     drawn = (times[:, :, np.newaxis] * by_seed).sum(axis=1)
     return np.clip(means + np.sqrt(n_seeds / (n_seeds - 1)) * (drawn - means), 0.0, 1.0)
 

@@ -46,7 +46,8 @@ def paired_difference(
 
     The interval is that of Bonett and Price, which adds a document for either side. The p-value is that of the exact
     sign-flip test: were the two as good as each other, each document could as well have turned out the other way
-    round. With one seed it is McNemar's exact test. `level` is the p-value that `n_needed` documents would bring. No
+    round. With one seed it is McNemar's exact test; of more than MOST_EXACT documents that differ it is the normal law
+    of that test. `level` is the p-value that `n_needed` documents would bring. No
     documents give (-1, 1) and a p-value of 1.
     Sources: McNemar (1947), "Note on the Sampling Error of the Difference Between Correlated Proportions"; Pitman
     (1937), "Significance Tests Which May Be Applied to Samples from Any Populations"; Bonett and Price (2012),
@@ -105,7 +106,7 @@ def macro_f1_draws(labels: Labels, predicted: npt.NDArray[np.int64], n_classes: 
     return _drawn(scores, counts, seed)
 
 
-def label_f1_draws(labels: ManyLabels, predicted: ManyLabels, *, seed: int = 0) -> dict[str, Draws]:
+def label_f1_draws(labels: ManyLabels, predicted: ManyLabels) -> dict[str, Draws]:
     """Micro, macro and samples F1, as `metrics.label_f1` has them, on drawn test sets: float64 (1, B) each."""
     rows, counts = np.unique(np.hstack([labels, predicted]), axis=0, return_counts=True)
     has, got = (part.astype(np.float32) for part in np.hsplit(rows, 2))  # (U, K)
@@ -119,7 +120,7 @@ def label_f1_draws(labels: ManyLabels, predicted: ManyLabels, *, seed: int = 0) 
         together = 2 * hits.sum(axis=1) / np.maximum(sums.sum(axis=1), 1)
         return np.stack([together, of_label.mean(axis=1), drawn @ of_document / drawn.sum(axis=1)])
 
-    micro, macro, samples = _drawn(scores, counts, seed)[:, np.newaxis]
+    micro, macro, samples = _drawn(scores, counts, seed=0)[:, np.newaxis]
     return {"micro_f1": micro, "macro_f1": macro, "samples_f1": samples}
 
 

@@ -22,6 +22,7 @@ from bywords.significance import Interval, holm
 LENGTH, KNOWN, CLASS, PREDICTED = "length", "known words", "class", "predicted class"
 MOST_BINS = 5
 MOST_VALUES = 20  # of a column; where there are more, the rest are one slice, or numbers are put into bins
+MOST_OF_EACH = 2  # slices by the same thing that are told together
 LEAST_TESTED = 10  # documents: of fewer there is nothing to say
 SIGNIFICANT = 0.05
 Members = npt.NDArray[np.bool_]  # (N,)
@@ -69,11 +70,11 @@ def find_slices(
     return rows
 
 
-def worst(rows: list[dict[str, Any]], n: int = 5, *, of_each: int = 2) -> list[dict[str, Any]]:
-    """The n slices that are worse than others and cost most right answers, at most `of_each` by the same thing."""
+def worst(rows: list[dict[str, Any]], n: int = 5) -> list[dict[str, Any]]:
+    """The n slices that are worse than others and cost most right answers, at most MOST_OF_EACH by the same thing."""
     found: list[dict[str, Any]] = []
     for row in sorted(rows, key=lambda row: (row["difference"] or 0) * row["n_documents"]):
-        if row["is_worse"] and sum(other["by"] == row["by"] for other in found) < of_each:
+        if row["is_worse"] and sum(other["by"] == row["by"] for other in found) < MOST_OF_EACH:
             found.append(row)
     return found[:n]
 

@@ -51,6 +51,10 @@ class Trust:
         ]
         return cls(n_documents=len(confidence), selection=curve, known_share_floor=known_share_floor)
 
+    def is_unlike(self, known_share: Probabilities, nothing_known: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which texts are unlike the training documents, (N,), by how much of each is known, (N,) both."""
+        return np.asarray(nothing_known | (known_share < self.known_share_floor))
+
     def min_confidence_for(self, accuracy: float) -> float:
         """The lowest probability from which on such a share of the answers held out was right.
 

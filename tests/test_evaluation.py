@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bywords.evaluation import Evaluation
+from bywords.trust import Trust
 
 LABELS = np.array([0, 0, 1, 1, 2])
 PROBABILITIES = np.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.9, 0], [0.95, 0.05, 0], [0.4, 0.4, 0.2]])
@@ -67,8 +68,10 @@ def test_reliability_before_calibration_is_told_where_it_is_known():
 
 
 def test_answers_that_are_not_sure_enough_or_of_texts_unlike_the_training_are_not_counted():
-    given = EVALUATION.answered(0.8, 0.6)
+    is_unlike = Trust(known_share_floor=0.6).is_unlike(KNOWN, KNOWN == 0)
+    given = EVALUATION.answered(0.8, is_unlike)
     assert (given["n_documents"], given["coverage"]) == (3, 0.6)  # .9, .8 and .95; the third knows half of its words
     assert given["accuracy"] == 1 / 3
-    assert EVALUATION.answered(0.99, 0.0)["accuracy"] is None
-    assert EVALUATION.answered(0.0, 0.0)["n_documents"] == 4  # nothing is known of the last
+    is_unlike = Trust(known_share_floor=0.0).is_unlike(KNOWN, KNOWN == 0)
+    assert EVALUATION.answered(0.99, is_unlike)["accuracy"] is None
+    assert EVALUATION.answered(0.0, is_unlike)["n_documents"] == 4  # nothing is known of the last

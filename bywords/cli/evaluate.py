@@ -71,7 +71,8 @@ def evaluate(
         confusions = evaluation.confusion_examples(corpus.texts, corpus.rows, examples=examples or 3)
     answered = None
     if least is not None and isinstance(evaluation, Evaluation):
-        answered = evaluation.answered(least, classifier.trust_.known_share_floor)
+        is_unlike = classifier.trust_.is_unlike(evaluation.known_share, evaluation.nothing_known)
+        answered = evaluation.answered(least, is_unlike)
     if as_json:
         more: dict[str, Any] = {"n_seen_in_training": n_seen} if n_seen else {}
         more |= {} if answered is None else {"answered": answered}

@@ -1,0 +1,200 @@
+"""What the notebooks share: the corpus, the size of an experiment, pictures and tables with their finding, figures.
+
+`LAB=small` in the environment makes every experiment small, so that all notebooks run in a few minutes. What `ours`
+records, run.py gathers into the table of README.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+from IPython.display import HTML, Markdown, display
+from matplotlib.figure import Figure
+from parts import PARTS
+
+from bywords.corpus import Corpus, Split
+from bywords.datasets import load
+from bywords.errors import DataError
+from bywords.glove import GloveConfig, train_glove
+from bywords.metrics import wilson_interval
+from bywords.splits import stratified_split
+from bywords.tokens import Tokenizer
+from bywords.vector_files import read_vectors
+from bywords.vectors import WordVectors
+from bywords.vocabulary import Vocabulary, VocabularyConfig
+from bywords.word2vec import Word2VecConfig, train_word2vec
+
+SMALL = os.environ.get("LAB") == "small"
+KEPT = Path(__file__).parents[1] / "build" / "lab"  # vectors that took a while, and the pages
+CORPUS, INSTEAD = "20newsgroups-6", "imdb"
+VALID_SHARE = 0.2  # of the training part, as in the lab
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, PINK, SKY, GREY = "#0072b2", "#c75000", "#009e73", "#cc79a7", "#56b4e9", "#59626c"
+
+Size = TypeVar("Size")
+
+
+def begin() -> None:
+    """Give the pictures of a notebook their style, and say in which size its experiments are run."""
+    plt.rcdefaults()
+    mpl.rcParams.update(
+        {
+            "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY, GREY]),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.color": "#e3e6ea",
+            "legend.frameon": False,
+            "figure.figsize": (8, 4),
+            "figure.constrained_layout.use": True,
+        }
+    )
+    if SMALL:
+        say("*Small form: every experiment has a share of its data. Its figures show that it runs, and nothing else.*")
+
+
+def sized(full: Size, small: Size) -> Size:
+    """The size of an experiment: `full`, or `small` where LAB=small."""
+    return small if SMALL else full
+
+
+def load_corpus() -> Split:
+    """20 Newsgroups in six groups, its training and test part as they are, with documents that have no words.
+
+    Where scikit-learn has it neither in its cache nor from the network, film reviews stand in, 8,000 to train and
+    4,000 to test on, and this says so. With LAB=small 1,500 and 800 documents, the same share of each class.
+    """
+    try:
+        split = load(CORPUS)
+    except DataError as error:
+        split = _limited(load(INSTEAD), 8_000, 4_000)
+        say(
+            f"> **{INSTEAD} instead of {CORPUS}.** {error} Until then these pages are about film reviews; the published "
+            "figures are not theirs."
+        )
+    return _limited(split, 1_500, 800) if SMALL else split
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A corpus in three parts that share no document; documents without words are left out."""
+
+    train: Corpus  # to learn from, the vocabulary too
+    valid: Corpus  # to choose and to stop by
+    test: Corpus  # to be looked at once
+
+
+def load_parts() -> Parts:
+    """The corpus of `load_corpus` in three parts: a fifth of the training part, drawn by class, is for validation."""
+    split = load_corpus().drop_empty(Tokenizer())
+    kept, held_out = stratified_split(split.train.labels, VALID_SHARE, 0)
+    return Parts(split.train.select(kept), split.train.select(held_out), split.test)
+
+
+def trained_vectors(method: Literal["word2vec", "glove"], dimension: int = 100) -> WordVectors:
+    """Vectors that bywords trains on the training part of `load_parts`, on words that occur five times or more.
+
+    They are kept in build/lab, so that the notebooks train them once: notebook 2 explains how it is done.
+    """
+    train = load_parts().train
+    path = KEPT / f"{method}-{dimension}-{train.fingerprint()}.npy"
+    if path.exists():
+        return read_vectors(path)
+    tokens = Tokenizer()(train.texts)
+    vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=5))
+    if method == "word2vec":
+        vectors = train_word2vec(tokens, vocabulary, Word2VecConfig(dimension=dimension))
+    else:
+        vectors = train_glove(tokens, vocabulary, GloveConfig(dimension=dimension))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    vectors.save(path)
+    return vectors
+
+
+def say(text: str) -> None:
+    """Show a sentence that is made from what was measured; Markdown."""
+    display(Markdown(text))
+
+
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> None:
+    """Show rows with the same keys as a table, numbers to the right; what it shows stands below it."""
+    head = "".join(f"<th>{escape(key)}</th>" for key in rows[0])
+    body = "".join(f"<tr>{''.join(_cell(value) for value in row.values())}</tr>" for row in rows)
+    below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    display(
+        HTML(
+            f'<figure><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+            f"{below}</figure>"
+        )
+    )
+
+
+def show(figure: Figure, finding: str) -> None:
+    """Show a picture, and below it in words what there is to see, which is its text for those who do not see it."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=144, metadata={"Software": None})
+    plt.close(figure)  # else it is shown a second time at the end of the cell
+    image = base64.b64encode(content.getvalue()).decode()
+    width = round(figure.get_figwidth() * 100)
+    display(
+        HTML(
+            f'<figure><img alt="{escape(finding)}" width="{width}" src="data:image/png;base64,{image}">'
+            f"<figcaption>{escape(finding)}</figcaption></figure>"
+        )
+    )
+
+
+def ours(part: int, figure: str) -> None:
+    """Put a figure that was just measured beside the published one of this part of the lab (`PARTS`).
+
+    Call it once for a figure, at the start of a line, with a text: "73.2 % (72.2 to 74.2), mean of GloVe". run.py
+    finds the line and puts both into the table of README.md.
+    """
+    what = PARTS[part]
+    display(
+        HTML(
+            f'<p class="ours"><b>Part {part} of the lab</b>, {escape(what.name)}. Published: '
+            f"{escape(what.published)}. <b>Here: {escape(figure)}.</b></p>"
+        )
+    )
+    if (path := os.environ.get("LAB_FIGURES")) is not None:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"part": part, "figure": figure}) + "\n")
+
+
+def percent(share: float, n_documents: int) -> str:
+    """A share of documents with its 95 % interval (Wilson's): "73.2 % (72.2 to 74.2)"."""
+    low, high = wilson_interval(share, n_documents)
+    return f"{share:.1%} ({100 * low:.1f} to {100 * high:.1f})".replace("%", " %", 1)
+
+
+def _cell(value: Any) -> str:
+    """A number with its digits to the right, a text to the left."""
+    if isinstance(value, float):
+        return f"<td>{value:.3f}</td>"
+    if isinstance(value, int):
+        return f"<td>{value:,}</td>"
+    return f'<td class="words">{escape(str(value))}</td>'
+
+
+def _limited(split: Split, n_train: int, n_test: int) -> Split:
+    """At most so many documents of each part, the same share of each class."""
+    parts = []
+    for corpus, n_documents in ((split.train, n_train), (split.test, n_test)):
+        if n_documents < len(corpus):
+            _, rows = stratified_split(corpus.labels, n_documents / len(corpus), 0)
+            corpus = corpus.select(rows)
+        parts.append(corpus)
+    return Split(*parts)

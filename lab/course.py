@@ -7,6 +7,7 @@ records, run.py gathers into the table of README.md.
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import os
@@ -70,6 +71,7 @@ def sized(full: Size, small: Size) -> Size:
     return small if SMALL else full
 
 
+@functools.cache
 def load_corpus() -> Split:
     """20 Newsgroups in six groups, its training and test part as they are, with documents that have no words.
 
@@ -81,8 +83,8 @@ def load_corpus() -> Split:
     except DataError as error:
         split = _limited(load(INSTEAD), 8_000, 4_000)
         say(
-            f"> **{INSTEAD} instead of {CORPUS}.** {error} Until then these pages are about film reviews; the published "
-            "figures are not theirs."
+            f"> **{INSTEAD} instead of {CORPUS}.** {error} Until then these pages are about film reviews, and the "
+            "published figures are not theirs."
         )
     return _limited(split, 1_500, 800) if SMALL else split
 
@@ -191,10 +193,11 @@ def _cell(value: Any) -> str:
 
 def _limited(split: Split, n_train: int, n_test: int) -> Split:
     """At most so many documents of each part, the same share of each class."""
-    parts = []
-    for corpus, n_documents in ((split.train, n_train), (split.test, n_test)):
-        if n_documents < len(corpus):
-            _, rows = stratified_split(corpus.labels, n_documents / len(corpus), 0)
-            corpus = corpus.select(rows)
-        parts.append(corpus)
-    return Split(*parts)
+    return Split(_at_most(split.train, n_train), _at_most(split.test, n_test))
+
+
+def _at_most(corpus: Corpus, n_documents: int) -> Corpus:
+    if len(corpus) <= n_documents:
+        return corpus
+    _, rows = stratified_split(corpus.labels, n_documents / len(corpus), 0)
+    return corpus.select(rows)

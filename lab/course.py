@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from cycler import cycler
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 from parts import PARTS
@@ -51,7 +52,7 @@ def begin() -> None:
     plt.rcdefaults()
     mpl.rcParams.update(
         {
-            "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY, GREY]),
+            "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY, GREY]),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -111,7 +112,7 @@ def trained_vectors(method: Literal["word2vec", "glove"], dimension: int = 100) 
     They are kept in build/lab, so that the notebooks train them once: notebook 2 explains how it is done.
     """
     train = load_parts().train
-    path = KEPT / f"{method}-{dimension}-{train.fingerprint()}.npy"
+    path = KEPT / f"{method}-{dimension}-{train.fingerprint}.npy"
     if path.exists():
         return read_vectors(path)
     tokens = Tokenizer()(train.texts)

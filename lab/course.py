@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,9 +20,13 @@ from typing import Any, Literal, TypeVar
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
 from cycler import cycler
 from IPython.display import HTML, Markdown, display
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from parts import PARTS
 
 from bywords.corpus import Corpus, Split
@@ -157,6 +162,32 @@ def show(figure: Figure, finding: str) -> None:
             f"<figcaption>{escape(finding)}</figcaption></figure>"
         )
     )
+
+
+def label_points(
+    axes: Axes, points: npt.NDArray[np.floating[Any]], names: Sequence[str], colours: Sequence[str]
+) -> int:
+    """Write each name beside its point, (n, 2), at the first place that covers no point and no other name.
+
+    Returns: how many are written; the others have no room.
+    """
+    axes.figure.canvas.draw()  # lays the picture out, so that its units are known
+    marks = axes.transData.transform(points)  # in dots
+    taken: list[Bbox] = []
+    sides = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
+    for place, name in enumerate(names):
+        for reach, (x, y) in itertools.product((5, 12), sides):
+            text = axes.annotate(
+                name, points[place], (x * reach, y * reach), textcoords="offset points", color=colours[place],
+                fontsize=9, ha=("center", "left", "right")[x], va=("center", "bottom", "top")[y],
+            )  # fmt: skip
+            box = text.get_window_extent()
+            is_inside = (marks > [box.x0, box.y0]) & (marks < [box.x1, box.y1])
+            if not is_inside.all(axis=1).any() and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
+    return len(taken)
 
 
 def ours(part: int, figure: str) -> None:

@@ -143,7 +143,7 @@ def say(text: str) -> None:
 
 def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> None:
     """Show rows with the same keys as a table, numbers to the right; what it shows stands below it."""
-    head = "".join(f"<th>{escape(key)}</th>" for key in rows[0])
+    head = "".join(f"<th{_side(value)}>{escape(key)}</th>" for key, value in rows[0].items())
     body = "".join(f"<tr>{''.join(_cell(value) for value in row.values())}</tr>" for row in rows)
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     display(
@@ -220,12 +220,14 @@ def percent(share: float, n_documents: int) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A number with its digits to the right, a text to the left."""
-    if isinstance(value, float):
-        return f"<td>{value:.3f}</td>"
-    if isinstance(value, int):
-        return f"<td>{value:,}</td>"
-    return f'<td class="words">{escape(str(value))}</td>'
+    """A number with its digits, or a text."""
+    shown = f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return f"<td{_side(value)}>{escape(shown)}</td>"
+
+
+def _side(value: Any) -> str:
+    """Numbers stand to the right, which the style does, and texts to the left."""
+    return "" if isinstance(value, float | int) else ' class="words"'
 
 
 def _at_most(corpus: Corpus, n_documents: int) -> Corpus:

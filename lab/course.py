@@ -15,6 +15,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -221,13 +222,13 @@ def percent(share: float, n_documents: int) -> str:
 
 def _cell(value: Any) -> str:
     """A number with its digits, or a text."""
-    shown = f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    shown = f"{value:,}" if isinstance(value, Integral) else f"{value:.3f}" if isinstance(value, Real) else str(value)
     return f"<td{_side(value)}>{escape(shown)}</td>"
 
 
 def _side(value: Any) -> str:
     """Numbers stand to the right, which the style does, and texts to the left."""
-    return "" if isinstance(value, float | int) else ' class="words"'
+    return "" if isinstance(value, Real) else ' class="words"'
 
 
 def _at_most(corpus: Corpus, n_documents: int) -> Corpus:

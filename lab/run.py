@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+from lesson_page import page
 from lessons import LAB, Lesson, all_lessons, line_of, read_figures, write_table, wrong_figures
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from pages import page
 from rich.console import Console
 from rich.progress import Progress
 
@@ -114,7 +114,7 @@ def _run_all(asked: list[Lesson], lessons: list[Lesson], out: Path, *, small: bo
                 progress.update(bar, completed=done, total=total / share, description=lesson.title)
 
             started = time.perf_counter()
-            error = _run(lesson, lessons, out, small=small, on_cell=on_cell)
+            error = run_lesson(lesson, lessons, out, small=small, on_cell=on_cell)
             print(f"{lesson.name:22} {error or f'{time.perf_counter() - started:5.0f} s'}", flush=True)
             return error is not None
 
@@ -122,7 +122,7 @@ def _run_all(asked: list[Lesson], lessons: list[Lesson], out: Path, *, small: bo
             return any(list(pool.map(one, asked)))
 
 
-def _run(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool, on_cell: OnCell) -> str | None:
+def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool, on_cell: OnCell) -> str | None:
     """Run a notebook and write its page, that of a failed one too. Returns: the error, None if there was none."""
     kept = out / f"{lesson.name}.json"
     kept.unlink(missing_ok=True)

@@ -208,15 +208,15 @@ def accuracy() -> str:
 def systems() -> str:
     """One row a system, the best first, beside what was published for its like."""
     lines = [
-        "| system | what it is | the lab | **bywords** | over seeds | seconds to fit |",
-        "|---|---|---|---|---|---|",
+        "| system | what it is | the lab | **bywords** | over seeds |",
+        "|---|---|---|---|---|",
     ]
     found: dict[str, dict[str, Any]] = read_result("systems")["systems"]
     for name, row in sorted(found.items(), key=lambda item: -float(item[1]["accuracy"])):
         spread = row["accuracy_spread"]
         lines.append(
             f"| `{name}` | {SYSTEMS[name].description} | {PUBLISHED.get(name, '–')} | **{row['accuracy']:.3f}** "
-            f"| {spread['min']:.3f} to {spread['max']:.3f} | {row['fit_seconds']:.1f} |"
+            f"| {spread['min']:.3f} to {spread['max']:.3f} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import jupytext
 from lesson_page import page
 from lessons import LAB, Lesson, all_lessons, line_of, read_figures, write_table, wrong_figures
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from rich.console import Console
 from rich.progress import Progress
 
@@ -50,7 +50,7 @@ def main() -> int:
     out = BUILD / ("lab-small" if arguments.small else "lab")
     out.mkdir(parents=True, exist_ok=True)
     _prepare(small=arguments.small)
-    to_run = [lesson for lesson in asked if not (arguments.resume and _is_fresh(lesson, out))]
+    to_run = [lesson for lesson in asked if not (arguments.resume and is_fresh(lesson, out))]
     if _run_all(to_run, lessons, out, small=arguments.small):
         return 1
     print(f"Look at the pages: {os.path.relpath(out / asked[0].name)}.html")
@@ -90,7 +90,7 @@ def _prepare(*, small: bool) -> None:
             print(f"The pages are about film reviews instead of 20 Newsgroups. {error}", flush=True)
 
 
-def _is_fresh(lesson: Lesson, out: Path) -> bool:
+def is_fresh(lesson: Lesson, out: Path) -> bool:
     """Whether the page is there, whole, and newer than the notebook and the code."""
     figures = out / f"{lesson.name}.json"  # written after the page
     if not figures.exists():
@@ -119,8 +119,18 @@ def _run_all(asked: list[Lesson], lessons: list[Lesson], out: Path, *, small: bo
             print(f"{lesson.name:22} {error or f'{time.perf_counter() - started:5.0f} s'}", flush=True)
             return error is not None
 
-        with ThreadPoolExecutor(2 if small else 1) as pool:
-            return any(list(pool.map(one, asked)))
+        pool = ThreadPoolExecutor(2 if small else 1)
+        try:
+            futures = [pool.submit(one, lesson) for lesson in asked]
+            while wait(futures, timeout=1).not_done:  # a wait without end would not be interrupted
+                pass
+            return any(future.result() for future in futures)
+        except KeyboardInterrupt:
+            progress.stop()
+            print(
+                "Interrupted. The pages that are done stay, and --resume (which `make lab` gives) goes on.", flush=True
+            )
+            os._exit(130)  # else the threads would run all notebooks to their end; the kernels end with this process
 
 
 def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool, on_cell: OnCell) -> str | None:
@@ -147,6 +157,8 @@ def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool,
         client.execute(env={**os.environ, "LAB_FIGURES": str(recorded.resolve())})
     except CellExecutionError as raised:
         error = f"lab/{lesson.path.name}, {_place(notebook, lesson)}: {raised.ename}: {raised.evalue}"
+    except (CellTimeoutError, DeadKernelError) as raised:
+        error = f"lab/{lesson.path.name}: {raised}"
     about = f"bywords {__version__}, {'small form: ' if small else ''}made from lab/{lesson.path.name} by lab/run.py."
     write_whole(out / f"{lesson.name}.html", page(notebook, lesson, lessons, about).encode())
     figures = [json.loads(line) for line in recorded.read_text(encoding="utf-8").splitlines()]

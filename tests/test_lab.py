@@ -1,6 +1,7 @@
 """The course: its notebooks keep their form, its table points to what made the figures, its pages are complete."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -189,8 +190,35 @@ def test_page_is_complete_in_itself_and_folds_solutions_and_draws_formulas(tmp_p
     assert 'data-formula="true"' in root
 
 
+def test_page_is_made_again_when_its_notebook_or_the_code_is_newer(tmp_path, monkeypatch):
+    pytest.importorskip("nbclient", reason="needs the extra lab")
+    import run
+    from lessons import Lesson
+
+    lesson = Lesson(tmp_path / "lab" / "8-try.md", "8. Try")
+    code, kept = tmp_path / "bywords" / "words.py", tmp_path / "8-try.json"
+    monkeypatch.setattr(run, "LAB", lesson.path.parent)
+    for age, path in enumerate((kept, code, lesson.path)):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+        os.utime(path, (1000 - age, 1000 - age))
+    assert run.is_fresh(lesson, tmp_path)
+    for path in (lesson.path, code):
+        os.utime(path, (2000, 2000))
+        assert not run.is_fresh(lesson, tmp_path)
+        os.utime(path, (500, 500))
+    kept.unlink()
+    assert not run.is_fresh(lesson, tmp_path)
+
+
 def test_failed_notebook_names_the_line_and_leaves_a_page_and_no_figures(tmp_path):
     error, page, figures = executed(tmp_path, "```{code-cell}\n2 + 3\n```\n\n```{code-cell}\n1 / 0\n```\n")
     assert error == "lab/8-try.md, the cell of line 19: ZeroDivisionError: division by zero"
     assert "ZeroDivisionError" in page
+    assert figures is False
+
+
+def test_notebook_whose_kernel_dies_is_a_failed_one(tmp_path):
+    error, _, figures = executed(tmp_path, "```{code-cell}\nimport os\n\nos._exit(1)\n```\n")
+    assert error.startswith("lab/8-try.md: Kernel died")
     assert figures is False

@@ -7,6 +7,7 @@ records, run.py gathers into the table of README.md.
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any, Literal, TypeVar
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+from cycler import cycler
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 from parts import PARTS
@@ -50,7 +52,7 @@ def begin() -> None:
     plt.rcdefaults()
     mpl.rcParams.update(
         {
-            "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY, GREY]),
+            "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, PINK, SKY, GREY]),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -70,6 +72,7 @@ def sized(full: Size, small: Size) -> Size:
     return small if SMALL else full
 
 
+@functools.cache
 def load_corpus() -> Split:
     """20 Newsgroups in six groups, its training and test part as they are, with documents that have no words.
 
@@ -81,8 +84,8 @@ def load_corpus() -> Split:
     except DataError as error:
         split = _limited(load(INSTEAD), 8_000, 4_000)
         say(
-            f"> **{INSTEAD} instead of {CORPUS}.** {error} Until then these pages are about film reviews; the published "
-            "figures are not theirs."
+            f"> **{INSTEAD} instead of {CORPUS}.** {error} Until then these pages are about film reviews, and the "
+            "published figures are not theirs."
         )
     return _limited(split, 1_500, 800) if SMALL else split
 
@@ -109,7 +112,7 @@ def trained_vectors(method: Literal["word2vec", "glove"], dimension: int = 100) 
     They are kept in build/lab, so that the notebooks train them once: notebook 2 explains how it is done.
     """
     train = load_parts().train
-    path = KEPT / f"{method}-{dimension}-{train.fingerprint()}.npy"
+    path = KEPT / f"{method}-{dimension}-{train.fingerprint}.npy"
     if path.exists():
         return read_vectors(path)
     tokens = Tokenizer()(train.texts)
@@ -191,10 +194,11 @@ def _cell(value: Any) -> str:
 
 def _limited(split: Split, n_train: int, n_test: int) -> Split:
     """At most so many documents of each part, the same share of each class."""
-    parts = []
-    for corpus, n_documents in ((split.train, n_train), (split.test, n_test)):
-        if n_documents < len(corpus):
-            _, rows = stratified_split(corpus.labels, n_documents / len(corpus), 0)
-            corpus = corpus.select(rows)
-        parts.append(corpus)
-    return Split(*parts)
+    return Split(_at_most(split.train, n_train), _at_most(split.test, n_test))
+
+
+def _at_most(corpus: Corpus, n_documents: int) -> Corpus:
+    if len(corpus) <= n_documents:
+        return corpus
+    _, rows = stratified_split(corpus.labels, n_documents / len(corpus), 0)
+    return corpus.select(rows)

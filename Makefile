@@ -4,12 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
+LAB_STAMP := $(VENV)/installed-lab
 
 # Asleep, the threads of PyTorch do not hinder other work on the machine; see bywords/cli/main.py.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage check format bench lab-figures clean
+.PHONY: help install demo test coverage check format bench lab lab-small lab-table lab-open clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -48,15 +49,34 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff format .
 
 BENCHMARKS := start_up text_to_ids training prediction step lstm scaling streams on_disk kills accuracy sizes \
-	intervals calibration explanations audit duplicates giveaways drift curve
+	intervals calibration explanations audit duplicates giveaways drift curve systems
 
-bench: $(STAMP) ## measure against fastText and others, about two hours; benchmarks/results and the README's tables
+bench: $(STAMP) ## measure against fastText and others, about two and a half hours; benchmarks/results and the README's tables
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py
 
-lab-figures: $(STAMP) ## make the lab's tables again, beside the published figures: about half an hour
-	$(BIN)/python benchmarks/lab.py
+lab: $(LAB_STAMP) ## run the course, seven notebooks, in full: pages in build/lab, about half an hour
+	@$(WITH_FASTTEXT)
+	$(BIN)/python lab/run.py --resume
+
+lab-small: $(LAB_STAMP) ## run the course on a small share of the data: pages in build/lab-small, some minutes
+	$(BIN)/python lab/run.py --small
+
+lab-table: $(LAB_STAMP) ## the course in full, where pages are out of date, and its figures into lab/README.md
+	@$(WITH_FASTTEXT)
+	$(BIN)/python lab/run.py --resume --table
+
+lab-open: $(LAB_STAMP) ## open the course in JupyterLab
+	cd lab && ../$(BIN)/jupyter lab
+
+# fastText is compiled when it is installed; where that cannot be done, notebook 7 says so and goes on without it.
+WITH_FASTTEXT = $(BIN)/python -m pip install --quiet --constraint constraints.txt fasttext \
+	|| echo "fastText could not be installed, so notebook 7 leaves it out."
+
+$(LAB_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,lab]'
+	@touch $(LAB_STAMP)
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) demo build *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

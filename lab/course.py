@@ -1,7 +1,7 @@
 """What the notebooks share: the corpus, the size of an experiment, pictures and tables with their finding, figures.
 
 `LAB=small` in the environment makes every experiment small, so that all notebooks run in a few minutes. What `ours`
-records, run.py gathers into the table of README.md.
+records, lessons.py puts into the table of README.md.
 """
 
 from __future__ import annotations
@@ -82,12 +82,17 @@ def load_corpus() -> Split:
     try:
         split = load(CORPUS)
     except DataError as error:
-        split = _limited(load(INSTEAD), 8_000, 4_000)
+        split = limited(load(INSTEAD), 8_000, 4_000)
         say(
             f"> **{INSTEAD} instead of {CORPUS}.** {error} Until then these pages are about film reviews, and the "
             "published figures are not theirs."
         )
-    return _limited(split, 1_500, 800) if SMALL else split
+    return limited(split, 1_500, 800) if SMALL else split
+
+
+def limited(split: Split, n_train: int, n_test: int) -> Split:
+    """At most so many documents of each part, the same share of each class."""
+    return Split(_at_most(split.train, n_train), _at_most(split.test, n_test))
 
 
 @dataclass(frozen=True)
@@ -162,8 +167,8 @@ def show(figure: Figure, finding: str) -> None:
 def ours(part: int, figure: str) -> None:
     """Put a figure that was just measured beside the published one of this part of the lab (`PARTS`).
 
-    Call it once for a figure, at the start of a line, with a text: "73.2 % (72.2 to 74.2), mean of GloVe". run.py
-    finds the line and puts both into the table of README.md.
+    Call it once for a figure, at the start of a line, with a text: "73.2 % (72.2 to 74.2), mean of GloVe".
+    lessons.py finds the line and puts both into the table of README.md.
     """
     what = PARTS[part]
     display(
@@ -190,11 +195,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, int):
         return f"<td>{value:,}</td>"
     return f'<td class="words">{escape(str(value))}</td>'
-
-
-def _limited(split: Split, n_train: int, n_test: int) -> Split:
-    """At most so many documents of each part, the same share of each class."""
-    return Split(_at_most(split.train, n_train), _at_most(split.test, n_test))
 
 
 def _at_most(corpus: Corpus, n_documents: int) -> Corpus:

@@ -62,7 +62,7 @@ def opened(page: str, folder: Path, script: str = "") -> str:
 
     Asserts that no script fails and that nothing is wider than the window.
     """
-    watched = re.sub("<meta http-equiv[^>]*>", _WATCH, page).replace("</body>", f"{script}{_MEASURE}</body>")
+    watched = re.sub("<meta [^>]*http-equiv[^>]*>", _WATCH, page).replace("</body>", f"{script}{_MEASURE}</body>")
     (folder / "opened.html").write_text(watched, encoding="utf-8")
     document = dumped(folder / "opened.html", folder / "profile")
     root = re.search("<html[^>]*>", document)[0]

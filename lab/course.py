@@ -9,19 +9,25 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
 from cycler import cycler
 from IPython.display import HTML, Markdown, display
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from parts import PARTS
 
 from bywords.corpus import Corpus, Split
@@ -138,7 +144,7 @@ def say(text: str) -> None:
 
 def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> None:
     """Show rows with the same keys as a table, numbers to the right; what it shows stands below it."""
-    head = "".join(f"<th>{escape(key)}</th>" for key in rows[0])
+    head = "".join(f"<th{_side(value)}>{escape(key)}</th>" for key, value in rows[0].items())
     body = "".join(f"<tr>{''.join(_cell(value) for value in row.values())}</tr>" for row in rows)
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     display(
@@ -162,6 +168,32 @@ def show(figure: Figure, finding: str) -> None:
             f"<figcaption>{escape(finding)}</figcaption></figure>"
         )
     )
+
+
+def label_points(
+    axes: Axes, points: npt.NDArray[np.floating[Any]], names: Sequence[str], colours: Sequence[str]
+) -> int:
+    """Write each name beside its point, (n, 2), at the first place that covers no point and no other name.
+
+    Returns: how many are written; the others have no room.
+    """
+    axes.figure.canvas.draw()  # lays the picture out, so that its units are known
+    marks = axes.transData.transform(points)  # in dots
+    taken: list[Bbox] = []
+    sides = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
+    for place, name in enumerate(names):
+        for reach, (x, y) in itertools.product((5, 12), sides):
+            text = axes.annotate(
+                name, points[place], (x * reach, y * reach), textcoords="offset points", color=colours[place],
+                fontsize=9, ha=("center", "left", "right")[x], va=("center", "bottom", "top")[y],
+            )  # fmt: skip
+            box = text.get_window_extent()
+            is_inside = (marks > [box.x0, box.y0]) & (marks < [box.x1, box.y1])
+            if not is_inside.all(axis=1).any() and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
+    return len(taken)
 
 
 def ours(part: int, figure: str) -> None:
@@ -189,12 +221,14 @@ def percent(share: float, n_documents: int) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A number with its digits to the right, a text to the left."""
-    if isinstance(value, float):
-        return f"<td>{value:.3f}</td>"
-    if isinstance(value, int):
-        return f"<td>{value:,}</td>"
-    return f'<td class="words">{escape(str(value))}</td>'
+    """A number with its digits, or a text."""
+    shown = f"{value:,}" if isinstance(value, Integral) else f"{value:.3f}" if isinstance(value, Real) else str(value)
+    return f"<td{_side(value)}>{escape(shown)}</td>"
+
+
+def _side(value: Any) -> str:
+    """Numbers stand to the right, which the style does, and texts to the left."""
+    return "" if isinstance(value, Real) else ' class="words"'
 
 
 def _at_most(corpus: Corpus, n_documents: int) -> Corpus:

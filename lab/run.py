@@ -78,6 +78,7 @@ def _parse() -> argparse.Namespace:
 def _prepare(*, small: bool) -> None:
     """Settings for the kernels, and 20 Newsgroups fetched once, before several of them ask for it."""
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # see bywords/cli/main.py
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's threads wait for each other by spinning, and the steps are small
     os.environ.pop("LAB", None)
     if small:
         os.environ["LAB"] = "small"

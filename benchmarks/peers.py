@@ -39,11 +39,13 @@ class Peer(Protocol):
 class FastText:
     """FastText's supervised mode, with its file of training texts written as a user would write it.
 
-    fastText cuts at spaces only, so texts are lower-cased and punctuation is set apart before, as its tutorial does.
+    fastText cuts at spaces only, so texts are lower-cased and punctuation is set apart before, as its tutorial does. It
+    steps from line to line in the order of the file, so the lines are shuffled: sorted by label they teach it little.
     """
 
     def __init__(self, *, ngrams: int = 1, n_threads: int = 2, seed: int = 0) -> None:
         self.options = {"dim": 100, "epoch": 25, "lr": 0.5, "wordNgrams": ngrams, "thread": n_threads, "seed": seed}
+        self.seed = seed
 
     def fit(self, texts: Sequence[str], labels: Labels) -> FastText:
         """Write the file, train, and keep the model."""
@@ -54,8 +56,8 @@ class FastText:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "train.txt"
             with path.open("w", encoding="utf-8") as file:
-                for text, code in zip(texts, codes, strict=True):
-                    file.write(f"__label__{code} {_one_line(text)}\n")
+                for row in np.random.default_rng(self.seed).permutation(len(texts)):
+                    file.write(f"__label__{codes[row]} {_one_line(texts[row])}\n")
             self.model = fasttext.train_supervised(str(path), verbose=0, **self.options)
         return self
 

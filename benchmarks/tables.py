@@ -8,27 +8,15 @@ from typing import Any
 from measure import read_result
 
 from bywords.files import write_whole
-from bywords.systems import SYSTEMS
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- {}: made by benchmarks/tables.py -->", "<!-- end of {} -->"
-
-# What the teaching lab had published for the same model: test accuracy, or validation where there is no other.
-PUBLISHED = {
-    "glove-mean": ".727 (validation)",
-    "word2vec-mean": ".618 (validation)",
-    "averaging": ".743",
-    "averaging-glove": ".776",
-    "averaging-glove-frozen": ".561",
-    "lstm": ".270",
-}
 
 
 def main() -> None:
     """Replace what stands between the marks."""
     text = README.read_text(encoding="utf-8")
-    parts = {"trust": [trust()], "speed": [speed(), accuracy(), many_labels(), sizes()], "systems": [systems()]}
-    for name, tables in parts.items():
+    for name, tables in (("trust", [trust()]), ("speed", [speed(), accuracy(), many_labels(), sizes()])):
         before, begin, rest = text.partition(BEGIN.format(name))
         _, end, after = rest.partition(END.format(name))
         text = "\n".join([f"{before}{begin}", *tables, f"{end}{after}"])
@@ -202,22 +190,6 @@ def accuracy() -> str:
             for row in systems.values()
         ]
         lines.append(f"| {corpus} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def systems() -> str:
-    """One row a system, the best first, beside what was published for its like."""
-    lines = [
-        "| system | what it is | the lab | **bywords** | over seeds |",
-        "|---|---|---|---|---|",
-    ]
-    found: dict[str, dict[str, Any]] = read_result("systems")["systems"]
-    for name, row in sorted(found.items(), key=lambda item: -float(item[1]["accuracy"])):
-        spread = row["accuracy_spread"]
-        lines.append(
-            f"| `{name}` | {SYSTEMS[name].description} | {PUBLISHED.get(name, '–')} | **{row['accuracy']:.3f}** "
-            f"| {spread['min']:.3f} to {spread['max']:.3f} |"
-        )
     return "\n".join(lines) + "\n"
 
 

@@ -56,7 +56,7 @@ bench: $(STAMP) ## measure against fastText and others, about two and a half hou
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py
 
-lab: $(LAB_STAMP) ## run the course, seven notebooks, in full: pages in build/lab, about half an hour
+lab: $(LAB_STAMP) ## run the course, seven notebooks, in full: pages in build/lab, up to an hour
 	@$(WITH_FASTTEXT)
 	$(BIN)/python lab/run.py --resume
 

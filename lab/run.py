@@ -121,7 +121,8 @@ def _run_all(asked: list[Lesson], lessons: list[Lesson], out: Path, *, small: bo
 
         pool = ThreadPoolExecutor(2 if small else 1)
         try:
-            futures = [pool.submit(one, lesson) for lesson in asked]
+            # The last notebook is the longest of the small form, and would be left to one of the two.
+            futures = [pool.submit(one, lesson) for lesson in (reversed(asked) if small else asked)]
             while wait(futures, timeout=1).not_done:  # a wait without end would not be interrupted
                 pass
             return any(future.result() for future in futures)

@@ -28,7 +28,7 @@ from IPython.display import HTML, Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
-from parts import PARTS
+from parts import CORPUS, INSTEAD, PARTS
 
 from bywords.corpus import Corpus, Split
 from bywords.datasets import load
@@ -44,7 +44,6 @@ from bywords.word2vec import Word2VecConfig, train_word2vec
 
 SMALL = os.environ.get("LAB") == "small"
 KEPT = Path(__file__).parents[1] / "build" / "lab"  # vectors that took a while, and the pages
-CORPUS, INSTEAD = "20newsgroups-6", "imdb"
 VALID_SHARE = 0.2  # of the training part, as in the lab
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -110,6 +109,7 @@ class Parts:
     test: Corpus  # to be looked at once
 
 
+@functools.cache
 def load_parts() -> Parts:
     """The corpus of `load_corpus` in three parts: a fifth of the training part, drawn by class, is for validation."""
     split = load_corpus().drop_empty(Tokenizer())

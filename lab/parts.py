@@ -1,8 +1,10 @@
-"""The 26 parts of the lab that bywords grew out of, with the figures that it was published with."""
+"""The 26 parts of the lab that bywords grew out of, the figures that it was published with, and its corpus."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+CORPUS, INSTEAD = "20newsgroups-6", "imdb"  # and what stands in where it cannot be had
 
 
 class Part(NamedTuple):

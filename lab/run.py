@@ -22,6 +22,7 @@ from lesson_page import page
 from lessons import LAB, Lesson, all_lessons, line_of, read_figures, write_table, wrong_figures
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from parts import CORPUS, INSTEAD
 from rich.console import Console
 from rich.progress import Progress
 
@@ -31,7 +32,6 @@ from bywords.files import write_whole
 from bywords.version import __version__
 
 BUILD = LAB.parent / "build"
-CORPUS, INSTEAD = "20newsgroups-6", "imdb"
 CELL_SECONDS = 1800  # after which a cell is given up
 QUIET = ["--IPKernelApp.log_level=40"]  # errors only: a kernel warns of its port, which is this machine's own
 

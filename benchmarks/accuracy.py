@@ -21,9 +21,9 @@ from typing import Any
 from measure import RESULTS, read_result, write_result
 from peers import OURS, PEERS
 
-from bywords.corpus import Split
-from bywords.datasets import is_available, load
-from bywords.tokens import Tokenizer
+from bywords.data.corpus import Split
+from bywords.io.datasets import is_available, load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 SEEDS = (0, 1, 2)
 NAMED = ("20newsgroups-6", "20newsgroups", "20newsgroups-full", "imdb")
@@ -94,7 +94,7 @@ def split_is_fixed(source: list[str]) -> bool:
 
 
 def _split(source: list[str], seed: int) -> Split:
-    split = load(source[0], test=source[1] if len(source) == 2 else None, seed=seed)
+    split = load_dataset(source[0], test=source[1] if len(source) == 2 else None, seed=seed)
     return split.drop_empty(Tokenizer())
 
 

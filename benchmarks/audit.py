@@ -29,11 +29,11 @@ import numpy as np
 import polars as pl
 from measure import write_result
 
-from bywords.audit.doubtful import find_doubtful
 from bywords.audit.duplicates import find_duplicates
-from bywords.corpus import Corpus, Split
-from bywords.datasets import load
-from bywords.tokens import Tokenizer
+from bywords.audit.label_errors import find_doubtful
+from bywords.data.corpus import Corpus, Split
+from bywords.io.datasets import load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 SEEDS = (0, 1, 2, 3, 4)
 FLIPPED, LOOKED_AT = 0.05, 0.1
@@ -46,11 +46,11 @@ def main() -> None:
     """Plant and find, and assert the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("corpora", nargs="*", help="NAME=TRAIN[,TEST]; trec6=… is what the claim on labels is about")
-    splits = {"imdb": load("imdb")}
+    splits = {"imdb": load_dataset("imdb")}
     for corpus in parser.parse_args().corpora:
         name, _, files = corpus.partition("=")
         train, _, test = files.partition(",")
-        splits[name] = load(train or name, test=test or None)
+        splits[name] = load_dataset(train or name, test=test or None)
     rows: dict[str, Any] = {}
     for name, split in splits.items():
         rows[name] = {"labels": planted_labels(split.train), "duplicates": planted_duplicates(split)}
@@ -87,8 +87,8 @@ def planted_labels(corpus: Corpus) -> list[dict[str, Any]]:
                 "seed": seed,
                 "n_flipped": len(flipped),
                 "in_first_tenth": float(np.isin(flipped, first).mean()),
-                "n_flagged": int(found.is_doubtful.sum()),
-                "flagged": float(found.is_doubtful[flipped].mean()),
+                "n_flagged": int(found.is_flagged.sum()),
+                "flagged": float(found.is_flagged[flipped].mean()),
                 "given_back": float(is_right.mean()),
             }
         )
@@ -103,13 +103,13 @@ def planted_duplicates(split: Split) -> dict[str, Any]:
     originals = generator.choice(np.flatnonzero(n_words >= 3), len(KINDS) * N_PLANTED, replace=False)
     kinds = np.repeat(KINDS, N_PLANTED)
     copies = [
-        changed(split.train.texts[int(place)], kind, words, generator)
-        for place, kind in zip(originals, kinds, strict=True)
+        changed(split.train.texts[int(index)], kind, words, generator)
+        for index, kind in zip(originals, kinds, strict=True)
     ]
     n_test = len(split.test)
     before = pairs_across(split.train.texts, split.test.texts)
     after = pairs_across(split.train.texts, pl.concat([split.test.texts, pl.Series("text", copies)]))
-    planted = {(int(place), n_test + number) for number, place in enumerate(originals)}
+    planted = {(int(index), n_test + number) for number, index in enumerate(originals)}
     # What is alike to the original is alike to its copy: no alarm of its own.
     within = find_duplicates(split.train.texts).train.groups
     alarms = [
@@ -117,7 +117,7 @@ def planted_duplicates(split: Split) -> dict[str, Any]:
         for train, test in after - before - planted
         if test < n_test or within[train] != within[originals[test - n_test]]
     ]
-    found = np.array([(int(place), n_test + number) in after for number, place in enumerate(originals)])
+    found = np.array([(int(index), n_test + number) in after for number, index in enumerate(originals)])
     return {
         "found": {kind: float(found[kinds == kind].mean()) for kind in KINDS},
         "n_before": len(before),
@@ -134,12 +134,12 @@ def changed(text: str, kind: str, words: list[str], generator: np.random.Generat
         return "  ".join(text.split()) + "\n"
     if kind == "one word":
         parts = text.split()
-        places = [place for place, part in enumerate(parts) if any(sign.isalnum() for sign in part)]
-        place = places[generator.integers(len(places))]
-        old, new = parts[place].lower(), parts[place].lower()
+        indices = [index for index, part in enumerate(parts) if any(sign.isalnum() for sign in part)]
+        index = indices[generator.integers(len(indices))]
+        old, new = parts[index].lower(), parts[index].lower()
         while new == old or not new.isalnum():
             new = words[generator.integers(len(words))].lower()
-        parts[place] = new
+        parts[index] = new
         return " ".join(parts)
     return text
 
@@ -164,7 +164,7 @@ def seconds_of_command(split: Split) -> float:
             started = time.perf_counter()
             done = subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
             seconds = time.perf_counter() - started
-        assert len(json.loads(done.stdout)["doubtful_labels"]) == N_TRAIN
+        assert len(json.loads(done.stdout)["label_errors"]) == N_TRAIN
     return seconds
 
 

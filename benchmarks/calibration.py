@@ -2,7 +2,7 @@
 
 Claim: the expected calibration error of `auto` on the test part of 20newsgroups-6 is at most .02 after calibration, the
 mean over seeds 0 to 2. Beside it, the log loss in cross-validation of the documents held out, with a temperature alone
-and with curves that are drawn towards a straight one more or less, by which `bywords.calibration.TOWARDS_STRAIGHT` was
+and with curves that are drawn towards a straight one more or less, by which `bywords.evaluation.calibration.TOWARDS_STRAIGHT` was
 taken: not the least on average, but nowhere much worse than the temperature alone.
 Corpora: the data sets that have names, and files that are given: NAME=TRAIN or NAME=TRAIN,TEST.
 """
@@ -21,14 +21,15 @@ from unittest.mock import patch
 import numpy as np
 from measure import write_result
 
-from bywords import calibration, classifier
-from bywords.calibration import Temperature, fit_curve, fit_temperature
-from bywords.corpus import Split
-from bywords.datasets import is_available, load
-from bywords.metrics import Scores, log_loss, softmax
-from bywords.targets import Targets
-from bywords.tokens import Tokenizer
-from bywords.trust import expected_calibration_error
+from bywords import classifier
+from bywords.data.corpus import Split
+from bywords.data.targets import Targets
+from bywords.evaluation import calibration
+from bywords.evaluation.calibration import Temperature, fit_curve, fit_temperature
+from bywords.evaluation.metrics import Scores, log_loss, softmax
+from bywords.evaluation.reliability import expected_calibration_error
+from bywords.io.datasets import is_available, load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 NAMED = ("imdb", "20newsgroups-6", "20newsgroups")
 SYSTEMS = ("auto", "dan", "tfidf-svc")
@@ -46,7 +47,7 @@ def main() -> None:
     for corpus in wanted:
         name, _, files = corpus.partition("=")
         train, _, test = files.partition(",")
-        split = load(train or name, test=test or None).drop_empty(Tokenizer())
+        split = load_dataset(train or name, test=test or None).drop_empty(Tokenizer())
         rows[name] = {system: measured(system, split) for system in SYSTEMS}
         for system, row in rows[name].items():
             print(name, system, {key: _shown(value) for key, value in row.items()}, flush=True)

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from measure import write_result
 
-from bywords.curve import learning_curve, right_answers
-from bywords.datasets import is_available, load
-from bywords.forecast import backtest
+from bywords.experiments.forecast import backtest
+from bywords.experiments.learning_curve import learning_curve, right_answers
+from bywords.io.datasets import is_available, load_dataset
 
 NAMED = ("imdb", "20newsgroups-6")
 SYSTEMS = ("auto", "dan", "tfidf-svc")
@@ -54,7 +54,7 @@ def main() -> None:
 
 def measured(name: str, train: str, test: str | None, system: str) -> dict[str, Any]:
     """The points of a curve, its forecast, and the two that can be checked."""
-    run = learning_curve(load(train, test=test), system, seeds=range(N_SEEDS))
+    run = learning_curve(load_dataset(train, test=test), system, seeds=range(N_SEEDS))
     sizes, right = right_answers(run)
     found = []
     for n_sizes in (len(sizes), len(sizes) - 1):

@@ -2,7 +2,7 @@
 
 Lists N of those that `bywords audit` flags, with their texts. What docs/doubtful-labels.md judges is
 
-    python benchmarks/doubtful_labels.py 20newsgroups-6
+    python benchmarks/label_errors.py 20newsgroups-6
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 from bywords.audit import audit
-from bywords.datasets import read_parts
+from bywords.io.datasets import read_parts
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     options = parser.parse_args()
     train, _ = read_parts(options.data)
     record = audit(train)
-    flagged = [row for row in record["doubtful_labels"] if row["is_doubtful"]]
+    flagged = [row for row in record["label_errors"] if row["is_flagged"]]
     # A number for each document, not a draw from those flagged: few are others when what is flagged changes a little.
     numbers = dict(zip(train.rows.tolist(), np.random.default_rng(options.seed).permutation(len(train)), strict=True))
     drawn = sorted(flagged, key=lambda row: int(numbers[row["row"]]))[: options.n]

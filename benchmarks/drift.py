@@ -21,10 +21,10 @@ import numpy as np
 from measure import write_result
 
 from bywords.audit.drift import measure_drift
-from bywords.datasets import load
-from bywords.inputs import open_input
-from bywords.tables import read_delimited
-from bywords.tokens import Tokenizer, Tokens
+from bywords.io.datasets import load_dataset
+from bywords.io.streams import open_input
+from bywords.io.tables import read_delimited
+from bywords.text.tokenizer import Tokenizer, Tokens
 
 N_DRAWS = 20
 MOST_SECONDS = 3.0
@@ -32,7 +32,7 @@ MOST_SECONDS = 3.0
 
 def main() -> None:
     """Draw halves, ask about parts that differ, write and assert."""
-    reviews = Tokenizer()(load("imdb").train.texts)
+    reviews = Tokenizer()(load_dataset("imdb").train.texts)
     halves = []
     for seed in range(N_DRAWS):
         order = np.random.default_rng(seed).permutation(len(reviews))
@@ -41,7 +41,7 @@ def main() -> None:
         halves.append(measured(f"reviews, random halves {seed}", *parts, seed=seed))
     parts_that_differ = {"reviews and sentences": (reviews, Tokenizer()(_sentences()))}
     for name in ("20newsgroups", "20newsgroups-full"):
-        split = load(name)
+        split = load_dataset(name)
         parts_that_differ[f"{name} by date"] = Tokenizer()(split.train.texts), Tokenizer()(split.test.texts)
     rows = {name: measured(name, *parts, seed=0) for name, parts in parts_that_differ.items()}
     write_result("drift", {"halves": halves, "differ": rows})

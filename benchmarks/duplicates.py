@@ -21,9 +21,9 @@ from measure import write_result
 from scipy.sparse import csr_array
 
 from bywords.audit.duplicates import THRESHOLD, find_duplicates
-from bywords.compiled.overlap import numbered
-from bywords.datasets import load
-from bywords.tokens import Tokenizer, TokenizerConfig
+from bywords.io.datasets import load_dataset
+from bywords.kernels.overlap import numbered
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 
 N_COPIES = 2_000
 MOST_CHANGED = 0.16  # of a copy's words
@@ -34,7 +34,7 @@ Found = set[tuple[int, int]]
 
 def main() -> None:
     """Find the pairs of reviews and copies in three ways, and assert the claims."""
-    split = load("imdb")
+    split = load_dataset("imdb")
     reviews = pl.concat([split.train.texts, split.test.texts])
     copies = changed_copies(reviews, np.random.default_rng(0))
     everything = pl.concat([reviews, copies])
@@ -100,7 +100,7 @@ def pairs_there_are(sets: csr_array, n_reviews: int) -> Found:
 def pairs_by_minhash(elements: np.ndarray, offsets: np.ndarray, n_reviews: int) -> Found:
     """What datasketch finds: the reviews in an index, and each copy asked for."""
     index = MinHashLSH(threshold=THRESHOLD, num_perm=128)
-    documents = [elements[begin:end].tobytes() for begin, end in pairwise(offsets.tolist())]
+    documents = [elements[start:end].tobytes() for start, end in pairwise(offsets.tolist())]
     pieces = [[one[place : place + 8] for place in range(0, len(one), 8)] for one in documents]
     signatures = MinHash.bulk(pieces, num_perm=128)
     for number, signature in enumerate(signatures[:n_reviews]):

@@ -19,10 +19,10 @@ import numpy as np
 from measure import write_result
 
 from bywords.classifier import TextClassifier
-from bywords.corpus import Split
-from bywords.datasets import load
+from bywords.data.corpus import Split
 from bywords.explain.explanation import Explanation
-from bywords.tokens import Tokenizer
+from bywords.io.datasets import load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 N_REVIEWS, N_WORDS, N_DRAWS, N_WHAT_IF = 500, 3, 5, 100
 FAR = 5
@@ -32,7 +32,7 @@ LITTLE = 0.05
 
 def main() -> None:
     """Train both, delete words, and assert the claims."""
-    split = load("imdb").drop_empty(Tokenizer())
+    split = load_dataset("imdb").drop_empty(Tokenizer())
     rows = {system: measured(system, split) for system in ("auto", "dan")}
     write_result("explanations", {"corpus": "imdb", "n_reviews": N_REVIEWS, "n_words": N_WORDS, "systems": rows})
     for system, row in rows.items():
@@ -57,7 +57,7 @@ def measured(system: str, split: Split) -> dict[str, Any]:
         for _ in range(N_DRAWS)
     ]
     started = time.perf_counter()
-    found = [classifier.what_if(text) for text in texts[:N_WHAT_IF]]
+    found = [classifier.counterfactual(text) for text in texts[:N_WHAT_IF]]
     seconds_of_what_if = time.perf_counter() - started
     gaps = [explanation.completeness_gap for explanation in explanations]
     row = {
@@ -92,7 +92,7 @@ def changed(classifier: TextClassifier, explanations: list[Explanation], words: 
 def without(explanation: Explanation, words: set[str]) -> str:
     """The text with a space in the place of each occurrence."""
     text = list(explanation.text)
-    for token, (start, end) in zip(explanation.tokens, explanation.spans.tolist(), strict=True):
+    for token, (start, end) in zip(explanation.tokens, explanation.offsets.tolist(), strict=True):
         if token in words:
             text[start:end] = [" "] * (end - start)
     return "".join(text)

@@ -19,13 +19,13 @@ from typing import Any
 
 from measure import write_result
 
-from bywords.audit.giveaways import find_giveaways
+from bywords.audit.leakage import find_giveaways
 from bywords.classifier import TextClassifier
-from bywords.corpus import Corpus, Split
-from bywords.datasets import load
+from bywords.data.corpus import Corpus, Split
+from bywords.evaluation.metrics import accuracy, wilson_interval
 from bywords.files import write_whole
-from bywords.metrics import accuracy, wilson_interval
-from bywords.tokens import Tokenizer
+from bywords.io.datasets import load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 NAMES = {"untouched": "20newsgroups-full", "stripped": "20newsgroups"}
 SYSTEM = "tfidf-svc"
@@ -37,7 +37,7 @@ KINDS = ("address", "domain", "person", "header field", "header line")
 
 def main() -> None:
     """Find them in both forms of the messages, fit to each, ask about each, write and assert."""
-    splits = {form: load(name) for form, name in NAMES.items()}
+    splits = {form: load_dataset(name) for form, name in NAMES.items()}
     found = {form: measured(form, split.train) for form, split in splits.items()}
     scores = {
         f"{trained} to {tested}": scored(split, splits[tested].test, f"{trained} to {tested}")
@@ -46,7 +46,7 @@ def main() -> None:
     }
     result = {"system": SYSTEM, "forms": found, "accuracy": scores}
     shown = {form: {**row, "found": row["found"][:N_KEPT]} for form, row in found.items()}
-    write_result("giveaways", {**result, "forms": shown})
+    write_result("leakage", {**result, "forms": shown})
     write_whole(PAGE, page(result).encode())
     check(result)
 

@@ -17,10 +17,13 @@ from measure import write_result
 from sklearn.model_selection import GridSearchCV
 
 from bywords.classifier import TextClassifier
-from bywords.datasets import load
-from bywords.tokens import Tokenizer
+from bywords.io.datasets import load_dataset
+from bywords.text.tokenizer import Tokenizer
 
-GRID = {"system": ["auto", "dan", "dan-runs", "tfidf-svc", "tfidf-nb", "averaging"], "class_weight": [None, "balanced"]}
+GRID = {
+    "system": ["auto", "dan", "dan-ngrams", "tfidf-svc", "tfidf-nb", "averaging"],
+    "class_weight": [None, "balanced"],
+}
 FOLDS = 5
 NEAR = 0.05
 
@@ -33,7 +36,7 @@ def main() -> None:
     for corpus in parser.parse_args().corpora:
         name, _, files = corpus.partition("=")
         train, test = files.split(",")
-        split = load(train, test=test).drop_empty(Tokenizer())
+        split = load_dataset(train, test=test).drop_empty(Tokenizer())
         search = GridSearchCV(TextClassifier(), GRID, cv=FOLDS)
         search.fit(split.train.texts.to_list(), split.train.names())
         found = search.cv_results_

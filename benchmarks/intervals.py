@@ -20,13 +20,13 @@ import numpy as np
 import numpy.typing as npt
 from measure import write_result
 
-from bywords import metrics
 from bywords.classifier import TextClassifier
-from bywords.corpus import Split
-from bywords.datasets import is_available, load
-from bywords.evaluation import Evaluation
-from bywords.significance import bootstrap_interval, macro_f1_draws, mean_interval, paired_difference
-from bywords.tokens import Tokenizer
+from bywords.data.corpus import Split
+from bywords.evaluation import metrics
+from bywords.evaluation.evaluation import Evaluation
+from bywords.evaluation.significance import bootstrap_interval, macro_f1_draws, mean_interval, paired_difference
+from bywords.io.datasets import is_available, load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 NAMED = ("imdb", "20newsgroups-6")
 SYSTEMS = ("auto", "tfidf-svc")
@@ -44,7 +44,7 @@ def main() -> None:
     for corpus in wanted:
         name, _, files = corpus.partition("=")
         train, _, test = files.partition(",")
-        split = load(train or name, test=test or None).drop_empty(Tokenizer())
+        split = load_dataset(train or name, test=test or None).drop_empty(Tokenizer())
         one, other = (answered(system, split) for system in SYSTEMS)
         for n_documents in (size for size in SIZES if size <= len(split.test)):
             smallest = float(split.test.counts().min() / len(split.test) * n_documents)

@@ -22,10 +22,10 @@ import numpy as np
 import polars as pl
 from measure import write_result
 
-from bywords import training
 from bywords.checkpoint import ABOUT
 from bywords.cli.main import main as command_line
-from bywords.datasets import load
+from bywords.io.datasets import load_dataset
+from bywords.training import loop
 
 N_KILLS, N_TEXTS = 200, 1_500
 SMALL = {
@@ -48,24 +48,24 @@ def main() -> None:
     """Kill, resume, compare; then assert the claim."""
     generator = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        data = place / "reviews.csv"
-        reviews = load("imdb").train
+        index = Path(folder)
+        data = index / "reviews.csv"
+        reviews = load_dataset("imdb").train
         corpus = reviews.select(generator.permutation(len(reviews))[:N_TEXTS])
         pl.DataFrame({"text": corpus.texts, "label": corpus.names()}).write_csv(data)
         multiprocessing.get_context("forkserver").set_forkserver_preload(IMPORTED)
         expected, seconds = {}, {}
         for system in SMALL:
-            finished(started(system, data, place / system, None))
-            expected[system] = sums_of(place / system)
-            process = started(system, data, place / f"{system}-again", place / f"{system}-checkpoint")
-            began = when_begun(process, place / f"{system}-checkpoint")
+            finished(started(system, data, index / system, None))
+            expected[system] = sums_of(index / system)
+            process = started(system, data, index / f"{system}-again", index / f"{system}-checkpoint")
+            began = when_begun(process, index / f"{system}-checkpoint")
             finished(process)
             seconds[system] = time.perf_counter() - began
         counts = {system: {"kills": 0, "with_entries": 0, "equal": 0} for system in SMALL}
         for kill in range(N_KILLS):
             system = list(SMALL)[kill % len(SMALL)]
-            out, checkpoint = place / f"{kill}", place / f"{kill}-checkpoint"
+            out, checkpoint = index / f"{kill}", index / f"{kill}-checkpoint"
             process = started(system, data, out, checkpoint)
             when_begun(process, checkpoint)
             time.sleep(generator.random() * seconds[system])
@@ -105,7 +105,7 @@ def when_begun(process: BaseProcess, checkpoint: Path) -> float:
 
 def run(arguments: list[str]) -> None:
     """The command line, without what it says, and with a checkpoint four times a second within an epoch."""
-    training.SECONDS_BETWEEN = 0.25
+    loop.SECONDS_BETWEEN = 0.25
     sys.argv = ["bywords", *arguments]
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
     command_line()

@@ -20,11 +20,11 @@ from measure import median_seconds, write_result
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from bywords.datasets import is_available, load
-from bywords.models.lstm import PackedLSTM, packed_positions
-from bywords.ragged import Ragged, like_length_rows
-from bywords.tokens import Tokenizer
-from bywords.vocabulary import Vocabulary, VocabularyConfig
+from bywords.io.datasets import is_available, load_dataset
+from bywords.models.modules.lstm import PackedLSTM, packed_positions
+from bywords.text.ragged import Ragged, like_length_rows
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
 N_DOCUMENTS, BATCH_SIZE, LENGTH, DIMENSION, HIDDEN = 512, 64, 200, 100, 64
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 def encoded(dataset: str) -> Ragged:
     """The first documents of a data set's training part, cut at LENGTH words."""
-    tokens = Tokenizer()(load(dataset).train.texts.head(N_DOCUMENTS))
+    tokens = Tokenizer()(load_dataset(dataset).train.texts.head(N_DOCUMENTS))
     return Vocabulary.of(tokens, VocabularyConfig(min_count=2, max_length=LENGTH)).encode(tokens)
 
 
@@ -98,8 +98,8 @@ def padded(documents: Ragged, rows: npt.NDArray[np.int64], embedding: Tensor) ->
     """Word vectors (L, N, D), every document padded to LENGTH words."""
     batch = documents.select(rows)
     ids = torch.zeros(LENGTH, len(batch), dtype=torch.int64)
-    for place, (start, stop) in enumerate(zip(batch.offsets[:-1], batch.offsets[1:], strict=True)):
-        ids[: stop - start, place] = torch.from_numpy(batch.ids[start:stop])
+    for index, (start, stop) in enumerate(zip(batch.offsets[:-1], batch.offsets[1:], strict=True)):
+        ids[: stop - start, index] = torch.from_numpy(batch.ids[start:stop])
     return embedding[ids].requires_grad_()
 
 

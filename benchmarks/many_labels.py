@@ -22,9 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from bywords.classifier import TextClassifier
-from bywords.datasets import load
-from bywords.metrics import label_f1
-from bywords.tokens import Tokenizer
+from bywords.evaluation.metrics import label_f1
+from bywords.io.datasets import load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 LEAST_MICRO_F1 = {"goemotions": 0.50}
 MAKERS: dict[str, Callable[[], Any]] = {
@@ -62,7 +62,7 @@ def main() -> None:
 
 def measured(name: str, train: str, test: str) -> dict[str, dict[str, Any]]:
     """F1 and seconds of each classifier."""
-    split = load(train, test=test).drop_empty(Tokenizer())
+    split = load_dataset(train, test=test).drop_empty(Tokenizer())
     texts, new_texts = split.train.texts.to_list(), split.test.texts.to_list()
     found = {}
     for maker, make in MAKERS.items():

@@ -22,7 +22,7 @@ from typing import Any
 from measure import write_result
 from streams import MEASURED
 
-from bywords.datasets import load
+from bywords.io.datasets import load_dataset
 
 SMALL, LARGE = 100, 2_000  # MB of JSON lines
 MOST_PEAK, MOST_GROWTH, LEAST_ACCURACY = 1_500, 1.3, 0.86
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", help="where there is room for the texts and their ids")
     parent = parser.parse_args().folder
-    split = load("imdb")
+    split = load_dataset("imdb")
     reviews = list(zip(split.train.texts.to_list(), split.train.names().tolist(), strict=True))
     tested = list(zip(split.test.texts.to_list(), split.test.names().tolist(), strict=True))
     rows: dict[str, Any] = {}

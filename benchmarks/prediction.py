@@ -20,7 +20,7 @@ from typing import Any
 from measure import median_seconds, write_result
 from peers import OURS, FastText, linear_svc
 
-from bywords.datasets import load
+from bywords.io.datasets import load_dataset
 
 N_TIMES = {"fastText": 3, "TF-IDF + LinearSVC": 5}
 WITHIN_MS = 0.5
@@ -28,7 +28,7 @@ WITHIN_MS = 0.5
 
 def main() -> None:
     """Fit each, time their answers, and assert the claims."""
-    split = load("imdb")
+    split = load_dataset("imdb")
     texts, labels = split.train.texts.to_list(), split.train.names()
     makers: dict[str, Callable[[], Any]] = {
         "bywords auto": partial(OURS["bywords auto"], 0),

@@ -18,9 +18,9 @@ import numpy as np
 from measure import median_seconds, write_result
 
 from bywords.classifier import TextClassifier
-from bywords.datasets import load
+from bywords.io.datasets import load_dataset
 from bywords.systems import SYSTEMS
-from bywords.vocabulary import VocabularyConfig
+from bywords.text.vocabulary import VocabularyConfig
 
 MOST_TIMES = 10.5
 SMALL = 2_000  # reviews
@@ -28,7 +28,7 @@ SMALL = 2_000  # reviews
 
 def main() -> None:
     """Time the fits, measure the memory, and assert the claims."""
-    split = load("imdb")
+    split = load_dataset("imdb")
     texts, labels = split.train.texts.to_list(), split.train.names()
     validation = split.test.texts.to_list()[:1000], split.test.names()[:1000]
     config = replace(SYSTEMS["auto"], vocabulary=VocabularyConfig(ngrams=2))

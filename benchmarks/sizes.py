@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 from measure import write_result
 
-from bywords.artifact import size_bytes
+from bywords.artifact.compression import parse_size
+from bywords.artifact.model_folder import size_bytes
 from bywords.classifier import TextClassifier
-from bywords.corpus import Split
-from bywords.datasets import is_available, load
-from bywords.shrink import parse_size
-from bywords.tokens import Tokenizer
+from bywords.data.corpus import Split
+from bywords.io.datasets import is_available, load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 NAMED = ("imdb", "20newsgroups-6")
 SIZES = ("5 MB", "2 MB", "1 MB", "500 kB", "100 kB")
@@ -42,7 +42,7 @@ def main() -> None:
     for corpus in corpora:
         name, _, files = corpus.partition("=")
         train, _, test = files.partition(",")
-        rows[name] = measured(name, load(train or name, test=test or None).drop_empty(Tokenizer()))
+        rows[name] = measured(name, load_dataset(train or name, test=test or None).drop_empty(Tokenizer()))
     write_result("sizes", {"corpora": rows})
     for name, row in rows.items():
         assert all(found["n_bytes"] <= parse_size(size) for size, found in row["sizes"].items()), name
@@ -59,7 +59,7 @@ def measured(name: str, split: Split) -> dict[str, Any]:
     print(f"{name:16} {'whole':8} {row['n_bytes']:12,} bytes {row['accuracy']:.4f}", flush=True)
     for size in SIZES:
         smaller = copy.copy(whole)
-        done = smaller.shrink(parse_size(size), judging.texts, judging.names()).done
+        done = smaller.compress(parse_size(size), judging.texts, judging.names()).done
         row["sizes"][size] = found = {**scores(smaller, split), "done": done}
         print(f"{name:16} {size:8} {found['n_bytes']:12,} bytes {found['accuracy']:.4f}  {done}", flush=True)
     return row

@@ -20,14 +20,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name under which everybody knows it)
 from measure import median_seconds, write_result
 
-from bywords.bags import Bags
-from bywords.datasets import load
-from bywords.metrics import Labels
-from bywords.models import Averaging, AveragingConfig
-from bywords.models.averaging import SumOfRows
-from bywords.row_adagrad import RowAdagrad
-from bywords.tokens import Tokenizer
-from bywords.vocabulary import Vocabulary, VocabularyConfig
+from bywords.evaluation.metrics import Labels
+from bywords.io.datasets import load_dataset
+from bywords.models.averaging import AveragingConfig
+from bywords.models.modules.averaging import Averaging, SumOfRows
+from bywords.text.bags import Bags
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.training.sparse_adagrad import SparseAdagrad
 
 sum_of_rows: Callable[..., torch.Tensor] = SumOfRows.apply
 N_DOCUMENTS, IDS_A_BATCH, DIMENSION = 6_400, 10_000, 64
@@ -35,7 +35,7 @@ N_DOCUMENTS, IDS_A_BATCH, DIMENSION = 6_400, 10_000, 64
 
 def main() -> None:
     """Time the epochs, and assert the claim."""
-    corpus = load("imdb").train
+    corpus = load_dataset("imdb").train
     tokens, labels = Tokenizer()(corpus.texts.to_list()), corpus.labels[:N_DOCUMENTS]
     candidates: dict[str, Callable[[], None]] = {}
     n_rows, n_ids = {}, {}
@@ -68,10 +68,10 @@ def epoch(model: Averaging, bags: Bags, labels: Labels, *, is_dense: bool) -> No
     rows = torch.nn.EmbeddingBag.from_pretrained(
         model.embedding.weight.detach(), freeze=False, mode="sum", include_last_offset=True
     )
-    optimizer: torch.optim.Optimizer = RowAdagrad([model.embedding.weight], lr=1e-4)
+    optimizer: torch.optim.Optimizer = SparseAdagrad([model.embedding.weight], lr=1e-4)
     if is_dense:
         optimizer = torch.optim.Adam([rows.weight], lr=1e-4, fused=True)
-    place_of = np.full(len(rows.weight), -1, dtype=np.int32)
+    index_of = np.full(len(rows.weight), -1, dtype=np.int32)
     batch_size = IDS_A_BATCH * len(bags) // len(bags.ids)
     for start in range(0, len(bags), batch_size):
         batch = bags.select(np.arange(start, min(start + batch_size, len(bags))))
@@ -79,7 +79,7 @@ def epoch(model: Averaging, bags: Bags, labels: Labels, *, is_dense: bool) -> No
             ids, offsets = torch.from_numpy(batch.ids.astype(np.int64)), torch.from_numpy(batch.offsets)
             sums = rows(ids, offsets, per_sample_weights=torch.from_numpy(batch.weights))
         else:
-            sums = sum_of_rows(model.embedding.weight, batch, batch.weights, place_of, True)
+            sums = sum_of_rows(model.embedding.weight, batch, batch.weights, index_of, True)
         loss = F.cross_entropy(model.output(sums.relu()), torch.from_numpy(labels[start : start + batch_size]))
         optimizer.zero_grad()
         loss.backward()

@@ -20,7 +20,7 @@ import polars as pl
 from measure import write_result
 
 from bywords.classifier import TextClassifier
-from bywords.datasets import load
+from bywords.io.datasets import load_dataset
 
 FEW, MANY = 10_000, 1_000_000  # rows
 MOST_MORE = 100  # megabytes
@@ -38,7 +38,7 @@ main()
 
 def main() -> None:
     """Measure the memory of each format, and assert the claim."""
-    corpus = load("imdb").train
+    corpus = load_dataset("imdb").train
     short = corpus.texts.str.head(300).str.replace_all(r"[\r\n]+", " ")
     found = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +63,7 @@ def main() -> None:
 
 def write(texts: pl.Series, n_rows: int, file: Path) -> None:
     """A file of so many texts, with a column beside them where it has columns."""
-    table = pl.DataFrame({"text": texts.gather([place % len(texts) for place in range(n_rows)])})
+    table = pl.DataFrame({"text": texts.gather([index % len(texts) for index in range(n_rows)])})
     if file.suffix == ".txt":
         file.write_text("\n".join(table["text"]) + "\n", encoding="utf-8")
         return

@@ -18,11 +18,11 @@ from typing import Any
 
 from measure import write_result
 
-from bywords.compare import compare
-from bywords.corpus import Split
-from bywords.datasets import load
+from bywords.data.corpus import Split
+from bywords.experiments.compare import compare
 from bywords.files import write_whole
-from bywords.run_record import read_run
+from bywords.io.datasets import load_dataset
+from bywords.records import read_run
 from bywords.systems import SYSTEMS
 
 RUN = Path("build/systems/run.json")  # holds texts of the corpus, so it is not kept
@@ -46,7 +46,7 @@ ONE_SEED_SECONDS = 12 * 60  # to fit every system once
 
 def main() -> None:
     """Run what is missing, keep the result, assert the targets."""
-    run = run_systems(load("20newsgroups-6"))
+    run = run_systems(load_dataset("20newsgroups-6"))
     systems = {row["name"]: summary(row) for row in run["systems"]}
     one_seed = sum(row["seeds"][0]["fit_seconds"] for row in run["systems"])
     write_result(

@@ -16,20 +16,20 @@ BEGIN, END = "<!-- {}: made by benchmarks/tables.py -->", "<!-- end of {} -->"
 def main() -> None:
     """Replace what stands between the marks."""
     text = README.read_text(encoding="utf-8")
-    for name, tables in (("trust", [trust()]), ("speed", [speed(), accuracy(), many_labels(), sizes()])):
-        before, begin, rest = text.partition(BEGIN.format(name))
+    for name, tables in (("reliability", [reliability()]), ("speed", [speed(), accuracy(), many_labels(), sizes()])):
+        before, start, rest = text.partition(BEGIN.format(name))
         _, end, after = rest.partition(END.format(name))
-        text = "\n".join([f"{before}{begin}", *tables, f"{end}{after}"])
+        text = "\n".join([f"{before}{start}", *tables, f"{end}{after}"])
     write_whole(README, text.encode())
 
 
-def trust() -> str:
+def reliability() -> str:
     """One row a promise of how sure, why, and what is wrong, with the script that holds it."""
     intervals, calibration = read_result("intervals"), read_result("calibration")["corpora"]
     explanations, audit = read_result("explanations"), read_result("audit")
     explained, n_reviews = explanations["systems"], explanations["n_reviews"]
     joined, drift = read_result("duplicates"), read_result("drift")
-    curve, forms = read_result("curve")["summary"], read_result("giveaways")["forms"]
+    curve, forms = read_result("curve")["summary"], read_result("leakage")["forms"]
     shares = [share for row in intervals["rows"] if row["is_claimed"] for share in row["covered"].values()]
     errors = {name: calibration[name]["auto"] for name in ("20newsgroups-6", "imdb")}
     exact, deep = explained["auto"], explained["dan"]
@@ -83,7 +83,7 @@ def trust() -> str:
         ),
         (
             "20 Newsgroups by addresses, names and headers alone; the same stripped of them",
-            "giveaways",
+            "leakage",
             f"right on {rule['untouched']:.1%}; {rule['stripped']:.1%}",
         ),
         (

@@ -18,16 +18,16 @@ from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.trainers import WordLevelTrainer
 
-from bywords.datasets import load
-from bywords.tokens import Tokenizer, TokenizerConfig
-from bywords.vocabulary import Vocabulary
+from bywords.io.datasets import load_dataset
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
+from bywords.text.vocabulary import Vocabulary
 
 N_TIMES = {"scikit-learn": 7, "Hugging Face": 10}
 
 
 def main() -> None:
     """Time the three, and assert the claims."""
-    split = load("imdb")
+    split = load_dataset("imdb")
     texts = [*split.train.texts, *split.test.texts]
     n_bytes = sum(len(text.encode()) for text in texts)
 

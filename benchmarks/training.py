@@ -18,14 +18,14 @@ from typing import Any
 from measure import median_seconds, write_result
 from peers import OURS, FastTextApart, linear_svc
 
-from bywords.datasets import is_available, load
-from bywords.tokens import Tokenizer
+from bywords.io.datasets import is_available, load_dataset
+from bywords.text.tokenizer import Tokenizer
 
 
 def main() -> None:
     """Fit each in turn, and assert the claims."""
     corpus = "20newsgroups-6" if is_available("20newsgroups-6") else "imdb"
-    split = load(corpus).drop_empty(Tokenizer())
+    split = load_dataset(corpus).drop_empty(Tokenizer())
     texts, labels = split.train.texts.to_list(), split.train.names()
     test_texts, test_labels = split.test.texts.to_list(), split.test.names()
     makers: dict[str, Callable[[], Any]] = {

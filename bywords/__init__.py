@@ -10,22 +10,22 @@ from bywords.version import __version__
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
-    from bywords.corpus import Corpus
-    from bywords.datasets import load
+    from bywords.data.corpus import Corpus
     from bywords.errors import BywordsError
+    from bywords.io.datasets import load_dataset
     from bywords.systems import SYSTEMS
-    from bywords.vector_files import load_vectors
+    from bywords.vectors.load import load_vectors
 
 _HOMES = {
     "BywordsError": "errors",
-    "Corpus": "corpus",
+    "Corpus": "data.corpus",
     "SYSTEMS": "systems",
     "TextClassifier": "classifier",
-    "load": "datasets",
-    "load_vectors": "vector_files",
+    "load_dataset": "io.datasets",
+    "load_vectors": "vectors.load",
 }
 
-__all__ = ["SYSTEMS", "BywordsError", "Corpus", "TextClassifier", "__version__", "load", "load_vectors"]
+__all__ = ["SYSTEMS", "BywordsError", "Corpus", "TextClassifier", "__version__", "load_dataset", "load_vectors"]
 
 
 def __getattr__(name: str) -> Any:

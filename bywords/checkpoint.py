@@ -131,7 +131,7 @@ class Checkpoint:
         return hashed.hexdigest().encode() + b"\n"
 
 
-KEEPS_NOTHING = Checkpoint()
+NO_CHECKPOINT = Checkpoint()
 
 
 def check_checkpoint(folder: Path, *, resume: bool) -> None:

@@ -17,51 +17,61 @@ import polars as pl
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from bywords import artifact, calibration, card, packing
-from bywords.blend import BlendConfig
-from bywords.calibration import Calibration, Sigmoids, fit_calibration
-from bywords.checkpoint import KEEPS_NOTHING, Checkpoint, Run, fingerprint
-from bywords.choice import choose
-from bywords.continuing import check_can_go_on, go_on, standing_for, too_few
+from bywords.artifact import model_card, model_folder, quantization
+from bywords.artifact.compression import Compressed, compress
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Run, fingerprint
+from bywords.config import from_plain, to_plain
+from bywords.data.labels import (
+    Given,
+    LabelFormat,
+    check_label_format,
+    classes_of,
+    codes_of,
+    names_of,
+    read_labels,
+    weights_of,
+)
+from bywords.data.targets import Codes, Targets
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean, quoted
-from bywords.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
+from bywords.evaluation import calibration
+from bywords.evaluation.calibration import Calibration, Sigmoids, fit_calibration
+from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
+from bywords.evaluation.metrics import Metric, check_metric, score, softmax
+from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere, lower_floor
 from bywords.explain.class_words import class_words
+from bywords.explain.counterfactual import Counterfactual, counterfactual
 from bywords.explain.explanation import Explanation, explain
 from bywords.explain.parts import Parts
-from bywords.explain.what_if import WhatIf, what_if
-from bywords.glove import GloveConfig
-from bywords.labels import Form, Given, check_form, classes_of, codes_of, names_of, read_labels, weights_of
-from bywords.mean_vector import MeanVectorConfig
-from bywords.metrics import Measure, check_measure, score, softmax
-from bywords.models import MODELS
-from bywords.settings import from_plain, to_plain
-from bywords.shrink import Shrunk, shrink
-from bywords.stored_corpus import StoredCorpus, StoredPart
+from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
+from bywords.models.ensemble import EnsembleConfig
+from bywords.models.mean_vector import MeanVectorConfig
+from bywords.models.modules import MODELS
+from bywords.models.tfidf_linear import TfidfConfig
 from bywords.systems import (
     DEFAULT_SYSTEM,
     SYSTEMS,
-    ChoiceConfig,
+    Callback,
     FittedModel,
     FittedSystem,
-    Listener,
     PretrainedConfig,
+    SelectionConfig,
     SystemConfig,
-    check_can_be_stored,
+    check_can_train_on_disk,
     fit_model,
     fit_system,
     restore_model,
     with_vectors,
 )
-from bywords.targets import Codes, Targets
-from bywords.tfidf import TfidfConfig
-from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
-from bywords.training import History, TrainingConfig
-from bywords.trust import Trust, floor_of, known_elsewhere, lower_floor
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.training.incremental import check_can_continue, continue_fit, standing_for, too_few
+from bywords.training.loop import History, TrainingConfig
+from bywords.training.model_selection import select_model
+from bywords.vectors.glove import GloveConfig
+from bywords.vectors.word2vec import Word2VecConfig
 from bywords.version import __version__
-from bywords.vocabulary import Vocabulary, VocabularyConfig
-from bywords.word2vec import Word2VecConfig
 
-STORED_TOGETHER = 4096  # documents on disk that are answered at a time
+DOCUMENTS_AT_A_TIME = 4096  # documents on disk that are answered at a time
 Texts = Sequence[str] | pl.Series | npt.NDArray[Any]
 Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
 Fit = TypeVar("Fit", bound=Callable[..., Any])
@@ -69,7 +79,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         SystemConfig, TokenizerConfig, VocabularyConfig, TrainingConfig, PretrainedConfig, Word2VecConfig, GloveConfig,
-        TfidfConfig, MeanVectorConfig, BlendConfig, ChoiceConfig, *MODELS,
+        TfidfConfig, MeanVectorConfig, EnsembleConfig, SelectionConfig, *MODELS,
     )
 }  # fmt: skip
 
@@ -80,9 +90,13 @@ class Predictions:
 
     labels: npt.NDArray[Any]  # as `TextClassifier.predict` has them
     probabilities: npt.NDArray[np.float64]  # (N, K); each row sums to 1, or each number is for itself
-    known_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
-    nothing_known: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one: it says nothing
-    unlike_training: npt.NDArray[np.bool_]  # (N,), true where fewer words are known than of nearly all that was learned
+    in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
+    all_out_of_vocabulary: npt.NDArray[
+        np.bool_
+    ]  # (N,), true where no word is known, nor a piece of one: it says nothing
+    out_of_distribution: npt.NDArray[
+        np.bool_
+    ]  # (N,), true where fewer words are known than of nearly all that was learned
     logits: npt.NDArray[np.float32]  # (N, K), what the probabilities are made of by `calibration_`
 
 
@@ -106,7 +120,7 @@ class FitSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChoiceSummary:
+class SelectionSummary:
     """What a system that chooses by itself has tried: JSON values, ready for the run record."""
 
     reason: str
@@ -132,19 +146,19 @@ def _all_or_nothing(fit: Fit) -> Fit:
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """One system of the table, fitted to labelled texts; an estimator of scikit-learn's.
 
-    After `fit`: `classes_` (K,) sorted, `config_`, the settings that were fitted, `fitted_`, `calibration_`, `trust_`,
-    `summary_`, `seconds_`, and `choice_`, None for a system that had nothing to choose.
+    After `fit`: `classes_` (K,) sorted, `config_`, the settings that were fitted, `fitted_`, `calibration_`, `reliability_`,
+    `summary_`, `seconds_`, and `selection_`, None for a system that had nothing to choose.
     """
 
     classes_: npt.NDArray[Any]
-    form_: Form
+    label_format_: LabelFormat
     calibration_: Calibration
-    trust_: Trust  # what answers for documents held out say of answers to come
+    reliability_: Reliability  # what answers for documents held out say of answers to come
     parameters_: dict[str, Any]  # all that `__init__` took when it was fitted
     trained_on: Mapping[str, Any] | None = None  # what the command line trained it on; saved with it
     record_: Mapping[str, Any] = MappingProxyType({})  # what its card says beside what it knows; saved with it
-    forms_: Mapping[str, packing.Form] = MappingProxyType({})  # which arrays are stored smaller
-    checkpoint_: Checkpoint = KEEPS_NOTHING  # of the last fit; finished when what was fitted is saved
+    storage_: Mapping[str, quantization.StorageFormat] = MappingProxyType({})  # which arrays are stored smaller
+    checkpoint_: Checkpoint = NO_CHECKPOINT  # of the last fit; finished when what was fitted is saved
 
     def __init__(
         self,
@@ -152,14 +166,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         vectors: str | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
-        measure: Measure = "log_loss",
+        metric: Metric = "log_loss",
         validation_share: float = 0.1,
         budget_seconds: float | None = None,
         seed: int = 0,
     ) -> None:
         """`system` is a name in `SYSTEMS` or a config of one's own; `vectors`, a name or a path, replaces its own.
 
-        `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `measure` is what
+        `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `metric` is what
         epochs and candidates are judged by: "log_loss", "accuracy", "balanced_accuracy", "micro_f1" or "macro_f1".
         `validation_share` of the documents of each class is held out to stop early by, to choose by, and to set the
         temperature. A system that chooses by itself tries other settings for `budget_seconds`.
@@ -167,7 +181,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.system = system
         self.vectors = vectors
         self.class_weight = class_weight
-        self.measure = measure
+        self.metric = metric
         self.validation_share = validation_share
         self.budget_seconds = budget_seconds
         self.seed = seed
@@ -184,14 +198,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"there is no system {self.system!r}.{did_you_mean(self.system, SYSTEMS)} "
                 f"The systems are {', '.join(SYSTEMS)}."
             )
-        if self.budget_seconds is not None and not isinstance(config.model, ChoiceConfig):
+        if self.budget_seconds is not None and not isinstance(config.model, SelectionConfig):
             raise SettingError(
                 f"the system {self.system!r} has nothing to choose, so a budget is of no use to it: leave it out, or "
                 f"take {DEFAULT_SYSTEM!r}."
             )
         if self.vectors is None:
             return config
-        if isinstance(config.model, ChoiceConfig):
+        if isinstance(config.model, SelectionConfig):
             return with_vectors(config, self.vectors)
         if not isinstance(config.vectors, PretrainedConfig):
             raise SettingError(
@@ -204,7 +218,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def is_multilabel(self) -> bool:
         """Whether texts have any number of labels. Raises NotFittedError before `fit`."""
         check_is_fitted(self)
-        return self.form_ != "one"
+        return self.label_format_ != "one"
 
     @_all_or_nothing
     def fit(
@@ -214,13 +228,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight: npt.ArrayLike | None = None,
         *,
         validation: tuple[Texts, Labels] | None = None,
-        listener: Listener | None = None,
+        callback: Callback | None = None,
         checkpoint: Path | str | None = None,
         resume: bool = False,
     ) -> TextClassifier:
         """Learn from N texts and their N labels. Documents without tokens are dropped and counted in `summary_`.
 
-        Labels are one a document, or any number: lists of labels, or a table of 0 and 1 (N, K), as `bywords.labels`
+        Labels are one a document, or any number: lists of labels, or a table of 0 and 1 (N, K), as `bywords.data.labels`
         reads them. Those may be strings, whole numbers or booleans. `sample_weight` is what each document counts.
         `validation`, where given, is used instead of a share of the documents. All but the neural systems of the lab
         are fitted once more to all documents, the validation part too, when the temperature is known.
@@ -232,9 +246,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         SettingError for a checkpoint of another run, or an unfinished one without `resume`.
         """
         started = time.perf_counter()
-        config, self.forms_, self.record_ = self.config, {}, {}
+        config, self.storage_, self.record_ = self.config, {}, {}
         self.parameters_ = self.get_params(deep=False)
-        if isinstance(config.model, BlendConfig):
+        if isinstance(config.model, EnsembleConfig):
             raise SettingError(
                 f"this model is a blend that {DEFAULT_SYSTEM!r} chose for other texts. To train anew, start from "
                 "TextClassifier() and let it choose."
@@ -247,22 +261,22 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             valid_tokens, given, weights, n_dropped_valid = self._prepare(
                 tokenizer, *validation, None, part="validation"
             )
-            codes = codes_of(given, self.classes_, self.form_, part="validation")
+            codes = codes_of(given, self.classes_, self.label_format_, part="validation")
             valid_targets = Targets.of(codes, len(self.classes_), weights=self._weights(given, weights))
             valid, n_dropped = (valid_tokens, valid_targets), n_dropped + n_dropped_valid
-        check_measure(self.measure, is_multilabel=targets.is_multilabel)
-        self.checkpoint_ = KEEPS_NOTHING
+        check_metric(self.metric, is_multilabel=targets.is_multilabel)
+        self.checkpoint_ = NO_CHECKPOINT
         if checkpoint is not None:
             run = _run_of(self, (tokens, targets), valid)
             self.checkpoint_ = Checkpoint.open(Path(checkpoint), run, resume=resume)
         everything = tokens if valid is None else tokens.joined(valid[0])
-        if isinstance(config.model, ChoiceConfig):
-            chosen = choose(
-                config, tokens, targets, valid, seed=self.seed, measure=self.measure,
-                validation_share=self.validation_share, budget_seconds=self.budget_seconds, listener=listener,
+        if isinstance(config.model, SelectionConfig):
+            chosen = select_model(
+                config, tokens, targets, valid, seed=self.seed, metric=self.metric,
+                validation_share=self.validation_share, budget_seconds=self.budget_seconds, callback=callback,
                 checkpoint=self.checkpoint_,
             )  # fmt: skip
-            self.choice_: ChoiceSummary | None = ChoiceSummary(
+            self.selection_: SelectionSummary | None = SelectionSummary(
                 reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials]
             )
             self.config_, self.fitted_ = chosen.config, chosen.fitted
@@ -274,9 +288,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 kept, held_out = targets.split(self.validation_share, self.seed)
                 valid = tokens.select(held_out), targets.select(held_out)
                 tokens, targets = tokens.select(kept), targets.select(kept)
-            logits = self._fit_one(config, tokens, targets, *valid, listener)
+            logits = self._fit_one(config, tokens, targets, *valid, callback)
             held_out_targets, n_train, n_valid = valid[1], len(tokens), len(valid[0])
-        floor = floor_of(known_elsewhere(self.fitted_.vocabulary, everything))
+        floor = floor_of(in_vocabulary_share_elsewhere(self.fitted_.vocabulary, everything))
         self._calibrate(logits, held_out_targets, floor, n_train=n_train, n_valid=n_valid, n_dropped=n_dropped)
         self.seconds_ = time.perf_counter() - started
         return self
@@ -288,19 +302,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         targets: Targets,
         valid: Tokens,
         valid_targets: Targets,
-        listener: Listener | None,
+        callback: Callback | None,
     ) -> npt.NDArray[np.float32]:
         """Fit a system that has nothing to choose; its logits for `valid`, from before it was fitted to all."""
         if not len(valid):
             raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
-        if config.training is not None and self.measure != "log_loss":
-            config = dataclasses.replace(config, training=dataclasses.replace(config.training, measure=self.measure))
-        more: dict[str, Any] = {"seed": self.seed, "listener": listener}
+        if config.training is not None and self.metric != "log_loss":
+            config = dataclasses.replace(config, training=dataclasses.replace(config.training, metric=self.metric))
+        more: dict[str, Any] = {"seed": self.seed, "listener": callback}
         fitted = fit_system(
             config, train, targets, valid, valid_targets, checkpoint=self.checkpoint_.under("first"), **more
         )
         logits = fitted.model.logits(fitted.vocabulary.encode(valid))
-        self.config_, self.choice_ = config, None
+        self.config_, self.selection_ = config, None
         history = fitted.history
         if not history.epochs or (config.training is not None and config.training.refit and not history.interrupted):
             # Pre-trained vectors are read again, for the words of all documents. Vectors that were trained are not
@@ -323,11 +337,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return logits
 
     @_all_or_nothing
-    def fit_stored(
+    def fit_on_disk(
         self,
-        corpus: StoredCorpus,
+        corpus: OnDiskCorpus,
         *,
-        listener: Listener | None = None,
+        callback: Callback | None = None,
         checkpoint: Path | str | None = None,
         resume: bool = False,
     ) -> TextClassifier:
@@ -340,21 +354,26 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises: SettingError for a system that needs all documents in memory.
         """
         started = time.perf_counter()
-        model_config = check_can_be_stored(self.config, str(self.system))
-        form: Form = "sets" if corpus.is_multilabel else "one"
-        check_measure(self.measure, is_multilabel=corpus.is_multilabel)
-        training = dataclasses.replace(self.config.training or TrainingConfig(), measure=self.measure, refit=False)
+        model_config = check_can_train_on_disk(self.config, str(self.system))
+        label_format: LabelFormat = "sets" if corpus.is_multilabel else "one"
+        check_metric(self.metric, is_multilabel=corpus.is_multilabel)
+        training = dataclasses.replace(self.config.training or TrainingConfig(), metric=self.metric, refit=False)
         config = dataclasses.replace(
             self.config, tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training
         )
-        self.classes_, self.form_, self.forms_, self.record_ = np.array(corpus.label_names), form, {}, {}
+        self.classes_, self.label_format_, self.storage_, self.record_ = (
+            np.array(corpus.label_names),
+            label_format,
+            {},
+            {},
+        )
         self.parameters_ = self.get_params(deep=False)
         by_class = self._weights_of_classes(corpus)
         targets, valid_targets = (
             Targets.of(part.codes, len(self.classes_), weights=None if by_class is None else by_class[part.codes])
             for part in (corpus.train, corpus.valid)
         )
-        self.checkpoint_ = KEEPS_NOTHING
+        self.checkpoint_ = NO_CHECKPOINT
         if checkpoint is not None:
             parts = ("training", targets), ("validation", valid_targets)
             data = {part: fingerprint(its.codes, its.weights) for part, its in parts}
@@ -363,15 +382,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.checkpoint_ = Checkpoint.open(Path(checkpoint), run, resume=resume)
         model, history = fit_model(
             model_config, corpus.train.documents, targets, (corpus.valid.documents, valid_targets),
-            vocabulary=corpus.vocabulary, seed=self.seed, training=training, listener=listener,
+            vocabulary=corpus.vocabulary, seed=self.seed, training=training, callback=callback,
             checkpoint=self.checkpoint_,
         )  # fmt: skip
-        self.config_, self.choice_ = config, None
+        self.config_, self.selection_ = config, None
         self.fitted_ = FittedSystem(corpus.vocabulary, model, history=history)
         logits, shares = [], []
-        for documents in corpus.valid.documents.batches(STORED_TOGETHER):
+        for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME):
             logits.append(model.logits(documents))
-            shares.append(documents.known_share)
+            shares.append(documents.in_vocabulary_share)
         self._calibrate(
             np.concatenate(logits),
             valid_targets,
@@ -383,12 +402,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.seconds_ = time.perf_counter() - started
         return self
 
-    def _weights_of_classes(self, corpus: StoredCorpus) -> npt.NDArray[np.float64] | None:
+    def _weights_of_classes(self, corpus: OnDiskCorpus) -> npt.NDArray[np.float64] | None:
         """What a document of each class counts, float64 (K,); None where all count the same."""
         if self.class_weight is None:
             return None
         each = Given(
-            self.form_, self.classes_, np.arange(len(self.classes_) + 1), self.classes_
+            self.label_format_, self.classes_, np.arange(len(self.classes_) + 1), self.classes_
         )  # one document a class
         weights = weights_of(self.class_weight, each, self.classes_, None)
         if self.class_weight == "balanced":
@@ -397,14 +416,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return weights
 
     @_all_or_nothing
-    def fit_more(
+    def continue_fit(
         self,
         texts: Texts,
         y: Labels,
         sample_weight: npt.ArrayLike | None = None,
         *,
         validation: tuple[Texts, Labels] | None = None,
-        listener: Listener | None = None,
+        callback: Callback | None = None,
         checkpoint: Path | str | None = None,
         resume: bool = False,
     ) -> TextClassifier:
@@ -418,14 +437,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         started = time.perf_counter()
         check_is_fitted(self)
-        check_can_go_on(self.config_)
+        check_can_continue(self.config_)
         tokenizer = Tokenizer(self.config_.tokenizer)
         tokens, given, weights, n_dropped = self._prepare(tokenizer, texts, y, sample_weight, part="training")
         classes, columns = self._more_classes(given)
-        codes = codes_of(given, classes, self.form_, part="training")
+        codes = codes_of(given, classes, self.label_format_, part="training")
         targets = Targets.of(codes, len(classes), weights=weights_of(self.class_weight, given, classes, weights))
         targets = standing_for(targets, columns, self.summary_.n_documents)
-        if self.form_ == "one":
+        if self.label_format_ == "one":
             there = np.unique(codes)
             if len(there) < 2:
                 raise DataError(
@@ -440,15 +459,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         valid: tuple[Tokens, Targets] | None = None
         if validation is not None:
             valid_tokens, given, weights, more_dropped = self._prepare(tokenizer, *validation, None, part="validation")
-            codes = codes_of(given, classes, self.form_, part="validation")
+            codes = codes_of(given, classes, self.label_format_, part="validation")
             valid, n_dropped = (valid_tokens, Targets.of(codes, len(classes))), n_dropped + more_dropped
-        self.checkpoint_ = KEEPS_NOTHING
+        self.checkpoint_ = NO_CHECKPOINT
         if checkpoint is not None:
             run = _run_of(self, (tokens, targets), valid, before=self.fitted_)
             self.checkpoint_ = Checkpoint.open(Path(checkpoint), run, resume=resume)
-        chosen = go_on(
+        chosen = continue_fit(
             self.config_, self.fitted_, self.calibration_, tokens, targets, valid, columns=columns, seed=self.seed,
-            validation_share=self.validation_share, measure=self.measure, listener=listener,
+            validation_share=self.validation_share, metric=self.metric, callback=callback,
             checkpoint=self.checkpoint_,
         )  # fmt: skip
         known = targets if valid is None else targets.joined(valid[1])
@@ -456,13 +475,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         before, n_words = self.summary_, len(self.fitted_.vocabulary.words)
         thresholds = getattr(self.calibration_, "thresholds", None)
         everything = tokens if valid is None else tokens.joined(valid[0])
-        shares = known_elsewhere(chosen.fitted.vocabulary, everything)
-        floor = lower_floor(self.trust_.known_share_floor, shares)
+        shares = in_vocabulary_share_elsewhere(chosen.fitted.vocabulary, everything)
+        floor = lower_floor(self.reliability_.in_vocabulary_floor, shares)
         new_classes = [name for name in classes.tolist() if name not in self.classes_.tolist()]
         self.classes_, self.config_, self.fitted_ = classes, chosen.config, chosen.fitted
-        self.forms_, self.record_ = {}, {}  # of what it was before
+        self.storage_, self.record_ = {}, {}  # of what it was before
         if chosen.trials:
-            self.choice_ = ChoiceSummary(reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials])
+            self.selection_ = SelectionSummary(reason=chosen.reason, trials=[trial.plain() for trial in chosen.trials])
         self._calibrate(
             chosen.logits,
             chosen.targets,
@@ -482,21 +501,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _calibrate(self, logits: npt.NDArray[np.float32], held_out: Targets, floor: float, **counts: Any) -> None:
-        """Set `calibration_` and `trust_` by the answers for documents held out, and `summary_` with these counts."""
+        """Set `calibration_` and `reliability_` by the answers for documents held out, and `summary_` with these counts."""
         self.calibration_ = fit_calibration(logits, held_out)
         probabilities = self.calibration_.probabilities(logits)
-        decided = self.calibration_.decide(probabilities)
+        decided = self.calibration_.predict(probabilities)
         if held_out.is_multilabel:
-            self.trust_ = Trust(n_documents=len(held_out), known_share_floor=floor)
+            self.reliability_ = Reliability(n_documents=len(held_out), in_vocabulary_floor=floor)
         else:
-            self.trust_ = Trust.of(probabilities.max(axis=1, initial=0.0), decided == held_out.codes, floor)
+            self.reliability_ = Reliability.of(probabilities.max(axis=1, initial=0.0), decided == held_out.codes, floor)
         right = score("micro_f1", held_out.codes, probabilities, decided)
         self.summary_ = FitSummary(valid_accuracy=right, **counts)
 
     def _more_classes(self, given: Given) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
         """The old classes and those of new labels, sorted, and where the old ones stand among them."""
         new = classes_of(given)
-        if given.form == "indicator":
+        if given.label_format == "indicator":
             return self.classes_, np.arange(len(self.classes_))
         if len(new) and new.dtype.kind != self.classes_.dtype.kind:
             raise DataError(
@@ -531,16 +550,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _answers(self, texts: Sequence[str]) -> tuple[npt.NDArray[Any], ...]:
         """The columns of `Predictions`, for some of the texts."""
         if not texts:
-            logits, known_share = np.zeros((0, len(self.classes_)), dtype=np.float32), np.zeros(0, dtype=np.float32)
-            nothing_known = known_share.astype(bool)
+            logits, in_vocabulary_share = (
+                np.zeros((0, len(self.classes_)), dtype=np.float32),
+                np.zeros(0, dtype=np.float32),
+            )
+            all_out_of_vocabulary = in_vocabulary_share.astype(bool)
         else:
             documents = self.fitted_.vocabulary.encode(Tokenizer(self.config_.tokenizer)(texts))
             logits = self.fitted_.model.logits(documents)
-            known_share, nothing_known = documents.known_share, documents.nothing_known
+            in_vocabulary_share, all_out_of_vocabulary = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         probabilities = self.calibration_.probabilities(logits)
-        labels = names_of(self.calibration_.decide(probabilities), self.classes_, self.form_)
-        unlike_training = self.trust_.is_unlike(known_share, nothing_known)
-        return labels, probabilities, known_share, nothing_known, unlike_training, logits
+        labels = names_of(self.calibration_.predict(probabilities), self.classes_, self.label_format_)
+        out_of_distribution = self.reliability_.is_out_of_distribution(in_vocabulary_share, all_out_of_vocabulary)
+        return labels, probabilities, in_vocabulary_share, all_out_of_vocabulary, out_of_distribution, logits
 
     def explain(self, texts: Texts | str) -> list[Explanation]:
         """Why each text gets its label: what each of its words adds to the logit of each class.
@@ -553,11 +575,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         parts = self.explanation_parts()
         return [explain(parts, text) for text in checked_texts([texts] if isinstance(texts, str) else texts)]
 
-    def what_if(self, text: str) -> WhatIf:
+    def counterfactual(self, text: str) -> Counterfactual:
         """The fewest words without which a text would get another label; errors as `explain`."""
         parts = self.explanation_parts()
         (checked,) = checked_texts([text])
-        return what_if(parts, explain(parts, checked))
+        return counterfactual(parts, explain(parts, checked))
 
     def class_words(self, texts: Texts, n: int = 15) -> dict[str, list[dict[str, Any]]]:
         """The `n` words that speak most for each class over all texts, as `bywords.explain.class_words` has them."""
@@ -578,7 +600,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weights = weights_of(None, given, self.classes_, sample_weight)
         if not weights.any():
             raise SettingError("sample_weight gives every document the weight zero: there is nothing to score.")
-        is_right = codes == self.calibration_.decide(probabilities)
+        is_right = codes == self.calibration_.predict(probabilities)
         return float(np.average(is_right if codes.ndim == 1 else is_right.all(axis=1), weights=weights))
 
     def _true(self, n_texts: int, y: Labels) -> tuple[Given, Codes]:
@@ -586,54 +608,56 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         given = read_labels(y, part="test")
         if len(given) != n_texts:
             raise DataError(f"{n_texts} test texts and {len(given)} labels: expected as many.")
-        return given, codes_of(given, self.classes_, self.form_, part="test")
+        return given, codes_of(given, self.classes_, self.label_format_, part="test")
 
     def evaluate(self, texts: Texts, y: Labels) -> AnyEvaluation:
         """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""
         answers = self.predict_documents(texts)
         _, codes = self._true(len(answers.probabilities), y)
-        return self._evaluation(codes, answers.logits, answers.known_share, answers.nothing_known)
+        return self._evaluation(codes, answers.logits, answers.in_vocabulary_share, answers.all_out_of_vocabulary)
 
-    def evaluate_stored(self, part: StoredPart) -> AnyEvaluation:
+    def evaluate_on_disk(self, part: OnDiskPart) -> AnyEvaluation:
         """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
-        logits, known_shares, nothing_known = [], [], []
-        for documents in part.documents.batches(STORED_TOGETHER):
+        logits, in_vocabulary_shares, all_out_of_vocabulary = [], [], []
+        for documents in part.documents.batches(DOCUMENTS_AT_A_TIME):
             logits.append(self.fitted_.model.logits(documents))
-            known_shares.append(documents.known_share)
-            nothing_known.append(documents.nothing_known)
-        shares, is_nothing = np.concatenate(known_shares), np.concatenate(nothing_known)
+            in_vocabulary_shares.append(documents.in_vocabulary_share)
+            all_out_of_vocabulary.append(documents.all_out_of_vocabulary)
+        shares, is_nothing = np.concatenate(in_vocabulary_shares), np.concatenate(all_out_of_vocabulary)
         return self._evaluation(part.codes, np.concatenate(logits), shares, is_nothing)
 
     def _evaluation(
         self,
         codes: Codes,
         logits: npt.NDArray[np.float32],
-        known_share: npt.NDArray[np.float32],
-        nothing_known: npt.NDArray[np.bool_],
+        in_vocabulary_share: npt.NDArray[np.float32],
+        all_out_of_vocabulary: npt.NDArray[np.bool_],
     ) -> AnyEvaluation:
         names = tuple(map(str, self.classes_))
         probabilities = self.calibration_.probabilities(logits)
         if isinstance(self.calibration_, Sigmoids):
-            decided = self.calibration_.decide(probabilities)
+            decided = self.calibration_.predict(probabilities)
             thresholds = self.calibration_.thresholds
             return ManyLabelsEvaluation(
-                names, codes.astype(bool), decided, probabilities, thresholds, known_share, nothing_known,
+                names, codes.astype(bool), decided, probabilities, thresholds, in_vocabulary_share, all_out_of_vocabulary,
                 calibration.sigmoid(logits.astype(np.float64)),
             )  # fmt: skip
-        return Evaluation(names, codes.astype(np.int64), probabilities, known_share, nothing_known, softmax(logits))
+        return Evaluation(
+            names, codes.astype(np.int64), probabilities, in_vocabulary_share, all_out_of_vocabulary, softmax(logits)
+        )
 
     def save(self, folder: Path | str, record: Mapping[str, Any] | None = None) -> None:
-        """Write a model folder that `load` reads; `record` is for its card, as `bywords.card.write` takes it.
+        """Write a model folder that `load` reads; `record` is for its card, as `bywords.artifact.model_card.write` takes it.
 
         Raises: ModelFolderError when it cannot be written.
         """
         self.record_ = record or self.record_
         parts = self._parts()
-        artifact.write_folder(parts, Path(folder), card=self._card(parts))
+        model_folder.write_folder(parts, Path(folder), model_card=self._card(parts))
         if not self.fitted_.history.interrupted:
             self.checkpoint_.finish()
 
-    def shrink(self, max_bytes: int, texts: Texts, y: Labels) -> Shrunk:
+    def compress(self, max_bytes: int, texts: Texts, y: Labels) -> Compressed:
         """Make the folder that `save` writes at most `max_bytes`; N labelled texts say which way costs least.
 
         The `record_` for the card must be there by then: it counts, and may change later by some numbers only.
@@ -641,63 +665,67 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         parts = self._parts()
         tokens = Tokenizer(self.config_.tokenizer)(checked_texts(texts))
-        codes = codes_of(read_labels(y, part="validation"), self.classes_, self.form_, part="validation")
+        codes = codes_of(read_labels(y, part="validation"), self.classes_, self.label_format_, part="validation")
 
         def judge(vocabulary: Vocabulary, model: FittedModel) -> float:
             probabilities = self.calibration_.probabilities(model.logits(vocabulary.encode(tokens)))
-            return score("micro_f1", codes, probabilities, self.calibration_.decide(probabilities))
+            return score("micro_f1", codes, probabilities, self.calibration_.predict(probabilities))
 
-        files = artifact.contents(parts, card=self._card(parts))
-        other = sum(len(content) for name, content in files if name not in (artifact.VOCABULARY, artifact.WEIGHTS))
+        files = model_folder.contents(parts, model_card=self._card(parts))
+        other = sum(
+            len(content) for name, content in files if name not in (model_folder.VOCABULARY, model_folder.WEIGHTS)
+        )
         other += 1_500 + 64 * len(self.classes_)  # for what it cost, and digits
-        shrunk = shrink(
+        compressed = compress(
             self.config_, self.fitted_.vocabulary, self.fitted_.model, max_bytes, judge, other_bytes=other,
             is_exclusive=not isinstance(self.calibration_, Sigmoids),
         )  # fmt: skip
-        self.config_, self.forms_ = shrunk.config, shrunk.forms
-        self.fitted_ = dataclasses.replace(self.fitted_, vocabulary=shrunk.vocabulary, model=shrunk.model)
-        self.record_ = {**self.record_, "size": {"reduction": shrunk.told}}
-        return shrunk
+        self.config_, self.storage_ = compressed.config, compressed.storage
+        self.fitted_ = dataclasses.replace(self.fitted_, vocabulary=compressed.vocabulary, model=compressed.model)
+        self.record_ = {**self.record_, "size": {"reduction": compressed.told}}
+        return compressed
 
-    def _parts(self) -> artifact.Parts:
+    def _parts(self) -> model_folder.Parts:
         check_is_fitted(self)
         description = {
             "system": system if isinstance(system := self.parameters_["system"], str) else to_plain(system),
             "parameters": {name: _plain(value) for name, value in self.parameters_.items() if name != "system"},
             "config": to_plain(self.config_),
-            "choice": None if self.choice_ is None else dataclasses.asdict(self.choice_),
+            "selection": None if self.selection_ is None else dataclasses.asdict(self.selection_),
             "label_names": self.classes_.tolist(),
             "label_dtype": self.classes_.dtype.str,
-            "label_form": self.form_,
+            "label_format": self.label_format_,
             "calibration": self.calibration_.plain(),
-            "trust": dataclasses.asdict(self.trust_),
+            "reliability": dataclasses.asdict(self.reliability_),
             "trained_on": self.trained_on,
             "summary": dataclasses.asdict(self.summary_),
             "history": _without_seconds(self.fitted_.history),
             "record": dict(self.record_),
         }
-        return artifact.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays(), self.forms_)
+        return model_folder.Parts(description, self.fitted_.vocabulary, self.fitted_.model.arrays(), self.storage_)
 
-    def _card(self, parts: artifact.Parts) -> str:
+    def _card(self, parts: model_folder.Parts) -> str:
         own: dict[str, Any] = {
             "system": system if isinstance(system := self.parameters_["system"], str) else "a system of its own",
             "description": self.config_.description,
             "labels": list(map(str, self.classes_)),
-            "reason": None if self.choice_ is None else self.choice_.reason,
+            "reason": None if self.selection_ is None else self.selection_.reason,
             "summary": dataclasses.asdict(self.summary_),
             "training": parts.description["parameters"],
             "config": parts.description["config"],
-            "known_share_floor": self.trust_.known_share_floor,
+            "in_vocabulary_floor": self.reliability_.in_vocabulary_floor,
         }
         if isinstance(self.calibration_, Sigmoids):
             thresholds = self.calibration_.thresholds.tolist()
             own |= {"multi_label": True, "thresholds": dict(zip(own["labels"], thresholds, strict=True))}
-        return card.write({**own, **self.record_, "size": {**artifact.extent(parts), **self.record_.get("size", {})}})
+        return model_card.write(
+            {**own, **self.record_, "size": {**model_folder.extent(parts), **self.record_.get("size", {})}}
+        )
 
     @classmethod
     def load(cls, folder: Path | str) -> TextClassifier:
         """Read a model folder. Raises ModelFolderError, naming the file, when it is missing, damaged or foreign."""
-        parts = artifact.read_folder(Path(folder))
+        parts = model_folder.read_folder(Path(folder))
         told = parts.description
         try:
             system = told["system"]
@@ -708,17 +736,17 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 weights = dict(weights)
             loaded = cls(system, **{**told["parameters"], "class_weight": weights})
             loaded.parameters_ = loaded.get_params(deep=False)
-            loaded.trained_on, loaded.record_, loaded.forms_ = told["trained_on"], told["record"], parts.forms
+            loaded.trained_on, loaded.record_, loaded.storage_ = told["trained_on"], told["record"], parts.storage
             loaded.classes_ = np.array(told["label_names"], dtype=told["label_dtype"])
-            loaded.form_ = check_form(told["label_form"])
+            loaded.label_format_ = check_label_format(told["label_format"])
             loaded.config_ = config = from_plain(told["config"], KINDS, where="the config")
-            loaded.choice_ = None if told["choice"] is None else ChoiceSummary(**told["choice"])
+            loaded.selection_ = None if told["selection"] is None else SelectionSummary(**told["selection"])
             parts.vocabulary.config = config.vocabulary
             model = restore_model(config, parts.arrays, vocabulary=parts.vocabulary, n_classes=len(loaded.classes_))
             history = History(**told["history"])
             loaded.fitted_ = FittedSystem(parts.vocabulary, model, history=history)
             loaded.calibration_ = calibration.restored(told["calibration"])
-            loaded.trust_ = Trust(**told["trust"])
+            loaded.reliability_ = Reliability(**told["reliability"])
             loaded.summary_ = FitSummary(**told["summary"])
         except (KeyError, TypeError, RuntimeError, SettingError, DataError) as error:
             raise ModelFolderError(
@@ -759,9 +787,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _learn_classes(self, given: Given, weights: npt.NDArray[np.float64] | None) -> Targets:
         """Set `classes_` and `form_`. Raises DataError where there is nothing to tell apart."""
-        self.classes_, self.form_ = classes_of(given), given.form
-        codes = codes_of(given, self.classes_, self.form_, part="training")
-        if given.form == "one":
+        self.classes_, self.label_format_ = classes_of(given), given.label_format
+        codes = codes_of(given, self.classes_, self.label_format_, part="training")
+        if given.label_format == "one":
             if len(self.classes_) < 2:
                 raise DataError(
                     f"there is one class only, {self.classes_.tolist()[0]!r}: expected at least two to tell apart."
@@ -795,12 +823,12 @@ def _run_of(
     """All that the outcome of a fit depends on; `before` is the system that it goes on from."""
     data = {
         "classes": fingerprint(np.array(classifier.classes_.tolist(), dtype=np.str_)),
-        "forms of labels": classifier.form_,
+        "forms of labels": classifier.label_format_,
     }
     for part, given in (("", train), ("validation ", valid)):
         if given is not None:
             tokens, targets = given
-            data[f"{part}texts"] = fingerprint(tokens.codes, tokens.offsets, tokens.words.data, tokens.words.begins)
+            data[f"{part}texts"] = fingerprint(tokens.codes, tokens.offsets, tokens.words.data, tokens.words.starts)
             data[f"{part}labels"] = fingerprint(targets.codes)
             data[f"{part}weights"] = fingerprint(targets.weights)
     config = classifier.config if before is None else classifier.config_
@@ -808,7 +836,7 @@ def _run_of(
         words = np.array(before.vocabulary.words.to_list(), dtype=np.str_)
         data["model to go on from"] = fingerprint(words, *before.model.arrays().values())
     parameters = classifier._parameters()
-    settings = {name: parameters[name] for name in ("measure", "validation_share", "budget_seconds", "seed")}
+    settings = {name: parameters[name] for name in ("metric", "validation_share", "budget_seconds", "seed")}
     return Run(data, {"bywords": __version__, **settings, **to_plain(config)})
 
 

@@ -17,7 +17,7 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
     A link stays and what it points to is replaced; what is no plain file, /dev/null say, is written to as it is.
     Raises: SettingError, naming the path, when it cannot be written.
     """
-    check_place(path)
+    check_writable(path)
     path = path.resolve()
     parts = [content] if isinstance(content, bytes) else content
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -39,7 +39,7 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
             beside.unlink()
 
 
-def check_place(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Raise SettingError when a file cannot be written at `path`, before there is anything to write."""
     if path.is_dir():
         raise SettingError(f"{path}: cannot be written: it is a folder. Give the name of a file.")

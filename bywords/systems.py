@@ -15,24 +15,26 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bywords.averages import AveragingConfig, TrainedAveraging
-from bywords.bags import Bags
-from bywords.blend import Blend, BlendConfig, MemberConfig
-from bywords.checkpoint import KEEPS_NOTHING, Checkpoint
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
-from bywords.glove import GloveConfig, train_glove
-from bywords.mean_vector import MeanVector, MeanVectorConfig
-from bywords.models import MODELS, LSTMConfig, Model, ModelConfig
-from bywords.ragged import UNKNOWN, Ragged
-from bywords.stored import StoredDocuments
-from bywords.targets import Targets
-from bywords.tfidf import TfidfConfig, TfidfLinear
-from bywords.tokens import TokenizerConfig, Tokens
-from bywords.training import EpochRecord, History, TrainingConfig, fit, predict_logits
-from bywords.vector_files import load_vectors
-from bywords.vectors import Aligned, Coverage, WordVectors
-from bywords.vocabulary import Vocabulary, VocabularyConfig
-from bywords.word2vec import Word2VecConfig, train_word2vec
+from bywords.models.averaging import AveragingConfig, TrainedAveraging
+from bywords.models.ensemble import Ensemble, EnsembleConfig, MemberConfig
+from bywords.models.mean_vector import MeanVector, MeanVectorConfig
+from bywords.models.modules import MODELS, ModelConfig
+from bywords.models.modules.layers import Model
+from bywords.models.modules.lstm import LSTMConfig
+from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
+from bywords.text.bags import Bags
+from bywords.text.memory_mapped import MappedDocuments
+from bywords.text.ragged import UNKNOWN, Ragged
+from bywords.text.tokenizer import TokenizerConfig, Tokens
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.training.loop import EpochRecord, History, TrainingConfig, fit, predict_logits
+from bywords.vectors.glove import GloveConfig, train_glove
+from bywords.vectors.load import load_vectors
+from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
+from bywords.vectors.word_vectors import Aligned, Coverage, WordVectors
 
 START_SCALE = 0.1  # standard deviation of given word vectors when they begin to be tuned
 
@@ -48,8 +50,8 @@ VectorsConfig = PretrainedConfig | Word2VecConfig | GloveConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChoiceConfig:
-    """Models of which `bywords.choice` makes the one that does best on documents held out, or a blend of some."""
+class SelectionConfig:
+    """Models of which `bywords.training.model_selection` makes the one that does best on documents held out, or a blend of some."""
 
     candidates: tuple[MemberConfig, ...]
     candidates_of_many: tuple[MemberConfig, ...] = ()  # instead, where there are so many words that pieces are left out
@@ -59,7 +61,7 @@ class ChoiceConfig:
             raise SettingError("there is nothing to choose from: give one candidate at least.")
 
 
-AnyModelConfig = ModelConfig | TfidfConfig | MeanVectorConfig | BlendConfig | ChoiceConfig
+AnyModelConfig = ModelConfig | TfidfConfig | MeanVectorConfig | EnsembleConfig | SelectionConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,9 @@ DAN = AveragingConfig(
 DAN_TRAINING = TrainingConfig(
     batch_size=64, learning_rate=3e-3, row_learning_rate=0.1, decay=True, max_epochs=4, patience=2, refit=True
 )
-NB_SVC = TfidfConfig(estimator="nb-svc", sublinear=True, features="runs")  # the slowest of the candidates is the first
+NB_SVC = TfidfConfig(
+    estimator="nb-svc", sublinear=True, features="ngrams"
+)  # the slowest of the candidates is the first
 SVC = TfidfConfig(estimator="svc", sublinear=True)
 NB = TfidfConfig(estimator="nb", strength=0.1, sublinear=True, features="words")
 WORDS_AND_RUNS = VocabularyConfig(ngrams=2)
@@ -95,9 +99,9 @@ DEFAULT_SYSTEM = "auto"
 SYSTEMS: dict[str, SystemConfig] = {
     "auto": SystemConfig(
         description="the best of several linear models on words, runs of words and pieces of words, or a blend of them",
-        vocabulary=VocabularyConfig(ngrams=2, pieces=(3, 5)),
-        model=ChoiceConfig(
-            candidates=(NB_SVC, SVC, replace(NB, strength=0.3, features="runs"), NB),
+        vocabulary=VocabularyConfig(ngrams=2, char_ngrams=(3, 5)),
+        model=SelectionConfig(
+            candidates=(NB_SVC, SVC, replace(NB, strength=0.3, features="ngrams"), NB),
             candidates_of_many=(NB_SVC, replace(SVC, features="words"), NB),
         ),
         training=DAN_TRAINING,  # of the averaging models that a longer search tries
@@ -107,7 +111,7 @@ SYSTEMS: dict[str, SystemConfig] = {
         model=DAN,
         training=DAN_TRAINING,
     ),
-    "dan-runs": SystemConfig(
+    "dan-ngrams": SystemConfig(
         description="the same with a vector for each two words that follow each other",
         vocabulary=WORDS_AND_RUNS,
         model=DAN,
@@ -182,11 +186,11 @@ SYSTEMS: dict[str, SystemConfig] = {
 
 def with_vectors(config: SystemConfig, name: str) -> SystemConfig:
     """A system that chooses, with one more candidate: a deep averaging network that starts from these vectors."""
-    if not isinstance(config.model, ChoiceConfig):
+    if not isinstance(config.model, SelectionConfig):
         raise SettingError("only a system that chooses takes one more candidate.")
     tuned = replace(DAN, dimension=None, features="words")
     few, many = config.model.candidates, config.model.candidates_of_many
-    model = ChoiceConfig(candidates=(*few, tuned), candidates_of_many=(*many, tuned) if many else ())
+    model = SelectionConfig(candidates=(*few, tuned), candidates_of_many=(*many, tuned) if many else ())
     return replace(config, model=model, vectors=PretrainedConfig(name=name), training=DAN_TRAINING)
 
 
@@ -220,7 +224,7 @@ def arrays_of(module: Model) -> dict[str, npt.NDArray[Any]]:
     return {name: value.detach().numpy() for name, value in module.state_dict().items()}
 
 
-class Listener(Protocol):
+class Callback(Protocol):
     """Hears how a fit goes on; the command line's shows a line an epoch."""
 
     def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
@@ -236,7 +240,7 @@ class Listener(Protocol):
         """One of several fits is over; `what` says which."""
 
 
-class Silence:
+class NoCallback:
     """A listener that does nothing."""
 
     def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
@@ -274,8 +278,8 @@ def fit_system(
     seed: int,
     vectors: WordVectors | None = None,
     n_epochs: int | None = None,
-    listener: Listener | None = None,
-    checkpoint: Checkpoint = KEEPS_NOTHING,
+    callback: Callback | None = None,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> FittedSystem:
     """Fit one system to `train`; a neural one stops early by its loss on `valid`, the others do not look at it.
 
@@ -283,7 +287,7 @@ def fit_system(
     `valid`, a neural one is trained for `n_epochs`. Vectors that were trained, and epochs, are kept in `checkpoint`.
     Raises: DataError when no word is frequent enough, SettingError when the vectors have none of the words.
     """
-    listener = listener or Silence()
+    callback = callback or NoCallback()
     vocabulary = Vocabulary.of(train, config.vocabulary)
     if not len(vocabulary.words):
         raise DataError(
@@ -292,7 +296,7 @@ def fit_system(
         )
     aligned = None
     if config.vectors is not None:
-        vectors = vectors or _get_vectors(config.vectors, train, vocabulary, seed, listener, checkpoint)
+        vectors = vectors or _get_vectors(config.vectors, train, vocabulary, seed, callback, checkpoint)
         dimension = getattr(config.model, "dimension", None)
         if dimension is not None:
             vectors.check_dimension(dimension)
@@ -309,16 +313,16 @@ def fit_system(
         return FittedSystem(vocabulary, mean_vector, vectors, coverage, notes=notes)
     model, history = fit_model(
         config.model, documents, targets, held_out, vocabulary=vocabulary, seed=seed,
-        training=config.training, n_epochs=n_epochs, aligned=aligned, listener=listener, checkpoint=checkpoint,
+        training=config.training, n_epochs=n_epochs, aligned=aligned, callback=callback, checkpoint=checkpoint,
     )  # fmt: skip
     return FittedSystem(vocabulary, model, vectors, coverage, history)
 
 
 def fit_model(
-    config: ModelConfig | TfidfConfig | BlendConfig | ChoiceConfig,
-    documents: Ragged | StoredDocuments,
+    config: ModelConfig | TfidfConfig | EnsembleConfig | SelectionConfig,
+    documents: Ragged | MappedDocuments,
     targets: Targets,
-    valid: tuple[Ragged | StoredDocuments, Targets] | None,
+    valid: tuple[Ragged | MappedDocuments, Targets] | None,
     *,
     vocabulary: Vocabulary,
     seed: int,
@@ -326,21 +330,21 @@ def fit_model(
     n_epochs: int | None = None,
     aligned: Aligned | None = None,
     start: Callable[[Model], None] = lambda module: None,
-    listener: Listener | None = None,
-    checkpoint: Checkpoint = KEEPS_NOTHING,
+    callback: Callback | None = None,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> tuple[FittedModel, History]:
     """Fit one model to encoded documents; a neural one from where `start` puts it.
 
-    Raises: SettingError for one that is made of several: see `bywords.choice`.
+    Raises: SettingError for one that is made of several: see `bywords.training.model_selection`.
     """
-    if isinstance(config, BlendConfig | ChoiceConfig):
-        raise SettingError("several models are fitted by `bywords.choice.choose`, not one by one.")
+    if isinstance(config, EnsembleConfig | SelectionConfig):
+        raise SettingError("several models are fitted by `bywords.training.model_selection.choose`, not one by one.")
     if isinstance(config, TfidfConfig):
-        if isinstance(documents, StoredDocuments):
+        if isinstance(documents, MappedDocuments):
             raise SettingError("a linear model on TF-IDF needs all documents in memory.")
         linear = TfidfLinear.fit(config, documents, targets, vocabulary=vocabulary, seed=seed)
         return linear, History()
-    listener = listener or Silence()
+    callback = callback or NoCallback()
     training = training or TrainingConfig()
     max_epochs = n_epochs or training.max_epochs
     module = _new_module(config, documents, vocabulary, targets.n_classes, seed, aligned)
@@ -349,17 +353,17 @@ def fit_model(
     history = fit(
         module, documents, targets, held_out, held_out_targets, training,
         generator=np.random.default_rng(seed), n_epochs=n_epochs, checkpoint=checkpoint,
-        on_epoch=lambda record: listener.epoch(record, max_epochs), on_batch=listener.batch,
+        on_epoch=lambda record: callback.epoch(record, max_epochs), on_batch=callback.batch,
     )  # fmt: skip
     if isinstance(config, AveragingConfig):
         return TrainedAveraging(config, vocabulary.blocks, arrays_of(module)), history
     return NeuralModel(module), history
 
 
-def check_can_be_stored(config: SystemConfig, name: str) -> AveragingConfig:
+def check_can_train_on_disk(config: SystemConfig, name: str) -> AveragingConfig:
     """The model of a system that can be trained on documents that are not in memory. Raises SettingError for others."""
     if isinstance(config.model, AveragingConfig) and config.vectors is None:
-        if config.vocabulary.pieces is not None or config.vocabulary.ngrams > 2:
+        if config.vocabulary.char_ngrams is not None or config.vocabulary.ngrams > 2:
             raise SettingError(
                 "of documents on disk, words and runs of two are counted, no pieces or longer runs: leave out "
                 "vocabulary.pieces, and vocabulary.ngrams of more than 2."
@@ -403,11 +407,11 @@ def _restored(
         return TfidfLinear(config, vocabulary.blocks, arrays["idf"], arrays["weights"], arrays["bias"])
     if isinstance(config, MeanVectorConfig):
         return MeanVector(config, arrays["vectors"], arrays["idf"], arrays["weights"], arrays["bias"])
-    if isinstance(config, BlendConfig):
-        return Blend.restored(config, vocabulary.blocks, arrays)
+    if isinstance(config, EnsembleConfig):
+        return Ensemble.restored(config, vocabulary.blocks, arrays)
     if isinstance(config, AveragingConfig):
         return TrainedAveraging(config, vocabulary.blocks, arrays)
-    if isinstance(config, ChoiceConfig):
+    if isinstance(config, SelectionConfig):
         raise SettingError("a choice that has not been made yet cannot be restored")
     vectors = torch.from_numpy(arrays["embedding.weight"])
     module = MODELS[type(config)](
@@ -418,7 +422,7 @@ def _restored(
 
 
 def _get_vectors(
-    config: VectorsConfig, tokens: Tokens, vocabulary: Vocabulary, seed: int, listener: Listener, checkpoint: Checkpoint
+    config: VectorsConfig, tokens: Tokens, vocabulary: Vocabulary, seed: int, callback: Callback, checkpoint: Checkpoint
 ) -> WordVectors:
     if isinstance(config, PretrainedConfig):
         return load_vectors(config.name, words=vocabulary.words)
@@ -427,7 +431,7 @@ def _get_vectors(
     started = time.perf_counter()
 
     def on_epoch(epoch: int, n_epochs: int, loss: float | None) -> None:
-        listener.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
+        callback.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
 
     if isinstance(config, Word2VecConfig):
         vectors = train_word2vec(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
@@ -449,7 +453,7 @@ def _without_missing(vocabulary: Vocabulary, aligned: Aligned) -> tuple[Vocabula
 
 def _new_module(
     config: ModelConfig,
-    documents: Ragged | StoredDocuments,
+    documents: Ragged | MappedDocuments,
     vocabulary: Vocabulary,
     n_classes: int,
     seed: int,
@@ -462,7 +466,7 @@ def _new_module(
         n_words = vocabulary.n_rows(config.features)
         more["blocks"] = vocabulary.blocks
         if config.weighting != "uniform":
-            if isinstance(documents, StoredDocuments):
+            if isinstance(documents, MappedDocuments):
                 idf = documents.inverse_document_frequency(n_words)
             else:
                 idf = Bags.of(documents, n_words).inverse_document_frequency()

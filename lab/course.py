@@ -30,17 +30,17 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from parts import CORPUS, INSTEAD, PARTS
 
-from bywords.corpus import Corpus, Split
-from bywords.datasets import load
+from bywords.data.corpus import Corpus, Split
+from bywords.data.splits import stratified_split
 from bywords.errors import DataError
-from bywords.glove import GloveConfig, train_glove
-from bywords.metrics import wilson_interval
-from bywords.splits import stratified_split
-from bywords.tokens import Tokenizer
-from bywords.vector_files import read_vectors
-from bywords.vectors import WordVectors
-from bywords.vocabulary import Vocabulary, VocabularyConfig
-from bywords.word2vec import Word2VecConfig, train_word2vec
+from bywords.evaluation.metrics import wilson_interval
+from bywords.io.datasets import load_dataset
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.vectors.glove import GloveConfig, train_glove
+from bywords.vectors.load import read_vectors
+from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
+from bywords.vectors.word_vectors import WordVectors
 
 SMALL = os.environ.get("LAB") == "small"
 KEPT = Path(__file__).parents[1] / "build" / "lab"  # vectors that took a while, and the pages
@@ -52,7 +52,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, GREY = "#0072b2", "#c75000", "#009e73", "#cc79a7
 Size = TypeVar("Size")
 
 
-def begin() -> None:
+def start() -> None:
     """Give the pictures of a notebook their style, and say in which size its experiments are run."""
     plt.rcdefaults()
     mpl.rcParams.update(
@@ -85,9 +85,9 @@ def load_corpus() -> Split:
     4,000 to test on, and this says so. With LAB=small 1,500 and 800 documents, the same share of each class.
     """
     try:
-        split = load(CORPUS)
+        split = load_dataset(CORPUS)
     except DataError as error:
-        split = limited(load(INSTEAD), 8_000, 4_000)
+        split = limited(load_dataset(INSTEAD), 8_000, 4_000)
         say(
             f"> **{INSTEAD} instead of {CORPUS}.** {error} Until then these pages are about film reviews, and the "
             "published figures are not theirs."
@@ -181,10 +181,10 @@ def label_points(
     marks = axes.transData.transform(points)  # in dots
     taken: list[Bbox] = []
     sides = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         for reach, (x, y) in itertools.product((5, 12), sides):
             text = axes.annotate(
-                name, points[place], (x * reach, y * reach), textcoords="offset points", color=colours[place],
+                name, points[index], (x * reach, y * reach), textcoords="offset points", color=colours[index],
                 fontsize=9, ha=("center", "left", "right")[x], va=("center", "bottom", "top")[y],
             )  # fmt: skip
             box = text.get_window_extent()

@@ -46,9 +46,9 @@ def all_lessons() -> list[Lesson]:
     return [Lesson(path, re.findall(r"^# (.+)", path.read_text(encoding="utf-8"), re.MULTILINE)[0]) for path in paths]
 
 
-def line_of(text: str, place: int) -> int:
+def line_of(text: str, index: int) -> int:
     """The line, from 1, that a place in a text is on."""
-    return text.count("\n", 0, place) + 1
+    return text.count("\n", 0, index) + 1
 
 
 def wrong_figures(lesson: Lesson, figures: Figures) -> str | None:

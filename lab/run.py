@@ -26,9 +26,9 @@ from parts import CORPUS, INSTEAD
 from rich.console import Console
 from rich.progress import Progress
 
-from bywords.datasets import is_available, load
 from bywords.errors import DataError
 from bywords.files import write_whole
+from bywords.io.datasets import is_available, load_dataset
 from bywords.version import __version__
 
 BUILD = LAB.parent / "build"
@@ -85,7 +85,7 @@ def _prepare(*, small: bool) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"  # of each of two kernels
     if not is_available(CORPUS):
         try:
-            load(CORPUS)
+            load_dataset(CORPUS)
         except DataError as error:
             print(f"The pages are about film reviews instead of 20 Newsgroups. {error}", flush=True)
 
@@ -157,7 +157,7 @@ def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool,
     try:
         client.execute(env={**os.environ, "LAB_FIGURES": str(recorded.resolve())})
     except CellExecutionError as raised:
-        error = f"lab/{lesson.path.name}, {_place(notebook, lesson)}: {raised.ename}: {raised.evalue}"
+        error = f"lab/{lesson.path.name}, {_index(notebook, lesson)}: {raised.ename}: {raised.evalue}"
     except (CellTimeoutError, DeadKernelError) as raised:
         error = f"lab/{lesson.path.name}: {raised}"
     about = f"bywords {__version__}, {'small form: ' if small else ''}made from lab/{lesson.path.name} by lab/run.py."
@@ -171,7 +171,7 @@ def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool,
     return error
 
 
-def _place(notebook: Any, lesson: Lesson) -> str:
+def _index(notebook: Any, lesson: Lesson) -> str:
     """Where the cell that raised an error starts in the file."""
     failed = (cell for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "error")
     text = lesson.text()

@@ -12,8 +12,8 @@ from unittest.mock import patch
 
 from small_corpus import SMALLER, small_corpus, small_system
 
-from bywords import training
 from bywords.classifier import TextClassifier
+from bywords.training import loop
 
 IMPORTED = [
     "runs_to_kill", "lightning_fabric", "gensim.models", "sklearn.linear_model", "scipy.optimize", "safetensors.numpy",
@@ -43,7 +43,7 @@ def process_of(system: str, out: Path, checkpoint: Path) -> BaseProcess:
 
 
 def _train_often(system: str, out: Path, checkpoint: Path) -> None:
-    training.SECONDS_BETWEEN = 0
+    loop.SECONDS_BETWEEN = 0
     train_small(system, out, checkpoint)
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bywords.corpus import Corpus, Split
-from bywords.settings import changed
+from bywords.config import changed
+from bywords.data.corpus import Corpus, Split
 from bywords.systems import SYSTEMS, PretrainedConfig, SystemConfig
 
 TOPICS = {
@@ -44,9 +44,9 @@ def write_small_glove(folder) -> str:
     generator = np.random.default_rng(0)
     path = folder / "small.glove.txt"
     lines = []
-    for place, words in enumerate([*TOPICS.values(), COMMON]):
+    for index, words in enumerate([*TOPICS.values(), COMMON]):
         for word in words[:-1]:
-            numbers = generator.normal(size=4) * 0.3 + 2 * np.eye(4)[place]
+            numbers = generator.normal(size=4) * 0.3 + 2 * np.eye(4)[index]
             lines.append(" ".join([word, *(f"{number:.4f}" for number in numbers)]))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return str(path)

@@ -10,10 +10,10 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.audit import audit
-from bywords.corpus import Corpus, labelled_as, with_label_names
-from bywords.corrections import COLUMNS, read_corrections
+from bywords.data.corpus import Corpus, labelled_as, with_label_names
 from bywords.errors import DataError
-from bywords.metrics import wilson_interval
+from bywords.evaluation.metrics import wilson_interval
+from bywords.io.corrections import COLUMNS, read_corrections
 from bywords.report.audit_record import complete_audit
 
 LONG = "the engine of the old car was loud and the driver stopped it at the side of the road"
@@ -105,10 +105,10 @@ def test_a_class_of_nine_documents_is_small_and_one_of_ten_is_not():
 
 
 def test_all_training_documents_are_ranked_by_doubt(record):
-    ranked = record["doubtful_labels"]
+    ranked = record["label_errors"]
     assert sorted(row["row"] for row in ranked) == list(range(126))
-    assert set(ranked[0]) == {"row", "label", "suggested", "confidence", "is_doubtful"}
-    assert record["n_doubtful"] == sum(row["is_doubtful"] for row in ranked)
+    assert set(ranked[0]) == {"row", "label", "suggested", "confidence", "is_flagged"}
+    assert record["n_doubtful"] == sum(row["is_flagged"] for row in ranked)
     assert {row["row"] for row in ranked[-3:]} == {123, 124, 125}  # nothing can be said of these
     assert ranked[0]["row"] in (120, 121, 122)
 
@@ -124,16 +124,14 @@ def test_the_texts_of_doubtful_labels_and_of_pairs_are_kept_by_their_rows(record
 def test_what_else_there_is_to_find_is_in_the_record_too(record, train):
     assert record["drift"]["n_compared"] == 42
     assert record["profile"]["parts"]["train"]["n_documents"] == 126
-    assert record["giveaways"]["n_found"] == len(record["giveaways"]["found"])
+    assert record["leakage"]["n_found"] == len(record["leakage"]["found"])
     assert audit(train)["drift"] is None
 
 
 def test_rows_are_those_of_the_file(train):
     moved = Corpus(train.name, train.texts, train.labels, train.label_names, train.rows + 1_000)
     record, original = audit(moved), audit(train)
-    assert [row["row"] - 1_000 for row in record["doubtful_labels"]] == [
-        row["row"] for row in original["doubtful_labels"]
-    ]
+    assert [row["row"] - 1_000 for row in record["label_errors"]] == [row["row"] for row in original["label_errors"]]
     assert record["without_words"]["train"] == [1_123, 1_124]
     assert record["near_duplicates_within"]["train"][0]["row"] >= 1_000
 
@@ -148,27 +146,27 @@ def test_duplicates_are_worth_what_is_lost_without_them():
         Corpus.of("train", [*train.texts, *copied], [*train.names(), *labels]),
         Corpus.of("test", [*test.texts, *copied], [*test.names(), *labels]),
     )
-    worth = record["duplicates"]["accuracy"]
-    n_duplicates = worth["duplicates_only"]["n_documents"]
+    impact = record["duplicates"]["accuracy"]
+    n_duplicates = impact["duplicates_only"]["n_documents"]
     assert n_duplicates >= 30
-    assert worth["all"]["n_documents"] == worth["without"]["n_documents"] + n_duplicates == 60
-    assert worth["duplicates_only"]["accuracy"] == 1
-    assert worth["all"]["interval"] == list(wilson_interval(worth["all"]["accuracy"], 60))
-    assert worth["gain"]["interval"][0] > 0
-    assert worth["gain"]["difference"] > 0.1
+    assert impact["all"]["n_documents"] == impact["without"]["n_documents"] + n_duplicates == 60
+    assert impact["duplicates_only"]["accuracy"] == 1
+    assert impact["all"]["interval"] == list(wilson_interval(impact["all"]["accuracy"], 60))
+    assert impact["gain"]["interval"][0] > 0
+    assert impact["gain"]["difference"] > 0.1
 
 
 def test_without_duplicates_across_there_is_no_gain_to_speak_of():
     train = Corpus.of("train", ["a red ball", "the blue moon", "a goal again", "stars up there"], ["x", "y", "x", "y"])
     test = Corpus.of("test", ["another ball", "the full moon tonight"], ["x", "y"])
-    worth = audit(train, test)["duplicates"]["accuracy"]
-    assert worth["gain"] is None
-    assert worth["duplicates_only"] == {"n_documents": 0, "accuracy": None, "interval": None}
+    impact = audit(train, test)["duplicates"]["accuracy"]
+    assert impact["gain"] is None
+    assert impact["duplicates_only"] == {"n_documents": 0, "accuracy": None, "interval": None}
 
 
 def test_documents_with_any_number_of_labels_are_audited_but_for_doubtful_labels(train, test):
     many = audit(labelled_as(train, multilabel=True), labelled_as(test, multilabel=True))
-    assert many["doubtful_labels"] == []
+    assert many["label_errors"] == []
     assert many["duplicates"]["accuracy"] is None
     assert "Doubtful labels are found where documents have one label each" in many["notes"][0]
     one = audit(train, test)
@@ -179,14 +177,14 @@ def test_documents_with_any_number_of_labels_are_audited_but_for_doubtful_labels
 def test_of_too_many_documents_and_classes_labels_are_not_judged_and_it_says_so(train, monkeypatch):
     monkeypatch.setattr(sys.modules["bywords.audit.audit"], "MOST_JUDGED", 4 * len(train) - 1)
     found = audit(train)
-    assert (found["doubtful_labels"], found["n_doubtful"]) == ([], 0)
+    assert (found["label_errors"], found["n_doubtful"]) == ([], 0)
     assert any("too many documents and classes" in note for note in found["notes"])
 
 
 def test_one_class_alone_is_looked_at_for_duplicates():
     record = audit(Corpus.of("one", [LONG, LONG], ["x", "x"]))
     assert record["duplicates"]["train"]["n_exact"] == 2
-    assert record["doubtful_labels"] == []
+    assert record["label_errors"] == []
     assert "fewer than two classes" in record["notes"][0]
 
 
@@ -231,7 +229,7 @@ def test_the_command_shows_one_pair_of_each_group_and_the_same_text_once(bywords
     assert "  the same text: rows 60 and 61" in shown
 
 
-def test_a_place_where_nothing_can_be_written_is_said_before_the_data_are_read(bywords, tmp_path):
+def test_a_index_where_nothing_can_be_written_is_said_before_the_data_are_read(bywords, tmp_path):
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     code, _, error = bywords("audit", "there-is-no-such.csv", "--out", "taken")
     assert code == 2
@@ -262,10 +260,10 @@ def test_the_csv_file_has_the_first_tenth_and_is_read_back_when_it_is_filled_in(
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(COLUMNS)
-    ranked = [row["row"] for row in record["doubtful_labels"]]
+    ranked = [row["row"] for row in record["label_errors"]]
     listed = [int(row["row"]) for row in rows]
     assert listed[:13] == ranked[:13]
-    assert {row["row"] for row in record["doubtful_labels"] if row["is_doubtful"]} <= set(listed)
+    assert {row["row"] for row in record["label_errors"] if row["is_flagged"]} <= set(listed)
     with pytest.raises(DataError, match="corrects no label"):
         read_corrections(path)
     rows[1]["new_label"] = "sport"

@@ -14,7 +14,7 @@ from pages import HOSTILE, Page, needs_chromium, opened
 from small_corpus import small_corpus
 
 from bywords.audit import audit
-from bywords.corpus import Corpus, with_label_names
+from bywords.data.corpus import Corpus, with_label_names
 from bywords.errors import DataError
 from bywords.report import audit_pictures, render_audit, write_audit
 from bywords.report.audit_record import complete_audit
@@ -72,23 +72,23 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
             "train": [{"row": 3, "other_row": 5, "similarity": 0.85, "kind": "near", "same_label": False}],
             "test": [],
         },
-        "doubtful_labels": [
-            {"row": 3, "label": labels[0], "suggested": labels[-1], "confidence": 0.99, "is_doubtful": True},
-            {"row": 5, "label": labels[-1], "suggested": labels[0], "confidence": 0.4, "is_doubtful": True},
-            {"row": 9, "label": labels[0], "suggested": labels[-1], "confidence": 0.01, "is_doubtful": False},
+        "label_errors": [
+            {"row": 3, "label": labels[0], "suggested": labels[-1], "confidence": 0.99, "is_flagged": True},
+            {"row": 5, "label": labels[-1], "suggested": labels[0], "confidence": 0.4, "is_flagged": True},
+            {"row": 9, "label": labels[0], "suggested": labels[-1], "confidence": 0.01, "is_flagged": False},
         ],
         "n_doubtful": 2,
         "without_words": {"train": [12, 13], "test": []},
         "small_classes": [{"label": labels[-1], "n_documents": 7}],
         "texts": {"train": {3: f"{text} today", 4: text, 5: "see you"}, "test": {7: f"{text} tomorrow", 8: text}},
-        "giveaways": {
+        "leakage": {
             "found": [
                 {
                     "kind": "address",
-                    "what": f"{place}@mill.org",
+                    "what": f"{index}@mill.org",
                     "class": labels[-1],
-                    "n_documents": 50 - place,
-                    "n_of_class": 49 - place,
+                    "n_documents": 50 - index,
+                    "n_of_class": 49 - index,
                     "share": 0.98,
                     "lower_bound": 0.9,
                     "share_of_class": 0.49,
@@ -96,7 +96,7 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
                     "rows": [1, 2],
                     "also": [{"kind": "person", "what": "Anna Berg"}],
                 }
-                for place in range(3)
+                for index in range(3)
             ],
             "n_found": 3,
             "kinds": [{"kind": "address", "n_patterns": 3, "n_documents": 60, "accuracy": 0.95}],
@@ -159,7 +159,7 @@ def nothing_wrong() -> dict[str, Any]:
         "n_doubtful": 0,
     }
     record |= {"without_words": {"train": [], "test": []}, "small_classes": []}
-    record["giveaways"] |= {"found": [], "n_found": 0}
+    record["leakage"] |= {"found": [], "n_found": 0}
     record["drift"] |= {"is_drift": False}
     record["profile"]["coverage"] |= {"running_words": 0.97}
     record["profile"]["classes"][0]["is_told_by_length"] = False
@@ -185,7 +185,7 @@ def test_the_summary_names_every_problem_with_its_number(without_pictures):
 def test_the_worst_comes_first(without_pictures):
     record = audit_record()
     assert said(record)[0].startswith("3 addresses")
-    record["giveaways"]["rule"]["accuracy"] = 0.91
+    record["leakage"]["rule"]["accuracy"] = 0.91
     assert said(record)[0].startswith("30 test documents")
     record["profile"]["names_alike"] = [["Spam", "spam "]]
     assert said(record)[0].startswith("The labels “Spam”, “spam”")
@@ -284,7 +284,7 @@ def test_only_what_differs_is_marked_and_no_space_around_it(left, right, marked,
 def test_rows_are_names_and_written_plainly(without_pictures):
     record = audit_record()
     record["near_duplicates_across_splits"][0] |= {"train_row": 12345}
-    record["doubtful_labels"][0]["row"] = 23456
+    record["label_errors"][0]["row"] = 23456
     record["without_words"]["train"] = [34567]
     record["profile"]["parts"]["train"]["very_long"] = COUNTED | {"rows": [45678, 4, 5]}
     text = Page(render_audit(record)).text
@@ -353,9 +353,9 @@ def test_nothing_that_a_record_has_is_lost_on_the_way_to_the_page():
 @pytest.mark.parametrize(
     ("name", "wrong", "message"),
     [
-        ("doubtful_labels", [3, 4], "row 0 of doubtful_labels of this audit: expected parts with names, found 3"),
-        ("doubtful_labels", [None], "doubtful_labels of this audit: expected parts with names, found null"),
-        ("doubtful_labels", {"row": 3}, "doubtful_labels of this audit: expected a list"),
+        ("label_errors", [3, 4], "row 0 of label_errors of this audit: expected parts with names, found 3"),
+        ("label_errors", [None], "label_errors of this audit: expected parts with names, found null"),
+        ("label_errors", {"row": 3}, "label_errors of this audit: expected a list"),
         ("drift", [0.5], "drift of this audit: expected parts with names"),
     ],
 )
@@ -381,9 +381,9 @@ def test_hostile_labels_names_and_texts_are_shown_and_never_run():
     record = audit_record(labels=(HOSTILE, "plain", HOSTILE + "2"), text=HOSTILE * 3)
     record["data"] |= {"train": HOSTILE, "test": HOSTILE}
     record |= {"command": HOSTILE, "bywords_version": HOSTILE}
-    for row in record["giveaways"]["found"]:
+    for row in record["leakage"]["found"]:
         row |= {"what": HOSTILE, "kind": HOSTILE, "also": [{"kind": HOSTILE, "what": HOSTILE}]}
-    record["giveaways"]["fields"][0]["field"] = HOSTILE
+    record["leakage"]["fields"][0]["field"] = HOSTILE
     record["drift"] |= {"verdict": HOSTILE}
     for part in ("train", "test"):
         record["drift"]["words"][part][0]["word"] = HOSTILE
@@ -412,7 +412,7 @@ def test_a_record_may_lack_any_part(part, lost, without_pictures):
     assert render_audit(record).rstrip().endswith("</html>")
 
 
-@pytest.mark.parametrize("part", ["data", "duplicates", "giveaways", "drift", "profile"])
+@pytest.mark.parametrize("part", ["data", "duplicates", "leakage", "drift", "profile"])
 def test_a_part_may_lack_any_of_its_parts(part, without_pictures):
     for name in audit_record()[part]:
         record = audit_record()
@@ -449,9 +449,9 @@ def test_a_large_audit_stays_below_three_megabytes():
     record["texts"] = {part: dict.fromkeys(range(50), "many words " * 500) for part in ("train", "test")}
     pair = record["near_duplicates_across_splits"][0]
     record["near_duplicates_across_splits"] = [pair | {"train_row": row, "test_row": row} for row in range(20_000)]
-    doubtful = record["doubtful_labels"][0]
-    record["doubtful_labels"] = [doubtful | {"row": row} for row in range(20_000)]
-    record["giveaways"]["found"] *= 60
+    doubtful = record["label_errors"][0]
+    record["label_errors"] = [doubtful | {"row": row} for row in range(20_000)]
+    record["leakage"]["found"] *= 60
     page = render_audit(record)
     assert len(page.encode()) < 3_000_000
     assert "The first 200 of 20,000; the JSON has all." in page

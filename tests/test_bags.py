@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bywords.bags import Bags
-from bywords.models.averaging import SumOfRows
-from bywords.ragged import Ragged
-from bywords.row_adagrad import RowAdagrad
+from bywords.models.modules.averaging import SumOfRows
+from bywords.text.bags import Bags
+from bywords.text.ragged import Ragged
+from bywords.training.sparse_adagrad import SparseAdagrad
 
 N_ROWS = 12
 documents_of_ids = st.lists(st.lists(st.integers(1, N_ROWS - 1), min_size=1, max_size=20), min_size=1, max_size=8)
@@ -84,8 +84,8 @@ def test_sums_of_rows_and_their_gradients_are_those_of_torchs_embedding_bag(docu
     twin = torch.nn.EmbeddingBag.from_pretrained(
         matrix.detach().clone(), freeze=False, mode="sum", include_last_offset=True, sparse=True
     )
-    place_of = np.full(N_ROWS, -1, dtype=np.int32)
-    sums = SumOfRows.apply(matrix, bags, bags.weights, place_of, True)
+    index_of = np.full(N_ROWS, -1, dtype=np.int32)
+    sums = SumOfRows.apply(matrix, bags, bags.weights, index_of, True)
     expected = twin(
         torch.from_numpy(bags.ids).long(),
         torch.from_numpy(bags.offsets),
@@ -99,9 +99,9 @@ def test_sums_of_rows_and_their_gradients_are_those_of_torchs_embedding_bag(docu
     torch.testing.assert_close(matrix.grad.to_dense(), twin.weight.grad.to_dense())
     assert len(matrix.grad._indices()[0]) == len(set(bags.ids))
     matrix.grad = None
-    SumOfRows.apply(matrix, bags, bags.weights, place_of, False).backward(slopes)
+    SumOfRows.apply(matrix, bags, bags.weights, index_of, False).backward(slopes)
     torch.testing.assert_close(matrix.grad, twin.weight.grad.to_dense())
-    assert (place_of == -1).all()
+    assert (index_of == -1).all()
 
 
 @given(documents_of_ids, st.integers(0, 3))
@@ -110,7 +110,7 @@ def test_steps_on_rows_are_those_of_the_same_formula_in_torch_and_touch_no_other
     generator = torch.Generator().manual_seed(seed)
     matrix = torch.randn(N_ROWS, 4, generator=generator, requires_grad=True)
     twin, accumulated = matrix.detach().clone(), torch.zeros(N_ROWS)
-    optimizer = RowAdagrad([matrix], lr=0.3, epsilon=1e-3)
+    optimizer = SparseAdagrad([matrix], lr=0.3, epsilon=1e-3)
     for _ in range(3):
         slopes = torch.randn(len(bags), 4, generator=generator)
         optimizer.zero_grad()

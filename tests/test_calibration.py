@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from bywords.calibration import (
+from bywords.data.targets import Targets
+from bywords.evaluation.calibration import (
     STRAIGHT,
     Sigmoids,
     Temperature,
@@ -21,8 +22,7 @@ from bywords.calibration import (
     restored,
     sigmoid,
 )
-from bywords.metrics import softmax
-from bywords.targets import Targets
+from bywords.evaluation.metrics import softmax
 
 
 def test_the_temperature_undoes_overconfidence():
@@ -113,12 +113,12 @@ def test_calibrations_come_back_from_their_json_values():
         again = restored(json.loads(json.dumps(calibration.plain())))
         probabilities = calibration.probabilities(logits)
         np.testing.assert_array_equal(again.probabilities(logits), probabilities)
-        np.testing.assert_array_equal(again.decide(probabilities), calibration.decide(probabilities))
+        np.testing.assert_array_equal(again.predict(probabilities), calibration.predict(probabilities))
 
 
 def test_a_label_is_given_from_its_threshold_on():
     calibration = Sigmoids(np.ones(2), np.zeros(2), np.array([0.3, 0.7]))
-    assert calibration.decide(np.array([[0.3, 0.69], [0.29, 0.7]])).tolist() == [[True, False], [False, True]]
+    assert calibration.predict(np.array([[0.3, 0.69], [0.29, 0.7]])).tolist() == [[True, False], [False, True]]
 
 
 def test_logits_that_are_all_the_same_get_the_share_of_the_label_as_their_probability():

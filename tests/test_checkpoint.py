@@ -19,16 +19,16 @@ from test_cli import csv  # noqa: F401 (a fixture)
 from test_models import DOCUMENTS, each_case, small
 
 from bywords import checkpoint as checkpoint_module
-from bywords import training
-from bywords.checkpoint import KEEPS_NOTHING, Checkpoint, Run, check_checkpoint
-from bywords.choice import choose
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Run, check_checkpoint
 from bywords.classifier import TextClassifier
+from bywords.data.targets import Targets
 from bywords.errors import SettingError
-from bywords.ragged import Ragged
-from bywords.systems import SYSTEMS, ChoiceConfig, Silence
-from bywords.targets import Targets
-from bywords.tokens import Tokenizer
-from bywords.training import TrainingConfig, fit
+from bywords.systems import SYSTEMS, NoCallback, SelectionConfig
+from bywords.text.ragged import Ragged
+from bywords.text.tokenizer import Tokenizer
+from bywords.training import loop
+from bywords.training.loop import TrainingConfig, fit
+from bywords.training.model_selection import select_model
 
 TO_KILL = ["auto", "dan", "averaging", "lstm", "word2vec-mean", "glove-corpus-mean", "tfidf-svc"]
 N_KILLS = 3  # of each system, at moments spread over its run
@@ -62,7 +62,7 @@ def kill_at(monkeypatch):
 
 @pytest.fixture
 def after_every_batch(monkeypatch):
-    monkeypatch.setattr(training, "SECONDS_BETWEEN", 0)
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN", 0)
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +123,11 @@ def test_a_damaged_entry_is_as_good_as_not_there(tmp_path_factory, data):
     checkpoint.save("one", {"a": np.arange(3.0)}, [1])
     path = checkpoint.folder / "one.entry"
     content = bytearray(path.read_bytes())
-    place = data.draw(st.integers(0, len(content) - 1))
+    index = data.draw(st.integers(0, len(content) - 1))
     if data.draw(st.booleans()):
-        content[place] ^= data.draw(st.integers(1, 255))
+        content[index] ^= data.draw(st.integers(1, 255))
     else:
-        del content[place:]
+        del content[index:]
     path.write_bytes(content)
     assert checkpoint.load("one") is None
 
@@ -147,8 +147,8 @@ def test_an_entry_of_another_name_or_another_run_is_not_taken_for_one_of_this(tm
 def test_parts_have_names_of_their_own_and_are_forgotten_by_themselves(tmp_path):
     checkpoint = Checkpoint.open(tmp_path, RUN, resume=False)
     part = checkpoint.under("part")
-    for place, kept in enumerate((checkpoint, part, part.under("deeper"))):
-        kept.save("one", {}, place)
+    for index, kept in enumerate((checkpoint, part, part.under("deeper"))):
+        kept.save("one", {}, index)
     assert [kept.load("one").values for kept in (checkpoint, part, part.under("deeper"))] == [0, 1, 2]
     checkpoint.save("part", {})
     part.forget()
@@ -227,9 +227,9 @@ def test_every_model_goes_on_from_any_batch_with_the_same_bits(config, tmp_path,
         )  # fmt: skip
         return model.state_dict(), history
 
-    for place, valid in enumerate((documents, None)):
-        alone, history = trained(KEEPS_NOTHING, valid)
-        folder = tmp_path / str(place)
+    for index, valid in enumerate((documents, None)):
+        alone, history = trained(NO_CHECKPOINT, valid)
+        folder = tmp_path / str(index)
         n_runs = 1
         while True:  # each run is killed at its second write
             kill_at(2)
@@ -289,11 +289,11 @@ def test_what_a_resumed_run_finds_is_not_done_again(tmp_path, kill_at, monkeypat
     kill_at(0)
     epochs = []
 
-    class Listener(Silence):
+    class Callback(NoCallback):
         def vectors_epoch(self, epoch, n_epochs, loss, seconds):
             epochs.append(epoch)
 
-    train_small("glove-corpus-mean", tmp_path / "model", tmp_path / "ck", listener=Listener())
+    train_small("glove-corpus-mean", tmp_path / "model", tmp_path / "ck", callback=Callback())
     assert epochs == [3, 4, 5]
 
 
@@ -348,18 +348,18 @@ def test_other_data_or_settings_are_refused_by_name_before_anything_is_trained(t
     assert "it had other classes" in refused(TextClassifier("dan"), texts, [name + "s" for name in labels])
     assert "seed was 0 and is 1" in refused(TextClassifier("dan", seed=1), texts, labels)
     assert "measure was 'log_loss' and is 'accuracy'" in refused(
-        TextClassifier("dan", measure="accuracy"), texts, labels
+        TextClassifier("dan", metric="accuracy"), texts, labels
     )
     assert "model.dimension was 64" in refused(TextClassifier("averaging"), texts, labels)
 
 
 def test_ctrl_c_saves_the_best_so_far_and_leaves_the_checkpoint_to_go_on_from(tmp_path, undisturbed):
-    class Impatient(Silence):
+    class Impatient(NoCallback):
         def epoch(self, record, max_epochs):
             if record.epoch == 3:
                 raise KeyboardInterrupt
 
-    stopped = train_small("averaging", tmp_path / "early", tmp_path / "ck", listener=Impatient())
+    stopped = train_small("averaging", tmp_path / "early", tmp_path / "ck", callback=Impatient())
     assert stopped.fitted_.history.interrupted
     assert not is_finished(tmp_path / "ck")
     train_small("averaging", tmp_path / "model", tmp_path / "ck")
@@ -369,7 +369,7 @@ def test_ctrl_c_saves_the_best_so_far_and_leaves_the_checkpoint_to_go_on_from(tm
 def test_a_search_goes_on_with_what_was_tried_for_the_time_that_is_left(tmp_path):
     corpus = small_corpus()
 
-    class Stopping(Silence):
+    class Stopping(NoCallback):
         """Ctrl-C, for a search, when so many have been judged."""
 
         def __init__(self, after):
@@ -381,9 +381,9 @@ def test_a_search_goes_on_with_what_was_tried_for_the_time_that_is_left(tmp_path
                 if len(self.told) == self.after:
                     raise KeyboardInterrupt
 
-    def run(listener, seconds, *, resume):
+    def run(callback, seconds, *, resume):
         classifier = TextClassifier(budget_seconds=seconds)
-        classifier.fit(corpus.texts, corpus.names(), checkpoint=tmp_path / "ck", resume=resume, listener=listener)
+        classifier.fit(corpus.texts, corpus.names(), checkpoint=tmp_path / "ck", resume=resume, callback=callback)
         return classifier
 
     first = run(Stopping(4), 600.0, resume=False)
@@ -392,7 +392,7 @@ def test_a_search_goes_on_with_what_was_tried_for_the_time_that_is_left(tmp_path
     judged = len(list((tmp_path / "ck").glob("judged-*")))
     second = run(again := Stopping(7), 600.0, resume=True)
     assert len(again.told) == 7
-    assert second.choice_.trials[: judged - 1] == first.choice_.trials[: judged - 1]
+    assert second.selection_.trials[: judged - 1] == first.selection_.trials[: judged - 1]
 
 
 def test_a_search_whose_budget_is_spent_keeps_what_it_tried_and_tries_no_more(tmp_path):
@@ -403,18 +403,18 @@ def test_a_search_whose_budget_is_spent_keeps_what_it_tried_and_tries_no_more(tm
     def chosen(seconds):
         told = []
 
-        class Stopping(Silence):
+        class Stopping(NoCallback):
             def step(self, n_done, n_steps, what):
                 if n_steps == 0:
                     told.append(what)
                     if len(told) == 3:
                         raise KeyboardInterrupt
 
-        choice = choose(
-            SYSTEMS["auto"], tokens, targets, None, seed=0, budget_seconds=seconds, listener=Stopping(),
+        selection = select_model(
+            SYSTEMS["auto"], tokens, targets, None, seed=0, budget_seconds=seconds, callback=Stopping(),
             checkpoint=checkpoint,
         )  # fmt: skip
-        return choice.trials, told
+        return selection.trials, told
 
     trials, told = chosen(600.0)
     assert len(told) == 3
@@ -432,9 +432,9 @@ def test_candidates_judged_once_and_for_all_are_fitted_on_from_what_was_kept(tmp
     """From the dual variables of an SVM, for the best number of epochs of a network."""
     split = small_split()
     network = replace(SYSTEMS["dan"].model, features="words")
-    training = replace(SYSTEMS["dan"].training, max_epochs=9, measure="accuracy")  # the best epoch is not the last
+    training = replace(SYSTEMS["dan"].training, max_epochs=9, metric="accuracy")  # the best epoch is not the last
     for candidate in (SYSTEMS["tfidf-svc"].model, network):
-        config = replace(SYSTEMS["auto"], model=ChoiceConfig(candidates=(candidate,)), training=training)
+        config = replace(SYSTEMS["auto"], model=SelectionConfig(candidates=(candidate,)), training=training)
         name = type(candidate).__name__
         validation = (split.test.texts, split.test.names())
         given = {"texts": split.train.texts, "y": split.train.names(), "validation": validation}

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from small_corpus import small_corpus, small_system, write_small_glove
 
-from bywords import artifact
+from bywords.artifact import model_folder
 from bywords.classifier import TextClassifier
 from bywords.errors import DataError, ModelFolderError, SettingError
-from bywords.metrics import softmax
+from bywords.evaluation.metrics import softmax
 from bywords.systems import SYSTEMS
 
 each_system = pytest.mark.parametrize("name", SYSTEMS)
@@ -69,14 +69,14 @@ def test_the_same_seed_gives_the_same_bits(name, fitted, glove):
 def test_trained_again_it_is_the_same_folder_to_the_byte(name, fitted, glove, tmp_path):
     fitted(name).save(tmp_path / "once")
     TextClassifier(small_system(name, glove)).fit(TRAIN.texts, TRAIN.names()).save(tmp_path / "again")
-    for file in (*artifact.FILES, artifact.SUMS):
+    for file in (*model_folder.FILES, model_folder.SUMS):
         assert (tmp_path / "once" / file).read_bytes() == (tmp_path / "again" / file).read_bytes(), file
 
 
 @each_system
 def test_a_text_in_which_nothing_is_known_gets_an_answer_and_a_flag(name, fitted):
     answers = fitted(name).predict_documents(["", "zzz qqq", "rocket"])
-    assert answers.nothing_known.tolist() == [True, True, False]
+    assert answers.all_out_of_vocabulary.tolist() == [True, True, False]
     assert np.isfinite(answers.probabilities).all()
     np.testing.assert_array_equal(answers.probabilities[0], answers.probabilities[1])
 
@@ -95,7 +95,7 @@ def test_an_embedding_of_each_system_is_a_plain_array_that_cannot_run_code(name,
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         "README.md", "SHA256SUMS", "model.json", "vocabulary.txt", "weights.safetensors",
     ]  # fmt: skip
-    assert all(array.dtype.kind in "fi" for array in artifact.read_folder(tmp_path / "model").arrays.values())
+    assert all(array.dtype.kind in "fi" for array in model_folder.read_folder(tmp_path / "model").arrays.values())
 
 
 def test_labels_keep_their_type(glove, tmp_path):
@@ -160,7 +160,7 @@ def test_an_evaluation_knows_the_probabilities_without_calibration(fitted):
 
 
 def _tokens(classifier, texts):
-    from bywords.tokens import Tokenizer
+    from bywords.text.tokenizer import Tokenizer
 
     return Tokenizer(classifier.config.tokenizer)(texts)
 
@@ -216,8 +216,8 @@ def _rewrite(folder, change):
     told = json.loads((folder / "model.json").read_text())
     change(told)
     (folder / "model.json").write_text(json.dumps(told))
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in artifact.FILES}
-    (folder / "SHA256SUMS").write_bytes(artifact._sums(files))
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in model_folder.FILES}
+    (folder / "SHA256SUMS").write_bytes(model_folder._sums(files))
 
 
 def test_settings_that_do_not_fit_the_weights_are_refused(folder):
@@ -248,7 +248,7 @@ def test_a_failed_save_leaves_the_old_model_whole(fitted, folder, tmp_path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("method", ["fit", "fit_more"])
+@pytest.mark.parametrize("method", ["fit", "continue_fit"])
 def test_a_fit_that_raises_leaves_the_classifier_as_it_was(method):
     classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
     answers = classifier.predict_documents(TEST.texts)
@@ -288,5 +288,5 @@ def test_a_folder_says_what_was_fitted_not_what_was_set_later(tmp_path):
 def test_a_text_known_by_its_pieces_alone_is_not_counted_as_one_of_which_nothing_is_known():
     classifier = TextClassifier().fit(TRAIN.texts, TRAIN.names())
     evaluation = classifier.evaluate(["rocketeers", "zzz"], ["space", "sport"])
-    assert evaluation.known_share.tolist() == [0, 0]
-    assert evaluation.summary()["n_nothing_known"] == 1
+    assert evaluation.in_vocabulary_share.tolist() == [0, 0]
+    assert evaluation.summary()["n_all_out_of_vocabulary"] == 1

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 from small_corpus import small_corpus, write_small_glove
 
-from bywords import datasets
 from bywords.classifier import TextClassifier
-from bywords.run_record import read_run
+from bywords.io import datasets
+from bywords.records import read_run
 
 
 def write_csv(path, corpus):
@@ -99,7 +99,7 @@ def test_predict_gives_a_json_line_for_each_text_in_order(bywords, model, tmp_pa
     rows = [json.loads(line) for line in out.splitlines()]
     assert (code, error) == (0, "")
     assert [row["label"] for row in rows[::2]] == ["space", "motor"]
-    assert [row["nothing_known"] for row in rows] == [False, True, False, True]
+    assert [row["all_out_of_vocabulary"] for row in rows] == [False, True, False, True]
     assert all(0 <= row["probability"] <= 1 for row in rows)
     assert bywords("predict", model, "texts.txt", "--out", "out.jsonl")[1] == ""
     assert (tmp_path / "out.jsonl").read_text() == out
@@ -177,10 +177,10 @@ def test_files_that_differ_only_after_a_dot_get_models_of_their_own(bywords, csv
 
 def test_a_folder_of_classes_gets_its_model_beside_it(bywords, tmp_path, monkeypatch):
     corpus = small_corpus(60)
-    for place, (text, name) in enumerate(zip(corpus.texts, corpus.names(), strict=True)):
+    for index, (text, name) in enumerate(zip(corpus.texts, corpus.names(), strict=True)):
         folder = tmp_path / "texts" / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{place}.txt").write_text(text)
+        (folder / f"{index}.txt").write_text(text)
     monkeypatch.chdir(tmp_path / "texts")
     assert bywords("train", ".", "--system", "tfidf-nb")[0] == 0
     assert (tmp_path / "texts-model" / "SHA256SUMS").exists()
@@ -309,7 +309,7 @@ def test_systems_are_listed(bywords):
     ],
 )
 def test_bad_input_gets_one_clear_error_and_nothing_half_written(bywords, csv, tmp_path, arguments, message):
-    places = {
+    indices = {
         "csv": csv,
         "other": tmp_path / "other.csv",
         "one": tmp_path / "one.csv",
@@ -317,13 +317,13 @@ def test_bad_input_gets_one_clear_error_and_nothing_half_written(bywords, csv, t
         "cut": tmp_path / "cut.txt",
         "tiny": tmp_path / "tiny.csv",
     }
-    places["other"].write_text("text,label\neggs,cooking\n")
-    write_csv(places["one"], small_corpus().select(range(0, 150, 3)))
-    places["empty"].write_text('text,label\n"",a\n" ",a\n"",b\n" ",b\n"",b\n"",a\n')
-    places["tiny"].write_text("text,label\none two,a\nthree four,a\nfive six,b\nseven eight,b\nnine ten,a\nten x,b\n")
-    places["cut"].write_text("moon 1 2 3\ncar 1 2 3\ngoal 1 2")
+    indices["other"].write_text("text,label\neggs,cooking\n")
+    write_csv(indices["one"], small_corpus().select(range(0, 150, 3)))
+    indices["empty"].write_text('text,label\n"",a\n" ",a\n"",b\n" ",b\n"",b\n"",a\n')
+    indices["tiny"].write_text("text,label\none two,a\nthree four,a\nfive six,b\nseven eight,b\nnine ten,a\nten x,b\n")
+    indices["cut"].write_text("moon 1 2 3\ncar 1 2 3\ngoal 1 2")
     before = sorted(path.name for path in tmp_path.rglob("*"))
-    code, out, error = bywords(*(argument.format(**places) for argument in arguments))
+    code, out, error = bywords(*(argument.format(**indices) for argument in arguments))
     assert code == 2
     assert out == ""
     assert error.startswith("error: ")
@@ -360,7 +360,7 @@ def test_predictions_are_not_written_over_a_folder(bywords, model, csv):
     assert "it is a folder" in error
 
 
-def test_an_unwritable_place_is_refused_before_training(bywords, csv, tmp_path):
+def test_an_unwritable_index_is_refused_before_training(bywords, csv, tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir()
     locked.chmod(0o555)
@@ -387,8 +387,8 @@ def test_evaluated_on_the_file_it_was_trained_on_it_says_what_it_has_seen(byword
 
 def test_documents_with_any_number_of_labels_are_trained_evaluated_and_predicted(bywords, tmp_path):
     corpus = small_corpus(240)
-    rows = [{"text": text, "labels": [name] * (place % 4 > 0) + ["every fifth"] * (place % 5 == 0)}
-            for place, (text, name) in enumerate(zip(corpus.texts, corpus.names(), strict=True))]  # fmt: skip
+    rows = [{"text": text, "labels": [name] * (index % 4 > 0) + ["every fifth"] * (index % 5 == 0)}
+            for index, (text, name) in enumerate(zip(corpus.texts, corpus.names(), strict=True))]  # fmt: skip
     (tmp_path / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     code, out, error = bywords("train", "many.jsonl")
     assert (code, error) == (0, "")
@@ -435,21 +435,21 @@ def test_class_weights_are_given_by_name_or_balanced(bywords, csv, tmp_path):
 
 def test_a_model_of_numbers_or_truth_values_goes_on_and_is_evaluated_from_files(bywords, tmp_path):
     corpus = small_corpus()
-    for place, labels in enumerate((corpus.labels * 5, corpus.labels == 1)):
-        TextClassifier("tfidf-nb").fit(corpus.texts, labels).save(tmp_path / f"m{place}")
+    for index, labels in enumerate((corpus.labels * 5, corpus.labels == 1)):
+        TextClassifier("tfidf-nb").fit(corpus.texts, labels).save(tmp_path / f"m{index}")
         frame = pl.DataFrame({"text": corpus.texts, "label": labels})
         frame.write_csv(tmp_path / "x.csv")
         frame.write_ndjson(tmp_path / "x.jsonl")
         for name in ("x.csv", "x.jsonl"):
-            assert json.loads(bywords("evaluate", f"m{place}", name, "--json")[1])["accuracy"] > 0.9
-            code, out, error = bywords("train", name, "--from", f"m{place}", "--out", "more", "--json")
+            assert json.loads(bywords("evaluate", f"m{index}", name, "--json")[1])["accuracy"] > 0.9
+            code, out, error = bywords("train", name, "--from", f"m{index}", "--out", "more", "--json")
             assert (code, error) == (0, "")
             assert json.loads(out)["new_classes"] == []
 
 
 def test_a_model_of_any_number_of_labels_goes_on_with_documents_that_have_one_each(bywords, tmp_path):
     corpus = small_corpus()
-    sets = [[name, "all"] if place % 2 else [name] for place, name in enumerate(corpus.names())]
+    sets = [[name, "all"] if index % 2 else [name] for index, name in enumerate(corpus.names())]
     TextClassifier("tfidf-nb").fit(corpus.texts, sets).save(tmp_path / "many")
     lines = [f"__label__{name} {text}" for text, name in zip(corpus.texts, corpus.names(), strict=True)]
     (tmp_path / "one.txt").write_text("\n".join(lines))

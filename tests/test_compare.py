@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from small_corpus import small_corpus, small_split, write_small_glove
 
-from bywords.claims import from_text
-from bywords.compare import compare
-from bywords.corpus import Corpus, Split
+from bywords.data.corpus import Corpus, Split
 from bywords.errors import DataError, SettingError
-from bywords.metrics import wilson_interval
-from bywords.run_record import read_run
+from bywords.evaluation.metrics import wilson_interval
+from bywords.experiments.compare import compare
+from bywords.experiments.pairwise import from_text
+from bywords.records import read_run
 
 FAST = ["tfidf-svc", "tfidf-nb", "averaging"]
 
@@ -48,7 +48,7 @@ def test_the_record_has_every_system_with_its_scores(run):
 
 
 def test_the_record_says_which_is_better_how_far_to_trust_each_and_where_it_fails(run):
-    assert len(run["claims"]) == 3
+    assert len(run["pairwise"]) == 3
     labels = from_text(run["test_labels"])
     for row in run["systems"]:
         right = [(from_text(seed["answers"]) == labels).mean() for seed in row["seeds"]]

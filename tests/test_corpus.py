@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bywords.corpus import (
+from bywords.data.corpus import (
     Corpus,
     Split,
     check_trainable,
@@ -18,9 +18,9 @@ from bywords.corpus import (
     sorted_names,
     with_label_names,
 )
+from bywords.data.splits import nested_order, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.splits import nested_order, strata_of, stratified_split
-from bywords.tokens import Tokenizer, TokenizerConfig
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 
 
 def small() -> Corpus:

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from small_corpus import COMMON, TOPICS, small_corpus
 
-from bywords.corpus import Corpus, Split
-from bywords.corrections import corrected, read_corrections
-from bywords.datasets import divided
+from bywords.data.corpus import Corpus, Split
 from bywords.errors import DataError
+from bywords.io.corrections import corrected, read_corrections
+from bywords.io.datasets import divided
 
 TRAIN = Corpus.of("train.csv", ["ball", "moon", "goal", "star"], ["sport", "space", "space", "space"])
 TEST = Corpus.of("test.csv", ["coach", "orbit"], ["sport", "space"])
@@ -72,7 +72,7 @@ def test_of_one_file_both_parts_are_corrected_and_the_test_documents_are_those_w
     other = next(name for name in TOPICS if name != split.test.names()[0])
     path = written(f"row,new_label\n{row},{other}\n{left_out},-\n")
     found = corrected(split, read_corrections(path), is_drawn=True)
-    kept = [place for place in range(len(split.test)) if place != 1]
+    kept = [index for index in range(len(split.test)) if index != 1]
     assert found.split.test.rows.tolist() == found.before.test.rows.tolist() == split.test.rows[kept].tolist()
     assert found.split.test.names()[0] == other
     assert found.before.test.names()[0] == split.test.names()[0]
@@ -120,9 +120,9 @@ def noisy(tmp_path):
     """
     corpus, test = rare_words(240), rare_words(300, seed=1)
     right, wrong = corpus.names(), corpus.names()
-    for place in np.random.default_rng(0).choice(240, 60, replace=False):
+    for index in np.random.default_rng(0).choice(240, 60, replace=False):
         topics = list(TOPICS)
-        wrong[place] = topics[(topics.index(wrong[place]) + 1) % 3]
+        wrong[index] = topics[(topics.index(wrong[index]) + 1) % 3]
     pl.DataFrame({"text": corpus.texts, "label": wrong}).write_csv(tmp_path / "noisy.csv")
     pl.DataFrame({"text": test.texts, "label": test.names()}).write_csv(tmp_path / "test.csv")
     rows = np.flatnonzero(right != wrong)

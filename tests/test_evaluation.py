@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bywords.evaluation import Evaluation
-from bywords.trust import Trust
+from bywords.evaluation.evaluation import Evaluation
+from bywords.evaluation.reliability import Reliability
 
 LABELS = np.array([0, 0, 1, 1, 2])
 PROBABILITIES = np.array([[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.9, 0], [0.95, 0.05, 0], [0.4, 0.4, 0.2]])
@@ -35,7 +35,7 @@ def test_confusions_have_their_share_of_the_true_class():
 def test_the_summary_counts_texts_in_which_nothing_was_known():
     summary = EVALUATION.summary()
     assert summary["n_documents"] == 5
-    assert summary["n_nothing_known"] == 1
+    assert summary["n_all_out_of_vocabulary"] == 1
     assert [row["label"] for row in summary["per_class"]] == ["a", "b", "c"]
     assert [row["support"] for row in summary["per_class"]] == [2, 2, 1]
 
@@ -68,10 +68,10 @@ def test_reliability_before_calibration_is_told_where_it_is_known():
 
 
 def test_answers_that_are_not_sure_enough_or_of_texts_unlike_the_training_are_not_counted():
-    is_unlike = Trust(known_share_floor=0.6).is_unlike(KNOWN, KNOWN == 0)
-    given = EVALUATION.answered(0.8, is_unlike)
+    is_out_of_distribution = Reliability(in_vocabulary_floor=0.6).is_out_of_distribution(KNOWN, KNOWN == 0)
+    given = EVALUATION.answered(0.8, is_out_of_distribution)
     assert (given["n_documents"], given["coverage"]) == (3, 0.6)  # .9, .8 and .95; the third knows half of its words
     assert given["accuracy"] == 1 / 3
-    is_unlike = Trust(known_share_floor=0.0).is_unlike(KNOWN, KNOWN == 0)
-    assert EVALUATION.answered(0.99, is_unlike)["accuracy"] is None
-    assert EVALUATION.answered(0.0, is_unlike)["n_documents"] == 4  # nothing is known of the last
+    is_out_of_distribution = Reliability(in_vocabulary_floor=0.0).is_out_of_distribution(KNOWN, KNOWN == 0)
+    assert EVALUATION.answered(0.99, is_out_of_distribution)["accuracy"] is None
+    assert EVALUATION.answered(0.0, is_out_of_distribution)["n_documents"] == 4  # nothing is known of the last

@@ -11,26 +11,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_corpus import COMMON, TOPICS, small_corpus, small_system, write_small_glove
 
-from bywords.averages import AveragingConfig
-from bywords.blend import Blend
-from bywords.calibration import Temperature
 from bywords.classifier import TextClassifier
+from bywords.config import changed
+from bywords.data.targets import Targets
 from bywords.errors import SettingError
+from bywords.evaluation.calibration import Temperature
 from bywords.explain import gradients
 from bywords.explain.class_words import n_documents_used
 from bywords.explain.explanation import explain
-from bywords.explain.origins import NO_TOKEN, Origins
 from bywords.explain.segments import segments, strengths
-from bywords.mean_vector import MeanVectorConfig
-from bywords.models import LSTMConfig
-from bywords.ragged import UNKNOWN
+from bywords.explain.token_alignment import NO_TOKEN, TokenAlignment
+from bywords.models.averaging import AveragingConfig
+from bywords.models.ensemble import Ensemble
+from bywords.models.mean_vector import MeanVectorConfig
+from bywords.models.modules.lstm import LSTMConfig
+from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.report import render_explanations
-from bywords.settings import changed
 from bywords.systems import SYSTEMS
-from bywords.targets import Targets
-from bywords.tfidf import TfidfConfig, TfidfLinear
-from bywords.tokens import Tokenizer
-from bywords.vocabulary import Vocabulary, VocabularyConfig
+from bywords.text.ragged import UNKNOWN
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
 CORPUS = small_corpus()
 LINEAR = [
@@ -80,7 +80,7 @@ def raw_logits(classifier, text):
 
 
 def added(explanation):
-    return explanation.bias + explanation.contributions.sum(axis=0)
+    return explanation.bias + explanation.attributions.sum(axis=0)
 
 
 @pytest.mark.parametrize("name", LINEAR)
@@ -106,7 +106,7 @@ def test_with_a_hidden_layer_the_sum_misses_the_logits_by_what_is_said(fitted, n
         assert explanation.method == "integrated gradients"
         assert explanation.completeness_gap == pytest.approx(missing)
         assert missing < 0.05
-        assert np.abs(explanation.contributions).max(initial=0) > 0.1 or not explanation.is_known.any()
+        assert np.abs(explanation.attributions).max(initial=0) > 0.1 or not explanation.is_known.any()
 
 
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
@@ -116,7 +116,7 @@ def test_a_softmax_of_the_logits_and_the_curve_of_the_calibration_are_the_answer
     np.testing.assert_allclose(shares, fitted(name).predict_proba([SURE]), atol=1e-6)
     np.testing.assert_allclose(shares[0], explanation.probabilities, atol=1e-6)
     assert explanation.predicted == tuple(fitted(name).predict([SURE]))
-    np.testing.assert_allclose(explanation.contributions.sum(axis=1), 0, atol=1e-9)  # for all is for none
+    np.testing.assert_allclose(explanation.attributions.sum(axis=1), 0, atol=1e-9)  # for all is for none
 
 
 def test_of_any_number_of_labels_each_has_its_own_log_odds(many_labels):
@@ -153,7 +153,7 @@ def test_the_highest_of_a_dimension_belongs_to_the_word_that_has_it(fitted):
     finally:
         model.config = before
     scaled = classifier.explanation_parts().scaled(expected)
-    np.testing.assert_allclose(explanation.contributions[:2], [scaled, scaled], atol=1e-6)
+    np.testing.assert_allclose(explanation.attributions[:2], [scaled, scaled], atol=1e-6)
 
 
 def test_a_blend_with_a_hidden_layer_adds_exact_and_integrated_parts(fitted):
@@ -163,17 +163,17 @@ def test_a_blend_with_a_hidden_layer_adds_exact_and_integrated_parts(fitted):
         TfidfConfig(estimator="nb"), documents, Targets.of(CORPUS.labels), vocabulary=deep.vocabulary, seed=0
     )
     half = np.full(2, 0.5, dtype=np.float32)
-    blended, alone = replace(deep, model=Blend([linear, deep.model], half)), replace(deep, model=linear)
-    together, one, other = (explain(parts, SURE) for parts in (blended, deep, alone))
-    np.testing.assert_allclose(together.contributions, (one.contributions + other.contributions) / 2, atol=1e-6)
+    combined, alone = replace(deep, model=Ensemble([linear, deep.model], half)), replace(deep, model=linear)
+    together, one, other = (explain(parts, SURE) for parts in (combined, deep, alone))
+    np.testing.assert_allclose(together.attributions, (one.attributions + other.attributions) / 2, atol=1e-6)
     assert (together.method, other.method) == ("integrated gradients", "exact")
     assert together.completeness_gap < 0.05
 
 
-runs = st.fixed_dictionaries(
+ngrams = st.fixed_dictionaries(
     {
         "ngrams": st.integers(1, 3),
-        "pieces": st.sampled_from([None, (2, 3), (1, 9)]),
+        "char_ngrams": st.sampled_from([None, (2, 3), (1, 9)]),
         "max_length": st.sampled_from([None, 1, 3]),
         "keep_unknown": st.booleans(),
         "min_count": st.integers(1, 2),
@@ -181,64 +181,64 @@ runs = st.fixed_dictionaries(
 )
 
 
-@given(config=runs, texts=st.lists(some_texts, min_size=1, max_size=5))
+@given(config=ngrams, texts=st.lists(some_texts, min_size=1, max_size=5))
 def test_each_id_comes_from_the_words_that_it_is_spelled_of(config, texts):
     vocabulary = Vocabulary.of(
-        Tokenizer()(CORPUS.texts[:9]), VocabularyConfig(ngram_min_count=1, piece_min_count=1, **config)
+        Tokenizer()(CORPUS.texts[:9]), VocabularyConfig(ngram_min_count=1, char_ngram_min_count=1, **config)
     )
     tokens = Tokenizer()(texts)
-    origins = Origins.of(vocabulary, tokens)
-    words, spelled, pieces = vocabulary.words.to_list(), tokens.words.strings(), vocabulary.pieces.strings()
+    alignment = TokenAlignment.of(vocabulary, tokens)
+    words, spelled, char_ngrams = vocabulary.words.to_list(), tokens.words.strings(), vocabulary.char_ngrams.strings()
 
     def spelling(number):
         if number < vocabulary.n_words:
             return [words[number - 2]] if number > UNKNOWN else []
-        return [word for part in vocabulary.runs[number - vocabulary.n_words] for word in spelling(part)]
+        return [word for part in vocabulary.ngrams[number - vocabulary.n_words] for word in spelling(part)]
 
-    assert len(origins.first) == len(origins.documents.ids)
-    of_document = np.repeat(np.arange(len(texts)), origins.documents.lengths)
+    assert len(alignment.first) == len(alignment.documents.ids)
+    of_document = np.repeat(np.arange(len(texts)), alignment.documents.lengths)
     for number, first, last, document in zip(
-        origins.documents.ids, origins.first, origins.last, of_document, strict=True
+        alignment.documents.ids, alignment.first, alignment.last, of_document, strict=True
     ):
         if first == NO_TOKEN:
             assert number == UNKNOWN
             continue
         assert tokens.offsets[document] <= first <= last < tokens.offsets[document + 1]
         behind = [spelled[code] for code in tokens.codes[first : last + 1]]
-        if number >= vocabulary.n_rows("runs"):
-            assert pieces[number - vocabulary.n_rows("runs")] in f" {behind[0]} "
+        if number >= vocabulary.n_rows("ngrams"):
+            assert char_ngrams[number - vocabulary.n_rows("ngrams")] in f" {behind[0]} "
         else:
             assert number == UNKNOWN or spelling(number) == behind
 
 
 def test_words_that_are_repeated_share_and_words_that_are_unknown_have_nothing(fitted):
     explanation = fitted("tfidf-nb").explain("moon qqq Moon car")[0]
-    moon, unknown, again, _ = explanation.contributions
+    moon, unknown, again, _ = explanation.attributions
     assert explanation.tokens == ("moon", "qqq", "moon", "car")
     assert explanation.is_known.tolist() == [True, False, True, True]
     np.testing.assert_array_equal(moon, again)
     assert not unknown.any()
     assert explanation.words("space")[0].word == "moon"
     assert explanation.words("space")[0].n_occurrences == 2
-    assert explanation.words("space")[0].contribution == pytest.approx(2 * moon[explanation.place_of("space")])
+    assert explanation.words("space")[0].attribution == pytest.approx(2 * moon[explanation.index_of("space")])
 
 
 def test_an_unknown_word_is_explained_by_its_pieces(fitted):
     explanation = fitted("auto").explain("rocketry")[0]
     assert not explanation.is_known[0]
-    assert explanation.contributions[0, explanation.place_of("space")] > 0.05
+    assert explanation.attributions[0, explanation.index_of("space")] > 0.05
 
 
 def test_a_model_of_words_alone_is_explained_where_only_pieces_are_known():
     config = replace(
         SYSTEMS["averaging"],
-        vocabulary=VocabularyConfig(pieces=(3, 5)),
+        vocabulary=VocabularyConfig(char_ngrams=(3, 5)),
         model=AveragingConfig(dimension=4, features="words"),
         training=replace(SYSTEMS["averaging"].training, max_epochs=1),
     )
     classifier = TextClassifier(config).fit(CORPUS.texts, CORPUS.names())
     (explanation,) = classifier.explain("rocketry")
-    assert not explanation.contributions.any()
+    assert not explanation.attributions.any()
     assert explanation.completeness_gap < 1e-6
 
 
@@ -246,22 +246,22 @@ def test_what_is_cut_off_is_not_read_and_adds_nothing(vectors):
     config = changed(small_system("averaging", vectors), ["vocabulary.max_length=2"])
     explanation = TextClassifier(config).fit(CORPUS.texts, CORPUS.names()).explain("moon orbit car")[0]
     assert explanation.n_read == 2
-    assert not explanation.contributions[2].any()
+    assert not explanation.attributions[2].any()
     assert not explanation.is_known[2]
 
 
-def test_json_has_the_places_of_the_text_as_it_was_given(fitted):
+def test_json_has_the_indices_of_the_text_as_it_was_given(fitted):
     text = "The  Moon,\n\u0130\u0130 rocket-ROCKET"
     plain = json.loads(json.dumps(fitted("tfidf-nb").explain(text)[0].plain("motor")))
     assert plain["explained"] == "motor"
     assert plain["predicted"] == "space"
     cut = [text[token["start"] : token["end"]] for token in plain["tokens"]]
     assert cut == ["The", "Moon", "\u0130\u0130", "rocket", "ROCKET"]
-    place = plain["labels"].index("motor")
+    index = plain["labels"].index("motor")
     for token in plain["tokens"]:
-        assert token["contribution"] == token["contributions"][place]
-    total = sum(token["contribution"] for token in plain["tokens"])
-    assert plain["bias"][place] + total == pytest.approx(plain["logits"][place], abs=1e-5)
+        assert token["attribution"] == token["attributions"][index]
+    total = sum(token["attribution"] for token in plain["tokens"])
+    assert plain["bias"][index] + total == pytest.approx(plain["logits"][index], abs=1e-5)
     assert plain["words_against"][0]["word"] in ("moon", "rocket")
 
 
@@ -289,7 +289,7 @@ def test_more_steps_are_taken_until_little_is_missing(fitted, monkeypatch):
 def test_without_the_words_the_answer_is_another_and_with_any_of_them_it_is_not(fitted, name):
     classifier = fitted(name)
     text = "Moon rocket goal, car the moon"
-    found = classifier.what_if(text)
+    found = classifier.counterfactual(text)
     before = classifier.predict([text])[0]
     assert found.words
     assert found.predicted == tuple(classifier.predict([found.text]))
@@ -302,7 +302,7 @@ def test_without_the_words_the_answer_is_another_and_with_any_of_them_it_is_not(
 
 
 def test_one_word_that_decides_is_found_alone_and_the_smallest(fitted):
-    one = fitted("averaging-glove").what_if("moon moon car")
+    one = fitted("averaging-glove").counterfactual("moon moon car")
     assert one.words == ("moon",)
     assert one.text == "car"
     assert one.predicted == ("motor",)
@@ -311,13 +311,13 @@ def test_one_word_that_decides_is_found_alone_and_the_smallest(fitted):
 
 
 def test_where_no_words_change_the_answer_it_says_so(fitted):
-    found = fitted("tfidf-nb").what_if("")
+    found = fitted("tfidf-nb").counterfactual("")
     assert (found.words, found.is_smallest) == ((), False)
     assert "No set of its words was found that changes the answer" in found.sentence
 
 
 def test_what_if_knows_sets_of_labels(many_labels):
-    found = many_labels.what_if("moon rocket goal")
+    found = many_labels.counterfactual("moon rocket goal")
     assert found.words
     assert found.predicted == many_labels.predict([found.text])[0]
     assert found.predicted != many_labels.predict(["moon rocket goal"])[0]
@@ -330,14 +330,14 @@ def test_words_of_classes_are_the_sums_of_the_explanations(fitted, name):
     sums, documents = {}, {}
     for explanation in classifier.explain(texts):
         for share in explanation.words("space"):
-            sums[share.word] = sums.get(share.word, 0) + share.contribution
+            sums[share.word] = sums.get(share.word, 0) + share.attribution
             documents[share.word] = documents.get(share.word, 0) + 1
     found = classifier.class_words(texts, n=5)["space"]
     expected = sorted(sums, key=lambda word: -sums[word])[:5]
     assert [row["word"] for row in found] == expected
     for row in found:
         assert row["n_documents"] == documents[row["word"]]
-        assert row["contribution"] == pytest.approx(sums[row["word"]] / documents[row["word"]], abs=1e-6)
+        assert row["attribution"] == pytest.approx(sums[row["word"]] / documents[row["word"]], abs=1e-6)
 
 
 def test_words_of_classes_are_the_topics_own(fitted):
@@ -355,8 +355,8 @@ def test_with_a_hidden_layer_a_sample_of_the_documents_is_enough(fitted):
 
 
 def test_segments_carry_what_their_tokens_add_up_to():
-    spans = np.array([[0, 1], [1, 2], [0, 2], [3, 5]])
-    found = segments(6, spans, [1.0, 2.0, 4.0, -3.0])
+    offsets = np.array([[0, 1], [1, 2], [0, 2], [3, 5]])
+    found = segments(6, offsets, [1.0, 2.0, 4.0, -3.0])
     assert [(s.start, s.end, s.value) for s in found] == [
         (0, 1, 3.0),
         (1, 2, 4.0),
@@ -404,7 +404,7 @@ def test_json_of_a_text_is_one_object(bywords, model):
     found = json.loads(bywords("explain", model, "moon rocket goal", "--json")[1])
     assert found["predicted"] == "space"
     assert [token["start"] for token in found["tokens"]] == [0, 5, 12]
-    assert set(found["what_if"]) == {"words", "predicted", "text", "is_smallest", "sentence"}
+    assert set(found["counterfactual"]) == {"words", "predicted", "text", "is_smallest", "sentence"}
 
 
 def test_of_a_file_the_words_of_each_class_are_told_and_each_text_is_written(bywords, model, tmp_path):
@@ -440,7 +440,10 @@ def test_a_page_of_one_text_says_what_it_would_be_without_words(bywords, model, 
 
 
 def test_a_page_of_a_text_without_words_is_whole(fitted):
-    record = {**fitted("tfidf-nb").explain("")[0].plain(), "what_if": fitted("tfidf-nb").what_if("").plain()}
+    record = {
+        **fitted("tfidf-nb").explain("")[0].plain(),
+        "counterfactual": fitted("tfidf-nb").counterfactual("").plain(),
+    }
     page = render_explanations(
         {"model": "m", "file": None, "n_documents": 1, "n_documents_used": 1, "class_words": {}, "documents": [record]}
     )

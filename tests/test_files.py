@@ -21,7 +21,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypat
     monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(SettingError, match=r"b.txt: cannot be written: No space left on device"):
         files.write_whole(path, b"new")
-    assert [(place.name, place.read_bytes()) for place in tmp_path.iterdir()] == [("b.txt", b"old")]
+    assert [(index.name, index.read_bytes()) for index in tmp_path.iterdir()] == [("b.txt", b"old")]
 
 
 def test_a_file_where_a_folder_should_be_is_one_clear_error(tmp_path):

@@ -38,8 +38,8 @@ def folder(tmp_path_factory):
         (folder / name).write_text("".join(lines), encoding="utf-8")
     (folder / "new.txt").write_text("".join(f"{text}\n" for text in valid.texts), encoding="utf-8")
     several = [
-        f"__label__{label} __label__{'odd' if place % 2 else 'even'} {text} {place % 2}\n"
-        for place, (text, label) in enumerate(zip(train.texts, train.names(), strict=True))
+        f"__label__{label} __label__{'odd' if index % 2 else 'even'} {text} {index % 2}\n"
+        for index, (text, label) in enumerate(zip(train.texts, train.names(), strict=True))
     ]
     (folder / "several.txt").write_text("".join(several), encoding="utf-8")
     rows = Path(write_small_glove(folder)).read_text(encoding="utf-8")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bywords import glove
 from bywords.errors import DataError, SettingError
-from bywords.glove import GloveConfig, cooccurrences, train_glove
-from bywords.tokens import Tokenizer
-from bywords.vocabulary import Vocabulary
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary
+from bywords.vectors import glove
+from bywords.vectors.glove import GloveConfig, cooccurrences, train_glove
 
 TEXTS = ["sun rain wind snow cloud storm", "bread milk cheese egg butter salt"] * 20
 SMALL = GloveConfig(dimension=8, window=5, n_epochs=10)
@@ -31,7 +31,7 @@ def test_pairs_end_at_the_window_and_at_the_document():
     assert counted([[2], [3], [4, 5]], window=9) == {(4, 5): 1, (5, 4): 1}
 
 
-def test_unknown_words_keep_their_place_but_make_no_pair():
+def test_unknown_words_keep_their_index_but_make_no_pair():
     assert counted([[2, 1, 3]], window=2) == {(2, 3): 0.5, (3, 2): 0.5}
     assert counted([[2, 1, 1]], window=2) == {}
 
@@ -93,13 +93,13 @@ def test_a_step_goes_along_the_gradient_of_the_loss(array):
     stepped, start = fresh(), fresh()
     glove._train_block(block(pair), stepped["words"], stepped["contexts"], rate)
     step = (getattr(start[side], field) - getattr(stepped[side], field)) / rate
-    for place in np.ndindex(step.shape):
+    for index in np.ndindex(step.shape):
         losses = []
         for sign in (1, -1):
             moved = fresh()
-            getattr(moved[side], field)[place] += sign * small
+            getattr(moved[side], field)[index] += sign * small
             losses.append(pair_loss(moved["words"], moved["contexts"], *pair))
-        assert step[place] == pytest.approx((losses[0] - losses[1]) / (2 * small), rel=2e-3, abs=2e-4)
+        assert step[index] == pytest.approx((losses[0] - losses[1]) / (2 * small), rel=2e-3, abs=2e-4)
 
 
 def plain_block(pairs: glove._Block, words: glove._Side, contexts: glove._Side, rate: float) -> float:

@@ -28,7 +28,7 @@ from small_corpus import small_corpus
 from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
 from bywords.errors import BywordsError
-from bywords.readers import read_blocks, read_corpus
+from bywords.io.readers import read_blocks, read_corpus
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "hostile-input.md"
 TEXTS, LABELS = ["moon rocket", "car engine", "moon orbit", "car oil"] * 5, ["space", "motor"] * 10
@@ -82,19 +82,19 @@ def said(run: Callable[[], str]) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-def shown(label: str, nothing_known: bool) -> str:
-    return "nothing known" if nothing_known else label
+def shown(label: str, all_out_of_vocabulary: bool) -> str:
+    return "nothing known" if all_out_of_vocabulary else label
 
 
 def predicting(texts: Any) -> Callable[[Place], str]:
     """TextClassifier.predict_documents in Python; `texts` may be a function that gives them."""
 
-    def run(place: Place) -> str:
-        found = place.model.predict_documents(texts() if callable(texts) else texts)
-        names = [shown(*pair) for pair in zip(found.labels.tolist(), found.nothing_known.tolist(), strict=True)]
+    def run(index: Place) -> str:
+        found = index.model.predict_documents(texts() if callable(texts) else texts)
+        names = [shown(*pair) for pair in zip(found.labels.tolist(), found.all_out_of_vocabulary.tolist(), strict=True)]
         return "answers: " + ", ".join(names) if names else "no answers"
 
-    return lambda place: said(lambda: run(place))
+    return lambda index: said(lambda: run(index))
 
 
 def fitting(texts: Any, labels: Any) -> Callable[[Place], str]:
@@ -108,17 +108,17 @@ def fitting(texts: Any, labels: Any) -> Callable[[Place], str]:
             f"fitted: {len(classes)} classes, the first {classes[0]!r}; {fitted.summary_.n_dropped} documents dropped"
         )
 
-    return lambda place: said(lambda: run(place))
+    return lambda index: said(lambda: run(index))
 
 
 def train(name: str, content: Any, *options: str) -> Callable[[Place], str]:
     """`bywords train FILE`; `content` is the file's, or a function that writes it."""
 
-    def run(place: Place) -> str:
-        path = content(place.folder / name) if callable(content) else place.file(name, content)
-        out, error = place.command(
-            "train", str(path or place.folder / name), "--system", "tfidf-nb", "--json", "--out",
-            str(place.folder / "model"), *options,
+    def run(index: Place) -> str:
+        path = content(index.folder / name) if callable(content) else index.file(name, content)
+        out, error = index.command(
+            "train", str(path or index.folder / name), "--system", "tfidf-nb", "--json", "--out",
+            str(index.folder / "model"), *options,
         )  # fmt: skip
         if not out:
             return error
@@ -132,12 +132,12 @@ def train(name: str, content: Any, *options: str) -> Callable[[Place], str]:
 def predict(name: str, content: Any, *options: str) -> Callable[[Place], str]:
     """`bywords predict MODEL FILE`."""
 
-    def run(place: Place) -> str:
-        path = content(place.folder / name) if callable(content) else place.file(name, content)
-        place.model.save(place.folder / "model")
-        out, error = place.command("predict", str(place.folder / "model"), str(path or place.folder / name), *options)
+    def run(index: Place) -> str:
+        path = content(index.folder / name) if callable(content) else index.file(name, content)
+        index.model.save(index.folder / "model")
+        out, error = index.command("predict", str(index.folder / "model"), str(path or index.folder / name), *options)
         rows = [json.loads(line) for line in out.splitlines()]
-        answers = "answers: " + ", ".join(shown(row["label"], row["nothing_known"]) for row in rows)
+        answers = "answers: " + ", ".join(shown(row["label"], row["all_out_of_vocabulary"]) for row in rows)
         return ". ".join(filter(None, [answers if rows else "", error])) or "no answers"
 
     return run

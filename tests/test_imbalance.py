@@ -5,7 +5,7 @@ import pytest
 from small_corpus import COMMON, small_corpus, small_system, write_small_glove
 
 from bywords.classifier import TextClassifier
-from bywords.metrics import balanced_accuracy
+from bywords.evaluation.metrics import balanced_accuracy
 
 SYSTEMS = ["auto", "tfidf-svc", "dan", "averaging", "lstm", "glove-mean"]
 
@@ -51,18 +51,18 @@ def test_balanced_is_the_same_as_giving_each_class_its_weight():
 
 
 @pytest.mark.parametrize("name", ["auto", "averaging"])
-@pytest.mark.parametrize("measure", ["accuracy", "macro_f1", "balanced_accuracy"])
-def test_epochs_and_candidates_are_judged_by_the_measure_that_is_asked_for(name, measure, glove):
-    classifier = TextClassifier(small_system(name, glove), measure=measure).fit(TEXTS, LABELS)
-    if classifier.choice_ is not None:
-        scores = {trial["name"]: trial["score"] for trial in classifier.choice_.trials}
-        assert measure.replace("_", " ").replace(" f1", " F1") in classifier.choice_.reason
-        assert f"{max(scores.values()):.3f}" in classifier.choice_.reason
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "balanced_accuracy"])
+def test_epochs_and_candidates_are_judged_by_the_measure_that_is_asked_for(name, metric, glove):
+    classifier = TextClassifier(small_system(name, glove), metric=metric).fit(TEXTS, LABELS)
+    if classifier.selection_ is not None:
+        scores = {trial["name"]: trial["score"] for trial in classifier.selection_.trials}
+        assert metric.replace("_", " ").replace(" f1", " F1") in classifier.selection_.reason
+        assert f"{max(scores.values()):.3f}" in classifier.selection_.reason
     else:
         epochs = classifier.fitted_.history.epochs
         scores = [epoch.valid_score for epoch in epochs]
         assert classifier.fitted_.history.best_epoch == 1 + scores.index(max(scores))
-        if measure == "accuracy":
+        if metric == "accuracy":
             assert scores == [epoch.valid_accuracy for epoch in epochs]
 
 

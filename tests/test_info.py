@@ -50,7 +50,7 @@ def test_as_json_it_is_one_object_with_sizes_and_shapes(info, model):
     assert found["files"]["vocabulary.txt"] == (model / "vocabulary.txt").stat().st_size
     vocabulary = TextClassifier.load(model).fitted_.vocabulary
     assert found["vocabulary"] == {
-        "words": len(vocabulary.words), "runs": len(vocabulary.runs), "pieces": len(vocabulary.pieces),
+        "words": len(vocabulary.words), "ngrams": len(vocabulary.ngrams), "char_ngrams": len(vocabulary.char_ngrams),
     }  # fmt: skip
     assert [row["label"] for row in found["labels"]] == ["motor", "space", "sport"]
     assert all(array["dtype"] == "float32" for array in found["arrays"].values())

@@ -47,7 +47,7 @@ def test_there_are_seven_notebooks():
 
 
 @each_notebook
-def test_notebook_begins_with_what_one_will_know_and_ends_with_questions_and_what_to_remember(path):
+def test_notebook_starts_with_what_one_will_know_and_ends_with_questions_and_what_to_remember(path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith(HEAD)
     assert re.match(rf"# {path.name[0]}\. .+\n\n\*\*What you will know at the end\.\*\*", text.removeprefix(HEAD))
@@ -176,14 +176,14 @@ def test_page_is_complete_in_itself_and_folds_solutions_and_draws_formulas(tmp_p
     assert "a price of 5 $" in shown.text
     assert not shown.named("i")
     assert any(link.get("href") == "1-words-and-counts.html" for link in shown.named("a"))
-    measure = """<script>
+    metric = """<script>
     const root = document.documentElement;
     root.dataset.folded = document.querySelector("details img").checkVisibility();
     root.dataset.outside = [...document.querySelectorAll("p")].some((p) => p.textContent == "Outside.");
     root.dataset.inside = document.querySelector("details").textContent.includes("Outside");
     root.dataset.formula = document.querySelector("math[display=block]").getBoundingClientRect().width > 40;
     </script>"""
-    root = re.search("<html[^>]*>", opened(page, tmp_path, measure))[0]
+    root = re.search("<html[^>]*>", opened(page, tmp_path, metric))[0]
     assert 'data-folded="false"' in root
     assert 'data-outside="true"' in root
     assert 'data-inside="false"' in root

@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
+from bywords.data.labels import classes_of, codes_of, in_type_of, names_of, read_labels, weights_of
 from bywords.errors import DataError, SettingError
-from bywords.labels import classes_of, codes_of, in_type_of, names_of, read_labels, weights_of
 
 
 def classes_and_codes(labels):
     given = read_labels(labels, part="training")
     classes = classes_of(given)
-    return given.form, classes.tolist(), codes_of(given, classes, given.form, part="training").tolist()
+    return given.label_format, classes.tolist(), codes_of(given, classes, given.label_format, part="training").tolist()
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ TABLE = [[0, 1], [0, 0], [1, 1]]
     "of", [np.array, lambda t: np.array(t, dtype=bool), lambda t: np.array(t, float), csr_array, list]
 )
 def test_a_table_of_flags_has_a_label_for_each_column(of):
-    form, classes, codes = classes_and_codes(of(TABLE))
-    assert (form, classes, np.array(codes).astype(int).tolist()) == ("indicator", [0, 1], TABLE)
+    label_format, classes, codes = classes_and_codes(of(TABLE))
+    assert (label_format, classes, np.array(codes).astype(int).tolist()) == ("indicator", [0, 1], TABLE)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, lambda table: pl.DataFrame({k: table[k] for k in table})])
@@ -56,9 +56,9 @@ def test_labels_come_back_in_the_form_in_which_they_were_given():
     for labels in (["b", "a"], [("a", "b"), ()], np.array(TABLE)):
         given = read_labels(labels, part="training")
         classes = classes_of(given)
-        codes = codes_of(given, classes, given.form, part="training")
-        assert names_of(codes, classes, given.form).tolist() == np.array(labels, dtype=object).tolist() or list(
-            names_of(codes, classes, given.form)
+        codes = codes_of(given, classes, given.label_format, part="training")
+        assert names_of(codes, classes, given.label_format).tolist() == np.array(labels, dtype=object).tolist() or list(
+            names_of(codes, classes, given.label_format)
         ) == list(labels)
 
 
@@ -90,7 +90,7 @@ def test_some_documents_keep_their_labels():
         ([{"a": 1}, {"b": 2}], "labels are dict, expected strings"),
     ],
 )
-def test_what_is_no_label_is_refused_with_its_place(labels, message):
+def test_what_is_no_label_is_refused_with_its_index(labels, message):
     with pytest.raises(DataError, match=message):
         read_labels(labels, part="training")
 

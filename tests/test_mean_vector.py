@@ -6,11 +6,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bywords.bags import Bags
-from bywords.mean_vector import MeanVector, MeanVectorConfig, pool
-from bywords.metrics import softmax
-from bywords.ragged import Ragged
-from bywords.targets import Targets
+from bywords.data.targets import Targets
+from bywords.evaluation.metrics import softmax
+from bywords.models.mean_vector import MeanVector, MeanVectorConfig, pool
+from bywords.text.bags import Bags
+from bywords.text.ragged import Ragged
 
 COLOURS = np.repeat([0, 1, 2], 6)
 IS_DOG = np.tile(np.repeat([0, 1], 3), 3)

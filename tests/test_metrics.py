@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from bywords import metrics
 from bywords.errors import SettingError
+from bywords.evaluation import metrics
 
 labelled = st.integers(1, 60).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 3), min_size=n, max_size=n).map(np.array) for _ in range(2)))
@@ -128,16 +128,16 @@ def test_a_higher_score_is_better_by_every_measure():
     labels, probabilities = labels_and_probabilities()
     many, chances = np.eye(4)[labels].astype(bool), probabilities
     wrong = probabilities[:, ::-1]
-    for measure in get_args(metrics.Measure):
-        good = metrics.score(measure, labels, probabilities, probabilities.argmax(axis=1))
-        assert good > metrics.score(measure, labels, wrong, wrong.argmax(axis=1))
-        if measure != "balanced_accuracy":
-            good = metrics.score(measure, many, chances, chances >= 0.5)
-            assert good > metrics.score(measure, many, wrong, wrong >= 0.5)
+    for metric in get_args(metrics.Metric):
+        good = metrics.score(metric, labels, probabilities, probabilities.argmax(axis=1))
+        assert good > metrics.score(metric, labels, wrong, wrong.argmax(axis=1))
+        if metric != "balanced_accuracy":
+            good = metrics.score(metric, many, chances, chances >= 0.5)
+            assert good > metrics.score(metric, many, wrong, wrong >= 0.5)
 
 
 def test_a_measure_that_there_is_not_is_refused():
     with pytest.raises(SettingError, match="measure is 'auc', expected 'log_loss' or"):
-        metrics.check_measure("auc", is_multilabel=False)
+        metrics.check_metric("auc", is_multilabel=False)
     with pytest.raises(SettingError, match="several labels a document do not have: 'macro_f1' has"):
-        metrics.check_measure("balanced_accuracy", is_multilabel=True)
+        metrics.check_metric("balanced_accuracy", is_multilabel=True)

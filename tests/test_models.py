@@ -5,14 +5,15 @@ import pytest
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
+from bywords.data.targets import Targets
 from bywords.errors import SettingError
-from bywords.metrics import accuracy
-from bywords.models import MODELS, AveragingConfig, LSTMConfig
-from bywords.models.layers import Dropout
-from bywords.models.lstm import PackedLSTM, Recurrence
-from bywords.ragged import Ragged
-from bywords.targets import Targets
-from bywords.training import TrainingConfig, fit, predict_logits
+from bywords.evaluation.metrics import accuracy
+from bywords.models.averaging import AveragingConfig
+from bywords.models.modules import MODELS
+from bywords.models.modules.layers import Dropout
+from bywords.models.modules.lstm import LSTMConfig, PackedLSTM, Recurrence
+from bywords.text.ragged import Ragged
+from bywords.training.loop import TrainingConfig, fit, predict_logits
 
 N_WORDS, N_CLASSES = 12, 3
 

@@ -16,16 +16,16 @@ import polars as pl
 import pytest
 from small_corpus import TOPICS, small_corpus
 
-from bywords import part_folder
-from bywords.calibration import Sigmoids
 from bywords.classifier import Predictions, TextClassifier
 from bywords.cli import main as cli
 from bywords.cli import predict as command
 from bywords.errors import SettingError
-from bywords.part_folder import PartFolder
-from bywords.writers import Writer, kept_name
+from bywords.evaluation.calibration import Sigmoids
+from bywords.io import resumable
+from bywords.io.resumable import ResumableOutput
+from bywords.io.writers import Writer, kept_name
 
-OURS = ["label", "probability", "known_share", "nothing_known", "unlike_training"]
+OURS = ["label", "probability", "in_vocabulary_share", "all_out_of_vocabulary", "out_of_distribution"]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_the_columns_of_a_table_stand_before_the_answers(predict, tmp_path, give
     assert frame["text"].to_list() == ROWS["text"]
     assert frame["given_label"].to_list() == ROWS["label"]
     assert frame["label"].to_list()[:2] == ["space", "motor"]
-    assert frame["nothing_known"].to_list() == ["false", "false", "true"]
+    assert frame["all_out_of_vocabulary"].to_list() == ["false", "false", "true"]
     assert not (tmp_path / f"out{output}.part").exists()
 
 
@@ -356,7 +356,7 @@ def begun(predict, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "CHUNK_ROWS", 10)
     write_many(tmp_path / "in.csv")
     left = [3]
-    real = PartFolder.add
+    real = ResumableOutput.add
 
     def add(self, *arguments, **named):
         left[0] -= 1
@@ -365,7 +365,7 @@ def begun(predict, tmp_path, monkeypatch):
         real(self, *arguments, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(PartFolder, "add", add)
+        patched.setattr(ResumableOutput, "add", add)
         assert predict("in.csv", "--out", "out.csv")[0] == 130
 
 
@@ -408,14 +408,14 @@ def test_a_folder_that_is_something_else_is_left_alone(predict, tmp_path):
 
 
 def test_with_nothing_to_go_on_with_it_starts_afresh(predict, begun, tmp_path):
-    (tmp_path / "out.csv.part" / part_folder.DATA).write_bytes(b"")
+    (tmp_path / "out.csv.part" / resumable.DATA).write_bytes(b"")
     assert predict("in.csv", "--out", "out.csv", "--resume") == (0, "", "")
     assert len(read_table(tmp_path / "out.csv")) == 60
     assert predict("in.csv", "--out", "out.csv", "--resume") == (0, "", "")
 
 
 def test_a_disk_that_takes_no_more_is_said(tmp_path, monkeypatch):
-    folder = PartFolder(tmp_path / "out.csv", {})
+    folder = ResumableOutput(tmp_path / "out.csv", {})
     folder.add(b"x", n_rows=1, input_digest="")
 
     def full(_):
@@ -427,9 +427,9 @@ def test_a_disk_that_takes_no_more_is_said(tmp_path, monkeypatch):
 
 
 SLOW_CHILD = (
-    "import sys, time; from bywords.cli import main, predict; from bywords.part_folder import PartFolder;"
-    "predict.CHUNK_ROWS = 50; real = PartFolder.add;"
-    "PartFolder.add = lambda *a, **k: (real(*a, **k), time.sleep(0.02));"
+    "import sys, time; from bywords.cli import main, predict; from bywords.io.resumable import ResumableOutput;"
+    "predict.CHUNK_ROWS = 50; real = ResumableOutput.add;"
+    "ResumableOutput.add = lambda *a, **k: (real(*a, **k), time.sleep(0.02));"
     "main.main()"
 )
 
@@ -441,7 +441,7 @@ def test_killed_by_signals_and_gone_on_with_it_is_the_file_of_one_run(predict, t
     run = [sys.executable, "-c", SLOW_CHILD, *arguments]
     subprocess.run([*run, f"whole{output}"], cwd=tmp_path, check=True)
     generator = random.Random(0)
-    progress = tmp_path / f"out{output}.part" / part_folder.PROGRESS
+    progress = tmp_path / f"out{output}.part" / resumable.PROGRESS
     n_rows = 0
     for _ in range(3):
         with subprocess.Popen([*run, f"out{output}"], cwd=tmp_path) as child:
@@ -479,7 +479,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path, model, ending):
     assert peaks[1] - peaks[0] < 60
 
 
-def test_every_line_gets_an_answer_where_some_begin_with_a_label(predict, tmp_path):
+def test_every_line_gets_an_answer_where_some_start_with_a_label(predict, tmp_path):
     (tmp_path / "in.txt").write_text("moon\n\n__label__ car\n\n__label__x goal\n")
     assert len(predict("in.txt")[1].splitlines()) == 5
 
@@ -495,7 +495,7 @@ def test_lists_and_spans_of_parquet_are_kept_in_csv(predict, tmp_path):
 def test_unsure_answers_and_texts_unlike_the_training_are_left_open(predict, tmp_path):
     (tmp_path / "in.txt").write_text("moon rocket orbit\nmoon goal engine\nmoon qqq zzz xxx\n")
     sure, torn, unlike = (json.loads(line) for line in predict("in.txt")[1].splitlines())
-    assert [row["unlike_training"] for row in (sure, torn, unlike)] == [False, False, True]
+    assert [row["out_of_distribution"] for row in (sure, torn, unlike)] == [False, False, True]
     least = (sure["probability"] + torn["probability"]) / 2
     code, shown, told = predict("in.txt", "--min-confidence", least)
     assert [json.loads(line)["label"] for line in shown.splitlines()] == ["space", None, None]
@@ -514,7 +514,7 @@ def test_abstain_takes_the_probability_from_which_on_so_many_answers_were_right(
     corpus = small_corpus(400)
     classifier = TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names())
     classifier.save(model.parent / "larger")
-    least = classifier.trust_.min_confidence_for(0.95)
+    least = classifier.reliability_.min_confidence_for(0.95)
     told = predict("in.txt", "--abstain", "95%", of=model.parent / "larger")
     assert f"no answer reached {least:.1%}" in told[2]
     assert told[1] == predict("in.txt", "--min-confidence", least, of=model.parent / "larger")[1]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from bywords.audit.profile import ALIKE_LENGTH, LONG, SMALL_CLASS, names_alike, profile
 from bywords.audit.scripts import SCRIPTS, letters_by_script, name_of
-from bywords.corpus import Corpus, with_label_names
-from bywords.tokens import Tokenizer
+from bywords.data.corpus import Corpus, with_label_names
+from bywords.text.tokenizer import Tokenizer
 
 
 def profiled(texts: list[str], labels: list[str] | None = None, test: list[str] | None = None) -> dict:
@@ -160,7 +160,7 @@ def test_coverage_is_the_share_of_test_words_that_training_has():
 def test_words_that_a_selection_left_behind_are_not_known():
     corpus = Corpus.of("some", ["a b", "c d"], ["x", "y"])
     tokens = Tokenizer()(corpus.texts)
-    first, second = (tokens.select(np.array([place])) for place in (0, 1))
+    first, second = (tokens.select(np.array([index])) for index in (0, 1))
     found = profile(corpus.select([0]), corpus.select([1]), first, second)
     assert found["coverage"]["running_words"] == 0
 

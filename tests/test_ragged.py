@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bywords.ragged import Ragged, like_length_rows, shuffled_rows
+from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows
 
 lengths = st.lists(st.integers(1, 300), min_size=1, max_size=200).map(lambda numbers: np.array(numbers, dtype=np.int64))
 
@@ -15,7 +15,7 @@ def as_lists(documents: Ragged) -> list[list[int]]:
 
 def test_an_empty_document_becomes_one_unknown_word():
     assert as_lists(Ragged.of([[], [5]])) == [[1], [5]]
-    assert Ragged.of([[], [5]]).known_share.tolist() == [0, 1]
+    assert Ragged.of([[], [5]]).in_vocabulary_share.tolist() == [0, 1]
 
 
 def test_selected_documents_come_in_the_order_asked_for():

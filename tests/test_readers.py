@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bywords import delimited
 from bywords.errors import DataError, SettingError
-from bywords.inputs import Input, Lines, Skipped
-from bywords.readers import read_blocks, read_corpus
+from bywords.io import csv as csv_format
+from bywords.io.readers import read_blocks, read_corpus
+from bywords.io.streams import Input, Lines, Skipped
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -163,9 +163,9 @@ pieces = st.sampled_from(["a", "b", ",", "\n", '"', '""', "\r\n", " ", "x,y\n", 
 @given(st.lists(pieces, max_size=12).map("".join), st.sampled_from(",\t"))
 def test_fast_reading_is_strict_reading_wherever_it_is_taken(content, separator):
     content = ("a,b\n" + content).replace(",", separator)
-    frame = delimited.read_fast(content.encode(), separator)
+    frame = csv_format.read_fast(content.encode(), separator)
     if frame is not None:
-        reader = delimited._Reader("x.csv", separator, None)
+        reader = csv_format._Reader("x.csv", separator, None)
         strict = [record for _, record in reader._strict(Lines(content.encode(), 1, 0), is_end=True)[0]]
         assert [[value or "" for value in row] for row in frame.rows()] == strict
 
@@ -173,13 +173,13 @@ def test_fast_reading_is_strict_reading_wherever_it_is_taken(content, separator)
 @pytest.mark.parametrize("row", ['"b" c,d\n', 'b,""c""\n', '""b"c",d\n', 'b,""c"\n"\n', 'b "c" d,e\n', '"b,c\n'])
 def test_fast_reading_is_not_taken_where_quotes_are_not_around_whole_fields(row):
     data = f"text,label\n{row}".encode()
-    assert not delimited._has_plain_quotes(data, ",")
-    assert delimited.read_fast(data, ",") is None
+    assert not csv_format._has_plain_quotes(data, ",")
+    assert csv_format.read_fast(data, ",") is None
 
 
 def test_fast_reading_is_taken_for_well_formed_files():
-    assert delimited.read_fast(as_csv(), ",") is not None
-    assert delimited.read_fast(b'text,label\r\n"a ""b""\r\nc",p\r\n"",q', ",") is not None
+    assert csv_format.read_fast(as_csv(), ",") is not None
+    assert csv_format.read_fast(b'text,label\r\n"a ""b""\r\nc",p\r\n"",q', ",") is not None
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=5))
@@ -628,7 +628,7 @@ def test_errors_in_later_blocks_name_the_line_of_the_file(write):
 
 
 def test_quotes_that_do_not_close_are_not_looked_for_without_end(write, monkeypatch):
-    monkeypatch.setattr(delimited, "RECORD_BYTES", 100)
+    monkeypatch.setattr(csv, "RECORD_BYTES", 100)
     path = write("x.csv", 'text,label\na,p\n"b,p\n' + "c,q\n" * 1000)
     n_read = []
     real = Input.read
@@ -733,7 +733,7 @@ def test_a_header_that_cannot_be_read_is_not_skipped(write):
         read_corpus(write("x.csv", "text,label\na,p\n"), bad_rows="drop")
 
 
-def test_a_wrong_byte_in_a_later_block_is_named_by_its_line_and_place_in_the_file(tmp_path):
+def test_a_wrong_byte_in_a_later_block_is_named_by_its_line_and_index_in_the_file(tmp_path):
     path = tmp_path / "lines.txt"
     path.write_bytes(b"one\ntwo\nthr\xff\n")
     blocks = read_blocks(path, block_bytes=4)

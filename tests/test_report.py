@@ -17,17 +17,9 @@ from pages import HOSTILE, Page, dumped, needs_chromium, opened
 
 from bywords import files
 from bywords.errors import DataError, SettingError
-from bywords.report import (
-    accuracy,
-    numbers,
-    pictures,
-    render_report,
-    words,
-    write_report,
-    write_vocabulary_picture,
-)
+from bywords.report import accuracy, numbers, pictures, render_report, words, write_report, write_vocabulary_picture
 from bywords.report import page as page_module
-from bywords.report.labels import Box, place_labels
+from bywords.report.label_placement import Box, index_labels
 from bywords.report.record import complete
 
 
@@ -81,11 +73,11 @@ def run_record(
                 "cut": [{"length": 200, "train": 0.2, "test": 0.19}],
             },
         },
-        "systems": [_system(place, name, labels, seeds) for place, name in enumerate(names)],
+        "systems": [_system(index, name, labels, seeds) for index, name in enumerate(names)],
         "best": names[0] if names else None,
-        "claims": [
-            claim_of(one, other, is_better=place == 0, n_documents=60 * n_classes)
-            for place, (one, other) in enumerate(combinations(names, 2))
+        "pairwise": [
+            claim_of(one, other, is_better=index == 0, n_documents=60 * n_classes)
+            for index, (one, other) in enumerate(combinations(names, 2))
         ],
         "wrong_documents": [
             {"row": 12 + i, "text": text, "label": labels[0], "predicted": labels[-1], "probability": 0.98}
@@ -109,12 +101,12 @@ def claim_of(one: str, other: str, *, is_better: bool, n_documents: int) -> dict
     }
 
 
-def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, Any]:
+def _system(index: int, name: str, labels: list[str], seeds: int) -> dict[str, Any]:
     k = len(labels)
-    accuracy = 0.84 - 0.01 * place
+    accuracy = 0.84 - 0.01 * index
     wrong = np.arange(k * k).reshape(k, k) % 5
     confusion = wrong - np.diag(np.diag(wrong)) + np.eye(k, dtype=int) * 50
-    is_neural = place % 3 != 2
+    is_neural = index % 3 != 2
     bins = [
         {"from": p, "to": p + 1 / 15, "n_documents": 20, "probability": p, "share": p, "interval": [p - 0.1, p + 0.1]}
         for p in (0.4, 0.6, 0.8)
@@ -128,11 +120,11 @@ def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, A
         "macro_f1": accuracy - 0.01,
         "macro_f1_interval": [accuracy - 0.03, accuracy + 0.01],
         "calibration_error": 0.021,
-        "log_loss": 0.5 + 0.02 * place,
+        "log_loss": 0.5 + 0.02 * index,
         "valid_accuracy": accuracy + 0.03,
-        "fit_seconds": 20.0 / (1 + place),
-        "predict_documents_per_second": 12_000.0 + place,
-        "size_bytes": 5_000_000 + place,
+        "fit_seconds": 20.0 / (1 + index),
+        "predict_documents_per_second": 12_000.0 + index,
+        "size_bytes": 5_000_000 + index,
         "seeds": [
             {
                 "seed": seed,
@@ -175,7 +167,7 @@ def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, A
                 "by": "length",
                 "name": name,
                 "n_documents": 40,
-                "measure": "accuracy",
+                "metric": "accuracy",
                 "accuracy": 0.6,
                 "interval": [0.5, 0.7],
                 "others": 0.85,
@@ -185,16 +177,16 @@ def _system(place: int, name: str, labels: list[str], seeds: int) -> dict[str, A
             }
             for name in ("at most 80 tokens", "more than 80 tokens")
         ],
-        "class_words": {label: [{"word": "goal", "contribution": 1.5, "n_documents": 9}] for label in labels},
+        "class_words": {label: [{"word": "goal", "attribution": 1.5, "n_documents": 9}] for label in labels},
         "reliability": {"bins": bins, "error": 0.021, "bins_before": bins[1:], "error_before": 0.094},
         "coverage": [
             {"min_confidence": 1 - share / 2, "coverage": share, "accuracy": 1 - share / 6, "interval": [0.8, 0.99]}
             for share in (0.25, 0.5, 0.75, 1.0)
         ],
-        "vectors": {"name": "glove-6b-50d", "dimension": 50, "types_share": 0.5, "running_words_share": 0.9}
-        if place == 0
+        "vectors": {"name": "glove-6b-50d", "dimension": 50, "types_share": 0.5, "tokens_share": 0.9}
+        if index == 0
         else None,
-        "notes": ["stopped early"] if place == 0 else [],
+        "notes": ["stopped early"] if index == 0 else [],
         "config": {"model": name, "training": {"learning_rate": 0.01, "patience": 3}},
     }
 
@@ -421,9 +413,9 @@ def test_the_summary_says_of_the_best_two_what_the_paired_test_says_and_no_more(
     run = run_record(names=("a", "b", "c"))
     start = "The next is b with 83.0\u202f%"
     assert f"{start}: a is better than b." in words.summary(complete(run))
-    run["claims"][0] = claim_of("a", "b", is_better=False, n_documents=180)
+    run["pairwise"][0] = claim_of("a", "b", is_better=False, n_documents=180)
     assert f"{start}: a and b cannot be told apart." in words.summary(complete(run))
-    run["claims"] = []
+    run["pairwise"] = []
     assert f"{start}." in words.summary(complete(run))
 
 
@@ -439,15 +431,15 @@ def test_each_two_systems_are_compared_from_both_sides():
 
 def test_a_page_without_claims_reliability_or_slices_goes_without_their_sections():
     run = run_record()
-    assert {"claims", "trust", "fails"} <= {
+    assert {"pairwise", "reliability", "fails"} <= {
         attributes.get("id") for attributes in Page(render_report(run)).named("section")
     }
-    run["claims"] = []
+    run["pairwise"] = []
     for system in run["systems"]:
         for part in ("reliability", "slices", "class_words", "hardest_confusions"):
             del system[part]
     page = Page(render_report(run))
-    assert not {"claims", "trust", "fails"} & {attributes.get("id") for attributes in page.named("section")}
+    assert not {"pairwise", "reliability", "fails"} & {attributes.get("id") for attributes in page.named("section")}
     assert not {"#claims", "#trust", "#fails"} & {attributes.get("href") for attributes in page.named("a")}
 
 
@@ -526,13 +518,13 @@ def test_labels_of_crowded_points_do_not_overlap():
     sizes = [(90.0 + i, 14.0) for i in range(14)]
     bounds = Box(0, 0, 800, 420)
     marks = [Box(x - 6, y - 6, x + 6, y + 6) for x, y in points]
-    placed = place_labels(points, sizes, bounds=bounds, obstacles=marks)
-    for place, box in enumerate(placed):
+    placed = index_labels(points, sizes, bounds=bounds, obstacles=marks)
+    for index, box in enumerate(placed):
         assert bounds.left <= box.left
         assert box.right <= bounds.right
         assert bounds.bottom <= box.bottom
         assert box.top <= bounds.top
-        assert not any(box.overlap(other) for other in placed[place + 1 :] + marks)
+        assert not any(box.overlap(other) for other in placed[index + 1 :] + marks)
 
 
 def test_counts_are_written_into_a_small_confusion_matrix_only():

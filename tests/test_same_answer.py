@@ -47,14 +47,14 @@ def test_the_order_of_texts_changes_no_answer(name, fitted):
     order = np.random.default_rng(0).permutation(len(TEXTS))
     whole = fitted(name).predict_proba(TEXTS)
     np.testing.assert_allclose(
-        fitted(name).predict_proba([TEXTS[place] for place in order]), whole[order], rtol=0, atol=1e-6
+        fitted(name).predict_proba([TEXTS[index] for index in order]), whole[order], rtol=0, atol=1e-6
     )
 
 
 @pytest.mark.parametrize("name", ["auto", "lstm"])
 def test_texts_of_many_chunks_get_the_answers_of_few(name, fitted, monkeypatch):
     whole = fitted(name).predict_proba(TEXTS)
-    monkeypatch.setattr("bywords.tokens.CHUNK_SIZE", 100)
+    monkeypatch.setattr("bywords.text.tokenizer.CHUNK_SIZE", 100)
     np.testing.assert_allclose(fitted(name).predict_proba(TEXTS), whole, rtol=0, atol=1e-6)
 
 

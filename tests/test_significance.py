@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from bywords import metrics
-from bywords.significance import (
+from bywords.evaluation import metrics
+from bywords.evaluation.significance import (
     bootstrap_interval,
     bootstrap_p_value,
     holm,
@@ -43,7 +43,7 @@ def test_of_very_many_differences_the_p_value_is_the_normal_one(monkeypatch):
     generator = np.random.default_rng(0)
     one, other = generator.integers(4, size=(2, 3000)) / 3
     exact = paired_difference(one, other).p_value
-    monkeypatch.setattr("bywords.significance.MOST_EXACT", 100)
+    monkeypatch.setattr("bywords.evaluation.significance.MOST_EXACT", 100)
     assert paired_difference(one, other).p_value == pytest.approx(exact, rel=0.05)
 
 
@@ -104,11 +104,11 @@ def test_drawn_macro_f1_is_that_of_the_documents_drawn():
     _, kinds = np.unique(np.vstack([labels, predicted]), axis=1, return_inverse=True)
     order = np.argsort(kinds.ravel(), kind="stable")
     generator = np.random.default_rng(5)
-    for place in range(20):
+    for index in range(20):
         rows = order[generator.integers(9, size=9)]
         for system in range(2):
             confusion = metrics.confusion_matrix(labels[rows], predicted[system][rows], 3)
-            assert found[system, place] == pytest.approx(metrics.macro_f1(confusion), abs=1e-6)
+            assert found[system, index] == pytest.approx(metrics.macro_f1(confusion), abs=1e-6)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
@@ -134,10 +134,10 @@ def test_the_bootstrap_interval_of_macro_f1_covers_it_in_95_of_100_test_sets():
     labels, predicted = some_answers(n_documents=5000, n_classes=5, seed=3)
     truth = metrics.macro_f1(metrics.confusion_matrix(labels, predicted[0], 5))
     covered = []
-    for place in range(400):
+    for index in range(400):
         rows = generator.integers(5000, size=300)
         estimate = metrics.macro_f1(metrics.confusion_matrix(labels[rows], predicted[0][rows], 5))
-        draws = macro_f1_draws(labels[rows], predicted[:1, rows], 5, seed=place)[0]
+        draws = macro_f1_draws(labels[rows], predicted[:1, rows], 5, seed=index)[0]
         low, high = bootstrap_interval(draws, estimate)
         covered.append(low <= truth <= high)
     assert 0.92 <= np.mean(covered) <= 0.98

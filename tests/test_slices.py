@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 from small_corpus import small_corpus
 
-from bywords.evaluation import Evaluation, ManyLabelsEvaluation
-from bywords.metrics import wilson_interval
-from bywords.significance import label_f1_draws
-from bywords.slices import find_slices, fisher_p_value, newcombe_interval, sentence, slices_of, worst
+from bywords.evaluation.evaluation import Evaluation, ManyLabelsEvaluation
+from bywords.evaluation.metrics import wilson_interval
+from bywords.evaluation.significance import label_f1_draws
+from bywords.evaluation.slices import find_slices, fisher_p_value, newcombe_interval, sentence, slices_of, worst
 
-KEYS = ["by", "name", "n_documents", "measure", "accuracy", "interval", "others", "difference", "difference_interval"]
+KEYS = ["by", "name", "n_documents", "metric", "accuracy", "interval", "others", "difference", "difference_interval"]
 KEYS += ["p_value", "p_value_holm", "is_worse"]
 
 
-def evaluated(is_right, *, n_classes=2, known_share=1.0):
+def evaluated(is_right, *, n_classes=2, in_vocabulary_share=1.0):
     """N documents, of each class in turn; the answer to a wrong one is the next class."""
     labels = np.arange(len(is_right)) % n_classes
     answers = np.where(is_right, labels, (labels + 1) % n_classes)
     probabilities = np.full((len(labels), n_classes), 0.1 / (n_classes - 1))
     probabilities[np.arange(len(labels)), answers] = 0.9
-    known = np.broadcast_to(np.float32(known_share), len(labels))
+    known = np.broadcast_to(np.float32(in_vocabulary_share), len(labels))
     return Evaluation(tuple("abcdef"[:n_classes]), labels, probabilities, known, known == 0)
 
 
@@ -52,7 +52,7 @@ def test_a_source_on_which_it_is_wrong_is_named_and_nothing_else_is():
     is_right = generator.random(2_000) < np.where(sources == "chat", 0.75, 0.9)
     known = generator.choice([0.8, 0.9, 1.0], 2_000)
     rows = find_slices(
-        evaluated(is_right, known_share=known), n_tokens=lengths, columns=pl.DataFrame({"source": sources})
+        evaluated(is_right, in_vocabulary_share=known), n_tokens=lengths, columns=pl.DataFrame({"source": sources})
     )
     assert [(row["by"], row["name"]) for row in rows if row["is_worse"]] == [("source", "chat")]
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
@@ -124,7 +124,7 @@ def test_the_interval_of_a_difference_is_that_of_newcombes_paper():
 @given(st.lists(st.tuples(st.integers(0, 900), st.floats(0, 1, width=32), st.text(max_size=3)), min_size=1))
 def test_slices_by_one_thing_have_each_document_once_and_names_of_their_own(documents):
     lengths, known, words = zip(*documents, strict=True)
-    evaluation = evaluated(np.arange(len(documents)) % 3 > 0, n_classes=3, known_share=np.array(known))
+    evaluation = evaluated(np.arange(len(documents)) % 3 > 0, n_classes=3, in_vocabulary_share=np.array(known))
     columns = pl.DataFrame({"word": words, "known": [str(share) for share in known]})
     found = [part for part in slices_of(evaluation, n_tokens=np.array(lengths), columns=columns) if part.is_in.any()]
     for by in ("length", "known words", "class", "predicted class", "word", "known"):
@@ -154,7 +154,7 @@ def test_lengths_are_cut_into_bins_of_equal_count_that_say_their_bounds():
 
 def test_documents_of_which_all_words_are_known_are_a_slice_and_the_rest_is_cut_by_percents():
     known = np.array([1.0] * 60 + [0.5] * 10 + [0.75] * 10 + [0.8] * 10 + [0.95] * 10)
-    rows = find_slices(evaluated(np.arange(100) % 4 > 0, known_share=known))
+    rows = find_slices(evaluated(np.arange(100) % 4 > 0, in_vocabulary_share=known))
     assert {name: row["n_documents"] for name, row in by_name(rows, "known words").items()} == {
         "less than 75% of the words known": 10,
         "75% to 80% of the words known": 10,
@@ -226,7 +226,7 @@ def test_the_worst_slices_cost_most_right_answers_and_are_not_all_of_one_kind():
 
 def test_a_finding_is_one_sentence():
     found = {
-        "by": "length", "name": "at most 80 tokens", "n_documents": 1_000, "measure": "accuracy", "accuracy": 0.841,
+        "by": "length", "name": "at most 80 tokens", "n_documents": 1_000, "metric": "accuracy", "accuracy": 0.841,
         "others": 0.912, "difference": -0.071, "difference_interval": [-0.093, -0.05],
     }  # fmt: skip
     assert sentence(found) == (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bywords.targets import Targets
+from bywords.data.targets import Targets
 
 MANY = np.array([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]], dtype=bool)
 

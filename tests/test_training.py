@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from bywords.data.targets import Targets
 from bywords.errors import SettingError
-from bywords.models import Averaging, AveragingConfig
-from bywords.ragged import Ragged
-from bywords.targets import Targets
-from bywords.training import EarlyStopping, TrainingConfig, fit, predict_logits, validate
+from bywords.models.averaging import AveragingConfig
+from bywords.models.modules.averaging import Averaging
+from bywords.text.ragged import Ragged
+from bywords.training.loop import EarlyStopping, TrainingConfig, fit, predict_logits, validate
 
 TRAIN = Ragged.of([[2], [3], [4], [2, 3], [3, 4]])
 LABELS = np.array([0, 1, 0, 1, 0])
@@ -108,7 +109,7 @@ def test_ctrl_c_before_there_is_anything_to_keep_is_ctrl_c():
 
 def test_batches_are_reported_as_they_are_done():
     seen = []
-    run(model_of(), TrainingConfig(max_epochs=1, batch_size=2), on_batch=lambda *place: seen.append(place))
+    run(model_of(), TrainingConfig(max_epochs=1, batch_size=2), on_batch=lambda *index: seen.append(index))
     assert seen == [(1, 1, 3), (1, 2, 3), (1, 3, 3)]
 
 

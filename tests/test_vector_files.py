@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bywords import vector_binary, vector_text
 from bywords.errors import VectorFileError
-from bywords.vector_files import VECTOR_NAMES, load_vectors, read_vectors
-from bywords.vector_text import NUMBER
+from bywords.vectors import binary_format, text_format
+from bywords.vectors.load import VECTOR_NAMES, load_vectors, read_vectors
+from bywords.vectors.text_format import NUMBER
 
 GLOVE = "the 0.5 -1 2e-1\ncat 1 2 3\n. . . 4 5 6\nCat 7 8 9\n"
 WORDS = ["the", "cat", ". . .", "Cat"]
@@ -80,9 +80,9 @@ def test_only_wanted_words_and_their_lower_case_forms_are_read(name, tmp_path):
 
 @pytest.mark.parametrize("line_end", [b"\n", b""])
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_word2vec_binary_is_told_from_text_by_its_content(line_end, pack, tmp_path):
+def test_word2vec_binary_is_told_from_text_by_its_content(line_end, quantize, tmp_path):
     rows = {"the": [0.5, -1.0, 0.0], "katze": [1.0, 2.0, 3.0], "été": [1e-3, 5.0, 6.0]}
-    path = written(tmp_path, "some.file", pack(binary(rows, line_end)))
+    path = written(tmp_path, "some.file", quantize(binary(rows, line_end)))
     vectors = read_vectors(path)
     assert vectors.words.to_list() == list(rows)
     np.testing.assert_array_equal(vectors.matrix, np.array(list(rows.values()), dtype=np.float32))
@@ -103,9 +103,9 @@ def test_gensims_own_files_are_read(tmp_path):
 def test_blocks_smaller_than_a_line_change_nothing(tmp_path, monkeypatch):
     text = "".join(f"w{row} {row}.5 -{row}\n" for row in range(500))
     rows = {f"w{row}": [row + 0.5, -float(row)] for row in range(500)}
-    for module in (vector_text, vector_binary):
+    for module in (text_format, binary_format):
         monkeypatch.setattr(module, "BLOCK_BYTES", 7)
-    monkeypatch.setattr("bywords.vector_files.HEAD_BYTES", 40)
+    monkeypatch.setattr("bywords.vectors.load.HEAD_BYTES", 40)
     for content in (text, "500 2\n" + text, binary(rows)):
         vectors = read_vectors(written(tmp_path, "vectors", content))
         assert dict(zip(vectors.words, vectors.matrix.tolist(), strict=True)) == rows
@@ -178,8 +178,8 @@ def test_a_damaged_text_file_is_an_error_that_names_the_line(content, message, w
 
 
 def test_line_numbers_count_on_from_block_to_block(tmp_path, monkeypatch):
-    monkeypatch.setattr(vector_text, "BLOCK_BYTES", 50)
-    monkeypatch.setattr("bywords.vector_files.HEAD_BYTES", 50)
+    monkeypatch.setattr(text_format, "BLOCK_BYTES", 50)
+    monkeypatch.setattr("bywords.vectors.load.HEAD_BYTES", 50)
     lines = [f"w{row} 1 2" for row in range(1, 301)]
     lines[249] = "w250 1"
     with pytest.raises(VectorFileError, match="line 250: expected 2 numbers"):
@@ -210,15 +210,15 @@ def test_a_damaged_binary_file_is_an_error_that_names_the_row_and_the_byte(chang
 
 
 def test_bytes_count_on_from_block_to_block(tmp_path, monkeypatch):
-    monkeypatch.setattr(vector_binary, "BLOCK_BYTES", 30)
-    monkeypatch.setattr("bywords.vector_files.HEAD_BYTES", 30)
+    monkeypatch.setattr(binary_format, "BLOCK_BYTES", 30)
+    monkeypatch.setattr("bywords.vectors.load.HEAD_BYTES", 30)
     rows = binary({f"w{row:03}": [row + 0.1] for row in range(100)})  # a row is 4 + 1 + 4 + 1 bytes, the header 6
     with pytest.raises(VectorFileError, match="row 90 at byte 895:"):
         read_vectors(written(tmp_path, "glove.bin", rows[:900]))
 
 
 def test_a_gz_file_that_is_cut_off_or_damaged_is_an_error_that_names_the_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("bywords.vector_files.HEAD_BYTES", 100)
+    monkeypatch.setattr("bywords.vectors.load.HEAD_BYTES", 100)
     generator = np.random.default_rng(0)
     text = "".join(f"w{row} {number:.6f}\n" for row, number in enumerate(generator.standard_normal(20_000)))
     packed = gzip.compress(text.encode())
@@ -316,6 +316,6 @@ def test_an_unknown_name_gets_the_nearest_one_and_the_list():
 
 
 def test_reading_vectors_loads_neither_torch_nor_gensim_nor_numba():
-    code = "import sys, bywords.vector_files; print({'torch', 'gensim', 'numba'} & set(sys.modules))"
+    code = "import sys, bywords.vectors.load; print({'torch', 'gensim', 'numba'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from bywords.errors import SettingError, VectorFileError
-from bywords.tokens import Tokenizer, TokenizerConfig
-from bywords.vector_files import read_vectors
-from bywords.vectors import WordVectors
-from bywords.vocabulary import Vocabulary, VocabularyConfig
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.vectors.load import read_vectors
+from bywords.vectors.word_vectors import WordVectors
 
 
 def vectors(**rows: list[float]) -> WordVectors:
@@ -37,14 +37,14 @@ def test_coverage_counts_types_and_running_words():
     coverage = found.align(vocabulary("a a a a b b b c c d", min_count=2), seed=0).coverage
     assert (coverage.n_types, coverage.n_types_found) == (3, 2)
     assert coverage.share_of_types == pytest.approx(2 / 3)
-    assert coverage.share_of_running_words == pytest.approx(0.7)  # d is outside of the vocabulary, and counts
+    assert coverage.share_of_tokens == pytest.approx(0.7)  # d is outside of the vocabulary, and counts
 
 
 def test_an_empty_vocabulary_has_no_share():
     aligned = vectors(a=[1]).align(vocabulary(""), seed=0)
     assert aligned.matrix.shape == (2, 1)
     assert np.isnan(aligned.coverage.share_of_types)
-    assert np.isnan(aligned.coverage.share_of_running_words)
+    assert np.isnan(aligned.coverage.share_of_tokens)
 
 
 def test_words_without_a_vector_start_like_the_found_ones():

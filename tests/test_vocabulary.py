@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bywords.errors import ModelFolderError, SettingError
-from bywords.ragged import UNKNOWN
-from bywords.tokens import Tokenizer, TokenizerConfig, Tokens
-from bywords.vocabulary import Vocabulary, VocabularyConfig
+from bywords.text.ragged import UNKNOWN
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
 TEXTS = ["the cat sat on the mat", "the dog sat", "a dog"]
 
@@ -55,7 +55,7 @@ def test_a_document_in_which_nothing_is_known_becomes_one_unknown_word_and_is_fl
     encoded = vocabulary_of(TEXTS, keep_unknown=keep_unknown).encode(tokens_of(["two birds sang", "the", ""]))
     assert encoded.lengths.tolist() == [1, 1, 1]
     assert encoded.ids.tolist() == [UNKNOWN, 2, UNKNOWN]
-    assert encoded.known_share.tolist() == [0, 1, 0]
+    assert encoded.in_vocabulary_share.tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize("keep_unknown", [False, True])
@@ -86,12 +86,12 @@ def test_kept_rows_hand_the_counts_of_the_others_to_the_unknown_word():
 @given(st.data())
 def test_rows_that_are_left_out_are_missing_in_documents_and_nothing_else_is(data):
     texts = [*TEXTS, "the dog", "the dog sat high"]
-    vocabulary = vocabulary_of(texts, ngrams=3, pieces=(2, 3))
+    vocabulary = vocabulary_of(texts, ngrams=3, char_ngrams=(2, 3))
     is_kept = np.array(data.draw(st.lists(st.booleans(), min_size=len(vocabulary), max_size=len(vocabulary))))
     smaller, old_rows = vocabulary.keep_rows(is_kept)
     names, kept_names = names_of(vocabulary), names_of(smaller)
     assert kept_names == [names[row] for row in old_rows]
-    parts = dict(zip(names[vocabulary.n_words :], vocabulary.runs.tolist(), strict=False))
+    parts = dict(zip(names[vocabulary.n_words :], vocabulary.ngrams.tolist(), strict=False))
     for row, name in enumerate(names):
         is_whole = all(names[part] in kept_names for part in parts.get(name, ()))
         assert (name in kept_names) == (row < 2 or (bool(is_kept[row]) and is_whole))
@@ -131,7 +131,7 @@ def test_a_size_below_one_is_refused():
 @given(st.lists(st.lists(st.sampled_from(["the", "dog", "bird", "sat"]))), st.booleans(), st.integers(1, 5))
 def test_encoding_agrees_with_a_loop_over_words(documents, keep_unknown, max_length):
     vocabulary = vocabulary_of(TEXTS, keep_unknown=keep_unknown, max_length=max_length)
-    look_up = {word: place for place, word in enumerate(vocabulary.words, start=2)}
+    look_up = {word: index for index, word in enumerate(vocabulary.words, start=2)}
     expected = []
     for document in documents:
         ids = [look_up.get(word, UNKNOWN) for word in document[:max_length]]
@@ -144,9 +144,9 @@ def test_encoding_agrees_with_a_loop_over_words(documents, keep_unknown, max_len
 def names_of(vocabulary: Vocabulary) -> list[str]:
     """Every row by what it stands for: runs joined by underscores, pieces in slashes."""
     names = ["^", "<unk>", *vocabulary.words]
-    for left, right in vocabulary.runs.tolist():
+    for left, right in vocabulary.ngrams.tolist():
         names.append(f"{names[left]}_{names[right]}" if right else f"{names[left]}_$")
-    return names + [f"/{piece}/" for piece in vocabulary.pieces.strings()]
+    return names + [f"/{char_ngram}/" for char_ngram in vocabulary.char_ngrams.strings()]
 
 
 def encoded_names(vocabulary: Vocabulary, texts) -> list[list[str]]:
@@ -180,7 +180,7 @@ def test_runs_are_those_that_a_loop_over_the_documents_counts(documents, longest
             if run[:-1] in kept  # a run of which the beginning is rare is rare itself
         )
         kept |= {run for run, count in counts.items() if count >= min_count}
-    found = names_of(vocabulary)[vocabulary.n_words : vocabulary.n_rows("runs")]
+    found = names_of(vocabulary)[vocabulary.n_words : vocabulary.n_rows("ngrams")]
     assert set(found) == {"_".join(run) for run in kept if len(run) > 1}
     assert len(set(found)) == len(found)
 
@@ -196,9 +196,9 @@ def test_an_unknown_word_parts_the_words_beside_it():
 
 
 def test_pieces_of_words_have_rows_and_new_words_are_known_by_them():
-    vocabulary = vocabulary_of(["cats cats", "cat"], pieces=(3, 4))
+    vocabulary = vocabulary_of(["cats cats", "cat"], char_ngrams=(3, 4))
     assert encoded_names(vocabulary, ["scat"]) == [["/cat/"]]
-    share = vocabulary.encode(tokens_of(["scat"])).known_share
+    share = vocabulary.encode(tokens_of(["scat"])).in_vocabulary_share
     assert share.tolist() == [0]  # no word is known: pieces are a guess
 
 
@@ -207,7 +207,7 @@ def test_pieces_of_words_have_rows_and_new_words_are_known_by_them():
 )
 def test_pieces_are_those_that_a_loop_over_characters_cuts(words, shortest, more):
     texts = [" ".join(words)]
-    config = {"pieces": (shortest, shortest + more), "piece_min_count": 1}
+    config = {"char_ngrams": (shortest, shortest + more), "char_ngram_min_count": 1}
     tokens = tokens_of(texts, pattern=r"\S+")
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(**config))
     expected = set()
@@ -217,11 +217,11 @@ def test_pieces_are_those_that_a_loop_over_characters_cuts(words, shortest, more
             expected |= {padded[start : start + size] for start in range(len(padded) - size + 1)}
         if len(padded) < shortest:
             expected.add(padded)
-    assert set(vocabulary.pieces.strings()) == expected
+    assert set(vocabulary.char_ngrams.strings()) == expected
 
 
 def test_runs_and_pieces_survive_the_file(tmp_path):
-    written = vocabulary_of(TEXTS, ngrams=3, pieces=(2, 3))
+    written = vocabulary_of(TEXTS, ngrams=3, char_ngrams=(2, 3))
     (tmp_path / "vocabulary.txt").write_bytes(written.text())
     read = Vocabulary.load(tmp_path / "vocabulary.txt", config=written.config, arrays=written.arrays())
     assert names_of(read) == names_of(written)
@@ -236,4 +236,4 @@ def test_words_cannot_be_left_out_where_runs_are_made_of_them():
 
 def test_lengths_of_pieces_that_cannot_be_are_refused():
     with pytest.raises(SettingError, match=r"pieces is \(3, 2\)"):
-        VocabularyConfig(pieces=(3, 2))
+        VocabularyConfig(char_ngrams=(3, 2))

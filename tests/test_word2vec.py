@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bywords import word2vec
 from bywords.errors import DataError, SettingError
-from bywords.tokens import Tokenizer, Tokens
-from bywords.vocabulary import Vocabulary, VocabularyConfig
-from bywords.word2vec import Word2VecConfig, train_word2vec
+from bywords.text.tokenizer import Tokenizer, Tokens
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.vectors import word2vec
+from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
 
 # Two worlds of words that never meet.
 TEXTS = ["sun rain wind snow cloud storm", "bread milk cheese egg butter salt"] * 60

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.doubtful import find_doubtful
 from bywords.audit.drift import measure_drift
+from bywords.audit.duplicate_impact import duplicate_impact
 from bywords.audit.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
-from bywords.audit.giveaways import find_giveaways
+from bywords.audit.label_errors import find_doubtful
+from bywords.audit.leakage import find_giveaways
 from bywords.audit.profile import SMALL_CLASS, profile
-from bywords.audit.worth import worth_of_duplicates
-from bywords.corpus import Corpus
+from bywords.data.corpus import Corpus
 from bywords.errors import DataError
-from bywords.run_record import AUDIT_FORMAT
-from bywords.tokens import Tokenizer, Tokens
+from bywords.records import AUDIT_FORMAT
+from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.version import __version__
 
 MOST_JUDGED = 50_000_000  # documents times classes: each has a probability of each
@@ -68,8 +68,8 @@ def audit(
             "train": _pairs_within(train, duplicates.train),
             "test": _pairs_within(test, duplicates.test),
         },
-        "doubtful_labels": doubtful,
-        "n_doubtful": sum(row["is_doubtful"] for row in doubtful),
+        "label_errors": doubtful,
+        "n_doubtful": sum(row["is_flagged"] for row in doubtful),
         "without_words": {
             "train": train.rows[tokens.lengths == 0].tolist(),
             "test": [] if test is None or test_tokens is None else test.rows[test_tokens.lengths == 0].tolist(),
@@ -77,7 +77,7 @@ def audit(
         "small_classes": _small_classes(train),
     }
     on_start("what gives the classes away")
-    record["giveaways"] = find_giveaways(train, tokens)
+    record["leakage"] = find_giveaways(train, tokens)
     on_start("how training and test differ")
     record["drift"] = None if test_tokens is None else measure_drift(tokens, test_tokens, seed=seed)
     on_start("lengths, scripts and remains of markup")
@@ -200,9 +200,9 @@ def _doubtful_labels(
         names[train.labels[order]],
         names[found.suggested[order]],
         found.confidence[order],
-        found.is_doubtful[order],
+        found.is_flagged[order],
     ]
-    return _records(("row", "label", "suggested", "confidence", "is_doubtful"), columns)
+    return _records(("row", "label", "suggested", "confidence", "is_flagged"), columns)
 
 
 def _worth(
@@ -214,7 +214,7 @@ def _worth(
     if len(np.unique(train.labels[tokens.lengths > 0])) < 2 or not len(test):
         notes.append("What duplicates are worth cannot be measured: that takes two classes, and test documents.")
         return None
-    return worth_of_duplicates(train, test, tokens, test_tokens, across, seed=seed)
+    return duplicate_impact(train, test, tokens, test_tokens, across, seed=seed)
 
 
 def _small_classes(train: Corpus) -> list[Record]:
@@ -228,7 +228,7 @@ def _texts(record: Record, train: Corpus, test: Corpus | None) -> dict[str, dict
     """The beginnings of the texts that a page shows, by their rows as strings: doubtful labels, and some pairs."""
     within, across = record["near_duplicates_within"], record["near_duplicates_across_splits"]
     rows: dict[str, list[int]] = {
-        "train": [found["row"] for found in record["doubtful_labels"][:TEXTS_KEPT]],
+        "train": [found["row"] for found in record["label_errors"][:TEXTS_KEPT]],
         "test": [],
     }
     for pairs, left, right in (
@@ -245,9 +245,9 @@ def _texts(record: Record, train: Corpus, test: Corpus | None) -> dict[str, dict
         if corpus is None:
             kept[part] = None
             continue
-        places = np.flatnonzero(np.isin(corpus.rows, rows[part]))
-        texts = corpus.texts.gather(places).str.head(KEPT_CHARACTERS)
-        kept[part] = dict(zip(map(str, corpus.rows[places].tolist()), texts.to_list(), strict=True))
+        indices = np.flatnonzero(np.isin(corpus.rows, rows[part]))
+        texts = corpus.texts.gather(indices).str.head(KEPT_CHARACTERS)
+        kept[part] = dict(zip(map(str, corpus.rows[indices].tolist()), texts.to_list(), strict=True))
     return kept
 
 

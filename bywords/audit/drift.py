@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.bags import Bags, Floats
-from bywords.metrics import Z, auc_and_variance
-from bywords.ragged import Ragged
-from bywords.targets import Targets
-from bywords.tfidf import support_vectors
-from bywords.tokens import Tokens
-from bywords.vocabulary import Vocabulary, VocabularyConfig
+from bywords.data.targets import Targets
+from bywords.evaluation.metrics import Z, auc_and_variance
+from bywords.models.tfidf_linear import support_vectors
+from bywords.text.bags import Bags, Floats
+from bywords.text.ragged import Ragged
+from bywords.text.tokenizer import Tokens
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
 MOST_DOCUMENTS = 8_000  # of each part that the classifier sees
 MOST_TOKENS = 300  # of a document, its first: how long it is plays no part that way
@@ -64,14 +64,14 @@ def measure_drift(train: Tokens, test: Tokens, *, seed: int) -> dict[str, Any]:
     is_test = np.repeat([0, 1], n_compared)
     bags = _bags(parts[0].joined(parts[1]))
     fold = np.concatenate([np.arange(n_compared) % N_FOLDS] * 2)  # as many of both parts in each
-    aucs, variances, places = [], [], np.empty(len(is_test))
+    aucs, variances, indices = [], [], np.empty(len(is_test))
     for number in range(N_FOLDS):
         scores = _scores(bags, is_test, fold == number, seed)
         of_fold = is_test[fold == number]
         auc, variance = auc_and_variance(scores[of_fold == 1], scores[of_fold == 0])
         aucs.append(auc)
         variances.append(variance)
-        places[fold == number] = np.argsort(np.argsort(scores)) / len(scores)
+        indices[fold == number] = np.argsort(np.argsort(scores)) / len(scores)
     # Where the parts are alike, what chance makes two folds have in common is found twice, once when either is asked
     # about: the folds are not independent, and the variance of their mean is twice what it would be if they were.
     auc, half = float(np.mean(aucs)), Z * math.sqrt(2 * sum(variances)) / N_FOLDS
@@ -82,7 +82,7 @@ def measure_drift(train: Tokens, test: Tokens, *, seed: int) -> dict[str, Any]:
         "n_compared": n_compared,
         "is_drift": interval[0] > 0.5,
         "verdict": _verdict(auc, interval),
-        "roc": _roc(places, is_test),
+        "roc": _roc(indices, is_test),
         **words,
     }
 
@@ -127,16 +127,16 @@ def _words(train: Tokens, test: Tokens) -> dict[str, list[dict[str, Any]]]:
     is_commoner_in_test = in_test / n_test > in_train / n_train
     rows = {}
     for part, is_meant in (("train", is_sure & ~is_commoner_in_test), ("test", is_sure & is_commoner_in_test)):
-        places = np.flatnonzero(is_meant)
-        places = places[np.lexsort([places, -g2[places]])][:MOST_WORDS]
+        indices = np.flatnonzero(is_meant)
+        indices = indices[np.lexsort([indices, -g2[indices]])][:MOST_WORDS]
         rows[part] = [
             {
                 "word": word,
-                "train_per_thousand": 1000 * int(in_train[place]) / n_train,
-                "test_per_thousand": 1000 * int(in_test[place]) / n_test,
-                "g2": float(g2[place]),
+                "train_per_thousand": 1000 * int(in_train[index]) / n_train,
+                "test_per_thousand": 1000 * int(in_test[index]) / n_test,
+                "g2": float(g2[index]),
             }
-            for place, word in zip(places.tolist(), both.words.strings(places), strict=True)
+            for index, word in zip(indices.tolist(), both.words.strings(indices), strict=True)
         ]
     return rows
 
@@ -157,11 +157,11 @@ def _log_likelihood_ratio(
     return np.maximum(ratio, 0)
 
 
-def _roc(places: npt.NDArray[np.float64], is_test: npt.NDArray[np.int64]) -> dict[str, list[float]]:
-    """Shares of training and of test documents above each of 41 thresholds on `places`, from the highest."""
+def _roc(indices: npt.NDArray[np.float64], is_test: npt.NDArray[np.int64]) -> dict[str, list[float]]:
+    """Shares of training and of test documents above each of 41 thresholds on `indices`, from the highest."""
     thresholds = np.linspace(1, 0, 41)
     curves = {}
-    for name, part in (("train", places[is_test == 0]), ("test", places[is_test == 1])):
+    for name, part in (("train", indices[is_test == 0]), ("test", indices[is_test == 1])):
         curves[name] = (1 - np.searchsorted(np.sort(part), thresholds, side="left") / len(part)).tolist()
     return curves
 

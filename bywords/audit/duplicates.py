@@ -10,7 +10,7 @@ counts. They are near duplicates when
   capital of Peru?" is no copy of "What is the capital of Laos?": words that many texts share with a gap between them
   are a template, and those that two or three share are a copy.
 
-All pairs are found, by an exact join (`bywords.compiled.overlap`) and a table of all texts with one word left out,
+All pairs are found, by an exact join (`bywords.kernels.overlap`) and a table of all texts with one word left out,
 not most of them as by MinHash. A text without words has exact duplicates only, an empty one none.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.tokens import Tokenizer, TokenizerConfig, Tokens, ragged_positions
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens, ragged_positions
 
 THRESHOLD = 0.8
 MIN_WORDS = 3
@@ -112,7 +112,7 @@ class _Nodes:
     n_elements: int
     of_document: Places  # (N,)
     documents: Places  # (N',)
-    begins: Places  # (M + 1,)
+    starts: Places  # (M + 1,)
 
     @classmethod
     def of(cls, texts: pl.Series, part: Places) -> _Nodes:
@@ -123,13 +123,13 @@ class _Nodes:
         tokens = Tokenizer(TokenizerConfig(punctuation=False))(folded.gather(filled[firsts]))
         order = np.argsort(tokens.lengths, kind="stable")
         elements, offsets, n_elements = _elements(tokens, order)
-        place = np.empty(len(order), dtype=np.int64)
-        place[order] = np.arange(len(order))
+        index = np.empty(len(order), dtype=np.int64)
+        index[order] = np.arange(len(order))
         of_document = np.full(len(texts), -1, dtype=np.int64)
-        of_document[filled] = place[node_of]
+        of_document[filled] = index[node_of]
         documents = filled[np.argsort(of_document[filled], kind="stable")]
-        begins = np.searchsorted(of_document[documents], np.arange(len(order) + 1))
-        return cls(keys[order] // 2, keys[order] % 2, elements, offsets, n_elements, of_document, documents, begins)
+        starts = np.searchsorted(of_document[documents], np.arange(len(order) + 1))
+        return cls(keys[order] // 2, keys[order] % 2, elements, offsets, n_elements, of_document, documents, starts)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -137,12 +137,12 @@ class _Nodes:
     @property
     def firsts(self) -> Places:
         """The first document of each node, (M,)."""
-        return self.documents[self.begins[:-1]]
+        return self.documents[self.starts[:-1]]
 
     def members(self, node: int, most: int | None = None) -> Places:
         """The documents of a node, or the first `most` of them."""
-        begin, end = self.begins[node : node + 2].tolist()
-        return self.documents[begin : end if most is None else min(end, begin + most)]
+        start, end = self.starts[node : node + 2].tolist()
+        return self.documents[start : end if most is None else min(end, start + most)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,7 @@ class _NodePairs:
 
 def _elements(tokens: Tokens, order: Places) -> tuple[npt.NDArray[np.int32], Places, int]:
     """The words of documents in this order as numbers, each document's ascending, the rarest the smallest; offsets."""
-    from bywords.compiled.overlap import numbered, sort_each
+    from bywords.kernels.overlap import numbered, sort_each
 
     occurrences, n_elements = numbered(tokens.codes, tokens.offsets, len(tokens.words))
     rank = np.empty(n_elements, dtype=np.int32)
@@ -172,7 +172,7 @@ def _elements(tokens: Tokens, order: Places) -> tuple[npt.NDArray[np.int32], Pla
 
 def _near_pairs(nodes: _Nodes) -> _NodePairs:
     """Nodes of unlike texts that are nearly the same, by either rule, in the order of their nodes."""
-    from bywords.compiled.overlap import shared_by, similar_pairs
+    from bywords.kernels.overlap import shared_by, similar_pairs
 
     sizes = np.diff(nodes.offsets)
     firsts, seconds, shared = similar_pairs(
@@ -229,26 +229,26 @@ def _alike_but_for_one(nodes: _Nodes) -> tuple[Places, Places]:
     return np.minimum(one, other), np.maximum(one, other)
 
 
-def _within(nodes: _Nodes, near: _NodePairs, part: int, begin: int, end: int) -> Within:
+def _within(nodes: _Nodes, near: _NodePairs, part: int, start: int, end: int) -> Within:
     """What there is in one part, whose documents are those from `begin` to `end`."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     near = near.where((nodes.part[near.firsts] == part) & (nodes.part[near.seconds] == part))
-    firsts_of, n_copies = nodes.firsts, np.diff(nodes.begins)
-    document_node = nodes.of_document[begin:end]
+    firsts_of, n_copies = nodes.firsts, np.diff(nodes.starts)
+    document_node = nodes.of_document[start:end]
     is_filled = document_node >= 0
-    places = np.arange(begin, end)
-    copies = places[is_filled & (places != _taken(firsts_of, document_node, -1))]
+    indices = np.arange(start, end)
+    copies = indices[is_filled & (indices != _taken(firsts_of, document_node, -1))]
     exact_firsts = firsts_of[nodes.of_document[copies]]
     pairs = _pairs(
-        np.concatenate([exact_firsts, firsts_of[near.firsts]]) - begin,
-        np.concatenate([copies, firsts_of[near.seconds]]) - begin,
+        np.concatenate([exact_firsts, firsts_of[near.firsts]]) - start,
+        np.concatenate([copies, firsts_of[near.seconds]]) - start,
         np.concatenate([np.ones(len(copies)), near.similarities]),
         np.arange(len(copies) + len(near.firsts)) < len(copies),
         is_ordered=False,
     )
-    n_documents = end - begin
+    n_documents = end - start
     links = coo_array((np.ones(len(pairs)), (pairs.firsts, pairs.seconds)), shape=(n_documents, n_documents))
     groups = connected_components(links, directed=False)[1].astype(np.int64) if n_documents else document_node
     node_is_near = np.zeros(len(nodes), dtype=bool)
@@ -307,6 +307,6 @@ def _pairs(
     return Pairs(firsts[order], seconds[order], similarities[order], is_exact[order])
 
 
-def _taken(values: npt.NDArray[Any], places: Places, empty: Any) -> npt.NDArray[Any]:
+def _taken(values: npt.NDArray[Any], indices: Places, empty: Any) -> npt.NDArray[Any]:
     """values[places], and `empty` where the place is -1."""
-    return np.append(values, empty)[places]
+    return np.append(values, empty)[indices]

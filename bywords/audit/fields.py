@@ -9,8 +9,8 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.audit.patterns import TOPIC_FIELDS
-from bywords.corpus import Corpus
-from bywords.metrics import wilson_interval
+from bywords.data.corpus import Corpus
+from bywords.evaluation.metrics import wilson_interval
 
 LEAST_OF_FIELD = 20  # documents with a header field whose values are judged
 

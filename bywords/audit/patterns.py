@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.tokens import Tokens
+from bywords.text.tokenizer import Tokens
 
 LEAST_DOCUMENTS = 5  # that have a pattern: fewer prove nothing
 MOST_LENGTH = 120  # characters of a pattern that are looked at
@@ -205,11 +205,11 @@ def _runs(tokens: Tokens, documents: npt.NDArray[np.int64], length: int, *, at_e
     documents = documents[tokens.lengths[documents] > length]
     starts = tokens.offsets[1:][documents] - length if at_end else tokens.offsets[:-1][documents]
     codes = tokens.codes[starts[:, np.newaxis] + np.arange(length)]  # (M, length)
-    columns: dict[str, Any] = {str(place): codes[:, place] for place in range(length)}
+    columns: dict[str, Any] = {str(index): codes[:, index] for index in range(length)}
     rows = pl.DataFrame({"document": documents, **columns})
     common = rows.group_by(list(columns), maintain_order=True).agg("document")
     common = common.filter(pl.col("document").list.len() >= LEAST_DOCUMENTS)
     strings = tokens.words.strings(common.select(*columns).to_numpy().ravel().astype(np.int64))
-    what = [" ".join(strings[place : place + length]) for place in range(0, len(strings), length)]
+    what = [" ".join(strings[index : index + length]) for index in range(0, len(strings), length)]
     exploded = common.select("document").with_columns(what=pl.Series(what, dtype=pl.String)).explode("document")
     return exploded.select("document", "what")

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from bywords.audit.patterns import TAG
 from bywords.audit.scripts import NONE, letters_by_script, name_of
-from bywords.corpus import Corpus
-from bywords.metrics import auc_and_variance
-from bywords.tokens import Tokens
-from bywords.words import WordTable
+from bywords.data.corpus import Corpus
+from bywords.evaluation.metrics import auc_and_variance
+from bywords.text.tokenizer import Tokens
+from bywords.text.word_table import WordTable
 
 SMALL_CLASS = 10  # training documents: with fewer, neither learning nor held-out documents say much of a class
 LONG, SHORT = 10.0, 0.1  # times the median of tokens from which, and up to which, a document is very long or short
@@ -92,9 +92,9 @@ def _part(corpus: Corpus, tokens: Tokens) -> dict[str, Any]:
         "without_words": _those(corpus, lengths == 0),
         "unlike_the_rest": _those(corpus, _is_unlike(tokens)),
         "scripts": [
-            {"script": names[place], "n_documents": int(by_script[place]), "share": int(by_script[place]) / len(corpus)}
-            for place in np.argsort(-by_script, kind="stable").tolist()
-            if by_script[place]
+            {"script": names[index], "n_documents": int(by_script[index]), "share": int(by_script[index]) / len(corpus)}
+            for index in np.argsort(-by_script, kind="stable").tolist()
+            if by_script[index]
         ],
         "mixed": _those(corpus, is_mixed),
         "remains": {
@@ -107,11 +107,11 @@ def _those(
     corpus: Corpus, is_meant: npt.NDArray[np.bool_], order: npt.NDArray[np.int64] | None = None
 ) -> dict[str, Any]:
     """How many documents are meant, their share, and the rows of the first of them, in `order` where it is given."""
-    places = np.flatnonzero(is_meant)
+    indices = np.flatnonzero(is_meant)
     if order is not None:
-        places = places[np.argsort(order[places], kind="stable")]
-    share = len(places) / len(corpus) if len(corpus) else None
-    return {"n_documents": len(places), "share": share, "rows": corpus.rows[places[:MOST_ROWS]].tolist()}
+        indices = indices[np.argsort(order[indices], kind="stable")]
+    share = len(indices) / len(corpus) if len(corpus) else None
+    return {"n_documents": len(indices), "share": share, "rows": corpus.rows[indices[:MOST_ROWS]].tolist()}
 
 
 def _quantiles(lengths: npt.NDArray[np.int64]) -> dict[str, float] | None:

@@ -42,7 +42,7 @@ def letters_by_script(texts: pl.Series) -> npt.NDArray[np.int64]:
     return counts
 
 
-def name_of(place: int) -> str:
+def name_of(index: int) -> str:
     """How a column of `letters_by_script` is called."""
-    name = SCRIPTS[place] if place < len(SCRIPTS) else OTHER
+    name = SCRIPTS[index] if index < len(SCRIPTS) else OTHER
     return "Japanese" if name == JAPANESE[0] else name

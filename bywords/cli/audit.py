@@ -17,7 +17,7 @@ from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell
 from bywords.errors import quoted
 
 if TYPE_CHECKING:
-    from bywords.corpus import Corpus
+    from bywords.data.corpus import Corpus
 
 RECORD, LABELS, PAGE = "audit.json", "doubtful.csv", "audit.html"
 LISTED_SHARE = 0.1  # of all documents, the most doubtful ones: so many are in the csv file at least
@@ -54,23 +54,23 @@ def audit(
     scripts and remains of markup.
     """
     from bywords.audit import audit as run_audit
-    from bywords.datasets import read_parts
-    from bywords.files import check_place, write_whole
+    from bywords.files import check_writable, write_whole
+    from bywords.io.datasets import read_parts
     from bywords.report.audit import write_audit
 
     folder = out or options.named_after(data, "-audit")
     for name in (RECORD, LABELS, PAGE):
-        check_place(folder / name)
+        check_writable(folder / name)
     with working(f"reading {data}"):
         train, test_part = read_parts(
             data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test
         )
-    listener = ProgressLines()
-    record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=listener.start)
-    listener.end()
+    callback = ProgressLines()
+    record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
+    callback.end()
     write_whole(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1).encode())
     write_audit(record, folder / PAGE)
-    if record["doubtful_labels"]:
+    if record["label_errors"]:
         write_whole(folder / LABELS, _to_correct(_listed(record), train))
     for corpus in [train] if test_part is None else [train, test_part]:
         tell_skipped(corpus.n_skipped, corpus.first_skipped)
@@ -86,13 +86,13 @@ def audit(
 
 def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
     """Doubtful labels for the csv file: those that are flagged, and all others of the first tenth of the ranking."""
-    ranked, n_train = record["doubtful_labels"], record["data"]["n_train"]
-    return [row for place, row in enumerate(ranked) if row["is_doubtful"] or place < LISTED_SHARE * n_train]
+    ranked, n_train = record["label_errors"], record["data"]["n_train"]
+    return [row for index, row in enumerate(ranked) if row["is_flagged"] or index < LISTED_SHARE * n_train]
 
 
 def _to_correct(listed: list[dict[str, Any]], train: Corpus) -> bytes:
-    """The csv file of these labels. `new_label` is left empty for a person; `bywords.corrections` reads it."""
-    from bywords.corrections import COLUMNS
+    """The csv file of these labels. `new_label` is left empty for a person; `bywords.io.corrections` reads it."""
+    from bywords.io.corrections import COLUMNS
 
     texts = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
     file = io.StringIO()
@@ -164,16 +164,16 @@ def _tell_worth(accuracy: dict[str, Any]) -> None:
 
 
 def _tell_doubtful(record: dict[str, Any], train: Corpus) -> None:
-    doubtful = [row for row in record["doubtful_labels"] if row["is_doubtful"]]
+    doubtful = [row for row in record["label_errors"] if row["is_flagged"]]
     say()
     for note in record["notes"]:
         say(note)
-    if not record["doubtful_labels"]:
+    if not record["label_errors"]:
         return
     if not doubtful:
         say("No label is doubtful.")
         return
-    share = len(doubtful) / len(record["doubtful_labels"])
+    share = len(doubtful) / len(record["label_errors"])
     are = "label is" if len(doubtful) == 1 else "labels are"
     say(
         f"{len(doubtful):,} {are} doubtful ({share:.1%}): models that have not seen the document are more confident of "
@@ -190,10 +190,10 @@ def _tell_causes(record: dict[str, Any]) -> None:
     """What gives the classes away, and whether test documents are of another kind."""
     from bywords.report.audit_words import giveaways_named
 
-    found = record["giveaways"]["found"]
+    found = record["leakage"]["found"]
     if found:
         say()
-        say(f"{giveaways_named(record['giveaways'])}{'. The first of them' if len(found) > 1 else ''}:")
+        say(f"{giveaways_named(record['leakage'])}{'. The first of them' if len(found) > 1 else ''}:")
     for row in found[:N_SHOWN]:
         say(
             f"  {row['kind']} “{shortened(row['what'])}”: {row['n_of_class']:,} of {row['n_documents']:,} documents "
@@ -207,9 +207,9 @@ def _tell_causes(record: dict[str, Any]) -> None:
 def _tell_next(record: dict[str, Any], folder: Path, data: str) -> None:
     say()
     say(f"The record is in {folder / RECORD}; look at {folder / PAGE}")
-    if record["doubtful_labels"]:
+    if record["label_errors"]:
         listed = _listed(record)
-        n_flagged = sum(row["is_doubtful"] for row in listed)
+        n_flagged = sum(row["is_flagged"] for row in listed)
         say(
             f"{folder / LABELS} has the first {len(listed):,} labels of the ranking, {n_flagged:,} of them flagged. "
             "Write the right ones into its column new_label (- leaves the document out), and see what they bring:"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bywords.cli.screen import one_line
 
 if TYPE_CHECKING:
-    from bywords.corpus import Corpus
+    from bywords.data.corpus import Corpus
 
     Document = tuple[Corpus, int]  # and its row
 
@@ -79,9 +79,9 @@ def _texts(pair: dict[str, Any], one: Document, other: Document) -> list[str]:
     if pair["kind"] == "exact":
         return [f"    {' and '.join(dict.fromkeys(labels))}: {shortened(texts[0])}"]
     if shortened(texts[0]) == shortened(texts[1]):
-        n_alike = next((place for place, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), len(texts[0]))
-        begin = max(n_alike - SHOWN_CHARACTERS // 3, 0)
-        texts = [f"…{text[begin:]}" for text in texts]
+        n_alike = next((index for index, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), len(texts[0]))
+        start = max(n_alike - SHOWN_CHARACTERS // 3, 0)
+        texts = [f"…{text[start:]}" for text in texts]
     return [f"    {label}: {shortened(text)}" for label, text in zip(labels, texts, strict=True)]
 
 

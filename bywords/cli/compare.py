@@ -40,23 +40,23 @@ def compare(
     as_json: options.AsJson = False,
 ) -> None:
     """Train systems on the same documents, test them on the same others, and report them side by side."""
-    from bywords.compare import compare as run_compare
-    from bywords.datasets import load
+    from bywords.experiments.compare import compare as run_compare
     from bywords.files import write_whole
+    from bywords.io.datasets import load_dataset
+    from bywords.records import read_run
     from bywords.report import write_report
-    from bywords.run_record import read_run
     from bywords.systems import SYSTEMS
 
     folder = out or options.named_after(data, "-compared")
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
     earlier = read_run(folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
-        split = load(data, text=text, label=label, test=test, test_share=test_share)
-    listener = ProgressLines()
-    listener.start(f"{data}: counting words")
+        split = load_dataset(data, text=text, label=label, test=test, test_share=test_share)
+    callback = ProgressLines()
+    callback.start(f"{data}: counting words")
 
     def on_start(name: str, seed: int) -> None:
-        listener.start(f"{name}, seed {seed}" if seeds > 1 else name)
+        callback.start(f"{name}, seed {seed}" if seeds > 1 else name)
 
     def write(run: dict[str, Any]) -> None:
         write_whole(folder / RUN, json.dumps(run, ensure_ascii=False, indent=1).encode())
@@ -71,11 +71,11 @@ def compare(
         limits=dict(map(_limit, limit or [])),
         command=options.command_line(),
         earlier=earlier,
-        listener=listener,
+        callback=callback,
         on_start=on_start,
         on_system=write,
     )
-    listener.end()
+    callback.end()
     write(run)
     if as_json:
         print_json(run)
@@ -123,9 +123,9 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
     say()
     for sentence in verdict(run):
         say(sentence)
-    if run["claims"]:
+    if run["pairwise"]:
         say(
-            f"Paired tests on the same documents, corrected for all {len(run['claims']):,} pairs; 95 % intervals. "
+            f"Paired tests on the same documents, corrected for all {len(run['pairwise']):,} pairs; 95 % intervals. "
             "~: chance may explain it."
         )
         say()
@@ -141,7 +141,7 @@ def _tell(run: dict[str, Any], folder: Path) -> None:
 
 def _behind(row: dict[str, Any], run: dict[str, Any]) -> str:
     """How many points a system is behind the best, with the interval; ~ before it where chance may explain it."""
-    claim = next((c for c in run["claims"] if c["one"] == run["best"] and c["other"] == row["name"]), None)
+    claim = next((c for c in run["pairwise"] if c["one"] == run["best"] and c["other"] == row["name"]), None)
     if claim is None:
         return ""
     found = claim["accuracy"]

@@ -11,9 +11,9 @@ from bywords.errors import SettingError
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
-    from bywords.corpus import Corpus, Split
-    from bywords.corrections import Corrected
-    from bywords.tokens import Tokenizer
+    from bywords.data.corpus import Corpus, Split
+    from bywords.io.corrections import Corrected
+    from bywords.text.tokenizer import Tokenizer
 
 
 def refuse_beside_labels(**options: Any) -> None:
@@ -28,7 +28,7 @@ def refuse_beside_labels(**options: Any) -> None:
 
 def corrected_split(labels: Path, split: Split, *, is_drawn: bool, tokenizer: Tokenizer) -> Corrected:
     """The split with the corrections of the file, both sides of it without documents that have no words."""
-    from bywords.corrections import corrected, read_corrections
+    from bywords.io.corrections import corrected, read_corrections
 
     found = corrected(split, read_corrections(labels), is_drawn=is_drawn)
     return dataclasses.replace(
@@ -36,18 +36,18 @@ def corrected_split(labels: Path, split: Split, *, is_drawn: bool, tokenizer: To
     )
 
 
-def gain_of_corrections(classifier: TextClassifier, corrections: Corrected, listener: ProgressLines) -> dict[str, Any]:
+def gain_of_corrections(classifier: TextClassifier, corrections: Corrected, callback: ProgressLines) -> dict[str, Any]:
     """How much more often a trained classifier is right than one like it that learned the labels as they were.
 
     Both are asked for the same test documents, and held to the same labels of them: the corrected ones. Where some of
     those were corrected, the difference by the labels as they were is there too.
     """
-    from bywords.significance import paired_difference
+    from bywords.evaluation.significance import paired_difference
 
-    listener.start("the labels as they were")
+    callback.start("the labels as they were")
     before = type(classifier)(**classifier.get_params(deep=False))
-    before.fit(corrections.before.train.texts, corrections.before.train.names(), listener=listener)
-    listener.end()
+    before.fit(corrections.before.train.texts, corrections.before.train.names(), callback=callback)
+    callback.end()
     test = corrections.split.test
     answers, answers_before = classifier.predict(test.texts), before.predict(test.texts)
 

@@ -36,11 +36,11 @@ def curve(
     as_json: options.AsJson = False,
 ) -> None:
     """Train on 1/16 to all of the documents, and forecast what twice as many would bring."""
-    from bywords.curve import learning_curve
-    from bywords.datasets import load
+    from bywords.experiments.learning_curve import learning_curve
     from bywords.files import write_whole
+    from bywords.io.datasets import load_dataset
+    from bywords.records import CURVE_FORMAT, read_run
     from bywords.report import write_curve
-    from bywords.run_record import CURVE_FORMAT, read_run
     from bywords.systems import DEFAULT_SYSTEM
 
     folder = out or options.named_after(data, "-curve")
@@ -49,20 +49,20 @@ def curve(
     if resume and (folder / RUN).exists():
         earlier = read_run(folder / RUN, format_=CURVE_FORMAT)
     with working(f"reading {data}"):
-        split = load(data, text=text, label=label, bad_rows=bad_rows, test=test, test_share=test_share)
-    listener = ProgressLines()
+        split = load_dataset(data, text=text, label=label, bad_rows=bad_rows, test=test, test_share=test_share)
+    callback = ProgressLines()
 
     def on_start(n_documents: int, seed: int, seconds_left: float | None) -> None:
         about = "" if seconds_left is None else f", about {rough_time(seconds_left)} left in all"
-        listener.start(f"{system} on {n_documents:,} documents, seed {seed}{about}")
+        callback.start(f"{system} on {n_documents:,} documents, seed {seed}{about}")
 
     def write(run: dict[str, Any]) -> None:
         write_whole(folder / RUN, json.dumps(run, ensure_ascii=False, indent=1).encode())
 
     def on_point(run: dict[str, Any], point: dict[str, Any]) -> None:
         write(run)
-        listener.name = f"{system} on {point['n_documents']:,} documents, seed {point['seed']}:"
-        listener.step(1, 0, f"right on {point['accuracy']:.1%}")
+        callback.name = f"{system} on {point['n_documents']:,} documents, seed {point['seed']}:"
+        callback.step(1, 0, f"right on {point['accuracy']:.1%}")
 
     run = learning_curve(
         split,
@@ -75,7 +75,7 @@ def curve(
         on_start=on_start,
         on_point=on_point,
     )
-    listener.end()
+    callback.end()
     write(run)
     write_curve(run, folder / REPORT)
     if as_json:
@@ -87,7 +87,7 @@ def curve(
 
 
 def _tell(run: dict[str, Any], folder: Path) -> None:
-    from bywords.forecast import backtest_sentence, sentence
+    from bywords.experiments.forecast import backtest_sentence, sentence
 
     corpus = run["corpus"]
     dropped = corpus["dropped"]

@@ -15,7 +15,7 @@ from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
-    from bywords.corpus import Corpus
+    from bywords.data.corpus import Corpus
 
 
 def evaluate(
@@ -35,11 +35,11 @@ def evaluate(
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
     from bywords.classifier import TextClassifier
-    from bywords.corpus import labelled_as, with_label_names
-    from bywords.datasets import DATASETS
-    from bywords.evaluation import Evaluation
-    from bywords.labels import names_of
-    from bywords.readers import read_corpus
+    from bywords.data.corpus import labelled_as, with_label_names
+    from bywords.data.labels import names_of
+    from bywords.evaluation.evaluation import Evaluation
+    from bywords.io.datasets import DATASETS
+    from bywords.io.readers import read_corpus
 
     classifier = TextClassifier.load(model)
     least = options.least_confidence(classifier, min_confidence, abstain)
@@ -71,8 +71,10 @@ def evaluate(
         confusions = evaluation.confusion_examples(corpus.texts, corpus.rows, examples=examples or 3)
     answered = None
     if least is not None and isinstance(evaluation, Evaluation):
-        is_unlike = classifier.trust_.is_unlike(evaluation.known_share, evaluation.nothing_known)
-        answered = evaluation.answered(least, is_unlike)
+        is_out_of_distribution = classifier.reliability_.is_out_of_distribution(
+            evaluation.in_vocabulary_share, evaluation.all_out_of_vocabulary
+        )
+        answered = evaluation.answered(least, is_out_of_distribution)
     if as_json:
         more: dict[str, Any] = {"n_seen_in_training": n_seen} if n_seen else {}
         more |= {} if answered is None else {"answered": answered}
@@ -93,10 +95,10 @@ def evaluate(
             f"Answers that are at least {answered['min_confidence']:.1%} sure, for texts like those of the training: "
             f"{answered['n_documents']:,} documents, {answered['coverage']:.1%} of all{right}."
         )
-    n_nothing_known = int(evaluation.nothing_known.sum())
-    if n_nothing_known:
+    n_all_out_of_vocabulary = int(evaluation.all_out_of_vocabulary.sum())
+    if n_all_out_of_vocabulary:
         say(
-            f"In {n_nothing_known:,} of the {len(corpus):,} documents no word was known: those answers say nothing "
+            f"In {n_all_out_of_vocabulary:,} of the {len(corpus):,} documents no word was known: those answers say nothing "
             "about the text."
         )
     say()
@@ -109,9 +111,9 @@ def evaluate(
 
 def _n_seen(corpus: Corpus, data: str, classifier: TextClassifier) -> int:
     """How many documents of a file the model has learned from; 0 where it is another file, or has changed."""
-    from bywords.corpus import drop_empty
-    from bywords.datasets import divided
-    from bywords.tokens import Tokenizer
+    from bywords.data.corpus import drop_empty
+    from bywords.io.datasets import divided
+    from bywords.text.tokenizer import Tokenizer
 
     trained_on = classifier.trained_on or {}
     if Path(str(trained_on.get("data"))).resolve() != Path(data).resolve():
@@ -128,8 +130,8 @@ def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:
 
     Of a data set without a test part that the model was not trained on, all documents are unseen.
     """
-    from bywords.datasets import DATASETS, load
-    from bywords.readers import refuse_columns
+    from bywords.io.datasets import DATASETS, load_dataset
+    from bywords.io.readers import refuse_columns
 
     trained_on = classifier.trained_on or {}
     if trained_on.get("data") != data:
@@ -138,7 +140,7 @@ def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:
             asked = [columns[name] for name in ("text", "label", "label_separator", "columns")]
             refuse_columns(f"{data} is a data set with columns of its own", *asked)
             return own_train
-        return load(data, **columns).test
+        return load_dataset(data, **columns).test
     if trained_on["test"] is not None:
         raise DataError(f"the model was trained on all of {data}, so none of it is left to test on. Give a file.")
-    return load(data, **columns, test_share=trained_on["test_share"], seed=trained_on["seed"]).test
+    return load_dataset(data, **columns, test_share=trained_on["test_share"], seed=trained_on["seed"]).test

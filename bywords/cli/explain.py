@@ -16,9 +16,9 @@ from bywords.cli.screen import counted, print_json, print_table, say, tell_skipp
 from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
+    from bywords.explain.counterfactual import Counterfactual
     from bywords.explain.explanation import Explanation
     from bywords.explain.parts import Parts
-    from bywords.explain.what_if import WhatIf
 
 FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft", ".gz", ".xz", ".zst")
 N_WORDS = 10  # for a class, and against it
@@ -64,22 +64,22 @@ def explain(
     colours, numbers do. Of models without a hidden layer the numbers add up exactly.
     """
     from bywords.classifier import TextClassifier
+    from bywords.explain.counterfactual import counterfactual
     from bywords.explain.explanation import explain as explain_text
-    from bywords.explain.parts import place_of_label
-    from bywords.explain.what_if import what_if
-    from bywords.files import check_place
+    from bywords.explain.parts import index_of_label
+    from bywords.files import check_writable
 
     if out is not None:
         if out.suffix.lower() not in (".jsonl", ".html"):
             raise SettingError(
                 f"{out}: explanations are written as .jsonl or .html, not {out.suffix or 'without end'}."
             )
-        check_place(out)
+        check_writable(out)
     text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     is_file = _is_file(text)
     parts = TextClassifier.load(model).explanation_parts()
     if label is not None:
-        place_of_label(label, parts.classes)
+        index_of_label(label, parts.classes)
     if is_file:
         _explain_file(parts, str(model), text, label, out, column, bad_rows, as_json=as_json)
         return
@@ -87,8 +87,8 @@ def explain(
         raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
     with working("explaining"):
         explanation = explain_text(parts, text)
-        changed = what_if(parts, explanation)
-    record = {**explanation.plain(label, n_words=N_WORDS), "what_if": changed.plain()}
+        changed = counterfactual(parts, explanation)
+    record = {**explanation.plain(label, n_words=N_WORDS), "counterfactual": changed.plain()}
     if out is not None:
         _write(out, str(model), None, [record], None)
     if as_json:
@@ -99,7 +99,7 @@ def explain(
 
 def _is_file(text: str) -> bool:
     """Whether it names a file, or the standard input. Raises DataError for what looks like a file that is not there."""
-    from bywords.inputs import STANDARD_INPUT
+    from bywords.io.streams import STANDARD_INPUT
 
     if text == STANDARD_INPUT:
         return True
@@ -125,8 +125,8 @@ def _explain_file(
     as_json: bool,
 ) -> None:
     from bywords.explain.class_words import class_words, n_documents_used
-    from bywords.explain.parts import place_of_label
-    from bywords.readers import read_blocks, skipped_rows
+    from bywords.explain.parts import index_of_label
+    from bywords.io.readers import read_blocks, skipped_rows
 
     skipped = skipped_rows(bad_rows)
     with working(f"reading {file}"):
@@ -138,7 +138,7 @@ def _explain_file(
     with working(f"adding up the words of {len(texts):,} documents"):
         words = class_words(parts, texts, n=N_CLASS_WORDS)
     if label is not None:
-        name = str(parts.classes[place_of_label(label, parts.classes)])
+        name = str(parts.classes[index_of_label(label, parts.classes)])
         words = {name: words[name]}
     n_used = n_documents_used(parts, len(texts))
     record = {"n_documents": len(texts), "n_documents_used": n_used, "class_words": words}
@@ -151,13 +151,13 @@ def _explain_file(
 
 
 def _records(parts: Parts, texts: Sequence[str], label: str | None, *, with_what_if: bool) -> Iterator[dict[str, Any]]:
+    from bywords.explain.counterfactual import counterfactual
     from bywords.explain.explanation import explain as explain_text
-    from bywords.explain.what_if import what_if
 
     for text in texts:
         explanation = explain_text(parts, text)
         record = explanation.plain(label, n_words=N_WORDS)
-        yield {**record, "what_if": what_if(parts, explanation).plain()} if with_what_if else record
+        yield {**record, "counterfactual": counterfactual(parts, explanation).plain()} if with_what_if else record
 
 
 def _write(
@@ -183,20 +183,20 @@ def _line(record: dict[str, Any]) -> bytes:
     return (json.dumps(without_nan(record), ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "replace")
 
 
-def _tell(explanation: Explanation, changed: WhatIf, label: str | None) -> None:
+def _tell(explanation: Explanation, changed: Counterfactual, label: str | None) -> None:
     from bywords.report.record import printable
 
-    place = explanation.place_of(label)
+    index = explanation.index_of(label)
     say(_answer(explanation))
     if not explanation.tokens:
         say("There is no word in it: this is what the model says where it has nothing to go by.")
         return
     say()
-    _show_text(explanation, place)
+    _show_text(explanation, index)
     say()
-    _tell_words(explanation, place)
+    _tell_words(explanation, index)
     say()
-    _tell_sum(explanation, place)
+    _tell_sum(explanation, index)
     n_tokens, n_unknown = len(explanation.tokens), int((~explanation.is_known[: explanation.n_read]).sum())
     if explanation.n_read < n_tokens:
         say(
@@ -220,7 +220,7 @@ def _answer(explanation: Explanation) -> str:
     return f"{given}; the others: {more}{left_out}." if others else f"{given}."
 
 
-def _show_text(explanation: Explanation, place: int) -> None:
+def _show_text(explanation: Explanation, index: int) -> None:
     """The text in the colours of its words; in a pipe with their numbers."""
     from rich.console import Console
     from rich.text import Text
@@ -228,9 +228,9 @@ def _show_text(explanation: Explanation, place: int) -> None:
     from bywords.explain.segments import segments, strengths
     from bywords.report.record import printable
 
-    found = segments(len(explanation.text), explanation.spans, explanation.contributions[:, place].tolist())
+    found = segments(len(explanation.text), explanation.offsets, explanation.attributions[:, index].tolist())
     levels = strengths(found, N_LEVELS)
-    name = explanation.labels[place]
+    name = explanation.labels[index]
     console = Console(highlight=False)
     is_coloured = sys.stdout.isatty() and console.color_system is not None
     styles = FEW_STYLES if console.color_system == "standard" else STYLES
@@ -255,32 +255,32 @@ def _show_text(explanation: Explanation, place: int) -> None:
     console.print(legend)
 
 
-def _tell_words(explanation: Explanation, place: int) -> None:
+def _tell_words(explanation: Explanation, index: int) -> None:
     """The words that add most to the class and against it, and what the others add together."""
     from bywords.report.record import printable
 
-    name = str(explanation.labels[place])
-    words = explanation.words(explanation.labels[place])
-    for_it = [share for share in words if share.contribution > 0]
-    against = [share for share in reversed(words) if share.contribution < 0]
+    name = str(explanation.labels[index])
+    words = explanation.words(explanation.labels[index])
+    for_it = [share for share in words if share.attribution > 0]
+    against = [share for share in reversed(words) if share.attribution < 0]
     for title, shares in ((f"words for {name}", for_it), (f"words against {name}", against)):
         if not shares:
             continue
-        rows = [[printable(s.word), f"{s.contribution:+.3f}", f"{s.n_occurrences:,}"] for s in shares[:N_WORDS]]
+        rows = [[printable(s.word), f"{s.attribution:+.3f}", f"{s.n_occurrences:,}"] for s in shares[:N_WORDS]]
         if rest := shares[N_WORDS:]:
-            total = sum(share.contribution for share in rest)
+            total = sum(share.attribution for share in rest)
             rows.append([f"{len(rest):,} others", f"{total:+.3f}", f"{sum(s.n_occurrences for s in rest):,}"])
         print_table([title, "adds", "times"], rows)
 
 
-def _tell_sum(explanation: Explanation, place: int) -> None:
-    column = explanation.contributions[:, place]
-    gap = explanation.logits[place] - explanation.bias[place] - column.sum()
+def _tell_sum(explanation: Explanation, index: int) -> None:
+    column = explanation.attributions[:, index]
+    gap = explanation.logits[index] - explanation.bias[index] - column.sum()
     missing = "" if explanation.method == "exact" else f" {_signed(gap)} that they miss"
     scale = "" if explanation.is_multilabel else ", counted from the mean of all classes"
     say(
-        f"The logit of {explanation.labels[place]}{scale}: {explanation.logits[place]:.3f} = "
-        f"{explanation.bias[place]:.3f} without words {_signed(column.sum())} from words{missing}."
+        f"The logit of {explanation.labels[index]}{scale}: {explanation.logits[index]:.3f} = "
+        f"{explanation.bias[index]:.3f} without words {_signed(column.sum())} from words{missing}."
     )
     if explanation.method == "exact":
         say("The model has no hidden layer, so this is all: the numbers of the words are exact.")
@@ -313,7 +313,7 @@ def _tell_class_words(record: dict[str, Any]) -> None:
             continue
         print_table(
             [label, "added", "documents"],
-            [[printable(w["word"]), f"{w['contribution']:+.3f}", f"{w['n_documents']:,}"] for w in words],
+            [[printable(w["word"]), f"{w['attribution']:+.3f}", f"{w['n_documents']:,}"] for w in words],
         )
     if len(record["class_words"]) > MOST_LABELS:
         say(f"and {len(record['class_words']) - MOST_LABELS:,} more classes; --json has them all")

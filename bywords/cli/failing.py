@@ -8,16 +8,16 @@ from bywords.cli.screen import one_line, say
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
-    from bywords.corpus import Corpus
-    from bywords.evaluation import AnyEvaluation
+    from bywords.data.corpus import Corpus
+    from bywords.evaluation.evaluation import AnyEvaluation
 
 SHOWN_CHARACTERS = 100  # of an example, so that it stays on a line or two
 
 
 def slices_in(classifier: TextClassifier, evaluation: AnyEvaluation, corpus: Corpus) -> list[dict[str, Any]]:
     """The slices of the documents that were evaluated, by length, known words, class, and the corpus's columns."""
-    from bywords.slices import find_slices
-    from bywords.tokens import Tokenizer
+    from bywords.evaluation.slices import find_slices
+    from bywords.text.tokenizer import Tokenizer
 
     n_tokens = Tokenizer(classifier.config_.tokenizer)(corpus.texts).lengths
     return find_slices(evaluation, n_tokens=n_tokens, columns=corpus.columns)
@@ -25,7 +25,7 @@ def slices_in(classifier: TextClassifier, evaluation: AnyEvaluation, corpus: Cor
 
 def tell_slices(rows: list[dict[str, Any]], *, n: int) -> None:
     """The n slices that cost most right answers, where some are worse than others by more than chance; and how many."""
-    from bywords.slices import sentence, worst
+    from bywords.evaluation.slices import sentence, worst
 
     n_worse = sum(row["is_worse"] for row in rows)
     by = ", ".join(dict.fromkeys(row["by"] for row in rows))

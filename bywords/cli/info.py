@@ -8,7 +8,7 @@ from bywords.cli import options
 from bywords.cli.screen import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from bywords.artifact import Overview
+    from bywords.artifact.model_folder import Overview
 
 DTYPES = {"F32": "float32", "F16": "float16", "I8": "int8"}  # as safetensors has them
 MOST_LABELS = 30  # of the table; --json has all
@@ -16,7 +16,7 @@ MOST_LABELS = 30  # of the table; --json has all
 
 def info(model: options.Model, as_json: options.AsJson = False) -> None:
     """Check a model folder against its sums and say what is in it: labels, scores, sizes, versions, training data."""
-    from bywords.artifact import look_at
+    from bywords.artifact.model_folder import look_at
 
     found = _record(look_at(model))
     if as_json:
@@ -36,7 +36,7 @@ def _record(overview: Overview) -> dict[str, Any]:
         "versions": told["versions"],
         "system": record.get("system") or (told["system"] if isinstance(told.get("system"), str) else None),
         "description": (told.get("config") or {}).get("description"),
-        "reason": (told.get("choice") or {}).get("reason"),
+        "reason": (told.get("selection") or {}).get("reason"),
         "is_multilabel": "thresholds" in (told.get("calibration") or {}),
         "labels": [
             {"label": label, "n_documents": counts.get(str(label)), "f1": scores.get(str(label), {}).get("f1")}
@@ -48,7 +48,7 @@ def _record(overview: Overview) -> dict[str, Any]:
         "validation": told.get("summary"),
         "test": record.get("test"),
         "reduction": (record.get("size") or {}).get("reduction"),
-        "vocabulary": {"words": overview.n_words, "runs": overview.n_runs, "pieces": overview.n_pieces},
+        "vocabulary": {"words": overview.n_words, "ngrams": overview.n_ngrams, "char_ngrams": overview.n_char_ngrams},
         "arrays": {
             name: {"dtype": DTYPES.get(dtype, dtype), "shape": list(shape)}
             for name, (dtype, shape) in overview.arrays.items()

@@ -10,8 +10,8 @@ from bywords.errors import SettingError
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
-    from bywords.evaluation import AnyEvaluation
-    from bywords.stored_corpus import StoredSplit
+    from bywords.evaluation.evaluation import AnyEvaluation
+    from bywords.io.on_disk import OnDiskSplit
 
 DEFAULT_ON_DISK = "dan"
 
@@ -32,20 +32,20 @@ def train_on_disk(
     label: list[str] | None,
     checkpoint: Path | None,
     resume: bool,
-) -> tuple[StoredSplit, AnyEvaluation]:
+) -> tuple[OnDiskSplit, AnyEvaluation]:
     """Write the documents that the classifier is to be `trained_on` into the folder, fit it to them, and test it."""
-    from bywords.stored_corpus import Source, stored
-    from bywords.systems import check_can_be_stored
+    from bywords.io.on_disk import Source, stored
+    from bywords.systems import check_can_train_on_disk
 
     config = classifier.config
-    check_can_be_stored(config, system)
+    check_can_train_on_disk(config, system)
     source = Source(
         **(classifier.trained_on or {}), text=text, label=label, validation_share=classifier.validation_share
     )
-    listener = ProgressLines()
-    listener.start(system)
-    corpus = stored(source, folder, config.tokenizer, config.vocabulary, on_block=listener.block)
-    listener.start(system)
-    classifier.fit_stored(corpus, listener=listener, checkpoint=checkpoint, resume=resume)
-    listener.end()
-    return corpus.facts, classifier.evaluate_stored(corpus.test)
+    callback = ProgressLines()
+    callback.start(system)
+    corpus = stored(source, folder, config.tokenizer, config.vocabulary, on_block=callback.block)
+    callback.start(system)
+    classifier.fit_on_disk(corpus, callback=callback, checkpoint=checkpoint, resume=resume)
+    callback.end()
+    return corpus.facts, classifier.evaluate_on_disk(corpus.test)

@@ -107,7 +107,7 @@ def least_confidence(classifier: TextClassifier, min_confidence: float | None, a
             "--min-confidence and --abstain are for one label a text."
         )
     if abstain is not None:
-        return classifier.trust_.min_confidence_for(_share("--abstain", abstain))
+        return classifier.reliability_.min_confidence_for(_share("--abstain", abstain))
     if min_confidence is not None and not 0 <= min_confidence <= 1:
         raise SettingError(f"--min-confidence {min_confidence}: expected a probability from 0 to 1, as in 0.8.")
     return min_confidence

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     import polars as pl
 
     from bywords.classifier import TextClassifier
-    from bywords.part_folder import PartFolder
-    from bywords.readers import Block
-    from bywords.writers import Writer
+    from bywords.io.readers import Block
+    from bywords.io.resumable import ResumableOutput
+    from bywords.io.writers import Writer
 
 CHUNK_ROWS = 20_000  # documents at a time
-FEW_UNLIKE, FEW_UNLIKE_SHARE = 10, 0.05  # texts, and of all: one in a hundred is unlike the others anyway
+FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE = (
+    10,
+    0.05,
+)  # texts, and of all: one in a hundred is unlike the others anyway
 CHUNK_NUMBERS = 4_000_000  # probabilities at a time: of very many labels a chunk has fewer documents
 
 
@@ -69,15 +72,15 @@ def predict(
     unlike those that the model has learned from.
     """
     from bywords.classifier import TextClassifier
-    from bywords.files import check_place
-    from bywords.part_folder import PartFolder
-    from bywords.readers import read_blocks, skipped_rows
-    from bywords.writers import Writer
+    from bywords.files import check_writable
+    from bywords.io.readers import read_blocks, skipped_rows
+    from bywords.io.resumable import ResumableOutput
+    from bywords.io.writers import Writer
 
     if resume and out is None:
         raise SettingError("--resume goes on with a file: say which with --out.")
     if out is not None:
-        check_place(out)
+        check_writable(out)
         Writer.of(out, ())  # a wrong name is said before there is any work
     classifier = TextClassifier.load(model)
     n_before = 0
@@ -99,7 +102,7 @@ def predict(
             "least confidence": answers.least,
             "bad rows": bad_rows,
         }
-        folder = PartFolder(out, key, resume=resume)
+        folder = ResumableOutput(out, key, resume=resume)
         n_before = folder.n_rows
         writer = Writer.of(out, answers.names)
         with _told_how_to_go_on(folder):
@@ -119,7 +122,7 @@ class _Answers:
     def __init__(self, classifier: TextClassifier, top_k: int | None, least: float | None = None) -> None:
         """Labels of answers that are less probable than `least` are left out; None leaves none out."""
         self.classifier, self.least = classifier, least
-        self.n_texts = self.n_open = self.n_unlike = 0
+        self.n_texts = self.n_open = self.n_out_of_distribution = 0
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes_)
         self.top_k = None if top_k is None else min(top_k, self.n_classes)
@@ -136,25 +139,27 @@ class _Answers:
         found = self.classifier.predict_documents(texts)
         columns: dict[str, Any] = {}
         self.n_texts += len(texts)
-        self.n_unlike += int(found.unlike_training.sum())
+        self.n_out_of_distribution += int(found.out_of_distribution.sum())
         if not self.is_multilabel:
             labels, highest = found.labels.tolist(), found.probabilities.max(axis=1, initial=0)
             if self.least is not None:
-                is_open = (highest < self.least) | found.unlike_training
+                is_open = (highest < self.least) | found.out_of_distribution
                 self.n_open += int(is_open.sum())
                 labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
             columns["label"] = pl.Series(labels, dtype=self._kind())
             columns["probability"] = np.round(highest, 6)
         if self.is_multilabel or self.top_k is not None:
-            places = self._several(found.probabilities)
+            indices = self._several(found.probabilities)
             names = self.classifier.classes_.tolist()
-            labels = [[names[place] for place in row] for row in places]
-            numbers = [np.round(row[place], 6).tolist() for row, place in zip(found.probabilities, places, strict=True)]
+            labels = [[names[index] for index in row] for row in indices]
+            numbers = [
+                np.round(row[index], 6).tolist() for row, index in zip(found.probabilities, indices, strict=True)
+            ]
             columns["labels"] = pl.Series(labels, dtype=pl.List(self._kind()))
             columns["probabilities"] = pl.Series(numbers, dtype=pl.List(pl.Float64))
-        columns["known_share"] = np.round(found.known_share.astype(np.float64), 4)
-        columns["nothing_known"] = found.nothing_known
-        columns["unlike_training"] = found.unlike_training
+        columns["in_vocabulary_share"] = np.round(found.in_vocabulary_share.astype(np.float64), 4)
+        columns["all_out_of_vocabulary"] = found.all_out_of_vocabulary
+        columns["out_of_distribution"] = found.out_of_distribution
         return pl.DataFrame(columns)
 
     def tell(self, *, is_rest: bool) -> None:
@@ -169,19 +174,19 @@ class _Answers:
                 f"{n_given:,} of {texts} got a label. Of the others no answer reached {self.least:.1%}, "
                 "or the text is unlike those of the training."
             )
-        if self.n_unlike > max(FEW_UNLIKE, FEW_UNLIKE_SHARE * self.n_texts):
-            floor = self.classifier.trust_.known_share_floor
+        if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):
+            floor = self.classifier.reliability_.in_vocabulary_floor
             tell_aside(
-                f"{self.n_unlike:,} of {texts} are unlike those that the model has learned from: it "
+                f"{self.n_out_of_distribution:,} of {texts} are unlike those that the model has learned from: it "
                 f"knows less than {floor:.0%} of their words, as of at most one training document in a hundred. Do not "
-                "trust these answers (unlike_training is true)."
+                "trust these answers (out_of_distribution is true)."
             )
 
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
         """The places in `classes_` of the labels to name for each text, the likeliest first where they are `top_k`."""
         if self.top_k is not None:
             return list(np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k])
-        return [np.flatnonzero(has) for has in self.classifier.calibration_.decide(probabilities)]
+        return [np.flatnonzero(has) for has in self.classifier.calibration_.predict(probabilities)]
 
     def _kind(self) -> Any:
         import polars as pl
@@ -200,7 +205,7 @@ def _chunks(
     blocks: Iterable[Block],
     answers: _Answers,
     writer: Writer,
-    folder: PartFolder | None = None,
+    folder: ResumableOutput | None = None,
     digest: hashlib._Hash | None = None,
 ) -> Iterator[tuple[int, _Chunk]]:
     """What to write for each chunk of documents, and how many they are; without those that the folder has.
@@ -213,7 +218,7 @@ def _chunks(
         if digest is not None:
             digest.update(block.source)
         if number == 0:
-            writer.begin(block.table)
+            writer.start(block.table)
         for start in range(0, len(block.texts), step):
             texts = block.texts[start : start + step]
             n_before, n_rows = n_rows, n_rows + len(texts)
@@ -231,7 +236,7 @@ def _chunks(
 
 def _digest(file: str, ending: str | None) -> hashlib._Hash:
     """What goes over the input. Parquet is read in no order of its bytes, so that the whole file comes first."""
-    from bywords.inputs import STANDARD_INPUT, format_ending, open_input
+    from bywords.io.streams import STANDARD_INPUT, format_ending, open_input
 
     digest = hashlib.sha256()
     if file != STANDARD_INPUT and (ending or format_ending(Path(file))) == ".parquet":
@@ -242,7 +247,7 @@ def _digest(file: str, ending: str | None) -> hashlib._Hash:
 
 
 @contextlib.contextmanager
-def _told_how_to_go_on(folder: PartFolder) -> Iterator[None]:
+def _told_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
     """Whatever stops the work: what is done is kept, and the command that goes on with it is told."""
     n_before = folder.n_rows
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from bywords.training import EpochRecord
+    from bywords.training.loop import EpochRecord
 
 
 Part = TypeVar("Part")
@@ -36,13 +36,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, may_le
     room = Console().width if sys.stdout.isatty() else sum(widths)
     shown = list(range(len(columns)))
     for name in may_leave_out:
-        if sum(widths[place] for place in shown) > room and name in columns:
+        if sum(widths[index] for index in shown) > room and name in columns:
             shown.remove(columns.index(name))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for place in shown:
-        table.add_column(columns[place], justify="left" if place == 0 else "right", no_wrap=True)
+    for index in shown:
+        table.add_column(columns[index], justify="left" if index == 0 else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(row[place]) for place in shown))
+        table.add_row(*(Text(row[index]) for index in shown))
     Console(width=max(room, 40), highlight=False).print(table)
 
 

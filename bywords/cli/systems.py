@@ -8,7 +8,7 @@ from bywords.cli.screen import print_json, say
 
 def systems(as_json: AsJson = False) -> None:
     """List the systems that train and compare know, and what each is."""
-    from bywords.settings import to_plain
+    from bywords.config import to_plain
     from bywords.systems import SYSTEMS
 
     if as_json:

@@ -19,10 +19,10 @@ from bywords.errors import SettingError, quoted
 
 if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
-    from bywords.corpus import Corpus, Split
-    from bywords.corrections import Corrected
-    from bywords.evaluation import AnyEvaluation
-    from bywords.stored_corpus import PartFacts, StoredSplit
+    from bywords.data.corpus import Corpus, Split
+    from bywords.evaluation.evaluation import AnyEvaluation
+    from bywords.io.corrections import Corrected
+    from bywords.io.on_disk import OnDiskSplit, PartFacts
 
 MOST_JUDGING = 5_000  # documents that say which way to make a model smaller costs least
 
@@ -66,7 +66,7 @@ def train(
             "for more.",
         ),
     ] = None,
-    measure: Annotated[
+    metric: Annotated[
         str,
         typer.Option(help="Stop and choose by log_loss, accuracy, balanced_accuracy, micro_f1 or macro_f1."),
     ] = "log_loss",
@@ -82,7 +82,7 @@ def train(
         typer.Option(
             metavar="FOLDER",
             help="For a file that is larger than memory: write its ids there, and train on those, a part at a time, "
-            "by dan, dan-runs or averaging. It takes about as much room as the texts and is kept, so that the next "
+            "by dan, dan-ngrams or averaging. It takes about as much room as the texts and is kept, so that the next "
             "training on the same file need not read it again; delete it when you are done.",
         ),
     ] = None,
@@ -109,25 +109,25 @@ def train(
     as_json: options.AsJson = False,
 ) -> None:
     """Train a classifier on labelled texts, test it on texts that it has not seen, and save it."""
-    from bywords.artifact import check_place
+    from bywords.artifact.compression import parse_size
+    from bywords.artifact.model_folder import check_writable
     from bywords.classifier import TextClassifier
-    from bywords.continuing import check_can_go_on
-    from bywords.corpus import Split, check_trainable, labelled_as
-    from bywords.datasets import divided, read_parts
+    from bywords.config import changed
+    from bywords.data.corpus import Split, check_trainable, labelled_as
     from bywords.errors import check_choice
-    from bywords.metrics import Measure
-    from bywords.settings import changed
-    from bywords.shrink import parse_size
+    from bywords.evaluation.metrics import Metric
+    from bywords.io.datasets import divided, read_parts
     from bywords.systems import DEFAULT_SYSTEM
-    from bywords.tokens import Tokenizer
+    from bywords.text.tokenizer import Tokenizer
+    from bywords.training.incremental import check_can_continue
 
     folder = out or options.named_after(data, "-model")
-    check_place(folder)
+    check_writable(folder)
     _check_checkpoint(checkpoint, resume, folder)
     n_bytes = None if max_size is None else parse_size(max_size)
     parameters: dict[str, Any] = {
         "class_weight": _class_weight(class_weight),
-        "measure": check_choice("measure", measure, get_args(Measure)),
+        "metric": check_choice("metric", metric, get_args(Metric)),
         "validation_share": validation_share,
         "seed": seed,
     }
@@ -142,7 +142,7 @@ def train(
     if start_from is not None:
         _refuse_beside_from(system=system, vectors=vectors, budget=budget, set=settings)
         classifier = TextClassifier.load(start_from).set_params(**parameters)
-        check_can_go_on(classifier.config_)
+        check_can_continue(classifier.config_)
         config, system = classifier.config_, f"{start_from}, going on"
     else:
         system = system or DEFAULT_SYSTEM
@@ -174,16 +174,16 @@ def train(
             split = corrections.split
         split = split.drop_empty(tokenizer)
         check_trainable(split.train)
-    listener = ProgressLines()
-    listener.start(system)
-    learn = classifier.fit if start_from is None else classifier.fit_more
+    callback = ProgressLines()
+    callback.start(system)
+    learn = classifier.fit if start_from is None else classifier.continue_fit
     learned = split.train.names() if start_from is None else _labels(split.train, classifier)
-    learn(split.train.texts, learned, listener=listener, **kept)
-    listener.end()
+    learn(split.train.texts, learned, callback=callback, **kept)
+    callback.end()
     evaluation = classifier.evaluate(split.test.texts, _labels(split.test, classifier))
     more: dict[str, Any] = {"corrections": None, "reduction": None}
     if corrections is not None:
-        more["corrections"] = gain_of_corrections(classifier, corrections, listener)
+        more["corrections"] = gain_of_corrections(classifier, corrections, callback)
     classifier.record_ = _for_the_card(classifier, evaluation, split, system, corrections)
     if n_bytes is not None:
         with working("making it smaller"):
@@ -196,7 +196,7 @@ def train(
 def _save_and_tell(
     classifier: TextClassifier,
     evaluation: AnyEvaluation,
-    split: Split | StoredSplit,
+    split: Split | OnDiskSplit,
     system: str,
     folder: Path,
     data: str,
@@ -206,11 +206,11 @@ def _save_and_tell(
     corrections: dict[str, Any] | None = None,
 ) -> None:
     """Write the model's folder, and say what it is and how good."""
-    from bywords.slices import find_slices
-    from bywords.stored_corpus import StoredSplit
+    from bywords.evaluation.slices import find_slices
+    from bywords.io.on_disk import OnDiskSplit
 
     classifier.save(folder)
-    if isinstance(split, StoredSplit):
+    if isinstance(split, OnDiskSplit):
         slices = find_slices(evaluation)
     else:
         with working("looking where it fails"):
@@ -225,7 +225,7 @@ def _save_and_tell(
 
 def _labels(corpus: Corpus, classifier: TextClassifier) -> Any:
     """The labels of a file, as the classifier has them: it may have learned numbers in Python."""
-    from bywords.labels import in_type_of
+    from bywords.data.labels import in_type_of
 
     return corpus.names() if corpus.is_multilabel else in_type_of(corpus.names(), classifier.classes_)
 
@@ -285,20 +285,23 @@ def _made_smaller(
     import numpy as np
 
     judging = split.train.select(np.linspace(0, len(split.train) - 1, min(len(split.train), MOST_JUDGING)).astype(int))
-    shrunk = classifier.shrink(n_bytes, judging.texts, _labels(judging, classifier))
-    if not shrunk.forms:
-        return whole, shrunk.told
+    compressed = classifier.compress(n_bytes, judging.texts, _labels(judging, classifier))
+    if not compressed.storage:
+        return whole, compressed.told
     smaller = classifier.evaluate(split.test.texts, _labels(split.test, classifier))
     if whole.is_multilabel:
         now, before = (f"{evaluation.summary()['micro_f1']:.3f}" for evaluation in (smaller, whole))
-        return smaller, f"{shrunk.done}; micro F1 {now} on the test documents instead of {before}."
-    return smaller, f"{shrunk.done}; right on {smaller.accuracy:.1%} of the test documents, not {whole.accuracy:.1%}."
+        return smaller, f"{compressed.done}; micro F1 {now} on the test documents instead of {before}."
+    return (
+        smaller,
+        f"{compressed.done}; right on {smaller.accuracy:.1%} of the test documents, not {whole.accuracy:.1%}.",
+    )
 
 
 def _for_the_card(
     classifier: TextClassifier,
     evaluation: AnyEvaluation,
-    split: Split | StoredSplit,
+    split: Split | OnDiskSplit,
     system: str,
     corrections: Corrected | None = None,
 ) -> dict[str, Any]:
@@ -323,9 +326,9 @@ def _for_the_card(
 
 
 def _record(
-    classifier: TextClassifier, evaluation: AnyEvaluation, split: Split | StoredSplit, system: str, folder: Path
+    classifier: TextClassifier, evaluation: AnyEvaluation, split: Split | OnDiskSplit, system: str, folder: Path
 ) -> dict[str, Any]:
-    from bywords.artifact import size_bytes
+    from bywords.artifact.model_folder import size_bytes
 
     return {
         "model": str(folder),
@@ -342,7 +345,7 @@ def _record(
         "new_classes": classifier.summary_.new_classes,
         "kept_classes": classifier.summary_.kept_classes,
         "valid_accuracy": classifier.summary_.valid_accuracy,
-        "choice": None if classifier.choice_ is None else dataclasses.asdict(classifier.choice_),
+        "selection": None if classifier.selection_ is None else dataclasses.asdict(classifier.selection_),
         "interrupted": classifier.fitted_.history.interrupted,
         "epochs": len(classifier.fitted_.history.epochs),
         "best_epoch": classifier.fitted_.history.best_epoch or None,
@@ -351,7 +354,7 @@ def _record(
     }
 
 
-def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | StoredSplit, data: str) -> None:
+def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDiskSplit, data: str) -> None:
     dropped = record["dropped"]
     if record["interrupted"]:
         which = f"that of epoch {record['best_epoch']}, " if record["best_epoch"] else ""
@@ -372,8 +375,8 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | Stor
                 f"Few of the new documents are of {quoted(record['kept_classes'])}: what was known of them before is "
                 "kept, and the scores below say little of them."
             )
-    if record["choice"] is not None:
-        say(record["choice"]["reason"])
+    if record["selection"] is not None:
+        say(record["selection"]["reason"])
     unseen = "test documents that it had not seen"
     tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
     if record["corrections"]:
@@ -399,7 +402,7 @@ def _tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | Stor
         say(f"  {command:{width}}  {what}")
 
 
-def _files(split: Split | StoredSplit) -> list[Corpus | PartFacts]:
+def _files(split: Split | OnDiskSplit) -> list[Corpus | PartFacts]:
     """What was read: one file, or one to train and one to test on."""
     return [split.train] if split.train.name == split.test.name else [split.train, split.test]
 

@@ -35,27 +35,27 @@ def train(
     as_json: options.AsJson = False,
 ) -> None:
     """Train word2vec or GloVe vectors on the training part of a corpus."""
-    from bywords.datasets import load
-    from bywords.glove import GloveConfig, train_glove
-    from bywords.settings import changed
-    from bywords.tokens import Tokenizer
-    from bywords.vectors import check_vectors_place
-    from bywords.vocabulary import Vocabulary, VocabularyConfig
-    from bywords.word2vec import Word2VecConfig, train_word2vec
+    from bywords.config import changed
+    from bywords.io.datasets import load_dataset
+    from bywords.text.tokenizer import Tokenizer
+    from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+    from bywords.vectors.glove import GloveConfig, train_glove
+    from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
+    from bywords.vectors.word_vectors import check_vectors_writable
 
-    check_vectors_place(out)
-    listener = ProgressLines()
+    check_vectors_writable(out)
+    callback = ProgressLines()
     losses: list[float | None] = []
     with working(f"reading {data}"):
-        corpus = load(data, text=text, label=label, seed=seed).train
+        corpus = load_dataset(data, text=text, label=label, seed=seed).train
         tokens = Tokenizer()(corpus.texts)
         vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=min_count))
-    listener.start(method)
+    callback.start(method)
     started = time.perf_counter()
 
     def on_epoch(epoch: int, n_epochs: int, loss: float | None) -> None:
         losses.append(loss)
-        listener.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
+        callback.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
 
     if method == "word2vec":
         config = changed(Word2VecConfig(), settings or [])
@@ -64,7 +64,7 @@ def train(
         config = changed(GloveConfig(), settings or [])
         trained = train_glove(tokens, vocabulary, config, seed=seed, on_epoch=on_epoch)
     seconds = time.perf_counter() - started
-    listener.end()
+    callback.end()
     trained.save(out)
     if as_json:
         print_json(
@@ -93,21 +93,21 @@ def info(
     as_json: options.AsJson = False,
 ) -> None:
     """Say how many words and dimensions there are, and what share of a corpus they cover."""
-    from bywords.datasets import load
-    from bywords.tokens import Tokenizer
-    from bywords.vector_files import load_vectors
-    from bywords.vocabulary import Vocabulary
+    from bywords.io.datasets import load_dataset
+    from bywords.text.tokenizer import Tokenizer
+    from bywords.text.vocabulary import Vocabulary
+    from bywords.vectors.load import load_vectors
 
     with working(f"reading {name_or_path}"):
         loaded = load_vectors(name_or_path)
         record: dict[str, object] = {"name": loaded.name, "n_words": len(loaded), "dimension": loaded.dimension}
         if data is not None:
-            corpus = load(data, text=text, label=label).train
+            corpus = load_dataset(data, text=text, label=label).train
             coverage = loaded.align(Vocabulary.of(Tokenizer()(corpus.texts)), seed=0).coverage
             record |= {
                 "data": data,
                 "types_share": coverage.share_of_types,
-                "running_words_share": coverage.share_of_running_words,
+                "tokens_share": coverage.share_of_tokens,
                 "n_types_by_lower_case": coverage.n_by_lower_case,
             }
     if as_json:
@@ -117,7 +117,7 @@ def info(
     if data is not None:
         say(
             f"Of {data} they have {record['types_share']:.1%} of the different words and "
-            f"{record['running_words_share']:.1%} of the running words."
+            f"{record['tokens_share']:.1%} of the running words."
         )
 
 
@@ -129,7 +129,7 @@ def nearest(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the words whose vectors point most nearly the same way, by cosine."""
-    from bywords.vector_files import load_vectors
+    from bywords.vectors.load import load_vectors
 
     with working(f"reading {name_or_path}"):
         found = load_vectors(name_or_path).nearest(word, n)

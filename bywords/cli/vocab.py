@@ -28,18 +28,20 @@ def vocab(
     as_json: options.AsJson = False,
 ) -> None:
     """Count the words of a corpus, and see how large a vocabulary unseen texts need."""
-    from bywords.datasets import load
+    from bywords.io.datasets import load_dataset
     from bywords.report import write_vocabulary_picture
-    from bywords.tokens import Tokenizer
-    from bywords.word_profile import CUT_LENGTHS, word_profile
+    from bywords.text.statistics import CUT_LENGTHS, text_statistics
+    from bywords.text.tokenizer import Tokenizer
 
     with working(f"counting the words of {data}"):
         tokenizer = Tokenizer()
-        split = load(
+        split = load_dataset(
             data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test,
             test_share=test_share, seed=seed,
         ).drop_empty(tokenizer)  # fmt: skip
-        words = word_profile(tokenizer(split.train.texts), tokenizer(split.test.texts), cut_lengths=cut or CUT_LENGTHS)
+        words = text_statistics(
+            tokenizer(split.train.texts), tokenizer(split.test.texts), cut_lengths=cut or CUT_LENGTHS
+        )
     tell_skipped(split.train.n_skipped, split.train.first_skipped)
     picture = out or options.named_after(data, "-words.svg")
     write_vocabulary_picture(words, picture)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.explain.contributions import linear_terms
-from bywords.explain.explanation import contributions
-from bywords.explain.origins import Origins
+from bywords.explain.attributions import linear_terms
+from bywords.explain.explanation import attributions
 from bywords.explain.parts import Numbers, Parts
+from bywords.explain.token_alignment import TokenAlignment
 from bywords.systems import NeuralModel
-from bywords.tokens import Tokenizer, Tokens
+from bywords.text.tokenizer import Tokenizer, Tokens
 
 MOST_BY_GRADIENTS = 100  # documents, where a model has a hidden layer
 MOST_IN_ORDER = 30  # where it reads them word by word
@@ -23,25 +23,25 @@ TOKENS_AT_ONCE = 100_000
 def class_words(parts: Parts, texts: Sequence[str], *, n: int = 15) -> dict[str, list[dict[str, Any]]]:
     """The words that add most to each class, those of the largest sum over all texts first: JSON values.
 
-    For each label at most `n` words: `word`; `contribution`, to the logit of the class in a document that has the word,
+    For each label at most `n` words: `word`; `attribution`, to the logit of the class in a document that has the word,
     on average, on the scale of `Explanation`; `n_documents` that have it. The order is by their product.
 
     A model with a hidden layer is asked about `n_documents_used(parts, len(texts))` of the texts only, evenly spaced.
     """
     n_used = n_documents_used(parts, len(texts))
-    used = [texts[place] for place in np.linspace(0, len(texts) - 1, n_used).round().astype(int)]
+    used = [texts[index] for index in np.linspace(0, len(texts) - 1, n_used).round().astype(int)]
     tokens = Tokenizer(parts.tokenizer)(used)
     sums = parts.scaled(_sums_of_linear(parts, tokens) if parts.is_exact else _sums_by_gradients(parts, tokens))
     n_documents = tokens.document_frequency()
     words = tokens.words.strings()
     found = {}
-    for place, label in enumerate(parts.classes):
-        column = sums[:, place]
+    for index, label in enumerate(parts.classes):
+        column = sums[:, index]
         order = np.argsort(-column, kind="stable")[:n]
         found[str(label)] = [
             {
                 "word": words[word],
-                "contribution": float(column[word] / n_documents[word]),
+                "attribution": float(column[word] / n_documents[word]),
                 "n_documents": int(n_documents[word]),
             }
             for word in order.tolist()
@@ -63,9 +63,9 @@ def _sums_of_linear(parts: Parts, tokens: Tokens) -> Numbers:
     sums = np.zeros((len(tokens.words), len(parts.classes)))
     for rows in _chunks(tokens):
         chunk = tokens.select(rows)
-        origins = Origins.of(parts.vocabulary, chunk)
+        alignment = TokenAlignment.of(parts.vocabulary, chunk)
         for member in parts.members:
-            terms, _ = linear_terms(member, origins)
+            terms, _ = linear_terms(member, alignment)
             sums += terms.by_word(chunk)
     return sums
 
@@ -74,7 +74,7 @@ def _sums_by_gradients(parts: Parts, tokens: Tokens) -> Numbers:
     sums = np.zeros((len(tokens.words), len(parts.classes)))
     for row in range(len(tokens)):
         document = tokens.select(np.array([row]))
-        of_tokens, _ = contributions(parts, Origins.of(parts.vocabulary, document), len(document.codes))
+        of_tokens, _ = attributions(parts, TokenAlignment.of(parts.vocabulary, document), len(document.codes))
         np.add.at(sums, document.codes, of_tokens)
     return sums
 

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bywords.explain.contributions import linear_terms
+from bywords.explain.attributions import linear_terms
 from bywords.explain.gradients import integrated_gradients
-from bywords.explain.origins import Origins
-from bywords.explain.parts import Numbers, Parts, has_hidden_layer, place_of_label
-from bywords.ragged import UNKNOWN
-from bywords.spans import Spans, token_spans
-from bywords.tokens import Tokenizer
+from bywords.explain.parts import Numbers, Parts, has_hidden_layer, index_of_label
+from bywords.explain.token_alignment import TokenAlignment
+from bywords.text.offsets import Offsets, token_offsets
+from bywords.text.ragged import UNKNOWN
+from bywords.text.tokenizer import Tokenizer
 
 Method = Literal["exact", "integrated gradients"]
 
@@ -24,7 +24,7 @@ class WordShare:
     """What all occurrences of a word in a text add together."""
 
     word: str
-    contribution: float
+    attribution: float
     n_occurrences: int
 
 
@@ -45,12 +45,12 @@ class Explanation:
 
     text: str
     tokens: tuple[str, ...]  # as the tokenizer gives them
-    spans: Spans  # int64 (T, 2): token t was cut from text[begin:end]
+    offsets: Offsets  # int64 (T, 2): token t was cut from text[begin:end]
     is_known: npt.NDArray[np.bool_]  # (T,), whether the vocabulary has the word, and it was read
     n_read: int  # tokens; a model may cut off what comes later
     labels: tuple[Any, ...]  # K, of all classes
     predicted: tuple[Any, ...]  # one, or any number of them
-    contributions: Numbers  # (T, K)
+    attributions: Numbers  # (T, K)
     bias: Numbers  # (K,), of a text without any word that counts
     logits: Numbers  # (K,)
     probabilities: Numbers  # (K,)
@@ -58,31 +58,31 @@ class Explanation:
     method: Method
     completeness_gap: float
 
-    def place_of(self, label: Any = None) -> int:
+    def index_of(self, label: Any = None) -> int:
         """Where a class stands in `labels`; by default the likeliest. Raises SettingError for a label there is not."""
-        return int(self.probabilities.argmax()) if label is None else place_of_label(label, self.labels)
+        return int(self.probabilities.argmax()) if label is None else index_of_label(label, self.labels)
 
     def words(self, label: Any = None) -> list[WordShare]:
         """The distinct words, by what they add to the logit of a class (by default the likeliest), highest first."""
-        column = self.contributions[:, self.place_of(label)]
+        column = self.attributions[:, self.index_of(label)]
         sums: dict[str, list[float]] = {}
         for token, value in zip(self.tokens, column.tolist(), strict=True):
             sums.setdefault(token, []).append(value)
         shares = [WordShare(word, float(np.sum(values)), len(values)) for word, values in sums.items()]
-        return sorted(shares, key=lambda share: -share.contribution)
+        return sorted(shares, key=lambda share: -share.attribution)
 
     def plain(self, label: Any = None, *, n_words: int = 10) -> dict[str, Any]:
         """As JSON values; `start` and `end` of a token count the characters of `text`, as Python's strings do.
 
-        Numbers of a token are `contribution`, to the class `explained`, and `contributions`, to all in the order of
+        Numbers of a token are `attribution`, to the class `explained`, and `attributions`, to all in the order of
         `labels`; `words_for` and `words_against` it are at most `n_words` each, with all their occurrences.
         """
-        place = self.place_of(label)
-        words = self.words(self.labels[place])
+        index = self.index_of(label)
+        words = self.words(self.labels[index])
         return {
             "text": self.text,
             **({"predicted": list(self.predicted)} if self.is_multilabel else {"predicted": self.predicted[0]}),
-            "explained": self.labels[place],
+            "explained": self.labels[index],
             "labels": list(self.labels),
             "probabilities": self.probabilities.tolist(),
             "logits": self.logits.tolist(),
@@ -93,15 +93,15 @@ class Explanation:
                     "start": start,
                     "end": end,
                     "known": known,
-                    "contribution": row[place],
-                    "contributions": row,
+                    "attribution": row[index],
+                    "attributions": row,
                 }
                 for token, (start, end), known, row in zip(
-                    self.tokens, self.spans.tolist(), self.is_known.tolist(), self.contributions.tolist(), strict=True
+                    self.tokens, self.offsets.tolist(), self.is_known.tolist(), self.attributions.tolist(), strict=True
                 )
             ],
-            "words_for": [_plain(share) for share in words[:n_words] if share.contribution > 0],
-            "words_against": [_plain(share) for share in words[::-1][:n_words] if share.contribution < 0],
+            "words_for": [_plain(share) for share in words[:n_words] if share.attribution > 0],
+            "words_against": [_plain(share) for share in words[::-1][:n_words] if share.attribution < 0],
             "n_tokens_read": self.n_read,
             "method": self.method,
             "completeness_gap": self.completeness_gap,
@@ -114,25 +114,25 @@ def explain(parts: Parts, text: str) -> Explanation:
     Raises: SettingError for a model with a hidden layer where Captum is not there.
     """
     tokens = Tokenizer(parts.tokenizer)([text])
-    origins = Origins.of(parts.vocabulary, tokens)
-    of_tokens, bias = contributions(parts, origins, len(tokens.codes))
-    logits = parts.model.logits(origins.documents).astype(np.float64)
+    alignment = TokenAlignment.of(parts.vocabulary, tokens)
+    of_tokens, bias = attributions(parts, alignment, len(tokens.codes))
+    logits = parts.model.logits(alignment.documents).astype(np.float64)
     answered = parts.scaled(logits[0]) + parts.offsets
     of_tokens, bias = parts.scaled(of_tokens), parts.scaled(bias) + parts.offsets
     added_up = bias + of_tokens.sum(axis=0)
     probabilities = parts.calibration.probabilities(logits)
     n_read = min(len(tokens.codes), parts.vocabulary.config.max_length or len(tokens.codes))
-    is_known = parts.vocabulary.running_ids(tokens) != UNKNOWN
+    is_known = parts.vocabulary.token_ids(tokens) != UNKNOWN
     is_known[n_read:] = False
     return Explanation(
         text=text,
         tokens=tuple(tokens.documents()[0]),
-        spans=token_spans(text, parts.tokenizer),
+        offsets=token_offsets(text, parts.tokenizer),
         is_known=is_known,
         n_read=n_read,
         labels=tuple(parts.classes),
         predicted=predicted(parts, probabilities),
-        contributions=of_tokens,
+        attributions=of_tokens,
         bias=bias,
         logits=added_up if parts.is_exact else answered,
         probabilities=probabilities[0],
@@ -142,14 +142,14 @@ def explain(parts: Parts, text: str) -> Explanation:
     )
 
 
-def contributions(parts: Parts, origins: Origins, n_tokens: int) -> tuple[Numbers, Numbers]:
+def attributions(parts: Parts, alignment: TokenAlignment, n_tokens: int) -> tuple[Numbers, Numbers]:
     """What each token of one document adds to the model's logits, float64 (T, K), and what no token does, (K,)."""
     of_tokens, of_none = [], []
     for member in parts.members:
         if has_hidden_layer(member):
-            found, bias = integrated_gradients(member, origins, n_tokens)
+            found, bias = integrated_gradients(member, alignment, n_tokens)
         else:
-            terms, bias = linear_terms(member, origins)
+            terms, bias = linear_terms(member, alignment)
             found, rest = terms.by_token(n_tokens)
             bias = bias + rest
         of_tokens.append(found)
@@ -159,10 +159,10 @@ def contributions(parts: Parts, origins: Origins, n_tokens: int) -> tuple[Number
 
 def predicted(parts: Parts, probabilities: Numbers) -> tuple[Any, ...]:
     """The labels of one text, from its probabilities (1, K)."""
-    decided = parts.calibration.decide(probabilities)
-    places = np.flatnonzero(decided[0]) if parts.is_multilabel else decided
-    return tuple(parts.classes[place] for place in places.tolist())
+    decided = parts.calibration.predict(probabilities)
+    indices = np.flatnonzero(decided[0]) if parts.is_multilabel else decided
+    return tuple(parts.classes[index] for index in indices.tolist())
 
 
 def _plain(share: WordShare) -> dict[str, Any]:
-    return {"word": share.word, "contribution": share.contribution, "n_occurrences": share.n_occurrences}
+    return {"word": share.word, "attribution": share.attribution, "n_occurrences": share.n_occurrences}

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bywords.averages import TrainedAveraging
 from bywords.errors import SettingError
-from bywords.explain.contributions import spread, terms_of_bags
-from bywords.explain.origins import Origins
+from bywords.explain.attributions import spread, terms_of_bags
 from bywords.explain.parts import Numbers
-from bywords.models import LSTM
-from bywords.ragged import Ragged
+from bywords.explain.token_alignment import TokenAlignment
+from bywords.models.averaging import TrainedAveraging
+from bywords.models.modules.lstm import LSTM
 from bywords.systems import FittedModel, NeuralModel
+from bywords.text.ragged import Ragged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,18 +31,18 @@ ENOUGH = 0.01  # of the largest difference that the words make to a logit
 MOST_NUMBERS_AT_ONCE = 4_000_000  # in the vectors of all steps of some classes: what memory they take
 
 
-def integrated_gradients(model: FittedModel, origins: Origins, n_tokens: int) -> tuple[Numbers, Numbers]:
+def integrated_gradients(model: FittedModel, alignment: TokenAlignment, n_tokens: int) -> tuple[Numbers, Numbers]:
     """What each token of one document adds, float64 (T, K), and the logits of it without any word, float64 (K,).
 
     What belongs to no token, the unknown word of a document in which nothing is known, is with the latter.
     Raises: SettingError where Captum is not there.
     """
-    logits = model.logits(origins.documents)[0].astype(np.float64)
+    logits = model.logits(alignment.documents)[0].astype(np.float64)
     for n_steps in STEPS:
         if isinstance(model, TrainedAveraging):
-            of_tokens, of_none, baseline = _of_sum(model, origins, n_tokens, n_steps)
+            of_tokens, of_none, baseline = _of_sum(model, alignment, n_tokens, n_steps)
         elif isinstance(model, NeuralModel) and isinstance(model.module, LSTM):
-            of_tokens, of_none, baseline = _in_order(model.module, origins, n_tokens, n_steps)
+            of_tokens, of_none, baseline = _in_order(model.module, alignment, n_tokens, n_steps)
         else:
             raise SettingError(f"there are no gradients of a {type(model).__name__} by its words.")
         found = of_tokens.sum(axis=0) + of_none
@@ -51,7 +51,9 @@ def integrated_gradients(model: FittedModel, origins: Origins, n_tokens: int) ->
     return of_tokens, baseline + of_none
 
 
-def _of_sum(model: TrainedAveraging, origins: Origins, n_tokens: int, n_steps: int) -> tuple[Numbers, Numbers, Numbers]:
+def _of_sum(
+    model: TrainedAveraging, alignment: TokenAlignment, n_tokens: int, n_steps: int
+) -> tuple[Numbers, Numbers, Numbers]:
     """The logits are a function of one sum of word vectors, so that its gradient, float64 (D, K), is that of each."""
     import torch
 
@@ -65,18 +67,18 @@ def _of_sum(model: TrainedAveraging, origins: Origins, n_tokens: int, n_steps: i
             units = (units @ weight + shift).relu()
         return units @ output + output_bias
 
-    bags = model.bags(origins.documents)
+    bags = model.bags(alignment.documents)
     sums = torch.from_numpy(bags.times(model.rows))  # (1, D)
     gradient = _mean_gradients(logits, sums, len(output_bias), n_steps).T
-    terms = terms_of_bags(origins, bags, lambda rows: model.rows[rows].astype(np.float64) @ gradient)
+    terms = terms_of_bags(alignment, bags, lambda rows: model.rows[rows].astype(np.float64) @ gradient)
     return *terms.by_token(n_tokens), _without_grad(logits, torch.zeros_like(sums))
 
 
-def _in_order(module: LSTM, origins: Origins, n_tokens: int, n_steps: int) -> tuple[Numbers, Numbers, Numbers]:
+def _in_order(module: LSTM, alignment: TokenAlignment, n_tokens: int, n_steps: int) -> tuple[Numbers, Numbers, Numbers]:
     """The logits are a function of all word vectors in their order."""
     import torch
 
-    documents = origins.documents
+    documents = alignment.documents
     n_ids = len(documents.ids)
 
     def logits(vectors: Tensor) -> Tensor:  # (B, T', D): as many documents of the same words, with other vectors
@@ -84,7 +86,7 @@ def _in_order(module: LSTM, origins: Origins, n_tokens: int, n_steps: int) -> tu
         batch = Ragged(
             np.tile(documents.ids, n_documents),
             n_ids * np.arange(n_documents + 1),
-            np.repeat(documents.known_share, n_documents),
+            np.repeat(documents.in_vocabulary_share, n_documents),
         )
         found: Tensor = module(batch, vectors.flatten(0, 1))
         return found
@@ -94,7 +96,7 @@ def _in_order(module: LSTM, origins: Origins, n_tokens: int, n_steps: int) -> tu
     n_classes = module.output.out_features
     gradients = _mean_gradients(logits, vectors, n_classes, n_steps)
     by_id = (gradients * vectors.numpy().astype(np.float64)).sum(axis=2).T  # (K, T', D) -> (T', K)
-    tokens, which, parts = spread(origins, np.arange(n_ids))
+    tokens, which, parts = spread(alignment, np.arange(n_ids))
     found = np.zeros((n_tokens + 1, n_classes))  # what is no token's comes last
     np.add.at(found, tokens, by_id[which] * parts[:, np.newaxis])
     return found[:-1], found[-1], _without_grad(logits, torch.zeros_like(vectors))

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.averages import TrainedAveraging
-from bywords.blend import Blend
-from bywords.calibration import Calibration, Sigmoids
 from bywords.errors import SettingError, did_you_mean, quoted
+from bywords.evaluation.calibration import Calibration, Sigmoids
+from bywords.models.averaging import TrainedAveraging
+from bywords.models.ensemble import Ensemble
 from bywords.systems import FittedModel, NeuralModel
-from bywords.tokens import TokenizerConfig
-from bywords.vocabulary import Vocabulary
+from bywords.text.tokenizer import TokenizerConfig
+from bywords.text.vocabulary import Vocabulary
 
 Numbers = npt.NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Parts:
     @property
     def members(self) -> Sequence[FittedModel]:
         """The models whose logits add up to those of the whole."""
-        return self.model.members if isinstance(self.model, Blend) else [self.model]
+        return self.model.members if isinstance(self.model, Ensemble) else [self.model]
 
     @property
     def is_exact(self) -> bool:
@@ -65,7 +65,7 @@ class Parts:
         return np.zeros(len(self.classes))
 
 
-def place_of_label(label: Any, labels: Sequence[Any]) -> int:
+def index_of_label(label: Any, labels: Sequence[Any]) -> int:
     """Where a class stands, given itself or as it is written. Raises SettingError, with the nearest, for no class."""
     if label in labels:
         return list(labels).index(label)

@@ -21,15 +21,15 @@ class Segment:
     value: float | None
 
 
-def segments(n_characters: int, spans: npt.NDArray[np.int64], values: Sequence[float]) -> list[Segment]:
+def segments(n_characters: int, offsets: npt.NDArray[np.int64], values: Sequence[float]) -> list[Segment]:
     """Cut a text of so many characters wherever a token, of spans int64 (T, 2), begins or ends.
 
     The values of all segments sum to those of the tokens. An empty text has no segments.
     """
-    bounds = np.unique(np.concatenate([[0, n_characters], spans.ravel()])).astype(np.int64)
+    bounds = np.unique(np.concatenate([[0, n_characters], offsets.ravel()])).astype(np.int64)
     lengths = np.diff(bounds)
     total, n_covering = np.zeros(len(lengths)), np.zeros(len(lengths), dtype=np.int64)
-    for (begin, end), value in zip(np.searchsorted(bounds, spans).tolist(), values, strict=True):
+    for (begin, end), value in zip(np.searchsorted(bounds, offsets).tolist(), values, strict=True):
         inside = lengths[begin:end]
         total[begin:end] += value * inside / inside.sum()
         n_covering[begin:end] += 1

@@ -1,105 +1,88 @@
-"""Bags of word ids in, logits out: a weighted sum of word vectors, perhaps hidden layers, one linear layer."""
+"""The settings of an averaging model, and its answers from plain arrays: what is learned elsewhere is used here.
+
+`bywords.models.modules.averaging` learns the arrays with PyTorch; to answer, none of it is needed.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+import numpy.typing as npt
 
-from bywords.averages import AveragingConfig
-from bywords.bags import Bags
-from bywords.models.layers import DEFAULT_DIMENSION, Dropout, Model, seeded_embedding, seeded_linear
-from bywords.ragged import Ragged
-from bywords.stored import StoredBags, StoredDocuments
+from bywords.errors import check_choice, check_range
+from bywords.text.bags import Bags, Floats, Weighting
+from bywords.text.ragged import Ragged
+from bywords.text.vocabulary import Features
 
 
-class Averaging(Model):
-    """Average the word vectors of a document, then no, one or more hidden layers, then one linear layer.
+@dataclass(frozen=True, kw_only=True)
+class AveragingConfig:
+    """The size of an averaging model."""
 
-    The first hidden layer adds a bias to the average and rectifies it: a matrix before it would only make other word
-    vectors of the word vectors. Source: Iyyer et al. (2015), "Deep Unordered Composition Rivals Syntactic Methods for
-    Text Classification", sections 2 and 3, with its dropout of words.
+    dimension: int | None = None  # of a word vector; None is that of given vectors, or DEFAULT_DIMENSION
+    hidden_layers: int = 0  # rectified linear; the word vectors themselves are the weights of the first
+    dropout: float = 0.5  # share of the units of the sum and of each hidden layer
+    word_dropout: float = 0.0  # share of the words of a document
+    frozen: bool = False  # keep the word vectors as they were given
+    weighting: Weighting = "uniform"  # what a word counts in the sum
+    start: float = 0.1  # standard deviation of word vectors that start from scratch
+    features: Features = "all"  # which of the vocabulary's rows play a part
+    by_row: bool = False  # a step changes only the word vectors of its batch (Adagrad); else all that there are (Adam)
+
+    def __post_init__(self) -> None:
+        check_range("dimension", self.dimension, least=1)
+        check_range("hidden_layers", self.hidden_layers, least=0)
+        check_range("dropout", self.dropout, least=0, below=1)
+        check_range("word_dropout", self.word_dropout, least=0, below=1)
+        check_range("start", self.start, least=0)
+        check_choice("weighting", self.weighting, get_args(Weighting))
+        check_choice("features", self.features, get_args(Features))
+
+
+class TrainedAveraging:
+    """An averaging model that has been trained.
+
+    Without hidden layers, word vectors and output are one linear map after the other. They are folded into one table of
+    a row a word and a column a class, so that an answer costs K additions a word instead of D.
     """
 
     def __init__(
-        self,
-        config: AveragingConfig,
-        *,
-        n_words: int,
-        n_classes: int,
-        generator: torch.Generator,
-        vectors: Tensor | None = None,
-        idf: Tensor | None = None,
-        blocks: tuple[int, ...] = (),
+        self, config: AveragingConfig, blocks: tuple[int, ...], arrays: Mapping[str, npt.NDArray[Any]]
     ) -> None:
-        """`vectors` is float32 (V, D); without it the word vectors start from `generator`. `idf` is float32 (V,)."""
-        super().__init__()
-        self.config, self.blocks = config, blocks
-        self.by_row = frozenset({"embedding.weight"}) if config.by_row else frozenset()
-        if vectors is None:
-            vectors = seeded_embedding(n_words, config.dimension or DEFAULT_DIMENSION, generator, scale=config.start)
-        dimension = vectors.shape[1]
-        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=config.frozen)
-        self.word_weight: Tensor
-        self.register_buffer("word_weight", torch.ones(n_words) if idf is None else idf)
-        self.word_dropout = Dropout(config.word_dropout, generator)
-        self.dropout = Dropout(config.dropout, generator)
-        self.bias = nn.Parameter(torch.zeros(dimension)) if config.hidden_layers else None
-        self.hidden = nn.ModuleList(
-            seeded_linear(dimension, dimension, generator) for _ in range(config.hidden_layers - 1)
-        )
-        self.output = seeded_linear(dimension, n_classes, generator)
-        self._place_of = torch.full((n_words,), -1, dtype=torch.int32).numpy()
+        """`arrays` are those of the module of the same config, by their names there."""
+        self.config, self.blocks, self._arrays = config, blocks, dict(arrays)
+        self.rows: Floats = arrays["embedding.weight"]  # (V, D)
+        self.layers = [
+            (arrays[f"hidden.{layer}.weight"].T, arrays[f"hidden.{layer}.bias"])
+            for layer in range(config.hidden_layers - 1)
+        ]
+        self.output, self.output_bias = arrays["output.weight"].T, arrays["output.bias"]  # (D, K), (K,)
+        if not config.hidden_layers:
+            self.rows = self.rows @ self.output  # (V, K)
 
-    def prepare(self, documents: Ragged | StoredDocuments) -> Bags | StoredBags:
-        """What `forward` takes: the words counted and weighed, at once or, of stored documents, when asked for."""
-        return StoredBags(documents, self.weigh) if isinstance(documents, StoredDocuments) else self.weigh(documents)
+    def logits(self, documents: Ragged) -> Floats:
+        """Float32 (N, K)."""
+        sums = self.bags(documents).times(self.rows)
+        if not self.config.hidden_layers:
+            return sums + self.output_bias
+        units = np.maximum(sums + self.bias, 0)
+        for weight, bias in self.layers:
+            units = np.maximum(units @ weight + bias, 0)
+        return units @ self.output + self.output_bias
 
-    def weigh(self, documents: Ragged) -> Bags:
-        """The words of documents in memory, counted and weighed."""
-        idf = self.word_weight.numpy()
+    def bags(self, documents: Ragged) -> Bags:
+        """What each row counts in the sums of N documents."""
+        idf = self._arrays["word_weight"]
         return Bags.of(documents, len(idf)).weighed(self.config.weighting, idf, blocks=self.blocks)
 
-    def forward(self, batch: Bags) -> Tensor:
-        weights = self.word_dropout(torch.from_numpy(batch.weights)).numpy()  # (T,)
-        sums: Tensor = SumOfRows.apply(self.embedding.weight, batch, weights, self._place_of, self.config.by_row)  # type: ignore[no-untyped-call]
-        units = sums if self.bias is None else (sums + self.bias).relu()
-        for layer in self.hidden:
-            units = layer(self.dropout(units)).relu()  # (N, D)
-        return self.output(self.dropout(units))  # (N, K)
+    @property
+    def bias(self) -> Floats:
+        """What the first hidden layer adds to the sums, float32 (D,); a model without one has none."""
+        bias: Floats = self._arrays["bias"]
+        return bias
 
-
-class SumOfRows(torch.autograd.Function):
-    """Σ weight · row over the ids of each document, with a gradient for the rows that were read.
-
-    Where it is asked to be sparse, the gradient has no others, so that a step costs what the batch has, whatever the
-    vocabulary's size. Values and gradients are those of `nn.EmbeddingBag(mode="sum")` with `per_sample_weights`.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, matrix: Tensor, batch: Bags, weights: Any, place_of: Any, is_sparse: bool) -> Tensor:
-        """`matrix` is float32 (V, D), `weights` float32 (T,), `place_of` int32 (V,), all -1. Returns float32 (N, D)."""
-        from bywords.compiled.rows import add_rows
-
-        sums = torch.empty(len(batch), matrix.shape[1])
-        add_rows(matrix.detach().numpy(), batch.ids, batch.offsets, weights, sums.numpy())
-        ctx.matrix_shape, ctx.batch, ctx.weights, ctx.place_of = matrix.shape, batch, weights, place_of
-        ctx.is_sparse = is_sparse
-        return sums
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
-        from bywords.compiled.rows import gradients_of_rows
-
-        batch, slopes = ctx.batch, gradients[0].contiguous().numpy()
-        rows, values = gradients_of_rows(batch.ids, batch.offsets, ctx.weights, slopes, ctx.place_of)
-        if not ctx.is_sparse:
-            dense = torch.zeros(ctx.matrix_shape)
-            dense[torch.from_numpy(rows)] = torch.from_numpy(values)
-            return dense, None, None, None, None
-        gradient = torch.sparse_coo_tensor(
-            torch.from_numpy(rows).unsqueeze(0), torch.from_numpy(values), ctx.matrix_shape,
-            check_invariants=False, is_coalesced=True,
-        )  # fmt: skip
-        return gradient, None, None, None, None
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return self._arrays

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, PAPER, plain_ticks
-from bywords.report.labels import Box, place_labels
+from bywords.report.label_placement import Box, index_labels
 from bywords.report.numbers import shorten
 from bywords.report.record import Record
 
@@ -94,7 +94,7 @@ def _label_points(axes: Axes, systems: list[Record], x: Any, y: Any, bounds: Any
     points = [(float(a), float(b)) for a, b in pixel]
     back = axes.transData.inverted()
     for text, point, box in zip(
-        texts, points, place_labels(points, sizes, bounds=inside, obstacles=whiskers + marks), strict=True
+        texts, points, index_labels(points, sizes, bounds=inside, obstacles=whiskers + marks), strict=True
     ):
         text.set(position=back.transform(box.center), ha="center", va="center")
         near = (min(max(point[0], box.left), box.right), min(max(point[1], box.bottom), box.top))

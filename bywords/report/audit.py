@@ -40,7 +40,7 @@ def render_audit(record: Record) -> str:
         summary=audit_words.summary(audit),
         pairs=_pairs(audit),
         doubtful=_doubtful(audit),
-        patterns=((audit["giveaways"] or {}).get("found") or [])[:_MOST_PATTERNS],
+        patterns=((audit["leakage"] or {}).get("found") or [])[:_MOST_PATTERNS],
         classes=_class_rows(audit),
         parts=_parts(audit),
         pictures=_pictures(audit),
@@ -120,22 +120,22 @@ def _marked(left: str, right: str) -> list[list[tuple[bool, str]]]:
     sides: list[list[tuple[bool, str]]] = [[], []]
     ends = [0, 0]
     for tag, *bounds in difflib.SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
-        for place, (start, stop) in enumerate((bounds[:2], bounds[2:])):
+        for index, (start, stop) in enumerate((bounds[:2], bounds[2:])):
             if tag != "equal" and start < stop:
-                first, last = found[place][start].start(), found[place][stop - 1].end()
-                pieces = (False, texts[place][ends[place] : first]), (True, texts[place][first:last])
-                sides[place] += [piece for piece in pieces if piece[1]]
-                ends[place] = last
-    for place, text in enumerate(texts):
-        if text[ends[place] :]:
-            sides[place].append((False, text[ends[place] :]))
+                first, last = found[index][start].start(), found[index][stop - 1].end()
+                pieces = (False, texts[index][ends[index] : first]), (True, texts[index][first:last])
+                sides[index] += [piece for piece in pieces if piece[1]]
+                ends[index] = last
+    for index, text in enumerate(texts):
+        if text[ends[index] :]:
+            sides[index].append((False, text[ends[index] :]))
     return sides
 
 
 def _doubtful(audit: Record) -> list[Record]:
     """The first doubtful labels with their texts, where the record has them."""
     texts = audit["texts"]["train"] or {}
-    rows = [row for row in audit["doubtful_labels"] if row["is_doubtful"] is not False][:_MOST_DOUBTFUL]
+    rows = [row for row in audit["label_errors"] if row["is_flagged"] is not False][:_MOST_DOUBTFUL]
     return [row | {"text": shorten(str(texts.get(str(row["row"]), "")), _EXCERPT)} for row in rows]
 
 
@@ -146,7 +146,7 @@ def _class_rows(audit: Record) -> list[Record]:
     counts = data["class_counts"] or {"train": None, "test": None}
     totals = {part: sum(counts[part] or []) for part in counts}
     rows = []
-    for place, label in enumerate(data["label_names"] or []):
+    for index, label in enumerate(data["label_names"] or []):
         found = by_label.get(label) or {}
         row: Record = {
             name: found.get(name) for name in ("median_tokens", "length_auc", "is_small", "is_told_by_length")
@@ -154,7 +154,7 @@ def _class_rows(audit: Record) -> list[Record]:
         row["label"] = str(label)
         for part in ("train", "test"):
             of_part = counts[part] or []
-            row[part] = of_part[place] if place < len(of_part) else None
+            row[part] = of_part[index] if index < len(of_part) else None
             row[f"{part}_share"] = row[part] / totals[part] if row[part] is not None and totals[part] else None
         rows.append(row)
     return sorted(rows, key=lambda row: -(row["train"] or 0))[:_MOST_CLASSES] if len(rows) > _MOST_CLASSES else rows

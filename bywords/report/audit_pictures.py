@@ -59,8 +59,8 @@ def lengths_picture(profile: Record) -> str | None:
     ]
     if not rows:
         return None
-    largest = sorted(range(len(rows)), key=lambda place: -rows[place][1].sum())[:MOST_CLASSES]
-    kept = [rows[place] for place in sorted(largest)]
+    largest = sorted(range(len(rows)), key=lambda index: -rows[index][1].sum())[:MOST_CLASSES]
+    kept = [rows[index] for index in sorted(largest)]
     return picture(
         lambda figure: _draw_lengths(figure.add_subplot(), kept, lengths["edges"]),
         width=620, height=70 + 26 * len(kept), finding=lengths_finding(profile),
@@ -72,7 +72,7 @@ def lengths_finding(profile: Record) -> str:
     known = [row for row in profile["classes"] if row["median_tokens"] is not None]
     if not known:
         return "Documents of each class by their tokens."
-    short, long = (choose(known, key=lambda row: row["median_tokens"]) for choose in (min, max))
+    short, long = (select_model(known, key=lambda row: row["median_tokens"]) for select_model in (min, max))
     if short is long:
         name, tokens = shorten(str(long["label"]), 40), count(long["median_tokens"])
         return f"Half of the documents of {name} have at most {tokens} tokens."
@@ -83,19 +83,19 @@ def lengths_finding(profile: Record) -> str:
 
 
 def _draw_words(axes: Axes, rows: list[Record]) -> None:
-    places = np.arange(len(rows))
+    indices = np.arange(len(rows))
     train, test = (np.array([row[f"{part}_per_thousand"] for row in rows], dtype=float) for part in ("train", "test"))
-    axes.barh(places, -train, color=ORANGE, height=0.72, label="train")
-    axes.barh(places, test, color=BLUE, height=0.72, label="test")
+    axes.barh(indices, -train, color=ORANGE, height=0.72, label="train")
+    axes.barh(indices, test, color=BLUE, height=0.72, label="test")
     widest = max(train.max(), test.max(), 1e-9)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         for value, side in ((row["train_per_thousand"], -1), (row["test_per_thousand"], 1)):
             written = f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}"
             axes.text(
-                side * (value + 0.015 * widest), place, written,
+                side * (value + 0.015 * widest), index, written,
                 ha="left" if side > 0 else "right", va="center", fontsize=9, color=MUTED,
             )  # fmt: skip
-    axes.set_yticks(places, [shorten(row["word"], 24) or " " for row in rows], fontsize=10.5, color=INK)
+    axes.set_yticks(indices, [shorten(row["word"], 24) or " " for row in rows], fontsize=10.5, color=INK)
     axes.axvline(0, color=MUTED, linewidth=0.8)
     axes.set(
         xlim=(-1.2 * widest, 1.2 * widest), ylim=(-0.6, len(rows) - 0.4), xlabel="documents a thousand with the word"
@@ -118,19 +118,19 @@ def _draw_roc(axes: Axes, train: list[float], test: list[float]) -> None:
 
 def _draw_lengths(axes: Axes, rows: list[tuple[str, Any, float | None]], edges: list[float]) -> None:
     """Bins stand side by side at equal widths: they grow by a constant factor."""
-    places = np.arange(len(edges), dtype=float)
+    indices = np.arange(len(edges), dtype=float)
     for height, (_, counts, median) in enumerate(reversed(rows)):
         shares = 0.86 * counts / counts.max()
-        axes.stairs(height + shares, places, baseline=height, fill=True, color=BLUE, alpha=0.55)
-        axes.hlines(height, 0, places[-1], color=MUTED, linewidth=0.5)
+        axes.stairs(height + shares, indices, baseline=height, fill=True, color=BLUE, alpha=0.55)
+        axes.hlines(height, 0, indices[-1], color=MUTED, linewidth=0.5)
         if median is not None:
-            at = float(np.interp(median, edges, places))
+            at = float(np.interp(median, edges, indices))
             axes.plot([at, at], [height, height + 0.86], color=ORANGE, linewidth=1.8)
     axes.set_yticks(
         np.arange(len(rows)) + 0.3, [shorten(name, 30) for name, *_ in reversed(rows)], fontsize=10.5, color=INK
     )
     step = max(1, len(edges) // 7)
-    axes.set_xticks(places[::step], [f"{edge:,.0f}" for edge in edges[::step]])
-    axes.set(xlim=(0, places[-1]), ylim=(-0.05, len(rows) + 0.05), xlabel="tokens in a document")
+    axes.set_xticks(indices[::step], [f"{edge:,.0f}" for edge in edges[::step]])
+    axes.set(xlim=(0, indices[-1]), ylim=(-0.05, len(rows) + 0.05), xlabel="tokens in a document")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from bywords.errors import DataError
+from bywords.records import AUDIT_FORMAT
 from bywords.report.record import Record, clean
-from bywords.run_record import AUDIT_FORMAT
 
 _COUNTED: Record = {"n_documents": 0, "share": None, "rows": [None]}
 _DUPLICATES: Record = {"n_exact": 0, "n_near": 0, "n_groups": 0, "n_conflicting": 0, "n_conflicting_exact": None}
@@ -62,14 +62,14 @@ _AUDIT: Record = {
     },
     "near_duplicates_across_splits": [_ACROSS],
     "near_duplicates_within": {"train": [_WITHIN], "test": [_WITHIN]},
-    "doubtful_labels": [
-        {"row": None, "label": None, "suggested": None, "confidence": None, "is_doubtful": None},
+    "label_errors": [
+        {"row": None, "label": None, "suggested": None, "confidence": None, "is_flagged": None},
     ],
     "n_doubtful": None,
     "without_words": {"train": None, "test": None},
     "small_classes": [{"label": None, "n_documents": 0}],
     "texts": {"train": None, "test": None},
-    "giveaways": {
+    "leakage": {
         "found": [
             {
                 **dict.fromkeys(("kind", "what", "class", "share", "lower_bound", "share_of_class", "lift")),
@@ -142,5 +142,5 @@ def _filled(template: Any, found: Any, where: str) -> Any:
             raise DataError(f"{where} of this audit: expected a list, found {found!r:.60}.")
         if isinstance(of_row, dict) and None in (found or []):
             raise DataError(f"{where} of this audit: expected parts with names, found null among them.")
-        return [_filled(of_row, row, f"row {place} of {where}") for place, row in enumerate(found or [])]
+        return [_filled(of_row, row, f"row {index} of {where}") for index, row in enumerate(found or [])]
     return template if found is None else found

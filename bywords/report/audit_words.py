@@ -33,8 +33,8 @@ def summary(audit: Record) -> list[str]:
 
 _LOOKED_AT = (
     ("duplicates", "duplicates"),
-    ("labels", "doubtful_labels"),
-    ("give-aways", "giveaways"),
+    ("labels", "label_errors"),
+    ("give-aways", "leakage"),
     ("drift", "drift"),
     ("lengths, classes, scripts and remains of markup", "profile"),
 )
@@ -106,7 +106,7 @@ def _doubtful(audit: Record) -> Iterator[tuple[float, str]]:
     n, n_train = audit["n_doubtful"], audit["data"]["n_train"]
     if not n or not n_train:
         return
-    first = audit["doubtful_labels"][0] if audit["doubtful_labels"] else None
+    first = audit["label_errors"][0] if audit["label_errors"] else None
     sentence = f"{count(n)} training {'label is' if n == 1 else 'labels are'} doubtful ({percent(n / n_train)}):"
     sentence += " classifiers that did not see the document are more confident of another one."
     if first and first["row"] is not None:
@@ -118,12 +118,12 @@ def _doubtful(audit: Record) -> Iterator[tuple[float, str]]:
 
 
 def _given_away(audit: Record) -> Iterator[tuple[float, str]]:
-    giveaways = audit["giveaways"]
-    if not giveaways or not giveaways["found"]:
+    leakage = audit["leakage"]
+    if not leakage or not leakage["found"]:
         return
-    first, rule = giveaways["found"][0], giveaways["rule"]
+    first, rule = leakage["found"][0], leakage["rule"]
     example = f"{first['kind']} “{shorten(str(first['what']), 60)}” stands for {shorten(str(first['class']), 60)}"
-    named = giveaways_named(giveaways)
+    named = giveaways_named(leakage)
     if rule and rule["accuracy"] is not None and rule["guess"] is not None:
         gain = rule["accuracy"] - rule["guess"]
         if gain < _LEAST_GIVEN_AWAY:
@@ -139,11 +139,11 @@ def _given_away(audit: Record) -> Iterator[tuple[float, str]]:
     yield 0.05, f"{named} ({example}). See whether texts from elsewhere have that too; if not, take it out."
 
 
-def giveaways_named(giveaways: Record) -> str:
+def giveaways_named(leakage: Record) -> str:
     """“5 addresses and 1 number give a class away”, by the kinds that were found; the commonest kinds of many."""
-    kinds = sorted(giveaways["kinds"], key=lambda row: -row["n_patterns"])
+    kinds = sorted(leakage["kinds"], key=lambda row: -row["n_patterns"])
     named = [f"{count(row['n_patterns'])} {_kind(row['kind'], row['n_patterns'])}" for row in kinds[:_MOST_KINDS]]
-    n_others = giveaways["n_found"] - sum(row["n_patterns"] for row in kinds[:_MOST_KINDS])
+    n_others = leakage["n_found"] - sum(row["n_patterns"] for row in kinds[:_MOST_KINDS])
     if n_others > 0:
         named.append(
             f"{count(n_others)} {'other pattern' if n_others == 1 else 'other patterns'}"
@@ -151,7 +151,7 @@ def giveaways_named(giveaways: Record) -> str:
             else f"{count(n_others)} {'pattern' if n_others == 1 else 'patterns'}"
         )
     listed = " and ".join([*([", ".join(named[:-1])] if named[1:] else []), *named[-1:]])
-    return f"{listed} {'gives' if giveaways['n_found'] == 1 else 'give'} a class away"
+    return f"{listed} {'gives' if leakage['n_found'] == 1 else 'give'} a class away"
 
 
 def _kind(kind: str | None, n: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bywords.files import write_whole
-from bywords.report import accuracy, pictures, trust, words
+from bywords.report import accuracy, pictures, reliability, words
 from bywords.report.page import render
 from bywords.report.record import Record, complete
 
@@ -66,7 +66,7 @@ def _pairs(run: Record) -> list[tuple[str, list[dict[str, Any] | None]]]:
     `claim`, and from the row's point of view `difference` and `interval`, and `mark`: ahead, behind or undecided.
     """
     names = [system["name"] for system in run["systems"] if system["accuracy"] is not None]
-    return [(one, [_pair(run, one, other) for other in names]) for one in names] if run["claims"] else []
+    return [(one, [_pair(run, one, other) for other in names]) for one in names] if run["pairwise"] else []
 
 
 def _pair(run: Record, one: str, other: str) -> dict[str, Any] | None:
@@ -85,18 +85,18 @@ def _trusted(systems: list[Record]) -> dict[str, Any] | None:
     """The best system's pictures of how far to trust it, and the coverages that the page lists."""
     from markupsafe import Markup
 
-    if not systems or not (trust.has_reliability(systems[0]) and trust.has_selection(systems[0])):
+    if not systems or not (reliability.has_reliability(systems[0]) and reliability.has_selection(systems[0])):
         return None
     best = systems[0]
     wanted = (0.5, 0.7, 0.8, 0.9, 1.0)
     listed = [min(best["coverage"], key=lambda row: abs((row["coverage"] or 0) - share)) for share in wanted]
     return {
         "system": best,
-        "reliability": Markup(trust.reliability_picture(best)),
-        "selection": Markup(trust.selection_picture(best)),
-        "reliability_finding": trust.reliability_finding(best),
-        "selection_finding": trust.selection_finding(best),
-        "coverage": [row for place, row in enumerate(listed) if row not in listed[:place]],
+        "reliability": Markup(reliability.reliability_picture(best)),
+        "selection": Markup(reliability.selection_picture(best)),
+        "reliability_finding": reliability.reliability_finding(best),
+        "selection_finding": reliability.selection_finding(best),
+        "coverage": [row for index, row in enumerate(listed) if row not in listed[:index]],
     }
 
 
@@ -215,8 +215,8 @@ def _strips(systems: list[Record]) -> dict[str, list[float]]:
     if not found:
         return {}
     floor = accuracy.error_floor(list(found.values()))
-    places = {name: accuracy.stretch(values, floor) for name, values in found.items()}
-    high = max(values.max() for values in places.values())
-    middle = sorted(values[1] for values in places.values())[len(places) // 2]
-    low = max(min(values.min() for values in places.values()), 2 * middle - high)
-    return {name: (100 * (values - low) / ((high - low) or 1)).round(1).tolist() for name, values in places.items()}
+    indices = {name: accuracy.stretch(values, floor) for name, values in found.items()}
+    high = max(values.max() for values in indices.values())
+    middle = sorted(values[1] for values in indices.values())[len(indices) // 2]
+    low = max(min(values.min() for values in indices.values()), 2 * middle - high)
+    return {name: (100 * (values - low) / ((high - low) or 1)).round(1).tolist() for name, values in indices.items()}

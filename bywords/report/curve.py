@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bywords.errors import DataError
+from bywords.experiments.forecast import backtest_sentence, sentence
 from bywords.files import write_whole
-from bywords.forecast import backtest_sentence, sentence
+from bywords.records import CURVE_FORMAT
 from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, PAPER, picture, plain_ticks
 from bywords.report.numbers import count, percent
 from bywords.report.page import render
 from bywords.report.record import Record, clean
-from bywords.run_record import CURVE_FORMAT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

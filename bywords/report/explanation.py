@@ -24,7 +24,7 @@ def write_explanations(record: Record, path: Path) -> None:
     """Write the page about `record` to `path`, whole or not at all. Raises SettingError when it cannot be written.
 
     `record` has `model` and `file` (None for a text that was given as it is), `n_documents`, `n_documents_used` for the
-    words of each class, `class_words`, and `documents`: `Explanation.plain()` each, with its `what_if`.
+    words of each class, `class_words`, and `documents`: `Explanation.plain()` each, with its `counterfactual`.
     """
     write_whole(path, render_explanations(record).encode("utf-8"))
 
@@ -51,28 +51,28 @@ def render_explanations(record: Record) -> str:
 def _document_view(document: Record) -> dict[str, Any]:
     """A text in pieces, each with how strongly it speaks for the class, and what the numbers say in words."""
     text, tokens = document["text"], document["tokens"]
-    spans = np.array([[token["start"], token["end"]] for token in tokens], dtype=np.int64).reshape(-1, 2)
-    found = segments(len(text), spans, [token["contribution"] for token in tokens])
+    offsets = np.array([[token["start"], token["end"]] for token in tokens], dtype=np.int64).reshape(-1, 2)
+    found = segments(len(text), offsets, [token["attribution"] for token in tokens])
     pieces = [
         {"text": text[segment.start : segment.end], "level": level, "value": segment.value}
         for segment, level in zip(found, strengths(found, N_LEVELS), strict=True)
         if segment.start < MOST_CHARACTERS
     ]
-    place = document["labels"].index(document["explained"])
-    total = float(sum(token["contribution"] for token in tokens))
+    index = document["labels"].index(document["explained"])
+    total = float(sum(token["attribution"] for token in tokens))
     predicted = document["predicted"]
     view = {
         **document,
         "pieces": _joined(pieces),
         "n_left_out": max(len(text) - MOST_CHARACTERS, 0),
         "predicted": predicted if isinstance(predicted, list) else [predicted],
-        "probability": document["probabilities"][place],
-        "others": _others(document, place),
-        "bias": document["bias"][place],
-        "logit": document["logits"][place],
+        "probability": document["probabilities"][index],
+        "others": _others(document, index),
+        "bias": document["bias"][index],
+        "logit": document["logits"][index],
         "total": total,
-        "missing": document["logits"][place] - document["bias"][place] - total,
-        "widest": max((abs(w["contribution"]) for w in document["words_for"] + document["words_against"]), default=1.0),
+        "missing": document["logits"][index] - document["bias"][index] - total,
+        "widest": max((abs(w["attribution"]) for w in document["words_for"] + document["words_against"]), default=1.0),
     }
     found_view: dict[str, Any] = clean(view)
     return found_view
@@ -89,13 +89,13 @@ def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return joined
 
 
-def _others(document: Record, place: int) -> str:
+def _others(document: Record, index: int) -> str:
     """The likeliest of the other classes, in words."""
     ranked = sorted(zip(document["labels"], document["probabilities"], strict=True), key=lambda pair: -pair[1])
-    others = [pair for pair in ranked if pair[0] != document["labels"][place]]
+    others = [pair for pair in ranked if pair[0] != document["labels"][index]]
     named = ", ".join(f"{label} {percent(probability)}" for label, probability in others[:N_OTHERS])
     return named + (f", and {len(others) - N_OTHERS} more" if len(others) > N_OTHERS else "")
 
 
 def _class_view(label: str, words: list[Record]) -> dict[str, Any]:
-    return {"label": label, "words": words, "widest": max((word["contribution"] for word in words), default=1.0)}
+    return {"label": label, "words": words, "widest": max((word["attribution"] for word in words), default=1.0)}

@@ -227,12 +227,12 @@ def _draw_confusion(axes: Axes, confusion: list[list[int]], names: list[str]) ->
     axes.spines[:].set_visible(False)
 
 
-def _cells(places: Any, *, alpha: float) -> Any:
-    """The squares at `places` (row, column) as one patch: one path a shade keeps the page small."""
+def _cells(indices: Any, *, alpha: float) -> Any:
+    """The squares at `indices` (row, column) as one patch: one path a shade keeps the page small."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path as Outline
 
-    squares = [Outline.unit_rectangle().transformed(_moved(column - 0.5, row - 0.5)) for row, column in places]
+    squares = [Outline.unit_rectangle().transformed(_moved(column - 0.5, row - 0.5)) for row, column in indices]
     outline = Outline.make_compound_path(*squares) if squares else Outline(np.empty((0, 2)))
     return PathPatch(outline, facecolor=BLUE, linewidth=0, alpha=alpha)
 

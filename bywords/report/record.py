@@ -11,7 +11,7 @@ import unicodedata
 from typing import Any
 
 from bywords.errors import DataError
-from bywords.run_record import FORMAT
+from bywords.records import FORMAT
 
 Record = dict[str, Any]
 
@@ -27,7 +27,7 @@ _RUN: Record = {
     "systems": [],
     "failed": [],
     "best": None,
-    "claims": [],
+    "pairwise": [],
     "wrong_documents": [],
 }
 _CORPUS: Record = {
@@ -118,7 +118,7 @@ def complete(run: Record) -> Record:
     record["corpus"] = _CORPUS | _without_none(record["corpus"])
     record["words"] = _WORDS | _without_none(record["words"])
     record["systems"] = [_complete_system(system) for system in record["systems"]]
-    record["claims"] = [_complete_claim(claim) for claim in record["claims"]]
+    record["pairwise"] = [_complete_claim(claim) for claim in record["pairwise"]]
     record["wrong_documents"] = [_WRONG_DOCUMENT | _without_none(row) for row in record["wrong_documents"]]
     scored = [system for system in record["systems"] if system["accuracy"] is not None]
     named, best = record["best"], None
@@ -172,7 +172,7 @@ def _complete_system(found: Record) -> Record:
 
 def _complete_claim(found: Record) -> Record:
     claim = _CLAIM | _without_none(found)
-    return claim | {measure: _MEASURED | claim[measure] for measure in ("accuracy", "macro_f1")}
+    return claim | {metric: _MEASURED | claim[metric] for metric in ("accuracy", "macro_f1")}
 
 
 def _rank(system: Record, best: str | None) -> tuple[bool, bool, float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bywords.evaluation.slices import sentence
 from bywords.report.numbers import count, decimal, interval, percent, seconds, shorten
 from bywords.report.record import Record
-from bywords.slices import sentence
 
 
 def summary(run: Record) -> list[str]:
@@ -66,12 +66,12 @@ def _against_the_next(best: Record, following: Record, run: Record) -> str:
 
 def claim_about(run: Record, one: str, other: str) -> Record | None:
     """What the record claims of two systems; None where it compares them not."""
-    return next((claim for claim in run["claims"] if (claim["one"], claim["other"]) == (one, other)), None)
+    return next((claim for claim in run["pairwise"] if (claim["one"], claim["other"]) == (one, other)), None)
 
 
 def verdict(run: Record) -> list[str]:
     """What the best system is better than, and what it cannot be told apart from."""
-    against = [claim for claim in run["claims"] if claim["one"] == run["best"]]
+    against = [claim for claim in run["pairwise"] if claim["one"] == run["best"]]
     better = [claim for claim in against if claim["is_better"]]
     said = [claim["sentence"] for claim in against if not claim["is_better"]]
     if len(better) == 1:
@@ -173,7 +173,7 @@ def confusion_finding(system: Record) -> str:
     """What the confusion matrix shows: how many are on the diagonal, and the largest count beside it."""
     confusion = system["confusion"]
     total = sum(map(sum, confusion))
-    right = sum(row[place] for place, row in enumerate(confusion))
+    right = sum(row[index] for index, row in enumerate(confusion))
     finding = f"{system['name']}: {count(right)} of {count(total)} documents are on the diagonal"
     if not system["hardest_confusions"]:
         return finding + "."

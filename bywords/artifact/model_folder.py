@@ -1,0 +1,258 @@
+"""A trained classifier's parts in, a folder of JSON, plain text and safetensors out, and back.
+
+Nobody else knows the files.
+
+    MODEL/
+    ├── model.json            format, versions, settings, label names in order, calibration, how it was trained
+    ├── vocabulary.txt        a count and a word a line, in the order of the ids
+    ├── weights.safetensors   all that was learned; the vocabulary's runs and pieces of words, if it has any
+    ├── README.md             the model card: what it is, how good it is, what it is not for
+    └── SHA256SUMS            of the four above, as `sha256sum --check` reads it, and of itself in the last line
+
+Nothing in it can run code. A file that differs from its sum by one bit is refused. No file has a date or a duration in
+it: equal parts make equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from bywords.artifact.quantization import StorageFormat, dequantize, quantize
+from bywords.errors import ModelFolderError
+from bywords.text.vocabulary import MARKERS, Vocabulary
+from bywords.version import __version__
+
+FORMAT = "bywords-model/4"
+MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
+SUMS = "SHA256SUMS"
+FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
+VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
+OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
+TRAINED_BY = {  # the library that a model or word vectors of some settings are trained by, beside numpy
+    "AveragingConfig": "torch",
+    "LSTMConfig": "torch",
+    "MeanVectorConfig": "scikit-learn",
+    "Word2VecConfig": "gensim",
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a model folder holds.
+
+    `description` is JSON values, with the settings under "config"; `arrays` may be of any shape and plain dtype.
+    `forms` says which of them are stored smaller: those lie on the grid of their form already (`packing.unpack`).
+    """
+
+    description: Mapping[str, Any]
+    vocabulary: Vocabulary
+    arrays: Mapping[str, npt.NDArray[Any]]
+    storage: Mapping[str, StorageFormat] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overview:
+    """What there is to say of a model folder without building the model. Sizes are bytes."""
+
+    description: Mapping[str, Any]
+    files: Mapping[str, int]
+    arrays: Mapping[str, tuple[str, tuple[int, ...]]]  # dtype and shape as stored, of what the model has learned
+    n_words: int
+    n_ngrams: int
+    n_char_ngrams: int
+
+
+def write_folder(parts: Parts, folder: Path, *, model_card: str) -> None:
+    """Write the folder beside its place, then rename it: a crash leaves an old model whole.
+
+    `card` is the text of README.md. Files that somebody else put into an old model stay.
+    Raises: ModelFolderError when the place cannot be written, or holds something that is not a model.
+    """
+    check_writable(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise ModelFolderError(f"{folder}: cannot be written: {error.strerror}. Choose another place.") from error
+    try:
+        beside.chmod(0o755)
+        for name, content in contents(parts, model_card=model_card):
+            (beside / name).write_bytes(content)
+        _replace_folder(beside, folder)
+    except OSError as error:
+        raise ModelFolderError(f"{folder}: cannot be written: {error.strerror}. Choose another place.") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def contents(parts: Parts, *, model_card: str) -> Iterator[tuple[str, bytes]]:
+    """The name and the bytes of each file, SHA256SUMS last."""
+    from safetensors.numpy import save
+
+    versions = versions_of(parts.description.get("config"))
+    description = {"format": FORMAT, "versions": versions, **parts.description}
+    text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
+    of_vocabulary = {VOCABULARY_ARRAYS + name: array for name, array in parts.vocabulary.arrays().items()}
+    files = {
+        MODEL: f"{text}\n".encode(),
+        VOCABULARY: parts.vocabulary.text(),
+        WEIGHTS: save({**quantize(parts.arrays, parts.storage), **of_vocabulary}),
+        CARD: model_card.encode(),
+    }
+    yield from files.items()
+    yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+
+
+def read_folder(folder: Path) -> Parts:
+    """Read and check a folder that `write_folder` made.
+
+    Raises: ModelFolderError, naming the file, when one is missing or damaged, or the format is another.
+    """
+    from safetensors.numpy import load_file
+
+    description = _checked(folder)
+    arrays, storage = dequantize(load_file(folder / WEIGHTS))
+    its_own = [name for name in arrays if name.startswith(VOCABULARY_ARRAYS)]
+    of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): arrays.pop(name) for name in its_own}
+    return Parts(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays, storage)
+
+
+def look_at(folder: Path) -> Overview:
+    """Check a folder and say what is in it, in the time that it takes to read. Raises as `read_folder` does."""
+    from safetensors import safe_open
+
+    description = _checked(folder)
+    with safe_open(folder / WEIGHTS, "numpy") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
+        stored = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
+    shapes = {
+        name: stored.pop(VOCABULARY_ARRAYS + name, ("", (0,)))[1]
+        for name in ("ngrams", "char_ngrams", "char_ngram_lengths")
+    }
+    return Overview(
+        description=description,
+        files=sizes(folder),
+        arrays=stored,
+        n_words=(folder / VOCABULARY).read_bytes().count(b"\n") - len(MARKERS),
+        n_ngrams=shapes["ngrams"][0],
+        n_char_ngrams=shapes["char_ngram_lengths"][0],
+    )
+
+
+def check_writable(folder: Path) -> None:
+    """Raise ModelFolderError when a model cannot be written there, before anything has been trained."""
+    if folder.exists() and not (folder / SUMS).exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another place.")
+    existing = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise ModelFolderError(f"{folder}: cannot be written: {existing} takes no files. Choose another place.")
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """The size of each file of a model, bytes; of files that are not its own there is nothing to say."""
+    return {name: (folder / name).stat().st_size for name in (*FILES, SUMS)}
+
+
+def size_bytes(folder: Path) -> int:
+    """The size of all files of a model."""
+    return sum(sizes(folder).values())
+
+
+def extent(parts: Parts) -> dict[str, int]:
+    """How much there is, for the card: words, runs, pieces, numbers learned, and the bytes of what holds them."""
+    vocabulary = parts.vocabulary
+    own = sum(len(content) for name, content in contents(parts, model_card="") if name in (VOCABULARY, WEIGHTS))
+    return {
+        "words": len(vocabulary.words),
+        "ngrams": len(vocabulary.ngrams),
+        "char_ngrams": len(vocabulary.char_ngrams),
+        "numbers": sum(array.size for array in parts.arrays.values()),
+        "bytes": own,
+    }
+
+
+def versions_of(config: Any) -> dict[str, str]:
+    """The versions of Python, of this package, and of the libraries that train a model of these settings.
+
+    `config` is settings as plain JSON values. Nothing is imported.
+    """
+    libraries = ["numpy", *sorted(_libraries(config))]
+    own = {"bywords": __version__, "python": platform.python_version()}
+    return {**own, **{name: importlib.metadata.version(name) for name in libraries}}
+
+
+def _libraries(config: Any) -> set[str]:
+    if isinstance(config, Mapping):
+        own = {TRAINED_BY[config["kind"]]} if config.get("kind") in TRAINED_BY else set()
+        return own.union(*map(_libraries, config.values()))
+    return set().union(*map(_libraries, config)) if isinstance(config, list | tuple) else set()
+
+
+def _sums(found: Mapping[str, str]) -> bytes:
+    lines = "".join(f"{found[name]}  {name}\n" for name in FILES).encode()
+    return lines + OWN_SUM + hashlib.sha256(lines).hexdigest().encode() + b"\n"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checked(folder: Path) -> dict[str, Any]:
+    """What model.json says, after every file has been held against its sum."""
+    if not folder.is_dir():
+        raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")
+    try:
+        _check_there(folder, SUMS)
+        _check_there(folder, MODEL)
+        expected = (folder / SUMS).read_bytes()
+        model = (folder / MODEL).read_bytes()
+        is_whole = hashlib.sha256(model).hexdigest().encode() + b"  " in expected
+        description = json.loads(model) if is_whole else {}  # another format may have other files: look at it first
+        if is_whole and description.get("format") != FORMAT:
+            raise ModelFolderError(
+                f"{folder / MODEL}: expected the format {FORMAT}, found {description.get('format')!r}. "
+                "Train it again with this version, or load it with the version that wrote it."
+            )
+        lines, _, own_sum = expected.partition(OWN_SUM)
+        if own_sum != hashlib.sha256(lines).hexdigest().encode() + b"\n":
+            raise ModelFolderError(f"{folder / SUMS} is damaged. Copy the model again from its source.")
+        for name in FILES:
+            _check_there(folder, name)
+            if f"{_sha256(folder / name)}  {name}\n".encode() not in lines.splitlines(keepends=True):
+                raise ModelFolderError(
+                    f"{folder / name} is damaged: its SHA-256 is not the one in {SUMS}. Copy it again."
+                )
+    except OSError as error:
+        raise ModelFolderError(f"{folder}: cannot be read: {error.strerror}.") from error
+    return dict(description)
+
+
+def _check_there(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise ModelFolderError(f"{folder / name} is missing: the folder is not a model, or not all of it was copied.")
+
+
+def _replace_folder(new: Path, folder: Path) -> None:
+    if folder.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+        folder.rename(old / folder.name)
+        for path in list((old / folder.name).iterdir()):
+            if path.name not in (*FILES, SUMS):
+                path.rename(new / path.name)
+        new.rename(folder)
+        shutil.rmtree(old)
+    else:
+        new.rename(folder)

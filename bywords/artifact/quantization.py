@@ -1,0 +1,79 @@
+"""Arrays in, the arrays that a file holds out, and back: whole, in 16 bits or in 8 with a scale beside them.
+
+What comes back is float32. Packed and unpacked once, values stay as they are from then on: they lie on a grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+# float32 is as it is; int8 has a scale for each column, int8-rows one for each row
+StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]
+Arrays = dict[str, npt.NDArray[Any]]
+SCALE, MIRRORED = ":scale", ":mirrored"  # how names end: of a scale; of the second of two columns, -x beside x
+LARGEST = 127
+SCALE_BITS = 16  # with them and the 7 of LARGEST, a product has 23, which float32 holds exactly
+SMALLEST = 1e-30  # scale: what is below it in all of a column is stored as 0
+
+
+def quantize(arrays: Mapping[str, npt.NDArray[Any]], storage: Mapping[str, StorageFormat]) -> Arrays:
+    """What to store, by name; an array without a form stays as it is.
+
+    Of two columns of which the first is the second with the other sign, as a linear model of two classes has them, only
+    the second is stored. What does not fit into 16 bits, or is no number, stays float32.
+    """
+    packed: Arrays = {}
+    for name, array in arrays.items():
+        storage_format = storage.get(name, "float32")
+        stored = array
+        if _is_mirrored(array):
+            name, stored = name + MIRRORED, array[:, 1:]
+        if storage_format == "float16" and np.all(np.abs(stored) <= np.finfo(np.float16).max):
+            stored = stored.astype(np.float16)
+        elif storage_format.startswith("int8") and np.isfinite(stored).all():
+            scale = _scale(stored, axis=0 if storage_format == "int8" else -1)
+            packed[name + SCALE] = scale
+            stored = np.rint(stored / scale).astype(np.int8)
+        packed[name] = np.ascontiguousarray(stored)
+    return packed
+
+
+def dequantize(packed: Mapping[str, npt.NDArray[Any]]) -> tuple[Arrays, dict[str, StorageFormat]]:
+    """The arrays of which `pack` made these, float32 where it made them smaller, and the forms that they had."""
+    arrays: Arrays = {}
+    storage: dict[str, StorageFormat] = {}
+    for name, stored in packed.items():
+        if name.endswith(SCALE):
+            continue
+        array, plain = stored, name.removesuffix(MIRRORED)
+        if name + SCALE in packed:
+            scale = packed[name + SCALE]
+            array = stored.astype(np.float32) * scale
+            storage[plain] = "int8" if len(scale) == 1 else "int8-rows"
+        elif stored.dtype == np.float16:
+            array, storage[plain] = stored.astype(np.float32), "float16"
+        arrays[plain] = np.concatenate([-array, array], axis=1) if plain != name else array
+    return arrays, storage
+
+
+def _is_mirrored(array: npt.NDArray[Any]) -> bool:
+    if array.ndim != 2 or array.shape[1] != 2 or array.dtype != np.float32:
+        return False
+    first, second = np.ascontiguousarray(-array[:, 0]), np.ascontiguousarray(array[:, 1])
+    return first.tobytes() == second.tobytes()  # zeros have a sign too
+
+
+def _scale(array: npt.NDArray[Any], *, axis: int) -> npt.NDArray[np.float32]:
+    """The least number with few bits of which LARGEST times reaches the largest value: of each column, or each row.
+
+    Float32 (1, K) or (V, 1) for an array (V, K), and (1,) for one of (V,).
+    """
+    largest = np.abs(array).max(axis=axis, keepdims=True, initial=0).astype(np.float64)
+    fraction, exponent = np.frexp(largest / LARGEST)
+    rounded = np.ldexp(np.ceil(fraction * 2.0**SCALE_BITS), exponent - SCALE_BITS)
+    scale: npt.NDArray[np.float32] = np.where(rounded > SMALLEST, rounded, 1.0).astype(np.float32)
+    return scale

@@ -1,0 +1,157 @@
+"""Tokens and one label each in, the documents ranked by how doubtful their labels are out.
+
+Each document is judged by models that have not seen it, nor any duplicate of it. What they say is compared with the
+label that it has.
+Source: Northcutt, Jiang, Chuang (2021), "Confident Learning: Estimating Uncertainty in Dataset Labels".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.splits import stratified_folds
+from bywords.data.targets import Targets
+from bywords.evaluation.calibration import fit_calibration
+from bywords.models.ensemble import fit_weights
+from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear, features_of
+from bywords.systems import NB, NB_SVC, SVC
+from bywords.text.tokenizer import Tokens, in_threads
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.training.model_selection import MOST_NUMBERS
+
+N_FOLDS = 5
+JUDGES: tuple[TfidfConfig, ...] = (NB_SVC, replace(SVC, features="ngrams"), NB)  # a blend ranks better than any alone
+
+Places = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Doubts:
+    """What N documents' labels look like to models that have not seen them.
+
+    A document is not judged that has no words, and one whose class has no other text: it comes last, with its own
+    label and no confidence.
+    """
+
+    order: Places  # (N,): all documents, the most doubtful label first
+    suggested: Places  # (N,): the class that the models would give; the label where they agree with it
+    confidence: Scores  # (N,): how sure they are of it, 0 to 1
+    is_flagged: Flags  # (N,): another class is likelier than it is on average for its own documents
+    is_judged: Flags  # (N,)
+
+
+def find_doubtful(
+    tokens: Tokens,
+    labels: Places,
+    n_classes: int,
+    groups: Places,
+    *,
+    seed: int,
+    on_step: Callable[[int, int], None] = lambda n_done, n_steps: None,
+) -> Doubts:
+    """Rank N documents by the probability that cross-validated models give to their label, the smallest first.
+
+    `labels` are int64 (N,), places among K classes; documents of the same number in `groups`, int64 (N,), are
+    duplicates, and judged by models that have seen none of them. Where fewer than two classes can be learned, no
+    document is judged. `on_step` hears of each fold.
+    """
+    is_judged = tokens.lengths > 0
+    learnable = _texts_of_classes(labels[is_judged], groups[is_judged], n_classes) >= 2
+    is_judged &= learnable[labels]
+    suggested, confidence = labels.copy(), np.zeros(len(labels))
+    is_flagged, own = np.zeros(len(labels), dtype=bool), np.full(len(labels), np.inf)
+    if learnable.sum() >= 2:
+        judged = np.flatnonzero(is_judged)
+        classes = np.flatnonzero(learnable)
+        codes = (np.cumsum(learnable) - 1)[labels[judged]]
+        probabilities = _out_of_fold(tokens.select(judged), codes, len(classes), groups[judged], seed, on_step)
+        own[judged] = probabilities[np.arange(len(judged)), codes]
+        said, is_flagged[judged] = confident_learning(codes, probabilities)
+        suggested[judged] = classes[said]
+        confidence[judged] = probabilities[np.arange(len(judged)), said]
+    else:
+        is_judged[:] = False
+    return Doubts(np.argsort(own, kind="stable"), suggested, confidence, is_flagged, is_judged)
+
+
+def confident_learning(labels: Places, probabilities: Scores) -> tuple[Places, Flags]:
+    """The class that each document seems to be of, int64 (N,), and whether its label is doubtful, bool (N,).
+
+    `labels` are int64 (N,); `probabilities` (N, K), of models that have not seen the document. A document counts for
+    a class when the class's probability is at least what it is on average where the label is that class (equation 2);
+    for the likeliest of several (equation 1). Where that is another class than its label, the label is doubtful: it is
+    off the diagonal of the confident joint, the second of the paper's five ways to choose. A class without documents
+    takes none. Where no class is confident, or the one that is is the label, the likeliest class is the answer.
+    """
+    n_documents, n_classes = probabilities.shape
+    one_hot = labels[:, np.newaxis] == np.arange(n_classes)
+    counts = one_hot.sum(axis=0)
+    thresholds = np.where(counts > 0, (probabilities * one_hot).sum(axis=0) / np.maximum(counts, 1), np.inf)
+    confident = np.where(probabilities >= thresholds, probabilities, -1)
+    best = confident.argmax(axis=1)
+    is_flagged = (confident[np.arange(n_documents), best] >= 0) & (best != labels)
+    return np.where(is_flagged, best, probabilities.argmax(axis=1)), is_flagged
+
+
+def judges_for(tokens: Tokens, n_classes: int) -> tuple[Vocabulary, tuple[TfidfConfig, ...]]:
+    """The words that judges of K classes know, and the judges. Of very many classes they know fewer words, no runs."""
+    most = max(1, MOST_NUMBERS // n_classes)
+    vocabulary = Vocabulary.of(tokens, VocabularyConfig(ngrams=2, max_size=most))
+    if vocabulary.n_rows("ngrams") <= most:
+        return vocabulary, JUDGES
+    return vocabulary, tuple(replace(judge, features="words") for judge in JUDGES)
+
+
+def _out_of_fold(
+    tokens: Tokens, codes: Places, n_classes: int, groups: Places, seed: int, on_step: Callable[[int, int], None]
+) -> Scores:
+    """The probabilities, float64 (N, K), that a blend of the judges gives each document when it has not seen it.
+
+    Words and their idf are counted over all documents; labels and weights are of the other folds alone. How the judges
+    are blended, and their temperature, is fitted to these answers.
+    """
+    vocabulary, judges = judges_for(tokens, n_classes)
+    documents, targets = vocabulary.encode(tokens), Targets.of(codes, n_classes)
+    features = {judge: features_of(judge, documents, vocabulary) for judge in judges}
+    logits = [np.empty((len(tokens), n_classes), dtype=np.float32) for _ in judges]
+
+    def answer(fold: tuple[Places, Places]) -> None:
+        kept, held_out = fold
+        for judge, answers in zip(judges, logits, strict=True):
+            idf, bags = features[judge]
+            model = TfidfLinear.fit_to(
+                judge, idf, bags.select(kept), targets.select(kept), blocks=vocabulary.blocks, seed=seed
+            )
+            answers[held_out] = model.logits_of(bags.select(held_out))
+
+    folds = _folds(codes, groups, seed)
+    for n_done, _ in enumerate(in_threads(answer, folds), start=1):
+        on_step(n_done, len(folds))
+    combined = np.zeros_like(logits[0])
+    for answers, weight in zip(logits, fit_weights(logits, targets), strict=True):
+        combined += answers * weight
+    return fit_calibration(combined, targets).probabilities(combined)
+
+
+def _folds(codes: Places, groups: Places, seed: int) -> list[tuple[Places, Places]]:
+    """What to keep and to hold out, N_FOLDS times; a group is never divided. Its first document says of what class."""
+    _, firsts, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    folds = stratified_folds(codes[firsts], min(N_FOLDS, len(firsts)), seed)
+    divided = []
+    for _, held_out in folds:
+        is_held = np.zeros(len(firsts), dtype=bool)
+        is_held[held_out] = True
+        divided.append((np.flatnonzero(~is_held[group_of]), np.flatnonzero(is_held[group_of])))
+    return divided
+
+
+def _texts_of_classes(labels: Places, groups: Places, n_classes: int) -> Places:
+    """How many texts each class has, int64 (K,), duplicates of one another counted once."""
+    pairs = np.unique(np.stack([labels, groups], axis=1), axis=0)
+    return np.bincount(pairs[:, 0], minlength=n_classes).astype(np.int64, copy=False)

@@ -1,0 +1,303 @@
+"""Texts and their labels in, one corpus out: documents, label names in a fixed order, and what is asked of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bywords.data.splits import strata_of, stratified_split
+from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """N labelled documents. Two corpora are the same when their fingerprints are.
+
+    Each has one label; or, in a multi-label corpus, none, one or several.
+    """
+
+    name: str  # of the data set or the file, for messages and records
+    texts: pl.Series  # string (N,), no nulls
+    labels: npt.NDArray[Any]  # int64 (N,), index into label_names; multi-label: bool (N, K)
+    label_names: tuple[str, ...]  # (K,), in the order of `sorted_names`
+    rows: npt.NDArray[np.int64]  # (N,), place of each document in what it was read from, counted from 0
+    n_skipped: int = 0  # rows of the file that could not be read and were left out
+    first_skipped: str = ""  # where the first of them stands and what is wrong with it
+    columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        texts: Sequence[str] | pl.Series,
+        labels: Sequence[str] | pl.Series,
+        *,
+        rows: npt.NDArray[np.int64] | None = None,
+    ) -> Corpus:
+        """A corpus of N texts and their N labels as words. Rows are 0 to N - 1 by default.
+
+        No documents give no label names.
+
+        Raises: DataError when there are not as many labels as texts.
+        """
+        text_column = pl.Series("text", texts, dtype=pl.String)
+        label_column = pl.Series("label", labels, dtype=pl.String)
+        if len(text_column) != len(label_column):
+            raise DataError(f"{name}: {len(text_column)} texts and {len(label_column)} labels, expected as many.")
+        label_names = sorted_names(label_column.unique().to_list())
+        codes = _indices(label_column, label_names)
+        return cls(name, text_column, codes, label_names, np.arange(len(text_column)) if rows is None else rows)
+
+    @classmethod
+    def of_sets(
+        cls,
+        name: str,
+        texts: Sequence[str] | pl.Series,
+        labels: pl.Series,
+        *,
+        label_names: Sequence[str] = (),
+        rows: npt.NDArray[np.int64] | None = None,
+    ) -> Corpus:
+        """A multi-label corpus of N texts and their labels, a column of lists of words (N,); a list may be empty.
+
+        Its labels are those that occur and `label_names`, which may have some that do not.
+        """
+        text_column = pl.Series("text", texts, dtype=pl.String)
+        sets = labels.cast(pl.List(pl.String))
+        if len(text_column) != len(sets):
+            raise DataError(f"{name}: {len(text_column)} texts and {len(sets)} lists of labels, expected as many.")
+        sizes = sets.list.len().fill_null(0).to_numpy()
+        flat = sets.filter(sets.list.len() > 0).explode()  # an empty list would become a null
+        names = sorted_names([*flat.unique().to_list(), *label_names])
+        matrix = np.zeros((len(sets), len(names)), dtype=np.bool_)
+        matrix[np.repeat(np.arange(len(sets)), sizes), _indices(flat, names)] = True
+        return cls(name, text_column, matrix, names, np.arange(len(sets)) if rows is None else rows)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether a document may have no label or several."""
+        return self.labels.ndim == 2
+
+    def select(self, rows: npt.ArrayLike) -> Corpus:
+        """The documents at these places of this corpus, int (M,), in that order. Label names stay, used or not."""
+        indices = np.asarray(rows, dtype=np.int64)
+        columns = None if self.columns is None else self.columns[indices]
+        return dataclasses.replace(
+            self, texts=self.texts[indices], labels=self.labels[indices], rows=self.rows[indices], columns=columns
+        )
+
+    def names(self) -> npt.NDArray[Any]:
+        """The label of each document by its name, str (N,); multi-label: its labels, object (N,) of tuples of str."""
+        if not self.is_multilabel:
+            return np.array(self.label_names, dtype=np.str_)[self.labels]
+        sets = np.empty(len(self), dtype=object)
+        for index, row in enumerate(self.labels):
+            sets[index] = tuple(self.label_names[label] for label in np.flatnonzero(row))
+        return sets
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Documents of each class, int64 (K,)."""
+        if self.is_multilabel:
+            return self.labels.sum(axis=0, dtype=np.int64)
+        return np.bincount(self.labels, minlength=len(self.label_names)).astype(np.int64, copy=False)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits of a SHA-256 over texts, labels and label names, in order; over nothing else."""
+        digest = hashlib.sha256()
+        for strings in (pl.Series(self.label_names, dtype=pl.String), self.texts):
+            digest.update(np.int64(len(strings)).astype("<i8").tobytes())
+            digest.update(strings.str.len_bytes().to_numpy().astype("<i8").tobytes())
+            digest.update("".join(strings.to_list()).encode())
+        if self.is_multilabel:
+            digest.update(b"multi-label" + np.packbits(self.labels, axis=1).tobytes())
+        else:
+            digest.update(self.labels.astype("<i8").tobytes())
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A corpus to train on and one to test on, with the same label names, and how many documents were dropped."""
+
+    train: Corpus
+    test: Corpus
+    n_dropped_train: int = 0
+    n_dropped_test: int = 0
+
+    def drop_empty(self, tokenizer: Tokenizer) -> Split:
+        """The split without documents that have no tokens, counted. A class that loses all its documents goes too.
+
+        Raises: DataError when a part has no other documents, or training has none of a class that is tested.
+        """
+        train, n_train = drop_empty(self.train, tokenizer)
+        test, n_test = drop_empty(self.test, tokenizer)
+        is_trained = train.counts() > 0
+        if not is_trained.all():
+            untrained = _first_with(test, ~is_trained)
+            if untrained is not None:
+                index, name = untrained
+                raise DataError(
+                    f"{test.name}: the document at row {test.rows[index]}, counted from 0, has the label "
+                    f"{name!r}, but no training document of that label has words. Add some, or take the label out."
+                )
+            names = tuple(name for name, is_kept in zip(train.label_names, is_trained, strict=True) if is_kept)
+            train, test = with_label_names(train, names), with_label_names(test, names)
+        return Split(train, test, self.n_dropped_train + n_train, self.n_dropped_test + n_test)
+
+    def limited(self, n_documents: int, *, seed: int) -> Split:
+        """The split with a stratified share of about `n_documents` training documents, one of each class at least.
+
+        Of multi-label documents the rarest label of each is its class.
+
+        The test part stays as it is, and so does a training part that is no larger.
+        """
+        if len(self.train) <= n_documents:
+            return self
+        chosen, _ = stratified_split(strata_of(self.train.labels), 1 - n_documents / len(self.train), seed)
+        return Split(self.train.select(chosen), self.test, self.n_dropped_train, self.n_dropped_test)
+
+
+def sorted_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Label names once each in their fixed order: by number when all are integers, else by code points."""
+    distinct = set(names)
+    if all(re.fullmatch(r"[+-]?[0-9]{1,18}", name) for name in distinct):
+        return tuple(sorted(distinct, key=lambda name: (int(name), name)))
+    return tuple(sorted(distinct))
+
+
+def grouped(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
+    """The same documents under coarser labels: `mapping` goes from each label name to the name of its group.
+
+    Raises: SettingError when the mapping leaves out a label name, or has one that the corpus does not know, and for a
+    multi-label corpus.
+    """
+    if corpus.is_multilabel:
+        raise SettingError(f"{corpus.name} has documents with several labels: only single labels can be grouped.")
+    for name in mapping:
+        if name not in corpus.label_names:
+            raise SettingError(
+                f"the grouping names the label {name!r}, which {corpus.name} does not have."
+                f"{did_you_mean(name, corpus.label_names)} Its labels: {quoted(corpus.label_names)}."
+            )
+    for name in corpus.label_names:
+        if name not in mapping:
+            raise SettingError(
+                f"the grouping leaves out the label {name!r} of {corpus.name}. Give each of its labels a group."
+            )
+    label_names = sorted_names(mapping.values())
+    index = {name: number for number, name in enumerate(label_names)}
+    table = np.array([index[mapping[name]] for name in corpus.label_names], dtype=np.int64)  # (K,) old -> new
+    return dataclasses.replace(corpus, labels=table[corpus.labels], label_names=label_names)
+
+
+def labelled_as(corpus: Corpus, *, multilabel: bool) -> Corpus:
+    """The same documents, multi-label or not: how a test corpus takes after its training corpus.
+
+    Raises: DataError for documents with any number of labels where one each is expected.
+    """
+    if corpus.is_multilabel == multilabel:
+        return corpus
+    if corpus.is_multilabel:
+        raise DataError(
+            f"{corpus.name}: its documents have any number of labels, those of training one each. "
+            "Give each document one label, or train on documents with several."
+        )
+    matrix = np.zeros((len(corpus), len(corpus.label_names)), dtype=np.bool_)
+    matrix[np.arange(len(corpus)), corpus.labels] = True
+    return dataclasses.replace(corpus, labels=matrix)
+
+
+def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
+    """The same documents, labels as places in `label_names`: how a test corpus takes those of its training corpus.
+
+    Raises: DataError, naming the first such row, when a document has a label that is not among them.
+    """
+    index = {name: number for number, name in enumerate(label_names)}
+    table = np.array([index.get(name, -1) for name in corpus.label_names], dtype=np.int64)  # (K,) old -> new
+    new = _first_with(corpus, table < 0)
+    if new is not None:
+        first, name = new
+        raise DataError(
+            f"{corpus.name}, row {corpus.rows[first]} (counted from 0): the label {name!r} does not occur in training."
+            f"{did_you_mean(name, label_names)} The labels there are: {quoted(label_names)}. "
+            "Correct the label, take the row out, or add such documents to training."
+        )
+    labels: npt.NDArray[Any]
+    if corpus.is_multilabel:
+        labels = np.zeros((len(corpus), len(label_names)), dtype=np.bool_)
+        labels[:, table[table >= 0]] = corpus.labels[:, table >= 0]
+    else:
+        labels = table[corpus.labels]
+    return dataclasses.replace(corpus, labels=labels, label_names=tuple(label_names))
+
+
+def drop_empty(corpus: Corpus, tokenizer: Tokenizer) -> tuple[Corpus, int]:
+    """The documents that have a token, and how many had none. A corpus without documents comes back as it is.
+
+    Raises: DataError when no document has a token.
+    """
+    has_tokens = tokenizer(corpus.texts).lengths > 0
+    n_dropped = int((~has_tokens).sum())
+    if n_dropped and n_dropped == len(corpus):
+        raise DataError(
+            f"{corpus.name}: none of its {len(corpus)} documents has a {tokenizer.what}. "
+            "Check that the right column is read as text, or use another token pattern."
+        )
+    if not n_dropped:
+        return corpus, 0
+    return corpus.select(np.flatnonzero(has_tokens)), n_dropped
+
+
+def check_trainable(corpus: Corpus) -> None:
+    """Raises DataError when the documents are not of two classes at least.
+
+    Of multi-label documents some need to have a label that others have not.
+    """
+    if not len(corpus):
+        raise DataError(f"{corpus.name} has no documents: a classifier needs documents of at least two classes.")
+    if corpus.is_multilabel:
+        if not np.any((corpus.counts() > 0) & (corpus.counts() < len(corpus))):
+            raise DataError(
+                f"{corpus.name} has no label that some documents have and others have not: there is nothing to tell "
+                "apart. Check that the right columns are read as labels."
+            )
+        return
+    present = np.flatnonzero(corpus.counts())
+    if len(present) == 1:
+        raise DataError(
+            f"{corpus.name} has one class only, {corpus.label_names[present[0]]!r}: a classifier needs at least two. "
+            "Check that the right column is read as label."
+        )
+
+
+def _first_with(corpus: Corpus, is_meant: npt.NDArray[np.bool_]) -> tuple[int, str] | None:
+    """The place of the first document with a label where `is_meant`, bool (K,), is true, and the label's name."""
+    of_documents = corpus.labels & is_meant if corpus.is_multilabel else is_meant[corpus.labels][:, np.newaxis]
+    found = np.argwhere(of_documents)  # (F, 2), document by document
+    if not len(found):
+        return None
+    index, label = found[0].tolist()
+    return index, corpus.label_names[label if corpus.is_multilabel else int(corpus.labels[index])]
+
+
+def _indices(column: pl.Series, names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Where each value of `column` stands in `names`, int64 (N,)."""
+    if not len(column):
+        return np.zeros(0, dtype=np.int64)
+    numbers = pl.Series(np.arange(len(names), dtype=np.int64))
+    indices = column.replace_strict(pl.Series(names, dtype=pl.String), numbers, return_dtype=pl.Int64)
+    return indices.to_numpy().astype(np.int64)

@@ -1,0 +1,335 @@
+"""Labels as users have them in, class names and codes out, and back: one a document, or any number.
+
+one         a class each: a list, an array or a column of strings, whole numbers or booleans
+sets        a list, tuple or set of labels each
+indicator   a table of 0 and 1, a column a label: (N, K), as scikit-learn has it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bywords.data.targets import Codes
+from bywords.errors import DataError, SettingError, quoted
+
+LabelFormat = Literal["one", "sets", "indicator"]
+_SETS = (list, tuple, set, frozenset, np.ndarray, pl.Series)
+_KINDS = {"U": "strings", "i": "whole numbers", "u": "whole numbers", "b": "booleans", "f": "numbers"}
+_COLUMNS = 2  # an array of so many dimensions is a table
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Labels of N documents as they were given."""
+
+    label_format: LabelFormat
+    values: npt.NDArray[Any]  # one: (N,); sets: all labels one after the other (P,); indicator: bool (N, K)
+    offsets: npt.NDArray[np.int64]  # sets: where each document's begin, (N + 1,)
+    columns: npt.NDArray[Any]  # indicator: the names of its columns, (K,)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1 if self.label_format == "sets" else len(self.values)
+
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> Given:
+        """Only these documents, in this order."""
+        if self.label_format != "sets":
+            return Given(self.label_format, self.values[rows], self.offsets, self.columns)
+        lengths = np.diff(self.offsets)[rows]
+        parts = [self.values[self.offsets[row] : self.offsets[row + 1]] for row in rows.tolist()]
+        values = np.concatenate(parts) if parts else self.values[:0]
+        return Given(self.label_format, values, np.concatenate([[0], np.cumsum(lengths)]), self.columns)
+
+
+def read_labels(labels: Any, *, part: str) -> Given:
+    """Labels in any of the forms above, also pandas, polars and sparse ones; `part` says in messages what they are for.
+
+    Raises: DataError, naming the first such place counted from 0, for a label that is missing or of a type that labels
+    do not have.
+    """
+    none = np.zeros(0, dtype=np.int64)
+    if hasattr(labels, "toarray"):  # a sparse matrix
+        labels = labels.toarray()
+    if isinstance(labels, str) or not hasattr(labels, "__len__"):
+        raise DataError(f"expected a sequence of {part} labels, found {type(labels).__name__}: {labels!r}.")
+    columns = getattr(labels, "columns", None)
+    if columns is not None or (isinstance(labels, np.ndarray) and labels.ndim == _COLUMNS) or _are_flags(labels):
+        table = np.asarray(labels.to_numpy() if columns is not None else labels)
+        if table.shape[1] == 1:
+            _warn_of_column()
+            return read_labels(table[:, 0], part=part)
+        names = np.arange(table.shape[1]) if columns is None else _array(list(columns), part)
+        return Given("indicator", _flags(table, part), none, names)
+    if isinstance(labels, pl.Series) and labels.dtype == pl.List:
+        labels = labels.to_list()
+    if isinstance(labels, list | tuple | np.ndarray | pl.Series) or hasattr(labels, "tolist"):
+        listed = labels.tolist() if hasattr(labels, "tolist") else labels
+        are_sets = [isinstance(value, _SETS) for value in listed]
+        if any(are_sets):
+            if not all(are_sets):
+                index = are_sets.index(False)
+                raise DataError(
+                    f"the {part} label of document {index} (counted from 0) is {listed[index]!r}, expected a list of "
+                    "labels as others have."
+                )
+            return _read_sets([_members(value) for value in listed], part)
+    dtype = getattr(labels, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind in "Uiub" and np.ndim(labels) == 1:
+        if dtype.kind == "U":
+            _check_strings(listed, part)
+        return Given("one", np.asarray(labels), none, none)
+    if np.ndim(listed) > 1:
+        raise DataError(f"the {part} labels have {np.ndim(listed)} dimensions, expected one label a document.")
+    return Given("one", _array(listed, part), none, none)
+
+
+def classes_of(given: Given) -> npt.NDArray[Any]:
+    """The names of the classes, sorted; of an indicator the names of its columns in their order. (K,)."""
+    return given.columns if given.label_format == "indicator" else np.unique(given.values)
+
+
+def codes_of(given: Given, classes: npt.NDArray[Any], label_format: LabelFormat, *, part: str) -> Codes:
+    """What `Targets` take: the place of each label in `classes` int64 (N,), or which each document has bool (N, K).
+
+    Raises: DataError for a label that `classes` lack, and for labels of another form than `form`.
+    """
+    if (given.label_format == "one") != (label_format == "one"):
+        expected = "one label a document" if label_format == "one" else "any number of labels a document"
+        raise DataError(f"the model was fitted to {expected}, and the {part} labels are of another form.")
+    if given.label_format == "indicator":
+        return given.values[:, _in_order(given.columns.tolist(), classes.tolist(), part)]
+    if not len(classes):
+        return np.zeros((len(given), 0), dtype=bool)
+    in_order = np.argsort(classes, kind="stable")
+    try:
+        found = np.searchsorted(classes[in_order], given.values)
+    except TypeError:  # numbers among names
+        found = np.zeros(len(given.values), dtype=np.int64)
+    indices = in_order[np.minimum(found, len(classes) - 1)].astype(np.int64)
+    is_known = np.asarray(classes[indices] == given.values)
+    if not is_known.all():
+        first = int(np.argmin(is_known))
+        document = first if label_format == "one" else int(np.searchsorted(given.offsets, first, side="right")) - 1
+        raise DataError(
+            f"the {part} label {given.values.tolist()[first]!r} of document {document} did not occur in training. "
+            f"There are: {quoted(classes.tolist())}."
+        )
+    if given.label_format == "one":
+        return indices
+    has = np.zeros((len(given), len(classes)), dtype=bool)
+    has[np.repeat(np.arange(len(given)), np.diff(given.offsets)), indices] = True
+    return has
+
+
+def in_type_of(names: npt.NDArray[Any], classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Labels as words of a file, str (N,), in the type of `classes`: those of a model that was given numbers, say.
+
+    Words that are none of that type stay words. True may be written true.
+    """
+    if classes.dtype.kind == "b":
+        known = {"true": True, "false": False, "1": True, "0": False}
+        folded = [name.lower() for name in names.tolist()]
+        return np.array([known[name] for name in folded]) if set(folded) <= set(known) else names
+    try:
+        return names.astype(classes.dtype) if classes.dtype.kind in "iuf" else names
+    except ValueError:
+        return names
+
+
+def names_of(codes: Codes, classes: npt.NDArray[Any], label_format: LabelFormat) -> npt.NDArray[Any]:
+    """Codes back in the form in which labels were given.
+
+    one: (N,) of the dtype of `classes`; sets: object (N,), a tuple of labels each; indicator: int64 (N, K).
+    """
+    if label_format == "one":
+        return classes[codes]
+    if label_format == "indicator":
+        return codes.astype(np.int64)
+    listed = classes.tolist()
+    sets = np.empty(len(codes), dtype=object)
+    for index, has in enumerate(codes):
+        sets[index] = tuple(listed[k] for k in np.flatnonzero(has).tolist())
+    return sets
+
+
+def weights_of(
+    class_weight: Any, given: Given, classes: npt.NDArray[Any], sample_weight: npt.ArrayLike | None
+) -> npt.NDArray[np.float64]:
+    """What each document counts, float64 (N,): its own weight times that of its class.
+
+    `class_weight` is None, "balanced" (each class counts the same: N / (K * its documents)), or a weight by label.
+    Raises: SettingError for weights that are no numbers of 0 or more, one for each document, labels that there are not,
+    and weights of classes where documents have any number of them.
+    """
+    weights = np.ones(len(given))
+    if sample_weight is not None:
+        weights = np.array(sample_weight, dtype=np.float64)
+        if weights.ndim == 0:
+            weights = np.full(len(given), float(weights))
+        if weights.shape != (len(given),):
+            raise SettingError(
+                f"sample_weight has the shape {weights.shape}, expected one weight for each of {len(given)} documents. "
+                f"sample_weight.shape == {weights.shape}, expected ({len(given)},)!"
+            )
+        is_wrong = ~(np.isfinite(weights) & (weights >= 0))
+        if is_wrong.any():
+            index = int(is_wrong.argmax())
+            raise SettingError(f"sample_weight {index} is {weights[index]}, expected a number of 0 or more.")
+    if class_weight is None:
+        return weights
+    if given.label_format != "one":
+        raise SettingError(
+            "class_weight is for one label a document. With any number of labels, a threshold is tuned for each."
+        )
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise SettingError(f"class_weight is {class_weight!r}, expected 'balanced' or a weight for each label.")
+        _, inverse, counts = np.unique(given.values, return_inverse=True, return_counts=True)
+        return weights * (len(given) / (len(counts) * counts))[inverse]
+    by_label = dict(class_weight)
+    for label, weight in by_label.items():
+        if label not in classes.tolist():
+            raise SettingError(f"class_weight names the label {label!r}. There are: {quoted(classes.tolist())}.")
+        if not 0 <= weight < float("inf"):
+            raise SettingError(f"class_weight of {label!r} is {weight}, expected a number of 0 or more.")
+    weights = weights * np.array([by_label.get(label, 1.0) for label in given.values.tolist()])
+    if len(weights) and not weights.any():
+        raise SettingError("class_weight gives every document the weight zero: there is nothing to learn from.")
+    return weights
+
+
+def _in_order(columns: list[Any], classes: list[Any], part: str) -> list[int]:
+    """Where the column of each class stands: by its name, or as they come where either has no names but numbers."""
+    unnamed = list(range(len(classes)))
+    if len(columns) != len(classes):
+        raise DataError(f"the {part} labels have {len(columns)} columns, expected {len(classes)}.")
+    if columns == unnamed or classes == unnamed:
+        return unnamed
+    for name in columns:
+        if name not in classes:
+            raise DataError(f"the {part} labels have a column {name!r}. The labels are {quoted(classes)}.")
+    if len(set(columns)) < len(columns):
+        raise DataError(f"the {part} labels have two columns of one name. Give each label one column.")
+    return [columns.index(name) for name in classes]
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA, which does not say whether it is unlike itself
+        return True
+
+
+def _array(values: Sequence[Any], part: str) -> npt.NDArray[Any]:
+    """One-dimensional, of strings, whole numbers or booleans; or the error that says where one is something else."""
+    for index, value in enumerate(values):
+        if _is_missing(value):
+            raise DataError(
+                f"the {part} label of document {index} (counted from 0) is missing: {value!r}. Give it a label, or "
+                "leave the document out."
+            )
+    if not len(values):
+        return np.zeros(0, dtype=np.str_)
+    array = np.array([value.item() if isinstance(value, np.generic) else value for value in values])
+    kinds = {type(value.item() if isinstance(value, np.generic) else value) for value in values}
+    if len(kinds) > 1 and kinds != {int, float}:
+        names = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise DataError(f"the {part} labels are of several types, {names}: expected one. Make strings of all.")
+    if array.ndim != 1 or array.dtype.kind not in _KINDS:
+        raise DataError(
+            f"Unknown label type: the {part} labels are {next(iter(kinds)).__name__}, expected strings, whole numbers "
+            "or booleans."
+        )
+    if array.dtype.kind == "f" and (array != np.floor(array)).any():
+        index = int((array != np.floor(array)).argmax())
+        raise DataError(
+            f"Unknown label type: continuous. The {part} label of document {index} (counted from 0) is {array[index]}, "
+            "which is an amount, not a class. If it is the name of a class, make a string of it."
+        )
+    if array.dtype.kind == "U":
+        _check_strings(values, part)
+    return array
+
+
+def _check_strings(values: Sequence[str], part: str) -> None:
+    """Raise DataError, naming the first document, for a label that cannot be written down."""
+    for value in dict.fromkeys(values):
+        if value.endswith("\0"):
+            what = "ends in a zero byte."
+        elif value != value.encode("utf-8", "replace").decode():
+            what = "has half of a surrogate pair in it, which is no character. Correct it."
+        else:
+            continue
+        index = list(values).index(value)
+        raise DataError(f"the {part} label of document {index} (counted from 0), {value!r}, {what}")
+
+
+def _read_sets(sets: Sequence[Sequence[Any]], part: str) -> Given:
+    flat = [label for labels in sets for label in labels]
+    indices = [index for index, labels in enumerate(sets) for _ in labels]
+    try:
+        values = _array(flat, part)
+    except DataError:
+        for index, label in zip(indices, flat, strict=True):  # so that the document is named, not the place among all
+            if _is_missing(label):
+                raise DataError(
+                    f"the {part} labels of document {index} (counted from 0) have one that is missing: {label!r}."
+                ) from None
+        raise
+    return Given("sets", values, np.cumsum([0, *map(len, sets)]), np.zeros(0))
+
+
+def _members(value: Any) -> list[Any]:
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    return list(value.tolist() if hasattr(value, "tolist") else value)
+
+
+def _are_flags(labels: Any) -> bool:
+    """Whether a list of lists is a table of 0 and 1, and not of sets of labels."""
+    if not isinstance(labels, list | tuple) or not labels or not isinstance(labels[0], list | tuple):
+        return False
+    width = len(labels[0])
+    return width > 1 and all(
+        isinstance(row, list | tuple)
+        and len(row) == width
+        and all(type(flag) is int and flag in (0, 1) for flag in row)
+        for row in labels
+    )
+
+
+def _flags(table: npt.NDArray[Any], part: str) -> npt.NDArray[np.bool_]:
+    if table.dtype.kind not in "biuf" and not (table.dtype == object and np.isin(table, (0, 1)).all()):
+        raise DataError(f"a table of {part} labels holds {table.dtype}, expected 0 and 1, a column for each label.")
+    is_wrong = (table != 0) & (table != 1)
+    if is_wrong.any():
+        row, column = np.argwhere(is_wrong)[0].tolist()
+        raise DataError(
+            f"Unknown label type: the table of {part} labels has {table[row, column]} in row {row}, column {column} "
+            "(counted from 0), expected 0 or 1."
+        )
+    return table.astype(bool)
+
+
+def _warn_of_column() -> None:
+    import warnings
+
+    from sklearn.exceptions import DataConversionWarning
+
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected: its one column is taken.",
+        DataConversionWarning,
+        stacklevel=2,
+    )
+
+
+def check_label_format(label_format: str) -> LabelFormat:
+    """Raise DataError for a form that there is not."""
+    if label_format not in get_args(LabelFormat):
+        raise DataError(f"labels have no form {label_format!r}.")
+    return label_format  # type: ignore[return-value]

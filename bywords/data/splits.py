@@ -1,0 +1,99 @@
+"""Labels in, the places of documents to keep and to hold out out: seeded, every class in both parts where it can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.errors import SettingError, check_range
+
+
+def stratified_split(
+    labels: npt.NDArray[np.int64], share: float, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Split N documents at random so that each class gives about `share` of its documents to the second part.
+
+    `labels` are class numbers from 0, (N,). A class of two documents or more has at least one in each part, a
+    class of one stays in the first. Within that, the second part is as near to share * N documents as can be.
+    No documents give two empty parts.
+
+    Returns: the kept and the held-out places, int64, ascending; together they are 0 to N - 1.
+    Raises: SettingError when share is not between 0 and 1, or seed is negative.
+    """
+    check_split(share, seed)
+    generator = np.random.default_rng(seed)
+    n_held = _held_out_counts(np.bincount(labels), share)
+    is_held = np.zeros(len(labels), dtype=bool)
+    for label, count in enumerate(n_held):
+        indices = np.flatnonzero(labels == label)
+        is_held[generator.permutation(indices)[:count]] = True
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+
+def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Of what kind each document is when documents are held out, int64 (N,).
+
+    Class numbers (N,) are taken as they are. Of documents with any number of labels, bool (N, K), it is the rarest of
+    their labels that counts, so that no label is missed; those without labels are of a kind of their own, K.
+    """
+    if labels.ndim == 1:
+        return labels.astype(np.int64, copy=False)
+    n_labels = labels.shape[1]
+    if not n_labels:
+        return np.zeros(len(labels), dtype=np.int64)
+    rarest = np.where(labels, labels.sum(axis=0), len(labels) + 1).argmin(axis=1)
+    return np.where(labels.any(axis=1), rarest, n_labels).astype(np.int64)
+
+
+def check_split(share: float, seed: int) -> None:
+    """Raise SettingError when share is not between 0 and 1, or seed is negative."""
+    if not 0 < share < 1:
+        raise SettingError(f"the share to hold out is {share}, expected a number between 0 and 1, as in 0.2.")
+    if seed < 0:
+        raise SettingError(f"seed is {seed}, expected 0 or more.")
+
+
+def stratified_folds(
+    labels: npt.NDArray[np.int64], n_folds: int, seed: int
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Split N documents into `n_folds` parts of like size, each class spread evenly; each part is held out once.
+
+    Returns: for each part, the kept and the held-out places, int64, ascending.
+    """
+    generator = np.random.default_rng(seed)
+    shuffled = generator.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    fold = np.empty(len(labels), dtype=np.int64)
+    fold[by_class] = np.arange(len(labels)) % n_folds
+    return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(n_folds)]
+
+
+def nested_order(labels: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+    """N places in an order of which any beginning is a stratified subset, drawn with `seed`; int64 (N,).
+
+    Two documents of each class, or its only one, come first; of any more each class has as near to its share as can be.
+    So subsets of several sizes are nested: a larger one has the documents of a smaller one and others.
+    Raises: SettingError when seed is negative.
+    """
+    check_range("seed", seed, least=0)
+    generator = np.random.default_rng(seed)
+    shuffled = generator.permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels, minlength=1)
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)  # within its class
+    turn = (rank + generator.random(len(labels))) / np.repeat(counts, counts)
+    return by_class[np.argsort(np.where(rank < 2, turn - 2, turn), kind="stable")]
+
+
+def _held_out_counts(counts: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:
+    """How many documents of each class to hold out, int64 (K,): by largest remainder, within each one's bounds."""
+    least = (counts >= 2).astype(np.int64)
+    most = np.maximum(counts - 1, 0)
+    wanted = share * counts
+    n_held: npt.NDArray[np.int64] = np.clip(np.floor(wanted).astype(np.int64), least, most)
+    total = np.clip(np.floor(share * counts.sum() + 0.5), least.sum(), most.sum())
+    while n_held.sum() < total:
+        n_held[np.where(n_held < most, wanted - n_held, -np.inf).argmax()] += 1
+    while n_held.sum() > total:
+        n_held[np.where(n_held > least, wanted - n_held, np.inf).argmin()] -= 1
+    return n_held

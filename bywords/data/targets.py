@@ -1,0 +1,83 @@
+"""What is to be learned of N documents: a class, or any number of labels, each, and how much each document counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.splits import strata_of, stratified_folds, stratified_split
+
+Codes = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """`codes` is int64 (N,), a class number each, or bool (N, K): which labels each document has, if any.
+
+    `weights` is float32 (N,), 0 or more: a document of weight 2 counts like two. `n_classes` is K.
+    """
+
+    codes: Codes
+    weights: npt.NDArray[np.float32]
+    n_classes: int
+
+    @classmethod
+    def of(cls, codes: Codes, n_classes: int | None = None, *, weights: npt.ArrayLike | None = None) -> Targets:
+        """By default each document counts 1, and there are as many classes as occur."""
+        if codes.ndim == 2:
+            n_classes = codes.shape[1]
+        elif n_classes is None:
+            n_classes = int(codes.max()) + 1 if len(codes) else 0
+        weighed = np.ones(len(codes)) if weights is None else np.asarray(weights)
+        return cls(codes, weighed.astype(np.float32), n_classes)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def is_multilabel(self) -> bool:
+        return self.codes.ndim == 2
+
+    @property
+    def is_weighed(self) -> bool:
+        """Whether the documents count differently."""
+        return bool(len(self)) and bool((self.weights != self.weights[0]).any())
+
+    def one_hot(self) -> npt.NDArray[np.bool_]:
+        """Which labels each document has, bool (N, K)."""
+        if self.codes.ndim == 2:
+            return self.codes.astype(bool, copy=False)
+        return self.codes[:, np.newaxis] == np.arange(self.n_classes)
+
+    def pairs(self) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """Each document with each of its labels: places int64 (P,) and labels int64 (P,)."""
+        if self.codes.ndim == 2:
+            rows, labels = np.nonzero(self.codes)
+            return rows.astype(np.int64), labels.astype(np.int64)
+        return np.arange(len(self), dtype=np.int64), self.codes.astype(np.int64, copy=False)
+
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> Targets:
+        """Only these documents (int, any order, repeats allowed), in this order."""
+        return Targets(self.codes[rows], self.weights[rows], self.n_classes)
+
+    def joined(self, others: Targets) -> Targets:
+        """These documents, then the others."""
+        codes, weights = np.concatenate([self.codes, others.codes]), np.concatenate([self.weights, others.weights])
+        return Targets(codes, weights, self.n_classes)
+
+    def can_be_split(self) -> bool:
+        """Whether a document can be held out without a class that loses its only one."""
+        strata = strata_of(self.codes)
+        return bool(len(strata)) and int(np.bincount(strata).max()) >= 2
+
+    def split(self, share: float, seed: int) -> tuple[Rows, Rows]:
+        """Places to keep and to hold out, as `stratified_split`, of many labels by the rarest of each document."""
+        return stratified_split(strata_of(self.codes), share, seed)
+
+    def folds(self, n_folds: int, seed: int) -> list[tuple[Rows, Rows]]:
+        """Places to keep and to hold out, in turn, as `stratified_folds`."""
+        return stratified_folds(strata_of(self.codes), n_folds, seed)

@@ -1,0 +1,262 @@
+"""Logits in, probabilities that mean something and decisions out; fitted to documents that the model has not seen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.targets import Targets
+from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
+
+MOST_NEWTON_STEPS = 50
+FLAT = 1e-6  # standard deviation of a label's logits, below which they are taken as all the same
+STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no certainty
+FEW_DOCUMENTS_WITH_LABEL = 5  # documents with a label: so few do not choose a threshold of its own
+STRAIGHT = (1.0, 1.0, 0.0)  # the curve that changes nothing
+TOWARDS_STRAIGHT = 10.0  # documents' worth of log loss that a curve has to save to be one off; fewer: less sure answers
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """For one label a document: a softmax of the logits divided by one number, and a curve for the highest probability.
+
+    One number cannot mend a model that is too sure where it is sure and not sure enough where it is not, as sums of
+    one-against-all machines are: `curve`, (a, b, c), makes of the highest probability p one with the log-odds
+    a ln p - b ln(1 - p) + c, and the others share the rest as before. (1, 1, 0) leaves all as it is. No label changes.
+    Source: Kull, Silva Filho, Flach (2017), "Beta Calibration: a Well-Founded and Easily Implemented Improvement on
+    Logistic Calibration for Binary Classifiers", equation 3.
+    """
+
+    temperature: float
+    curve: tuple[float, float, float] = STRAIGHT
+
+    def probabilities(self, logits: Scores) -> npt.NDArray[np.float64]:
+        """Logits (N, K) → float64 (N, K), each row sums to 1."""
+        scaled = np.asarray(logits, dtype=np.float64) / self.temperature
+        probabilities = softmax(scaled)
+        if self.curve == STRAIGHT or not len(probabilities) or probabilities.shape[1] < 2:
+            return probabilities
+        documents, labels = np.arange(len(probabilities)), probabilities.argmax(axis=1)
+        highest = probabilities[documents, labels].copy()
+        probabilities[documents, labels] = 0
+        curved = sigmoid(_curve_log_odds(highest, probabilities.sum(axis=1), self.curve))
+        scaled[documents, labels] = -np.inf
+        shares = softmax(scaled)  # of what is left for the others
+        # The label stays the likeliest: no less than the next one, after it got its share of the rest.
+        second = shares.max(axis=1)
+        curved = np.maximum(curved, second / (1 + second) * (1 + 1e-12))
+        probabilities = shares * (1 - curved)[:, np.newaxis]
+        probabilities[documents, labels] = curved
+        return probabilities
+
+    def predict(self, probabilities: Scores) -> Labels:
+        """The likeliest class of each document, int64 (N,); of equals the first."""
+        return probabilities.argmax(axis=1)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"temperature": self.temperature, "curve": list(self.curve)}
+
+
+@dataclass(frozen=True, eq=False)
+class Sigmoids:
+    """For any number of labels a document: of each label a sigmoid, and the probability from which on it is given."""
+
+    scales: npt.NDArray[np.float64]  # (K,), above 0
+    offsets: npt.NDArray[np.float64]  # (K,)
+    thresholds: npt.NDArray[np.float64]  # (K,)
+
+    def probabilities(self, logits: Scores) -> npt.NDArray[np.float64]:
+        """Logits (N, K) → float64 (N, K), each from 0 to 1 for itself."""
+        return sigmoid(np.asarray(logits, dtype=np.float64) * self.scales + self.offsets)
+
+    def predict(self, probabilities: Scores) -> ManyLabels:
+        """Which labels each document gets, bool (N, K)."""
+        return np.asarray(probabilities >= self.thresholds)
+
+    def keeping(self, labels: npt.NDArray[np.int64], thresholds: npt.NDArray[np.float64]) -> Sigmoids:
+        """The same, but the logits of these labels are log-odds already, given from these thresholds on."""
+        scales, offsets, own = self.scales.copy(), self.offsets.copy(), self.thresholds.copy()
+        scales[labels], offsets[labels], own[labels] = 1, 0, thresholds
+        return Sigmoids(scales, offsets, own)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {name: getattr(self, name).tolist() for name in ("scales", "offsets", "thresholds")}
+
+
+Calibration = Temperature | Sigmoids
+
+
+def restored(plain: dict[str, Any]) -> Calibration:
+    """What gave these JSON values. Raises KeyError where it was none."""
+    if "temperature" in plain:
+        a, b, c = map(float, plain["curve"])
+        return Temperature(float(plain["temperature"]), (a, b, c))
+    return Sigmoids(*(np.array(plain[name], dtype=np.float64) for name in ("scales", "offsets", "thresholds")))
+
+
+def fit_calibration(logits: Scores, targets: Targets) -> Calibration:
+    """The calibration that suits these documents best; logits are (N, K)."""
+    if not targets.is_multilabel:
+        temperature = fit_temperature(logits, targets)
+        return Temperature(temperature, fit_curve(softmax(logits / temperature), targets))
+    scales, offsets = fit_sigmoids(logits, targets)
+    plain = Sigmoids(scales, offsets, np.full(len(scales), 0.5))
+    thresholds = best_thresholds(targets.one_hot(), plain.probabilities(logits))
+    return Sigmoids(scales, offsets, thresholds)
+
+
+def sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """1 / (1 + exp(-value)), without overflow."""
+    return np.exp(-np.logaddexp(0, -values))
+
+
+def fit_temperature(logits: Scores, targets: Targets) -> float:
+    """The positive number by which to divide the logits so that the log loss on these documents is least.
+
+    It changes no label. 1.0 without documents. The labels are taken as right with (n + 1) / (n + K) only, not with 1:
+    a few documents without a mistake would otherwise make the model certain of everything.
+    Sources: Guo et al. (2017), "On Calibration of Modern Neural Networks", section 4.2; the targets after Platt (1999),
+    "Probabilistic Outputs for Support Vector Machines", section 2.2.
+    """
+    from scipy.optimize import minimize_scalar  # scipy takes a tenth of a second to import
+
+    if not len(targets) or not targets.weights.sum():
+        return 1.0
+    n_documents, n_classes = logits.shape
+    smoothed = np.full(logits.shape, 1 / (n_documents + n_classes))
+    smoothed[targets.pairs()] = (n_documents + 1) / (n_documents + n_classes)
+
+    def cross_entropy(log_temperature: float) -> float:
+        scaled = np.asarray(logits, dtype=np.float64) / math.exp(log_temperature)
+        shifted = scaled - scaled.max(axis=1, keepdims=True)
+        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return float(-np.average((smoothed * log_probabilities).sum(axis=1), weights=targets.weights))
+
+    found = minimize_scalar(cross_entropy, bounds=(math.log(1e-3), math.log(1e3)), method="bounded")
+    return float(math.exp(found.x))
+
+
+def fit_curve(probabilities: Scores, targets: Targets) -> tuple[float, float, float]:
+    """How to bend the highest probability of each document so that its log loss on these is least: a, b and c.
+
+    `probabilities` are (N, K). Bending the curve costs something, so that few documents leave it straight. In
+    cross-validation on held-out parts of six corpora (`benchmarks/calibration.py`) a tenth of what it costs has the
+    least log loss on average; this much is safer where there are few documents, and never much worse than no curve.
+    Rightness is smoothed as the targets of `fit_sigmoids` are.
+    """
+    from scipy.optimize import minimize
+
+    n_documents = len(targets)
+    if not n_documents or not targets.weights.sum():
+        return STRAIGHT
+    documents, labels = np.arange(n_documents), probabilities.argmax(axis=1)
+    highest = probabilities[documents, labels]
+    others = np.where(np.arange(probabilities.shape[1]) == labels[:, np.newaxis], 0, probabilities).sum(axis=1)
+    is_right, weights = labels == targets.codes, targets.weights.astype(np.float64)
+    n_right, n_wrong = float(weights[is_right].sum()), float(weights[~is_right].sum())
+    wanted = np.where(is_right, (n_right + 1) / (n_right + 2), 1 / (n_wrong + 2))
+    features = np.stack([_log(highest), -_log(others), np.ones(n_documents)])  # (3, N)
+
+    def loss(curve: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        odds, bent = curve @ features, curve - np.array(STRAIGHT)
+        total = float(weights @ (np.logaddexp(0, odds) - wanted * odds)) + TOWARDS_STRAIGHT * float(bent @ bent)
+        slopes = features @ (weights * (sigmoid(odds) - wanted)) + 2 * TOWARDS_STRAIGHT * bent
+        return total / n_documents, slopes / n_documents
+
+    bounds = [(0, None), (0, None), (None, None)]  # rising: a surer answer stays a surer one
+    found = minimize(loss, np.array(STRAIGHT), jac=True, bounds=bounds, method="L-BFGS-B")
+    a, b, c = found.x.tolist()
+    return a, b, c
+
+
+def _curve_log_odds(highest: Scores, others: Scores, curve: tuple[float, float, float]) -> npt.NDArray[np.float64]:
+    a, b, c = curve
+    return a * _log(highest) - b * _log(others) + c
+
+
+def _log(shares: Scores) -> npt.NDArray[np.float64]:
+    """The logarithm of probabilities; of less than a millionth that of a millionth: no more is known of them."""
+    return np.log(np.maximum(shares, 1e-6))
+
+
+def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How to scale and to shift the logits of each label so that its sigmoid has the least log loss, float64 (K,) each.
+
+    A label is taken as right with (n + 1) / (n + 2) of its n documents only, and so is its absence.
+    Source: Platt (1999), "Probabilistic Outputs for Support Vector Machines", sections 2.1 and 2.2; by Newton's method,
+    as in Lin, Lin, Weng (2007), "A Note on Platt's Probabilistic Outputs for Support Vector Machines".
+    """
+    has, weights = targets.one_hot(), targets.weights.astype(np.float64)[:, np.newaxis]
+    n_with, n_without = (weights * has).sum(axis=0), (weights * ~has).sum(axis=0)
+    wanted = np.where(has, (n_with + 1) / (n_with + 2), 1 / (n_without + 2))
+    spread = np.asarray(logits, dtype=np.float64).std(axis=0) if len(logits) else np.zeros(logits.shape[1])
+    is_flat = spread < FLAT  # logits that tell no document from another: the offset says all
+    spread = np.where(is_flat, 1 / FLAT, spread)
+    z = np.asarray(logits, dtype=np.float64) / spread
+    scales, offsets = np.ones(z.shape[1]), np.log((n_with + 1) / (n_without + 1))
+
+    def losses(scales: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        odds = z * scales + offsets
+        return (weights * (np.logaddexp(0, odds) - wanted * odds)).sum(axis=0)
+
+    loss = losses(scales, offsets)
+    for _ in range(MOST_NEWTON_STEPS):
+        probabilities = sigmoid(z * scales + offsets)
+        errors, curve = weights * (probabilities - wanted), weights * probabilities * (1 - probabilities)
+        slope_a, slope_b = (errors * z).sum(axis=0), errors.sum(axis=0)
+        aa, ab, bb = (curve * z * z).sum(axis=0) + 1e-9, (curve * z).sum(axis=0), curve.sum(axis=0) + 1e-9
+        determinant = np.maximum(aa * bb - ab * ab, 1e-18)
+        step_a, step_b = (bb * slope_a - ab * slope_b) / determinant, (aa * slope_b - ab * slope_a) / determinant
+        size = np.ones_like(loss)
+        for _ in range(12):  # half the step of those labels that it would not help
+            new_a, new_b = np.clip(scales - size * step_a, 1e-6, STEEPEST), offsets - size * step_b
+            new = losses(new_a, new_b)
+            is_worse = new > loss + 1e-12
+            if not is_worse.any():
+                break
+            size = np.where(is_worse, size / 2, size)
+        better = new < loss
+        gained = float((loss - new)[better].sum()) if better.any() else 0.0
+        scales, offsets = np.where(better, new_a, scales), np.where(better, new_b, offsets)
+        loss = np.where(better, new, loss)
+        if gained < 1e-9 * max(1.0, float(loss.sum())):
+            break
+    return scales / spread, offsets
+
+
+def best_thresholds(has: ManyLabels, probabilities: Scores) -> npt.NDArray[np.float64]:
+    """Of each label, the probability from which on to give it, for a high F1 on such documents, float64 (K,).
+
+    Halfway, in log-odds, between the threshold of the highest F1 of the label and that of all decisions together: a
+    label's own is drawn from few documents and alone gives too much away. A label with fewer than FEW documents takes
+    that of all.
+    Source: Lipton, Elkan, Naryanaswamy (2014), "Optimal Thresholding of Classifiers to Maximize F1 Measure".
+    """
+    if not has.size:
+        return np.full(has.shape[1], 0.5)
+    together = _best_threshold(has.ravel(), probabilities.ravel())
+    own = [
+        _best_threshold(has[:, k], probabilities[:, k]) if has[:, k].sum() >= FEW_DOCUMENTS_WITH_LABEL else together
+        for k in range(has.shape[1])
+    ]
+    bounded = np.clip([together, *own], 1e-6, 1 - 1e-6)
+    odds = np.log(bounded / (1 - bounded))
+    return sigmoid((odds[1:] + odds[0]) / 2)
+
+
+def _best_threshold(has: npt.NDArray[np.bool_], probabilities: Scores) -> float:
+    order = np.argsort(-probabilities, kind="stable")
+    ordered, right = probabilities[order], np.cumsum(has[order])
+    if not right[-1]:
+        return 0.5
+    f1 = 2 * right / (np.arange(1, len(order) + 1) + right[-1])
+    is_cut = np.append(ordered[:-1] > ordered[1:], True)  # between equals there is nothing to cut
+    best = int(np.where(is_cut, f1, -1).argmax())
+    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
+    return float((ordered[best] + below) / 2)

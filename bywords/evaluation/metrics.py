@@ -1,0 +1,236 @@
+"""Labels and probabilities in, numbers out: scores, an interval, a table by class.
+
+Labels are int64 (N,), indices into the label names, or bool (N, K) where a document has any number of them;
+probabilities are (N, K). Every document counts the same where no weights are given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.errors import SettingError, check_choice
+
+Labels = npt.NDArray[np.int64]
+ManyLabels = npt.NDArray[np.bool_]  # (N, K)
+Weights = npt.NDArray[np.floating[Any]]  # (N,)
+Scores = npt.NDArray[np.floating[Any]]
+
+Z = NormalDist().inv_cdf(0.975)  # standard deviations within which 95 % lie
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Precision, recall and F1 of one class, each from 0 to 1 (0 where it is 0/0), and its true documents."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def accuracy(labels: Labels, predicted: Labels) -> float:
+    """The share of documents whose label is right; NaN without documents."""
+    return float(np.mean(labels == predicted)) if len(labels) else float("nan")
+
+
+def wilson_interval(share: float, n_documents: float) -> tuple[float, float]:
+    """The 95 % interval around a share of independent documents, from 0 to 1; (0, 1) without documents.
+
+    Source: Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference".
+    """
+    low, high = wilson_bounds(share, n_documents)
+    return float(low), float(high)
+
+
+def wilson_bounds(
+    shares: npt.ArrayLike, n_documents: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The lower and the upper ends of the same intervals around many shares; the two arguments are broadcast."""
+    n_given = np.asarray(n_documents, dtype=np.float64)
+    is_known = n_given > 0
+    shares = np.where(is_known, np.asarray(shares, dtype=np.float64), 0.5)
+    spread = Z * Z / np.where(is_known, n_given, 1)
+    centre = (shares + spread / 2) / (1 + spread)
+    half = np.sqrt(shares * (1 - shares) * spread + spread * spread / 4) / (1 + spread)
+    low, high = np.maximum(centre - half, 0), np.minimum(centre + half, 1)
+    return np.where(is_known, low, 0.0), np.where(is_known, high, 1.0)
+
+
+def confusion_matrix(labels: Labels, predicted: Labels, n_classes: int) -> npt.NDArray[np.int64]:
+    """Documents of each true class (rows) by predicted class (columns), int64 (K, K)."""
+    return np.bincount(labels * n_classes + predicted, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
+
+
+def per_class(confusion: npt.NDArray[np.int64]) -> list[ClassScores]:
+    """Precision, recall and F1 of each class from a confusion matrix (K, K)."""
+    right = np.diag(confusion).astype(float)
+    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    return [
+        ClassScores(
+            precision=_ratio(right[k], predicted[k]),
+            recall=_ratio(right[k], support[k]),
+            f1=_ratio(2 * right[k], support[k] + predicted[k]),
+            support=int(support[k]),
+        )
+        for k in range(len(confusion))
+    ]
+
+
+def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
+    """The mean F1 of the classes that occur, as true or as predicted label; NaN without documents.
+
+    Agrees with scikit-learn's `f1_score(average="macro")`.
+    """
+    occurs = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
+    scores = [score.f1 for score, is_there in zip(per_class(confusion), occurs, strict=True) if is_there]
+    return float(np.mean(scores)) if scores else float("nan")
+
+
+def balanced_accuracy(confusion: npt.NDArray[np.int64]) -> float:
+    """The mean recall of the classes that there are documents of, each class counting the same; NaN without documents.
+
+    Source: Brodersen et al. (2010), "The Balanced Accuracy and Its Posterior Distribution".
+    """
+    recalls = [score.recall for score in per_class(confusion) if score.support]
+    return float(np.mean(recalls)) if recalls else float("nan")
+
+
+def top_k_accuracy(labels: Labels, probabilities: Scores, k: int) -> float:
+    """The share of documents whose label is among the k likeliest; of equals the first ones. NaN without documents."""
+    if not len(labels):
+        return float("nan")
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return float((best == labels[:, np.newaxis]).any(axis=1).mean())
+
+
+def confusion_by_label(labels: ManyLabels, predicted: ManyLabels) -> npt.NDArray[np.int64]:
+    """Of each label: documents that have it and got it, that got it, and that have it; int64 (K, 3)."""
+    return np.stack([(labels & predicted).sum(axis=0), predicted.sum(axis=0), labels.sum(axis=0)], axis=1)
+
+
+def per_label(labels: ManyLabels, predicted: ManyLabels) -> list[ClassScores]:
+    """Precision, recall and F1 of each label, for documents with any number of them."""
+    return [
+        ClassScores(
+            precision=_ratio(both, got), recall=_ratio(both, has), f1=_ratio(2 * both, got + has), support=int(has)
+        )
+        for both, got, has in confusion_by_label(labels, predicted).tolist()
+    ]
+
+
+def label_f1(labels: ManyLabels, predicted: ManyLabels) -> dict[str, float]:
+    """The F1 of all decisions together (micro), the mean of the labels' (macro), the mean of the documents' (samples).
+
+    A label or a document without a true or a given label has an F1 of 0, as in scikit-learn's `f1_score`; NaN without
+    documents.
+    """
+    if not labels.size:
+        return dict.fromkeys(("micro_f1", "macro_f1", "samples_f1"), float("nan"))
+    both, got, has = confusion_by_label(labels, predicted).sum(axis=0).tolist()
+    of_document = zip(*((part.sum(axis=1).tolist()) for part in (labels & predicted, predicted, labels)), strict=True)
+    return {
+        "micro_f1": _ratio(2 * both, got + has),
+        "macro_f1": float(np.mean([score.f1 for score in per_label(labels, predicted)])),
+        "samples_f1": float(np.mean([_ratio(2 * both, got + has) for both, got, has in of_document])),
+    }
+
+
+def log_loss(labels: Labels | ManyLabels, probabilities: Scores, weights: Weights | None = None) -> float:
+    """The mean negative natural logarithm of the probability given to what is true; NaN without documents.
+
+    Of documents with any number of labels, summed over the labels.
+    """
+    return float(np.average(log_losses(labels, probabilities), weights=weights)) if len(labels) else float("nan")
+
+
+def log_losses(labels: Labels | ManyLabels, probabilities: Scores) -> npt.NDArray[np.float64]:
+    """The same for each of N documents, in nats, float64 (N,)."""
+    if labels.ndim == 2:
+        chosen = np.where(labels, probabilities, 1 - np.asarray(probabilities))
+    else:
+        chosen = probabilities[np.arange(len(labels)), labels][:, np.newaxis]
+    losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen.astype(np.float64), np.finfo(np.float32).tiny))
+    return losses.sum(axis=1)
+
+
+def softmax(logits: Scores) -> npt.NDArray[np.float64]:
+    """Logits (N, K) → probabilities float64 (N, K), each row summing to 1."""
+    shifted = np.asarray(logits, dtype=np.float64)
+    shifted = shifted - shifted.max(axis=1, keepdims=True)
+    odds = np.exp(shifted)
+    result: npt.NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
+    return result
+
+
+Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "micro_f1", "macro_f1"]
+
+
+def check_metric(metric: Metric, *, is_multilabel: bool) -> None:
+    """Raise SettingError for a measure that there is not, or not for documents with any number of labels."""
+    check_choice("metric", metric, get_args(Metric))
+    if is_multilabel and metric == "balanced_accuracy":
+        raise SettingError(
+            "measure is 'balanced_accuracy', which several labels a document do not have: 'macro_f1' has."
+        )
+
+
+def score(
+    metric: Metric,
+    labels: Labels | ManyLabels,
+    probabilities: Scores,
+    predicted: Labels | ManyLabels,
+    weights: Weights | None = None,
+) -> float:
+    """How good answers are by a measure; the higher, the better: log loss is taken negative. Only it takes weights.
+
+    For one label a document, micro F1 is accuracy; for any number, accuracy is the share that is right in all of them.
+    """
+    if metric == "log_loss":
+        return -log_loss(labels, probabilities, weights)
+    if labels.ndim == 2:
+        if metric == "accuracy":
+            return float((labels == predicted).all(axis=1).mean()) if len(labels) else float("nan")
+        return label_f1(labels, predicted)[metric]  # type: ignore[arg-type]
+    if metric in ("accuracy", "micro_f1"):
+        return accuracy(labels, predicted)  # type: ignore[arg-type]
+    confusion = confusion_matrix(labels, predicted, probabilities.shape[1])  # type: ignore[arg-type]
+    return macro_f1(confusion) if metric == "macro_f1" else balanced_accuracy(confusion)
+
+
+def auc_and_variance(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> tuple[float, float]:
+    """The share of pairs in which a positive score is above a negative one, ties counting half, and its variance.
+
+    Both take (M,) and (N,) scores, one at least. Source: DeLong et al. (1988), by the ranks of Sun and Xu (2014),
+    "Fast Implementation of DeLong's Algorithm".
+    """
+    n_above = _midranks(np.concatenate([positive, negative]))
+    m, n = len(positive), len(negative)
+    of_positive = (n_above[:m] - _midranks(positive)) / n  # (M,): share of the negatives below each positive
+    of_negative = 1 - (n_above[m:] - _midranks(negative)) / m  # (N,): share of the positives above each negative
+    auc = float(of_positive.mean())
+    variance = (of_positive.var(ddof=1) / m if m > 1 else 0.0) + (of_negative.var(ddof=1) / n if n > 1 else 0.0)
+    return auc, float(variance)
+
+
+def hardest_confusions(confusion: npt.NDArray[np.int64], n: int) -> list[tuple[int, int, int]]:
+    """The n commonest mistakes as (true class, predicted class, documents), most documents first, ties by class."""
+    mistakes = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:n]
+    rows, columns = np.unravel_index(order, mistakes.shape)
+    found = [(int(i), int(j), int(mistakes[i, j])) for i, j in zip(rows, columns, strict=True)]
+    return [mistake for mistake in found if mistake[2] > 0]
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0
+
+
+def _midranks(scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The rank of each score from 1, equal ones sharing the mean of theirs."""
+    _, indices, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[indices]

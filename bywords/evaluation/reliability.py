@@ -1,0 +1,163 @@
+"""How sure answers were and whether they were right in, how far to trust such answers out: reliability and coverage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.errors import SettingError
+from bywords.evaluation.metrics import wilson_interval
+from bywords.text.bags import Bags
+from bywords.text.ragged import UNKNOWN, Ragged
+from bywords.text.tokenizer import Tokens
+from bywords.text.vocabulary import Vocabulary
+
+N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo et al. (2017)
+N_POINTS = 40  # of the curve of coverage that a model keeps
+FEWEST_ANSWERED = 30  # documents: an accuracy of fewer is nothing to choose a threshold by
+UNLIKE_SHARE = 0.01  # of the training documents have a lower share of known words than a text that is unlike them
+MOST_ASKED = 2_000  # documents, how much would be known of them: as many say where the hundredth part lies
+FEW_NEW = 500  # documents: the hundredth part of fewer says nothing of what is rare
+HIGHEST_FLOOR = 0.75  # of known words: with more than three quarters known, no text is called unlike the others
+
+Probabilities = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
+    """What the answers for documents held out say of a model's answers to come; kept with the model."""
+
+    n_documents: int = 0  # held out
+    selection: list[list[float]] = field(
+        default_factory=list
+    )  # as `selection_curve` gives them; none for several labels
+    in_vocabulary_floor: float = 0.0  # a text with a lower share of known words is unlike the training documents
+
+    @classmethod
+    def of(cls, confidence: Probabilities, is_right: npt.NDArray[np.bool_], in_vocabulary_floor: float) -> Reliability:
+        """From how sure the answers for N documents held out were, (N,), and whether they were right.
+
+        Kept to four digits, so that it takes little room in a small model; probabilities are rounded down, so that the
+        same answers reach them.
+        """
+        curve = [
+            [math.floor(least * 1e4) / 1e4, round(coverage, 4), round(accuracy, 4)]
+            for least, coverage, accuracy in selection_curve(confidence, is_right)
+        ]
+        return cls(n_documents=len(confidence), selection=curve, in_vocabulary_floor=in_vocabulary_floor)
+
+    def is_out_of_distribution(
+        self, in_vocabulary_share: Probabilities, all_out_of_vocabulary: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """Which texts are unlike the training documents, (N,), by how much of each is known, (N,) both."""
+        return np.asarray(all_out_of_vocabulary | (in_vocabulary_share < self.in_vocabulary_floor))
+
+    def min_confidence_for(self, accuracy: float) -> float:
+        """The lowest probability from which on such a share of the answers held out was right.
+
+        Raises: SettingError where there is none, or there were too few answers to find it by.
+        """
+        enough = [point for point in self.selection if round(point[1] * self.n_documents) >= FEWEST_ANSWERED]
+        if not enough:
+            raise SettingError(
+                f"the model has answers for {self.n_documents:,} documents held out, and it takes {FEWEST_ANSWERED} to "
+                "choose a probability by. Give --min-confidence instead, or train on more documents."
+            )
+        for confidence, _, right in reversed(enough):  # from the largest coverage on
+            if right >= accuracy:
+                return confidence
+        best = max(right for _, _, right in enough)
+        raise SettingError(
+            f"no probability makes {accuracy:.1%} of the answers right: of the surest answers for documents held out "
+            f"{best:.1%} were. Ask for less."
+        )
+
+
+def expected_calibration_error(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> float:
+    """How far probabilities, (N,), are from how often what they are of happened: the mean over bins; NaN without any.
+
+    Source: Naeini, Cooper, Hauskrecht (2015), "Obtaining Well Calibrated Probabilities Using Bayesian Binning";
+    of the likeliest class of each document, Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
+    """
+    bins = reliability(probabilities, happened)
+    if not bins:
+        return float("nan")
+    return sum(row["n_documents"] * abs(row["probability"] - row["share"]) for row in bins) / len(probabilities)
+
+
+def reliability(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """One row for each of N_BINS bins of probability that has any: how probable, and how often it happened.
+
+    JSON-ready: `from`, `to`, `n_documents`, `probability` (the mean), `share` (that happened) and its 95 % `interval`.
+    """
+    bins = np.minimum((np.asarray(probabilities) * N_BINS).astype(np.int64), N_BINS - 1)
+    rows = []
+    for index in np.unique(bins).tolist():
+        inside = bins == index
+        n_documents, share = int(inside.sum()), float(happened[inside].mean())
+        rows.append(
+            {
+                "from": index / N_BINS,
+                "to": (index + 1) / N_BINS,
+                "n_documents": n_documents,
+                "probability": float(probabilities[inside].mean()),
+                "share": share,
+                "interval": list(wilson_interval(share, n_documents)),
+            }
+        )
+    return rows
+
+
+def selection_curve(
+    confidence: Probabilities, is_right: npt.NDArray[np.bool_], shares: Sequence[float] | None = None
+) -> list[list[float]]:
+    """If only the surest answers are given: from which probability on, what share of all, and how often right.
+
+    One row [confidence, coverage, accuracy] for each of `shares`, by default N_POINTS from few to all; answers that
+    are as sure as the last are given too. None without documents.
+    Source: El-Yaniv and Wiener (2010), "On the Foundations of Noise-free Selective Classification", section 2.
+    """
+    n_documents = len(confidence)
+    if not n_documents:
+        return []
+    order = np.argsort(-confidence, kind="stable")
+    ordered, n_right = confidence[order], np.cumsum(is_right[order])
+    wanted = np.arange(1, N_POINTS + 1) / N_POINTS if shares is None else np.asarray(shares)
+    lowest = ordered[np.maximum(np.ceil(wanted * n_documents).astype(np.int64), 1) - 1]
+    n_given = np.searchsorted(-ordered, -np.unique(lowest)[::-1], side="right")
+    return [[float(ordered[n - 1]), n / n_documents, float(n_right[n - 1] / n)] for n in n_given.tolist()]
+
+
+def in_vocabulary_share_elsewhere(vocabulary: Vocabulary, tokens: Tokens) -> npt.NDArray[np.float64]:
+    """The share of a document's tokens that the vocabulary has, and more often than the document does, (N,).
+
+    Of more than MOST_ASKED documents it is that of so many, evenly spaced.
+    It is the share of words that would be known of a document, had it not been among those that the vocabulary is of:
+    they are counted in the vocabulary, and in these documents, where it is of a part of them only. Every document has
+    tokens.
+    """
+    if len(tokens) > MOST_ASKED:
+        tokens = tokens.select(np.linspace(0, len(tokens) - 1, MOST_ASKED).round().astype(np.int64))
+    ids = vocabulary.token_ids(tokens)
+    bags = Bags.of(Ragged(ids, tokens.offsets, np.zeros(len(tokens), dtype=np.float32)), vocabulary.n_words)
+    everywhere = np.maximum(np.bincount(ids, minlength=vocabulary.n_words), vocabulary.counts)
+    is_elsewhere = (everywhere[bags.ids] > bags.weights) & (bags.ids != UNKNOWN)
+    known = np.add.reduceat(bags.weights.astype(np.float64) * is_elsewhere, bags.offsets[:-1])
+    return known / tokens.lengths
+
+
+def lower_floor(before: float, in_vocabulary_shares: Probabilities) -> float:
+    """The floor of a model that goes on: lower where new documents, FEW_NEW or more, know less of their words."""
+    return before if len(in_vocabulary_shares) < FEW_NEW else min(before, floor_of(in_vocabulary_shares))
+
+
+def floor_of(in_vocabulary_shares: Probabilities) -> float:
+    """The share of known words that all but UNLIKE_SHARE of these documents reach, HIGHEST_FLOOR at most; 0 of none."""
+    if not len(in_vocabulary_shares):
+        return 0.0
+    return min(float(np.quantile(in_vocabulary_shares, UNLIKE_SHARE, method="lower")), HIGHEST_FLOOR)

@@ -1,0 +1,256 @@
+"""CSV or TSV in, rows of strings out: fast where the file is plainly well-formed, else record by record, naming lines.
+
+Polars reads a well-formed file twenty times faster than Python's csv module, but also accepts rows that are too
+short, quotes that never close in their own row and a last row that is too long. So its answer is taken only where
+none of that can be; everything else is read a second time, strictly.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from bywords.errors import DataError
+from bywords.io.streams import BLOCK_BYTES, Input, Lines, Skipped, refuse_row, wrong_byte
+
+RECORD_BYTES = 1 << 27  # no row is longer: quotes that are not closed within as many bytes never are
+_QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
+_UNCLOSED = "unexpected end of data"  # what the csv module says of quotes that are open at the end
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """Some records of a file, one after the other."""
+
+    frame: pl.DataFrame  # string columns; a field without characters is null or empty
+    source: bytes
+    line_of: Callable[[int], int]  # record, counted from 0 -> the line of the file on which it starts
+
+
+def record_blocks(
+    file: Input, separator: str | None = None, *, block_bytes: int = BLOCK_BYTES, skipped: Skipped | None = None
+) -> Iterator[Records]:
+    """Every record of a CSV (or TSV, by `separator`), the first too, about `block_bytes` at a time, 0 for all at once.
+
+    No more than a block or a record is in memory. With `skipped`, records after the first that cannot be read are
+    counted there and left out; quotes that are not closed cost the line on which they open.
+
+    Raises: DataError, naming the line, for a record with more or fewer fields than the first and for quotes that
+    do not close; and when there is no record.
+    """
+    reader, begun, line, offset = _Reader(file.name, separator, skipped), b"", 1, 0
+    is_end = False
+    while not is_end:
+        wanted = max(block_bytes, len(begun)) or -1
+        new = file.read(wanted)
+        is_end = len(new) < wanted or wanted < 0
+        records, n_bytes = reader.read(Lines(begun + new, line, offset), is_end=is_end)
+        whole, begun = (begun + new)[:n_bytes], (begun + new)[n_bytes:]
+        line, offset = line + _line_ends(whole), offset + len(whole)
+        if records is not None:
+            yield records
+    if reader.n_fields is None:
+        raise DataError(
+            f"{file.name} is empty: expected a first line with the names of the columns, then one row a document."
+        )
+
+
+def guess_separator(content: str) -> str:
+    """What stands between the fields of a CSV: a comma, or the semicolon or tab of a first line without commas."""
+    first = next((line for line in content.split("\n", 20) if line.strip()), "")
+    return next((sign for sign in (",", ";", "\t") if sign in first), ",")
+
+
+class _Reader:
+    """Reads blocks of a file. The first record that is read tells how many fields each has."""
+
+    def __init__(self, name: str, separator: str | None, skipped: Skipped | None) -> None:
+        self.name = name
+        self.separator = separator
+        self.skipped = skipped
+        self.n_fields: int | None = None
+
+    def read(self, block: Lines, *, is_end: bool) -> tuple[Records | None, int]:
+        """The records in a block that begins with one, and how many bytes they have; None where there is none."""
+        data = block.source
+        end = len(data) if is_end else data.rfind(b"\n") + 1
+        if not end:
+            if len(data) > RECORD_BYTES:
+                raise DataError(f"{self.name}, line {block.first}: a row is longer than {RECORD_BYTES:,} bytes.")
+            return None, 0
+        if self.separator is None:
+            start = Lines(data[: data.find(b"\n", 1 << 16) + 1 or end], block.first, block.offset)
+            self.separator = guess_separator(start.text(self.name, self.skipped))
+        cut = end if is_end else _end_outside_quotes(data)
+        try:
+            whole = Lines(data[:cut], block.first, block.offset)
+            content = whole.text(self.name)
+        except DataError:
+            frame = None
+        else:
+            frame = read_fast(content.encode(), self.separator, self.n_fields)
+        if frame is not None:
+            self.n_fields = frame.width
+            return Records(frame, whole.source, lambda number: self._strict(whole, is_end=True)[0][number][0]), cut
+        whole = Lines(data[:end], block.first, block.offset)
+        found, n_bytes = self._strict(whole, is_end=is_end, skipped=self.skipped)
+        if not found:
+            return None, n_bytes
+        self.n_fields = len(found[0][1])
+        names = [str(index) for index in range(self.n_fields)]
+        frame = pl.DataFrame([record for _, record in found], schema=dict.fromkeys(names, pl.String), orient="row")
+        return Records(frame, data[:n_bytes], lambda number: found[number][0]), n_bytes
+
+    def _strict(
+        self, block: Lines, *, is_end: bool, skipped: Skipped | None = None
+    ) -> tuple[list[tuple[int, list[str]]], int]:
+        """The line on which each record starts, and its fields; and how many bytes they have. Blank lines are skipped.
+
+        Quotes in a TSV are ambiguous. They are signs like any others where every line then has the right number of
+        fields and reading them as quotes would either fail or make one record of several lines.
+        """
+        content = block.text(self.name, skipped)
+        lines = list(io.StringIO(content, newline=""))
+        read = _StrictRecords(self.name, str(self.separator), lines, block.first, self.n_fields)
+        unquoted = None
+        if self.separator == "\t" and '"' in content:
+            try:
+                unquoted, _ = read(csv.QUOTE_NONE, is_end=is_end, skipped=None)
+            except DataError:
+                unquoted = None
+            if unquoted is not None and any(wrong_byte(field) for _, record in unquoted for field in record):
+                unquoted = None  # bytes that are no UTF-8 are left out by the other reading
+        noted = None if skipped is None else Skipped()
+        try:
+            records, n_lines = read(csv.QUOTE_MINIMAL, is_end=is_end, skipped=noted)
+        except DataError:
+            if unquoted is None:
+                raise
+            records, n_lines = [], 0
+        if unquoted is not None and (len(unquoted) > len(records) or (noted is not None and noted.count)):
+            return unquoted, len(block.source)
+        if skipped is not None and noted is not None:
+            skipped.first = skipped.first or noted.first
+            skipped.count += noted.count
+        rest = "".join(lines[n_lines:]).encode("utf-8", "surrogateescape")
+        return records, len(block.source) - len(rest)
+
+
+class _StrictRecords:
+    """Reads lines with the csv module, record by record."""
+
+    def __init__(self, name: str, separator: str, lines: list[str], first: int, n_fields: int | None) -> None:
+        self.name = name
+        self.separator = separator
+        self.lines = lines
+        self.first = first  # number of the first line
+        self.n_fields = n_fields
+
+    def __call__(
+        self, quoting: Literal[0, 3], *, is_end: bool, skipped: Skipped | None
+    ) -> tuple[list[tuple[int, list[str]]], int]:
+        """Line number and fields of each record, and how many lines they take: all, but for one cut off at the end."""
+        limit = csv.field_size_limit(2**31 - 1)  # a document may be longer than the module's 131,072 characters
+        try:
+            return self._records(quoting, is_end=is_end, skipped=skipped)
+        finally:
+            csv.field_size_limit(limit)
+
+    def _records(
+        self, quoting: Literal[0, 3], *, is_end: bool, skipped: Skipped | None
+    ) -> tuple[list[tuple[int, list[str]]], int]:
+        records: list[tuple[int, list[str]]] = []
+        n_fields, start = self.n_fields, 0
+        while start < len(self.lines):
+            reader = csv.reader(
+                itertools.islice(self.lines, start, None), delimiter=self.separator, quoting=quoting, strict=True
+            )
+            begun = start  # the line on which the next record starts
+            try:
+                for record in reader:
+                    line, begun = self.first + begun, start + reader.line_num
+                    if not record:
+                        continue
+                    n_fields = n_fields or len(record)
+                    problem = "".join(map(wrong_byte, record)) if skipped is not None else ""
+                    if len(record) != n_fields:
+                        problem = (
+                            f"expected {n_fields} fields as in the first line, found {len(record)}. "
+                            f"Put a field with {self.separator!r} or a new line in it into double quotes."
+                        )
+                    if problem:
+                        refuse_row(self.name, f"line {line}", problem, skipped if records or self.n_fields else None)
+                    else:
+                        records.append((line, record))
+                break
+            except csv.Error as error:
+                is_long = begun == 0 and sum(map(len, self.lines)) > RECORD_BYTES
+                if str(error) == _UNCLOSED and not is_end and not is_long:
+                    return records, begun
+                problem = (
+                    f"the quotes of the row that starts here are not closed as they should be ({error}). "
+                    "Put a field in double quotes as a whole, and write a quote inside of it twice."
+                )
+                is_first = not records and not self.n_fields
+                refuse_row(self.name, f"line {self.first + begun}", problem, None if is_first else skipped)
+                start = begun + 1
+        return records, len(self.lines)
+
+
+def _line_ends(data: bytes) -> int:
+    r"""How many lines end in it, by \n, \r\n or \r."""
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+
+
+def _end_outside_quotes(data: bytes) -> int:
+    """Where the last line ends that has an even number of quotes before its end; 0 where none does."""
+    end = data.rfind(b"\n") + 1
+    if data.find(b'"') < 0:
+        return end
+    signs = np.frombuffer(data, dtype=np.uint8)
+    quotes = np.flatnonzero(signs == _QUOTE)
+    newlines = np.flatnonzero(signs == _NEWLINE)
+    is_outside = np.searchsorted(quotes, newlines) % 2 == 0
+    return int(newlines[is_outside][-1]) + 1 if is_outside.any() else 0
+
+
+def read_fast(data: bytes, separator: str, n_fields: int | None = None) -> pl.DataFrame | None:
+    """The records as Polars reads them, or None where that might differ from a strict reading."""
+    if not data.endswith(b"\n"):
+        data += b"\n"  # without it, Polars drops a superfluous empty field at the end of the file
+    if data.count(b"\r") != data.count(b"\r\n") or not _has_plain_quotes(data, separator):
+        return None
+    try:
+        frame = pl.read_csv(data, separator=separator, has_header=False, infer_schema=False)
+    except pl.exceptions.PolarsError:
+        return None
+    if not len(frame) or frame.to_series(frame.width - 1).null_count():  # blank, or perhaps too short
+        return None
+    if n_fields is not None and frame.width != n_fields:
+        return None
+    if separator == "\t" and len(frame) != data.count(b"\n"):  # quotes over several lines may be no quotes in a TSV
+        return None
+    return frame
+
+
+def _has_plain_quotes(data: bytes, separator: str) -> bool:
+    """Whether quotes pair up as they should: each one opens or closes a whole field, or is doubled inside of one."""
+    signs = np.frombuffer(b"\n" + data, dtype=np.uint8)  # ends in a newline
+    indices = np.flatnonzero(signs == _QUOTE)
+    if len(indices) % 2:
+        return False
+    opening, closing = indices[0::2], indices[1::2]
+    between = (ord(separator), _NEWLINE)
+    is_doubled = closing[:-1] + 1 == opening[1:]
+    opens = np.isin(signs[opening - 1], between)
+    opens[1:] |= is_doubled
+    closes = np.isin(signs[closing + 1], (*between, _RETURN))
+    closes[:-1] |= is_doubled
+    return bool(opens.all() and closes.all())

@@ -1,0 +1,468 @@
+"""A file of labelled documents of any size in, a folder with their ids and labels out: what training on disk reads.
+
+    FOLDER/
+    ├── corpus.json                       what was read and how, the labels, how many documents; written last
+    ├── vocabulary.txt, runs.i32          the words and runs of words that have an id
+    └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64, a class
+                                          number each, or codes.bool, a row of K for each document
+
+The file is read twice: to count its words and to draw what is held out, then to write down what it says. For runs of
+words it is read once more in between. No more than a block of it is in memory; of a document, one byte is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.corpus import Corpus, labelled_as, with_label_names
+from bywords.data.splits import check_split
+from bywords.data.targets import Codes
+from bywords.errors import DataError, SettingError
+from bywords.files import write_whole
+from bywords.io.readers import BadRows, read_labelled_blocks, skipped_rows
+from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, NumberWriter
+from bywords.text.streaming_counts import RunCounter, WordCounter
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.version import __version__
+
+FORMAT = "bywords-corpus/1"
+CORPUS, VOCABULARY, NGRAMS = "corpus.json", "vocabulary.txt", "runs.i32"
+PARTS = ("train", "valid", "test")
+EMPTY = len(PARTS)  # where the places of PARTS are those of the documents, that of those without tokens
+MOST_WORDS = 300_000  # that get a row, and as many runs, where the settings do not say how many
+MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of them is learned from
+MOST_ANSWERS = 20_000_000  # documents held out times classes
+_OWN_FILES = re.compile(
+    r"(corpus\.json|vocabulary\.txt|runs\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
+    r"(\.part)?|\..+\.part"
+)
+OnBlock = Callable[[str, int, float | None], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What is read, and what is held out of it. Arguments as for `bywords.io.datasets.load`."""
+
+    data: str
+    test: str | None = None
+    text: str | None = None
+    label: Sequence[str] | None = None
+    label_separator: str | None = None
+    bad_rows: BadRows = "fail"
+    test_share: float = 0.2
+    validation_share: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for share in (self.test_share, self.validation_share):
+            check_split(share, self.seed)
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """What there is to say of documents that are not in memory, by the names that a `Corpus` has for it."""
+
+    name: str
+    n_documents: int
+    label_names: tuple[str, ...]
+    n_by_label: tuple[int, ...]
+    fingerprint: str  # 16 hexadecimal digits of a SHA-256 over texts and labels; not that of a `Corpus`
+    n_skipped: int = 0
+    first_skipped: str = ""
+
+    def __len__(self) -> int:
+        return self.n_documents
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Documents of each class, int64 (K,)."""
+        return np.array(self.n_by_label, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class OnDiskSplit:
+    """What was trained on, the validation part included, and what is to test on; as `bywords.data.corpus.Split` has it."""
+
+    train: PartFacts
+    test: PartFacts
+    n_dropped_train: int
+    n_dropped_test: int
+
+
+@dataclass(frozen=True, eq=False)
+class OnDiskPart:
+    """Some of the documents of a stored corpus, and their labels."""
+
+    documents: MappedDocuments
+    codes: Codes  # mapped too; int64 (N,), or bool (N, K)
+
+
+@dataclass(frozen=True, eq=False)
+class OnDiskCorpus:
+    """Documents in files, in three parts, and what their ids and codes mean."""
+
+    vocabulary: Vocabulary
+    tokenizer: TokenizerConfig
+    label_names: tuple[str, ...]  # (K,), sorted by code points
+    is_multilabel: bool
+    train: OnDiskPart
+    valid: OnDiskPart
+    test: OnDiskPart
+    facts: OnDiskSplit
+
+
+def stored(
+    source: Source,
+    folder: Path,
+    tokenizer: TokenizerConfig,
+    vocabulary: VocabularyConfig,
+    *,
+    on_block: OnBlock = lambda what, n_documents, share: None,
+) -> OnDiskCorpus:
+    """The corpus in a folder; read from `source` first, unless the folder holds just that already.
+
+    Documents to test on and for validation are drawn with the seed while the file is read, of each class evenly along
+    it; of several labels, the one that was rarest so far counts. The first document of a label is trained on. Of very
+    many held out, MOST_TEST and MOST_VALID stay so; the words of the others were not counted. Documents without tokens
+    are left out. `on_block` hears what is done, how many documents are behind, and what share of all (None where that
+    is not known).
+
+    Raises: DataError as `read_corpus`, for too few documents, and for a file that changes while it is read;
+    SettingError for a folder that holds something else or cannot be written, and for a share that cannot be.
+    """
+    vocabulary = bounded(vocabulary)
+    check_folder(folder)
+    key = _key(source, tokenizer, vocabulary)
+    if _told(folder).get("key") != key:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in sorted(folder.iterdir(), key=lambda path: path.name != CORPUS):
+                path.unlink()
+            _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, key)
+        except OSError as error:
+            raise SettingError(
+                f"{folder}: cannot be written: {error.strerror or error}. Choose a folder on a disk with room: it "
+                "takes about as much as the texts."
+            ) from error
+    return _opened(folder, tokenizer, vocabulary)
+
+
+def bounded(config: VocabularyConfig) -> VocabularyConfig:
+    """The settings with a limit on the words, where they have none."""
+    return config if config.max_size is not None else dataclasses.replace(config, max_size=MOST_WORDS)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise SettingError when something else than a stored corpus is at `folder`."""
+    if folder.exists() and not folder.is_dir():
+        raise SettingError(f"{folder} is a file, expected a folder. Choose another place.")
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
+        if not _OWN_FILES.fullmatch(path.name):
+            raise SettingError(
+                f"{folder}: there is {path.name!r} in it already, which is not of a stored corpus. Choose another "
+                "place, or an empty folder."
+            )
+
+
+class _Draw:
+    """Says of one document after another whether it is held out: of each kind a share, evenly along the stream.
+
+    Of the first 1 / share documents of a kind one is held out, then one of the next, … the place within is drawn.
+    """
+
+    def __init__(self, share: float, generator: np.random.Generator) -> None:
+        self._share, self._generator = share, generator
+        self._kinds: dict[str | None, tuple[int, int, int]] = {}
+
+    def __call__(self, kind: str | None, *, may_be: bool) -> bool:
+        """With `may_be` false, it is not, and the next one of the kind that may be is instead."""
+        n_seen, n_held, due = self._kinds.get(kind) or (0, 0, self._due(0))
+        is_held = may_be and n_seen >= due
+        if is_held:
+            n_held += 1
+            due = self._due(n_held)
+        self._kinds[kind] = (n_seen + 1, n_held, due)
+        return is_held
+
+    def _due(self, n_held: int) -> int:
+        return int((n_held + self._generator.random()) / self._share)
+
+
+class _Parts:
+    """Which part each document belongs to, as a place in PARTS or EMPTY; one byte a document."""
+
+    def __init__(self, source: Source) -> None:
+        self.indices = bytearray()
+        self._generator = np.random.default_rng(source.seed)
+        self._test = None if source.test is not None else _Draw(source.test_share, self._generator)
+        self._valid = _Draw(source.validation_share, self._generator)
+        self.counts: Counter[str] = Counter()  # documents with each label
+        self.trained: set[str] = set()
+
+    def add(self, label_sets: Sequence[Sequence[str]], is_empty: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+        """Draw the part of each of these documents, uint8 (N,)."""
+        indices = [
+            EMPTY if nothing else self._drawn(labels)
+            for labels, nothing in zip(label_sets, is_empty.tolist(), strict=True)
+        ]
+        self.indices.extend(indices)
+        return np.array(indices, dtype=np.uint8)
+
+    def _drawn(self, labels: Sequence[str]) -> int:
+        kind = min(labels, key=lambda label: (self.counts[label], label), default=None)
+        self.counts.update(labels)
+        may_be = self.trained.issuperset(labels)
+        if self._test is not None and self._test(kind, may_be=may_be):
+            return PARTS.index("test")
+        if self._valid(kind, may_be=may_be):
+            return PARTS.index("valid")
+        self.trained.update(labels)
+        return PARTS.index("train")
+
+    def settled(self, n_classes: int) -> npt.NDArray[np.uint8]:
+        """The parts of all documents, uint8 (N,), after those of very many held out have gone back to training."""
+        indices = np.frombuffer(self.indices, dtype=np.uint8)
+        for part, most in (("valid", MOST_VALID), ("test", MOST_TEST)):
+            held = np.flatnonzero(indices == PARTS.index(part))
+            n_back = len(held) - min(most, max(MOST_ANSWERS // n_classes, 1))
+            if n_back > 0:
+                indices[self._generator.choice(held, n_back, replace=False)] = PARTS.index("train")
+        return indices
+
+
+class _Reading:
+    """The readings of one file, one after the other."""
+
+    def __init__(self, source: Source, folder: Path, tokenizer: Tokenizer, on_block: OnBlock) -> None:
+        self.source, self.folder, self.tokenizer, self.on_block = source, folder, tokenizer, on_block
+        self.n_documents: int | None = None  # known after the first reading
+
+    def store(self, config: VocabularyConfig, key: dict[str, Any]) -> None:
+        """Write the whole folder."""
+        source, skipped, is_multilabel = self.source, skipped_rows(self.source.bad_rows), False
+        parts, words = _Parts(source), WordCounter()
+        for corpus, tokens in self._blocks("counting words", skipped):
+            is_multilabel |= corpus.is_multilabel
+            names = corpus.names().tolist()
+            label_sets = names if corpus.is_multilabel else [(name,) for name in names]
+            indices = parts.add(label_sets, tokens.lengths == 0)
+            words.add(tokens.select(np.flatnonzero(indices == PARTS.index("train"))))
+        label_names = tuple(sorted(parts.trained))
+        self._check(parts, label_names, is_multilabel)
+        indices = parts.settled(len(label_names))
+        self.n_documents = len(indices)
+        vocabulary = Vocabulary.of_counts(*words.counted(), words.n_tokens, config)
+        del words  # the table is large
+        if not len(vocabulary.words):
+            raise DataError(
+                f"{source.data}: no word occurs {config.min_count} times or more, so there is nothing to learn from. "
+                "Add documents, or lower vocabulary.min_count."
+            )
+        if config.ngrams > 1:
+            vocabulary.ngrams = self._ngrams(vocabulary, indices)
+        counts, fingerprint = self._write(indices, vocabulary, label_names, is_multilabel)
+        n_in_parts = np.bincount(indices, minlength=EMPTY + 1).tolist()
+        dropped, n_tested, test_skipped = {"train": n_in_parts[EMPTY], "test": 0}, n_in_parts[2], None
+        if source.test is not None:
+            test_skipped = skipped_rows(source.bad_rows)
+            n_tested, dropped["test"] = self._write_test(vocabulary, label_names, is_multilabel, test_skipped)
+        write_whole(self.folder / VOCABULARY, vocabulary.text())
+        write_whole(self.folder / NGRAMS, vocabulary.ngrams.tobytes())
+        told = {
+            "format": FORMAT,
+            "key": key,
+            "label_names": label_names,
+            "is_multilabel": is_multilabel,
+            "n_documents": {"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
+            "n_by_label": counts.tolist(),
+            "fingerprint": fingerprint,
+            "dropped": dropped,
+            "skipped": [None if s is None else dataclasses.asdict(s) for s in (skipped, test_skipped)],
+        }
+        write_whole(self.folder / CORPUS, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
+
+    def _blocks(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, Tokens]]:
+        source, n_documents = self.source, 0
+        for block in read_labelled_blocks(
+            Path(path or source.data), text=source.text, label=source.label, label_separator=source.label_separator,
+            skipped=skipped,
+        ):  # fmt: skip
+            if len(block.corpus):
+                yield block.corpus, self.tokenizer(block.corpus.texts)
+            n_documents += len(block.corpus)
+            share = block.share_read
+            if self.n_documents is not None and path is None:
+                share = n_documents / self.n_documents
+            self.on_block(what, n_documents, share)
+
+    def _again(self, what: str, indices: npt.NDArray[np.uint8]) -> Iterator[tuple[Corpus, Tokens, Any]]:
+        """The blocks once more, with the parts that their documents belong to. Raises DataError if they are others."""
+        n_read = 0
+        for corpus, tokens in self._blocks(what, skipped_rows(self.source.bad_rows)):
+            its_indices = indices[n_read : n_read + len(corpus)]
+            n_read += len(corpus)
+            if n_read > len(indices) or ((its_indices == EMPTY) != (tokens.lengths == 0)).any():
+                break
+            yield corpus, tokens, its_indices
+        else:
+            if n_read == len(indices):
+                return
+        raise DataError(f"{self.source.data} has changed while it was read. Wait until it is whole, and start again.")
+
+    def _check(self, parts: _Parts, label_names: Sequence[str], is_multilabel: bool) -> None:
+        """Raise DataError where there is nothing to learn, or nothing to stop early by or to test on."""
+        data, held = self.source.data, Counter(parts.indices)
+        if len(parts.indices) == held[EMPTY]:
+            raise DataError(
+                f"{data}: none of its {len(parts.indices)} documents has a {self.tokenizer.what}. Check that the right "
+                "column is read as text, or use another token pattern."
+            )
+        n_filled = len(parts.indices) - held[EMPTY]
+        if is_multilabel and not any(count < n_filled for count in parts.counts.values()):
+            raise DataError(f"{data} has no label that some documents have and others have not.")
+        if not is_multilabel and len(label_names) < 2:
+            raise DataError(
+                f"{data} has one class only, {label_names[0]!r}: a classifier needs at least two. Check that the right "
+                "column is read as label."
+            )
+        for part in PARTS[1:]:
+            if not held[PARTS.index(part)] and not (part == "test" and self.source.test is not None):
+                what = "test on" if part == "test" else "stop early by"
+                raise DataError(f"{data}: of {n_filled} documents none was held out to {what}. Add documents.")
+
+    def _ngrams(self, vocabulary: Vocabulary, indices: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+        counter = RunCounter()
+        for _, tokens, its_indices in self._again("counting runs of words", indices):
+            rows = np.flatnonzero(its_indices == PARTS.index("train"))
+            counter.add(*vocabulary.pairs_in(tokens.select(rows)))
+        pairs, counts = counter.counted()
+        return pairs[counts >= vocabulary.config.ngram_min_count][:MOST_WORDS]
+
+    def _write(
+        self,
+        indices: npt.NDArray[np.uint8],
+        vocabulary: Vocabulary,
+        label_names: Sequence[str],
+        is_multilabel: bool,
+    ) -> tuple[npt.NDArray[np.int64], str]:
+        """Write the parts.
+
+        Returns: documents of each label that are learned from, int64 (K,), and their fingerprint.
+        """
+
+        def labelled(corpus: Corpus) -> Corpus:
+            return with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names)
+
+        counts, digest = np.zeros(len(label_names), dtype=np.int64), hashlib.sha256()
+        names = PARTS if self.source.test is None else PARTS[:2]
+        with contextlib.ExitStack() as stack:
+            writers = [stack.enter_context(_PartWriter(self.folder, name, is_multilabel)) for name in names]
+            for corpus, tokens, its_indices in self._again("writing ids", indices):
+                for part, writer in enumerate(writers):
+                    rows = np.flatnonzero(its_indices == part)
+                    if not len(rows):
+                        continue
+                    writer.write(vocabulary, tokens.select(rows), labelled(corpus.select(rows)))
+                learned = labelled(corpus.select(np.flatnonzero(its_indices < PARTS.index("test"))))
+                counts += learned.counts()
+                digest.update(_told_of(learned))
+        return counts, digest.hexdigest()[:16]
+
+    def _write_test(
+        self, vocabulary: Vocabulary, label_names: Sequence[str], is_multilabel: bool, skipped: Any
+    ) -> tuple[int, int]:
+        """Write the file of documents to test on. Returns: how many there are, and how many were dropped."""
+        n_tested = n_dropped = 0
+        with _PartWriter(self.folder, "test", is_multilabel) as writer:
+            for corpus, tokens in self._blocks("reading the test file", skipped, self.source.test):
+                rows = np.flatnonzero(tokens.lengths > 0)
+                its = with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names).select(rows)
+                writer.write(vocabulary, tokens.select(rows), its)
+                n_tested, n_dropped = n_tested + len(rows), n_dropped + len(corpus) - len(rows)
+        if not n_tested:
+            raise DataError(f"{self.source.test} has no documents with words to test on.")
+        return n_tested, n_dropped
+
+
+class _PartWriter(contextlib.ExitStack):
+    """Writes the documents of a part, and their codes."""
+
+    def __init__(self, folder: Path, name: str, is_multilabel: bool) -> None:
+        super().__init__()
+        self._documents = self.enter_context(DocumentWriter(folder / name))
+        self._codes = self.enter_context(NumberWriter(folder / _codes_name(name, is_multilabel)))
+
+    def write(self, vocabulary: Vocabulary, tokens: Tokens, corpus: Corpus) -> None:
+        self._documents.write(vocabulary.encode(tokens))
+        self._codes.write(corpus.labels)
+
+
+def _codes_name(part: str, is_multilabel: bool) -> str:
+    return f"{part}.codes.{'bool' if is_multilabel else 'i64'}"
+
+
+def _told_of(corpus: Corpus) -> bytes:
+    """Texts and labels as bytes that no other documents have."""
+    labels = corpus.labels[:, np.newaxis] if corpus.labels.ndim == 1 else np.packbits(corpus.labels, axis=1)
+    told = []
+    for text, row in zip(corpus.texts.to_list(), labels, strict=True):
+        encoded = text.encode()
+        told += [len(encoded).to_bytes(8, "little"), encoded, row.tobytes()]
+    return b"".join(told)
+
+
+def _key(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
+    """What has to be the same for the same folder to come out, as JSON values."""
+    files = {}
+    for name in filter(None, (source.data, source.test)):
+        path = Path(name).expanduser()
+        try:
+            status = path.stat()
+        except FileNotFoundError as error:
+            raise DataError(f"{name}: there is no such file. Documents on disk are read from a file.") from error
+        files[str(path.resolve())] = [status.st_size, status.st_mtime_ns]
+    settings = [dataclasses.asdict(part) for part in (source, tokenizer, vocabulary)]
+    key: dict[str, Any] = json.loads(json.dumps({"files": files, "settings": settings, "version": __version__}))
+    return key
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What corpus.json says; nothing where it is not there, or of another format."""
+    try:
+        told: dict[str, Any] = json.loads((folder / CORPUS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if told.get("format") == FORMAT else {}
+
+
+def _opened(folder: Path, tokenizer: TokenizerConfig, config: VocabularyConfig) -> OnDiskCorpus:
+    told = _told(folder)
+    names, is_multilabel = tuple(told["label_names"]), told["is_multilabel"]
+    vocabulary = Vocabulary.load(folder / VOCABULARY, config=config)
+    vocabulary.ngrams = np.fromfile(folder / NGRAMS, dtype=np.int32).reshape(-1, 2)
+    parts = {}
+    for name in PARTS:
+        path = folder / _codes_name(name, is_multilabel)
+        codes = MappedNumbers(path, np.bool_ if is_multilabel else np.int64, may_change=True).array
+        codes = codes.reshape(-1, len(names)) if is_multilabel else codes
+        parts[name] = OnDiskPart(MappedDocuments(folder / name), codes)
+    files = [Path(path).name for path in told["key"]["files"]]
+    skipped = [(s["count"], s["first"]) if s else (0, "") for s in told["skipped"]]
+    n_documents, n_by_label = told["n_documents"], tuple(told["n_by_label"])
+    n_learned = n_documents["train"] + n_documents["valid"]
+    train = PartFacts(files[0], n_learned, names, n_by_label, told["fingerprint"], *skipped[0])
+    test = PartFacts(files[-1], n_documents["test"], names, (), "", *skipped[1])
+    facts = OnDiskSplit(train, test, told["dropped"]["train"], told["dropped"]["test"])
+    return OnDiskCorpus(vocabulary, tokenizer, names, is_multilabel, facts=facts, **parts)

@@ -1,0 +1,210 @@
+"""Rows of a file and the answers for them in, the bytes of CSV, TSV, JSON lines or plain lines out, or a Parquet frame.
+
+The columns of the file stand in front as they are. A column with the name of one of the answers is called
+given_label and so on.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from bywords.errors import DataError, SettingError
+from bywords.io.streams import format_ending
+from bywords.io.tables import Table, as_strings
+
+OUTPUT_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
+BETWEEN_LABELS = "|"
+
+
+class Writer:
+    """Turns chunks of rows into the format that the name of a file asks for."""
+
+    def __init__(self, answers: Sequence[str], ending: str = ".jsonl", *, is_compressed: bool = False) -> None:
+        """The format of this ending; `answers` are the names of the columns of answers.
+
+        With `is_compressed`, each chunk is a gzip member of its own.
+        """
+        self.answers = answers
+        self.ending = ending
+        self.is_compressed = is_compressed
+        self._columns: list[str] | None = None  # of a CSV
+
+    @classmethod
+    def of(cls, path: Path, answers: Sequence[str]) -> Writer:
+        """Raises SettingError for a name that does not end as a format does that can be written."""
+        ending, compression = format_ending(path), path.suffix.lower()
+        is_compressed = compression == ".gz"
+        if ending not in OUTPUT_ENDINGS or (compression != ending and not (is_compressed and ending != ".parquet")):
+            raise SettingError(
+                f"{path}: cannot tell the format. Expected a name that ends in {', '.join(OUTPUT_ENDINGS)}; "
+                "all but .parquet may have .gz behind it."
+            )
+        return cls(answers, ending, is_compressed=is_compressed)
+
+    def start(self, table: Table | None) -> None:
+        """Take the columns of a CSV from the first block of the file; None for plain lines."""
+        rows = list(table.columns) if table is not None else []
+        self._columns = [*(kept_name(name, rows, self.answers) for name in rows), *self.answers]
+
+    def __call__(self, table: Table | None, answers: pl.DataFrame, *, is_first: bool) -> bytes | pl.DataFrame:
+        """A chunk: N rows of a file, None for plain lines, and the N answers. The first has a CSV's header with it.
+
+        Returns: what to write behind the chunks before, for Parquet a frame of its own.
+        Raises: DataError for a value that the format does not have, and a key of a JSON object that a CSV's header
+        lacks.
+        """
+        if self.ending == ".parquet":
+            return _side_by_side(table, answers)
+        content = self._text(table, answers, is_first=is_first)
+        return gzip.compress(content, mtime=0) if self.is_compressed else content
+
+    def _text(self, table: Table | None, answers: pl.DataFrame, *, is_first: bool) -> bytes:
+        if self.ending == ".txt":
+            labels = _flat(answers[:, 0]).cast(pl.String).str.replace_all(r"[\r\n]+", " ").fill_null("")
+            return "".join(f"{label}\n" for label in labels).encode()
+        if self.ending in (".jsonl", ".ndjson"):
+            if table is not None and isinstance(table.rows, list):
+                return _spliced(table.rows, table.columns, answers)
+            frame = _side_by_side(table, answers)
+            return _checked(frame, "JSON").write_ndjson().encode()
+        frame = _side_by_side(table, answers)
+        columns = self._columns or frame.columns
+        new = [name for name in frame.columns if name not in columns]
+        if new and table is not None:
+            index = table.location_of(int(frame[new[0]].is_not_null().arg_max() or 0))
+            raise DataError(
+                f"{table.name}, {index}: the key {new[0]!r} is not in the objects at the beginning, so that the header "
+                "has no column for it. Write JSON lines (.jsonl) or .parquet instead."
+            )
+        missing = [pl.lit(None, dtype=pl.String).alias(name) for name in columns if name not in frame.columns]
+        frame = _checked(frame.with_columns(missing).select(columns), "CSV")
+        frame = frame.select(_flat(column) for column in frame.get_columns())
+        strings = pl.selectors.string()
+        return (
+            frame.with_columns(pl.when(strings != "").then(strings))  # a field without characters needs no quotes
+            .write_csv(separator="\t" if self.ending == ".tsv" else ",", include_header=is_first)
+            .encode()
+        )
+
+
+def merge_parquet(parts: Sequence[Path], out: Path) -> None:
+    """Put Parquet files one behind the other without holding them in memory; a column that one lacks is null there.
+
+    Columns stand in the order in which they are first met, the answers last.
+    """
+    frames = [pl.scan_parquet(part, glob=False) for part in parts]
+    schemas = [frame.collect_schema() for frame in frames]
+    if any(schema != schemas[0] for schema in schemas):
+        types = {name: kind for schema in schemas for name, kind in schema.items() if kind != pl.Null}
+        answers = [name for name in schemas[0] if name in _ANSWERS]
+        names = [*(name for name in types if name not in answers), *answers]
+        frames = [
+            frame.select(
+                pl.col(name).cast(types[name]) if name in schema else pl.lit(None, dtype=types[name]).alias(name)
+                for name in names
+            )
+            for frame, schema in zip(frames, schemas, strict=True)
+        ]
+    pl.concat(frames).sink_parquet(out, row_group_size=GROUP_ROWS)
+
+
+def kept_name(name: str, names: Collection[str], answers: Collection[str]) -> str:
+    """What a column of a file that has these is called beside the answers: `name`, or with given_ before it."""
+    if name in answers:
+        name = f"given_{name}"
+        while name in names or name in answers:
+            name = f"given_{name}"
+    return name
+
+
+GROUP_ROWS = 20_000  # of a Parquet file that are in memory together when it is written
+_ANSWERS = (
+    "label",
+    "probability",
+    "labels",
+    "probabilities",
+    "in_vocabulary_share",
+    "all_out_of_vocabulary",
+    "out_of_distribution",
+)
+
+
+def _side_by_side(table: Table | None, answers: pl.DataFrame) -> pl.DataFrame:
+    if table is None:
+        return answers
+    rows = _frame_of(table, table.rows) if isinstance(table.rows, list) else table.rows
+    rows = rows.rename({name: kept_name(name, rows.columns, answers.columns) for name in rows.columns})
+    return rows.hstack(answers)
+
+
+def _frame_of(table: Table, rows: list[str]) -> pl.DataFrame:
+    """JSON objects as string columns: numbers as their signs, lists and objects as JSON."""
+    columns = dict(table.columns)
+    if table.nested:
+        objects = [json.loads(row) for row in rows]
+        for name in table.nested:
+            values = [_as_json(row.get(name)) for row in objects]
+            columns[name] = pl.Series(name, values, dtype=pl.String)
+    return pl.DataFrame([series.alias(name) for name, series in columns.items()])
+
+
+def _as_json(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        text = value
+    elif isinstance(value, float) and math.isnan(value):
+        text = None
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _spliced(rows: list[str], columns: Mapping[str, Any], answers: pl.DataFrame) -> bytes:
+    """JSON objects as they are written, with the answers behind what they hold."""
+    ours = answers.write_ndjson().removesuffix("\n").split("\n") if len(answers) else []
+    if set(columns) & set(answers.columns):
+        rows = [_renamed(row, answers.columns) for row in rows]
+    lines = []
+    for row, answer in zip(rows, ours, strict=True):
+        inner = row[:-1].rstrip()
+        lines.append(f"{inner}{'' if inner == '{' else ', '}{answer[1:]}\n")
+    return "".join(lines).encode("utf-8", "backslashreplace")
+
+
+def _renamed(row: str, answers: Sequence[str]) -> str:
+    values = json.loads(row)
+    return json.dumps({kept_name(key, values, answers): values[key] for key in values}, ensure_ascii=False)
+
+
+def _checked(frame: pl.DataFrame, what: str) -> pl.DataFrame:
+    """The frame with columns that the format has; those of other kinds, times say, as strings."""
+    columns = []
+    for series in frame.get_columns():
+        kind: Any = series.dtype
+        while isinstance(kind, pl.List | pl.Array):
+            kind = kind.inner
+        if kind in (pl.Binary, pl.Object):
+            raise DataError(
+                f"the column {series.name!r} holds {kind}, which {what} does not have. Write .parquet instead, or take "
+                "the column out."
+            )
+        columns.append(as_strings(series) if series.dtype in (pl.Duration, pl.Time, pl.Decimal) else series)
+    return pl.DataFrame(columns)
+
+
+def _flat(column: pl.Series) -> pl.Series:
+    """Lists of labels or numbers as one field, objects as JSON."""
+    if column.name in ("labels", "probabilities") and isinstance(column.dtype, pl.List):
+        return column.cast(pl.List(pl.String)).list.join(BETWEEN_LABELS)
+    if column.dtype.is_nested():
+        values = [
+            None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in column.to_list()
+        ]
+        return pl.Series(column.name, values, dtype=pl.String)
+    return column

@@ -1,0 +1,63 @@
+"""Sums of rows of a large matrix, and steps on those rows alone: what a batch costs does not depend on the others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bywords.kernels.jit import jit
+
+
+@jit
+def add_rows(matrix, ids, offsets, weights, sums):
+    """Σ weight · matrix[id] over the ids of each document: (V, D), (T,), (N + 1,), (T,) → `sums` float32 (N, D)."""
+    for document in range(len(offsets) - 1):
+        total = sums[document]
+        total[:] = 0
+        for index in range(offsets[document], offsets[document + 1]):
+            row, weight = matrix[ids[index]], weights[index]
+            for d in range(len(total)):
+                total[d] += weight * row[d]
+
+
+@jit
+def gradients_of_rows(ids, offsets, weights, gradient, index_of):
+    """The gradient of `add_rows` by the rows that it read, from that by its sums, float32 (N, D).
+
+    `index_of` is int32 (V,), all -1, and is left so.
+    Returns: the rows int64 (R,), each once, in the order in which they first come, and their gradients float32 (R, D).
+    """
+    rows = np.empty(len(ids), dtype=np.int64)
+    n_rows = 0
+    for row in ids:
+        if index_of[row] < 0:
+            index_of[row] = n_rows
+            rows[n_rows] = row
+            n_rows += 1
+    gradients = np.zeros((n_rows, gradient.shape[1]), dtype=np.float32)
+    for document in range(len(offsets) - 1):
+        slopes = gradient[document]
+        for index in range(offsets[document], offsets[document + 1]):
+            total, weight = gradients[index_of[ids[index]]], weights[index]
+            for d in range(len(total)):
+                total[d] += weight * slopes[d]
+    for row in rows[:n_rows]:
+        index_of[row] = -1
+    return rows[:n_rows].copy(), gradients
+
+
+@jit
+def adagrad(matrix, squares, rows, gradients, rate, epsilon):
+    """A step of Adagrad on `rows` alone, in place, with one accumulator a row: the mean of its squared gradients.
+
+    `matrix` is float32 (V, D), `squares` float32 (V,), `rows` int64 (R,), each once, `gradients` float32 (R, D).
+    """
+    for index in range(len(rows)):
+        slopes = gradients[index]
+        square = np.float32(0)
+        for d in range(len(slopes)):
+            square += slopes[d] * slopes[d]
+        squares[rows[index]] += square / np.float32(len(slopes))
+        step = np.float32(rate / (np.sqrt(squares[rows[index]]) + epsilon))
+        row = matrix[rows[index]]
+        for d in range(len(slopes)):
+            row[d] -= step * slopes[d]

@@ -1,0 +1,355 @@
+"""UTF-8 texts in, the places of their words in a table of distinct words out, in one pass over the bytes.
+
+A table of U distinct words is four arrays: `data` uint8, the words' bytes one after the other; `starts` int64 (U + 1,),
+where each begins; `hashes` uint64 (U,); and `slots` uint64 (S, 2), S a power of two, with linear probing: the hash, and
+length << 32 | place + 1, which is 0 where the slot is free.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bywords.kernels.jit import jit
+
+# What a code point is. The table of them is made in `bywords.text.tokenizer`.
+SPACE, WORD, SIGN, UNSPACED, MARK = range(5)
+APOSTROPHE, CURLY_APOSTROPHE = 0x27, 0x2019
+
+ZERO, ONE, BYTE, FULL = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(64)
+LOWER_HALF = np.uint64(0xFFFFFFFF)
+
+
+@jit
+def _mixed(h):
+    """A number of 64 bits for another, each for one only. Source: the last step of Appleby's MurmurHash3."""
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return h ^ (h >> np.uint64(33))
+
+
+@jit
+def _hash(data, start, end):
+    """Eight bytes at a time. Words of at most eight bytes have the same hash only if they are the same."""
+    h = packed = shift = ZERO
+    for index in range(start, end):
+        if shift == FULL:
+            h = _mixed(h ^ packed)
+            packed = shift = ZERO
+        packed |= np.uint64(data[index]) << shift
+        shift += BYTE
+    return _mixed(h ^ packed)
+
+
+@jit
+def _same(data, start, other, other_start, length):
+    for index in range(length):  # noqa: SIM110 (numba has no all of a generator)
+        if data[start + index] != other[other_start + index]:
+            return False
+    return True
+
+
+@jit
+def _slot(data, start, end, h, table_data, starts, slots):
+    """The slot that has the word data[begin:end], or the free one where it belongs."""
+    mask = np.uint64(len(slots) - 1)
+    length = np.uint64(end - start)
+    slot = h & mask
+    while slots[slot, 1] != ZERO:
+        entry = slots[slot, 1]
+        if slots[slot, 0] == h and entry >> np.uint64(32) == length:
+            if length <= BYTE:
+                return slot
+            if _same(data, start, table_data, starts[np.int64(entry & LOWER_HALF) - 1], end - start):
+                return slot
+        slot = (slot + ONE) & mask
+    return slot
+
+
+@jit
+def _index(slots, slot):
+    """The place of the word of a slot; -1 where it is free."""
+    return np.int64(slots[slot, 1] & LOWER_HALF) - 1
+
+
+@jit
+def _intern(data, starts, hashes, slots, n_words, end, h):
+    """The place of the word data[begins[n_words]:end]; it is `n_words` where the word is new, which it is no longer."""
+    start = starts[n_words]
+    slot = _slot(data, start, end, h, data, starts, slots)
+    if slots[slot, 1] == ZERO:
+        hashes[n_words] = h
+        starts[n_words + 1] = end
+        slots[slot, 0] = h
+        slots[slot, 1] = np.uint64(end - start) << np.uint64(32) | np.uint64(n_words + 1)
+        return n_words
+    return _index(slots, slot)
+
+
+@jit
+def _larger(slots):
+    """Four times the slots, with the same words."""
+    larger = np.zeros((4 * len(slots), 2), dtype=np.uint64)
+    mask = np.uint64(len(larger) - 1)
+    for old in range(len(slots)):
+        if slots[old, 1] != ZERO:
+            slot = slots[old, 0] & mask
+            while larger[slot, 1] != ZERO:
+                slot = (slot + ONE) & mask
+            larger[slot] = slots[old]
+    return larger
+
+
+@jit
+def _decode(text, index):
+    """The code point at `index` of valid UTF-8, and how many bytes it takes."""
+    first = np.int64(text[index])
+    if first < 0x80:
+        return first, 1
+    if first < 0xE0:
+        return (first & 0x1F) << 6 | np.int64(text[index + 1]) & 0x3F, 2
+    if first < 0xF0:
+        return (first & 0x0F) << 12 | (np.int64(text[index + 1]) & 0x3F) << 6 | np.int64(text[index + 2]) & 0x3F, 3
+    return (
+        (first & 0x07) << 18
+        | (np.int64(text[index + 1]) & 0x3F) << 12
+        | (np.int64(text[index + 2]) & 0x3F) << 6
+        | np.int64(text[index + 3]) & 0x3F
+    ), 4
+
+
+@jit
+def _kind(text, index, kinds):
+    """What the character at `index` is, and how many bytes it takes."""
+    code_point, width = _decode(text, index)
+    return (np.int64(kinds[code_point]) if code_point < len(kinds) else SIGN), width
+
+
+@jit
+def _end_of_character(text, index, end, kinds):
+    """Where the character that begins at `index` ends, with the combining marks behind it."""
+    index += _kind(text, index, kinds)[1]
+    while index < end:
+        kind, width = _kind(text, index, kinds)
+        if kind != MARK:
+            break
+        index += width
+    return index
+
+
+@jit
+def _joins(text, index, end, kinds):
+    """How many bytes of a word stand at `index`: a letter or mark, or an apostrophe before one; 0 if there is none."""
+    code_point, width = _decode(text, index)
+    kind = kinds[code_point] if code_point < len(kinds) else SIGN
+    if kind in (WORD, MARK):
+        return width
+    if code_point in (APOSTROPHE, CURLY_APOSTROPHE) and index + width < end:
+        kind, _ = _kind(text, index + width, kinds)
+        if kind in (WORD, MARK):
+            return width
+    return 0
+
+
+@jit
+def scan(text, ends, kinds, lowercase, signs):
+    """The tokens of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, and a table of the distinct ones.
+
+    `text` is uint8, valid UTF-8; `ends` int64 (N,); `kinds` uint8, by code point, those beyond its end being SIGN.
+    With `lowercase`, ASCII letters become small (others are to be so already); with `signs`, each SIGN is a token.
+
+    A token is a run of WORD and MARK, single apostrophes within it; or a SIGN; or, of a run of UNSPACED characters,
+    each one with the marks behind it, and then each two neighbours.
+
+    Returns: the tokens' places in the table int32 (T,), tokens of each document int64 (N,), and the table's data,
+    begins and hashes.
+    """
+    letters = np.zeros(256, dtype=np.uint8)  # what becomes of each byte that is a letter by itself
+    for byte in range(128):
+        if kinds[byte] == WORD:
+            letters[byte] = byte + 0x20 if lowercase and 0x41 <= byte <= 0x5A else byte
+    codes = np.empty(2 * len(text) + 1, dtype=np.int32)
+    data = np.empty(3 * len(text) + 8, dtype=np.uint8)  # a character without spaces comes alone and in two pairs
+    starts = np.empty(2 * len(text) + 2, dtype=np.int64)
+    hashes = np.empty(2 * len(text) + 1, dtype=np.uint64)
+    size = 64
+    while size < len(text) // 32 and size < 65536:
+        size *= 2
+    slots = np.zeros((size, 2), dtype=np.uint64)
+    lengths = np.empty(len(ends), dtype=np.int64)
+    starts[0] = 0
+    n_tokens = n_words = index = 0
+    for document in range(len(ends)):
+        end = ends[document]
+        n_before = n_tokens
+        while index < end:
+            byte = text[index]
+            if letters[byte] == 0:
+                if byte < 0x80:
+                    kind, width = np.int64(kinds[byte]), 1
+                else:
+                    kind, width = _kind(text, index, kinds)
+                if kind == SPACE or (kind == SIGN and not signs):
+                    index += width
+                    continue
+                if kind == UNSPACED:
+                    first, last = index, index
+                    while index < end and _kind(text, index, kinds)[0] == UNSPACED:
+                        last = index
+                        index = _end_of_character(text, index, end, kinds)
+                    # The characters, then the pairs: in turn, no two characters would be neighbours.
+                    for in_pairs in range(2):
+                        start = first
+                        while start < last or (start == last and not in_pairs):
+                            next_start = _end_of_character(text, start, end, kinds)
+                            stop = _end_of_character(text, next_start, end, kinds) if in_pairs else next_start
+                            top = starts[n_words]
+                            data[top : top + stop - start] = text[start:stop]
+                            h = _hash(text, start, stop)
+                            code = _intern(data, starts, hashes, slots, n_words, top + stop - start, h)
+                            n_words += code == n_words
+                            codes[n_tokens] = code
+                            n_tokens += 1
+                            if 2 * n_words > len(slots):
+                                slots = _larger(slots)
+                            start = next_start
+                    continue
+                is_sign = kind == SIGN
+            else:
+                is_sign = False
+            stop = starts[n_words]
+            h = packed = shift = ZERO  # the hash is made as the bytes go by, as `_hash` does
+            while index < end:
+                letter = letters[text[index]]
+                width = 1
+                if letter == 0:
+                    letter = text[index]
+                    if is_sign:
+                        width = _kind(text, index, kinds)[1]
+                    elif letter < 0x80 and letter != APOSTROPHE:
+                        break
+                    else:
+                        width = _joins(text, index, end, kinds)
+                        if width == 0:
+                            break
+                while True:
+                    if shift == FULL:
+                        h = _mixed(h ^ packed)
+                        packed = shift = ZERO
+                    packed |= np.uint64(letter) << shift
+                    shift += BYTE
+                    data[stop] = letter
+                    stop += 1
+                    index += 1
+                    width -= 1
+                    if width == 0:
+                        break
+                    letter = text[index]
+                if is_sign:
+                    break
+            code = _intern(data, starts, hashes, slots, n_words, stop, _mixed(h ^ packed))
+            n_words += code == n_words
+            codes[n_tokens] = code
+            n_tokens += 1
+            if 2 * n_words > len(slots):
+                slots = _larger(slots)
+        lengths[document] = n_tokens - n_before
+    return (
+        codes[:n_tokens].copy(),
+        lengths,
+        data[: starts[n_words]].copy(),
+        starts[: n_words + 1].copy(),
+        hashes[:n_words].copy(),
+    )
+
+
+@jit
+def hashes_of(data, starts):
+    """The hash of each word, uint64 (U,)."""
+    hashes = np.empty(len(starts) - 1, dtype=np.uint64)
+    for word in range(len(hashes)):
+        hashes[word] = _hash(data, starts[word], starts[word + 1])
+    return hashes
+
+
+@jit
+def find(data, starts, hashes, table_data, table_starts, slots):
+    """The place of each word in a table, int32 (U,), -1 where the table does not have it."""
+    indices = np.empty(len(hashes), dtype=np.int32)
+    for word in range(len(hashes)):
+        slot = _slot(data, starts[word], starts[word + 1], hashes[word], table_data, table_starts, slots)
+        indices[word] = _index(slots, slot)
+    return indices
+
+
+@jit
+def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_words):
+    """Put words into a table that has room for them behind its `n_words`.
+
+    Returns: the place of each word int32 (U,), the slots, and how many words the table has now.
+    """
+    indices = np.empty(len(hashes), dtype=np.int32)
+    for word in range(len(hashes)):
+        top, length = table_starts[n_words], starts[word + 1] - starts[word]
+        table_data[top : top + length] = data[starts[word] : starts[word + 1]]
+        indices[word] = _intern(table_data, table_starts, table_hashes, slots, n_words, top + length, hashes[word])
+        n_words += indices[word] == n_words
+        if 2 * n_words > len(slots):
+            slots = _larger(slots)
+    return indices, slots, n_words
+
+
+@jit
+def cut(data, starts, shortest, longest):
+    """The pieces of each word: its runs of `shortest` to `longest` characters, a space before and behind it included.
+
+    Returns: the pieces' indices in a table of the distinct ones int32 (P,), offsets by word int64 (U + 1,), and the
+    table's data, starts and hashes. Of a word that is all of one piece, with its spaces, it is the one piece.
+    """
+    padded = np.empty(len(data) + 2, dtype=np.uint8)
+    character_starts = np.empty(len(data) + 4, dtype=np.int64)
+    n_most = 0
+    for word in range(len(starts) - 1):
+        n_most += (starts[word + 1] - starts[word] + 2) * (longest - shortest + 1)
+    codes = np.empty(n_most, dtype=np.int32)
+    offsets = np.zeros(len(starts), dtype=np.int64)
+    n_bytes, room = 0, 1 << 16
+    table_data = np.empty(room, dtype=np.uint8)
+    table_starts = np.zeros(n_most + 1, dtype=np.int64)
+    hashes = np.empty(n_most, dtype=np.uint64)
+    slots = np.zeros((1 << 10, 2), dtype=np.uint64)
+    n_pieces = n_distinct = 0
+    for word in range(len(starts) - 1):
+        length = starts[word + 1] - starts[word]
+        padded[0] = padded[length + 1] = 0x20
+        padded[1 : length + 1] = data[starts[word] : starts[word + 1]]
+        n_characters = 0
+        for index in range(length + 2):
+            if padded[index] & 0xC0 != 0x80:  # the first byte of a character
+                character_starts[n_characters] = index
+                n_characters += 1
+        character_starts[n_characters] = length + 2
+        for size in range(shortest, longest + 1):
+            for first in range(max(n_characters - size + 1, 1 if size == shortest else 0)):
+                start, end = character_starts[first], character_starts[min(first + size, n_characters)]
+                n_bytes = table_starts[n_distinct] + end - start
+                if n_bytes > room:
+                    room = 2 * n_bytes
+                    larger = np.empty(room, dtype=np.uint8)
+                    larger[: table_starts[n_distinct]] = table_data[: table_starts[n_distinct]]
+                    table_data = larger
+                table_data[table_starts[n_distinct] : n_bytes] = padded[start:end]
+                h = _hash(padded, start, end)
+                code = _intern(table_data, table_starts, hashes, slots, n_distinct, n_bytes, h)
+                n_distinct += code == n_distinct
+                codes[n_pieces] = code
+                n_pieces += 1
+                if 2 * n_distinct > len(slots):
+                    slots = _larger(slots)
+        offsets[word + 1] = n_pieces
+    return (
+        codes[:n_pieces].copy(),
+        offsets,
+        table_data[: table_starts[n_distinct]].copy(),
+        table_starts[: n_distinct + 1].copy(),
+        hashes[:n_distinct].copy(),
+    )

@@ -1,0 +1,126 @@
+"""Encoded documents, word vectors and labels in, a linear model out: pooled word vectors with logistic regression.
+
+Fitted by scikit-learn and kept as plain arrays, so that it saves without pickle and predicts by one product.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.targets import Targets
+from bywords.errors import check_choice, check_range
+from bywords.text.bags import Bags, Floats
+from bywords.text.ragged import UNKNOWN, Ragged
+
+UNSEEN = -30.0  # the logit of a class that no training document has
+Pooling = Literal["mean", "sum", "max", "idf"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanVectorConfig:
+    """How word vectors become a document vector, and the logistic regression on it."""
+
+    pooling: Pooling = "idf"  # idf: the mean weighted by inverse document frequency
+    strength: float = 1.0  # C, the inverse of the regularisation, on features of variance 1
+    max_iterations: int = 2000  # of L-BFGS; it converges long before
+
+    def __post_init__(self) -> None:
+        check_range("strength", self.strength, above=0, below=float("inf"))
+        check_range("max_iterations", self.max_iterations, least=1)
+        check_choice("pooling", self.pooling, get_args(Pooling))
+
+
+class MeanVector:
+    """Pooled word vectors, and one linear layer."""
+
+    def __init__(self, config: MeanVectorConfig, vectors: Floats, idf: Floats, weights: Floats, bias: Floats) -> None:
+        """`vectors` is float32 (V, D), `idf` (V,), `weights` (D, K), `bias` (K,)."""
+        self.config = config
+        self.vectors, self.idf, self.weights, self.bias = vectors, idf, weights, bias
+
+    @classmethod
+    def fit(
+        cls, config: MeanVectorConfig, documents: Ragged, targets: Targets, *, vectors: Floats
+    ) -> tuple[MeanVector, list[str]]:
+        """Fit to N documents; also what there is to say of it: that it did not converge.
+
+        Features are centred and scaled to variance 1; the layer that is kept takes them as they are.
+        """
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        idf = Bags.of(documents, len(vectors)).inverse_document_frequency()
+        features = pool(documents, vectors, idf, config.pooling).astype(np.float64)
+        centre, spread = features.mean(axis=0), features.std(axis=0)
+        spread[spread == 0] = 1.0
+        scaled = (features - centre) / spread
+        n_classes = targets.n_classes
+        coefficients, intercept = np.zeros((n_classes, scaled.shape[1])), np.full(n_classes, UNSEEN)
+        n_iterations = 0
+        for classes, labels in _problems(targets):
+            regression = LogisticRegression(C=config.strength, max_iter=config.max_iterations)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
+                regression.fit(scaled, labels, sample_weight=targets.weights if targets.is_weighed else None)
+            found, shift = regression.coef_, regression.intercept_
+            if len(shift) < len(classes):  # one score z for two classes: a softmax over -z/2 and z/2 gives its sigmoid
+                found, shift = np.concatenate([-found, found]) / 2, np.concatenate([-shift, shift]) / 2
+            coefficients[classes], intercept[classes] = found, shift
+            n_iterations = max(n_iterations, int(regression.n_iter_.max()))
+        weights = coefficients.T / spread[:, np.newaxis]
+        bias = intercept - centre @ weights
+        notes = []
+        if n_iterations >= config.max_iterations:
+            notes.append(f"The logistic regression did not converge in {n_iterations} iterations.")
+        return cls(config, vectors, idf, weights.astype(np.float32), bias.astype(np.float32)), notes
+
+    def logits(self, documents: Ragged) -> Floats:
+        """Float32 (N, K)."""
+        return pool(documents, self.vectors, self.idf, self.config.pooling) @ self.weights + self.bias
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"vectors": self.vectors, "idf": self.idf, "weights": self.weights, "bias": self.bias}
+
+
+def _problems(targets: Targets) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]]:
+    """What logistic regressions there are to fit: the classes that each gives logits of, and its labels of all texts.
+
+    Of one label a document one, for the classes that occur; of any number, one for each label that some have and some
+    have not.
+    """
+    if not targets.is_multilabel:
+        return [(np.unique(targets.codes), targets.codes)]
+    has = targets.one_hot()
+    counts = has.sum(axis=0)
+    return [(np.array([k]), has[:, k]) for k in np.flatnonzero((counts > 0) & (counts < len(has)))]
+
+
+def pool(documents: Ragged, vectors: Floats, idf: Floats, pooling: Pooling) -> Floats:
+    """One vector a document from the vectors of its known words, float32 (N, D); 0 where nothing is known."""
+    if pooling == "max":
+        return np.concatenate([_highest(batch, vectors) for batch in documents.batches(1024)])  # (T, D) does not fit
+    bags, totals = weigh(documents, idf, pooling)
+    means: Floats = bags.times(vectors) / totals[:, np.newaxis]
+    return means
+
+
+def weigh(documents: Ragged, idf: Floats, pooling: Pooling) -> tuple[Bags, Floats]:
+    """What each word counts in the sum of its document, and what to divide the sum by, float32 (N,); not for "max"."""
+    bags = Bags.of(documents, len(idf)).without_unknown()
+    if pooling == "idf":
+        bags = Bags(bags.ids, bags.offsets, bags.weights * idf[bags.ids], bags.n_rows)
+    if pooling == "sum":
+        return bags, np.ones(len(bags), dtype=np.float32)
+    totals = np.add.reduceat(bags.weights, bags.offsets[:-1])
+    return bags, np.where(totals > 0, totals, 1).astype(np.float32)
+
+
+def _highest(documents: Ragged, vectors: Floats) -> Floats:
+    gathered = np.where((documents.ids == UNKNOWN)[:, np.newaxis], -np.inf, vectors[documents.ids])  # (T, D)
+    highest = np.maximum.reduceat(gathered, documents.offsets[:-1], axis=0)  # (N, D)
+    return np.where(np.isfinite(highest), highest, 0).astype(np.float32)

@@ -1,0 +1,82 @@
+"""What several models share: documents as tensors, a seeded start, and dropout that draws from a passed generator."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bywords.errors import SettingError
+from bywords.text.bags import Bags
+from bywords.text.memory_mapped import MappedBags, MappedDocuments
+from bywords.text.ragged import PADDING, Ragged
+
+DEFAULT_DIMENSION = 100  # of word vectors that start from scratch
+
+
+Batch = Ragged | Bags | MappedBags
+
+
+class Model(nn.Module):
+    """What all models are; the names in `by_row` are those of parameters whose gradient is sparse."""
+
+    by_row: frozenset[str] = frozenset()
+
+    def prepare(self, documents: Ragged | MappedDocuments) -> Batch:
+        """What `forward` takes, for all documents at once. Called once, not for each epoch.
+
+        Raises: SettingError for stored documents, where a model needs them in memory.
+        """
+        if isinstance(documents, MappedDocuments):
+            raise SettingError("only averaging models can be trained on documents that are not in memory.")
+        return documents
+
+    def generators(self) -> list[torch.Generator]:
+        """Those that training draws from, each once."""
+        return list(
+            {id(layer.generator): layer.generator for layer in self.modules() if isinstance(layer, Dropout)}.values()
+        )
+
+
+def as_tensors(batch: Ragged, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids int32 (T,) and offsets int32 (N + 1,) on `device`; on a CPU the ids are not copied."""
+    ids = torch.from_numpy(batch.ids).to(device)
+    offsets = torch.from_numpy(batch.offsets).to(device=device, dtype=torch.int32)
+    return ids, offsets
+
+
+def seeded_embedding(n_words: int, dimension: int, generator: torch.Generator, *, scale: float) -> Tensor:
+    """A start for word vectors, float32 (V, D): normal around 0 with standard deviation `scale`, padding at 0."""
+    memory = np.empty(
+        (n_words, dimension), dtype=np.float32
+    )  # numpy's comes in large pages, which rows are found in faster
+    weight = torch.from_numpy(memory).normal_(0.0, scale, generator=generator)
+    weight[PADDING] = 0.0
+    return weight
+
+
+def seeded_linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer whose start (Glorot and Bengio 2010, uniform; bias 0) is drawn from `generator`."""
+    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Dropout(nn.Module):
+    """Zero a share of the values while training, and scale up the others so that their mean stays.
+
+    The mask comes from `generator`, which a caller seeds, not from the program's global one.
+    Source: Srivastava et al. (2014), "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
+    """
+
+    def __init__(self, share: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.share = share
+        self.generator = generator
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or self.share == 0.0:
+            return values
+        kept = torch.empty_like(values).bernoulli_(1.0 - self.share, generator=self.generator)
+        return values * kept / (1.0 - self.share)

@@ -1,0 +1,114 @@
+"""Documents of ids in, bags out: each id of a document once, with a weight. The order of the words is gone.
+
+What a word counts is decided here, for the averaging models and the linear ones alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.text.ragged import UNKNOWN, Ragged
+from bywords.text.tokenizer import ragged_positions
+
+Weighting = Literal["uniform", "idf", "tfidf", "log-tfidf"]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Distinct ids of N documents with their weights.
+
+    `ids` is int32 (T,), all below `n_rows`; `weights` float32 (T,); document i is `ids[offsets[i]:offsets[i + 1]]`;
+    `offsets` is int64 (N + 1,). Every document has at least one id.
+    """
+
+    ids: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    weights: Floats
+    n_rows: int
+
+    @classmethod
+    def of(cls, documents: Ragged, n_rows: int) -> Bags:
+        """Each id with how often it occurs. Ids from `n_rows` on are left out; a document without others is unknown."""
+        from bywords.kernels.ids import count
+
+        ids, offsets, counts = count(documents.ids, documents.offsets, n_rows, UNKNOWN)
+        return cls(ids, offsets, counts, n_rows)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Distinct ids of each document, int64 (N,), all ≥ 1."""
+        return np.diff(self.offsets)
+
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> Bags:
+        """Only these documents (int, any order, repeats allowed), in this order."""
+        positions, offsets = ragged_positions(self.offsets, rows)
+        return Bags(self.ids[positions], offsets, self.weights[positions], self.n_rows)
+
+    def inverse_document_frequency(self) -> Floats:
+        """How rare each id is: ln((1 + N) / (1 + documents with it)) + 1, float32 (V,), all ≥ 1.
+
+        Source: scikit-learn's smoothed idf, after Spärck Jones (1972), "A Statistical Interpretation of Term
+        Specificity".
+        """
+        return inverse_document_frequency(np.bincount(self.ids, minlength=self.n_rows), len(self))
+
+    def without_unknown(self) -> Bags:
+        """The unknown word stays, and weighs nothing."""
+        return replace(self, weights=self.weights * (self.ids != UNKNOWN))
+
+    def weighed(self, weighting: Weighting, idf: Floats, *, blocks: Sequence[int] = ()) -> Bags:
+        """Counts → weights; `idf` is float32 (V,).
+
+        uniform: the mean over the words, so that weights sum to 1; idf: the same, each word times its idf; tfidf:
+        counts times idf, scaled to length 1; log-tfidf: the same with 1 + ln(count). In the last two the unknown word
+        weighs nothing, and the ids below the first of `blocks`, from there to the second, … are each scaled to length
+        1 before the whole is, so that many ids of one kind do not drown few of another.
+        Source: Salton and Buckley (1988), "Term-Weighting Approaches in Automatic Text Retrieval".
+        """
+        weights: Floats = 1 + np.log(self.weights) if weighting == "log-tfidf" else self.weights
+        if weighting != "uniform":
+            weights = weights * idf[self.ids]
+        if weighting in ("uniform", "idf"):
+            return replace(self, weights=weights / self._repeated(self._sums(weights)))
+        weights = weights * (self.ids != UNKNOWN)
+        if any(0 < block < self.n_rows for block in blocks):
+            for low, high in pairwise([0, *blocks, self.n_rows]):
+                is_inside = (self.ids >= low) & (self.ids < high)
+                lengths = self._repeated(self._lengths(weights * is_inside))
+                weights = np.where(is_inside, weights / lengths, weights)
+        return replace(self, weights=weights / self._repeated(self._lengths(weights)))
+
+    def times(self, matrix: Floats) -> Floats:
+        """Σ weight · matrix[id] over the ids of each document: (V, D) → float32 (N, D)."""
+        from bywords.kernels.rows import add_rows
+
+        sums = np.empty((len(self), matrix.shape[1]), dtype=np.float32)
+        add_rows(matrix, self.ids, self.offsets, self.weights, sums)
+        return sums
+
+    def _sums(self, values: Floats) -> Floats:
+        sums: Floats = np.add.reduceat(values, self.offsets[:-1])
+        return sums
+
+    def _lengths(self, weights: Floats) -> Floats:
+        """The Euclidean length of each document's weights, float32 (N,), never 0."""
+        return np.sqrt(np.maximum(self._sums(weights * weights), np.finfo(np.float32).tiny))
+
+    def _repeated(self, values: Floats) -> Floats:
+        """One value a document → one an id."""
+        return np.repeat(values, self.lengths)
+
+
+def inverse_document_frequency(frequency: npt.NDArray[np.int64], n_documents: int) -> Floats:
+    """As `Bags` have it, from how many of N documents have each id, int64 (V,)."""
+    return (np.log((1 + n_documents) / (1 + frequency)) + 1).astype(np.float32)

@@ -1,0 +1,226 @@
+"""Documents of ids in files of plain numbers, mapped into memory: read when they are asked for, some at a time.
+
+    NAME.ids.i32           the ids of all documents, one after the other
+    NAME.offsets.i64       where each document starts, and where the last ends
+    NAME.in_vocabulary_share.f32   the share of each document's tokens that the vocabulary has
+
+What was read is let go again, so that memory holds a part of the files, whatever their size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import mmap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.text.bags import Bags, Floats, inverse_document_frequency
+from bywords.text.ragged import Ragged
+from bywords.text.tokenizer import ragged_positions
+
+Rows = npt.NDArray[np.int64]
+CHUNK_IDS = 1 << 19  # 2 MB: ids of neighbouring documents that are read one after the other
+CHUNKS_TOGETHER = 16  # among which documents are shuffled
+MOST_HELD_IDS = CHUNK_IDS * CHUNKS_TOGETHER  # that are read before the memory of what was read is let go
+COUNTED_TOGETHER = 4096  # documents
+ENDINGS = (".ids.i32", ".offsets.i64", ".in_vocabulary_share.f32")
+
+
+class MappedDocuments:
+    """N documents as `Ragged` has them, in the files that a `DocumentWriter` wrote."""
+
+    def __init__(self, stem: Path) -> None:
+        """`stem` is the path of the files without their endings."""
+        self._ids, self._offsets, self._known_share = (
+            MappedNumbers(Path(f"{stem}{ending}"), dtype)
+            for ending, dtype in zip(ENDINGS, (np.int32, np.int64, np.float32), strict=True)
+        )
+        self._n_held = 0
+
+    def __len__(self) -> int:
+        return len(self._offsets.array) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Ids of each document, int64 (N,), all ≥ 1."""
+        return np.diff(self._offsets.array)
+
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
+        """Only these documents (int, any order, repeats allowed), in this order, in memory."""
+        positions, offsets = ragged_positions(self._offsets.array, rows)
+        if self._n_held + len(positions) > MOST_HELD_IDS:
+            self._ids.let_go()
+            self._n_held = 0
+        self._n_held += len(positions)
+        return Ragged(self._ids.array[positions], offsets, self._known_share.array[rows])
+
+    def batches(self, batch_size: int) -> Iterator[Ragged]:
+        """All documents in their order, at most `batch_size` and about CHUNK_IDS ids at a time."""
+        for first, last in itertools.pairwise(self.chunks().tolist()):
+            for start in range(first, last, batch_size):
+                yield self.select(np.arange(start, min(start + batch_size, last)))
+        self._ids.let_go()
+
+    def inverse_document_frequency(self, n_rows: int) -> Floats:
+        """How rare each id below `n_rows` is, as `Bags` have it, float32 (V,)."""
+        frequency = np.zeros(n_rows, dtype=np.int64)
+        for batch in self.batches(COUNTED_TOGETHER):
+            ids, counts = np.unique(Bags.of(batch, n_rows).ids, return_counts=True)
+            frequency[ids] += counts
+        return inverse_document_frequency(frequency, len(self))
+
+    def chunks(self) -> Rows:
+        """Where to cut so that the parts have about CHUNK_IDS ids each, int64 (C + 1,)."""
+        offsets = self._offsets.array
+        cuts = np.searchsorted(offsets, np.arange(0, offsets[-1], CHUNK_IDS))
+        return np.unique(np.append(cuts, len(self)))
+
+    def will_read(self, first: int, last: int) -> None:
+        """Say that the documents from `first` to `last` will be wanted, so that they are read in one go."""
+        offsets = self._offsets.array
+        self._ids.will_read(int(offsets[first]), int(offsets[last]))
+
+
+@dataclass(frozen=True)
+class EpochRows:
+    """The rows of each batch of one epoch: every document once, in an order drawn from `generator`.
+
+    Chunks of neighbouring documents come in a drawn order, CHUNKS_TOGETHER at a time, and the documents of these are
+    shuffled: the disk is read in long runs, and batch mates change from epoch to epoch.
+    """
+
+    documents: MappedDocuments
+    batch_size: int
+    generator: np.random.Generator
+
+    def __len__(self) -> int:
+        return -(-len(self.documents) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Rows]:
+        bounds = self.documents.chunks()
+        order = self.generator.permutation(len(bounds) - 1)
+        waiting = np.zeros(0, dtype=np.int64)
+        for start in range(0, len(order), CHUNKS_TOGETHER):
+            together = [(bounds[chunk], bounds[chunk + 1]) for chunk in order[start : start + CHUNKS_TOGETHER]]
+            for first, last in together:
+                self.documents.will_read(first, last)
+            rows = np.concatenate([np.arange(first, last) for first, last in together])
+            waiting = np.concatenate([waiting, self.generator.permutation(rows)])
+            n_whole = len(waiting) // self.batch_size
+            for number in range(n_whole):
+                yield waiting[number * self.batch_size : (number + 1) * self.batch_size]
+            waiting = waiting[n_whole * self.batch_size :]
+        if len(waiting):
+            yield waiting
+
+
+@dataclass(frozen=True)
+class MappedBags:
+    """What an averaging model takes of stored documents: each batch is counted and weighed when it is asked for."""
+
+    documents: MappedDocuments
+    weigh: Callable[[Ragged], Bags]
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Ids of each document, int64 (N,); those that come twice count twice."""
+        return self.documents.lengths
+
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> Bags:
+        """Only these documents (int, any order, repeats allowed), in this order."""
+        return self.weigh(self.documents.select(rows))
+
+
+class MappedNumbers:
+    """The numbers in a file as an array (T,) of `dtype` that takes no memory until it is looked at."""
+
+    def __init__(self, path: Path, dtype: Any, *, may_change: bool = False) -> None:
+        """The array cannot be written to; with `may_change` it can, and the file stays as it is."""
+        if not path.stat().st_size:  # nothing cannot be mapped
+            self._map, self.array = None, np.zeros(0, dtype=dtype)
+            return
+        with path.open("rb") as file:
+            access = mmap.ACCESS_COPY if may_change else mmap.ACCESS_READ
+            self._map = mmap.mmap(file.fileno(), 0, access=access)
+        self.array = np.frombuffer(self._map, dtype=dtype)
+
+    def let_go(self) -> None:
+        """Give the memory of what was read back, where the system can be told to; it is read again when it is wanted.
+
+        Not for an array that may change.
+        """
+        if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+
+    def will_read(self, first: int, last: int) -> None:
+        """Say that the numbers from `first` to `last` will be wanted."""
+        if self._map is not None and hasattr(mmap, "MADV_WILLNEED") and last > first:
+            size = self.array.itemsize
+            start = first * size // mmap.PAGESIZE * mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_WILLNEED, start, last * size - start)
+
+
+class DocumentWriter:
+    """Writes documents of ids, some at a time, into the files that `MappedDocuments` reads.
+
+    Used in a `with` block: at its end the files get their names, unless there was an error.
+    """
+
+    def __init__(self, stem: Path) -> None:
+        self._files = [NumberWriter(Path(f"{stem}{ending}")) for ending in ENDINGS]
+        self._n_ids = 0
+        self._files[1].write(np.zeros(1, dtype=np.int64))
+
+    def write(self, documents: Ragged) -> None:
+        """Put these documents behind the others."""
+        ids, offsets, in_vocabulary_share = self._files
+        ids.write(documents.ids)
+        offsets.write(documents.offsets[1:] + self._n_ids)
+        in_vocabulary_share.write(documents.in_vocabulary_share)
+        self._n_ids += len(documents.ids)
+
+    def __enter__(self) -> DocumentWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for file in self._files:
+            file.__exit__(kind, error, traceback)
+
+
+class NumberWriter:
+    """Writes arrays one after the other into a file, which has its name when all are written and no sooner."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._beside = path.with_name(f"{path.name}.part")
+        self._file: BinaryIO = self._beside.open("wb")
+
+    def write(self, numbers: npt.NDArray[Any]) -> None:
+        """Put these numbers, of any shape, behind the others."""
+        self._file.write(np.ascontiguousarray(numbers).data)
+
+    def __enter__(self) -> NumberWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._file.close()
+            self._beside.replace(self.path)
+            return
+        with contextlib.suppress(OSError):  # of a disk that is full, which is the error that is on its way
+            self._file.close()
+        self._beside.unlink()

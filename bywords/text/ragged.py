@@ -1,0 +1,91 @@
+"""Documents of any length as two arrays: all their word ids one after the other, and where each document starts.
+
+No document is padded, so no padding can be averaged in or remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.text.tokenizer import ragged_positions
+
+PADDING = 0  # no document contains it; files and users expect the row
+UNKNOWN = 1  # stands for every word that the vocabulary does not have
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Word ids of N documents; every document has at least one.
+
+    `ids` is int32 (T,); document i is `ids[offsets[i]:offsets[i + 1]]`; `offsets` is int64 (N + 1,);
+    `in_vocabulary_share` is float32 (N,): the share of the document's tokens that the vocabulary has, 0 where nothing is known.
+    """
+
+    ids: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    in_vocabulary_share: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, documents: Sequence[Sequence[int]]) -> Ragged:
+        """From lists of ids, for tests and small cases. An empty document becomes one unknown word."""
+        filled = [list(document) or [UNKNOWN] for document in documents]
+        offsets = np.cumsum([0, *map(len, filled)], dtype=np.int64)
+        ids = np.array([number for document in filled for number in document], dtype=np.int32)
+        known = [sum(number != UNKNOWN for number in document) / len(document) for document in filled]
+        return cls(ids, offsets, np.array(known, dtype=np.float32))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Ids of each document, int64 (N,), all ≥ 1."""
+        return np.diff(self.offsets)
+
+    @property
+    def all_out_of_vocabulary(self) -> npt.NDArray[np.bool_]:
+        """True where a document is one unknown word: nothing in it has a row, not even a piece of a word; bool (N,)."""
+        return (self.lengths == 1) & (self.ids[self.offsets[:-1]] == UNKNOWN)
+
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
+        """Only these documents (int, any order, repeats allowed), in this order."""
+        positions, offsets = ragged_positions(self.offsets, rows)
+        return Ragged(self.ids[positions], offsets, self.in_vocabulary_share[rows])
+
+    def batches(self, batch_size: int) -> Iterator[Ragged]:
+        """All documents in their order, at most `batch_size` at a time, without copying."""
+        for start in range(0, len(self), batch_size):
+            stop = min(start + batch_size, len(self))
+            first, last = self.offsets[start], self.offsets[stop]
+            yield Ragged(
+                self.ids[first:last], self.offsets[start : stop + 1] - first, self.in_vocabulary_share[start:stop]
+            )
+
+
+def shuffled_rows(n_documents: int, batch_size: int, generator: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+    """The rows of each batch of one epoch: every document once, in an order drawn from `generator`."""
+    order = generator.permutation(n_documents)
+    return [order[start : start + batch_size] for start in range(0, n_documents, batch_size)]
+
+
+def like_length_rows(
+    lengths: npt.NDArray[np.int64], batch_size: int, generator: np.random.Generator, *, pool_batches: int = 16
+) -> list[npt.NDArray[np.int64]]:
+    """Batches of documents of like length: every document once, batches in an order drawn from `generator`.
+
+    Documents are shuffled, then sorted by length within pools of `pool_batches` batches, so batch mates change
+    from epoch to epoch while a batch's longest document is little longer than its others.
+    """
+    order = generator.permutation(len(lengths))
+    batches: list[npt.NDArray[np.int64]] = []
+    pool_size = batch_size * pool_batches
+    for start in range(0, len(order), pool_size):
+        pool = order[start : start + pool_size]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
+    return [batches[index] for index in generator.permutation(len(batches))]

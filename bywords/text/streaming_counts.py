@@ -1,0 +1,99 @@
+"""Words, and runs of two, of more documents than memory holds in, their counts out: the rare ones go in between."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.text.tokenizer import Tokens
+from bywords.text.word_table import Words, WordTable
+
+MOST_WORDS = 2_000_000  # distinct ones that are counted at a time: about 150 MB
+MOST_RUNS = 4_000_000  # 64 MB, three times that while they are put together
+Counts = npt.NDArray[np.int64]
+
+
+class WordCounter:
+    """How often each word occurs, exactly while there are no more than `most` distinct ones.
+
+    When there are more, the rarest are forgotten, so many that half of `most` at least are free again. A word that
+    comes back begins anew, so that its count may be too low: by `n_forgotten` at most, the sum of the highest counts
+    that were forgotten each time. A word that is frequent throughout loses nothing. Which of the rare words are left
+    depends on the order of the documents. Source: Manku and Motwani (2002), "Approximate Frequency Counts over Data
+    Streams", whose bound this is, with a limit on the table instead of one on the error.
+    """
+
+    def __init__(self, *, most: int = MOST_WORDS) -> None:
+        self.most = most
+        self.n_tokens = 0
+        self.n_forgotten = 0
+        self._table = WordTable()
+        self._counts = np.zeros(0, dtype=np.int64)
+
+    def add(self, tokens: Tokens) -> None:
+        """Count the words of these documents."""
+        self.n_tokens += len(tokens.codes)
+        counts = tokens.counts()
+        present = np.flatnonzero(counts)
+        indices = self._table.add(tokens.words.select(present))
+        n_new = len(self._table.words()) - len(self._counts)
+        if n_new:
+            self._counts = np.concatenate([self._counts, np.zeros(n_new, dtype=np.int64)])
+        self._counts[indices] += counts[present]  # each word is there once
+        if len(self._counts) > self.most:
+            least = _least_to_keep(self._counts, self.most // 2)
+            kept = np.flatnonzero(self._counts >= least)
+            self.n_forgotten += least - 1
+            self._table, self._counts = WordTable.of(self._table.words().select(kept)), self._counts[kept]
+
+    def counted(self) -> tuple[Words, Counts]:
+        """The words that are left, and their counts, int64 (U,)."""
+        return self._table.words(), self._counts
+
+
+class RunCounter:
+    """How often each pair of ids occurs, as `WordCounter` counts words."""
+
+    def __init__(self, *, most: int = MOST_RUNS) -> None:
+        self.most = most
+        self.n_forgotten = 0
+        self._keys = np.zeros(0, dtype=np.uint64)  # ascending
+        self._counts = np.zeros(0, dtype=np.int64)
+        self._waiting: list[tuple[npt.NDArray[np.uint64], Counts]] = []
+
+    def add(self, pairs: npt.NDArray[np.int32], counts: Counts) -> None:
+        """Count pairs of ids, int32 (P, 2), each of which occurred so often, int64 (P,)."""
+        if not len(pairs):
+            return
+        self._waiting.append((pairs[:, 0].astype(np.uint64) << np.uint64(32) | pairs[:, 1].astype(np.uint64), counts))
+        if sum(len(keys) for keys, _ in self._waiting) > self.most // 2:
+            self._put_together()
+
+    def counted(self) -> tuple[npt.NDArray[np.int32], Counts]:
+        """The pairs that are left, int32 (P, 2), the commonest first, of equals that of lower ids; and their counts."""
+        self._put_together()
+        order = np.lexsort([self._keys, -self._counts])
+        keys = self._keys[order]
+        pairs = np.stack([keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int32)
+        return pairs, self._counts[order]
+
+    def _put_together(self) -> None:
+        if not self._waiting:
+            return
+        keys = np.concatenate([self._keys, *(keys for keys, _ in self._waiting)])
+        counts = np.concatenate([self._counts, *(counts for _, counts in self._waiting)])
+        self._waiting = []
+        order = np.argsort(keys)
+        keys, counts = keys[order], counts[order]
+        firsts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+        self._keys, self._counts = keys[firsts], np.add.reduceat(counts, firsts)
+        if len(self._keys) > self.most:
+            least = _least_to_keep(self._counts, self.most // 2)
+            is_kept = self._counts >= least
+            self.n_forgotten += least - 1
+            self._keys, self._counts = self._keys[is_kept], self._counts[is_kept]
+
+
+def _least_to_keep(counts: Counts, n_most: int) -> int:
+    """The lowest count that no more than `n_most` of these reach."""
+    return int(np.partition(counts, len(counts) - n_most - 1)[len(counts) - n_most - 1]) + 1

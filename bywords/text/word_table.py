@@ -1,0 +1,105 @@
+"""Distinct words as arrays, and a table that finds a word's place. Neither makes a Python string of a word unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Words:
+    """U words as UTF-8: word u is `data[begins[u]:begins[u + 1]]`.
+
+    `data` is uint8, `starts` int64 (U + 1,), `hashes` uint64 (U,).
+    """
+
+    data: npt.NDArray[np.uint8]
+    starts: npt.NDArray[np.int64]
+    hashes: npt.NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Words:
+        encoded = [word.encode() for word in words]
+        starts = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)), out=starts[1:])
+        return cls.from_arrays(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts)
+
+    @classmethod
+    def from_arrays(cls, data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> Words:
+        """From the bytes of all words and where each begins."""
+        from bywords.kernels.words import hashes_of
+
+        return cls(data, starts, hashes_of(data, starts))
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def select(self, indices: npt.NDArray[np.integer[Any]]) -> Words:
+        """Only these words, in this order."""
+        lengths = np.diff(self.starts)[indices]
+        starts = np.zeros(len(indices) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=starts[1:])
+        positions = np.arange(starts[-1]) + np.repeat(self.starts[:-1][indices] - starts[:-1], lengths)
+        return Words(self.data[positions], starts, self.hashes[indices])
+
+    def strings(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[str]:
+        """The words at `indices`, or all in their order."""
+        whole = self.data.tobytes()
+        starts, ends = self.starts[:-1], self.starts[1:]
+        if indices is not None:
+            starts, ends = starts[indices], ends[indices]
+        return [whole[start:end].decode() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
+class WordTable:
+    """Words that can be found, and added to. A word's place is the number of words that came before it."""
+
+    def __init__(self) -> None:
+        self._data = np.empty(1 << 12, dtype=np.uint8)
+        self._starts = np.zeros((1 << 9) + 1, dtype=np.int64)
+        self._hashes = np.empty(1 << 9, dtype=np.uint64)
+        self._slots = np.zeros((1 << 10, 2), dtype=np.uint64)
+        self._n_words = 0
+
+    @classmethod
+    def of(cls, words: Words) -> WordTable:
+        table = cls()
+        table.add(words)
+        return table
+
+    def add(self, words: Words) -> npt.NDArray[np.int32]:
+        """The place of each word, int32 (U,); those that the table does not have yet are put behind the others."""
+        from bywords.kernels.words import add
+
+        self._data = _with_room(self._data, int(self._starts[self._n_words]) + len(words.data))
+        self._starts = _with_room(self._starts, self._n_words + len(words) + 1)
+        self._hashes = _with_room(self._hashes, self._n_words + len(words))
+        indices, self._slots, self._n_words = add(
+            words.data, words.starts, words.hashes,
+            self._data, self._starts, self._hashes, self._slots, self._n_words,
+        )  # fmt: skip
+        return indices
+
+    def find(self, words: Words) -> npt.NDArray[np.int32]:
+        """The place of each word, int32 (U,); -1 where the table does not have it."""
+        from bywords.kernels.words import find
+
+        return find(words.data, words.starts, words.hashes, self._data, self._starts, self._slots)
+
+    def words(self) -> Words:
+        """All that were added, once each."""
+        n_words = self._n_words
+        return Words(self._data[: self._starts[n_words]], self._starts[: n_words + 1], self._hashes[:n_words])
+
+
+def _with_room(array: npt.NDArray[Any], n_needed: int) -> npt.NDArray[Any]:
+    """The same numbers first, and at least `n_needed` places; twice as many as before, where it has to grow."""
+    if n_needed <= len(array):
+        return array
+    larger = np.zeros(max(n_needed, 2 * len(array)), dtype=array.dtype)
+    larger[: len(array)] = array
+    return larger

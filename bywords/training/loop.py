@@ -1,0 +1,300 @@
+"""A model and encoded documents in, the weights of its best epoch and a record of every epoch out."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name under which everybody knows it)
+from torch import Tensor
+
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.data.targets import Targets
+from bywords.errors import SettingError, check_choice, check_range
+from bywords.evaluation.calibration import sigmoid
+from bywords.evaluation.metrics import Metric, score, softmax
+from bywords.models.modules.layers import Batch, Model
+from bywords.text.memory_mapped import EpochRows, MappedBags, MappedDocuments
+from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows
+from bywords.training.sparse_adagrad import SparseAdagrad
+from bywords.training.state import arrays_of_training, restore_training
+
+SECONDS_BETWEEN = 60.0  # checkpoints within an epoch; at its end there is one in any case
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Everything `fit` reads. Times are epochs, sizes are documents."""
+
+    max_epochs: int = 30
+    patience: int = 3  # epochs without a better validation score before stopping
+    metric: Metric = "log_loss"  # what the validation score is; of equals the earliest epoch wins
+    batch_size: int = 64
+    learning_rate: float = 5e-3  # Adam; of the layers behind the word vectors, where those have a rate of their own
+    row_learning_rate: float | None = None  # Adagrad, of the word vectors of models that touch few of them in a batch
+    decay: bool = False  # all rates fall linearly, to 0 after max_epochs
+    weight_decay: float = 0.0  # decoupled, on the linear and recurrent weights, not on word vectors
+    max_norm: float | None = None  # length to which a longer gradient is cut
+    refit: bool = False  # train once more on all documents, those of validation too, for as many epochs as were best
+    like_length: bool = False  # batches of documents of like length, for models whose cost is the longest
+
+    def __post_init__(self) -> None:
+        for name in ("max_epochs", "patience", "batch_size"):
+            check_range(name, getattr(self, name), least=1)
+        check_choice("metric", self.metric, get_args(Metric))
+        check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
+        check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
+        check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
+        check_range("max_norm", self.max_norm, above=0)
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch: mean losses (nats a document), accuracy (0 to 1; of several labels all have to be right), its time."""
+
+    epoch: int  # counted from 1
+    train_loss: float
+    valid_loss: float | None  # None where there are no validation documents
+    valid_accuracy: float | None
+    seconds: float
+    valid_score: float | None = None  # by the measure that training stops by; the higher, the better
+
+
+@dataclass
+class EarlyStopping:
+    """Says which epoch was best, and when to stop. Of equal scores the earliest wins; NaN is never best."""
+
+    patience: int
+    best_epoch: int = 0  # 0 before the first
+    best_score: float = -math.inf
+    epoch: int = 0
+
+    def update(self, valid_score: float) -> bool:
+        """Take the next epoch's validation score; true when it is the highest so far."""
+        self.epoch += 1
+        if valid_score > self.best_score:
+            self.best_epoch, self.best_score = self.epoch, valid_score
+            return True
+        return False
+
+    @property
+    def done(self) -> bool:
+        return self.epoch - self.best_epoch >= self.patience
+
+
+@dataclass
+class History:
+    """What `fit` did."""
+
+    epochs: list[EpochRecord] = field(default_factory=list)
+    best_epoch: int = 0
+    interrupted: bool = False  # by Ctrl-C; the best weights so far are kept
+
+
+def fit(
+    model: Model,
+    train: Ragged | MappedDocuments,
+    targets: Targets,
+    valid: Ragged | MappedDocuments | None,
+    valid_targets: Targets | None,
+    config: TrainingConfig,
+    *,
+    generator: np.random.Generator,
+    n_epochs: int | None = None,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+    on_batch: Callable[[int, int, int], None] = lambda epoch, n_done, n_batches: None,
+) -> History:
+    """Train until the validation score stops rising; `model` ends with the weights of its best epoch.
+
+    Documents of one label are learned by cross-entropy, those of any number by the sum of their labels' binary ones.
+
+    Without validation documents it trains for `n_epochs`, on the same schedule, and keeps the last epoch's weights:
+    for a second training, on all documents, when the first has shown how long.
+
+    Every epoch, and once a minute within it, the state of everything is put into `checkpoint`. What is there at the
+    start is gone on from, and ends with the same bits; that the model and the data are the same, the caller knows.
+
+    Raises: SettingError when no epoch has a loss that is a number.
+    Ctrl-C after the first epoch ends the training as patience would; during the first it is raised.
+    Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"; early stopping as in
+    Prechelt (1998), "Early Stopping — But When?".
+    """
+    from lightning_fabric import Fabric  # takes a second to import
+
+    fabric = Fabric(accelerator="cpu", devices=1)
+    wrapped, *optimizers = fabric.setup(model, *_optimizers(model, config))
+    rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    prepared = model.prepare(train)
+    prepared_valid = None if valid is None else model.prepare(valid)
+    wanted = torch.from_numpy(targets.codes)
+    weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
+    stopping = EarlyStopping(config.patience)
+    history = History()
+    best_weights: dict[str, Tensor] | None = None
+    first_epoch, n_before, total_loss = 1, 0, 0.0  # n_before batches of the first epoch are done
+    if (entry := checkpoint.load("training")) is not None:
+        best_weights = restore_training(entry, model, optimizers, generator)
+        if entry.values["best_is_now"]:
+            best_weights = copy.deepcopy(model.state_dict())
+        first_epoch, n_before, total_loss = entry.values["next"]
+        stopping = EarlyStopping(**entry.values["stopping"])
+        history.epochs = [EpochRecord(**record) for record in entry.values["epochs"]]
+
+    def keep(epoch: int, n_done: int, total_loss: float, before: Any) -> None:
+        if checkpoint.folder is None:
+            return
+        is_now = best_weights is not None and n_done == 0 and stopping.best_epoch == epoch - 1
+        values = {
+            "next": [epoch, n_done, total_loss], "stopping": asdict(stopping), "generator": before,
+            "epochs": [asdict(record) for record in history.epochs], "best_is_now": is_now,
+        }  # fmt: skip
+        checkpoint.save("training", arrays_of_training(model, optimizers, None if is_now else best_weights), values)
+
+    kept = time.perf_counter()
+    try:
+        for epoch in range(first_epoch, (n_epochs or config.max_epochs) + 1):
+            if stopping.done:
+                break
+            started = time.perf_counter()
+            wrapped.train()
+            before = generator.bit_generator.state  # gives the same batches again
+            epoch_rows = _epoch_rows(prepared, config, generator)
+            for n_done, rows in islice(enumerate(epoch_rows, start=1), n_before, None):
+                if config.decay:
+                    share_left = 1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs
+                    _set_rates(optimizers, rates, share_left)
+                losses = _losses(wrapped(prepared.select(rows)), wanted[rows])  # (N,)
+                loss = losses.mean() if weights is None else (losses * weights[rows]).mean()
+                for optimizer in optimizers:
+                    optimizer.zero_grad()
+                fabric.backward(loss)
+                if config.max_norm is not None:
+                    fabric.clip_gradients(wrapped, optimizers[0], max_norm=config.max_norm)
+                for optimizer in optimizers:
+                    optimizer.step()
+                total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
+                on_batch(epoch, n_done, len(epoch_rows))
+                if time.perf_counter() - kept >= SECONDS_BETWEEN:
+                    keep(epoch, n_done, total_loss, before)
+                    kept = time.perf_counter()
+            train_loss = total_loss / len(train)
+            n_before, total_loss = 0, 0.0
+            scores: tuple[float, float, float] | tuple[None, None, None] = (None, None, None)
+            if prepared_valid is not None and valid_targets is not None:
+                scores = _validate(model, prepared_valid, valid_targets, config.metric)
+            valid_loss, valid_accuracy, valid_score = scores
+            seconds = time.perf_counter() - started
+            record = EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, seconds, valid_score)
+            history.epochs.append(record)
+            on_epoch(record)
+            if valid_score is None:
+                stopping.best_epoch = epoch if math.isfinite(train_loss) else 0
+                best_weights = copy.deepcopy(model.state_dict()) if stopping.best_epoch else None
+            elif stopping.update(valid_score):  # of equal scores the earliest wins
+                best_weights = copy.deepcopy(model.state_dict())
+            keep(epoch + 1, 0, 0.0, generator.bit_generator.state)
+            kept = time.perf_counter()
+    except KeyboardInterrupt:
+        if best_weights is None:
+            raise
+        history.interrupted = True
+    if best_weights is None:
+        raise SettingError(
+            f"the loss was not a number in any of {len(history.epochs)} epochs: the steps are too large. "
+            f"Lower training.learning_rate, which is {config.learning_rate}, or training.row_learning_rate, which is "
+            f"{config.row_learning_rate}."
+        )
+    model.load_state_dict(best_weights)
+    history.best_epoch = stopping.best_epoch
+    return history
+
+
+def predict_logits(model: Model, documents: Ragged, *, batch_size: int = 256) -> npt.NDArray[np.float32]:
+    """The logits of every document in its order, float32 (N, K), without dropout.
+
+    Documents of like length go through together, so that no batch waits for one long document.
+    """
+    return _predict(model, model.prepare(documents), batch_size)
+
+
+def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, float]:
+    """Mean loss (nats a document) and accuracy over all documents."""
+    return _validate(model, model.prepare(documents), targets, "accuracy")[:2]
+
+
+def _predict(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:
+    model.eval()
+    if isinstance(documents, MappedBags):
+        order = np.arange(len(documents))  # as they stand on the disk; none waits for a longer one
+    else:
+        order = np.argsort(documents.lengths, kind="stable")
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            parts.append(model(documents.select(order[start : start + batch_size])).numpy())
+    logits = np.concatenate(parts)
+    in_order = np.empty_like(logits)
+    in_order[order] = logits
+    return in_order
+
+
+def _validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -> tuple[float, float, float]:
+    """Mean loss, accuracy, and the score that is asked for. Several labels are given from a probability of ½ on."""
+    logits = _predict(model, documents)
+    losses = _losses(torch.from_numpy(logits), torch.from_numpy(targets.codes)).numpy().astype(np.float64)
+    probabilities = sigmoid(logits.astype(np.float64)) if targets.is_multilabel else softmax(logits)
+    predicted = probabilities >= 0.5 if targets.is_multilabel else probabilities.argmax(axis=1)
+    loss = float(np.average(losses, weights=targets.weights if targets.weights.any() else None))
+    right = score("accuracy", targets.codes, probabilities, predicted)
+    return loss, right, -loss if metric == "log_loss" else score(metric, targets.codes, probabilities, predicted)
+
+
+def _losses(logits: Tensor, wanted: Tensor) -> Tensor:
+    """The loss of each document, (N,), for logits (N, K) and class numbers (N,) or labels (N, K)."""
+    if wanted.ndim == 1:
+        return F.cross_entropy(logits, wanted, reduction="none")
+    return F.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype), reduction="none").sum(dim=1)
+
+
+def _epoch_rows(
+    train: Batch, config: TrainingConfig, generator: np.random.Generator
+) -> list[npt.NDArray[np.int64]] | EpochRows:
+    if isinstance(train, MappedBags):
+        return EpochRows(train.documents, config.batch_size, generator)
+    if config.like_length:
+        return like_length_rows(train.lengths, config.batch_size, generator)
+    return shuffled_rows(len(train), config.batch_size, generator)
+
+
+def _optimizers(model: Model, config: TrainingConfig) -> list[torch.optim.Optimizer]:
+    """Adam for all, but Adagrad for word vectors that get a gradient for the rows of a batch alone."""
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    by_row = {name for name in trained if name in model.by_row}
+    words = [trained[name] for name in trained if name.startswith("embedding") and name not in by_row]
+    others = [trained[name] for name in trained if not name.startswith("embedding")]
+    groups: list[dict[str, Any]] = [
+        {"params": words, "weight_decay": 0.0},
+        {"params": others, "weight_decay": config.weight_decay},
+    ]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, fused=True)
+    ]
+    if by_row:
+        rate = config.learning_rate if config.row_learning_rate is None else config.row_learning_rate
+        optimizers.append(SparseAdagrad([trained[name] for name in sorted(by_row)], lr=rate))
+    return optimizers
+
+
+def _set_rates(optimizers: list[Any], rates: list[list[float]], share: float) -> None:
+    for optimizer, its_rates in zip(optimizers, rates, strict=True):
+        for group, rate in zip(optimizer.param_groups, its_rates, strict=True):
+            group["lr"] = rate * share

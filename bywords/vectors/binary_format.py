@@ -1,0 +1,87 @@
+"""Bytes of word vectors in word2vec's binary format in, words and matrix out."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bywords.errors import VectorFileError
+from bywords.vectors.stream import read_block
+from bywords.vectors.text_format import read_header, row_dimension
+
+BLOCK_BYTES = 1 << 24
+MAX_WORD_BYTES = 10_000
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether a file that starts with these bytes is word2vec's binary format: a header, then rows that are no text."""
+    header, rest = read_header(head)
+    if header is None or header.dimension == 0:
+        return False
+    if row_dimension(rest.partition(b"\n")[0]) >= header.dimension:
+        return False
+    gap = rest.find(b" ")
+    numbers = rest[gap + 1 : gap + 1 + 4 * header.dimension]
+    return gap >= 0 and any(byte < 9 or 13 < byte < 32 or byte > 126 for byte in numbers)
+
+
+def read_binary(
+    head: bytes, stream: IO[bytes], source: str, wanted: pl.Series | None
+) -> tuple[pl.Series, npt.NDArray[np.float32]]:
+    """Read a line "V D", then V times a word, one blank and D float32 numbers (little-endian).
+
+    `head` is what was already read of `stream`. Where a row starts is known only when the word before it is read, so
+    this is a Python loop over rows. Bytes of a word that are not UTF-8 become the replacement sign.
+
+    Returns: words as they stand, repeats included, and float32 (V, D).
+    Raises: VectorFileError, naming the row and the byte where it starts.
+    """
+    header, data = read_header(head)
+    if header is None:
+        raise VectorFileError(f"{source}: expected a first line with the number of words and of dimensions.")
+    n_bytes = 4 * header.dimension
+    wanted_bytes = None if wanted is None else {word.encode() for word in wanted}
+    words: list[bytes] = []
+    vectors: list[bytes] = []
+    index = 0
+    base = len(head) - len(data)  # the byte of the file at data[0]
+    for row in range(1, header.n_words + 1):
+        gap = data.find(b" ", index)
+        while gap < 0 or gap + n_bytes >= len(data):
+            here = f"{source}, row {row} at byte {base + index}"
+            if (gap if gap >= 0 else len(data)) - index > MAX_WORD_BYTES:
+                raise VectorFileError(
+                    f"{here}: no blank in {MAX_WORD_BYTES} bytes, expected one after the word. The file is damaged, "
+                    f"or its rows do not have {header.dimension} dimensions."
+                )
+            block = read_block(stream, BLOCK_BYTES, here)
+            if not block:
+                raise VectorFileError(
+                    f"{here}: the file ends inside of the row; the header promises {header.n_words} rows of "
+                    f"{header.dimension} numbers. The file may be cut off: compare its size with the source."
+                )
+            base += index
+            data, index = data[index:] + block, 0
+            gap = data.find(b" ")
+        word = data[index:gap].lstrip(b"\n")  # some writers end a row with a line end, others do not
+        if wanted_bytes is None or word in wanted_bytes:
+            words.append(word)
+            vectors.append(data[gap + 1 : gap + 1 + n_bytes])
+        index = gap + 1 + n_bytes
+    if (data[index:] + read_block(stream, BLOCK_BYTES, source)).strip(b"\r\n"):
+        raise VectorFileError(
+            f"{source}, byte {base + index}: the file goes on after the {header.n_words} rows of {header.dimension} "
+            "numbers that its header promises. The file is damaged, or the header belongs to another one."
+        )
+    matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(-1, header.dimension).astype(np.float32, copy=False)
+    decoded = pl.Series("word", [word.decode("utf-8", "replace") for word in words], dtype=pl.String)
+    is_broken = ~np.isfinite(matrix).all(axis=1)
+    if is_broken.any():
+        raise VectorFileError(
+            f"{source}: the numbers of the word {decoded[int(is_broken.argmax())]!r} are not all finite. "
+            "The file may be damaged: fetch it again."
+        )
+    return decoded, matrix

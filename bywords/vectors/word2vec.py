@@ -1,0 +1,119 @@
+"""Tokens and a vocabulary in, word2vec vectors trained on them out: skip-gram with negative sampling, by gensim."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bywords.errors import DataError, SettingError
+from bywords.text.ragged import UNKNOWN
+from bywords.text.tokenizer import Tokens
+from bywords.text.vocabulary import Vocabulary
+from bywords.vectors.word_vectors import WordVectors
+
+MAX_SENTENCE = 10_000  # words; gensim silently drops what a longer sentence has beyond
+OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word2VecConfig:
+    """What `train_word2vec` reads. The defaults suit a few million words, and vectors averaged over documents."""
+
+    dimension: int = 100
+    window: int = 10  # words to each side; the width of each step is drawn from 1 to this
+    negative: int = 5  # noise words for each real pair
+    noise_exponent: float = 0.75  # noise words are drawn by count ** this
+    sample: float = 1e-5  # words more frequent than this share are thinned out at random; 0 keeps all
+    n_epochs: int = 10
+    learning_rate: float = 0.05  # twice gensim's: few epochs on a small corpus
+    min_learning_rate: float = 1e-4  # reached, in a straight line, at the end
+    n_threads: int = 1  # with more, the threads race and the same seed gives other vectors
+
+    def __post_init__(self) -> None:
+        for name in ("dimension", "window", "negative", "n_epochs", "n_threads"):
+            if (value := getattr(self, name)) < 1:
+                raise SettingError(f"{name} is {value}, expected 1 or more.")
+
+
+def train_word2vec(
+    tokens: Tokens,
+    vocabulary: Vocabulary,
+    config: Word2VecConfig | None = None,
+    *,
+    seed: int = 0,
+    on_epoch: OnEpoch | None = None,
+) -> WordVectors:
+    """Train skip-gram with negative sampling on the words of `tokens` that the vocabulary has.
+
+    Other words are taken out before, so the window reaches over them. Windows do not reach from one document into
+    another. With one thread, the same seed gives the same bits. `on_epoch(epoch, n_epochs, None)` is called after each
+    epoch: gensim sums its loss in float32, which loses digits long before an epoch ends, so no loss is given.
+
+    Returns: WordVectors of the vocabulary's real words in its order, float32 (V - 2, D); a word of the vocabulary that
+    `tokens` does not have keeps its random start.
+    Raises: DataError when no document has a word of the vocabulary.
+    Source: Mikolov, Sutskever, Chen, Corrado, Dean (2013), "Distributed Representations of Words and Phrases and their
+    Compositionality".
+    """
+    config = config or Word2VecConfig()
+    n_epochs = config.n_epochs
+    sentences = _sentences(tokens, vocabulary)
+    if not sentences:
+        raise DataError("word2vec: no document has a word of the vocabulary. Give the documents it was counted from.")
+
+    from gensim.models import Word2Vec
+    from gensim.models.callbacks import CallbackAny2Vec
+
+    class Progress(CallbackAny2Vec):  # type: ignore[misc]  # gensim has no types
+        epoch = 0
+
+        def on_epoch_end(self, model: Word2Vec) -> None:
+            self.epoch += 1
+            if on_epoch is not None:
+                on_epoch(self.epoch, n_epochs, None)
+
+    words = vocabulary.words.to_list()
+    model = Word2Vec(
+        vector_size=config.dimension,
+        window=config.window,
+        negative=config.negative,
+        ns_exponent=config.noise_exponent,
+        sample=config.sample,
+        sg=1,  # skip-gram
+        hs=0,  # no hierarchical softmax
+        min_count=0,  # the vocabulary has decided
+        workers=config.n_threads,
+        seed=seed,
+    )
+    # A word of the vocabulary that was never counted is given one count: gensim divides by it.
+    counts = np.maximum(vocabulary.counts[UNKNOWN + 1 :], 1).tolist()
+    model.build_vocab_from_freq(dict(zip(words, counts, strict=True)))
+    model.train(
+        sentences,
+        total_examples=len(sentences),
+        total_words=sum(map(len, sentences)),
+        epochs=n_epochs,
+        start_alpha=config.learning_rate,
+        end_alpha=config.min_learning_rate,
+        callbacks=[Progress()],
+    )
+    rows = [model.wv.key_to_index[word] for word in words]  # gensim sorts by count, in an order of its own
+    return WordVectors(vocabulary.words, model.wv.vectors[rows].astype(np.float32, copy=False), "word2vec")
+
+
+def _sentences(tokens: Tokens, vocabulary: Vocabulary) -> list[list[str]]:
+    """The known words of each document, in pieces of at most MAX_SENTENCE; documents without any are left out."""
+    ids = vocabulary.token_ids(tokens)
+    is_known = ids != UNKNOWN
+    before = np.concatenate([[0], np.cumsum(is_known)])
+    offsets = before[tokens.offsets].tolist()
+    names = np.array([None, None, *vocabulary.words], dtype=object)
+    known = names[ids[is_known]].tolist()  # each word is one object, however often it occurs
+    return [
+        known[start : min(start + MAX_SENTENCE, stop)]
+        for first, stop in itertools.pairwise(offsets)
+        for start in range(first, stop, MAX_SENTENCE)
+    ]

@@ -1,0 +1,194 @@
+"""Words and their vectors in; rows for a vocabulary, coverage and nearest neighbours out. Knows nothing of training."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from bywords.errors import SettingError, VectorFileError
+from bywords.files import check_writable, write_whole
+from bywords.text.ragged import UNKNOWN
+from bywords.text.vocabulary import Vocabulary
+
+START_DEVIATION = 0.1  # of the start of words without a vector, where fewer than two words show what is usual
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """V distinct words with D numbers each.
+
+    `words` is a string Series (V,), `matrix` float32 (V, D) in the same order and may be a memory map;
+    `name` says where they come from. No row is kept for padding or for the unknown word: `align` adds them.
+    Raises: VectorFileError when the two do not fit each other, or a word occurs twice.
+    """
+
+    words: pl.Series
+    matrix: npt.NDArray[np.float32]
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.matrix.ndim != 2 or self.matrix.dtype != np.float32:
+            raise VectorFileError(
+                f"vectors {self.name!r}: expected a float32 matrix (V, D), "
+                f"found {self.matrix.dtype} {self.matrix.shape}."
+            )
+        if len(self.words) != len(self.matrix):
+            raise VectorFileError(
+                f"vectors {self.name!r}: {len(self.words)} words, but {len(self.matrix)} rows of numbers. "
+                "Expected one row for each word."
+            )
+        if self.words.n_unique() != len(self.words):
+            double = self.words.filter(self.words.is_duplicated())[0]
+            raise VectorFileError(f"vectors {self.name!r}: the word {double!r} occurs twice. Keep one of its rows.")
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @property
+    def dimension(self) -> int:
+        """D, the numbers of each word."""
+        return int(self.matrix.shape[1])
+
+    def check_dimension(self, dimension: int) -> None:
+        """Raise SettingError when a model asks for another number of dimensions than these vectors have."""
+        if dimension != self.dimension:
+            raise SettingError(
+                f"dimension is {dimension}, but the vectors {self.name!r} have {self.dimension}. "
+                f"Set dimension to {self.dimension}, or take other vectors."
+            )
+
+    def align(self, vocabulary: Vocabulary, *, seed: int) -> Aligned:
+        """Put the rows into the order of the vocabulary's ids.
+
+        A word is looked up as it is written, then in lower case. A word without a vector starts from a normal
+        distribution, drawn from `seed`, with the mean and the standard deviation that the found rows have in each
+        dimension. Padding and the unknown word are zeros: neither says anything until a model has learned it.
+        """
+        rows, is_exact = self._rows_of(vocabulary.words)
+        n_others = len(vocabulary) - vocabulary.n_words  # runs and pieces have no vector
+        rows, is_exact = np.append(rows, np.full(n_others, -1)), np.append(is_exact, np.zeros(n_others, dtype=bool))
+        is_found = rows >= 0
+        matrix = np.zeros((len(vocabulary), self.dimension), dtype=np.float32)
+        real = matrix[UNKNOWN + 1 :]  # a view: the rows of real words
+        found = self.matrix[rows[is_found]]
+        real[is_found] = found
+        mean, deviation = np.float32(0.0), np.float32(START_DEVIATION)
+        if len(found) > 1:
+            mean, deviation = found.mean(axis=0), found.std(axis=0)
+        generator = np.random.default_rng(seed)
+        n_missing = int((~is_found).sum())
+        real[~is_found] = mean + deviation * generator.standard_normal((n_missing, self.dimension), dtype=np.float32)
+
+        has_vector = np.zeros(len(vocabulary), dtype=bool)
+        has_vector[UNKNOWN + 1 :] = is_found
+        n_running = int(vocabulary.counts.sum())
+        coverage = Coverage(
+            n_types=len(vocabulary.words),
+            n_types_found=int(is_found.sum()),
+            n_by_lower_case=int((is_found & ~is_exact).sum()),
+            n_running_words=n_running,
+            n_running_words_found=int(vocabulary.counts[has_vector[: vocabulary.n_words]].sum()),
+        )
+        return Aligned(matrix, has_vector, coverage)
+
+    def nearest(self, word: str, n: int = 10) -> list[tuple[str, float]]:
+        """The `n` words whose vectors have the greatest cosine with that of `word`, greatest first, without itself.
+
+        Raises: SettingError, with words of like spelling, when neither `word` nor its lower-case form has a vector.
+        """
+        row = int(self._rows_of(pl.Series([word], dtype=pl.String))[0][0])
+        if row < 0:
+            raise SettingError(f"the vectors {self.name!r} have no word {word!r}.{self._did_you_mean(word)}")
+        lengths = np.linalg.norm(self.matrix, axis=1)
+        scale = lengths * lengths[row]
+        cosines = np.divide(self.matrix @ self.matrix[row], scale, out=np.zeros_like(scale), where=scale > 0)
+        cosines[row] = -np.inf
+        best = np.argsort(-cosines, kind="stable")[: max(0, min(n, len(self) - 1))]
+        return list(zip(self.words.gather(best).to_list(), cosines[best].tolist(), strict=True))
+
+    def save(self, path: Path) -> None:
+        """Write the matrix to `path` (.npy) and the words, one a line, beside it (.vocab); `read_vectors` reads both.
+
+        Raises: as `check_vectors_place`; VectorFileError when a word has a line end in it.
+        """
+        check_vectors_writable(path)
+        if (broken := self.words.filter(self.words.str.contains("\n", literal=True))).len():
+            raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
+        content = io.BytesIO()
+        np.save(content, self.matrix, allow_pickle=False)
+        write_whole(path.with_suffix(".vocab"), "".join(f"{word}\n" for word in self.words).encode())
+        write_whole(path, content.getvalue())
+
+    def _rows_of(self, words: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """The row of each word, int64 (n,), -1 where it has none; whether it was found as it is written, bool (n,)."""
+        rows = np.full(len(words), -1, dtype=np.int64)
+        if len(self) and len(words):
+            rows = self._exact_rows(words)
+            is_exact = rows >= 0
+            missing = np.flatnonzero(~is_exact)
+            rows[missing] = self._exact_rows(words.gather(missing).str.to_lowercase())
+            return rows, is_exact
+        return rows, rows >= 0
+
+    def _exact_rows(self, words: pl.Series) -> npt.NDArray[np.int64]:
+        # The many words of the vectors are narrowed to the wanted ones first: a scan, not a table of them all.
+        candidates = self.words.is_in(words.unique().implode()).arg_true()
+        if not len(candidates):
+            return np.full(len(words), -1, dtype=np.int64)
+        known = self.words.gather(candidates)
+        rows = words.replace_strict(known, candidates.cast(pl.Int64), default=-1, return_dtype=pl.Int64)
+        return rows.to_numpy(writable=True)
+
+    def _did_you_mean(self, word: str) -> str:
+        is_alike = self.words.str.starts_with(word[:1]) & self.words.str.len_chars().is_between(
+            len(word) - 2, len(word) + 2
+        )
+        alike = difflib.get_close_matches(word, self.words.filter(is_alike).to_list(), n=3, cutoff=0.7)
+        return f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
+
+
+def check_vectors_writable(path: Path) -> None:
+    """Raise VectorFileError when `path` does not end in .npy, SettingError when it cannot be written there."""
+    if path.suffix != ".npy":
+        raise VectorFileError(f"{path}: expected a file name that ends in .npy.")
+    check_writable(path)
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Vectors in the order of a vocabulary's ids: what an embedding starts from.
+
+    `matrix` is float32 (V, D); `has_vector` is bool (V,), false for padding, the unknown word and words
+    that only got a start.
+    """
+
+    matrix: npt.NDArray[np.float32]
+    has_vector: npt.NDArray[np.bool_]
+    coverage: Coverage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """How much of a vocabulary has a vector. A type is a distinct word; a running word is each time that it occurs."""
+
+    n_types: int
+    n_types_found: int
+    n_by_lower_case: int  # of those found, the ones found only by their lower-case form
+    n_running_words: int  # all that were counted, those outside of the vocabulary too
+    n_running_words_found: int
+
+    @property
+    def share_of_types(self) -> float:
+        """From 0 to 1; NaN for an empty vocabulary."""
+        return self.n_types_found / self.n_types if self.n_types else float("nan")
+
+    @property
+    def share_of_tokens(self) -> float:
+        """From 0 to 1; NaN where nothing was counted. Words outside of the vocabulary count as not found."""
+        return self.n_running_words_found / self.n_running_words if self.n_running_words else float("nan")

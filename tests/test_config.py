@@ -1,0 +1,63 @@
+"""Settings to JSON and back, and changed one at a time."""
+
+import json
+
+import pytest
+
+from bywords.classifier import KINDS
+from bywords.config import changed, from_plain, to_plain
+from bywords.errors import SettingError
+from bywords.systems import SYSTEMS
+from bywords.text.vocabulary import VocabularyConfig
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_survives_json(name):
+    plain = json.loads(json.dumps(to_plain(SYSTEMS[name])))
+    assert from_plain(plain, KINDS, where="here") == SYSTEMS[name]
+
+
+def test_a_setting_that_there_is_not_is_named_with_the_nearest():
+    plain = to_plain(SYSTEMS["averaging"])
+    plain["training"]["learnin_rate"] = 3
+    with pytest.raises(SettingError, match=r"no setting 'learnin_rate'. Did you mean 'learning_rate'"):
+        from_plain(plain, KINDS, where="model.json:")
+
+
+def test_a_kind_that_there_is_not_is_refused():
+    with pytest.raises(SettingError, match="no kind 'Popen'"):
+        from_plain({"kind": "Popen", "args": "x"}, KINDS, where="model.json")
+
+
+def test_settings_are_changed_by_their_path():
+    config = changed(SYSTEMS["lstm"], ["training.max_epochs=5", "model.pooling=mean", "training.learning_rate=1"])
+    assert (config.training.max_epochs, config.model.pooling, config.training.learning_rate) == (5, "mean", 1.0)
+    assert changed(SYSTEMS["lstm"], ["vocabulary.max_length=null"]).vocabulary.max_length is None
+    assert SYSTEMS["lstm"].training.max_epochs != 5
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("training.max_epochs", "expected a setting, an equals sign and a value"),
+        ("training.max_epoch=5", "Did you mean 'max_epochs'"),
+        ("training=5", "is a group of settings. Name one: training.max_epochs"),
+        ("training.max_epochs=many", "expected int, found 'many'"),
+        ("training.max_epochs=0", "max_epochs is 0, expected 1 or more"),
+        ("model.pooling=median", "expected 'last' or 'mean' or 'max'"),
+        ("model.frozen=1", "expected bool, found 1"),
+        ("training.max_epochs.x=1", "nothing to set below int"),
+        ("vectors.name=x", "this system has no vectors"),
+    ],
+)
+def test_a_change_that_cannot_be_says_why(assignment, message):
+    with pytest.raises(SettingError, match=message):
+        changed(SYSTEMS["lstm"], [assignment])
+
+
+def test_a_pair_of_numbers_is_written_as_in_json_and_can_be_taken_away():
+    assert changed(VocabularyConfig(), ["pieces=[3, 5]"]).pieces == (3, 5)
+    assert changed(VocabularyConfig(pieces=(3, 5)), ["pieces=null"]).pieces is None
+    for wrong in ("pieces=3", "pieces=[3]", 'pieces=["a", "b"]'):
+        with pytest.raises(SettingError, match=r"pieces is None; expected None or tuple\[int, int\]"):
+            changed(VocabularyConfig(), [wrong])

@@ -1,0 +1,92 @@
+"""Several models, weighed; linear ones made one."""
+
+import numpy as np
+import pytest
+from small_corpus import small_corpus
+
+from bywords.data.targets import Targets
+from bywords.errors import SettingError
+from bywords.evaluation.metrics import log_loss, softmax
+from bywords.models.averaging import AveragingConfig
+from bywords.models.ensemble import Ensemble, EnsembleConfig, fit_weights
+from bywords.models.tfidf_linear import TfidfConfig
+from bywords.systems import fit_model
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.training.loop import TrainingConfig
+
+CORPUS = small_corpus(90)
+TOKENS = Tokenizer()(CORPUS.texts)
+VOCABULARY = Vocabulary.of(TOKENS, VocabularyConfig(ngrams=2, char_ngrams=(2, 3)))
+DOCUMENTS = VOCABULARY.encode(TOKENS)
+CONFIGS = (
+    TfidfConfig(estimator="svc", sublinear=True, features="ngrams"),
+    TfidfConfig(estimator="nb", sublinear=True, features="ngrams"),
+    TfidfConfig(estimator="nb-svc", sublinear=True, features="all"),
+    TfidfConfig(estimator="nb", features="words"),
+    AveragingConfig(dimension=5, hidden_layers=1, features="words"),
+)
+
+
+def fitted(config):
+    training = TrainingConfig(max_epochs=2)
+    return fit_model(
+        config,
+        DOCUMENTS,
+        Targets.of(CORPUS.labels),
+        None,
+        vocabulary=VOCABULARY,
+        seed=0,
+        training=training,
+        n_epochs=2,
+    )[0]
+
+
+def test_a_blend_is_the_weighed_sum_of_its_members_and_linear_ones_on_the_same_features_are_one():
+    members, weights = [fitted(config) for config in CONFIGS], np.array([0.5, 2, 1, 0.25, 3], dtype=np.float32)
+    ensemble = Ensemble(members, weights)
+    expected = sum(weight * member.logits(DOCUMENTS) for weight, member in zip(weights, members, strict=True))
+    np.testing.assert_allclose(ensemble.logits(DOCUMENTS), expected, rtol=1e-4, atol=1e-4)
+    assert len(ensemble.members) == 4
+
+
+def test_a_blend_comes_back_from_its_arrays():
+    ensemble = Ensemble([fitted(config) for config in CONFIGS], np.array([0.5, 2, 1, 0.25, 3], dtype=np.float32))
+    restored = Ensemble.restored(ensemble.config, VOCABULARY.blocks, ensemble.arrays())
+    np.testing.assert_array_equal(restored.logits(DOCUMENTS), ensemble.logits(DOCUMENTS))
+
+
+def logits_that_are_right(share, *, n_documents=400, seed):
+    generator = np.random.default_rng(seed)
+    labels = np.arange(n_documents) % 3
+    logits = generator.normal(size=(n_documents, 3)).astype(np.float32)
+    is_right = generator.random(n_documents) < share
+    logits[np.arange(n_documents), labels] += 3 * is_right
+    return logits, labels
+
+
+def test_a_better_model_is_trusted_more_and_noise_hardly():
+    good, labels = logits_that_are_right(0.9, seed=0)
+    fair, _ = logits_that_are_right(0.5, seed=1)
+    noise, _ = logits_that_are_right(0.0, seed=2)
+    weights = fit_weights([good, fair, noise], Targets.of(labels))
+    assert weights[0] > weights[1] > weights[2] >= 0
+
+
+def test_a_blend_of_models_that_err_apart_is_better_than_each():
+    first, labels = logits_that_are_right(0.7, seed=0)
+    second, _ = logits_that_are_right(0.7, seed=1)
+    weights = fit_weights([first, second], Targets.of(labels))
+    together = log_loss(labels, softmax(weights[0] * first + weights[1] * second))
+    assert together < min(log_loss(labels, softmax(first)), log_loss(labels, softmax(second)))
+
+
+def test_one_model_keeps_its_labels():
+    logits, labels = logits_that_are_right(0.8, seed=0)
+    (weight,) = fit_weights([logits], Targets.of(labels))
+    assert weight > 0
+
+
+def test_a_blend_of_nothing_is_refused():
+    with pytest.raises(SettingError, match="no members"):
+        EnsembleConfig(members=())

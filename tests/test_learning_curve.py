@@ -1,0 +1,381 @@
+"""Learning curves: nested parts of the documents, a fitted law, a forecast that can be checked, and its page."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pages import HOSTILE, Page, needs_chromium, opened
+from small_corpus import small_corpus
+
+from bywords.classifier import TextClassifier
+from bywords.data.corpus import Corpus, Split
+from bywords.errors import DataError, SettingError
+from bywords.experiments.forecast import (
+    backtest,
+    backtest_sentence,
+    drawn_accuracies,
+    fit_power_law,
+    forecast,
+    sentence,
+    sizes_needed,
+)
+from bywords.experiments.learning_curve import learning_curve, right_answers
+from bywords.report import render_curve
+
+SIZES = [500, 1_000, 2_000, 4_000, 8_000]
+
+
+def noisy_split(n_train=400, n_test=150):
+    """Documents of which one in five has a label of another class, so that there are mistakes to count."""
+    parts = []
+    for n_documents, seed in ((n_train, 0), (n_test, 1)):
+        corpus = small_corpus(n_documents, seed=seed)
+        names = corpus.names()
+        is_moved = np.random.default_rng(seed).random(n_documents) < 0.2
+        parts.append(Corpus.of(corpus.name, corpus.texts, np.where(is_moved, np.roll(names, 1), names).tolist()))
+    return Split(*parts)
+
+
+@pytest.fixture(scope="module")
+def split():
+    return noisy_split()
+
+
+@pytest.fixture(scope="module")
+def run(split):
+    return learning_curve(split, "tfidf-nb", seeds=[0, 1])
+
+
+def drawn_right(generator, n_seeds=3, n_test=400, *, a=0.05, b=2.0, c=0.35, sizes=SIZES):
+    """Answers of which so many are wrong as the law has it, but for chance: of seeds and of test documents."""
+    difficulty = generator.random(n_test)
+    errors = a + b * np.array(sizes) ** -c
+    of_seed = errors + generator.normal(scale=0.004, size=(n_seeds, len(sizes)))
+    return difficulty > of_seed[:, :, np.newaxis]
+
+
+def without_times(value):
+    """The record without what differs from run to run."""
+    if isinstance(value, dict):
+        return {key: without_times(item) for key, item in value.items() if "second" not in key and key != "created"}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.35, 0.8])
+@pytest.mark.parametrize("asymptote", [0.0, 0.08])
+def test_a_law_is_found_again_in_its_own_points(asymptote, rate):
+    errors = asymptote + 3.0 * np.array(SIZES) ** -rate
+    law = fit_power_law(SIZES, errors, 10_000_000)
+    np.testing.assert_allclose(law.errors([*SIZES, 16_000]), [*errors, asymptote + 3.0 * 16_000**-rate], atol=2e-3)
+    assert law.c == pytest.approx(rate, rel=0.1)
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=5), st.integers(1, 10_000))
+def test_whatever_the_points_a_law_never_rises_and_leaves_no_less_than_no_errors(errors, n_test):
+    law = fit_power_law(SIZES[: len(errors)], errors, n_test)
+    assert min(law.a, law.b, law.c) >= 0
+    found = law.errors(np.geomspace(10, 1e9, 30))
+    assert np.all((found >= 0) & (found <= 1))
+    assert np.all(np.diff(found) <= 1e-12)
+
+
+def test_a_law_that_would_go_below_no_errors_ends_there_and_suits_the_points_as_well_as_it_can():
+    errors = np.array([0.40, 0.35, 0.28, 0.18, 0.02])  # ever faster, which no power law is
+    law = fit_power_law(SIZES, errors, 1_000)
+    weights = 1_000 / (errors * (1 - errors))
+
+    def loss(b):
+        return float((weights * (errors - b * np.array(SIZES) ** -law.c) ** 2).sum())
+
+    assert law.a == 0
+    assert loss(law.b) < min(loss(0.99 * law.b), loss(1.01 * law.b))
+
+
+def test_a_few_points_that_chance_has_moved_make_no_wild_law():
+    assert fit_power_law(SIZES[:3], [0.30, 0.20, 0.199], 100).c < 1  # 2 would suit them best
+
+
+def test_the_interval_of_a_forecast_holds_the_truth_in_most_drawn_worlds():
+    generator = np.random.default_rng(0)
+    truth = 1 - (0.05 + 2.0 * 16_000**-0.35)
+    is_held = []
+    for _ in range(25):
+        found = forecast(SIZES, drawn_right(generator), 16_000)
+        low, high = found["interval"]
+        is_held.append(low <= truth <= high)
+        assert low <= found["accuracy"] <= high
+        assert high - low < 0.12
+    assert np.mean(is_held) >= 0.9
+
+
+def test_a_forecast_is_bits_of_its_seed_and_its_parts_agree():
+    right = drawn_right(np.random.default_rng(0))
+    found = forecast(SIZES, right, 16_000)
+    assert found == forecast(SIZES, right, 16_000)
+    assert found != forecast(SIZES, right, 16_000, seed=1)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["now"] == right[:, -1].mean()
+    assert found["gain"] == pytest.approx(found["accuracy"] - found["now"])
+    assert (found["band"][0]["n_documents"], found["band"][-1]["n_documents"]) == (500, 16_000)
+    assert [found["band"][-1]["low"], found["band"][-1]["high"]] == found["interval"]
+
+
+def test_what_is_always_right_is_forecast_to_stay_so():
+    found = forecast(SIZES, np.ones((2, 5, 50), dtype=bool), 16_000)
+    assert found["accuracy"] == pytest.approx(1, abs=1e-6)
+    assert found["interval"][0] > 0.95
+
+
+def test_a_law_that_missed_the_largest_size_gives_a_wider_interval():
+    right = drawn_right(np.random.default_rng(0))
+    broken = right.copy()
+    broken[:, -1] &= np.arange(400) % 10 > 0  # a tenth more is wrong with all documents
+    usual, widened = (np.ptp(forecast(SIZES, answers, 16_000)["gain_interval"]) for answers in (right, broken))
+    assert widened > 3 * abs(backtest(SIZES, broken)["error"]) > 2 * usual
+
+
+def test_drawn_accuracies_spread_as_seeds_and_documents_do():
+    generator = np.random.default_rng(0)
+    alike = np.broadcast_to(generator.random(1_000) < 0.8, (3, 1, 1_000))
+    assert drawn_accuracies(alike, generator).std() == pytest.approx(np.sqrt(0.8 * 0.2 / 1_000), rel=0.1)
+    of_seed = np.array([0.5, 0.7, 0.9])
+    apart = np.arange(1_000) < (1_000 * of_seed)[:, np.newaxis, np.newaxis]
+    expected = np.sqrt(of_seed.var(ddof=1) / 3 + 0.7 * 0.3 / 1_000)
+    assert drawn_accuracies(apart, generator).std() == pytest.approx(expected, rel=0.1)
+
+
+def test_a_backtest_sees_all_but_the_largest_size():
+    right = drawn_right(np.random.default_rng(0))
+    found = backtest(SIZES, right)
+    assert (found["from_documents"], found["n_documents"]) == (4_000, 8_000)
+    assert found["forecast"] == forecast(SIZES[:-1], right[:, :-1], 8_000)["accuracy"]
+    assert found["accuracy"] == right[:, -1].mean()
+    assert found["error"] == found["forecast"] - found["accuracy"]
+    assert found["holds"]
+    wrong = right.copy()
+    wrong[:, -1] = False
+    assert not backtest(SIZES, wrong)["holds"]
+    assert backtest(SIZES[:3], right[:, :3]) is None
+
+
+def test_one_seed_needs_one_size_more():
+    right = drawn_right(np.random.default_rng(0))
+    assert (sizes_needed(1), sizes_needed(2)) == (4, 3)
+    forecast(SIZES[:3], right[:, :3], 4_000)
+    with pytest.raises(DataError, match="a forecast needs 4 sizes, found 3"):
+        forecast(SIZES[:3], right[:1, :3], 4_000)
+
+
+def test_a_forecast_says_whether_more_texts_are_worth_it():
+    found = {
+        "n_documents": 40_000, "accuracy": 0.934, "interval": [0.926, 0.941], "now": 0.928, "gain": 0.006,
+        "gain_interval": [0.003, 0.009], "law": {"a": 0.02, "b": 0.6, "c": 0.3},
+    }  # fmt: skip
+    assert sentence(found) == (
+        "With twice the documents (40,000) about 93.4% (92.6% to 94.1%) instead of 92.8%, a gain of 0.6 points "
+        "(0.3 to 0.9): more texts like these will help little."
+    )
+    assert sentence(found | {"gain_interval": [0.003, 0.02]}).endswith("more texts like these will help.")
+    assert sentence(found | {"gain_interval": [-0.003, 0.02]}).endswith("more texts like these may help.")
+
+
+def test_a_curve_that_falls_promises_nothing():
+    generator = np.random.default_rng(0)
+    right = generator.random((3, 5, 400)) < np.array([0.80, 0.78, 0.77, 0.75, 0.73])[:, np.newaxis]
+    said = sentence(forecast([100, 200, 400, 800, 1600], right, 3200))
+    assert said.startswith("Accuracy does not rise with the documents that there are, ")
+
+
+def test_a_backtest_says_how_far_off_it_was():
+    found = {
+        "from_documents": 2_726, "n_documents": 5_452, "forecast": 0.906, "interval": [0.887, 0.918],
+        "accuracy": 0.916, "error": -0.01, "holds": True,
+    }  # fmt: skip
+    assert backtest_sentence(found) == (
+        "Checked: from up to 2,726 documents, 90.6% (88.7% to 91.8%) would have been forecast for 5,452; it is 91.6%, "
+        "1.0 points off."
+    )
+    assert "off and outside of the interval" in backtest_sentence(found | {"holds": False})
+
+
+def test_a_curve_has_a_point_for_each_size_and_seed_and_the_test_part_never_changes(run, split):
+    assert [(point["n_documents"], point["seed"]) for point in run["points"]] == [
+        (size, seed) for size in (25, 50, 100, 200, 400) for seed in (0, 1)
+    ]
+    assert [row["n_documents"] for row in run["sizes"]] == [25, 50, 100, 200, 400]
+    assert run["finished"]
+    assert run["forecast"]["n_documents"] == 800
+    assert run["backtest"]["n_documents"] == 400
+    assert run["notes"] == []
+    assert json.loads(json.dumps(run, allow_nan=False)) == run
+    _, right = right_answers(run)
+    assert right.shape == (2, 5, 150)
+    for index, row in enumerate(run["sizes"]):
+        assert row["accuracy"] == pytest.approx(right[:, index].mean())
+        assert row["accuracy_interval"][0] < row["accuracy"] < row["accuracy_interval"][1]
+        assert row["accuracy_spread"]["min"] <= row["accuracy"] <= row["accuracy_spread"]["max"]
+    whole = TextClassifier("tfidf-nb").fit(split.train.texts, split.train.names())
+    evaluation = whole.evaluate(split.test.texts, split.test.names())
+    assert right[0, -1].tolist() == (evaluation.predicted == evaluation.labels).tolist()
+    assert run["points"][-2]["log_loss"] == evaluation.log_loss
+
+
+def test_the_same_seeds_give_the_same_curve(run, split):
+    assert without_times(learning_curve(split, "tfidf-nb", seeds=[0, 1])) == without_times(run)
+
+
+def test_ctrl_c_keeps_the_points_there_are_and_a_later_run_goes_on_to_the_same_curve(run, split, monkeypatch):
+    left = []
+
+    def stop_at_the_seventh(so_far, point):
+        assert point == so_far["points"][-1]
+        left[:] = [json.loads(json.dumps(so_far))]
+        if len(so_far["points"]) == 7:
+            raise KeyboardInterrupt
+
+    cut = learning_curve(split, "tfidf-nb", seeds=[0, 1], on_point=stop_at_the_seventh)
+    assert not cut["finished"]
+    assert [len(cut["points"]), len(cut["sizes"])] == [7, 3]
+    assert cut["forecast"]["n_documents"] == 200  # twice the largest size that all seeds have
+    assert left == [cut]
+    fitted = []
+    started = TextClassifier.fit
+    monkeypatch.setattr(TextClassifier, "fit", lambda *a, **more: fitted.append(1) or started(*a, **more))
+    whole = learning_curve(split, "tfidf-nb", seeds=[0, 1], earlier=left[0])
+    assert without_times(whole) == without_times(run)
+    assert len(fitted) == 3
+
+
+def test_a_run_of_something_else_is_not_gone_on_with(run, split):
+    with pytest.raises(SettingError, match="the earlier run is another one: it differs in system"):
+        learning_curve(split, "tfidf-svc", seeds=[0, 1], earlier=run)
+    other = Split(split.train.select(np.arange(399)), split.test)
+    with pytest.raises(SettingError, match="differs in fingerprint"):
+        learning_curve(other, "tfidf-nb", seeds=[0, 1], earlier=run)
+
+
+def test_parts_that_would_be_too_small_are_left_out_and_said():
+    run = learning_curve(noisy_split(100, 60), "tfidf-nb", seeds=[0])
+    assert [row["n_documents"] for row in run["sizes"]] == [25, 50, 100]
+    assert run["notes"] == [
+        "Left out: 1/16 and 1/8 of the documents, which would be fewer than 20: 20 and two of each class.",
+        "There is no forecast: it needs 4 sizes or more seeds.",
+    ]
+    assert (run["forecast"], run["backtest"]) == (None, None)
+
+
+def test_a_part_has_two_documents_of_each_class():
+    corpus = small_corpus(600)
+    names = [*corpus.names()[:-40].tolist(), *(f"rare {number // 2}" for number in range(40))]
+    split = Split(Corpus.of("rare", corpus.texts, names), Corpus.of("rare", corpus.texts[-45:], names[-45:]))
+    run = learning_curve(split, "tfidf-nb", seeds=[0])
+    assert [row["n_documents"] for row in run["sizes"]] == [75, 150, 300, 600]  # 1/16 would be 38, 23 classes need 46
+    assert run["notes"][0].startswith("Left out: 1/16 of the documents, which would be fewer than 46")
+
+
+def test_what_cannot_have_a_curve_says_why(split):
+    with pytest.raises(DataError, match=r"30 training documents are too few for a curve: half of them have to be 20"):
+        learning_curve(noisy_split(30, 30), "tfidf-nb")
+    many = noisy_split(30, 30)
+    with pytest.raises(DataError, match="a learning curve needs documents with one label each"):
+        learning_curve(Split(*(_as_sets(part) for part in (many.train, many.test))), "tfidf-nb")
+    with pytest.raises(SettingError, match="there is no system 'tfidf'"):
+        learning_curve(split, "tfidf")
+    with pytest.raises(SettingError, match="at least one seed"):
+        learning_curve(split, "tfidf-nb", seeds=[])
+
+
+def _as_sets(corpus):
+    from bywords.data.corpus import labelled_as
+
+    return labelled_as(corpus, multilabel=True)
+
+
+# The command
+
+
+@pytest.fixture
+def files(tmp_path, split):
+    import polars as pl
+
+    for name, part in (("train.csv", split.train), ("test.csv", split.test)):
+        pl.DataFrame({"text": part.texts, "label": part.names()}).write_csv(tmp_path / name)
+    return ["train.csv", "--test", "test.csv", "--system", "tfidf-nb", "--seeds", "2"]
+
+
+def test_curve_says_what_twice_the_documents_would_bring_and_writes_record_and_page(bywords, files, tmp_path, run):
+    code, out, error = bywords("curve", *files)
+    assert (code, error) == (0, "")
+    assert re.search(r"With twice the documents \(800\) about \d+\.\d% \(.*more texts like these", out)
+    assert "Checked: from up to 200 documents" in out
+    written = json.loads((tmp_path / "train-curve" / "curve.json").read_text(encoding="utf-8"))
+    assert written["forecast"] == run["forecast"]
+    assert "</html>" in (tmp_path / "train-curve" / "curve.html").read_text(encoding="utf-8")
+    assert json.loads(bywords("curve", *files, "--json")[1])["sizes"][-1]["accuracy"] == run["sizes"][-1]["accuracy"]
+
+
+def test_an_interrupted_curve_is_left_whole_and_goes_on_where_it_was(bywords, files, tmp_path, run, monkeypatch):
+    fit, fitted = TextClassifier.fit, []
+
+    def stop_at_the_fourth(*arguments, **more):
+        fitted.append(1)
+        if len(fitted) == 4:
+            raise KeyboardInterrupt
+        return fit(*arguments, **more)
+
+    monkeypatch.setattr(TextClassifier, "fit", stop_at_the_fourth)
+    code, out, _ = bywords("curve", *files, "--out", "c")
+    assert (code, "Interrupted after 3 fits. Go on with the same command and --resume." in out) == (130, True)
+    assert "This run was interrupted." in (tmp_path / "c" / "curve.html").read_text(encoding="utf-8")
+    code, out, _ = bywords("curve", *files, "--out", "c", "--resume", "--json")
+    assert code == 0
+    assert json.loads(out)["sizes"][-1]["accuracy"] == run["sizes"][-1]["accuracy"]
+    assert len(fitted) == 4 + 7
+    (tmp_path / "c" / "curve.json").write_text('{"format": "bywords-run/1"}')
+    code, _, error = bywords("curve", *files, "--out", "c", "--resume")
+    assert (code, "expected a run of the format bywords-curve/1" in error) == (2, True)
+
+
+# The page
+
+
+def test_the_page_says_the_forecast_first_and_in_the_picture(run):
+    page = Page(render_curve(run))
+    assert page.text.index("With twice the documents (800)") < page.text.index("The last doubling, from 200 to 400")
+    (drawn,) = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert "and a forecast of" in drawn["aria-label"]
+    for row in run["sizes"]:
+        assert f"{row['n_documents']:,}" in page.text
+    assert render_curve(run) == render_curve(run)
+
+
+def test_names_that_are_no_names_stay_text(run):
+    hostile = run | {"system": HOSTILE, "command": HOSTILE, "notes": [HOSTILE]}
+    hostile["corpus"] = run["corpus"] | {"name": HOSTILE}
+    hostile["machine"] = {HOSTILE: HOSTILE}
+    text = render_curve(hostile)
+    page = Page(text)
+    assert sum(tag == "script" for tag, _ in page.tags) == 1
+    assert page.text.count('<script>alert("x")</script>') >= 5
+    assert not re.search("[\x00\x1b]", text)
+    assert len(text) < 300_000
+
+
+@pytest.mark.parametrize("keys", [(), ("corpus",), ("forecast", "backtest"), ("sizes", "points", "forecast")])
+def test_a_page_of_a_record_that_lacks_parts_says_what_there_is(run, keys):
+    left = {key: value for key, value in run.items() if key not in keys} | {"finished": not keys}
+    page = Page(render_curve(left))
+    assert ("This run was interrupted." in page.text) == bool(keys)
+    assert ("With twice the documents" in page.text) == ("forecast" not in keys)
+    assert any(tag == "svg" for tag, _ in page.tags) == ("sizes" not in keys)
+    with pytest.raises(DataError, match="expected 'bywords-curve/1'"):
+        render_curve(left | {"format": "bywords-run/1"})
+
+
+@needs_chromium
+def test_in_a_browser_the_page_has_no_errors_and_fits_a_phone(run, tmp_path):
+    hostile = run | {"system": HOSTILE, "notes": [HOSTILE * 3], "corpus": run["corpus"] | {"name": HOSTILE}}
+    assert 'data-sortable="yes"' in opened(render_curve(hostile), tmp_path)

@@ -49,7 +49,7 @@ def test_the_same_words_with_other_punctuation_are_near_duplicates_and_wholly_al
     assert (pairs.is_exact.tolist(), pairs.similarities.tolist()) == ([False], [1.0])
 
 
-@pytest.mark.parametrize("place", range(len(LONG.split())))
+@pytest.mark.parametrize("index", range(len(LONG.split())))
 def test_a_change_of_any_one_word_is_found(index):
     words = LONG.split()
     words[index] = "zebra"

@@ -132,7 +132,7 @@ def test_a_folder_is_looked_at_without_torch(folder):
     assert done.stdout == f"{counts} F32 False\n"
 
 
-@pytest.mark.parametrize("form", ["float32", "float16", "int8", "int8-rows"])
+@pytest.mark.parametrize("storage_format", ["float32", "float16", "int8", "int8-rows"])
 @pytest.mark.parametrize("shape", [(50, 4), (50, 2), (50,), (0, 2), (50, 1)])
 def test_what_was_packed_once_stays_as_it_is(storage_format, shape):
     if storage_format == "int8-rows" and len(shape) == 1:

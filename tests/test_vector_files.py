@@ -79,10 +79,10 @@ def test_only_wanted_words_and_their_lower_case_forms_are_read(name, tmp_path):
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b""])
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_word2vec_binary_is_told_from_text_by_its_content(line_end, quantize, tmp_path):
+@pytest.mark.parametrize("compress_bytes", [bytes, gzip.compress])
+def test_word2vec_binary_is_told_from_text_by_its_content(line_end, compress_bytes, tmp_path):
     rows = {"the": [0.5, -1.0, 0.0], "katze": [1.0, 2.0, 3.0], "été": [1e-3, 5.0, 6.0]}
-    path = written(tmp_path, "some.file", quantize(binary(rows, line_end)))
+    path = written(tmp_path, "some.file", compress_bytes(binary(rows, line_end)))
     vectors = read_vectors(path)
     assert vectors.words.to_list() == list(rows)
     np.testing.assert_array_equal(vectors.matrix, np.array(list(rows.values()), dtype=np.float32))

@@ -9,13 +9,13 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.failing import slices_in, tell_examples, tell_slices
+from bywords.cli.scores import tell_classes, tell_scores
 from bywords.cli.screen import print_json, say, tell_skipped, working
-from bywords.cli.train import tell_classes, tell_scores
 from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
-    from bywords.classifier import TextClassifier
     from bywords.data.corpus import Corpus
+    from bywords.fitted import FittedClassifier
 
 
 def evaluate(
@@ -34,14 +34,14 @@ def evaluate(
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
-    from bywords.classifier import TextClassifier
+    from bywords.artifact.description import load_classifier
     from bywords.data.corpus import labelled_as, with_label_names
     from bywords.data.labels import names_of
     from bywords.evaluation.evaluation import Evaluation
     from bywords.io.datasets import DATASETS
     from bywords.io.readers import read_corpus
 
-    classifier = TextClassifier.load(model)
+    classifier = load_classifier(model)
     least = options.least_confidence(classifier, min_confidence, abstain)
     if examples and classifier.is_multilabel:
         raise SettingError(
@@ -60,18 +60,18 @@ def evaluate(
             n_seen = _n_seen(corpus, data, classifier)
     tell_skipped(corpus.n_skipped, corpus.first_skipped)
     corpus = labelled_as(corpus, multilabel=classifier.is_multilabel)
-    words = tuple(map(str, classifier.classes_))
-    if classifier.classes_.dtype.kind == "b" and not set(corpus.label_names) <= set(words):
+    words = tuple(map(str, classifier.classes))
+    if classifier.classes.dtype.kind == "b" and not set(corpus.label_names) <= set(words):
         words = tuple(word.lower() for word in words)  # as JSON and Parquet have them
     corpus = with_label_names(corpus, words)
-    labels = names_of(corpus.labels, classifier.classes_, "sets" if corpus.is_multilabel else "one")
+    labels = names_of(corpus.labels, classifier.classes, "sets" if corpus.is_multilabel else "one")
     with working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels)
         slices = slices_in(classifier, evaluation, corpus)
         confusions = evaluation.confusion_examples(corpus.texts, corpus.rows, examples=examples or 3)
     answered = None
     if least is not None and isinstance(evaluation, Evaluation):
-        is_out_of_distribution = classifier.reliability_.is_out_of_distribution(
+        is_out_of_distribution = classifier.reliability.is_out_of_distribution(
             evaluation.in_vocabulary_share, evaluation.all_out_of_vocabulary
         )
         answered = evaluation.answered(least, is_out_of_distribution)
@@ -109,23 +109,22 @@ def evaluate(
         tell_examples(confusions)
 
 
-def _n_seen(corpus: Corpus, data: str, classifier: TextClassifier) -> int:
+def _n_seen(corpus: Corpus, data: str, classifier: FittedClassifier) -> int:
     """How many documents of a file the model has learned from; 0 where it is another file, or has changed."""
     from bywords.data.corpus import drop_empty
     from bywords.io.datasets import divided
-    from bywords.text.tokenizer import Tokenizer
 
-    trained_on = classifier.trained_on or {}
+    trained_on = classifier.record.trained_on or {}
     if Path(str(trained_on.get("data"))).resolve() != Path(data).resolve():
         return 0
     if trained_on["test"] is None:
         corpus = divided(corpus, test_share=trained_on["test_share"], seed=trained_on["seed"]).train
-    learned, _ = drop_empty(corpus, Tokenizer(classifier.config_.tokenizer))
-    is_same = learned.fingerprint == classifier.record_.get("data", {}).get("fingerprint")
+    learned, _ = drop_empty(corpus, classifier.tokenizer)
+    is_same = learned.fingerprint == classifier.record.card.get("data", {}).get("fingerprint")
     return len(learned) if is_same else 0
 
 
-def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:
+def _unseen(data: str, classifier: FittedClassifier, **columns: Any) -> Corpus:
     """The test part of a data set: its own, or the share that was held out when the model was trained on it.
 
     Of a data set without a test part that the model was not trained on, all documents are unseen.
@@ -133,7 +132,7 @@ def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:
     from bywords.io.datasets import DATASETS, load_dataset
     from bywords.io.readers import refuse_columns
 
-    trained_on = classifier.trained_on or {}
+    trained_on = classifier.record.trained_on or {}
     if trained_on.get("data") != data:
         own_train, own_test = DATASETS[data].load() if data in DATASETS else (None, None)
         if own_train is not None and own_test is None:

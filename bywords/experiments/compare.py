@@ -29,9 +29,9 @@ from bywords.evaluation.evaluation import Evaluation
 from bywords.evaluation.slices import find_slices
 from bywords.experiments.pairwise import as_text, from_text, pairwise_tests
 from bywords.records import FORMAT, Run, machine
-from bywords.systems import Callback, PretrainedConfig
 from bywords.text.statistics import text_statistics
 from bywords.text.tokenizer import Tokenizer
+from bywords.training.callback import Callback
 from bywords.version import __version__
 
 COVERAGES = [index / 20 for index in range(1, 21)]  # of the curve of coverage against accuracy
@@ -116,7 +116,7 @@ def compare(
 def _classifier(name: str, vectors: str | None, **more: Any) -> TextClassifier:
     """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name."""
     own = TextClassifier(name, **more)
-    if isinstance(own.config.vectors, PretrainedConfig) and vectors is not None:
+    if vectors is not None and own.config.vectors is not None and own.config.vectors.is_pretrained:
         return TextClassifier(name, vectors=vectors, **more)
     return own
 
@@ -205,14 +205,14 @@ def _row(
                 "valid_accuracy": classifier.summary_.valid_accuracy,
                 "fit_seconds": classifier.seconds_,
                 "predict_documents_per_second": len(split.test) / predict_seconds,
-                "n_epochs": len(classifier.fitted_.history.epochs),
+                "n_epochs": len(classifier.fitted_.record.history.epochs),
                 "size_bytes": _size_bytes(classifier),
                 "calibration_error": evaluation.reliability()["error"],
                 "answers": as_text(evaluation.predicted),
             }
         )
         first = first or [(classifier, evaluation)]
-        history = classifier.fitted_.history
+        history = classifier.fitted_.record.history
         if history.interrupted:
             break
     row = _describe(name, by_seed, *first[0], split.test)
@@ -249,13 +249,13 @@ def _describe(
     evaluation: Evaluation,
     test: Corpus,
 ) -> dict[str, Any]:
-    fitted = classifier.fitted_
+    record = classifier.fitted_.record
     mean = {key: statistics.fmean(row[key] for row in by_seed) for key in by_seed[0] if key not in ("seed", "answers")}
     accuracies = [row["accuracy"] for row in by_seed]
     return {
         "name": name,
         "description": classifier.config.description,
-        "kind": "neural" if fitted.history.epochs else "linear",
+        "kind": "neural" if record.history.epochs else "linear",
         "accuracy": mean["accuracy"],
         "accuracy_interval": list(metrics.wilson_interval(mean["accuracy"], len(test))),
         "macro_f1": mean["macro_f1"],
@@ -272,8 +272,8 @@ def _describe(
             "max": max(accuracies),
             "std": statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0,
         },
-        "epochs": [asdict(epoch) for epoch in fitted.history.epochs],
-        "best_epoch": fitted.history.best_epoch or None,
+        "epochs": [asdict(epoch) for epoch in record.history.epochs],
+        "best_epoch": record.history.best_epoch or None,
         "interrupted": False,
         "per_class": evaluation.per_class(),
         "confusion": evaluation.confusion.tolist(),
@@ -283,7 +283,7 @@ def _describe(
         "reliability": evaluation.reliability(),
         "coverage": evaluation.coverage(COVERAGES),
         "vectors": _describe_vectors(classifier),
-        "notes": list(fitted.notes),
+        "notes": list(record.notes),
         "config": to_plain(classifier.config),
         "wrong_documents": evaluation.wrong_documents(test.texts.str.head(SHOWN_CHARACTERS).to_list(), test.rows),
     }
@@ -302,7 +302,7 @@ def _n_tokens(classifier: TextClassifier, test: Corpus) -> npt.NDArray[np.int64]
 
 def _class_words(classifier: TextClassifier, test: Corpus) -> dict[str, list[dict[str, Any]]]:
     """The words that speak for each class, in evenly spaced test documents; none of a model with a hidden layer."""
-    if not classifier.explanation_parts().is_exact:
+    if not classifier.fitted_.model.is_linear:
         return {}
     n_documents = min(len(test), MOST_EXPLAINED)
     rows = np.linspace(0, len(test) - 1, n_documents).round().astype(np.int64)
@@ -310,15 +310,8 @@ def _class_words(classifier: TextClassifier, test: Corpus) -> dict[str, list[dic
 
 
 def _describe_vectors(classifier: TextClassifier) -> dict[str, Any] | None:
-    vectors, coverage = classifier.fitted_.vectors, classifier.fitted_.coverage
-    if vectors is None or coverage is None:
-        return None
-    return {
-        "name": vectors.name,
-        "dimension": vectors.dimension,
-        "types_share": coverage.share_of_types,
-        "tokens_share": coverage.share_of_tokens,
-    }
+    vectors = classifier.fitted_.record.vectors
+    return None if vectors is None else asdict(vectors)
 
 
 def _size_bytes(classifier: TextClassifier) -> int:

@@ -6,9 +6,9 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,54 +18,18 @@ from torch import Tensor
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.data.targets import Targets
-from bywords.errors import SettingError, check_choice, check_range
+from bywords.errors import SettingError
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import Metric, score, softmax
-from bywords.models.modules.layers import Batch, Model
+from bywords.fitted import EpochRecord, History
+from bywords.models.modules.layers import Batch, Model, predict_prepared
+from bywords.system_config import TrainingConfig
 from bywords.text.memory_mapped import EpochRows, MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows
 from bywords.training.sparse_adagrad import SparseAdagrad
 from bywords.training.state import arrays_of_training, restore_training
 
 SECONDS_BETWEEN = 60.0  # checkpoints within an epoch; at its end there is one in any case
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """Everything `fit` reads. Times are epochs, sizes are documents."""
-
-    max_epochs: int = 30
-    patience: int = 3  # epochs without a better validation score before stopping
-    metric: Metric = "log_loss"  # what the validation score is; of equals the earliest epoch wins
-    batch_size: int = 64
-    learning_rate: float = 5e-3  # Adam; of the layers behind the word vectors, where those have a rate of their own
-    row_learning_rate: float | None = None  # Adagrad, of the word vectors of models that touch few of them in a batch
-    decay: bool = False  # all rates fall linearly, to 0 after max_epochs
-    weight_decay: float = 0.0  # decoupled, on the linear and recurrent weights, not on word vectors
-    max_norm: float | None = None  # length to which a longer gradient is cut
-    refit: bool = False  # train once more on all documents, those of validation too, for as many epochs as were best
-    like_length: bool = False  # batches of documents of like length, for models whose cost is the longest
-
-    def __post_init__(self) -> None:
-        for name in ("max_epochs", "patience", "batch_size"):
-            check_range(name, getattr(self, name), least=1)
-        check_choice("metric", self.metric, get_args(Metric))
-        check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
-        check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
-        check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
-        check_range("max_norm", self.max_norm, above=0)
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch: mean losses (nats a document), accuracy (0 to 1; of several labels all have to be right), its time."""
-
-    epoch: int  # counted from 1
-    train_loss: float
-    valid_loss: float | None  # None where there are no validation documents
-    valid_accuracy: float | None
-    seconds: float
-    valid_score: float | None = None  # by the measure that training stops by; the higher, the better
 
 
 @dataclass
@@ -88,15 +52,6 @@ class EarlyStopping:
     @property
     def done(self) -> bool:
         return self.epoch - self.best_epoch >= self.patience
-
-
-@dataclass
-class History:
-    """What `fit` did."""
-
-    epochs: list[EpochRecord] = field(default_factory=list)
-    best_epoch: int = 0
-    interrupted: bool = False  # by Ctrl-C; the best weights so far are kept
 
 
 def fit(
@@ -218,38 +173,14 @@ def fit(
     return history
 
 
-def predict_logits(model: Model, documents: Ragged, *, batch_size: int = 256) -> npt.NDArray[np.float32]:
-    """The logits of every document in its order, float32 (N, K), without dropout.
-
-    Documents of like length go through together, so that no batch waits for one long document.
-    """
-    return _predict(model, model.prepare(documents), batch_size)
-
-
 def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, float]:
     """Mean loss (nats a document) and accuracy over all documents."""
     return _validate(model, model.prepare(documents), targets, "accuracy")[:2]
 
 
-def _predict(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:
-    model.eval()
-    if isinstance(documents, MappedBags):
-        order = np.arange(len(documents))  # as they stand on the disk; none waits for a longer one
-    else:
-        order = np.argsort(documents.lengths, kind="stable")
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            parts.append(model(documents.select(order[start : start + batch_size])).numpy())
-    logits = np.concatenate(parts)
-    in_order = np.empty_like(logits)
-    in_order[order] = logits
-    return in_order
-
-
 def _validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -> tuple[float, float, float]:
     """Mean loss, accuracy, and the score that is asked for. Several labels are given from a probability of ½ on."""
-    logits = _predict(model, documents)
+    logits = predict_prepared(model, documents)
     losses = _losses(torch.from_numpy(logits), torch.from_numpy(targets.codes)).numpy().astype(np.float64)
     probabilities = sigmoid(logits.astype(np.float64)) if targets.is_multilabel else softmax(logits)
     predicted = probabilities >= 0.5 if targets.is_multilabel else probabilities.argmax(axis=1)

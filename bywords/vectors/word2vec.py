@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import DataError, SettingError
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.vectors.word_vectors import WordVectors
+from bywords.vectors.word_vectors import OnEpoch, VectorsConfig, WordVectors
 
 MAX_SENTENCE = 10_000  # words; gensim silently drops what a longer sentence has beyond
-OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word2VecConfig:
+class Word2VecConfig(VectorsConfig):
     """What `train_word2vec` reads. The defaults suit a few million words, and vectors averaged over documents."""
+
+    library = "gensim"
 
     dimension: int = 100
     window: int = 10  # words to each side; the width of each step is drawn from 1 to this
@@ -36,6 +37,17 @@ class Word2VecConfig:
         for name in ("dimension", "window", "negative", "n_epochs", "n_threads"):
             if (value := getattr(self, name)) < 1:
                 raise SettingError(f"{name} is {value}, expected 1 or more.")
+
+    def vectors_for(
+        self,
+        tokens: Tokens,
+        vocabulary: Vocabulary,
+        *,
+        seed: int = 0,
+        checkpoint: Checkpoint = NO_CHECKPOINT,
+        on_epoch: OnEpoch | None = None,
+    ) -> WordVectors:
+        return train_word2vec(tokens, vocabulary, self, seed=seed, on_epoch=on_epoch)
 
 
 def train_word2vec(

@@ -9,8 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from bywords.artifact.compression import Compressed, compress
 from bywords.artifact.description import load_classifier, save_classifier
@@ -24,6 +22,7 @@ from bywords.evaluation.reliability import Reliability
 from bywords.explain.class_words import class_words
 from bywords.explain.counterfactual import Counterfactual, counterfactual
 from bywords.explain.explanation import Explanation, explain
+from bywords.extras import named_extra
 from bywords.fitted import FitSummary, FittedClassifier, Labels, Predictions, SelectionSummary, Texts
 from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
@@ -33,6 +32,12 @@ from bywords.training.callback import Callback
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit
 from bywords.training.on_disk import fit_on_disk
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.validation import check_is_fitted
+except ModuleNotFoundError as error:
+    raise named_extra(error, what="TextClassifier") from error
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

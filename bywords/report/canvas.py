@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from bywords.extras import needed
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -80,7 +82,7 @@ def picture_file(draw: Callable[[Figure], None], *, width: float, height: float,
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Figure]:
     """An empty figure, one unit a pixel, in the house style; whatever the reader set in matplotlib is kept out."""
-    import matplotlib
+    matplotlib = needed("matplotlib", what="a picture")
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(), warnings.catch_warnings():

@@ -16,6 +16,7 @@ import polars as pl
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import VectorFileError, did_you_mean
+from bywords.extras import needed
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
@@ -194,13 +195,12 @@ def _gensim_file(name: str) -> Path:
     path = folder / name / f"{name}.gz"
     if path.exists():
         return path
-    import gensim.downloader
-
+    downloader = needed("gensim.downloader", what=f"to download the vectors {name!r}")
     logger = logging.getLogger("gensim.downloader")
     was_disabled, logger.disabled = logger.disabled, True  # it would print a traceback; the one error below says it
     try:
         with contextlib.redirect_stdout(sys.stderr):  # gensim prints its progress
-            return Path(gensim.downloader.load(name, return_path=True))
+            return Path(downloader.load(name, return_path=True))
     except Exception as error:  # gensim raises bare Exception when a checksum fails
         raise VectorFileError(
             f"the vectors {name!r} ({GENSIM_NAMES[name]} MB) could not be fetched: {error}. "

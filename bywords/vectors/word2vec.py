@@ -9,6 +9,7 @@ import numpy as np
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import DataError, SettingError
+from bywords.extras import needed
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -76,6 +77,7 @@ def train_word2vec(
     if not sentences:
         raise DataError("word2vec: no document has a word of the vocabulary. Give the documents it was counted from.")
 
+    needed("gensim.models", what="word2vec")
     from gensim.models import Word2Vec
     from gensim.models.callbacks import CallbackAny2Vec
 

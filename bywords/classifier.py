@@ -62,7 +62,9 @@ from bywords.systems import (
     restore_model,
     with_vectors,
 )
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens, checked_texts, chunks_of, in_threads
+from bywords.text.inputs import checked_texts
+from bywords.text.threads import chunks_of, in_threads
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.training.incremental import check_can_continue, continue_fit, standing_for, too_few
 from bywords.training.loop import History, TrainingConfig

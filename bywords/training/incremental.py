@@ -190,7 +190,7 @@ def grown_vocabulary(old: Vocabulary, tokens: Tokens) -> tuple[Vocabulary, Indic
     counts = np.concatenate([old.counts, new.counts[2:][is_new]])
     counts[old.ids(new.words.filter(~is_new).to_list())] += new.counts[2:][~is_new]
     counts[UNKNOWN] += new.counts[UNKNOWN]
-    grown = Vocabulary(words, counts, config=old.config)
+    grown = Vocabulary(Words.of(words.to_list()), counts, config=old.config)
     old_rows = np.concatenate([np.arange(old.n_words), np.arange(len(old.ngrams)) + grown.n_words])
     ngrams = [(left, right) for left, right in old_rows[old.ngrams].tolist()]
     indices = {pair: grown.n_words + index for index, pair in enumerate(ngrams)}

@@ -37,7 +37,8 @@ from bywords.systems import (
     restore_model,
 )
 from bywords.text.bags import Bags, Floats
-from bywords.text.tokenizer import Tokens, in_threads
+from bywords.text.threads import in_threads
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Features, Vocabulary
 from bywords.training.hyperparameter_search import HyperparameterSearch
 from bywords.training.loop import History

@@ -19,7 +19,7 @@ ZERO, ONE, BYTE, FULL = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(64)
 LOWER_HALF = np.uint64(0xFFFFFFFF)
 
 
-def mixed(h):
+def _mixed(h):
     """A number of 64 bits for another, each for one only. Source: the last step of Appleby's MurmurHash3."""
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
@@ -31,11 +31,11 @@ def _hash(data, start, end):
     h = packed = shift = ZERO
     for index in range(start, end):
         if shift == FULL:
-            h = mixed(h ^ packed)
+            h = _mixed(h ^ packed)
             packed = shift = ZERO
         packed |= np.uint64(data[index]) << shift
         shift += BYTE
-    return mixed(h ^ packed)
+    return _mixed(h ^ packed)
 
 
 def _same(data, start, other, other_start, length):
@@ -222,7 +222,7 @@ def scan(text, ends, kinds, lowercase, signs):
                             break
                 while True:
                     if shift == FULL:
-                        h = mixed(h ^ packed)
+                        h = _mixed(h ^ packed)
                         packed = shift = ZERO
                     packed |= np.uint64(letter) << shift
                     shift += BYTE
@@ -235,7 +235,7 @@ def scan(text, ends, kinds, lowercase, signs):
                     letter = text[index]
                 if is_sign:
                     break
-            code = _intern(data, starts, hashes, slots, n_words, stop, mixed(h ^ packed))
+            code = _intern(data, starts, hashes, slots, n_words, stop, _mixed(h ^ packed))
             n_words += code == n_words
             codes[n_tokens] = code
             n_tokens += 1
@@ -249,6 +249,15 @@ def scan(text, ends, kinds, lowercase, signs):
         starts[: n_words + 1].copy(),
         hashes[:n_words].copy(),
     )
+
+
+@jit(work=lambda data, starts: len(data))
+def hashes_of(data, starts):
+    """The hash of each word, uint64 (U,)."""
+    hashes = np.empty(len(starts) - 1, dtype=np.uint64)
+    for word in range(len(hashes)):
+        hashes[word] = _hash(data, starts[word], starts[word + 1])
+    return hashes
 
 
 @jit(work=lambda data, starts, hashes, *_: 3 * len(hashes))

@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.kernels import jit
-from bywords.kernels.words import add, find, mixed
+from bywords.kernels.words import add, find, hashes_of
 from bywords.text.ragged import offsets_of, ragged_positions
 
 Indices = npt.NDArray[np.int32]
-_LOW_BYTES = np.array([(1 << 8 * n) - 1 for n in range(9)], dtype=np.uint64)
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,13 @@ class Words:
 
     @functools.cached_property
     def hashes(self) -> npt.NDArray[np.uint64]:
-        """The hash of each word as the kernels make it, uint64 (U,)."""
-        return _hashes(self.data, self.starts) if self.known_hashes is None else self.known_hashes
+        """The hash of each word, uint64 (U,)."""
+        return hashes_of(self.data, self.starts) if self.known_hashes is None else self.known_hashes
 
     def select(self, indices: npt.NDArray[np.integer[Any]]) -> Words:
         """Only these words, in this order."""
         positions, starts = ragged_positions(self.starts, indices)
-        return Words(self.data[positions], starts, self.hashes[indices])
+        return Words(self.data[positions], starts, None if self.known_hashes is None else self.known_hashes[indices])
 
     def strings(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[str]:
         """The words at `indices`, or all in their order."""
@@ -52,14 +51,24 @@ class Words:
     def find_few(self, words: Words) -> Indices:
         """The index of each of `words` among these, int32 (U',), -1 where it is missing; no table is built.
 
-        All hashes are looked through for those that end like one asked for.
+        Compared are those whose signature is that of a word asked for: few, where words are as they are in a language.
         """
         is_possible = np.zeros(1 << 16, dtype=np.bool_)
-        is_possible[words.hashes.astype(np.uint16)] = True
-        candidates = np.flatnonzero(is_possible[self.hashes.astype(np.uint16)])
-        candidates = candidates[np.isin(self.hashes[candidates], words.hashes)]
+        is_possible[words._signatures] = True
+        candidates = np.flatnonzero(is_possible[self._signatures])
         index_of = dict(zip(self._bytes(candidates), candidates.tolist(), strict=True))
         return np.array([index_of.get(word, -1) for word in words._bytes()], dtype=np.int32)
+
+    @functools.cached_property
+    def _signatures(self) -> npt.NDArray[np.uint16]:
+        """A small number made from the length of each word, and its first, last and middle byte, uint16 (U,)."""
+        starts, ends = self.starts[:-1], self.starts[1:]
+        data = np.append(self.data, np.uint8(0))  # where an empty word at the end has its bytes
+        parts = (ends - starts, data[starts], data[ends - 1], data[(starts + ends) // 2])
+        signatures = np.zeros(len(self), dtype=np.uint16)
+        for part in parts:
+            signatures = 31 * signatures + part.astype(np.uint16)
+        return signatures
 
     def _bytes(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[bytes]:
         starts, ends = self.starts[:-1], self.starts[1:]
@@ -121,20 +130,6 @@ class WordIndex:
         if "_table" not in self.__dict__ and jit.budget.allows(len(self.words) / 50 + 5 * len(words)):
             return self.words.find_few(words)
         return self._table.find(words)
-
-
-def _hashes(data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
-    """As `bywords.kernels.words` makes them: eight bytes of all words at a time."""
-    lengths = np.diff(starts)
-    padded = np.concatenate([data, np.zeros(8, dtype=np.uint8)])
-    eight_from = np.ndarray(len(data) + 1, dtype="<u8", buffer=padded, strides=(1,))
-    hashes = np.zeros(len(lengths), dtype=np.uint64)
-    rows = np.arange(len(lengths))
-    for start in range(0, max(int(lengths.max(initial=0)), 1), 8):
-        rows = rows[lengths[rows] > start] if start else rows
-        packed = eight_from[starts[:-1][rows] + start] & _LOW_BYTES[np.minimum(lengths[rows] - start, 8)]
-        hashes[rows] = mixed(hashes[rows] ^ packed)
-    return hashes
 
 
 def _with_room(array: npt.NDArray[Any], n_needed: int) -> npt.NDArray[Any]:

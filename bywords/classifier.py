@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from bywords.artifact.compression import Compressed, compress
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import weights_of
+from bywords.data.labels import Labels, weights_of
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import Calibration
 from bywords.evaluation.evaluation import AnyEvaluation
@@ -24,11 +24,11 @@ from bywords.evaluation.reliability import Reliability
 from bywords.explain.class_words import class_words
 from bywords.explain.counterfactual import Counterfactual, counterfactual
 from bywords.explain.explanation import Explanation, explain
-from bywords.fitted import FitSummary, FittedClassifier, Labels, Predictions, SelectionSummary, Texts
+from bywords.fitted import FitSummary, FittedClassifier, Predictions, SelectionSummary
 from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.systems import DEFAULT_SYSTEM, able_to_train_on_disk, default_candidates, system_config
-from bywords.text.tokenizer import checked_texts
+from bywords.text.inputs import Texts, checked_texts
 from bywords.training.callback import Callback
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit

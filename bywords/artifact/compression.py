@@ -17,11 +17,13 @@ import numpy.typing as npt
 from bywords.artifact import model_folder
 from bywords.artifact.description import card_of, contents_of
 from bywords.artifact.quantization import dequantize, quantize
+from bywords.data.labels import Labels
 from bywords.data.targets import Codes
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import score
-from bywords.fitted import FittedClassifier, Labels, Texts
+from bywords.fitted import FittedClassifier
 from bywords.models.base import FittedModel, ModelConfig, StorageFormat, restore_model
+from bywords.text.inputs import Texts
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 

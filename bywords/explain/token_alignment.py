@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.text.ragged import UNKNOWN, Ragged
-from bywords.text.tokenizer import Tokens, ragged_positions
+from bywords.text.ragged import UNKNOWN, Ragged, ragged_positions
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 
 NO_TOKEN = -1

@@ -12,16 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import Given, LabelFormat, classes_of, codes_of, read_labels, weights_of
+from bywords.data.labels import Given, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.targets import Targets
 from bywords.errors import DataError
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
-from bywords.fitted import FitSummary, FittedClassifier, Labels, SelectionSummary, Texts, TrainingRecord
+from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
+from bywords.text.inputs import Texts
 from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.training.callback import Callback
 from bywords.training.model_selection import select_model

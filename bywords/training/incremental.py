@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import Given, classes_of
+from bywords.data.labels import Given, Labels, classes_of
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, Temperature
 from bywords.evaluation.reliability import in_vocabulary_share_elsewhere, lower_floor
-from bywords.fitted import FittedClassifier, Labels, Texts
+from bywords.fitted import FittedClassifier
 from bywords.models.base import FittedModel, Growth, Indices, ModelConfig, model_class
 from bywords.models.ensemble import Ensemble
 from bywords.models.neural import take_over
 from bywords.system_config import FitParameters, SelectionConfig, SystemConfig, TrainingConfig
+from bywords.text.inputs import Texts
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -145,22 +145,23 @@ def _standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
 
 
 def grown_vocabulary(old: Vocabulary, tokens: Tokens) -> tuple[Vocabulary, Indices]:
-    """The words, runs and pieces of a vocabulary, and behind each kind those of `tokens` that it lacks.
+    """The words, n-grams and character n-grams of a vocabulary, and behind each kind those of `tokens` that it lacks.
 
-    Returns: the vocabulary, and where its old rows stand in it, int64 (V,).
+    Returns: the vocabulary, and where its old rows are in it, int64 (V,).
     """
     new = Vocabulary.of(tokens, old.config)
-    known = set(old.words.to_list())
-    is_new = np.array([word not in known for word in new.words.to_list()], dtype=bool)
-    words = pl.concat([old.words, new.words.filter(is_new)])
+    words = new.words.to_list()
+    ids = old.ids(words)
+    is_new = ids == UNKNOWN
     counts = np.concatenate([old.counts, new.counts[2:][is_new]])
-    counts[old.ids(new.words.filter(~is_new).to_list())] += new.counts[2:][~is_new]
+    counts[ids[~is_new]] += new.counts[2:][~is_new]
     counts[UNKNOWN] += new.counts[UNKNOWN]
-    grown = Vocabulary(words, counts, config=old.config)
+    added = [word for word, is_added in zip(words, is_new.tolist(), strict=True) if is_added]
+    grown = Vocabulary(Words.of([*old.words.to_list(), *added]), counts, config=old.config)
     old_rows = np.concatenate([np.arange(old.n_words), np.arange(len(old.ngrams)) + grown.n_words])
     ngrams = [(left, right) for left, right in old_rows[old.ngrams].tolist()]
     indices = {pair: grown.n_words + index for index, pair in enumerate(ngrams)}
-    of_new = np.concatenate([[PADDING, UNKNOWN], grown.ids(new.words.to_list())]).tolist()
+    of_new = np.concatenate([[PADDING, UNKNOWN], grown.ids(words)]).tolist()
     for left, right in new.ngrams.tolist():
         pair = (of_new[left], of_new[right])
         if pair not in indices:

@@ -22,7 +22,8 @@ from bywords.models.base import FittedModel
 from bywords.models.ensemble import Ensemble, fit_weights
 from bywords.system_config import SystemConfig
 from bywords.text.bags import Floats
-from bywords.text.tokenizer import Tokens, in_threads
+from bywords.text.threads import in_threads
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.training.callback import Callback, NoCallback
 from bywords.training.hyperparameter_search import HyperparameterSearch

@@ -97,7 +97,7 @@ class TrainingRecord:
     A model folder keeps all but `seconds`, `vectors` and `notes`, so that equal trainings give equal folders.
     """
 
-    system: str | SystemConfig  # a name of the table, or settings of one's own
+    system: str | SystemConfig  # a name of the table, or custom settings
     parameters: FitParameters
     config: SystemConfig  # the settings that were fitted, after a selection say
     summary: FitSummary
@@ -239,7 +239,7 @@ class FittedClassifier:
         return np.zeros(len(self.classes))
 
     def index_of(self, label: Any) -> int:
-        """The index of a class, given itself or as it is written. Raises SettingError, with the nearest, for no class."""
+        """The index of a class, given itself or as it is written. Raises SettingError for an unknown one."""
         return index_of_label(label, self.classes.tolist())
 
 

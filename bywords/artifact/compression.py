@@ -186,7 +186,7 @@ class _Compressor:
         yield largest
 
     def _order(self, storage_format: StorageFormat, power: float) -> npt.NDArray[np.int64]:
-        """The rows that some member sees, int64 (U,): what says most for its bytes first, words before their n-grams."""
+        """The rows that some member sees, int64 (U,): what says most for its bytes first, words before n-grams."""
         value = np.zeros(len(self.vocabulary))
         value[: self.n_useful] = self._says(power) / self._costs(storage_format)
         first, last = self.vocabulary.n_words, self.vocabulary.n_rows("ngrams")

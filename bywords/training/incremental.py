@@ -47,7 +47,7 @@ def check_can_continue(config: SystemConfig) -> None:
     if not config.model.can_continue:
         raise SettingError(
             "a model whose word vectors stay as they are cannot continue with new documents: new words would have "
-            "none. Train anew on all documents, or begin with a system that learns its vectors, or with auto."
+            "none. Train anew on all documents, or start with a system that learns its vectors, or with auto."
         )
 
 
@@ -112,7 +112,7 @@ def continue_fit(
 
 
 def too_few(targets: Targets, columns: Indices) -> Indices:
-    """The old classes of which so few of the new documents are that they cannot be learned from, int64 places."""
+    """The old classes of which so few of the new documents are that they cannot be learned from, int64 indices."""
     counts = np.bincount(targets.pairs()[1], minlength=targets.n_classes)
     return columns[counts[columns] < FEW_NEW_DOCUMENTS]
 
@@ -134,7 +134,7 @@ def _standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
     """New documents that count for the old ones as well, where there are classes that the old ones had none of.
 
     Documents of old classes stand for the `n_before` that are not there any more: without that, a class that many new
-    documents have would seem as common as they make it. `columns` are the places of the old classes.
+    documents have would seem as common as they make it. `columns` are the indices of the old classes.
     """
     is_old = targets.one_hot()[:, columns].any(axis=1)
     if not is_old.any() or not targets.codes.size or len(columns) == targets.n_classes:
@@ -216,8 +216,8 @@ class _Continuing:
         few = too_few(targets if valid is None else targets.joined(valid[1]), self.columns)
         if len(few) and not model.can_be_member:
             raise DataError(
-                f"{len(few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an {model.title} "
-                "would forget them. Add some of their documents, or begin with auto, which keeps what it knows of them."
+                f"{len(few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an "
+                f"{model.title} would forget them. Add some of their documents, or start with auto, which keeps what it knows."
             )
         everything = train[0] if valid is None else train[0].joined(valid[0])
         vocabulary, rows = grown_vocabulary(self.before.vocabulary, everything)

@@ -245,11 +245,7 @@ class _Continuing:
             metric=self.parameters.metric, seed=self.parameters.seed, callback=self.callback,
             checkpoint=self.checkpoint,
         )  # fmt: skip
-        return HeldOut(
-            config=selected.config, fit=selected.fit, logits=selected.logits, targets=selected.targets,
-            n_train=len(train[0]) - (selected.n_valid if valid is None else 0), n_valid=selected.n_valid,
-            selection=selected.summary,
-        )  # fmt: skip
+        return HeldOut.of(selected, len(train[0]), was_given=valid is not None)
 
     def _trained_on(
         self, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None, growth: Growth

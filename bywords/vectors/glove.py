@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from bywords.kernels.jit import jit
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.vectors.word_vectors import OnEpoch, VectorsConfig, WordVectors
+from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
 
 N_PARTS = 16  # the words are dealt into so many parts; changing it changes the order of the steps, so the result
 PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum in several steps
@@ -43,16 +43,8 @@ class GloveConfig(VectorsConfig):
             if (value := getattr(self, name)) <= 0:
                 raise SettingError(f"{name} is {value}, expected more than 0.")
 
-    def vectors_for(
-        self,
-        tokens: Tokens,
-        vocabulary: Vocabulary,
-        *,
-        seed: int = 0,
-        checkpoint: Checkpoint = NO_CHECKPOINT,
-        on_epoch: OnEpoch | None = None,
-    ) -> WordVectors:
-        return train_glove(tokens, vocabulary, self, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
+    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+        return train_glove(tokens, vocabulary, self, **how)
 
 
 def cooccurrences(

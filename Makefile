@@ -24,6 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $(STAMP)
 
 wheel: $(STAMP) ## build the package: dist/bywords-VERSION-py3-none-any.whl
+	rm -rf build/lib build/bdist.* dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 demo: $(STAMP) ## train every classifier on real texts and compare them: a table and demo/imdb/report.html

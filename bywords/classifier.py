@@ -1,4 +1,4 @@
-"""scikit-learn's shell around a `FittedClassifier`: texts and labels → an estimator for pipelines, searches and votes."""
+"""scikit-learn's shell around a `FittedClassifier`: an estimator of texts for pipelines, searches and votes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from bywords.artifact.compression import Compressed, compress
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import weights_of
+from bywords.data.labels import Labels, weights_of
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import Calibration
 from bywords.evaluation.evaluation import AnyEvaluation
@@ -23,11 +23,11 @@ from bywords.explain.class_words import class_words
 from bywords.explain.counterfactual import Counterfactual, counterfactual
 from bywords.explain.explanation import Explanation, explain
 from bywords.extras import named_extra
-from bywords.fitted import FitSummary, FittedClassifier, Labels, Predictions, SelectionSummary, Texts
+from bywords.fitted import FitSummary, FittedClassifier, Predictions, SelectionSummary
 from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.systems import DEFAULT_SYSTEM, able_to_train_on_disk, default_candidates, system_config
-from bywords.text.tokenizer import checked_texts
+from bywords.text.inputs import Texts, checked_texts
 from bywords.training.callback import Callback
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit
@@ -100,7 +100,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Labels are one a document, or any number: lists of labels, or a table of 0 and 1 (N, K), as
         `bywords.data.labels` reads them. Those may be strings, whole numbers or booleans. `sample_weight` is what each
         document counts. `validation`, where given, is used instead of a share of the documents. All but the neural
-        systems of the lab are fitted once more to all documents, the validation part too, when the temperature is known.
+        systems of the lab are fitted once more to all documents, the validation part too, once the temperature is known.
 
         `checkpoint` is a folder that keeps what has been worked out, until `save` has saved it all. With `resume`, what
         is there already is not done again, and the fit ends with the same bits; where nothing is, it starts afresh.

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from bywords.data.labels import Given, LabelFormat, codes_of, names_of, read_labels
+from bywords.data.labels import Given, LabelFormat, Labels, codes_of, names_of, read_labels
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
@@ -23,12 +22,12 @@ from bywords.evaluation.reliability import Reliability
 from bywords.io.on_disk import OnDiskPart
 from bywords.models.base import FittedModel, StorageFormat
 from bywords.system_config import FitParameters, SystemConfig
+from bywords.text.inputs import Texts, checked_texts
 from bywords.text.ragged import Ragged
-from bywords.text.tokenizer import Tokenizer, Tokens, checked_texts, chunks_of, in_threads
+from bywords.text.threads import chunks_of, in_threads
+from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.text.vocabulary import Vocabulary
 
-Texts = Sequence[str] | pl.Series | npt.NDArray[Any]
-Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
 DOCUMENTS_AT_A_TIME = 4096  # of documents on disk that are answered
 Numbers = npt.NDArray[np.float64]
 
@@ -98,7 +97,7 @@ class TrainingRecord:
     A model folder keeps all but `seconds`, `vectors` and `notes`, so that equal trainings give equal folders.
     """
 
-    system: str | SystemConfig  # a name of the table, or settings of one's own
+    system: str | SystemConfig  # a name of the table, or custom settings
     parameters: FitParameters
     config: SystemConfig  # the settings that were fitted, after a selection say
     summary: FitSummary
@@ -240,7 +239,7 @@ class FittedClassifier:
         return np.zeros(len(self.classes))
 
     def index_of(self, label: Any) -> int:
-        """The index of a class, given itself or as it is written. Raises SettingError, with the nearest, for no class."""
+        """The index of a class, given itself or as it is written. Raises SettingError for an unknown one."""
         return index_of_label(label, self.classes.tolist())
 
 

@@ -1,4 +1,4 @@
-"""`SYSTEMS` is the table: one row a system. A system is a tokenizer, a vocabulary, perhaps word vectors, and a model."""
+"""`SYSTEMS` is the table, one row a system: a tokenizer, a vocabulary, perhaps word vectors, and a model."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NB_SVC = TfidfConfig(
 )  # the slowest of the candidates is the first
 SVC = TfidfConfig(estimator="svc", sublinear=True)
 NB = TfidfConfig(estimator="nb", alpha=0.1, sublinear=True, features="words")
-WORDS_AND_RUNS = VocabularyConfig(ngrams=2)
+WORDS_AND_PAIRS = VocabularyConfig(ngrams=2)
 
 DEFAULT_SYSTEM = "auto"
 SYSTEMS: dict[str, SystemConfig] = {
     "auto": SystemConfig(
-        description="the best of several linear models on words, runs of words and pieces of words, or a blend of them",
+        description="the best of several linear models on words, n-grams and character n-grams, or an ensemble of them",
         vocabulary=VocabularyConfig(ngrams=2, char_ngrams=(3, 5)),
         model=SelectionConfig(
             candidates=(NB_SVC, SVC, replace(NB, alpha=0.3, features="ngrams"), NB),
@@ -49,7 +49,7 @@ SYSTEMS: dict[str, SystemConfig] = {
     ),
     "dan-ngrams": SystemConfig(
         description="the same with a vector for each two words that follow each other",
-        vocabulary=WORDS_AND_RUNS,
+        vocabulary=WORDS_AND_PAIRS,
         model=DAN,
         training=DAN_TRAINING,
     ),

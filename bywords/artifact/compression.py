@@ -17,11 +17,13 @@ import numpy.typing as npt
 from bywords.artifact import model_folder
 from bywords.artifact.description import card_of, contents_of
 from bywords.artifact.quantization import dequantize, quantize
+from bywords.data.labels import Labels
 from bywords.data.targets import Codes
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import score
-from bywords.fitted import FittedClassifier, Labels, Texts
+from bywords.fitted import FittedClassifier
 from bywords.models.base import FittedModel, ModelConfig, StorageFormat, restore_model
+from bywords.text.inputs import Texts
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 
@@ -184,7 +186,7 @@ class _Compressor:
         yield largest
 
     def _order(self, storage_format: StorageFormat, power: float) -> npt.NDArray[np.int64]:
-        """The rows that some member sees, int64 (U,): what says most for its bytes first, words before their n-grams."""
+        """The rows that some member sees, int64 (U,): what says most for its bytes first, words before n-grams."""
         value = np.zeros(len(self.vocabulary))
         value[: self.n_useful] = self._says(power) / self._costs(storage_format)
         first, last = self.vocabulary.n_words, self.vocabulary.n_rows("ngrams")

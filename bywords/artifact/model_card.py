@@ -23,7 +23,7 @@ def write(record: Record) -> str:
         system              str, its name in the table of systems
         description         str, what that is
         labels              list of str, the classes in their order
-        reason              str, why this model was chosen
+        reason              str, why this model was selected
         data                {"name", "fingerprint", "n_documents", "classes": {label: documents}, "dropped", "skipped",
                              "test": name of the test part}; each may be missing
         summary             {"n_train", "n_valid", "valid_accuracy"}; the last, where documents have any number of
@@ -34,8 +34,8 @@ def write(record: Record) -> str:
         hardest_confusions  `Evaluation.hardest_confusions()`
         multi_label         bool, a document may have several labels, or none
         thresholds          {label: probability from which it is given}
-        in_vocabulary_floor   float, the share of known words below which a text is unlike the training documents
-        size                {"words", "runs", "pieces", "numbers", "bytes": of vocabulary and weights together,
+        in_vocabulary_floor   float, the share of known words below which a text is out of distribution
+        size                {"words", "ngrams", "char_ngrams", "numbers", "bytes": of vocabulary and weights together,
                              "reduction": str, what was left out and what it cost}
         config              the settings, for the name of the kind of model
         limits              list of str, more sentences on what it is not for
@@ -131,8 +131,8 @@ def _scores(record: Record) -> str:
         if is_multi:
             how_good = f"F1 of all decisions together {summary['valid_accuracy']:.3f} on"
         parts.append(
-            f"{how_good} {on}, by which the model was chosen too: on new documents it may be right less often. It was "
-            "not tested on others."
+            f"{how_good} {on}, by which the model was selected too: on new documents it may be right less often. It "
+            "was not tested on others."
         )
         if record.get("thresholds"):
             rows = [(label, f"{threshold:.2f}") for label, threshold in record["thresholds"].items()]
@@ -202,7 +202,7 @@ def _size(size: Record) -> str:
     return "\n".join(rows)
 
 
-_ROWS = (("words", "words"), ("ngrams", "runs of words"), ("char_ngrams", "pieces of words"))
+_ROWS = (("words", "words"), ("ngrams", "n-grams"), ("char_ngrams", "character n-grams"))
 
 
 def _use(record: Record) -> str:
@@ -239,9 +239,8 @@ def _limits(record: Record) -> str:
         rows.append(f"- Its probabilities were calibrated on {on}.{few}")
     seldom = {label: count for label, count in (data.get("classes") or {}).items() if count < FEW_DOCUMENTS_OF_CLASS}
     if seldom:
-        rows.append(
-            f"- Classes with fewer than {FEW_DOCUMENTS_OF_CLASS} training documents: {_named(seldom)}. Trust these least."
-        )
+        few = f"- Classes with fewer than {FEW_DOCUMENTS_OF_CLASS} training documents: {_named(seldom)}."
+        rows.append(f"{few} Trust these least.")
     if test:
         rows.append(
             "- The interval is that of drawing other test documents of the same kind. It does not cover documents that "

@@ -5,7 +5,7 @@ Nobody else knows the files.
     MODEL/
     ├── model.json            format, versions, settings, label names in order, calibration, how it was trained
     ├── vocabulary.txt        a count and a word a line, in the order of the ids
-    ├── weights.safetensors   all that was learned; the vocabulary's runs and pieces of words, if it has any
+    ├── weights.safetensors   all that was learned; the vocabulary's n-grams and character n-grams
     ├── README.md             the model card: what it is, how good it is, what it is not for
     └── SHA256SUMS            of the four above, as `sha256sum --check` reads it, and of itself in the last line
 
@@ -149,10 +149,10 @@ def look_at(folder: Path) -> Overview:
 def check_writable(folder: Path) -> None:
     """Raise ModelFolderError when a model cannot be written there, before anything has been trained."""
     if folder.exists() and not (folder / SUMS).exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another place.")
+        raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another folder.")
     existing = next(parent for parent in folder.absolute().parents if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise ModelFolderError(f"{folder}: cannot be written: {existing} takes no files. Choose another place.")
+        raise ModelFolderError(f"{folder}: cannot be written: {existing} takes no files. Choose another folder.")
 
 
 def sizes(folder: Path) -> dict[str, int]:
@@ -166,7 +166,7 @@ def size_bytes(folder: Path) -> int:
 
 
 def extent(parts: FolderContents) -> dict[str, int]:
-    """How much there is, for the card: words, runs, pieces, numbers learned, and the bytes of what holds them."""
+    """How much there is, for the card: words, n-grams, character n-grams, numbers learned, and bytes of these files."""
     vocabulary = parts.vocabulary
     own = sum(len(content) for name, content in contents(parts, card="") if name in (VOCABULARY, WEIGHTS))
     return {

@@ -19,7 +19,8 @@ from bywords.evaluation.calibration import fit_calibration
 from bywords.models.ensemble import fit_weights
 from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.systems import NB, NB_SVC, SVC
-from bywords.text.tokenizer import Tokens, in_threads
+from bywords.text.threads import in_threads
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.training.workbench import MOST_NUMBERS
 

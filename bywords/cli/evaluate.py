@@ -98,8 +98,8 @@ def evaluate(
     n_all_out_of_vocabulary = int(evaluation.all_out_of_vocabulary.sum())
     if n_all_out_of_vocabulary:
         say(
-            f"In {n_all_out_of_vocabulary:,} of the {len(corpus):,} documents no word was known: those answers say nothing "
-            "about the text."
+            f"In {n_all_out_of_vocabulary:,} of the {len(corpus):,} documents no word was known: those answers say "
+            "nothing about the text."
         )
     say()
     tell_classes(evaluation)

@@ -105,7 +105,7 @@ def predict(
         folder = ResumableOutput(out, key, resume=resume)
         n_before = folder.n_rows
         writer = Writer.of(out, answers.names)
-        with _told_how_to_go_on(folder):
+        with _naming_how_to_go_on(folder):
             for chunk in counted(_chunks(blocks, answers, writer, folder, _digest(file, ending)), "labelled"):
                 folder.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
             if not folder.n_rows:
@@ -183,7 +183,7 @@ class _Answers:
             )
 
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
-        """The places in `classes_` of the labels to name for each text, the likeliest first where they are `top_k`."""
+        """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`."""
         if self.top_k is not None:
             return list(np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k])
         return [np.flatnonzero(has) for has in self.classifier.calibration.predict(probabilities)]
@@ -247,8 +247,8 @@ def _digest(file: str, ending: str | None) -> hashlib._Hash:
 
 
 @contextlib.contextmanager
-def _told_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
-    """Whatever stops the work: what is done is kept, and the command that goes on with it is told."""
+def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
+    """Whatever stops the work: what is done is kept, and the command that goes on with it is named."""
     n_before = folder.n_rows
     try:
         yield
@@ -256,8 +256,8 @@ def _told_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
         again = [*sys.argv[1:], *(["--resume"] if "--resume" not in sys.argv else [])]
-        told = f"{folder.n_rows:,} rows are done and kept. Go on with: {shlex.join(['bywords', *again])}"
+        how = f"{folder.n_rows:,} rows are done and kept. Go on with: {shlex.join(['bywords', *again])}"
         if isinstance(error, BywordsError):
-            raise type(error)(f"{error} {told}") from error
-        typer.echo(f"Interrupted: {told}", err=True)
+            raise type(error)(f"{error} {how}") from error
+        typer.echo(f"Interrupted: {how}", err=True)
         raise typer.Exit(130) from error

@@ -91,8 +91,8 @@ def requested(
         )
     if labels is not None:
         _refuse(
-            "--labels trains twice, with the labels as they were and corrected: leave out --{}, or make a file with the "
-            "right labels and train on that.",
+            "--labels trains twice, with the labels as they were and corrected: leave out --{}, or make a file with "
+            "the right labels and train on that.",
             **{"from": start_from},
         )
     before = None

@@ -78,7 +78,7 @@ def linear_attributions(model: FittedModel, alignment: TokenAlignment, n_tokens:
 
 
 def _spread(alignment: TokenAlignment, positions: Indices) -> tuple[Indices, Indices, Numbers]:
-    """The tokens that the ids at these positions, int64 (A,), come from; of each, which of the A, and its part of it."""
+    """The tokens that the ids at these positions, int64 (A,), come from; of each, which of the A, and its part."""
     n_tokens = alignment.last[positions] - alignment.first[positions] + 1
     which = np.repeat(np.arange(len(positions)), n_tokens)
     within = np.arange(len(which)) - np.repeat(np.cumsum(n_tokens) - n_tokens, n_tokens)

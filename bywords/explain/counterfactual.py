@@ -208,6 +208,6 @@ class _Probe:
 
 
 def _surest(margins: Numbers, changed: npt.NDArray[np.bool_]) -> list[int]:
-    """The places of those that changed the answer, the one that is furthest beyond first."""
+    """The indices of those that changed the answer, the one that is furthest beyond first."""
     order = np.argsort(margins.min(axis=1), kind="stable")
     return [index for index in order.tolist() if changed[index]]

@@ -29,10 +29,10 @@ class WordShare:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Why a text got its label: for each class, bias + Σ contributions of the T tokens = logit.
+    """Why a text got its label: for each class, bias + Σ attributions of the T tokens = logit.
 
-    Logits are on the scale of the probabilities, as `FittedClassifier.scaled` has them. For one label a document they are centred,
-    so that they sum to 0 over the classes, as do each token's contributions: a word that speaks as much for all
+    Logits are on the scale of the probabilities, as `FittedClassifier.scaled` has them. With one label a document they
+    are centred, so that they sum to 0 over the classes, as do each token's attributions: a word that speaks as much for all
     classes speaks for none, and has 0. A softmax of them gives the probabilities, but for the curve of the calibration,
     which bends the highest of them. Where a document may have any number of labels, each logit is the log-odds of its
     label by itself.
@@ -58,7 +58,7 @@ class Explanation:
     completeness_gap: float
 
     def index_of(self, label: Any = None) -> int:
-        """Where a class stands in `labels`; by default the likeliest. Raises SettingError for a label there is not."""
+        """The index of a class in `labels`; by default the likeliest. Raises SettingError for an unknown label."""
         return int(self.probabilities.argmax()) if label is None else index_of_label(label, self.labels)
 
     def words(self, label: Any = None) -> list[WordShare]:

@@ -1,7 +1,7 @@
-"""What every model is: frozen settings, and a fitted model that answers, saves, explains, grows and shrinks itself.
+"""What every model is: frozen settings, and a fitted model that answers, saves, explains, grows and compresses itself.
 
-A new model is one class: a `LinearModel` needs a `Config` and a `fit`, any other `FittedModel` its `logits` and `arrays`
-too. `register_model` adds it; nothing else in the package asks what kind of model it holds.
+A new model is one class: a `LinearModel` needs a `Config` and a `fit`, any other `FittedModel` its `logits` and
+`arrays` too. `register_model` adds it; nothing else in the package asks what kind of model it holds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ModelConfig:
         return "all"
 
     def with_features(self, features: Features) -> Self:
-        """The same model on other rows, where it lets itself be told."""
+        """The same model on other rows, where it can see others."""
         return self
 
     def numbers_per_row(self, n_classes: int) -> int:
@@ -228,7 +228,7 @@ class FittedModel:
 
     @property
     def is_linear(self) -> bool:
-        """Whether its logits are a bias and a sum over words, which `linear_terms` gives; else `differentiable` does."""
+        """Whether its logits are a bias and a sum over words, as `linear_terms` has them; else see `differentiable`."""
         return False
 
     def linear_terms(self, documents: Ragged) -> LinearTerms:
@@ -334,7 +334,7 @@ MODELS: dict[str, type[FittedModel]] = {}
 def register_model(model: ModelType) -> ModelType:
     """Add a model, so that systems with its settings are trained, saved, loaded and explained like all others.
 
-    `model` is a subclass of `LinearModel` or `FittedModel` with a frozen dataclass `Config` of its own, a `ModelConfig`.
+    `model` is a subclass of `LinearModel` or `FittedModel` with a `Config`, a frozen dataclass that is a `ModelConfig`.
     Settings are saved under the name of their class, or that of the model where they are called just Config. A model
     folder holds arrays and settings, no code: whoever loads it has to register the model first.
 

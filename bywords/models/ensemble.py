@@ -144,8 +144,8 @@ def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
     def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         odds = np.tensordot(weights, stacked, axes=1)
         probabilities = sigmoid(odds) if targets.is_multilabel else softmax(odds)
-        chosen = np.where(has, probabilities, 1 - probabilities) if targets.is_multilabel else probabilities[has]
-        losses = -np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
+        of_true = np.where(has, probabilities, 1 - probabilities) if targets.is_multilabel else probabilities[has]
+        losses = -np.log(np.maximum(of_true, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
         apart = weights - 1 / n_models
         errors = (probabilities - has) * counted[:, np.newaxis]
         gradients = np.tensordot(stacked, errors, axes=2) + 2 * TOWARDS_EQUAL * apart

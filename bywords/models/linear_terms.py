@@ -54,7 +54,7 @@ def terms_of_bags(documents: Ragged, bags: Bags, table: RowsOf, bias: npt.NDArra
 
 
 def _shares(documents: Ragged, bags: Bags) -> Numbers:
-    """The weights of ids that stand once in each bag, shared among their occurrences: float64 (T',)."""
+    """The weights of ids, once in each bag, shared among their occurrences: float64 (T',)."""
     each = bags.weights.astype(np.float64) / Bags.of(documents, bags.n_rows).weights
     scratch = np.zeros(max(bags.n_rows, int(documents.ids.max(initial=0)) + 1))  # by id; others than the bag's stay 0
     shares = np.empty(len(documents.ids))
@@ -67,7 +67,7 @@ def _shares(documents: Ragged, bags: Bags) -> Numbers:
 
 
 def _stand_ins(documents: Ragged, bags: Bags) -> Indices:
-    """Where the unknown word stands in a bag for a document that has other ids, but none that the model sees."""
+    """Where the unknown word of a bag stands in for a document that has other ids, but none that the model sees."""
     has_unknown = np.logical_or.reduceat(documents.ids == UNKNOWN, documents.offsets[:-1])
     starts = bags.offsets[:-1]
     return starts[(bags.lengths == 1) & (bags.ids[starts] == UNKNOWN) & ~has_unknown]

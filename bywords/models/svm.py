@@ -24,7 +24,7 @@ def support_vectors(
     """One linear SVM a class, against all others: weights float32 (V, K), bias (K,) and dual variables (N, K).
 
     `scales`, float32 (V, K) or (V, 1) for two classes, multiplies the features, for each class by its own column. For
-    two classes one machine is trained, with one column of dual variables, and its score z becomes -z/2 and z/2: a
+    two classes one classifier is trained, with one column of dual variables, and its score z becomes -z/2 and z/2: a
     softmax gives the sigmoid of z. It goes on from `duals`, where they are given.
     """
     from bywords.kernels.svm import classifiers_of, dual_pass

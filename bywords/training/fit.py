@@ -12,19 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import Given, LabelFormat, classes_of, codes_of, read_labels, weights_of
+from bywords.data.labels import Given, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.targets import Targets
 from bywords.errors import DataError
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
-from bywords.fitted import FitSummary, FittedClassifier, Labels, SelectionSummary, Texts, TrainingRecord
+from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
+from bywords.text.inputs import Texts
 from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.training.callback import Callback
-from bywords.training.model_selection import select_model
+from bywords.training.model_selection import SelectionResult, select_model
 from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_system, vectors_summary
 
@@ -58,6 +59,15 @@ class HeldOut:
     n_train: int
     n_valid: int
     selection: SelectionSummary | None = None
+
+    @classmethod
+    def of(cls, selected: SelectionResult, n_documents: int, *, was_given: bool) -> HeldOut:
+        """Of a selection from so many documents; `was_given` says that others were held out for it."""
+        return cls(
+            config=selected.config, fit=selected.fit, logits=selected.logits, targets=selected.targets,
+            n_train=n_documents - (0 if was_given else selected.n_valid), n_valid=selected.n_valid,
+            selection=selected.summary,
+        )  # fmt: skip
 
 
 def fit_classifier(
@@ -190,11 +200,7 @@ def _fit_selected(
         validation_share=parameters.validation_share, budget_seconds=parameters.budget_seconds, callback=callback,
         checkpoint=checkpoint,
     )  # fmt: skip
-    return HeldOut(
-        config=selected.config, fit=selected.fit, logits=selected.logits, targets=selected.targets,
-        n_train=len(train[0]) - (selected.n_valid if valid is None else 0), n_valid=selected.n_valid,
-        selection=selected.summary,
-    )  # fmt: skip
+    return HeldOut.of(selected, len(train[0]), was_given=valid is not None)
 
 
 def _fit_one(

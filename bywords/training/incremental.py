@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import Given, classes_of
+from bywords.data.labels import Given, Labels, classes_of
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, Temperature
 from bywords.evaluation.reliability import in_vocabulary_share_elsewhere, lower_floor
-from bywords.fitted import FittedClassifier, Labels, Texts
+from bywords.fitted import FittedClassifier
 from bywords.models.base import FittedModel, Growth, Indices, ModelConfig, model_class
 from bywords.models.ensemble import Ensemble
 from bywords.models.neural import take_over
 from bywords.system_config import FitParameters, SelectionConfig, SystemConfig, TrainingConfig
+from bywords.text.inputs import Texts
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -47,7 +47,7 @@ def check_can_continue(config: SystemConfig) -> None:
     if not config.model.can_continue:
         raise SettingError(
             "a model whose word vectors stay as they are cannot continue with new documents: new words would have "
-            "none. Train anew on all documents, or begin with a system that learns its vectors, or with auto."
+            "none. Train anew on all documents, or start with a system that learns its vectors, or with auto."
         )
 
 
@@ -112,7 +112,7 @@ def continue_fit(
 
 
 def too_few(targets: Targets, columns: Indices) -> Indices:
-    """The old classes of which so few of the new documents are that they cannot be learned from, int64 places."""
+    """The old classes of which so few of the new documents are that they cannot be learned from, int64 indices."""
     counts = np.bincount(targets.pairs()[1], minlength=targets.n_classes)
     return columns[counts[columns] < FEW_NEW_DOCUMENTS]
 
@@ -134,7 +134,7 @@ def _standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
     """New documents that count for the old ones as well, where there are classes that the old ones had none of.
 
     Documents of old classes stand for the `n_before` that are not there any more: without that, a class that many new
-    documents have would seem as common as they make it. `columns` are the places of the old classes.
+    documents have would seem as common as they make it. `columns` are the indices of the old classes.
     """
     is_old = targets.one_hot()[:, columns].any(axis=1)
     if not is_old.any() or not targets.codes.size or len(columns) == targets.n_classes:
@@ -145,22 +145,23 @@ def _standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
 
 
 def grown_vocabulary(old: Vocabulary, tokens: Tokens) -> tuple[Vocabulary, Indices]:
-    """The words, runs and pieces of a vocabulary, and behind each kind those of `tokens` that it lacks.
+    """The words, n-grams and character n-grams of a vocabulary, and behind each kind those of `tokens` that it lacks.
 
-    Returns: the vocabulary, and where its old rows stand in it, int64 (V,).
+    Returns: the vocabulary, and where its old rows are in it, int64 (V,).
     """
     new = Vocabulary.of(tokens, old.config)
-    known = set(old.words.to_list())
-    is_new = np.array([word not in known for word in new.words.to_list()], dtype=bool)
-    words = pl.concat([old.words, new.words.filter(is_new)])
+    words = new.words.to_list()
+    ids = old.ids(words)
+    is_new = ids == UNKNOWN
     counts = np.concatenate([old.counts, new.counts[2:][is_new]])
-    counts[old.ids(new.words.filter(~is_new).to_list())] += new.counts[2:][~is_new]
+    counts[ids[~is_new]] += new.counts[2:][~is_new]
     counts[UNKNOWN] += new.counts[UNKNOWN]
-    grown = Vocabulary(words, counts, config=old.config)
+    added = [word for word, is_added in zip(words, is_new.tolist(), strict=True) if is_added]
+    grown = Vocabulary(Words.of([*old.words.to_list(), *added]), counts, config=old.config)
     old_rows = np.concatenate([np.arange(old.n_words), np.arange(len(old.ngrams)) + grown.n_words])
     ngrams = [(left, right) for left, right in old_rows[old.ngrams].tolist()]
     indices = {pair: grown.n_words + index for index, pair in enumerate(ngrams)}
-    of_new = np.concatenate([[PADDING, UNKNOWN], grown.ids(new.words.to_list())]).tolist()
+    of_new = np.concatenate([[PADDING, UNKNOWN], grown.ids(words)]).tolist()
     for left, right in new.ngrams.tolist():
         pair = (of_new[left], of_new[right])
         if pair not in indices:
@@ -215,8 +216,8 @@ class _Continuing:
         few = too_few(targets if valid is None else targets.joined(valid[1]), self.columns)
         if len(few) and not model.can_be_member:
             raise DataError(
-                f"{len(few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an {model.title} "
-                "would forget them. Add some of their documents, or begin with auto, which keeps what it knows of them."
+                f"{len(few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an "
+                f"{model.title} would forget them. Add some of their documents, or start with auto, which keeps what it knows."
             )
         everything = train[0] if valid is None else train[0].joined(valid[0])
         vocabulary, rows = grown_vocabulary(self.before.vocabulary, everything)
@@ -244,11 +245,7 @@ class _Continuing:
             metric=self.parameters.metric, seed=self.parameters.seed, callback=self.callback,
             checkpoint=self.checkpoint,
         )  # fmt: skip
-        return HeldOut(
-            config=selected.config, fit=selected.fit, logits=selected.logits, targets=selected.targets,
-            n_train=len(train[0]) - (selected.n_valid if valid is None else 0), n_valid=selected.n_valid,
-            selection=selected.summary,
-        )  # fmt: skip
+        return HeldOut.of(selected, len(train[0]), was_given=valid is not None)
 
     def _trained_on(
         self, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None, growth: Growth

@@ -22,7 +22,8 @@ from bywords.models.base import FittedModel
 from bywords.models.ensemble import Ensemble, fit_weights
 from bywords.system_config import SystemConfig
 from bywords.text.bags import Floats
-from bywords.text.tokenizer import Tokens, in_threads
+from bywords.text.threads import in_threads
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.training.callback import Callback, NoCallback
 from bywords.training.hyperparameter_search import HyperparameterSearch
@@ -75,7 +76,7 @@ def select_model(
 
     They are judged on `valid`, where it is given, else on a share of the documents, or in folds where there are few.
     The vocabulary and idf, which know no labels, are those of all documents. What is best by `metric` is selected: one
-    alone, or the ensemble of those that are worth a weight, which has the least log loss. With `budget_seconds`, other
+    alone, or the ensemble of those that earn a weight, which has the least log loss. With `budget_seconds`, other
     settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted. `before` is
     a model that is there already, with its vocabulary: it is judged with the candidates, and stays as it is. Of the
     classes `kept` these documents tell too little: there only `before` has an opinion.
@@ -102,7 +103,7 @@ def select_model(
     n_steps = 2 * len(candidates)
     for one in in_threads(workbench.judge, candidates):
         judged.append(one)
-        callback.step(len(judged), n_steps, f"{one.trial.name}: {workbench.told(one.trial)}")
+        callback.step(len(judged), n_steps, f"{one.trial.name}: {workbench.in_words(one.trial)}")
     if budget_seconds is not None:
         found, history.interrupted = _searched(workbench, started, budget_seconds, seed=seed, callback=callback)
         judged += found
@@ -145,8 +146,8 @@ def _parts(targets: Targets, share: float, seed: int) -> list[tuple[Rows, Rows]]
     if n_folds == 1 or len(targets) < 2 * n_folds or len(targets) * targets.n_classes > MOST_NUMBERS:
         kept, held_out = targets.split(share, seed)
         most = max(1, MOST_NUMBERS // (10 * targets.n_classes))  # of very many classes not one each is held out
-        chosen = np.random.default_rng(seed).permutation(len(held_out))[:most]
-        return [(np.union1d(kept, np.delete(held_out, chosen)), np.sort(held_out[chosen]))]
+        drawn = np.random.default_rng(seed).permutation(len(held_out))[:most]
+        return [(np.union1d(kept, np.delete(held_out, drawn)), np.sort(held_out[drawn]))]
     return targets.folds(n_folds, seed)
 
 
@@ -182,7 +183,7 @@ def _searched(
             else:
                 search.learn(-one.trial.score)
                 judged.append(one)
-                callback.step(len(judged), 0, f"{one.trial.name}: {workbench.told(one.trial)}")
+                callback.step(len(judged), 0, f"{one.trial.name}: {workbench.in_words(one.trial)}")
             n_tried += 1
             if n_tried > n_before:
                 workbench.checkpoint.save("search", {}, [n_tried, spent + time.perf_counter() - started])
@@ -218,9 +219,9 @@ def _best_ensemble(
 def _ensemble_that_keeps(
     judged: Sequence[CandidateResult], workbench: Workbench
 ) -> tuple[list[CandidateResult], Floats, Floats]:
-    """As `_best_ensemble`, but what was there before is in it with its full weight, and alone speaks of the classes kept.
+    """As `_best_ensemble`, but what was there before has its full weight, and alone speaks of the classes kept.
 
-    Documents held out tell nothing of these classes, so nothing may be taken from their odds because of them.
+    Documents held out say nothing about these classes, so nothing may be taken from their odds because of them.
     """
     (before,) = (one for one in judged if one.before is not None)
     others = sorted((one for one in judged if one is not before), key=lambda one: -one.trial.score)[: MOST_MEMBERS - 1]
@@ -243,9 +244,10 @@ def _reason(trials: list[Trial], members: list[CandidateResult], workbench: Work
         how = f"all {len(workbench.held_out):,} documents, held out in {len(workbench.parts)} turns"
     alone = max((trial for trial in trials if trial.name != ENSEMBLE), key=lambda trial: trial.score)
     if len(members) == 1:
-        return f"{alone.name} was selected of {len(trials)} candidates, on {how}: {workbench.told(alone)}."
+        return f"{alone.name} was selected of {len(trials)} candidates, on {how}: {workbench.in_words(alone)}."
     names = [one.trial.name for one in members]
     return (
-        f"An ensemble of {', '.join(names[:-1])} and {names[-1]} was selected, on {how}: {workbench.told(trials[-1])}; the best "
-        f"of {len(trials) - 1} candidates alone, {alone.name}: {workbench.told(alone)}."
+        f"An ensemble of {', '.join(names[:-1])} and {names[-1]} was selected, on {how}: "
+        f"{workbench.in_words(trials[-1])}; the best of {len(trials) - 1} candidates alone, {alone.name}: "
+        f"{workbench.in_words(alone)}."
     )

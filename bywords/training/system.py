@@ -157,7 +157,7 @@ def check_has_words(vocabulary: Vocabulary) -> None:
 
 
 def aligned_vectors(vectors: WordVectors, vocabulary: Vocabulary, *, seed: int) -> Aligned:
-    """The vectors of the vocabulary's words. Raises SettingError when there is not one."""
+    """The vectors of the vocabulary's words. Raises SettingError when there is none."""
     aligned = vectors.align(vocabulary, seed=seed)
     if not aligned.has_vector.any():
         raise SettingError(

@@ -1,4 +1,4 @@
-"""Documents, encoded once → candidates fitted to parts of them, judged on what each part holds out, and fitted to all."""
+"""Encoded documents → candidates fitted to parts of them, judged on what each part holds out, and fitted to all."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ class Workbench:
             score=score(self._metric, *answers, weights),
         )
 
-    def told(self, trial: Trial) -> str:
+    def in_words(self, trial: Trial) -> str:
         """How good a candidate was, in words, and by what it is judged."""
         right = f"micro F1 {trial.accuracy:.3f}" if self.targets.is_multilabel else f"right on {trial.accuracy:.1%}"
         if self._metric == "log_loss":

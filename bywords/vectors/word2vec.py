@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any, Unpack
 
 import numpy as np
 
-from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import DataError, SettingError
 from bywords.extras import needed
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.vectors.word_vectors import OnEpoch, VectorsConfig, WordVectors
+from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
 
 MAX_SENTENCE = 10_000  # words; gensim silently drops what a longer sentence has beyond
 
@@ -39,15 +39,8 @@ class Word2VecConfig(VectorsConfig):
             if (value := getattr(self, name)) < 1:
                 raise SettingError(f"{name} is {value}, expected 1 or more.")
 
-    def vectors_for(
-        self,
-        tokens: Tokens,
-        vocabulary: Vocabulary,
-        *,
-        seed: int = 0,
-        checkpoint: Checkpoint = NO_CHECKPOINT,
-        on_epoch: OnEpoch | None = None,
-    ) -> WordVectors:
+    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+        seed, on_epoch = how.get("seed", 0), how.get("on_epoch")  # gensim has no checkpoints
         return train_word2vec(tokens, vocabulary, self, seed=seed, on_epoch=on_epoch)
 
 
@@ -77,20 +70,18 @@ def train_word2vec(
     if not sentences:
         raise DataError("word2vec: no document has a word of the vocabulary. Give the documents it was counted from.")
 
-    needed("gensim.models", what="word2vec")
-    from gensim.models import Word2Vec
-    from gensim.models.callbacks import CallbackAny2Vec
+    models = needed("gensim.models", what="to train word2vec vectors")
 
-    class Progress(CallbackAny2Vec):  # type: ignore[misc]  # gensim has no types
+    class Progress(models.callbacks.CallbackAny2Vec):  # type: ignore[misc,name-defined] # gensim has no types
         epoch = 0
 
-        def on_epoch_end(self, model: Word2Vec) -> None:
+        def on_epoch_end(self, model: Any) -> None:
             self.epoch += 1
             if on_epoch is not None:
                 on_epoch(self.epoch, n_epochs, None)
 
     words = vocabulary.words.to_list()
-    model = Word2Vec(
+    model = models.Word2Vec(
         vector_size=config.dimension,
         window=config.window,
         negative=config.negative,

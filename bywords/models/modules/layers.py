@@ -95,7 +95,7 @@ def predict_prepared(model: Model, documents: Batch, batch_size: int = 256) -> n
     """The same, of what `model.prepare` gave."""
     model.eval()
     if isinstance(documents, MappedBags):
-        order = np.arange(len(documents))  # as they stand on the disk; none waits for a longer one
+        order = np.arange(len(documents))  # as they are on the disk; none waits for a longer one
     else:
         order = np.argsort(documents.lengths, kind="stable")
     parts = []

@@ -148,7 +148,7 @@ def each_direction(run: Callable[..., None], step_sizes: Tensor, *tensors: Tenso
 
 
 def packed_positions(starts: Tensor, lengths: Tensor, *, n_directions: int) -> tuple[Tensor, Tensor]:
-    """Where the words of a packed batch stand: the first word of every document, then the second of every one, …
+    """The positions of the words of a packed batch: the first word of every document, then the second of every one, …
 
     `starts` and `lengths` are int (N,), longest document first. In a second direction the first word is the last.
     Returns: positions int (R, T), and the number of documents that reach each step, int64 (L,).

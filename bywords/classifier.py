@@ -46,8 +46,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     After `fit`: `fitted_`, the `FittedClassifier` that answers, and from it `classes_` (K,) sorted, `config_`,
     `calibration_`, `reliability_`, `summary_`, `seconds_`, and `selection_`, None where there was nothing to select.
 
-        classifier = TextClassifier().fit(["good film", "bad film", "good", "bad"] * 5, ["+", "-", "+", "-"] * 5)
-        classifier.predict(["a good one"])
+    >>> from bywords import TextClassifier
+    >>> classifier = TextClassifier().fit(texts, labels)
+    >>> classifier.predict(["the printer is on fire"]).tolist()
+    ['office']
+    >>> classifier.save("my-model")
     """
 
     fitted_: FittedClassifier

@@ -64,6 +64,9 @@ def compare(
 
     Raises: SettingError for a system that there is not, and an `earlier` run of something else. DataError for a corpus
     that cannot be trained on, and when no system could be fitted.
+
+    >>> from bywords import compare, load_dataset
+    >>> record = compare(load_dataset("tickets.csv"), ["tfidf-svc", "tfidf-nb"])
     """
     limits = limits or {}
     systems = list(dict.fromkeys(systems))

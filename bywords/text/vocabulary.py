@@ -30,7 +30,13 @@ MARKERS = ("<pad>", "<unk>")  # how rows 0 and 1 are shown; never looked up, so 
 
 @dataclass(frozen=True, kw_only=True)
 class VocabularyConfig:
-    """Which words get a row, and what becomes of a document's other words."""
+    """Which words get a row, and what becomes of a document's other words.
+
+    >>> from bywords import Tokenizer, Vocabulary, VocabularyConfig
+    >>> tokens = Tokenizer()(["fire fire printer"])
+    >>> Vocabulary.of(tokens, VocabularyConfig(min_count=2)).encode(tokens).ids.tolist()
+    [2, 2]
+    """
 
     max_size: int | None = None  # words, the most frequent first; None keeps all
     min_count: int = 1  # running words of the training texts
@@ -53,6 +59,12 @@ class Vocabulary:
 
     After them come runs of words, the shorter first, and pieces of words, where `config` asks for them, each sort by
     (-count, its ids or its spelling).
+
+    >>> from bywords import Tokenizer, Vocabulary
+    >>> tokens = Tokenizer()(["fire fire printer"])
+    >>> vocabulary = Vocabulary.of(tokens)
+    >>> vocabulary.encode(tokens).ids.tolist()
+    [2, 2, 3]
     """
 
     def __init__(

@@ -116,7 +116,7 @@ class Predictions:
 
     >>> from bywords import load_classifier
     >>> answers = load_classifier("tickets-model").predict(["the printer is on fire", "zxqv"])
-    >>> answers.labels[0], answers.probabilities.shape
+    >>> answers.labels.tolist()[0], answers.probabilities.shape
     ('office', (2, 2))
     >>> answers.all_out_of_vocabulary.tolist()
     [False, True]

@@ -102,18 +102,24 @@ def predict(
             "least confidence": answers.least,
             "bad rows": bad_rows,
         }
-        folder = ResumableOutput(out, key, resume=resume)
-        n_before = folder.n_rows
-        writer = Writer.of(out, answers.names)
-        with _naming_how_to_go_on(folder):
-            for chunk in counted(_chunks(blocks, answers, writer, folder, _digest(file, ending)), "labelled"):
-                folder.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
-            if not folder.n_rows:
-                folder.add(writer(None, answers([]), is_first=True), n_rows=0, input_digest="")
-            folder.finish()
+        output = ResumableOutput(out, key, resume=resume)
+        n_before = output.n_rows
+        _write(output, blocks, answers, Writer.of(out, answers.names), _digest(file, ending))
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     answers.tell(is_rest=n_before > 0)
+
+
+def _write(
+    output: ResumableOutput, blocks: Iterable[Block], answers: _Answers, writer: Writer, digest: hashlib._Hash
+) -> None:
+    """Write the answers, a chunk at a time, behind what is there already."""
+    with _naming_how_to_go_on(output):
+        for chunk in counted(_chunks(blocks, answers, writer, output, digest), "labelled"):
+            output.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
+        if not output.n_rows:
+            output.add(writer(None, answers([]), is_first=True), n_rows=0, input_digest="")
+        output.finish()
 
 
 class _Answers:

@@ -83,64 +83,29 @@ def fit(
     Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"; early stopping as in
     Prechelt (1998), "Early Stopping — But When?".
     """
-    from lightning_fabric import Fabric  # takes a second to import
-
-    fabric = Fabric(accelerator="cpu", devices=1)
-    wrapped, *optimizers = fabric.setup(model, *_optimizers(model, config))
-    rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    run = _Run(model, config, generator, checkpoint)
     prepared = model.prepare(train)
     prepared_valid = None if valid is None else model.prepare(valid)
     wanted = torch.from_numpy(targets.codes)
     weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
-    stopping = EarlyStopping(config.patience)
-    history = History()
-    best_weights: dict[str, Tensor] | None = None
-    first_epoch, n_before, total_loss = 1, 0, 0.0  # n_before batches of the first epoch are done
-    if (entry := checkpoint.load("training")) is not None:
-        best_weights = restore_training(entry, model, optimizers, generator)
-        if entry.values["best_is_now"]:
-            best_weights = copy.deepcopy(model.state_dict())
-        first_epoch, n_before, total_loss = entry.values["next"]
-        stopping = EarlyStopping(**entry.values["stopping"])
-        history.epochs = [EpochRecord(**record) for record in entry.values["epochs"]]
-
-    def keep(epoch: int, n_done: int, total_loss: float, before: Any) -> None:
-        if checkpoint.folder is None:
-            return
-        is_now = best_weights is not None and n_done == 0 and stopping.best_epoch == epoch - 1
-        values = {
-            "next": [epoch, n_done, total_loss], "stopping": asdict(stopping), "generator": before,
-            "epochs": [asdict(record) for record in history.epochs], "best_is_now": is_now,
-        }  # fmt: skip
-        checkpoint.save("training", arrays_of_training(model, optimizers, None if is_now else best_weights), values)
-
-    kept = time.perf_counter()
+    first_epoch, n_before, total_loss = run.restored()
     try:
         for epoch in range(first_epoch, (n_epochs or config.max_epochs) + 1):
-            if stopping.done:
+            if run.stopping.done:
                 break
             started = time.perf_counter()
-            wrapped.train()
+            run.wrapped.train()
             before = generator.bit_generator.state  # gives the same batches again
             epoch_rows = _epoch_rows(prepared, config, generator)
             for n_done, rows in islice(enumerate(epoch_rows, start=1), n_before, None):
                 if config.decay:
-                    share_left = 1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs
-                    _set_rates(optimizers, rates, share_left)
-                losses = _losses(wrapped(prepared.select(rows)), wanted[rows])  # (N,)
+                    run.set_rates(1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs)
+                losses = _losses(run.wrapped(prepared.select(rows)), wanted[rows])  # (N,)
                 loss = losses.mean() if weights is None else (losses * weights[rows]).mean()
-                for optimizer in optimizers:
-                    optimizer.zero_grad()
-                fabric.backward(loss)
-                if config.max_norm is not None:
-                    fabric.clip_gradients(wrapped, optimizers[0], max_norm=config.max_norm)
-                for optimizer in optimizers:
-                    optimizer.step()
+                run.step(loss)
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
                 on_batch(epoch, n_done, len(epoch_rows))
-                if time.perf_counter() - kept >= SECONDS_BETWEEN:
-                    keep(epoch, n_done, total_loss, before)
-                    kept = time.perf_counter()
+                run.keep_within(epoch, n_done, total_loss, before)
             train_loss = total_loss / len(train)
             n_before, total_loss = 0, 0.0
             scores: tuple[float, float, float] | tuple[None, None, None] = (None, None, None)
@@ -149,28 +114,97 @@ def fit(
             valid_loss, valid_accuracy, valid_score = scores
             seconds = time.perf_counter() - started
             record = EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, seconds, valid_score)
-            history.epochs.append(record)
+            run.history.epochs.append(record)
             on_epoch(record)
-            if valid_score is None:
-                stopping.best_epoch = epoch if math.isfinite(train_loss) else 0
-                best_weights = copy.deepcopy(model.state_dict()) if stopping.best_epoch else None
-            elif stopping.update(valid_score):  # of equal scores the earliest wins
-                best_weights = copy.deepcopy(model.state_dict())
-            keep(epoch + 1, 0, 0.0, generator.bit_generator.state)
-            kept = time.perf_counter()
+            run.end_epoch(record)
     except KeyboardInterrupt:
-        if best_weights is None:
+        if run.best_weights is None:
             raise
-        history.interrupted = True
-    if best_weights is None:
-        raise SettingError(
-            f"the loss was not a number in any of {len(history.epochs)} epochs: the steps are too large. "
-            f"Lower training.learning_rate, which is {config.learning_rate}, or training.row_learning_rate, which is "
-            f"{config.row_learning_rate}."
-        )
-    model.load_state_dict(best_weights)
-    history.best_epoch = stopping.best_epoch
-    return history
+        run.history.interrupted = True
+    return run.finished()
+
+
+class _Run:
+    """All that changes while a model is trained, and how it is kept in a checkpoint."""
+
+    def __init__(
+        self, model: Model, config: TrainingConfig, generator: np.random.Generator, checkpoint: Checkpoint
+    ) -> None:
+        from lightning_fabric import Fabric  # takes a second to import
+
+        self.model, self.config, self.generator, self.checkpoint = model, config, generator, checkpoint
+        self.fabric = Fabric(accelerator="cpu", devices=1)
+        self.wrapped, *self.optimizers = self.fabric.setup(model, *_optimizers(model, config))
+        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
+        self.stopping, self.history = EarlyStopping(config.patience), History()
+        self.best_weights: dict[str, Tensor] | None = None
+        self.kept = time.perf_counter()
+
+    def restored(self) -> tuple[int, int, float]:
+        """Put back what the checkpoint has: the epoch to go on with, how many of its batches are done, their loss."""
+        if (entry := self.checkpoint.load("training")) is None:
+            return 1, 0, 0.0
+        self.best_weights = restore_training(entry, self.model, self.optimizers, self.generator)
+        if entry.values["best_is_now"]:
+            self.best_weights = copy.deepcopy(self.model.state_dict())
+        self.stopping = EarlyStopping(**entry.values["stopping"])
+        self.history.epochs = [EpochRecord(**record) for record in entry.values["epochs"]]
+        epoch, n_done, total_loss = entry.values["next"]
+        return epoch, n_done, total_loss
+
+    def set_rates(self, share: float) -> None:
+        """All learning rates as they were at the start, times a share."""
+        for optimizer, its_rates in zip(self.optimizers, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, its_rates, strict=True):
+                group["lr"] = rate * share
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of the loss."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        self.fabric.backward(loss)
+        if self.config.max_norm is not None:
+            self.fabric.clip_gradients(self.wrapped, self.optimizers[0], max_norm=self.config.max_norm)
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def end_epoch(self, record: EpochRecord) -> None:
+        """Keep the weights of an epoch where it is the best."""
+        if record.valid_score is None:
+            self.stopping.best_epoch = record.epoch if math.isfinite(record.train_loss) else 0
+            self.best_weights = copy.deepcopy(self.model.state_dict()) if self.stopping.best_epoch else None
+        elif self.stopping.update(record.valid_score):  # of equal scores the earliest wins
+            self.best_weights = copy.deepcopy(self.model.state_dict())
+        self._keep(record.epoch + 1, 0, 0.0, self.generator.bit_generator.state)
+
+    def keep_within(self, epoch: int, n_done: int, total_loss: float, before: Any) -> None:
+        """Put the state of an unfinished epoch into the checkpoint, once in SECONDS_BETWEEN."""
+        if time.perf_counter() - self.kept >= SECONDS_BETWEEN:
+            self._keep(epoch, n_done, total_loss, before)
+
+    def _keep(self, epoch: int, n_done: int, total_loss: float, before: Any) -> None:
+        self.kept = time.perf_counter()
+        if self.checkpoint.folder is None:
+            return
+        is_now = self.best_weights is not None and n_done == 0 and self.stopping.best_epoch == epoch - 1
+        values = {
+            "next": [epoch, n_done, total_loss], "stopping": asdict(self.stopping), "generator": before,
+            "epochs": [asdict(record) for record in self.history.epochs], "best_is_now": is_now,
+        }  # fmt: skip
+        best_weights = None if is_now else self.best_weights
+        self.checkpoint.save("training", arrays_of_training(self.model, self.optimizers, best_weights), values)
+
+    def finished(self) -> History:
+        """Put back the weights of the best epoch. Raises SettingError where there is none."""
+        if self.best_weights is None:
+            raise SettingError(
+                f"the loss was not a number in any of {len(self.history.epochs)} epochs: the steps are too large. "
+                f"Lower training.learning_rate, which is {self.config.learning_rate}, or "
+                f"training.row_learning_rate, which is {self.config.row_learning_rate}."
+            )
+        self.model.load_state_dict(self.best_weights)
+        self.history.best_epoch = self.stopping.best_epoch
+        return self.history
 
 
 def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, float]:
@@ -223,9 +257,3 @@ def _optimizers(model: Model, config: TrainingConfig) -> list[torch.optim.Optimi
         rate = config.learning_rate if config.row_learning_rate is None else config.row_learning_rate
         optimizers.append(SparseAdagrad([trained[name] for name in sorted(by_row)], lr=rate))
     return optimizers
-
-
-def _set_rates(optimizers: list[Any], rates: list[list[float]], share: float) -> None:
-    for optimizer, its_rates in zip(optimizers, rates, strict=True):
-        for group, rate in zip(optimizer.param_groups, its_rates, strict=True):
-            group["lr"] = rate * share

@@ -18,7 +18,7 @@ from bywords.data.targets import Rows, Targets
 from bywords.errors import DataError, SettingError
 from bywords.evaluation.metrics import Metric
 from bywords.fitted import History, SelectionSummary
-from bywords.models.base import FittedModel
+from bywords.models.base import FittedModel, ModelConfig
 from bywords.models.ensemble import Ensemble, fit_weights
 from bywords.system_config import SystemConfig
 from bywords.text.bags import Floats
@@ -98,16 +98,8 @@ def select_model(
     workbench = Workbench(
         config, vocabulary, everything, all_targets, parts, seed=seed, metric=metric, kept=kept, checkpoint=checkpoint
     )
-    judged, history = list[CandidateResult](), History()
     candidates = workbench.distinct(asked)
-    n_steps = 2 * len(candidates)
-    for one in in_threads(workbench.judge, candidates):
-        judged.append(one)
-        callback.step(len(judged), n_steps, f"{one.trial.name}: {workbench.in_words(one.trial)}")
-    if budget_seconds is not None:
-        found, history.interrupted = _searched(workbench, started, budget_seconds, seed=seed, callback=callback)
-        judged += found
-        n_steps += len(judged) - len(candidates)
+    judged, history, n_steps = _judged(workbench, candidates, started, budget_seconds, seed, callback)
     if before is not None:
         judged.append(workbench.judge_before(before[1]))
     select = _ensemble_that_keeps if len(kept.classes) else _best_ensemble
@@ -149,6 +141,26 @@ def _parts(targets: Targets, share: float, seed: int) -> list[tuple[Rows, Rows]]
         drawn = np.random.default_rng(seed).permutation(len(held_out))[:most]
         return [(np.union1d(kept, np.delete(held_out, drawn)), np.sort(held_out[drawn]))]
     return targets.folds(n_folds, seed)
+
+
+def _judged(
+    workbench: Workbench,
+    candidates: Sequence[ModelConfig],
+    started: float,
+    budget_seconds: float | None,
+    seed: int,
+    callback: Callback,
+) -> tuple[list[CandidateResult], History, int]:
+    """The candidates, and what else was tried until the budget was spent; and how many steps there are in all."""
+    judged, history, n_steps = list[CandidateResult](), History(), 2 * len(candidates)
+    for one in in_threads(workbench.judge, candidates):
+        judged.append(one)
+        callback.step(len(judged), n_steps, f"{one.trial.name}: {workbench.in_words(one.trial)}")
+    if budget_seconds is not None:
+        found, history.interrupted = _searched(workbench, started, budget_seconds, seed=seed, callback=callback)
+        judged += found
+        n_steps += len(found)
+    return judged, history, n_steps
 
 
 def _refitted(

@@ -1,4 +1,4 @@
-"""Calls → their results, made by the threads that this process may run."""
+"""Calls → their results, in their order, by as many threads as this process may run."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def n_threads() -> int:
 
 
 def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of the calls, in the order of the items, which are made as threads become free.
+    """The results of the calls, in the order of the items, which are taken as threads become free.
 
-    One item alone is done at once, without a thread. After an error, or Ctrl-C, no more calls are begun.
+    A single item needs no thread. After an error, or Ctrl-C, no more calls are started.
     """
     items = iter(items)
     first = list(itertools.islice(items, 2))

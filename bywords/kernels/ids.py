@@ -86,7 +86,7 @@ def count_pairs(lefts, rights, offsets, gap, min_count):
     return pairs, pair_counts
 
 
-@jit(work=lambda pairs, *_: 4 * len(pairs))
+@jit(work=lambda pairs, *_: 5 * len(pairs))
 def table_of_pairs(pairs, pair_ids):
     """A table in which `find_pairs` finds the pairs int32 (P, 2), whose ids are int32 (P,)."""
     size = 16
@@ -102,7 +102,7 @@ def table_of_pairs(pairs, pair_ids):
     return keys, ids
 
 
-@jit(work=lambda lefts, *_: 3 * len(lefts))
+@jit(work=lambda lefts, *_: 4 * len(lefts))
 def find_pairs(lefts, rights, offsets, gap, keys, ids):
     """The id of the pair (lefts[i], rights[i + gap]) at each index i, int32 (T,); NOT_THERE where it has none."""
     found = np.full(len(lefts), NOT_THERE, dtype=np.int32)
@@ -114,7 +114,7 @@ def find_pairs(lefts, rights, offsets, gap, keys, ids):
     return found
 
 
-@jit(work=lambda ngrams, *_: 2 * ngrams.size)
+@jit(work=lambda ngrams, has_edges, offsets, codes, char_ngrams, *_: 2 * (ngrams.size + len(char_ngrams)))
 def encode(ngrams, has_edges, offsets, codes, char_ngrams, char_ngram_offsets, unknown, max_length, keep_unknown):
     """All that a model sees of each document: the ids of its words, then of its n-grams, then of character n-grams.
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-SMALL_CALL = 30_000  # steps of about a microsecond each in the interpreter
+SMALL_CALL = 100_000  # steps of about a microsecond each in the interpreter
 SMALL_TOTAL = 300_000  # steps of all small calls together, in this process
 
 

@@ -127,7 +127,7 @@ def _end_of_character(text, index, end, kinds):
 
 
 def _joins(text, index, end, kinds):
-    """How many bytes of a word stand at `index`: a letter or mark, or an apostrophe before one; 0 if there is none."""
+    """How many bytes of a word are at `index`: a letter or mark, or an apostrophe before one; 0 if there is none."""
     code_point, width = _decode(text, index)
     kind = kinds[code_point] if code_point < len(kinds) else SIGN
     if kind in (WORD, MARK):
@@ -166,7 +166,7 @@ def _add_unspaced(text, index, end, kinds, codes, n_tokens, data, starts, hashes
     return index, slots, n_tokens, n_words
 
 
-@jit(work=lambda text, *_: len(text))
+@jit(work=lambda text, *_: 3 * len(text))
 def scan(text, ends, kinds, lowercase, signs):
     """The tokens of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, and a table of the distinct ones.
 
@@ -260,7 +260,7 @@ def scan(text, ends, kinds, lowercase, signs):
     )
 
 
-@jit(work=lambda data, starts: len(data))
+@jit(work=lambda data, starts: 2 * len(data))
 def hashes_of(data, starts):
     """The hash of each word, uint64 (U,)."""
     hashes = np.empty(len(starts) - 1, dtype=np.uint64)
@@ -269,7 +269,7 @@ def hashes_of(data, starts):
     return hashes
 
 
-@jit(work=lambda data, starts, hashes, *_: 3 * len(hashes))
+@jit(work=lambda data, starts, hashes, *_: 5 * len(hashes))
 def find(data, starts, hashes, table_data, table_starts, slots):
     """The index of each word in a table, int32 (U,), -1 where the table does not have it."""
     indices = np.empty(len(hashes), dtype=np.int32)
@@ -279,7 +279,7 @@ def find(data, starts, hashes, table_data, table_starts, slots):
     return indices
 
 
-@jit(work=lambda data, starts, hashes, *_: 5 * len(hashes))
+@jit(work=lambda data, starts, hashes, *_: 10 * len(hashes))
 def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_words):
     """Add words to a table that has room for them after its `n_words`.
 
@@ -296,7 +296,7 @@ def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_w
     return indices, slots, n_words
 
 
-@jit(work=lambda data, starts, shortest, longest: 5 * len(data) * (longest - shortest + 1))
+@jit(work=lambda data, starts, shortest, longest: 12 * len(data) * (longest - shortest + 1))
 def cut(data, starts, shortest, longest):
     """The character n-grams of each word: `shortest` to `longest` characters, a space before and after it included.
 

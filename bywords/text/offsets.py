@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bywords.kernels.words import MARK, SIGN, UNSPACED
 from bywords.text.characters import kinds_of_characters
@@ -57,6 +56,8 @@ def _as_seen(text: str, config: TokenizerConfig) -> tuple[str, Sequence[str], Se
     parts = _parts(text, changed)
     if config.pattern is None:
         return changed(text), parts, [len(changed(part)) for part in parts]
+    import polars as pl
+
     column = pl.Series([*parts, text], dtype=pl.String).str.normalize("NFC")
     if config.lowercase:
         column = column.str.to_lowercase()
@@ -104,6 +105,8 @@ def _traced_back(parts: Sequence[str], lengths: Sequence[int]) -> tuple[Offsets,
 
 def _matches(seen: str, pattern: str) -> Offsets:
     """Where the matches of a pattern are: they are put between two characters that the text does not have."""
+    import polars as pl
+
     left, right = _unused(seen)
     marked = pl.Series([seen]).str.replace_all(pattern, f"{left}${{0}}{right}")[0]
     before, *others = marked.split(left)

@@ -6,10 +6,12 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 CHUNK_SIZE = 1 << 20  # characters that a thread reads at a time
 
@@ -32,6 +34,8 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
     if len(first) < 2:
         yield from map(call, first)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     items = itertools.chain(first, items)
     with ThreadPoolExecutor(n_threads()) as pool:
         waiting: deque[Future[Result]] = deque()

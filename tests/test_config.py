@@ -56,8 +56,8 @@ def test_a_change_that_cannot_be_says_why(assignment, message):
 
 
 def test_a_pair_of_numbers_is_written_as_in_json_and_can_be_taken_away():
-    assert changed(VocabularyConfig(), ["pieces=[3, 5]"]).pieces == (3, 5)
-    assert changed(VocabularyConfig(pieces=(3, 5)), ["pieces=null"]).pieces is None
-    for wrong in ("pieces=3", "pieces=[3]", 'pieces=["a", "b"]'):
-        with pytest.raises(SettingError, match=r"pieces is None; expected None or tuple\[int, int\]"):
+    assert changed(VocabularyConfig(), ["char_ngrams=[3, 5]"]).char_ngrams == (3, 5)
+    assert changed(VocabularyConfig(char_ngrams=(3, 5)), ["char_ngrams=null"]).char_ngrams is None
+    for wrong in ("char_ngrams=3", "char_ngrams=[3]", 'char_ngrams=["a", "b"]'):
+        with pytest.raises(SettingError, match=r"char_ngrams is None; expected None or tuple\[int, int\]"):
             changed(VocabularyConfig(), [wrong])

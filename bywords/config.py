@@ -12,9 +12,15 @@ from bywords.errors import SettingError, did_you_mean, quoted
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
 
 
+def kind_of(settings: type) -> str:
+    """The name by which settings are saved: of their class, or of the class around one that is called Config."""
+    outer, _, own = settings.__qualname__.rpartition(".")
+    return f"{outer.rpartition('.')[2]}Config" if own == "Config" and outer else own
+
+
 def to_plain(settings: Any) -> dict[str, Any]:
     """A dataclass and those in it → a dict of JSON values, with the name of each class under "kind"."""
-    plain: dict[str, Any] = {"kind": type(settings).__name__}
+    plain: dict[str, Any] = {"kind": kind_of(type(settings))}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         plain[field.name] = _plain(value)

@@ -6,13 +6,14 @@ import unicodedata
 import numpy as np
 import polars as pl
 import pytest
+from character_kinds import kinds_by_polars
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bywords.errors import DataError, SettingError
-from bywords.kernels.words import MARK, SIGN, WORD
-from bywords.kernels.words import UNSPACED as UNSPACED_KIND
-from bywords.text.tokenizer import UNSPACED, Tokenizer, TokenizerConfig, kinds_of_characters
+from bywords.kernels.words import SIGN
+from bywords.text.characters import UNSPACED, kinds_of_characters
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 
 
 def words_of(text: str, **choices) -> list[str]:
@@ -82,19 +83,16 @@ def test_tokens_are_the_matches_of_the_pattern_that_the_settings_describe(text, 
     assert words_of(text, punctuation=punctuation, lowercase=lowercase) == expected
 
 
-def test_each_character_that_there_is_belongs_where_the_pattern_says():
-    characters = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
-    is_word = pl.Series(characters).str.contains(r"\w").to_numpy()
+def test_each_character_is_what_the_regular_expressions_say():
     kinds = kinds_of_characters()
     padded = np.append(kinds, np.full(0x110000 - len(kinds), SIGN, dtype=np.uint8))
-    found = np.isin(np.delete(padded, np.arange(0xD800, 0xE000)), [WORD, UNSPACED_KIND, MARK])
-    assert found.tolist() == is_word.tolist()
+    assert np.array_equal(padded, kinds_by_polars())
 
 
 def test_chunks_read_by_several_threads_give_the_same_tokens(monkeypatch):
     texts = [f"word{number % 91} and word{number % 37}, 我爱{number % 5}" for number in range(500)] + ["", "end"]
     whole = Tokenizer()(texts)
-    monkeypatch.setattr("bywords.text.tokenizer.CHUNK_SIZE", 100)
+    monkeypatch.setattr("bywords.text.threads.CHUNK_SIZE", 100)
     cut = Tokenizer()(texts)
     assert cut.documents() == whole.documents()
     assert cut.offsets.tolist() == whole.offsets.tolist()

@@ -1,18 +1,20 @@
 """Tokens → ids."""
 
 import random
+import re
 from collections import Counter
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bywords.errors import ModelFolderError, SettingError
+from bywords.kernels import jit
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.text.word_table import Words
 
 TEXTS = ["the cat sat on the mat", "the dog sat", "a dog"]
 
@@ -99,28 +101,33 @@ def test_rows_that_are_left_out_are_missing_in_documents_and_nothing_else_is(dat
         assert found == ([name for name in all_names if name in kept_names] or ["<unk>"])
 
 
-words = st.lists(st.text(min_size=1), min_size=1, unique=True)
+words = st.lists(st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("\\tn\t\n")), min_size=1), unique=True)
 
 
 @given(words)
 def test_any_words_survive_the_file(tmp_path_factory, words):
     path = tmp_path_factory.mktemp("vocabulary") / "vocabulary.txt"
-    try:
-        column = pl.Series(words, dtype=pl.String)
-    except UnicodeEncodeError:
-        return  # no column can hold half a surrogate pair
-    written = Vocabulary(column, np.arange(len(words) + 2))
+    written = Vocabulary(Words.of(words), np.arange(len(words) + 2))
     path.write_bytes(written.text())
     read = Vocabulary.load(path)
     assert read.words.to_list() == words
     assert read.counts.tolist() == written.counts.tolist()
 
 
-def test_a_line_of_another_form_is_named(tmp_path):
+@pytest.mark.parametrize("line", ["no count", "7", "\tword", "+7\tword", "7 \tword", "9999999999999999999\tword", ""])
+def test_a_line_of_another_form_is_named(tmp_path, line):
     path = tmp_path / "vocabulary.txt"
-    path.write_text("0\t<pad>\n0\t<unk>\nno count\n")
-    with pytest.raises(ModelFolderError, match="line 3: expected a count, a tab and a word"):
+    path.write_text(f"0\t<pad>\n0\t<unk>\n{line}\n3\tgood\n")
+    with pytest.raises(
+        ModelFolderError, match="line 3: expected a count, a tab and a word, found " + re.escape(repr(line))
+    ):
         Vocabulary.load(path)
+
+
+def test_a_file_without_the_markers_is_refused(tmp_path):
+    (tmp_path / "vocabulary.txt").write_text("0\t<pad>\n")
+    with pytest.raises(ModelFolderError, match="expected the rows <pad> and <unk> first, found 1 rows"):
+        Vocabulary.load(tmp_path / "vocabulary.txt")
 
 
 def test_a_size_below_one_is_refused():
@@ -237,3 +244,18 @@ def test_words_cannot_be_left_out_where_runs_are_made_of_them():
 def test_lengths_of_pieces_that_cannot_be_are_refused():
     with pytest.raises(SettingError, match=r"pieces is \(3, 2\)"):
         VocabularyConfig(char_ngrams=(3, 2))
+
+
+@given(st.lists(st.lists(st.sampled_from("abcde"), max_size=6).map(" ".join), max_size=6), st.data())
+def test_a_few_texts_get_the_same_ids_as_many(texts, data):
+    """Without tables, and with them."""
+    built = vocabulary_of(
+        data.draw(st.permutations([*TEXTS, "a b c d", "d a b e e", "b a"])), ngrams=4, char_ngrams=(1, 3)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jit, "budget", jit.Budget())
+        few = built.keep_rows(np.ones(len(built), dtype=bool))[0].encode(tokens_of(texts))
+        patch.setattr(jit.budget, "left", 0)
+        many = built.keep_rows(np.ones(len(built), dtype=bool))[0].encode(tokens_of(texts))
+    for name in ("ids", "offsets", "in_vocabulary_share"):
+        assert getattr(few, name).tobytes() == getattr(many, name).tobytes()

@@ -1,12 +1,12 @@
 """word2vec learns which words stand together, loses no word on the way, and can be repeated."""
 
 import numpy as np
-import polars as pl
 import pytest
 
 from bywords.errors import DataError, SettingError
 from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.text.word_table import Words
 from bywords.vectors import word2vec
 from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
 
@@ -40,7 +40,7 @@ def test_words_of_equal_count_get_their_own_rows():
     """Gensim orders words of equal count in its own way: each has to keep its neighbours all the same."""
     tokens = shuffled(TEXTS)
     backwards = Vocabulary.of(tokens)
-    backwards = Vocabulary(backwards.words.reverse(), backwards.counts)
+    backwards = Vocabulary(Words.of(backwards.words.reverse().to_list()), backwards.counts)
     vectors = train_word2vec(tokens, backwards, SMALL)
     assert {word for word, _ in vectors.nearest("milk", 5)} == {"bread", "cheese", "egg", "butter", "salt"}
 
@@ -85,7 +85,7 @@ def test_each_epoch_is_reported_once():
 
 
 def test_a_word_that_the_documents_do_not_have_still_gets_a_row():
-    vocabulary = Vocabulary(pl.Series(["a", "b", "ghost"]), np.array([0, 0, 2, 2, 0]))
+    vocabulary = Vocabulary(Words.of(["a", "b", "ghost"]), np.array([0, 0, 2, 2, 0]))
     vectors = train_word2vec(Tokenizer()(["a b a b"]), vocabulary, Word2VecConfig(dimension=4, n_epochs=1))
     assert np.isfinite(vectors.matrix).all()
     assert len(vectors) == 3

@@ -1,13 +1,13 @@
-"""A fitted system and a number of bytes in; a smaller system that fits into them out, with what that cost.
+"""A fitted classifier and a number of bytes → a smaller one that fits into them, and what that cost.
 
-Numbers are stored in 16 or 8 bits, and the rows that say least are left out: words, runs of words, pieces of words.
+Numbers are stored in 16 or 8 bits, and the rows that say least are left out: words, n-grams, character n-grams.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,45 +15,37 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.artifact import model_folder
-from bywords.artifact.quantization import Arrays, StorageFormat, dequantize, quantize
+from bywords.artifact.description import card_of, contents_of
+from bywords.artifact.quantization import dequantize, quantize
+from bywords.data.labels import Labels
+from bywords.data.targets import Codes
 from bywords.errors import SettingError
-from bywords.models.averaging import AveragingConfig
-from bywords.models.ensemble import Ensemble, EnsembleConfig
-from bywords.models.mean_vector import MeanVectorConfig
-from bywords.models.tfidf_linear import TfidfConfig
-from bywords.systems import FittedModel, SystemConfig, restore_model
-from bywords.text.ragged import UNKNOWN, Ragged
+from bywords.evaluation.metrics import score
+from bywords.fitted import FittedClassifier
+from bywords.models.base import FittedModel, ModelConfig, StorageFormat, restore_model
+from bywords.text.inputs import Texts
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 
-Judge = Callable[[Vocabulary, FittedModel], float]
 STORAGE_FORMATS: tuple[StorageFormat, ...] = ("float32", "float16", "int8")  # the most exact first
 POWERS = (0.5, 1.0)  # of how often a row occurs, when it is weighed against how much it says
 LEAST_ROWS = 100  # with fewer, there is nothing left to tell classes apart by
-MANY_COLUMNS = 16  # from which on a scale for each row pays
+MANY_COLUMNS = 16  # with so many or more, a scale for each row pays
 FEW_NUMBERS = 1_000  # that are not worth storing smaller
 ROUNDS = 6  # of finding how many rows fit
 UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
-ROW_ARRAYS = {  # of each kind of model, the arrays with one entry for each row of the vocabulary
-    "TfidfConfig": ("weights", "idf"),
-    "MeanVectorConfig": ("vectors", "idf"),
-    "AveragingConfig": ("embedding.weight", "word_weight"),
-    "LSTMConfig": ("embedding.weight",),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compressed:
-    """A system that was made smaller, as it will be after it is saved and loaded."""
+    """A classifier that was made smaller, as it will be after it is saved and loaded."""
 
-    config: SystemConfig
-    vocabulary: Vocabulary
-    model: FittedModel
-    storage: Mapping[str, StorageFormat]  # for `artifact.Parts`
+    classifier: FittedClassifier
     n_bytes: int  # of all files
-    score: float  # by the judge
+    score: float  # on the documents that judged
     score_before: float
     done: str  # how large it is, instead of how large, and how
-    told: str  # the same with what it cost by the judge, one sentence
+    sentence: str  # the same with what it cost
 
 
 def parse_size(text: str) -> int:
@@ -65,55 +57,57 @@ def parse_size(text: str) -> int:
     return n_bytes
 
 
-def compress(
-    config: SystemConfig,
-    vocabulary: Vocabulary,
-    model: FittedModel,
-    budget_bytes: int,
-    judge: Judge,
-    *,
-    other_bytes: int = 0,
-    is_exclusive: bool = True,
-) -> Compressed:
-    """Make a system's folder at most `budget_bytes`, of which `other_bytes` are for files without words and weights.
+def compress(classifier: FittedClassifier, max_bytes: int, texts: Texts, labels: Labels) -> Compressed:
+    """Make the folder of a classifier at most `max_bytes`; N labelled texts say which way costs least.
 
-    A few ways that fit are tried, and the one with the best score by `judge` is taken; of equals the first, which is
-    the most exact. `is_exclusive` says that a document has one class, so that only differences between classes count,
-    and that the score is the share that is right; else it is an F1.
+    A few ways that fit are tried, and the one with the best score is taken; of equals the first, which is the most
+    exact. What the record has for the card must be there by then: it counts, and may change later by some numbers only.
 
     Raises: SettingError, with about the smallest size that there is, when it cannot be made so small.
     """
-    arrays = model.arrays()
-    score_before, bytes_before = judge(vocabulary, model), _size(vocabulary, arrays, {}) + other_bytes
-    if bytes_before <= budget_bytes:
-        done = f"{_shown(bytes_before)}, as it was: no more than {_shown(budget_bytes)}"
-        return Compressed(
-            config=config, vocabulary=vocabulary, model=model, storage={}, n_bytes=bytes_before, score=score_before,
-            score_before=score_before, done=done, told=f"{done}.",
-        )  # fmt: skip
-    compressor = _Compressor(config, vocabulary, model, is_exclusive=is_exclusive)
+    tokens = classifier.tokenizer(texts)
+    _, codes = classifier.true_codes(labels, len(tokens), part="validation")
+    other_bytes = _bytes_of_other_files(classifier)
+    score_before, bytes_before = _score(classifier, tokens, codes), _size(classifier) + other_bytes
+    if bytes_before <= max_bytes:
+        done = f"{_shown(bytes_before)}, as it was: no more than {_shown(max_bytes)}"
+        return _with_sentence(classifier, bytes_before, score_before, score_before, done, f"{done}.")
+    compressor = _Compressor(classifier)
     best: tuple[float, _Made] | None = None
-    for made in compressor.that_fit(budget_bytes - other_bytes):
-        score = judge(made.vocabulary, made.model)
-        if best is None or score > best[0]:
-            best = score, made
+    for made in compressor.that_fit(max_bytes - other_bytes):
+        found = _score(made.classifier, tokens, codes)
+        if best is None or found > best[0]:
+            best = found, made
     if best is None:
         smallest = compressor.smallest() + other_bytes
         raise SettingError(
-            f"the model cannot be made as small as {_shown(budget_bytes)}: about {_shown(smallest)} is the least. "
-            "Allow more, or take a system with fewer words."
+            f"the model cannot be made as small as {_shown(max_bytes)}: about {_shown(smallest)} is the least. Allow "
+            "more, or take a system with fewer words."
         )
-    score, made = best
+    found, made = best
+    share = len(made.classifier.vocabulary) / len(classifier.vocabulary)
+    cost = f"right on {found:.1%} of the validation documents instead of {score_before:.1%}"
+    if classifier.is_multilabel:
+        cost = f"F1 {found:.3f} on the validation documents instead of {score_before:.3f}"
     n_bytes = made.n_bytes + other_bytes
-    share = len(made.vocabulary) / len(vocabulary)
-    cost = f"right on {score:.1%} of the validation documents instead of {score_before:.1%}"
-    if not is_exclusive:
-        cost = f"F1 {score:.3f} on the validation documents instead of {score_before:.3f}"
     done = f"{_shown(n_bytes)} instead of {_shown(bytes_before)}: {made.storage_format}, {share:.0%} of the rows"
+    return _with_sentence(made.classifier, n_bytes, found, score_before, done, f"{done}; {cost}.")
+
+
+def _with_sentence(
+    classifier: FittedClassifier, n_bytes: int, found: float, before: float, done: str, sentence: str
+) -> Compressed:
+    record = replace(classifier.record, card=replace(classifier.record.card, reduction=sentence))
     return Compressed(
-        config=made.config, vocabulary=made.vocabulary, model=made.model, storage=made.storage, n_bytes=n_bytes,
-        score=score, score_before=score_before, done=done, told=f"{done}; {cost}.",
+        classifier=replace(classifier, record=record), n_bytes=n_bytes, score=found, score_before=before, done=done,
+        sentence=sentence,
     )  # fmt: skip
+
+
+def _score(classifier: FittedClassifier, tokens: Tokens, codes: Codes) -> float:
+    """The share that is right, or the F1 of all decisions together."""
+    probabilities = classifier.probabilities_of(tokens)
+    return score("micro_f1", codes, probabilities, classifier.calibration.predict(probabilities))
 
 
 @dataclass(frozen=True)
@@ -121,32 +115,22 @@ class _Made:
     """One way to make it smaller; `n_bytes` is the size of vocabulary and weights."""
 
     storage_format: StorageFormat
-    config: SystemConfig
-    vocabulary: Vocabulary
-    model: FittedModel
-    storage: Mapping[str, StorageFormat]
+    classifier: FittedClassifier
     n_bytes: int
 
 
 class _Compressor:
-    """A system taken apart: which of its arrays have rows, how much each row says, and what it costs."""
+    """A classifier taken apart: which of its arrays have rows, how much each row says, and what it costs."""
 
-    def __init__(self, config: SystemConfig, vocabulary: Vocabulary, model: FittedModel, *, is_exclusive: bool) -> None:
-        self.config, self.vocabulary = config, vocabulary
-        self.n_classes = model.logits(Ragged.of([[]])).shape[1]
-        self.members = _members(config)
-        self.arrays = dict(model.arrays())
-        if is_exclusive:
-            for start, member in self.members.items():
-                if isinstance(member, TfidfConfig):
-                    self.arrays[f"{start}weights"] = _centred(self.arrays[f"{start}weights"])
-        self.row_arrays = [
-            start + name for start, member in self.members.items() for name in ROW_ARRAYS[type(member).__name__]
-        ]
+    def __init__(self, classifier: FittedClassifier) -> None:
+        self.classifier, self.vocabulary = classifier, classifier.vocabulary
+        self.model = classifier.model if classifier.is_multilabel else classifier.model.centred()
+        self.arrays = self.model.arrays()
+        self.row_arrays = _row_arrays(self.model)
         self.n_useful = max(len(self.arrays[name]) for name in self.row_arrays)  # no member sees the rows behind
 
     def that_fit(self, room: int) -> Iterator[_Made]:
-        """Ways that need at most `room` bytes; all rows in the most exact form, or fewer, by different measures."""
+        """Ways that need at most `room` bytes; all rows in the most exact format, or fewer, by different orders."""
         everything = np.arange(self.n_useful)
         for storage_format in STORAGE_FORMATS:
             whole = self.make(everything, storage_format)
@@ -162,21 +146,27 @@ class _Compressor:
         return self.make(self._order(STORAGE_FORMATS[-1], POWERS[0])[:LEAST_ROWS], STORAGE_FORMATS[-1]).n_bytes
 
     def make(self, rows: npt.NDArray[np.int64], storage_format: StorageFormat) -> _Made:
-        """Only these rows, stored in `form`."""
+        """Only these rows, stored in `storage_format`."""
         is_kept = np.zeros(len(self.vocabulary), dtype=bool)
         is_kept[rows] = True
         smaller, old = self.vocabulary.keep_rows(is_kept)
         arrays = dict(self.arrays)
         for name in self.row_arrays:
             arrays[name] = arrays[name][old[old < len(arrays[name])]]
-        model = restore_model(self.config, arrays, vocabulary=smaller, n_classes=self.n_classes)
-        config = self.config
-        if isinstance(model, Ensemble):  # members that differed in rows that are gone have become one
-            config = replace(config, model=model.config)
-        storage = self._storage(config, model.arrays(), storage_format)
-        on_grid, storage = dequantize(quantize(model.arrays(), storage))
-        model = restore_model(config, on_grid, vocabulary=smaller, n_classes=self.n_classes)
-        return _Made(storage_format, config, smaller, model, storage, _size(smaller, on_grid, storage))
+        model = self._restored(
+            self.model.config, arrays, smaller
+        )  # members that differed in rows that are gone are one
+        on_grid, storage = dequantize(quantize(model.arrays(), self._storage(model, storage_format)))
+        model = self._restored(model.config, on_grid, smaller)
+        record = self.classifier.record
+        record = replace(record, config=replace(record.config, model=model.config))
+        made = replace(self.classifier, vocabulary=smaller, model=model, storage=storage, record=record)
+        return _Made(storage_format, made, _size(made))
+
+    def _restored(
+        self, config: ModelConfig, arrays: dict[str, npt.NDArray[Any]], vocabulary: Vocabulary
+    ) -> FittedModel:
+        return restore_model(config, arrays, vocabulary=vocabulary, n_classes=len(self.classifier.classes))
 
     def _largest(self, order: npt.NDArray[np.int64], storage_format: StorageFormat, room: int) -> Iterator[_Made]:
         """As many of the first rows of `order` as fit into `room`, unless that is next to none."""
@@ -196,28 +186,26 @@ class _Compressor:
         yield largest
 
     def _order(self, storage_format: StorageFormat, power: float) -> npt.NDArray[np.int64]:
-        """The rows that some member sees, int64 (U,): what says most for its bytes first, parts before their runs."""
-        impact = np.zeros(len(self.vocabulary))
-        impact[: self.n_useful] = self._says(power) / self._costs(storage_format)
+        """The rows that some member sees, int64 (U,): what says most for its bytes first, words before n-grams."""
+        value = np.zeros(len(self.vocabulary))
+        value[: self.n_useful] = self._says(power) / self._costs(storage_format)
         first, last = self.vocabulary.n_words, self.vocabulary.n_rows("ngrams")
         before = None
-        while before is None or not np.array_equal(before, impact):  # a run may be part of a run
-            before = impact.copy()
-            np.maximum.at(impact, self.vocabulary.ngrams, impact[first:last, np.newaxis])
-        return np.argsort(-impact[: self.n_useful], kind="stable")
+        while before is None or not np.array_equal(before, value):  # an n-gram may be part of a longer one
+            before = value.copy()
+            np.maximum.at(value, self.vocabulary.ngrams, value[first:last, np.newaxis])
+        return np.argsort(-value[: self.n_useful], kind="stable")
 
     def _says(self, power: float) -> npt.NDArray[np.float64]:
         """How much each row moves the answers, float64 (U,): how far it tells classes apart, times how often it occurs.
 
-        How often is taken from the idf, which knows it of runs and pieces too, else from the words' counts.
+        How often is taken from the idf, which knows it of n-grams too, else from the words' counts.
         """
         counts = np.ones(len(self.vocabulary))
         counts[: self.vocabulary.n_words] = np.maximum(self.vocabulary.counts, 1)
         together = np.zeros(self.n_useful)
-        for start, member in self.members.items():
-            own = {name.removeprefix(start): array for name, array in self.arrays.items() if name.startswith(start)}
-            strength = _strength(member, own)
-            idf = own.get("idf", own.get("word_weight"))
+        for member in self.model.members.values():
+            strength, idf = member.row_strength(), member.row_idf()
             often = counts[: len(strength)] / counts.max()
             if idf is not None and np.ptp(idf) > 0:
                 often = np.exp(1 - idf.astype(np.float64))
@@ -228,12 +216,12 @@ class _Compressor:
     def _costs(self, storage_format: StorageFormat) -> npt.NDArray[np.float64]:
         """About how many bytes each row takes, float64 (U,)."""
         costs = self._costs_of_vocabulary.astype(np.float64)
-        storage = self._storage(self.config, self.arrays, storage_format)
+        storage = self._storage(self.model, storage_format)
         for name in self.row_arrays:
             array = self.arrays[name]
-            packed = quantize({name: array[:1]}, {name: storage.get(name, "float32")})
+            stored = quantize({name: array[:1]}, {name: storage.get(name, "float32")})
             is_by_row = storage.get(name) == "int8-rows"
-            costs[: len(array)] += sum(a.nbytes for key, a in packed.items() if is_by_row or not key.endswith(":scale"))
+            costs[: len(array)] += sum(a.nbytes for key, a in stored.items() if is_by_row or not key.endswith(":scale"))
         return costs
 
     @functools.cached_property
@@ -243,58 +231,35 @@ class _Compressor:
         of_ngrams = np.full(len(vocabulary.ngrams), vocabulary.arrays()["ngrams"].itemsize * 2)
         return np.concatenate([lines, of_ngrams, np.diff(vocabulary.char_ngrams.starts) + 1])[: self.n_useful]
 
-    def _storage(
-        self, config: SystemConfig, arrays: Mapping[str, npt.NDArray[Any]], storage_format: StorageFormat
-    ) -> dict[str, StorageFormat]:
+    def _storage(self, model: FittedModel, storage_format: StorageFormat) -> Mapping[str, StorageFormat]:
         """How each array is stored: in 8 bits, where it is asked for, what has rows; in 16 what has none."""
         if storage_format == "float32":
             return {}
+        arrays = model.arrays()
         storage: dict[str, StorageFormat] = {
             name: "float16" for name, array in arrays.items() if array.size >= FEW_NUMBERS
         }
-        for start, member in _members(config).items() if storage_format == "int8" else ():
-            for name in ROW_ARRAYS[type(member).__name__]:
-                array = arrays[start + name]
-                is_wide = array.ndim == 2 and array.shape[1] >= MANY_COLUMNS
-                storage[start + name] = "int8-rows" if is_wide else "int8"
+        for name in _row_arrays(model) if storage_format == "int8" else ():
+            is_wide = arrays[name].ndim == 2 and arrays[name].shape[1] >= MANY_COLUMNS
+            storage[name] = "int8-rows" if is_wide else "int8"
         return storage
 
 
-def _members(config: SystemConfig) -> dict[str, Any]:
-    """The settings of each model, by how the names of its arrays begin."""
-    if isinstance(config.model, EnsembleConfig):
-        return {f"{index}.": member for index, member in enumerate(config.model.members)}
-    return {"": config.model}
+def _row_arrays(model: FittedModel) -> list[str]:
+    """The names of all arrays with an entry for each row of the vocabulary."""
+    return [prefix + name for prefix, member in model.members.items() for name in member.row_arrays]
 
 
-def _strength(member: Any, arrays: Arrays) -> npt.NDArray[np.float64]:
-    """How far each row tells classes apart, float64 (V,); 1 where the order of the words matters."""
-    if isinstance(member, TfidfConfig):
-        table = arrays["weights"]
-    elif isinstance(member, MeanVectorConfig):
-        table = arrays["vectors"] @ arrays["weights"]
-    elif isinstance(member, AveragingConfig):
-        table = arrays["embedding.weight"]
-        if not member.hidden_layers:
-            table = table @ arrays["output.weight"].T
-    else:
-        return np.ones(len(arrays["embedding.weight"]))
-    is_of_classes = not (isinstance(member, AveragingConfig) and member.hidden_layers)
-    strength: npt.NDArray[np.float64] = np.linalg.norm(_centred(table) if is_of_classes else table, axis=1)
-    strength[: UNKNOWN + 1] = 0
-    return strength
+def _size(classifier: FittedClassifier) -> int:
+    return model_folder.extent(contents_of(classifier)).bytes
 
 
-def _centred(table: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Weights (V, K) without what is common to all classes, which changes no probability of classes that exclude."""
-    if table.shape[1] == 2:
-        half = (table[:, 1:] - table[:, :1]) / np.float32(2)
-        return np.concatenate([-half, half], axis=1)
-    return table - table.mean(axis=1, keepdims=True)
-
-
-def _size(vocabulary: Vocabulary, arrays: Mapping[str, npt.NDArray[Any]], storage: Mapping[str, StorageFormat]) -> int:
-    return model_folder.extent(model_folder.Parts({}, vocabulary, arrays, storage))["bytes"]
+def _bytes_of_other_files(classifier: FittedClassifier) -> int:
+    """Of those without words and weights, with room for what it cost, and for digits."""
+    contents = contents_of(classifier)
+    files = model_folder.contents(contents, card=card_of(classifier, contents))
+    known = sum(len(content) for name, content in files if name not in (model_folder.VOCABULARY, model_folder.WEIGHTS))
+    return known + 1_500 + 64 * len(classifier.classes)
 
 
 def _shown(n_bytes: int) -> str:

@@ -5,7 +5,7 @@ Nobody else knows the files.
     MODEL/
     ├── model.json            format, versions, settings, label names in order, calibration, how it was trained
     ├── vocabulary.txt        a count and a word a line, in the order of the ids
-    ├── weights.safetensors   all that was learned; the vocabulary's runs and pieces of words, if it has any
+    ├── weights.safetensors   all that was learned; the vocabulary's n-grams and character n-grams
     ├── README.md             the model card: what it is, how good it is, what it is not for
     └── SHA256SUMS            of the four above, as `sha256sum --check` reads it, and of itself in the last line
 
@@ -22,34 +22,29 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from bywords.artifact.quantization import StorageFormat, dequantize, quantize
+from bywords.artifact.quantization import dequantize, quantize
 from bywords.errors import ModelFolderError
+from bywords.models.base import StorageFormat
 from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.version import __version__
 
-FORMAT = "bywords-model/4"
+FORMAT = "bywords-model/5"
 MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
 VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
 OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
-TRAINED_BY = {  # the library that a model or word vectors of some settings are trained by, beside numpy
-    "AveragingConfig": "torch",
-    "LSTMConfig": "torch",
-    "MeanVectorConfig": "scikit-learn",
-    "Word2VecConfig": "gensim",
-}
 
 
 @dataclass(frozen=True)
-class Parts:
+class FolderContents:
     """What a model folder holds.
 
     `description` is JSON values, with the settings under "config"; `arrays` may be of any shape and plain dtype.
@@ -60,6 +55,7 @@ class Parts:
     vocabulary: Vocabulary
     arrays: Mapping[str, npt.NDArray[Any]]
     storage: Mapping[str, StorageFormat] = field(default_factory=dict)
+    libraries: Iterable[str] = ()  # that have trained it, beside numpy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +70,18 @@ class Overview:
     n_char_ngrams: int
 
 
-def write_folder(parts: Parts, folder: Path, *, model_card: str) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much a model has: words, n-grams, character n-grams, numbers learned, and the bytes of the files of these."""
+
+    words: int
+    ngrams: int
+    char_ngrams: int
+    numbers: int
+    bytes: int
+
+
+def write_folder(parts: FolderContents, folder: Path, *, card: str) -> None:
     """Write the folder beside its place, then rename it: a crash leaves an old model whole.
 
     `card` is the text of README.md. Files that somebody else put into an old model stay.
@@ -88,7 +95,7 @@ def write_folder(parts: Parts, folder: Path, *, model_card: str) -> None:
         raise ModelFolderError(f"{folder}: cannot be written: {error.strerror}. Choose another place.") from error
     try:
         beside.chmod(0o755)
-        for name, content in contents(parts, model_card=model_card):
+        for name, content in contents(parts, card=card):
             (beside / name).write_bytes(content)
         _replace_folder(beside, folder)
     except OSError as error:
@@ -97,25 +104,24 @@ def write_folder(parts: Parts, folder: Path, *, model_card: str) -> None:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def contents(parts: Parts, *, model_card: str) -> Iterator[tuple[str, bytes]]:
+def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]:
     """The name and the bytes of each file, SHA256SUMS last."""
     from safetensors.numpy import save
 
-    versions = versions_of(parts.description.get("config"))
-    description = {"format": FORMAT, "versions": versions, **parts.description}
+    description = {"format": FORMAT, "versions": versions_of(parts.libraries), **parts.description}
     text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
     of_vocabulary = {VOCABULARY_ARRAYS + name: array for name, array in parts.vocabulary.arrays().items()}
     files = {
         MODEL: f"{text}\n".encode(),
         VOCABULARY: parts.vocabulary.text(),
         WEIGHTS: save({**quantize(parts.arrays, parts.storage), **of_vocabulary}),
-        CARD: model_card.encode(),
+        CARD: card.encode(),
     }
     yield from files.items()
     yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
 
 
-def read_folder(folder: Path) -> Parts:
+def read_folder(folder: Path) -> FolderContents:
     """Read and check a folder that `write_folder` made.
 
     Raises: ModelFolderError, naming the file, when one is missing or damaged, or the format is another.
@@ -126,7 +132,7 @@ def read_folder(folder: Path) -> Parts:
     arrays, storage = dequantize(load_file(folder / WEIGHTS))
     its_own = [name for name in arrays if name.startswith(VOCABULARY_ARRAYS)]
     of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): arrays.pop(name) for name in its_own}
-    return Parts(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays, storage)
+    return FolderContents(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays, storage)
 
 
 def look_at(folder: Path) -> Overview:
@@ -154,10 +160,10 @@ def look_at(folder: Path) -> Overview:
 def check_writable(folder: Path) -> None:
     """Raise ModelFolderError when a model cannot be written there, before anything has been trained."""
     if folder.exists() and not (folder / SUMS).exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another place.")
+        raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another folder.")
     existing = next(parent for parent in folder.absolute().parents if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise ModelFolderError(f"{folder}: cannot be written: {existing} takes no files. Choose another place.")
+        raise ModelFolderError(f"{folder}: cannot be written: {existing} takes no files. Choose another folder.")
 
 
 def sizes(folder: Path) -> dict[str, int]:
@@ -170,34 +176,23 @@ def size_bytes(folder: Path) -> int:
     return sum(sizes(folder).values())
 
 
-def extent(parts: Parts) -> dict[str, int]:
-    """How much there is, for the card: words, runs, pieces, numbers learned, and the bytes of what holds them."""
+def extent(parts: FolderContents) -> Extent:
+    """How much there is, for the card."""
     vocabulary = parts.vocabulary
-    own = sum(len(content) for name, content in contents(parts, model_card="") if name in (VOCABULARY, WEIGHTS))
-    return {
-        "words": len(vocabulary.words),
-        "ngrams": len(vocabulary.ngrams),
-        "char_ngrams": len(vocabulary.char_ngrams),
-        "numbers": sum(array.size for array in parts.arrays.values()),
-        "bytes": own,
-    }
+    own = sum(len(content) for name, content in contents(parts, card="") if name in (VOCABULARY, WEIGHTS))
+    return Extent(
+        words=vocabulary.n_words - len(MARKERS),
+        ngrams=len(vocabulary.ngrams),
+        char_ngrams=len(vocabulary.char_ngrams),
+        numbers=sum(array.size for array in parts.arrays.values()),
+        bytes=own,
+    )
 
 
-def versions_of(config: Any) -> dict[str, str]:
-    """The versions of Python, of this package, and of the libraries that train a model of these settings.
-
-    `config` is settings as plain JSON values. Nothing is imported.
-    """
-    libraries = ["numpy", *sorted(_libraries(config))]
+def versions_of(libraries: Iterable[str]) -> dict[str, str]:
+    """The versions of Python, of this package, of numpy, and of these libraries. Nothing is imported."""
     own = {"bywords": __version__, "python": platform.python_version()}
-    return {**own, **{name: importlib.metadata.version(name) for name in libraries}}
-
-
-def _libraries(config: Any) -> set[str]:
-    if isinstance(config, Mapping):
-        own = {TRAINED_BY[config["kind"]]} if config.get("kind") in TRAINED_BY else set()
-        return own.union(*map(_libraries, config.values()))
-    return set().union(*map(_libraries, config)) if isinstance(config, list | tuple) else set()
+    return {**own, **{name: importlib.metadata.version(name) for name in ["numpy", *sorted(set(libraries))]}}
 
 
 def _sums(found: Mapping[str, str]) -> bytes:

@@ -1,4 +1,6 @@
-"""Arrays in, the arrays that a file holds out, and back: whole, in 16 bits or in 8 with a scale beside them.
+"""Arrays → the arrays that a file holds, and back: whole, in 16 bits, or in 8 bits with scales.
+
+float32 is as it is; int8 has a scale for each column, int8-rows one for each row.
 
 What comes back is float32. Packed and unpacked once, values stay as they are from then on: they lie on a grid.
 """
@@ -6,13 +8,13 @@ What comes back is float32. Packed and unpacked once, values stay as they are fr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-# float32 is as it is; int8 has a scale for each column, int8-rows one for each row
-StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]
+from bywords.models.base import StorageFormat
+
 Arrays = dict[str, npt.NDArray[Any]]
 SCALE, MIRRORED = ":scale", ":mirrored"  # how names end: of a scale; of the second of two columns, -x beside x
 LARGEST = 127

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import Z, auc_and_variance
-from bywords.models.tfidf_linear import support_vectors
+from bywords.models.svm import support_vectors
 from bywords.records.audit import Drift, DriftWord
 from bywords.records.base import Interval, Part
 from bywords.text.bags import Bags, Floats
@@ -86,7 +86,7 @@ def _scores(bags: Bags, is_test: npt.NDArray[np.int64], is_asked: npt.NDArray[np
     """How much each document that is asked about looks like one of test, by a machine fitted to the others."""
     fitted = np.flatnonzero(~is_asked)
     targets = Targets.of(is_test[fitted], n_classes=2)
-    weights, bias, _ = support_vectors(bags.select(fitted), targets, strength=1.0, scales=None, duals=None, seed=seed)
+    weights, bias, _ = support_vectors(bags.select(fitted), targets, C=1.0, scales=None, duals=None, seed=seed)
     scores: Floats = bags.select(np.flatnonzero(is_asked)).times(weights)[:, 1] + bias[1]
     return scores
 

@@ -14,7 +14,6 @@ from bywords.evaluation.significance import paired_difference
 from bywords.models.tfidf_linear import TfidfLinear
 from bywords.records.audit import AccuracyOn, DuplicateImpact, Gain
 from bywords.text.tokenizer import Tokens
-from bywords.training.model_selection import name_of
 
 Flags = npt.NDArray[np.bool_]
 
@@ -53,9 +52,10 @@ def _answered(
     learned, n_classes = tokens.select(rows), len(train.label_names)
     vocabulary, (judge, *_) = judges_for(learned, n_classes)
     targets = Targets.of(train.labels[rows], n_classes)
-    model = TfidfLinear.fit(judge, vocabulary.encode(learned), targets, vocabulary=vocabulary, seed=seed)
+    features = TfidfLinear.prepare(judge, vocabulary.encode(learned), vocabulary)
+    model, _ = TfidfLinear.fit(judge, features, targets, vocabulary=vocabulary, seed=seed)
     answers = model.logits(vocabulary.encode(test_tokens)).argmax(axis=1)
-    return name_of(judge), np.asarray(answers == test.labels)
+    return judge.title, np.asarray(answers == test.labels)
 
 
 def _present(corpus: Corpus, chosen: Flags) -> npt.NDArray[np.int64]:

@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens, ragged_positions
+from bywords.text.ragged import ragged_positions
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 
 THRESHOLD = 0.8
 MIN_WORDS = 3

@@ -17,11 +17,12 @@ from bywords.data.splits import stratified_folds
 from bywords.data.targets import Targets
 from bywords.evaluation.calibration import fit_calibration
 from bywords.models.ensemble import fit_weights
-from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear, features_of
+from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.systems import NB, NB_SVC, SVC
-from bywords.text.tokenizer import Tokens, in_threads
+from bywords.text.threads import in_threads
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
-from bywords.training.model_selection import MOST_NUMBERS
+from bywords.training.workbench import MOST_NUMBERS
 
 N_FOLDS = 5
 JUDGES: tuple[TfidfConfig, ...] = (NB_SVC, replace(SVC, features="ngrams"), NB)  # an ensemble ranks better
@@ -118,17 +119,15 @@ def _out_of_fold(
     """
     vocabulary, judges = judges_for(tokens, n_classes)
     documents, targets = vocabulary.encode(tokens), Targets.of(codes, n_classes)
-    features = {judge: features_of(judge, documents, vocabulary) for judge in judges}
+    features = {judge: TfidfLinear.prepare(judge, documents, vocabulary) for judge in judges}
     logits = [np.empty((len(tokens), n_classes), dtype=np.float32) for _ in judges]
 
     def answer(fold: tuple[Indices, Indices]) -> None:
         kept, held_out = fold
         for judge, answers in zip(judges, logits, strict=True):
-            idf, bags = features[judge]
-            model = TfidfLinear.fit_to(
-                judge, idf, bags.select(kept), targets.select(kept), blocks=vocabulary.blocks, seed=seed
-            )
-            answers[held_out] = model.logits_of(bags.select(held_out))
+            some = features[judge].select(kept)
+            model, _ = TfidfLinear.fit(judge, some, targets.select(kept), vocabulary=vocabulary, seed=seed)
+            answers[held_out] = model.logits_of(features[judge].select(held_out))
 
     folds = _folds(codes, groups, seed)
     for n_done, _ in enumerate(in_threads(answer, folds), start=1):

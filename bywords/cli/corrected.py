@@ -6,24 +6,13 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bywords.cli.screen import ProgressLines, say
-from bywords.errors import SettingError
+from bywords.cli.screen import say
 
 if TYPE_CHECKING:
-    from bywords.classifier import TextClassifier
     from bywords.data.corpus import Corpus, Split
+    from bywords.fitted import FittedClassifier
     from bywords.io.corrections import Corrected
     from bywords.text.tokenizer import Tokenizer
-
-
-def refuse_beside_labels(**options: Any) -> None:
-    """Raise SettingError for an option beside which nothing is trained twice."""
-    for name, value in options.items():
-        if value:
-            raise SettingError(
-                f"--labels trains twice, with the labels as they were and corrected: leave out --{name}, or make a "
-                "file with the right labels and train on that."
-            )
 
 
 def corrected_split(labels: Path, split: Split, *, is_drawn: bool, tokenizer: Tokenizer) -> Corrected:
@@ -36,7 +25,9 @@ def corrected_split(labels: Path, split: Split, *, is_drawn: bool, tokenizer: To
     )
 
 
-def gain_of_corrections(classifier: TextClassifier, corrections: Corrected, callback: ProgressLines) -> dict[str, Any]:
+def gain_of_corrections(
+    fitted: FittedClassifier, as_they_were: FittedClassifier, corrections: Corrected
+) -> dict[str, Any]:
     """How much more often a trained classifier is right than one like it that learned the labels as they were.
 
     Both are asked for the same test documents, and held to the same labels of them: the corrected ones. Where some of
@@ -44,12 +35,8 @@ def gain_of_corrections(classifier: TextClassifier, corrections: Corrected, call
     """
     from bywords.evaluation.significance import paired_difference
 
-    callback.start("the labels as they were")
-    before = type(classifier)(**classifier.get_params(deep=False))
-    before.fit(corrections.before.train.texts, corrections.before.train.names(), callback=callback)
-    callback.end()
     test = corrections.split.test
-    answers, answers_before = classifier.predict(test.texts), before.predict(test.texts)
+    answers, answers_before = fitted.predict(test.texts).labels, as_they_were.predict(test.texts).labels
 
     def compared(truth: Corpus) -> dict[str, Any]:
         is_right, was_right = answers == truth.names(), answers_before == truth.names()

@@ -9,13 +9,14 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.failing import slices_in, tell_examples, tell_slices
+from bywords.cli.scores import tell_classes, tell_scores
 from bywords.cli.screen import print_json, say, tell_skipped, working
-from bywords.cli.train import tell_classes, tell_scores
 from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
-    from bywords.classifier import TextClassifier
     from bywords.data.corpus import Corpus
+    from bywords.evaluation.evaluation import AnyEvaluation
+    from bywords.fitted import FittedClassifier
 
 
 def evaluate(
@@ -34,14 +35,9 @@ def evaluate(
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
-    from bywords.classifier import TextClassifier
-    from bywords.data.corpus import labelled_as, with_label_names
-    from bywords.data.labels import names_of
-    from bywords.evaluation.evaluation import Evaluation
-    from bywords.io.datasets import DATASETS
-    from bywords.io.readers import read_corpus
+    from bywords.artifact.description import load_classifier
 
-    classifier = TextClassifier.load(model)
+    classifier = load_classifier(model)
     least = options.least_confidence(classifier, min_confidence, abstain)
     if examples and classifier.is_multilabel:
         raise SettingError(
@@ -52,34 +48,27 @@ def evaluate(
         "columns": slice_by or (),
     }  # fmt: skip
     with working(f"reading {data}"):
-        if data in DATASETS or not Path(data).exists():
-            corpus = _unseen(data, classifier, **columns)
-            n_seen = 0
-        else:
-            corpus = read_corpus(Path(data), **columns)
-            n_seen = _n_seen(corpus, data, classifier)
+        corpus, n_seen = _read(data, classifier, columns)
     tell_skipped(corpus.n_skipped, corpus.first_skipped)
-    corpus = labelled_as(corpus, multilabel=classifier.is_multilabel)
-    words = tuple(map(str, classifier.classes_))
-    if classifier.classes_.dtype.kind == "b" and not set(corpus.label_names) <= set(words):
-        words = tuple(word.lower() for word in words)  # as JSON and Parquet have them
-    corpus = with_label_names(corpus, words)
-    labels = names_of(corpus.labels, classifier.classes_, "sets" if corpus.is_multilabel else "one")
+    corpus, labels = _as_the_model_has_them(corpus, classifier)
     with working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels)
         slices = slices_in(classifier, evaluation, corpus)
         confusions = evaluation.confusion_examples(corpus.texts, corpus.rows, examples=examples or 3)
-    answered = None
-    if least is not None and isinstance(evaluation, Evaluation):
-        is_out_of_distribution = classifier.reliability_.is_out_of_distribution(
-            evaluation.in_vocabulary_share, evaluation.all_out_of_vocabulary
-        )
-        answered = evaluation.answered(least, is_out_of_distribution)
+    answered = None if least is None else _answered(classifier, evaluation, least)
     if as_json:
         more: dict[str, Any] = {"n_seen_in_training": n_seen} if n_seen else {}
         more |= {} if answered is None else {"answered": answered}
         print_json({**evaluation.summary(), "hardest_confusions": confusions, "slices": slices, **more})
         return
+    _tell(evaluation, len(corpus), n_seen, answered)
+    tell_slices(slices, n=5)
+    if examples:
+        tell_examples(confusions)
+
+
+def _tell(evaluation: AnyEvaluation, n_documents: int, n_seen: int, answered: dict[str, Any] | None) -> None:
+    """The scores, and what has to be known to trust them."""
     if n_seen:
         say(
             f"The model has learned from {n_seen:,} of these documents, so it does better on them than on others. What "
@@ -95,37 +84,68 @@ def evaluate(
             f"Answers that are at least {answered['min_confidence']:.1%} sure, for texts like those of the training: "
             f"{answered['n_documents']:,} documents, {answered['coverage']:.1%} of all{right}."
         )
-    n_all_out_of_vocabulary = int(evaluation.all_out_of_vocabulary.sum())
-    if n_all_out_of_vocabulary:
+    n_unknown = int(evaluation.all_out_of_vocabulary.sum())
+    if n_unknown:
         say(
-            f"In {n_all_out_of_vocabulary:,} of the {len(corpus):,} documents no word was known: those answers say nothing "
-            "about the text."
+            f"In {n_unknown:,} of the {n_documents:,} documents no word was known: those answers say nothing about the "
+            "text."
         )
     say()
     tell_classes(evaluation)
     say()
-    tell_slices(slices, n=5)
-    if examples:
-        tell_examples(confusions)
 
 
-def _n_seen(corpus: Corpus, data: str, classifier: TextClassifier) -> int:
+def _answered(classifier: FittedClassifier, evaluation: AnyEvaluation, least: float) -> dict[str, Any] | None:
+    """How good the answers are that are sure enough; None where a text has any number of labels."""
+    from bywords.evaluation.evaluation import Evaluation
+
+    if not isinstance(evaluation, Evaluation):
+        return None
+    share, is_nothing = evaluation.in_vocabulary_share, evaluation.all_out_of_vocabulary
+    return evaluation.answered(least, classifier.reliability.is_out_of_distribution(share, is_nothing))
+
+
+def _read(data: str, classifier: FittedClassifier, columns: dict[str, Any]) -> tuple[Corpus, int]:
+    """The documents to evaluate, and how many of them the model has learned from."""
+    from bywords.io.datasets import DATASETS
+    from bywords.io.readers import read_corpus
+
+    if data in DATASETS or not Path(data).exists():
+        return _unseen(data, classifier, **columns), 0
+    corpus = read_corpus(Path(data), **columns)
+    return corpus, _n_seen(corpus, data, classifier)
+
+
+def _as_the_model_has_them(corpus: Corpus, classifier: FittedClassifier) -> tuple[Corpus, Any]:
+    """The corpus with the model's classes, and its labels in their type."""
+    from bywords.data.corpus import labelled_as, with_label_names
+    from bywords.data.labels import names_of
+
+    corpus = labelled_as(corpus, multilabel=classifier.is_multilabel)
+    words = tuple(map(str, classifier.classes))
+    if classifier.classes.dtype.kind == "b" and not set(corpus.label_names) <= set(words):
+        words = tuple(word.lower() for word in words)  # as JSON and Parquet have them
+    corpus = with_label_names(corpus, words)
+    return corpus, names_of(corpus.labels, classifier.classes, "sets" if corpus.is_multilabel else "one")
+
+
+def _n_seen(corpus: Corpus, data: str, classifier: FittedClassifier) -> int:
     """How many documents of a file the model has learned from; 0 where it is another file, or has changed."""
     from bywords.data.corpus import drop_empty
     from bywords.io.datasets import divided
-    from bywords.text.tokenizer import Tokenizer
 
-    trained_on = classifier.trained_on or {}
+    trained_on = classifier.record.trained_on or {}
     if Path(str(trained_on.get("data"))).resolve() != Path(data).resolve():
         return 0
     if trained_on["test"] is None:
         corpus = divided(corpus, test_share=trained_on["test_share"], seed=trained_on["seed"]).train
-    learned, _ = drop_empty(corpus, Tokenizer(classifier.config_.tokenizer))
-    is_same = learned.fingerprint == classifier.record_.get("data", {}).get("fingerprint")
+    learned, _ = drop_empty(corpus, classifier.tokenizer)
+    found = classifier.record.card.data
+    is_same = found is not None and learned.fingerprint == found.fingerprint
     return len(learned) if is_same else 0
 
 
-def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:
+def _unseen(data: str, classifier: FittedClassifier, **columns: Any) -> Corpus:
     """The test part of a data set: its own, or the share that was held out when the model was trained on it.
 
     Of a data set without a test part that the model was not trained on, all documents are unseen.
@@ -133,7 +153,7 @@ def _unseen(data: str, classifier: TextClassifier, **columns: Any) -> Corpus:
     from bywords.io.datasets import DATASETS, load_dataset
     from bywords.io.readers import refuse_columns
 
-    trained_on = classifier.trained_on or {}
+    trained_on = classifier.record.trained_on or {}
     if trained_on.get("data") != data:
         own_train, own_test = DATASETS[data].load() if data in DATASETS else (None, None)
         if own_train is not None and own_test is None:

@@ -18,7 +18,7 @@ from bywords.errors import DataError, SettingError
 if TYPE_CHECKING:
     from bywords.explain.counterfactual import Counterfactual
     from bywords.explain.explanation import Explanation
-    from bywords.explain.parts import Parts
+    from bywords.fitted import FittedClassifier
 
 FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft", ".gz", ".xz", ".zst")
 N_WORDS = 10  # for a class, and against it
@@ -63,10 +63,9 @@ def explain(
     Colours, from blue for the class to orange against it, say what each word adds to the log-odds of the class; without
     colours, numbers do. Of models without a hidden layer the numbers add up exactly.
     """
-    from bywords.classifier import TextClassifier
+    from bywords.artifact.description import load_classifier
     from bywords.explain.counterfactual import counterfactual
     from bywords.explain.explanation import explain as explain_text
-    from bywords.explain.parts import index_of_label
     from bywords.files import check_writable
 
     if out is not None:
@@ -77,17 +76,17 @@ def explain(
         check_writable(out)
     text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     is_file = _is_file(text)
-    parts = TextClassifier.load(model).explanation_parts()
+    classifier = load_classifier(model)
     if label is not None:
-        index_of_label(label, parts.classes)
+        classifier.index_of(label)
     if is_file:
-        _explain_file(parts, str(model), text, label, out, column, bad_rows, as_json=as_json)
+        _explain_file(classifier, str(model), text, label, out, column, bad_rows, as_json=as_json)
         return
     if column is not None:
         raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
     with working("explaining"):
-        explanation = explain_text(parts, text)
-        changed = counterfactual(parts, explanation)
+        explanation = explain_text(classifier, text)
+        changed = counterfactual(classifier, explanation)
     record = {**explanation.plain(label, n_words=N_WORDS), "counterfactual": changed.plain()}
     if out is not None:
         _write(out, str(model), None, [record], None)
@@ -114,7 +113,7 @@ def _is_file(text: str) -> bool:
 
 
 def _explain_file(
-    parts: Parts,
+    classifier: FittedClassifier,
     model: str,
     file: str,
     label: str | None,
@@ -125,7 +124,6 @@ def _explain_file(
     as_json: bool,
 ) -> None:
     from bywords.explain.class_words import class_words, n_documents_used
-    from bywords.explain.parts import index_of_label
     from bywords.io.readers import read_blocks, skipped_rows
 
     skipped = skipped_rows(bad_rows)
@@ -136,28 +134,30 @@ def _explain_file(
     if not texts:
         raise DataError(f"{file}: there is no text to explain.")
     with working(f"adding up the words of {len(texts):,} documents"):
-        words = class_words(parts, texts, n=N_CLASS_WORDS)
+        words = class_words(classifier, texts, n=N_CLASS_WORDS)
     if label is not None:
-        name = str(parts.classes[index_of_label(label, parts.classes)])
+        name = str(classifier.classes[classifier.index_of(label)])
         words = {name: words[name]}
-    n_used = n_documents_used(parts, len(texts))
+    n_used = n_documents_used(classifier, len(texts))
     record = {"n_documents": len(texts), "n_documents_used": n_used, "class_words": words}
     if out is not None:
-        _write(out, model, file, _records(parts, texts, label, with_what_if=out.suffix == ".html"), record)
+        _write(out, model, file, _records(classifier, texts, label, with_what_if=out.suffix == ".html"), record)
     if as_json:
         print_json(record)
         return
     _tell_class_words(record)
 
 
-def _records(parts: Parts, texts: Sequence[str], label: str | None, *, with_what_if: bool) -> Iterator[dict[str, Any]]:
+def _records(
+    classifier: FittedClassifier, texts: Sequence[str], label: str | None, *, with_what_if: bool
+) -> Iterator[dict[str, Any]]:
     from bywords.explain.counterfactual import counterfactual
     from bywords.explain.explanation import explain as explain_text
 
     for text in texts:
-        explanation = explain_text(parts, text)
+        explanation = explain_text(classifier, text)
         record = explanation.plain(label, n_words=N_WORDS)
-        yield {**record, "counterfactual": counterfactual(parts, explanation).plain()} if with_what_if else record
+        yield {**record, "counterfactual": counterfactual(classifier, explanation).plain()} if with_what_if else record
 
 
 def _write(

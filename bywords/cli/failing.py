@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 from bywords.cli.screen import one_line, say
 
 if TYPE_CHECKING:
-    from bywords.classifier import TextClassifier
     from bywords.data.corpus import Corpus
     from bywords.evaluation.evaluation import AnyEvaluation
+    from bywords.fitted import FittedClassifier
 
 SHOWN_CHARACTERS = 100  # of an example, so that it stays on a line or two
 
 
-def slices_in(classifier: TextClassifier, evaluation: AnyEvaluation, corpus: Corpus) -> list[dict[str, Any]]:
+def slices_in(classifier: FittedClassifier, evaluation: AnyEvaluation, corpus: Corpus) -> list[dict[str, Any]]:
     """The slices of the documents that were evaluated, by length, known words, class, and the corpus's columns."""
     from bywords.evaluation.slices import find_slices
-    from bywords.text.tokenizer import Tokenizer
 
-    n_tokens = Tokenizer(classifier.config_.tokenizer)(corpus.texts).lengths
+    n_tokens = classifier.tokenizer(corpus.texts).lengths
     return find_slices(evaluation, n_tokens=n_tokens, columns=corpus.columns)
 
 

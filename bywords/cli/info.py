@@ -26,28 +26,28 @@ def info(model: options.Model, as_json: options.AsJson = False) -> None:
 
 
 def _record(overview: Overview) -> dict[str, Any]:
-    told = overview.description
-    record = told.get("record") or {}
-    data = {"name": (told.get("trained_on") or {}).get("data"), **(record.get("data") or {})}
+    found = overview.description
+    record = found.get("card") or {}
+    data = {"name": (found.get("trained_on") or {}).get("data"), **(record.get("data") or {})}
     scores = {row["label"]: row for row in (record.get("test") or {}).get("per_class", [])}
     counts = data.pop("classes", {})
     return {
-        "format": told["format"],
-        "versions": told["versions"],
-        "system": record.get("system") or (told["system"] if isinstance(told.get("system"), str) else None),
-        "description": (told.get("config") or {}).get("description"),
-        "reason": (told.get("selection") or {}).get("reason"),
-        "is_multilabel": "thresholds" in (told.get("calibration") or {}),
+        "format": found["format"],
+        "versions": found["versions"],
+        "system": record.get("system") or (found["system"] if isinstance(found.get("system"), str) else None),
+        "description": (found.get("config") or {}).get("description"),
+        "reason": (found.get("selection") or {}).get("reason"),
+        "is_multilabel": "thresholds" in (found.get("calibration") or {}),
         "labels": [
             {"label": label, "n_documents": counts.get(str(label)), "f1": scores.get(str(label), {}).get("f1")}
-            for label in told["label_names"]
+            for label in found["label_names"]
         ],
         "data": data,
-        "fingerprint": told.get("fingerprint") or data.get("fingerprint"),
-        "seed": (told.get("parameters") or {}).get("seed"),
-        "validation": told.get("summary"),
+        "fingerprint": found.get("fingerprint") or data.get("fingerprint"),
+        "seed": (found.get("parameters") or {}).get("seed"),
+        "validation": found.get("summary"),
         "test": record.get("test"),
-        "reduction": (record.get("size") or {}).get("reduction"),
+        "reduction": record.get("reduction"),
         "vocabulary": {"words": overview.n_words, "ngrams": overview.n_ngrams, "char_ngrams": overview.n_char_ngrams},
         "arrays": {
             name: {"dtype": DTYPES.get(dtype, dtype), "shape": list(shape)}
@@ -74,7 +74,7 @@ def _tell(found: dict[str, Any]) -> None:
     say()
     _tell_labels(found["labels"])
     say()
-    kinds = ("words", "runs of words", "pieces of words")
+    kinds = ("words", "n-grams", "character n-grams")
     say(f"{' and '.join(f'{count:,} {kind}' for count, kind in zip(rows.values(), kinds, strict=True) if count)}.")
     if found["reduction"]:
         say(found["reduction"])

@@ -12,7 +12,7 @@ import typer
 from bywords.errors import SettingError
 
 if TYPE_CHECKING:
-    from bywords.classifier import TextClassifier
+    from bywords.fitted import FittedClassifier
 
 Data = Annotated[
     str,
@@ -90,7 +90,7 @@ def command_line() -> str:
     return shlex.join(["bywords", *sys.argv[1:]])
 
 
-def least_confidence(classifier: TextClassifier, min_confidence: float | None, abstain: str | None) -> float | None:
+def least_confidence(classifier: FittedClassifier, min_confidence: float | None, abstain: str | None) -> float | None:
     """The probability that an answer has to have, by --min-confidence or --abstain; None where neither is given.
 
     Raises: SettingError for both at once, a share that is none, and a model of several labels a text.
@@ -107,7 +107,7 @@ def least_confidence(classifier: TextClassifier, min_confidence: float | None, a
             "--min-confidence and --abstain are for one label a text."
         )
     if abstain is not None:
-        return classifier.reliability_.min_confidence_for(_share("--abstain", abstain))
+        return classifier.reliability.min_confidence_for(_share("--abstain", abstain))
     if min_confidence is not None and not 0 <= min_confidence <= 1:
         raise SettingError(f"--min-confidence {min_confidence}: expected a probability from 0 to 1, as in 0.8.")
     return min_confidence

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import polars as pl
 
-    from bywords.classifier import TextClassifier
+    from bywords.fitted import FittedClassifier
     from bywords.io.readers import Block
     from bywords.io.resumable import ResumableOutput
     from bywords.io.writers import Writer
@@ -71,7 +71,7 @@ def predict(
     With --min-confidence or --abstain a text keeps its label only where the answer is sure enough and the text is not
     unlike those that the model has learned from.
     """
-    from bywords.classifier import TextClassifier
+    from bywords.artifact.description import load_classifier
     from bywords.files import check_writable
     from bywords.io.readers import read_blocks, skipped_rows
     from bywords.io.resumable import ResumableOutput
@@ -82,7 +82,7 @@ def predict(
     if out is not None:
         check_writable(out)
         Writer.of(out, ())  # a wrong name is said before there is any work
-    classifier = TextClassifier.load(model)
+    classifier = load_classifier(model)
     n_before = 0
     answers = _Answers(classifier, top_k, options.least_confidence(classifier, min_confidence, abstain))
     skipped = skipped_rows(bad_rows)
@@ -102,29 +102,35 @@ def predict(
             "least confidence": answers.least,
             "bad rows": bad_rows,
         }
-        folder = ResumableOutput(out, key, resume=resume)
-        n_before = folder.n_rows
-        writer = Writer.of(out, answers.names)
-        with _told_how_to_go_on(folder):
-            for chunk in counted(_chunks(blocks, answers, writer, folder, _digest(file, ending)), "labelled"):
-                folder.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
-            if not folder.n_rows:
-                folder.add(writer(None, answers([]), is_first=True), n_rows=0, input_digest="")
-            folder.finish()
+        output = ResumableOutput(out, key, resume=resume)
+        n_before = output.n_rows
+        _write(output, blocks, answers, Writer.of(out, answers.names), _digest(file, ending))
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     answers.tell(is_rest=n_before > 0)
 
 
+def _write(
+    output: ResumableOutput, blocks: Iterable[Block], answers: _Answers, writer: Writer, digest: hashlib._Hash
+) -> None:
+    """Write the answers, a chunk at a time, behind what is there already."""
+    with _naming_how_to_go_on(output):
+        for chunk in counted(_chunks(blocks, answers, writer, output, digest), "labelled"):
+            output.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
+        if not output.n_rows:
+            output.add(writer(None, answers([]), is_first=True), n_rows=0, input_digest="")
+        output.finish()
+
+
 class _Answers:
     """Texts in, columns of answers out."""
 
-    def __init__(self, classifier: TextClassifier, top_k: int | None, least: float | None = None) -> None:
+    def __init__(self, classifier: FittedClassifier, top_k: int | None, least: float | None = None) -> None:
         """Labels of answers that are less probable than `least` are left out; None leaves none out."""
         self.classifier, self.least = classifier, least
         self.n_texts = self.n_open = self.n_out_of_distribution = 0
         self.is_multilabel = classifier.is_multilabel
-        self.n_classes = len(classifier.classes_)
+        self.n_classes = len(classifier.classes)
         self.top_k = None if top_k is None else min(top_k, self.n_classes)
         self.names = self([]).columns
 
@@ -136,7 +142,7 @@ class _Answers:
         """
         import polars as pl
 
-        found = self.classifier.predict_documents(texts)
+        found = self.classifier.predict(texts)
         columns: dict[str, Any] = {}
         self.n_texts += len(texts)
         self.n_out_of_distribution += int(found.out_of_distribution.sum())
@@ -150,7 +156,7 @@ class _Answers:
             columns["probability"] = np.round(highest, 6)
         if self.is_multilabel or self.top_k is not None:
             indices = self._several(found.probabilities)
-            names = self.classifier.classes_.tolist()
+            names = self.classifier.classes.tolist()
             labels = [[names[index] for index in row] for row in indices]
             numbers = [
                 np.round(row[index], 6).tolist() for row, index in zip(found.probabilities, indices, strict=True)
@@ -175,7 +181,7 @@ class _Answers:
                 "or the text is unlike those of the training."
             )
         if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):
-            floor = self.classifier.reliability_.in_vocabulary_floor
+            floor = self.classifier.reliability.in_vocabulary_floor
             tell_aside(
                 f"{self.n_out_of_distribution:,} of {texts} are unlike those that the model has learned from: it "
                 f"knows less than {floor:.0%} of their words, as of at most one training document in a hundred. Do not "
@@ -183,15 +189,15 @@ class _Answers:
             )
 
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
-        """The places in `classes_` of the labels to name for each text, the likeliest first where they are `top_k`."""
+        """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`."""
         if self.top_k is not None:
             return list(np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k])
-        return [np.flatnonzero(has) for has in self.classifier.calibration_.predict(probabilities)]
+        return [np.flatnonzero(has) for has in self.classifier.calibration.predict(probabilities)]
 
     def _kind(self) -> Any:
         import polars as pl
 
-        return pl.Series(self.classifier.classes_.tolist()).dtype
+        return pl.Series(self.classifier.classes.tolist()).dtype
 
 
 @dataclass(frozen=True)
@@ -247,8 +253,8 @@ def _digest(file: str, ending: str | None) -> hashlib._Hash:
 
 
 @contextlib.contextmanager
-def _told_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
-    """Whatever stops the work: what is done is kept, and the command that goes on with it is told."""
+def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
+    """Whatever stops the work: what is done is kept, and the command that goes on with it is named."""
     n_before = folder.n_rows
     try:
         yield
@@ -256,8 +262,8 @@ def _told_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
         again = [*sys.argv[1:], *(["--resume"] if "--resume" not in sys.argv else [])]
-        told = f"{folder.n_rows:,} rows are done and kept. Go on with: {shlex.join(['bywords', *again])}"
+        how = f"{folder.n_rows:,} rows are done and kept. Go on with: {shlex.join(['bywords', *again])}"
         if isinstance(error, BywordsError):
-            raise type(error)(f"{error} {told}") from error
-        typer.echo(f"Interrupted: {told}", err=True)
+            raise type(error)(f"{error} {how}") from error
+        typer.echo(f"Interrupted: {how}", err=True)
         raise typer.Exit(130) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from bywords.training.loop import EpochRecord
+    from bywords.fitted import EpochRecord
 
 
 Part = TypeVar("Part")

@@ -19,6 +19,7 @@ from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError, quoted
 
 LabelFormat = Literal["one", "sets", "indicator"]
+Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
 _SETS = (list, tuple, set, frozenset, np.ndarray, pl.Series)
 _KINDS = {"U": "strings", "i": "whole numbers", "u": "whole numbers", "b": "booleans", "f": "numbers"}
 _COLUMNS = 2  # an array of so many dimensions is a table

@@ -43,6 +43,11 @@ class Targets:
         return self.codes.ndim == 2
 
     @property
+    def is_binary(self) -> bool:
+        """Whether one class is the absence of the other."""
+        return self.n_classes == 2 and not self.is_multilabel
+
+    @property
     def is_weighed(self) -> bool:
         """Whether the documents count differently."""
         return bool(len(self)) and bool((self.weights != self.weights[0]).any())

@@ -41,9 +41,9 @@ from bywords.records.run import (
     VectorFacts,
     WrongDocument,
 )
-from bywords.systems import Callback, PretrainedConfig
 from bywords.text.statistics import text_statistics
 from bywords.text.tokenizer import Tokenizer
+from bywords.training.callback import Callback
 
 COVERAGES = [index / 20 for index in range(1, 21)]  # of the curve of coverage against accuracy
 MOST_EXPLAINED = 1_000  # test documents that say which words speak for each class
@@ -119,7 +119,7 @@ def compare(
 def _classifier(name: str, vectors: str | None, **more: Any) -> TextClassifier:
     """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name."""
     own = TextClassifier(name, **more)
-    if isinstance(own.config.vectors, PretrainedConfig) and vectors is not None:
+    if vectors is not None and own.config.vectors is not None and own.config.vectors.is_pretrained:
         return TextClassifier(name, vectors=vectors, **more)
     return own
 
@@ -180,7 +180,7 @@ class _Fit:
             evaluation, predict_seconds = _evaluate(classifier, part.test)
             by_seed.append(_seed_scores(seed, classifier, evaluation, predict_seconds))
             first = first or [(classifier, evaluation)]
-            history = classifier.fitted_.history
+            history = classifier.fitted_.record.history
             if history.interrupted:
                 notes.append(f"Interrupted with seed {seed}: its weights are those of epoch {history.best_epoch}.")
                 break
@@ -220,7 +220,7 @@ def _seed_scores(seed: int, classifier: TextClassifier, evaluation: Evaluation, 
         valid_accuracy=classifier.summary_.valid_accuracy,
         fit_seconds=classifier.seconds_,
         predict_documents_per_second=len(evaluation.labels) / predict_seconds,
-        n_epochs=len(classifier.fitted_.history.epochs),
+        n_epochs=len(classifier.fitted_.record.history.epochs),
         size_bytes=_size_bytes(classifier),
         answers=as_text(evaluation.predicted),
     )
@@ -230,7 +230,7 @@ def _described(
     name: str, by_seed: list[SeedScores], classifier: TextClassifier, evaluation: Evaluation, test: Corpus
 ) -> SystemScores:
     """Means over the seeds, and what the first fit got right and wrong."""
-    history = classifier.fitted_.history
+    history = classifier.fitted_.record.history
 
     def mean(score: str) -> float:
         return statistics.fmean(getattr(row, score) for row in by_seed)
@@ -263,7 +263,7 @@ def _described(
         reliability=typed(ReliabilityCurve, evaluation.reliability()),
         coverage=typed(list[AnswerCoverage], evaluation.coverage(COVERAGES)),
         vectors=_vector_facts(classifier),
-        notes=list(classifier.fitted_.notes),
+        notes=list(classifier.fitted_.record.notes),
         config=to_plain(classifier.config),
         wrong_documents=typed(
             list[WrongDocument],
@@ -281,7 +281,7 @@ def _macro_f1_interval(by_seed: Sequence[SeedScores], evaluation: Evaluation, me
 
 def _class_words(classifier: TextClassifier, test: Corpus) -> dict[str, list[ClassWord]]:
     """The words that speak for each class, in evenly spaced test documents; none of a model with a hidden layer."""
-    if not classifier.explanation_parts().is_exact:
+    if not classifier.fitted_.model.is_linear:
         return {}
     n_documents = min(len(test), MOST_EXPLAINED)
     rows = np.linspace(0, len(test) - 1, n_documents).round().astype(np.int64)
@@ -289,15 +289,8 @@ def _class_words(classifier: TextClassifier, test: Corpus) -> dict[str, list[Cla
 
 
 def _vector_facts(classifier: TextClassifier) -> VectorFacts | None:
-    vectors, coverage = classifier.fitted_.vectors, classifier.fitted_.coverage
-    if vectors is None or coverage is None:
-        return None
-    return VectorFacts(
-        name=vectors.name,
-        dimension=vectors.dimension,
-        types_share=coverage.share_of_types,
-        tokens_share=coverage.share_of_tokens,
-    )
+    vectors = classifier.fitted_.record.vectors
+    return None if vectors is None else typed(VectorFacts, asdict(vectors))
 
 
 def _size_bytes(classifier: TextClassifier) -> int:

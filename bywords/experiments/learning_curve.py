@@ -83,7 +83,7 @@ def learning_curve(
             part = split.train.select(np.sort(orders[seed][:n_documents]))
             classifier = TextClassifier(system, seed=seed, **more)
             classifier.fit(part.texts, part.names())
-            if classifier.fitted_.history.interrupted:
+            if classifier.fitted_.record.history.interrupted:
                 return run
             evaluation = cast(Evaluation, classifier.evaluate(split.test.texts, split.test.names()))
             points[n_documents, seed] = _point(n_documents, seed, classifier.seconds_, evaluation)

@@ -1,4 +1,4 @@
-"""A fitted classifier's parts and many texts in, the words that speak for each class over all of them out."""
+"""A fitted classifier and many texts → the words that speak for each class over all of them."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.explain.attributions import linear_terms
+from bywords.explain.attributions import Numbers, at_tokens
 from bywords.explain.explanation import attributions
-from bywords.explain.parts import Numbers, Parts
 from bywords.explain.token_alignment import TokenAlignment
-from bywords.systems import NeuralModel
-from bywords.text.tokenizer import Tokenizer, Tokens
+from bywords.fitted import FittedClassifier
+from bywords.text.tokenizer import Tokens
 
 MOST_BY_GRADIENTS = 100  # documents, where a model has a hidden layer
 MOST_IN_ORDER = 30  # where it reads them word by word
 TOKENS_AT_ONCE = 100_000
 
 
-def class_words(parts: Parts, texts: Sequence[str], *, n: int = 15) -> dict[str, list[dict[str, Any]]]:
+def class_words(classifier: FittedClassifier, texts: Sequence[str], *, n: int = 15) -> dict[str, list[dict[str, Any]]]:
     """The words that add most to each class, those of the largest sum over all texts first: JSON values.
 
     For each label at most `n` words: `word`; `attribution`, to the logit of the class in a document that has the word,
     on average, on the scale of `Explanation`; `n_documents` that have it. The order is by their product.
 
-    A model with a hidden layer is asked about `n_documents_used(parts, len(texts))` of the texts only, evenly spaced.
+    A model with a hidden layer is asked about only `n_documents_used(classifier, len(texts))` of the texts, evenly spaced.
     """
-    n_used = n_documents_used(parts, len(texts))
+    n_used = n_documents_used(classifier, len(texts))
     used = [texts[index] for index in np.linspace(0, len(texts) - 1, n_used).round().astype(int)]
-    tokens = Tokenizer(parts.tokenizer)(used)
-    sums = parts.scaled(_sums_of_linear(parts, tokens) if parts.is_exact else _sums_by_gradients(parts, tokens))
+    tokens = classifier.tokenizer(used)
+    sums_of = _sums_of_linear if classifier.model.is_linear else _sums_by_gradients
+    sums = classifier.scaled(sums_of(classifier, tokens))
     n_documents = tokens.document_frequency()
     words = tokens.words.strings()
     found = {}
-    for index, label in enumerate(parts.classes):
+    for index, label in enumerate(classifier.classes.tolist()):
         column = sums[:, index]
         order = np.argsort(-column, kind="stable")[:n]
         found[str(label)] = [
@@ -50,31 +50,30 @@ def class_words(parts: Parts, texts: Sequence[str], *, n: int = 15) -> dict[str,
     return found
 
 
-def n_documents_used(parts: Parts, n_documents: int) -> int:
+def n_documents_used(classifier: FittedClassifier, n_documents: int) -> int:
     """How many documents `class_words` looks at: all, unless the model has a hidden layer."""
-    if parts.is_exact:
+    if classifier.model.is_linear:
         return n_documents
-    is_in_order = any(isinstance(member, NeuralModel) for member in parts.members)
-    return min(n_documents, MOST_IN_ORDER if is_in_order else MOST_BY_GRADIENTS)
+    in_order = any(member.reads_in_order for member in classifier.model.members.values())
+    return min(n_documents, MOST_IN_ORDER if in_order else MOST_BY_GRADIENTS)
 
 
-def _sums_of_linear(parts: Parts, tokens: Tokens) -> Numbers:
+def _sums_of_linear(classifier: FittedClassifier, tokens: Tokens) -> Numbers:
     """What each distinct word adds to each logit, over all documents: float64 (U, K)."""
-    sums = np.zeros((len(tokens.words), len(parts.classes)))
+    sums = np.zeros((len(tokens.words), len(classifier.classes)))
     for rows in _chunks(tokens):
         chunk = tokens.select(rows)
-        alignment = TokenAlignment.of(parts.vocabulary, chunk)
-        for member in parts.members:
-            terms, _ = linear_terms(member, alignment)
-            sums += terms.by_word(chunk)
+        alignment = TokenAlignment.of(classifier.vocabulary, chunk)
+        for member in classifier.model.members.values():
+            sums += at_tokens(member.linear_terms(alignment.documents), alignment).by_word(chunk)
     return sums
 
 
-def _sums_by_gradients(parts: Parts, tokens: Tokens) -> Numbers:
-    sums = np.zeros((len(tokens.words), len(parts.classes)))
+def _sums_by_gradients(classifier: FittedClassifier, tokens: Tokens) -> Numbers:
+    sums = np.zeros((len(tokens.words), len(classifier.classes)))
     for row in range(len(tokens)):
         document = tokens.select(np.array([row]))
-        of_tokens, _ = attributions(parts, TokenAlignment.of(parts.vocabulary, document), len(document.codes))
+        of_tokens, _ = attributions(classifier, TokenAlignment.of(classifier.vocabulary, document), len(document.codes))
         np.add.at(sums, document.codes, of_tokens)
     return sums
 

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.evaluation.calibration import Sigmoids
+from bywords.explain.attributions import Numbers
 from bywords.explain.explanation import Explanation, predicted
-from bywords.explain.parts import Numbers, Parts
-from bywords.text.tokenizer import Tokenizer, Tokens
+from bywords.fitted import FittedClassifier
+from bywords.text.tokenizer import Tokens
 
 MOST_TOKENS = 500_000  # of all texts together that are tried with one word less
 MOST_TOKENS_AT_ONCE = 50_000
@@ -61,12 +62,12 @@ class Counterfactual:
         return f"Without {named} it would be {answer}; no fewer were found that change it."
 
 
-def counterfactual(parts: Parts, explanation: Explanation) -> Counterfactual:
+def counterfactual(classifier: FittedClassifier, explanation: Explanation) -> Counterfactual:
     """Each word alone, then every two of the strongest, then the strongest together, as few as are needed.
 
     Of a very long text only the words that add most are tried. MOST_WORDS are taken out together at most.
     """
-    probe = _Probe(parts, explanation)
+    probe = _Probe(classifier, explanation)
     words, is_all = probe.candidates()
     if not words:
         return probe.nothing()
@@ -91,9 +92,9 @@ def counterfactual(parts: Parts, explanation: Explanation) -> Counterfactual:
 class _Probe:
     """A text, and the answers for it without some of its words. A word is a code of its tokens."""
 
-    def __init__(self, parts: Parts, explanation: Explanation) -> None:
-        self.parts, self.explanation = parts, explanation
-        self.tokens = Tokenizer(parts.tokenizer)([explanation.text])
+    def __init__(self, classifier: FittedClassifier, explanation: Explanation) -> None:
+        self.classifier, self.explanation = classifier, explanation
+        self.tokens = classifier.tokenizer([explanation.text])
         self.decided = self._predict(explanation.probabilities[np.newaxis])
         self.margins = self._margins(explanation.logits[np.newaxis])[0]  # (R,): to each other answer, all 0 or more
 
@@ -114,8 +115,8 @@ class _Probe:
             left = [self.tokens.codes[~self._goes(words)] for words in sets[start : start + step]]
             offsets = np.cumsum([0, *map(len, left)])
             logits = self._logits(Tokens(np.concatenate(left), self.tokens.words, offsets))
-            probabilities = self.parts.calibration.probabilities(logits)
-            margins.append(self._margins(self.parts.scaled(logits) + self.parts.offsets))
+            probabilities = self.classifier.calibration.probabilities(logits)
+            margins.append(self._margins(self.classifier.scaled(logits) + self.classifier.offsets))
             changed.append((self._predict(probabilities) != self.decided).any(axis=1))
         return np.concatenate(margins), np.concatenate(changed)
 
@@ -183,21 +184,21 @@ class _Probe:
         return whole
 
     def _answer(self, text: str) -> tuple[Any, ...]:
-        logits = self._logits(Tokenizer(self.parts.tokenizer)([text]))
-        return predicted(self.parts, self.parts.calibration.probabilities(logits))
+        logits = self._logits(self.classifier.tokenizer([text]))
+        return predicted(self.classifier, self.classifier.calibration.probabilities(logits))
 
     def _logits(self, tokens: Tokens) -> Numbers:
-        return self.parts.model.logits(self.parts.vocabulary.encode(tokens)).astype(np.float64)
+        return self.classifier.model.logits(self.classifier.vocabulary.encode(tokens)).astype(np.float64)
 
     def _predict(self, probabilities: Numbers) -> npt.NDArray[Any]:
-        return self.parts.calibration.predict(probabilities).reshape(len(probabilities), -1)
+        return self.classifier.calibration.predict(probabilities).reshape(len(probabilities), -1)
 
     def _margins(self, logits: Numbers) -> Numbers:
         """How far N answers are from every other one, float64 (N, R): below 0 where it has become the other.
 
         Of one label a document R is K - 1, of any number K: to have each label, or not to.
         """
-        calibration = self.parts.calibration
+        calibration = self.classifier.calibration
         if isinstance(calibration, Sigmoids):
             thresholds = np.clip(calibration.thresholds, 1e-12, 1 - 1e-12)
             from_threshold = logits - np.log(thresholds / (1 - thresholds))
@@ -207,6 +208,6 @@ class _Probe:
 
 
 def _surest(margins: Numbers, changed: npt.NDArray[np.bool_]) -> list[int]:
-    """The places of those that changed the answer, the one that is furthest beyond first."""
+    """The indices of those that changed the answer, the one that is furthest beyond first."""
     order = np.argsort(margins.min(axis=1), kind="stable")
     return [index for index in order.tolist() if changed[index]]

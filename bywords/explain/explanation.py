@@ -1,4 +1,4 @@
-"""A fitted classifier's parts and a text in, why it got its label out: what each word adds to each class."""
+"""A fitted classifier and a text → why it got its label: what each word adds to each class."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bywords.explain.attributions import linear_terms
+from bywords.explain.attributions import Numbers, linear_attributions
 from bywords.explain.gradients import integrated_gradients
-from bywords.explain.parts import Numbers, Parts, has_hidden_layer, index_of_label
 from bywords.explain.token_alignment import TokenAlignment
+from bywords.fitted import FittedClassifier, index_of_label
 from bywords.text.offsets import Offsets, token_offsets
 from bywords.text.ragged import UNKNOWN
-from bywords.text.tokenizer import Tokenizer
 
 Method = Literal["exact", "integrated gradients"]
 
@@ -30,10 +29,10 @@ class WordShare:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Why a text got its label: for each class, bias + Σ contributions of the T tokens = logit.
+    """Why a text got its label: for each class, bias + Σ attributions of the T tokens = logit.
 
-    Logits are on the scale of the probabilities, as `Parts.scaled` has them. For one label a document they are centred,
-    so that they sum to 0 over the classes, as do each token's contributions: a word that speaks as much for all
+    Logits are on the scale of the probabilities, as `FittedClassifier.scaled` has them. With one label a document they
+    are centred, so that they sum to 0 over the classes, as do each token's attributions: a word that speaks as much for all
     classes speaks for none, and has 0. A softmax of them gives the probabilities, but for the curve of the calibration,
     which bends the highest of them. Where a document may have any number of labels, each logit is the log-odds of its
     label by itself.
@@ -59,7 +58,7 @@ class Explanation:
     completeness_gap: float
 
     def index_of(self, label: Any = None) -> int:
-        """Where a class stands in `labels`; by default the likeliest. Raises SettingError for a label there is not."""
+        """The index of a class in `labels`; by default the likeliest. Raises SettingError for an unknown label."""
         return int(self.probabilities.argmax()) if label is None else index_of_label(label, self.labels)
 
     def words(self, label: Any = None) -> list[WordShare]:
@@ -108,60 +107,56 @@ class Explanation:
         }
 
 
-def explain(parts: Parts, text: str) -> Explanation:
+def explain(classifier: FittedClassifier, text: str) -> Explanation:
     """Explain the answer for one text; one without words has the bias alone.
 
     Raises: SettingError for a model with a hidden layer where Captum is not there.
     """
-    tokens = Tokenizer(parts.tokenizer)([text])
-    alignment = TokenAlignment.of(parts.vocabulary, tokens)
-    of_tokens, bias = attributions(parts, alignment, len(tokens.codes))
-    logits = parts.model.logits(alignment.documents).astype(np.float64)
-    answered = parts.scaled(logits[0]) + parts.offsets
-    of_tokens, bias = parts.scaled(of_tokens), parts.scaled(bias) + parts.offsets
+    tokens = classifier.tokenizer([text])
+    alignment = TokenAlignment.of(classifier.vocabulary, tokens)
+    of_tokens, bias = attributions(classifier, alignment, len(tokens.codes))
+    logits = classifier.model.logits(alignment.documents).astype(np.float64)
+    answered = classifier.scaled(logits[0]) + classifier.offsets
+    of_tokens, bias = classifier.scaled(of_tokens), classifier.scaled(bias) + classifier.offsets
     added_up = bias + of_tokens.sum(axis=0)
-    probabilities = parts.calibration.probabilities(logits)
-    n_read = min(len(tokens.codes), parts.vocabulary.config.max_length or len(tokens.codes))
-    is_known = parts.vocabulary.token_ids(tokens) != UNKNOWN
+    probabilities = classifier.calibration.probabilities(logits)
+    n_read = min(len(tokens.codes), classifier.vocabulary.config.max_length or len(tokens.codes))
+    is_known = classifier.vocabulary.token_ids(tokens) != UNKNOWN
     is_known[n_read:] = False
     return Explanation(
         text=text,
         tokens=tuple(tokens.documents()[0]),
-        offsets=token_offsets(text, parts.tokenizer),
+        offsets=token_offsets(text, classifier.tokenizer.config),
         is_known=is_known,
         n_read=n_read,
-        labels=tuple(parts.classes),
-        predicted=predicted(parts, probabilities),
+        labels=tuple(classifier.classes.tolist()),
+        predicted=predicted(classifier, probabilities),
         attributions=of_tokens,
         bias=bias,
-        logits=added_up if parts.is_exact else answered,
+        logits=added_up if classifier.model.is_linear else answered,
         probabilities=probabilities[0],
-        is_multilabel=parts.is_multilabel,
-        method="exact" if parts.is_exact else "integrated gradients",
+        is_multilabel=classifier.is_multilabel,
+        method="exact" if classifier.model.is_linear else "integrated gradients",
         completeness_gap=float(np.abs(added_up - answered).max()),
     )
 
 
-def attributions(parts: Parts, alignment: TokenAlignment, n_tokens: int) -> tuple[Numbers, Numbers]:
+def attributions(classifier: FittedClassifier, alignment: TokenAlignment, n_tokens: int) -> tuple[Numbers, Numbers]:
     """What each token of one document adds to the model's logits, float64 (T, K), and what no token does, (K,)."""
     of_tokens, of_none = [], []
-    for member in parts.members:
-        if has_hidden_layer(member):
-            found, bias = integrated_gradients(member, alignment, n_tokens)
-        else:
-            terms, bias = linear_terms(member, alignment)
-            found, rest = terms.by_token(n_tokens)
-            bias = bias + rest
+    for member in classifier.model.members.values():
+        attribute = linear_attributions if member.is_linear else integrated_gradients
+        found, bias = attribute(member, alignment, n_tokens)
         of_tokens.append(found)
         of_none.append(bias)
     return np.sum(of_tokens, axis=0), np.sum(of_none, axis=0)
 
 
-def predicted(parts: Parts, probabilities: Numbers) -> tuple[Any, ...]:
+def predicted(classifier: FittedClassifier, probabilities: Numbers) -> tuple[Any, ...]:
     """The labels of one text, from its probabilities (1, K)."""
-    decided = parts.calibration.predict(probabilities)
-    indices = np.flatnonzero(decided[0]) if parts.is_multilabel else decided
-    return tuple(parts.classes[index] for index in indices.tolist())
+    decided = classifier.calibration.predict(probabilities)
+    indices = np.flatnonzero(decided[0]) if classifier.is_multilabel else decided
+    return tuple(classifier.classes[indices].tolist())
 
 
 def _plain(share: WordShare) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Where tokens stand in a text and a value of each in, the text cut into segments with the value that each carries out.
+"""The offsets of tokens and a value of each → the text cut into segments, with the value of each segment.
 
-Tokens may overlap, as pairs of characters do in scripts without spaces: each spreads its value evenly over its place.
+Tokens may overlap, as pairs of characters do in scripts without spaces: each spreads its value over its characters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Segment:
 
 
 def segments(n_characters: int, offsets: npt.NDArray[np.int64], values: Sequence[float]) -> list[Segment]:
-    """Cut a text of so many characters wherever a token, of spans int64 (T, 2), begins or ends.
+    """Cut a text of so many characters wherever a token, of offsets int64 (T, 2), begins or ends.
 
     The values of all segments sum to those of the tokens. An empty text has no segments.
     """

@@ -1,4 +1,4 @@
-"""Tokens in, for each id that a model sees of them the tokens that it comes from out."""
+"""Tokens → for each id that a model sees of them, the tokens that it comes from."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.text.ragged import UNKNOWN, Ragged
-from bywords.text.tokenizer import Tokens, ragged_positions
+from bywords.text.ragged import UNKNOWN, Ragged, ragged_positions
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 
 NO_TOKEN = -1
@@ -20,9 +20,9 @@ Indices = npt.NDArray[np.int64]
 class TokenAlignment:
     """N encoded documents of T' ids, and where each id comes from.
 
-    Id i comes from the tokens `first[i]` to `last[i]`, both int64 (T',), places in `Tokens.codes`: a word from itself,
-    a run of words from all of them, a piece from the word that it was cut from. The unknown word of a document in
-    which nothing is known comes from NO_TOKEN.
+    Id i comes from the tokens `first[i]` to `last[i]`, both int64 (T',), indices of `Tokens.codes`: a word from itself,
+    an n-gram from all of its words, a character n-gram from the word that it was cut from. The unknown word of a
+    document in which nothing is known comes from NO_TOKEN.
     """
 
     documents: Ragged
@@ -46,7 +46,7 @@ class TokenAlignment:
         nothing = np.flatnonzero(documents.all_out_of_vocabulary)
         blocks.append((nothing, np.full(len(nothing), NO_TOKEN), np.full(len(nothing), NO_TOKEN)))
         owner, first, last = (np.concatenate(column) for column in zip(*blocks, strict=True))
-        order = np.argsort(owner, kind="stable")  # of each document its words, its runs, its pieces
+        order = np.argsort(owner, kind="stable")  # of each document its words, its n-grams, its character n-grams
         return cls(documents, first[order], last[order])
 
 
@@ -59,11 +59,11 @@ def _words(vocabulary: Vocabulary, tokens: Tokens, indices: Indices, of_document
 
 
 def _ngrams(vocabulary: Vocabulary, tokens: Tokens, read: Indices, is_nothing: npt.NDArray[np.bool_]) -> list[Block]:
-    """Those of two words, of three, … The places before and behind a document belong to no token."""
+    """Those of two words, of three, … The positions before and behind a document belong to no token."""
     from bywords.kernels.ids import NOT_THERE
 
     (_, *ngrams), offsets = vocabulary.ngrams_of(tokens)
-    is_whole = read == tokens.lengths  # else the place behind the document is cut off with its end
+    is_whole = read == tokens.lengths  # else the position behind the document is cut off with its end
     blocks = []
     for more, found in enumerate(ngrams, start=1):
         starts = np.where((read > 0) & ~is_nothing, np.maximum(read + 1 + is_whole - more, 0), 0)
@@ -72,7 +72,7 @@ def _ngrams(vocabulary: Vocabulary, tokens: Tokens, read: Indices, is_nothing: n
         is_there = found[indices] != NOT_THERE
         of_document, indices = of_document[is_there], indices[is_there]
         start = tokens.offsets[of_document]
-        first = indices - 2 * of_document - 1  # as if there were no places beside the tokens
+        first = indices - 2 * of_document - 1  # as if there were no positions beside the tokens
         last = np.minimum(first + more, start + read[of_document] - 1)
         blocks.append((of_document, np.maximum(first, start), last))
     return blocks
@@ -86,7 +86,7 @@ def _char_ngrams(vocabulary: Vocabulary, tokens: Tokens, indices: Indices, of_do
 
 
 def _cut(offsets: npt.NDArray[np.int64], lengths: npt.NDArray[np.integer[Any]]) -> Indices:
-    """The places of the first `lengths` of each document."""
+    """The indices of the first `lengths` of each document."""
     bounds = np.stack([offsets[:-1], offsets[:-1] + lengths], axis=1).ravel()
     positions, _ = ragged_positions(bounds, 2 * np.arange(len(lengths)))
     return positions

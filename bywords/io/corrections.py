@@ -132,7 +132,7 @@ def corrected(split: Split, corrections: list[Correction], *, is_drawn: bool) ->
 def _row(text: str | None, location: str) -> int:
     row = (text or "").strip()
     if not row.isdecimal():
-        raise DataError(f"{index}: the row is {row!r}, expected a whole number, counted from 0.")
+        raise DataError(f"{location}: the row is {row!r}, expected a whole number, counted from 0.")
     return int(row)
 
 

@@ -11,7 +11,7 @@ FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 ONE = np.uint64(1)
 
 
-@jit
+@jit(work=lambda ids, offsets, edge: 5 * len(offsets))
 def with_edges(ids, offsets, edge):
     """The same documents with `edge` before and behind each: ids int32 (T + 2 N,), offsets int64 (N + 1,)."""
     n_documents = len(offsets) - 1
@@ -25,12 +25,10 @@ def with_edges(ids, offsets, edge):
     return edged, edged_offsets
 
 
-@jit
 def _key(left, right):
     return np.uint64(left) << np.uint64(32) | np.uint64(right)
 
 
-@jit
 def _slot(keys, key):
     mask = np.uint64(len(keys) - 1)
     h = key * np.uint64(0x9E3779B97F4A7C15)
@@ -40,7 +38,6 @@ def _slot(keys, key):
     return slot
 
 
-@jit
 def _larger(keys, values):
     larger_keys = np.full(4 * len(keys), FREE, dtype=np.uint64)
     larger_values = np.empty(4 * len(keys), dtype=np.int32)
@@ -52,7 +49,7 @@ def _larger(keys, values):
     return larger_keys, larger_values
 
 
-@jit
+@jit(work=lambda lefts, rights, offsets, *_: 5_000 + 4 * len(lefts))
 def count_pairs(lefts, rights, offsets, gap, min_count):
     """Count the pairs (lefts[i], rights[i + gap]) within each document; either may be NOT_THERE, and is passed over.
 
@@ -89,9 +86,9 @@ def count_pairs(lefts, rights, offsets, gap, min_count):
     return pairs, pair_counts
 
 
-@jit
-def table_of_pairs(pairs, first_id):
-    """A table in which `find_pairs` finds the pairs int32 (P, 2), whose ids are first_id, first_id + 1, …"""
+@jit(work=lambda pairs, *_: 4 * len(pairs))
+def table_of_pairs(pairs, pair_ids):
+    """A table in which `find_pairs` finds the pairs int32 (P, 2), whose ids are int32 (P,)."""
     size = 16
     while size < 2 * len(pairs):
         size *= 2
@@ -101,11 +98,11 @@ def table_of_pairs(pairs, first_id):
         key = _key(pairs[pair, 0], pairs[pair, 1])
         slot = _slot(keys, key)
         keys[slot] = key
-        ids[slot] = first_id + pair
+        ids[slot] = pair_ids[pair]
     return keys, ids
 
 
-@jit
+@jit(work=lambda lefts, *_: 3 * len(lefts))
 def find_pairs(lefts, rights, offsets, gap, keys, ids):
     """The id of the pair (lefts[i], rights[i + gap]) at each place i, int32 (T,); NOT_THERE where there is none."""
     found = np.full(len(lefts), NOT_THERE, dtype=np.int32)
@@ -117,7 +114,7 @@ def find_pairs(lefts, rights, offsets, gap, keys, ids):
     return found
 
 
-@jit
+@jit(work=lambda ngrams, *_: 2 * ngrams.size)
 def encode(ngrams, has_edges, offsets, codes, char_ngrams, piece_offsets, unknown, max_length, keep_unknown):
     """All that a model sees of each document: the ids of its words, of its runs of words, of its words' pieces.
 
@@ -176,7 +173,7 @@ def encode(ngrams, has_edges, offsets, codes, char_ngrams, piece_offsets, unknow
     return encoded[:n_ids].copy(), new_offsets, in_vocabulary_share
 
 
-@jit
+@jit(work=lambda ids, *_: 3 * len(ids))
 def count(ids, offsets, n_rows, unknown):
     """How often each id below `n_rows` occurs in each document: each once, in the order in which it first comes.
 

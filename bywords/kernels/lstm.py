@@ -6,13 +6,11 @@ stand in the same order in every step, longest first, so row i of a step follows
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from bywords.kernels.jit import jit
 
-fused = partial(jit, fastmath={"contract"})  # a product and a sum may be one instruction
+fused = jit(fastmath=("contract",))  # a product and a sum may be one instruction
 
 
 @fused
@@ -112,7 +110,7 @@ def run_backward(
             _add_product(of_step, to_state, of_states[before : before + size])
 
 
-@jit
+@jit()
 def rows_of_maxima(states, sizes):
     """Where each unit is largest within each document, int64 (N, H), rows of `states` (T, H); of equals the first."""
     largest = states[: sizes[0]].copy()
@@ -131,7 +129,6 @@ def rows_of_maxima(states, sizes):
     return rows
 
 
-@fused
 def _add_product(left, right, total):
     """`total` (n, M) += `left` (n, K) @ `right` (K, M), two rows and four terms at a time.
 
@@ -154,7 +151,6 @@ def _add_product(left, right, total):
                 total[i, j] += left[i, k] * right[k, j]
 
 
-@fused
 def _tanh(x):
     """A quotient of two polynomials, within some 4e-7 of the hyperbolic tangent; a loop over it runs as vector code.
 

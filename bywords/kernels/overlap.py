@@ -10,7 +10,7 @@ NEVER = -(1 << 30)
 TINY = 1e-9  # a bound is a fraction of whole numbers, so what is above one by less than this is on it
 
 
-@jit
+@jit()
 def numbered(codes, offsets, n_words):
     """Each occurrence of a word in its document as an element of its own: the second "the" is not the first.
 
@@ -36,14 +36,13 @@ def numbered(codes, offsets, n_words):
     return occurrence, first[n_words]
 
 
-@jit
+@jit()
 def sort_each(elements, offsets):
     """Sort the elements of each document, in place."""
     for document in range(len(offsets) - 1):
         elements[offsets[document] : offsets[document + 1]].sort()
 
 
-@jit
 def _root(parent, node):
     while parent[node] != node:
         parent[node] = parent[parent[node]]
@@ -51,13 +50,11 @@ def _root(parent, node):
     return node
 
 
-@jit
 def _least(share, size):
     """The smallest whole number that is at least share * size."""
     return np.int64(np.ceil(share * size - TINY))
 
 
-@jit
 def _overlap(elements, one, one_end, other, other_end, needed):
     """How many elements two ascending runs share; less than `needed` as soon as it is plain that it is less."""
     n_shared = 0
@@ -76,7 +73,7 @@ def _overlap(elements, one, one_end, other, other_end, needed):
     return n_shared
 
 
-@jit
+@jit()
 def similar_pairs(elements, offsets, part, n_elements, threshold, most):
     """All pairs of documents whose Jaccard similarity, shared over all of their elements, is `threshold` or more.
 
@@ -188,7 +185,7 @@ def similar_pairs(elements, offsets, part, n_elements, threshold, most):
     return pairs[:n_pairs, 0].copy(), pairs[:n_pairs, 1].copy(), pairs[:n_pairs, 2].copy()
 
 
-@jit
+@jit()
 def shared_by(elements, offsets, lefts, rights):
     """How many elements the documents of each pair share, int64 (P,)."""
     shared = np.empty(len(lefts), dtype=np.int64)

@@ -7,7 +7,7 @@ import numpy as np
 from bywords.kernels.jit import jit
 
 
-@jit
+@jit(work=lambda matrix, ids, *_: len(ids) * (1 + matrix.shape[1] / 3))
 def add_rows(matrix, ids, offsets, weights, sums):
     """Σ weight · matrix[id] over the ids of each document: (V, D), (T,), (N + 1,), (T,) → `sums` float32 (N, D)."""
     for document in range(len(offsets) - 1):
@@ -19,7 +19,7 @@ def add_rows(matrix, ids, offsets, weights, sums):
                 total[d] += weight * row[d]
 
 
-@jit
+@jit()
 def gradients_of_rows(ids, offsets, weights, gradient, index_of):
     """The gradient of `add_rows` by the rows that it read, from that by its sums, float32 (N, D).
 
@@ -45,7 +45,7 @@ def gradients_of_rows(ids, offsets, weights, gradient, index_of):
     return rows[:n_rows].copy(), gradients
 
 
-@jit
+@jit()
 def adagrad(matrix, squares, rows, gradients, rate, epsilon):
     """A step of Adagrad on `rows` alone, in place, with one accumulator a row: the mean of its squared gradients.
 

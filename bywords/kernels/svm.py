@@ -9,7 +9,7 @@ from bywords.kernels.jit import jit
 SMALL = np.float32(1e-3)  # a violation that is not worth a step
 
 
-@jit
+@jit()
 def classifiers_of(ids, offsets, weights, signs, duals, table, bias):
     """The machines that belong to dual variables: `table` and `bias`, whose machines are 0, are changed in place."""
     n_classifiers = len(bias)
@@ -24,7 +24,7 @@ def classifiers_of(ids, offsets, weights, signs, duals, table, bias):
                     row[k] += weights[index] * dual * (row[n_classifiers + k] if is_scaled else np.float32(1))
 
 
-@jit
+@jit()
 def dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, duals):
     """Improve each document's dual variables once, in the order of `order`.
 

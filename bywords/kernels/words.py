@@ -19,7 +19,6 @@ ZERO, ONE, BYTE, FULL = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(64)
 LOWER_HALF = np.uint64(0xFFFFFFFF)
 
 
-@jit
 def _mixed(h):
     """A number of 64 bits for another, each for one only. Source: the last step of Appleby's MurmurHash3."""
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -27,7 +26,6 @@ def _mixed(h):
     return h ^ (h >> np.uint64(33))
 
 
-@jit
 def _hash(data, start, end):
     """Eight bytes at a time. Words of at most eight bytes have the same hash only if they are the same."""
     h = packed = shift = ZERO
@@ -40,7 +38,6 @@ def _hash(data, start, end):
     return _mixed(h ^ packed)
 
 
-@jit
 def _same(data, start, other, other_start, length):
     for index in range(length):  # noqa: SIM110 (numba has no all of a generator)
         if data[start + index] != other[other_start + index]:
@@ -48,7 +45,6 @@ def _same(data, start, other, other_start, length):
     return True
 
 
-@jit
 def _slot(data, start, end, h, table_data, starts, slots):
     """The slot that has the word data[begin:end], or the free one where it belongs."""
     mask = np.uint64(len(slots) - 1)
@@ -65,13 +61,11 @@ def _slot(data, start, end, h, table_data, starts, slots):
     return slot
 
 
-@jit
 def _index(slots, slot):
     """The place of the word of a slot; -1 where it is free."""
     return np.int64(slots[slot, 1] & LOWER_HALF) - 1
 
 
-@jit
 def _intern(data, starts, hashes, slots, n_words, end, h):
     """The place of the word data[begins[n_words]:end]; it is `n_words` where the word is new, which it is no longer."""
     start = starts[n_words]
@@ -85,7 +79,6 @@ def _intern(data, starts, hashes, slots, n_words, end, h):
     return _index(slots, slot)
 
 
-@jit
 def _larger(slots):
     """Four times the slots, with the same words."""
     larger = np.zeros((4 * len(slots), 2), dtype=np.uint64)
@@ -99,7 +92,6 @@ def _larger(slots):
     return larger
 
 
-@jit
 def _decode(text, index):
     """The code point at `index` of valid UTF-8, and how many bytes it takes."""
     first = np.int64(text[index])
@@ -117,14 +109,12 @@ def _decode(text, index):
     ), 4
 
 
-@jit
 def _kind(text, index, kinds):
     """What the character at `index` is, and how many bytes it takes."""
     code_point, width = _decode(text, index)
     return (np.int64(kinds[code_point]) if code_point < len(kinds) else SIGN), width
 
 
-@jit
 def _end_of_character(text, index, end, kinds):
     """Where the character that begins at `index` ends, with the combining marks behind it."""
     index += _kind(text, index, kinds)[1]
@@ -136,7 +126,6 @@ def _end_of_character(text, index, end, kinds):
     return index
 
 
-@jit
 def _joins(text, index, end, kinds):
     """How many bytes of a word stand at `index`: a letter or mark, or an apostrophe before one; 0 if there is none."""
     code_point, width = _decode(text, index)
@@ -150,7 +139,7 @@ def _joins(text, index, end, kinds):
     return 0
 
 
-@jit
+@jit(work=lambda text, *_: len(text))
 def scan(text, ends, kinds, lowercase, signs):
     """The tokens of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, and a table of the distinct ones.
 
@@ -262,7 +251,7 @@ def scan(text, ends, kinds, lowercase, signs):
     )
 
 
-@jit
+@jit(work=lambda data, starts: len(data))
 def hashes_of(data, starts):
     """The hash of each word, uint64 (U,)."""
     hashes = np.empty(len(starts) - 1, dtype=np.uint64)
@@ -271,7 +260,7 @@ def hashes_of(data, starts):
     return hashes
 
 
-@jit
+@jit(work=lambda data, starts, hashes, *_: 3 * len(hashes))
 def find(data, starts, hashes, table_data, table_starts, slots):
     """The place of each word in a table, int32 (U,), -1 where the table does not have it."""
     indices = np.empty(len(hashes), dtype=np.int32)
@@ -281,7 +270,7 @@ def find(data, starts, hashes, table_data, table_starts, slots):
     return indices
 
 
-@jit
+@jit(work=lambda data, starts, hashes, *_: 5 * len(hashes))
 def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_words):
     """Put words into a table that has room for them behind its `n_words`.
 
@@ -298,7 +287,7 @@ def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_w
     return indices, slots, n_words
 
 
-@jit
+@jit(work=lambda data, starts, shortest, longest: 5 * len(data) * (longest - shortest + 1))
 def cut(data, starts, shortest, longest):
     """The pieces of each word: its runs of `shortest` to `longest` characters, a space before and behind it included.
 

@@ -1,25 +1,37 @@
-"""The settings of an averaging model, and its answers from plain arrays: what is learned elsewhere is used here.
+"""The settings of an averaging model, and its answers from plain arrays: ids → a weighted sum of word vectors → logits.
 
 `bywords.models.modules.averaging` learns the arrays with PyTorch; to answer, none of it is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.errors import check_choice, check_range
+from bywords.models.base import (
+    Arrays,
+    DifferentiableLogits,
+    Growth,
+    Indices,
+    ModelConfig,
+    check_shapes,
+    strength_of_table,
+)
+from bywords.models.linear_terms import LinearTerms, terms_of_bags
+from bywords.models.neural import NeuralModel
+from bywords.models.tfidf_linear import ON_FEATURES
 from bywords.text.bags import Bags, Floats, Weighting
+from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import Ragged
-from bywords.text.vocabulary import Features
+from bywords.text.vocabulary import Features, Vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
-class AveragingConfig:
+class AveragingConfig(ModelConfig):
     """The size of an averaging model."""
 
     dimension: int | None = None  # of a word vector; None is that of given vectors, or DEFAULT_DIMENSION
@@ -41,17 +53,51 @@ class AveragingConfig:
         check_choice("weighting", self.weighting, get_args(Weighting))
         check_choice("features", self.features, get_args(Features))
 
+    @property
+    def title(self) -> str:
+        return f"averaging on {ON_FEATURES[self.features]}"
 
-class TrainedAveraging:
-    """An averaging model that has been trained.
+    def with_features(self, features: Features) -> Self:
+        return replace(self, features=features)
+
+    @property
+    def can_continue(self) -> bool:
+        return not self.frozen
+
+    @property
+    def can_be_member(self) -> bool:
+        return True
+
+    @property
+    def library(self) -> str:
+        return "torch"
+
+    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
+        n_rows = vocabulary.n_rows(self.features)
+        check_shapes(arrays, {"embedding.weight": (n_rows, None)})
+        dimension = arrays["embedding.weight"].shape[1]
+        shapes: dict[str, tuple[int, ...]] = {"word_weight": (n_rows,)}
+        shapes |= {"output.weight": (n_classes, dimension), "output.bias": (n_classes,)}
+        if self.hidden_layers:
+            shapes["bias"] = (dimension,)
+        for layer in range(self.hidden_layers - 1):
+            shapes |= {f"hidden.{layer}.weight": (dimension, dimension), f"hidden.{layer}.bias": (dimension,)}
+        check_shapes(arrays, shapes)
+
+
+class Averaging(NeuralModel):
+    """An averaging model that has been trained: plain arrays, which answer without PyTorch.
 
     Without hidden layers, word vectors and output are one linear map after the other. They are folded into one table of
     a row a word and a column a class, so that an answer costs K additions a word instead of D.
     """
 
-    def __init__(
-        self, config: AveragingConfig, blocks: tuple[int, ...], arrays: Mapping[str, npt.NDArray[Any]]
-    ) -> None:
+    Config = AveragingConfig
+    row_arrays = ("embedding.weight", "word_weight")
+    trains_on_disk = True
+    module_name = "averaging.AveragingModule"
+
+    def __init__(self, config: AveragingConfig, blocks: tuple[int, ...], arrays: Arrays) -> None:
         """`arrays` are those of the module of the same config, by their names there."""
         self.config, self.blocks, self._arrays = config, blocks, dict(arrays)
         self.rows: Floats = arrays["embedding.weight"]  # (V, D)
@@ -86,3 +132,92 @@ class TrainedAveraging:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return self._arrays
+
+    @classmethod
+    def from_arrays(cls, config: AveragingConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
+        return cls(config, vocabulary.blocks, arrays)
+
+    @classmethod
+    def more_for_module(
+        cls, config: AveragingConfig, documents: Ragged | MappedDocuments, vocabulary: Vocabulary
+    ) -> dict[str, Any]:
+        more: dict[str, Any] = {"blocks": vocabulary.blocks}
+        if config.weighting != "uniform":
+            import torch
+
+            n_rows = vocabulary.n_rows(config.features)
+            if isinstance(documents, MappedDocuments):
+                idf = documents.inverse_document_frequency(n_rows)
+            else:
+                idf = Bags.of(documents, n_rows).inverse_document_frequency()
+            more["idf"] = torch.from_numpy(idf)
+        return more
+
+    def scaled_by(self, weight: Floats) -> Self:
+        of_class = np.broadcast_to(np.asarray(weight, dtype=np.float32), self.output_bias.shape)
+        return self._with(
+            {
+                "output.weight": self._arrays["output.weight"] * of_class[:, np.newaxis],
+                "output.bias": self._arrays["output.bias"] * of_class,
+            }
+        )
+
+    def shifted(self, shift: Floats) -> Self:
+        return self._with({"output.bias": self._arrays["output.bias"] + shift})
+
+    def grown(self, growth: Growth) -> Self:
+        n_rows = growth.vocabulary.n_rows(self.config.features)
+        arrays = dict(self._arrays)
+        arrays |= {name: growth.table(arrays[name], n_rows) for name in self.row_arrays}
+        arrays["output.weight"] = np.ascontiguousarray(growth.classes(arrays["output.weight"].T).T)
+        arrays["output.bias"] = growth.classes(arrays["output.bias"])
+        return type(self)(self.config, growth.vocabulary.blocks, arrays)
+
+    def without_opinion(self, classes: Indices, others: Indices) -> Self:
+        weight, bias = self._arrays["output.weight"].copy(), self._arrays["output.bias"].copy()
+        weight[classes] = weight[others].mean(axis=0)
+        bias[classes] = bias[others].mean()
+        return self._with({"output.weight": weight, "output.bias": bias})
+
+    def _with(self, changed: Arrays) -> Self:
+        return type(self)(self.config, self.blocks, {**self._arrays, **changed})
+
+    def row_strength(self) -> npt.NDArray[np.float64]:
+        return strength_of_table(self.rows, is_of_classes=self.is_linear)
+
+    def row_idf(self) -> Floats:
+        idf: Floats = self._arrays["word_weight"]
+        return idf
+
+    @property
+    def is_linear(self) -> bool:
+        return not self.config.hidden_layers
+
+    def linear_terms(self, documents: Ragged) -> LinearTerms:
+        if not self.is_linear:
+            return super().linear_terms(documents)
+        rows = self.rows
+        return terms_of_bags(documents, self.bags(documents), lambda asked: rows[asked], self.output_bias)
+
+    def differentiable(self, documents: Ragged) -> DifferentiableLogits:
+        """The logits are a function of one sum of word vectors (1, D), so that its gradient is that of each."""
+        import torch
+        from torch import Tensor
+
+        bias, output_bias = torch.from_numpy(self.bias), torch.from_numpy(self.output_bias)
+        layers = [(torch.from_numpy(weight), torch.from_numpy(shift)) for weight, shift in self.layers]
+        output, bags = torch.from_numpy(self.output), self.bags(documents)
+
+        def logits(sums: Tensor) -> Tensor:
+            units = (sums + bias).relu()
+            for weight, shift in layers:
+                units = (units @ weight + shift).relu()
+            return units @ output + output_bias
+
+        def terms(gradients: npt.NDArray[np.float64]) -> LinearTerms:
+            return terms_of_bags(
+                documents, bags, lambda rows: self.rows[rows].astype(np.float64) @ gradients.T,
+                np.zeros(len(output_bias)),
+            )  # fmt: skip
+
+        return DifferentiableLogits(torch.from_numpy(bags.times(self.rows)), logits, terms)

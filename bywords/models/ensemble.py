@@ -1,10 +1,10 @@
-"""Several fitted models in, one that weighs their answers out; linear ones on the same features become one."""
+"""Several fitted models → one that weighs their logits; linear ones on the same features become one table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,98 +13,124 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoid
 from bywords.evaluation.metrics import softmax
-from bywords.models.averaging import AveragingConfig, TrainedAveraging
-from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
+from bywords.models.base import Arrays, FittedModel, Growth, Indices, ModelConfig, model_class
 from bywords.text.bags import Floats
 from bywords.text.ragged import Ragged
+from bywords.text.vocabulary import Vocabulary
 
-MemberConfig = TfidfConfig | AveragingConfig
-Member = TfidfLinear | TrainedAveraging
 TOWARDS_EQUAL = 0.02  # how much it costs, in nats a document, to trust the members differently
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnsembleConfig:
-    """Which models are blended; all see the same tokens and the same vocabulary."""
+class EnsembleConfig(ModelConfig):
+    """Which models are its members; all see the same tokens and the same vocabulary."""
 
-    members: tuple[MemberConfig, ...]
+    members: tuple[ModelConfig, ...]
 
     def __post_init__(self) -> None:
         if not self.members:
-            raise SettingError("a blend has no members. Give it one at least.")
+            raise SettingError("an ensemble has no members. Give it one at least.")
+
+    @property
+    def title(self) -> str:
+        return "ensemble"
+
+    @property
+    def can_continue(self) -> bool:
+        return all(member.can_continue for member in self.members)
+
+    @property
+    def can_be_member(self) -> bool:
+        return all(member.can_be_member for member in self.members)
+
+    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
+        for member, own in zip(self.members, _arrays_by_member(arrays, len(self.members)), strict=True):
+            member.validate(own, vocabulary, n_classes)
 
 
-class Ensemble:
+class Ensemble(FittedModel):
     """Adds up the logits of its members, each with a weight: the product of their probabilities, weighed by power.
 
     Linear members on the same features are added up beforehand, once for all: their rows make one table.
     Source: Genest and Zidek (1986), "Combining Probability Distributions", the logarithmic opinion pool.
     """
 
-    def __init__(self, members: Sequence[Member], weights: Floats) -> None:
-        """`weights`, of the members' logits, is float32 (M,), or (M, K), one of each class."""
-        self.members: list[Member] = []
-        tables: list[TfidfLinear] = []
-        for member, weight in zip(members, weights, strict=True):
-            if isinstance(member, TrainedAveraging):
-                self.members.append(_weighed(member, weight))
-                continue
-            table, bias = member.weights * weight, member.bias * weight
-            index = next((index for index, other in enumerate(tables) if _on_the_same(member, other)), len(tables))
-            if index < len(tables):
-                table, bias = table + tables[index].weights, bias + tables[index].bias
-            tables[index : index + 1] = [TfidfLinear(member.config, member.blocks, member.idf, table, bias)]
-        self.members += tables
+    Config = EnsembleConfig
 
-    def logits(self, documents: Ragged) -> Floats:
-        """Float32 (N, K)."""
-        return sum((member.logits(documents) for member in self.members[1:]), self.members[0].logits(documents))
-
-    def shifted(self, shift: Floats) -> Ensemble:
-        """The same with `shift`, float32 (K,), added to all logits."""
-        first, *others = self.members
-        if isinstance(first, TfidfLinear):
-            moved: Member = TfidfLinear(first.config, first.blocks, first.idf, first.weights, first.bias + shift)
-        else:
-            arrays = first.arrays()
-            moved = TrainedAveraging(
-                first.config, first.blocks, {**arrays, "output.bias": arrays["output.bias"] + shift}
-            )
-        return Ensemble([moved, *others], np.ones(len(self.members), dtype=np.float32))
-
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {
-            f"{index}.{name}": array
-            for index, member in enumerate(self.members)
-            for name, array in member.arrays().items()
-        }
+    def __init__(self, members: Sequence[FittedModel], weights: Sequence[Floats] | Floats | None = None) -> None:
+        """`weights`, of the members' logits, is float32 (M,), or (M, K), one of each class; None where they are in."""
+        merged: list[FittedModel] = []
+        for number, member in enumerate(members):
+            weighed = member if weights is None else member.scaled_by(weights[number])
+            for index, other in enumerate(merged):
+                if (together := weighed.added_to(other)) is not None:
+                    merged[index] = together
+                    break
+            else:
+                merged.append(weighed)
+        self._members = merged
 
     @property
     def config(self) -> EnsembleConfig:
         """The members as they are after adding up: what is needed to read the arrays."""
-        return EnsembleConfig(members=tuple(member.config for member in self.members))
+        return EnsembleConfig(members=tuple(member.config for member in self._members))
+
+    @property
+    def members(self) -> Mapping[str, FittedModel]:
+        return {f"{number}.": member for number, member in enumerate(self._members)}
+
+    def logits(self, documents: Ragged) -> Floats:
+        first, *others = (member.logits(documents) for member in self._members)
+        return sum(others, first)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {
+            prefix + name: array for prefix, member in self.members.items() for name, array in member.arrays().items()
+        }
 
     @classmethod
-    def restored(
-        cls, config: EnsembleConfig, blocks: tuple[int, ...], arrays: Mapping[str, npt.NDArray[Any]]
-    ) -> Ensemble:
-        """A blend from its config and arrays. Raises KeyError where one of them is not there."""
-        members: list[Member] = []
-        for index, member in enumerate(config.members):
-            start = f"{index}."
-            own = {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
-            if isinstance(member, TfidfConfig):
-                members.append(TfidfLinear(member, blocks, own["idf"], own["weights"], own["bias"]))
-            else:
-                members.append(TrainedAveraging(member, blocks, own))
-        return cls(members, np.ones(len(members), dtype=np.float32))
+    def from_arrays(cls, config: EnsembleConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
+        parts = _arrays_by_member(arrays, len(config.members))
+        return cls(
+            [
+                model_class(member).from_arrays(member, own, vocabulary=vocabulary, n_classes=n_classes)
+                for member, own in zip(config.members, parts, strict=True)
+            ]
+        )
+
+    def scaled_by(self, weight: Floats) -> Self:
+        return type(self)([member.scaled_by(weight) for member in self._members])
+
+    def shifted(self, shift: Floats) -> Self:
+        first, *others = self._members
+        return type(self)([first.shifted(shift), *others])
+
+    def grown(self, growth: Growth) -> Self:
+        return type(self)([member.grown(growth) for member in self._members])
+
+    def without_opinion(self, classes: Indices, others: Indices) -> Self:
+        return type(self)([member.without_opinion(classes, others) for member in self._members])
+
+    def centred(self) -> Self:
+        return type(self)([member.centred() for member in self._members])
+
+    @property
+    def is_linear(self) -> bool:
+        return all(member.is_linear for member in self._members)
+
+
+def _arrays_by_member(arrays: Arrays, n_members: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """The arrays of each member, by their names without its prefix."""
+    for number in range(n_members):
+        prefix = f"{number}."
+        yield {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
     """How much to trust each of M models, from their logits (N, K) for documents that they have not seen.
 
     Each model is first brought to its own best temperature, or its labels to their own best sigmoids. The weights are
-    those of least log loss of the blend, none negative, drawn towards equal ones, which sum to 1.
+    those of least log loss of the ensemble, none negative, drawn towards equal ones, which sum to 1.
 
     Returns: float32 (M,), or (M, K) where documents have any number of labels, to multiply the logits by.
     """
@@ -118,8 +144,8 @@ def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
     def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         odds = np.tensordot(weights, stacked, axes=1)
         probabilities = sigmoid(odds) if targets.is_multilabel else softmax(odds)
-        chosen = np.where(has, probabilities, 1 - probabilities) if targets.is_multilabel else probabilities[has]
-        losses = -np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
+        of_true = np.where(has, probabilities, 1 - probabilities) if targets.is_multilabel else probabilities[has]
+        losses = -np.log(np.maximum(of_true, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
         apart = weights - 1 / n_models
         errors = (probabilities - has) * counted[:, np.newaxis]
         gradients = np.tensordot(stacked, errors, axes=2) + 2 * TOWARDS_EQUAL * apart
@@ -145,34 +171,3 @@ def _calibrated(logits: Sequence[Floats], targets: Targets) -> tuple[npt.NDArray
             calibrated.append(scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True))
             scales.append(1 / temperature)
     return np.array(scales), np.stack(calibrated)
-
-
-def without_opinion(member: Any, classes: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> Any:
-    """A member whose logits for these classes are the mean of those of `others`: it does not tell one from another.
-
-    The duals of an SVM stay those of the machines as they were fitted.
-    """
-    if not len(classes):
-        return member
-    if isinstance(member, TfidfLinear):
-        weights, bias = member.weights.copy(), member.bias.copy()
-        weights[:, classes] = weights[:, others].mean(axis=1, keepdims=True)
-        bias[classes] = bias[others].mean()
-        return TfidfLinear(member.config, member.blocks, member.idf, weights, bias, member.duals)
-    arrays = {name: array.copy() for name, array in member.arrays().items()}
-    arrays["output.weight"][classes] = arrays["output.weight"][others].mean(axis=0)
-    arrays["output.bias"][classes] = arrays["output.bias"][others].mean()
-    return TrainedAveraging(member.config, member.blocks, arrays)
-
-
-def _on_the_same(one: TfidfLinear, other: TfidfLinear) -> bool:
-    """Whether two linear models see the same features."""
-    return one.config.sublinear == other.config.sublinear and np.array_equal(one.idf, other.idf)
-
-
-def _weighed(member: TrainedAveraging, weight: Floats) -> TrainedAveraging:
-    arrays = dict(member.arrays())
-    of_class = np.broadcast_to(np.asarray(weight, dtype=np.float32), arrays["output.bias"].shape)
-    arrays["output.weight"] = arrays["output.weight"] * of_class[:, np.newaxis]
-    arrays["output.bias"] = arrays["output.bias"] * of_class
-    return TrainedAveraging(member.config, member.blocks, arrays)

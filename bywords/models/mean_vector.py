@@ -1,4 +1,4 @@
-"""Encoded documents, word vectors and labels in, a linear model out: pooled word vectors with logistic regression.
+"""Encoded documents, word vectors and targets → a linear model: pooled word vectors with logistic regression.
 
 Fitted by scikit-learn and kept as plain arrays, so that it saves without pickle and predicts by one product.
 """
@@ -7,36 +7,55 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.data.targets import Targets
-from bywords.errors import check_choice, check_range
+from bywords.errors import SettingError, check_choice, check_range
+from bywords.models.base import Arrays, FittedModel, ModelConfig, check_shapes, strength_of_table
+from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
+from bywords.text.vocabulary import Vocabulary
+from bywords.vectors.word_vectors import Aligned
 
 UNSEEN = -30.0  # the logit of a class that no training document has
 Pooling = Literal["mean", "sum", "max", "idf"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanVectorConfig:
+class MeanVectorConfig(ModelConfig):
     """How word vectors become a document vector, and the logistic regression on it."""
 
     pooling: Pooling = "idf"  # idf: the mean weighted by inverse document frequency
-    strength: float = 1.0  # C, the inverse of the regularisation, on features of variance 1
+    C: float = 1.0  # the inverse of the regularisation, on features of variance 1
     max_iterations: int = 2000  # of L-BFGS; it converges long before
 
     def __post_init__(self) -> None:
-        check_range("strength", self.strength, above=0, below=float("inf"))
+        check_range("C", self.C, above=0, below=float("inf"))
         check_range("max_iterations", self.max_iterations, least=1)
         check_choice("pooling", self.pooling, get_args(Pooling))
 
+    @property
+    def title(self) -> str:
+        return "logistic regression on mean word vectors"
 
-class MeanVector:
+    @property
+    def library(self) -> str:
+        return "scikit-learn"
+
+    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
+        check_shapes(arrays, {"vectors": (len(vocabulary), None), "idf": (len(vocabulary),), "bias": (n_classes,)})
+        check_shapes(arrays, {"weights": (arrays["vectors"].shape[1], n_classes)})
+
+
+class MeanVector(FittedModel):
     """Pooled word vectors, and one linear layer."""
+
+    Config = MeanVectorConfig
+    row_arrays = ("vectors", "idf")
 
     def __init__(self, config: MeanVectorConfig, vectors: Floats, idf: Floats, weights: Floats, bias: Floats) -> None:
         """`vectors` is float32 (V, D), `idf` (V,), `weights` (D, K), `bias` (K,)."""
@@ -45,17 +64,29 @@ class MeanVector:
 
     @classmethod
     def fit(
-        cls, config: MeanVectorConfig, documents: Ragged, targets: Targets, *, vectors: Floats
-    ) -> tuple[MeanVector, list[str]]:
+        cls,
+        config: MeanVectorConfig,
+        prepared: Ragged,
+        targets: Targets,
+        *,
+        vocabulary: Vocabulary,
+        seed: int = 0,
+        aligned: Aligned | None = None,
+        duals: Floats | None = None,
+    ) -> tuple[Self, list[str]]:
         """Fit to N documents; also what there is to say of it: that it did not converge.
 
         Features are centred and scaled to variance 1; the layer that is kept takes them as they are.
+        Raises: SettingError without `aligned` word vectors.
         """
+        if aligned is None:
+            raise SettingError("a mean of word vectors needs word vectors: give the system `vectors`.")
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        idf = Bags.of(documents, len(vectors)).inverse_document_frequency()
-        features = pool(documents, vectors, idf, config.pooling).astype(np.float64)
+        vectors = aligned.matrix
+        idf = Bags.of(prepared, len(vectors)).inverse_document_frequency()
+        features = pool(prepared, vectors, idf, config.pooling).astype(np.float64)
         centre, spread = features.mean(axis=0), features.std(axis=0)
         spread[spread == 0] = 1.0
         scaled = (features - centre) / spread
@@ -63,7 +94,7 @@ class MeanVector:
         coefficients, intercept = np.zeros((n_classes, scaled.shape[1])), np.full(n_classes, UNSEEN)
         n_iterations = 0
         for classes, labels in _problems(targets):
-            regression = LogisticRegression(C=config.strength, max_iter=config.max_iterations)
+            regression = LogisticRegression(C=config.C, max_iter=config.max_iterations)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)  # said in the notes instead
                 regression.fit(scaled, labels, sample_weight=targets.weights if targets.is_weighed else None)
@@ -85,6 +116,45 @@ class MeanVector:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"vectors": self.vectors, "idf": self.idf, "weights": self.weights, "bias": self.bias}
+
+    @classmethod
+    def from_arrays(cls, config: MeanVectorConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
+        return cls(config, arrays["vectors"], arrays["idf"], arrays["weights"], arrays["bias"])
+
+    def row_strength(self) -> npt.NDArray[np.float64]:
+        return strength_of_table(self.vectors @ self.weights)
+
+    def row_idf(self) -> Floats:
+        return self.idf
+
+    @property
+    def is_linear(self) -> bool:
+        return True
+
+    def linear_terms(self, documents: Ragged) -> LinearTerms:
+        if self.config.pooling == "max":
+            return self._terms_of_maxima(documents)
+        bags, totals = weigh(documents, self.idf, self.config.pooling)
+        weights: Any = bags.weights / np.repeat(totals, bags.lengths)
+        means = Bags(bags.ids, bags.offsets, weights, bags.n_rows)
+        return terms_of_bags(
+            documents, means, lambda rows: self.vectors[rows].astype(np.float64) @ self.weights, self.bias
+        )  # fmt: skip
+
+    def _terms_of_maxima(self, documents: Ragged) -> LinearTerms:
+        """Each dimension of a document's vector is the highest among its words: the word that has it adds all of it.
+
+        Where several have it, they share it.
+        """
+        gathered = np.where((documents.ids == UNKNOWN)[:, np.newaxis], -np.inf, self.vectors[documents.ids])  # (T', D)
+        starts = documents.offsets[:-1]
+        highest = np.repeat(np.maximum.reduceat(gathered, starts, axis=0), documents.lengths, axis=0)
+        has_it = (gathered == highest) & np.isfinite(gathered)
+        n_sharing = np.repeat(np.add.reduceat(has_it, starts, axis=0, dtype=np.int64), documents.lengths, axis=0)
+        positions, dimensions = np.nonzero(has_it)
+        values = gathered[positions, dimensions].astype(np.float64) / n_sharing[positions, dimensions]
+        bias = self.bias.astype(np.float64)
+        return LinearTerms(positions, dimensions, values, len(self.weights), lambda rows: self.weights[rows], bias)
 
 
 def _problems(targets: Targets) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]]:

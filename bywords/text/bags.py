@@ -13,8 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bywords.text.ragged import UNKNOWN, Ragged
-from bywords.text.tokenizer import ragged_positions
+from bywords.text.ragged import UNKNOWN, Ragged, ragged_positions
 
 Weighting = Literal["uniform", "idf", "tfidf", "log-tfidf"]
 Floats = npt.NDArray[np.float32]

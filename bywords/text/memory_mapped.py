@@ -22,8 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.text.bags import Bags, Floats, inverse_document_frequency
-from bywords.text.ragged import Ragged
-from bywords.text.tokenizer import ragged_positions
+from bywords.text.ragged import Ragged, ragged_positions
 
 Rows = npt.NDArray[np.int64]
 CHUNK_IDS = 1 << 19  # 2 MB: ids of neighbouring documents that are read one after the other

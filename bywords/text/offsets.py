@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig, kinds_of_characters
+from bywords.text.characters import kinds_of_characters
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 
 Offsets = npt.NDArray[np.int64]
 

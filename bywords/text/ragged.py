@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.text.tokenizer import ragged_positions
-
 PADDING = 0  # no document contains it; files and users expect the row
 UNKNOWN = 1  # stands for every word that the vocabulary does not have
 
@@ -89,3 +87,25 @@ def like_length_rows(
         pool = pool[np.argsort(lengths[pool], kind="stable")]
         batches += [pool[first : first + batch_size] for first in range(0, len(pool), batch_size)]
     return [batches[index] for index in generator.permutation(len(batches))]
+
+
+def offsets_of(lengths: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
+    """Where each of N parts of these lengths starts, and where the last ends, int64 (N + 1,)."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def ragged_positions(
+    offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where the elements of `rows` stand in a flat column, and the offsets of the selection.
+
+    Returns: positions int64 (T',) and offsets int64 (N' + 1,).
+    """
+    starts = offsets[:-1][rows]
+    lengths = offsets[1:][rows] - starts
+    selected = offsets_of(lengths)
+    positions = np.arange(selected[-1], dtype=np.int64)
+    positions += np.repeat(starts - selected[:-1], lengths)
+    return positions, selected

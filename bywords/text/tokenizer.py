@@ -7,29 +7,23 @@ one's own is matched by polars instead, which is slower.
 
 from __future__ import annotations
 
-import functools
 import itertools
-import os
 import unicodedata
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from bywords.errors import DataError, SettingError
+from bywords.errors import SettingError
+from bywords.kernels.ids import count
+from bywords.kernels.words import scan
+from bywords.text.characters import kinds_of_characters
+from bywords.text.inputs import checked_texts
+from bywords.text.ragged import offsets_of, ragged_positions
+from bywords.text.threads import chunks_of, in_threads
 from bywords.text.word_table import Words, WordTable
-
-# The scripts that are written without spaces between words, as a set of characters in Rust's regular expressions.
-UNSPACED = r"[\p{Han}\p{Hiragana}\p{Katakana}ー\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}&&[\w--[\p{Nd}\p{M}]]]"
-CHUNK_SIZE = 1 << 20  # characters that a thread reads at a time
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +66,6 @@ class Tokens:
 
     def distinct(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Each word of each document once: codes int32 (T',), and the documents they are of, int64 (T',), ascending."""
-        from bywords.kernels.ids import count
-
         codes, offsets, _ = count(self.codes, self.offsets, len(self.words), 0)
         documents = np.repeat(np.arange(len(self)), np.diff(offsets))
         has_words = (self.lengths > 0)[documents]  # `count` gives a document without words the first one
@@ -139,11 +131,9 @@ class Tokenizer:
                 parts.append((table.add(part_words)[part_codes], part_lengths))
             codes, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
             words = table.words()
-        return Tokens(codes, words, _offsets(lengths))
+        return Tokens(codes, words, offsets_of(lengths))
 
     def _scan(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
-        from bywords.kernels.words import scan
-
         is_ascii = True
         encoded = []
         for text in texts:
@@ -159,12 +149,14 @@ class Tokenizer:
         return codes, lengths, Words(*words)
 
     def _matches(self, texts: Sequence[str], pattern: str) -> Tokens:
+        import polars as pl
+
         column = pl.Series([text.encode("utf-8", "replace").decode() for text in texts], dtype=pl.String)
         column = column.str.normalize("NFC")
         if self.config.lowercase:
             column = column.str.to_lowercase()
         lists = column.str.extract_all(pattern)
-        offsets = _offsets(lists.list.len().to_numpy().astype(np.int64))
+        offsets = offsets_of(lists.list.len().to_numpy().astype(np.int64))
         flat = lists.explode(empty_as_null=False, keep_nulls=False) if len(lists) else column
         distinct = flat.unique(maintain_order=True)
         indices = pl.Series(np.arange(len(distinct), dtype=np.int32))
@@ -172,86 +164,9 @@ class Tokenizer:
         return Tokens(codes.to_numpy(), Words.of(distinct.to_list()), offsets)
 
 
-def ragged_positions(
-    offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.integer[Any]]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where the elements of `rows` stand in a flat column, and the offsets of the selection.
-
-    Returns: positions int64 (T',) and offsets int64 (N' + 1,).
-    """
-    starts = offsets[:-1][rows]
-    lengths = offsets[1:][rows] - starts
-    selected = _offsets(lengths)
-    positions = np.arange(selected[-1], dtype=np.int64)
-    positions += np.repeat(starts - selected[:-1], lengths)
-    return positions, selected
-
-
-@functools.cache
-def kinds_of_characters() -> npt.NDArray[np.uint8]:
-    """What each code point is, uint8, by the constants of `bywords.kernels.words`; those beyond its end are signs.
-
-    The classes are those of polars' regular expressions, so that a pattern means the same in both.
-    """
-    from bywords.kernels.words import MARK, SIGN, SPACE, WORD
-    from bywords.kernels.words import UNSPACED as UNSPACED_KIND
-
-    kinds = np.full(0xE0200, SIGN, dtype=np.uint8)
-    # Letters of no script that is in use, private characters and unassigned ones lie between.
-    points = [*range(0xD800), *range(0xE000, 0x33480), *range(0xE0000, 0xE0200)]
-    characters = pl.Series([chr(point) for point in points])
-    indices = np.array(points)
-    for pattern, kind in ((r"\s", SPACE), (r"\w", WORD), (r"\p{M}", MARK), (UNSPACED, UNSPACED_KIND)):
-        kinds[indices[characters.str.contains(pattern).to_numpy()]] = kind
-    return kinds
-
-
-def n_threads() -> int:
-    """How many threads this process may run at a time."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of the calls, in the order of the items, which are made as threads become free.
-
-    One item alone is done at once, without a thread. After an error, or Ctrl-C, no more calls are begun.
-    """
-    items = iter(items)
-    first = list(itertools.islice(items, 2))
-    if len(first) < 2:
-        yield from map(call, first)
-        return
-    items = itertools.chain(first, items)
-    with ThreadPoolExecutor(n_threads()) as pool:
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(call, item))
-                if len(waiting) > n_threads():
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def chunks_of(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Where to cut so that the parts have about CHUNK_SIZE characters each; one part at least."""
-    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
-    total = int(ends[-1]) if len(ends) else 0
-    cuts = np.searchsorted(ends, np.arange(CHUNK_SIZE, total, CHUNK_SIZE)) + 1
-    bounds = np.unique(np.concatenate([[0], cuts, [len(texts)]])).tolist()
-    return list(itertools.pairwise(bounds)) or [(0, 0)]
-
-
-def _offsets(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
-
-
 def _check_pattern(pattern: str) -> None:
+    import polars as pl
+
     try:
         matches = pl.Series(["a", ""]).str.extract_all(pattern)
     except pl.exceptions.PolarsError as error:
@@ -261,30 +176,3 @@ def _check_pattern(pattern: str) -> None:
         ) from error
     if matches.explode(empty_as_null=False).eq("").any():
         raise SettingError(f"pattern {pattern!r} matches the empty string. Let it match at least one character.")
-
-
-def checked_texts(texts: Any) -> list[str]:
-    """Texts of any kind of sequence, array or column as a list; or the error that says which of them is no string."""
-    if isinstance(texts, pl.Series):
-        if texts.dtype != pl.String:
-            raise DataError(f"expected texts, found a column of {texts.dtype}.")
-        if texts.null_count():
-            index = texts.is_null().arg_max()
-            raise DataError(f"text {index} is missing. Drop the row, or give it an empty text.")
-        return texts.to_list()
-    if isinstance(texts, str | bytes):
-        raise DataError("expected a sequence of texts, found one text. Put it into a list.")
-    if hasattr(texts, "columns"):  # a data frame would give the names of its columns
-        if len(texts.columns) != 1:
-            raise DataError(
-                f"expected one column of texts, found a table of {len(texts.columns)}. Choose its text column."
-            )
-        return checked_texts(texts[texts.columns[0]])
-    try:
-        listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
-    except TypeError as error:
-        raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.") from error
-    for index, text in enumerate(listed):
-        if not isinstance(text, str):
-            raise DataError(f"text {index} is {text!r} of type {type(text).__name__}, expected a string.")
-    return listed

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from bywords.errors import ModelFolderError, SettingError, check_range
-from bywords.text.ragged import PADDING, UNKNOWN, Ragged
+from bywords.kernels import jit
+from bywords.kernels.ids import NOT_THERE, count_pairs, encode, find_pairs, table_of_pairs, with_edges
+from bywords.kernels.words import cut
+from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
 from bywords.text.tokenizer import Tokens
-from bywords.text.word_table import Words, WordTable
+from bywords.text.word_table import WordIndex, Words
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Features = Literal["words", "ngrams", "all"]
+PairTable = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]  # as `table_of_pairs` makes it
 MARKERS = ("<pad>", "<unk>")  # how rows 0 and 1 are shown; never looked up, so a real word may be spelt like them
 
 
@@ -50,26 +57,30 @@ class Vocabulary:
 
     def __init__(
         self,
-        words: pl.Series,
+        words: Words,
         counts: npt.NDArray[np.int64],
         *,
         config: VocabularyConfig | None = None,
         ngrams: npt.NDArray[np.int32] | None = None,
         char_ngrams: Words | None = None,
     ):
-        """`words` is a string Series of the W real words, `counts` int64 (W + 2,), counts[1] that of other words.
+        """`words` are the W real words, `counts` int64 (W + 2,), counts[1] that of other words.
 
-        `runs` is int32 (G, 2): of each run, the id of all but its last word, which may be a run, and that of its last.
+        `ngrams` is int32 (G, 2): of each n-gram, the id of all but its last word, which may be an n-gram, and that of
+        its last.
         """
         self.config = config or VocabularyConfig()
-        self.words = words.rename("word")
         self.counts = counts
         self.ngrams = np.zeros((0, 2), dtype=np.int32) if ngrams is None else ngrams
         self.char_ngrams = Words.of([]) if char_ngrams is None else char_ngrams
+        self._index = WordIndex(words)
 
     @functools.cached_property
-    def _table(self) -> WordTable:
-        return WordTable.of(Words.of(self.words.to_list()))
+    def words(self) -> pl.Series:
+        """The W real words as strings."""
+        import polars as pl
+
+        return pl.Series("word", self._index.words.strings(), dtype=pl.String)
 
     @classmethod
     def of(cls, tokens: Tokens, config: VocabularyConfig | None = None) -> Vocabulary:
@@ -88,18 +99,20 @@ class Vocabulary:
 
         It has no runs or pieces of words.
         """
+        import polars as pl
+
         config = config or VocabularyConfig()
         frequent = np.flatnonzero(word_counts >= config.min_count)
         counted = pl.DataFrame(
-            {"word": words.strings(frequent), "count": word_counts[frequent], "place": frequent},
-            schema={"word": pl.String, "count": pl.Int64, "place": pl.Int64},
+            {"word": words.strings(frequent), "count": word_counts[frequent], "index": frequent},
+            schema={"word": pl.String, "count": pl.Int64, "index": pl.Int64},
         )
         kept = counted.sort(["count", "word"], descending=[True, False]).head(config.max_size or len(counted))
         counts = np.zeros(len(kept) + 2, dtype=np.int64)
         counts[2:] = kept["count"].to_numpy()
         counts[UNKNOWN] = n_tokens - counts.sum()
-        vocabulary = cls(kept["word"], counts, config=config)
-        vocabulary._table = WordTable.of(words.select(kept["place"].to_numpy()))
+        vocabulary = cls(words.select(kept["index"].to_numpy()), counts, config=config)
+        vocabulary.words = kept["word"]
         return vocabulary
 
     def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
@@ -129,7 +142,7 @@ class Vocabulary:
         counts = self.counts[is_word]
         counts[UNKNOWN] += self.counts[~is_word].sum()
         smaller = Vocabulary(
-            self.words.filter(pl.Series(is_word[len(MARKERS) :], dtype=pl.Boolean)),
+            self._index.words.select(np.flatnonzero(is_word[len(MARKERS) :])),
             counts,
             config=self.config,
             ngrams=new_ids[self.ngrams[is_kept[first:last]]],
@@ -144,7 +157,7 @@ class Vocabulary:
     @property
     def n_words(self) -> int:
         """The rows of the markers and the real words, which come first."""
-        return len(self.words) + len(MARKERS)
+        return len(self._index.words) + len(MARKERS)
 
     def n_rows(self, features: Features) -> int:
         """The rows of the words, of the words and runs, or of all; what a model does not see comes behind them."""
@@ -157,7 +170,7 @@ class Vocabulary:
 
     def ids(self, words: Words | Sequence[str]) -> npt.NDArray[np.int32]:
         """The id of each word, int32 (U,); 1 where the vocabulary does not have it."""
-        indices = self._table.find(words if isinstance(words, Words) else Words.of(words))
+        indices = self._index.find(words if isinstance(words, Words) else Words.of(words))
         return np.where(indices < 0, np.int32(UNKNOWN), indices + np.int32(len(MARKERS)))
 
     def token_ids(self, tokens: Tokens) -> npt.NDArray[np.int32]:
@@ -169,8 +182,6 @@ class Vocabulary:
 
         A document in which nothing is known becomes one unknown word with a in_vocabulary_share of 0.
         """
-        from bywords.kernels.ids import encode
-
         longest = self.config.max_length or np.iinfo(np.int32).max
         ngrams, with_edges = self.ngrams_of(tokens)
         encoded = encode(
@@ -184,48 +195,56 @@ class Vocabulary:
 
         Where runs are asked for, PADDING stands before and behind each document: to begin it is worth knowing.
         """
-        from bywords.kernels.ids import NOT_THERE, with_edges
-
-        indices = self._table.find(tokens.words)
+        indices = self._index.find(tokens.words)
         indices = np.where(indices < 0, np.int32(NOT_THERE), indices + np.int32(len(MARKERS)))[tokens.codes]
         return (indices, tokens.offsets) if self.config.ngrams == 1 else with_edges(indices, tokens.offsets, PADDING)
 
     def ngrams_of(self, tokens: Tokens) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int64]]:
         """At each place, the id of the word, of the run of two words, … that begins there, int32 (T,) each; offsets."""
-        from bywords.kernels.ids import find_pairs
-
         indices, offsets = self._indices(tokens)
         found = [indices]
-        for length in range(1, self.config.ngrams):
-            found.append(find_pairs(found[-1], indices, offsets, length, *self._pair_table))
+        for gap in range(1, self.config.ngrams):
+            table = self._table_for(found[-1], indices, gap)
+            found.append(find_pairs(found[-1], indices, offsets, gap, *table))
         return found, offsets
 
     @functools.cached_property
-    def _pair_table(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]:
-        from bywords.kernels.ids import table_of_pairs
+    def _pair_table(self) -> PairTable:
+        return table_of_pairs(self.ngrams, self._ngram_ids)
 
-        return table_of_pairs(self.ngrams, self.n_words)
+    @property
+    def _ngram_ids(self) -> npt.NDArray[np.int32]:
+        return np.arange(self.n_words, self.n_rows("ngrams"), dtype=np.int32)
+
+    def _table_for(self, lefts: npt.NDArray[np.int32], rights: npt.NDArray[np.int32], gap: int) -> PairTable:
+        """A table of all pairs; or, while there is little to do, of those that these documents have."""
+        if "_pair_table" in self.__dict__ or not jit.budget.allows(len(self.ngrams) / 50 + 10 * len(lefts)):
+            return self._pair_table
+        pairs = np.stack([lefts[: max(len(lefts) - gap, 0)], rights[gap:]], axis=1)
+        pairs = pairs[(pairs != NOT_THERE).all(axis=1)]
+        is_right = np.zeros(self.n_words, dtype=np.bool_)
+        is_right[pairs[:, 1]] = True
+        rows = np.flatnonzero(is_right[self.ngrams[:, 1]])
+        rows = rows[np.isin(_keys(self.ngrams[rows]), _keys(pairs))]
+        return table_of_pairs(self.ngrams[rows], self._ngram_ids[rows])
 
     def pairs_in(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """The ids of words that follow each other in these documents, int32 (P, 2), each pair once; how often, (P,)."""
-        from bywords.kernels.ids import count_pairs
-
         indices, offsets = self._indices(tokens)
         return count_pairs(indices, indices, offsets, 1, 1)
 
     def _add_ngrams(self, tokens: Tokens) -> None:
-        from bywords.kernels.ids import count_pairs, find_pairs, table_of_pairs
-
         indices, offsets = self._indices(tokens)
         lefts = indices
         for length in range(1, self.config.ngrams):
             pairs, counts = count_pairs(lefts, indices, offsets, length, self.config.ngram_min_count)
             pairs = pairs[np.lexsort([pairs[:, 1], pairs[:, 0], -counts])]
-            lefts = find_pairs(lefts, indices, offsets, length, *table_of_pairs(pairs, len(self)))
+            ids = np.arange(len(self), len(self) + len(pairs), dtype=np.int32)
+            lefts = find_pairs(lefts, indices, offsets, length, *table_of_pairs(pairs, ids))
             self.ngrams = np.concatenate([self.ngrams, pairs])
 
     def _add_char_ngrams(self, words: Words, word_counts: npt.NDArray[np.int64]) -> None:
-        from bywords.kernels.words import cut
+        import polars as pl
 
         if self.config.char_ngrams is None:
             return
@@ -233,24 +252,23 @@ class Vocabulary:
         char_ngrams = Words(*table)
         counts = np.bincount(codes, weights=np.repeat(word_counts, np.diff(offsets)), minlength=len(char_ngrams))
         frequent = np.flatnonzero(counts >= self.config.char_ngram_min_count)
-        spelled = pl.DataFrame({"piece": char_ngrams.strings(frequent), "count": counts[frequent]})
-        self.char_ngrams = Words.of(spelled.sort(["count", "piece"], descending=[True, False])["piece"].to_list())
+        counted = pl.DataFrame({"spelling": char_ngrams.strings(frequent), "count": counts[frequent]})
+        by_count = counted.sort(["count", "spelling"], descending=[True, False])
+        self.char_ngrams = Words.of(by_count["spelling"].to_list())
 
     def char_ngrams_of(self, words: Words) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """The ids of the pieces of each word that have one: int32 (P,), and offsets int64 (U + 1,)."""
-        from bywords.kernels.words import cut
-
         if self.config.char_ngrams is None:
             return np.zeros(0, dtype=np.int32), np.zeros(len(words) + 1, dtype=np.int64)
         codes, offsets, *table = cut(words.data, words.starts, *self.config.char_ngrams)
-        indices = self._char_ngram_table.find(Words(*table))[codes]
+        indices = self._char_ngram_index.find(Words(*table))[codes]
         is_known = indices >= 0
         before = np.concatenate([[0], np.cumsum(is_known)])
         return indices[is_known] + np.int32(self.n_words + len(self.ngrams)), before[offsets]
 
     @functools.cached_property
-    def _char_ngram_table(self) -> WordTable:
-        return WordTable.of(self.char_ngrams)
+    def _char_ngram_index(self) -> WordIndex:
+        return WordIndex(self.char_ngrams)
 
     def coverage(self, tokens: Tokens, sizes: Sequence[int]) -> list[float]:
         """The share of the running words of `tokens` that the `size` most frequent words of this vocabulary cover.
@@ -266,9 +284,7 @@ class Vocabulary:
 
     def text(self) -> bytes:
         """The words as plain text: a line a row, its count, a tab, the word; tabs, line ends, backslashes escaped."""
-        words = [*MARKERS, *self.words]
-        for index in self.words.str.contains(r"[\\\t\n\r]").arg_true():
-            words[index + len(MARKERS)] = words[index + len(MARKERS)].translate(_ESCAPES)
+        words = [*MARKERS, *(word.translate(_ESCAPES) for word in self._index.words.strings())]
         lines = [f"{count}\t{word}\n" for count, word in zip(self.counts.tolist(), words, strict=True)]
         return "".join(lines).encode()
 
@@ -293,28 +309,71 @@ class Vocabulary:
 
         Raises: ModelFolderError, naming the line, where it is of another form.
         """
-        lines = pl.Series("line", path.read_bytes().decode("utf-8").split("\n")[:-1], dtype=pl.String)
-        parts = lines.str.splitn("\t", 2).struct.rename_fields(["count", "word"]).struct.unnest()
-        counts = parts["count"].str.extract(r"^(\d+)$").cast(pl.Int64, strict=False)
-        if (is_wrong := counts.is_null() | parts["word"].is_null()).any():
-            index = is_wrong.arg_max() or 0
-            raise ModelFolderError(
-                f"{path}, line {index + 1}: expected a count, a tab and a word, found {lines[index]!r}."
-            )
-        if len(counts) < len(MARKERS):
-            raise ModelFolderError(
-                f"{path}: expected the rows {MARKERS[0]} and {MARKERS[1]} first, found {len(counts)} rows."
-            )
-        words = parts["word"].to_list()
-        for index in parts["word"].str.contains("\\", literal=True).arg_true():
-            words[index] = _unescape(words[index])
-        real = pl.Series(words[len(MARKERS) :], dtype=pl.String)
-        vocabulary = cls(real, counts.to_numpy().copy(), config=config)
+        counts, words = _read(path)
+        vocabulary = cls(words, counts, config=config)
         if arrays:
             vocabulary.ngrams = arrays["ngrams"].astype(np.int32)
-            starts = np.concatenate([[0], np.cumsum(arrays["char_ngram_lengths"], dtype=np.int64)])
-            vocabulary.char_ngrams = Words.from_arrays(arrays["char_ngrams"], starts)
+            vocabulary.char_ngrams = Words(arrays["char_ngrams"], offsets_of(arrays["char_ngram_lengths"]))
         return vocabulary
+
+
+def _keys(pairs: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """One number for each pair (P, 2)."""
+    return pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1]
+
+
+def _read(path: Path) -> tuple[npt.NDArray[np.int64], Words]:
+    """The counts int64 (W + 2,) and the W real words of a file; no string is made of a word without a backslash."""
+    raw = path.read_bytes()
+    raw.decode()  # an error where it is no UTF-8
+    data = np.frombuffer(raw, dtype=np.uint8)
+    ends = np.flatnonzero(data == ord("\n"))
+    starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+    tabs = np.append(np.flatnonzero(data == ord("\t")), len(data))
+    tabs = tabs[np.searchsorted(tabs, starts)]  # the first of each line
+    counts, is_count = _numbers(data, starts, np.minimum(tabs, ends))
+    if (is_wrong := ~is_count | (tabs > ends)).any():
+        line = int(is_wrong.argmax())
+        found = raw[starts[line] : ends[line]].decode()
+        raise ModelFolderError(f"{path}, line {line + 1}: expected a count, a tab and a word, found {found!r}.")
+    if len(counts) < len(MARKERS):
+        raise ModelFolderError(
+            f"{path}: expected the rows {MARKERS[0]} and {MARKERS[1]} first, found {len(counts)} rows."
+        )
+    starts, ends = tabs[len(MARKERS) :] + 1, ends[len(MARKERS) :]
+    steps = np.zeros(len(data) + 1, dtype=np.int8)
+    steps[starts] += 1
+    steps[ends] -= 1
+    is_spelling = np.cumsum(steps[:-1], dtype=np.int8).view(np.bool_)
+    return counts, _unescaped(Words(data[is_spelling], offsets_of(ends - starts)))
+
+
+def _numbers(
+    data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The whole numbers that are written from `starts` to `ends`, int64 (n,), and whether there is one, bool (n,)."""
+    lengths = ends - starts
+    is_number = (lengths > 0) & (lengths <= 18)  # digits that an int64 has room for
+    numbers = np.zeros(len(starts), dtype=np.int64)
+    for index in range(min(int(lengths.max(initial=0)), 18)):
+        rows = np.flatnonzero(lengths > index)
+        digits = data[starts[rows] + index].astype(np.int64) - ord("0")
+        is_number[rows] &= (digits >= 0) & (digits <= 9)
+        numbers[rows] = 10 * numbers[rows] + digits
+    return numbers, is_number
+
+
+def _unescaped(words: Words) -> Words:
+    backslashes = np.flatnonzero(words.data == ord("\\"))
+    if not len(backslashes):
+        return words
+    escaped = np.unique(np.searchsorted(words.starts, backslashes, side="right") - 1)
+    parts, lengths, end = [], np.diff(words.starts), 0
+    for index, word in zip(escaped.tolist(), words.strings(escaped), strict=True):
+        spelling = _ESCAPED.sub(lambda match: _UNESCAPES[match[0]], word).encode()
+        parts += [words.data[end : words.starts[index]], np.frombuffer(spelling, dtype=np.uint8)]
+        lengths[index], end = len(spelling), words.starts[index + 1]
+    return Words(np.concatenate([*parts, words.data[end:]]), offsets_of(lengths))
 
 
 def _narrow(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -326,15 +385,4 @@ def _narrow(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 _UNESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 _ESCAPES = str.maketrans({sign: escaped for escaped, sign in _UNESCAPES.items()})
-
-
-def _unescape(word: str) -> str:
-    if "\\" not in word:
-        return word
-    parts, index = [], 0
-    while index < len(word):
-        width = 2 if word[index] == "\\" else 1
-        char_ngram = word[index : index + width]
-        parts.append(_UNESCAPES.get(char_ngram, char_ngram))
-        index += width
-    return "".join(parts)
+_ESCAPED = re.compile(r"\\[\\tnr]")

@@ -1,62 +1,85 @@
-"""Distinct words as arrays, and a table that finds a word's place. Neither makes a Python string of a word unasked."""
+"""Distinct words as arrays, and the tables that find a word's index; no Python string is made of a word unasked."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.kernels import jit
+from bywords.kernels.words import add, find, hashes_of
+from bywords.text.ragged import offsets_of, ragged_positions
+
+Indices = npt.NDArray[np.int32]
+
 
 @dataclass(frozen=True)
 class Words:
-    """U words as UTF-8: word u is `data[begins[u]:begins[u + 1]]`.
-
-    `data` is uint8, `starts` int64 (U + 1,), `hashes` uint64 (U,).
-    """
+    """U words as UTF-8: word u is `data[starts[u]:starts[u + 1]]`; `data` is uint8, `starts` int64 (U + 1,)."""
 
     data: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int64]
-    hashes: npt.NDArray[np.uint64]
+    known_hashes: npt.NDArray[np.uint64] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, words: Sequence[str]) -> Words:
         encoded = [word.encode() for word in words]
-        starts = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)), out=starts[1:])
-        return cls.from_arrays(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts)
-
-    @classmethod
-    def from_arrays(cls, data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]) -> Words:
-        """From the bytes of all words and where each begins."""
-        from bywords.kernels.words import hashes_of
-
-        return cls(data, starts, hashes_of(data, starts))
+        starts = offsets_of(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts)
 
     def __len__(self) -> int:
-        return len(self.hashes)
+        return len(self.starts) - 1
+
+    @functools.cached_property
+    def hashes(self) -> npt.NDArray[np.uint64]:
+        """The hash of each word, uint64 (U,)."""
+        return hashes_of(self.data, self.starts) if self.known_hashes is None else self.known_hashes
 
     def select(self, indices: npt.NDArray[np.integer[Any]]) -> Words:
         """Only these words, in this order."""
-        lengths = np.diff(self.starts)[indices]
-        starts = np.zeros(len(indices) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=starts[1:])
-        positions = np.arange(starts[-1]) + np.repeat(self.starts[:-1][indices] - starts[:-1], lengths)
-        return Words(self.data[positions], starts, self.hashes[indices])
+        positions, starts = ragged_positions(self.starts, indices)
+        return Words(self.data[positions], starts, None if self.known_hashes is None else self.known_hashes[indices])
 
     def strings(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[str]:
         """The words at `indices`, or all in their order."""
-        whole = self.data.tobytes()
+        return [word.decode() for word in self._bytes(indices)]
+
+    def find_few(self, words: Words) -> Indices:
+        """The index of each of `words` among these, int32 (U',), -1 where it is missing; no table is built.
+
+        Compared are those whose signature is that of a word asked for: few, where words are as they are in a language.
+        """
+        is_possible = np.zeros(1 << 16, dtype=np.bool_)
+        is_possible[words._signatures] = True
+        candidates = np.flatnonzero(is_possible[self._signatures])
+        index_of = dict(zip(self._bytes(candidates), candidates.tolist(), strict=True))
+        return np.array([index_of.get(word, -1) for word in words._bytes()], dtype=np.int32)
+
+    @functools.cached_property
+    def _signatures(self) -> npt.NDArray[np.uint16]:
+        """A small number made from the length of each word, and its first, last and middle byte, uint16 (U,)."""
+        starts, ends = self.starts[:-1], self.starts[1:]
+        data = np.append(self.data, np.uint8(0))  # where an empty word at the end has its bytes
+        parts = (ends - starts, data[starts], data[ends - 1], data[(starts + ends) // 2])
+        signatures = np.zeros(len(self), dtype=np.uint16)
+        for part in parts:
+            signatures = 31 * signatures + part.astype(np.uint16)
+        return signatures
+
+    def _bytes(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[bytes]:
         starts, ends = self.starts[:-1], self.starts[1:]
         if indices is not None:
             starts, ends = starts[indices], ends[indices]
-        return [whole[start:end].decode() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        whole = self.data.tobytes()
+        return [whole[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 class WordTable:
-    """Words that can be found, and added to. A word's place is the number of words that came before it."""
+    """Words that can be found, and added to. A word's index is the number of words that came before it."""
 
     def __init__(self) -> None:
         self._data = np.empty(1 << 12, dtype=np.uint8)
@@ -71,10 +94,8 @@ class WordTable:
         table.add(words)
         return table
 
-    def add(self, words: Words) -> npt.NDArray[np.int32]:
-        """The place of each word, int32 (U,); those that the table does not have yet are put behind the others."""
-        from bywords.kernels.words import add
-
+    def add(self, words: Words) -> Indices:
+        """The index of each word, int32 (U,); those that the table does not have yet are put behind the others."""
         self._data = _with_room(self._data, int(self._starts[self._n_words]) + len(words.data))
         self._starts = _with_room(self._starts, self._n_words + len(words) + 1)
         self._hashes = _with_room(self._hashes, self._n_words + len(words))
@@ -84,10 +105,8 @@ class WordTable:
         )  # fmt: skip
         return indices
 
-    def find(self, words: Words) -> npt.NDArray[np.int32]:
-        """The place of each word, int32 (U,); -1 where the table does not have it."""
-        from bywords.kernels.words import find
-
+    def find(self, words: Words) -> Indices:
+        """The index of each word, int32 (U,); -1 where the table does not have it."""
         return find(words.data, words.starts, words.hashes, self._data, self._starts, self._slots)
 
     def words(self) -> Words:
@@ -96,8 +115,25 @@ class WordTable:
         return Words(self._data[: self._starts[n_words]], self._starts[: n_words + 1], self._hashes[:n_words])
 
 
+class WordIndex:
+    """Distinct words that stay as they are and are found by a table, which is built once there is work for it."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+
+    @functools.cached_property
+    def _table(self) -> WordTable:
+        return WordTable.of(self.words)
+
+    def find(self, words: Words) -> Indices:
+        """The index of each word, int32 (U,); -1 where there is none."""
+        if "_table" not in self.__dict__ and jit.budget.allows(len(self.words) / 50 + 5 * len(words)):
+            return self.words.find_few(words)
+        return self._table.find(words)
+
+
 def _with_room(array: npt.NDArray[Any], n_needed: int) -> npt.NDArray[Any]:
-    """The same numbers first, and at least `n_needed` places; twice as many as before, where it has to grow."""
+    """The same numbers first, and room for at least `n_needed`; twice as much as before, where it has to grow."""
     if n_needed <= len(array):
         return array
     larger = np.zeros(max(n_needed, 2 * len(array)), dtype=array.dtype)

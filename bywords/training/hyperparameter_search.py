@@ -1,11 +1,11 @@
-"""Settings that were tried, and how well they did, in; settings to try next out."""
+"""Settings that were tried, and how well they did → settings to try next."""
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
 from bywords.models.averaging import AveragingConfig
-from bywords.models.ensemble import MemberConfig
+from bywords.models.base import ModelConfig
 from bywords.models.tfidf_linear import TfidfConfig
 from bywords.text.vocabulary import Features
 
@@ -24,7 +24,7 @@ class HyperparameterSearch:
         self._study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8))
         self._trial: Any = None
 
-    def propose(self) -> MemberConfig:
+    def propose(self) -> ModelConfig:
         """Settings to try next."""
         self._trial = trial = self._study.ask()
         kind = trial.suggest_categorical("kind", KINDS)
@@ -41,15 +41,13 @@ class HyperparameterSearch:
                 by_row=True,
             )
         if kind == "nb":
-            strength = trial.suggest_float("smoothing", 0.01, 3.0, log=True)
-            return TfidfConfig(estimator="nb", strength=strength, sublinear=True, features=features)
-        strength = trial.suggest_float("strength", 0.05, 20.0, log=True)
+            alpha = trial.suggest_float("alpha", 0.01, 3.0, log=True)
+            return TfidfConfig(estimator="nb", alpha=alpha, sublinear=True, features=features)
+        C = trial.suggest_float("C", 0.05, 20.0, log=True)
         if kind == "svc":
-            return TfidfConfig(estimator="svc", strength=strength, sublinear=True, features=features)
+            return TfidfConfig(estimator="svc", C=C, sublinear=True, features=features)
         interpolation = trial.suggest_float("interpolation", 0.0, 1.0)
-        return TfidfConfig(
-            estimator="nb-svc", strength=strength, sublinear=True, features=features, interpolation=interpolation
-        )
+        return TfidfConfig(estimator="nb-svc", C=C, sublinear=True, features=features, interpolation=interpolation)
 
     def learn(self, log_loss: float) -> None:
         """How well the last proposal did; less is better."""

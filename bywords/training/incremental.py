@@ -1,152 +1,118 @@
-"""A fitted system and new documents in, a system that knows both out; new words and new classes included.
+"""A fitted classifier and new documents → one that knows both; new words and new classes included.
 
-The documents that it was fitted to are not there any more. A linear model, or a blend, is kept as it is, and blended
-with candidates that learn from the new documents alone, each trusted as much as it deserves on new documents held out.
-A neural model starts from its weights and is trained on.
+The documents that it was fitted to are not there any more. A linear model, or an ensemble, is kept as it is, and joined
+in an ensemble with candidates that learn from the new documents alone, each trusted as much as it deserves on new
+documents held out. A neural model starts from its weights and is trained on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
-import torch
 
-from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.checkpoint import Checkpoint
+from bywords.data.labels import Given, Labels, classes_of
 from bywords.data.targets import Targets
-from bywords.errors import DataError, SettingError
-from bywords.evaluation.calibration import Calibration, Temperature
-from bywords.evaluation.metrics import Metric
-from bywords.models.averaging import AveragingConfig, TrainedAveraging
-from bywords.models.ensemble import Ensemble, EnsembleConfig, Member, MemberConfig
-from bywords.models.modules.layers import Model
-from bywords.models.modules.lstm import LSTMConfig
-from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
-from bywords.systems import (
-    DEFAULT_SYSTEM,
-    SYSTEMS,
-    Callback,
-    FittedModel,
-    FittedSystem,
-    SelectionConfig,
-    SystemConfig,
-    fit_model,
-)
-from bywords.text.bags import Floats
+from bywords.errors import DataError, SettingError, quoted
+from bywords.evaluation.calibration import Calibration, Sigmoids, Temperature
+from bywords.evaluation.reliability import in_vocabulary_share_elsewhere, lower_floor
+from bywords.fitted import FittedClassifier
+from bywords.models.base import FittedModel, Growth, Indices, ModelConfig, model_class
+from bywords.models.ensemble import Ensemble
+from bywords.models.neural import take_over
+from bywords.system_config import FitParameters, SelectionConfig, SystemConfig, TrainingConfig
+from bywords.text.inputs import Texts
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.text.word_table import Words
-from bywords.training.model_selection import KEPT_NONE, Kept, SelectionResult, select_model
+from bywords.training.callback import Callback
+from bywords.training.fit import HeldOut, calibrated, read_documents
+from bywords.training.model_selection import select_model
+from bywords.training.resume import checkpoint_of, run_of
+from bywords.training.system import SystemFit, fit_model
+from bywords.training.workbench import KEPT_NONE, Kept
 
-FEW_NEW_DOCUMENTS = 10  # new documents of an old class: with fewer, what was known of it before is kept as it is
+FEW_NEW_DOCUMENTS = 10  # of an old class: with fewer, what was known of it before is kept as it is
 MARGIN = 2.5  # odds, in nats, against a class that a model has never seen
-Indices = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Growth:
-    """A vocabulary and classes that have become more."""
-
-    vocabulary: Vocabulary
-    rows: Indices  # (V,), where the old rows stand now
-    columns: Indices  # (K,), where the old classes stand now
-    n_classes: int
-
-    def table(self, old: Floats, features: int) -> Floats:
-        """An old table (V', …) of the first rows of the old vocabulary, with rows of 0 for what is new."""
-        table = np.zeros((features, *old.shape[1:]), dtype=np.float32)
-        table[self.rows[: len(old)]] = old
-        return table
-
-    def classes(self, old: Floats, filling: float = 0.0) -> Floats:
-        """An old array (…, K) with columns of `filling` for classes that are new."""
-        wider = np.full((*old.shape[:-1], self.n_classes), filling, dtype=np.float32)
-        wider[..., self.columns] = old
-        return wider
 
 
 def check_can_continue(config: SystemConfig) -> None:
     """Raise SettingError for a system that cannot learn more."""
-    model = config.model
-    if isinstance(model, (TfidfConfig, EnsembleConfig)):
-        return
-    if not isinstance(model, AveragingConfig | LSTMConfig) or model.frozen:
+    if not config.model.can_continue:
         raise SettingError(
-            "a model whose word vectors stay as they are cannot go on with new documents: new words would have none. "
-            "Train anew on all documents, or begin with a system that learns its vectors, or with auto."
+            "a model whose word vectors stay as they are cannot continue with new documents: new words would have "
+            "none. Train anew on all documents, or start with a system that learns its vectors, or with auto."
         )
 
 
 def continue_fit(
-    config: SystemConfig,
-    fitted: FittedSystem,
-    calibration: Calibration,
-    tokens: Tokens,
-    targets: Targets,
-    valid: tuple[Tokens, Targets] | None,
+    before: FittedClassifier,
+    texts: Texts,
+    labels: Labels,
+    sample_weight: npt.ArrayLike | None = None,
     *,
-    columns: Indices,
-    validation_share: float,
-    metric: Metric,
-    seed: int,
+    candidates: tuple[ModelConfig, ...],
+    parameters: FitParameters | None = None,
+    validation: tuple[Texts, Labels] | None = None,
     callback: Callback | None = None,
-    checkpoint: Checkpoint = NO_CHECKPOINT,
-) -> SelectionResult:
-    """Learn from new documents what a fitted system does not know yet; new words and classes get rows and columns.
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> FittedClassifier:
+    """Go on from a classifier with N new texts and their labels. `TextClassifier.continue_fit` says what is kept.
 
-    `columns`, int64 (K,), says which of the targets' classes the old ones are. `valid`, or a share of the documents, is
-    held out as when a system is fitted first.
-    Raises: DataError when no document can be held out.
+    `candidates` are tried beside an ensemble that is there already; beside any other model, one of its own kind is.
+
+    Raises: SettingError for a system that cannot continue; DataError as `fit_classifier`, and for labels of another
+    format or type.
     """
-    everything = tokens if valid is None else tokens.joined(valid[0])
-    vocabulary, rows = grown_vocabulary(fitted.vocabulary, everything)
-    growth = Growth(vocabulary, rows, columns, targets.n_classes)
+    started = time.perf_counter()
+    parameters, config = parameters or before.record.parameters, before.record.config
+    check_can_continue(config)
+    documents = read_documents(before.tokenizer, texts, labels, sample_weight, part="training")
+    classes, columns = _more_classes(before, documents.labels)
+    targets = documents.targets(classes, before.label_format, parameters, part="training")
+    targets = _standing_for(targets, columns, before.record.summary.n_documents)
+    if not targets.is_multilabel:
+        _check_can_teach(targets, classes, columns, before)
+    train, valid, n_dropped = (documents.tokens, targets), None, documents.n_dropped
+    if validation is not None:
+        more = read_documents(before.tokenizer, *validation, None, part="validation")
+        unweighted = replace(parameters, class_weight=None)
+        valid = more.tokens, more.targets(classes, before.label_format, unweighted, part="validation")
+        n_dropped += more.n_dropped
+    run = run_of(config, parameters, classes.tolist(), before.label_format, train, valid, before=before)
+    kept = checkpoint_of(checkpoint, run, resume=resume)
+    goes_on = _Continuing(before, parameters, columns, candidates, callback, kept)
+    found = goes_on.fit(train, valid)
+    everything = train[0] if valid is None else train[0].joined(valid[0])
+    shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything)
     few = too_few(targets if valid is None else targets.joined(valid[1]), columns)
-    if isinstance(config.model, LSTMConfig) and len(few):
-        raise DataError(
-            f"{len(few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an LSTM would forget them. "
-            "Add some of their documents, or begin with auto, which keeps what it knows of them."
-        )
-    if len(few) or not isinstance(config.model, AveragingConfig | LSTMConfig):
-        before = grown_ensemble(fitted.model, calibration, growth, vocabulary.encode(everything))
-        candidates = _candidates(config)
-        return select_model(
-            replace(config, model=SelectionConfig(candidates=candidates)), tokens, targets, valid,
-            before=(vocabulary, before), kept=_kept(few, columns, targets), validation_share=validation_share,
-            metric=metric, seed=seed, callback=callback, checkpoint=checkpoint,
-        )  # fmt: skip
-    if valid is None:
-        if not targets.can_be_split():
-            raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
-        kept, held_out = targets.split(validation_share, seed)
-        valid = tokens.select(held_out), targets.select(held_out)
-        tokens, targets = tokens.select(kept), targets.select(kept)
-    documents, held_out_documents = vocabulary.encode(tokens), vocabulary.encode(valid[0])
-    old = fitted.model.arrays()
-    settings = replace(config.model, dimension=old["embedding.weight"].shape[1])
-    model, history = fit_model(
-        settings, documents, targets, (held_out_documents, valid[1]), vocabulary=vocabulary, seed=seed,
-        training=config.training, start=lambda module: _take_over(module, old, growth), callback=callback,
-        checkpoint=checkpoint,
+    known = before.classes.tolist()
+    fitted = calibrated(
+        found, before.tokenizer, classes, before.label_format,
+        lower_floor(before.reliability.in_vocabulary_floor, shares),
+        system=before.record.system, parameters=parameters, n_dropped=n_dropped,
+        n_before=before.record.summary.n_documents,
+        n_new_words=len(found.fit.vocabulary.words) - len(before.vocabulary.words),
+        new_classes=[name for name in classes.tolist() if name not in known], kept_classes=classes[few].tolist(),
     )  # fmt: skip
-    return SelectionResult(
-        config=replace(config, model=settings),
-        fitted=FittedSystem(vocabulary, model, history=history),
-        trials=[],
-        reason="",
-        logits=model.logits(held_out_documents),
-        targets=valid[1],
-        n_valid=len(valid[1]),
+    record = replace(
+        fitted.record,
+        selection=found.selection or before.record.selection,
+        seconds=time.perf_counter() - started,
     )
+    calibration = _with_kept_thresholds(fitted.calibration, before.calibration, few, columns)
+    return replace(fitted, record=record, calibration=calibration)
 
 
 def too_few(targets: Targets, columns: Indices) -> Indices:
-    """The old classes of which so few of the new documents are that they cannot be learned from, int64 places."""
+    """The old classes of which so few of the new documents are that they cannot be learned from, int64 indices."""
     counts = np.bincount(targets.pairs()[1], minlength=targets.n_classes)
     return columns[counts[columns] < FEW_NEW_DOCUMENTS]
 
@@ -164,11 +130,11 @@ def _kept(few: Indices, columns: Indices, targets: Targets) -> Kept:
     return Kept(columns if has_new and not targets.is_multilabel and len(seen) else few, seen if len(seen) else columns)
 
 
-def standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
+def _standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
     """New documents that count for the old ones as well, where there are classes that the old ones had none of.
 
     Documents of old classes stand for the `n_before` that are not there any more: without that, a class that many new
-    documents have would seem as common as they make it. `columns` are the places of the old classes.
+    documents have would seem as common as they make it. `columns` are the indices of the old classes.
     """
     is_old = targets.one_hot()[:, columns].any(axis=1)
     if not is_old.any() or not targets.codes.size or len(columns) == targets.n_classes:
@@ -179,22 +145,23 @@ def standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
 
 
 def grown_vocabulary(old: Vocabulary, tokens: Tokens) -> tuple[Vocabulary, Indices]:
-    """The words, runs and pieces of a vocabulary, and behind each kind those of `tokens` that it lacks.
+    """The words, n-grams and character n-grams of a vocabulary, and behind each kind those of `tokens` that it lacks.
 
-    Returns: the vocabulary, and where its old rows stand in it, int64 (V,).
+    Returns: the vocabulary, and where its old rows are in it, int64 (V,).
     """
     new = Vocabulary.of(tokens, old.config)
-    known = set(old.words.to_list())
-    is_new = np.array([word not in known for word in new.words.to_list()], dtype=bool)
-    words = pl.concat([old.words, new.words.filter(is_new)])
+    words = new.words.to_list()
+    ids = old.ids(words)
+    is_new = ids == UNKNOWN
     counts = np.concatenate([old.counts, new.counts[2:][is_new]])
-    counts[old.ids(new.words.filter(~is_new).to_list())] += new.counts[2:][~is_new]
+    counts[ids[~is_new]] += new.counts[2:][~is_new]
     counts[UNKNOWN] += new.counts[UNKNOWN]
-    grown = Vocabulary(words, counts, config=old.config)
+    added = [word for word, is_added in zip(words, is_new.tolist(), strict=True) if is_added]
+    grown = Vocabulary(Words.of([*old.words.to_list(), *added]), counts, config=old.config)
     old_rows = np.concatenate([np.arange(old.n_words), np.arange(len(old.ngrams)) + grown.n_words])
     ngrams = [(left, right) for left, right in old_rows[old.ngrams].tolist()]
     indices = {pair: grown.n_words + index for index, pair in enumerate(ngrams)}
-    of_new = np.concatenate([[PADDING, UNKNOWN], grown.ids(new.words.to_list())]).tolist()
+    of_new = np.concatenate([[PADDING, UNKNOWN], grown.ids(words)]).tolist()
     for left, right in new.ngrams.tolist():
         pair = (of_new[left], of_new[right])
         if pair not in indices:
@@ -212,58 +179,139 @@ def grown_vocabulary(old: Vocabulary, tokens: Tokens) -> tuple[Vocabulary, Indic
 
 
 def grown_ensemble(model: FittedModel, calibration: Calibration, growth: Growth, documents: Ragged) -> Ensemble:
-    """A linear model for more rows and classes, as a blend. It answers as before, in nats: it needs no temperature.
+    """A model for more rows and classes, as an ensemble. It answers as before, in nats: it needs no temperature.
 
     What it knows nothing of weighs nothing; a class that is new gets odds of MARGIN nats against it, on the mean of
     these documents.
     """
-    old: list[Member] = model.members if isinstance(model, Ensemble) else [model]  # type: ignore[list-item]
-    members = [_grown(member, growth) for member in old]
+    members = [member.grown(growth) for member in model.members.values()]
     if isinstance(calibration, Temperature):
         ensemble = Ensemble(members, np.full(len(members), 1 / calibration.temperature, dtype=np.float32))
         together = np.logaddexp.reduce(ensemble.logits(documents)[:, growth.columns].astype(np.float64), axis=1)
         shift = growth.classes(np.zeros(len(growth.columns), dtype=np.float32), float(together.mean()) - MARGIN)
     else:
-        ensemble = Ensemble(
-            members, np.tile(growth.classes(calibration.scales.astype(np.float32), 1.0), (len(members), 1))
-        )
+        scales = growth.classes(calibration.scales.astype(np.float32), 1.0)
+        ensemble = Ensemble(members, np.tile(scales, (len(members), 1)))
         shift = growth.classes(calibration.offsets.astype(np.float32), -MARGIN)
     return ensemble.shifted(shift)
 
 
-def _candidates(config: SystemConfig) -> tuple[MemberConfig, ...]:
-    """What is tried beside what was there: a model of the same kind.
+@dataclass(frozen=True)
+class _Continuing:
+    """What a classifier that continues brings along."""
 
-    Beside a blend it is what the default tries, without pieces of words where the blend does without.
-    """
-    if isinstance(config.model, TfidfConfig | AveragingConfig):
-        return (config.model,)
-    default = SYSTEMS[DEFAULT_SYSTEM].model
-    assert isinstance(default, SelectionConfig)
-    return default.candidates if config.vocabulary.char_ngrams else default.candidates_of_many
+    before: FittedClassifier
+    parameters: FitParameters
+    columns: Indices  # (K',), where the old classes are among the new ones
+    candidates: tuple[ModelConfig, ...]
+    callback: Callback | None
+    checkpoint: Checkpoint
+
+    def fit(self, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None) -> HeldOut:
+        """Learn what is not known yet; new words and classes get rows and columns.
+
+        Raises: DataError when no document can be held out.
+        """
+        model, targets = self.before.record.config.model, train[1]
+        few = too_few(targets if valid is None else targets.joined(valid[1]), self.columns)
+        if len(few) and not model.can_be_member:
+            raise DataError(
+                f"{len(few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an "
+                f"{model.title} would forget them. Add some of their documents, or start with auto, which keeps what it knows."
+            )
+        everything = train[0] if valid is None else train[0].joined(valid[0])
+        vocabulary, rows = grown_vocabulary(self.before.vocabulary, everything)
+        growth = Growth(vocabulary, rows, self.columns, targets.n_classes)
+        if len(few) or not model_class(model).trains_in_epochs:
+            return self._joined_with_candidates(train, valid, growth, everything, few)
+        return self._trained_on(train, valid, growth)
+
+    def _joined_with_candidates(
+        self,
+        train: tuple[Tokens, Targets],
+        valid: tuple[Tokens, Targets] | None,
+        growth: Growth,
+        everything: Tokens,
+        few: Indices,
+    ) -> HeldOut:
+        """What was there stays as it is, beside candidates that learn from the new documents alone."""
+        config, model = self.before.record.config, self.before.model
+        old = grown_ensemble(model, self.before.calibration, growth, growth.vocabulary.encode(everything))
+        is_one = list(model.members) == [""]
+        selection = SelectionConfig(candidates=(config.model,) if is_one else self.candidates)
+        selected = select_model(
+            replace(config, model=selection), *train, valid, before=(growth.vocabulary, old),
+            kept=_kept(few, self.columns, train[1]), validation_share=self.parameters.validation_share,
+            metric=self.parameters.metric, seed=self.parameters.seed, callback=self.callback,
+            checkpoint=self.checkpoint,
+        )  # fmt: skip
+        return HeldOut.of(selected, len(train[0]), was_given=valid is not None)
+
+    def _trained_on(
+        self, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None, growth: Growth
+    ) -> HeldOut:
+        """A neural model, trained on from its weights."""
+        config, seed = self.before.record.config, self.parameters.seed
+        n_documents = len(train[0])
+        n_valid_given = 0 if valid is None else len(valid[0])
+        if valid is None:
+            if not train[1].can_be_split():
+                raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
+            kept, held_out = train[1].split(self.parameters.validation_share, seed)
+            valid = train[0].select(held_out), train[1].select(held_out)
+            train = train[0].select(kept), train[1].select(kept)
+        kind, vocabulary = model_class(config.model), growth.vocabulary
+        old = self.before.model.arrays()
+        settings: Any = replace(config.model, dimension=old["embedding.weight"].shape[1])  # type: ignore[type-var]
+        held_out_documents = kind.prepare(settings, vocabulary.encode(valid[0]), vocabulary)
+        fitted, history, notes = fit_model(
+            settings, kind.prepare(settings, vocabulary.encode(train[0]), vocabulary), train[1],
+            (held_out_documents, valid[1]), vocabulary=vocabulary, seed=seed,
+            training=config.training or TrainingConfig(),
+            start=lambda module: take_over(module, old, growth, kind.row_arrays), callback=self.callback,
+            checkpoint=self.checkpoint,
+        )  # fmt: skip
+        return HeldOut(
+            config=replace(config, model=settings),
+            fit=SystemFit(vocabulary, fitted, history=history, notes=notes),
+            logits=fitted.logits_of(held_out_documents),
+            targets=valid[1],
+            n_train=n_documents - (len(valid[1]) if not n_valid_given else 0),
+            n_valid=len(valid[1]),
+        )
 
 
-def _grown(member: Member, growth: Growth) -> Member:
-    """A member of a blend for more rows and classes."""
-    n_rows, blocks = growth.vocabulary.n_rows(member.config.features), growth.vocabulary.blocks
-    if isinstance(member, TfidfLinear):
-        weights, bias = growth.classes(growth.table(member.weights, n_rows)), growth.classes(member.bias)
-        return TfidfLinear(member.config, blocks, growth.table(member.idf, n_rows), weights, bias)
-    arrays = dict(member.arrays())
-    for name in ("embedding.weight", "word_weight"):
-        arrays[name] = growth.table(arrays[name], n_rows)
-    arrays["output.weight"] = np.ascontiguousarray(growth.classes(arrays["output.weight"].T).T)
-    arrays["output.bias"] = growth.classes(arrays["output.bias"])
-    return TrainedAveraging(member.config, blocks, arrays)
+def _more_classes(before: FittedClassifier, given: Given) -> tuple[npt.NDArray[Any], Indices]:
+    """The old classes and those of new labels, sorted, and where the old ones are among them."""
+    new = classes_of(given)
+    if given.label_format == "indicator":
+        return before.classes, np.arange(len(before.classes))
+    if len(new) and new.dtype.kind != before.classes.dtype.kind:
+        raise DataError(
+            f"the new labels are of another type ({new.dtype.name}) than those of the model "
+            f"({before.classes.dtype.name}): expected the same."
+        )
+    classes = np.union1d(before.classes, new)
+    return classes, np.searchsorted(classes, before.classes)
 
 
-def _take_over(module: Model, old: Mapping[str, npt.NDArray[Any]], growth: Growth) -> None:
-    """Put what was learned before into a new module: rows of old words, columns of old classes, and all else."""
-    for name, tensor in module.state_dict().items():
-        values = torch.from_numpy(np.array(old[name]))
-        if name in ("embedding.weight", "word_weight"):
-            tensor[torch.from_numpy(growth.rows[: len(values)])] = values
-        elif name.startswith("output."):
-            tensor[torch.from_numpy(growth.columns)] = values
-        else:
-            tensor.copy_(values)
+def _check_can_teach(targets: Targets, classes: npt.NDArray[Any], columns: Indices, before: FittedClassifier) -> None:
+    """Raise DataError where new documents of one label each cannot teach what tells the classes apart."""
+    there = np.unique(targets.codes)
+    if len(there) < 2:
+        raise DataError(
+            f"all new documents are of one class, {classes[there[0]].item()!r}: they cannot teach what tells it from "
+            "others. Add some documents of others."
+        )
+    if not np.isin(columns, there).any():
+        raise DataError(
+            "all new documents are of classes that are unknown to the model: they cannot teach what tells these from "
+            f"the old ones, {quoted(before.classes.tolist())}. Add some documents of those."
+        )
+
+
+def _with_kept_thresholds(new: Calibration, old: Calibration, kept: Indices, columns: Indices) -> Calibration:
+    """With any number of labels: those that were kept have calibrated log-odds already, and their old thresholds."""
+    if isinstance(new, Sigmoids) and isinstance(old, Sigmoids):
+        return new.keeping(kept, old.thresholds[np.searchsorted(columns, kept)])
+    return new

@@ -6,9 +6,9 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,54 +18,18 @@ from torch import Tensor
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.data.targets import Targets
-from bywords.errors import SettingError, check_choice, check_range
+from bywords.errors import SettingError
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import Metric, score, softmax
-from bywords.models.modules.layers import Batch, Model
+from bywords.fitted import EpochRecord, History
+from bywords.models.modules.layers import Batch, Model, predict_prepared
+from bywords.system_config import TrainingConfig
 from bywords.text.memory_mapped import EpochRows, MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows
 from bywords.training.sparse_adagrad import SparseAdagrad
 from bywords.training.state import arrays_of_training, restore_training
 
 SECONDS_BETWEEN = 60.0  # checkpoints within an epoch; at its end there is one in any case
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """Everything `fit` reads. Times are epochs, sizes are documents."""
-
-    max_epochs: int = 30
-    patience: int = 3  # epochs without a better validation score before stopping
-    metric: Metric = "log_loss"  # what the validation score is; of equals the earliest epoch wins
-    batch_size: int = 64
-    learning_rate: float = 5e-3  # Adam; of the layers behind the word vectors, where those have a rate of their own
-    row_learning_rate: float | None = None  # Adagrad, of the word vectors of models that touch few of them in a batch
-    decay: bool = False  # all rates fall linearly, to 0 after max_epochs
-    weight_decay: float = 0.0  # decoupled, on the linear and recurrent weights, not on word vectors
-    max_norm: float | None = None  # length to which a longer gradient is cut
-    refit: bool = False  # train once more on all documents, those of validation too, for as many epochs as were best
-    like_length: bool = False  # batches of documents of like length, for models whose cost is the longest
-
-    def __post_init__(self) -> None:
-        for name in ("max_epochs", "patience", "batch_size"):
-            check_range(name, getattr(self, name), least=1)
-        check_choice("metric", self.metric, get_args(Metric))
-        check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
-        check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
-        check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
-        check_range("max_norm", self.max_norm, above=0)
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch: mean losses (nats a document), accuracy (0 to 1; of several labels all have to be right), its time."""
-
-    epoch: int  # counted from 1
-    train_loss: float
-    valid_loss: float | None  # None where there are no validation documents
-    valid_accuracy: float | None
-    seconds: float
-    valid_score: float | None = None  # by the measure that training stops by; the higher, the better
 
 
 @dataclass
@@ -88,15 +52,6 @@ class EarlyStopping:
     @property
     def done(self) -> bool:
         return self.epoch - self.best_epoch >= self.patience
-
-
-@dataclass
-class History:
-    """What `fit` did."""
-
-    epochs: list[EpochRecord] = field(default_factory=list)
-    best_epoch: int = 0
-    interrupted: bool = False  # by Ctrl-C; the best weights so far are kept
 
 
 def fit(
@@ -128,64 +83,29 @@ def fit(
     Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"; early stopping as in
     Prechelt (1998), "Early Stopping — But When?".
     """
-    from lightning_fabric import Fabric  # takes a second to import
-
-    fabric = Fabric(accelerator="cpu", devices=1)
-    wrapped, *optimizers = fabric.setup(model, *_optimizers(model, config))
-    rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    run = _Run(model, config, generator, checkpoint)
     prepared = model.prepare(train)
     prepared_valid = None if valid is None else model.prepare(valid)
     wanted = torch.from_numpy(targets.codes)
     weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
-    stopping = EarlyStopping(config.patience)
-    history = History()
-    best_weights: dict[str, Tensor] | None = None
-    first_epoch, n_before, total_loss = 1, 0, 0.0  # n_before batches of the first epoch are done
-    if (entry := checkpoint.load("training")) is not None:
-        best_weights = restore_training(entry, model, optimizers, generator)
-        if entry.values["best_is_now"]:
-            best_weights = copy.deepcopy(model.state_dict())
-        first_epoch, n_before, total_loss = entry.values["next"]
-        stopping = EarlyStopping(**entry.values["stopping"])
-        history.epochs = [EpochRecord(**record) for record in entry.values["epochs"]]
-
-    def keep(epoch: int, n_done: int, total_loss: float, before: Any) -> None:
-        if checkpoint.folder is None:
-            return
-        is_now = best_weights is not None and n_done == 0 and stopping.best_epoch == epoch - 1
-        values = {
-            "next": [epoch, n_done, total_loss], "stopping": asdict(stopping), "generator": before,
-            "epochs": [asdict(record) for record in history.epochs], "best_is_now": is_now,
-        }  # fmt: skip
-        checkpoint.save("training", arrays_of_training(model, optimizers, None if is_now else best_weights), values)
-
-    kept = time.perf_counter()
+    first_epoch, n_before, total_loss = run.restored()
     try:
         for epoch in range(first_epoch, (n_epochs or config.max_epochs) + 1):
-            if stopping.done:
+            if run.stopping.done:
                 break
             started = time.perf_counter()
-            wrapped.train()
+            run.wrapped.train()
             before = generator.bit_generator.state  # gives the same batches again
             epoch_rows = _epoch_rows(prepared, config, generator)
             for n_done, rows in islice(enumerate(epoch_rows, start=1), n_before, None):
                 if config.decay:
-                    share_left = 1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs
-                    _set_rates(optimizers, rates, share_left)
-                losses = _losses(wrapped(prepared.select(rows)), wanted[rows])  # (N,)
+                    run.set_rates(1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs)
+                losses = _losses(run.wrapped(prepared.select(rows)), wanted[rows])  # (N,)
                 loss = losses.mean() if weights is None else (losses * weights[rows]).mean()
-                for optimizer in optimizers:
-                    optimizer.zero_grad()
-                fabric.backward(loss)
-                if config.max_norm is not None:
-                    fabric.clip_gradients(wrapped, optimizers[0], max_norm=config.max_norm)
-                for optimizer in optimizers:
-                    optimizer.step()
+                run.step(loss)
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
                 on_batch(epoch, n_done, len(epoch_rows))
-                if time.perf_counter() - kept >= SECONDS_BETWEEN:
-                    keep(epoch, n_done, total_loss, before)
-                    kept = time.perf_counter()
+                run.keep_within(epoch, n_done, total_loss, before)
             train_loss = total_loss / len(train)
             n_before, total_loss = 0, 0.0
             scores: tuple[float, float, float] | tuple[None, None, None] = (None, None, None)
@@ -194,36 +114,97 @@ def fit(
             valid_loss, valid_accuracy, valid_score = scores
             seconds = time.perf_counter() - started
             record = EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, seconds, valid_score)
-            history.epochs.append(record)
+            run.history.epochs.append(record)
             on_epoch(record)
-            if valid_score is None:
-                stopping.best_epoch = epoch if math.isfinite(train_loss) else 0
-                best_weights = copy.deepcopy(model.state_dict()) if stopping.best_epoch else None
-            elif stopping.update(valid_score):  # of equal scores the earliest wins
-                best_weights = copy.deepcopy(model.state_dict())
-            keep(epoch + 1, 0, 0.0, generator.bit_generator.state)
-            kept = time.perf_counter()
+            run.end_epoch(record)
     except KeyboardInterrupt:
-        if best_weights is None:
+        if run.best_weights is None:
             raise
-        history.interrupted = True
-    if best_weights is None:
-        raise SettingError(
-            f"the loss was not a number in any of {len(history.epochs)} epochs: the steps are too large. "
-            f"Lower training.learning_rate, which is {config.learning_rate}, or training.row_learning_rate, which is "
-            f"{config.row_learning_rate}."
-        )
-    model.load_state_dict(best_weights)
-    history.best_epoch = stopping.best_epoch
-    return history
+        run.history.interrupted = True
+    return run.finished()
 
 
-def predict_logits(model: Model, documents: Ragged, *, batch_size: int = 256) -> npt.NDArray[np.float32]:
-    """The logits of every document in its order, float32 (N, K), without dropout.
+class _Run:
+    """All that changes while a model is trained, and how it is kept in a checkpoint."""
 
-    Documents of like length go through together, so that no batch waits for one long document.
-    """
-    return _predict(model, model.prepare(documents), batch_size)
+    def __init__(
+        self, model: Model, config: TrainingConfig, generator: np.random.Generator, checkpoint: Checkpoint
+    ) -> None:
+        from lightning_fabric import Fabric  # takes a second to import
+
+        self.model, self.config, self.generator, self.checkpoint = model, config, generator, checkpoint
+        self.fabric = Fabric(accelerator="cpu", devices=1)
+        self.wrapped, *self.optimizers = self.fabric.setup(model, *_optimizers(model, config))
+        self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
+        self.stopping, self.history = EarlyStopping(config.patience), History()
+        self.best_weights: dict[str, Tensor] | None = None
+        self.kept = time.perf_counter()
+
+    def restored(self) -> tuple[int, int, float]:
+        """Put back what the checkpoint has: the epoch to go on with, how many of its batches are done, their loss."""
+        if (entry := self.checkpoint.load("training")) is None:
+            return 1, 0, 0.0
+        self.best_weights = restore_training(entry, self.model, self.optimizers, self.generator)
+        if entry.values["best_is_now"]:
+            self.best_weights = copy.deepcopy(self.model.state_dict())
+        self.stopping = EarlyStopping(**entry.values["stopping"])
+        self.history.epochs = [EpochRecord(**record) for record in entry.values["epochs"]]
+        epoch, n_done, total_loss = entry.values["next"]
+        return epoch, n_done, total_loss
+
+    def set_rates(self, share: float) -> None:
+        """All learning rates as they were at the start, times a share."""
+        for optimizer, its_rates in zip(self.optimizers, self.rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, its_rates, strict=True):
+                group["lr"] = rate * share
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of the loss."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        self.fabric.backward(loss)
+        if self.config.max_norm is not None:
+            self.fabric.clip_gradients(self.wrapped, self.optimizers[0], max_norm=self.config.max_norm)
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def end_epoch(self, record: EpochRecord) -> None:
+        """Keep the weights of an epoch where it is the best."""
+        if record.valid_score is None:
+            self.stopping.best_epoch = record.epoch if math.isfinite(record.train_loss) else 0
+            self.best_weights = copy.deepcopy(self.model.state_dict()) if self.stopping.best_epoch else None
+        elif self.stopping.update(record.valid_score):  # of equal scores the earliest wins
+            self.best_weights = copy.deepcopy(self.model.state_dict())
+        self._keep(record.epoch + 1, 0, 0.0, self.generator.bit_generator.state)
+
+    def keep_within(self, epoch: int, n_done: int, total_loss: float, before: Any) -> None:
+        """Put the state of an unfinished epoch into the checkpoint, once in SECONDS_BETWEEN."""
+        if time.perf_counter() - self.kept >= SECONDS_BETWEEN:
+            self._keep(epoch, n_done, total_loss, before)
+
+    def _keep(self, epoch: int, n_done: int, total_loss: float, before: Any) -> None:
+        self.kept = time.perf_counter()
+        if self.checkpoint.folder is None:
+            return
+        is_now = self.best_weights is not None and n_done == 0 and self.stopping.best_epoch == epoch - 1
+        values = {
+            "next": [epoch, n_done, total_loss], "stopping": asdict(self.stopping), "generator": before,
+            "epochs": [asdict(record) for record in self.history.epochs], "best_is_now": is_now,
+        }  # fmt: skip
+        best_weights = None if is_now else self.best_weights
+        self.checkpoint.save("training", arrays_of_training(self.model, self.optimizers, best_weights), values)
+
+    def finished(self) -> History:
+        """Put back the weights of the best epoch. Raises SettingError where there is none."""
+        if self.best_weights is None:
+            raise SettingError(
+                f"the loss was not a number in any of {len(self.history.epochs)} epochs: the steps are too large. "
+                f"Lower training.learning_rate, which is {self.config.learning_rate}, or "
+                f"training.row_learning_rate, which is {self.config.row_learning_rate}."
+            )
+        self.model.load_state_dict(self.best_weights)
+        self.history.best_epoch = self.stopping.best_epoch
+        return self.history
 
 
 def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, float]:
@@ -231,25 +212,9 @@ def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, 
     return _validate(model, model.prepare(documents), targets, "accuracy")[:2]
 
 
-def _predict(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:
-    model.eval()
-    if isinstance(documents, MappedBags):
-        order = np.arange(len(documents))  # as they stand on the disk; none waits for a longer one
-    else:
-        order = np.argsort(documents.lengths, kind="stable")
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            parts.append(model(documents.select(order[start : start + batch_size])).numpy())
-    logits = np.concatenate(parts)
-    in_order = np.empty_like(logits)
-    in_order[order] = logits
-    return in_order
-
-
 def _validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -> tuple[float, float, float]:
     """Mean loss, accuracy, and the score that is asked for. Several labels are given from a probability of ½ on."""
-    logits = _predict(model, documents)
+    logits = predict_prepared(model, documents)
     losses = _losses(torch.from_numpy(logits), torch.from_numpy(targets.codes)).numpy().astype(np.float64)
     probabilities = sigmoid(logits.astype(np.float64)) if targets.is_multilabel else softmax(logits)
     predicted = probabilities >= 0.5 if targets.is_multilabel else probabilities.argmax(axis=1)
@@ -292,9 +257,3 @@ def _optimizers(model: Model, config: TrainingConfig) -> list[torch.optim.Optimi
         rate = config.learning_rate if config.row_learning_rate is None else config.row_learning_rate
         optimizers.append(SparseAdagrad([trained[name] for name in sorted(by_row)], lr=rate))
     return optimizers
-
-
-def _set_rates(optimizers: list[Any], rates: list[list[float]], share: float) -> None:
-    for optimizer, its_rates in zip(optimizers, rates, strict=True):
-        for group, rate in zip(optimizer.param_groups, its_rates, strict=True):
-            group["lr"] = rate * share

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -16,18 +14,18 @@ from scipy import sparse
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import DataError, SettingError
+from bywords.kernels.jit import jit
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.vectors.word_vectors import WordVectors
+from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
 
 N_PARTS = 16  # the words are dealt into so many parts; changing it changes the order of the steps, so the result
 PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum in several steps
-OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class GloveConfig:
+class GloveConfig(VectorsConfig):
     """What `train_glove` reads. The defaults suit a corpus of a few million words, not of billions."""
 
     dimension: int = 300
@@ -44,6 +42,9 @@ class GloveConfig:
         for name in ("x_max", "learning_rate"):
             if (value := getattr(self, name)) <= 0:
                 raise SettingError(f"{name} is {value}, expected more than 0.")
+
+    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+        return train_glove(tokens, vocabulary, self, **how)
 
 
 def cooccurrences(
@@ -121,14 +122,13 @@ def train_glove(
         for name, array in _arrays_of(words, contexts).items():
             array[...] = entry.arrays[name]
         first_epoch, generator.bit_generator.state = entry.values
-    train_block = _compiled()
     n_threads = min(os.cpu_count() or 1, N_PARTS)
     with ThreadPoolExecutor(n_threads) as pool:
         for epoch in range(first_epoch, config.n_epochs + 1):
             loss = 0.0
             for shift in generator.permutation(N_PARTS):
                 disjoint = [blocks[part][(part + shift) % N_PARTS] for part in range(N_PARTS)]
-                losses = pool.map(lambda block: train_block(block, words, contexts, config.learning_rate), disjoint)
+                losses = pool.map(lambda block: _train_block(block, words, contexts, config.learning_rate), disjoint)
                 loss += sum(losses)
             checkpoint.save("glove", _arrays_of(words, contexts), [epoch + 1, generator.bit_generator.state])
             if on_epoch is not None:
@@ -190,18 +190,9 @@ def _blocks(counts: sparse.csr_array, config: GloveConfig, generator: np.random.
     return [flat[start : start + N_PARTS] for start in range(0, N_PARTS**2, N_PARTS)]
 
 
-@functools.cache
-def _compiled() -> Callable[..., float]:
-    """`_train_block` as machine code, without the interpreter's lock, so that the blocks of a round run in threads.
-
-    fastmath lets the sums over D be taken several numbers at a time, always in the same order on the same machine.
-    """
-    from bywords.kernels.jit import jit  # imports numba, which takes a while
-
-    return jit(_train_block, fastmath={"reassoc", "contract", "arcp", "nsz"})
-
-
-def _train_block(block, words, contexts, learning_rate):  # type: ignore[no-untyped-def]  # numba infers the types
+# The sums over D are taken several numbers at a time, always in the same order on the same machine.
+@jit(fastmath=("reassoc", "contract", "arcp", "nsz"))
+def _train_block(block: _Block, words: _Side, contexts: _Side, learning_rate: float) -> float:
     """One step for each pair of the block, in order; `words` and `contexts` are changed in place.
 
     Returns: the sum of ½ f(X) (w · c + b + b' - log X)² over the pairs, each as it was before its own step.

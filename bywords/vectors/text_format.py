@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import VectorFileError
-from bywords.text.tokenizer import ragged_positions
+from bywords.text.ragged import ragged_positions
 from bywords.vectors.stream import read_block
 
 BLOCK_BYTES = 1 << 23

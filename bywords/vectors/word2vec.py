@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Unpack
 
 import numpy as np
 
 from bywords.errors import DataError, SettingError
+from bywords.extras import needed
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.vectors.word_vectors import WordVectors
+from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
 
 MAX_SENTENCE = 10_000  # words; gensim silently drops what a longer sentence has beyond
-OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word2VecConfig:
+class Word2VecConfig(VectorsConfig):
     """What `train_word2vec` reads. The defaults suit a few million words, and vectors averaged over documents."""
+
+    library = "gensim"
 
     dimension: int = 100
     window: int = 10  # words to each side; the width of each step is drawn from 1 to this
@@ -36,6 +38,10 @@ class Word2VecConfig:
         for name in ("dimension", "window", "negative", "n_epochs", "n_threads"):
             if (value := getattr(self, name)) < 1:
                 raise SettingError(f"{name} is {value}, expected 1 or more.")
+
+    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+        seed, on_epoch = how.get("seed", 0), how.get("on_epoch")  # gensim has no checkpoints
+        return train_word2vec(tokens, vocabulary, self, seed=seed, on_epoch=on_epoch)
 
 
 def train_word2vec(
@@ -64,19 +70,18 @@ def train_word2vec(
     if not sentences:
         raise DataError("word2vec: no document has a word of the vocabulary. Give the documents it was counted from.")
 
-    from gensim.models import Word2Vec
-    from gensim.models.callbacks import CallbackAny2Vec
+    models = needed("gensim.models", what="to train word2vec vectors")
 
-    class Progress(CallbackAny2Vec):  # type: ignore[misc]  # gensim has no types
+    class Progress(models.callbacks.CallbackAny2Vec):  # type: ignore[misc,name-defined] # gensim has no types
         epoch = 0
 
-        def on_epoch_end(self, model: Word2Vec) -> None:
+        def on_epoch_end(self, model: Any) -> None:
             self.epoch += 1
             if on_epoch is not None:
                 on_epoch(self.epoch, n_epochs, None)
 
     words = vocabulary.words.to_list()
-    model = Word2Vec(
+    model = models.Word2Vec(
         vector_size=config.dimension,
         window=config.window,
         negative=config.negative,

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import difflib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.checkpoint import Checkpoint
 from bywords.errors import SettingError, VectorFileError
 from bywords.files import check_writable, write_whole
 from bywords.text.ragged import UNKNOWN
+from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 
+OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
 START_DEVIATION = 0.1  # of the start of words without a vector, where fewer than two words show what is usual
 
 
@@ -192,3 +197,22 @@ class Coverage:
     def share_of_tokens(self) -> float:
         """From 0 to 1; NaN where nothing was counted. Words outside of the vocabulary count as not found."""
         return self.n_running_words_found / self.n_running_words if self.n_running_words else float("nan")
+
+
+class TrainingOptions(TypedDict, total=False):
+    """How word vectors are trained: seed, what is gone on from, and what hears of each epoch."""
+
+    seed: int
+    checkpoint: Checkpoint
+    on_epoch: OnEpoch | None
+
+
+class VectorsConfig:
+    """Where the word vectors of a system come from: the base of small frozen settings that can get them."""
+
+    is_pretrained: ClassVar[bool] = False  # somebody trained them before, on other texts
+    library: ClassVar[str | None] = None  # the package that trains them, beside numpy
+
+    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+        """Vectors for the words of the vocabulary, read or trained on `tokens`."""
+        raise NotImplementedError

@@ -14,7 +14,7 @@ from bywords.text.memory_mapped import MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged
 
 
-class Averaging(Model):
+class AveragingModule(Model):
     """Average the word vectors of a document, then no, one or more hidden layers, then one linear layer.
 
     The first hidden layer adds a bias to the average and rectifies it: a matrix before it would only make other word

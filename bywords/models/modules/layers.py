@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -80,3 +81,28 @@ class Dropout(nn.Module):
             return values
         kept = torch.empty_like(values).bernoulli_(1.0 - self.share, generator=self.generator)
         return values * kept / (1.0 - self.share)
+
+
+def predict_logits(model: Model, documents: Ragged, *, batch_size: int = 256) -> npt.NDArray[np.float32]:
+    """The logits of every document in its order, float32 (N, K), without dropout.
+
+    Documents of like length go through together, so that no batch waits for one long document.
+    """
+    return predict_prepared(model, model.prepare(documents), batch_size)
+
+
+def predict_prepared(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:
+    """The same, of what `model.prepare` gave."""
+    model.eval()
+    if isinstance(documents, MappedBags):
+        order = np.arange(len(documents))  # as they are on the disk; none waits for a longer one
+    else:
+        order = np.argsort(documents.lengths, kind="stable")
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            parts.append(model(documents.select(order[start : start + batch_size])).numpy())
+    logits = np.concatenate(parts)
+    in_order = np.empty_like(logits)
+    in_order[order] = logits
+    return in_order

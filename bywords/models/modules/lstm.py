@@ -5,40 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from bywords.errors import check_choice, check_range
+from bywords.models.lstm import LSTMConfig
 from bywords.models.modules.layers import DEFAULT_DIMENSION, Dropout, Model, as_tensors, seeded_embedding, seeded_linear
 from bywords.text.ragged import Ragged
 
-Pooling = Literal["last", "mean", "max"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class LSTMConfig:
-    """The size of an LSTM."""
-
-    dimension: int | None = None  # of a word vector; None is that of given vectors, or DEFAULT_DIMENSION
-    hidden: int = 64  # units of one direction
-    directions: Literal[1, 2] = 2
-    pooling: Pooling = "max"  # of the states of a document's words; "last" is the state after its last word
-    dropout: float = 0.5  # share of the units, of the word vectors and of the pooled states
-    frozen: bool = False  # keep the word vectors as they were given
-
-    def __post_init__(self) -> None:
-        check_range("dimension", self.dimension, least=1)
-        check_range("hidden", self.hidden, least=1)
-        check_range("dropout", self.dropout, least=0, below=1)
-        check_choice("pooling", self.pooling, get_args(Pooling))
-        check_choice("directions", self.directions, (1, 2))
-
-
-class LSTM(Model):
+class LSTMModule(Model):
     """Read the words in order, in one or both directions, pool the states, then one linear layer.
 
     The documents are packed: there is no step over padding, and the last state is that of the last real word.
@@ -170,7 +148,7 @@ def each_direction(run: Callable[..., None], step_sizes: Tensor, *tensors: Tenso
 
 
 def packed_positions(starts: Tensor, lengths: Tensor, *, n_directions: int) -> tuple[Tensor, Tensor]:
-    """Where the words of a packed batch stand: the first word of every document, then the second of every one, …
+    """The positions of the words of a packed batch: the first word of every document, then the second of every one, …
 
     `starts` and `lengths` are int (N,), longest document first. In a second direction the first word is the last.
     Returns: positions int (R, T), and the number of documents that reach each step, int64 (L,).

@@ -1,0 +1,76 @@
+"""An evaluation → how good the answers are and how far to trust them, in sentences and a table by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bywords.cli.screen import print_table, say
+
+if TYPE_CHECKING:
+    from bywords.evaluation.evaluation import AnyEvaluation
+
+
+def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
+    """How good the answers for `which` documents are and how far to trust them, in sentences."""
+    scores = evaluation.summary()
+    n_documents = f"{scores['n_documents']:,} {which}"
+    accuracy = f"{scores['accuracy']:.1%} of {n_documents} (95 % interval {_interval(scores['accuracy_interval'])})"
+    if evaluation.is_multilabel:
+        f1 = ", ".join(
+            f"{what} {scores[name]:.3f} ({_interval(scores[f'{name}_interval'], '.3f')})"
+            for name, what in (("micro_f1", "micro F1"), ("macro_f1", "macro F1"), ("samples_f1", "F1 of a document"))
+        )
+        say(f"On {n_documents}: {f1} (95 % intervals).")
+        say(f"All labels are right for {scores['accuracy']:.1%} ({_interval(scores['accuracy_interval'])}).")
+        say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
+        return
+    say(
+        f"Right on {accuracy}, macro F1 {scores['macro_f1']:.3f} ({_interval(scores['macro_f1_interval'], '.3f')}), "
+        f"balanced accuracy {scores['balanced_accuracy']:.1%}, log loss {scores['log_loss']:.3f}."
+    )
+    within = ", ".join(f"the {k} likeliest for {share:.1%}" for k, share in scores["top_k_accuracy"].items())
+    if within:
+        say(f"The right label is among {within}.")
+    most = max(row["support"] for row in scores["per_class"])
+    say(f"Always saying the commonest class would be right on {most / max(scores['n_documents'], 1):.1%}.")
+    surest = {row["coverage"]: row["accuracy"] for row in scores["coverage"] if row["coverage"] < 1}
+    if surest:
+        listed = ", ".join(f"{coverage:.0%}: {right:.1%}" for coverage, right in surest.items())
+        say(f"Right on the surest answers alone, by their share of all: {listed}.")
+    say(
+        f"Its probabilities are off by {_points(scores['calibration_error'])} on average "
+        f"({_points(scores['calibration_error_before'])} before they were calibrated)."
+    )
+
+
+def _interval(bounds: Sequence[float] | None, form: str = ".1%") -> str:
+    return "unknown" if bounds is None else f"{bounds[0]:{form}} to {bounds[1]:{form}}"
+
+
+def _points(share: float | None) -> str:
+    return "unknown" if share is None else f"{100 * share:.1f} points"
+
+
+def tell_classes(evaluation: AnyEvaluation) -> None:
+    """The table by class, worst F1 first, and the commonest mistakes."""
+    rows = sorted(evaluation.per_class(), key=lambda row: float(row["f1"]))
+    many = evaluation.is_multilabel
+    print_table(
+        ["label, worst first" if many else "class, worst first", "precision", "recall", "F1", "documents"]
+        + (["given from"] if many else []),
+        [
+            [row["label"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")), f"{row['support']:,}"]
+            + ([f"{row['threshold']:.1%}"] if many else [])
+            for row in rows
+        ],
+    )
+    mistakes = evaluation.hardest_confusions(3)
+    if mistakes:
+        say()
+        say("Where it fails most:")
+    for mistake in mistakes:
+        say(
+            f"  {mistake['share']:.1%} of {mistake['true']} ({mistake['count']:,} documents) are taken for "
+            f"{mistake['predicted']}"
+        )

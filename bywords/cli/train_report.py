@@ -1,0 +1,69 @@
+"""The record of a training → what a person reads: how good the model is, where it fails, what to type next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bywords.cli.corrected import tell_corrections
+from bywords.cli.failing import tell_slices
+from bywords.cli.scores import tell_classes, tell_scores
+from bywords.cli.screen import say, tell_skipped
+from bywords.errors import quoted
+
+if TYPE_CHECKING:
+    from bywords.data.corpus import Corpus, Split
+    from bywords.evaluation.evaluation import AnyEvaluation
+    from bywords.io.on_disk import OnDiskSplit, PartFacts
+
+
+def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDiskSplit, data: str) -> None:
+    dropped = record["dropped"]
+    if record["interrupted"]:
+        which = f"that of epoch {record['best_epoch']}, " if record["best_epoch"] else ""
+        say(f"Interrupted: the model is {which}the best so far.")
+    if dropped["train"] or dropped["test"]:
+        say(f"Dropped for having no words: {dropped['train']} training and {dropped['test']} test documents.")
+    for corpus in files_of(split):
+        tell_skipped(corpus.n_skipped, corpus.first_skipped)
+    if evaluation.is_multilabel:
+        say("Its documents have any number of labels, so that each label is learned for itself.")
+    held_out = f", {record['n_valid']:,} more held out" if record["n_valid"] else ""
+    say(f"{record['system']}: trained in {record['fit_seconds']:.1f} s on {record['n_train']:,} documents{held_out}.")
+    if record["before"]:
+        classes = f", new classes: {quoted(record['new_classes'])}" if record["new_classes"] else ""
+        say(f"It had learned from {record['before']:,} documents before. New words: {record['new_words']:,}{classes}.")
+        if record["kept_classes"]:
+            say(
+                f"Few of the new documents are of {quoted(record['kept_classes'])}: what was known of them before is "
+                "kept, and the scores below say little of them."
+            )
+    if record["selection"] is not None:
+        say(record["selection"]["reason"])
+    unseen = "test documents that it had not seen"
+    tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
+    if record["corrections"]:
+        tell_corrections(record["corrections"], record["n_test"])
+    say()
+    tell_classes(evaluation)
+    tell_slices(record["slices"], n=3)
+    say()
+    if record["reduction"]:
+        say(f"Made smaller: {record['reduction']}")
+    say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
+    commands = {
+        f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",
+        f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled texts",
+        f'bywords explain {record["model"]} "A TEXT"': "which of its words the label comes from",
+        f"bywords audit {data}": "what is wrong with these texts and labels",
+        f"bywords info {record['model']}": "what it is, what it knows, and how good it is",
+    }
+    if not evaluation.is_multilabel:
+        commands[f"bywords compare {data}"] = "every system on these texts, with a report to look at"
+    width = max(map(len, commands))
+    for command, what in commands.items():
+        say(f"  {command:{width}}  {what}")
+
+
+def files_of(split: Split | OnDiskSplit) -> list[Corpus | PartFacts]:
+    """What was read: one file, or one to train and one to test on."""
+    return [split.train] if split.train.name == split.test.name else [split.train, split.test]

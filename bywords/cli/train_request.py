@@ -1,0 +1,185 @@
+"""The options of `bywords train` → a request: what is to be trained on what. Whatever is wrong with it is said here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from bywords.errors import SettingError, check_choice
+
+if TYPE_CHECKING:
+    from bywords.fitted import FittedClassifier
+    from bywords.system_config import FitParameters, SystemConfig
+
+DEFAULT_ON_DISK = "dan"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """The files, and how they are read and divided. Arguments as for `bywords.io.datasets.load_dataset`."""
+
+    data: str
+    test: str | None
+    text: str | None
+    label: Sequence[str] | None
+    label_separator: str | None
+    bad_rows: Literal["fail", "skip"]
+    columns: Sequence[str]
+    test_share: float
+    seed: int
+
+    @property
+    def trained_on(self) -> dict[str, Any]:
+        """What the model keeps of it, so that `evaluate` can find the documents that were held out."""
+        names = ("data", "test", "test_share", "seed", "label_separator", "bad_rows")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """All that `bywords train` was asked for, checked as far as it can be before anything is read."""
+
+    reading: Reading
+    parameters: FitParameters
+    folder: Path  # of the model
+    system: str | SystemConfig  # as the record has it
+    shown: str  # what the system is called on the screen
+    config: SystemConfig
+    before: FittedClassifier | None  # that is continued
+    labels: Path | None  # corrections
+    max_bytes: int | None
+    on_disk: Path | None
+    checkpoint: Path | None
+    resume: bool
+
+
+def requested(
+    reading: Reading,
+    parameters: FitParameters,
+    *,
+    folder: Path,
+    system: str | None,
+    start_from: Path | None,
+    settings: list[str] | None,
+    labels: Path | None,
+    max_size: str | None,
+    on_disk: Path | None,
+    checkpoint: Path | None,
+    resume: bool,
+) -> TrainRequest:
+    """The request. Raises SettingError or ModelFolderError for options that do not fit each other or cannot be."""
+    from bywords.artifact.compression import parse_size
+    from bywords.artifact.description import load_classifier
+    from bywords.artifact.model_folder import check_writable
+    from bywords.config import changed
+    from bywords.systems import DEFAULT_SYSTEM, system_config
+    from bywords.training.incremental import check_can_continue
+
+    check_writable(folder)
+    _check_checkpoint(checkpoint, resume, folder)
+    max_bytes = None if max_size is None else parse_size(max_size)
+    budget, vectors = parameters.budget_seconds, parameters.vectors
+    if on_disk is not None:
+        system = system or DEFAULT_ON_DISK
+        _refuse(
+            "--on-disk has no documents in memory, which --{} needs: leave out one of the two.",
+            **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels},
+            **{"slice-by": reading.columns},
+        )
+    if labels is not None:
+        _refuse(
+            "--labels trains twice, with the labels as they were and corrected: leave out --{}, or make a file with "
+            "the right labels and train on that.",
+            **{"from": start_from},
+        )
+    before = None
+    if start_from is not None:
+        _refuse(
+            "--from goes on with the system of the model that it names: leave out --{}.",
+            system=system, vectors=vectors, budget=budget, set=settings,
+        )  # fmt: skip
+        before = load_classifier(start_from)
+        config, recorded, shown = before.record.config, before.record.system, f"{start_from}, continued"
+        check_can_continue(config)
+    else:
+        recorded = shown = system or DEFAULT_SYSTEM
+        config = system_config(shown, vectors=vectors, budget=budget)
+        if settings:
+            config = recorded = changed(config, settings)
+            parameters = replace(parameters, vectors=None)
+    return TrainRequest(
+        reading=reading, parameters=parameters, folder=folder, system=recorded, shown=shown, config=config,
+        before=before, labels=labels, max_bytes=max_bytes, on_disk=on_disk, checkpoint=checkpoint, resume=resume,
+    )  # fmt: skip
+
+
+def parameters(
+    *,
+    vectors: str | None,
+    class_weight: list[str] | None,
+    metric: str,
+    validation_share: float,
+    budget: str | None,
+    seed: int,
+) -> FitParameters:
+    """What a fit is asked for. Raises SettingError for values that cannot be."""
+    from bywords.evaluation.metrics import Metric
+    from bywords.system_config import FitParameters
+
+    return FitParameters(
+        vectors=vectors,
+        class_weight=_class_weight(class_weight),
+        metric=check_choice("metric", metric, get_args(Metric)),
+        validation_share=validation_share,
+        budget_seconds=None if budget is None else _seconds(budget),
+        seed=seed,
+    )
+
+
+def _class_weight(given: list[str] | None) -> str | dict[str, float] | None:
+    """balanced, or a weight for some labels, each written like spam=3. Raises SettingError for anything else."""
+    if not given:
+        return None
+    if given == ["balanced"]:
+        return "balanced"
+    weights = {}
+    for text in given:
+        label, equals, number = text.rpartition("=")
+        try:
+            weights[label] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise SettingError(f"--class-weight {text}: expected balanced, or a label, an equals sign and a number.")
+    return weights
+
+
+def _refuse(message: str, **options: Any) -> None:
+    """Raise SettingError for the first option that is given; `message` has {} for its name."""
+    for name, value in options.items():
+        if value:
+            raise SettingError(message.format(name))
+
+
+def _check_checkpoint(checkpoint: Path | None, resume: bool, folder: Path) -> None:
+    """Raise SettingError for one that cannot be used, before anything is read."""
+    from bywords.checkpoint import check_checkpoint
+
+    if checkpoint is None:
+        if resume:
+            raise SettingError("--resume goes on from a checkpoint: give its folder with --checkpoint.")
+        return
+    check_checkpoint(checkpoint, resume=resume)
+    if folder.resolve() in (checkpoint.resolve(), *checkpoint.resolve().parents):
+        raise SettingError(f"{checkpoint}: is the model's own folder or in it. Give the checkpoint another place.")
+
+
+def _seconds(budget: str) -> float:
+    """30s, 5m or 1h → seconds. Raises SettingError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", budget.strip())
+    if match is None:
+        raise SettingError(f"the budget is {budget!r}, expected a number and a unit: 30s, 5m or 1h.")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

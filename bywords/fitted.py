@@ -1,0 +1,279 @@
+"""The one value that a training gives: texts → labels and probabilities. Saved, loaded, asked, explained as it is.
+
+It needs neither scikit-learn nor, for linear models, PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.labels import Given, LabelFormat, Labels, codes_of, names_of, read_labels
+from bywords.data.targets import Codes
+from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
+from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
+from bywords.evaluation.metrics import softmax
+from bywords.evaluation.reliability import Reliability
+from bywords.io.on_disk import OnDiskPart
+from bywords.models.base import FittedModel, StorageFormat
+from bywords.system_config import FitParameters, SystemConfig
+from bywords.text.inputs import Texts, checked_texts
+from bywords.text.ragged import Ragged
+from bywords.text.threads import chunks_of, in_threads
+from bywords.text.tokenizer import Tokenizer, Tokens
+from bywords.text.vocabulary import Vocabulary
+
+DOCUMENTS_AT_A_TIME = 4096  # of documents on disk that are answered
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch: mean losses (nats a document), accuracy (0 to 1; of several labels all have to be right), its time."""
+
+    epoch: int  # counted from 1
+    train_loss: float
+    valid_loss: float | None  # None where there are no validation documents
+    valid_accuracy: float | None
+    seconds: float
+    valid_score: float | None = None  # by the measure that training stops by; the higher, the better
+
+
+@dataclass
+class History:
+    """What a training in epochs did."""
+
+    epochs: list[EpochRecord] = field(default_factory=list)
+    best_epoch: int = 0
+    interrupted: bool = False  # by Ctrl-C; the best weights so far are kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSummary:
+    """What a fit used and found. Counts are documents."""
+
+    n_train: int
+    n_valid: int
+    n_dropped: int  # without tokens, in both parts
+    valid_accuracy: float  # where documents have any number of labels, the F1 of all decisions together
+    n_before: int = 0  # that a model which was continued had been fitted to
+    n_new_words: int = 0
+    new_classes: list[Any] = field(default_factory=list)
+    kept_classes: list[Any] = field(default_factory=list)  # old ones that few of the documents were of
+
+    @property
+    def n_documents(self) -> int:
+        """All that were learned from."""
+        return self.n_before + self.n_train + self.n_valid
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionSummary:
+    """What a system that selects its model has tried: JSON values, ready for the run record."""
+
+    reason: str
+    trials: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorsSummary:
+    """The word vectors that a model started from, and how much of its vocabulary they cover."""
+
+    name: str
+    dimension: int
+    types_share: float  # of the distinct words, before those without a vector leave the vocabulary
+    tokens_share: float  # of the tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSummary:
+    """The labelled documents that a model was trained on, as the command line read them."""
+
+    name: str
+    test: str | None = None  # the name of the test part, where it is a file of its own
+    n_documents: int
+    fingerprint: str | None = None  # of the training documents
+    classes: Mapping[str, int] = field(default_factory=dict)  # documents of each
+    dropped: int = 0  # documents without words
+    skipped: int = 0  # rows that could not be read
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardRecord:
+    """What a model card says beside what the classifier knows itself. What is missing is not spoken of."""
+
+    system: str | None = None  # as the screen has it; else the name in the table
+    data: DataSummary | None = None
+    test: Mapping[str, Any] | None = None  # `Evaluation.summary()` of documents that the model had not seen
+    hardest_confusions: Sequence[Mapping[str, Any]] = ()  # `Evaluation.hardest_confusions()`
+    reduction: str | None = None  # what was left out to make it smaller, and what that cost
+    limits: Sequence[str] = ()  # more sentences on what it is not for
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecord:
+    """How a classifier came to be: what was asked for, what was fitted, and how that went.
+
+    A model folder keeps all but `seconds`, `vectors` and `notes`, so that equal trainings give equal folders.
+    """
+
+    system: str | SystemConfig  # a name of the table, or custom settings
+    parameters: FitParameters
+    config: SystemConfig  # the settings that were fitted, after a selection say
+    summary: FitSummary
+    selection: SelectionSummary | None = None  # None where there was nothing to select
+    history: History = field(default_factory=History)
+    seconds: float = 0.0
+    vectors: VectorsSummary | None = None
+    notes: tuple[str, ...] = ()
+    trained_on: Mapping[str, Any] | None = None  # the files, and how they were read and split
+    card: CardRecord = field(default_factory=CardRecord)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Answers for N documents, in their order."""
+
+    labels: npt.NDArray[Any]  # as `FittedClassifier.predict` says
+    probabilities: Numbers  # (N, K); each row sums to 1, or each number is for itself
+    in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
+    all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor an n-gram of one
+    out_of_distribution: npt.NDArray[np.bool_]  # (N,), true where fewer words are known than of nearly all training
+    logits: npt.NDArray[np.float32]  # (N, K), what the probabilities are made of by the calibration
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedClassifier:
+    """A tokenizer, a vocabulary, a model, and what makes labels and probabilities of its logits.
+
+    `classes` (K,) are sorted, of the dtype in which they were given. `storage` says which arrays of the model are
+    stored in fewer bits. Nothing in it changes: to compress, continue or record more gives another one.
+    """
+
+    tokenizer: Tokenizer
+    vocabulary: Vocabulary
+    model: FittedModel
+    calibration: Calibration
+    reliability: Reliability
+    classes: npt.NDArray[Any]
+    label_format: LabelFormat
+    record: TrainingRecord
+    storage: Mapping[str, StorageFormat] = field(default_factory=dict)
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether texts have any number of labels."""
+        return self.label_format != "one"
+
+    def encode(self, texts: Texts) -> Ragged:
+        """N texts → their ids; one in which nothing is known has one id, the unknown word's."""
+        return self.vocabulary.encode(self.tokenizer(texts))
+
+    def predict(self, texts: Texts) -> Predictions:
+        """An answer for each of N texts; every text gets one, an empty one too.
+
+        Labels are (N,) of the dtype of `classes`. Where texts have any number of labels, those at or above their
+        thresholds, in the form in which they were learned: a tuple for each text, object (N,), or a table of 0 and 1,
+        int64 (N, K).
+        """
+        checked = checked_texts(texts)
+        parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
+        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    def _answers(self, texts: Sequence[str]) -> tuple[npt.NDArray[Any], ...]:
+        """The columns of `Predictions`, for some of the texts."""
+        if not texts:
+            logits, share = np.zeros((0, len(self.classes)), dtype=np.float32), np.zeros(0, dtype=np.float32)
+            is_nothing = share.astype(bool)
+        else:
+            documents = self.encode(texts)
+            logits = self.model.logits(documents)
+            share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
+        probabilities = self.calibration.probabilities(logits)
+        labels = names_of(self.calibration.predict(probabilities), self.classes, self.label_format)
+        is_other = self.reliability.is_out_of_distribution(share, is_nothing)
+        return labels, probabilities, share, is_nothing, is_other, logits
+
+    def probabilities_of(self, tokens: Tokens) -> Numbers:
+        """The probability of each class for documents that have been tokenized, float64 (N, K)."""
+        return self.calibration.probabilities(self.model.logits(self.vocabulary.encode(tokens)))
+
+    def evaluate(self, texts: Texts, labels: Labels) -> AnyEvaluation:
+        """Compare the answers for N texts with their true labels. Raises DataError for a label that is not a class."""
+        answers = self.predict(texts)
+        _, codes = self.true_codes(labels, len(answers.probabilities))
+        return self._evaluation(codes, answers.logits, answers.in_vocabulary_share, answers.all_out_of_vocabulary)
+
+    def evaluate_on_disk(self, part: OnDiskPart) -> AnyEvaluation:
+        """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
+        logits, shares, is_nothing = [], [], []
+        for documents in part.documents.batches(DOCUMENTS_AT_A_TIME):
+            logits.append(self.model.logits(documents))
+            shares.append(documents.in_vocabulary_share)
+            is_nothing.append(documents.all_out_of_vocabulary)
+        return self._evaluation(
+            part.codes, np.concatenate(logits), np.concatenate(shares), np.concatenate(is_nothing)
+        )  # fmt: skip
+
+    def true_codes(self, labels: Labels, n_texts: int, *, part: str = "test") -> tuple[Given, Codes]:
+        """The true labels of so many texts, and their codes. Raises DataError where there are not as many."""
+        given = read_labels(labels, part=part)
+        if len(given) != n_texts:
+            raise DataError(f"{n_texts} {part} texts and {len(given)} labels: expected as many.")
+        return given, codes_of(given, self.classes, self.label_format, part=part)
+
+    def _evaluation(
+        self,
+        codes: Codes,
+        logits: npt.NDArray[np.float32],
+        share: npt.NDArray[np.float32],
+        is_nothing: npt.NDArray[np.bool_],
+    ) -> AnyEvaluation:
+        names = tuple(map(str, self.classes))
+        probabilities = self.calibration.probabilities(logits)
+        if isinstance(self.calibration, Sigmoids):
+            return ManyLabelsEvaluation(
+                names, codes.astype(bool), self.calibration.predict(probabilities), probabilities,
+                self.calibration.thresholds, share, is_nothing, sigmoid(logits.astype(np.float64)),
+            )  # fmt: skip
+        return Evaluation(names, codes.astype(np.int64), probabilities, share, is_nothing, softmax(logits))
+
+    def scaled(self, logits: npt.ArrayLike) -> Numbers:
+        """Logits, or parts of them, (…, K) → the same on the scale of the probabilities, float64.
+
+        With one label a document: without their mean over the classes, which changes no probability and says nothing,
+        and divided by the temperature; a softmax gives the probabilities, but for the curve that bends the highest.
+        With any number of labels: times each label's scale. Sums stay sums.
+        """
+        logits = np.asarray(logits, dtype=np.float64)
+        if isinstance(self.calibration, Sigmoids):
+            return logits * self.calibration.scales
+        centred = logits - logits.mean(axis=-1, keepdims=True)
+        return np.asarray(centred / self.calibration.temperature)
+
+    @property
+    def offsets(self) -> Numbers:
+        """What is added to scaled logits, float64 (K,), so that a sigmoid gives the probability of each label."""
+        if isinstance(self.calibration, Sigmoids):
+            return self.calibration.offsets
+        return np.zeros(len(self.classes))
+
+    def index_of(self, label: Any) -> int:
+        """The index of a class, given itself or as it is written. Raises SettingError for an unknown one."""
+        return index_of_label(label, self.classes.tolist())
+
+
+def index_of_label(label: Any, labels: Sequence[Any]) -> int:
+    """The index of a label, given itself or as it is written. Raises SettingError, with the nearest, for an unknown."""
+    if label in labels:
+        return list(labels).index(label)
+    names = list(map(str, labels))
+    if str(label) not in names:
+        near = did_you_mean(str(label), names)
+        raise SettingError(f"the model has no label {label!r}.{near} Its labels are {quoted(names)}.")
+    return names.index(str(label))

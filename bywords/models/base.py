@@ -1,0 +1,383 @@
+"""What every model is: frozen settings, and a fitted model that answers, saves, explains, grows and compresses itself.
+
+A new model is one class: a `LinearModel` needs a `Config` and a `fit`, any other `FittedModel` its `logits` and
+`arrays` too. `register_model` adds it; nothing else in the package asks what kind of model it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.config import kind_of
+from bywords.data.targets import Targets
+from bywords.errors import SettingError, quoted
+from bywords.models.linear_terms import LinearTerms, terms_of_bags
+from bywords.text.bags import Bags, Floats
+from bywords.text.ragged import UNKNOWN, Ragged
+from bywords.text.vocabulary import Features, Vocabulary
+from bywords.vectors.word_vectors import Aligned
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]  # how an array is stored; see quantization
+Indices = npt.NDArray[np.int64]
+ModelType = TypeVar("ModelType", bound="type[FittedModel]")
+
+
+class ModelConfig:
+    """The settings of a model: the base of small frozen dataclasses, and what is known of a model before it is fitted.
+
+    Every answer has a default; a model says what is different about it.
+    """
+
+    @property
+    def title(self) -> str:
+        """What the model is called on the screen, "SVM on words" say."""
+        return model_class(self).__name__
+
+    @property
+    def features(self) -> Features:
+        """Which of the vocabulary's rows the model sees."""
+        return "all"
+
+    def with_features(self, features: Features) -> Self:
+        """The same model on other rows, where it can see others."""
+        return self
+
+    def numbers_per_row(self, n_classes: int) -> int:
+        """How many numbers it has for each row of the vocabulary, as far as that grows with the classes."""
+        return 1
+
+    @property
+    def dimension(self) -> int | None:
+        """The dimension of its word vectors, where the settings say so."""
+        return None
+
+    @property
+    def candidates(self) -> tuple[ModelConfig, ...]:
+        """The models to select from; empty where there is nothing to select."""
+        return ()
+
+    @property
+    def candidates_of_many(self) -> tuple[ModelConfig, ...]:
+        """Those instead, where there are too many tokens for character n-grams; empty for the same."""
+        return ()
+
+    @property
+    def can_continue(self) -> bool:
+        """Whether what was fitted can learn from new documents without the old ones."""
+        return False
+
+    @property
+    def can_be_member(self) -> bool:
+        """Whether it can be a member of an ensemble, grown by new words and classes."""
+        return False
+
+    @property
+    def library(self) -> str | None:
+        """The package that it is trained by, beside numpy."""
+        return None
+
+    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
+        """Raise SettingError where arrays are not those of a fitted model with these settings."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A vocabulary and classes that have become more."""
+
+    vocabulary: Vocabulary
+    rows: Indices  # (V,), where the old rows are now
+    columns: Indices  # (K,), where the old classes are now
+    n_classes: int
+
+    def table(self, old: Floats, n_rows: int) -> Floats:
+        """An old table (V', …) of the first rows of the old vocabulary, with rows of 0 for what is new."""
+        table = np.zeros((n_rows, *old.shape[1:]), dtype=np.float32)
+        table[self.rows[: len(old)]] = old
+        return table
+
+    def classes(self, old: Floats, filling: float = 0.0) -> Floats:
+        """An old array (…, K) with columns of `filling` for classes that are new."""
+        wider = np.full((*old.shape[:-1], self.n_classes), filling, dtype=np.float32)
+        wider[..., self.columns] = old
+        return wider
+
+
+@dataclass(frozen=True, eq=False)
+class DifferentiableLogits:
+    """A model with a hidden layer as a function of one input, for one document.
+
+    `logits` maps inputs (B, …), of which `inputs` (1, …) is the document's, to (B, K); all zeros stand for a document
+    without words. `terms` makes linear terms of the gradients of each logit, float64 (K, …), times the inputs.
+    """
+
+    inputs: Tensor
+    logits: Callable[[Tensor], Tensor]
+    terms: Callable[[npt.NDArray[np.float64]], LinearTerms]
+
+
+class FittedModel:
+    """A model that was fitted: documents of ids in, logits out. Plain arrays are all that it has learned."""
+
+    Config: ClassVar[type[ModelConfig]]
+    trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
+    trains_on_disk: ClassVar[bool] = False  # its documents may be in files instead of memory
+    reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
+    row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
+
+    config: Any
+    duals: Floats | None = None  # of an SVM, (N, K), for the documents that it was fitted to: a place to go on from
+
+    # Fitting.
+
+    @classmethod
+    def prepare(cls, config: Any, documents: Ragged, vocabulary: Vocabulary) -> Any:
+        """What `fit` and `logits_of` take of N documents: made once, selected from for each fit."""
+        return documents
+
+    @classmethod
+    def prepared_by(cls, config: Any, vocabulary: Vocabulary) -> Hashable:
+        """What `prepare` depends on beside the documents; models of one kind with equal keys share it."""
+        return None
+
+    @classmethod
+    def fit(
+        cls,
+        config: Any,
+        prepared: Any,
+        targets: Targets,
+        *,
+        vocabulary: Vocabulary,
+        seed: int = 0,
+        aligned: Aligned | None = None,
+        duals: Floats | None = None,
+    ) -> tuple[Self, list[str]]:
+        """Fit to N documents; also what there is to say of it, sentences. `aligned` are given word vectors."""
+        raise NotImplementedError
+
+    # Answering.
+
+    def logits(self, documents: Ragged) -> Floats:
+        """Float32 (N, K); the calibration makes probabilities of them."""
+        raise NotImplementedError
+
+    def logits_of(self, prepared: Any) -> Floats:
+        """The same, of what `prepare` gave."""
+        return self.logits(prepared)
+
+    # Saving.
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """All that was learned, by name."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
+        """The model that gave these arrays. Raises KeyError or SettingError where they are not those of the config."""
+        raise NotImplementedError
+
+    # As a member of an ensemble; `members` add up to the whole, each by how the names of its arrays begin.
+
+    @property
+    def members(self) -> Mapping[str, FittedModel]:
+        return {"": self}
+
+    def scaled_by(self, weight: Floats) -> FittedModel:
+        """The model with its logits times a number, or times a number for each class, float32 (K,)."""
+        raise SettingError(f"{self.config.title} cannot be a member of an ensemble.")
+
+    def shifted(self, shift: Floats) -> FittedModel:
+        """The model with `shift`, float32 (K,), added to all its logits."""
+        raise SettingError(f"{self.config.title} cannot be a member of an ensemble.")
+
+    def added_to(self, other: FittedModel) -> FittedModel | None:
+        """One model with the sum of both logits, where two can be one; else None."""
+        return None
+
+    def grown(self, growth: Growth) -> FittedModel:
+        """The model for more rows and classes; what is new adds nothing."""
+        raise SettingError(f"{self.config.title} cannot take new words and classes.")
+
+    def without_opinion(self, classes: Indices, others: Indices) -> FittedModel:
+        """The model whose logits for `classes` are the mean of those of `others`: it does not tell one from another."""
+        raise SettingError(f"{self.config.title} cannot be a member of an ensemble.")
+
+    # Compressing.
+
+    def centred(self) -> FittedModel:
+        """The model without what is common to all classes, which changes no probability of classes that exclude."""
+        return self
+
+    def row_strength(self) -> npt.NDArray[np.float64]:
+        """How far each row tells classes apart, float64 (V,); 1 where that cannot be said of a row alone."""
+        return np.ones(len(self.arrays()[self.row_arrays[0]]))
+
+    def row_idf(self) -> Floats | None:
+        """How rare each row is, float32 (V,), where the model knows."""
+        return None
+
+    # Explaining.
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether its logits are a bias and a sum over words, as `linear_terms` has them; else see `differentiable`."""
+        return False
+
+    def linear_terms(self, documents: Ragged) -> LinearTerms:
+        """Its logits for N documents, taken apart."""
+        raise SettingError("the logits of a model with a hidden layer are no sum over words.")
+
+    def differentiable(self, documents: Ragged) -> DifferentiableLogits:
+        """Its logits for one document, as a function that PyTorch differentiates."""
+        raise SettingError(f"there are no gradients of a {type(self).__name__} by its words.")
+
+
+class LinearModel(FittedModel):
+    """A weighted sum of rows of one table, and a bias: logits (N, K) = bags · weights (V, K) + bias (K,).
+
+    A subclass gives a `Config` and a `fit`; it may weigh the ids of a document in `bags`, by default their counts.
+    """
+
+    row_arrays: ClassVar[tuple[str, ...]] = ("weights",)
+
+    def __init__(self, config: Any, weights: Floats, bias: Floats) -> None:
+        self.config, self.weights, self.bias = config, weights, bias
+
+    def bags(self, documents: Ragged) -> Bags:
+        """What each row counts in the sums of N documents."""
+        return Bags.of(documents, len(self.weights)).without_unknown()
+
+    def logits(self, documents: Ragged) -> Floats:
+        return self.bags(documents).times(self.weights) + self.bias
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"weights": self.weights, "bias": self.bias}
+
+    @classmethod
+    def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
+        return cls(config, arrays["weights"], arrays["bias"])
+
+    def with_table(self, weights: Floats, bias: Floats) -> Self:
+        """The same model with another table; a subclass with more arrays hands them on."""
+        return type(self)(self.config, weights, bias)
+
+    def scaled_by(self, weight: Floats) -> Self:
+        return self.with_table(self.weights * weight, self.bias * weight)
+
+    def shifted(self, shift: Floats) -> Self:
+        return self.with_table(self.weights, self.bias + shift)
+
+    def grown(self, growth: Growth) -> Self:
+        n_rows = growth.vocabulary.n_rows(self.config.features)
+        return self.with_table(growth.classes(growth.table(self.weights, n_rows)), growth.classes(self.bias))
+
+    def without_opinion(self, classes: Indices, others: Indices) -> Self:
+        weights, bias = self.weights.copy(), self.bias.copy()
+        weights[:, classes] = weights[:, others].mean(axis=1, keepdims=True)
+        bias[classes] = bias[others].mean()
+        return self.with_table(weights, bias)
+
+    def centred(self) -> Self:
+        return self.with_table(centred(self.weights), self.bias)
+
+    def row_strength(self) -> npt.NDArray[np.float64]:
+        return strength_of_table(self.weights)
+
+    @property
+    def is_linear(self) -> bool:
+        return True
+
+    def linear_terms(self, documents: Ragged) -> LinearTerms:
+        weights = self.weights
+        return terms_of_bags(documents, self.bags(documents), lambda rows: weights[rows], self.bias)
+
+
+def centred(table: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Weights (V, K) without their mean over the classes."""
+    if table.shape[1] == 2:
+        half = (table[:, 1:] - table[:, :1]) / np.float32(2)
+        return np.concatenate([-half, half], axis=1)
+    return table - table.mean(axis=1, keepdims=True)
+
+
+def strength_of_table(table: npt.NDArray[Any], *, is_of_classes: bool = True) -> npt.NDArray[np.float64]:
+    """The length of each row of a table (V, K), without its mean where the columns are classes; 0 for the markers."""
+    strength: npt.NDArray[np.float64] = np.linalg.norm(centred(table) if is_of_classes else table, axis=1)
+    strength[: UNKNOWN + 1] = 0
+    return strength
+
+
+def check_shapes(arrays: Arrays, shapes: Mapping[str, Sequence[int | None]]) -> None:
+    """Raise SettingError where an array is missing or has another shape; None stands for any length."""
+    for name, shape in shapes.items():
+        if name not in arrays:
+            raise SettingError(f"there is no array {name!r}, only {quoted(sorted(arrays))}")
+        found = arrays[name].shape
+        if len(found) != len(shape) or any(want not in (None, is_) for want, is_ in zip(shape, found, strict=True)):
+            wanted = " x ".join("any" if length is None else str(length) for length in shape)
+            raise SettingError(f"the array {name!r} is {' x '.join(map(str, found))}, expected {wanted}")
+
+
+# The table of models by the name of their settings: `bywords/models/__init__.py` has a row for each that the package
+# brings, and `register_model` adds others.
+MODELS: dict[str, type[FittedModel]] = {}
+
+
+def register_model(model: ModelType) -> ModelType:
+    """Add a model, so that systems with its settings are trained, saved, loaded and explained like all others.
+
+    `model` is a subclass of `LinearModel` or `FittedModel` with a `Config`, a frozen dataclass that is a `ModelConfig`.
+    Settings are saved under the name of their class, or that of the model where they are called just Config. A model
+    folder holds arrays and settings, no code: whoever loads it has to register the model first.
+
+    Returns: the class, so that it can be used as a decorator.
+    Raises: SettingError where there is another model of this name.
+
+        @register_model
+        class Centroids(LinearModel):
+            @dataclass(frozen=True, kw_only=True)
+            class Config(ModelConfig):
+                smoothing: float = 1.0
+
+            @classmethod
+            def fit(cls, config, prepared, targets, **_):
+                sums = np.full((prepared.ids.max() + 1, targets.n_classes), config.smoothing)
+                ...
+                return cls(config, weights, bias), []
+
+        TextClassifier(SystemConfig(description="nearest centroid", model=Centroids.Config()))
+    """
+    name = kind_of(model.Config)
+    if MODELS.get(name, model).__qualname__ != model.__qualname__:
+        raise SettingError(f"there is a model with the settings {name!r} already: {MODELS[name].__qualname__}.")
+    MODELS[name] = model
+    return model
+
+
+def model_class(config: ModelConfig) -> type[FittedModel]:
+    """The model that has these settings. Raises SettingError for one that is not registered."""
+    name = kind_of(type(config))
+    if name not in MODELS:
+        raise SettingError(f"there is no model with the settings {name!r}: add it with bywords.register_model.")
+    return MODELS[name]
+
+
+def restore_model(config: ModelConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> FittedModel:
+    """A fitted model from the arrays that it gave.
+
+    Raises: KeyError, SettingError or an error of torch where the arrays are not those of the config.
+    """
+    config.validate(arrays, vocabulary, n_classes)
+    model = model_class(config).from_arrays(config, arrays, vocabulary=vocabulary, n_classes=n_classes)
+    n_found = model.logits(Ragged.of([[]])).shape[1]
+    if n_found != n_classes:
+        raise SettingError(f"the weights are for {n_found} classes, and there are {n_classes} labels")
+    return model

@@ -1,0 +1,76 @@
+"""Bags and targets → the weights of naive Bayes: complement naive Bayes, and the log-count ratios of NB-SVM."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.targets import Targets
+from bywords.text.bags import Bags, Floats
+from bywords.text.ragged import UNKNOWN
+
+
+def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float) -> tuple[Floats, Floats]:
+    """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,), all 0.
+
+    Without its mean over the classes, which changes no probability: rare words are rare everywhere, and sums of such
+    large numbers would round off what tells the classes apart.
+    Where documents have any number of labels, each label is told from its absence: how common a word is with it counts
+    as well, since what lacks one label may have another.
+    Source: Rennie et al. (2003), "Tackling the Poor Assumptions of Naive Bayes Text Classifiers", section 3.1.
+    """
+    of_class, total = _class_sums(bags, targets)
+    others = total[:, np.newaxis] - of_class + smoothing
+    weights = -_log_shares(others)
+    if targets.is_multilabel:
+        weights += _log_shares(of_class + smoothing)
+    else:
+        weights -= weights.mean(axis=1, keepdims=True)
+    return weights.astype(np.float32), np.zeros(targets.n_classes, dtype=np.float32)
+
+
+def count_ratios(bags: Bags, targets: Targets) -> Floats:
+    """How much a word tells of each class: the size of its log-count ratio, float32 (V, K), 1 on average.
+
+    For two classes there is one column: it is the same for both.
+    Source: Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
+    """
+    presence = Bags(bags.ids, bags.offsets, np.ones_like(bags.weights), bags.n_rows).without_unknown()
+    sums, total = _class_sums(presence, targets)
+    of_class = sums.astype(np.float32)
+    others = total.astype(np.float32)[:, np.newaxis] - of_class
+    for table in (of_class, others):  # in place: there may be many words and many classes
+        table += np.float32(1)
+        table /= table.sum(axis=0, dtype=np.float64).astype(np.float32)
+        np.log(table, out=table)
+    of_class -= others
+    ratios: Floats = np.abs(of_class[:, 1:] if targets.is_binary else of_class)
+    ratios /= np.mean(ratios, dtype=np.float64).astype(np.float32)
+    return ratios
+
+
+def _class_sums(bags: Bags, targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,)."""
+    n_classes = targets.n_classes
+    counted = bags
+    if targets.is_weighed:
+        counted = Bags(bags.ids, bags.offsets, bags.weights * np.repeat(targets.weights, bags.lengths), bags.n_rows)
+    rows, labels = targets.pairs()
+    of_pairs = counted.select(rows) if targets.is_multilabel else counted
+    index = of_pairs.ids.astype(np.int64) * n_classes + np.repeat(labels, of_pairs.lengths)
+    sums = np.bincount(index, of_pairs.weights, minlength=bags.n_rows * n_classes).astype(np.float64, copy=False)
+    table = sums.reshape(bags.n_rows, n_classes)
+    if not targets.is_multilabel:
+        return table, table.sum(axis=1)
+    return table, np.bincount(counted.ids, counted.weights, minlength=bags.n_rows).astype(np.float64, copy=False)
+
+
+def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The logarithm of the share of each word in each class, float64 (V, K).
+
+    Padding and the unknown word are no features, and have 0: they would share in the smoothing.
+    """
+    logs = np.zeros_like(counts)
+    real = counts[UNKNOWN + 1 :]
+    logs[UNKNOWN + 1 :] = np.log(real / real.sum(axis=0))
+    return logs

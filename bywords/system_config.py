@@ -1,0 +1,96 @@
+"""The settings of a system: tokenizer, vocabulary, word vectors, model, training. Small, frozen, and saved as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from bywords.config import kind_of
+from bywords.errors import SettingError, check_choice, check_range
+from bywords.evaluation.metrics import Metric
+from bywords.models.base import MODELS, ModelConfig
+from bywords.text.tokenizer import TokenizerConfig
+from bywords.text.vocabulary import VocabularyConfig
+from bywords.vectors.glove import GloveConfig
+from bywords.vectors.load import PretrainedConfig
+from bywords.vectors.word2vec import Word2VecConfig
+from bywords.vectors.word_vectors import VectorsConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Everything `fit` reads. Times are epochs, sizes are documents."""
+
+    max_epochs: int = 30
+    patience: int = 3  # epochs without a better validation score before stopping
+    metric: Metric = "log_loss"  # what the validation score is; of equals the earliest epoch wins
+    batch_size: int = 64
+    learning_rate: float = 5e-3  # Adam; of the layers behind the word vectors, where those have a rate of their own
+    row_learning_rate: float | None = None  # Adagrad, of the word vectors of models that touch few of them in a batch
+    decay: bool = False  # all rates fall linearly, to 0 after max_epochs
+    weight_decay: float = 0.0  # decoupled, on the linear and recurrent weights, not on word vectors
+    max_norm: float | None = None  # length to which a longer gradient is cut
+    refit: bool = False  # train once more on all documents, those of validation too, for as many epochs as were best
+    like_length: bool = False  # batches of documents of like length, for models whose cost is the longest
+
+    def __post_init__(self) -> None:
+        for name in ("max_epochs", "patience", "batch_size"):
+            check_range(name, getattr(self, name), least=1)
+        check_choice("metric", self.metric, get_args(Metric))
+        check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
+        check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
+        check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
+        check_range("max_norm", self.max_norm, above=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionConfig(ModelConfig):
+    """Models of which the one that does best on documents held out is selected, or an ensemble of some.
+
+    `bywords.training.model_selection` does it.
+    """
+
+    candidates: tuple[ModelConfig, ...] = ()
+    candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
+
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise SettingError("there is nothing to select from: give one candidate at least.")
+
+    @property
+    def title(self) -> str:
+        return "selection"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemConfig:
+    """All that makes a system. `training` is for the models that have epochs; the others do not read it."""
+
+    description: str
+    model: ModelConfig
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    vocabulary: VocabularyConfig = field(default_factory=VocabularyConfig)
+    vectors: VectorsConfig | None = None
+    leave_out_missing: bool = False  # words without a vector leave the vocabulary; else they get a seeded start
+    training: TrainingConfig | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitParameters:
+    """What a fit is asked for beside the system; `TextClassifier` has the same parameters, and says what they are."""
+
+    vectors: str | None = None
+    class_weight: str | Mapping[Any, float] | None = None
+    metric: Metric = "log_loss"
+    validation_share: float = 0.1
+    budget_seconds: float | None = None
+    seed: int = 0
+
+
+def setting_kinds() -> dict[str, type]:
+    """The classes that the settings of a system may have, by the names under which they are saved."""
+    own = (SystemConfig, TokenizerConfig, VocabularyConfig, TrainingConfig, SelectionConfig)
+    of_vectors = (PretrainedConfig, Word2VecConfig, GloveConfig)
+    of_models = (model.Config for model in MODELS.values())
+    return {kind_of(kind): kind for kind in (*own, *of_vectors, *of_models)}

@@ -1,0 +1,45 @@
+"""Texts of any kind of sequence, array or column → a list of strings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Texts: TypeAlias = "Sequence[str] | pl.Series | npt.NDArray[Any]"
+
+
+def checked_texts(texts: Any) -> list[str]:
+    """Texts of any kind of sequence, array or column as a list; or the error that says which of them is no string."""
+    polars = sys.modules.get("polars")  # who has a column of it has imported it
+    if polars is not None and isinstance(texts, polars.Series):
+        if texts.dtype != polars.String:
+            raise DataError(f"expected texts, found a column of {texts.dtype}.")
+        if texts.null_count():
+            index = texts.is_null().arg_max()
+            raise DataError(f"text {index} is missing. Drop the row, or give it an empty text.")
+        return texts.to_list()
+    if isinstance(texts, str | bytes):
+        raise DataError("expected a sequence of texts, found one text. Put it into a list.")
+    if hasattr(texts, "columns"):  # a data frame would give the names of its columns
+        if len(texts.columns) != 1:
+            raise DataError(
+                f"expected one column of texts, found a table of {len(texts.columns)}. Choose its text column."
+            )
+        return checked_texts(texts[texts.columns[0]])
+    try:
+        listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+    except TypeError as error:
+        raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.") from error
+    for index, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise DataError(f"text {index} is {text!r} of type {type(text).__name__}, expected a string.")
+    return listed

@@ -1,0 +1,56 @@
+"""Calls → their results, made by the threads that this process may run."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+CHUNK_SIZE = 1 << 20  # characters that a thread reads at a time
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def n_threads() -> int:
+    """How many threads this process may run at a time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """The results of the calls, in the order of the items, which are made as threads become free.
+
+    One item alone is done at once, without a thread. After an error, or Ctrl-C, no more calls are begun.
+    """
+    items = iter(items)
+    first = list(itertools.islice(items, 2))
+    if len(first) < 2:
+        yield from map(call, first)
+        return
+    items = itertools.chain(first, items)
+    with ThreadPoolExecutor(n_threads()) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(call, item))
+                if len(waiting) > n_threads():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def chunks_of(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Where to cut so that the parts have about CHUNK_SIZE characters each; one part at least."""
+    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
+    total = int(ends[-1]) if len(ends) else 0
+    cuts = np.searchsorted(ends, np.arange(CHUNK_SIZE, total, CHUNK_SIZE)) + 1
+    bounds = np.unique(np.concatenate([[0], cuts, [len(texts)]])).tolist()
+    return list(itertools.pairwise(bounds)) or [(0, 0)]

@@ -1,0 +1,267 @@
+"""Texts and labels → a `FittedClassifier`: read, held out, fitted, calibrated."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.checkpoint import Checkpoint
+from bywords.data.labels import Given, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
+from bywords.data.targets import Targets
+from bywords.errors import DataError
+from bywords.evaluation.calibration import fit_calibration
+from bywords.evaluation.metrics import check_metric, score
+from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
+from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord
+from bywords.models.base import model_class
+from bywords.system_config import FitParameters, SystemConfig
+from bywords.text.bags import Floats
+from bywords.text.inputs import Texts
+from bywords.text.tokenizer import Tokenizer, Tokens
+from bywords.training.callback import Callback
+from bywords.training.model_selection import SelectionResult, select_model
+from bywords.training.resume import checkpoint_of, run_of
+from bywords.training.system import SystemFit, fit_system, vectors_summary
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Documents that have tokens and count: N of them, and how many have no tokens."""
+
+    tokens: Tokens
+    labels: Given
+    weights: npt.NDArray[np.float64] | None  # (N,), what each counts; None where all count the same
+    n_dropped: int
+
+    def targets(
+        self, classes: npt.NDArray[Any], label_format: LabelFormat, parameters: FitParameters, *, part: str
+    ) -> Targets:
+        """What is to be learned of them, weighed by class too. Raises DataError for a label that is not a class."""
+        codes = codes_of(self.labels, classes, label_format, part=part)
+        weights = weights_of(parameters.class_weight, self.labels, classes, self.weights)
+        return Targets.of(codes, len(classes), weights=weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """A system that was fitted, and the answers for documents held out from before it was fitted to all."""
+
+    config: SystemConfig
+    fit: SystemFit
+    logits: Floats  # (N, K)
+    targets: Targets  # (N,)
+    n_train: int
+    n_valid: int
+    selection: SelectionSummary | None = None
+
+    @classmethod
+    def of(cls, selected: SelectionResult, n_documents: int, *, was_given: bool) -> HeldOut:
+        """Of a selection from so many documents; `was_given` says that others were held out for it."""
+        return cls(
+            config=selected.config, fit=selected.fit, logits=selected.logits, targets=selected.targets,
+            n_train=n_documents - (0 if was_given else selected.n_valid), n_valid=selected.n_valid,
+            selection=selected.summary,
+        )  # fmt: skip
+
+
+def fit_classifier(
+    config: SystemConfig,
+    texts: Texts,
+    labels: Labels,
+    sample_weight: npt.ArrayLike | None = None,
+    *,
+    system: str | SystemConfig | None = None,
+    parameters: FitParameters | None = None,
+    validation: tuple[Texts, Labels] | None = None,
+    callback: Callback | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> FittedClassifier:
+    """Learn from N texts and their N labels. `TextClassifier.fit` says what the arguments mean, and what is raised.
+
+    `system` is what `config` was asked for by, for the record.
+    """
+    started = time.perf_counter()
+    parameters = parameters or FitParameters()
+    tokenizer = Tokenizer(config.tokenizer)
+    documents = read_documents(tokenizer, texts, labels, sample_weight, part="training")
+    classes, label_format = classes_of(documents.labels), documents.labels.label_format
+    targets = documents.targets(classes, label_format, parameters, part="training")
+    check_can_be_told_apart(targets, classes)
+    train, valid, n_dropped = (documents.tokens, targets), None, documents.n_dropped
+    if validation is not None:
+        more = read_documents(tokenizer, *validation, None, part="validation")
+        valid = more.tokens, more.targets(classes, label_format, parameters, part="validation")
+        n_dropped += more.n_dropped
+    check_metric(parameters.metric, is_multilabel=targets.is_multilabel)
+    run = run_of(config, parameters, classes.tolist(), label_format, train, valid)
+    kept = checkpoint_of(checkpoint, run, resume=resume)
+    fit = _fit_selected if config.model.candidates else _fit_one
+    found = fit(config, train, valid, parameters, callback, kept)
+    everything = train[0] if valid is None else train[0].joined(valid[0])
+    floor = floor_of(in_vocabulary_share_elsewhere(found.fit.vocabulary, everything))
+    fitted = calibrated(
+        found, tokenizer, classes, label_format, floor,
+        system=config if system is None else system, parameters=parameters, n_dropped=n_dropped,
+    )  # fmt: skip
+    return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started))
+
+
+def read_documents(
+    tokenizer: Tokenizer, texts: Texts, labels: Labels, sample_weight: npt.ArrayLike | None, *, part: str
+) -> Documents:
+    """Tokens, labels and weights of the documents that have tokens and count."""
+    tokens = tokenizer(texts)
+    if labels is None:
+        raise DataError("requires y to be passed, but the target y is None: give each text its label.")
+    given = read_labels(labels, part=part)
+    if len(given) != len(tokens):
+        raise DataError(f"{len(tokens)} {part} texts and {len(given)} labels: expected as many.")
+    weights = None if sample_weight is None else weights_of(None, given, classes_of(given), sample_weight)
+    is_filled = tokens.lengths > 0
+    if not is_filled.any():
+        raise DataError(f"none of the {len(tokens)} {part} documents has a word. Check the text column.")
+    kept = np.flatnonzero(is_filled if weights is None else is_filled & (weights > 0))
+    if not len(kept):
+        raise DataError(
+            f"the weight of all {part} documents is zero: there is nothing to learn from. Check sample_weight."
+        )
+    return Documents(
+        tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum())
+    )
+
+
+def check_can_be_told_apart(targets: Targets, classes: npt.NDArray[Any]) -> None:
+    """Raise DataError where there is one class only, or all documents have all labels, or none."""
+    if not targets.is_multilabel:
+        if len(classes) < 2:
+            raise DataError(f"there is one class only, {classes.tolist()[0]!r}: expected at least two to tell apart.")
+    elif not targets.codes.any() or targets.codes.all():
+        which = "no labels" if not targets.codes.any() else "all labels"
+        raise DataError(f"all documents have {which}: expected some that have a label and some that do not.")
+
+
+def calibrated(
+    found: HeldOut,
+    tokenizer: Tokenizer,
+    classes: npt.NDArray[Any],
+    label_format: LabelFormat,
+    floor: float,
+    *,
+    system: str | SystemConfig,
+    parameters: FitParameters,
+    **counts: Any,
+) -> FittedClassifier:
+    """The classifier of a fitted system: its calibration and reliability come from the answers held out.
+
+    `floor` is the share of known words below which a text is unlike the training's; `counts` are for `FitSummary`.
+    """
+    calibration = fit_calibration(found.logits, found.targets)
+    probabilities = calibration.probabilities(found.logits)
+    predicted = calibration.predict(probabilities)
+    if found.targets.is_multilabel:
+        reliability = Reliability(n_documents=len(found.targets), in_vocabulary_floor=floor)
+    else:
+        reliability = Reliability.of(probabilities.max(axis=1, initial=0.0), predicted == found.targets.codes, floor)
+    summary = FitSummary(
+        valid_accuracy=score("micro_f1", found.targets.codes, probabilities, predicted),
+        n_train=found.n_train, n_valid=found.n_valid, **counts,
+    )  # fmt: skip
+    record = TrainingRecord(
+        system=system, parameters=parameters, config=found.config, summary=summary, selection=found.selection,
+        history=found.fit.history, vectors=vectors_summary(found.fit), notes=tuple(found.fit.notes),
+    )  # fmt: skip
+    return FittedClassifier(
+        tokenizer=tokenizer, vocabulary=found.fit.vocabulary, model=found.fit.model, calibration=calibration,
+        reliability=reliability, classes=classes, label_format=label_format, record=record,
+    )  # fmt: skip
+
+
+Part = tuple[Tokens, Targets]
+
+
+def _fit_selected(
+    config: SystemConfig,
+    train: Part,
+    valid: Part | None,
+    parameters: FitParameters,
+    callback: Callback | None,
+    checkpoint: Checkpoint,
+) -> HeldOut:
+    """Fit a system that selects its model."""
+    selected = select_model(
+        config, *train, valid, seed=parameters.seed, metric=parameters.metric,
+        validation_share=parameters.validation_share, budget_seconds=parameters.budget_seconds, callback=callback,
+        checkpoint=checkpoint,
+    )  # fmt: skip
+    return HeldOut.of(selected, len(train[0]), was_given=valid is not None)
+
+
+def _fit_one(
+    config: SystemConfig,
+    train: Part,
+    valid: Part | None,
+    parameters: FitParameters,
+    callback: Callback | None,
+    checkpoint: Checkpoint,
+) -> HeldOut:
+    """Fit a system that has nothing to select, and again to all documents where it can be."""
+    if valid is None:
+        kept, held_out = train[1].split(parameters.validation_share, parameters.seed)
+        valid = train[0].select(held_out), train[1].select(held_out)
+        train = train[0].select(kept), train[1].select(kept)
+    if not len(valid[0]):
+        raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
+    if config.training is not None and parameters.metric != "log_loss":
+        config = replace(config, training=replace(config.training, metric=parameters.metric))
+    fitted = fit_system(
+        config, *train, valid, seed=parameters.seed, callback=callback, checkpoint=checkpoint.under("first")
+    )
+    logits = fitted.model.logits(fitted.vocabulary.encode(valid[0]))
+    history = fitted.history
+    in_epochs = model_class(config.model).trains_in_epochs
+    if not in_epochs or (config.training is not None and config.training.refit and not history.interrupted):
+        fitted = _fitted_to_all(config, fitted, train, valid, parameters.seed, callback, checkpoint.under("again"))
+    return HeldOut(
+        config=config, fit=fitted, logits=logits, targets=valid[1], n_train=len(train[0]), n_valid=len(valid[0])
+    )  # fmt: skip
+
+
+def _fitted_to_all(
+    config: SystemConfig,
+    before: SystemFit,
+    train: Part,
+    valid: Part,
+    seed: int,
+    callback: Callback | None,
+    checkpoint: Checkpoint,
+) -> SystemFit:
+    """The system fitted once more, to the documents held out too, for as many epochs as were best.
+
+    Pre-trained vectors are read again, for the words of all documents. Vectors that were trained are not trained again,
+    so words that only the documents held out have are left out.
+    """
+    vectors = None
+    if config.vectors is None or not config.vectors.is_pretrained:
+        vectors = before.vectors
+        config = dataclasses.replace(config, leave_out_missing=config.vectors is not None)
+    history = before.history
+    try:
+        fitted = fit_system(
+            config, train[0].joined(valid[0]), train[1].joined(valid[1]), None, seed=seed, vectors=vectors,
+            n_epochs=history.best_epoch or None, callback=callback, checkpoint=checkpoint,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        if not history.epochs:
+            raise
+        history.interrupted = True  # the model from before stays
+        return before
+    history.interrupted |= fitted.history.interrupted
+    fitted.history = history
+    return fitted

@@ -1,0 +1,104 @@
+"""Documents in files, of any size → a `FittedClassifier`: an averaging model, trained with some of them in memory."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.checkpoint import fingerprint
+from bywords.data.labels import Given, LabelFormat, weights_of
+from bywords.data.targets import Targets
+from bywords.errors import SettingError
+from bywords.evaluation.metrics import check_metric
+from bywords.evaluation.reliability import floor_of
+from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
+from bywords.io.on_disk import OnDiskCorpus
+from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
+from bywords.text.tokenizer import Tokenizer
+from bywords.training.callback import Callback
+from bywords.training.fit import HeldOut, calibrated
+from bywords.training.resume import checkpoint_of, fingerprints_of, run_on_disk
+from bywords.training.system import SystemFit, can_train_on_disk, fit_model
+
+
+def check_can_train_on_disk(config: SystemConfig, name: str, able: list[str]) -> None:
+    """Raise SettingError for a system that needs all documents in memory; `able` are the names of those that do not."""
+    if not can_train_on_disk(config):
+        raise SettingError(
+            f"the system {name!r} needs all documents in memory. Those that train on documents on disk: "
+            f"{', '.join(able)}."
+        )
+    if config.vocabulary.char_ngrams is not None or config.vocabulary.ngrams > 2:
+        raise SettingError(
+            "of documents on disk, words and n-grams of two words are counted, no longer ones and no character "
+            "n-grams: leave out vocabulary.char_ngrams, and vocabulary.ngrams of more than 2."
+        )
+
+
+def fit_on_disk(
+    config: SystemConfig,
+    corpus: OnDiskCorpus,
+    *,
+    system: str | SystemConfig | None = None,
+    parameters: FitParameters | None = None,
+    able: list[str],
+    callback: Callback | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+) -> FittedClassifier:
+    """Learn from documents in files. `TextClassifier.fit_on_disk` says what the arguments mean, and what is raised.
+
+    `able` are the names of the systems that can, for the error of one that cannot.
+    """
+    started = time.perf_counter()
+    parameters = parameters or FitParameters()
+    check_can_train_on_disk(config, system if isinstance(system, str) else config.description, able)
+    label_format: LabelFormat = "sets" if corpus.is_multilabel else "one"
+    check_metric(parameters.metric, is_multilabel=corpus.is_multilabel)
+    training = replace(config.training or TrainingConfig(), metric=parameters.metric, refit=False)
+    config = replace(config, tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training)
+    classes = np.array(corpus.label_names)
+    by_class = _weights_of_classes(corpus, classes, label_format, parameters)
+    targets, valid_targets = (
+        Targets.of(part.codes, len(classes), weights=None if by_class is None else by_class[part.codes])
+        for part in (corpus.train, corpus.valid)
+    )
+    data = {**fingerprints_of("training ", targets), **fingerprints_of("validation ", valid_targets)}
+    data |= {"texts": corpus.facts.train.fingerprint, "classes": fingerprint(classes)}
+    model, history, notes = fit_model(
+        config.model, corpus.train.documents, targets, (corpus.valid.documents, valid_targets),
+        vocabulary=corpus.vocabulary, seed=parameters.seed, training=training, callback=callback,
+        checkpoint=checkpoint_of(checkpoint, run_on_disk(config, parameters.seed, data), resume=resume),
+    )  # fmt: skip
+    logits, shares = [], []
+    for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME):
+        logits.append(model.logits(documents))
+        shares.append(documents.in_vocabulary_share)
+    found = HeldOut(
+        config=config, fit=SystemFit(corpus.vocabulary, model, history=history, notes=notes),
+        logits=np.concatenate(logits), targets=valid_targets, n_train=len(targets), n_valid=len(valid_targets),
+    )  # fmt: skip
+    fitted = calibrated(
+        found, Tokenizer(config.tokenizer), classes, label_format, floor_of(np.concatenate(shares)),
+        system=config if system is None else system, parameters=parameters,
+        n_dropped=corpus.facts.n_dropped_train,
+    )  # fmt: skip
+    return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started))
+
+
+def _weights_of_classes(
+    corpus: OnDiskCorpus, classes: npt.NDArray[np.str_], label_format: LabelFormat, parameters: FitParameters
+) -> npt.NDArray[np.float64] | None:
+    """What a document of each class counts, float64 (K,); None where all count the same."""
+    if parameters.class_weight is None:
+        return None
+    each = Given(label_format, classes, np.arange(len(classes) + 1), classes)  # one document a class
+    weights = weights_of(parameters.class_weight, each, classes, None)
+    if parameters.class_weight == "balanced":
+        counts = corpus.facts.train.counts()
+        weights = counts.sum() / (len(counts) * counts)
+    return weights

@@ -1,0 +1,195 @@
+"""Tokens and targets → one fitted model with its vocabulary: any system of the table that has nothing to select."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.data.targets import Targets
+from bywords.errors import DataError, SettingError
+from bywords.extras import needed
+from bywords.fitted import History, VectorsSummary
+from bywords.models.base import FittedModel, ModelConfig, model_class
+from bywords.models.neural import NeuralModel
+from bywords.system_config import SystemConfig, TrainingConfig
+from bywords.text.bags import Floats
+from bywords.text.ragged import UNKNOWN
+from bywords.text.tokenizer import Tokens
+from bywords.text.vocabulary import Vocabulary
+from bywords.training.callback import Callback, NoCallback
+from bywords.vectors.word_vectors import Aligned, Coverage, VectorsConfig, WordVectors
+
+if TYPE_CHECKING:
+    from bywords.models.modules.layers import Model
+
+Held = tuple[Any, Targets] | None  # documents held out, as the model takes them, and their targets
+
+
+@dataclass
+class SystemFit:
+    """A vocabulary and a model that were fitted together, and what there is to say of how it went."""
+
+    vocabulary: Vocabulary
+    model: FittedModel
+    vectors: WordVectors | None = None
+    coverage: Coverage | None = None  # of the vocabulary by the vectors, before words without one leave it
+    history: History = field(default_factory=History)
+    notes: list[str] = field(default_factory=list)
+
+
+def vectors_summary(fit: SystemFit) -> VectorsSummary | None:
+    """What there is to say of the word vectors; None where there are none."""
+    if fit.vectors is None or fit.coverage is None:
+        return None
+    return VectorsSummary(
+        name=fit.vectors.name,
+        dimension=fit.vectors.dimension,
+        types_share=fit.coverage.share_of_types,
+        tokens_share=fit.coverage.share_of_tokens,
+    )
+
+
+def fit_system(
+    config: SystemConfig,
+    train: Tokens,
+    targets: Targets,
+    valid: tuple[Tokens, Targets] | None,
+    *,
+    seed: int,
+    vectors: WordVectors | None = None,
+    n_epochs: int | None = None,
+    callback: Callback | None = None,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
+) -> SystemFit:
+    """Fit one system to `train`; a neural one stops early by its loss on `valid`, the others do not look at it.
+
+    The vocabulary, idf and vectors come from `train` alone. `vectors`, where given, stand in for the config's. Without
+    `valid`, a neural one is trained for `n_epochs`. Vectors that were trained, and epochs, are kept in `checkpoint`.
+    Raises: DataError when no word is frequent enough, SettingError when the vectors have none of the words.
+    """
+    callback = callback or NoCallback()
+    vocabulary = Vocabulary.of(train, config.vocabulary)
+    check_has_words(vocabulary)
+    aligned = None
+    if config.vectors is not None:
+        vectors = vectors or _vectors_for(config.vectors, train, vocabulary, seed, callback, checkpoint)
+        if config.model.dimension is not None:
+            vectors.check_dimension(config.model.dimension)
+        aligned = aligned_vectors(vectors, vocabulary, seed=seed)
+    coverage = aligned.coverage if aligned else None
+    if aligned and config.leave_out_missing:
+        vocabulary, aligned = _without_missing(vocabulary, aligned)
+    kind = model_class(config.model)
+    prepared = kind.prepare(config.model, vocabulary.encode(train), vocabulary)
+    held_out = None
+    if valid is not None and kind.trains_in_epochs:
+        held_out = kind.prepare(config.model, vocabulary.encode(valid[0]), vocabulary), valid[1]
+    model, history, notes = fit_model(
+        config.model, prepared, targets, held_out, vocabulary=vocabulary, seed=seed,
+        training=config.training or TrainingConfig(), n_epochs=n_epochs, aligned=aligned, callback=callback,
+        checkpoint=checkpoint,
+    )  # fmt: skip
+    return SystemFit(vocabulary, model, vectors, coverage, history, notes)
+
+
+def fit_model(
+    config: ModelConfig,
+    prepared: Any,
+    targets: Targets,
+    valid: Held,
+    *,
+    vocabulary: Vocabulary,
+    seed: int,
+    training: TrainingConfig,
+    n_epochs: int | None = None,
+    aligned: Aligned | None = None,
+    duals: Floats | None = None,
+    start: Callable[[Model], None] = lambda module: None,
+    callback: Callback | None = None,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
+) -> tuple[FittedModel, History, list[str]]:
+    """Fit one model to documents that it has prepared; a neural one from where `start` puts it.
+
+    Returns: the model, what its epochs were, and sentences that there are to say of it.
+    Raises: SettingError, naming the extra to install, for a neural model where PyTorch is not there.
+    """
+    kind = model_class(config)
+    if not kind.trains_in_epochs:
+        model, notes = kind.fit(
+            config, prepared, targets, vocabulary=vocabulary, seed=seed, aligned=aligned, duals=duals
+        )
+        return model, History(), notes
+    neural = cast("type[NeuralModel]", kind)
+    callback = callback or NoCallback()
+    max_epochs = n_epochs or training.max_epochs
+    module = neural.new_module(config, prepared, vocabulary, targets.n_classes, seed=seed, aligned=aligned)
+    start(module)
+    held_out, held_out_targets = valid or (None, None)
+    needed("lightning_fabric", what=f"to train {config.title}")
+    from bywords.training.loop import fit
+
+    history = fit(
+        module, prepared, targets, held_out, held_out_targets, training,
+        generator=np.random.default_rng(seed), n_epochs=n_epochs, checkpoint=checkpoint,
+        on_epoch=lambda record: callback.epoch(record, max_epochs), on_batch=callback.batch,
+    )  # fmt: skip
+    return neural.from_module(config, module, vocabulary), history, []
+
+
+def can_train_on_disk(config: SystemConfig) -> bool:
+    """Whether a system can be trained on documents that are not in memory."""
+    kind = model_class(config.model) if not config.model.candidates else None
+    return kind is not None and kind.trains_on_disk and config.vectors is None
+
+
+def check_has_words(vocabulary: Vocabulary) -> None:
+    """Raise DataError where a vocabulary has no word."""
+    if not len(vocabulary.words):
+        raise DataError(
+            f"no word of the training texts occurs {vocabulary.config.min_count} times or more, so there is nothing to "
+            "learn from. Add documents, or lower vocabulary.min_count."
+        )
+
+
+def aligned_vectors(vectors: WordVectors, vocabulary: Vocabulary, *, seed: int) -> Aligned:
+    """The vectors of the vocabulary's words. Raises SettingError when there is none."""
+    aligned = vectors.align(vocabulary, seed=seed)
+    if not aligned.has_vector.any():
+        raise SettingError(
+            f"the vectors {vectors.name!r} have none of the {len(vocabulary.words)} words of the training texts. "
+            "Take vectors of the same language, or a system without pre-trained vectors."
+        )
+    return aligned
+
+
+def _vectors_for(
+    config: VectorsConfig, tokens: Tokens, vocabulary: Vocabulary, seed: int, callback: Callback, checkpoint: Checkpoint
+) -> WordVectors:
+    """Read, or trained and kept in the checkpoint."""
+    if config.is_pretrained:
+        return config.vectors_for(tokens, vocabulary)
+    if (entry := checkpoint.load("vectors")) is not None:
+        return WordVectors(vocabulary.words, entry.arrays["matrix"], entry.values)
+    started = time.perf_counter()
+
+    def on_epoch(epoch: int, n_epochs: int, loss: float | None) -> None:
+        callback.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
+
+    epochs = checkpoint.under("vectors")
+    vectors = config.vectors_for(tokens, vocabulary, seed=seed, checkpoint=epochs, on_epoch=on_epoch)
+    checkpoint.save("vectors", {"matrix": vectors.matrix}, vectors.name)
+    epochs.forget()
+    return vectors
+
+
+def _without_missing(vocabulary: Vocabulary, aligned: Aligned) -> tuple[Vocabulary, Aligned]:
+    """Both without the words that have no vector."""
+    is_row = aligned.has_vector.copy()
+    is_row[: UNKNOWN + 1] = True
+    kept = replace(aligned, matrix=aligned.matrix[is_row], has_vector=aligned.has_vector[is_row])
+    return vocabulary.keep(aligned.has_vector), kept

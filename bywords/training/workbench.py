@@ -1,0 +1,242 @@
+"""Encoded documents → candidates fitted to parts of them, judged on what each part holds out, and fitted to all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+import numpy as np
+
+from bywords.checkpoint import Checkpoint
+from bywords.config import to_plain
+from bywords.data.targets import Rows, Targets
+from bywords.evaluation.calibration import fit_calibration
+from bywords.evaluation.metrics import Metric, log_loss, score
+from bywords.fitted import History
+from bywords.models.averaging import AveragingConfig
+from bywords.models.base import FittedModel, ModelConfig, model_class, restore_model
+from bywords.system_config import SystemConfig, TrainingConfig
+from bywords.text.bags import Floats
+from bywords.text.tokenizer import Tokens
+from bywords.text.vocabulary import Features, Vocabulary
+from bywords.training.system import aligned_vectors, check_has_words, fit_model
+from bywords.vectors.word_vectors import Aligned
+
+MOST_NUMBERS = 100_000_000  # of a table of rows by classes, or of documents held out by classes
+
+DAN = AveragingConfig(
+    dimension=64, hidden_layers=1, weighting="log-tfidf", start=0.03, word_dropout=0.3, dropout=0.3, by_row=True
+)
+DAN_TRAINING = TrainingConfig(
+    batch_size=64, learning_rate=3e-3, row_learning_rate=0.1, decay=True, max_epochs=4, patience=2, refit=True
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Classes that candidates do not tell from one another, int64 indices: the mean of `others` stands for each."""
+
+    classes: Rows
+    others: Rows
+
+
+KEPT_NONE = Kept(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One candidate, or an ensemble of several, judged on documents held out."""
+
+    name: str
+    settings: tuple[ModelConfig, ...]
+    accuracy: float  # where documents have any number of labels, the F1 of all decisions together
+    log_loss: float  # nats a document, at its own best temperature
+    score: float  # by the metric that selects; the higher, the better
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {**vars(self), "settings": [to_plain(member) for member in self.settings]}
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """A candidate with its answers for all documents held out."""
+
+    trial: Trial
+    logits: Floats
+    n_epochs: int | None = None
+    duals: Floats | None = None  # of an SVM, for all documents, 0 for those held out
+    before: FittedModel | None = None  # what was there already
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.trial.settings[0]
+
+
+class Workbench:
+    """The documents, encoded once, on which candidates are fitted and judged."""
+
+    def __init__(
+        self,
+        config: SystemConfig,
+        vocabulary: Vocabulary,
+        tokens: Tokens,
+        targets: Targets,
+        parts: list[tuple[Rows, Rows]],
+        *,
+        seed: int,
+        metric: Metric,
+        kept: Kept,
+        checkpoint: Checkpoint,
+    ) -> None:
+        check_has_words(vocabulary)
+        self.vocabulary = vocabulary
+        self.documents = vocabulary.encode(tokens)
+        self.targets, self.parts = targets, parts
+        self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
+        self.kept = kept
+        self._seed, self._training, self._metric = seed, config.training, metric
+        self._config, self.checkpoint = config, checkpoint
+        self._aligned: Aligned | None = None
+        if config.vectors is not None and config.vectors.is_pretrained:
+            self._aligned = aligned_vectors(config.vectors.vectors_for(tokens, vocabulary), vocabulary, seed=seed)
+        self._prepared: dict[Hashable, Any] = {}
+
+    def distinct(self, candidates: Sequence[ModelConfig]) -> list[ModelConfig]:
+        """Those that differ: where there are no n-grams, or no character n-grams, to see all is to see less.
+
+        A linear model has a number for each row and class. Of so many that they do not fit it sees fewer rows, or an
+        averaging model, whose rows do not grow with the classes, takes its place.
+        """
+        possible = [smaller for one in candidates if (smaller := self._small_enough(one)) is not None]
+        candidates = possible or [replace(DAN, features="words")]
+        seen = {one.with_features(self._least(one.features)): one for one in candidates}
+        for one in candidates:  # counted and weighed before threads ask for the same
+            self._prepared_for(one)
+        return list(seen)
+
+    def judge(self, config: ModelConfig) -> CandidateResult:
+        """Fit to each part and answer for what it holds out."""
+        name = f"judged-{_key(config)}"
+        if (entry := self.checkpoint.load(name)) is not None:
+            n_epochs, scores = entry.values
+            trial = Trial(name=config.title, settings=(config,), **scores)
+            return CandidateResult(trial, entry.arrays["logits"], n_epochs, entry.arrays.get("duals"))
+        logits, epochs, duals = [], [], None
+        own = self.checkpoint.under(name)
+        prepared = self._prepared_for(config)
+        for number, (kept, held_out) in enumerate(self.parts):
+            model, history = self._fit(config, kept, held_out, checkpoint=own.under(str(number)))
+            if history.interrupted:
+                raise KeyboardInterrupt
+            if len(self.parts) == 1 and model.duals is not None:
+                duals = np.zeros((len(self.documents), model.duals.shape[1]), dtype=np.float32)
+                duals[kept] = model.duals
+            logits.append(model.logits_of(prepared.select(held_out)))
+            epochs.append(history.best_epoch)
+        together = np.concatenate(logits)
+        trial = self.trial(config.title, (config,), together)
+        judged = CandidateResult(trial, together, int(np.median(epochs)) or None, duals)
+        scores = {"accuracy": trial.accuracy, "log_loss": trial.log_loss, "score": trial.score}
+        arrays = {"logits": together} if duals is None else {"logits": together, "duals": duals}
+        self.checkpoint.save(name, arrays, [judged.n_epochs, scores])
+        own.forget()
+        return judged
+
+    def judge_before(self, model: FittedModel) -> CandidateResult:
+        """What was there already, asked for the documents held out."""
+        held_out = np.concatenate([held_out for _, held_out in self.parts])
+        logits = model.logits(self.documents.select(held_out))
+        members = tuple(member.config for member in model.members.values())
+        return CandidateResult(self.trial("what was known before", members, logits), logits, before=model)
+
+    def refit(self, judged: CandidateResult) -> list[FittedModel]:
+        """Fit to all documents, for as many epochs as were best, or on from the part that was fitted before."""
+        if judged.before is not None:
+            return list(judged.before.members.values())
+        config, name = judged.config, f"fitted-{_key(judged.config)}"
+        if (entry := self.checkpoint.load(name)) is not None:
+            n_classes = self.targets.n_classes
+            return [restore_model(config, entry.arrays, vocabulary=self.vocabulary, n_classes=n_classes)]
+        everything, own = np.arange(len(self.documents)), self.checkpoint.under(name)
+        fitted, history = self._fit(
+            config, everything, None, n_epochs=judged.n_epochs, duals=judged.duals, checkpoint=own
+        )
+        if not history.interrupted:
+            self.checkpoint.save(name, fitted.arrays())
+            own.forget()
+        return [fitted]
+
+    def trial(self, name: str, settings: tuple[ModelConfig, ...], logits: Floats) -> Trial:
+        """How good these logits, (N, K), are for the documents held out, at their own best calibration."""
+        calibration = fit_calibration(logits, self.held_out)
+        probabilities = calibration.probabilities(logits)
+        codes, weights = self.held_out.codes, self.held_out.weights
+        answers = codes, probabilities, calibration.predict(probabilities)
+        return Trial(
+            name=name,
+            settings=settings,
+            accuracy=score("micro_f1", *answers),
+            log_loss=log_loss(codes, probabilities, weights),
+            score=score(self._metric, *answers, weights),
+        )
+
+    def in_words(self, trial: Trial) -> str:
+        """How good a candidate was, in words, and by what it is judged."""
+        right = f"micro F1 {trial.accuracy:.3f}" if self.targets.is_multilabel else f"right on {trial.accuracy:.1%}"
+        if self._metric == "log_loss":
+            return f"{right}, log loss {trial.log_loss:.3f}"
+        return f"{right}, {self._metric.replace('_', ' ').replace(' f1', ' F1')} {trial.score:.3f}"
+
+    def _fit(
+        self,
+        config: ModelConfig,
+        rows: Rows,
+        held_out: Rows | None,
+        *,
+        n_epochs: int | None = None,
+        duals: Floats | None = None,
+        checkpoint: Checkpoint,
+    ) -> tuple[FittedModel, History]:
+        prepared = self._prepared_for(config)
+        some = prepared if len(rows) == len(self.documents) else prepared.select(rows)
+        valid = None if held_out is None else (prepared.select(held_out), self.targets.select(held_out))
+        model, history, _ = fit_model(
+            config, some, self.targets.select(rows), valid, vocabulary=self.vocabulary, seed=self._seed,
+            training=self._training or TrainingConfig(), n_epochs=n_epochs, duals=duals,
+            aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
+        )  # fmt: skip
+        if len(self.kept.classes):
+            return model.without_opinion(self.kept.classes, self.kept.others), history
+        return model, history
+
+    def _prepared_for(self, config: ModelConfig) -> Any:
+        """What models with these settings take of the documents: shared by all that take the same."""
+        kind = model_class(config)
+        key = kind.prepare, kind.prepared_by(config, self.vocabulary)
+        if key not in self._prepared:
+            self._prepared[key] = kind.prepare(config, self.documents, self.vocabulary)
+        return self._prepared[key]
+
+    def _small_enough(self, config: ModelConfig) -> ModelConfig | None:
+        """A candidate on as many rows as it asks for, or fewer where there are too many classes; None on none."""
+        names: tuple[Features, ...] = get_args(Features)
+        width = config.numbers_per_row(self.targets.n_classes)
+        for features in reversed(names[: names.index(config.features) + 1]):
+            if self.vocabulary.n_rows(features) * width <= MOST_NUMBERS:
+                return config.with_features(features)
+        return None if width > 1 else config
+
+    def _least(self, features: Features) -> Features:
+        """The first of words, n-grams and all that has the same rows."""
+        names: tuple[Features, ...] = get_args(Features)
+        n_rows = self.vocabulary.n_rows(features)
+        return next(name for name in names if self.vocabulary.n_rows(name) == n_rows)
+
+
+def _key(config: ModelConfig) -> str:
+    """What tells a candidate from all others, as part of a file's name."""
+    return hashlib.sha256(json.dumps(to_plain(config)).encode()).hexdigest()[:16]

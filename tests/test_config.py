@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from bywords.classifier import KINDS
 from bywords.config import changed, from_plain, to_plain
 from bywords.errors import SettingError
+from bywords.system_config import setting_kinds
 from bywords.systems import SYSTEMS
 from bywords.text.vocabulary import VocabularyConfig
 
@@ -14,19 +14,19 @@ from bywords.text.vocabulary import VocabularyConfig
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_every_system_survives_json(name):
     plain = json.loads(json.dumps(to_plain(SYSTEMS[name])))
-    assert from_plain(plain, KINDS, where="here") == SYSTEMS[name]
+    assert from_plain(plain, setting_kinds(), where="here") == SYSTEMS[name]
 
 
 def test_a_setting_that_there_is_not_is_named_with_the_nearest():
     plain = to_plain(SYSTEMS["averaging"])
     plain["training"]["learnin_rate"] = 3
     with pytest.raises(SettingError, match=r"no setting 'learnin_rate'. Did you mean 'learning_rate'"):
-        from_plain(plain, KINDS, where="model.json:")
+        from_plain(plain, setting_kinds(), where="model.json:")
 
 
 def test_a_kind_that_there_is_not_is_refused():
     with pytest.raises(SettingError, match="no kind 'Popen'"):
-        from_plain({"kind": "Popen", "args": "x"}, KINDS, where="model.json")
+        from_plain({"kind": "Popen", "args": "x"}, setting_kinds(), where="model.json")
 
 
 def test_settings_are_changed_by_their_path():

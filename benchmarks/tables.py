@@ -237,7 +237,10 @@ def systems() -> str:
     """One row a system, the most accurate first."""
     result = read_result("systems")
     rows = sorted(result["systems"].items(), key=lambda pair: -pair[1]["accuracy"])
-    lines = ["| system | what it is | the lab | **bywords** | over seeds | seconds to fit |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| system | what it is | the lab | **bywords** | over seeds | seconds to fit |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, row in rows:
         spread = row["accuracy_spread"]
         lines.append(

@@ -290,7 +290,7 @@ def test_cut_off_at_any_step_and_gone_on_with_it_is_the_file_of_one_run(
 
         return call
 
-    for step in range(1, 60):
+    for step in range(1, 120):
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", dying(os.fsync))
             patched.setattr(Path, "replace", dying(Path.replace))

@@ -3,8 +3,8 @@
     FOLDER/
     ├── corpus.json                       what was read and how, the labels, how many documents; written last
     ├── vocabulary.txt, runs.i32          the words and runs of words that have an id
-    └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64, a class
-                                          number each, or codes.bool, a row of K for each document
+    └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64,
+                                          a class number each, or codes.bool, a row of K for each document
 
 The file is read twice: to count its words and to draw what is held out, then to write down what it says. For runs of
 words it is read once more in between. No more than a block of it is in memory; of a document, one byte is.
@@ -30,9 +30,9 @@ from bywords.data.corpus import Corpus, labelled_as, with_label_names
 from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
-from bywords.files import write_whole
+from bywords.files import write_errors, write_whole
 from bywords.io.readers import BadRows, read_labelled_blocks, skipped_rows
-from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, NumberWriter
+from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.streaming_counts import RunCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
@@ -47,7 +47,7 @@ MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of t
 MOST_ANSWERS = 20_000_000  # documents held out times classes
 _OWN_FILES = re.compile(
     r"(corpus\.json|vocabulary\.txt|runs\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
-    r"(\.part)?|\..+\.part"
+    r"|\..+\.part"
 )
 OnBlock = Callable[[str, int, float | None], None]
 
@@ -93,7 +93,7 @@ class PartFacts:
 
 @dataclass(frozen=True)
 class OnDiskSplit:
-    """What was trained on, the validation part included, and what is to test on; as `bywords.data.corpus.Split` has it."""
+    """What was trained on, the validation part included, and what is to test on; as `Split` has it."""
 
     train: PartFacts
     test: PartFacts
@@ -146,16 +146,11 @@ def stored(
     check_folder(folder)
     key = _key(source, tokenizer, vocabulary)
     if _told(folder).get("key") != key:
-        try:
+        with write_errors(folder, "Choose a folder on a disk with room: it takes about as much as the texts."):
             folder.mkdir(parents=True, exist_ok=True)
             for path in sorted(folder.iterdir(), key=lambda path: path.name != CORPUS):
                 path.unlink()
             _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, key)
-        except OSError as error:
-            raise SettingError(
-                f"{folder}: cannot be written: {error.strerror or error}. Choose a folder on a disk with room: it "
-                "takes about as much as the texts."
-            ) from error
     return _opened(folder, tokenizer, vocabulary)
 
 
@@ -402,11 +397,11 @@ class _PartWriter(contextlib.ExitStack):
     def __init__(self, folder: Path, name: str, is_multilabel: bool) -> None:
         super().__init__()
         self._documents = self.enter_context(DocumentWriter(folder / name))
-        self._codes = self.enter_context(NumberWriter(folder / _codes_name(name, is_multilabel)))
+        self._write_codes = self.enter_context(number_writer(folder / _codes_name(name, is_multilabel)))
 
     def write(self, vocabulary: Vocabulary, tokens: Tokens, corpus: Corpus) -> None:
         self._documents.write(vocabulary.encode(tokens))
-        self._codes.write(corpus.labels)
+        self._write_codes(corpus.labels)
 
 
 def _codes_name(part: str, is_multilabel: bool) -> str:

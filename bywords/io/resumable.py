@@ -22,11 +22,12 @@ from typing import Any
 import polars as pl
 
 from bywords.errors import SettingError
-from bywords.files import check_writable
+from bywords.files import check_writable, move_whole, replacing, write_errors, write_whole
 from bywords.io.writers import merge_parquet
 
 FORMAT = "bywords-part/1"
 PROGRESS, DATA = "progress.json", "data"
+_STARTED = f".{PROGRESS}.*.part"  # what may be in a folder without PROGRESS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +98,8 @@ class ResumableOutput:
                     os.fsync(file.fileno())
                 done = dataclasses.replace(done, n_bytes=done.n_bytes + len(chunk))
             else:
-                path = self._part(self.progress.n_parts)
-                chunk.write_parquet(path)
-                _sync(path)
+                with replacing(self._part(self.progress.n_parts)) as beside:
+                    chunk.write_parquet(beside)
                 done = dataclasses.replace(done, n_parts=done.n_parts + 1)
             self._write(done)
 
@@ -108,20 +108,24 @@ class ResumableOutput:
         with self._writing():
             if not self.progress.finished:
                 if self.progress.n_parts:
-                    merge_parquet([self._part(number) for number in range(self.progress.n_parts)], self._data)
+                    with replacing(self._data) as beside:
+                        merge_parquet([self._part(number) for number in range(self.progress.n_parts)], beside)
                 else:
                     os.truncate(self._data, self.progress.n_bytes)
-                _sync(self._data)
                 self._write(dataclasses.replace(self.progress, finished=True))
             if self._data.exists():  # else it was moved, and only the folder is left
-                self._data.replace(self.out)
+                move_whole(self._data, self.out)
             self._clear()
 
     def _found(self) -> Progress | None:
         """How far the folder is; None where it was killed before it was anywhere."""
         path = self.folder / PROGRESS
         try:
-            if not path.exists() and self.folder.is_dir() and {file.name for file in self.folder.iterdir()} <= _FIRST:
+            if (
+                not path.exists()
+                and self.folder.is_dir()
+                and all(file.match(_STARTED) for file in self.folder.iterdir())
+            ):
                 return None
             told = json.loads(path.read_text(encoding="utf-8"))
             if told["format"] == FORMAT:
@@ -146,7 +150,7 @@ class ResumableOutput:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """With the folder in its place. Raises SettingError where something cannot be written."""
-        try:
+        with write_errors(self.out):
             if not self._is_begun:
                 if self.folder.exists():
                     self._clear()
@@ -155,8 +159,6 @@ class ResumableOutput:
                 self._data.touch()
                 self._is_begun = True
             yield
-        except OSError as error:
-            raise SettingError(f"{self.out}: cannot be written: {error.strerror or error}.") from error
 
     def _clear(self) -> None:
         """Remove the folder, and what says how far it is last: killed here too, it is known for what it is."""
@@ -168,16 +170,5 @@ class ResumableOutput:
 
     def _write(self, progress: Progress) -> None:
         """Say how far it is, in a file that is whole at any moment."""
-        beside = self.folder / f"{PROGRESS}.new"
-        beside.write_text(json.dumps(dataclasses.asdict(progress)), encoding="utf-8")
-        _sync(beside)
-        beside.replace(self.folder / PROGRESS)
+        write_whole(self.folder / PROGRESS, json.dumps(dataclasses.asdict(progress)).encode())
         self.progress = progress
-
-
-_FIRST = {f"{PROGRESS}.new"}
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

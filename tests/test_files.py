@@ -1,6 +1,5 @@
 """Whole files or none."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -44,9 +43,9 @@ def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
 
 def test_the_file_and_then_its_name_are_brought_to_the_disk(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr(files.os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
+    monkeypatch.setattr(files.os, "fsync", lambda handle: synced.append(Path(f"/proc/self/fd/{handle}").readlink()))
     files.write_whole(tmp_path / "b.txt", b"x")
-    beside, folder = map(Path, synced)
+    beside, folder = synced
     assert (beside.parent, beside.suffix, folder) == (tmp_path, ".part", tmp_path)
 
 
@@ -79,13 +78,13 @@ def test_a_folder_is_replaced_and_somebody_elses_files_stay(model):
 
 
 def test_a_folder_that_cannot_be_written_stays_as_it_was(model):
-    with (
-        pytest.raises(SettingError, match="model: cannot be written: No space left on device. Take another"),
-        files.write_errors(model, "Take another."),
-        files.replacing_folder(model, own={"weights"}) as beside,
-    ):
-        (beside / "weights").write_text("new")
-        raise OSError(28, "No space left on device")
+    def fail():
+        with files.write_errors(model, "Take another."), files.replacing_folder(model, own={"weights"}) as beside:
+            (beside / "weights").write_text("new")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(SettingError, match=r"model: cannot be written: No space left on device\. Take another\."):
+        fail()
     assert contents(model) == {**MINE, "weights": "old"}
     assert [path.name for path in model.parent.iterdir()] == ["model"]
 

@@ -60,7 +60,7 @@ class Run:
         ]
 
     def check_same(self, earlier: Run, what: str, advice: str) -> None:
-        """Raise SettingError where `what` there is, "x is the checkpoint", is of another run: how it differs; advice."""
+        """Raise SettingError where `what` there is, "x is the checkpoint", is of another run."""
         if differences := self.differences(earlier):
             more = len(differences) - MOST_DIFFERENCES
             told = "; ".join(differences[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")

@@ -254,9 +254,9 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays(lines, tmp_path
 
 def test_a_folder_that_was_left_by_a_crash_is_written_anew(lines, tmp_path):
     (tmp_path / "ids").mkdir()
-    (tmp_path / "ids" / "train.ids.i32.part").write_bytes(b"123")
+    (tmp_path / "ids" / ".train.ids.i32.123.part").write_bytes(b"123")
     assert len(stored_of(lines, tmp_path / "ids").train.codes) == 432
-    assert not (tmp_path / "ids" / "train.ids.i32.part").exists()
+    assert not (tmp_path / "ids" / ".train.ids.i32.123.part").exists()
 
 
 @pytest.mark.parametrize(
@@ -297,22 +297,21 @@ import numpy as np
 from bywords.classifier import TextClassifier
 from bywords.config import changed
 from bywords.text import memory_mapped
-from bywords.io.on_disk import Source
-from bywords.io.on_disk import stored as stored_corpus
+from bywords.io.on_disk import Source, stored
 from bywords.systems import SYSTEMS
 
 folder, n_megabytes = Path(sys.argv[1]), int(sys.argv[2])
 words = np.array([f"word{number}" for number in range(2000)])
 generator = np.random.default_rng(0)
 texts = [" ".join(words[generator.integers(0, 2000, 2000)]) for _ in range(50)]
-stored.CHUNK_IDS, stored.MOST_HELD_IDS = 1 << 14, 1 << 18  # 1 MB of ids, in each of three parts
+memory_mapped.CHUNK_IDS, memory_mapped.MOST_HELD_IDS = 1 << 14, 1 << 18  # 1 MB of ids, in each of three parts
 n_bytes = number = 0
 with (folder / "texts.jsonl").open("w") as file:
     while n_bytes < n_megabytes * 1_000_000:
         number += 1
         n_bytes += file.write(json.dumps({"text": texts[number % 49], "label": number % 2}) + "\\n")
 config = changed(SYSTEMS["dan"], ["training.max_epochs=1", "model.dimension=8"])
-corpus = stored_corpus(Source(data=str(folder / "texts.jsonl")), folder / "ids", config.tokenizer, config.vocabulary)
+corpus = stored(Source(data=str(folder / "texts.jsonl")), folder / "ids", config.tokenizer, config.vocabulary)
 classifier = TextClassifier(config).fit_on_disk(corpus)
 classifier.evaluate_on_disk(corpus.test)
 classifier.save(folder / "model")

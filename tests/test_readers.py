@@ -628,7 +628,7 @@ def test_errors_in_later_blocks_name_the_line_of_the_file(write):
 
 
 def test_quotes_that_do_not_close_are_not_looked_for_without_end(write, monkeypatch):
-    monkeypatch.setattr(csv, "RECORD_BYTES", 100)
+    monkeypatch.setattr(csv_format, "RECORD_BYTES", 100)
     path = write("x.csv", 'text,label\na,p\n"b,p\n' + "c,q\n" * 1000)
     n_read = []
     real = Input.read

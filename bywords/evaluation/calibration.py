@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
+from bywords.evaluation.minimum import minimum_between
 
 MOST_NEWTON_STEPS = 50
 FLAT = 1e-6  # standard deviation of a label's logits, below which they are taken as all the same
@@ -124,8 +125,6 @@ def fit_temperature(logits: Scores, targets: Targets) -> float:
     Sources: Guo et al. (2017), "On Calibration of Modern Neural Networks", section 4.2; the targets after Platt (1999),
     "Probabilistic Outputs for Support Vector Machines", section 2.2.
     """
-    from scipy.optimize import minimize_scalar  # scipy takes a tenth of a second to import
-
     if not len(targets) or not targets.weights.sum():
         return 1.0
     n_documents, n_classes = logits.shape
@@ -138,8 +137,7 @@ def fit_temperature(logits: Scores, targets: Targets) -> float:
         log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         return float(-np.average((smoothed * log_probabilities).sum(axis=1), weights=targets.weights))
 
-    found = minimize_scalar(cross_entropy, bounds=(math.log(1e-3), math.log(1e3)), method="bounded")
-    return float(math.exp(found.x))
+    return math.exp(minimum_between(cross_entropy, math.log(1e-3), math.log(1e3)))
 
 
 def fit_curve(probabilities: Scores, targets: Targets) -> tuple[float, float, float]:

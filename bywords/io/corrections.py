@@ -110,8 +110,8 @@ def corrected(split: Split, corrections: list[Correction], *, is_drawn: bool) ->
     for one in corrections:
         if one.row not in left:
             raise DataError(
-                f"{one.location}: {split.train.name} has no document in row {one.row}. Rows count from 0; is the file of "
-                "corrections one of these documents?"
+                f"{one.location}: {split.train.name} has no document in row {one.row}. Rows count from 0; is the file "
+                "of corrections one of these documents?"
             )
     by_row = {one.row: one for one in corrections}
     train, n_changed, is_kept = _with_new_labels(split.train, by_row)
@@ -146,8 +146,8 @@ def _with_new_labels(corpus: Corpus, by_row: dict[int, Correction]) -> tuple[Cor
         one, now = by_row[row], corpus.label_names[corpus.labels[index]]
         if one.label is not None and one.label != now:
             raise DataError(
-                f"{one.location}: row {row} of {corpus.name} has the label {now!r}, and here it is {one.label!r}. Was the "
-                "file made of other documents? Audit these anew."
+                f"{one.location}: row {row} of {corpus.name} has the label {now!r}, and here it is {one.label!r}. Was "
+                "the file made of other documents? Audit these anew."
             )
         if one.new_label in names:
             labels[index] = names[one.new_label]

@@ -6,12 +6,8 @@ import contextlib
 import importlib.util
 import io
 import os
-import socket
-import tarfile
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +176,9 @@ def _newsgroups_full() -> tuple[Corpus, Corpus]:
 
 def _fetch_newsgroups(name: str, *, remove: tuple[str, ...]) -> tuple[Corpus, Corpus]:
     """Training and test part by date, through scikit-learn: from its data folder, or downloaded into it (14 MB)."""
+    import tarfile
+    from http.client import HTTPException
+
     from sklearn.datasets import fetch_20newsgroups
 
     parts = []
@@ -211,6 +210,9 @@ def _newsgroups_path() -> Path:
 @contextlib.contextmanager
 def _patient_and_quiet() -> Iterator[None]:
     """For a download: wait TIMEOUT_SECONDS for an answer and no longer; the error says all, so nothing is printed."""
+    import socket
+    import warnings
+
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:

@@ -3,8 +3,8 @@
     FOLDER/
     ├── corpus.json                       what was read and how, the labels, how many documents; written last
     ├── vocabulary.txt, runs.i32          the words and runs of words that have an id
-    └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64, a class
-                                          number each, or codes.bool, a row of K for each document
+    └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64,
+                                          a class number each, or codes.bool, a row of K for each document
 
 The file is read twice: to count its words and to draw what is held out, then to write down what it says. For runs of
 words it is read once more in between. No more than a block of it is in memory; of a document, one byte is.
@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,19 +25,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.checkpoint import Run, read_state, write_state
+from bywords.config import to_plain
 from bywords.data.corpus import Corpus, labelled_as, with_label_names
 from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
-from bywords.files import write_whole
+from bywords.files import write_errors, write_whole
 from bywords.io.readers import BadRows, read_labelled_blocks, skipped_rows
-from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, NumberWriter
+from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.version import __version__
 
-FORMAT = "bywords-corpus/1"
+FORMAT = "bywords-corpus/2"
 CORPUS, VOCABULARY, NGRAMS = "corpus.json", "vocabulary.txt", "runs.i32"
 PARTS = ("train", "valid", "test")
 EMPTY = len(PARTS)  # where the places of PARTS are those of the documents, that of those without tokens
@@ -47,7 +48,7 @@ MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of t
 MOST_ANSWERS = 20_000_000  # documents held out times classes
 _OWN_FILES = re.compile(
     r"(corpus\.json|vocabulary\.txt|runs\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
-    r"(\.part)?|\..+\.part"
+    r"|\..+\.part"
 )
 OnBlock = Callable[[str, int, float | None], None]
 
@@ -93,7 +94,7 @@ class PartFacts:
 
 @dataclass(frozen=True)
 class OnDiskSplit:
-    """What was trained on, the validation part included, and what is to test on; as `bywords.data.corpus.Split` has it."""
+    """What was trained on, the validation part included, and what is to test on; as `Split` has it."""
 
     train: PartFacts
     test: PartFacts
@@ -144,18 +145,13 @@ def stored(
     """
     vocabulary = bounded(vocabulary)
     check_folder(folder)
-    key = _key(source, tokenizer, vocabulary)
-    if _told(folder).get("key") != key:
-        try:
+    run = _run_of(source, tokenizer, vocabulary).plain()
+    if (read_state(folder / CORPUS, FORMAT) or {}).get("run") != run:
+        with write_errors(folder, "Choose a folder on a disk with room: it takes about as much as the texts."):
             folder.mkdir(parents=True, exist_ok=True)
             for path in sorted(folder.iterdir(), key=lambda path: path.name != CORPUS):
                 path.unlink()
-            _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, key)
-        except OSError as error:
-            raise SettingError(
-                f"{folder}: cannot be written: {error.strerror or error}. Choose a folder on a disk with room: it "
-                "takes about as much as the texts."
-            ) from error
+            _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
     return _opened(folder, tokenizer, vocabulary)
 
 
@@ -249,7 +245,7 @@ class _Reading:
         self.source, self.folder, self.tokenizer, self.on_block = source, folder, tokenizer, on_block
         self.n_documents: int | None = None  # known after the first reading
 
-    def store(self, config: VocabularyConfig, key: dict[str, Any]) -> None:
+    def store(self, config: VocabularyConfig, run: dict[str, Any]) -> None:
         """Write the whole folder."""
         source, skipped, is_multilabel = self.source, skipped_rows(self.source.bad_rows), False
         parts, words = _Parts(source), WordCounter()
@@ -282,7 +278,7 @@ class _Reading:
         write_whole(self.folder / NGRAMS, vocabulary.ngrams.tobytes())
         told = {
             "format": FORMAT,
-            "key": key,
+            "run": run,
             "label_names": label_names,
             "is_multilabel": is_multilabel,
             "n_documents": {"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
@@ -291,7 +287,7 @@ class _Reading:
             "dropped": dropped,
             "skipped": [None if s is None else dataclasses.asdict(s) for s in (skipped, test_skipped)],
         }
-        write_whole(self.folder / CORPUS, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
+        write_state(self.folder / CORPUS, told)
 
     def _blocks(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, Tokens]]:
         source, n_documents = self.source, 0
@@ -402,11 +398,11 @@ class _PartWriter(contextlib.ExitStack):
     def __init__(self, folder: Path, name: str, is_multilabel: bool) -> None:
         super().__init__()
         self._documents = self.enter_context(DocumentWriter(folder / name))
-        self._codes = self.enter_context(NumberWriter(folder / _codes_name(name, is_multilabel)))
+        self._write_codes = self.enter_context(number_writer(folder / _codes_name(name, is_multilabel)))
 
     def write(self, vocabulary: Vocabulary, tokens: Tokens, corpus: Corpus) -> None:
         self._documents.write(vocabulary.encode(tokens))
-        self._codes.write(corpus.labels)
+        self._write_codes(corpus.labels)
 
 
 def _codes_name(part: str, is_multilabel: bool) -> str:
@@ -423,8 +419,8 @@ def _told_of(corpus: Corpus) -> bytes:
     return b"".join(told)
 
 
-def _key(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
-    """What has to be the same for the same folder to come out, as JSON values."""
+def _run_of(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyConfig) -> Run:
+    """What has to be the same for the same folder to come out."""
     files = {}
     for name in filter(None, (source.data, source.test)):
         path = Path(name).expanduser()
@@ -432,23 +428,13 @@ def _key(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyConfi
             status = path.stat()
         except FileNotFoundError as error:
             raise DataError(f"{name}: there is no such file. Documents on disk are read from a file.") from error
-        files[str(path.resolve())] = [status.st_size, status.st_mtime_ns]
-    settings = [dataclasses.asdict(part) for part in (source, tokenizer, vocabulary)]
-    key: dict[str, Any] = json.loads(json.dumps({"files": files, "settings": settings, "version": __version__}))
-    return key
-
-
-def _told(folder: Path) -> dict[str, Any]:
-    """What corpus.json says; nothing where it is not there, or of another format."""
-    try:
-        told: dict[str, Any] = json.loads((folder / CORPUS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return told if told.get("format") == FORMAT else {}
+        files[str(path.resolve())] = f"{status.st_size} {status.st_mtime_ns}"
+    settings = {"reading": to_plain(source), "tokenizer": to_plain(tokenizer), "vocabulary": to_plain(vocabulary)}
+    return Run(files, {**settings, "version": __version__})
 
 
 def _opened(folder: Path, tokenizer: TokenizerConfig, config: VocabularyConfig) -> OnDiskCorpus:
-    told = _told(folder)
+    told = read_state(folder / CORPUS, FORMAT) or {}
     names, is_multilabel = tuple(told["label_names"]), told["is_multilabel"]
     vocabulary = Vocabulary.load(folder / VOCABULARY, config=config)
     vocabulary.ngrams = np.fromfile(folder / NGRAMS, dtype=np.int32).reshape(-1, 2)
@@ -458,7 +444,7 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, config: VocabularyConfig) 
         codes = MappedNumbers(path, np.bool_ if is_multilabel else np.int64, may_change=True).array
         codes = codes.reshape(-1, len(names)) if is_multilabel else codes
         parts[name] = OnDiskPart(MappedDocuments(folder / name), codes)
-    files = [Path(path).name for path in told["key"]["files"]]
+    files = [Path(path).name for path in told["run"]["data"]]
     skipped = [(s["count"], s["first"]) if s else (0, "") for s in told["skipped"]]
     n_documents, n_by_label = told["n_documents"], tuple(told["n_by_label"])
     n_learned = n_documents["train"] + n_documents["valid"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import IO
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import VectorFileError
-from bywords.vectors.stream import read_block
+from bywords.io.streams import Input
 from bywords.vectors.text_format import read_header, row_dimension
 
 BLOCK_BYTES = 1 << 24
@@ -29,11 +27,11 @@ def is_binary(head: bytes) -> bool:
 
 
 def read_binary(
-    head: bytes, stream: IO[bytes], source: str, wanted: pl.Series | None
+    head: bytes, file: Input, source: str, wanted: pl.Series | None
 ) -> tuple[pl.Series, npt.NDArray[np.float32]]:
     """Read a line "V D", then V times a word, one blank and D float32 numbers (little-endian).
 
-    `head` is what was already read of `stream`. Where a row starts is known only when the word before it is read, so
+    `head` is what was already read of `file`. Where a row starts is known only when the word before it is read, so
     this is a Python loop over rows. Bytes of a word that are not UTF-8 become the replacement sign.
 
     Returns: words as they stand, repeats included, and float32 (V, D).
@@ -57,7 +55,7 @@ def read_binary(
                     f"{here}: no blank in {MAX_WORD_BYTES} bytes, expected one after the word. The file is damaged, "
                     f"or its rows do not have {header.dimension} dimensions."
                 )
-            block = read_block(stream, BLOCK_BYTES, here)
+            block = file.read(BLOCK_BYTES, location=here)
             if not block:
                 raise VectorFileError(
                     f"{here}: the file ends inside of the row; the header promises {header.n_words} rows of "
@@ -71,7 +69,7 @@ def read_binary(
             words.append(word)
             vectors.append(data[gap + 1 : gap + 1 + n_bytes])
         index = gap + 1 + n_bytes
-    if (data[index:] + read_block(stream, BLOCK_BYTES, source)).strip(b"\r\n"):
+    if (data[index:] + file.read(BLOCK_BYTES, location=source)).strip(b"\r\n"):
         raise VectorFileError(
             f"{source}, byte {base + index}: the file goes on after the {header.n_words} rows of {header.dimension} "
             "numbers that its header promises. The file is damaged, or the header belongs to another one."

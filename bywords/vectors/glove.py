@@ -6,11 +6,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import DataError, SettingError
@@ -19,6 +18,9 @@ from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 N_PARTS = 16  # the words are dealt into so many parts; changing it changes the order of the steps, so the result
 PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum in several steps
@@ -57,6 +59,8 @@ def cooccurrences(
 
     Returns: a symmetric matrix X, float64 (n_words, n_words), X[i, j] ≥ 0; a word beside itself counts both ways too.
     """
+    from scipy import sparse  # takes a while to import
+
     documents = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     shape = (n_words, n_words)
     upper = sparse.csr_array(shape, dtype=np.float64)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import VectorFileError
+from bywords.io.streams import Input
 from bywords.text.ragged import ragged_positions
-from bywords.vectors.stream import read_block
 
 BLOCK_BYTES = 1 << 23
 MAX_LINE_BYTES = 1 << 26  # a longer line is no word vector
@@ -49,10 +49,10 @@ def row_dimension(line: bytes) -> int:
     return n_other
 
 
-def read_text(head: bytes, stream: IO[bytes], source: str, wanted: pl.Series | None) -> WordsAndMatrix:
+def read_text(head: bytes, file: Input, source: str, wanted: pl.Series | None) -> WordsAndMatrix:
     """Read one word and its D numbers per line. Words may contain blanks, so numbers are taken from the right.
 
-    `head` is what was already read of `stream`. With `wanted`, the numbers of other rows are counted but not read.
+    `head` is what was already read of `file`. With `wanted`, the numbers of other rows are counted but not read.
     Bytes that are not UTF-8 become the replacement sign. Blank lines are passed over.
 
     Returns: words as they stand, repeats included, and float32 (V, D).
@@ -68,7 +68,7 @@ def read_text(head: bytes, stream: IO[bytes], source: str, wanted: pl.Series | N
     matrices = [np.empty((0, dimension), dtype=np.float32)]
     is_end = False
     while not is_end:
-        block = read_block(stream, BLOCK_BYTES, f"{source}, line {line} or later")
+        block = file.read(BLOCK_BYTES, location=f"{source}, line {line} or later")
         is_end = not block
         rest += block
         if is_end and rest and not rest.endswith(b"\n"):

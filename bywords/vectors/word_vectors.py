@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import polars as pl
 
 from bywords.checkpoint import Checkpoint
 from bywords.errors import SettingError, VectorFileError
-from bywords.files import check_writable, write_whole
+from bywords.files import check_writable, replacing, write_errors
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -125,10 +124,10 @@ class WordVectors:
         check_vectors_writable(path)
         if (broken := self.words.filter(self.words.str.contains("\n", literal=True))).len():
             raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
-        content = io.BytesIO()
-        np.save(content, self.matrix, allow_pickle=False)
-        write_whole(path.with_suffix(".vocab"), "".join(f"{word}\n" for word in self.words).encode())
-        write_whole(path, content.getvalue())
+        with write_errors(path), replacing(path.with_suffix(".vocab")) as words, replacing(path) as matrix:
+            words.write_text("".join(f"{word}\n" for word in self.words), encoding="utf-8", newline="")
+            with matrix.open("wb") as file:
+                np.save(file, self.matrix, allow_pickle=False)
 
     def _rows_of(self, words: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """The row of each word, int64 (n,), -1 where it has none; whether it was found as it is written, bool (n,)."""

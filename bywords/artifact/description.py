@@ -32,7 +32,12 @@ from bywords.version import __version__
 
 
 def save_classifier(classifier: FittedClassifier, folder: Path) -> None:
-    """Write a model folder that `load_classifier` reads. Raises ModelFolderError when it cannot be written."""
+    """Write a model folder that `load_classifier` reads. Raises ModelFolderError when it cannot be written.
+
+    >>> from pathlib import Path
+    >>> from bywords import SYSTEMS, fit_classifier, save_classifier
+    >>> save_classifier(fit_classifier(SYSTEMS["tfidf-nb"], texts, labels), Path("my-model"))
+    """
     contents = contents_of(classifier)
     write_folder(contents, folder, card=card_of(classifier, contents))
 
@@ -43,7 +48,9 @@ def load_classifier(folder: Path | str) -> FittedClassifier:
     Raises: ModelFolderError, naming the file, when it is missing, damaged, foreign, or of a model that is not
     registered.
 
-        load_classifier("tickets-model").predict(["the printer is on fire"]).labels
+    >>> from bywords import load_classifier
+    >>> load_classifier("tickets-model").predict(["the printer is on fire"]).labels.tolist()
+    ['office']
     """
     contents = read_folder(Path(folder))
     try:

@@ -75,6 +75,9 @@ def compare(
 
     Raises: SettingError for an unknown system, and an `earlier` run of something else. DataError for a corpus that
     cannot be trained on, and when no system could be fitted.
+
+    >>> from bywords import compare, load_dataset
+    >>> record = compare(load_dataset("tickets.csv"), ["tfidf-svc", "tfidf-nb"])
     """
     limits = limits or {}
     systems = list(dict.fromkeys(systems))

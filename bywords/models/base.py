@@ -35,6 +35,14 @@ class ModelConfig:
     """The settings of a model: the base of small frozen dataclasses, and what is known of a model before it is fitted.
 
     Every answer has a default; a model says what is different about it.
+
+    >>> from dataclasses import dataclass
+    >>> from bywords import ModelConfig
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class CentroidConfig(ModelConfig):
+    ...     smoothing: float = 1.0
+    >>> CentroidConfig(smoothing=0.5).candidates
+    ()
     """
 
     @property
@@ -125,7 +133,13 @@ class DifferentiableLogits:
 
 
 class FittedModel:
-    """A model that was fitted: documents of ids in, logits out. Plain arrays are all that it has learned."""
+    """A model that was fitted: documents of ids in, logits out. Plain arrays are all that it has learned.
+
+    >>> from bywords import load_classifier
+    >>> classifier = load_classifier("tickets-model")
+    >>> classifier.model.logits(classifier.encode(["the printer is on fire"])).shape
+    (1, 2)
+    """
 
     Config: ClassVar[type[ModelConfig]]
     trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
@@ -244,6 +258,11 @@ class LinearModel(FittedModel):
     """A weighted sum of rows of one table, and a bias: logits (N, K) = bags · weights (V, K) + bias (K,).
 
     A subclass gives a `Config` and a `fit`; it may weigh the ids of a document in `bags`, by default their counts.
+
+    >>> from bywords import SYSTEMS, LinearModel, fit_classifier
+    >>> model = fit_classifier(SYSTEMS["tfidf-nb"], texts, labels).model
+    >>> isinstance(model, LinearModel), model.weights.shape[1]
+    (True, 2)
     """
 
     row_arrays: ClassVar[tuple[str, ...]] = ("weights",)
@@ -341,19 +360,24 @@ def register_model(model: ModelType) -> ModelType:
     Returns: the class, so that it can be used as a decorator.
     Raises: SettingError where there is another model of this name.
 
-        @register_model
-        class Centroids(LinearModel):
-            @dataclass(frozen=True, kw_only=True)
-            class Config(ModelConfig):
-                smoothing: float = 1.0
-
-            @classmethod
-            def fit(cls, config, prepared, targets, **_):
-                sums = np.full((prepared.ids.max() + 1, targets.n_classes), config.smoothing)
-                ...
-                return cls(config, weights, bias), []
-
-        TextClassifier(SystemConfig(description="nearest centroid", model=Centroids.Config()))
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from bywords import LinearModel, ModelConfig, SystemConfig, TextClassifier, register_model
+    >>> @register_model
+    ... class ClassCounts(LinearModel):
+    ...     @dataclass(frozen=True, kw_only=True)
+    ...     class Config(ModelConfig):
+    ...         smoothing: float = 1.0
+    ...
+    ...     @classmethod
+    ...     def fit(cls, config, prepared, targets, *, vocabulary, **_):
+    ...         counts = np.full((len(vocabulary), targets.n_classes), config.smoothing, dtype=np.float32)
+    ...         np.add.at(counts, (prepared.ids, np.repeat(targets.codes, prepared.lengths)), 1)
+    ...         bias = np.zeros(targets.n_classes, dtype=np.float32)
+    ...         return cls(config, np.log(counts / counts.sum(axis=0)), bias), []
+    >>> counting = SystemConfig(description="naive Bayes, by hand", model=ClassCounts.Config())
+    >>> TextClassifier(counting).fit(texts, labels).predict(["the printer is on fire"]).tolist()
+    ['office']
     """
     name = kind_of(model.Config)
     if MODELS.get(name, model).__qualname__ != model.__qualname__:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from bywords.extras import needed
 from bywords.report.formats import printable
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def picture_file(draw: Callable[[Figure], None], *, width: float, height: float,
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Figure]:
     """An empty figure, one unit a pixel, in the house style; whatever the reader set in matplotlib is kept out."""
-    import matplotlib
+    matplotlib = needed("matplotlib", what="a picture")
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(), warnings.catch_warnings():

@@ -49,7 +49,7 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff format .
 
 BENCHMARKS := start_up text_to_ids training prediction step lstm scaling streams on_disk kills accuracy sizes \
-	intervals calibration explanations audit duplicates giveaways drift curve systems
+	intervals calibration explanations audit duplicates leakage drift learning_curve systems
 
 bench: $(STAMP) ## measure against fastText and others, about two and a half hours; benchmarks/results and the README's tables
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'

@@ -30,7 +30,7 @@ import polars as pl
 from measure import write_result
 
 from bywords.audit.duplicates import find_duplicates
-from bywords.audit.label_errors import find_doubtful
+from bywords.audit.label_errors import find_label_errors
 from bywords.data.corpus import Corpus, Split
 from bywords.io.datasets import load_dataset
 from bywords.text.tokenizer import Tokenizer
@@ -79,7 +79,7 @@ def planted_labels(corpus: Corpus) -> list[dict[str, Any]]:
         flipped = generator.choice(n_documents, int(FLIPPED * n_documents), replace=False)
         labels = corpus.labels.copy()
         labels[flipped] = (labels[flipped] + generator.integers(1, n_classes, len(flipped))) % n_classes
-        found = find_doubtful(tokens, labels, n_classes, groups, seed=seed)
+        found = find_label_errors(tokens, labels, n_classes, groups, seed=seed)
         first = found.order[: int(LOOKED_AT * n_documents)]
         is_right = found.suggested[flipped] == corpus.labels[flipped]
         rows.append(

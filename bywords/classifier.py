@@ -24,7 +24,7 @@ from bywords.evaluation.reliability import Reliability
 from bywords.explain.class_words import class_words
 from bywords.explain.counterfactual import Counterfactual, counterfactual
 from bywords.explain.explanation import Explanation, explain
-from bywords.fitted import FitSummary, FittedClassifier, Predictions, SelectionSummary
+from bywords.fitted import CardRecord, FitSummary, FittedClassifier, Predictions, SelectionSummary
 from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.systems import DEFAULT_SYSTEM, able_to_train_on_disk, default_candidates, system_config
@@ -228,14 +228,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self.fitted_.evaluate_on_disk(part)
 
-    def save(self, folder: Path | str, record: Mapping[str, Any] | None = None) -> None:
-        """Write a model folder that `load` reads; `record` is for its card, as `bywords.artifact.model_card` takes it.
+    def save(self, folder: Path | str, *, card: CardRecord | None = None) -> None:
+        """Write a model folder that `load` reads; `card` is what its model card says beside what it knows itself.
 
         Raises: ModelFolderError when it cannot be written.
         """
         check_is_fitted(self)
-        if record:
-            self.fitted_ = replace(self.fitted_, record=replace(self.fitted_.record, card=record))
+        if card is not None:
+            self.fitted_ = replace(self.fitted_, record=replace(self.fitted_.record, card=card))
         save_classifier(self.fitted_, Path(folder))
         if self.checkpoint_ is not None and not self.fitted_.record.history.interrupted:
             Checkpoint(self.checkpoint_).finish()

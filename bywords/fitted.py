@@ -91,6 +91,31 @@ class VectorsSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataSummary:
+    """The labelled documents that a model was trained on, as the command line read them."""
+
+    name: str
+    test: str | None = None  # the name of the test part, where it is a file of its own
+    n_documents: int
+    fingerprint: str | None = None  # of the training documents
+    classes: Mapping[str, int] = field(default_factory=dict)  # documents of each
+    dropped: int = 0  # documents without words
+    skipped: int = 0  # rows that could not be read
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardRecord:
+    """What a model card says beside what the classifier knows itself. What is missing is not spoken of."""
+
+    system: str | None = None  # as the screen has it; else the name in the table
+    data: DataSummary | None = None
+    test: Mapping[str, Any] | None = None  # `Evaluation.summary()` of documents that the model had not seen
+    hardest_confusions: Sequence[Mapping[str, Any]] = ()  # `Evaluation.hardest_confusions()`
+    reduction: str | None = None  # what was left out to make it smaller, and what that cost
+    limits: Sequence[str] = ()  # more sentences on what it is not for
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingRecord:
     """How a classifier came to be: what was asked for, what was fitted, and how that went.
 
@@ -107,7 +132,7 @@ class TrainingRecord:
     vectors: VectorsSummary | None = None
     notes: tuple[str, ...] = ()
     trained_on: Mapping[str, Any] | None = None  # the files, and how they were read and split
-    card: Mapping[str, Any] = field(default_factory=dict)  # what the model card says beside what is here
+    card: CardRecord = field(default_factory=CardRecord)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from bywords.training import loop
 
 IMPORTED = [
     "runs_to_kill", "lightning_fabric", "gensim.models", "sklearn.linear_model", "scipy.optimize", "safetensors.numpy",
-    *(f"bywords.compiled.{name}" for name in ("words", "ids", "rows", "svm", "lstm")),
+    *(f"bywords.kernels.{name}" for name in ("words", "ids", "rows", "svm", "lstm")),
 ]  # fmt: skip
 
 

@@ -4,7 +4,9 @@ import numpy as np
 
 from bywords.config import changed
 from bywords.data.corpus import Corpus, Split
-from bywords.systems import SYSTEMS, PretrainedConfig, SystemConfig
+from bywords.system_config import SystemConfig
+from bywords.systems import SYSTEMS
+from bywords.vectors.load import PretrainedConfig
 
 TOPICS = {
     "space": ["orbit", "moon", "rocket", "nasa", "shuttle", "launch"],

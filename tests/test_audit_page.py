@@ -1,8 +1,7 @@
-"""The page of an audit: its record in, one page that says what is wrong, the worst first, and breaks on nothing out."""
+"""The page of an audit: its record → one page that says what is wrong, the worst first, and breaks on nothing."""
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import re
@@ -10,22 +9,37 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from markupsafe import Markup
 from pages import HOSTILE, Page, needs_chromium, opened
 from small_corpus import small_corpus
 
 from bywords.audit import audit
 from bywords.data.corpus import Corpus, with_label_names
 from bywords.errors import DataError
-from bywords.report import audit_pictures, render_audit, write_audit
-from bywords.report.audit_record import complete_audit
-from bywords.report.audit_words import giveaways_named
+from bywords.records.audit import AuditRecord, Leakage
+from bywords.records.base import from_json, plain, typed
+from bywords.report import audit_pictures
+from bywords.report import render_audit as page_of
+from bywords.report.audit_words import leakage_named
 
 COUNTED = {"n_documents": 3, "share": 0.003, "rows": [4, 5, 6]}
 
 
+def record_of(record: dict[str, Any]) -> AuditRecord:
+    """The record as it is read from a file."""
+    return from_json(AuditRecord, json.dumps(record), where="audit.json")
+
+
+def render_audit(record: dict[str, Any]) -> str:
+    return page_of(record_of(record))
+
+
+NONE = {"n_documents": 0, "share": 0.0, "rows": []}
+
+
 def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win a prize now") -> dict[str, Any]:
     """A whole record of the shape that `bywords audit` writes, small and the same every time."""
-    duplicates = {"n_exact": 12, "n_near": 8, "n_groups": 9, "n_conflicting": 2}
+    duplicates = {"n_exact": 12, "n_near": 8, "n_groups": 9, "n_conflicting": 2, "n_conflicting_exact": 0}
     scored = {"n_documents": 200, "accuracy": 0.8, "interval": [0.75, 0.85]}
     quantiles = {"min": 1, "p10": 5, "median": 20, "p90": 60, "p99": 300, "max": 2000, "mean": 33.3}
     part = {
@@ -39,10 +53,11 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
     }
     k = len(labels)
     return {
-        "format": "bywords-audit/1",
+        "format": "bywords-audit/2",
         "bywords_version": "0.1.0",
         "command": "bywords audit mails.csv",
         "seed": 0,
+        "notes": [],
         "data": {
             "train": "mails",
             "test": "later mails",
@@ -56,19 +71,19 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
             "train": duplicates,
             "test": duplicates,
             "across": {"n_exact": 20, "n_near": 10, "n_test_documents": 30, "n_conflicting": 4},
-            "accuracy": {
+            "impact": {
                 "system": "tfidf-svc",
-                "all": scored,
-                "without": scored | {"n_documents": 170, "accuracy": 0.77},
+                "all_documents": scored,
+                "without_duplicates": scored | {"n_documents": 170, "accuracy": 0.77},
                 "duplicates_only": scored | {"n_documents": 30, "accuracy": 0.97},
                 "gain": {"difference": 0.03, "interval": [0.01, 0.05]},
             },
         },
-        "near_duplicates_across_splits": [
-            {"train_row": 3, "test_row": 7, "similarity": 0.91, "kind": "near"},
-            {"train_row": 4, "test_row": 8, "similarity": 1.0, "kind": "exact"},
-        ],
-        "near_duplicates_within": {
+        "duplicate_pairs": {
+            "across": [
+                {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
+                {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", "same_label": True},
+            ],
             "train": [{"row": 3, "other_row": 5, "similarity": 0.85, "kind": "near", "same_label": False}],
             "test": [],
         },
@@ -77,7 +92,7 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
             {"row": 5, "label": labels[-1], "suggested": labels[0], "confidence": 0.4, "is_flagged": True},
             {"row": 9, "label": labels[0], "suggested": labels[-1], "confidence": 0.01, "is_flagged": False},
         ],
-        "n_doubtful": 2,
+        "n_flagged": 2,
         "without_words": {"train": [12, 13], "test": []},
         "small_classes": [{"label": labels[-1], "n_documents": 7}],
         "texts": {"train": {3: f"{text} today", 4: text, 5: "see you"}, "test": {7: f"{text} tomorrow", 8: text}},
@@ -86,7 +101,7 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
                 {
                     "kind": "address",
                     "what": f"{index}@mill.org",
-                    "class": labels[-1],
+                    "label": labels[-1],
                     "n_documents": 50 - index,
                     "n_of_class": 49 - index,
                     "share": 0.98,
@@ -127,9 +142,9 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
             ],
             "lengths_by_class": {"edges": [0, 1, 5, 20, 80], "counts": [[0, 10, 60, 30]] * k},
             "names_alike": [],
-            "coverage": {"n_running_words": 4000, "running_words": 0.8, "n_types": 900, "types": 0.6,
+            "known_words": {"n_tokens": 4000, "tokens_share": 0.8, "n_types": 900, "types_share": 0.6,
                          "half_unknown": COUNTED, "unknown_words": [{"word": "app", "n_documents": 10}]},
-            "meaning": {"small_class": 10, "very_long": 10.0, "very_short": 0.1, "mixed": 0.1, "told_by_length": 0.75,
+            "limits": {"small_class": 10, "very_long": 10.0, "very_short": 0.1, "mixed": 0.1, "told_by_length": 0.75,
                         "half_known": 0.5},
         },
     }  # fmt: skip
@@ -138,7 +153,7 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
 @pytest.fixture
 def without_pictures(monkeypatch):
     """For what is not about pictures: drawing them takes most of the time."""
-    monkeypatch.setattr(audit_pictures, "picture", lambda draw, **_: "<svg></svg>")
+    monkeypatch.setattr(audit_pictures, "picture", lambda draw, *_, **__: Markup("<svg></svg>"))
 
 
 def said(record: dict[str, Any]) -> list[str]:
@@ -150,34 +165,32 @@ def said(record: dict[str, Any]) -> list[str]:
 def nothing_wrong() -> dict[str, Any]:
     """A record of an audit that found nothing."""
     record = audit_record()
-    none = {"n_exact": 0, "n_near": 0, "n_groups": 0, "n_conflicting": 0}
+    none = {"n_exact": 0, "n_near": 0, "n_groups": 0, "n_conflicting": 0, "n_conflicting_exact": 0}
     across = {"n_exact": 0, "n_near": 0, "n_test_documents": 0, "n_conflicting": 0}
-    record["duplicates"] = {"threshold": 0.8, "train": none, "test": none, "accuracy": None, "across": across}
-    record |= {
-        "near_duplicates_across_splits": [],
-        "near_duplicates_within": {"train": [], "test": []},
-        "n_doubtful": 0,
-    }
+    record["duplicates"] = {"threshold": 0.8, "train": none, "test": none, "impact": None, "across": across}
+    record |= {"duplicate_pairs": {"across": [], "train": [], "test": []}, "n_flagged": 0}
     record |= {"without_words": {"train": [], "test": []}, "small_classes": []}
     record["leakage"] |= {"found": [], "n_found": 0}
     record["drift"] |= {"is_drift": False}
-    record["profile"]["coverage"] |= {"running_words": 0.97}
+    record["profile"]["known_words"] |= {"tokens_share": 0.97}
     record["profile"]["classes"][0]["is_told_by_length"] = False
-    record["profile"]["parts"]["train"]["remains"] = {}
+    train = record["profile"]["parts"]["train"]
+    record["profile"]["parts"]["train"] = train | {"remains": dict.fromkeys(train["remains"], NONE)}
     return record
 
 
 def test_the_summary_names_every_problem_with_its_number(without_pictures):
     sentences = " ".join(said(audit_record()))
     for words in (
-        "30 test documents (15.0 %) stand in training too", "right on 77.0 % instead of 80.0 %",
+        "30 test documents (15.0 %) are in training too", "right on 77.0 % instead of 80.0 %",
         "4 of them have another label there", "20 training documents are the same as another one",
         "In 2 groups of duplicate training texts labels differ",
-        "2 training labels are doubtful (0.2 %)", "row 3, labelled ham, perhaps spam",
+        "2 training labels are likely wrong (0.2 %)", "row 3, labelled ham, perhaps spam",
         "3 addresses give a class away", "address “0@mill.org” stands for spam",
         "right on 95.0 %", "clearly different. Words that tell them apart: “app”, “fax”", "1 class is too small",
-        "(fewer than 10 documents): the smallest, spam, has 7", "2 training documents have no words (row 12",
-        "only 80.0 % of the running words of test", "Documents of ham are longer",
+        "(fewer than 10 documents): the smallest, spam, has 7",
+        "2 training documents have no words (row 12 is the first",
+        "only 80.0 % of the tokens of test", "Documents of ham are longer",
     ):  # fmt: skip
         assert words.replace(" %", "\u202f%") in sentences.replace(" %", "\u202f%"), words
 
@@ -194,7 +207,7 @@ def test_the_worst_comes_first(without_pictures):
 
 
 def test_how_far_test_and_training_differ_says_where_that_stands(without_pictures):
-    record = nothing_wrong() | {"n_doubtful": 200}  # a fifth of the labels
+    record = nothing_wrong() | {"n_flagged": 200}  # a fifth of the labels
     record["drift"] |= {"is_drift": True, "auc": 0.99}
     assert said(record)[0].startswith("By their words test documents are clearly different")
     record["drift"]["auc"] = 0.55
@@ -203,20 +216,20 @@ def test_how_far_test_and_training_differ_says_where_that_stands(without_picture
 
 def test_an_audit_that_finds_nothing_says_what_it_looked_at(without_pictures):
     (sentence,) = said(nothing_wrong())
-    assert sentence.startswith("Nothing was found wrong. Looked at: duplicates, labels, give-aways, drift, lengths")
+    assert sentence.startswith("Nothing was found wrong. Looked at: duplicates, labels, leakage, drift, lengths")
 
 
 def test_without_a_test_part_the_page_says_what_was_not_looked_at(without_pictures):
     record = audit_record()
-    record["data"] |= {"test": None, "n_test": None, "class_counts": {"train": [900, 100], "test": None}}
-    record["duplicates"] |= {"test": None, "across": None, "accuracy": None}
-    record |= {"near_duplicates_across_splits": [], "drift": None}
-    record["profile"] |= {"parts": {"train": record["profile"]["parts"]["train"]}, "coverage": None}
+    record["data"] |= {"test": None, "n_test": 0, "class_counts": {"train": [900, 100]}}
+    record["duplicates"] |= {"test": None, "across": None, "impact": None}
+    record["duplicate_pairs"]["across"], record["drift"] = [], None
+    record["profile"] |= {"parts": {"train": record["profile"]["parts"]["train"]}, "known_words": None}
     sentences = said(record)
-    assert "No test part was given" in sentences[-1]
+    assert "There was no test part" in sentences[-1]
     page = render_audit(record)
     assert 'id="drift"' not in page
-    assert "stand in training too" not in " ".join(sentences)
+    assert "are in training too" not in " ".join(sentences)
 
 
 def test_pairs_stand_side_by_side_with_what_differs_marked(without_pictures):
@@ -237,7 +250,7 @@ def page_of_planted():
     copied = "the engine of the old car was loud and the driver stopped it at the side of the road"
     train = Corpus.of("train.csv", [*train.texts, "moon", copied], [*train.names(), "space", "motor"])
     test = with_label_names(Corpus.of("test.csv", [*test.texts, copied], [*test.names(), "space"]), train.label_names)
-    return render_audit(audit(train, test))
+    return page_of(audit(train, test))
 
 
 def test_the_page_of_a_real_audit_says_in_which_rows_conspicuous_documents_are(page_of_planted):
@@ -252,9 +265,9 @@ def test_the_page_of_a_real_audit_says_that_a_copy_in_test_has_another_label(pag
 
 def test_pairs_across_with_different_labels_come_first_and_say_so(without_pictures):
     record = audit_record()
-    record["near_duplicates_across_splits"] = [
-        {"train_row": 3, "test_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
-        {"train_row": 4, "test_row": 8, "similarity": 1.0, "kind": "exact", "same_label": False},
+    record["duplicate_pairs"]["across"] = [
+        {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
+        {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", "same_label": False},
     ]
     text = " ".join(Page(render_audit(record)).text.split())
     unlike = text.index("Training row 4 and test row 8: exact, similarity 1.000, different labels")
@@ -272,8 +285,7 @@ def test_pairs_across_with_different_labels_come_first_and_say_so(without_pictur
 )
 def test_only_what_differs_is_marked_and_no_space_around_it(left, right, marked, without_pictures):
     record = audit_record()
-    record["near_duplicates_within"]["train"] = []
-    record["near_duplicates_across_splits"] = record["near_duplicates_across_splits"][:1]
+    record["duplicate_pairs"] |= {"train": [], "across": record["duplicate_pairs"]["across"][:1]}
     record["texts"] = {"train": {"3": left}, "test": {"7": right}}
     page = render_audit(record)
     assert re.findall(r"<mark>(.*?)</mark>", page) == marked
@@ -283,12 +295,12 @@ def test_only_what_differs_is_marked_and_no_space_around_it(left, right, marked,
 
 def test_rows_are_names_and_written_plainly(without_pictures):
     record = audit_record()
-    record["near_duplicates_across_splits"][0] |= {"train_row": 12345}
+    record["duplicate_pairs"]["across"][0] |= {"row": 12345}
     record["label_errors"][0]["row"] = 23456
     record["without_words"]["train"] = [34567]
     record["profile"]["parts"]["train"]["very_long"] = COUNTED | {"rows": [45678, 4, 5]}
     text = Page(render_audit(record)).text
-    assert all(row in text for row in ("12345", "row 23456,", "row 34567 is", "45678, 4, 5"))
+    assert all(row in text for row in ("12345", "row 23456,", "row 34567)", "45678, 4, 5"))
     assert not re.search("12,345|23,456|34,567|45,678", text)
 
 
@@ -299,7 +311,6 @@ def test_rows_are_names_and_written_plainly(without_pictures):
         (6, 6, "labels differ for the very same text: one label is wrong, or the text fits both."),
         (6, 2, "labels differ, in 2 of them for the very same text: one label is wrong, or the text fits both."),
         (1, 1, "In 1 group of duplicate training texts labels differ for the very same text"),
-        (6, None, "labels differ. Where the texts are the same, one label is wrong, or the text fits both."),
     ],
 )
 def test_one_label_is_called_wrong_only_where_the_texts_are_the_same(n, n_exact, expected, without_pictures):
@@ -321,60 +332,60 @@ def test_one_label_is_called_wrong_only_where_the_texts_are_the_same(n, n_exact,
         ({}, 2, "2 patterns give a class away"),
     ],
 )  # fmt: skip
-def test_give_aways_are_named_by_the_kinds_that_were_found(kinds, n_found, expected):
-    rows = [{"kind": kind, "n_patterns": n} for kind, n in kinds.items()]
-    assert giveaways_named({"kinds": rows, "n_found": n_found}).startswith(expected)
+def test_leakage_is_named_by_the_kinds_that_were_found(kinds, n_found, expected):
+    rows = [{"kind": kind, "n_patterns": n, "n_documents": n} for kind, n in kinds.items()]
+    assert leakage_named(typed(Leakage, {"kinds": rows, "n_found": n_found})).startswith(expected)
 
 
 def test_a_class_of_longer_documents_is_less_of_a_problem_than_many_duplicates(without_pictures):
     record = nothing_wrong()
-    record["duplicates"]["train"] = {"n_exact": 100, "n_near": 74, "n_groups": 60, "n_conflicting": 0}
+    record["duplicates"]["train"] = record["duplicates"]["train"] | {"n_exact": 100, "n_near": 74, "n_groups": 60}
     record["profile"]["classes"][1] |= {"share": 0.13, "length_auc": 0.83, "is_told_by_length": True}
     first, second = said(record)
     assert first.startswith("174 training documents are the same")
     assert second.startswith("Documents of spam are longer")
 
 
-def test_nothing_that_a_record_has_is_lost_on_the_way_to_the_page():
-    record = json.loads(json.dumps(audit_record()))
-    record["duplicates"]["train"]["found_next_year"] = 5
-    completed = complete_audit(record)
-
-    def has_all(found: Any, kept: Any) -> bool:
-        if isinstance(found, dict):
-            return all(name in kept and has_all(part, kept[name]) for name, part in found.items())
-        if isinstance(found, list):
-            return len(found) == len(kept) and all(map(has_all, found, kept))
-        return found == kept
-
-    assert has_all(record, completed)
+def test_a_record_written_and_read_is_the_same():
+    record = record_of(audit_record())
+    assert from_json(AuditRecord, json.dumps(plain(record)), where="audit.json") == record
 
 
 @pytest.mark.parametrize(
     ("name", "wrong", "message"),
     [
-        ("label_errors", [3, 4], "row 0 of label_errors of this audit: expected parts with names, found 3"),
-        ("label_errors", [None], "label_errors of this audit: expected parts with names, found null"),
-        ("label_errors", {"row": 3}, "label_errors of this audit: expected a list"),
-        ("drift", [0.5], "drift of this audit: expected parts with names"),
+        ("label_errors", [3, 4], r"audit.json: label_errors\[0\]: expected an object, found 3"),
+        ("label_errors", [None], r"audit.json: label_errors\[0\]: expected an object, found null"),
+        ("label_errors", {"row": 3}, r"audit.json: label_errors: expected a list, found"),
+        ("drift", [0.5], r"audit.json: drift: expected an object, found \[0.5\]"),
+        ("drift", {"ver": ""}, r"audit.json: drift has a key 'ver' that is unknown"),
+        ("texts", {"tests": {}}, r"audit.json: texts: expected 'train' or 'test', found \"tests\""),
     ],
 )
 def test_a_part_of_another_kind_is_an_error_and_not_passed_over(name, wrong, message):
     with pytest.raises(DataError, match=message):
-        complete_audit(audit_record() | {name: wrong})
+        record_of(audit_record() | {name: wrong})
+
+
+@pytest.mark.parametrize("part", [name for name in audit_record() if name not in ("format", "command")])
+def test_an_audit_is_whole_or_refused(part):
+    record = audit_record()
+    del record[part]
+    with pytest.raises(DataError, match=f"audit.json lacks '{part}'"):
+        record_of(record)
 
 
 def test_notes_of_what_could_not_be_looked_at_are_said_last(without_pictures):
-    record = audit_record() | {"notes": ["Doubtful labels cannot be found: fewer than two classes."]}
+    record = audit_record() | {"notes": ["Label errors cannot be found: fewer than two classes."]}
     assert said(record)[-1] == record["notes"][0]
 
 
-def test_doubtful_labels_stand_with_their_texts_and_the_others_are_left_out(without_pictures):
+def test_label_errors_stand_with_their_texts_and_the_others_are_left_out(without_pictures):
     page = Page(render_audit(audit_record())).text
-    section = page[page.index("Doubtful labels", page.index("How the numbers")) :]
+    section = page[page.index("Label errors", page.index("How the numbers")) :]
     assert "win a prize now today" in section
     assert "0.990" in section
-    assert "0.010" not in section[: section.index("What gives the class away")]
+    assert "0.010" not in section[: section.index("what gives the class away")]
 
 
 def test_hostile_labels_names_and_texts_are_shown_and_never_run():
@@ -388,7 +399,7 @@ def test_hostile_labels_names_and_texts_are_shown_and_never_run():
     for part in ("train", "test"):
         record["drift"]["words"][part][0]["word"] = HOSTILE
     record["profile"]["names_alike"] = [[HOSTILE, HOSTILE]]
-    record["profile"]["coverage"]["unknown_words"][0]["word"] = HOSTILE
+    record["profile"]["known_words"]["unknown_words"][0]["word"] = HOSTILE
     written = render_audit(record)
     page = Page(written)
     assert [tag for tag, _ in page.tags].count("script") == 1
@@ -401,56 +412,31 @@ def test_hostile_labels_names_and_texts_are_shown_and_never_run():
         ElementTree.fromstring(svg)
 
 
-@pytest.mark.parametrize("lost", ["absent", "null"])
-@pytest.mark.parametrize("part", [name for name in audit_record() if name != "format"])
-def test_a_record_may_lack_any_part(part, lost, without_pictures):
-    record = audit_record()
-    if lost == "absent":
-        del record[part]
-    else:
-        record[part] = None
-    assert render_audit(record).rstrip().endswith("</html>")
+def test_a_record_of_another_format_is_refused():
+    with pytest.raises(DataError, match=r"expected the format bywords-audit/2, found 'bywords-audit/1'.*bywords audit"):
+        render_audit(audit_record() | {"format": "bywords-audit/1"})
 
 
-@pytest.mark.parametrize("part", ["data", "duplicates", "leakage", "drift", "profile"])
-def test_a_part_may_lack_any_of_its_parts(part, without_pictures):
-    for name in audit_record()[part]:
-        record = audit_record()
-        del record[part][name]
-        assert "</html>" in render_audit(record), name
-
-
-def test_a_record_of_nothing_or_of_another_format(without_pictures):
-    assert "Nothing was looked at" in render_audit({"format": "bywords-audit/1"})
-    with pytest.raises(DataError, match=r"expected 'bywords-audit/1'.*bywords audit --json"):
-        render_audit({"format": "bywords-run/1"})
-
-
-def test_numbers_that_are_not_finite_become_a_dash():
+def test_numbers_that_are_not_finite_become_a_dash_where_they_may_be_unknown():
     record = audit_record()
     record["drift"] |= {"auc": math.nan}
-    record["duplicates"]["accuracy"]["all"] |= {"accuracy": math.nan, "interval": None}
+    record["duplicates"]["impact"]["all_documents"] |= {"accuracy": math.nan, "interval": None}
     record["profile"]["classes"][0] |= {"length_auc": math.inf, "median_tokens": math.nan}
     page = Page(render_audit(record))
     assert not re.search(r"\b(nan|inf|None)\b", page.text + "".join(page.svgs))
 
 
-def test_the_same_record_gives_the_same_page_also_read_back_from_json(without_pictures):
-    record = audit_record()
-    before = copy.deepcopy(record)
-    page = render_audit(record)
-    assert render_audit(json.loads(json.dumps(record))) == page
-    assert record == before
+def test_the_same_record_gives_the_same_page(without_pictures):
+    assert render_audit(audit_record()) == render_audit(audit_record())
 
 
 def test_a_large_audit_stays_below_three_megabytes():
     labels = tuple(f"comp.sys.ibm.pc.hardware-{number}" for number in range(150))
     record = audit_record(labels=labels, text="many words " * 500)
     record["texts"] = {part: dict.fromkeys(range(50), "many words " * 500) for part in ("train", "test")}
-    pair = record["near_duplicates_across_splits"][0]
-    record["near_duplicates_across_splits"] = [pair | {"train_row": row, "test_row": row} for row in range(20_000)]
-    doubtful = record["label_errors"][0]
-    record["label_errors"] = [doubtful | {"row": row} for row in range(20_000)]
+    pair, error = record["duplicate_pairs"]["across"][0], record["label_errors"][0]
+    record["duplicate_pairs"]["across"] = [pair | {"row": row, "other_row": row} for row in range(20_000)]
+    record["label_errors"] = [error | {"row": row} for row in range(20_000)]
     record["leakage"]["found"] *= 60
     page = render_audit(record)
     assert len(page.encode()) < 3_000_000
@@ -463,13 +449,13 @@ def test_pictures_say_in_words_what_they_show():
     assert len(labels) == 3
     assert "“app” is in 50 of a thousand test documents and in 1 of training" in labels[0]
     assert "the area below it is 0.700" in labels[1]
-    assert "longest documents are those of spam, 21 tokens" in labels[2]
+    assert "longest documents are those of spam, with a median of 21 tokens" in labels[2]
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
 
 
 _CLICK = """<script>
-const table = document.querySelector("#giveaways table");
+const table = document.querySelector("#leakage table");
 const order = () => [...table.tBodies[0].rows].map((row) => row.cells[0].firstChild.textContent).join();
 const before = order();
 table.tHead.rows[0].cells[3].querySelector("button").click();
@@ -480,6 +466,5 @@ document.documentElement.dataset.orders = [before, order()].join("|");
 
 @needs_chromium
 def test_in_a_browser_the_page_has_no_errors_its_tables_sort_and_it_fits_a_phone(tmp_path):
-    write_audit(audit_record(), tmp_path / "audit.html")
-    document = opened((tmp_path / "audit.html").read_text(encoding="utf-8"), tmp_path, _CLICK)
+    document = opened(render_audit(audit_record()), tmp_path, _CLICK)
     assert 'data-orders="0@mill.org,1@mill.org,2@mill.org|2@mill.org,1@mill.org,0@mill.org"' in document

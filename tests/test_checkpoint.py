@@ -16,18 +16,20 @@ from hypothesis import strategies as st
 from runs_to_kill import process_of, sums_of, train_small
 from small_corpus import small_corpus, small_split, small_system, write_small_glove
 from test_cli import csv  # noqa: F401 (a fixture)
-from test_models import DOCUMENTS, each_case, small
+from test_models import DOCUMENTS, each_module, small
 
 from bywords import checkpoint as checkpoint_module
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Run, check_checkpoint
 from bywords.classifier import TextClassifier
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
-from bywords.systems import SYSTEMS, NoCallback, SelectionConfig
+from bywords.system_config import SelectionConfig, TrainingConfig
+from bywords.systems import SYSTEMS
 from bywords.text.ragged import Ragged
 from bywords.text.tokenizer import Tokenizer
 from bywords.training import loop
-from bywords.training.loop import TrainingConfig, fit
+from bywords.training.callback import NoCallback
+from bywords.training.loop import fit
 from bywords.training.model_selection import select_model
 
 TO_KILL = ["auto", "dan", "averaging", "lstm", "word2vec-mean", "glove-corpus-mean", "tfidf-svc"]
@@ -214,7 +216,7 @@ def test_another_run_is_refused_and_the_message_says_what_differs(tmp_path):
 # Runs
 
 
-@each_case
+@each_module
 def test_every_model_goes_on_from_any_batch_with_the_same_bits(config, tmp_path, kill_at, after_every_batch):
     documents, targets = Ragged.of(DOCUMENTS), Targets.of(np.array([0, 1, 2, 0, 1, 2]))
     settings = TrainingConfig(max_epochs=6, patience=2, batch_size=2, decay=True, learning_rate=0.2, weight_decay=0.1)
@@ -347,9 +349,7 @@ def test_other_data_or_settings_are_refused_by_name_before_anything_is_trained(t
     assert "not the same weights" in refused(TextClassifier("dan"), texts, labels, [2.0] + [1.0] * 149)
     assert "not the same classes" in refused(TextClassifier("dan"), texts, [name + "s" for name in labels])
     assert "seed was 0 and is 1" in refused(TextClassifier("dan", seed=1), texts, labels)
-    assert "metric was 'log_loss' and is 'accuracy'" in refused(
-        TextClassifier("dan", metric="accuracy"), texts, labels
-    )
+    assert "metric was 'log_loss' and is 'accuracy'" in refused(TextClassifier("dan", metric="accuracy"), texts, labels)
     assert "model.dimension was 64" in refused(TextClassifier("averaging"), texts, labels)
 
 
@@ -360,7 +360,7 @@ def test_ctrl_c_saves_the_best_so_far_and_leaves_the_checkpoint_to_go_on_from(tm
                 raise KeyboardInterrupt
 
     stopped = train_small("averaging", tmp_path / "early", tmp_path / "ck", callback=Impatient())
-    assert stopped.fitted_.history.interrupted
+    assert stopped.fitted_.record.history.interrupted
     assert not is_finished(tmp_path / "ck")
     train_small("averaging", tmp_path / "model", tmp_path / "ck")
     assert sums_of(tmp_path / "model") == undisturbed("averaging")
@@ -387,7 +387,7 @@ def test_a_search_goes_on_with_what_was_tried_for_the_time_that_is_left(tmp_path
         return classifier
 
     first = run(Stopping(4), 600.0, resume=False)
-    assert first.fitted_.history.interrupted
+    assert first.fitted_.record.history.interrupted
     first.save(tmp_path / "early")
     judged = len(list((tmp_path / "ck").glob("judged-*")))
     second = run(again := Stopping(7), 600.0, resume=True)

@@ -196,7 +196,7 @@ def test_vectors_for_a_system_that_starts_from_none_are_refused(glove):
 
 def test_given_vectors_replace_the_systems_own(glove):
     classifier = TextClassifier("glove-mean", vectors=glove).fit(TRAIN.texts, TRAIN.names())
-    assert classifier.fitted_.vectors.dimension == 4
+    assert classifier.fitted_.record.vectors.dimension == 4
 
 
 def test_vectors_of_another_language_are_refused(tmp_path):

@@ -15,7 +15,8 @@ from small_corpus import small_corpus, write_small_glove
 
 from bywords.classifier import TextClassifier
 from bywords.io import datasets
-from bywords.records import read_run
+from bywords.records.base import read_record
+from bywords.records.run import RunRecord
 
 
 def write_csv(path, corpus):
@@ -122,9 +123,9 @@ def test_compare_writes_the_record_and_the_report(bywords, csv, tmp_path):
     assert (code, error) == (0, "")
     assert "spread over seeds" in out
     assert "cmp/report.html" in out
-    run = read_run(tmp_path / "cmp" / "run.json")
-    assert run["finished"]
-    assert run["seeds"] == [0, 1]
+    run = read_record(RunRecord, tmp_path / "cmp" / "run.json")
+    assert run.finished
+    assert run.seeds == [0, 1]
     assert "<html" in (tmp_path / "cmp" / "report.html").read_text(encoding="utf-8")
 
 

@@ -1,7 +1,5 @@
 """Many systems, one split, one record."""
 
-import json
-
 import numpy as np
 import pytest
 from small_corpus import small_corpus, small_split, write_small_glove
@@ -11,7 +9,8 @@ from bywords.errors import DataError, SettingError
 from bywords.evaluation.metrics import wilson_interval
 from bywords.experiments.compare import compare
 from bywords.experiments.pairwise import from_text
-from bywords.records import read_run
+from bywords.records.base import from_json, plain, read_record, to_json
+from bywords.records.run import RunRecord
 
 FAST = ["tfidf-svc", "tfidf-nb", "averaging"]
 
@@ -23,6 +22,7 @@ def run():
 
 def without_times(value):
     """The record without what differs from one run to the next: seconds, speeds, dates, and sizes, which hold some."""
+    value = plain(value)
     if isinstance(value, dict):
         return {key: without_times(item) for key, item in value.items() if not _is_time(key)}
     return [without_times(item) for item in value] if isinstance(value, list) else value
@@ -33,35 +33,35 @@ def _is_time(key):
 
 
 def test_the_record_has_every_system_with_its_scores(run):
-    assert [row["name"] for row in run["systems"]] == FAST
-    for row in run["systems"]:
-        assert row["accuracy_interval"] == list(wilson_interval(row["accuracy"], 60))
-        assert row["accuracy"] == pytest.approx(np.mean([seed["accuracy"] for seed in row["seeds"]]))
-        assert [seed["seed"] for seed in row["seeds"]] == [0, 1]
-        assert row["accuracy_spread"]["min"] <= row["accuracy"] <= row["accuracy_spread"]["max"]
-        assert np.sum(row["confusion"]) == 60
-        assert row["fit_seconds"] > 0
-        assert row["predict_documents_per_second"] > 0
-        assert row["size_bytes"] > 1000
-    assert len(run["systems"][2]["epochs"]) == run["systems"][2]["seeds"][0]["n_epochs"] > 0
-    assert run["finished"]
+    assert [row.name for row in run.systems] == FAST
+    for row in run.systems:
+        assert row.accuracy_interval == wilson_interval(row.accuracy, 60)
+        assert row.accuracy == pytest.approx(np.mean([seed.accuracy for seed in row.seeds]))
+        assert [seed.seed for seed in row.seeds] == [0, 1]
+        assert row.accuracy_spread.min <= row.accuracy <= row.accuracy_spread.max
+        assert np.sum(row.confusion) == 60
+        assert row.fit_seconds > 0
+        assert row.predict_documents_per_second > 0
+        assert row.size_bytes > 1000
+    assert len(run.systems[2].epochs) == run.systems[2].seeds[0].n_epochs > 0
+    assert run.finished
 
 
 def test_the_record_says_which_is_better_how_far_to_trust_each_and_where_it_fails(run):
-    assert len(run["pairwise"]) == 3
-    labels = from_text(run["test_labels"])
-    for row in run["systems"]:
-        right = [(from_text(seed["answers"]) == labels).mean() for seed in row["seeds"]]
-        assert np.mean(right) == pytest.approx(row["accuracy"])
-        assert row["macro_f1_interval"][0] <= row["macro_f1"] <= row["macro_f1_interval"][1]
-        assert sum(part["n_documents"] for part in row["reliability"]["bins"]) == 60
-        assert row["coverage"][-1]["coverage"] == 1
-        assert {part["by"] for part in row["slices"]} >= {"length", "class"}
-        assert set(row["class_words"]) == {"motor", "space", "sport"}
+    assert len(run.pairwise) == 3
+    labels = from_text(run.test_labels)
+    for row in run.systems:
+        right = [(from_text(seed.answers) == labels).mean() for seed in row.seeds]
+        assert np.mean(right) == pytest.approx(row.accuracy)
+        assert row.macro_f1_interval[0] <= row.macro_f1 <= row.macro_f1_interval[1]
+        assert sum(part.n_documents for part in row.reliability.bins) == 60
+        assert row.coverage[-1].coverage == 1
+        assert {part.by for part in row.slices} >= {"length", "class"}
+        assert set(row.class_words) == {"motor", "space", "sport"}
 
 
-def test_the_record_is_plain_json(run):
-    assert json.loads(json.dumps(run, allow_nan=False)) == run
+def test_the_record_written_and_read_is_the_same(run):
+    assert from_json(RunRecord, to_json(run), where="run.json") == run
 
 
 def test_the_same_seeds_give_the_same_record(run):
@@ -72,12 +72,12 @@ def test_the_best_system_and_what_it_got_wrong_are_named():
     confusing = small_corpus(60, seed=1)
     swapped = Corpus.of("swapped", confusing.texts, np.roll(confusing.names(), 1).tolist())
     run = compare(Split(small_corpus(), swapped), ["tfidf-nb"])
-    assert run["best"] == "tfidf-nb"
-    assert len(run["wrong_documents"]) == 10
-    first = run["wrong_documents"][0]
-    assert first["text"] == confusing.texts[first["row"]]
-    assert first["label"] != first["predicted"]
-    probabilities = [row["probability"] for row in run["wrong_documents"]]
+    assert run.best == "tfidf-nb"
+    assert len(run.wrong_documents) == 10
+    first = run.wrong_documents[0]
+    assert first.text == confusing.texts[first.row]
+    assert first.label != first.predicted
+    probabilities = [row.probability for row in run.wrong_documents]
     assert probabilities == sorted(probabilities, reverse=True)
 
 
@@ -88,10 +88,10 @@ def test_classes_stand_in_the_order_of_the_corpus_where_that_is_not_alphabetical
         for corpus in (small_corpus(), small_corpus(60, seed=1))
     )
     run = compare(Split(train, test), ["tfidf-nb"])
-    assert run["corpus"]["label_names"] == ["1", "2", "10"]
-    assert [row["label"] for row in run["systems"][0]["per_class"]] == ["1", "2", "10"]
-    assert run["systems"][0]["accuracy"] == 1.0
-    assert np.trace(run["systems"][0]["confusion"]) == 60
+    assert run.corpus.label_names == ["1", "2", "10"]
+    assert [row.label for row in run.systems[0].per_class] == ["1", "2", "10"]
+    assert run.systems[0].accuracy == 1.0
+    assert np.trace(run.systems[0].confusion) == 60
 
 
 def test_a_limited_training_part_keeps_every_class_and_is_said():
@@ -100,7 +100,7 @@ def test_a_limited_training_part_keeps_every_class_and_is_said():
     split = Split(rare, Corpus("rare", *_parts(small_corpus(60, seed=1), rare.label_names)))
     assert (split.limited(50, seed=0).train.counts() > 0).all()
     run = compare(split, ["tfidf-nb"], limits={"tfidf-nb": 50})
-    assert run["systems"][0]["notes"] == ["Trained on 50 of the 151 documents."]
+    assert run.systems[0].notes == ["Trained on 50 of the 151 documents."]
 
 
 def test_documents_without_words_are_dropped_and_counted_in_each_part():
@@ -108,16 +108,16 @@ def test_documents_without_words_are_dropped_and_counted_in_each_part():
     train = Corpus.of("odd", [*train.texts, "", " "], [*train.names(), "space", "space"])
     test = Corpus.of("odd", [*test.texts, "\n"], [*test.names(), "space"])
     run = compare(Split(train, test), ["tfidf-nb"])
-    assert run["corpus"]["dropped"] == {"train": 2, "test": 1}
-    assert (run["corpus"]["n_train"], run["corpus"]["n_test"]) == (150, 60)
+    assert run.corpus.dropped == {"train": 2, "test": 1}
+    assert (run.corpus.n_train, run.corpus.n_test) == (150, 60)
 
 
 def test_given_vectors_replace_those_of_the_systems_that_have_some(tmp_path):
     run = compare(small_split(), ["tfidf-nb", "glove-mean"], vectors=write_small_glove(tmp_path))
-    plain, with_vectors = run["systems"]
-    assert plain["vectors"] is None
-    assert with_vectors["vectors"]["dimension"] == 4
-    assert 0.5 < with_vectors["vectors"]["types_share"] < 1
+    without, with_vectors = run.systems
+    assert without.vectors is None
+    assert with_vectors.vectors.dimension == 4
+    assert 0.5 < with_vectors.vectors.types_share < 1
 
 
 def test_ctrl_c_keeps_the_finished_systems_and_resuming_makes_the_rest():
@@ -127,17 +127,15 @@ def test_ctrl_c_keeps_the_finished_systems_and_resuming_makes_the_rest():
         if name == "averaging":
             raise KeyboardInterrupt
 
-    stopped = compare(
-        small_split(), FAST, on_start=interrupt, on_system=lambda run: written.append(len(run["systems"]))
-    )
-    assert not stopped["finished"]
-    assert [row["name"] for row in stopped["systems"]] == FAST[:2]
+    stopped = compare(small_split(), FAST, on_start=interrupt, on_system=lambda run: written.append(len(run.systems)))
+    assert not stopped.finished
+    assert [row.name for row in stopped.systems] == FAST[:2]
     assert written == [1, 2]
     started = []
     resumed = compare(small_split(), FAST, earlier=stopped, on_start=lambda name, seed: started.append(name))
     assert started == ["averaging"]
-    assert resumed["finished"]
-    assert resumed["systems"][:2] == stopped["systems"]
+    assert resumed.finished
+    assert resumed.systems[:2] == stopped.systems
 
 
 def test_an_interrupted_resume_loses_no_finished_row():
@@ -147,8 +145,8 @@ def test_an_interrupted_resume_loses_no_finished_row():
         raise KeyboardInterrupt
 
     stopped = compare(small_split(), ["averaging", "tfidf-svc", "tfidf-nb"], earlier=earlier, on_start=interrupt)
-    assert sorted(row["name"] for row in stopped["systems"]) == ["tfidf-nb", "tfidf-svc"]
-    assert not stopped["finished"]
+    assert sorted(row.name for row in stopped.systems) == ["tfidf-nb", "tfidf-svc"]
+    assert not stopped.finished
 
 
 @pytest.mark.parametrize("change", ["seeds", "fingerprint"])
@@ -176,10 +174,10 @@ def test_a_row_with_other_settings_is_made_again(tmp_path):
 
 def test_a_system_that_cannot_be_fitted_is_named_and_the_others_go_on():
     run = compare(small_split(), ["glove-mean", "tfidf-nb"], vectors="nowhere.txt")
-    assert [row["name"] for row in run["systems"]] == ["tfidf-nb"]
-    assert [row["name"] for row in run["failed"]] == ["glove-mean"]
-    assert "nowhere.txt" in run["failed"][0]["reason"]
-    assert run["finished"]
+    assert [row.name for row in run.systems] == ["tfidf-nb"]
+    assert [row.name for row in run.failed] == ["glove-mean"]
+    assert "nowhere.txt" in run.failed[0].reason
+    assert run.finished
 
 
 def test_when_no_system_can_be_fitted_the_first_reason_is_the_error():
@@ -193,9 +191,9 @@ def test_a_class_whose_words_a_system_does_not_take_gets_no_probability():
     train = Corpus.of("odd", [*train.texts, *signs[0]], [*train.names(), *signs[1]])
     test = Corpus.of("odd", [*test.texts, "! ?"], [*test.names(), "signs"])
     run = compare(Split(train, test), ["averaging", "tfidf-nb"])
-    assert [row["name"] for row in run["systems"]] == ["averaging", "tfidf-nb"]
-    assert run["systems"][1]["per_class"][1]["label"] == "signs"
-    assert run["systems"][1]["per_class"][1]["recall"] == 0
+    assert [row.name for row in run.systems] == ["averaging", "tfidf-nb"]
+    assert run.systems[1].per_class[1].label == "signs"
+    assert run.systems[1].per_class[1].recall == 0
 
 
 def test_a_class_that_dropping_empties_goes_with_its_documents():
@@ -203,7 +201,7 @@ def test_a_class_that_dropping_empties_goes_with_its_documents():
     train = Corpus.of("odd", [*train.texts, " "], [*train.names(), "blank"])
     test = Corpus("odd", *_parts(small_corpus(60, seed=1), train.label_names))
     run = compare(Split(train, test), ["tfidf-nb"])
-    assert run["corpus"]["label_names"] == ["motor", "space", "sport"]
+    assert run.corpus.label_names == ["motor", "space", "sport"]
 
 
 def _parts(corpus, label_names):
@@ -219,8 +217,8 @@ def test_nothing_to_compare_is_refused(more):
 
 def test_a_system_named_twice_is_one_row():
     run = compare(small_split(), ["tfidf-nb", "tfidf-nb"])
-    assert len(run["systems"]) == 1
-    assert run["finished"]
+    assert len(run.systems) == 1
+    assert run.finished
 
 
 def test_a_system_that_there_is_not_is_refused_before_anything_is_trained():
@@ -234,9 +232,22 @@ def test_one_class_only_is_refused():
         compare(Split(train, train), FAST)
 
 
-def test_a_file_that_is_no_record_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "run.json: expected the JSON that `bywords compare` writes"),
+        ("[]", "run.json: expected the format bywords-run/3, found None"),
+        ('{"format": "bywords-run/2"}', "found 'bywords-run/2'. Make it anew with `bywords compare`"),
+        ('{"format": "bywords-run/3"}', "run.json lacks 'bywords_version'"),
+    ],
+)
+def test_a_file_that_is_no_record_is_named(tmp_path, content, message):
     path = tmp_path / "run.json"
-    for content, message in (("{", "expected the JSON of a run"), ("{}", "expected a run of the format")):
-        path.write_text(content)
-        with pytest.raises(DataError, match=message):
-            read_run(path)
+    path.write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_record(RunRecord, path)
+
+
+def test_a_split_without_test_documents_is_refused():
+    with pytest.raises(DataError, match="there are no test documents with words"):
+        compare(Split(small_corpus(), small_corpus().select(np.arange(0))), ["tfidf-nb"])

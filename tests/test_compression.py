@@ -9,17 +9,21 @@ import polars as pl
 import pytest
 from small_corpus import small_corpus, small_system, write_small_glove
 
-from bywords.artifact import model_folder
-from bywords.artifact.compression import compress, parse_size
+from bywords.artifact import compression, model_folder
+from bywords.artifact.compression import _bytes_of_other_files, compress, parse_size
 from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
 from bywords.data.corpus import Corpus
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
+from bywords.evaluation.calibration import Sigmoids, Temperature
 from bywords.evaluation.metrics import softmax
-from bywords.models.ensemble import Ensemble, EnsembleConfig
+from bywords.evaluation.reliability import Reliability
+from bywords.fitted import FitSummary, FittedClassifier, TrainingRecord
+from bywords.models.base import model_class
+from bywords.models.ensemble import Ensemble
 from bywords.models.tfidf_linear import TfidfConfig
-from bywords.systems import SystemConfig, fit_model
+from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
@@ -88,9 +92,9 @@ def test_what_it_cost_stands_in_the_answer_and_on_the_card(fitted, tmp_path):
     before = classifier.evaluate(TEST.texts, TEST.names()).accuracy
     compressed = classifier.compress(25_000, TEST.texts, TEST.names())
     assert compressed.score_before == before
-    assert f"right on {compressed.score:.1%} of the validation documents instead of {before:.1%}" in compressed.told
-    assert "25 kB instead of 3" in compressed.told
-    assert "of the rows" in compressed.told
+    assert f"right on {compressed.score:.1%} of the validation documents instead of {before:.1%}" in compressed.sentence
+    assert "25 kB instead of 3" in compressed.sentence
+    assert "of the rows" in compressed.sentence
     classifier.save(tmp_path / "model")
     assert "% of the rows" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
@@ -108,8 +112,8 @@ def test_a_model_that_fits_stays_as_it_is(fitted):
     before = classifier.predict_proba(TEST.texts)
     compressed = classifier.compress(10**6, TEST.texts, TEST.names())
     np.testing.assert_array_equal(classifier.predict_proba(TEST.texts), before)
-    assert compressed.storage == {}
-    assert "as it was" in compressed.told
+    assert compressed.classifier.storage == {}
+    assert "as it was" in compressed.sentence
 
 
 @each_system
@@ -129,63 +133,74 @@ CONFIGS = (
 )
 
 
-def blend_of(texts, labels, configs):
-    tokens = Tokenizer()(texts)
+def ensemble_of(corpus, configs, *, label_format="one"):
+    """A classifier that is an ensemble of models with these settings, fitted to a corpus."""
+    tokens, labels = Tokenizer()(corpus.texts), corpus.labels
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(ngrams=3, ngram_min_count=1, char_ngrams=(2, 3)))
-    documents = vocabulary.encode(tokens)
-    members = [
-        fit_model(config, documents, Targets.of(labels), None, vocabulary=vocabulary, seed=0)[0] for config in configs
-    ]
+    documents, targets = vocabulary.encode(tokens), Targets.of(labels)
+    members = []
+    for config in configs:
+        prepared = model_class(config).prepare(config, documents, vocabulary)
+        members.append(model_class(config).fit(config, prepared, targets, vocabulary=vocabulary, seed=0)[0])
     ensemble = Ensemble(members, np.full(len(members), 0.5, dtype=np.float32))
-    config = SystemConfig(
-        description="ensemble", model=EnsembleConfig(members=tuple(configs)), vocabulary=vocabulary.config
-    )
-    return config, vocabulary, ensemble, tokens
+    config = SystemConfig(description="ensemble", model=ensemble.config, vocabulary=vocabulary.config)
+    record = TrainingRecord(
+        system=config, parameters=FitParameters(), config=config,
+        summary=FitSummary(n_train=len(labels), n_valid=0, n_dropped=0, valid_accuracy=1.0),
+    )  # fmt: skip
+    return FittedClassifier(
+        tokenizer=Tokenizer(), vocabulary=vocabulary, model=ensemble,
+        calibration=Temperature(1.0) if label_format == "one" else Sigmoids(np.ones(3), np.zeros(3), np.full(3, 0.5)),
+        reliability=Reliability(n_documents=len(labels), in_vocabulary_floor=0.0),
+        classes=np.array(corpus.label_names), label_format=label_format, record=record,
+    )  # fmt: skip
+
+
+def compressed_to(classifier, n_bytes):
+    """The classifier with about so many bytes of vocabulary and weights, judged on the training documents."""
+    labels = [[name] for name in TRAIN.names()] if classifier.is_multilabel else TRAIN.names()
+    return compress(classifier, n_bytes + _bytes_of_other_files(classifier), TRAIN.texts, labels)
 
 
 @pytest.mark.parametrize("budget", [9_000, 30_000, 60_000])
-def test_members_that_see_different_rows_are_cut_alike(budget):
-    config, vocabulary, ensemble, tokens = blend_of(TRAIN.texts, TRAIN.labels, CONFIGS)
-    judged = []
-
-    def judge(smaller, model):
-        judged.append(float((model.logits(smaller.encode(tokens)).argmax(axis=1) == TRAIN.labels).mean()))
-        return judged[-1]
-
-    compressed = compress(config, vocabulary, ensemble, budget, judge)
+def test_members_that_see_different_rows_are_cut_alike(budget, monkeypatch):
+    classifier, judged = ensemble_of(TRAIN, CONFIGS), []
+    score = compression._score
+    monkeypatch.setattr(compression, "_score", lambda *given: judged.append(score(*given)) or judged[-1])
+    compressed = compressed_to(classifier, budget)
+    smaller = compressed.classifier
     assert compressed.score == max(judged[1:]) > 0.9
-    assert compressed.n_bytes <= budget
-    assert len(compressed.model.members) == len(compressed.config.model.members)
-    for member in compressed.model.members:
-        assert len(member.idf) == len(member.weights) <= len(compressed.vocabulary)
+    assert compressed.n_bytes <= budget + _bytes_of_other_files(classifier)
+    assert len(smaller.model.members) == len(smaller.record.config.model.members)
+    for member in smaller.model.members.values():
+        assert len(member.idf) == len(member.weights) <= len(smaller.vocabulary)
 
 
 def test_rows_that_no_member_sees_go_without_a_change():
-    config, vocabulary, ensemble, tokens = blend_of(TRAIN.texts, TRAIN.labels, CONFIGS[:1])
-    before = softmax(ensemble.logits(vocabulary.encode(tokens)))
-    words_alone = 8 * vocabulary.n_words * 4
-    compressed = compress(config, vocabulary, ensemble, words_alone, lambda *_: 1.0)
-    assert compressed.storage == {}
-    assert compressed.vocabulary.words.to_list() == vocabulary.words.to_list()
-    assert len(compressed.vocabulary) == vocabulary.n_words
-    np.testing.assert_allclose(
-        softmax(compressed.model.logits(compressed.vocabulary.encode(tokens))), before, atol=1e-6
-    )
+    classifier = ensemble_of(TRAIN, CONFIGS[:1])
+    before = softmax(classifier.model.logits(classifier.encode(TRAIN.texts)))
+    smaller = compressed_to(classifier, 8 * classifier.vocabulary.n_words * 4).classifier
+    assert smaller.storage == {}
+    assert smaller.vocabulary.words.to_list() == classifier.vocabulary.words.to_list()
+    assert len(smaller.vocabulary) == classifier.vocabulary.n_words
+    np.testing.assert_allclose(softmax(smaller.model.logits(smaller.encode(TRAIN.texts))), before, atol=1e-6)
 
 
 def test_classes_that_do_not_exclude_each_other_keep_what_they_have_in_common():
-    config, vocabulary, ensemble, tokens = blend_of(TRAIN.texts, TRAIN.labels, CONFIGS[:1])
-    before = ensemble.logits(vocabulary.encode(tokens))
-    compressed = compress(config, vocabulary, ensemble, 8 * vocabulary.n_words * 4, lambda *_: 1.0, is_exclusive=False)
-    np.testing.assert_allclose(compressed.model.logits(compressed.vocabulary.encode(tokens)), before, rtol=1e-6)
+    classifier = ensemble_of(TRAIN, CONFIGS[:1], label_format="sets")
+    before = classifier.model.logits(classifier.encode(TRAIN.texts))
+    smaller = compressed_to(classifier, 8 * classifier.vocabulary.n_words * 4).classifier
+    assert len(smaller.vocabulary) < len(classifier.vocabulary)
+    np.testing.assert_allclose(smaller.model.logits(smaller.encode(TRAIN.texts)), before, rtol=1e-6)
 
 
 def test_what_all_classes_have_in_common_takes_no_bits():
-    config, vocabulary, ensemble, _ = blend_of(TRAIN.texts, TRAIN.labels, CONFIGS[1:2])
-    (member,) = compress(config, vocabulary, ensemble, 9_000, lambda *_: 1.0).model.members
+    classifier = ensemble_of(TRAIN, CONFIGS[1:2])
+    (member,) = compressed_to(classifier, 9_000).classifier.model.members.values()
+    (whole,) = classifier.model.members.values()
     common = np.abs(member.weights.mean(axis=1)).max()
     assert common < 0.02 * np.abs(member.weights).max()
-    assert np.abs(ensemble.members[0].weights.mean(axis=1)).max() > common
+    assert np.abs(whole.weights.mean(axis=1)).max() > common
 
 
 @pytest.mark.parametrize("name", ["auto", "tfidf-svc", "dan"])
@@ -195,7 +210,7 @@ def test_a_model_of_several_labels_is_made_smaller_too(name, tmp_path):
     classifier = TextClassifier(name).fit(texts, labels)
     classifier.save(tmp_path / "whole")
     compressed = classifier.compress(model_folder.size_bytes(tmp_path / "whole") // 2, texts, labels)
-    assert "F1 " in compressed.told
+    assert "F1 " in compressed.sentence
     assert compressed.score > 0.9
     classifier.save(tmp_path / "model")
     assert model_folder.size_bytes(tmp_path / "model") <= compressed.n_bytes

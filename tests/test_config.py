@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from bywords.classifier import KINDS
 from bywords.config import changed, from_plain, to_plain
 from bywords.errors import SettingError
+from bywords.system_config import setting_kinds
 from bywords.systems import SYSTEMS
 from bywords.text.vocabulary import VocabularyConfig
 
@@ -14,19 +14,19 @@ from bywords.text.vocabulary import VocabularyConfig
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_every_system_survives_json(name):
     plain = json.loads(json.dumps(to_plain(SYSTEMS[name])))
-    assert from_plain(plain, KINDS, where="here") == SYSTEMS[name]
+    assert from_plain(plain, setting_kinds(), where="here") == SYSTEMS[name]
 
 
 def test_a_setting_that_there_is_not_is_named_with_the_nearest():
     plain = to_plain(SYSTEMS["averaging"])
     plain["training"]["learnin_rate"] = 3
     with pytest.raises(SettingError, match=r"no setting 'learnin_rate'. Did you mean 'learning_rate'"):
-        from_plain(plain, KINDS, where="model.json:")
+        from_plain(plain, setting_kinds(), where="model.json:")
 
 
 def test_a_kind_that_there_is_not_is_refused():
     with pytest.raises(SettingError, match="no kind 'Popen'"):
-        from_plain({"kind": "Popen", "args": "x"}, KINDS, where="model.json")
+        from_plain({"kind": "Popen", "args": "x"}, setting_kinds(), where="model.json")
 
 
 def test_settings_are_changed_by_their_path():
@@ -56,8 +56,8 @@ def test_a_change_that_cannot_be_says_why(assignment, message):
 
 
 def test_a_pair_of_numbers_is_written_as_in_json_and_can_be_taken_away():
-    assert changed(VocabularyConfig(), ["pieces=[3, 5]"]).pieces == (3, 5)
-    assert changed(VocabularyConfig(pieces=(3, 5)), ["pieces=null"]).pieces is None
-    for wrong in ("pieces=3", "pieces=[3]", 'pieces=["a", "b"]'):
-        with pytest.raises(SettingError, match=r"pieces is None; expected None or tuple\[int, int\]"):
+    assert changed(VocabularyConfig(), ["char_ngrams=[3, 5]"]).char_ngrams == (3, 5)
+    assert changed(VocabularyConfig(char_ngrams=(3, 5)), ["char_ngrams=null"]).char_ngrams is None
+    for wrong in ("char_ngrams=3", "char_ngrams=[3]", 'char_ngrams=["a", "b"]'):
+        with pytest.raises(SettingError, match=r"char_ngrams is None; expected None or tuple\[int, int\]"):
             changed(VocabularyConfig(), [wrong])

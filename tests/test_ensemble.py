@@ -8,12 +8,13 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import log_loss, softmax
 from bywords.models.averaging import AveragingConfig
+from bywords.models.base import model_class
 from bywords.models.ensemble import Ensemble, EnsembleConfig, fit_weights
 from bywords.models.tfidf_linear import TfidfConfig
-from bywords.systems import fit_model
+from bywords.system_config import TrainingConfig
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
-from bywords.training.loop import TrainingConfig
+from bywords.training.system import fit_model
 
 CORPUS = small_corpus(90)
 TOKENS = Tokenizer()(CORPUS.texts)
@@ -32,7 +33,7 @@ def fitted(config):
     training = TrainingConfig(max_epochs=2)
     return fit_model(
         config,
-        DOCUMENTS,
+        model_class(config).prepare(config, DOCUMENTS, VOCABULARY),
         Targets.of(CORPUS.labels),
         None,
         vocabulary=VOCABULARY,
@@ -42,7 +43,7 @@ def fitted(config):
     )[0]
 
 
-def test_a_blend_is_the_weighed_sum_of_its_members_and_linear_ones_on_the_same_features_are_one():
+def test_an_ensemble_is_the_weighed_sum_of_its_members_and_linear_ones_on_the_same_features_are_one():
     members, weights = [fitted(config) for config in CONFIGS], np.array([0.5, 2, 1, 0.25, 3], dtype=np.float32)
     ensemble = Ensemble(members, weights)
     expected = sum(weight * member.logits(DOCUMENTS) for weight, member in zip(weights, members, strict=True))
@@ -50,9 +51,9 @@ def test_a_blend_is_the_weighed_sum_of_its_members_and_linear_ones_on_the_same_f
     assert len(ensemble.members) == 4
 
 
-def test_a_blend_comes_back_from_its_arrays():
+def test_an_ensemble_comes_back_from_its_arrays():
     ensemble = Ensemble([fitted(config) for config in CONFIGS], np.array([0.5, 2, 1, 0.25, 3], dtype=np.float32))
-    restored = Ensemble.restored(ensemble.config, VOCABULARY.blocks, ensemble.arrays())
+    restored = Ensemble.from_arrays(ensemble.config, ensemble.arrays(), vocabulary=VOCABULARY, n_classes=3)
     np.testing.assert_array_equal(restored.logits(DOCUMENTS), ensemble.logits(DOCUMENTS))
 
 
@@ -73,7 +74,7 @@ def test_a_better_model_is_trusted_more_and_noise_hardly():
     assert weights[0] > weights[1] > weights[2] >= 0
 
 
-def test_a_blend_of_models_that_err_apart_is_better_than_each():
+def test_an_ensemble_of_models_that_err_apart_is_better_than_each():
     first, labels = logits_that_are_right(0.7, seed=0)
     second, _ = logits_that_are_right(0.7, seed=1)
     weights = fit_weights([first, second], Targets.of(labels))
@@ -87,6 +88,6 @@ def test_one_model_keeps_its_labels():
     assert weight > 0
 
 
-def test_a_blend_of_nothing_is_refused():
+def test_an_ensemble_of_nothing_is_refused():
     with pytest.raises(SettingError, match="no members"):
         EnsembleConfig(members=())

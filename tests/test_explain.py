@@ -24,7 +24,7 @@ from bywords.explain.token_alignment import NO_TOKEN, TokenAlignment
 from bywords.models.averaging import AveragingConfig
 from bywords.models.ensemble import Ensemble
 from bywords.models.mean_vector import MeanVectorConfig
-from bywords.models.modules.lstm import LSTMConfig
+from bywords.models.lstm import LSTMConfig
 from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.report import render_explanations
 from bywords.systems import SYSTEMS
@@ -75,8 +75,7 @@ def many_labels():
 
 
 def raw_logits(classifier, text):
-    parts = classifier.explanation_parts()
-    return parts.model.logits(parts.vocabulary.encode(Tokenizer(parts.tokenizer)([text])))[0]
+    return classifier.fitted_.model.logits(classifier.fitted_.encode([text]))[0]
 
 
 def added(explanation):
@@ -152,16 +151,16 @@ def test_the_highest_of_a_dimension_belongs_to_the_word_that_has_it(fitted):
         expected = (model.vectors[ids[0]] * is_moon) @ model.weights.astype(np.float64) / 2  # two share it
     finally:
         model.config = before
-    scaled = classifier.explanation_parts().scaled(expected)
+    scaled = classifier.fitted_.scaled(expected)
     np.testing.assert_allclose(explanation.attributions[:2], [scaled, scaled], atol=1e-6)
 
 
-def test_a_blend_with_a_hidden_layer_adds_exact_and_integrated_parts(fitted):
-    deep = fitted("dan").explanation_parts()
+def test_an_ensemble_with_a_hidden_layer_adds_exact_and_integrated_parts(fitted):
+    deep = fitted("dan").fitted_
     documents = deep.vocabulary.encode(Tokenizer()(CORPUS.texts))
-    linear = TfidfLinear.fit(
-        TfidfConfig(estimator="nb"), documents, Targets.of(CORPUS.labels), vocabulary=deep.vocabulary, seed=0
-    )
+    config = TfidfConfig(estimator="nb")
+    prepared = TfidfLinear.prepare(config, documents, deep.vocabulary)
+    linear, _ = TfidfLinear.fit(config, prepared, Targets.of(CORPUS.labels), vocabulary=deep.vocabulary)
     half = np.full(2, 0.5, dtype=np.float32)
     combined, alone = replace(deep, model=Ensemble([linear, deep.model], half)), replace(deep, model=linear)
     together, one, other = (explain(parts, SURE) for parts in (combined, deep, alone))
@@ -349,9 +348,9 @@ def test_words_of_classes_are_the_topics_own(fitted):
 
 
 def test_with_a_hidden_layer_a_sample_of_the_documents_is_enough(fitted):
-    assert n_documents_used(fitted("dan").explanation_parts(), 10_000) == 100
-    assert n_documents_used(fitted("lstm").explanation_parts(), 10_000) == 30
-    assert n_documents_used(fitted("auto").explanation_parts(), 10_000) == 10_000
+    assert n_documents_used(fitted("dan").fitted_, 10_000) == 100
+    assert n_documents_used(fitted("lstm").fitted_, 10_000) == 30
+    assert n_documents_used(fitted("auto").fitted_, 10_000) == 10_000
 
 
 def test_segments_carry_what_their_tokens_add_up_to():

@@ -59,9 +59,9 @@ def test_epochs_and_candidates_are_judged_by_the_measure_that_is_asked_for(name,
         assert metric.replace("_", " ").replace(" f1", " F1") in classifier.selection_.reason
         assert f"{max(scores.values()):.3f}" in classifier.selection_.reason
     else:
-        epochs = classifier.fitted_.history.epochs
+        epochs = classifier.fitted_.record.history.epochs
         scores = [epoch.valid_score for epoch in epochs]
-        assert classifier.fitted_.history.best_epoch == 1 + scores.index(max(scores))
+        assert classifier.fitted_.record.history.best_epoch == 1 + scores.index(max(scores))
         if metric == "accuracy":
             assert scores == [epoch.valid_accuracy for epoch in epochs]
 

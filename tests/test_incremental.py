@@ -11,7 +11,7 @@ from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
-from bywords.training.incremental import grown_vocabulary, standing_for
+from bywords.training.incremental import _standing_for, grown_vocabulary
 
 TRAIN, TEST = small_corpus(150), small_corpus(60, seed=1)
 COOKING = ["eggs", "flour", "butter", "oven", "sugar", "pan"]
@@ -144,16 +144,16 @@ def test_labels_of_any_number_go_on_too():
 
 
 def test_documents_of_old_classes_stand_for_those_that_are_not_there_any_more():
-    targets = standing_for(Targets.of(np.array([0, 1, 2, 2]), 3), np.array([0, 1]), 98)
+    targets = _standing_for(Targets.of(np.array([0, 1, 2, 2]), 3), np.array([0, 1]), 98)
     np.testing.assert_allclose(targets.weights / targets.weights[2], [50, 50, 1, 1])
     assert targets.weights.mean() == pytest.approx(1)
     same = Targets.of(np.array([0, 1, 1]), 2)
-    assert standing_for(same, np.array([0, 1]), 98) is same
+    assert _standing_for(same, np.array([0, 1]), 98) is same
 
 
 def test_what_cannot_go_on_says_so(glove):
     classifier = TextClassifier("glove-mean", vectors=glove).fit(TRAIN.texts, TRAIN.names())
-    with pytest.raises(SettingError, match="cannot go on with new documents"):
+    with pytest.raises(SettingError, match="cannot continue with new documents"):
         classifier.continue_fit(TRAIN.texts, TRAIN.names())
     classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
     with pytest.raises(DataError, match="all new documents are of one class, 'cooking'"):
@@ -198,7 +198,7 @@ def test_labels_that_new_documents_lack_keep_their_odds_and_thresholds():
 
 def test_new_documents_of_new_classes_alone_and_an_lstm_that_would_forget_are_refused(glove):
     classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
-    with pytest.raises(DataError, match="all new documents are of classes that the model does not know"):
+    with pytest.raises(DataError, match="all new documents are of classes that are unknown to the model"):
         classifier.continue_fit(["eggs flour", "paint brush"] * 20, ["cooking", "art"] * 20)
     classifier = TextClassifier(small_system("lstm", glove)).fit(TRAIN.texts, TRAIN.names())
     with pytest.raises(DataError, match="an LSTM would forget them"):

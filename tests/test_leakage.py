@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import fetch_20newsgroups
 
-from bywords.audit.leakage import find_giveaways
+from bywords.audit.leakage import find_leakage
 from bywords.audit.patterns import header_fields
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import wilson_interval
 from bywords.io.datasets import is_available
+from bywords.records.audit import Leakage
+from bywords.records.base import plain
 from bywords.text.tokenizer import Tokenizer
 
 with_newsgroups = pytest.mark.skipif(
@@ -31,18 +33,18 @@ def sentences(n: int, seed: int, length: int = 12) -> list[str]:
     return [" ".join(generator.choice(WORDS, length)) for _ in range(n)]
 
 
-def found_in(texts: list[str], labels: list[str]) -> dict:
+def found_in(texts: list[str], labels: list[str]) -> Leakage:
     corpus = Corpus.of("some", texts, labels)
-    return find_giveaways(corpus, Tokenizer()(corpus.texts))
+    return find_leakage(corpus, Tokenizer()(corpus.texts))
 
 
-def named(found: dict) -> set[tuple[str, str]]:
+def named(found: Leakage) -> set[tuple[str, str]]:
     """Kind and pattern of all that was found, with what nearly the same documents have."""
-    rows = found["found"]
-    return {(row["kind"], row["what"]) for each in rows for row in (each, *each["also"])}
+    rows = found.found
+    return {(row.kind, row.what) for each in rows for row in (each, *each.also)}
 
 
-def with_planted(plant, n: int = 60) -> dict:
+def with_planted(plant, n: int = 60) -> Leakage:
     """Two classes of the same sentences; `plant` changes those of class "a", by their number."""
     texts = sentences(2 * n, seed=1)
     planted = [plant(text, index) for index, text in enumerate(texts[:n])]
@@ -72,26 +74,26 @@ def with_planted(plant, n: int = 60) -> dict:
 def test_what_is_planted_in_one_class_is_named_with_its_kind(plant, kind, what):
     found = with_planted(plant)
     assert (kind, what) in named(found)
-    assert {row["class"] for row in found["found"]} == {"a"}
-    assert found["rule"]["accuracy"] > 0.9
+    assert {row.label for row in found.found} == {"a"}
+    assert found.rule.accuracy > 0.9
 
 
 def test_what_all_classes_have_gives_nothing_away():
     texts = [f"From: anna@mill.org\n\n{text}\n--\nSent from my phone" for text in sentences(120, seed=2)]
     found = found_in(texts, ["a", "b"] * 60)
-    assert found["found"] == []
-    assert found["rule"]["n_decided"] == 0
-    assert found["rule"]["accuracy"] == found["rule"]["guess"] == 0.5
+    assert found.found == []
+    assert found.rule.n_decided == 0
+    assert found.rule.accuracy == found.rule.guess == 0.5
 
 
-def test_ordinary_words_of_a_class_are_no_giveaways():
+def test_ordinary_words_of_a_class_are_no_leakage():
     texts = sentences(200, seed=3)
     generator = np.random.default_rng(4)
     texts = [
         f"{text} {generator.choice(['hockey', 'goal', 'ice'] if index < 100 else ['orbit', 'moon', 'launch'])} {text}"
         for index, text in enumerate(texts)
     ]
-    assert found_in(texts, ["sport"] * 100 + ["space"] * 100)["found"] == []
+    assert found_in(texts, ["sport"] * 100 + ["space"] * 100).found == []
 
 
 def test_a_label_that_stands_in_a_header_is_named():
@@ -107,7 +109,7 @@ def test_a_label_that_stands_in_a_header_is_named():
 def test_the_words_of_a_subject_are_left_to_the_text():
     found = with_planted(lambda text, i: f"Subject: Mill sold\nLines: {i}\n\n{text}")
     assert ("header line", "Subject: Mill sold") not in named(found)
-    assert "Subject" not in {row["field"] for row in found["fields"]}
+    assert "Subject" not in {row.field for row in found.fields}
 
 
 def test_counts_shares_and_rows_are_those_of_the_documents():
@@ -116,26 +118,26 @@ def test_counts_shares_and_rows_are_those_of_the_documents():
         texts[index] = f"n{index}@mill.org {texts[index]}"
     corpus = Corpus.of("some", texts, ["a"] * 33 + ["b"] * 27, rows=np.arange(100, 160))
     corpus = corpus.select(np.arange(59, -1, -1))
-    (row,) = find_giveaways(corpus, Tokenizer()(corpus.texts))["found"]
-    assert (row["kind"], row["what"], row["class"]) == ("domain", "mill.org", "a")
-    assert (row["n_documents"], row["n_of_class"], row["share"]) == (26, 25, 25 / 26)
-    assert row["lower_bound"] == pytest.approx(wilson_interval(25 / 26, 26)[0])
-    assert row["share_of_class"] == pytest.approx(25 / 33)
-    assert row["lift"] == pytest.approx(25 / 26 * 60 / 33)
-    assert row["rows"] == [127, 126, 125, 124, 123]
+    (row,) = find_leakage(corpus, Tokenizer()(corpus.texts)).found
+    assert (row.kind, row.what, row.label) == ("domain", "mill.org", "a")
+    assert (row.n_documents, row.n_of_class, row.share) == (26, 25, 25 / 26)
+    assert row.lower_bound == pytest.approx(wilson_interval(25 / 26, 26)[0])
+    assert row.share_of_class == pytest.approx(25 / 33)
+    assert row.lift == pytest.approx(25 / 26 * 60 / 33)
+    assert row.rows == [127, 126, 125, 124, 123]
 
 
 def test_a_pattern_that_half_of_its_documents_have_in_other_classes_is_none():
     texts = sentences(80, seed=10)
     texts = [f"anna@mill.org {text}" if index % 3 else text for index, text in enumerate(texts)]
-    assert found_in(texts, ["a"] * 50 + ["b"] * 30)["found"] == []
+    assert found_in(texts, ["a"] * 50 + ["b"] * 30).found == []
 
 
 def test_patterns_of_the_same_documents_are_shown_as_one():
     found = with_planted(lambda text, i: f"From: anna@mill.org (Anna Berg)\n\n{text}")
-    assert len(found["found"]) == 1
+    assert len(found.found) == 1
     assert {"address", "person", "domain", "header line"} <= {kind for kind, _ in named(found)}
-    assert found["n_found"] > 1
+    assert found.n_found > 1
 
 
 def test_the_rule_is_judged_on_documents_that_it_was_not_chosen_on():
@@ -147,40 +149,40 @@ def test_the_rule_is_judged_on_documents_that_it_was_not_chosen_on():
     ]
     found = found_in(texts, labels)
     assert ("address", "anna@mill.org") in named(found)
-    assert found["rule"]["n_decided"] == 0
+    assert found.rule.n_decided == 0
 
 
 def test_a_field_is_judged_by_its_values_and_spelt_as_most_often():
     texts = sentences(120, seed=8)
     names = ["Host", "HOST", "Host"]
     texts = [f"{names[i % 3]}: h{i % 2}{i // 60}\nLines: {i % 7}\n\n{text}" for i, text in enumerate(texts)]
-    fields = {row["field"]: row for row in found_in(texts, ["a", "b"] * 60)["fields"]}
-    assert fields["Host"]["n_documents"] == 120
-    assert fields["Host"]["n_values"] == 4
-    assert fields["Host"]["accuracy"] == 1
-    assert fields["Lines"]["accuracy"] < 0.75
+    fields = {row.field: row for row in found_in(texts, ["a", "b"] * 60).fields}
+    assert fields["Host"].n_documents == 120
+    assert fields["Host"].n_values == 4
+    assert fields["Host"].accuracy == 1
+    assert fields["Lines"].accuracy < 0.75
 
 
 def test_a_new_value_of_a_field_is_taken_for_the_commonest_class_that_has_the_field():
     texts = [f"X-Id: {index}\nLines: 5\n\n{text}" if index < 40 else f"Lines: 5\n\n{text}"
              for index, text in enumerate(sentences(120, 11))]  # fmt: skip
-    fields = {row["field"]: row for row in found_in(texts, ["b"] * 40 + ["a"] * 80)["fields"]}
-    assert fields["X-Id"]["accuracy"] == 1
-    assert fields["X-Id"]["guess"] == 0
+    fields = {row.field: row for row in found_in(texts, ["b"] * 40 + ["a"] * 80).fields}
+    assert fields["X-Id"].accuracy == 1
+    assert fields["X-Id"].guess == 0
 
 
 def test_values_that_no_other_document_has_tell_nothing_of_its_class():
     texts = [f"Message-Id: m{index}\n\n{text}" for index, text in enumerate(sentences(120, seed=13))]
-    (field,) = found_in(texts, ["a", "b", "a"] * 40)["fields"]
-    assert (field["field"], field["n_values"]) == ("Message-Id", 120)
-    assert field["accuracy"] == field["guess"] == pytest.approx(2 / 3)
+    (field,) = found_in(texts, ["a", "b", "a"] * 40).fields
+    assert (field.field, field.n_values) == ("Message-Id", 120)
+    assert field.accuracy == field.guess == pytest.approx(2 / 3)
 
 
-def test_a_sentence_that_starts_some_texts_of_a_class_is_no_giveaway():
+def test_a_sentence_that_starts_some_texts_of_a_class_is_no_leak():
     generator = np.random.default_rng(12)
     texts = [f"this is a great {text} {generator.integers(99)}" if index < 12 else text
              for index, text in enumerate(sentences(1200, 12))]  # fmt: skip
-    assert found_in(texts, ["good"] * 600 + ["bad"] * 600)["found"] == []
+    assert found_in(texts, ["good"] * 600 + ["bad"] * 600).found == []
     assert ("beginning", "this is a great") in named(found_in(texts[:15] + texts[600:], ["good"] * 15 + ["bad"] * 600))
 
 
@@ -203,18 +205,18 @@ def test_documents_with_any_number_of_labels_are_asked_label_by_label():
     sets = [["a"] if index < 30 else ["a", "b"] if index < 60 else [] for index in range(90)]
     texts = [text + (" by anna@mill.org" if 30 <= index < 60 else "") for index, text in enumerate(texts)]
     corpus = Corpus.of_sets("some", texts, pl.Series(sets, dtype=pl.List(pl.String)))
-    found = find_giveaways(corpus, Tokenizer()(corpus.texts))
-    row = next(row for row in found["found"] if row["kind"] == "address")
-    assert row["class"] == "b"
-    assert row["share_of_class"] == 1
-    assert found["rule"] is None
+    found = find_leakage(corpus, Tokenizer()(corpus.texts))
+    row = next(row for row in found.found if row.kind == "address")
+    assert row.label == "b"
+    assert row.share_of_class == 1
+    assert found.rule is None
 
 
 @pytest.mark.parametrize(
     ("texts", "labels"), [([], []), (["a b c"], ["x"]), (["", ""], ["x", "y"]), (["a"] * 9, ["x"] * 9)]
 )
-def test_hardly_any_documents_have_no_giveaways(texts, labels):
-    assert found_in(texts, labels)["found"] == []
+def test_hardly_any_documents_have_no_leakage(texts, labels):
+    assert found_in(texts, labels).found == []
 
 
 @settings(max_examples=15)
@@ -222,13 +224,13 @@ def test_hardly_any_documents_have_no_giveaways(texts, labels):
 def test_any_texts_and_labels_give_json(rows):
     texts = [text.encode("utf-8", "replace").decode() for text, _ in rows] * 6
     found = found_in(texts, [label for _, label in rows] * 6)
-    json.dumps(found, allow_nan=False)
-    for row in found["found"]:
-        assert 0 < row["lower_bound"] <= row["share"] <= 1
+    json.dumps(plain(found), allow_nan=False)
+    for row in found.found:
+        assert 0 < row.lower_bound <= row.share <= 1
 
 
-def of_newsgroups(remove: tuple[str, ...]) -> dict:
-    """The give-aways of every third training message."""
+def of_newsgroups(remove: tuple[str, ...]) -> Leakage:
+    """The leakage of every third training message."""
     bunch = fetch_20newsgroups(subset="train", remove=remove, shuffle=False)
     return found_in(bunch.data[::3], [bunch.target_names[label] for label in bunch.target[::3]])
 
@@ -241,11 +243,11 @@ def test_untouched_messages_give_away_by_addresses_names_and_headers_and_strippe
         ("address", "keith@cco.caltech.edu"),
         ("person", "Keith Allan Schneider"),
     } <= named(found)
-    fields = {row["field"] for row in found["fields"] if row["interval"][0] > row["guess"]}
+    fields = {row.field for row in found.fields if row.interval[0] > row.guess}
     assert {"From", "Organization", "Distribution", "Nntp-Posting-Host"} <= fields
-    assert found["n_found"] > 8 * of_stripped["n_found"]
-    assert found["rule"]["accuracy"] > 0.2
-    assert of_stripped["rule"]["accuracy"] < 0.1
+    assert found.n_found > 8 * of_stripped.n_found
+    assert found.rule.accuracy > 0.2
+    assert of_stripped.rule.accuracy < 0.1
     topical = {"hockey", "orbit", "encryption", "israel", "god", "windows", "motorcycle", "car", "gun"}
     for each in (found, of_stripped):
         assert not topical & {what for _, what in named(each)}

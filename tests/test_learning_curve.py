@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,8 @@ from bywords.experiments.forecast import (
     sizes_needed,
 )
 from bywords.experiments.learning_curve import learning_curve, right_answers
+from bywords.records.base import from_json, plain, to_json, typed
+from bywords.records.curve import Backtest, CurveRecord, Forecast, PowerLaw
 from bywords.report import render_curve
 
 SIZES = [500, 1_000, 2_000, 4_000, 8_000]
@@ -59,6 +62,7 @@ def drawn_right(generator, n_seeds=3, n_test=400, *, a=0.05, b=2.0, c=0.35, size
 
 def without_times(value):
     """The record without what differs from run to run."""
+    value = plain(value)
     if isinstance(value, dict):
         return {key: without_times(item) for key, item in value.items() if "second" not in key and key != "created"}
     return [without_times(item) for item in value] if isinstance(value, list) else value
@@ -104,9 +108,9 @@ def test_the_interval_of_a_forecast_holds_the_truth_in_most_drawn_worlds():
     is_held = []
     for _ in range(25):
         found = forecast(SIZES, drawn_right(generator), 16_000)
-        low, high = found["interval"]
+        low, high = found.interval
         is_held.append(low <= truth <= high)
-        assert low <= found["accuracy"] <= high
+        assert low <= found.accuracy <= high
         assert high - low < 0.12
     assert np.mean(is_held) >= 0.9
 
@@ -116,25 +120,25 @@ def test_a_forecast_is_bits_of_its_seed_and_its_parts_agree():
     found = forecast(SIZES, right, 16_000)
     assert found == forecast(SIZES, right, 16_000)
     assert found != forecast(SIZES, right, 16_000, seed=1)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert found["now"] == right[:, -1].mean()
-    assert found["gain"] == pytest.approx(found["accuracy"] - found["now"])
-    assert (found["band"][0]["n_documents"], found["band"][-1]["n_documents"]) == (500, 16_000)
-    assert [found["band"][-1]["low"], found["band"][-1]["high"]] == found["interval"]
+    assert typed(Forecast, plain(found)) == found
+    assert found.now == right[:, -1].mean()
+    assert found.gain == pytest.approx(found.accuracy - found.now)
+    assert (found.band[0].n_documents, found.band[-1].n_documents) == (500, 16_000)
+    assert (found.band[-1].low, found.band[-1].high) == found.interval
 
 
 def test_what_is_always_right_is_forecast_to_stay_so():
     found = forecast(SIZES, np.ones((2, 5, 50), dtype=bool), 16_000)
-    assert found["accuracy"] == pytest.approx(1, abs=1e-6)
-    assert found["interval"][0] > 0.95
+    assert found.accuracy == pytest.approx(1, abs=1e-6)
+    assert found.interval[0] > 0.95
 
 
 def test_a_law_that_missed_the_largest_size_gives_a_wider_interval():
     right = drawn_right(np.random.default_rng(0))
     broken = right.copy()
     broken[:, -1] &= np.arange(400) % 10 > 0  # a tenth more is wrong with all documents
-    usual, widened = (np.ptp(forecast(SIZES, answers, 16_000)["gain_interval"]) for answers in (right, broken))
-    assert widened > 3 * abs(backtest(SIZES, broken)["error"]) > 2 * usual
+    usual, widened = (np.ptp(forecast(SIZES, answers, 16_000).gain_interval) for answers in (right, broken))
+    assert widened > 3 * abs(backtest(SIZES, broken).error) > 2 * usual
 
 
 def test_drawn_accuracies_spread_as_seeds_and_documents_do():
@@ -150,14 +154,14 @@ def test_drawn_accuracies_spread_as_seeds_and_documents_do():
 def test_a_backtest_sees_all_but_the_largest_size():
     right = drawn_right(np.random.default_rng(0))
     found = backtest(SIZES, right)
-    assert (found["from_documents"], found["n_documents"]) == (4_000, 8_000)
-    assert found["forecast"] == forecast(SIZES[:-1], right[:, :-1], 8_000)["accuracy"]
-    assert found["accuracy"] == right[:, -1].mean()
-    assert found["error"] == found["forecast"] - found["accuracy"]
-    assert found["holds"]
+    assert (found.from_documents, found.n_documents) == (4_000, 8_000)
+    assert found.forecast == forecast(SIZES[:-1], right[:, :-1], 8_000).accuracy
+    assert found.accuracy == right[:, -1].mean()
+    assert found.error == found.forecast - found.accuracy
+    assert found.holds
     wrong = right.copy()
     wrong[:, -1] = False
-    assert not backtest(SIZES, wrong)["holds"]
+    assert not backtest(SIZES, wrong).holds
     assert backtest(SIZES[:3], right[:, :3]) is None
 
 
@@ -170,16 +174,16 @@ def test_one_seed_needs_one_size_more():
 
 
 def test_a_forecast_says_whether_more_texts_are_worth_it():
-    found = {
-        "n_documents": 40_000, "accuracy": 0.934, "interval": [0.926, 0.941], "now": 0.928, "gain": 0.006,
-        "gain_interval": [0.003, 0.009], "law": {"a": 0.02, "b": 0.6, "c": 0.3},
-    }  # fmt: skip
+    found = Forecast(
+        n_documents=40_000, accuracy=0.934, interval=(0.926, 0.941), now=0.928, gain=0.006,
+        gain_interval=(0.003, 0.009), law=PowerLaw(a=0.02, b=0.6, c=0.3), band=[],
+    )  # fmt: skip
     assert sentence(found) == (
         "With twice the documents (40,000) about 93.4% (92.6% to 94.1%) instead of 92.8%, a gain of 0.6 points "
         "(0.3 to 0.9): more texts like these will help little."
     )
-    assert sentence(found | {"gain_interval": [0.003, 0.02]}).endswith("more texts like these will help.")
-    assert sentence(found | {"gain_interval": [-0.003, 0.02]}).endswith("more texts like these may help.")
+    assert sentence(replace(found, gain_interval=(0.003, 0.02))).endswith("more texts like these will help.")
+    assert sentence(replace(found, gain_interval=(-0.003, 0.02))).endswith("more texts like these may help.")
 
 
 def test_a_curve_that_falls_promises_nothing():
@@ -190,37 +194,37 @@ def test_a_curve_that_falls_promises_nothing():
 
 
 def test_a_backtest_says_how_far_off_it_was():
-    found = {
-        "from_documents": 2_726, "n_documents": 5_452, "forecast": 0.906, "interval": [0.887, 0.918],
-        "accuracy": 0.916, "error": -0.01, "holds": True,
-    }  # fmt: skip
+    found = Backtest(
+        from_documents=2_726, n_documents=5_452, forecast=0.906, interval=(0.887, 0.918), accuracy=0.916, error=-0.01,
+        holds=True,
+    )  # fmt: skip
     assert backtest_sentence(found) == (
         "Checked: from up to 2,726 documents, 90.6% (88.7% to 91.8%) would have been forecast for 5,452; it is 91.6%, "
         "1.0 points off."
     )
-    assert "off and outside of the interval" in backtest_sentence(found | {"holds": False})
+    assert "off and outside of the interval" in backtest_sentence(replace(found, holds=False))
 
 
 def test_a_curve_has_a_point_for_each_size_and_seed_and_the_test_part_never_changes(run, split):
-    assert [(point["n_documents"], point["seed"]) for point in run["points"]] == [
+    assert [(point.n_documents, point.seed) for point in run.points] == [
         (size, seed) for size in (25, 50, 100, 200, 400) for seed in (0, 1)
     ]
-    assert [row["n_documents"] for row in run["sizes"]] == [25, 50, 100, 200, 400]
-    assert run["finished"]
-    assert run["forecast"]["n_documents"] == 800
-    assert run["backtest"]["n_documents"] == 400
-    assert run["notes"] == []
-    assert json.loads(json.dumps(run, allow_nan=False)) == run
+    assert [row.n_documents for row in run.sizes] == [25, 50, 100, 200, 400]
+    assert run.finished
+    assert run.forecast.n_documents == 800
+    assert run.backtest.n_documents == 400
+    assert run.notes == []
+    assert from_json(CurveRecord, to_json(run), where="curve.json") == run
     _, right = right_answers(run)
     assert right.shape == (2, 5, 150)
-    for index, row in enumerate(run["sizes"]):
-        assert row["accuracy"] == pytest.approx(right[:, index].mean())
-        assert row["accuracy_interval"][0] < row["accuracy"] < row["accuracy_interval"][1]
-        assert row["accuracy_spread"]["min"] <= row["accuracy"] <= row["accuracy_spread"]["max"]
+    for index, row in enumerate(run.sizes):
+        assert row.accuracy == pytest.approx(right[:, index].mean())
+        assert row.accuracy_interval[0] < row.accuracy < row.accuracy_interval[1]
+        assert row.accuracy_spread.min <= row.accuracy <= row.accuracy_spread.max
     whole = TextClassifier("tfidf-nb").fit(split.train.texts, split.train.names())
     evaluation = whole.evaluate(split.test.texts, split.test.names())
     assert right[0, -1].tolist() == (evaluation.predicted == evaluation.labels).tolist()
-    assert run["points"][-2]["log_loss"] == evaluation.log_loss
+    assert run.points[-2].log_loss == evaluation.log_loss
 
 
 def test_the_same_seeds_give_the_same_curve(run, split):
@@ -231,15 +235,15 @@ def test_ctrl_c_keeps_the_points_there_are_and_a_later_run_goes_on_to_the_same_c
     left = []
 
     def stop_at_the_seventh(so_far, point):
-        assert point == so_far["points"][-1]
-        left[:] = [json.loads(json.dumps(so_far))]
-        if len(so_far["points"]) == 7:
+        assert point == so_far.points[-1]
+        left[:] = [from_json(CurveRecord, to_json(so_far), where="curve.json")]
+        if len(so_far.points) == 7:
             raise KeyboardInterrupt
 
     cut = learning_curve(split, "tfidf-nb", seeds=[0, 1], on_point=stop_at_the_seventh)
-    assert not cut["finished"]
-    assert [len(cut["points"]), len(cut["sizes"])] == [7, 3]
-    assert cut["forecast"]["n_documents"] == 200  # twice the largest size that all seeds have
+    assert not cut.finished
+    assert [len(cut.points), len(cut.sizes)] == [7, 3]
+    assert cut.forecast.n_documents == 200  # twice the largest size that all seeds have
     assert left == [cut]
     fitted = []
     started = TextClassifier.fit
@@ -259,12 +263,12 @@ def test_a_run_of_something_else_is_not_gone_on_with(run, split):
 
 def test_parts_that_would_be_too_small_are_left_out_and_said():
     run = learning_curve(noisy_split(100, 60), "tfidf-nb", seeds=[0])
-    assert [row["n_documents"] for row in run["sizes"]] == [25, 50, 100]
-    assert run["notes"] == [
+    assert [row.n_documents for row in run.sizes] == [25, 50, 100]
+    assert run.notes == [
         "Left out: 1/16 and 1/8 of the documents, which would be fewer than 20: 20 and two of each class.",
         "There is no forecast: it needs 4 sizes or more seeds.",
     ]
-    assert (run["forecast"], run["backtest"]) == (None, None)
+    assert (run.forecast, run.backtest) == (None, None)
 
 
 def test_a_part_has_two_documents_of_each_class():
@@ -272,8 +276,8 @@ def test_a_part_has_two_documents_of_each_class():
     names = [*corpus.names()[:-40].tolist(), *(f"rare {number // 2}" for number in range(40))]
     split = Split(Corpus.of("rare", corpus.texts, names), Corpus.of("rare", corpus.texts[-45:], names[-45:]))
     run = learning_curve(split, "tfidf-nb", seeds=[0])
-    assert [row["n_documents"] for row in run["sizes"]] == [75, 150, 300, 600]  # 1/16 would be 38, 23 classes need 46
-    assert run["notes"][0].startswith("Left out: 1/16 of the documents, which would be fewer than 46")
+    assert [row.n_documents for row in run.sizes] == [75, 150, 300, 600]  # 1/16 would be 38, 23 classes need 46
+    assert run.notes[0].startswith("Left out: 1/16 of the documents, which would be fewer than 46")
 
 
 def test_what_cannot_have_a_curve_says_why(split):
@@ -312,9 +316,9 @@ def test_curve_says_what_twice_the_documents_would_bring_and_writes_record_and_p
     assert re.search(r"With twice the documents \(800\) about \d+\.\d% \(.*more texts like these", out)
     assert "Checked: from up to 200 documents" in out
     written = json.loads((tmp_path / "train-curve" / "curve.json").read_text(encoding="utf-8"))
-    assert written["forecast"] == run["forecast"]
+    assert typed(Forecast, written["forecast"]) == run.forecast
     assert "</html>" in (tmp_path / "train-curve" / "curve.html").read_text(encoding="utf-8")
-    assert json.loads(bywords("curve", *files, "--json")[1])["sizes"][-1]["accuracy"] == run["sizes"][-1]["accuracy"]
+    assert json.loads(bywords("curve", *files, "--json")[1])["sizes"][-1]["accuracy"] == run.sizes[-1].accuracy
 
 
 def test_an_interrupted_curve_is_left_whole_and_goes_on_where_it_was(bywords, files, tmp_path, run, monkeypatch):
@@ -332,11 +336,11 @@ def test_an_interrupted_curve_is_left_whole_and_goes_on_where_it_was(bywords, fi
     assert "This run was interrupted." in (tmp_path / "c" / "curve.html").read_text(encoding="utf-8")
     code, out, _ = bywords("curve", *files, "--out", "c", "--resume", "--json")
     assert code == 0
-    assert json.loads(out)["sizes"][-1]["accuracy"] == run["sizes"][-1]["accuracy"]
+    assert json.loads(out)["sizes"][-1]["accuracy"] == run.sizes[-1].accuracy
     assert len(fitted) == 4 + 7
     (tmp_path / "c" / "curve.json").write_text('{"format": "bywords-run/1"}')
     code, _, error = bywords("curve", *files, "--out", "c", "--resume")
-    assert (code, "expected a run of the format bywords-curve/1" in error) == (2, True)
+    assert (code, "expected the format bywords-curve/2, found 'bywords-run/1'" in error) == (2, True)
 
 
 # The page
@@ -347,16 +351,14 @@ def test_the_page_says_the_forecast_first_and_in_the_picture(run):
     assert page.text.index("With twice the documents (800)") < page.text.index("The last doubling, from 200 to 400")
     (drawn,) = [attributes for tag, attributes in page.tags if tag == "svg"]
     assert "and a forecast of" in drawn["aria-label"]
-    for row in run["sizes"]:
-        assert f"{row['n_documents']:,}" in page.text
+    for row in run.sizes:
+        assert f"{row.n_documents:,}" in page.text
     assert render_curve(run) == render_curve(run)
 
 
 def test_names_that_are_no_names_stay_text(run):
-    hostile = run | {"system": HOSTILE, "command": HOSTILE, "notes": [HOSTILE]}
-    hostile["corpus"] = run["corpus"] | {"name": HOSTILE}
-    hostile["machine"] = {HOSTILE: HOSTILE}
-    text = render_curve(hostile)
+    hostile = replace(run, system=HOSTILE, command=HOSTILE, notes=[HOSTILE], machine={HOSTILE: HOSTILE})
+    text = render_curve(replace(hostile, corpus=replace(run.corpus, name=HOSTILE)))
     page = Page(text)
     assert sum(tag == "script" for tag, _ in page.tags) == 1
     assert page.text.count('<script>alert("x")</script>') >= 5
@@ -364,18 +366,17 @@ def test_names_that_are_no_names_stay_text(run):
     assert len(text) < 300_000
 
 
-@pytest.mark.parametrize("keys", [(), ("corpus",), ("forecast", "backtest"), ("sizes", "points", "forecast")])
-def test_a_page_of_a_record_that_lacks_parts_says_what_there_is(run, keys):
-    left = {key: value for key, value in run.items() if key not in keys} | {"finished": not keys}
-    page = Page(render_curve(left))
-    assert ("This run was interrupted." in page.text) == bool(keys)
-    assert ("With twice the documents" in page.text) == ("forecast" not in keys)
-    assert any(tag == "svg" for tag, _ in page.tags) == ("sizes" not in keys)
-    with pytest.raises(DataError, match="expected 'bywords-curve/1'"):
-        render_curve(left | {"format": "bywords-run/1"})
+@pytest.mark.parametrize(
+    "lost", [{}, {"forecast": None, "backtest": None}, {"sizes": [], "points": [], "forecast": None}]
+)
+def test_a_page_of_an_interrupted_run_says_what_there_is(run, lost):
+    page = Page(render_curve(replace(run, **lost, finished=not lost)))
+    assert ("This run was interrupted." in page.text) == bool(lost)
+    assert ("With twice the documents" in page.text) == ("forecast" not in lost)
+    assert any(tag == "svg" for tag, _ in page.tags) == ("sizes" not in lost)
 
 
 @needs_chromium
 def test_in_a_browser_the_page_has_no_errors_and_fits_a_phone(run, tmp_path):
-    hostile = run | {"system": HOSTILE, "notes": [HOSTILE * 3], "corpus": run["corpus"] | {"name": HOSTILE}}
+    hostile = replace(run, system=HOSTILE, notes=[HOSTILE * 3], corpus=replace(run.corpus, name=HOSTILE))
     assert 'data-sortable="yes"' in opened(render_curve(hostile), tmp_path)

@@ -11,10 +11,14 @@ from bywords.evaluation.metrics import softmax
 from bywords.models.mean_vector import MeanVector, MeanVectorConfig, pool
 from bywords.text.bags import Bags
 from bywords.text.ragged import Ragged
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.vectors.word_vectors import Aligned, Coverage
 
 COLOURS = np.repeat([0, 1, 2], 6)
 IS_DOG = np.tile(np.repeat([0, 1], 3), 3)
 N_WORDS = 9
+VOCABULARY = Vocabulary.of(Tokenizer()(["a b c d e f g"]), VocabularyConfig())
 DOCUMENTS = Ragged.of(
     [[2 + label, 5 + number % 2, 2 + label, 7 + number % 3 % 2] for number, label in enumerate(COLOURS)]
 )
@@ -22,6 +26,18 @@ DOCUMENTS = Ragged.of(
 
 VECTORS = np.array([[9, 9], [9, 9], [1, 0], [0, 4]], dtype=np.float32)  # padding and unknown would be seen
 IDF = np.array([1, 1, 1, 3], dtype=np.float32)
+
+
+def aligned(vectors):
+    n_words = len(vectors) - 2
+    coverage = Coverage(
+        n_types=n_words,
+        n_types_found=n_words,
+        n_by_lower_case=0,
+        n_running_words=n_words,
+        n_running_words_found=n_words,
+    )
+    return Aligned(matrix=vectors, has_vector=np.ones(len(vectors), dtype=bool), coverage=coverage)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +59,13 @@ def test_pooling_leaves_unknown_words_out(pooling, expected):
 def test_mean_vectors_agree_with_scaled_logistic_regression(pooling, labels):
     documents, n_words = DOCUMENTS, N_WORDS
     vectors = np.random.default_rng(0).normal(size=(n_words, 5)).astype(np.float32)
-    model, notes = MeanVector.fit(MeanVectorConfig(pooling=pooling), documents, Targets.of(labels), vectors=vectors)
+    model, notes = MeanVector.fit(
+        MeanVectorConfig(pooling=pooling),
+        documents,
+        Targets.of(labels),
+        vocabulary=VOCABULARY,
+        aligned=aligned(vectors),
+    )
     features = pool(documents, vectors, Bags.of(documents, n_words).inverse_document_frequency(), pooling)
     peer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(features, labels)
     np.testing.assert_allclose(softmax(model.logits(documents)), peer.predict_proba(features), atol=1e-3)
@@ -53,5 +75,11 @@ def test_mean_vectors_agree_with_scaled_logistic_regression(pooling, labels):
 def test_a_regression_that_does_not_converge_says_so():
     documents, n_words = DOCUMENTS, N_WORDS
     vectors = np.random.default_rng(0).normal(size=(n_words, 5)).astype(np.float32)
-    _, notes = MeanVector.fit(MeanVectorConfig(max_iterations=1), documents, Targets.of(COLOURS), vectors=vectors)
+    _, notes = MeanVector.fit(
+        MeanVectorConfig(max_iterations=1),
+        documents,
+        Targets.of(COLOURS),
+        vocabulary=VOCABULARY,
+        aligned=aligned(vectors),
+    )
     assert notes == ["The logistic regression did not converge in 1 iterations."]

@@ -11,11 +11,18 @@ import numpy as np
 import pytest
 
 from bywords.artifact import model_folder
+from bywords.artifact.description import _libraries
 from bywords.artifact.quantization import dequantize, quantize
-from bywords.classifier import KINDS
 from bywords.errors import ModelFolderError
+from bywords.models.averaging import AveragingConfig
+from bywords.models.ensemble import EnsembleConfig
+from bywords.models.lstm import LSTMConfig
+from bywords.models.mean_vector import MeanVectorConfig
+from bywords.models.tfidf_linear import TfidfConfig
+from bywords.system_config import SystemConfig
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.vectors.word2vec import Word2VecConfig
 
 TEXTS = ["the dog sat on the mat", "the cats sat\\", "a dog and a cat", "кот сидел"]
 FILES = ["README.md", "SHA256SUMS", "model.json", "vocabulary.txt", "weights.safetensors"]
@@ -27,14 +34,14 @@ def small_parts(**description):
     generator = np.random.default_rng(0)
     weights = generator.normal(size=(len(vocabulary), 3)).astype(np.float32)
     arrays = {"weights": weights, "bias": np.zeros(3, dtype=np.float32)}
-    return model_folder.Parts(
+    return model_folder.FolderContents(
         {"label_names": ["a", "b", "c"], "config": {"kind": "?"}, **description}, vocabulary, arrays
     )
 
 
 @pytest.fixture
 def folder(tmp_path):
-    model_folder.write_folder(small_parts(), tmp_path / "model", model_card=CARD)
+    model_folder.write_folder(small_parts(), tmp_path / "model", card=CARD)
     return tmp_path / "model"
 
 
@@ -48,7 +55,7 @@ def test_what_is_written_is_read(folder):
 
 
 def test_equal_parts_make_equal_bytes(folder, tmp_path):
-    model_folder.write_folder(small_parts(), tmp_path / "again", model_card=CARD)
+    model_folder.write_folder(small_parts(), tmp_path / "again", card=CARD)
     for name in FILES:
         assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
@@ -91,7 +98,7 @@ def test_somebody_elses_file_is_ignored_and_stays_when_the_model_is_replaced(fol
     (folder / "notes.txt").write_text("mine")
     model_folder.read_folder(folder)
     assert model_folder.size_bytes(folder) == sum((folder / name).stat().st_size for name in FILES)
-    model_folder.write_folder(small_parts(label_names=["x", "y", "z"]), folder, model_card=CARD)
+    model_folder.write_folder(small_parts(label_names=["x", "y", "z"]), folder, card=CARD)
     assert model_folder.read_folder(folder).description["label_names"] == ["x", "y", "z"]
     assert (folder / "notes.txt").read_text() == "mine"
 
@@ -102,7 +109,7 @@ def test_an_older_format_is_refused_before_its_files_are_asked_for(tmp_path):
     content = json.dumps({"format": "bywords-model/2"}).encode()
     (folder / "model.json").write_bytes(content)
     (folder / "SHA256SUMS").write_bytes(f"{hashlib.sha256(content).hexdigest()}  model.json\n".encode())
-    with pytest.raises(ModelFolderError, match=r"expected the format bywords-model/4, found 'bywords-model/2'\. Train"):
+    with pytest.raises(ModelFolderError, match=r"expected the format bywords-model/5, found 'bywords-model/2'\. Train"):
         model_folder.read_folder(folder)
 
 
@@ -116,16 +123,23 @@ def test_sha256sum_checks_a_folder(folder):
 
 
 def test_the_versions_are_those_of_the_libraries_that_train_such_a_model():
-    plain = {"kind": "SystemConfig", "model": {"kind": "EnsembleConfig", "members": [{"kind": "TfidfConfig"}]}}
-    assert list(model_folder.versions_of(plain)) == ["bywords", "python", "numpy"]
-    plain["model"]["members"].append({"kind": "AveragingConfig"})
-    assert model_folder.versions_of(plain)["torch"] == importlib.metadata.version("torch")
-    assert set(model_folder.TRAINED_BY) <= set(KINDS)
+    def libraries(model, vectors=None):
+        return list(_libraries(SystemConfig(description="any", model=model, vectors=vectors)))
+
+    linear = EnsembleConfig(members=(TfidfConfig(),))
+    assert libraries(linear) == []
+    assert list(model_folder.versions_of([])) == ["bywords", "python", "numpy"]
+    assert libraries(EnsembleConfig(members=(TfidfConfig(), AveragingConfig()))) == ["torch"]
+    assert libraries(MeanVectorConfig(), Word2VecConfig()) == ["gensim", "scikit-learn"]
+    assert libraries(LSTMConfig()) == ["torch"]
+    assert model_folder.versions_of(["torch"])["torch"] == importlib.metadata.version("torch")
 
 
 def test_a_folder_is_looked_at_without_torch(folder):
-    look = f"import sys, pathlib; from bywords import artifact; found = artifact.look_at(pathlib.Path({str(folder)!r}))"
-    shown = "print(found.n_words, found.n_runs, found.n_pieces, found.arrays['weights'][0], 'torch' in sys.modules)"
+    look = f"import sys, pathlib; from bywords.artifact.model_folder import look_at; found = look_at(pathlib.Path({str(folder)!r}))"
+    shown = (
+        "print(found.n_words, found.n_ngrams, found.n_char_ngrams, found.arrays['weights'][0], 'torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", f"{look}; {shown}"], capture_output=True, text=True, check=True)
     vocabulary = small_parts().vocabulary
     counts = f"{len(vocabulary.words)} {len(vocabulary.ngrams)} {len(vocabulary.char_ngrams)}"

@@ -9,7 +9,8 @@ from bywords.config import changed
 from bywords.data.splits import stratified_folds
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
-from bywords.systems import SYSTEMS, SelectionConfig
+from bywords.system_config import SelectionConfig
+from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import Tokenizer
 from bywords.training.model_selection import FEW_FOLDS, select_model
 
@@ -32,9 +33,9 @@ def test_every_candidate_is_tried_and_every_trial_is_kept():
     selection = chosen()
     names = [trial.name for trial in selection.trials]
     assert [name for name in names if name != "ensemble"] == [
-        "naive Bayes SVM on words and runs",
-        "SVM on words, runs and pieces",
-        "naive Bayes on words and runs",
+        "naive Bayes SVM on words and n-grams",
+        "SVM on words, n-grams and character n-grams",
+        "naive Bayes on words and n-grams",
         "naive Bayes on words",
     ]
     assert all(0 < trial.accuracy <= 1 and trial.log_loss > 0 for trial in selection.trials)
@@ -58,7 +59,7 @@ def test_given_validation_documents_are_the_ones_it_is_judged_on_and_are_learned
     valid = tokenizer([*TEST.texts, "zeppelin zeppelin"]), Targets.of(np.append(TEST.labels, 0))
     selection = chosen(valid=valid)
     assert selection.targets.codes.tolist() == valid[1].codes.tolist()
-    assert "zeppelin" in selection.fitted.vocabulary.words
+    assert "zeppelin" in selection.fit.vocabulary.words
 
 
 def test_the_chosen_model_was_fitted_to_all_documents():
@@ -83,8 +84,8 @@ def test_pieces_of_words_tell_what_new_words_mean():
 def test_many_running_words_do_without_pieces(monkeypatch):
     monkeypatch.setattr("bywords.training.model_selection.CHAR_NGRAMS_UP_TO", 100)
     selection = chosen()
-    assert len(selection.fitted.vocabulary.char_ngrams) == 0
-    assert "SVM on words, runs and pieces" not in [trial.name for trial in selection.trials]
+    assert len(selection.fit.vocabulary.char_ngrams) == 0
+    assert "SVM on words, n-grams and character n-grams" not in [trial.name for trial in selection.trials]
 
 
 def test_a_budget_buys_more_trials_and_the_search_is_seeded(monkeypatch):
@@ -110,7 +111,7 @@ def test_ctrl_c_ends_the_search_and_keeps_what_was_found():
             pass
 
     selection = chosen(budget_seconds=600, callback=Impatient())
-    assert selection.fitted.model.logits(selection.fitted.vocabulary.encode(Tokenizer()(["moon"]))).shape == (1, 3)
+    assert selection.fit.model.logits(selection.fit.vocabulary.encode(Tokenizer()(["moon"]))).shape == (1, 3)
 
 
 def test_given_vectors_make_one_more_candidate(tmp_path):
@@ -119,12 +120,12 @@ def test_given_vectors_make_one_more_candidate(tmp_path):
 
 
 def test_a_budget_for_a_system_that_has_nothing_to_choose_is_refused():
-    with pytest.raises(SettingError, match="has nothing to choose, so a budget is of no use"):
+    with pytest.raises(SettingError, match="has nothing to select, so a budget is of no use"):
         TextClassifier("tfidf-nb", budget_seconds=5).fit(TRAIN.texts, TRAIN.names())
 
 
 def test_choosing_among_nothing_is_refused():
-    with pytest.raises(SettingError, match="nothing to choose from"):
+    with pytest.raises(SettingError, match="nothing to select from"):
         select_model(SYSTEMS["dan"], Tokenizer()(TRAIN.texts), Targets.of(TRAIN.labels), None, seed=0)
 
 
@@ -153,8 +154,8 @@ def test_folds_hold_out_each_document_once_and_spread_each_class():
 
 
 def test_ctrl_c_within_a_trial_ends_the_search_too(monkeypatch):
-    from bywords.systems import DAN
     from bywords.training.model_selection import HyperparameterSearch
+    from bywords.training.workbench import DAN
 
     monkeypatch.setattr(HyperparameterSearch, "propose", lambda self: DAN)
     seen = []
@@ -172,13 +173,13 @@ def test_ctrl_c_within_a_trial_ends_the_search_too(monkeypatch):
             pass
 
     # The averaging models of a search tell nobody of their epochs, so the interrupt comes from the training itself.
-    monkeypatch.setattr("bywords.training.model_selection.fit_model", _told(Impatient()))
+    monkeypatch.setattr("bywords.training.workbench.fit_model", _told(Impatient()))
     selection = chosen(budget_seconds=600)
-    assert "averaging on words, runs and pieces" not in [trial.name for trial in selection.trials]
+    assert DAN.title not in [trial.name for trial in selection.trials]
 
 
 def _told(callback):
-    from bywords.systems import fit_model
+    from bywords.training.system import fit_model
 
     return lambda *arguments, **more: fit_model(*arguments, **more, callback=callback)
 

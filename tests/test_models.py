@@ -13,7 +13,7 @@ from bywords.models.modules import MODELS
 from bywords.models.modules.layers import Dropout
 from bywords.models.modules.lstm import LSTMConfig, PackedLSTM, Recurrence
 from bywords.text.ragged import Ragged
-from bywords.training.loop import TrainingConfig, fit, predict_logits
+from bywords.training.loop import fit
 
 N_WORDS, N_CLASSES = 12, 3
 

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from bywords.audit.profile import ALIKE_LENGTH, LONG, SMALL_CLASS, names_alike, profile
 from bywords.audit.scripts import SCRIPTS, letters_by_script, name_of
 from bywords.data.corpus import Corpus, with_label_names
+from bywords.records.audit import DocumentCount, Profile, WordCount
+from bywords.records.base import plain
 from bywords.text.tokenizer import Tokenizer
 
 
-def profiled(texts: list[str], labels: list[str] | None = None, test: list[str] | None = None) -> dict:
+def profiled(texts: list[str], labels: list[str] | None = None, test: list[str] | None = None) -> Profile:
     """The profile of a training part, and of a test part of its first label where there is one."""
     train = Corpus.of("some", texts, labels or ["x"] * len(texts), rows=np.arange(100, 100 + len(texts)))
     tokens = Tokenizer()(train.texts)
@@ -27,48 +29,48 @@ def profiled(texts: list[str], labels: list[str] | None = None, test: list[str] 
 
 
 def test_lengths_are_counted_in_characters_and_tokens():
-    part = profiled(["one two", "one two three four", "ö"])["parts"]["train"]
-    assert part["characters"]["min"] == 1
-    assert part["characters"]["max"] == len("one two three four")
-    assert [part["tokens"][name] for name in ("min", "median", "max")] == [1, 2, 4]
-    assert part["tokens"]["mean"] == pytest.approx(7 / 3)
-    assert (part["n_documents"], part["n_distinct_texts"]) == (3, 3)
+    part = profiled(["one two", "one two three four", "ö"]).parts["train"]
+    assert part.characters.min == 1
+    assert part.characters.max == len("one two three four")
+    assert [getattr(part.tokens, name) for name in ("min", "median", "max")] == [1, 2, 4]
+    assert part.tokens.mean == pytest.approx(7 / 3)
+    assert (part.n_documents, part.n_distinct_texts) == (3, 3)
 
 
 def test_very_long_very_short_and_empty_documents_are_named_by_their_rows():
     middle = ["word " * 20] * 30
-    part = profiled([*middle, "word " * int(20 * LONG + 1), "word", "", "word " * 900, "!?"])["parts"]["train"]
-    assert part["very_long"]["rows"] == [133, 130]  # the longest first
-    assert part["very_short"]["rows"] == [131, 134]
-    assert part["without_words"] == {"n_documents": 1, "share": 1 / 35, "rows": [132]}
+    part = profiled([*middle, "word " * int(20 * LONG + 1), "word", "", "word " * 900, "!?"]).parts["train"]
+    assert part.very_long.rows == [133, 130]  # the longest first
+    assert part.very_short.rows == [131, 134]
+    assert part.without_words == DocumentCount(n_documents=1, share=1 / 35, rows=[132])
 
 
 def test_a_class_is_small_below_ten_documents_and_counts_stay_in_order():
     labels = ["few"] * (SMALL_CLASS - 1) + ["many"] * SMALL_CLASS
-    classes = profiled(["a b"] * len(labels), labels, ["a"] * 3)["classes"]
-    assert [(row["label"], row["n_train"], row["n_test"], row["is_small"]) for row in classes] == [
+    classes = profiled(["a b"] * len(labels), labels, ["a"] * 3).classes
+    assert [(row.label, row.n_train, row.n_test, row.is_small) for row in classes] == [
         ("few", 9, 3, True),
         ("many", 10, 0, False),
     ]
-    assert sum(row["share"] for row in classes) == pytest.approx(1)
+    assert sum(row.share for row in classes) == pytest.approx(1)
 
 
 def test_a_class_of_longer_documents_is_told_by_length():
     texts = ["w " * n for n in range(1, 21)] + ["w " * n for n in range(15, 35)]
-    short, long = profiled(texts, ["short"] * 20 + ["long"] * 20)["classes"][::-1]
-    assert long["is_told_by_length"]
-    assert long["length_auc"] > 0.9
-    assert short["length_auc"] == pytest.approx(1 - long["length_auc"])
-    alike = profiled(["w " * (1 + n // 2) for n in range(40)], ["a", "b"] * 20)["classes"]
-    assert not any(row["is_told_by_length"] for row in alike)
-    assert alike[0]["length_auc"] == pytest.approx(0.5)
+    short, long = profiled(texts, ["short"] * 20 + ["long"] * 20).classes[::-1]
+    assert long.is_told_by_length
+    assert long.length_auc > 0.9
+    assert short.length_auc == pytest.approx(1 - long.length_auc)
+    alike = profiled(["w " * (1 + n // 2) for n in range(40)], ["a", "b"] * 20).classes
+    assert not any(row.is_told_by_length for row in alike)
+    assert alike[0].length_auc == pytest.approx(0.5)
 
 
 def test_histograms_of_lengths_have_every_document_once():
-    counted = profiled(["w " * n for n in (0, 1, 2, 3, 500, 500)], ["a", "a", "b", "b", "a", "b"])["lengths_by_class"]
-    assert [sum(counts) for counts in counted["counts"]] == [3, 3]
-    assert counted["counts"][0][0] == 1  # the one without words
-    assert len(counted["counts"][0]) == len(counted["edges"]) - 1
+    counted = profiled(["w " * n for n in (0, 1, 2, 3, 500, 500)], ["a", "a", "b", "b", "a", "b"]).lengths_by_class
+    assert [sum(counts) for counts in counted.counts] == [3, 3]
+    assert counted.counts[0][0] == 1  # the one without words
+    assert len(counted.counts[0]) == len(counted.edges) - 1
 
 
 @pytest.mark.parametrize(
@@ -102,16 +104,16 @@ def test_digits_and_signs_of_a_script_are_no_letters():
 
 
 def test_scripts_are_shares_of_documents_and_mixtures_are_named():
-    part = profiled(["some words", "привет мир", "привет hello", "12 34", "words of 1 ж in so many letters"])["parts"][
+    part = profiled(["some words", "привет мир", "привет hello", "12 34", "words of 1 ж in so many letters"]).parts[
         "train"
     ]
-    assert {row["script"]: row["n_documents"] for row in part["scripts"]} == {
+    assert {row.script: row.n_documents for row in part.scripts} == {
         "Latin": 2,
         "Cyrillic": 2,
         "no letters": 1,
     }
-    assert sum(row["share"] for row in part["scripts"]) == pytest.approx(1)
-    assert part["mixed"]["rows"] == [102]
+    assert sum(row.share for row in part.scripts) == pytest.approx(1)
+    assert part.mixed.rows == [102]
 
 
 def test_a_document_without_the_words_that_all_others_have_is_unlike_them():
@@ -120,8 +122,8 @@ def test_a_document_without_the_words_that_all_others_have_is_unlike_them():
     texts = [
         " ".join([*generator.choice(["the", "of", "and", "to"], 12), *generator.choice(rare, 12)]) for _ in range(80)
     ]
-    part = profiled([*texts, " ".join(f"fremd{n}" for n in range(ALIKE_LENGTH)), "zu kurz"])["parts"]["train"]
-    assert part["unlike_the_rest"]["rows"] == [180]
+    part = profiled([*texts, " ".join(f"fremd{n}" for n in range(ALIKE_LENGTH)), "zu kurz"]).parts["train"]
+    assert part.unlike_the_rest.rows == [180]
 
 
 @pytest.mark.parametrize(
@@ -137,8 +139,10 @@ def test_a_document_without_the_words_that_all_others_have_is_unlike_them():
     ],
 )
 def test_remains_of_where_a_text_comes_from_are_found(text, remains):
-    part = profiled(["a < b and c > d", "R&D; done", text])["parts"]["train"]
-    assert {name: found["rows"] for name, found in part["remains"].items() if found["n_documents"]} == {remains: [102]}
+    part = profiled(["a < b and c > d", "R&D; done", text]).parts["train"]
+    assert {name: found["rows"] for name, found in plain(part.remains).items() if found["n_documents"]} == {
+        remains: [102]
+    }
 
 
 def test_label_names_that_differ_by_case_and_spaces_are_put_together():
@@ -149,12 +153,12 @@ def test_label_names_that_differ_by_case_and_spaces_are_put_together():
 
 
 def test_coverage_is_the_share_of_test_words_that_training_has():
-    coverage = profiled(["a b c d"], test=["a b new", "new newer x a", "c", ""])["coverage"]
-    assert coverage["running_words"] == 4 / 8
-    assert coverage["types"] == 3 / 6
-    assert coverage["half_unknown"]["rows"] == [1]
-    assert coverage["unknown_words"][0] == {"word": "new", "n_documents": 2}
-    assert profiled(["a b"])["coverage"] is None
+    known = profiled(["a b c d"], test=["a b new", "new newer x a", "c", ""]).known_words
+    assert known.tokens_share == 4 / 8
+    assert known.types_share == 3 / 6
+    assert known.half_unknown.rows == [1]
+    assert known.unknown_words[0] == WordCount(word="new", n_documents=2)
+    assert profiled(["a b"]).known_words is None
 
 
 def test_words_that_a_selection_left_behind_are_not_known():
@@ -162,14 +166,14 @@ def test_words_that_a_selection_left_behind_are_not_known():
     tokens = Tokenizer()(corpus.texts)
     first, second = (tokens.select(np.array([index])) for index in (0, 1))
     found = profile(corpus.select([0]), corpus.select([1]), first, second)
-    assert found["coverage"]["running_words"] == 0
+    assert found.known_words.tokens_share == 0
 
 
 def test_documents_with_any_number_of_labels_are_counted_label_by_label():
     corpus = Corpus.of_sets("some", ["a", "b c d", ""], pl.Series([["x"], ["x", "y"], []]))
     found = profile(corpus, None, Tokenizer()(corpus.texts), None)
-    assert [row["n_train"] for row in found["classes"]] == [2, 1]
-    assert [sum(counts) for counts in found["lengths_by_class"]["counts"]] == [2, 1]
+    assert [row.n_train for row in found.classes] == [2, 1]
+    assert [sum(counts) for counts in found.lengths_by_class.counts] == [2, 1]
 
 
 @settings(max_examples=20)
@@ -183,15 +187,15 @@ def test_any_documents_have_a_profile_that_is_json(rows, test):
         [_encodable(label) for _, label in rows],
         None if test is None else [_encodable(text) for text in test],
     )
-    json.dumps(found, allow_nan=False)
-    assert sum(row["n_documents"] for row in found["parts"]["train"]["scripts"]) == len(rows)
+    json.dumps(plain(found), allow_nan=False)
+    assert sum(row.n_documents for row in found.parts["train"].scripts) == len(rows)
 
 
 def test_no_documents_have_a_profile_too():
     found = profiled([], [])
-    json.dumps(found, allow_nan=False)
-    assert found["parts"]["train"]["tokens"] is None
-    assert found["classes"] == []
+    json.dumps(plain(found), allow_nan=False)
+    assert found.parts["train"].tokens is None
+    assert found.classes == []
 
 
 def _encodable(text: str) -> str:

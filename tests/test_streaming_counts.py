@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bywords.text.streaming_counts import RunCounter, WordCounter
+from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer
 
 TEXTS = [f"the film rare{number} the end{number % 7}" for number in range(600)]
@@ -46,7 +46,7 @@ def test_no_count_is_lower_by_more_than_what_was_forgotten():
 
 @pytest.mark.parametrize("most", [4, 1000])
 def test_runs_are_counted_and_the_frequent_ones_stay(most):
-    counter = RunCounter(most=most)
+    counter = NgramCounter(most=most)
     for rare in range(20):
         counter.add(np.array([[2, 3], [3, 2**20], [rare, 9]], dtype=np.int32), np.array([5, 3, 1]))
     counter.add(np.zeros((0, 2), dtype=np.int32), np.zeros(0, dtype=np.int64))
@@ -57,6 +57,6 @@ def test_runs_are_counted_and_the_frequent_ones_stay(most):
 
 
 def test_nothing_counted_is_nothing():
-    pairs, counts = RunCounter().counted()
+    pairs, counts = NgramCounter().counted()
     assert pairs.shape == (0, 2)
     assert len(counts) == 0

@@ -10,7 +10,9 @@ from sklearn.svm import LinearSVC
 
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import softmax
-from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear, count_ratios, features_of, support_vectors
+from bywords.models.naive_bayes import count_ratios
+from bywords.models.svm import support_vectors
+from bywords.models.tfidf_linear import TfidfConfig, TfidfFeatures, TfidfLinear
 from bywords.text.bags import Bags
 from bywords.text.ragged import Ragged
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig
@@ -30,6 +32,12 @@ def vocabulary_and(texts, **choices):
     return vocabulary, vocabulary.encode(tokenizer(texts))
 
 
+def fitted_to(config, documents, targets, vocabulary):
+    return TfidfLinear.fit(config, TfidfLinear.prepare(config, documents, vocabulary), targets, vocabulary=vocabulary)[
+        0
+    ]
+
+
 @pytest.mark.parametrize("sublinear", [False, True])
 @pytest.mark.parametrize("labels", [COLOURS, IS_DOG], ids=["three classes", "two classes"])
 @pytest.mark.parametrize(
@@ -38,13 +46,13 @@ def vocabulary_and(texts, **choices):
     ids=["svc", "nb"],
 )
 def test_tfidf_systems_agree_with_the_pipeline_that_users_know(estimator, peer, labels, sublinear, monkeypatch):
-    monkeypatch.setattr("bywords.models.tfidf_linear.TOLERANCE", 1e-6)
-    monkeypatch.setattr("bywords.models.tfidf_linear.PASSES_OF_FEW", 1000)
+    monkeypatch.setattr("bywords.models.svm.TOLERANCE", 1e-6)
+    monkeypatch.setattr("bywords.models.svm.PASSES_OF_FEW", 1000)
     vocabulary, documents = vocabulary_and(TEXTS)
     config = TfidfConfig(estimator=estimator, sublinear=sublinear)
     targets = Targets.of(labels)
     n_classes = targets.n_classes
-    model = TfidfLinear.fit(config, documents, targets, vocabulary=vocabulary, seed=0)
+    model = fitted_to(config, documents, targets, vocabulary)
     pipeline = make_pipeline(TfidfVectorizer(sublinear_tf=sublinear), peer).fit(TEXTS, labels)
     texts = [*TEXTS, NEW[0], NEW[1], NEW[3]]
     logits = model.logits(vocabulary_and(texts)[1])
@@ -63,20 +71,18 @@ def random_problem(n_documents=60, n_rows=30, *, n_classes, seed=0):
     return bags, generator.integers(0, n_classes, size=n_documents)
 
 
-def objective(features, signs, machine, bias, strength):
-    losses = np.maximum(0, 1 - signs * (features @ machine + bias)) ** 2
-    return 0.5 * machine @ machine + 0.5 * bias**2 + strength * losses.sum()
+def objective(features, signs, classifier, bias, C):
+    losses = np.maximum(0, 1 - signs * (features @ classifier + bias)) ** 2
+    return 0.5 * classifier @ classifier + 0.5 * bias**2 + C * losses.sum()
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_the_support_vector_machine_comes_as_near_the_optimum_as_liblinear(n_classes, monkeypatch):
-    monkeypatch.setattr("bywords.models.tfidf_linear.TOLERANCE", 1e-4)
-    monkeypatch.setattr("bywords.models.tfidf_linear.PASSES_OF_FEW", 2000)
+    monkeypatch.setattr("bywords.models.svm.TOLERANCE", 1e-4)
+    monkeypatch.setattr("bywords.models.svm.PASSES_OF_FEW", 2000)
     bags, labels = random_problem(n_classes=n_classes)
     features = csr_array((bags.weights, bags.ids, bags.offsets.astype(np.int32)), shape=(len(bags), bags.n_rows))
-    weights, bias, _ = support_vectors(
-        bags, Targets.of(labels, n_classes), strength=0.7, scales=None, duals=None, seed=0
-    )
+    weights, bias, _ = support_vectors(bags, Targets.of(labels, n_classes), C=0.7, scales=None, duals=None, seed=0)
     peer = LinearSVC(C=0.7, dual=True, tol=1e-8, max_iter=100_000, random_state=0).fit(features, labels)
     for k in range(len(peer.coef_)):
         ours = (weights[:, 1] * 2, bias[1] * 2) if n_classes == 2 else (weights[:, k], bias[k])
@@ -86,21 +92,21 @@ def test_the_support_vector_machine_comes_as_near_the_optimum_as_liblinear(n_cla
 
 
 def test_a_machine_on_scaled_features_is_the_machine_on_features_that_were_scaled_before(monkeypatch):
-    monkeypatch.setattr("bywords.models.tfidf_linear.TOLERANCE", 1e-4)
-    monkeypatch.setattr("bywords.models.tfidf_linear.PASSES_OF_FEW", 2000)
+    monkeypatch.setattr("bywords.models.svm.TOLERANCE", 1e-4)
+    monkeypatch.setattr("bywords.models.svm.PASSES_OF_FEW", 2000)
     bags, labels = random_problem(n_classes=2)
     scales = np.random.default_rng(1).uniform(0.5, 2, size=(bags.n_rows, 1)).astype(np.float32)
     scaled = Bags(bags.ids, bags.offsets, bags.weights * scales[bags.ids, 0], bags.n_rows)
-    weights, bias, _ = support_vectors(bags, Targets.of(labels, 2), strength=1.0, scales=scales, duals=None, seed=0)
-    plain, plain_bias, _ = support_vectors(scaled, Targets.of(labels, 2), strength=1.0, scales=None, duals=None, seed=0)
+    weights, bias, _ = support_vectors(bags, Targets.of(labels, 2), C=1.0, scales=scales, duals=None, seed=0)
+    plain, plain_bias, _ = support_vectors(scaled, Targets.of(labels, 2), C=1.0, scales=None, duals=None, seed=0)
     np.testing.assert_allclose(weights, plain * scales, atol=2e-3)
     np.testing.assert_allclose(bias, plain_bias, atol=2e-3)
 
 
 def test_a_machine_that_goes_on_from_its_own_end_is_there_already():
     bags, labels = random_problem(n_classes=3)
-    weights, bias, duals = support_vectors(bags, Targets.of(labels, 3), strength=1.0, scales=None, duals=None, seed=0)
-    again, bias_again, _ = support_vectors(bags, Targets.of(labels, 3), strength=1.0, scales=None, duals=duals, seed=0)
+    weights, bias, duals = support_vectors(bags, Targets.of(labels, 3), C=1.0, scales=None, duals=None, seed=0)
+    again, bias_again, _ = support_vectors(bags, Targets.of(labels, 3), C=1.0, scales=None, duals=duals, seed=0)
     np.testing.assert_allclose(again, weights, atol=0.1)
     np.testing.assert_allclose(bias_again, bias, atol=0.1)
 
@@ -116,11 +122,11 @@ def test_words_that_tell_of_a_class_are_scaled_up_for_it():
 
 def test_naive_bayes_gives_padding_and_the_unknown_word_no_part():
     vocabulary, documents = vocabulary_and(TEXTS)
-    model = TfidfLinear.fit(TfidfConfig(estimator="nb"), documents, Targets.of(COLOURS), vocabulary=vocabulary, seed=0)
+    model = fitted_to(TfidfConfig(estimator="nb"), documents, Targets.of(COLOURS), vocabulary)
     assert (model.weights[:2] == 0).all()
     bags = Bags.of(documents, len(vocabulary)).weighed("tfidf", model.idf)
     features = csr_array((bags.weights, bags.ids, bags.offsets.astype(np.int32)), shape=(len(bags), len(vocabulary)))
-    peer = ComplementNB(alpha=model.config.strength).fit(features[:, 2:].toarray(), COLOURS)
+    peer = ComplementNB(alpha=model.config.alpha).fit(features[:, 2:].toarray(), COLOURS)
     centred = peer.feature_log_prob_ - peer.feature_log_prob_.mean(axis=0)
     np.testing.assert_allclose(model.weights[2:].T, centred, atol=1e-5)
 
@@ -129,7 +135,8 @@ def test_naive_bayes_gives_padding_and_the_unknown_word_no_part():
 def test_a_model_sees_the_rows_that_its_features_say(features, kinds):
     vocabulary, documents = vocabulary_and(TEXTS, ngrams=2, char_ngrams=(2, 3))
     config = TfidfConfig(features=features, sublinear=True)
-    idf, bags = features_of(config, documents, vocabulary)
+    features = TfidfLinear.prepare(config, documents, vocabulary)
+    idf, bags = features.idf, features.bags
     sizes = [vocabulary.n_words, len(vocabulary.ngrams), len(vocabulary.char_ngrams)]
     assert len(idf) == bags.n_rows == sum(sizes[:kinds])
     assert bags.ids.max() >= sum(sizes[: kinds - 1])
@@ -139,15 +146,18 @@ ESTIMATORS = [TfidfConfig(estimator=name) for name in ("svc", "nb-svc", "nb")]
 each_estimator = pytest.mark.parametrize("config", ESTIMATORS, ids=lambda config: config.estimator)
 
 
+def features_of(bags):
+    return TfidfFeatures(np.ones(bags.n_rows, dtype=np.float32), bags)
+
+
 def fitted(config, bags, targets):
-    idf = np.ones(bags.n_rows, dtype=np.float32)
-    return TfidfLinear.fit_to(config, idf, bags, targets, blocks=(), seed=0)
+    return TfidfLinear.fit(config, features_of(bags), targets, vocabulary=vocabulary_and(TEXTS)[0])[0]
 
 
 @pytest.fixture
 def exact(monkeypatch):
-    monkeypatch.setattr("bywords.models.tfidf_linear.TOLERANCE", 1e-6)
-    monkeypatch.setattr("bywords.models.tfidf_linear.PASSES_OF_FEW", 2000)
+    monkeypatch.setattr("bywords.models.svm.TOLERANCE", 1e-6)
+    monkeypatch.setattr("bywords.models.svm.PASSES_OF_FEW", 2000)
 
 
 @each_estimator
@@ -158,17 +168,17 @@ def test_a_document_that_counts_twice_is_like_two_and_one_that_counts_nothing_li
     rows = np.repeat(np.arange(len(bags)), weights)
     weighed = fitted(config, bags, Targets.of(labels, weights=weights))
     repeated = fitted(config, bags.select(rows), Targets.of(labels[rows]))
-    np.testing.assert_allclose(weighed.logits_of(bags), repeated.logits_of(bags), atol=5e-3)
+    np.testing.assert_allclose(weighed.logits_of(features_of(bags)), repeated.logits_of(features_of(bags)), atol=5e-3)
 
 
 @each_estimator
 def test_with_any_number_of_labels_each_is_learned_as_if_it_were_alone(config, exact):
     bags, _ = random_problem(n_classes=2)
     labels = np.random.default_rng(1).random((len(bags), 3)) < 0.4
-    together = fitted(config, bags, Targets.of(labels)).logits_of(bags)
+    together = fitted(config, bags, Targets.of(labels)).logits_of(features_of(bags))
     assert together.shape == (len(bags), 3)
     for k in range(3):
-        alone = fitted(config, bags, Targets.of(labels[:, k : k + 1])).logits_of(bags)[:, 0]
+        alone = fitted(config, bags, Targets.of(labels[:, k : k + 1])).logits_of(features_of(bags))[:, 0]
         if config.estimator == "nb-svc":  # how far features are scaled is shared by all labels
             assert np.corrcoef(together[:, k], alone)[0, 1] > 0.99
         else:
@@ -182,4 +192,6 @@ def test_machines_for_many_labels_are_those_of_one_against_the_rest(exact):
     model = fitted(TfidfConfig(estimator="svc"), bags, Targets.of(labels))
     for k in range(3):
         peer = LinearSVC(dual=True, tol=1e-8, max_iter=100_000, random_state=0).fit(features, labels[:, k])
-        np.testing.assert_allclose(model.logits_of(bags)[:, k], peer.decision_function(features), atol=1e-2)
+        np.testing.assert_allclose(
+            model.logits_of(features_of(bags))[:, k], peer.decision_function(features), atol=1e-2
+        )

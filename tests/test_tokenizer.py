@@ -149,7 +149,9 @@ def test_numbers_instead_of_texts_are_refused():
         Tokenizer()(pl.Series([1, 2]))
 
 
-@pytest.mark.parametrize(("pattern", "message"), [("(", "not a regular"), ("(?=a)", "look-around"), ("a*", "empty")])
+@pytest.mark.parametrize(
+    ("pattern", "message"), [("(", "not a valid regular"), ("(?=a)", "look-around"), ("a*", "empty")]
+)
 def test_a_pattern_that_cannot_be_is_refused(pattern, message):
     with pytest.raises(SettingError, match=message):
         Tokenizer(TokenizerConfig(pattern=pattern))

@@ -10,9 +10,11 @@ from torch import nn
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.models.averaging import AveragingConfig
-from bywords.models.modules.averaging import Averaging
+from bywords.models.modules.averaging import AveragingModule
+from bywords.models.modules.layers import predict_logits
+from bywords.system_config import TrainingConfig
 from bywords.text.ragged import Ragged
-from bywords.training.loop import EarlyStopping, TrainingConfig, fit, predict_logits, validate
+from bywords.training.loop import EarlyStopping, fit, validate
 
 TRAIN = Ragged.of([[2], [3], [4], [2, 3], [3, 4]])
 LABELS = np.array([0, 1, 0, 1, 0])
@@ -20,7 +22,7 @@ LABELS = np.array([0, 1, 0, 1, 0])
 
 def model_of(seed=0) -> nn.Module:
     generator = torch.Generator().manual_seed(seed)
-    return Averaging(AveragingConfig(dimension=4, dropout=0.0), n_words=5, n_classes=2, generator=generator)
+    return AveragingModule(AveragingConfig(dimension=4, dropout=0.0), n_words=5, n_classes=2, generator=generator)
 
 
 def run(model, config, *, valid_labels=LABELS, **more):

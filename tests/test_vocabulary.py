@@ -73,7 +73,7 @@ def test_words_spelt_like_the_markers_are_words_like_others():
     assert vocabulary.encode(tokens).ids.tolist() == [2, 3, 2]
 
 
-def test_coverage_is_the_share_of_running_words_that_the_commonest_words_cover():
+def test_coverage_is_the_share_of_tokens_that_the_most_frequent_words_cover():
     assert vocabulary_of(TEXTS).coverage(tokens_of(["the dog bird the"]), [0, 1, 2, 100]) == [0, 0.5, 0.75, 0.75]
     assert np.isnan(vocabulary_of(TEXTS).coverage(tokens_of([""]), [1])[0])
 
@@ -149,7 +149,7 @@ def test_encoding_agrees_with_a_loop_over_words(documents, keep_unknown, max_len
 
 
 def names_of(vocabulary: Vocabulary) -> list[str]:
-    """Every row by what it stands for: runs joined by underscores, pieces in slashes."""
+    """Every row by what it stands for: n-grams joined by underscores, character n-grams in slashes."""
     names = ["^", "<unk>", *vocabulary.words]
     for left, right in vocabulary.ngrams.tolist():
         names.append(f"{names[left]}_{names[right]}" if right else f"{names[left]}_$")
@@ -162,7 +162,7 @@ def encoded_names(vocabulary: Vocabulary, texts) -> list[list[str]]:
     return [[names[number] for number in part] for part in np.split(encoded.ids, encoded.offsets[1:-1])]
 
 
-def test_runs_of_words_have_rows_and_the_edges_of_a_document_belong_to_them():
+def test_ngrams_have_rows_and_the_edges_of_a_document_belong_to_them():
     vocabulary = vocabulary_of([*TEXTS, "the dog"], ngrams=3)
     assert names_of(vocabulary)[9:] == ["^_the", "the_dog", "dog_$", "^_the_dog"]
     assert encoded_names(vocabulary, ["the dog", "a dog the"]) == [
@@ -175,7 +175,7 @@ documents = st.lists(st.lists(st.sampled_from("abcd"), max_size=6), max_size=8)
 
 
 @given(documents, st.integers(1, 4), st.integers(1, 3))
-def test_runs_are_those_that_a_loop_over_the_documents_counts(documents, longest, min_count):
+def test_ngrams_are_those_that_a_loop_over_the_documents_counts(documents, longest, min_count):
     texts = [" ".join(document) for document in documents]
     vocabulary = vocabulary_of(texts, ngrams=longest, ngram_min_count=min_count)
     kept = {(word,) for word in "abcd"} | {("^",), ("$",)}
@@ -192,7 +192,7 @@ def test_runs_are_those_that_a_loop_over_the_documents_counts(documents, longest
     assert len(set(found)) == len(found)
 
 
-def test_a_cut_document_has_no_run_across_the_cut_and_no_end():
+def test_a_cut_document_has_no_ngram_across_the_cut_and_no_end():
     vocabulary = vocabulary_of(["a b c", "a b c"], ngrams=2, max_length=2)
     assert encoded_names(vocabulary, ["a b c"]) == [["a", "b", "^_a", "a_b"]]
 
@@ -202,17 +202,17 @@ def test_an_unknown_word_parts_the_words_beside_it():
     assert encoded_names(vocabulary, ["a x b"]) == [["a", "b", "^_a", "b_$"]]
 
 
-def test_pieces_of_words_have_rows_and_new_words_are_known_by_them():
+def test_char_ngrams_have_rows_and_new_words_are_known_by_them():
     vocabulary = vocabulary_of(["cats cats", "cat"], char_ngrams=(3, 4))
     assert encoded_names(vocabulary, ["scat"]) == [["/cat/"]]
     share = vocabulary.encode(tokens_of(["scat"])).in_vocabulary_share
-    assert share.tolist() == [0]  # no word is known: pieces are a guess
+    assert share.tolist() == [0]  # no word is known: character n-grams are a guess
 
 
 @given(
     st.lists(st.text("aé日b", min_size=1, max_size=6), min_size=1, unique=True), st.integers(1, 3), st.integers(0, 2)
 )
-def test_pieces_are_those_that_a_loop_over_characters_cuts(words, shortest, more):
+def test_char_ngrams_are_those_that_a_loop_over_characters_cuts(words, shortest, more):
     texts = [" ".join(words)]
     config = {"char_ngrams": (shortest, shortest + more), "char_ngram_min_count": 1}
     tokens = tokens_of(texts, pattern=r"\S+")
@@ -227,7 +227,7 @@ def test_pieces_are_those_that_a_loop_over_characters_cuts(words, shortest, more
     assert set(vocabulary.char_ngrams.strings()) == expected
 
 
-def test_runs_and_pieces_survive_the_file(tmp_path):
+def test_ngrams_survive_the_file(tmp_path):
     written = vocabulary_of(TEXTS, ngrams=3, char_ngrams=(2, 3))
     (tmp_path / "vocabulary.txt").write_bytes(written.text())
     read = Vocabulary.load(tmp_path / "vocabulary.txt", config=written.config, arrays=written.arrays())
@@ -235,14 +235,14 @@ def test_runs_and_pieces_survive_the_file(tmp_path):
     assert encoded_names(read, ["the dog sat high"]) == encoded_names(written, ["the dog sat high"])
 
 
-def test_words_cannot_be_left_out_where_runs_are_made_of_them():
+def test_words_cannot_be_left_out_where_ngrams_are_made_of_them():
     vocabulary = vocabulary_of(TEXTS, ngrams=2)
-    with pytest.raises(SettingError, match="runs or pieces"):
+    with pytest.raises(SettingError, match="n-grams of words or characters"):
         vocabulary.keep(np.ones(len(vocabulary), dtype=bool))
 
 
-def test_lengths_of_pieces_that_cannot_be_are_refused():
-    with pytest.raises(SettingError, match=r"pieces is \(3, 2\)"):
+def test_impossible_lengths_of_char_ngrams_are_refused():
+    with pytest.raises(SettingError, match=r"char_ngrams is \(3, 2\)"):
         VocabularyConfig(char_ngrams=(3, 2))
 
 

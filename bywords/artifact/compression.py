@@ -97,7 +97,7 @@ def compress(classifier: FittedClassifier, max_bytes: int, texts: Texts, labels:
 def _with_sentence(
     classifier: FittedClassifier, n_bytes: int, found: float, before: float, done: str, sentence: str
 ) -> Compressed:
-    record = replace(classifier.record, card={**classifier.record.card, "size": {"reduction": sentence}})
+    record = replace(classifier.record, card=replace(classifier.record.card, reduction=sentence))
     return Compressed(
         classifier=replace(classifier, record=record), n_bytes=n_bytes, score=found, score_before=before, done=done,
         sentence=sentence,
@@ -251,7 +251,7 @@ def _row_arrays(model: FittedModel) -> list[str]:
 
 
 def _size(classifier: FittedClassifier) -> int:
-    return model_folder.extent(contents_of(classifier))["bytes"]
+    return model_folder.extent(contents_of(classifier)).bytes
 
 
 def _bytes_of_other_files(classifier: FittedClassifier) -> int:

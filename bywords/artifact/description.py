@@ -16,7 +16,15 @@ from bywords.data.labels import check_label_format
 from bywords.errors import DataError, ModelFolderError, SettingError
 from bywords.evaluation import calibration
 from bywords.evaluation.reliability import Reliability
-from bywords.fitted import FitSummary, FittedClassifier, History, SelectionSummary, TrainingRecord
+from bywords.fitted import (
+    CardRecord,
+    DataSummary,
+    FitSummary,
+    FittedClassifier,
+    History,
+    SelectionSummary,
+    TrainingRecord,
+)
 from bywords.models.base import ModelConfig, restore_model
 from bywords.system_config import FitParameters, SystemConfig, setting_kinds
 from bywords.text.tokenizer import Tokenizer
@@ -66,7 +74,7 @@ def contents_of(classifier: FittedClassifier) -> FolderContents:
         "trained_on": record.trained_on,
         "summary": dataclasses.asdict(record.summary),
         "history": _without_seconds(record.history),
-        "card": dict(record.card),
+        "card": dataclasses.asdict(record.card),
     }
     libraries = sorted(set(_libraries(record.config)))
     return FolderContents(description, classifier.vocabulary, classifier.model.arrays(), classifier.storage, libraries)
@@ -74,22 +82,7 @@ def contents_of(classifier: FittedClassifier) -> FolderContents:
 
 def card_of(classifier: FittedClassifier, contents: FolderContents) -> str:
     """The text of the model card."""
-    record = classifier.record
-    own: dict[str, Any] = {
-        "system": record.system if isinstance(record.system, str) else "a custom system",
-        "description": record.config.description,
-        "labels": list(map(str, classifier.classes)),
-        "reason": None if record.selection is None else record.selection.reason,
-        "summary": dataclasses.asdict(record.summary),
-        "training": contents.description["parameters"],
-        "config": contents.description["config"],
-        "in_vocabulary_floor": classifier.reliability.in_vocabulary_floor,
-    }
-    if isinstance(classifier.calibration, calibration.Sigmoids):
-        thresholds = classifier.calibration.thresholds.tolist()
-        own |= {"multi_label": True, "thresholds": dict(zip(own["labels"], thresholds, strict=True))}
-    size = {**extent(contents), **record.card.get("size", {})}
-    return model_card.write({**own, **record.card, "size": size})
+    return model_card.write(classifier, extent(contents))
 
 
 def _restored(contents: FolderContents) -> FittedClassifier:
@@ -109,7 +102,7 @@ def _restored(contents: FolderContents) -> FittedClassifier:
         selection=None if selection is None else SelectionSummary(**selection),
         history=History(**found["history"]),
         trained_on=found["trained_on"],
-        card=found["card"],
+        card=_card(found["card"]),
     )
     return FittedClassifier(
         tokenizer=Tokenizer(config.tokenizer),
@@ -122,6 +115,11 @@ def _restored(contents: FolderContents) -> FittedClassifier:
         record=record,
         storage=contents.storage,
     )
+
+
+def _card(plain: Mapping[str, Any]) -> CardRecord:
+    data = plain["data"]
+    return CardRecord(**{**plain, "data": None if data is None else DataSummary(**data)})
 
 
 def _plain_weights(weights: Any) -> Any:

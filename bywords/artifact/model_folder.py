@@ -70,6 +70,17 @@ class Overview:
     n_char_ngrams: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much a model has: words, n-grams, character n-grams, numbers learned, and the bytes of the files of these."""
+
+    words: int
+    ngrams: int
+    char_ngrams: int
+    numbers: int
+    bytes: int
+
+
 def write_folder(parts: FolderContents, folder: Path, *, card: str) -> None:
     """Write the folder beside its place, then rename it: a crash leaves an old model whole.
 
@@ -165,17 +176,17 @@ def size_bytes(folder: Path) -> int:
     return sum(sizes(folder).values())
 
 
-def extent(parts: FolderContents) -> dict[str, int]:
-    """How much there is, for the card: words, n-grams, character n-grams, numbers learned, and bytes of these files."""
+def extent(parts: FolderContents) -> Extent:
+    """How much there is, for the card."""
     vocabulary = parts.vocabulary
     own = sum(len(content) for name, content in contents(parts, card="") if name in (VOCABULARY, WEIGHTS))
-    return {
-        "words": len(vocabulary.words),
-        "ngrams": len(vocabulary.ngrams),
-        "char_ngrams": len(vocabulary.char_ngrams),
-        "numbers": sum(array.size for array in parts.arrays.values()),
-        "bytes": own,
-    }
+    return Extent(
+        words=vocabulary.n_words - len(MARKERS),
+        ngrams=len(vocabulary.ngrams),
+        char_ngrams=len(vocabulary.char_ngrams),
+        numbers=sum(array.size for array in parts.arrays.values()),
+        bytes=own,
+    )
 
 
 def versions_of(libraries: Iterable[str]) -> dict[str, str]:

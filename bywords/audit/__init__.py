@@ -1,3 +1,3 @@
-"""What is wrong with a corpus: duplicates and what they are worth, doubtful labels, give-aways, drift, its profile."""
+"""A corpus → what is wrong with it: duplicates and their impact, label errors, leakage, drift, and its profile."""
 
 from bywords.audit.audit import audit as audit

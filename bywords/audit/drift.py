@@ -1,4 +1,4 @@
-"""Tokens of a training and of a test part in, how far a classifier tells the two apart out, and by which words.
+"""Tokens of a training and of a test part → how well a classifier tells the two apart, and by which words.
 
 Where it cannot, the parts are alike as far as words go. Where it can, an accuracy on the test part says little about
 texts like those of training, and the other way round.
@@ -7,6 +7,7 @@ texts like those of training, and the other way round.
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -15,76 +16,62 @@ import numpy.typing as npt
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import Z, auc_and_variance
 from bywords.models.svm import support_vectors
+from bywords.records.audit import Drift, DriftWord
+from bywords.records.base import Interval, Part
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import Ragged
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
 MOST_DOCUMENTS = 8_000  # of each part that the classifier sees
-MOST_TOKENS = 300  # of a document, its first: how long it is plays no part that way
-LEAST_DOCUMENTS = 20  # of the smaller part: fewer tell nothing
+MOST_TOKENS = 300  # of a document, its first: its length plays no part that way
+LEAST_DOCUMENTS = 20  # of the smaller part
 N_FOLDS = 4
 MOST_WORDS = 25  # on each side
-SLIGHT, CLEAR = 0.6, 0.8  # areas under the curve up to which a difference is called slight, clear
+SLIGHT, CLEAR = 0.6, 0.8  # areas under the curve below which a difference is called slight, clear
 
 
-def measure_drift(train: Tokens, test: Tokens, *, seed: int) -> dict[str, Any]:
-    """How well words tell test documents from training documents, ready for JSON.
+def measure_drift(train: Tokens, test: Tokens, *, seed: int) -> Drift:
+    """How well words tell test documents from training documents.
 
     A linear support vector machine is fitted to equally many documents of both parts but one fold, and asked about
-    that, for each of N_FOLDS folds drawn with `seed`.
+    that, for each of N_FOLDS folds drawn with `seed`. Fewer than LEAST_DOCUMENTS documents of a part have no area.
 
-    Returns: `auc`, how often it ranks a test document above a training document, .5 being chance, and its 95 %
-    `interval`, or None for both where a part has fewer than LEAST_DOCUMENTS documents; `n_compared` of each part;
-    `is_drift`, whether the whole interval lies above .5; `verdict`, a sentence; `roc`: the shares of training and of
-    test documents above ever lower thresholds; `median_tokens` of each part: longer documents have more of every word;
-    `words`: those of `train` and of `test` that are commoner there than
-    chance allows, each with its documents a thousand of either part and its log-likelihood ratio `g2`, the surest
-    first.
     Source: Lopez-Paz and Oquab (2017), "Revisiting Classifier Two-Sample Tests"; the interval is that of DeLong et al.
     (1988), "Comparing the Areas under Two or More Correlated Receiver Operating Characteristic Curves".
     """
-    words = {
+    n_compared = min(len(train), len(test), MOST_DOCUMENTS)
+    parts: dict[Part, Tokens] = {"train": train, "test": test}
+    words: dict[str, Any] = {
+        "n_compared": n_compared,
         "median_tokens": {
-            part: float(np.median(tokens.lengths)) if len(tokens) else None
-            for part, tokens in (("train", train), ("test", test))
+            part: float(np.median(tokens.lengths)) if len(tokens) else None for part, tokens in parts.items()
         },
         "words": _words(train, test),
     }
-    n_compared = min(len(train), len(test), MOST_DOCUMENTS)
     if n_compared < LEAST_DOCUMENTS:
-        verdict = (
-            f"Too few documents to tell: the smaller part has {min(len(train), len(test))}, "
-            f"{LEAST_DOCUMENTS} at least are needed."
-        )
-        return {"auc": None, "interval": None, "n_compared": n_compared, "is_drift": None, "verdict": verdict,
-                "roc": None, **words}  # fmt: skip
+        smaller = min(len(train), len(test))
+        verdict = f"Too few documents to tell: the smaller part has {smaller}; at least {LEAST_DOCUMENTS} are needed."
+        return Drift(verdict=verdict, **words)
     generator = np.random.default_rng(seed)
-    parts = [tokens.select(generator.permutation(len(tokens))[:n_compared]) for tokens in (train, test)]
+    drawn = [tokens.select(generator.permutation(len(tokens))[:n_compared]) for tokens in (train, test)]
     is_test = np.repeat([0, 1], n_compared)
-    bags = _bags(parts[0].joined(parts[1]))
+    bags = _bags(drawn[0].joined(drawn[1]))
     fold = np.concatenate([np.arange(n_compared) % N_FOLDS] * 2)  # as many of both parts in each
-    aucs, variances, indices = [], [], np.empty(len(is_test))
+    aucs, variances, ranks = [], [], np.empty(len(is_test))
     for number in range(N_FOLDS):
         scores = _scores(bags, is_test, fold == number, seed)
         of_fold = is_test[fold == number]
         auc, variance = auc_and_variance(scores[of_fold == 1], scores[of_fold == 0])
         aucs.append(auc)
         variances.append(variance)
-        indices[fold == number] = np.argsort(np.argsort(scores)) / len(scores)
+        ranks[fold == number] = np.argsort(np.argsort(scores)) / len(scores)
     # Where the parts are alike, what chance makes two folds have in common is found twice, once when either is asked
     # about: the folds are not independent, and the variance of their mean is twice what it would be if they were.
     auc, half = float(np.mean(aucs)), Z * math.sqrt(2 * sum(variances)) / N_FOLDS
-    interval = [max(auc - half, 0.0), min(auc + half, 1.0)]
-    return {
-        "auc": auc,
-        "interval": interval,
-        "n_compared": n_compared,
-        "is_drift": interval[0] > 0.5,
-        "verdict": _verdict(auc, interval),
-        "roc": _roc(indices, is_test),
-        **words,
-    }
+    interval = max(auc - half, 0.0), min(auc + half, 1.0)
+    verdict, is_drift = _verdict(auc, interval), interval[0] > 0.5
+    return Drift(auc=auc, interval=interval, is_drift=is_drift, verdict=verdict, roc=_roc(ranks, is_test), **words)
 
 
 def _bags(tokens: Tokens) -> Bags:
@@ -104,14 +91,12 @@ def _scores(bags: Bags, is_test: npt.NDArray[np.int64], is_asked: npt.NDArray[np
     return scores
 
 
-def _words(train: Tokens, test: Tokens) -> dict[str, list[dict[str, Any]]]:
+def _words(train: Tokens, test: Tokens) -> dict[Part, list[DriftWord]]:
     """The words whose share of documents differs by more than chance allows, for each part those commoner there.
 
     Chance: 5 % for any word of the vocabulary to be named where no word differs (Bonferroni).
     Source: Dunning (1993), "Accurate Methods for the Statistics of Surprise and Coincidence", on documents.
     """
-    from scipy.stats import chi2
-
     both = train.joined(test)
     n_train, n_test = len(train), len(test)
     if not n_train or not n_test or not len(both.codes):
@@ -123,22 +108,28 @@ def _words(train: Tokens, test: Tokens) -> dict[str, list[dict[str, Any]]]:
     )
     n_words = int(((in_train + in_test) > 0).sum())
     g2 = _log_likelihood_ratio(in_train, n_train, in_test, n_test)
-    is_sure = g2 > chi2.isf(0.05 / n_words, df=1)
+    is_sure = g2 > surprise_limit(n_words)
     is_commoner_in_test = in_test / n_test > in_train / n_train
-    rows = {}
-    for part, is_meant in (("train", is_sure & ~is_commoner_in_test), ("test", is_sure & is_commoner_in_test)):
+
+    def named(is_meant: npt.NDArray[np.bool_]) -> list[DriftWord]:
         indices = np.flatnonzero(is_meant)
         indices = indices[np.lexsort([indices, -g2[indices]])][:MOST_WORDS]
-        rows[part] = [
-            {
-                "word": word,
-                "train_per_thousand": 1000 * int(in_train[index]) / n_train,
-                "test_per_thousand": 1000 * int(in_test[index]) / n_test,
-                "g2": float(g2[index]),
-            }
+        return [
+            DriftWord(
+                word=word,
+                train_per_thousand=1000 * int(in_train[index]) / n_train,
+                test_per_thousand=1000 * int(in_test[index]) / n_test,
+                g2=float(g2[index]),
+            )
             for index, word in zip(indices.tolist(), both.words.strings(indices), strict=True)
         ]
-    return rows
+
+    return {"train": named(is_sure & ~is_commoner_in_test), "test": named(is_sure & is_commoner_in_test)}
+
+
+def surprise_limit(n_words: int) -> float:
+    """The log-likelihood ratio that one of so many words exceeds by chance in 5 % of cases; of chi-squared with 1 degree."""
+    return NormalDist().inv_cdf(0.025 / n_words) ** 2
 
 
 def _log_likelihood_ratio(
@@ -157,18 +148,20 @@ def _log_likelihood_ratio(
     return np.maximum(ratio, 0)
 
 
-def _roc(indices: npt.NDArray[np.float64], is_test: npt.NDArray[np.int64]) -> dict[str, list[float]]:
-    """Shares of training and of test documents above each of 41 thresholds on `indices`, from the highest."""
+def _roc(ranks: npt.NDArray[np.float64], is_test: npt.NDArray[np.int64]) -> dict[Part, list[float]]:
+    """Shares of training and of test documents above each of 41 thresholds on `ranks`, from the highest."""
     thresholds = np.linspace(1, 0, 41)
-    curves = {}
-    for name, part in (("train", indices[is_test == 0]), ("test", indices[is_test == 1])):
-        curves[name] = (1 - np.searchsorted(np.sort(part), thresholds, side="left") / len(part)).tolist()
-    return curves
+
+    def above(part: npt.NDArray[np.float64]) -> list[float]:
+        shares: list[float] = (1 - np.searchsorted(np.sort(part), thresholds, side="left") / len(part)).tolist()
+        return shares
+
+    return {"train": above(ranks[is_test == 0]), "test": above(ranks[is_test == 1])}
 
 
-def _verdict(auc: float, interval: list[float]) -> str:
+def _verdict(auc: float, interval: Interval) -> str:
     numbers = f"AUC {auc:.3f}, 95 % interval {interval[0]:.3f} to {interval[1]:.3f}; 0.5 is chance"
     if interval[0] <= 0.5:
-        return f"By their words test documents cannot be told from training documents ({numbers})."
+        return f"By their words, test documents cannot be told from training documents ({numbers})."
     how = "slightly" if auc < SLIGHT else "clearly" if auc < CLEAR else "very"
-    return f"By their words test documents are {how} different from training documents ({numbers})."
+    return f"By their words, test documents are {how} different from training documents ({numbers})."

@@ -1,8 +1,6 @@
-"""Training and test documents and their duplicates in, what the duplicates are worth in accuracy out."""
+"""Training and test documents and their duplicates → what the duplicates do to the accuracy."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +12,7 @@ from bywords.data.targets import Targets
 from bywords.evaluation.metrics import wilson_interval
 from bywords.evaluation.significance import paired_difference
 from bywords.models.tfidf_linear import TfidfLinear
+from bywords.records.audit import AccuracyOn, DuplicateImpact, Gain
 from bywords.text.tokenizer import Tokens
 
 Flags = npt.NDArray[np.bool_]
@@ -21,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 
 def duplicate_impact(
     train: Corpus, test: Corpus, tokens: Tokens, test_tokens: Tokens, across: Across, *, seed: int
-) -> dict[str, Any]:
+) -> DuplicateImpact:
     """How often one system is right on all test documents, on those without a duplicate in training, on the others.
 
     `gain` is how much more often it is right on all of them than when it is trained without the duplicates of test
@@ -35,14 +34,14 @@ def duplicate_impact(
     if has_duplicate.any() and np.array_equal(_present(train, kept), _present(train, has_words)):
         _, is_right_without = _answered(train, test, tokens, test_tokens, kept, seed)
         found = paired_difference(is_right.astype(np.float64), is_right_without.astype(np.float64))
-        gain = {"difference": found.difference, "interval": list(found.interval)}
-    return {
-        "system": system,
-        "all": _share(is_right),
-        "without": _share(is_right[~has_duplicate]),
-        "duplicates_only": _share(is_right[has_duplicate]),
-        "gain": gain,
-    }
+        gain = Gain(difference=found.difference, interval=found.interval)
+    return DuplicateImpact(
+        system=system,
+        all_documents=_accuracy_on(is_right),
+        without_duplicates=_accuracy_on(is_right[~has_duplicate]),
+        duplicates_only=_accuracy_on(is_right[has_duplicate]),
+        gain=gain,
+    )
 
 
 def _answered(
@@ -64,13 +63,9 @@ def _present(corpus: Corpus, chosen: Flags) -> npt.NDArray[np.int64]:
     return np.unique(corpus.labels[chosen])
 
 
-def _share(is_right: Flags) -> dict[str, Any]:
+def _accuracy_on(is_right: Flags) -> AccuracyOn:
     n_documents = len(is_right)
     if not n_documents:
-        return {"n_documents": 0, "accuracy": None, "interval": None}
+        return AccuracyOn(n_documents=0)
     accuracy = float(is_right.mean())
-    return {
-        "n_documents": n_documents,
-        "accuracy": accuracy,
-        "interval": list(wilson_interval(accuracy, n_documents)),
-    }
+    return AccuracyOn(n_documents=n_documents, accuracy=accuracy, interval=wilson_interval(accuracy, n_documents))

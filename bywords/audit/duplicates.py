@@ -31,16 +31,16 @@ MIN_WORDS = 3
 MOST_ALIKE = 3
 MOST_PARTNERS = 20  # listed for a document in each part; of a text with thousands of copies not each pair is
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """P pairs of documents, by their places, the most similar first, then in the order of the documents."""
+    """P pairs of documents, by their indices, the most similar first, then in the order of the documents."""
 
-    firsts: Places  # (P,)
-    seconds: Places  # (P,); of the same part a later document
+    firsts: Indices  # (P,)
+    seconds: Indices  # (P,); of the same part a later document
     similarities: npt.NDArray[np.float64]  # (P,), from 0 to 1
     is_exact: Flags  # (P,)
 
@@ -57,7 +57,7 @@ class Within:
     """
 
     pairs: Pairs
-    groups: Places  # (N,): documents with the same number are linked by pairs; one without duplicates is alone
+    groups: Indices  # (N,): documents with the same number are linked by pairs; one without duplicates is alone
     has_exact: Flags  # (N,): another has the same text
     has_near: Flags  # (N,): another has nearly the same text
 
@@ -103,20 +103,20 @@ class _Nodes:
     """The M distinct texts of each part, by the number of their words, and which documents have them.
 
     Document i has the node `of_document[i]`; the documents of node m are
-    `documents[begins[m]:begins[m + 1]]`, ascending. Empty texts have the node -1.
+    `documents[starts[m]:starts[m + 1]]`, ascending. Empty texts have the node -1.
     """
 
-    texts: Places  # (M,): the same text has the same number in both parts
-    part: Places  # (M,)
+    texts: Indices  # (M,): the same text has the same number in both parts
+    part: Indices  # (M,)
     elements: npt.NDArray[np.int32]  # (T,): its words, each occurrence one of its own, ascending
-    offsets: Places  # (M + 1,)
+    offsets: Indices  # (M + 1,)
     n_elements: int
-    of_document: Places  # (N,)
-    documents: Places  # (N',)
-    starts: Places  # (M + 1,)
+    of_document: Indices  # (N,)
+    documents: Indices  # (N',)
+    starts: Indices  # (M + 1,)
 
     @classmethod
-    def of(cls, texts: pl.Series, part: Places) -> _Nodes:
+    def of(cls, texts: pl.Series, part: Indices) -> _Nodes:
         folded = texts.str.to_lowercase().str.normalize("NFC").str.replace_all(r"\s+", " ").str.strip_chars()
         numbers = folded.rank("dense").cast(pl.Int64).to_numpy() if len(folded) else np.zeros(0, dtype=np.int64)
         filled = np.flatnonzero((folded != "").to_numpy())
@@ -136,11 +136,11 @@ class _Nodes:
         return len(self.texts)
 
     @property
-    def firsts(self) -> Places:
+    def firsts(self) -> Indices:
         """The first document of each node, (M,)."""
         return self.documents[self.starts[:-1]]
 
-    def members(self, node: int, most: int | None = None) -> Places:
+    def members(self, node: int, most: int | None = None) -> Indices:
         """The documents of a node, or the first `most` of them."""
         start, end = self.starts[node : node + 2].tolist()
         return self.documents[start : end if most is None else min(end, start + most)]
@@ -150,15 +150,15 @@ class _Nodes:
 class _NodePairs:
     """Pairs of nodes of unlike texts, each once, and their similarity."""
 
-    firsts: Places
-    seconds: Places
+    firsts: Indices
+    seconds: Indices
     similarities: npt.NDArray[np.float64]
 
     def where(self, chosen: Flags) -> _NodePairs:
         return _NodePairs(self.firsts[chosen], self.seconds[chosen], self.similarities[chosen])
 
 
-def _elements(tokens: Tokens, order: Places) -> tuple[npt.NDArray[np.int32], Places, int]:
+def _elements(tokens: Tokens, order: Indices) -> tuple[npt.NDArray[np.int32], Indices, int]:
     """The words of documents in this order as numbers, each document's ascending, the rarest the smallest; offsets."""
     from bywords.kernels.overlap import numbered, sort_each
 
@@ -192,7 +192,7 @@ def _near_pairs(nodes: _Nodes) -> _NodePairs:
     return _NodePairs(firsts, seconds, shared / (sizes[firsts] + sizes[seconds] - shared))
 
 
-def _alike_but_for_one(nodes: _Nodes) -> tuple[Places, Places]:
+def _alike_but_for_one(nodes: _Nodes) -> tuple[Indices, Indices]:
     """Short texts that may be the same but for one word, and are not of a template: nodes, the first the smaller.
 
     Each text is entered with each of its words left out, and with none, under the sum of its words' random numbers.
@@ -231,7 +231,7 @@ def _alike_but_for_one(nodes: _Nodes) -> tuple[Places, Places]:
 
 
 def _within(nodes: _Nodes, near: _NodePairs, part: int, start: int, end: int) -> Within:
-    """What there is in one part, whose documents are those from `begin` to `end`."""
+    """What there is in one part, whose documents are those from `start` to `end`."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -271,7 +271,7 @@ def _across(nodes: _Nodes, near: _NodePairs, n_train: int, n_documents: int) -> 
     exact[in_train] = exact[in_test] = True
     is_near = np.zeros(len(nodes), dtype=bool)
     is_near[train_nodes] = is_near[test_nodes] = True
-    firsts, seconds, similarities, is_exact = list[Places](), list[Places](), list[Any](), list[Flags]()
+    firsts, seconds, similarities, is_exact = list[Indices](), list[Indices](), list[Any](), list[Flags]()
     for train_node, test_node, similarity, same in [
         *zip(in_train.tolist(), in_test.tolist(), np.ones(len(in_train)).tolist(), [True] * len(in_train), strict=True),
         *zip(
@@ -299,7 +299,7 @@ def _across(nodes: _Nodes, near: _NodePairs, n_train: int, n_documents: int) -> 
 
 
 def _pairs(
-    firsts: Places, seconds: Places, similarities: npt.NDArray[np.float64], is_exact: Flags, *, is_ordered: bool
+    firsts: Indices, seconds: Indices, similarities: npt.NDArray[np.float64], is_exact: Flags, *, is_ordered: bool
 ) -> Pairs:
     """Pairs in their order; unless `is_ordered`, the earlier document of each is put first."""
     if not is_ordered:
@@ -308,6 +308,6 @@ def _pairs(
     return Pairs(firsts[order], seconds[order], similarities[order], is_exact[order])
 
 
-def _taken(values: npt.NDArray[Any], indices: Places, empty: Any) -> npt.NDArray[Any]:
-    """values[places], and `empty` where the place is -1."""
+def _taken(values: npt.NDArray[Any], indices: Indices, empty: Any) -> npt.NDArray[Any]:
+    """values[indices], and `empty` where the index is -1."""
     return np.append(values, empty)[indices]

@@ -1,8 +1,6 @@
-"""Header fields of labelled documents in, how often the value of each gives the class out."""
+"""Header fields of labelled documents → how often the value of each gives the class."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,20 +9,19 @@ import polars as pl
 from bywords.audit.patterns import TOPIC_FIELDS
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import wilson_interval
+from bywords.records.audit import HeaderField
 
 LEAST_OF_FIELD = 20  # documents with a header field whose values are judged
 
 Ints = npt.NDArray[np.int64]
 
 
-def judged_fields(fields: pl.DataFrame, train: Corpus, halves: tuple[Ints, Ints]) -> list[dict[str, Any]]:
-    """How often the value of each header field gives the class, ready for JSON; the field that tells most first.
+def judged_fields(fields: pl.DataFrame, train: Corpus, halves: tuple[Ints, Ints]) -> list[HeaderField]:
+    """How often the value of each header field gives the class; the field that tells most first.
 
     `fields` is what `patterns.header_fields` gives of `train`, which has one label a document. The commonest class of
     a value in one of the `halves` is the answer for the other; for a new value, that of all documents with the field.
-
-    Returns: `field`, `n_documents` that have it, `n_values`, `accuracy` with its Wilson `interval`, and `guess`, the
-    accuracy of the commonest class of all documents. Fields that say what a text is about are left out.
+    Fields that say what a text is about are left out.
     """
     half = np.zeros(len(train), dtype=np.int64)
     half[halves[1]] = 1
@@ -49,13 +46,13 @@ def judged_fields(fields: pl.DataFrame, train: Corpus, halves: tuple[Ints, Ints]
         accuracy = n_right / len(part)
         commonest = train.counts().argmax()
         rows.append(
-            {
-                "field": field,
-                "n_documents": len(part),
-                "n_values": part["value"].n_unique(),
-                "accuracy": accuracy,
-                "interval": list(wilson_interval(accuracy, len(part))),
-                "guess": int((part["label"] == commonest).sum()) / len(part),
-            }
+            HeaderField(
+                field=str(field),
+                n_documents=len(part),
+                n_values=part["value"].n_unique(),
+                accuracy=accuracy,
+                interval=wilson_interval(accuracy, len(part)),
+                guess=int((part["label"] == commonest).sum()) / len(part),
+            )
         )
-    return sorted(rows, key=lambda row: (row["guess"] - row["accuracy"]) * row["n_documents"])
+    return sorted(rows, key=lambda row: (row.guess - row.accuracy) * row.n_documents)

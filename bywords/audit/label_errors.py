@@ -1,4 +1,4 @@
-"""Tokens and one label each in, the documents ranked by how doubtful their labels are out.
+"""Tokens and one label each → the documents ranked by how likely their labels are wrong.
 
 Each document is judged by models that have not seen it, nor any duplicate of it. What they say is compared with the
 label that it has.
@@ -25,42 +25,42 @@ from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.training.workbench import MOST_NUMBERS
 
 N_FOLDS = 5
-JUDGES: tuple[TfidfConfig, ...] = (NB_SVC, replace(SVC, features="ngrams"), NB)  # a blend ranks better than any alone
+JUDGES: tuple[TfidfConfig, ...] = (NB_SVC, replace(SVC, features="ngrams"), NB)  # an ensemble ranks better
 
-Places = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Doubts:
+class LabelRanking:
     """What N documents' labels look like to models that have not seen them.
 
     A document is not judged that has no words, and one whose class has no other text: it comes last, with its own
     label and no confidence.
     """
 
-    order: Places  # (N,): all documents, the most doubtful label first
-    suggested: Places  # (N,): the class that the models would give; the label where they agree with it
+    order: Indices  # (N,): all documents, the likeliest error first
+    suggested: Indices  # (N,): the class that the models would give; the label where they agree with it
     confidence: Scores  # (N,): how sure they are of it, 0 to 1
     is_flagged: Flags  # (N,): another class is likelier than it is on average for its own documents
     is_judged: Flags  # (N,)
 
 
-def find_doubtful(
+def find_label_errors(
     tokens: Tokens,
-    labels: Places,
+    labels: Indices,
     n_classes: int,
-    groups: Places,
+    groups: Indices,
     *,
     seed: int,
     on_step: Callable[[int, int], None] = lambda n_done, n_steps: None,
-) -> Doubts:
+) -> LabelRanking:
     """Rank N documents by the probability that cross-validated models give to their label, the smallest first.
 
-    `labels` are int64 (N,), places among K classes; documents of the same number in `groups`, int64 (N,), are
+    `labels` are int64 (N,), indices of K classes; documents of the same number in `groups`, int64 (N,), are
     duplicates, and judged by models that have seen none of them. Where fewer than two classes can be learned, no
-    document is judged. `on_step` hears of each fold.
+    document is judged. `on_step` is called after each fold.
     """
     is_judged = tokens.lengths > 0
     learnable = _texts_of_classes(labels[is_judged], groups[is_judged], n_classes) >= 2
@@ -78,15 +78,15 @@ def find_doubtful(
         confidence[judged] = probabilities[np.arange(len(judged)), said]
     else:
         is_judged[:] = False
-    return Doubts(np.argsort(own, kind="stable"), suggested, confidence, is_flagged, is_judged)
+    return LabelRanking(np.argsort(own, kind="stable"), suggested, confidence, is_flagged, is_judged)
 
 
-def confident_learning(labels: Places, probabilities: Scores) -> tuple[Places, Flags]:
-    """The class that each document seems to be of, int64 (N,), and whether its label is doubtful, bool (N,).
+def confident_learning(labels: Indices, probabilities: Scores) -> tuple[Indices, Flags]:
+    """The class that each document seems to be of, int64 (N,), and whether its label is flagged, bool (N,).
 
     `labels` are int64 (N,); `probabilities` (N, K), of models that have not seen the document. A document counts for
     a class when the class's probability is at least what it is on average where the label is that class (equation 2);
-    for the likeliest of several (equation 1). Where that is another class than its label, the label is doubtful: it is
+    for the likeliest of several (equation 1). Where that is another class than its label, the label is flagged: it is
     off the diagonal of the confident joint, the second of the paper's five ways to choose. A class without documents
     takes none. Where no class is confident, or the one that is is the label, the likeliest class is the answer.
     """
@@ -101,7 +101,7 @@ def confident_learning(labels: Places, probabilities: Scores) -> tuple[Places, F
 
 
 def judges_for(tokens: Tokens, n_classes: int) -> tuple[Vocabulary, tuple[TfidfConfig, ...]]:
-    """The words that judges of K classes know, and the judges. Of very many classes they know fewer words, no runs."""
+    """The words that judges of K classes know, and the judges; of very many classes fewer words, and no n-grams."""
     most = max(1, MOST_NUMBERS // n_classes)
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(ngrams=2, max_size=most))
     if vocabulary.n_rows("ngrams") <= most:
@@ -110,19 +110,19 @@ def judges_for(tokens: Tokens, n_classes: int) -> tuple[Vocabulary, tuple[TfidfC
 
 
 def _out_of_fold(
-    tokens: Tokens, codes: Places, n_classes: int, groups: Places, seed: int, on_step: Callable[[int, int], None]
+    tokens: Tokens, codes: Indices, n_classes: int, groups: Indices, seed: int, on_step: Callable[[int, int], None]
 ) -> Scores:
-    """The probabilities, float64 (N, K), that a blend of the judges gives each document when it has not seen it.
+    """The probabilities, float64 (N, K), that an ensemble of the judges gives each document when it has not seen it.
 
-    Words and their idf are counted over all documents; labels and weights are of the other folds alone. How the judges
-    are blended, and their temperature, is fitted to these answers.
+    Words and their idf are counted over all documents; labels and weights are of the other folds alone. The weights of
+    the judges, and their temperature, are fitted to these answers.
     """
     vocabulary, judges = judges_for(tokens, n_classes)
     documents, targets = vocabulary.encode(tokens), Targets.of(codes, n_classes)
     features = {judge: TfidfLinear.prepare(judge, documents, vocabulary) for judge in judges}
     logits = [np.empty((len(tokens), n_classes), dtype=np.float32) for _ in judges]
 
-    def answer(fold: tuple[Places, Places]) -> None:
+    def answer(fold: tuple[Indices, Indices]) -> None:
         kept, held_out = fold
         for judge, answers in zip(judges, logits, strict=True):
             some = features[judge].select(kept)
@@ -138,7 +138,7 @@ def _out_of_fold(
     return fit_calibration(combined, targets).probabilities(combined)
 
 
-def _folds(codes: Places, groups: Places, seed: int) -> list[tuple[Places, Places]]:
+def _folds(codes: Indices, groups: Indices, seed: int) -> list[tuple[Indices, Indices]]:
     """What to keep and to hold out, N_FOLDS times; a group is never divided. Its first document says of what class."""
     _, firsts, group_of = np.unique(groups, return_index=True, return_inverse=True)
     folds = stratified_folds(codes[firsts], min(N_FOLDS, len(firsts)), seed)
@@ -150,7 +150,7 @@ def _folds(codes: Places, groups: Places, seed: int) -> list[tuple[Places, Place
     return divided
 
 
-def _texts_of_classes(labels: Places, groups: Places, n_classes: int) -> Places:
+def _texts_of_classes(labels: Indices, groups: Indices, n_classes: int) -> Indices:
     """How many texts each class has, int64 (K,), duplicates of one another counted once."""
     pairs = np.unique(np.stack([labels, groups], axis=1), axis=0)
     return np.bincount(pairs[:, 0], minlength=n_classes).astype(np.int64, copy=False)

@@ -1,13 +1,13 @@
-"""Labelled texts in, what gives their class away out: addresses, headers, names, fixed phrases; and how much they give.
+"""Labelled texts → what gives their class away: addresses, headers, names, fixed phrases; and how much they give.
 
-A give-away is no part of what a text is about: a classifier that leans on it fails on texts without it. What stands in
+Leakage is no part of what a text is about: a classifier that leans on it fails on texts without it. What stands in
 a text beside its sentences is looked at, and no ordinary word, but one that nearly all documents of a class have and
 hardly any other.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,51 +17,45 @@ from bywords.audit.fields import judged_fields
 from bywords.audit.patterns import Patterns, find_patterns
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import wilson_bounds, wilson_interval
+from bywords.records.audit import Leakage, LeakageKind, LeakageRule, LeakingPattern, PatternName
 from bywords.text.tokenizer import Tokens
 
-HALFWAY = 0.5  # of the way from guessing a class to being certain of it: what a give-away reaches
+HALFWAY = 0.5  # of the way from guessing a class to being certain of it: what a pattern reaches that gives it away
 EVERYWHERE, ALMOST_PURE = 0.9, 0.95  # share of a class that has a word, and of that word's documents, to count
 RUN_SHARES = {1: 0.5, 2: 0.5, 3: 0.3, 4: 0.05}  # of a class that begins or ends with so many tokens; of more:
 LEAST_RUN_SHARE = 0.02  # ordinary sentences begin and end alike now and then
 MOST_SHOWN, MOST_ROWS, MOST_ALSO = 200, 5, 8  # patterns; rows of each; others that the same documents have
-SAME_DOCUMENTS = 0.8  # Jaccard similarity from which two patterns are shown as one
+SAME_DOCUMENTS = 0.8  # Jaccard similarity at or above which two patterns are shown as one
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def find_giveaways(train: Corpus, tokens: Tokens) -> dict[str, Any]:
-    """What gives the class away without being what the class is about, ready for JSON.
+def find_leakage(train: Corpus, tokens: Tokens) -> Leakage:
+    """What gives the class away without being what the class is about.
 
-    A pattern counts when the Wilson lower bound (95 %) of the share of its documents that are of one class lies at
-    least halfway from the share of that class among all documents to 1. `tokens` are those of `train`.
-
-    Returns: `found`, those that tell of the most documents first: `kind`, `what`, `class`, `n_documents` that have it,
-    `n_of_class` among them, their `share` and its `lower_bound`, `share_of_class` that has it, `lift` over guessing,
-    `rows` of some, and `also`, others that nearly the same documents have; `n_found` with those; `kinds`: how many of
-    each and how often they alone are right; `fields`: for each header field, how often its value alone gives the
-    class; `rule`: how often all together do, chosen on one half of the documents and asked about the other. The last
-    two need one label a document, and the last is None without. Fewer than two classes have no give-aways.
+    A pattern counts when the Wilson lower bound (95 %) of the share of its documents that are of one class is at least
+    halfway from the share of that class among all documents to 1. `tokens` are those of `train`. Fields and rule need
+    one label a document; the rule is chosen on one half of the documents and asked about the other. Fewer than two
+    classes have no leakage.
     """
     if (train.counts() > 0).sum() < 2:
-        return {"found": [], "n_found": 0, "kinds": [], "fields": [], "rule": None}
+        return Leakage()
     patterns, fields = find_patterns(train.texts, tokens, train.label_names)
     patterns = patterns.joined("word", *_words_everywhere(train, tokens))
     told = _told(patterns, train, np.arange(len(train)))
-    found = {"found": _rows(patterns, told, train), "n_found": int(told.is_giveaway.sum())}
+    kinds = _kinds(patterns, told)
+    found = Leakage(found=_rows(patterns, told, train), n_found=int(told.is_leak.sum()), kinds=kinds)
     if train.is_multilabel or len(train) < 2:
-        return {**found, "kinds": _kinds(patterns, told), "fields": [], "rule": None}
+        return found
     halves = _halves(train.labels)
     by_half = [(_told(patterns, train, chosen), asked) for chosen, asked in (halves, halves[::-1])]
-    return {
-        **found,
-        "kinds": [
-            {**row, "accuracy": _rule(patterns, train, by_half, kind=row["kind"])["accuracy"]}
-            for row in _kinds(patterns, told)
-        ],
-        "fields": judged_fields(fields, train, halves),
-        "rule": _rule(patterns, train, by_half),
-    }
+    return replace(
+        found,
+        kinds=[replace(row, accuracy=_rule(patterns, train, by_half, kind=row.kind).accuracy) for row in kinds],
+        fields=judged_fields(fields, train, halves),
+        rule=_rule(patterns, train, by_half),
+    )
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,7 @@ class _Told:
     n_of_class: Ints  # among them
     lower: Floats  # Wilson's bound of the share of the two
     base: Floats  # the share of the class among all documents
-    is_giveaway: npt.NDArray[np.bool_]
+    is_leak: npt.NDArray[np.bool_]
 
     @property
     def gain(self) -> Floats:
@@ -105,10 +99,8 @@ def _told(patterns: Patterns, train: Corpus, documents: Ints) -> _Told:
     bounds[told], more[told] = lower[best], surplus[best]
     of_whole = np.asarray(one_hot[documents].sum(axis=0)).ravel()[classes]
     least_share, least_purity = _least(patterns)
-    is_giveaway = (
-        (more >= HALFWAY) & (n_of_class >= least_share * of_whole) & (n_of_class >= least_purity * n_documents)
-    )
-    return _Told(classes, n_documents, n_of_class, bounds, base[classes], is_giveaway)
+    is_leak = (more >= HALFWAY) & (n_of_class >= least_share * of_whole) & (n_of_class >= least_purity * n_documents)
+    return _Told(classes, n_documents, n_of_class, bounds, base[classes], is_leak)
 
 
 def _least(patterns: Patterns) -> tuple[Floats, Floats]:
@@ -135,7 +127,7 @@ def _one_hot(train: Corpus) -> Any:
 
 
 def _words_everywhere(train: Corpus, tokens: Tokens) -> tuple[list[str], Ints, Ints]:
-    """The words that may be in nearly all documents of a class: they, and the pairs of their places and documents."""
+    """The words that may be in nearly all documents of a class: they, and the pairs of their indices and documents."""
     least = EVERYWHERE * max(int(train.counts()[train.counts() > 0].min()), 1)
     codes, documents = tokens.distinct()
     frequency = np.bincount(codes, minlength=len(tokens.words))
@@ -147,35 +139,33 @@ def _words_everywhere(train: Corpus, tokens: Tokens) -> tuple[list[str], Ints, I
     return tokens.words.strings(indices), new[codes][is_kept], documents[is_kept]
 
 
-def _rows(patterns: Patterns, told: _Told, train: Corpus) -> list[dict[str, Any]]:
-    """The give-aways ready for JSON, the one that tells of the most documents first."""
-    order = np.flatnonzero(told.is_giveaway)
+def _rows(patterns: Patterns, told: _Told, train: Corpus) -> list[LeakingPattern]:
+    """The patterns that give a class away, the one that tells of the most documents first."""
+    order = np.flatnonzero(told.is_leak)
     order = order[np.lexsort([order, -told.gain[order]])]
     starts = np.searchsorted(patterns.codes, np.arange(len(patterns) + 1))
     class_counts = train.counts()
-    rows: list[dict[str, Any]] = []
-    for leader, others in _with_same_documents(patterns, order):
+    rows = []
+    for leader, others in _with_same_documents(patterns, order)[:MOST_SHOWN]:
         documents = patterns.documents[starts[leader] : starts[leader + 1]]
         k = int(told.classes[leader])
         is_of_class = train.labels[documents, k] if train.is_multilabel else train.labels[documents] == k
         n, n_of_class = int(told.n_documents[leader]), int(told.n_of_class[leader])
         rows.append(
-            {
-                "kind": patterns.kinds[leader],
-                "what": patterns.what[leader],
-                "class": train.label_names[k],
-                "n_documents": n,
-                "n_of_class": n_of_class,
-                "share": n_of_class / n,
-                "lower_bound": float(told.lower[leader]),
-                "share_of_class": n_of_class / int(class_counts[k]),
-                "lift": n_of_class / n / float(told.base[leader]),
-                "rows": train.rows[documents[is_of_class][:MOST_ROWS]].tolist(),
-                "also": [{"kind": patterns.kinds[other], "what": patterns.what[other]} for other in others[:MOST_ALSO]],
-            }
+            LeakingPattern(
+                kind=patterns.kinds[leader],
+                what=patterns.what[leader],
+                label=train.label_names[k],
+                n_documents=n,
+                n_of_class=n_of_class,
+                share=n_of_class / n,
+                lower_bound=float(told.lower[leader]),
+                share_of_class=n_of_class / int(class_counts[k]),
+                lift=n_of_class / n / float(told.base[leader]),
+                rows=train.rows[documents[is_of_class][:MOST_ROWS]].tolist(),
+                also=[PatternName(kind=patterns.kinds[i], what=patterns.what[i]) for i in others[:MOST_ALSO]],
+            )
         )
-        if len(rows) == MOST_SHOWN:
-            break
     return rows
 
 
@@ -212,10 +202,10 @@ def _halves(labels: Ints) -> tuple[Ints, Ints]:
 
 def _rule(
     patterns: Patterns, train: Corpus, by_half: list[tuple[_Told, Ints]], *, kind: str | None = None
-) -> dict[str, Any]:
-    """How often the give-aways, all or of one kind, are right about documents that they were not chosen on.
+) -> LeakageRule:
+    """How often the patterns, all or of one kind, are right about documents that they were not chosen on.
 
-    `by_half` is what one half tells, and the documents of the other. Of the give-aways in a document the one with the
+    `by_half` is what one half tells, and the documents of the other. Of the patterns in a document the one with the
     highest lower bound decides; without any, the commonest class of such documents is guessed.
     """
     is_meant = np.array([kind in (None, found) for found in patterns.kinds], dtype=np.bool_)
@@ -224,7 +214,7 @@ def _rule(
         is_asked = np.zeros(len(train), dtype=np.bool_)
         is_asked[asked] = True
         is_spoken_of = np.zeros(len(train), dtype=np.bool_)
-        speaks = (told.is_giveaway & is_meant)[patterns.codes]
+        speaks = (told.is_leak & is_meant)[patterns.codes]
         is_spoken_of[patterns.documents[speaks]] = True
         rest = np.bincount(train.labels[~is_asked & ~is_spoken_of], minlength=1)
         guesses[asked] = rest.argmax() if rest.any() else guess
@@ -235,22 +225,23 @@ def _rule(
         answers[first] = told.classes[codes[order][indices]]
     decided = answers >= 0
     is_right = np.where(decided, answers, guesses) == train.labels
-    return {
-        "n_documents": len(train),
-        "n_decided": int(decided.sum()),
-        "accuracy_of_decided": float(is_right[decided].mean()) if decided.any() else None,
-        "accuracy": float(is_right.mean()),
-        "interval": list(wilson_interval(float(is_right.mean()), len(train))),
-        "guess": float((train.labels == guess).mean()),
-    }
+    accuracy = float(is_right.mean())
+    return LeakageRule(
+        n_documents=len(train),
+        n_decided=int(decided.sum()),
+        accuracy_of_decided=float(is_right[decided].mean()) if decided.any() else None,
+        accuracy=accuracy,
+        interval=wilson_interval(accuracy, len(train)),
+        guess=float((train.labels == guess).mean()),
+    )
 
 
-def _kinds(patterns: Patterns, told: _Told) -> list[dict[str, Any]]:
-    """Each kind of which there are give-aways, the one in most documents first: how many, and in how many."""
+def _kinds(patterns: Patterns, told: _Told) -> list[LeakageKind]:
+    """Each kind that gives a class away, the one in most documents first: how many, and in how many."""
     kinds = np.array(patterns.kinds, dtype=np.str_)
     rows = []
-    for kind in sorted(set(kinds[told.is_giveaway].tolist())):
-        is_meant = told.is_giveaway & (kinds == kind)
+    for kind in sorted(set(kinds[told.is_leak].tolist())):
+        is_meant = told.is_leak & (kinds == kind)
         n_documents = len(np.unique(patterns.documents[is_meant[patterns.codes]]))
-        rows.append({"kind": kind, "n_patterns": int(is_meant.sum()), "n_documents": n_documents, "accuracy": None})
-    return sorted(rows, key=lambda row: (-row["n_documents"], row["kind"]))
+        rows.append(LeakageKind(kind=kind, n_patterns=int(is_meant.sum()), n_documents=n_documents))
+    return sorted(rows, key=lambda row: (-row.n_documents, row.kind))

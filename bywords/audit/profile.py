@@ -1,8 +1,6 @@
-"""A corpus, and a test part or none, in, what they look like out: lengths, classes, scripts, remains, known words."""
+"""A corpus, and perhaps a test part → what they look like: lengths, classes, scripts, remains of markup, words."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +9,27 @@ from bywords.audit.patterns import TAG
 from bywords.audit.scripts import NONE, letters_by_script, name_of
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import auc_and_variance
+from bywords.records.audit import (
+    ClassHistograms,
+    ClassProfile,
+    DocumentCount,
+    KnownWords,
+    PartProfile,
+    Profile,
+    ProfileLimits,
+    Remains,
+    ScriptCount,
+    WordCount,
+)
+from bywords.records.base import Part, Quantiles
 from bywords.text.tokenizer import Tokens
 from bywords.text.word_table import WordTable
 
 SMALL_CLASS = 10  # training documents: with fewer, neither learning nor held-out documents say much of a class
-LONG, SHORT = 10.0, 0.1  # times the median of tokens from which, and up to which, a document is very long or short
+LONG, SHORT = 10.0, 0.1  # times the median of tokens: a document above is very long, one at or below very short
 MIXED = 0.1  # of the letters are not of the document's main script
 ALIKE_WORDS, ALIKE_LENGTH, UNLIKE = 100, 20, 0.25  # commonest words, tokens of a document, and of the median share
-TOLD_BY_LENGTH = 0.75  # area under the curve from which length alone is said to tell a class
+TOLD_BY_LENGTH = 0.75  # area under the curve at or above which length alone tells a class
 HALF_KNOWN = 0.5
 MOST_ROWS = 20
 N_BINS = 24
@@ -32,34 +43,24 @@ REMAINS = {
 }
 
 
-def profile(train: Corpus, test: Corpus | None, tokens: Tokens, test_tokens: Tokens | None) -> dict[str, Any]:
-    """What the documents look like, ready for JSON. Rows are those of the file, counted from 0.
-
-    Returns: `parts`, for train and, where there is one, test: `n_documents`, `characters` and `tokens` (quantiles and
-    mean), `very_long`, `very_short`, `without_words` and `unlike_the_rest` (number and first rows), `scripts`, `mixed`,
-    `remains` (documents with traces of markup and of broken encodings), `n_distinct_texts`; `classes`: documents, share
-    and median length of each, and how well length alone tells it; `lengths_by_class`, a histogram; `names_alike`:
-    label names that differ by case and spaces only; `coverage`: how much of the test part's words training has, or
-    None; and under `meaning` the limits that all this was found with.
-    """
-    corpora = [("train", train, tokens)]
+def profile(train: Corpus, test: Corpus | None, tokens: Tokens, test_tokens: Tokens | None) -> Profile:
+    """What the documents look like. Rows are those of the file, counted from 0."""
+    parts: dict[Part, PartProfile] = {"train": _part(train, tokens)}
+    known_words = None
     if test is not None and test_tokens is not None:
-        corpora.append(("test", test, test_tokens))
-    return {
-        "parts": {name: _part(corpus, of_corpus) for name, corpus, of_corpus in corpora},
-        "classes": _classes(train, tokens.lengths, test),
-        "lengths_by_class": _lengths_by_class(train, tokens.lengths),
-        "names_alike": names_alike(train.label_names),
-        "coverage": None if len(corpora) == 1 else _coverage(tokens, corpora[1][2], corpora[1][1]),
-        "meaning": {
-            "small_class": SMALL_CLASS,
-            "very_long": LONG,
-            "very_short": SHORT,
-            "mixed": MIXED,
-            "told_by_length": TOLD_BY_LENGTH,
-            "half_known": HALF_KNOWN,
-        },
-    }
+        parts["test"] = _part(test, test_tokens)
+        known_words = _known_words(tokens, test_tokens, test)
+    return Profile(
+        parts=parts,
+        classes=_classes(train, tokens.lengths, test),
+        lengths_by_class=_lengths_by_class(train, tokens.lengths),
+        names_alike=names_alike(train.label_names),
+        known_words=known_words,
+        limits=ProfileLimits(
+            small_class=SMALL_CLASS, very_long=LONG, very_short=SHORT, mixed=MIXED, told_by_length=TOLD_BY_LENGTH,
+            half_known=HALF_KNOWN,
+        ),
+    )  # fmt: skip
 
 
 def names_alike(label_names: tuple[str, ...]) -> list[list[str]]:
@@ -71,54 +72,49 @@ def names_alike(label_names: tuple[str, ...]) -> list[list[str]]:
     return [lot for lot in lots.values() if len(lot) > 1]
 
 
-def _part(corpus: Corpus, tokens: Tokens) -> dict[str, Any]:
+def _part(corpus: Corpus, tokens: Tokens) -> PartProfile:
     """The profile of one part."""
     lengths = tokens.lengths
-    characters = corpus.texts.str.len_chars().to_numpy().astype(np.int64)
     middle = float(np.median(lengths)) if len(lengths) else 0.0
     letters = letters_by_script(corpus.texts)
     n_letters = letters.sum(axis=1)
     main = letters.argmax(axis=1)
-    is_mixed = n_letters - letters.max(axis=1) > MIXED * n_letters
-    by_script = np.bincount(np.where(n_letters > 0, main, letters.shape[1]), minlength=letters.shape[1] + 1)
+    by_script = np.bincount(np.where(n_letters > 0, main, letters.shape[1]), minlength=letters.shape[1] + 1).tolist()
     names = [*map(name_of, range(letters.shape[1])), NONE]
-    return {
-        "n_documents": len(corpus),
-        "n_distinct_texts": corpus.texts.n_unique(),
-        "characters": _quantiles(characters),
-        "tokens": _quantiles(lengths),
-        "very_long": _those(corpus, lengths > LONG * max(middle, 1.0), order=-lengths),
-        "very_short": _those(corpus, (lengths > 0) & (lengths <= SHORT * middle), order=lengths),
-        "without_words": _those(corpus, lengths == 0),
-        "unlike_the_rest": _those(corpus, _is_unlike(tokens)),
-        "scripts": [
-            {"script": names[index], "n_documents": int(by_script[index]), "share": int(by_script[index]) / len(corpus)}
-            for index in np.argsort(-by_script, kind="stable").tolist()
-            if by_script[index]
-        ],
-        "mixed": _those(corpus, is_mixed),
-        "remains": {
-            name: _those(corpus, corpus.texts.str.contains(found).to_numpy()) for name, found in REMAINS.items()
-        },
-    }
+    commonest = sorted(zip(names, by_script, strict=True), key=lambda row: -row[1])
+    return PartProfile(
+        n_documents=len(corpus),
+        n_distinct_texts=corpus.texts.n_unique(),
+        characters=_quantiles(corpus.texts.str.len_chars().to_numpy().astype(np.int64)),
+        tokens=_quantiles(lengths),
+        very_long=_those(corpus, lengths > LONG * max(middle, 1.0), order=-lengths),
+        very_short=_those(corpus, (lengths > 0) & (lengths <= SHORT * middle), order=lengths),
+        without_words=_those(corpus, lengths == 0),
+        unlike_the_rest=_those(corpus, _is_unlike(tokens)),
+        scripts=[ScriptCount(script=name, n_documents=n, share=n / len(corpus)) for name, n in commonest if n],
+        mixed=_those(corpus, n_letters - letters.max(axis=1) > MIXED * n_letters),
+        remains=Remains(
+            **{name: _those(corpus, corpus.texts.str.contains(found).to_numpy()) for name, found in REMAINS.items()}
+        ),
+    )
 
 
 def _those(
     corpus: Corpus, is_meant: npt.NDArray[np.bool_], order: npt.NDArray[np.int64] | None = None
-) -> dict[str, Any]:
+) -> DocumentCount:
     """How many documents are meant, their share, and the rows of the first of them, in `order` where it is given."""
     indices = np.flatnonzero(is_meant)
     if order is not None:
         indices = indices[np.argsort(order[indices], kind="stable")]
     share = len(indices) / len(corpus) if len(corpus) else None
-    return {"n_documents": len(indices), "share": share, "rows": corpus.rows[indices[:MOST_ROWS]].tolist()}
+    return DocumentCount(n_documents=len(indices), share=share, rows=corpus.rows[indices[:MOST_ROWS]].tolist())
 
 
-def _quantiles(lengths: npt.NDArray[np.int64]) -> dict[str, float] | None:
+def _quantiles(lengths: npt.NDArray[np.int64]) -> Quantiles | None:
     if not len(lengths):
         return None
     found = np.quantile(lengths, list(QUANTILES.values())).tolist()
-    return {**dict(zip(QUANTILES, found, strict=True)), "mean": float(lengths.mean())}
+    return Quantiles(**dict(zip(QUANTILES, found, strict=True)), mean=float(lengths.mean()))
 
 
 def _is_unlike(tokens: Tokens) -> npt.NDArray[np.bool_]:
@@ -135,7 +131,7 @@ def _is_unlike(tokens: Tokens) -> npt.NDArray[np.bool_]:
     return is_long & (shares < UNLIKE * (np.median(shares[is_long]) if is_long.any() else 0))
 
 
-def _classes(train: Corpus, lengths: npt.NDArray[np.int64], test: Corpus | None) -> list[dict[str, Any]]:
+def _classes(train: Corpus, lengths: npt.NDArray[np.int64], test: Corpus | None) -> list[ClassProfile]:
     """Documents of each class, in the order of the label names, and whether length alone tells it."""
     counts = train.counts().tolist()
     test_counts = None if test is None else test.counts().tolist()
@@ -145,23 +141,23 @@ def _classes(train: Corpus, lengths: npt.NDArray[np.int64], test: Corpus | None)
         inside, outside = lengths[is_class], lengths[~is_class]
         auc = auc_and_variance(inside, outside)[0] if len(inside) and len(outside) else None
         rows.append(
-            {
-                "label": name,
-                "n_train": counts[k],
-                "share": counts[k] / len(train) if len(train) else None,
-                "n_test": test_counts[k] if test_counts else None,
-                "is_small": counts[k] < SMALL_CLASS,
-                "median_tokens": float(np.median(inside)) if len(inside) else None,
-                "length_auc": auc,
-                "is_told_by_length": auc is not None
+            ClassProfile(
+                label=name,
+                n_train=counts[k],
+                share=counts[k] / len(train) if len(train) else None,
+                n_test=test_counts[k] if test_counts else None,
+                is_small=counts[k] < SMALL_CLASS,
+                median_tokens=float(np.median(inside)) if len(inside) else None,
+                length_auc=auc,
+                is_told_by_length=auc is not None
                 and len(inside) >= SMALL_CLASS
                 and max(auc, 1 - auc) >= TOLD_BY_LENGTH,
-            }
+            )
         )
     return rows
 
 
-def _lengths_by_class(train: Corpus, lengths: npt.NDArray[np.int64]) -> dict[str, Any]:
+def _lengths_by_class(train: Corpus, lengths: npt.NDArray[np.int64]) -> ClassHistograms:
     """Documents of each class by tokens, in bins that grow by a constant factor; the first is for none at all."""
     edges = np.unique(np.geomspace(1, max(int(lengths.max(initial=1)), 1) + 1, N_BINS).round().astype(np.int64))
     edges = np.concatenate([[0], edges])
@@ -169,10 +165,10 @@ def _lengths_by_class(train: Corpus, lengths: npt.NDArray[np.int64]) -> dict[str
         np.histogram(lengths[train.labels[:, k] if train.is_multilabel else train.labels == k], bins=edges)[0].tolist()
         for k in range(len(train.label_names))
     ]
-    return {"edges": edges.tolist(), "counts": counts}
+    return ClassHistograms(edges=edges.tolist(), counts=counts)
 
 
-def _coverage(train: Tokens, test: Tokens, corpus: Corpus) -> dict[str, Any]:
+def _known_words(train: Tokens, test: Tokens, corpus: Corpus) -> KnownWords:
     """How many of the test part's words occur in training, and which test documents have hardly any that do."""
     used = np.flatnonzero(train.counts())
     table = WordTable.of(train.words.select(used))
@@ -184,14 +180,14 @@ def _coverage(train: Tokens, test: Tokens, corpus: Corpus) -> dict[str, Any]:
     frequency = test.document_frequency()[unknown]
     order = np.lexsort([unknown, -frequency])[:MOST_ROWS]
     n_types = int((counts > 0).sum())
-    return {
-        "n_running_words": len(test.codes),
-        "running_words": float(is_known[test.codes].mean()) if len(test.codes) else None,
-        "n_types": n_types,
-        "types": float(is_known[counts > 0].mean()) if n_types else None,
-        "half_unknown": _those(corpus, (test.lengths > 0) & (shares < HALF_KNOWN)),
-        "unknown_words": [
-            {"word": word, "n_documents": int(n)}
+    return KnownWords(
+        n_tokens=len(test.codes),
+        tokens_share=float(is_known[test.codes].mean()) if len(test.codes) else None,
+        n_types=n_types,
+        types_share=float(is_known[counts > 0].mean()) if n_types else None,
+        half_unknown=_those(corpus, (test.lengths > 0) & (shares < HALF_KNOWN)),
+        unknown_words=[
+            WordCount(word=word, n_documents=int(n))
             for word, n in zip(test.words.strings(unknown[order]), frequency[order].tolist(), strict=True)
         ],
-    }
+    )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,9 +17,10 @@ from bywords.errors import quoted
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
+    from bywords.records.audit import AccuracyOn, AuditRecord, DuplicateImpact, LabelError
 
-RECORD, LABELS, PAGE = "audit.json", "doubtful.csv", "audit.html"
-LISTED_SHARE = 0.1  # of all documents, the most doubtful ones: so many are in the csv file at least
+RECORD, LABELS, PAGE = "audit.json", "label-errors.csv", "audit.html"
+LISTED_SHARE = 0.1  # of all documents, the likeliest label errors: so many are in the csv file at least
 
 
 def audit(
@@ -42,21 +42,22 @@ def audit(
     seed: Annotated[
         int,
         typer.Option(
-            help="Of the folds and the systems that judge labels, of what duplicates are worth, and of drift.", min=0
+            help="Of the folds and the systems that judge labels, of the impact of duplicates, and of drift.", min=0
         ),
     ] = 0,
     as_json: options.AsJson = False,
 ) -> None:
-    """Find what is wrong with labelled texts: duplicates, doubtful labels to correct, give-aways, drift, odd documents.
+    """Find what is wrong with labelled texts: duplicates, label errors to correct, leakage, drift, odd documents.
 
-    Duplicates are found within and across the parts, with what they are worth; give-aways are what tells the class
+    Duplicates are found within and across the parts, with their impact on the accuracy; leakage is what tells the class
     without being what a text is about; drift is how test differs from training; the profile has classes, lengths,
     scripts and remains of markup.
     """
     from bywords.audit import audit as run_audit
     from bywords.files import check_writable, write_whole
     from bywords.io.datasets import read_parts
-    from bywords.report.audit import write_audit
+    from bywords.records.base import plain, write_record
+    from bywords.report import render_audit
 
     folder = out or options.named_after(data, "-audit")
     for name in (RECORD, LABELS, PAGE):
@@ -68,29 +69,29 @@ def audit(
     callback = ProgressLines()
     record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
     callback.end()
-    write_whole(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1).encode())
-    write_audit(record, folder / PAGE)
-    if record["label_errors"]:
+    write_record(record, folder / RECORD)
+    write_whole(folder / PAGE, render_audit(record).encode())
+    if record.label_errors:
         write_whole(folder / LABELS, _to_correct(_listed(record), train))
     for corpus in [train] if test_part is None else [train, test_part]:
         tell_skipped(corpus.n_skipped, corpus.first_skipped)
     if as_json:
-        print_json(record)
+        print_json(plain(record))
         return
     _tell_data(record)
     _tell_duplicates(record, train, test_part)
-    _tell_doubtful(record, train)
-    _tell_causes(record)
+    _tell_label_errors(record, train)
+    _tell_leakage_and_drift(record)
     _tell_next(record, folder, data)
 
 
-def _listed(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Doubtful labels for the csv file: those that are flagged, and all others of the first tenth of the ranking."""
-    ranked, n_train = record["label_errors"], record["data"]["n_train"]
-    return [row for index, row in enumerate(ranked) if row["is_flagged"] or index < LISTED_SHARE * n_train]
+def _listed(record: AuditRecord) -> list[LabelError]:
+    """Label errors for the csv file: those that are flagged, and all others of the first tenth of the ranking."""
+    least = LISTED_SHARE * record.data.n_train
+    return [row for index, row in enumerate(record.label_errors) if row.is_flagged or index < least]
 
 
-def _to_correct(listed: list[dict[str, Any]], train: Corpus) -> bytes:
+def _to_correct(listed: list[LabelError], train: Corpus) -> bytes:
     """The csv file of these labels. `new_label` is left empty for a person; `bywords.io.corrections` reads it."""
     from bywords.io.corrections import COLUMNS
 
@@ -99,41 +100,43 @@ def _to_correct(listed: list[dict[str, Any]], train: Corpus) -> bytes:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     for found in listed:
-        told = [found["row"], found["label"], found["suggested"], f"{found['confidence']:.3f}"]
-        writer.writerow([*told, "", texts[found["row"]]])
+        told = [found.row, found.label, found.suggested, f"{found.confidence:.3f}"]
+        writer.writerow([*told, "", texts[found.row]])
     return file.getvalue().encode()
 
 
-def _tell_data(record: dict[str, Any]) -> None:
-    data = record["data"]
-    tested = f", {data['n_test']:,} test documents of {data['test']}" if data["test"] is not None else ""
-    say(f"{data['train']}: {data['n_train']:,} documents in {len(data['label_names']):,} classes{tested}.")
-    for part, rows in record["without_words"].items():
+def _tell_data(record: AuditRecord) -> None:
+    from bywords.report.formats import count
+
+    data = record.data
+    tested = f", {count(data.n_test, 'test document')} of {data.test}" if data.test is not None else ""
+    classes = count(len(data.label_names), "class", "classes")
+    say(f"{data.train}: {count(data.n_train, 'document')} in {classes}{tested}.")
+    for part, rows in record.without_words.items():
         if rows:
-            which = "test documents" if part == "test" else "documents"
-            say(f"{len(rows):,} {which} without words, which training leaves out: rows {_some(rows)}.")
-    if record["small_classes"]:
-        small = [f"{row['label']} ({row['n_documents']})" for row in record["small_classes"]]
+            which = count(len(rows), "test document" if part == "test" else "document")
+            shown = ", ".join(map(str, rows[:N_SHOWN])) + (", …" if len(rows) > N_SHOWN else "")
+            say(f"{which} without words, which training leaves out: {'row' if len(rows) == 1 else 'rows'} {shown}.")
+    if record.small_classes:
+        small = [f"{row.label} ({row.n_documents})" for row in record.small_classes]
         say(f"Classes too small to learn or to test, with their documents: {quoted(small, at_most=10)}.")
 
 
-def _tell_duplicates(record: dict[str, Any], train: Corpus, test: Corpus | None) -> None:
-    duplicates = record["duplicates"]
+def _tell_duplicates(record: AuditRecord, train: Corpus, test: Corpus | None) -> None:
+    duplicates, across = record.duplicates, record.duplicates.across
     say()
     rows = []
-    for name, key in (("among training documents", "train"), ("among test documents", "test")):
-        if duplicates[key] is not None:
-            counts = duplicates[key]
-            rows.append([name, *(f"{counts[key]:,}" for key in ("n_exact", "n_near", "n_groups", "n_conflicting"))])
-    if duplicates["across"] is not None:
-        counts = duplicates["across"]
-        exact, near, conflicting = (f"{counts[key]:,}" for key in ("n_exact", "n_near", "n_conflicting"))
-        rows.append(["test documents that stand in training", exact, near, "", conflicting])
+    for name, found in (("among training documents", duplicates.train), ("among test documents", duplicates.test)):
+        if found is not None:
+            counts = (found.n_exact, found.n_near, found.n_groups, found.n_conflicting)
+            rows.append([name, *(f"{number:,}" for number in counts)])
+    if across is not None:
+        exact, near, conflicting = (f"{n:,}" for n in (across.n_exact, across.n_near, across.n_conflicting))
+        rows.append(["test documents that are in training", exact, near, "", conflicting])
     print_table(["duplicates", "exact", "near", "groups", "with other labels"], rows)
-    accuracy = duplicates["accuracy"]
-    if accuracy is not None and accuracy["duplicates_only"]["n_documents"]:
+    if duplicates.impact is not None and duplicates.impact.duplicates_only.n_documents:
         say()
-        _tell_worth(accuracy)
+        _tell_impact(duplicates.impact)
     examples = example_pairs(record, train, test)
     if examples:
         say()
@@ -142,81 +145,76 @@ def _tell_duplicates(record: dict[str, Any], train: Corpus, test: Corpus | None)
         say(line)
 
 
-def _tell_worth(accuracy: dict[str, Any]) -> None:
-    def share(key: str) -> str:
-        found = accuracy[key]
-        if not found["n_documents"]:
+def _tell_impact(impact: DuplicateImpact) -> None:
+    def share(found: AccuracyOn) -> str:
+        if found.accuracy is None or found.interval is None:
             return "there are no others"
-        low, high = found["interval"]
-        return f"{found['accuracy']:.1%} of {found['n_documents']:,} (95 % interval {low:.1%} to {high:.1%})"
+        low, high = found.interval
+        return f"{found.accuracy:.1%} of {found.n_documents:,} (95 % interval {low:.1%} to {high:.1%})"
 
     say(
-        f"A {accuracy['system']} is right on this share of the test documents: {share('all')}; without those that "
-        f"stand in training {share('without')}, and of those alone {share('duplicates_only')}."
+        f"A {impact.system} is right on this share of the test documents: {share(impact.all_documents)}; without those "
+        f"that are in training {share(impact.without_duplicates)}, and of those alone {share(impact.duplicates_only)}."
     )
-    gain = accuracy["gain"]
-    if gain is not None:
-        low, high = (100 * bound for bound in gain["interval"])
+    if impact.gain is not None:
+        low, high = (100 * bound for bound in impact.gain.interval)
         say(
-            f"To learn from the duplicates brings {100 * gain['difference']:+.2f} points on all test documents (95 % "
-            f"interval {low:+.2f} to {high:+.2f})."
+            f"Learning from the duplicates brings {100 * impact.gain.difference:+.2f} points on all test documents "
+            f"(95 % interval {low:+.2f} to {high:+.2f})."
         )
 
 
-def _tell_doubtful(record: dict[str, Any], train: Corpus) -> None:
-    doubtful = [row for row in record["label_errors"] if row["is_flagged"]]
+def _tell_label_errors(record: AuditRecord, train: Corpus) -> None:
+    from bywords.report.formats import count
+
+    flagged = [row for row in record.label_errors if row.is_flagged]
     say()
-    for note in record["notes"]:
+    for note in record.notes:
         say(note)
-    if not record["label_errors"]:
+    if not record.label_errors:
         return
-    if not doubtful:
-        say("No label is doubtful.")
+    if not flagged:
+        say("No label is likely wrong.")
         return
-    share = len(doubtful) / len(record["label_errors"])
-    are = "label is" if len(doubtful) == 1 else "labels are"
+    are = count(len(flagged), "label is", "labels are")
     say(
-        f"{len(doubtful):,} {are} doubtful ({share:.1%}): models that have not seen the document are more confident of "
-        f"another one{'. The worst' if len(doubtful) > 1 else ''}:"
+        f"{are} likely wrong ({len(flagged) / len(record.label_errors):.1%}): models that have not seen the document "
+        f"are more confident of another one{'. The first to read' if len(flagged) > 1 else ''}:"
     )
-    for found in doubtful[:N_SHOWN]:
+    for found in flagged[:N_SHOWN]:
         say(
-            f"  row {found['row']}: {found['label']}, perhaps {found['suggested']} ({found['confidence']:.0%}): "
-            f"{shortened(text_of(train, found['row']))}"
+            f"  row {found.row}: {found.label}, perhaps {found.suggested} ({found.confidence:.0%}): "
+            f"{shortened(text_of(train, found.row))}"
         )
 
 
-def _tell_causes(record: dict[str, Any]) -> None:
+def _tell_leakage_and_drift(record: AuditRecord) -> None:
     """What gives the classes away, and whether test documents are of another kind."""
-    from bywords.report.audit_words import giveaways_named
+    from bywords.report.audit_words import leakage_named
+    from bywords.report.formats import count
 
-    found = record["leakage"]["found"]
+    found = record.leakage.found
     if found:
         say()
-        say(f"{giveaways_named(record['leakage'])}{'. The first of them' if len(found) > 1 else ''}:")
+        say(f"{leakage_named(record.leakage)}{'. The first of them' if len(found) > 1 else ''}:")
     for row in found[:N_SHOWN]:
-        say(
-            f"  {row['kind']} “{shortened(row['what'])}”: {row['n_of_class']:,} of {row['n_documents']:,} documents "
-            f"with it are {row['class']}"
-        )
-    if record["drift"] is not None:
+        documents = f"{row.n_of_class:,} of {count(row.n_documents, 'document')} with it"
+        say(f"  {row.kind} “{shortened(row.what)}”: {documents} {'is' if row.n_of_class == 1 else 'are'} {row.label}")
+    if record.drift is not None:
         say()
-        say(f"Test against training documents: {record['drift']['verdict']}")
+        say(f"Test against training documents: {record.drift.verdict}")
 
 
-def _tell_next(record: dict[str, Any], folder: Path, data: str) -> None:
+def _tell_next(record: AuditRecord, folder: Path, data: str) -> None:
+    from bywords.report.formats import count
+
     say()
     say(f"The record is in {folder / RECORD}; look at {folder / PAGE}")
-    if record["label_errors"]:
+    if record.label_errors:
         listed = _listed(record)
-        n_flagged = sum(row["is_flagged"] for row in listed)
         say(
-            f"{folder / LABELS} has the first {len(listed):,} labels of the ranking, {n_flagged:,} of them flagged. "
-            "Write the right ones into its column new_label (- leaves the document out), and see what they bring:"
+            f"{folder / LABELS} has the first {count(len(listed), 'label')} of the ranking, {record.n_flagged:,} of "
+            "them flagged. Write the right ones into its column new_label (- leaves the document out), and see what "
+            "they bring:"
         )
         say(f"  {shlex.join(['bywords', 'train', data, '--labels', str(folder / LABELS)])}")
-
-
-def _some(rows: list[int]) -> str:
-    shown = ", ".join(map(str, rows[:N_SHOWN]))
-    return shown if len(rows) <= N_SHOWN else f"{shown}, …"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
 from bywords.errors import SettingError
+
+if TYPE_CHECKING:
+    from bywords.records.run import RunRecord, SystemScores
 
 RUN, REPORT = "run.json", "report.html"
 
@@ -43,13 +45,14 @@ def compare(
     from bywords.experiments.compare import compare as run_compare
     from bywords.files import write_whole
     from bywords.io.datasets import load_dataset
-    from bywords.records import read_run
-    from bywords.report import write_report
+    from bywords.records.base import plain, read_record, write_record
+    from bywords.records.run import RunRecord
+    from bywords.report import render_comparison
     from bywords.systems import SYSTEMS
 
     folder = out or options.named_after(data, "-compared")
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
-    earlier = read_run(folder / RUN) if resume and (folder / RUN).exists() else None
+    earlier = read_record(RunRecord, folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
         split = load_dataset(data, text=text, label=label, test=test, test_share=test_share)
     callback = ProgressLines()
@@ -58,9 +61,9 @@ def compare(
     def on_start(name: str, seed: int) -> None:
         callback.start(f"{name}, seed {seed}" if seeds > 1 else name)
 
-    def write(run: dict[str, Any]) -> None:
-        write_whole(folder / RUN, json.dumps(run, ensure_ascii=False, indent=1).encode())
-        write_report(run, folder / REPORT)
+    def write(run: RunRecord) -> None:
+        write_record(run, folder / RUN)
+        write_whole(folder / REPORT, render_comparison(run).encode())
 
     run = run_compare(
         split,
@@ -78,10 +81,10 @@ def compare(
     callback.end()
     write(run)
     if as_json:
-        print_json(run)
+        print_json(plain(run))
     else:
         _tell(run, folder)
-    if not run["finished"]:
+    if not run.finished:
         raise typer.Exit(130)
 
 
@@ -92,77 +95,71 @@ def _limit(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def _tell(run: dict[str, Any], folder: Path) -> None:
-    from bywords.report.words import verdict
+def _tell(run: RunRecord, folder: Path) -> None:
+    from bywords.report.comparison_words import ranked, verdict
+    from bywords.report.formats import count
 
-    corpus = run["corpus"]
-    dropped = corpus["dropped"]
+    corpus = run.corpus
+    dropped = corpus.dropped
     say(
-        f"{corpus['name']}: {corpus['n_train']:,} training documents ({corpus['n_valid']:,} of them to stop by), "
-        f"{corpus['n_test']:,} test documents; {dropped['train']} and {dropped['test']} without words dropped."
+        f"{corpus.name}: {corpus.n_train:,} training documents ({corpus.n_valid:,} of them to stop by), "
+        f"{corpus.n_test:,} test documents; {dropped['train']} and {dropped['test']} without words dropped."
     )
     say()
-    several = len(run["seeds"]) > 1
+    several = len(run.seeds) > 1
     columns = [
-        "system",
-        "accuracy",
-        "95 % interval",
-        "points behind the best",
-        "macro F1",
-        "log loss",
-        "validation",
-        "fit",
-        "documents/s",
-        "size",
-    ]
+        "system", "accuracy", "95 % interval", "points behind the best", "macro F1", "log loss", "validation", "fit",
+        "documents/s", "size",
+    ]  # fmt: skip
     print_table(
         columns + (["spread over seeds"] if several else []),
-        [_cells(row, run, several=several) for row in sorted(run["systems"], key=lambda row: -float(row["accuracy"]))],
+        [_cells(row, run, several=several) for row in ranked(run)],
         may_leave_out=("validation", "log loss", "size", "spread over seeds", "documents/s", "95 % interval"),
     )
     say()
     for sentence in verdict(run):
         say(sentence)
-    if run["pairwise"]:
+    if run.pairwise:
         say(
-            f"Paired tests on the same documents, corrected for all {len(run['pairwise']):,} pairs; 95 % intervals. "
+            f"Paired tests on the same documents, corrected for all {count(len(run.pairwise), 'pair')}; 95 % intervals. "
             "~: chance may explain it."
         )
         say()
-    for row in run["systems"]:
-        for note in row["notes"]:
-            say(f"{row['name']}: {note}")
-    for row in run["failed"]:
-        say(f"{row['name']} could not be fitted: {row['reason']}")
-    if not run["finished"]:
-        say(f"Interrupted after {len(run['systems'])} systems. Go on with the same command and --resume.")
+    for row in run.systems:
+        for note in row.notes:
+            say(f"{row.name}: {note}")
+    for failed in run.failed:
+        say(f"{failed.name} could not be fitted: {failed.reason}")
+    if not run.finished:
+        say(f"Interrupted after {count(len(run.systems), 'system')}. Go on with the same command and --resume.")
     say(f"The record is in {folder / RUN}; look at {folder / REPORT}")
 
 
-def _behind(row: dict[str, Any], run: dict[str, Any]) -> str:
+def _behind(row: SystemScores, run: RunRecord) -> str:
     """How many points a system is behind the best, with the interval; ~ before it where chance may explain it."""
-    claim = next((c for c in run["pairwise"] if c["one"] == run["best"] and c["other"] == row["name"]), None)
-    if claim is None:
+    from bywords.report.comparison_words import pair_of
+
+    pair = pair_of(run, run.best or "", row.name)
+    if pair is None:
         return ""
-    found = claim["accuracy"]
-    low, high = found["interval"]
-    mark = "" if claim["is_better"] else "~ "
-    return f"{mark}{100 * found['difference']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    low, high = pair.accuracy.interval
+    mark = "" if pair.is_better else "~ "
+    return f"{mark}{100 * pair.accuracy.difference:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def _cells(row: dict[str, Any], run: dict[str, Any], *, several: bool) -> list[str]:
-    low, high = row["accuracy_interval"]
+def _cells(row: SystemScores, run: RunRecord, *, several: bool) -> list[str]:
+    low, high = row.accuracy_interval
     cells = [
-        row["name"],
-        f"{row['accuracy']:.4f}",
+        row.name,
+        f"{row.accuracy:.4f}",
         f"{low:.4f} to {high:.4f}",
         _behind(row, run),
-        f"{row['macro_f1']:.4f}",
-        f"{row['log_loss']:.3f}",
-        f"{row['valid_accuracy']:.4f}",
-        f"{row['fit_seconds']:.1f} s",
-        f"{row['predict_documents_per_second']:,.0f}",
-        f"{row['size_bytes'] / 1e6:.1f} MB",
+        f"{row.macro_f1:.4f}",
+        f"{row.log_loss:.3f}",
+        "" if row.valid_accuracy is None else f"{row.valid_accuracy:.4f}",
+        f"{row.fit_seconds:.1f} s",
+        f"{row.predict_documents_per_second:,.0f}",
+        f"{row.size_bytes / 1e6:.1f} MB",
     ]
-    spread = row["accuracy_spread"]
-    return cells + ([f"{spread['min']:.4f} to {spread['max']:.4f}"] if several else [])
+    spread = row.accuracy_spread
+    return cells + ([f"{spread.min:.4f} to {spread.max:.4f}"] if several else [])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, rough_time, say, working
+
+if TYPE_CHECKING:
+    from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
 
 RUN, REPORT = "curve.json", "curve.html"
 
@@ -39,15 +41,14 @@ def curve(
     from bywords.experiments.learning_curve import learning_curve
     from bywords.files import write_whole
     from bywords.io.datasets import load_dataset
-    from bywords.records import CURVE_FORMAT, read_run
-    from bywords.report import write_curve
+    from bywords.records.base import plain, read_record, write_record
+    from bywords.records.curve import CurveRecord
+    from bywords.report import render_curve
     from bywords.systems import DEFAULT_SYSTEM
 
     folder = out or options.named_after(data, "-curve")
     system = system or DEFAULT_SYSTEM
-    earlier = None
-    if resume and (folder / RUN).exists():
-        earlier = read_run(folder / RUN, format_=CURVE_FORMAT)
+    earlier = read_record(CurveRecord, folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
         split = load_dataset(data, text=text, label=label, bad_rows=bad_rows, test=test, test_share=test_share)
     callback = ProgressLines()
@@ -56,13 +57,10 @@ def curve(
         about = "" if seconds_left is None else f", about {rough_time(seconds_left)} left in all"
         callback.start(f"{system} on {n_documents:,} documents, seed {seed}{about}")
 
-    def write(run: dict[str, Any]) -> None:
-        write_whole(folder / RUN, json.dumps(run, ensure_ascii=False, indent=1).encode())
-
-    def on_point(run: dict[str, Any], point: dict[str, Any]) -> None:
-        write(run)
-        callback.name = f"{system} on {point['n_documents']:,} documents, seed {point['seed']}:"
-        callback.step(1, 0, f"right on {point['accuracy']:.1%}")
+    def on_point(run: CurveRecord, point: CurvePoint) -> None:
+        write_record(run, folder / RUN)
+        callback.name = f"{system} on {point.n_documents:,} documents, seed {point.seed}:"
+        callback.step(1, 0, f"right on {point.accuracy:.1%}")
 
     run = learning_curve(
         split,
@@ -76,52 +74,53 @@ def curve(
         on_point=on_point,
     )
     callback.end()
-    write(run)
-    write_curve(run, folder / REPORT)
+    write_record(run, folder / RUN)
+    write_whole(folder / REPORT, render_curve(run).encode())
     if as_json:
-        print_json(run)
+        print_json(plain(run))
     else:
         _tell(run, folder)
-    if not run["finished"]:
+    if not run.finished:
         raise typer.Exit(130)
 
 
-def _tell(run: dict[str, Any], folder: Path) -> None:
+def _tell(run: CurveRecord, folder: Path) -> None:
     from bywords.experiments.forecast import backtest_sentence, sentence
+    from bywords.report.formats import count
 
-    corpus = run["corpus"]
-    dropped = corpus["dropped"]
+    corpus = run.corpus
+    dropped = corpus.dropped
     say(
-        f"{corpus['name']}: {run['system']} on up to {corpus['n_train']:,} training documents, tested on "
-        f"{corpus['n_test']:,} others; {dropped['train']} and {dropped['test']} without words dropped."
+        f"{corpus.name}: {run.system} on up to {corpus.n_train:,} training documents, tested on "
+        f"{corpus.n_test:,} others; {dropped['train']} and {dropped['test']} without words dropped."
     )
     say()
     print_table(
         ["documents", "accuracy", "95 % interval", "over seeds", "macro F1", "log loss", "fit"],
-        [_cells(row) for row in run["sizes"]],
+        [_cells(row) for row in run.sizes],
         may_leave_out=("log loss", "macro F1", "over seeds"),
     )
     say()
-    if run["forecast"] is not None:
-        say(sentence(run["forecast"]))
-    if run["backtest"] is not None:
-        say(backtest_sentence(run["backtest"]))
-    for note in run["notes"]:
+    if run.forecast is not None:
+        say(sentence(run.forecast))
+    if run.backtest is not None:
+        say(backtest_sentence(run.backtest))
+    for note in run.notes:
         say(note)
-    if not run["finished"]:
-        say(f"Interrupted after {len(run['points'])} fits. Go on with the same command and --resume.")
+    if not run.finished:
+        say(f"Interrupted after {count(len(run.points), 'fit')}. Go on with the same command and --resume.")
     say(f"The record is in {folder / RUN}; look at {folder / REPORT}")
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    low, high = row["accuracy_interval"]
-    spread = row["accuracy_spread"]
+def _cells(row: CurveSize) -> list[str]:
+    low, high = row.accuracy_interval
+    spread = row.accuracy_spread
     return [
-        f"{row['n_documents']:,}",
-        f"{row['accuracy']:.4f}",
+        f"{row.n_documents:,}",
+        f"{row.accuracy:.4f}",
         f"{low:.4f} to {high:.4f}",
-        f"{spread['min']:.4f} to {spread['max']:.4f}",
-        f"{row['macro_f1']:.4f}",
-        f"{row['log_loss']:.3f}",
-        f"{row['fit_seconds']:.1f} s",
+        f"{spread.min:.4f} to {spread.max:.4f}",
+        f"{row.macro_f1:.4f}",
+        f"{row.log_loss:.3f}",
+        f"{row.fit_seconds:.1f} s",
     ]

@@ -140,7 +140,8 @@ def _n_seen(corpus: Corpus, data: str, classifier: FittedClassifier) -> int:
     if trained_on["test"] is None:
         corpus = divided(corpus, test_share=trained_on["test_share"], seed=trained_on["seed"]).train
     learned, _ = drop_empty(corpus, classifier.tokenizer)
-    is_same = learned.fingerprint == classifier.record.card.get("data", {}).get("fingerprint")
+    found = classifier.record.card.data
+    is_same = found is not None and learned.fingerprint == found.fingerprint
     return len(learned) if is_same else 0
 
 

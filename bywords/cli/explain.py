@@ -172,11 +172,12 @@ def _write(
     if out.suffix.lower() == ".jsonl":
         write_whole(out, counted(((1, _line(record)) for record in records), "explained"))
         return
-    from bywords.report import write_explanations
+    from bywords.report import render_explanations
 
     of_file = of_file or {"n_documents": 1, "n_documents_used": 1, "class_words": {}}
     shown = list(counted(((1, record) for record in itertools.islice(records, MOST_SHOWN)), "explained"))
-    write_explanations({"model": model, "file": file, **of_file, "documents": shown}, out)
+    page = render_explanations({"model": model, "file": file, **of_file, "documents": shown})
+    write_whole(out, page.encode())
 
 
 def _line(record: dict[str, Any]) -> bytes:
@@ -184,7 +185,7 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 def _tell(explanation: Explanation, changed: Counterfactual, label: str | None) -> None:
-    from bywords.report.record import printable
+    from bywords.report.formats import printable
 
     index = explanation.index_of(label)
     say(_answer(explanation))
@@ -226,7 +227,7 @@ def _show_text(explanation: Explanation, index: int) -> None:
     from rich.text import Text
 
     from bywords.explain.segments import segments, strengths
-    from bywords.report.record import printable
+    from bywords.report.formats import printable
 
     found = segments(len(explanation.text), explanation.offsets, explanation.attributions[:, index].tolist())
     levels = strengths(found, N_LEVELS)
@@ -257,7 +258,7 @@ def _show_text(explanation: Explanation, index: int) -> None:
 
 def _tell_words(explanation: Explanation, index: int) -> None:
     """The words that add most to the class and against it, and what the others add together."""
-    from bywords.report.record import printable
+    from bywords.report.formats import printable
 
     name = str(explanation.labels[index])
     words = explanation.words(explanation.labels[index])
@@ -296,7 +297,7 @@ def _signed(value: float) -> str:
 
 
 def _tell_class_words(record: dict[str, Any]) -> None:
-    from bywords.report.record import printable
+    from bywords.report.formats import printable
 
     n_documents, n_used = record["n_documents"], record["n_documents_used"]
     which = f"all {n_documents:,} documents"

@@ -47,7 +47,7 @@ def _record(overview: Overview) -> dict[str, Any]:
         "seed": (found.get("parameters") or {}).get("seed"),
         "validation": found.get("summary"),
         "test": record.get("test"),
-        "reduction": (record.get("size") or {}).get("reduction"),
+        "reduction": record.get("reduction"),
         "vocabulary": {"words": overview.n_words, "ngrams": overview.n_ngrams, "char_ngrams": overview.n_char_ngrams},
         "arrays": {
             name: {"dtype": DTYPES.get(dtype, dtype), "shape": list(shape)}

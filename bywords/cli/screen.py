@@ -53,10 +53,9 @@ def say(text: str = "") -> None:
 
 def one_line(text: str, limit: int) -> str:
     """A text of unknown origin as a terminal can show it: no control signs, on one line, at most so many characters."""
-    from bywords.report.numbers import shorten
-    from bywords.report.record import clean
+    from bywords.report.formats import shorten
 
-    return shorten(clean(text), limit)
+    return shorten(text, limit)
 
 
 def tell_aside(text: str) -> None:

@@ -69,7 +69,7 @@ def _trained(request: TrainRequest) -> Trained:
     if request.max_bytes is not None:
         with working("making it smaller"):
             fitted, evaluation, reduction = _compressed(fitted, evaluation, split, request.max_bytes)
-        fitted = _with_card(request, fitted, evaluation, split, as_in_file, size={"reduction": reduction})
+        fitted = _with_card(request, fitted, evaluation, split, as_in_file, reduction)
     return Trained(fitted=fitted, evaluation=evaluation, split=split, corrections=corrections, reduction=reduction)
 
 
@@ -219,25 +219,21 @@ def _with_card(
     evaluation: AnyEvaluation,
     split: Split | OnDiskSplit,
     as_in_file: Split | OnDiskSplit,
-    **more: Any,
+    reduction: str | None = None,
 ) -> FittedClassifier:
     """The classifier with what its card says of its documents and its test. The fingerprint is of the file's labels."""
+    from bywords.fitted import CardRecord, DataSummary
+
     counts = dict(zip(split.train.label_names, split.train.counts().tolist(), strict=True))
-    card = {
-        "system": request.shown,
-        "data": {
-            "name": request.reading.data,
-            "test": request.reading.test,
-            "n_documents": len(split.train),
-            "fingerprint": as_in_file.train.fingerprint,
-            "classes": {str(label): counts.get(str(label), 0) for label in fitted.classes.tolist()},
-            "dropped": split.n_dropped_train,
-            "skipped": split.train.n_skipped,
-        },
-        "test": evaluation.summary(),
-        "hardest_confusions": evaluation.hardest_confusions(),
-        **more,
-    }
+    data = DataSummary(
+        name=request.reading.data, test=request.reading.test, n_documents=len(split.train),
+        fingerprint=as_in_file.train.fingerprint, dropped=split.n_dropped_train, skipped=split.train.n_skipped,
+        classes={str(label): counts.get(str(label), 0) for label in fitted.classes.tolist()},
+    )  # fmt: skip
+    card = CardRecord(
+        system=request.shown, data=data, test=evaluation.summary(),
+        hardest_confusions=evaluation.hardest_confusions(), reduction=reduction,
+    )  # fmt: skip
     record = replace(fitted.record, card=card, trained_on=request.reading.trained_on)
     return replace(fitted, record=record)
 

@@ -29,6 +29,8 @@ def vocab(
 ) -> None:
     """Count the words of a corpus, and see how large a vocabulary unseen texts need."""
     from bywords.io.datasets import load_dataset
+    from bywords.records.base import typed
+    from bywords.records.run import TextStatistics
     from bywords.report import write_vocabulary_picture
     from bywords.text.statistics import CUT_LENGTHS, text_statistics
     from bywords.text.tokenizer import Tokenizer
@@ -44,7 +46,7 @@ def vocab(
         )
     tell_skipped(split.train.n_skipped, split.train.first_skipped)
     picture = out or options.named_after(data, "-words.svg")
-    write_vocabulary_picture(words, picture)
+    write_vocabulary_picture(typed(TextStatistics, words), picture)
     record = {
         "name": split.train.name,
         "n_documents": {"train": len(split.train), "test": len(split.test)},

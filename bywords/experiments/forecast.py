@@ -1,4 +1,4 @@
-"""Which answers were right after how many training documents in, what more would bring, with an interval, out.
+"""Which answers were right after how many training documents → what more would bring, with an interval.
 
 The curve is an inverse power law, error(n) = a + b * n ** -c: what no documents take away, what they do, and how fast.
 Sources: Cortes et al. (1993), "Learning Curves: Asymptotic Values and Rate of Convergence", equation 1; fitted with
@@ -7,13 +7,11 @@ weights as Figueroa et al. (2012), "Predicting sample size required for classifi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from bywords.errors import DataError
+from bywords.records.curve import Backtest, Forecast, ForecastPoint, PowerLaw
 
 Floats = npt.NDArray[np.float64]
 Right = npt.NDArray[np.bool_]  # (S, P, N): the answer to test document n with seed s and training size p is right
@@ -22,25 +20,12 @@ LEAST_SIZES = 3  # for a fit: the law has three numbers
 N_DRAWS = 1_000  # of seeds and test documents
 RATES = np.geomspace(0.02, 2.0, 93)  # c that are tried
 # Where the points do not say, c is about 0.3, within a factor of e: Hestness et al. (2017), "Deep Learning Scaling is
-# Predictable, Empirically", find 0.07 to 0.35 on text; `benchmarks/curve.py` measures what comes of it.
+# Predictable, Empirically", find 0.07 to 0.35 on text; `benchmarks/learning_curve.py` measures what comes of it.
 USUAL_RATE, RATE_SPREAD = 0.3, 1.0
-USUAL_MISS = 0.003  # of the next doubling beside all chance; with it, `benchmarks/curve.py` sees twice as much
+USUAL_MISS = 0.003  # of the next doubling beside all chance; with it, `benchmarks/learning_curve.py` sees twice as much
 CHANGES_LITTLE = 0.01  # of accuracy: a gain that is surely less
 _DRAWN_TOGETHER = 8_000_000  # numbers in memory at a time
 _N_BAND = 33  # sizes at which the band is drawn
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """error(n) = a + b * n ** -c; a, b and c of 0 or more."""
-
-    a: float
-    b: float
-    c: float
-
-    def errors(self, sizes: npt.ArrayLike) -> Floats:
-        """The share of wrong answers after so many training documents, float64 as `sizes`, at most 1."""
-        return np.minimum(self.a + self.b * np.asarray(sizes, dtype=np.float64) ** -self.c, 1.0)
 
 
 def fit_power_law(sizes: npt.ArrayLike, errors: npt.ArrayLike, n_test: int) -> PowerLaw:
@@ -50,11 +35,11 @@ def fit_power_law(sizes: npt.ArrayLike, errors: npt.ArrayLike, n_test: int) -> P
     that miss do, so that few points do not make a wild one.
     """
     a, b, c = _fit(np.asarray(sizes, np.float64), np.asarray(errors, np.float64)[np.newaxis], n_test)
-    return PowerLaw(float(a[0]), float(b[0]), float(c[0]))
+    return PowerLaw(a=float(a[0]), b=float(b[0]), c=float(c[0]))
 
 
-def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int = 0) -> dict[str, Any]:
-    """The accuracy after `n_documents`, more than the largest of the P sizes, ascending; ready for JSON.
+def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int = 0) -> Forecast:
+    """The accuracy after `n_documents`, more than the largest of the P sizes, ascending.
 
     `interval` is where the accuracy on other documents like the tested ones would lie in 95 % of cases: the law is
     fitted anew to draws of seeds and test documents, and what it may miss beside chance is added. That is as much as it
@@ -80,22 +65,22 @@ def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int 
     low, high = np.quantile(accuracies, [0.025, 0.975], axis=0)
     now, then = float(1 - errors[-1]), float(1 - law.errors(n_documents))
     gains = np.quantile(accuracies[:, -1] - (1 - drawn[:, -1]), [0.025, 0.975])
-    return {
-        "n_documents": int(n_documents),
-        "accuracy": then,
-        "interval": [float(low[-1]), float(high[-1])],
-        "now": now,
-        "gain": then - now,
-        "gain_interval": gains.tolist(),
-        "law": {"a": law.a, "b": law.b, "c": law.c},
-        "band": [
-            {"n_documents": int(n), "accuracy": float(1 - law.errors(n)), "low": float(bottom), "high": float(top)}
+    return Forecast(
+        n_documents=int(n_documents),
+        accuracy=then,
+        interval=(float(low[-1]), float(high[-1])),
+        now=now,
+        gain=then - now,
+        gain_interval=(float(gains[0]), float(gains[1])),
+        law=law,
+        band=[
+            ForecastPoint(n_documents=int(n), accuracy=float(1 - law.errors(n)), low=float(bottom), high=float(top))
             for n, bottom, top in zip(shown, low, high, strict=True)
         ],
-    }
+    )
 
 
-def backtest(sizes: npt.ArrayLike, right: Right) -> dict[str, Any] | None:
+def backtest(sizes: npt.ArrayLike, right: Right) -> Backtest | None:
     """What all sizes but the largest forecast of the largest, beside what it is; None where they are too few.
 
     `error` is forecast less accuracy; `interval` is that of the accuracy on these test documents, as forecast.
@@ -105,16 +90,16 @@ def backtest(sizes: npt.ArrayLike, right: Right) -> dict[str, Any] | None:
         return None
     found = forecast(counts[:-1], right[:, :-1], int(counts[-1]))
     accuracy = float(right[:, -1].mean())
-    low, high = (found["now"] + bound for bound in found["gain_interval"])
-    return {
-        "from_documents": int(counts[-2]),
-        "n_documents": int(counts[-1]),
-        "forecast": found["accuracy"],
-        "interval": [low, high],
-        "accuracy": accuracy,
-        "error": found["accuracy"] - accuracy,
-        "holds": bool(low <= accuracy <= high),
-    }
+    low, high = (found.now + bound for bound in found.gain_interval)
+    return Backtest(
+        from_documents=int(counts[-2]),
+        n_documents=int(counts[-1]),
+        forecast=found.accuracy,
+        interval=(low, high),
+        accuracy=accuracy,
+        error=found.accuracy - accuracy,
+        holds=bool(low <= accuracy <= high),
+    )
 
 
 def sizes_needed(n_seeds: int) -> int:
@@ -122,15 +107,15 @@ def sizes_needed(n_seeds: int) -> int:
     return LEAST_SIZES if n_seeds > 1 else LEAST_SIZES + 1
 
 
-def sentence(found: dict[str, Any]) -> str:
+def sentence(found: Forecast) -> str:
     """What a forecast of twice the documents says, in words."""
-    if not found["law"]["b"]:
+    if not found.law.b:
         return (
-            f"Accuracy does not rise with the documents that there are, {found['now']:.1%} in the end: nothing says "
+            f"Accuracy does not rise with the documents that there are, {found.now:.1%} in the end: nothing says "
             "that more texts like these would help."
         )
-    low, high = found["interval"]
-    least, most = found["gain_interval"]
+    low, high = found.interval
+    least, most = found.gain_interval
     if most < CHANGES_LITTLE:
         advice = "more texts like these will help little"
     elif least > 0:
@@ -138,19 +123,19 @@ def sentence(found: dict[str, Any]) -> str:
     else:
         advice = "more texts like these may help"
     return (
-        f"With twice the documents ({found['n_documents']:,}) about {found['accuracy']:.1%} ({low:.1%} to {high:.1%}) "
-        f"instead of {found['now']:.1%}, a gain of {100 * found['gain']:.1f} points ({100 * least:.1f} to "
+        f"With twice the documents ({found.n_documents:,}) about {found.accuracy:.1%} ({low:.1%} to {high:.1%}) "
+        f"instead of {found.now:.1%}, a gain of {100 * found.gain:.1f} points ({100 * least:.1f} to "
         f"{100 * most:.1f}): {advice}."
     )
 
 
-def backtest_sentence(found: dict[str, Any]) -> str:
+def backtest_sentence(found: Backtest) -> str:
     """What came of the forecast that could be checked, in words."""
-    low, high = found["interval"]
+    low, high = found.interval
     return (
-        f"Checked: from up to {found['from_documents']:,} documents, {found['forecast']:.1%} ({low:.1%} to {high:.1%}) "
-        f"would have been forecast for {found['n_documents']:,}; it is {found['accuracy']:.1%}, "
-        f"{100 * abs(found['error']):.1f} points off{'' if found['holds'] else ' and outside of the interval'}."
+        f"Checked: from up to {found.from_documents:,} documents, {found.forecast:.1%} ({low:.1%} to {high:.1%}) "
+        f"would have been forecast for {found.n_documents:,}; it is {found.accuracy:.1%}, "
+        f"{100 * abs(found.error):.1f} points off{'' if found.holds else ' and outside of the interval'}."
     )
 
 

@@ -1,15 +1,10 @@
-"""What several systems answered to the same test documents in, one claim for each two of them out: better, or not told.
-
-A claim is JSON: two names, the differences with intervals and p-values, and one sentence that says no more than these.
-"""
+"""The answers of several systems to the same test documents → each two of them compared: better, or undecided."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,76 +17,72 @@ from bywords.evaluation.significance import (
     macro_f1_draws,
     paired_difference,
 )
+from bywords.records.run import MetricDifference, SystemPair
 
-LEVEL = 0.05  # the chance that any of the claims is wrong where no system is better than another
+LEVEL = 0.05  # the chance that any system is called better where none is
 MANY = 1_000_000  # test documents that nobody has
 
-Claim = dict[str, Any]
 
-
-def pairwise_tests(labels: Labels, answers: Mapping[str, npt.NDArray[np.int64]], n_classes: int) -> list[Claim]:
+def compare_pairs(labels: Labels, answers: Mapping[str, npt.NDArray[np.int64]], n_classes: int) -> list[SystemPair]:
     """Compare each two systems; of a pair the one with the higher accuracy comes first, the best pair at the top.
 
     `answers` are the predicted classes of each system, int64 (S, N), a row for each of its S seeds. Accuracy is
     compared by the exact sign-flip test (McNemar's for one seed), macro F1 by the paired bootstrap, both for the mean
-    over the seeds; p-values are corrected after Holm for all pairs. An accuracy is called better where the corrected
-    p-value is below LEVEL and the interval lies above 0.
-
-    Returns: `one`, `other`, `n_documents`, `accuracy` (a `Difference` and `p_holm`), `macro_f1` (`difference`,
-    `interval`, `p_value`, `p_holm`), `is_better` and `sentence`. Nothing for fewer than two systems.
+    over the seeds; p-values are corrected after Holm for all pairs. A system is called better where the corrected
+    p-value of the accuracy is below LEVEL and its interval above 0. Fewer than two systems give no pairs.
     """
-    if len(answers) < 2:
-        return []
     right = {name: (rows == labels).mean(axis=0) for name, rows in answers.items()}
+    ranked = sorted(answers, key=lambda name: -float(right[name].mean()))
+    pairs = list(combinations(ranked, 2))
+    if not pairs:
+        return []
     f1 = {name: _macro_f1(labels, rows, n_classes) for name, rows in answers.items()}
     draws = _mean_draws(labels, answers, n_classes)
-    ranked = sorted(answers, key=lambda name: -float(right[name].mean()))
-    n_pairs = math.comb(len(ranked), 2)
-    pairwise: list[Claim] = []
-    for one, other in combinations(ranked, 2):
-        accuracy = asdict(paired_difference(right[one], right[other], level=LEVEL / n_pairs))
-        drawn, difference = draws[one] - draws[other], f1[one] - f1[other]
-        pairwise.append(
-            {
-                "one": one,
-                "other": other,
-                "n_documents": len(labels),
-                "accuracy": {**accuracy, "interval": list(accuracy["interval"])},
-                "macro_f1": {
-                    "difference": difference,
-                    "interval": list(bootstrap_interval(drawn, difference)),
-                    "p_value": bootstrap_p_value(drawn),
-                },
-            }
+    by_accuracy = [paired_difference(right[one], right[other], level=LEVEL / len(pairs)) for one, other in pairs]
+    drawn = [draws[one] - draws[other] for one, other in pairs]
+    f1_p_values = [bootstrap_p_value(differences) for differences in drawn]
+    corrected = zip(holm([found.p_value for found in by_accuracy]), holm(f1_p_values), strict=True)
+    compared = []
+    for index, ((one, other), (p_holm, f1_p_holm)) in enumerate(zip(pairs, corrected, strict=True)):
+        found, f1_difference = by_accuracy[index], f1[one] - f1[other]
+        accuracy = MetricDifference(
+            difference=found.difference, interval=found.interval, p_value=found.p_value, p_holm=float(p_holm),
+            n_needed=found.n_needed,
+        )  # fmt: skip
+        is_better = accuracy.p_holm < LEVEL and accuracy.interval[0] > 0
+        compared.append(
+            SystemPair(
+                one=one,
+                other=other,
+                n_documents=len(labels),
+                accuracy=accuracy,
+                macro_f1=MetricDifference(
+                    difference=f1_difference,
+                    interval=bootstrap_interval(drawn[index], f1_difference),
+                    p_value=f1_p_values[index],
+                    p_holm=float(f1_p_holm),
+                ),
+                is_better=is_better,
+                sentence=_sentence(one, other, accuracy, len(labels), is_better=is_better, n_pairs=len(pairs)),
+            )
         )
-    for metric in ("accuracy", "macro_f1"):
-        adjusted = holm([claim[metric]["p_value"] for claim in pairwise])
-        for claim, p_holm in zip(pairwise, adjusted.tolist(), strict=True):
-            claim[metric]["p_holm"] = p_holm
-    for claim in pairwise:
-        claim["is_better"] = claim["accuracy"]["p_holm"] < LEVEL and claim["accuracy"]["interval"][0] > 0
-        claim["sentence"] = sentence(claim, n_claims=len(pairwise))
-    return pairwise
+    return compared
 
 
-def sentence(claim: Claim, *, n_claims: int) -> str:
-    """The claim in words."""
-    one, other, found, n_documents = claim["one"], claim["other"], claim["accuracy"], claim["n_documents"]
-    low, high = (100 * bound for bound in found["interval"])
-    if claim["is_better"]:
-        return f"{one} is better than {other} by {100 * found['difference']:.1f} points ({low:.1f} to {high:.1f})."
-    among = f" among {n_claims:,} pairs" if n_claims > 1 else ""
-    said = (
-        f"{one} and {other} cannot be told apart{among} with {n_documents:,} test documents "
-        f"({low:+.1f} to {high:+.1f} points)"
-    )
-    needed = found["n_needed"]
-    if needed is None:
+def _sentence(one: str, other: str, found: MetricDifference, n_documents: int, *, is_better: bool, n_pairs: int) -> str:
+    """What the difference in accuracy says, in words."""
+    low, high = (100 * bound for bound in found.interval)
+    if is_better:
+        return f"{one} is better than {other} by {100 * found.difference:.1f} points ({low:.1f} to {high:.1f})."
+    among = f" among {n_pairs:,} pairs" if n_pairs > 1 else ""
+    documents = "1 test document" if n_documents == 1 else f"{n_documents:,} test documents"
+    said = f"{one} and {other} cannot be told apart{among} with {documents} ({low:+.1f} to {high:+.1f} points)"
+    if found.n_needed is None:
         return f"{said}: they are right equally often."
-    if needed > MANY:
-        return f"{said}; more than a million would be needed."
-    if needed > n_documents:
-        return f"{said}; about {rounded(needed):,} would be needed."
+    if found.n_needed > MANY:
+        return f"{said}; more than a million test documents would be needed."
+    if found.n_needed > n_documents:
+        return f"{said}; about {rounded(found.n_needed):,} test documents would be needed."
     return f"{said}."
 
 

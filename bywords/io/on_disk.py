@@ -34,7 +34,7 @@ from bywords.errors import DataError, SettingError
 from bywords.files import write_errors, write_whole
 from bywords.io.readers import BadRows, read_labelled_blocks, skipped_rows
 from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
-from bywords.text.streaming_counts import RunCounter, WordCounter
+from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.version import __version__
@@ -339,7 +339,7 @@ class _Reading:
                 raise DataError(f"{data}: of {n_filled} documents none was held out to {what}. Add documents.")
 
     def _ngrams(self, vocabulary: Vocabulary, indices: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-        counter = RunCounter()
+        counter = NgramCounter()
         for _, tokens, its_indices in self._again("counting n-grams", indices):
             rows = np.flatnonzero(its_indices == PARTS.index("train"))
             counter.add(*vocabulary.pairs_in(tokens.select(rows)))

@@ -1,4 +1,4 @@
-"""Documents of ids in; runs of words that follow each other counted and found; documents of ids for a model out."""
+"""Documents of word ids → counts of n-grams, ids of n-grams, and the ids and counts that a model sees."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ONE = np.uint64(1)
 
 @jit(work=lambda ids, offsets, edge: 5 * len(offsets))
 def with_edges(ids, offsets, edge):
-    """The same documents with `edge` before and behind each: ids int32 (T + 2 N,), offsets int64 (N + 1,)."""
+    """The same documents with `edge` before and after each: ids int32 (T + 2 N,), offsets int64 (N + 1,)."""
     n_documents = len(offsets) - 1
     edged = np.full(len(ids) + 2 * n_documents, edge, dtype=np.int32)
     edged_offsets = offsets + 2 * np.arange(n_documents + 1)
     for document in range(n_documents):
         start, end = offsets[document], offsets[document + 1]
         edged[edged_offsets[document] + 1 : edged_offsets[document + 1] - 1] = ids[start:end]
-        if start == end:  # nothing begins or ends in an empty document
+        if start == end:  # an empty document has no start and no end
             edged[edged_offsets[document] : edged_offsets[document + 1]] = NOT_THERE
     return edged, edged_offsets
 
@@ -51,10 +51,10 @@ def _larger(keys, values):
 
 @jit(work=lambda lefts, rights, offsets, *_: 5_000 + 4 * len(lefts))
 def count_pairs(lefts, rights, offsets, gap, min_count):
-    """Count the pairs (lefts[i], rights[i + gap]) within each document; either may be NOT_THERE, and is passed over.
+    """Count the pairs (lefts[i], rights[i + gap]) within each document; those with a NOT_THERE are skipped.
 
-    `lefts` and `rights` are int32 (T,). Returns: the pairs that occur `min_count` times or more, int32 (P, 2), in no
-    order to rely on, and their counts int64 (P,).
+    `lefts` and `rights` are int32 (T,). Returns: the pairs that occur `min_count` times or more, int32 (P, 2), in
+    arbitrary order, and their counts int64 (P,).
     """
     keys = np.full(1 << 12, FREE, dtype=np.uint64)
     counts = np.zeros(1 << 12, dtype=np.int32)
@@ -86,7 +86,7 @@ def count_pairs(lefts, rights, offsets, gap, min_count):
     return pairs, pair_counts
 
 
-@jit(work=lambda pairs, *_: 4 * len(pairs))
+@jit(work=lambda pairs, *_: 5 * len(pairs))
 def table_of_pairs(pairs, pair_ids):
     """A table in which `find_pairs` finds the pairs int32 (P, 2), whose ids are int32 (P,)."""
     size = 16
@@ -102,9 +102,9 @@ def table_of_pairs(pairs, pair_ids):
     return keys, ids
 
 
-@jit(work=lambda lefts, *_: 3 * len(lefts))
+@jit(work=lambda lefts, *_: 4 * len(lefts))
 def find_pairs(lefts, rights, offsets, gap, keys, ids):
-    """The id of the pair (lefts[i], rights[i + gap]) at each place i, int32 (T,); NOT_THERE where there is none."""
+    """The id of the pair (lefts[i], rights[i + gap]) at each index i, int32 (T,); NOT_THERE where it has none."""
     found = np.full(len(lefts), NOT_THERE, dtype=np.int32)
     for document in range(len(offsets) - 1):
         for position in range(offsets[document], offsets[document + 1] - gap):
@@ -114,23 +114,24 @@ def find_pairs(lefts, rights, offsets, gap, keys, ids):
     return found
 
 
-@jit(work=lambda ngrams, *_: 2 * ngrams.size)
-def encode(ngrams, has_edges, offsets, codes, char_ngrams, piece_offsets, unknown, max_length, keep_unknown):
-    """All that a model sees of each document: the ids of its words, of its runs of words, of its words' pieces.
+@jit(work=lambda ngrams, has_edges, offsets, codes, char_ngrams, *_: 2 * (ngrams.size + len(char_ngrams)))
+def encode(ngrams, has_edges, offsets, codes, char_ngrams, char_ngram_offsets, unknown, max_length, keep_unknown):
+    """All that a model sees of each document: the ids of its words, then of its n-grams, then of character n-grams.
 
-    `runs` is int32 (n, T): at each place, the id of the word, of the run of 2 words, … that begins there, or
-    NOT_THERE; with `has_edges`, a place before and one behind each document have ids that are no words' but belong to
-    runs. `codes` int32 (T,) says which word it is; pieces[piece_offsets[code]:piece_offsets[code + 1]] are the
-    ids of its pieces. Of each document the first `max_length` words count. A word without an id is left out, or
-    `unknown` stands in with `keep_unknown`; a document with no id at all becomes `unknown`.
+    `ngrams` is int32 (n, T): at each token, the id of the word, of the n-gram of 2 words, … that starts there, or
+    NOT_THERE; with `has_edges`, each document has one element more at its start and at its end, which are no words but
+    parts of n-grams. `codes` int32 (T,) are the distinct words; those of code c have the character n-grams
+    char_ngrams[char_ngram_offsets[c]:char_ngram_offsets[c + 1]]. Of each document only the first `max_length` tokens
+    are read. A word without an id is left out or, with `keep_unknown`, becomes `unknown`; a document without any id
+    becomes one `unknown`.
 
-    Returns: ids int32 (T',), offsets int64 (N + 1,), and the share of the words that have an id, float32 (N,).
+    Returns: ids int32 (T',), offsets int64 (N + 1,), and the share of the tokens that have an id, float32 (N,).
     """
     n_documents = len(offsets) - 1
     n_most = n_documents + ngrams.size
     if len(char_ngrams):
         for code in codes:
-            n_most += piece_offsets[code + 1] - piece_offsets[code]
+            n_most += char_ngram_offsets[code + 1] - char_ngram_offsets[code]
     encoded = np.empty(n_most, dtype=np.int32)
     new_offsets = np.zeros(n_documents + 1, dtype=np.int64)
     in_vocabulary_share = np.empty(n_documents, dtype=np.float32)
@@ -150,19 +151,20 @@ def encode(ngrams, has_edges, offsets, codes, char_ngrams, piece_offsets, unknow
             elif keep_unknown:
                 encoded[n_ids] = unknown
                 n_ids += 1
-        run_start, run_end = index, index + length
+        first_start, end = index, index + length
         if has_edges and length:
-            run_start, run_end = index - 1, index + length + (0 if is_cut else 1)
+            first_start, end = index - 1, index + length + (0 if is_cut else 1)
         for more in range(1, len(ngrams)):
-            for number in ngrams[more, run_start : max(run_end - more, run_start)]:
+            for number in ngrams[more, first_start : max(end - more, first_start)]:
                 if number != NOT_THERE:
                     encoded[n_ids] = number
                     n_ids += 1
         n_char_ngrams = 0
         if len(char_ngrams):
             for position in range(start, start + length):
-                for index in range(piece_offsets[codes[position]], piece_offsets[codes[position] + 1]):
-                    encoded[n_ids] = char_ngrams[index]
+                code = codes[position]
+                for entry in range(char_ngram_offsets[code], char_ngram_offsets[code + 1]):
+                    encoded[n_ids] = char_ngrams[entry]
                     n_ids += 1
                     n_char_ngrams += 1
         if n_known + n_char_ngrams == 0:
@@ -175,14 +177,15 @@ def encode(ngrams, has_edges, offsets, codes, char_ngrams, piece_offsets, unknow
 
 @jit(work=lambda ids, *_: 3 * len(ids))
 def count(ids, offsets, n_rows, unknown):
-    """How often each id below `n_rows` occurs in each document: each once, in the order in which it first comes.
+    """How often each id below `n_rows` occurs in each document: each id once, in the order of first occurrence.
 
-    A document without any becomes `unknown`. Returns: ids int32 (T',), offsets int64 (N + 1,), counts float32 (T',).
+    A document without any becomes one `unknown`.
+    Returns: ids int32 (T',), offsets int64 (N + 1,), counts float32 (T',).
     """
     distinct = np.empty(len(ids) + len(offsets), dtype=np.int32)
     counts = np.empty(len(ids) + len(offsets), dtype=np.float32)
     new_offsets = np.zeros(len(offsets), dtype=np.int64)
-    # A small table of the ids of one document, with linear probing: `owner` says of which document + 1 an entry is.
+    # A small table of the ids of one document, with linear probing: `owner` is the document + 1 that an entry is of.
     longest, size = 1, 16
     for document in range(len(offsets) - 1):
         longest = max(longest, offsets[document + 1] - offsets[document])

@@ -1,8 +1,8 @@
-"""A loop over arrays → a function that runs it in the interpreter while there is little to do, then as machine code.
+"""A function with loops → a kernel that runs it in the interpreter while there is little to do, then as machine code.
 
-Importing numba takes some 0.4 seconds and 50 MB, which a single text is not worth. So a kernel says how much work a
-call is, and the first small calls of a process run the plain Python function. Once they add up to what numba costs, or
-one call alone is large, every kernel is compiled at its next call and stays so. Results are the same, bit by bit.
+Importing numba takes some 0.4 seconds and 50 MB, which a single text is not worth. So a kernel estimates the work of
+a call, and the first small calls of a process run the plain Python function. Once they add up to what numba costs,
+or one call alone is large, every kernel is compiled at its next call and stays so. Results are the same bit for bit.
 Source of the rule: Karlin et al. (1988), "Competitive Snoopy Caching" (rent skis until that has cost a pair).
 """
 
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-SMALL_CALL = 30_000  # steps of about a microsecond each in the interpreter
+SMALL_CALL = 100_000  # steps of about a microsecond each in the interpreter
 SMALL_TOTAL = 300_000  # steps of all small calls together, in this process
 
 
@@ -58,7 +58,7 @@ class Kernel:
         return self.compiled(*arguments)
 
     def interpreted(self, *arguments: Any) -> Any:
-        """Numbers overflow and divide as in machine code, without a warning; single ones come as Python's."""
+        """Integers overflow and floats divide as in machine code, without a warning; scalars become Python's."""
         with np.errstate(all="ignore"):
             results = self._function(*arguments)
         return tuple(map(_as_python, results)) if isinstance(results, tuple) else _as_python(results)

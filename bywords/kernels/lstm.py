@@ -1,7 +1,7 @@
-"""Inputs of all steps of an LSTM in, its states out, and back the gradients of what went in; one direction.
+"""Inputs of all steps of an LSTM → its states; gradients of the states → gradients of the inputs; one direction.
 
-Rows are packed: the first word of every document, then the second of every document that has one, and so on. Documents
-stand in the same order in every step, longest first, so row i of a step follows row i of the step before.
+Rows are packed: the first token of every document, then the second of every document that has one, and so on.
+Documents are in the same order in every step, longest first, so row i of a step follows row i of the step before.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ fused = jit(fastmath=("contract",))  # a product and a sum may be one instructio
 
 @fused
 def run_forward(sizes, inputs, from_input, from_state, bias, gates, cells, states):
-    """Walk through the steps.
+    """Go through the steps in order.
 
     `sizes` is int (L,), the rows of each step; `inputs` (T, D), `from_input` (D, 4H), `from_state` (H, 4H) and `bias`
-    (1, 4H) are what the gates come from: input, forget and output gates, then the candidate. Filled are `gates`
-    (T, 4H), the values of the opened gates, and `cells` and `states` (T, H).
+    (1, 4H) give the gates: input, forget and output gate, then the candidate. Filled in are `gates` (T, 4H), after
+    their activation, and `cells` and `states` (T, H).
     """
     n_hidden = states.shape[1]
     half = np.float32(0.5)
@@ -64,15 +64,15 @@ def run_backward(
     of_from_state,
     of_bias,
 ):
-    """Walk back through the steps of `run_forward`, which was given and has filled all these.
+    """Go back through the steps of `run_forward`, whose arguments come first, filled in.
 
-    `of_states` (T, H) is the gradient of the states from outside; what later steps give is added to it. The last four
-    are the gradients of what `run_forward` was given, 0 before; `of_inputs` may be (0, D), and is then not worked out.
+    `of_states` (T, H) is the gradient of the states from outside; that from later steps is added to it. The last four
+    are the gradients of the arguments of `run_forward`, 0 before; `of_inputs` may be (0, D), and is then not computed.
     """
     to_input, to_state = from_input.T.copy(), from_state.T.copy()
     n_hidden = cells.shape[1]
     one = np.float32(1)
-    of_cells = np.zeros((sizes[0], n_hidden), dtype=cells.dtype)  # where a document has ended there is none yet
+    of_cells = np.zeros((sizes[0], n_hidden), dtype=cells.dtype)  # 0 until the last step of a document
     of_gates = np.empty((sizes[0], 4 * n_hidden), dtype=cells.dtype)
     start = len(cells)
     for step in range(len(sizes) - 1, -1, -1):
@@ -98,7 +98,7 @@ def run_backward(
                     of_keep[j] = of_cell[j] * cell_before[j] * keep[j] * (one - keep[j])
                     of_cell[j] *= keep[j]
             else:
-                of_keep[:] = 0  # there is no cell to keep
+                of_keep[:] = 0  # no cell comes before
             for j in range(4 * n_hidden):
                 of_bias[0, j] += of_gates[i, j]
         of_step = of_gates[:size]
@@ -112,7 +112,7 @@ def run_backward(
 
 @jit()
 def rows_of_maxima(states, sizes):
-    """Where each unit is largest within each document, int64 (N, H), rows of `states` (T, H); of equals the first."""
+    """The row of `states` (T, H) where each unit of each document is largest, int64 (N, H); of equals the first."""
     largest = states[: sizes[0]].copy()
     rows = np.empty(largest.shape, dtype=np.int64)
     for i in range(sizes[0]):
@@ -132,7 +132,7 @@ def rows_of_maxima(states, sizes):
 def _add_product(left, right, total):
     """`total` (n, M) += `left` (n, K) @ `right` (K, M), two rows and four terms at a time.
 
-    The terms of a sum are added in their order, whatever rows are done together.
+    The terms of a sum are added in their order, whichever rows are computed together.
     """
     n_rows, n_terms = left.shape
     n_columns = right.shape[1]
@@ -152,11 +152,11 @@ def _add_product(left, right, total):
 
 
 def _tanh(x):
-    """A quotient of two polynomials, within some 4e-7 of the hyperbolic tangent; a loop over it runs as vector code.
+    """A quotient of two polynomials, within 4e-7 of the hyperbolic tangent; loops over it become vector instructions.
 
     Source: `ptanh_float` of the C++ library Eigen.
     """
-    limit = np.float32(7.90531)  # from here on it is 1
+    limit = np.float32(7.90531)  # at or above it is 1
     x = limit if x > limit else x
     x = -limit if x < -limit else x
     square = x * x

@@ -1,4 +1,4 @@
-"""One pass of a linear support vector machine's training over its documents, for all classes at once."""
+"""Weighted ids and signs → one pass of a linear SVM's training over all documents, for all classes at once."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from bywords.kernels.jit import jit
 
-SMALL = np.float32(1e-3)  # a violation that is not worth a step
+SMALL = np.float32(1e-3)  # violations below it are not worth a step
 
 
 @jit()
 def classifiers_of(ids, offsets, weights, signs, duals, table, bias):
-    """The machines that belong to dual variables: `table` and `bias`, whose machines are 0, are changed in place."""
+    """Dual variables → the classifiers that they stand for, put into `table` and `bias`, which are 0 before."""
     n_classifiers = len(bias)
     is_scaled = table.shape[1] > n_classifiers
     for document in range(len(offsets) - 1):
@@ -28,13 +28,13 @@ def classifiers_of(ids, offsets, weights, signs, duals, table, bias):
 def dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, duals):
     """Improve each document's dual variables once, in the order of `order`.
 
-    Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K machines at once. `table` is float32 (V, K), the
-    machines, or (V, 2 K), behind them how much each squared feature counts for each machine: then a row of both lies
-    together in memory, and a machine holds w times the roots of its scales, to be used on x as it is. `bias` is (K,).
-    `signs` is float32 (N, K), 1 or -1, `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1,
-    scaled. The machines, `bias` and `duals` float32 (N, K) are changed in place.
+    Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K classifiers at once. `table` is float32 (V, K),
+    their weights, or (V, 2 K): then the second half is the scale of each squared feature for each classifier, beside
+    the weights in memory, and the weights are w times the roots of the scales, to be used on x as it is. `bias` is
+    (K,). `signs` is float32 (N, K), 1 or -1, `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is
+    ‖x‖² + 1, scaled. `table`, `bias` and `duals` float32 (N, K) are changed in place.
 
-    Returns: the largest violation of the optimality conditions that was met.
+    Returns: the largest violation of the optimality conditions that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
     """
     n_classifiers = len(bias)
@@ -51,11 +51,11 @@ def dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, d
         is_changed = False
         for k in range(n_classifiers):
             dual, sign = duals[document, k], signs[document, k]
-            slope = sign * scores[k] - np.float32(1) + slack * dual
+            gradient = sign * scores[k] - np.float32(1) + slack * dual
             steps[k] = 0
-            if (dual > 0 or slope < 0) and abs(slope) > SMALL:
-                worst = max(worst, abs(slope))
-                new = max(dual - slope / (norms[document, k] + slack), np.float32(0))
+            if (dual > 0 or gradient < 0) and abs(gradient) > SMALL:
+                worst = max(worst, abs(gradient))
+                new = max(dual - gradient / (norms[document, k] + slack), np.float32(0))
                 steps[k] = (new - dual) * sign
                 duals[document, k] = new
                 is_changed = True

@@ -1,8 +1,8 @@
-"""UTF-8 texts in, the places of their words in a table of distinct words out, in one pass over the bytes.
+"""UTF-8 texts → the indices of their tokens in a table of distinct words, in one pass over the bytes.
 
 A table of U distinct words is four arrays: `data` uint8, the words' bytes one after the other; `starts` int64 (U + 1,),
-where each begins; `hashes` uint64 (U,); and `slots` uint64 (S, 2), S a power of two, with linear probing: the hash, and
-length << 32 | place + 1, which is 0 where the slot is free.
+where each starts; `hashes` uint64 (U,); and `slots` uint64 (S, 2), S a power of two, with linear probing: the hash, and
+length << 32 | index + 1, which is 0 where the slot is free.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from bywords.kernels.jit import jit
 
-# What a code point is. The table of them is made in `bywords.text.tokenizer`.
+# What a code point is; the table of them is read by `bywords.text.characters`.
 SPACE, WORD, SIGN, UNSPACED, MARK = range(5)
 APOSTROPHE, CURLY_APOSTROPHE = 0x27, 0x2019
 
@@ -20,7 +20,7 @@ LOWER_HALF = np.uint64(0xFFFFFFFF)
 
 
 def _mixed(h):
-    """A number of 64 bits for another, each for one only. Source: the last step of Appleby's MurmurHash3."""
+    """64 bits → 64 bits, one to one. Source: the last step of Appleby's MurmurHash3."""
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
     return h ^ (h >> np.uint64(33))
@@ -46,7 +46,7 @@ def _same(data, start, other, other_start, length):
 
 
 def _slot(data, start, end, h, table_data, starts, slots):
-    """The slot that has the word data[begin:end], or the free one where it belongs."""
+    """The slot that has the word data[start:end], or the free one where it belongs."""
     mask = np.uint64(len(slots) - 1)
     length = np.uint64(end - start)
     slot = h & mask
@@ -62,12 +62,12 @@ def _slot(data, start, end, h, table_data, starts, slots):
 
 
 def _index(slots, slot):
-    """The place of the word of a slot; -1 where it is free."""
+    """The index of the word of a slot; -1 where it is free."""
     return np.int64(slots[slot, 1] & LOWER_HALF) - 1
 
 
 def _intern(data, starts, hashes, slots, n_words, end, h):
-    """The place of the word data[begins[n_words]:end]; it is `n_words` where the word is new, which it is no longer."""
+    """The index of the word data[starts[n_words]:end]; `n_words` where it is new, and it is then in the table."""
     start = starts[n_words]
     slot = _slot(data, start, end, h, data, starts, slots)
     if slots[slot, 1] == ZERO:
@@ -116,7 +116,7 @@ def _kind(text, index, kinds):
 
 
 def _end_of_character(text, index, end, kinds):
-    """Where the character that begins at `index` ends, with the combining marks behind it."""
+    """Where the character that starts at `index` ends, with the combining marks after it."""
     index += _kind(text, index, kinds)[1]
     while index < end:
         kind, width = _kind(text, index, kinds)
@@ -127,7 +127,7 @@ def _end_of_character(text, index, end, kinds):
 
 
 def _joins(text, index, end, kinds):
-    """How many bytes of a word stand at `index`: a letter or mark, or an apostrophe before one; 0 if there is none."""
+    """How many bytes of a word are at `index`: a letter or mark, or an apostrophe before one; 0 if there is none."""
     code_point, width = _decode(text, index)
     kind = kinds[code_point] if code_point < len(kinds) else SIGN
     if kind in (WORD, MARK):
@@ -139,25 +139,52 @@ def _joins(text, index, end, kinds):
     return 0
 
 
-@jit(work=lambda text, *_: len(text))
+def _add_unspaced(text, index, end, kinds, codes, n_tokens, data, starts, hashes, slots, n_words):
+    """Add the tokens of the UNSPACED characters from `index` on: each one, then each two neighbours.
+
+    Returns: where they end, the slots, and how many tokens and distinct words there are now.
+    """
+    first, last = index, index
+    while index < end and _kind(text, index, kinds)[0] == UNSPACED:
+        last = index
+        index = _end_of_character(text, index, end, kinds)
+    for in_pairs in range(2):
+        start = first
+        while start < last or (start == last and not in_pairs):
+            next_start = _end_of_character(text, start, end, kinds)
+            stop = _end_of_character(text, next_start, end, kinds) if in_pairs else next_start
+            top = starts[n_words]
+            data[top : top + stop - start] = text[start:stop]
+            h = _hash(text, start, stop)
+            code = _intern(data, starts, hashes, slots, n_words, top + stop - start, h)
+            n_words += code == n_words
+            codes[n_tokens] = code
+            n_tokens += 1
+            if 2 * n_words > len(slots):
+                slots = _larger(slots)
+            start = next_start
+    return index, slots, n_tokens, n_words
+
+
+@jit(work=lambda text, *_: 3 * len(text))
 def scan(text, ends, kinds, lowercase, signs):
     """The tokens of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, and a table of the distinct ones.
 
-    `text` is uint8, valid UTF-8; `ends` int64 (N,); `kinds` uint8, by code point, those beyond its end being SIGN.
-    With `lowercase`, ASCII letters become small (others are to be so already); with `signs`, each SIGN is a token.
+    `text` is uint8, valid UTF-8; `ends` int64 (N,); `kinds` uint8, by code point; those beyond its end are SIGN.
+    With `lowercase`, ASCII letters become lower-case (others have to be already); with `signs`, each SIGN is a token.
 
-    A token is a run of WORD and MARK, single apostrophes within it; or a SIGN; or, of a run of UNSPACED characters,
-    each one with the marks behind it, and then each two neighbours.
+    A token is a sequence of WORD and MARK with single apostrophes within it; or a SIGN; or, of a sequence of UNSPACED
+    characters, each one with the marks after it, and then each two neighbours.
 
-    Returns: the tokens' places in the table int32 (T,), tokens of each document int64 (N,), and the table's data,
-    begins and hashes.
+    Returns: the index of each token in the table int32 (T,), the number of tokens of each document int64 (N,), and the
+    table's data, starts and hashes.
     """
-    letters = np.zeros(256, dtype=np.uint8)  # what becomes of each byte that is a letter by itself
+    letters = np.zeros(256, dtype=np.uint8)  # the new byte for each that is a letter by itself
     for byte in range(128):
         if kinds[byte] == WORD:
             letters[byte] = byte + 0x20 if lowercase and 0x41 <= byte <= 0x5A else byte
     codes = np.empty(2 * len(text) + 1, dtype=np.int32)
-    data = np.empty(3 * len(text) + 8, dtype=np.uint8)  # a character without spaces comes alone and in two pairs
+    data = np.empty(3 * len(text) + 8, dtype=np.uint8)  # an UNSPACED character comes alone and in two pairs
     starts = np.empty(2 * len(text) + 2, dtype=np.int64)
     hashes = np.empty(2 * len(text) + 1, dtype=np.uint64)
     size = 64
@@ -172,6 +199,7 @@ def scan(text, ends, kinds, lowercase, signs):
         n_before = n_tokens
         while index < end:
             byte = text[index]
+            is_sign = False
             if letters[byte] == 0:
                 if byte < 0x80:
                     kind, width = np.int64(kinds[byte]), 1
@@ -181,32 +209,13 @@ def scan(text, ends, kinds, lowercase, signs):
                     index += width
                     continue
                 if kind == UNSPACED:
-                    first, last = index, index
-                    while index < end and _kind(text, index, kinds)[0] == UNSPACED:
-                        last = index
-                        index = _end_of_character(text, index, end, kinds)
-                    # The characters, then the pairs: in turn, no two characters would be neighbours.
-                    for in_pairs in range(2):
-                        start = first
-                        while start < last or (start == last and not in_pairs):
-                            next_start = _end_of_character(text, start, end, kinds)
-                            stop = _end_of_character(text, next_start, end, kinds) if in_pairs else next_start
-                            top = starts[n_words]
-                            data[top : top + stop - start] = text[start:stop]
-                            h = _hash(text, start, stop)
-                            code = _intern(data, starts, hashes, slots, n_words, top + stop - start, h)
-                            n_words += code == n_words
-                            codes[n_tokens] = code
-                            n_tokens += 1
-                            if 2 * n_words > len(slots):
-                                slots = _larger(slots)
-                            start = next_start
+                    index, slots, n_tokens, n_words = _add_unspaced(
+                        text, index, end, kinds, codes, n_tokens, data, starts, hashes, slots, n_words
+                    )
                     continue
                 is_sign = kind == SIGN
-            else:
-                is_sign = False
             stop = starts[n_words]
-            h = packed = shift = ZERO  # the hash is made as the bytes go by, as `_hash` does
+            h = packed = shift = ZERO  # the hash is computed byte by byte, as by `_hash`
             while index < end:
                 letter = letters[text[index]]
                 width = 1
@@ -251,7 +260,7 @@ def scan(text, ends, kinds, lowercase, signs):
     )
 
 
-@jit(work=lambda data, starts: len(data))
+@jit(work=lambda data, starts: 2 * len(data))
 def hashes_of(data, starts):
     """The hash of each word, uint64 (U,)."""
     hashes = np.empty(len(starts) - 1, dtype=np.uint64)
@@ -260,9 +269,9 @@ def hashes_of(data, starts):
     return hashes
 
 
-@jit(work=lambda data, starts, hashes, *_: 3 * len(hashes))
+@jit(work=lambda data, starts, hashes, *_: 5 * len(hashes))
 def find(data, starts, hashes, table_data, table_starts, slots):
-    """The place of each word in a table, int32 (U,), -1 where the table does not have it."""
+    """The index of each word in a table, int32 (U,), -1 where the table does not have it."""
     indices = np.empty(len(hashes), dtype=np.int32)
     for word in range(len(hashes)):
         slot = _slot(data, starts[word], starts[word + 1], hashes[word], table_data, table_starts, slots)
@@ -270,11 +279,11 @@ def find(data, starts, hashes, table_data, table_starts, slots):
     return indices
 
 
-@jit(work=lambda data, starts, hashes, *_: 5 * len(hashes))
+@jit(work=lambda data, starts, hashes, *_: 10 * len(hashes))
 def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_words):
-    """Put words into a table that has room for them behind its `n_words`.
+    """Add words to a table that has room for them after its `n_words`.
 
-    Returns: the place of each word int32 (U,), the slots, and how many words the table has now.
+    Returns: the index of each word int32 (U,), the slots, and how many words the table has now.
     """
     indices = np.empty(len(hashes), dtype=np.int32)
     for word in range(len(hashes)):
@@ -287,12 +296,12 @@ def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_w
     return indices, slots, n_words
 
 
-@jit(work=lambda data, starts, shortest, longest: 5 * len(data) * (longest - shortest + 1))
+@jit(work=lambda data, starts, shortest, longest: 12 * len(data) * (longest - shortest + 1))
 def cut(data, starts, shortest, longest):
-    """The pieces of each word: its runs of `shortest` to `longest` characters, a space before and behind it included.
+    """The character n-grams of each word: `shortest` to `longest` characters, a space before and after it included.
 
-    Returns: the pieces' indices in a table of the distinct ones int32 (P,), offsets by word int64 (U + 1,), and the
-    table's data, starts and hashes. Of a word that is all of one piece, with its spaces, it is the one piece.
+    Returns: their indices in a table of the distinct ones int32 (P,), offsets by word int64 (U + 1,), and the table's
+    data, starts and hashes. A word that has no more than `shortest` characters, with its spaces, is one n-gram.
     """
     padded = np.empty(len(data) + 2, dtype=np.uint8)
     character_starts = np.empty(len(data) + 4, dtype=np.int64)
@@ -306,7 +315,7 @@ def cut(data, starts, shortest, longest):
     table_starts = np.zeros(n_most + 1, dtype=np.int64)
     hashes = np.empty(n_most, dtype=np.uint64)
     slots = np.zeros((1 << 10, 2), dtype=np.uint64)
-    n_pieces = n_distinct = 0
+    n_ngrams = n_distinct = 0
     for word in range(len(starts) - 1):
         length = starts[word + 1] - starts[word]
         padded[0] = padded[length + 1] = 0x20
@@ -330,13 +339,13 @@ def cut(data, starts, shortest, longest):
                 h = _hash(padded, start, end)
                 code = _intern(table_data, table_starts, hashes, slots, n_distinct, n_bytes, h)
                 n_distinct += code == n_distinct
-                codes[n_pieces] = code
-                n_pieces += 1
+                codes[n_ngrams] = code
+                n_ngrams += 1
                 if 2 * n_distinct > len(slots):
                     slots = _larger(slots)
-        offsets[word + 1] = n_pieces
+        offsets[word + 1] = n_ngrams
     return (
-        codes[:n_pieces].copy(),
+        codes[:n_ngrams].copy(),
         offsets,
         table_data[: table_starts[n_distinct]].copy(),
         table_starts[: n_distinct + 1].copy(),

@@ -1,23 +1,9 @@
-"""A record in, one offline HTML page out; and the pictures on it, on their own.
+"""A record → one offline HTML page, and the pictures on it, on their own. Only the command line enters this room."""
 
-The records are the JSON that `bywords compare`, `audit`, `curve` and `explain` write. Only the command line enters this
-room.
-"""
+from bywords.report.audit import render_audit
+from bywords.report.comparison import render_comparison
+from bywords.report.curve import render_curve
+from bywords.report.explanation import render_explanations
+from bywords.report.text_pictures import write_vocabulary_picture
 
-from bywords.report.audit import render_audit, write_audit
-from bywords.report.comparison import render_report, write_report
-from bywords.report.curve import render_curve, write_curve
-from bywords.report.explanation import render_explanations, write_explanations
-from bywords.report.pictures import write_vocabulary_picture
-
-__all__ = [
-    "render_audit",
-    "render_curve",
-    "render_explanations",
-    "render_report",
-    "write_audit",
-    "write_curve",
-    "write_explanations",
-    "write_report",
-    "write_vocabulary_picture",
-]
+__all__ = ["render_audit", "render_comparison", "render_curve", "render_explanations", "write_vocabulary_picture"]

@@ -1,101 +1,75 @@
-"""Parts of a complete audit in, SVG pictures out: words of drift, the curve of its classifier, lengths by class."""
+"""The record of an audit → SVG pictures: words of drift, the curve of its classifier, lengths by class."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bywords.report.audit_words import drift_finding
+from bywords.records.audit import AuditRecord, DriftWord
+from bywords.report.audit_words import drift_finding, lengths_finding
 from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, picture, plain_ticks
-from bywords.report.numbers import count, decimal, shorten
-from bywords.report.record import Record
+from bywords.report.formats import decimal, shorten
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
 
 MOST_WORDS = 15  # on each side
 MOST_CLASSES = 30
 
 
-def words_picture(drift: Record) -> str | None:
+def words_picture(audit: AuditRecord) -> Markup | None:
     """Bars from the middle: documents a thousand of each part that have a word. None where no word differs."""
-    rows = [row for part in ("train", "test") for row in drift["words"][part][:MOST_WORDS]] if drift["words"] else []
-    if not rows:
+    drift = audit.drift
+    rows = [*drift.words["train"][:MOST_WORDS], *drift.words["test"][:MOST_WORDS]] if drift else []
+    if drift is None or not rows:
         return None
-    rows.sort(key=lambda row: row["test_per_thousand"] - row["train_per_thousand"])
-    return picture(
-        lambda figure: _draw_words(figure.add_subplot(), rows),
-        width=560, height=60 + 21 * len(rows), finding=drift_finding(drift),
-    )  # fmt: skip
+    rows.sort(key=lambda row: row.test_per_thousand - row.train_per_thousand)
+    return picture(_draw_words, rows, width=560, height=60 + 21 * len(rows), finding=drift_finding(drift))
 
 
-def roc_picture(drift: Record) -> str | None:
+def roc_picture(audit: AuditRecord) -> Markup | None:
     """The curve of the classifier that tells test from train. None where there is none."""
-    roc = drift["roc"]
-    if not roc or not roc["train"] or not roc["test"] or len(roc["train"]) != len(roc["test"]):
+    drift = audit.drift
+    if drift is None or drift.roc is None:
         return None
     finding = (
-        "The curve of a classifier that tells test from training documents;"
-        f" the area below it is {decimal(drift['auc'])}."
+        f"The curve of a classifier that tells test from training documents; the area below it is {decimal(drift.auc)}."
     )
-    return picture(
-        lambda figure: _draw_roc(figure.add_subplot(), roc["train"], roc["test"]),
-        width=400,
-        height=360,
-        finding=finding,
-    )
+    return picture(_draw_roc, drift.roc["train"], drift.roc["test"], width=400, height=360, finding=finding)
 
 
-def lengths_picture(profile: Record) -> str | None:
+def lengths_picture(audit: AuditRecord) -> Markup | None:
     """One histogram of lengths a class, one above the other. None where nothing was counted."""
-    lengths, classes = profile["lengths_by_class"], profile["classes"]
-    if not lengths or not lengths["edges"] or not lengths["counts"]:
-        return None
+    profile = audit.profile
     rows = [
-        (str(row["label"]), np.asarray(counts, dtype=float), row["median_tokens"])
-        for row, counts in zip(classes, lengths["counts"], strict=False)
-        if len(counts) == len(lengths["edges"]) - 1 and sum(counts)
+        (row.label, np.asarray(counts, dtype=float), row.median_tokens)
+        for row, counts in zip(profile.classes, profile.lengths_by_class.counts, strict=True)
+        if sum(counts)
     ]
     if not rows:
         return None
     largest = sorted(range(len(rows)), key=lambda index: -rows[index][1].sum())[:MOST_CLASSES]
-    kept = [rows[index] for index in sorted(largest)]
-    return picture(
-        lambda figure: _draw_lengths(figure.add_subplot(), kept, lengths["edges"]),
-        width=620, height=70 + 26 * len(kept), finding=lengths_finding(profile),
-    )  # fmt: skip
+    kept, edges = [rows[index] for index in sorted(largest)], profile.lengths_by_class.edges
+    return picture(_draw_lengths, kept, edges, width=620, height=70 + 26 * len(kept), finding=lengths_finding(profile))
 
 
-def lengths_finding(profile: Record) -> str:
-    """The classes with the shortest and the longest documents."""
-    known = [row for row in profile["classes"] if row["median_tokens"] is not None]
-    if not known:
-        return "Documents of each class by their tokens."
-    short, long = (select_model(known, key=lambda row: row["median_tokens"]) for select_model in (min, max))
-    if short is long:
-        name, tokens = shorten(str(long["label"]), 40), count(long["median_tokens"])
-        return f"Half of the documents of {name} have at most {tokens} tokens."
-    return (
-        f"The longest documents are those of {shorten(str(long['label']), 40)}, {count(long['median_tokens'])} tokens"
-        f" in the middle, the shortest those of {shorten(str(short['label']), 40)}, {count(short['median_tokens'])}."
-    )
-
-
-def _draw_words(axes: Axes, rows: list[Record]) -> None:
+def _draw_words(axes: Axes, rows: Sequence[DriftWord]) -> None:
     indices = np.arange(len(rows))
-    train, test = (np.array([row[f"{part}_per_thousand"] for row in rows], dtype=float) for part in ("train", "test"))
+    train, test = np.array([(row.train_per_thousand, row.test_per_thousand) for row in rows]).T
     axes.barh(indices, -train, color=ORANGE, height=0.72, label="train")
     axes.barh(indices, test, color=BLUE, height=0.72, label="test")
     widest = max(train.max(), test.max(), 1e-9)
     for index, row in enumerate(rows):
-        for value, side in ((row["train_per_thousand"], -1), (row["test_per_thousand"], 1)):
+        for value, side in ((row.train_per_thousand, -1), (row.test_per_thousand, 1)):
             written = f"{value:,.0f}" if value >= 10 or value == 0 else f"{value:.1f}"
             axes.text(
                 side * (value + 0.015 * widest), index, written,
                 ha="left" if side > 0 else "right", va="center", fontsize=9, color=MUTED,
             )  # fmt: skip
-    axes.set_yticks(indices, [shorten(row["word"], 24) or " " for row in rows], fontsize=10.5, color=INK)
+    axes.set_yticks(indices, [shorten(row.word, 24) or " " for row in rows], fontsize=10.5, color=INK)
     axes.axvline(0, color=MUTED, linewidth=0.8)
     axes.set(
         xlim=(-1.2 * widest, 1.2 * widest), ylim=(-0.6, len(rows) - 0.4), xlabel="documents a thousand with the word"
@@ -116,7 +90,7 @@ def _draw_roc(axes: Axes, train: list[float], test: list[float]) -> None:
     axes.grid(True)
 
 
-def _draw_lengths(axes: Axes, rows: list[tuple[str, Any, float | None]], edges: list[float]) -> None:
+def _draw_lengths(axes: Axes, rows: list[tuple[str, Any, float | None]], edges: list[int]) -> None:
     """Bins stand side by side at equal widths: they grow by a constant factor."""
     indices = np.arange(len(edges), dtype=float)
     for height, (_, counts, median) in enumerate(reversed(rows)):

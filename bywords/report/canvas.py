@@ -1,4 +1,4 @@
-"""A drawing function in, one SVG string for the page out: colours as CSS variables, text as text, no global state.
+"""A drawing function → one SVG string for the page: colours as CSS variables, text as text, no global state.
 
 matplotlib is imported when something is drawn, so that starting the program does not pay for it.
 """
@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from bywords.report.formats import printable
+
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 INK, MUTED, RULE, PAPER = "#1b1f24", "#59626c", "#dde1e6", "#ffffff"
 BLUE, ORANGE = "#0072b2", "#c75000"
 _VARIABLES = {INK: "ink", MUTED: "muted", RULE: "rule", PAPER: "card", BLUE: "blue", ORANGE: "orange"}
+
+FIRST: dict[str, Any] = {"color": BLUE, "linestyle": "-", "marker": "o", "markersize": 4}  # of two lines
+SECOND: dict[str, Any] = {"color": ORANGE, "linestyle": "--", "marker": "s", "markersize": 4}
 
 _POINTERS = ("href", "clip-path")  # where matplotlib's SVG refers to an id
 _REFERENCE = re.compile(r"#([\w.-]+)")
@@ -55,19 +61,22 @@ _STYLE = {
 }
 
 
-def picture(draw: Callable[[Figure], None], *, width: float, height: float, finding: str) -> str:
-    """What `draw` puts on a figure of `width` x `height` pixels, as an SVG element that can stand in a page.
+def picture(draw: Callable[..., None], *parts: Any, width: float, height: float, finding: str) -> Markup:
+    """What `draw` puts on axes of `width` x `height` pixels, as an SVG element that can stand in a page.
 
-    `finding` says in words what the picture shows, for those who do not see it. The same drawing gives the same string.
+    `draw` is called with the axes and `parts`. `finding` says in words what the picture shows, for those who do not see
+    it. The same drawing gives the same string.
     """
+    from markupsafe import Markup
+
     with drawing(width, height) as figure:
         figure.patch.set_visible(False)
-        draw(figure)
-        return _for_page(_svg(figure), finding)
+        draw(figure.add_subplot(), *parts)
+        return Markup(_for_page(_svg(figure), printable(finding)))
 
 
 def picture_file(draw: Callable[[Figure], None], *, width: float, height: float, finding: str, ending: str) -> bytes:
-    """The same on white, as the content of a file that stands alone: ending "svg" or "png"."""
+    """What `draw` puts on a figure, on white, as the content of a file that stands alone: ending "svg" or "png"."""
     with drawing(width, height) as figure:
         draw(figure)
         if ending == "png":
@@ -84,7 +93,7 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(), warnings.catch_warnings():
-        # The reader's own fonts draw the letters; that matplotlib's font lacks some only makes its measures rough.
+        # The reader's own fonts draw the letters; that matplotlib's font lacks some only makes its sizes rough.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
         matplotlib.rcdefaults()

@@ -1,4 +1,4 @@
-"""Explanations of some texts, and the words that speak for each class, in; one HTML page out."""
+"""Explanations of some texts, and the words that speak for each class → one HTML page."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from bywords.explain.segments import segments, strengths
-from bywords.files import write_whole
-from bywords.report.numbers import percent
+from bywords.report.formats import percent
 from bywords.report.page import render
-from bywords.report.record import Record, clean
 from bywords.version import __version__
+
+Record = dict[str, Any]
 
 N_LEVELS = 4  # of colour, as page.css has them
 MOST_CHARACTERS = 4_000  # of a text that are shown
@@ -20,31 +20,23 @@ MOST_CLASSES = 60
 N_OTHERS = 4  # classes of a text that are named with their probability
 
 
-def write_explanations(record: Record, path: Path) -> None:
-    """Write the page about `record` to `path`, whole or not at all. Raises SettingError when it cannot be written.
+def render_explanations(record: Record) -> str:
+    """The page as a string. The same record gives the same page.
 
     `record` has `model` and `file` (None for a text that was given as it is), `n_documents`, `n_documents_used` for the
     words of each class, `class_words`, and `documents`: `Explanation.plain()` each, with its `counterfactual`.
     """
-    write_whole(path, render_explanations(record).encode("utf-8"))
-
-
-def render_explanations(record: Record) -> str:
-    """The page as a string. The same record gives the same page."""
-    documents = [_document_view(document) for document in record["documents"]]
-    shown = clean(record)
-    class_words = list(shown["class_words"].items())
-    methods = {document["method"] for document in shown["documents"]}
+    class_words = list(record["class_words"].items())
     return render(
         "explanation.html",
-        record=shown,
+        record=record,
         version=__version__,
-        file_name=Path(str(shown["file"])).name,
-        documents=documents,
+        file_name=Path(str(record["file"])).name,
+        documents=[_document_view(document) for document in record["documents"]],
         class_words=[_class_view(label, words) for label, words in class_words[:MOST_CLASSES]],
         n_classes_left_out=max(len(class_words) - MOST_CLASSES, 0),
-        is_exact=methods <= {"exact"},
-        largest_gap=max((document["completeness_gap"] for document in shown["documents"]), default=0.0),
+        is_exact={document["method"] for document in record["documents"]} <= {"exact"},
+        largest_gap=max((document["completeness_gap"] for document in record["documents"]), default=0.0),
     )
 
 
@@ -61,7 +53,7 @@ def _document_view(document: Record) -> dict[str, Any]:
     index = document["labels"].index(document["explained"])
     total = float(sum(token["attribution"] for token in tokens))
     predicted = document["predicted"]
-    view = {
+    return {
         **document,
         "pieces": _joined(pieces),
         "n_left_out": max(len(text) - MOST_CHARACTERS, 0),
@@ -74,8 +66,6 @@ def _document_view(document: Record) -> dict[str, Any]:
         "missing": document["logits"][index] - document["bias"][index] - total,
         "widest": max((abs(w["attribution"]) for w in document["words_for"] + document["words_against"]), default=1.0),
     }
-    found_view: dict[str, Any] = clean(view)
-    return found_view
 
 
 def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:

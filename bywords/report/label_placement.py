@@ -1,4 +1,4 @@
-"""Points and label sizes in, places for the labels out, so that no label lies on another or on a point."""
+"""Points and label sizes → a place for each label, so that none covers another or a point."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Box(NamedTuple):
         return (self.left + self.right) / 2, (self.bottom + self.top) / 2
 
 
-def index_labels(
+def place_labels(
     points: Sequence[tuple[float, float]],
     sizes: Sequence[tuple[float, float]],
     *,

@@ -1,4 +1,4 @@
-"""A template and values in, one HTML page out that needs nothing but itself: no network, no second file.
+"""A template and values → one HTML page that needs nothing but itself: no network, no second file.
 
 Every page of the report room extends `page.html`, which brings style, script and a policy that lets nothing else run.
 """
@@ -10,7 +10,7 @@ import hashlib
 from importlib import resources
 from typing import Any
 
-from bywords.report import numbers
+from bywords.report import formats
 
 _FILTERS = (
     "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "signed", "seconds", "size",
@@ -19,16 +19,16 @@ _FILTERS = (
 
 
 def render(template: str, **values: Any) -> str:
-    """The page as a string, all values escaped but those that are Markup. The same values give the same page."""
+    """The page as a string, all values printable and, but for Markup, escaped. The same values give the same page."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("bywords.report", "."),
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        loader=PackageLoader("bywords.report", "."), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, finalize=_printable,
     )  # fmt: skip
     for name in _FILTERS:
-        environment.filters[name] = getattr(numbers, name)
+        environment.filters[name] = getattr(formats, name)
     script = _part("page.js")
     return environment.get_template(template).render(
         style=Markup(_part("page.css")),
@@ -36,6 +36,10 @@ def render(template: str, **values: Any) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         **values,
     )
+
+
+def _printable(value: Any) -> Any:
+    return formats.printable(value) if type(value) is str else value
 
 
 def _part(name: str) -> str:

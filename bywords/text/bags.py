@@ -1,6 +1,6 @@
-"""Documents of ids in, bags out: each id of a document once, with a weight. The order of the words is gone.
+"""Documents of ids → bags: each id of a document once, with a weight; the order of the tokens is lost.
 
-What a word counts is decided here, for the averaging models and the linear ones alike.
+The weighting is decided here, for the averaging models and the linear ones alike.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from bywords.kernels.ids import count
+from bywords.kernels.rows import add_rows
 from bywords.text.ragged import UNKNOWN, Ragged, ragged_positions
 
 Weighting = Literal["uniform", "idf", "tfidf", "log-tfidf"]
@@ -34,9 +36,7 @@ class Bags:
 
     @classmethod
     def of(cls, documents: Ragged, n_rows: int) -> Bags:
-        """Each id with how often it occurs. Ids from `n_rows` on are left out; a document without others is unknown."""
-        from bywords.kernels.ids import count
-
+        """Each id with its count. Ids at or above `n_rows` are left out; a document without others is unknown."""
         ids, offsets, counts = count(documents.ids, documents.offsets, n_rows, UNKNOWN)
         return cls(ids, offsets, counts, n_rows)
 
@@ -62,16 +62,16 @@ class Bags:
         return inverse_document_frequency(np.bincount(self.ids, minlength=self.n_rows), len(self))
 
     def without_unknown(self) -> Bags:
-        """The unknown word stays, and weighs nothing."""
+        """The unknown word stays, with a weight of 0."""
         return replace(self, weights=self.weights * (self.ids != UNKNOWN))
 
     def weighed(self, weighting: Weighting, idf: Floats, *, blocks: Sequence[int] = ()) -> Bags:
         """Counts → weights; `idf` is float32 (V,).
 
-        uniform: the mean over the words, so that weights sum to 1; idf: the same, each word times its idf; tfidf:
+        uniform: the mean over the tokens, so that weights sum to 1; idf: the same, each token times its idf; tfidf:
         counts times idf, scaled to length 1; log-tfidf: the same with 1 + ln(count). In the last two the unknown word
-        weighs nothing, and the ids below the first of `blocks`, from there to the second, … are each scaled to length
-        1 before the whole is, so that many ids of one kind do not drown few of another.
+        has weight 0, and the ids below the first of `blocks`, from there to the second, … are each scaled to length 1
+        before the whole is, so that many ids of one kind do not drown few of another.
         Source: Salton and Buckley (1988), "Term-Weighting Approaches in Automatic Text Retrieval".
         """
         weights: Floats = 1 + np.log(self.weights) if weighting == "log-tfidf" else self.weights
@@ -89,8 +89,6 @@ class Bags:
 
     def times(self, matrix: Floats) -> Floats:
         """Σ weight · matrix[id] over the ids of each document: (V, D) → float32 (N, D)."""
-        from bywords.kernels.rows import add_rows
-
         sums = np.empty((len(self), matrix.shape[1]), dtype=np.float32)
         add_rows(matrix, self.ids, self.offsets, self.weights, sums)
         return sums
@@ -104,10 +102,10 @@ class Bags:
         return np.sqrt(np.maximum(self._sums(weights * weights), np.finfo(np.float32).tiny))
 
     def _repeated(self, values: Floats) -> Floats:
-        """One value a document → one an id."""
+        """One value per document → one per id."""
         return np.repeat(values, self.lengths)
 
 
 def inverse_document_frequency(frequency: npt.NDArray[np.int64], n_documents: int) -> Floats:
-    """As `Bags` have it, from how many of N documents have each id, int64 (V,)."""
+    """As `Bags` have it, from the number of documents, of N, that have each id, int64 (V,)."""
     return (np.log((1 + n_documents) / (1 + frequency)) + 1).astype(np.float32)

@@ -18,7 +18,10 @@ Texts: TypeAlias = "Sequence[str] | pl.Series | npt.NDArray[Any]"
 
 
 def checked_texts(texts: Any) -> list[str]:
-    """Texts of any kind of sequence, array or column as a list; or the error that says which of them is no string."""
+    """Texts in any kind of sequence, array or column as a list.
+
+    Raises: DataError, naming the index, when a text is missing or no string, or when these are no texts at all.
+    """
     polars = sys.modules.get("polars")  # who has a column of it has imported it
     if polars is not None and isinstance(texts, polars.Series):
         if texts.dtype != polars.String:

@@ -1,10 +1,10 @@
-"""Documents of ids in files of plain numbers, mapped into memory: read when they are asked for, some at a time.
+"""Documents of ids ⇄ files of plain numbers, mapped into memory: read when they are needed, some at a time.
 
     NAME.ids.i32           the ids of all documents, one after the other
     NAME.offsets.i64       where each document starts, and where the last ends
-    NAME.in_vocabulary_share.f32   the share of each document's tokens that the vocabulary has
+    NAME.in_vocabulary_share.f32   each document's in-vocabulary share
 
-What was read is let go again, so that memory holds a part of the files, whatever their size.
+What was read is released again, so that memory holds a part of the files, whatever their size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bywords.text.ragged import Ragged, ragged_positions
 Rows = npt.NDArray[np.int64]
 CHUNK_IDS = 1 << 19  # 2 MB: ids of neighbouring documents that are read one after the other
 CHUNKS_TOGETHER = 16  # among which documents are shuffled
-MOST_HELD_IDS = CHUNK_IDS * CHUNKS_TOGETHER  # that are read before the memory of what was read is let go
+MOST_HELD_IDS = CHUNK_IDS * CHUNKS_TOGETHER  # that are read before their memory is released
 COUNTED_TOGETHER = 4096  # documents
 ENDINGS = (".ids.i32", ".offsets.i64", ".in_vocabulary_share.f32")
 
@@ -37,7 +37,7 @@ class MappedDocuments:
 
     def __init__(self, stem: Path) -> None:
         """`stem` is the path of the files without their endings."""
-        self._ids, self._offsets, self._known_share = (
+        self._ids, self._offsets, self._in_vocabulary_share = (
             MappedNumbers(Path(f"{stem}{ending}"), dtype)
             for ending, dtype in zip(ENDINGS, (np.int32, np.int64, np.float32), strict=True)
         )
@@ -55,17 +55,17 @@ class MappedDocuments:
         """Only these documents (int, any order, repeats allowed), in this order, in memory."""
         positions, offsets = ragged_positions(self._offsets.array, rows)
         if self._n_held + len(positions) > MOST_HELD_IDS:
-            self._ids.let_go()
+            self._ids.release()
             self._n_held = 0
         self._n_held += len(positions)
-        return Ragged(self._ids.array[positions], offsets, self._known_share.array[rows])
+        return Ragged(self._ids.array[positions], offsets, self._in_vocabulary_share.array[rows])
 
     def batches(self, batch_size: int) -> Iterator[Ragged]:
         """All documents in their order, at most `batch_size` and about CHUNK_IDS ids at a time."""
         for first, last in itertools.pairwise(self.chunks().tolist()):
             for start in range(first, last, batch_size):
                 yield self.select(np.arange(start, min(start + batch_size, last)))
-        self._ids.let_go()
+        self._ids.release()
 
     def inverse_document_frequency(self, n_rows: int) -> Floats:
         """How rare each id below `n_rows` is, as `Bags` have it, float32 (V,)."""
@@ -82,7 +82,7 @@ class MappedDocuments:
         return np.unique(np.append(cuts, len(self)))
 
     def will_read(self, first: int, last: int) -> None:
-        """Say that the documents from `first` to `last` will be wanted, so that they are read in one go."""
+        """Announce that the documents from `first` to `last` will be needed, so that they are read in one go."""
         offsets = self._offsets.array
         self._ids.will_read(int(offsets[first]), int(offsets[last]))
 
@@ -91,8 +91,8 @@ class MappedDocuments:
 class EpochRows:
     """The rows of each batch of one epoch: every document once, in an order drawn from `generator`.
 
-    Chunks of neighbouring documents come in a drawn order, CHUNKS_TOGETHER at a time, and the documents of these are
-    shuffled: the disk is read in long runs, and batch mates change from epoch to epoch.
+    Chunks of neighbouring documents come in a random order, CHUNKS_TOGETHER at a time, and the documents of these are
+    shuffled: the disk is read in long stretches, and batch mates change from epoch to epoch.
     """
 
     documents: MappedDocuments
@@ -122,7 +122,7 @@ class EpochRows:
 
 @dataclass(frozen=True)
 class MappedBags:
-    """What an averaging model takes of stored documents: each batch is counted and weighed when it is asked for."""
+    """Mapped documents as bags for an averaging model: each batch is counted and weighed when it is selected."""
 
     documents: MappedDocuments
     weigh: Callable[[Ragged], Bags]
@@ -132,7 +132,7 @@ class MappedBags:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """Ids of each document, int64 (N,); those that come twice count twice."""
+        """Ids of each document, int64 (N,); repeated ones count repeatedly."""
         return self.documents.lengths
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Bags:
@@ -141,11 +141,11 @@ class MappedBags:
 
 
 class MappedNumbers:
-    """The numbers in a file as an array (T,) of `dtype` that takes no memory until it is looked at."""
+    """The numbers in a file as an array (T,) of `dtype` that takes no memory until it is read."""
 
     def __init__(self, path: Path, dtype: Any, *, may_change: bool = False) -> None:
-        """The array cannot be written to; with `may_change` it can, and the file stays as it is."""
-        if not path.stat().st_size:  # nothing cannot be mapped
+        """The array is read-only; with `may_change` it can be written to, and the file stays as it is."""
+        if not path.stat().st_size:  # an empty file cannot be mapped
             self._map, self.array = None, np.zeros(0, dtype=dtype)
             return
         with path.open("rb") as file:
@@ -153,8 +153,8 @@ class MappedNumbers:
             self._map = mmap.mmap(file.fileno(), 0, access=access)
         self.array = np.frombuffer(self._map, dtype=dtype)
 
-    def let_go(self) -> None:
-        """Give the memory of what was read back, where the system can be told to; it is read again when it is wanted.
+    def release(self) -> None:
+        """Release the memory of what was read, where the system allows it; it is read again when it is needed.
 
         Not for an array that may change.
         """
@@ -162,7 +162,7 @@ class MappedNumbers:
             self._map.madvise(mmap.MADV_DONTNEED)
 
     def will_read(self, first: int, last: int) -> None:
-        """Say that the numbers from `first` to `last` will be wanted."""
+        """Announce that the numbers from `first` to `last` will be needed."""
         if self._map is not None and hasattr(mmap, "MADV_WILLNEED") and last > first:
             size = self.array.itemsize
             start = first * size // mmap.PAGESIZE * mmap.PAGESIZE
@@ -182,7 +182,7 @@ class DocumentWriter(contextlib.ExitStack):
         self._writers[1](np.zeros(1, dtype=np.int64))
 
     def write(self, documents: Ragged) -> None:
-        """Put these documents behind the others."""
+        """Append these documents."""
         write_ids, write_offsets, write_shares = self._writers
         write_ids(documents.ids)
         write_offsets(documents.offsets[1:] + self._n_ids)
@@ -192,6 +192,6 @@ class DocumentWriter(contextlib.ExitStack):
 
 @contextlib.contextmanager
 def number_writer(path: Path) -> Iterator[Callable[[npt.NDArray[Any]], object]]:
-    """Puts arrays of any shape one behind the other into a file, which has its name when all are there, no sooner."""
+    """Writes arrays of any shape one after the other into a file, which gets its name once all are written."""
     with replacing(path) as beside, beside.open("wb") as file:
         yield lambda numbers: file.write(np.ascontiguousarray(numbers).data)

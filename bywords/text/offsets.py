@@ -1,6 +1,6 @@
-"""One text in, where each of its tokens stands in it out: characters of the text as it was given.
+"""A text → the offsets of its tokens, in characters of the text as it was given.
 
-The tokenizer sees another text: lower-case, in Unicode's form NFC, where a sign may have become two, or two have
+The tokenizer sees another text: lower-case, in Unicode's form NFC, where a character may have become two, or two have
 become one. Here the tokens are found in that text, and its characters are traced back.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
+from bywords.kernels.words import MARK, SIGN, UNSPACED
 from bywords.text.characters import kinds_of_characters
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 
@@ -21,86 +21,92 @@ Offsets = npt.NDArray[np.int64]
 
 
 def token_offsets(text: str, config: TokenizerConfig | None = None) -> Offsets:
-    """Where each token of `Tokenizer(config)([text])` begins and ends, in their order, int64 (T, 2).
+    """Where each token of `Tokenizer(config)([text])` starts and ends, in their order, int64 (T, 2).
 
-    Token t is cut from `text[begin:end]`, which is never empty. Two tokens that were cut from one character of the
-    text both have its place. Of scripts without spaces the pairs of neighbours overlap with their characters.
+    Token t is cut from `text[start:end]`, which is never empty. Two tokens that were cut from one character of the
+    text both have its offsets. Of scripts without spaces the pairs of neighbours overlap with their characters.
     """
     tokenizer = Tokenizer(config)
-    seen, pieces, lengths = _as_seen(text, tokenizer.config)
+    seen, parts, lengths = _as_seen(text, tokenizer.config)
     if tokenizer.config.pattern is not None:
         found = _matches(seen, tokenizer.config.pattern)
     else:
         found = _tokens(seen, tokenizer([text]).documents()[0])
     if not len(found):
         return np.zeros((0, 2), dtype=np.int64)
-    first, last = _traced_back(pieces, lengths)
+    first, last = _traced_back(parts, lengths)
     return np.stack([first[found[:, 0]], last[found[:, 1] - 1]], axis=1)
 
 
 def _as_seen(text: str, config: TokenizerConfig) -> tuple[str, Sequence[str], Sequence[int]]:
-    """The text as the tokenizer sees it; the pieces of `text` that change apart from each other, and their new lengths.
+    """The text as the tokenizer sees it; the parts of `text` that change independently, and their new lengths.
 
-    Half of a surrogate pair is a question mark to it, which takes one place too.
+    Half of a surrogate pair is a question mark to it, which is one character too.
     """
     if text.isascii():
         return text.lower() if config.lowercase else text, (text,), (len(text),)
 
     def changed(part: str) -> str:
-        is_lower = config.lowercase and config.pattern is None  # for a pattern, it comes after, sign by sign
+        is_lower = (
+            config.lowercase and config.pattern is None
+        )  # for a pattern, case is changed afterwards, character by character
         return unicodedata.normalize("NFC", part.lower() if is_lower else part)
 
     text = text.encode("utf-8", "replace").decode()
-    pieces = _pieces(text, changed)
+    parts = _parts(text, changed)
     if config.pattern is None:
-        return changed(text), pieces, [len(changed(piece)) for piece in pieces]
-    column = pl.Series([*pieces, text], dtype=pl.String).str.normalize("NFC")
+        return changed(text), parts, [len(changed(part)) for part in parts]
+    import polars as pl
+
+    column = pl.Series([*parts, text], dtype=pl.String).str.normalize("NFC")
     if config.lowercase:
         column = column.str.to_lowercase()
     *lengths, _ = column.str.len_chars().to_list()
-    return column[-1], pieces, lengths
+    return column[-1], parts, lengths
 
 
-def _pieces(text: str, changed: Callable[[str], str]) -> list[str]:
-    """Cut a text before each character that nothing before it is composed with."""
+def _parts(text: str, changed: Callable[[str], str]) -> list[str]:
+    """Cut a text before each character that is not composed with any before it."""
     cuts = [0]
     for index in range(1, len(text)):
         character = text[index]
-        # Below U+0300 there is none that is composed with what stands before it.
+        # Below U+0300 none is composed with what comes before it.
         if character < "\u0300" or (
             not unicodedata.combining(character) and _are_apart(text[cuts[-1] : index], character, changed)
         ):
             cuts.append(index)
-    pieces = []
+    parts = []
     for start, end in itertools.pairwise([*cuts, len(text)]):
-        piece = text[start:end]
-        if len(piece) > 1 and _are_apart(piece[0], piece[1:], changed):  # marks behind a space, say
-            pieces += [piece[0], piece[1:]]
+        part = text[start:end]
+        if len(part) > 1 and _are_apart(part[0], part[1:], changed):  # marks after a space, say
+            parts += [part[0], part[1:]]
         else:
-            pieces.append(piece)
-    return pieces
+            parts.append(part)
+    return parts
 
 
 def _are_apart(left: str, right: str, changed: Callable[[str], str]) -> bool:
     return changed(left + right) == changed(left) + changed(right)
 
 
-def _traced_back(pieces: Sequence[str], lengths: Sequence[int]) -> tuple[Offsets, Offsets]:
-    """For each character of the new text, where what it was made from begins and ends in the old one, int64 each."""
-    old = np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
+def _traced_back(parts: Sequence[str], lengths: Sequence[int]) -> tuple[Offsets, Offsets]:
+    """For each character of the new text, where its source starts and ends in the old one, int64 each."""
+    old = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
     new = np.asarray(lengths, dtype=np.int64)
     ends = np.repeat(np.cumsum(old), new)
     starts = ends - np.repeat(old, new)
-    # A piece that was in form NFC, and is as long as before, has each character at its place; of any other, each is
+    # In a part that was in form NFC, and is as long as before, each character is at its index; in any other, each is
     # made from the whole.
-    stays = [unicodedata.is_normalized("NFC", piece) for piece in pieces]
+    stays = [unicodedata.is_normalized("NFC", part) for part in parts]
     within = np.arange(new.sum()) - np.repeat(np.cumsum(new) - new, new)
     is_same = np.repeat(stays & (old == new), new)
     return np.where(is_same, starts + within, starts), np.where(is_same, starts + within + 1, ends)
 
 
 def _matches(seen: str, pattern: str) -> Offsets:
-    """Where the matches of a pattern stand: they are put between two signs that the text does not have."""
+    """Where the matches of a pattern are: they are put between two characters that the text does not have."""
+    import polars as pl
+
     left, right = _unused(seen)
     marked = pl.Series([seen]).str.replace_all(pattern, f"{left}${{0}}{right}")[0]
     before, *others = marked.split(left)
@@ -114,9 +120,9 @@ def _matches(seen: str, pattern: str) -> Offsets:
 
 def _unused(text: str) -> list[str]:
     """Two private characters that are not in the text; a text that has them all would have 137,000 characters."""
-    there, found = set(text), list[str]()
+    present, found = set(text), list[str]()
     for point in (*range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE), *range(0x100000, 0x10FFFE)):
-        if chr(point) not in there:
+        if chr(point) not in present:
             found.append(chr(point))
         if len(found) == 2:
             break
@@ -124,9 +130,7 @@ def _unused(text: str) -> list[str]:
 
 
 def _tokens(seen: str, tokens: Sequence[str]) -> Offsets:
-    """Where tokens stand that follow each other, with nothing between them that a token could begin with."""
-    from bywords.kernels.words import UNSPACED
-
+    """Where consecutive tokens are, with nothing between them that a token could start with."""
     found: list[tuple[int, int]] = []
     index, number = 0, 0
     while number < len(tokens):
@@ -140,16 +144,14 @@ def _tokens(seen: str, tokens: Sequence[str]) -> Offsets:
         while index < len(seen) and _kind(seen[index]) == UNSPACED:
             index = _end_of_character(seen, index)
             bounds.append(index)
-        for length in (1, 2):  # the characters of the run, then its pairs
+        for length in (1, 2):  # the characters of the sequence, then its pairs
             found += zip(bounds, bounds[length:], strict=False)
         number = len(found)
     return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
 def _end_of_character(seen: str, index: int) -> int:
-    """Where the character at `index` ends, with the combining marks behind it."""
-    from bywords.kernels.words import MARK
-
+    """Where the character at `index` ends, with the combining marks after it."""
     index += 1
     while index < len(seen) and _kind(seen[index]) == MARK:
         index += 1
@@ -157,7 +159,5 @@ def _end_of_character(seen: str, index: int) -> int:
 
 
 def _kind(character: str) -> int:
-    from bywords.kernels.words import SIGN
-
     kinds = kinds_of_characters()
     return int(kinds[ord(character)]) if ord(character) < len(kinds) else SIGN

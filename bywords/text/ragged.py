@@ -1,4 +1,4 @@
-"""Documents of any length as two arrays: all their word ids one after the other, and where each document starts.
+"""Lists of word ids → documents of any length as two arrays: all ids, one after the other, and where each starts.
 
 No document is padded, so no padding can be averaged in or remembered.
 """
@@ -21,7 +21,7 @@ class Ragged:
     """Word ids of N documents; every document has at least one.
 
     `ids` is int32 (T,); document i is `ids[offsets[i]:offsets[i + 1]]`; `offsets` is int64 (N + 1,);
-    `in_vocabulary_share` is float32 (N,): the share of the document's tokens that the vocabulary has, 0 where nothing is known.
+    `in_vocabulary_share` is float32 (N,): the share of the document's tokens that the vocabulary has.
     """
 
     ids: npt.NDArray[np.int32]
@@ -47,7 +47,7 @@ class Ragged:
 
     @property
     def all_out_of_vocabulary(self) -> npt.NDArray[np.bool_]:
-        """True where a document is one unknown word: nothing in it has a row, not even a piece of a word; bool (N,)."""
+        """True where a document is one unknown word: nothing in it has a row, no character n-gram either; bool (N,)."""
         return (self.lengths == 1) & (self.ids[self.offsets[:-1]] == UNKNOWN)
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
@@ -74,7 +74,7 @@ def shuffled_rows(n_documents: int, batch_size: int, generator: np.random.Genera
 def like_length_rows(
     lengths: npt.NDArray[np.int64], batch_size: int, generator: np.random.Generator, *, pool_batches: int = 16
 ) -> list[npt.NDArray[np.int64]]:
-    """Batches of documents of like length: every document once, batches in an order drawn from `generator`.
+    """Batches of documents of similar length: every document once, batches in an order drawn from `generator`.
 
     Documents are shuffled, then sorted by length within pools of `pool_batches` batches, so batch mates change
     from epoch to epoch while a batch's longest document is little longer than its others.
@@ -99,7 +99,7 @@ def offsets_of(lengths: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.int64]:
 def ragged_positions(
     offsets: npt.NDArray[np.int64], rows: npt.NDArray[np.integer[Any]]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where the elements of `rows` stand in a flat column, and the offsets of the selection.
+    """Where the elements of `rows` are in a flat column, and the offsets of the selection.
 
     Returns: positions int64 (T',) and offsets int64 (N' + 1,).
     """

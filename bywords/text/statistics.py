@@ -1,4 +1,4 @@
-"""Tokens of a training and of a test part in, what their words look like out: sizes, Zipf, coverage, lengths."""
+"""Tokens of a training and of a test part → their statistics: sizes, Zipf, coverage, lengths."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ N_LENGTH_BINS = 40
 
 
 def text_statistics(train: Tokens, test: Tokens, *, cut_lengths: Sequence[int] = CUT_LENGTHS) -> dict[str, Any]:
-    """What the words of two parts look like, ready for JSON. All words of `train` are counted, none left out.
+    """The statistics of two parts, ready for JSON. All words of `train` are counted.
 
     Returns: `n_tokens` of each part, `n_types`; `zipf`: rank and count, thinned evenly in the logarithm of the rank;
-    `coverage`: for each size, the share of running words of each part that as many of the most frequent words of
-    `train` cover; `lengths` in tokens: of each part, a histogram, and the share of documents longer than each cut.
+    `coverage`: for each size, the share of the tokens of each part that as many of the most frequent words of `train`
+    cover; `lengths` in tokens: of each part, a histogram, and the share of documents longer than each cut.
     """
     vocabulary = Vocabulary.of(train)
     counts = vocabulary.counts[2:]

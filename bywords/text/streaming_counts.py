@@ -1,4 +1,4 @@
-"""Words, and runs of two, of more documents than memory holds in, their counts out: the rare ones go in between."""
+"""Words and n-grams of more documents than memory holds → their counts; rare ones are forgotten in between."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from bywords.text.tokenizer import Tokens
 from bywords.text.word_table import Words, WordTable
 
 MOST_WORDS = 2_000_000  # distinct ones that are counted at a time: about 150 MB
-MOST_RUNS = 4_000_000  # 64 MB, three times that while they are put together
+MOST_NGRAMS = 4_000_000  # 64 MB, three times that while they are merged
 Counts = npt.NDArray[np.int64]
 
 
 class WordCounter:
-    """How often each word occurs, exactly while there are no more than `most` distinct ones.
+    """How often each word occurs; exact as long as there are no more than `most` distinct ones.
 
-    When there are more, the rarest are forgotten, so many that half of `most` at least are free again. A word that
-    comes back begins anew, so that its count may be too low: by `n_forgotten` at most, the sum of the highest counts
+    When there are more, the rarest are forgotten, so many that at least half of `most` are free again. A word that
+    comes back starts from 0, so that its count may be too low: by `n_forgotten` at most, the sum of the highest counts
     that were forgotten each time. A word that is frequent throughout loses nothing. Which of the rare words are left
     depends on the order of the documents. Source: Manku and Motwani (2002), "Approximate Frequency Counts over Data
     Streams", whose bound this is, with a limit on the table instead of one on the error.
@@ -51,10 +51,10 @@ class WordCounter:
         return self._table.words(), self._counts
 
 
-class RunCounter:
-    """How often each pair of ids occurs, as `WordCounter` counts words."""
+class NgramCounter:
+    """How often each pair of ids occurs, counted as `WordCounter` counts words."""
 
-    def __init__(self, *, most: int = MOST_RUNS) -> None:
+    def __init__(self, *, most: int = MOST_NGRAMS) -> None:
         self.most = most
         self.n_forgotten = 0
         self._keys = np.zeros(0, dtype=np.uint64)  # ascending
@@ -62,22 +62,22 @@ class RunCounter:
         self._waiting: list[tuple[npt.NDArray[np.uint64], Counts]] = []
 
     def add(self, pairs: npt.NDArray[np.int32], counts: Counts) -> None:
-        """Count pairs of ids, int32 (P, 2), each of which occurred so often, int64 (P,)."""
+        """Count pairs of ids, int32 (P, 2), with their counts, int64 (P,)."""
         if not len(pairs):
             return
         self._waiting.append((pairs[:, 0].astype(np.uint64) << np.uint64(32) | pairs[:, 1].astype(np.uint64), counts))
         if sum(len(keys) for keys, _ in self._waiting) > self.most // 2:
-            self._put_together()
+            self._merge()
 
     def counted(self) -> tuple[npt.NDArray[np.int32], Counts]:
-        """The pairs that are left, int32 (P, 2), the commonest first, of equals that of lower ids; and their counts."""
-        self._put_together()
+        """The pairs that are left, int32 (P, 2), by descending count, then ascending ids; and their counts."""
+        self._merge()
         order = np.lexsort([self._keys, -self._counts])
         keys = self._keys[order]
         pairs = np.stack([keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int32)
         return pairs, self._counts[order]
 
-    def _put_together(self) -> None:
+    def _merge(self) -> None:
         if not self._waiting:
             return
         keys = np.concatenate([self._keys, *(keys for keys, _ in self._waiting)])
@@ -95,5 +95,5 @@ class RunCounter:
 
 
 def _least_to_keep(counts: Counts, n_most: int) -> int:
-    """The lowest count that no more than `n_most` of these reach."""
+    """The lowest count that at most `n_most` of these reach."""
     return int(np.partition(counts, len(counts) - n_most - 1)[len(counts) - n_most - 1]) + 1

@@ -1,4 +1,4 @@
-"""Calls → their results, made by the threads that this process may run."""
+"""Calls → their results, in their order, by as many threads as this process may run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 CHUNK_SIZE = 1 << 20  # characters that a thread reads at a time
 
@@ -23,15 +25,17 @@ def n_threads() -> int:
 
 
 def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of the calls, in the order of the items, which are made as threads become free.
+    """The results of the calls, in the order of the items, which are taken as threads become free.
 
-    One item alone is done at once, without a thread. After an error, or Ctrl-C, no more calls are begun.
+    A single item needs no thread. After an error, or Ctrl-C, no more calls are started.
     """
     items = iter(items)
     first = list(itertools.islice(items, 2))
     if len(first) < 2:
         yield from map(call, first)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     items = itertools.chain(first, items)
     with ThreadPoolExecutor(n_threads()) as pool:
         waiting: deque[Future[Result]] = deque()

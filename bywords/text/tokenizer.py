@@ -1,8 +1,8 @@
-"""Texts in, their tokens out: which word stands where, as numbers, and the distinct words beside them.
+"""Texts → tokens: the index of the word of each token, and the distinct words beside them.
 
 There is no Python loop over words here. Threads read the texts as bytes, a chunk each: every word is made lower-case,
-looked up in a table of the words so far and written down as its place there (`bywords.kernels.words`). A pattern of
-one's own is matched by polars instead, which is slower.
+looked up in a table of the words so far and replaced by its index there (`bywords.kernels.words`). A custom pattern is
+matched by polars instead, which is slower.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from bywords.text.word_table import Words, WordTable
 class TokenizerConfig:
     """What counts as a token.
 
-    Without a `pattern`: a run of letters, digits and combining marks of any script, single apostrophes within it, so
-    that don't is one word; and any other visible sign. Of scripts without spaces (Chinese, Japanese, Thai, Lao,
+    Without a `pattern`: a sequence of letters, digits and combining marks of any script, single apostrophes within it,
+    so that don't is one word; and any other visible sign. Of scripts without spaces (Chinese, Japanese, Thai, Lao,
     Khmer, Burmese) each character and each pair of neighbours. Texts are brought to Unicode's form NFC before.
     """
 
     lowercase: bool = True
-    punctuation: bool = True  # keep punctuation marks as tokens of their own
+    punctuation: bool = True  # keep punctuation marks as separate tokens
     pattern: str | None = None  # every match is a token, in Rust's syntax; overrides `punctuation`
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of N documents, one after the other: T running words of U distinct ones.
+    """The tokens of N documents, one after the other: T tokens of U distinct words.
 
-    `codes` is int32 (T,), places in `words`; document i is `codes[offsets[i]:offsets[i + 1]]`; `offsets` is int64
-    (N + 1,). A document may have no tokens, and after a selection `words` may have some that no document has.
+    `codes` is int32 (T,), indices in `words`; document i is `codes[offsets[i]:offsets[i + 1]]`; `offsets` is int64
+    (N + 1,). A document may have no tokens, and after a selection `words` may include some that no document has.
     """
 
     codes: npt.NDArray[np.int32]
@@ -90,7 +90,7 @@ class Tokens:
         return Tokens(np.concatenate([self.codes, codes]), table.words(), offsets)
 
     def documents(self) -> list[list[str]]:
-        """One list of words a document, for libraries that want it so. Slow: a Python object a word."""
+        """One list of words per document, for libraries that need it. Slow: a Python object per token."""
         strings = self.words.strings()
         words = [strings[code] for code in self.codes.tolist()]
         return [words[start:stop] for start, stop in itertools.pairwise(self.offsets.tolist())]
@@ -115,7 +115,7 @@ class Tokenizer:
     def __call__(self, texts: Any) -> Tokens:
         """Cut each text into its tokens. An empty text has none.
 
-        Raises: DataError, naming the place counted from 0, when a text is missing or not a string.
+        Raises: DataError, naming the index, when a text is missing or not a string.
         """
         checked = checked_texts(texts)
         if self.config.pattern is not None:
@@ -140,7 +140,7 @@ class Tokenizer:
             if not text.isascii():
                 is_ascii = False
                 text = unicodedata.normalize("NFC", text.lower() if self.config.lowercase else text)
-            # Half of a surrogate pair has no place in UTF-8 and carries no meaning: a question mark stands in.
+            # Half of a surrogate pair is no valid UTF-8 and has no meaning: it becomes a question mark.
             encoded.append(text.encode("utf-8", "replace"))
         ends = np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
         whole = np.frombuffer(b"".join(encoded), dtype=np.uint8)
@@ -171,7 +171,7 @@ def _check_pattern(pattern: str) -> None:
         matches = pl.Series(["a", ""]).str.extract_all(pattern)
     except pl.exceptions.PolarsError as error:
         raise SettingError(
-            f"pattern {pattern!r} is not a regular expression that can be used: {error}. "
+            f"pattern {pattern!r} is not a valid regular expression: {error}. "
             "It is read in Rust's syntax, which has no look-around and no back-references."
         ) from error
     if matches.explode(empty_as_null=False).eq("").any():

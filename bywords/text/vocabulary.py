@@ -1,4 +1,4 @@
-"""Tokens in, word ids out: which words there are, how often they occur, and what share of other texts they cover."""
+"""Tokens → ids: which words have a row, how often they occur, and what share of other texts they cover."""
 
 from __future__ import annotations
 
@@ -25,33 +25,35 @@ if TYPE_CHECKING:
 
 Features = Literal["words", "ngrams", "all"]
 PairTable = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]  # as `table_of_pairs` makes it
-MARKERS = ("<pad>", "<unk>")  # how rows 0 and 1 are shown; never looked up, so a real word may be spelt like them
+MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
 
 
 @dataclass(frozen=True, kw_only=True)
 class VocabularyConfig:
-    """Which words get a row, and what becomes of a document's other words."""
+    """Which words and n-grams get a row, and how a document's other words are treated."""
 
     max_size: int | None = None  # words, the most frequent first; None keeps all
-    min_count: int = 1  # running words of the training texts
-    max_length: int | None = None  # words of a document; what comes later is cut off
-    keep_unknown: bool = False  # False leaves unknown words out, True puts the unknown word in their place
-    ngrams: int = 1  # the longest run of words that gets a row of its own, for models that do not see the order
+    min_count: int = 1  # tokens of the training texts
+    max_length: int | None = None  # tokens of a document; later ones are cut off
+    keep_unknown: bool = False  # False leaves unknown words out, True replaces each by the unknown word
+    ngrams: int = 1  # words of the longest n-gram that gets a row, for models that do not see the order
     ngram_min_count: int = 2
-    char_ngrams: tuple[int, int] | None = None  # shortest and longest run of characters that gets a row of its own
+    char_ngrams: tuple[int, int] | None = None  # fewest and most characters of those that get a row
     char_ngram_min_count: int = 2
 
     def __post_init__(self) -> None:
         for name in ("max_size", "min_count", "max_length", "ngrams", "ngram_min_count", "char_ngram_min_count"):
             check_range(name, getattr(self, name), least=1)
         if self.char_ngrams is not None and not 1 <= self.char_ngrams[0] <= self.char_ngrams[1]:
-            raise SettingError(f"pieces is {self.char_ngrams}, expected a shortest length of 1 or more and a longest.")
+            raise SettingError(
+                f"char_ngrams is {self.char_ngrams}, expected a shortest length of 1 or more and a longest."
+            )
 
 
 class Vocabulary:
     """V rows: row 0 is padding, row 1 the unknown word, then real words by (-count, word).
 
-    After them come runs of words, the shorter first, and pieces of words, where `config` asks for them, each sort by
+    After them come n-grams, the shorter first, and character n-grams, where `config` asks for them, each kind by
     (-count, its ids or its spelling).
     """
 
@@ -84,7 +86,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, tokens: Tokens, config: VocabularyConfig | None = None) -> Vocabulary:
-        """Count the words of `tokens` and keep those that `config` asks for; the documents' order plays no part."""
+        """Count the words of `tokens` and keep those that `config` asks for; the documents' order does not matter."""
         word_counts = tokens.counts()
         vocabulary = cls.of_counts(tokens.words, word_counts, len(tokens.codes), config)
         vocabulary._add_ngrams(tokens)
@@ -95,9 +97,9 @@ class Vocabulary:
     def of_counts(
         cls, words: Words, word_counts: npt.NDArray[np.int64], n_tokens: int, config: VocabularyConfig | None = None
     ) -> Vocabulary:
-        """The words that `config` asks for, of U distinct ones that occur so often, int64 (U,), in `n_tokens` tokens.
+        """The words that `config` asks for, of U distinct ones with their counts, int64 (U,), in `n_tokens` tokens.
 
-        It has no runs or pieces of words.
+        It has no n-grams.
         """
         import polars as pl
 
@@ -118,21 +120,21 @@ class Vocabulary:
     def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
         """Only the rows that are true in `is_kept` (V,), and the markers; the others' counts go to the unknown word.
 
-        Raises: SettingError when there are runs or pieces of words: they may be made of what would go.
+        Raises: SettingError when there are n-grams of words or characters: they may be made of what would go.
         """
         if len(self) != self.n_words:
-            raise SettingError("words cannot be left out of a vocabulary that has runs or pieces of words.")
+            raise SettingError("words cannot be left out of a vocabulary that has n-grams of words or characters.")
         return self.keep_rows(is_kept)[0]
 
     def keep_rows(self, is_kept: npt.NDArray[np.bool_]) -> tuple[Vocabulary, npt.NDArray[np.int64]]:
-        """The rows that are true in `is_kept` (V,), and the markers, in their order; runs of what goes, go too.
+        """The rows that are true in `is_kept` (V,), and the markers, in their order; n-grams of what goes, go too.
 
         Returns: the smaller vocabulary of V' rows, and which row of this one each of them was, int64 (V',).
         """
         is_kept = is_kept.copy()
         is_kept[: len(MARKERS)] = True
         first, last = self.n_words, self.n_rows("ngrams")
-        while True:  # a run may be made of a run: a pass for each length
+        while True:  # an n-gram may be made of an n-gram: a pass for each length
             is_whole = is_kept[self.ngrams].all(axis=1)
             if not (is_kept[first:last] & ~is_whole).any():
                 break
@@ -151,7 +153,7 @@ class Vocabulary:
         return smaller, np.flatnonzero(is_kept)
 
     def __len__(self) -> int:
-        """V, the rows of a matrix for it: the real words and the two markers."""
+        """V, the rows of a matrix for it: the two markers, the real words and the n-grams of both kinds."""
         return self.n_words + len(self.ngrams) + len(self.char_ngrams)
 
     @property
@@ -160,12 +162,12 @@ class Vocabulary:
         return len(self._index.words) + len(MARKERS)
 
     def n_rows(self, features: Features) -> int:
-        """The rows of the words, of the words and runs, or of all; what a model does not see comes behind them."""
+        """The rows of the words, of words and n-grams, or of all; what a model does not see comes after them."""
         return {"words": self.n_words, "ngrams": self.n_words + len(self.ngrams), "all": len(self)}[features]
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Where rows of another kind begin, which are to be weighed apart: the pieces."""
+        """Where rows of another kind start, which are weighed apart: the character n-grams."""
         return (self.n_rows("ngrams"),) if len(self.char_ngrams) else ()
 
     def ids(self, words: Words | Sequence[str]) -> npt.NDArray[np.int32]:
@@ -178,9 +180,9 @@ class Vocabulary:
         return self.ids(tokens.words)[tokens.codes]
 
     def encode(self, tokens: Tokens) -> Ragged:
-        """Documents of words → documents of ids, cut at `config.max_length`.
+        """Documents of tokens → documents of ids, cut at `config.max_length`.
 
-        A document in which nothing is known becomes one unknown word with a in_vocabulary_share of 0.
+        A document in which nothing is known becomes one unknown word with an in-vocabulary share of 0.
         """
         longest = self.config.max_length or np.iinfo(np.int32).max
         ngrams, with_edges = self.ngrams_of(tokens)
@@ -191,16 +193,19 @@ class Vocabulary:
         return Ragged(*encoded)
 
     def _indices(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """The id of each token, int32 (T,), NOT_THERE where there is none, and offsets int64 (N + 1,).
+        """The id of each token, int32 (T,), NOT_THERE where it is unknown, and offsets int64 (N + 1,).
 
-        Where runs are asked for, PADDING stands before and behind each document: to begin it is worth knowing.
+        With n-grams, PADDING is before and after each document, so that its first and last word can be part of some.
         """
         indices = self._index.find(tokens.words)
         indices = np.where(indices < 0, np.int32(NOT_THERE), indices + np.int32(len(MARKERS)))[tokens.codes]
         return (indices, tokens.offsets) if self.config.ngrams == 1 else with_edges(indices, tokens.offsets, PADDING)
 
     def ngrams_of(self, tokens: Tokens) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int64]]:
-        """At each place, the id of the word, of the run of two words, … that begins there, int32 (T,) each; offsets."""
+        """At each token, the id of the word, of the n-gram of 2 words, … that starts there, int32 (T,) each.
+
+        Returns: one array for each length, and offsets int64 (N + 1,).
+        """
         indices, offsets = self._indices(tokens)
         found = [indices]
         for gap in range(1, self.config.ngrams):
@@ -229,7 +234,7 @@ class Vocabulary:
         return table_of_pairs(self.ngrams[rows], self._ngram_ids[rows])
 
     def pairs_in(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """The ids of words that follow each other in these documents, int32 (P, 2), each pair once; how often, (P,)."""
+        """The ids of consecutive words in these documents, int32 (P, 2), each pair once; their counts, (P,)."""
         indices, offsets = self._indices(tokens)
         return count_pairs(indices, indices, offsets, 1, 1)
 
@@ -257,7 +262,7 @@ class Vocabulary:
         self.char_ngrams = Words.of(by_count["spelling"].to_list())
 
     def char_ngrams_of(self, words: Words) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """The ids of the pieces of each word that have one: int32 (P,), and offsets int64 (U + 1,)."""
+        """The ids of the character n-grams of each word that have one: int32 (P,), and offsets int64 (U + 1,)."""
         if self.config.char_ngrams is None:
             return np.zeros(0, dtype=np.int32), np.zeros(len(words) + 1, dtype=np.int64)
         codes, offsets, *table = cut(words.data, words.starts, *self.config.char_ngrams)
@@ -271,7 +276,7 @@ class Vocabulary:
         return WordIndex(self.char_ngrams)
 
     def coverage(self, tokens: Tokens, sizes: Sequence[int]) -> list[float]:
-        """The share of the running words of `tokens` that the `size` most frequent words of this vocabulary cover.
+        """The share of `tokens` that the `size` most frequent words of this vocabulary cover.
 
         One number from 0 to 1 for each size; NaN where `tokens` is empty.
         """
@@ -289,7 +294,7 @@ class Vocabulary:
         return "".join(lines).encode()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The runs and pieces of words, as plain arrays of the narrowest dtypes that hold them."""
+        """The n-grams of both kinds, as plain arrays of the narrowest dtypes that hold them."""
         lengths = np.diff(self.char_ngrams.starts)
         return {
             "ngrams": _narrow(self.ngrams),
@@ -305,9 +310,9 @@ class Vocabulary:
         config: VocabularyConfig | None = None,
         arrays: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> Vocabulary:
-        """Read a file of what `text()` gave; `arrays` as `arrays()` gave them.
+        """Read a file with the result of `text()`; `arrays` is that of `arrays()`.
 
-        Raises: ModelFolderError, naming the line, where it is of another form.
+        Raises: ModelFolderError, naming the line, where the file has another form.
         """
         counts, words = _read(path)
         vocabulary = cls(words, counts, config=config)
@@ -318,7 +323,7 @@ class Vocabulary:
 
 
 def _keys(pairs: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """One number for each pair (P, 2)."""
+    """Pairs of ids (P, 2) → one number each, int64 (P,)."""
     return pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1]
 
 

@@ -84,10 +84,12 @@ def select_model(
     What was judged or fitted is kept in `checkpoint`, and not done again. A search goes on with what was tried before,
     for what is left of the budget.
 
-    Raises: DataError when no document can be held out.
+    Raises: DataError when no document can be held out, SettingError for a system without candidates.
     """
     started = time.perf_counter()
     callback = callback or NoCallback()
+    if not config.model.candidates:
+        raise SettingError(f"there is nothing to select from: {config.model.title} is one model.")
     check_split(validation_share, seed)
     everything, all_targets, parts = _divided(train, targets, valid, validation_share, seed)
     asked = config.model.candidates

@@ -21,6 +21,7 @@ from measure import write_result
 from bywords.experiments.forecast import backtest
 from bywords.experiments.learning_curve import learning_curve, right_answers
 from bywords.io.datasets import is_available, load_dataset
+from bywords.records.base import plain
 
 NAMED = ("imdb", "20newsgroups-6")
 SYSTEMS = ("auto", "dan", "tfidf-svc")
@@ -47,7 +48,7 @@ def main() -> None:
     print(
         f"{len(cases)} cases: held {held:.0%}, off by {100 * miss:.2f} points, by {100 * no_change:.2f} for no change"
     )
-    write_result("curve", {"summary": summary, "corpora": rows})
+    write_result("learning_curve", {"summary": summary, "corpora": rows})
     assert held >= LEAST_HELD, held
     assert miss < no_change / 2, (miss, no_change)
 
@@ -61,16 +62,16 @@ def measured(name: str, train: str, test: str | None, system: str) -> dict[str, 
         case = backtest(sizes[:n_sizes], right[:, :n_sizes])
         if case is None:
             raise SystemExit(f"{name}: too few documents for a case.")
-        case["gain"] = case["accuracy"] - float(right[:, n_sizes - 2].mean())
-        found.append(case)
+        found.append({**plain(case), "gain": case.accuracy - float(right[:, n_sizes - 2].mean())})
+        low, high = case.interval
         print(
-            f"{name:16} {system:10} {case['from_documents']:6,} to {case['n_documents']:6,}: "
-            f"forecast {case['forecast']:.4f} ({case['interval'][0]:.4f} to {case['interval'][1]:.4f}), "
-            f"is {case['accuracy']:.4f}{'' if case['holds'] else '  NOT HELD'}",
+            f"{name:16} {system:10} {case.from_documents:6,} to {case.n_documents:6,}: "
+            f"forecast {case.forecast:.4f} ({low:.4f} to {high:.4f}), "
+            f"is {case.accuracy:.4f}{'' if case.holds else '  NOT HELD'}",
             flush=True,
         )
-    points = [{key: row[key] for key in ("n_documents", "accuracy", "accuracy_interval")} for row in run["sizes"]]
-    forecast = {key: value for key, value in run["forecast"].items() if key != "band"}
+    points = [{key: row[key] for key in ("n_documents", "accuracy", "accuracy_interval")} for row in plain(run.sizes)]
+    forecast = {key: value for key, value in plain(run.forecast).items() if key != "band"}
     return {"sizes": points, "forecast": forecast, "backtests": found}
 
 

@@ -1,45 +1,54 @@
-"""Scored systems in, accuracy against training time drawn on a figure out, on a scale that keeps good ones apart."""
+"""Systems → their accuracy against training time, on a scale that keeps good ones apart."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, PAPER, plain_ticks
-from bywords.report.label_placement import Box, index_labels
-from bywords.report.numbers import shorten
-from bywords.report.record import Record
+from bywords.records.run import SystemScores
+from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, PAPER, picture, plain_ticks
+from bywords.report.formats import percent, seconds, shorten
+from bywords.report.label_placement import Box, place_labels
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _ACCURACY_TICKS = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995)
 
 
-def draw_time(figure: Figure, systems: list[Record]) -> None:
-    """Draw each system as a labelled point with its interval. Takes those that have both numbers; at least one."""
+def time_picture(systems: Sequence[SystemScores]) -> Markup:
+    """Each system, of one or more, as a labelled point with its interval."""
+    return picture(_draw_time, systems, width=860, height=480, finding=_finding(systems))
+
+
+def _finding(systems: Sequence[SystemScores]) -> str:
+    """The most accurate and the fastest system."""
+    best = max(systems, key=lambda system: system.accuracy)
+    fastest = min(systems, key=lambda system: system.fit_seconds)
+    finding = f"{best.name} is the most accurate, {percent(best.accuracy)} after {seconds(best.fit_seconds)}"
+    if fastest is best:
+        return f"{finding}, and also the fastest."
+    return (
+        f"{finding}; {fastest.name} is the fastest, {percent(fastest.accuracy)} after {seconds(fastest.fit_seconds)}."
+    )
+
+
+def _draw_time(axes: Axes, systems: Sequence[SystemScores]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.ticker import LogLocator
 
-    axes = figure.add_subplot()
-    x = np.array([max(system["fit_seconds"], 1e-3) for system in systems])
-    y = np.array([system["accuracy"] for system in systems])
-    bounds = np.array([system["accuracy_interval"] or [system["accuracy"]] * 2 for system in systems])
-    for kind, color, marker in (("neural", BLUE, "o"), ("linear", ORANGE, "s"), (None, MUTED, "D")):
-        of_kind = [(system["kind"] if system["kind"] in ("neural", "linear") else None) == kind for system in systems]
+    x = np.array([max(system.fit_seconds, 1e-3) for system in systems])
+    y = np.array([system.accuracy for system in systems])
+    bounds = np.array([system.accuracy_interval for system in systems])
+    for kind, color, marker in (("neural", BLUE, "o"), ("linear", ORANGE, "s")):
+        of_kind = [system.kind == kind for system in systems]
         if any(of_kind):
             axes.vlines(x[of_kind], bounds[of_kind, 0], bounds[of_kind, 1], color=color, linewidth=1.6, alpha=0.6)
-            axes.plot(
-                x[of_kind],
-                y[of_kind],
-                marker,
-                color=color,
-                markersize=7.5,
-                markeredgecolor=PAPER,
-                label=kind or "other",
-            )
+            style: dict[str, Any] = {"color": color, "markersize": 7.5, "markeredgecolor": PAPER}
+            axes.plot(x[of_kind], y[of_kind], marker, label=kind, **style)
     axes.set(xscale="log", xlabel="training time, seconds (log scale)", ylabel="test accuracy")
     axes.set_xlim(x.min() / 2.2, x.max() * 3.2)
     space = max(0.12 * (bounds.max() - bounds.min()), 0.01)
@@ -49,9 +58,10 @@ def draw_time(figure: Figure, systems: list[Record]) -> None:
     plain_ticks(axes, x="plain", y="percent")
     axes.grid(True)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, handlelength=1, handletextpad=0.3)
+    figure: Any = axes.figure
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
-    figure.set_layout_engine("none")  # what was measured stays where it is
+    figure.set_layout_engine("none")  # sizes taken now stay true
     _label_points(axes, systems, x, y, bounds)
 
 
@@ -80,21 +90,21 @@ def stretch(accuracy: Any, floor: float) -> Any:
     return -np.log(np.maximum(1 - np.asarray(accuracy, dtype=float), floor))
 
 
-def _label_points(axes: Axes, systems: list[Record], x: Any, y: Any, bounds: Any) -> None:
+def _label_points(axes: Axes, systems: Sequence[SystemScores], x: Any, y: Any, bounds: Any) -> None:
     """Write each name beside its point; a thin line leads there from a label that had to move away."""
     pixel = axes.transData.transform(np.column_stack([x, y]))
     low = axes.transData.transform(np.column_stack([x, bounds[:, 0]]))
     high = axes.transData.transform(np.column_stack([x, bounds[:, 1]]))
     whiskers = [Box(a[0] - 2, a[1], a[0] + 2, b[1]) for a, b in zip(low, high, strict=True)]
     marks = [Box(a - 6, b - 6, a + 6, b + 6) for a, b in pixel]
-    texts = [axes.text(0, 0, shorten(system["name"], 32), fontsize=11, color=INK) for system in systems]
+    texts = [axes.text(0, 0, shorten(system.name, 32), fontsize=11, color=INK) for system in systems]
     extents = [text.get_window_extent() for text in texts]
     sizes = [(extent.width + 4, extent.height + 2) for extent in extents]
     inside = Box(*axes.get_window_extent().extents)
     points = [(float(a), float(b)) for a, b in pixel]
     back = axes.transData.inverted()
     for text, point, box in zip(
-        texts, points, index_labels(points, sizes, bounds=inside, obstacles=whiskers + marks), strict=True
+        texts, points, place_labels(points, sizes, bounds=inside, obstacles=whiskers + marks), strict=True
     ):
         text.set(position=back.transform(box.center), ha="center", va="center")
         near = (min(max(point[0], box.left), box.right), min(max(point[1], box.bottom), box.top))

@@ -4,7 +4,7 @@ Claims: addresses and domains, names of senders and header fields are named for 
 headers, footers and quotes they have less than a tenth as many, and a rule of them alone is right less than a third as
 often; no ordinary word is among them; and a linear classifier that learned from untouched messages loses more on
 stripped ones than one that learned from these. All is chosen on training documents; accuracy is on the test part.
-Writes docs/give-aways.md.
+Writes docs/leakage.md.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from typing import Any
 
 from measure import write_result
 
-from bywords.audit.leakage import find_giveaways
+from bywords.audit.leakage import find_leakage
 from bywords.classifier import TextClassifier
 from bywords.data.corpus import Corpus, Split
 from bywords.evaluation.metrics import accuracy, wilson_interval
 from bywords.files import write_whole
 from bywords.io.datasets import load_dataset
+from bywords.records.base import plain
 from bywords.text.tokenizer import Tokenizer
 
 NAMES = {"untouched": "20newsgroups-full", "stripped": "20newsgroups"}
 SYSTEM = "tfidf-svc"
-PAGE = Path(__file__).parents[1] / "docs" / "give-aways.md"
+PAGE = Path(__file__).parents[1] / "docs" / "leakage.md"
 N_KEPT = 50  # patterns of each form in the result
 N_OF_KIND = 8  # patterns of each kind that the page names
 KINDS = ("address", "domain", "person", "header field", "header line")
@@ -52,16 +53,14 @@ def main() -> None:
 
 
 def measured(form: str, train: Corpus) -> dict[str, Any]:
-    """The give-aways of the training messages in one form, and the seconds it took to find them."""
+    """What leaks in the training messages in one form, as JSON values, and the seconds it took to find it."""
     tokens = Tokenizer()(train.texts)
     started = time.perf_counter()
-    found = find_giveaways(train, tokens)
+    found = find_leakage(train, tokens)
     seconds = time.perf_counter() - started
-    print(
-        f"{form:10} {found['n_found']:6,} patterns, rule right {found['rule']['accuracy']:.4f}, {seconds:.1f} s",
-        flush=True,
-    )
-    return {"seconds": seconds, **found}
+    right = found.rule.accuracy if found.rule else float("nan")
+    print(f"{form:10} {found.n_found:6,} patterns, rule right {right:.4f}, {seconds:.1f} s", flush=True)
+    return {"seconds": seconds, **plain(found)}
 
 
 def scored(trained: Split, test: Corpus, what: str) -> dict[str, Any]:
@@ -73,15 +72,15 @@ def scored(trained: Split, test: Corpus, what: str) -> dict[str, Any]:
 
 
 def page(result: dict[str, Any]) -> str:
-    """docs/give-aways.md."""
+    """docs/leakage.md."""
     untouched, stripped = (result["forms"][form] for form in NAMES)
     lines = [
         "# What gives 20 Newsgroups away",
         "",
-        "Made by `python benchmarks/giveaways.py`; do not edit. The same "
+        "Made by `python benchmarks/leakage.py`; do not edit. The same "
         f"{untouched['rule']['n_documents']:,} training messages in two forms: untouched (`20newsgroups-full`), and "
         "without headers, footers and quotes (`20newsgroups`). A pattern counts when the lower bound (Wilson, 95 %) of "
-        "the share of its documents that are of one class lies at least halfway from guessing to certainty. The rule "
+        "the share of its documents that are of one class is at least halfway from guessing to certainty. The rule "
         "is chosen on one half of the messages and asked about the other: of the patterns in a message the one with "
         "the highest lower bound decides; for a message without any, the commonest class of such messages is guessed.",
         "",
@@ -169,7 +168,7 @@ def _rows(found: dict[str, Any], kind: str) -> list[str]:
 def _row(row: dict[str, Any]) -> str:
     also = "; ".join(f"{other['kind']} {_code(other['what'])}" for other in row["also"][:3])
     return (
-        f"| {row['kind']} | {_code(row['what'])} | {row['class']} | {row['n_documents']} | {row['share']:.1%} | "
+        f"| {row['kind']} | {_code(row['what'])} | {row['label']} | {row['n_documents']} | {row['share']:.1%} | "
         f"{row['share_of_class']:.1%} | {also} |"
     )
 

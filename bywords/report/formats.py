@@ -1,6 +1,11 @@
-"""A number in, the way it is written on the page out. None, a number that is not known, is a dash."""
+"""Numbers and texts → as a page writes them. A number that is not known is a dash."""
 
 from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+from typing import TypeGuard
 
 UNKNOWN = "–"
 _SPACE = "\u202f"  # narrow and unbreakable: a number stays with its unit
@@ -9,49 +14,50 @@ _JOINER = "\u2060"  # after a dash a line may break, but not here
 
 def percent(share: float | None, digits: int = 1) -> str:
     """.834 → 83.4 %."""
-    return UNKNOWN if share is None else f"{100 * share:.{digits}f}{_SPACE}%"
+    return f"{100 * share:.{digits}f}{_SPACE}%" if _is_known(share) else UNKNOWN
 
 
 def points(difference: float | None) -> str:
     """.0123 → +1.2: a difference of two percentages, in points."""
-    return UNKNOWN if difference is None else f"{100 * difference:+.1f}".replace("-", "−")
+    return signed(100 * difference, 1) if _is_known(difference) else UNKNOWN
 
 
-def point_interval(bounds: list[float] | None) -> str:
-    """[.002, .021] → +0.2 to +2.1, in points."""
-    return UNKNOWN if bounds is None or None in bounds else f"{points(bounds[0])} to {points(bounds[1])}"
+def point_interval(bounds: Sequence[float] | None) -> str:
+    """(.002, .021) → +0.2 to +2.1, in points."""
+    return UNKNOWN if bounds is None else f"{points(bounds[0])} to {points(bounds[1])}"
 
 
 def p_value(number: float | None) -> str:
     """.0312 → .031, and nothing smaller than .001."""
-    if number is None:
+    if not _is_known(number):
         return UNKNOWN
     return "< .001" if number < 0.001 else f"{number:.3f}".removeprefix("0")
 
 
-def interval(bounds: list[float] | None) -> str:
-    """[.825, .842] → 82.5 – 84.2 %."""
+def interval(bounds: Sequence[float] | None) -> str:
+    """(.825, .842) → 82.5 – 84.2 %."""
     return UNKNOWN if bounds is None else f"{100 * bounds[0]:.1f}{_SPACE}–{_JOINER}{_SPACE}{percent(bounds[1])}"
 
 
-def count(number: float | None) -> str:
-    """10991 → 10,991."""
-    return UNKNOWN if number is None else f"{number:,.0f}"
+def count(number: float | None, one: str = "", many: str = "") -> str:
+    """10991 → 10,991; with a noun, 1 → 1 document, 2 → 2 documents: `many` is the plural, by default with an s."""
+    written = f"{number:,.0f}" if _is_known(number) else UNKNOWN
+    return f"{written} {one if number == 1 else many or f'{one}s'}" if one else written
 
 
 def decimal(number: float | None, digits: int = 3) -> str:
     """.52345 → 0.523."""
-    return UNKNOWN if number is None else f"{number:,.{digits}f}"
+    return f"{number:,.{digits}f}" if _is_known(number) else UNKNOWN
 
 
 def signed(number: float | None, digits: int = 3) -> str:
     """.5 → +0.500, -.5 → −0.500, with a sign as long as the plus."""
-    return UNKNOWN if number is None else f"{number:+,.{digits}f}".replace("-", "\u2212")
+    return f"{number:+,.{digits}f}".replace("-", "\u2212") if _is_known(number) else UNKNOWN
 
 
 def seconds(number: float | None) -> str:
     """0.042 → 0.04 s, 34.1 → 34 s, 125 → 2 min 05 s, 7300 → 2 h 02 min."""
-    if number is None:
+    if not _is_known(number):
         return UNKNOWN
     if number < 9.95:
         return f"{number:.{1 if number >= 1 else 2}f}{_SPACE}s"
@@ -67,7 +73,7 @@ def seconds(number: float | None) -> str:
 
 def size(n_bytes: float | None) -> str:
     """1234567 → 1.2 MB, in steps of 1,000."""
-    if n_bytes is None:
+    if not _is_known(n_bytes):
         return UNKNOWN
     value = float(n_bytes)
     for unit in ("B", "kB", "MB"):
@@ -78,6 +84,19 @@ def size(n_bytes: float | None) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most `limit` characters on one line, … where something was left out."""
-    line = " ".join(text.split())
+    """At most `limit` printable characters on one line, … where something was left out."""
+    line = printable(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def printable(text: str) -> str:
+    """`text` without what a page or an XML file cannot hold: control signs and lone surrogates become U+FFFD."""
+    return "".join(sign if sign in "\n\t" or _is_printable(sign) else "\ufffd" for sign in text)
+
+
+def _is_printable(sign: str) -> bool:
+    return unicodedata.category(sign) not in ("Cc", "Cs") and ord(sign) & 0xFFFE != 0xFFFE
+
+
+def _is_known(number: float | None) -> TypeGuard[float]:
+    return number is not None and math.isfinite(number)

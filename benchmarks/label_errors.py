@@ -1,6 +1,6 @@
-"""The documents of a data set whose labels are doubtful, drawn for a person to read and to judge.
+"""The documents of a data set whose labels are likely wrong, drawn for a person to read and to judge.
 
-Lists N of those that `bywords audit` flags, with their texts. What docs/doubtful-labels.md judges is
+Lists N of those that `bywords audit` flags, with their texts. What docs/label-errors.md judges is
 
     python benchmarks/label_errors.py 20newsgroups-6
 """
@@ -25,16 +25,16 @@ def main() -> None:
     options = parser.parse_args()
     train, _ = read_parts(options.data)
     record = audit(train)
-    flagged = [row for row in record["label_errors"] if row["is_flagged"]]
+    flagged = [row for row in record.label_errors if row.is_flagged]
     # A number for each document, not a draw from those flagged: few are others when what is flagged changes a little.
     numbers = dict(zip(train.rows.tolist(), np.random.default_rng(options.seed).permutation(len(train)), strict=True))
-    drawn = sorted(flagged, key=lambda row: int(numbers[row["row"]]))[: options.n]
+    drawn = sorted(flagged, key=lambda row: int(numbers[row.row]))[: options.n]
     texts = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
-    print(f"{len(drawn)} of {len(flagged)} doubtful labels among {len(train):,} documents, by their rows")
-    for row in sorted(drawn, key=lambda row: int(row["row"])):
-        text = texts[row["row"]]
+    print(f"{len(drawn)} of {len(flagged)} flagged labels among {len(train):,} documents, by their rows")
+    for row in sorted(drawn, key=lambda row: row.row):
+        text = texts[row.row]
         shown = text if len(text) <= options.characters else text[: options.characters] + " […]"
-        print(f"\n--- row {row['row']}: {row['label']}, perhaps {row['suggested']} ({row['confidence']:.2f})")
+        print(f"\n--- row {row.row}: {row.label}, perhaps {row.suggested} ({row.confidence:.2f})")
         print(shown.strip())
 
 

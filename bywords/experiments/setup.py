@@ -1,0 +1,75 @@
+"""A split → what its documents are, for a record; and whether an earlier record is of the same experiment."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bywords.data.corpus import Split, check_trainable
+from bywords.errors import DataError, SettingError
+from bywords.records.base import CorpusFacts, ExperimentRecord, Spread, machine
+from bywords.text.tokenizer import Tokenizer
+from bywords.version import __version__
+
+
+def checked(split: Split, tokenizer: Tokenizer, *, what: str, instead: str) -> Split:
+    """The split without documents that have no tokens.
+
+    Raises: DataError for a corpus that cannot be trained on, one with any number of labels a document, and one without
+    test documents. `what` is asked for, and `instead` says what to type where there are many labels.
+    """
+    if split.train.is_multilabel:
+        raise DataError(
+            f"{split.train.name}: {what} documents with one label each, and these have any number. {instead}"
+        )
+    split = split.drop_empty(tokenizer)
+    check_trainable(split.train)
+    if not len(split.test):
+        raise DataError(f"{split.test.name}: there are no test documents with words. Add some.")
+    return split
+
+
+def beginning(
+    split: Split, *, seeds: Sequence[int], validation_share: float, command: str, n_valid: int | None = None
+) -> dict[str, Any]:
+    """The fields of an `ExperimentRecord` on this split that has not begun."""
+    train, test = split.train, split.test
+    return {
+        "bywords_version": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "seeds": list(seeds),
+        "validation_share": validation_share,
+        "machine": machine(),
+        "corpus": CorpusFacts(
+            name=train.name,
+            fingerprint=f"{train.fingerprint}-{test.fingerprint}",
+            n_train=len(train),
+            n_valid=n_valid,
+            n_test=len(test),
+            dropped={"train": split.n_dropped_train, "test": split.n_dropped_test},
+            label_names=list(train.label_names),
+            class_counts={"train": train.counts().tolist(), "test": test.counts().tolist()},
+        ),
+    }
+
+
+def check_same(record: ExperimentRecord, earlier: ExperimentRecord, *names: str) -> None:
+    """Raise SettingError when the earlier record is of other documents, or differs in a field of these names."""
+    names = ("bywords_version", "validation_share", *names)
+    others = [name for name in names if getattr(record, name) != getattr(earlier, name)]
+    if record.corpus.fingerprint != earlier.corpus.fingerprint:
+        others.append("fingerprint")
+    if others:
+        raise SettingError(
+            f"the earlier run is another one: it differs in {', '.join(others)}. Take the same, or begin anew without "
+            "--resume."
+        )
+
+
+def spread(accuracies: Sequence[float]) -> Spread:
+    """How far apart the seeds are; of one seed not at all."""
+    std = statistics.stdev(accuracies) if len(accuracies) > 1 else 0.0
+    return Spread(min=min(accuracies), max=max(accuracies), std=std)

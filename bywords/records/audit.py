@@ -1,0 +1,352 @@
+"""The record of an audit: what is wrong with labelled documents. Rows count from 0 in the files given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from bywords.records.base import Interval, Part, Quantiles, Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditedData:
+    """The documents that were looked at; `test` is None where there was no test part."""
+
+    train: str
+    test: str | None = None
+    n_train: int
+    n_test: int = 0
+    label_names: list[str]
+    class_counts: dict[Part, list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicatesWithin:
+    """Documents of one part that have duplicates there. One with an exact duplicate is not counted for its near ones.
+
+    Of the groups with different labels, `n_conflicting`, `n_conflicting_exact` have them for one and the same text.
+    """
+
+    n_exact: int
+    n_near: int
+    n_groups: int
+    n_conflicting: int
+    n_conflicting_exact: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicatesAcross:
+    """Test documents that have duplicates in training; `n_conflicting` have one with another label."""
+
+    n_exact: int
+    n_near: int
+    n_test_documents: int
+    n_conflicting: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccuracyOn:
+    """How often a system is right on some test documents; None where there are none."""
+
+    n_documents: int
+    accuracy: float | None = None
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """How much more often a system is right when it learns from something than when it does not."""
+
+    difference: float
+    interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateImpact:
+    """What duplicates across the parts do to a test score."""
+
+    system: str
+    all_documents: AccuracyOn
+    without_duplicates: AccuracyOn
+    duplicates_only: AccuracyOn
+    gain: Gain | None = None  # of learning from the duplicates; None where it cannot be measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateCounts:
+    """How many documents have duplicates, and what these do; None where it was not looked at."""
+
+    threshold: float  # similarity at or above which two texts are near duplicates
+    train: DuplicatesWithin
+    test: DuplicatesWithin | None = None
+    across: DuplicatesAcross | None = None
+    impact: DuplicateImpact | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicatePair:
+    """Two documents of one part, the earlier first, or (across) a training document and a test document."""
+
+    row: int
+    other_row: int
+    similarity: float
+    kind: Literal["exact", "near"]
+    same_label: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicatePairs:
+    """The pairs of each kind, the most similar first."""
+
+    across: list[DuplicatePair]
+    train: list[DuplicatePair]
+    test: list[DuplicatePair]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelError:
+    """A training document, the label that models give it that have not seen it, and how sure they are."""
+
+    row: int
+    label: str
+    suggested: str
+    confidence: float
+    is_flagged: bool  # as likely wrong
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallClass:
+    """A class with too few training documents."""
+
+    label: str
+    n_documents: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatternName:
+    """A pattern in texts, by its kind."""
+
+    kind: str
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakingPattern(PatternName):
+    """A pattern that gives its class away: `n_of_class` of its `n_documents` are of that class, a `share` of them."""
+
+    label: str
+    n_documents: int
+    n_of_class: int
+    share: float
+    lower_bound: float  # Wilson's, of the share
+    share_of_class: float  # that has the pattern
+    lift: float  # over guessing
+    rows: list[int]  # of some
+    also: list[PatternName]  # others that nearly the same documents have
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakageKind:
+    """The patterns of one kind, and how often they alone are right."""
+
+    kind: str
+    n_patterns: int
+    n_documents: int
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderField:
+    """How often the value of a header field gives the class; `guess` is the accuracy of the commonest class."""
+
+    field: str
+    n_documents: int
+    n_values: int
+    accuracy: float
+    interval: Interval
+    guess: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakageRule:
+    """How often patterns are right on documents that they were not chosen on; `n_decided` documents have one."""
+
+    n_documents: int
+    n_decided: int
+    accuracy_of_decided: float | None
+    accuracy: float
+    interval: Interval
+    guess: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leakage:
+    """What gives classes away, the patterns of the most documents first; `n_found` counts those not listed too."""
+
+    found: list[LeakingPattern] = field(default_factory=list)
+    n_found: int = 0
+    kinds: list[LeakageKind] = field(default_factory=list)
+    fields: list[HeaderField] = field(default_factory=list)
+    rule: LeakageRule | None = None  # None where documents have any number of labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftWord:
+    """A word that is commoner in one part, with its documents in a thousand of each; `g2` says how surely."""
+
+    word: str
+    train_per_thousand: float
+    test_per_thousand: float
+    g2: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """How well a classifier tells test documents from training documents; None where there are too few.
+
+    `auc` is how often it ranks a test document above a training document, .5 being chance. `roc` has the shares of the
+    documents of each part above ever lower thresholds, `words` the words that are commoner in that part.
+    """
+
+    auc: float | None = None
+    interval: Interval | None = None
+    n_compared: int  # of each part
+    is_drift: bool | None = None  # the whole interval is above .5
+    verdict: str
+    roc: dict[Part, list[float]] | None = None
+    median_tokens: dict[Part, float | None]
+    words: dict[Part, list[DriftWord]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentCount:
+    """How many documents, their share of the part, and the rows of the first of them."""
+
+    n_documents: int
+    share: float | None
+    rows: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptCount:
+    """Documents whose letters are mostly of one script."""
+
+    script: str
+    n_documents: int
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remains:
+    """Documents with traces of markup and of broken encodings."""
+
+    html_tag: DocumentCount
+    html_entity: DocumentCount
+    url: DocumentCount
+    broken_encoding: DocumentCount
+    control_sign: DocumentCount
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartProfile:
+    """What the documents of one part look like."""
+
+    n_documents: int
+    n_distinct_texts: int
+    characters: Quantiles | None
+    tokens: Quantiles | None
+    very_long: DocumentCount
+    very_short: DocumentCount
+    without_words: DocumentCount
+    unlike_the_rest: DocumentCount
+    scripts: list[ScriptCount]
+    mixed: DocumentCount
+    remains: Remains
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassProfile:
+    """The documents of one class; `length_auc` is how often one of them is longer than one of the others."""
+
+    label: str
+    n_train: int
+    share: float | None
+    n_test: int | None
+    is_small: bool
+    median_tokens: float | None
+    length_auc: float | None
+    is_told_by_length: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassHistograms:
+    """Training documents by their tokens, a row of counts for each class."""
+
+    edges: list[int]
+    counts: list[list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordCount:
+    """A word, and the documents that have it."""
+
+    word: str
+    n_documents: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownWords:
+    """How much of the test part's words training has."""
+
+    n_tokens: int
+    tokens_share: float | None
+    n_types: int
+    types_share: float | None
+    half_unknown: DocumentCount  # test documents of whose words training has less than half
+    unknown_words: list[WordCount]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileLimits:
+    """The limits that a profile was made with."""
+
+    small_class: int
+    very_long: float
+    very_short: float
+    mixed: float
+    told_by_length: float
+    half_known: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What the documents look like; `names_alike` are label names that differ by case and spaces only."""
+
+    parts: dict[Part, PartProfile]
+    classes: list[ClassProfile]
+    lengths_by_class: ClassHistograms
+    names_alike: list[list[str]]
+    known_words: KnownWords | None
+    limits: ProfileLimits
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRecord(Record):
+    """What is wrong with labelled documents. What could not be found out is None or empty, and `notes` say why."""
+
+    FORMAT: ClassVar[str] = "bywords-audit/2"
+    MADE_BY: ClassVar[str] = "bywords audit"
+
+    seed: int
+    data: AuditedData
+    notes: list[str]
+    duplicates: DuplicateCounts
+    duplicate_pairs: DuplicatePairs
+    label_errors: list[LabelError]  # all training documents, the likeliest errors first
+    n_flagged: int  # of them
+    without_words: dict[Part, list[int]]  # rows
+    small_classes: list[SmallClass]
+    leakage: Leakage
+    drift: Drift | None
+    profile: Profile
+    texts: dict[Part, dict[str, str]]  # the beginnings of those that a page shows, by their rows

@@ -1,0 +1,204 @@
+"""Records of what a command found: dataclasses ⇄ JSON. Tables and pages are made from nothing else.
+
+A field without a default is in every record. Reading refuses a key that is missing or unknown and a value of another
+type, and names file and key; numbers that are not finite are null in JSON, and None here where they may be unknown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import os
+import platform
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+from bywords.errors import DataError, did_you_mean
+from bywords.files import write_whole
+
+Part = Literal["train", "test"]
+Interval = tuple[float, float]  # 95 %
+AnyRecord = TypeVar("AnyRecord", bound="Record")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What every record begins with."""
+
+    FORMAT: ClassVar[str]
+    MADE_BY: ClassVar[str]  # the command
+
+    bywords_version: str
+    command: str = ""  # as it was typed
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusFacts:
+    """The documents of an experiment, those without tokens left out."""
+
+    name: str
+    fingerprint: str
+    n_train: int
+    n_valid: int | None = None  # of the training documents, with the first seed; None where fits draw their own
+    n_test: int
+    dropped: dict[Part, int]  # documents without tokens
+    label_names: list[str]
+    class_counts: dict[Part, list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentRecord(Record):
+    """What the records of a comparison and of a learning curve share."""
+
+    created: str = ""  # ISO 8601, UTC
+    finished: bool = False
+    seeds: list[int]
+    validation_share: float
+    machine: dict[str, Any] = field(default_factory=dict)
+    corpus: CorpusFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """How far the accuracies of the seeds lie apart."""
+
+    min: float
+    max: float
+    std: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantiles:
+    """Of the lengths of documents."""
+
+    min: float
+    p10: float | None = None
+    median: float
+    mean: float
+    p90: float
+    p99: float
+    max: float
+
+
+def machine() -> dict[str, Any]:
+    """What a run is made on: versions, platform, and how many processors it may use."""
+    is_limited = hasattr(os, "sched_getaffinity")  # not on macOS
+    found: dict[str, Any] = {"python": platform.python_version()}
+    for name in ("numpy", "numba", "torch"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    threads = len(os.sched_getaffinity(0)) if is_limited else os.cpu_count()
+    return {**found, "platform": platform.platform(), "threads": threads}
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write a record as JSON, whole or not at all. Raises SettingError when it cannot be written."""
+    write_whole(path, to_json(record).encode())
+
+
+def read_record(kind: type[AnyRecord], path: Path) -> AnyRecord:
+    """A record of this kind from its JSON. Raises DataError, naming file and key, when it is none or not whole."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise DataError(f"{path}: expected JSON in UTF-8: {error}.") from error
+    return from_json(kind, text, where=str(path))
+
+
+def to_json(record: Record) -> str:
+    """A record as JSON, its format first."""
+    return json.dumps(plain(record), ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def from_json(kind: type[AnyRecord], text: str, *, where: str) -> AnyRecord:
+    """The record that `to_json` was given. Raises DataError, beginning with `where`, for anything else."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{where}: expected the JSON that `{kind.MADE_BY}` writes: {error}.") from error
+    format_ = found.pop("format", None) if isinstance(found, dict) else None
+    if format_ != kind.FORMAT:
+        raise DataError(
+            f"{where}: expected the format {kind.FORMAT}, found {format_!r:.60}. Make it anew with `{kind.MADE_BY}`."
+        )
+    return typed(kind, found, where=where)
+
+
+def plain(value: Any) -> Any:
+    """A record, or a part of one, as JSON values. None for a number that is not finite."""
+    if dataclasses.is_dataclass(kind := type(value)):
+        head = {"format": value.FORMAT} if isinstance(value, Record) else {}
+        return head | {name.rstrip("_"): plain(getattr(value, name)) for name in _fields(kind)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def typed(kind: type[T], value: Any, *, where: str = "the record") -> T:
+    """JSON values as a value of this type: a dataclass, list, dict, pair, number, … Of a field `from_` the key is from.
+
+    Raises: DataError, beginning with `where` and naming the key, where a value is missing, unknown or of another type.
+    """
+    return typing.cast(T, _typed(kind, value, where))
+
+
+def _typed(kind: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        is_unknown = value is None or (isinstance(value, float) and not math.isfinite(value))
+        return None if is_unknown else _typed(arguments[0], value, where)
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        return _dataclass(kind, value, where)
+    if origin is dict and isinstance(value, dict):
+        return {_typed(arguments[0], key, where): _typed(arguments[1], value[key], f"{where}.{key}") for key in value}
+    if origin is list and isinstance(value, list | tuple):
+        return [_typed(arguments[0], part, f"{where}[{index}]") for index, part in enumerate(value)]
+    if origin is tuple and isinstance(value, list | tuple) and len(value) == len(arguments):
+        return tuple(_typed(of_part, part, where) for of_part, part in zip(arguments, value, strict=True))
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if kind is Any or (type(value) is kind and kind is not float) or (origin is Literal and value in arguments):
+        return value
+    expected = " or ".join(map(repr, arguments)) if origin is Literal else _NAMES.get(origin or kind, "an object")
+    raise DataError(f"{where}: expected {expected}, found {json.dumps(value, default=str):.60}.")
+
+
+_NAMES = {
+    float: "a number", int: "a whole number", str: "a text", bool: "true or false", list: "a list", tuple: "a pair",
+}  # fmt: skip
+
+
+def _dataclass(kind: Any, found: dict[str, Any], where: str) -> Any:
+    fields = _fields(kind)
+    values = {}
+    for key, value in found.items():
+        name = key if key in fields else f"{key}_"
+        if name not in fields:
+            raise DataError(f"{where} has a key {key!r} that is unknown.{did_you_mean(key, fields)}")
+        values[name] = _typed(fields[name], value, f"{where}: {key}" if issubclass(kind, Record) else f"{where}.{key}")
+    for each in dataclasses.fields(kind):
+        is_required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+        if is_required and each.name not in values:
+            raise DataError(f"{where} lacks {each.name.rstrip('_')!r}.")
+    return kind(**values)
+
+
+@functools.cache
+def _fields(kind: type) -> dict[str, Any]:
+    """The type of each field by its name."""
+    hints = typing.get_type_hints(kind)
+    return {each.name: hints[each.name] for each in dataclasses.fields(kind)}

@@ -1,0 +1,105 @@
+"""The record of a learning curve: one system fitted to growing parts of the training documents, and a forecast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.records.base import ExperimentRecord, Interval, Spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvePoint:
+    """One fit to a part of the training documents, tested."""
+
+    n_documents: int
+    seed: int
+    accuracy: float
+    macro_f1: float
+    log_loss: float
+    fit_seconds: float
+    right: str  # base64, a bit for each test document
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveSize:
+    """All fits to as many documents: means over the seeds."""
+
+    n_documents: int
+    share: float  # of the training documents
+    accuracy: float
+    accuracy_interval: Interval
+    accuracy_spread: Spread
+    macro_f1: float
+    log_loss: float
+    fit_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerLaw:
+    """error(n) = a + b * n ** -c; a, b and c of 0 or more."""
+
+    a: float
+    b: float
+    c: float
+
+    def errors(self, sizes: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """The share of wrong answers after so many training documents, float64 as `sizes`, at most 1."""
+        return np.minimum(self.a + self.b * np.asarray(sizes, dtype=np.float64) ** -self.c, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastPoint:
+    """The fitted curve at one size, and its interval."""
+
+    n_documents: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The accuracy with more documents, against `now`, that with the largest size."""
+
+    n_documents: int
+    accuracy: float
+    interval: Interval
+    now: float
+    gain: float
+    gain_interval: Interval
+    law: PowerLaw
+    band: list[ForecastPoint]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backtest:
+    """What the smaller sizes forecast for the largest, beside what it is; `error` is forecast less accuracy."""
+
+    from_documents: int
+    n_documents: int
+    forecast: float
+    interval: Interval
+    accuracy: float
+    error: float
+    holds: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveRecord(ExperimentRecord):
+    """One system fitted to growing parts of the training documents; `sizes` are those that all seeds have."""
+
+    FORMAT: ClassVar[str] = "bywords-curve/2"
+    MADE_BY: ClassVar[str] = "bywords curve"
+
+    system: str
+    vectors: str | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    points: list[CurvePoint] = field(default_factory=list)
+    sizes: list[CurveSize] = field(default_factory=list)
+    forecast: Forecast | None = None
+    backtest: Backtest | None = None

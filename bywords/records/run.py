@@ -1,0 +1,293 @@
+"""The record of a comparison: several systems fitted to and tested on the same documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from bywords.records.base import ExperimentRecord, Interval, Part, Quantiles, Spread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zipf:
+    """Ranks of words, thinned evenly in their logarithm, and how often the word of each rank occurs."""
+
+    rank: list[int] = field(default_factory=list)
+    count: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularyCoverage:
+    """The share of the tokens of each part that so many of the most frequent words of training cover."""
+
+    size: int
+    train: float | None
+    test: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LengthHistogram:
+    """Documents of each part by their tokens."""
+
+    edges: list[int] = field(default_factory=list)
+    train: list[int] = field(default_factory=list)
+    test: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongDocuments:
+    """The share of documents with more than `length` tokens."""
+
+    length: int
+    train: float | None
+    test: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentLengths:
+    """The tokens of a document, in each part."""
+
+    train: Quantiles | None = None
+    test: Quantiles | None = None
+    histogram: LengthHistogram = field(default_factory=LengthHistogram)
+    cut: list[LongDocuments] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextStatistics:
+    """What `bywords.text.statistics` counts."""
+
+    n_tokens: dict[Part, int] = field(default_factory=dict)
+    n_types: int | None = None  # in training
+    zipf: Zipf = field(default_factory=Zipf)
+    coverage: list[VocabularyCoverage] = field(default_factory=list)
+    lengths: DocumentLengths = field(default_factory=DocumentLengths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeedScores:
+    """One fit of a system, tested."""
+
+    seed: int
+    accuracy: float
+    macro_f1: float
+    log_loss: float
+    calibration_error: float | None = None
+    valid_accuracy: float | None = None
+    fit_seconds: float
+    predict_documents_per_second: float
+    n_epochs: int
+    size_bytes: int
+    answers: str  # the classes given, as `pairwise.as_text` writes them
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochScores:
+    """One epoch of training. A loss that is not finite is None."""
+
+    epoch: int
+    train_loss: float | None
+    valid_loss: float | None
+    valid_accuracy: float | None
+    seconds: float
+    valid_score: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScores:
+    """Precision and recall of one class, and its test documents."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A test document that got a wrong label, and the probability of that."""
+
+    row: int
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """Documents of one class that got the label of another; `share` is that of the true class."""
+
+    true: str
+    predicted: str
+    count: int
+    share: float
+    examples: list[Example] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceScores:
+    """Some test documents beside all others, as `bywords.evaluation.slices` compares them."""
+
+    by: str
+    name: str
+    n_documents: int
+    metric: str
+    accuracy: float
+    interval: Interval
+    others: float
+    difference: float | None = None
+    difference_interval: Interval | None = None
+    p_value: float | None = None
+    p_value_holm: float | None = None
+    is_worse: bool = False
+
+    @property
+    def n_lost(self) -> float:
+        """How many right answers fewer than if it were like all others, as a negative number."""
+        return (self.difference or 0.0) * self.n_documents
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassWord:
+    """A word that speaks for a class: what it adds to the logit, on average in the documents that have it."""
+
+    word: str
+    attribution: float
+    n_documents: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityBin:
+    """Answers whose probability is in a bin: how probable on average, and how often right."""
+
+    from_: float
+    to: float
+    n_documents: int
+    probability: float
+    share: float
+    interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityCurve:
+    """How far probabilities are from how often answers are right, after and before calibration."""
+
+    bins: list[ReliabilityBin] = field(default_factory=list)
+    error: float | None = None
+    bins_before: list[ReliabilityBin] = field(default_factory=list)
+    error_before: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerCoverage:
+    """If only answers at least this probable are given: how many documents get one, and how many of those are right."""
+
+    min_confidence: float
+    coverage: float
+    accuracy: float
+    interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorFacts:
+    """Pretrained word vectors, and the shares of different words and of tokens that have one."""
+
+    name: str
+    dimension: int
+    types_share: float | None
+    tokens_share: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongDocument:
+    """A test document with a wrong label."""
+
+    row: int
+    text: str
+    label: str
+    predicted: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemScores:
+    """One system. Scores are means over the seeds; what is about one fit is about that of the first seed."""
+
+    name: str
+    description: str = ""
+    kind: Literal["neural", "linear"]
+    accuracy: float
+    accuracy_interval: Interval
+    accuracy_spread: Spread
+    macro_f1: float
+    macro_f1_interval: Interval | None = None
+    log_loss: float
+    calibration_error: float | None = None
+    valid_accuracy: float | None = None
+    fit_seconds: float
+    predict_documents_per_second: float
+    size_bytes: int
+    seeds: list[SeedScores] = field(default_factory=list)
+    epochs: list[EpochScores] = field(default_factory=list)
+    best_epoch: int | None = None
+    interrupted: bool = False
+    limit: int | None = None  # training documents that it was limited to
+    per_class: list[ClassScores] = field(default_factory=list)
+    confusion: list[list[int]] = field(default_factory=list)
+    hardest_confusions: list[Confusion] = field(default_factory=list)
+    slices: list[SliceScores] = field(default_factory=list)
+    class_words: dict[str, list[ClassWord]] = field(default_factory=dict)
+    reliability: ReliabilityCurve = field(default_factory=ReliabilityCurve)
+    coverage: list[AnswerCoverage] = field(default_factory=list)
+    vectors: VectorFacts | None = None
+    notes: list[str] = field(default_factory=list)
+    config: dict[str, Any] = field(default_factory=dict)
+    wrong_documents: list[WrongDocument] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedSystem:
+    """A system that could not be fitted, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricDifference:
+    """A metric of one system less that of the other, on the same documents; `p_holm` is corrected for all pairs."""
+
+    difference: float
+    interval: Interval
+    p_value: float
+    p_holm: float
+    n_needed: int | None = None  # test documents that would show it
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemPair:
+    """Two systems compared, the more accurate one first; `sentence` says no more than the numbers."""
+
+    one: str
+    other: str
+    n_documents: int
+    accuracy: MetricDifference
+    macro_f1: MetricDifference
+    is_better: bool
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord(ExperimentRecord):
+    """Several systems fitted to and tested on the same documents."""
+
+    FORMAT: ClassVar[str] = "bywords-run/3"
+    MADE_BY: ClassVar[str] = "bywords compare"
+
+    words: TextStatistics = field(default_factory=TextStatistics)
+    test_labels: str  # the true classes, as `pairwise.as_text` writes them
+    systems: list[SystemScores] = field(default_factory=list)
+    failed: list[FailedSystem] = field(default_factory=list)
+    best: str | None = None
+    pairwise: list[SystemPair] = field(default_factory=list)
+    wrong_documents: list[WrongDocument] = field(default_factory=list)  # of the best system

@@ -2,7 +2,7 @@
 
     CHECKPOINT/
     ├── checkpoint.json   which run it is of: its settings, fingerprints of its data; whether it is finished
-    └── NAME.entry        one piece of work each: its SHA-256, a line of JSON, arrays as safetensors
+    └── NAME.entry        the result of one step each: its SHA-256, a line of JSON, arrays as safetensors
 
 Killed at any moment, an entry is there as it was or as it is to be. One that is not whole is as good as not there.
 Nothing in it can run code. Whatever else can be resumed finds out by `Run` whether it is of the same run.
@@ -29,7 +29,7 @@ MOST_DIFFERENCES = 3  # in a message
 
 
 class Entry(NamedTuple):
-    """One piece of work: arrays of any shape, which are the caller's own, and JSON values."""
+    """The result of one step: arrays of any shape, which are the caller's own, and JSON values."""
 
     arrays: dict[str, npt.NDArray[Any]]
     values: Any
@@ -80,7 +80,7 @@ class Checkpoint:
 
     @classmethod
     def open(cls, folder: Path, run: Run, *, resume: bool) -> Checkpoint:
-        """The checkpoint of this run: with `resume` as it was left, where it was; otherwise, or if finished, empty.
+        """The checkpoint of this run: with `resume` as it was left, if it was; otherwise, or if finished, empty.
 
         Raises: SettingError where the folder holds something else, the unfinished checkpoint of another run, or any
         unfinished one and `resume` is false.
@@ -118,7 +118,7 @@ class Checkpoint:
         return Entry(load(arrays), json.loads(values))
 
     def save(self, name: str, arrays: Mapping[str, npt.NDArray[Any]], values: Any = None) -> None:
-        """Write an entry in the place of the one of this name. Raises SettingError where that cannot be done."""
+        """Write an entry, instead of an earlier one of this name. Raises SettingError where that cannot be done."""
         from safetensors.numpy import save
 
         if self.folder is None:
@@ -128,14 +128,14 @@ class Checkpoint:
         write_whole(self._path(self.folder, name), [self._digest(name, line, packed), line, packed])
 
     def forget(self) -> None:
-        """Remove all entries, of which the work has come to something that is kept elsewhere."""
+        """Remove all entries: what they led to is kept elsewhere."""
         if self.folder is not None:
             for pattern in (f"{self.prefix}*{ENDING}", f".{self.prefix}*{ENDING}.*.part"):
                 for path in self.folder.glob(pattern):
                     path.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Say that the run is over and its outcome saved: there is nothing to go on with."""
+        """Note that the run is over and its outcome saved: there is nothing to resume."""
         if self.folder is not None and (about := _about(self.folder)) is not None:
             write_state(self.folder / ABOUT, {**about, "finished": True})
             self.forget()
@@ -154,9 +154,9 @@ NO_CHECKPOINT = Checkpoint()
 
 
 def check_checkpoint(folder: Path, *, resume: bool) -> None:
-    """Raise SettingError where no checkpoint can be begun or, with `resume`, gone on with; before any work is done."""
+    """Raise SettingError where no checkpoint can be started or, with `resume`, resumed; before any work is done."""
     if folder.exists() and not folder.is_dir():
-        raise SettingError(f"{folder}: a checkpoint is a folder, and this is a file. Give another place.")
+        raise SettingError(f"{folder}: a checkpoint is a folder, and this is a file. Give another path.")
     found = _about(folder)
     if found is None:
         if folder.is_dir() and any(not path.name.startswith(f".{ABOUT}.") for path in folder.iterdir()):
@@ -165,7 +165,7 @@ def check_checkpoint(folder: Path, *, resume: bool) -> None:
                 "Give another folder."
             )
     elif not found["finished"] and not resume:
-        raise SettingError(f"{folder} is an unfinished checkpoint: give --resume to go on, or another folder.")
+        raise SettingError(f"{folder} is an unfinished checkpoint: give --resume to continue it, or another folder.")
 
 
 def fingerprint(*arrays: npt.NDArray[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Paths and contents → whole files and folders: written beside the old one, synced, then put in its place."""
+"""Paths and contents → whole files and folders: written beside the old one, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A path beside `path` to write a file to, which becomes `path` at the end of the block; not after an error.
 
-    Makes missing folders. A link stays and what it points to is replaced; what is no plain file, /dev/null say, is
-    written to as it is. Raises: OSError; see `write_errors`.
+    Makes missing folders. A link stays and what it points to is replaced; what is not a regular file, /dev/null say,
+    is written to directly. Raises: OSError; see `write_errors`.
     """
     path = path.resolve()
     if path.exists() and not path.is_file():
@@ -57,7 +57,7 @@ def replacing_folder(folder: Path, *, own: Collection[str]) -> Iterator[Path]:
     """A new folder beside `folder` to write files into, which becomes `folder` at the end of the block.
 
     Until then, and after an error, the old folder is as it was. What it holds beside files with the names in `own` is
-    in the new one too. The two change places in one step where the system can do that; where it cannot, a crash
+    in the new one too. The two are swapped in one step where the system can do that; where it cannot, a crash
     between two steps leaves none under its name, and `recover_folder` brings the old one back.
     Raises: OSError; see `write_errors`.
     """
@@ -96,7 +96,7 @@ def recover_folder(folder: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places in one step. False, with nothing done, where the system cannot."""
+    """Swap two folders in one step. False, with nothing done, where the system cannot."""
     import ctypes
 
     try:
@@ -109,7 +109,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 @contextlib.contextmanager
 def write_errors(
-    path: Path, advice: str = "Choose another place.", *, error: type[BywordsError] = SettingError
+    path: Path, advice: str = "Choose another path.", *, error: type[BywordsError] = SettingError
 ) -> Iterator[None]:
     """Raise an `error` that names the path and ends in the advice where something in the block cannot be written."""
     try:
@@ -129,7 +129,7 @@ def check_parent(path: Path, *, error: type[BywordsError] = SettingError) -> Non
     """Raise an `error` when nothing can be put into the folder of `path`, or the nearest one above that exists."""
     existing = next(parent for parent in path.absolute().parents if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise error(f"{path}: cannot be written: {existing} takes no files. Choose another place.")
+        raise error(f"{path}: cannot be written: {existing} takes no files. Choose another path.")
 
 
 def _old_of(folder: Path) -> Path:
@@ -137,7 +137,7 @@ def _old_of(folder: Path) -> Path:
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same file or folder at a second place, without a copy where the system can do that."""
+    """Give a file or folder a second path, without a copy where the system can do that."""
     if source.is_dir() and not source.is_symlink():
         target.mkdir()
         for path in source.iterdir():
@@ -155,7 +155,7 @@ def _sync(path: Path) -> None:
 
 
 def _sync_names(folder: Path) -> None:
-    """See to it that the names in a folder are on the disk, where the system can be told to; the files are already."""
+    """Bring the names in a folder to the disk, where the system can do that; their files are there already."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -190,7 +190,7 @@ def test_what_a_run_left_that_was_killed_before_its_first_entry_is_no_hindrance(
 def test_an_unfinished_checkpoint_is_gone_on_with_only_when_asked_and_a_finished_one_is_replaced(tmp_path):
     checkpoint = Checkpoint.open(tmp_path, RUN, resume=True)  # nothing to resume: afresh
     checkpoint.save("one", {}, 1)
-    with pytest.raises(SettingError, match="unfinished checkpoint: give --resume to go on, or another folder"):
+    with pytest.raises(SettingError, match="unfinished checkpoint: give --resume to continue it, or another folder"):
         Checkpoint.open(tmp_path, RUN, resume=False)
     assert Checkpoint.open(tmp_path, RUN, resume=True).load("one").values == 1
     checkpoint.finish()
@@ -460,7 +460,7 @@ def test_a_checkpoint_of_the_command_line_is_resumed_and_told_of(bywords, csv, t
     assert is_finished(tmp_path / "ck")
     about = json.loads((tmp_path / "ck" / "checkpoint.json").read_text())
     (tmp_path / "ck" / "checkpoint.json").write_text(json.dumps({**about, "finished": False}))
-    assert "give --resume to go on, or another folder" in bywords(*train, "--checkpoint", "ck")[2]
+    assert "give --resume to continue it, or another folder" in bywords(*train, "--checkpoint", "ck")[2]
     assert "seed was 0 and is 1" in bywords(*train, "--checkpoint", "ck", "--resume", "--seed", "1")[2]
 
 

@@ -1,4 +1,4 @@
-"""Labels and probabilities in, numbers out: scores, an interval, a table by class.
+"""Labels and probabilities → numbers: scores, an interval, a table by class.
 
 Labels are int64 (N,), indices into the label names, or bool (N, K) where a document has any number of them;
 probabilities are (N, K). Every document counts the same where no weights are given.
@@ -170,7 +170,7 @@ Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "micro_f1", "macro
 
 
 def check_metric(metric: Metric, *, is_multilabel: bool) -> None:
-    """Raise SettingError for a measure that there is not, or not for documents with any number of labels."""
+    """Raise SettingError for an unknown metric, or one that is not for documents with any number of labels."""
     check_choice("metric", metric, get_args(Metric))
     if is_multilabel and metric == "balanced_accuracy":
         raise SettingError(
@@ -185,7 +185,7 @@ def score(
     predicted: Labels | ManyLabels,
     weights: Weights | None = None,
 ) -> float:
-    """How good answers are by a measure; the higher, the better: log loss is taken negative. Only it takes weights.
+    """How good answers are by a metric; the higher, the better: log loss is taken negative. Only it takes weights.
 
     For one label a document, micro F1 is accuracy; for any number, accuracy is the share that is right in all of them.
     """

@@ -1,4 +1,4 @@
-"""Answers to N test documents in, intervals and tests out: what chance could have done to a score or a difference.
+"""Answers to N test documents → intervals and tests: what chance could have done to a score or a difference.
 
 Chance here is that of the test documents: others of the same kind might have been drawn. That of training is seen by
 training with other seeds. Documents are taken as independent of each other, and each counts the same.
@@ -142,7 +142,7 @@ def bootstrap_interval(draws: Draws, estimate: float) -> Interval:
 
 
 def bootstrap_p_value(draws: Draws) -> float:
-    """How often drawn differences, float64 (B,), lie on the other side of 0, both sides; never 0, as B is finite.
+    """How often drawn differences, float64 (B,), are on the other side of 0, both sides; never 0, as B is finite.
 
     Source: Davison and Hinkley (1997), "Bootstrap Methods and Their Application", section 4.4.
     """

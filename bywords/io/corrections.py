@@ -1,11 +1,11 @@
-"""A csv file of corrected labels in, the same split with those labels out, and the one without to compare it with.
+"""A csv file of corrected labels → the split with those labels, and the one without to compare it with.
 
     row,label,suggested,confidence,new_label,text
     17,sport,music,0.981,music,the band played on
     40,sport,space,0.904,,the team flew to the moon for the last game of the season
     52,space,sport,0.887,-,click here
 
-`row` counts from 0 in the file of the documents, and `label` is what stands there now. Where `new_label` is empty the
+`row` counts from 0 in the file of the documents, and `label` is the label there now. Where `new_label` is empty the
 document stays as it is, and where it is - it is left out. Of the other columns a file may have none: what only has
 `row` and `label` gives the right labels as `label`.
 """
@@ -35,7 +35,7 @@ class Correction:
     row: int  # counted from 0 in the file of the documents
     new_label: str  # LEFT_OUT for a document that is to be left out, unless a label is called so
     label: str | None  # what the label is taken to be now; None where the file does not say
-    location: str  # where it stands, for messages: "fixed.csv, line 7"
+    location: str  # for messages: "fixed.csv, line 7"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +57,8 @@ class Corrected:
 def read_corrections(path: Path) -> list[Correction]:
     """The corrections in a csv or tsv file, those without a new label left out.
 
-    Raises: DataError, naming the file and the line, for a row that is no whole number or comes twice, for columns that
-    are missing, and where no label is corrected.
+    Raises: DataError, naming the file and the line, for a row that is not a whole number or comes twice, for columns
+    that are missing, and where no label is corrected.
     """
     path = Path(path).expanduser()
     with open_input(path) as file:
@@ -84,7 +84,7 @@ def read_corrections(path: Path) -> list[Correction]:
         one = Correction(_row(row, location), new_label, now[number] if now else None, location)
         if one.row in found:
             raise DataError(
-                f"{location}: row {one.row} stands in the file before: {found[one.row].location}. Keep one."
+                f"{location}: row {one.row} is in the file twice, first in {found[one.row].location}. Keep one."
             )
         found[one.row] = one
     if not found:

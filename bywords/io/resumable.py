@@ -112,22 +112,22 @@ class ResumableOutput:
 
     def _found(self) -> Progress | None:
         """How far the folder is; None where it was killed before it was anywhere."""
-        told = read_state(self.folder / PROGRESS, FORMAT)
-        if told is not None:
-            return Progress(**told)
+        state = read_state(self.folder / PROGRESS, FORMAT)
+        if state is not None:
+            return Progress(**state)
         if self.folder.is_dir() and all(file.match(_STARTED) for file in self.folder.iterdir()):
             return None
         raise SettingError(
             f"{self.folder}: expected a folder with the {PROGRESS} of a file that was being written. Move it away."
         )
 
-    def _is_there(self, told: Progress) -> bool:
+    def _is_there(self, progress: Progress) -> bool:
         """Whether the files are there that the folder should have."""
-        if told.finished:
+        if progress.finished:
             return self._data.exists() or self.out.exists()
-        if told.n_parts:
-            return all(self._part(number).exists() for number in range(told.n_parts))
-        return self._data.exists() and self._data.stat().st_size >= told.n_bytes
+        if progress.n_parts:
+            return all(self._part(number).exists() for number in range(progress.n_parts))
+        return self._data.exists() and self._data.stat().st_size >= progress.n_bytes
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number:06}.parquet"

@@ -23,7 +23,7 @@ _NO_CHARACTER = re.compile("[\udc80-\udcff]")  # how Python writes a byte that i
 
 
 def format_ending(path: Path) -> str:
-    """The ending that tells the format, lower-case, without the one of a compression: `.csv` for `a.CSV.gz`."""
+    """The ending that names the format, in lower case, without that of a compression: `.csv` for `a.CSV.gz`."""
     endings = [ending.lower() for ending in path.suffixes]
     if endings and endings[-1] in COMPRESSIONS:
         endings.pop()
@@ -118,7 +118,7 @@ def open_input(
             file.seek(0)
             compression = next((name for sign, name in _STARTS.items() if start.startswith(sign)), "")
         if member is not None and compression != ".zip":
-            raise error(f"{path}: no zip archive, so it has no file {member!r}. Check the path.")
+            raise error(f"{path}: not a zip archive, so it has no file {member!r}. Check the path.")
         with contextlib.ExitStack() as stack:
             with _read_errors(str(path), compression, error):
                 stream = stack.enter_context(_decompressed(file, compression, path, member, error))
@@ -192,7 +192,7 @@ def read_bytes(path: Path) -> bytes:
 def decode(data: bytes, name: str, *, line: int = 1, offset: int = 0) -> str:
     """UTF-8 to text, without the byte order mark at the start of the input.
 
-    `line` and `offset` say where in it `data` begins. Raises DataError, naming line and byte, where it is not UTF-8.
+    `line` and `offset` say where in it `data` starts. Raises DataError, naming line and byte, where it is not UTF-8.
     """
     mark = _BYTE_ORDER_MARK if offset == 0 and data.startswith(_BYTE_ORDER_MARK) else b""
     try:
@@ -250,16 +250,16 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
     if block_bytes == 0:
         yield Lines(file.read(), 1, 0)
         return
-    line, offset, begun = 1, 0, b""
-    while new := file.read(max(block_bytes, len(begun))):
-        block = begun + new
+    line, offset, rest = 1, 0, b""
+    while new := file.read(max(block_bytes, len(rest))):
+        block = rest + new
         end = block.rfind(b"\n") + 1
-        whole, begun = block[:end], block[end:]
+        whole, rest = block[:end], block[end:]
         if whole:
             yield Lines(whole, line, offset)
             line, offset = line + whole.count(b"\n"), offset + len(whole)
-    if begun:
-        yield Lines(begun, line, offset)
+    if rest:
+        yield Lines(rest, line, offset)
 
 
 class _ZstdReader(io.RawIOBase):

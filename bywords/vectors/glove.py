@@ -1,4 +1,4 @@
-"""Tokens and a vocabulary in, GloVe vectors trained on them out: co-occurrence counts, then weighted least squares."""
+"""Tokens and a vocabulary → GloVe vectors trained on them: co-occurrence counts, then weighted least squares."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ class GloveConfig(VectorsConfig):
 def cooccurrences(
     ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], n_words: int, *, window: int
 ) -> sparse.csr_array:
-    """Count how often two words stand near each other: each pair d words apart, d ≤ window, adds 1/d both ways.
+    """Count how often two words are near each other: each pair d words apart, d ≤ window, adds 1/d both ways.
 
     `ids` is int32 (T,), document i is `ids[offsets[i]:offsets[i + 1]]`; no pair reaches from one document into another.
-    Padding and unknown words keep their place but make no pairs.
+    Padding and unknown words keep their position but make no pairs.
 
     Returns: a symmetric matrix X, float64 (n_words, n_words), X[i, j] ≥ 0; a word beside itself counts both ways too.
     """
@@ -105,18 +105,18 @@ def train_glove(
     The same seed gives the same bits with any number of threads: words are dealt into parts, and the pairs into
     blocks (part of i, part of j); blocks that run at the same time share neither rows nor columns
     (Gemulla, Nijkamp, Haas, Sismanis 2011, "Large-Scale Matrix Factorization with Distributed SGD"). Every epoch is put
-    into `checkpoint`, and what is there at the start is gone on from.
+    into `checkpoint`, and training resumes from what is there at the start.
 
     Returns: WordVectors w + c of the vocabulary's real words in its order, float32 (V - 2, D); a word that
-    stands near no other keeps its random start.
-    Raises: DataError when no two words of the vocabulary stand near each other.
+    is near no other keeps its random start.
+    Raises: DataError when no two words of the vocabulary are near each other.
     Source: Pennington, Socher, Manning (2014), "GloVe: Global Vectors for Word Representation".
     """
     config = config or GloveConfig()
     counts = cooccurrences(vocabulary.token_ids(tokens), tokens.offsets, len(vocabulary), window=config.window)
     if counts.nnz == 0:
         raise DataError(
-            "GloVe: no two words of the vocabulary stand near each other. Give the documents it was made from."
+            "GloVe: no two words of the vocabulary are near each other. Give the documents it was made from."
         )
     generator = np.random.default_rng(seed)
     blocks = _blocks(counts, config, generator)
@@ -212,16 +212,16 @@ def _train_block(block: _Block, words: _Side, contexts: _Side, learning_rate: fl
         for d in range(dimension):
             product += w[d] * c[d]
         error = product + words.biases[i] + contexts.biases[j] - block.logs[pair]
-        slope = block.weights[pair] * error  # of the pair's loss, by its prediction
-        total += 0.5 * slope * error
+        gradient = block.weights[pair] * error  # of the pair's loss, by its prediction
+        total += 0.5 * gradient * error
         for d in range(dimension):
-            w_gradient, c_gradient = slope * c[d], slope * w[d]
+            w_gradient, c_gradient = gradient * c[d], gradient * w[d]
             w[d] -= rate * w_gradient / np.sqrt(w_squares[d])
             c[d] -= rate * c_gradient / np.sqrt(c_squares[d])
             w_squares[d] += w_gradient * w_gradient
             c_squares[d] += c_gradient * c_gradient
-        words.biases[i] -= rate * slope / np.sqrt(words.biases_squares[i])
-        contexts.biases[j] -= rate * slope / np.sqrt(contexts.biases_squares[j])
-        words.biases_squares[i] += slope * slope
-        contexts.biases_squares[j] += slope * slope
+        words.biases[i] -= rate * gradient / np.sqrt(words.biases_squares[i])
+        contexts.biases[j] -= rate * gradient / np.sqrt(contexts.biases_squares[j])
+        words.biases_squares[i] += gradient * gradient
+        contexts.biases_squares[j] += gradient * gradient
     return total

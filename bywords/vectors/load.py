@@ -1,4 +1,4 @@
-"""A path or a name in, WordVectors out: the format is seen by the content, and known names are fetched."""
+"""A path or a name → WordVectors: the content says which format it is, and known names are fetched."""
 
 from __future__ import annotations
 

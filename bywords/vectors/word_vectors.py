@@ -1,4 +1,4 @@
-"""Words and their vectors in; rows for a vocabulary, coverage and nearest neighbours out. Knows nothing of training."""
+"""Words and their vectors → rows for a vocabulary, coverage and nearest neighbours."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class WordVectors:
         dimension. Padding and the unknown word are zeros: neither says anything until a model has learned it.
         """
         rows, is_exact = self._rows_of(vocabulary.words)
-        n_others = len(vocabulary) - vocabulary.n_words  # runs and pieces have no vector
+        n_others = len(vocabulary) - vocabulary.n_words  # n-grams and character n-grams have no vector
         rows, is_exact = np.append(rows, np.full(n_others, -1)), np.append(is_exact, np.zeros(n_others, dtype=bool))
         is_found = rows >= 0
         matrix = np.zeros((len(vocabulary), self.dimension), dtype=np.float32)
@@ -98,13 +98,13 @@ class WordVectors:
 
         has_vector = np.zeros(len(vocabulary), dtype=bool)
         has_vector[UNKNOWN + 1 :] = is_found
-        n_running = int(vocabulary.counts.sum())
+        n_tokens = int(vocabulary.counts.sum())
         coverage = Coverage(
             n_types=len(vocabulary.words),
             n_types_found=int(is_found.sum()),
             n_by_lower_case=int((is_found & ~is_exact).sum()),
-            n_running_words=n_running,
-            n_running_words_found=int(vocabulary.counts[has_vector[: vocabulary.n_words]].sum()),
+            n_tokens=n_tokens,
+            n_tokens_found=int(vocabulary.counts[has_vector[: vocabulary.n_words]].sum()),
         )
         return Aligned(matrix, has_vector, coverage)
 
@@ -186,13 +186,13 @@ class Aligned:
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """How much of a vocabulary has a vector. A type is a distinct word; a running word is each time that it occurs."""
+    """How much of a vocabulary has a vector. A type is a distinct word, a token each time that it occurs."""
 
     n_types: int
     n_types_found: int
     n_by_lower_case: int  # of those found, the ones found only by their lower-case form
-    n_running_words: int  # all that were counted, those outside of the vocabulary too
-    n_running_words_found: int
+    n_tokens: int  # all that were counted, those outside of the vocabulary too
+    n_tokens_found: int
 
     @property
     def share_of_types(self) -> float:
@@ -202,11 +202,11 @@ class Coverage:
     @property
     def share_of_tokens(self) -> float:
         """From 0 to 1; NaN where nothing was counted. Words outside of the vocabulary count as not found."""
-        return self.n_running_words_found / self.n_running_words if self.n_running_words else float("nan")
+        return self.n_tokens_found / self.n_tokens if self.n_tokens else float("nan")
 
 
 class TrainingOptions(TypedDict, total=False):
-    """How word vectors are trained: seed, what is gone on from, and what hears of each epoch."""
+    """How word vectors are trained: seed, the checkpoint to resume from, and what is called after each epoch."""
 
     seed: int
     checkpoint: Checkpoint

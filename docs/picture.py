@@ -1,7 +1,7 @@
 """The page of a comparison → docs/report.png, the picture in README: the top of the page at 1280 pixels, by Chromium.
 
-    bywords compare imdb --out demo/imdb    # or make demo
-    python docs/picture.py demo/imdb/report.html
+bywords compare imdb --out demo/imdb    # or make demo
+python docs/picture.py demo/imdb/report.html
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 PICTURE = Path(__file__).parent / "report.png"
-WIDTH, HEIGHT = 1280, 900
+WIDTH, HEIGHT = 1280, 1200
 N_COLOURS = 64  # what the page has, and their shades
 AT_MOST_BYTES = 300_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -44,7 +44,7 @@ def tell_examples(confusions: list[dict[str, Any]]) -> None:
     for mistake in confusions:
         say()
         true, predicted = (one_line(mistake[key], SHOWN_CHARACTERS) for key in ("true", "predicted"))
-        say(f"{true}, taken for {predicted} ({mistake['count']:,} documents):")
+        say(f"{true}, taken for {predicted} ({mistake['count']:,} {'document' if mistake['count'] == 1 else 'documents'}):")
         for example in mistake["examples"]:
             line = one_line(example["text"], SHOWN_CHARACTERS)
             say(f"  row {example['row']}, {example['probability']:.1%} sure: {line}")

@@ -1,7 +1,7 @@
 """Raw texts → what they have beside their sentences: headers, addresses, names, hosts, fixed phrases.
 
-Nothing here asks for labels but by their names. Columns of texts are searched by polars' regular expressions, n-grams of
-tokens by their codes; there is no Python loop over documents.
+Nothing here asks for labels but by their names. Texts are searched by polars' regular expressions, n-grams of tokens
+by their codes; there is no Python loop over documents.
 """
 
 from __future__ import annotations

@@ -1,18 +1,18 @@
-"""What a run has worked out so far in, a folder of files out, and back: a run that was killed goes on from there.
+"""What a run has worked out so far → a folder of files, and back: a run that was killed resumes from there.
 
     CHECKPOINT/
-    ├── checkpoint.json   what run it is of: its settings, fingerprints of its data; whether it is finished
-    └── NAME.entry        one piece of work each: its SHA-256, a line of JSON, arrays as safetensors
+    ├── checkpoint.json   which run it is of: its settings, fingerprints of its data; whether it is finished
+    └── NAME.entry        the result of one step each: its SHA-256, a line of JSON, arrays as safetensors
 
 Killed at any moment, an entry is there as it was or as it is to be. One that is not whole is as good as not there.
-Nothing in it can run code.
+Nothing in it can run code. Whatever else can be resumed finds out by `Run` whether it is of the same run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,11 +25,11 @@ from bywords.files import write_whole
 
 FORMAT = "bywords-checkpoint/1"
 ABOUT, ENDING = "checkpoint.json", ".entry"
-MOST_DIFFERENCES = 3  # that a message tells
+MOST_DIFFERENCES = 3  # in a message
 
 
 class Entry(NamedTuple):
-    """One piece of work: arrays of any shape, which are the caller's own, and JSON values."""
+    """The result of one step: arrays of any shape, which are the caller's own, and JSON values."""
 
     arrays: dict[str, npt.NDArray[Any]]
     values: Any
@@ -41,6 +41,30 @@ class Run:
 
     data: Mapping[str, str]
     settings: Mapping[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """`data` and `settings` as JSON gives them back."""
+        plain: dict[str, Any] = json.loads(json.dumps({"data": dict(self.data), "settings": dict(self.settings)}))
+        return plain
+
+    def differences(self, earlier: Run) -> list[str]:
+        """In what an earlier run differs from this one, in words, the data first; nothing where it is the same."""
+        there, here = earlier.plain(), self.plain()
+        names = sorted({*there["data"], *here["data"]})
+        found = [f"not the same {name}" for name in names if there["data"].get(name) != here["data"].get(name)]
+        old, new = dict(_flat(there["settings"])), dict(_flat(here["settings"]))
+        return found + [
+            f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
+            for name in sorted({*old, *new})
+            if old.get(name) != new.get(name)
+        ]
+
+    def check_same(self, earlier: Run, what: str, advice: str) -> None:
+        """Raise SettingError where `what` there is, "x is the checkpoint", is of another run."""
+        if differences := self.differences(earlier):
+            more = len(differences) - MOST_DIFFERENCES
+            told = "; ".join(differences[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
+            raise SettingError(f"{what} of another run: {told}. {advice}")
 
 
 @dataclass(frozen=True)
@@ -56,26 +80,22 @@ class Checkpoint:
 
     @classmethod
     def open(cls, folder: Path, run: Run, *, resume: bool) -> Checkpoint:
-        """The checkpoint of this run: with `resume` as it was left, where it was; otherwise, or if finished, empty.
+        """The checkpoint of this run: with `resume` as it was left, if it was; otherwise, or if finished, empty.
 
         Raises: SettingError where the folder holds something else, the unfinished checkpoint of another run, or any
         unfinished one and `resume` is false.
         """
         check_checkpoint(folder, resume=resume)
-        about = {"format": FORMAT, "finished": False, "data": dict(run.data), "settings": dict(run.settings)}
-        written = json.dumps(about, ensure_ascii=False, indent=1)
-        checkpoint = cls(folder, hashlib.sha256(written.encode()).hexdigest())
+        about = {"format": FORMAT, "finished": False, **run.plain()}
+        checkpoint = cls(folder, hashlib.sha256(json.dumps(about).encode()).hexdigest())
         found = _about(folder)
         if found is None or found["finished"]:
             checkpoint.forget()
-            write_whole(folder / ABOUT, (written + "\n").encode())
-        elif differences := list(_differences(found, json.loads(written))):
-            more = len(differences) - MOST_DIFFERENCES
-            told = "; ".join(differences[:MOST_DIFFERENCES]) + (f"; and {more} more" if more > 0 else "")
-            raise SettingError(
-                f"{folder} is the checkpoint of another run: {told}. Repeat the command that began it, or give another "
-                "folder."
-            )
+            write_state(folder / ABOUT, about)
+        else:
+            earlier = Run(found["data"], found["settings"])
+            advice = "Repeat the command that started it, or give another folder."
+            run.check_same(earlier, f"{folder} is the checkpoint", advice)
         return checkpoint
 
     def under(self, name: str) -> Checkpoint:
@@ -98,7 +118,7 @@ class Checkpoint:
         return Entry(load(arrays), json.loads(values))
 
     def save(self, name: str, arrays: Mapping[str, npt.NDArray[Any]], values: Any = None) -> None:
-        """Write an entry in the place of the one of this name. Raises SettingError where that cannot be done."""
+        """Write an entry, instead of an earlier one of this name. Raises SettingError where that cannot be done."""
         from safetensors.numpy import save
 
         if self.folder is None:
@@ -108,17 +128,16 @@ class Checkpoint:
         write_whole(self._path(self.folder, name), [self._digest(name, line, packed), line, packed])
 
     def forget(self) -> None:
-        """Remove all entries, of which the work has come to something that is kept elsewhere."""
+        """Remove all entries: what they led to is kept elsewhere."""
         if self.folder is not None:
             for pattern in (f"{self.prefix}*{ENDING}", f".{self.prefix}*{ENDING}.*.part"):
                 for path in self.folder.glob(pattern):
                     path.unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Say that the run is over and its outcome saved: there is nothing to go on with."""
+        """Note that the run is over and its outcome saved: there is nothing to resume."""
         if self.folder is not None and (about := _about(self.folder)) is not None:
-            about["finished"] = True
-            write_whole(self.folder / ABOUT, (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode())
+            write_state(self.folder / ABOUT, {**about, "finished": True})
             self.forget()
 
     def _path(self, folder: Path, name: str) -> Path:
@@ -135,9 +154,9 @@ NO_CHECKPOINT = Checkpoint()
 
 
 def check_checkpoint(folder: Path, *, resume: bool) -> None:
-    """Raise SettingError where no checkpoint can be begun or, with `resume`, gone on with; before any work is done."""
+    """Raise SettingError where no checkpoint can be started or, with `resume`, resumed; before any work is done."""
     if folder.exists() and not folder.is_dir():
-        raise SettingError(f"{folder}: a checkpoint is a folder, and this is a file. Give another place.")
+        raise SettingError(f"{folder}: a checkpoint is a folder, and this is a file. Give another path.")
     found = _about(folder)
     if found is None:
         if folder.is_dir() and any(not path.name.startswith(f".{ABOUT}.") for path in folder.iterdir()):
@@ -146,7 +165,7 @@ def check_checkpoint(folder: Path, *, resume: bool) -> None:
                 "Give another folder."
             )
     elif not found["finished"] and not resume:
-        raise SettingError(f"{folder} is an unfinished checkpoint: give --resume to go on, or another folder.")
+        raise SettingError(f"{folder} is an unfinished checkpoint: give --resume to continue it, or another folder.")
 
 
 def fingerprint(*arrays: npt.NDArray[Any]) -> str:
@@ -158,25 +177,22 @@ def fingerprint(*arrays: npt.NDArray[Any]) -> str:
     return hashed.hexdigest()
 
 
-def _about(folder: Path) -> dict[str, Any] | None:
-    """What is written of the run; None where there is nothing that can be read."""
+def read_state(path: Path, format_: str, *, keys: Collection[str] = ()) -> dict[str, Any] | None:
+    """The JSON object of this format, with these keys, in a file; None where there is none that can be read."""
     try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        is_ours = about["format"] == FORMAT and {"finished", "data", "settings"} <= set(about)
+        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return state if state["format"] == format_ and set(keys) <= set(state) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return about if is_ours else None
 
 
-def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
-    """In what two runs differ, in words, the data first."""
-    for name in sorted({*there["data"], *here["data"]}):
-        if there["data"].get(name) != here["data"].get(name):
-            yield f"it had other {name}"
-    old, new = dict(_flat(there["settings"])), dict(_flat(here["settings"]))
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            yield f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a JSON object for `read_state`, whole or not at all."""
+    write_whole(path, (json.dumps(state, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _about(folder: Path) -> dict[str, Any] | None:
+    return read_state(folder / ABOUT, FORMAT, keys=("finished", "data", "settings"))
 
 
 def _flat(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:

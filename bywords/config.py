@@ -1,4 +1,4 @@
-"""Small frozen settings in, plain JSON values out, and back: nested dataclasses, each with the name of its kind."""
+"""Settings → plain JSON values, and back: small frozen dataclasses, nested, each with the name of its kind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _plain(value: Any) -> Any:
 def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: str) -> Any:
     """What `to_plain` was given. `kinds` are the classes there may be, by name; `where` begins every error.
 
-    Raises: SettingError for a kind or a setting that there is not, with the nearest that there is.
+    Raises: SettingError for an unknown kind or setting, with the nearest known one.
     """
     name = str(plain.get("kind"))
     if name not in kinds:

@@ -1,9 +1,9 @@
-"""What can go wrong, as exceptions that a caller can tell apart.
+"""What can go wrong: exceptions that a caller can tell apart.
 
     BywordsError
     ├── DataError          a corpus, or a row of it, that cannot be read or used
     ├── VectorFileError    word vectors that cannot be read, or do not fit
-    ├── SettingError       an argument or a setting with a value that cannot be
+    ├── SettingError       an argument or a setting with an invalid value
     └── ModelFolderError   a saved model that is missing, damaged or of another format
 
 Every message says what happened, what was expected and what to do. The command line prints it as
@@ -52,7 +52,7 @@ class VectorFileError(BywordsError):
 
 
 class SettingError(BywordsError):
-    """An argument or a setting with a value that cannot be. Names the setting and the values there are.
+    """An argument or a setting with an invalid value. Names the setting and the valid values.
 
     >>> from bywords import SettingError, VocabularyConfig
     >>> try:

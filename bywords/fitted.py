@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.data.labels import Given, LabelFormat, Labels, codes_of, names_of, read_labels
+from bywords.data.labels import GivenLabels, LabelFormat, Labels, codes_of, names_of, read_labels
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
@@ -237,7 +237,7 @@ class FittedClassifier:
             part.codes, np.concatenate(logits), np.concatenate(shares), np.concatenate(is_nothing)
         )  # fmt: skip
 
-    def true_codes(self, labels: Labels, n_texts: int, *, part: str = "test") -> tuple[Given, Codes]:
+    def true_codes(self, labels: Labels, n_texts: int, *, part: str = "test") -> tuple[GivenLabels, Codes]:
         """The true labels of so many texts, and their codes. Raises DataError where there are not as many."""
         given = read_labels(labels, part=part)
         if len(given) != n_texts:

@@ -190,7 +190,7 @@ def test_what_a_run_left_that_was_killed_before_its_first_entry_is_no_hindrance(
 def test_an_unfinished_checkpoint_is_gone_on_with_only_when_asked_and_a_finished_one_is_replaced(tmp_path):
     checkpoint = Checkpoint.open(tmp_path, RUN, resume=True)  # nothing to resume: afresh
     checkpoint.save("one", {}, 1)
-    with pytest.raises(SettingError, match="unfinished checkpoint: give --resume to go on, or another folder"):
+    with pytest.raises(SettingError, match="unfinished checkpoint: give --resume to continue it, or another folder"):
         Checkpoint.open(tmp_path, RUN, resume=False)
     assert Checkpoint.open(tmp_path, RUN, resume=True).load("one").values == 1
     checkpoint.finish()
@@ -204,12 +204,12 @@ def test_an_unfinished_checkpoint_is_gone_on_with_only_when_asked_and_a_finished
 def test_another_run_is_refused_and_the_message_says_what_differs(tmp_path):
     Checkpoint.open(tmp_path, RUN, resume=False)
     with pytest.raises(
-        SettingError, match=r"of another run: it had other texts; seed was 0 and is 3; training.rate was"
+        SettingError, match=r"of another run: not the same texts; seed was 0 and is 3; training.rate was"
     ):
         Checkpoint.open(
             tmp_path, Run({**RUN.data, "texts": "3d"}, {"seed": 3, "training": {"rate": 0.2, "epochs": 4}}), resume=True
         )
-    with pytest.raises(SettingError, match=r"it had other weights; training.epochs was 4 and is None"):
+    with pytest.raises(SettingError, match=r"not the same weights; training.epochs was 4 and is None"):
         Checkpoint.open(tmp_path, Run({**RUN.data, "weights": ""}, {"seed": 0, "training": {"rate": 0.1}}), resume=True)
 
 
@@ -344,10 +344,10 @@ def test_other_data_or_settings_are_refused_by_name_before_anything_is_trained(t
             classifier.fit(texts, labels, *more, checkpoint=tmp_path, resume=True)
         return str(caught.value)
 
-    assert "it had other texts" in refused(TextClassifier("dan"), [texts[0] + " moon", *texts[1:]], labels)
-    assert "it had other labels" in refused(TextClassifier("dan"), texts, [labels[1], *labels[1:]])
-    assert "it had other weights" in refused(TextClassifier("dan"), texts, labels, [2.0] + [1.0] * 149)
-    assert "it had other classes" in refused(TextClassifier("dan"), texts, [name + "s" for name in labels])
+    assert "not the same texts" in refused(TextClassifier("dan"), [texts[0] + " moon", *texts[1:]], labels)
+    assert "not the same labels" in refused(TextClassifier("dan"), texts, [labels[1], *labels[1:]])
+    assert "not the same weights" in refused(TextClassifier("dan"), texts, labels, [2.0] + [1.0] * 149)
+    assert "not the same classes" in refused(TextClassifier("dan"), texts, [name + "s" for name in labels])
     assert "seed was 0 and is 1" in refused(TextClassifier("dan", seed=1), texts, labels)
     assert "metric was 'log_loss' and is 'accuracy'" in refused(TextClassifier("dan", metric="accuracy"), texts, labels)
     assert "model.dimension was 64" in refused(TextClassifier("averaging"), texts, labels)
@@ -460,7 +460,7 @@ def test_a_checkpoint_of_the_command_line_is_resumed_and_told_of(bywords, csv, t
     assert is_finished(tmp_path / "ck")
     about = json.loads((tmp_path / "ck" / "checkpoint.json").read_text())
     (tmp_path / "ck" / "checkpoint.json").write_text(json.dumps({**about, "finished": False}))
-    assert "give --resume to go on, or another folder" in bywords(*train, "--checkpoint", "ck")[2]
+    assert "give --resume to continue it, or another folder" in bywords(*train, "--checkpoint", "ck")[2]
     assert "seed was 0 and is 1" in bywords(*train, "--checkpoint", "ck", "--resume", "--seed", "1")[2]
 
 

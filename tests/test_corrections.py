@@ -87,7 +87,7 @@ def test_of_one_file_both_parts_are_corrected_and_the_test_documents_are_those_w
         ("row,new_label\n1,sports\n", r"line 2: no document .* the label 'sports'. Did you mean 'sport'\?"),
         ("row,new_label\nfirst,sport\n", r"line 2: the row is 'first', expected a whole number"),
         ("row,new_label\n-1,sport\n", r"line 2: the row is '-1', expected a whole number"),
-        ("row,new_label\n1,sport\n1,space\n", r"line 3: row 1 stands in the file before: .*line 2"),
+        ("row,new_label\n1,sport\n1,space\n", r"line 3: row 1 is in the file twice, first in .*line 2"),
         ("row,label,new_label\n1,space,\n", r"corrects no label. Write the right labels into its column new_label"),
         ("text,new_label\na,sport\n", r"has no column 'row', expected row, label and new_label"),
         ("row,text\n1,a\n", r"has no column 'label'"),

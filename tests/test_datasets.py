@@ -204,7 +204,7 @@ def test_columns_are_kept_in_both_parts_and_refused_by_a_data_set_with_its_own(t
     (tmp_path / "test.csv").write_text("text,label\nword,a\n")
     with pytest.raises(DataError, match=r"test.csv has no column 'source'"):
         load_dataset(whole, columns=["source"], test=test)
-    with pytest.raises(SettingError, match="imdb is a data set with columns of its own: leave out --slice-by source"):
+    with pytest.raises(SettingError, match="imdb is a data set with fixed columns: leave out --slice-by source"):
         load_dataset("imdb", columns=["source"])
 
 

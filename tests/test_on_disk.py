@@ -17,7 +17,7 @@ from small_corpus import small_corpus
 from bywords.classifier import TextClassifier
 from bywords.errors import DataError, SettingError
 from bywords.io import on_disk
-from bywords.io.on_disk import Source, stored
+from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.io.readers import read_corpus, read_labelled_blocks
 from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import TokenizerConfig
@@ -35,7 +35,7 @@ def write_lines(path: Path, rows) -> Path:
 
 
 def stored_of(path, folder, *, vocabulary=None, **more):
-    return stored(Source(data=str(path), **more), folder, TokenizerConfig(), vocabulary or VocabularyConfig())
+    return corpus_on_disk(Source(data=str(path), **more), folder, TokenizerConfig(), vocabulary or VocabularyConfig())
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_documents_on_disk_teach_about_as_much_as_in_memory(system, tmp_path):
     rows = [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
     config = SYSTEMS[system]
     source = Source(data=str(write_lines(tmp_path / "noisy.jsonl", rows[:900])))
-    corpus = stored(source, tmp_path / "ids", config.tokenizer, config.vocabulary)
+    corpus = corpus_on_disk(source, tmp_path / "ids", config.tokenizer, config.vocabulary)
     on_disk = TextClassifier(system).fit_on_disk(corpus).score(texts[900:], labels[900:])
     kept = len(corpus.train.codes) + len(corpus.valid.codes)
     in_memory = TextClassifier(system).fit(texts[:kept], labels[:kept]).score(texts[900:], labels[900:])
@@ -254,9 +254,9 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays(lines, tmp_path
 
 def test_a_folder_that_was_left_by_a_crash_is_written_anew(lines, tmp_path):
     (tmp_path / "ids").mkdir()
-    (tmp_path / "ids" / "train.ids.i32.part").write_bytes(b"123")
+    (tmp_path / "ids" / ".train.ids.i32.123.part").write_bytes(b"123")
     assert len(stored_of(lines, tmp_path / "ids").train.codes) == 432
-    assert not (tmp_path / "ids" / "train.ids.i32.part").exists()
+    assert not (tmp_path / "ids" / ".train.ids.i32.123.part").exists()
 
 
 @pytest.mark.parametrize(
@@ -286,8 +286,9 @@ def test_a_file_that_changes_while_it_is_read_is_said_so(lines, tmp_path):
         if what == "counting words":
             write_lines(lines, ROWS[:-1])
 
+    source = Source(data=str(lines))
     with pytest.raises(DataError, match="has changed while it was read"):
-        stored(Source(data=str(lines)), tmp_path / "ids", TokenizerConfig(), VocabularyConfig(), on_block=on_block)
+        corpus_on_disk(source, tmp_path / "ids", TokenizerConfig(), VocabularyConfig(), on_block=on_block)
 
 
 CHILD = """
@@ -297,22 +298,21 @@ import numpy as np
 from bywords.classifier import TextClassifier
 from bywords.config import changed
 from bywords.text import memory_mapped
-from bywords.io.on_disk import Source
-from bywords.io.on_disk import stored as stored_corpus
+from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.systems import SYSTEMS
 
 folder, n_megabytes = Path(sys.argv[1]), int(sys.argv[2])
 words = np.array([f"word{number}" for number in range(2000)])
 generator = np.random.default_rng(0)
 texts = [" ".join(words[generator.integers(0, 2000, 2000)]) for _ in range(50)]
-stored.CHUNK_IDS, stored.MOST_HELD_IDS = 1 << 14, 1 << 18  # 1 MB of ids, in each of three parts
+memory_mapped.CHUNK_IDS, memory_mapped.MOST_HELD_IDS = 1 << 14, 1 << 18  # 1 MB of ids, in each of three parts
 n_bytes = number = 0
 with (folder / "texts.jsonl").open("w") as file:
     while n_bytes < n_megabytes * 1_000_000:
         number += 1
         n_bytes += file.write(json.dumps({"text": texts[number % 49], "label": number % 2}) + "\\n")
 config = changed(SYSTEMS["dan"], ["training.max_epochs=1", "model.dimension=8"])
-corpus = stored_corpus(Source(data=str(folder / "texts.jsonl")), folder / "ids", config.tokenizer, config.vocabulary)
+corpus = corpus_on_disk(Source(data=str(folder / "texts.jsonl")), folder / "ids", config.tokenizer, config.vocabulary)
 classifier = TextClassifier(config).fit_on_disk(corpus)
 classifier.evaluate_on_disk(corpus.test)
 classifier.save(folder / "model")

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from small_corpus import TOPICS, small_corpus
 
+from bywords.checkpoint import Run
 from bywords.classifier import Predictions, TextClassifier
 from bywords.cli import main as cli
 from bywords.cli import predict as command
@@ -290,7 +291,7 @@ def test_cut_off_at_any_step_and_gone_on_with_it_is_the_file_of_one_run(
 
         return call
 
-    for step in range(1, 60):
+    for step in range(1, 120):
         with monkeypatch.context() as patched:
             patched.setattr(os, "fsync", dying(os.fsync))
             patched.setattr(Path, "replace", dying(Path.replace))
@@ -381,11 +382,12 @@ def test_another_input_is_refused(predict, begun, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "name"), [(["--top-k", "2"], "top k"), (["--bad-rows", "skip"], "bad rows"), (["--text", "id"], "text")]
+    ("options", "name"),
+    [(["--top-k", "2"], "top k"), (["--bad-rows", "skip"], "bad rows"), (["--text", "id"], "text column")],
 )
 def test_other_options_are_refused(predict, begun, options, name):
     code, _, error = predict("in.csv", "--out", "out.csv", "--resume", *options)
-    assert (code, f"it was begun with another {name}" in error) == (2, True)
+    assert (code, f"holds rows of another run: {name} was" in error) == (2, True)
 
 
 def test_another_model_is_refused(predict, begun, tmp_path, model, monkeypatch):
@@ -415,7 +417,7 @@ def test_with_nothing_to_go_on_with_it_starts_afresh(predict, begun, tmp_path):
 
 
 def test_a_disk_that_takes_no_more_is_said(tmp_path, monkeypatch):
-    folder = ResumableOutput(tmp_path / "out.csv", {})
+    folder = ResumableOutput(tmp_path / "out.csv", Run({}, {}))
     folder.add(b"x", n_rows=1, input_digest="")
 
     def full(_):

@@ -481,7 +481,7 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(write):
         ("x.jsonl", '{"text": {"a": 1}, "label": "p"}\n', "line 1: 'text' holds a list or an object, expected a text"),
         ("x.jsonl", "{}\n", "line 1: the objects have no keys"),
         ("x.txt", "__label__p a\n__label__ b\n", "line 2: expected a label"),
-        ("x.txt", "just a text\n", r"no format with labels that can be read\. Expected \.csv"),
+        ("x.txt", "just a text\n", r"not a format with labels that can be read\. Expected \.csv"),
         (
             "x.csv",
             b"text,label\na,p\nb\xff,q\n",
@@ -506,7 +506,7 @@ def test_an_empty_file_is_refused(write, name, blank):
 
 
 def test_empty_input_is_refused(write, tmp_path):
-    with pytest.raises(DataError, match=r"x\.txt: .*no format with labels"):
+    with pytest.raises(DataError, match=r"x\.txt: .*not a format with labels"):
         read_corpus(write("x.txt", ""))
     pl.DataFrame({"text": [], "label": []}).write_parquet(tmp_path / "x.parquet")
     with pytest.raises(DataError, match=r"x\.parquet is empty: it has 2 columns and no rows"):
@@ -628,7 +628,7 @@ def test_errors_in_later_blocks_name_the_line_of_the_file(write):
 
 
 def test_quotes_that_do_not_close_are_not_looked_for_without_end(write, monkeypatch):
-    monkeypatch.setattr(csv, "RECORD_BYTES", 100)
+    monkeypatch.setattr(csv_format, "RECORD_BYTES", 100)
     path = write("x.csv", 'text,label\na,p\n"b,p\n' + "c,q\n" * 1000)
     n_read = []
     real = Input.read

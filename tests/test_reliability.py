@@ -11,7 +11,7 @@ from bywords.evaluation.reliability import (
     floor_of,
     in_vocabulary_share_elsewhere,
     lower_floor,
-    reliability,
+    reliability_bins,
     selection_curve,
 )
 from bywords.text.tokenizer import Tokenizer
@@ -32,7 +32,7 @@ def test_probabilities_that_mean_what_they_say_have_nearly_no_error():
 
 
 def test_a_bin_says_how_probable_and_how_often():
-    (row,) = reliability(np.array([1.0, 0.99]), np.array([True, False]))
+    (row,) = reliability_bins(np.array([1.0, 0.99]), np.array([True, False]))
     assert (row["from"], row["to"], row["n_documents"], row["probability"], row["share"]) == (14 / 15, 1, 2, 0.995, 0.5)
     assert row["interval"][0] < 0.5 < row["interval"][1]
 

@@ -1,6 +1,7 @@
 """Every format of word vectors is read alike, and a damaged file is named with the place of the damage."""
 
 import gzip
+import lzma
 import struct
 import subprocess
 import sys
@@ -59,6 +60,7 @@ FORMATS = {
     "blank lines": lambda folder: written(folder, "glove.txt", GLOVE.replace("\n", "\n\n")),
     "gz": lambda folder: written(folder, "glove.txt.gz", gzip.compress(GLOVE.encode())),
     "gz under another name": lambda folder: written(folder, "glove.txt", gzip.compress(GLOVE.encode())),
+    "xz under another name": lambda folder: written(folder, "glove.txt", lzma.compress(GLOVE.encode())),
     "zip of one file": lambda folder: zipped(folder, glove=GLOVE),
     "one file of a zip": lambda folder: Path(f"{zipped(folder, other='x 1', glove=GLOVE)}:glove.txt"),
     "npy": npy,
@@ -222,13 +224,13 @@ def test_a_gz_file_that_is_cut_off_or_damaged_is_an_error_that_names_the_line(tm
     generator = np.random.default_rng(0)
     text = "".join(f"w{row} {number:.6f}\n" for row, number in enumerate(generator.standard_normal(20_000)))
     packed = gzip.compress(text.encode())
-    with pytest.raises(VectorFileError, match=r"line [0-9]+ or later: the compressed data ends too early"):
+    with pytest.raises(VectorFileError, match=r"line [0-9]+ or later: the compressed data is damaged or cut off"):
         read_vectors(written(tmp_path, "cut.txt.gz", packed[: len(packed) // 2]))
     spoiled = bytearray(packed)
     spoiled[-8] ^= 255  # of the checksum
-    with pytest.raises(VectorFileError, match="damaged: CRC"):
+    with pytest.raises(VectorFileError, match=r"damaged or cut off \(CRC"):
         read_vectors(written(tmp_path, "spoiled.txt.gz", bytes(spoiled)))
-    with pytest.raises(VectorFileError, match=r"cut\.zip: the archive is damaged"):
+    with pytest.raises(VectorFileError, match=r"cut\.zip: the compressed data is damaged or cut off"):
         read_vectors(written(tmp_path, "cut.zip", zipped(tmp_path, glove=text).read_bytes()[:1000]))
 
 
@@ -259,7 +261,7 @@ def test_a_matrix_without_fitting_words_is_an_error(tmp_path):
 def test_files_of_other_kinds_are_told_apart(tmp_path):
     with pytest.raises(VectorFileError, match=r"nothing.txt: there is no such file"):
         read_vectors(tmp_path / "nothing.txt")
-    with pytest.raises(VectorFileError, match="expected a file that can be read"):
+    with pytest.raises(VectorFileError, match="is a folder, expected a file"):
         read_vectors(tmp_path)
     with pytest.raises(VectorFileError, match=r"fastText's own format, .* \.vec"):
         read_vectors(written(tmp_path, "wiki.bin", struct.pack("<i", 793712314) + bytes(50)))

@@ -118,7 +118,7 @@ def _tell_data(record: AuditRecord) -> None:
             shown = ", ".join(map(str, rows[:N_SHOWN])) + (", …" if len(rows) > N_SHOWN else "")
             say(f"{which} without words, which training leaves out: {'row' if len(rows) == 1 else 'rows'} {shown}.")
     if record.small_classes:
-        small = [f"{row.label} ({row.n_documents})" for row in record.small_classes]
+        small = [f"{row.label} ({row.n_train})" for row in record.small_classes]
         say(f"Classes too small to learn or to test, with their documents: {quoted(small, at_most=10)}.")
 
 

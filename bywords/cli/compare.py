@@ -102,8 +102,8 @@ def _tell(run: RunRecord, folder: Path) -> None:
     corpus = run.corpus
     dropped = corpus.dropped
     say(
-        f"{corpus.name}: {corpus.n_train:,} training documents ({corpus.n_valid:,} of them to stop by), "
-        f"{corpus.n_test:,} test documents; {dropped['train']} and {dropped['test']} without words dropped."
+        f"{corpus.name}: {count(corpus.n_train, 'training document')} ({corpus.n_valid:,} of them to stop by), "
+        f"{count(corpus.n_test, 'test document')}; {dropped['train']} and {dropped['test']} without words dropped."
     )
     say()
     several = len(run.seeds) > 1
@@ -121,8 +121,8 @@ def _tell(run: RunRecord, folder: Path) -> None:
         say(sentence)
     if run.pairwise:
         say(
-            f"Paired tests on the same documents, corrected for all {count(len(run.pairwise), 'pair')}; 95 % intervals. "
-            "~: chance may explain it."
+            f"Paired tests on the same documents, corrected for all {count(len(run.pairwise), 'pair')}; 95 % "
+            "intervals. ~: chance may explain it."
         )
         say()
     for row in run.systems:

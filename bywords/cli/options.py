@@ -22,17 +22,17 @@ Data = Annotated[
         metavar="DATA",
     ),
 ]
-Text = Annotated[str | None, typer.Option("--text", help="The column with the texts, where it is not plain.")]
+Text = Annotated[str | None, typer.Option("--text", help="The column with the texts, where it is not clear.")]
 Label = Annotated[
     list[str] | None,
     typer.Option(
         "--label",
-        help="The column with the labels, where it is not plain. Repeat it for columns of 0 and 1, a label each.",
+        help="The column with the labels, where it is not clear. Repeat it for columns of 0 and 1, a label each.",
     ),
 ]
 LabelSeparator = Annotated[
     str | None,
-    typer.Option("--label-separator", help="What stands between labels where a row has any number: | for a|b."),
+    typer.Option("--label-separator", help="What separates labels where a row has any number: | for a|b."),
 ]
 BadRows = Annotated[
     Literal["fail", "skip"],
@@ -73,14 +73,12 @@ Abstain = Annotated[
     str | None,
     typer.Option(
         "--abstain",
-        help="The same with the probability from which on this share of the answers was right, on documents held out "
-        "when the model was trained: 95%.",
+        help="The same with the probability at or above which this share of the answers was right, on documents held "
+        "out when the model was trained: 95%.",
         metavar="SHARE",
     ),
 ]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with a run that was interrupted: keep what it has finished.")
-]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume a run that was interrupted: keep what it has finished.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 _ENDINGS = {".gz", ".xz", ".zst", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft"}
 
@@ -103,7 +101,7 @@ def least_confidence(classifier: FittedClassifier, min_confidence: float | None,
         )
     if classifier.is_multilabel:
         raise SettingError(
-            "the model gives any number of labels, each from its own threshold on (its README.md has them): "
+            "the model gives any number of labels, each at or above its own threshold (its README.md has them): "
             "--min-confidence and --abstain are for one label a text."
         )
     if abstain is not None:
@@ -128,7 +126,7 @@ def _share(option: str, text: str) -> float:
 def named_after(data: str, ending: str) -> Path:
     """What a command writes by default: `tickets.2024.csv.gz` → `tickets.2024` + ending, in the current folder.
 
-    Of a folder with its classes it stands beside the folder, so that it is not taken for a class.
+    Of a folder with its classes it is beside the folder, so that it is not taken for a class.
     """
     path = Path(data)
     if path.is_dir():

@@ -72,6 +72,7 @@ def predict(
     unlike those that the model has learned from.
     """
     from bywords.artifact.description import load_classifier
+    from bywords.checkpoint import Run
     from bywords.files import check_writable
     from bywords.io.readers import read_blocks, skipped_rows
     from bywords.io.resumable import ResumableOutput
@@ -92,8 +93,8 @@ def predict(
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
             typer.echo(chunk.content, nl=False)
     else:
-        key = {
-            "model": hashlib.sha256((model / "SHA256SUMS").read_bytes()).hexdigest(),
+        digest = hashlib.sha256((model / "SHA256SUMS").read_bytes()).hexdigest()
+        settings = {
             "version": __version__,
             "text column": text,
             "input format": ending,
@@ -102,7 +103,7 @@ def predict(
             "least confidence": answers.least,
             "bad rows": bad_rows,
         }
-        output = ResumableOutput(out, key, resume=resume)
+        output = ResumableOutput(out, Run({"model": digest}, settings), resume=resume)
         n_before = output.n_rows
         _write(output, blocks, answers, Writer.of(out, answers.names), _digest(file, ending))
     if skipped is not None:

@@ -72,7 +72,7 @@ def tell_skipped(n_skipped: int, first: str) -> None:
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Show that something goes on, with the time it has taken; nothing in a pipe."""
+    """Show that something is going on, with the time it has taken; nothing in a pipe."""
     if not sys.stderr.isatty():
         yield
         return
@@ -91,15 +91,13 @@ def counted(parts: Iterable[tuple[int, Part]], done: str) -> Iterator[Part]:
         total += n_documents
         if is_shown:
             speed = total / (time.perf_counter() - started)
-            sys.stderr.write(f"\r\x1b[K{total:,} documents {done}, {speed:,.0f} a second")
-            sys.stderr.flush()
+            _show(f"{total:,} documents {done}, {speed:,.0f} a second")
     if is_shown:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+        _show("")
 
 
 class ProgressLines:
-    """A `bywords.systems.Listener` that writes a line an epoch, and between them how far the epoch is.
+    """A callback of training that writes a line an epoch, and between them how far the epoch is.
 
     Quiet when standard error is not a terminal. The estimate is an upper bound: training stops early.
     """
@@ -112,18 +110,16 @@ class ProgressLines:
         self._n_read = 0
 
     def start(self, name: str) -> None:
-        """Something new begins: say its name until there is more to say."""
+        """Something new starts: show its name until there is more to show."""
         self.name = f"{name}:"
         self._started = time.perf_counter()
         if self.is_shown:
-            sys.stderr.write(f"\r\x1b[K{name} …")
-            sys.stderr.flush()
+            _show(f"{name} …")
 
     def end(self) -> None:
         """Take away what has not become a line."""
         if self.is_shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _show("")
 
     def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
         shown = "" if loss is None else f" · loss {loss:.4f}"
@@ -159,8 +155,7 @@ class ProgressLines:
             return
         self._last_shown = now
         left = f" · {share:.0%}, {rough_time((now - self._started) / share * (1 - share))} left in it" if share else ""
-        sys.stderr.write(f"\r\x1b[K{self.name} {what}: {n_documents:,} documents{left}")
-        sys.stderr.flush()
+        _show(f"{self.name} {what}: {n_documents:,} documents{left}")
 
     def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
         now = time.perf_counter()
@@ -170,13 +165,17 @@ class ProgressLines:
         if n_done == 1:
             self._epoch_started = now
         left = (now - self._epoch_started) / n_done * (n_batches - n_done)
-        sys.stderr.write(f"\r\x1b[K{self.name} epoch {epoch}: {n_done / n_batches:.0%}, {rough_time(left)} left in it")
-        sys.stderr.flush()
+        _show(f"{self.name} epoch {epoch}: {n_done / n_batches:.0%}, {rough_time(left)} left in it")
 
     def _line(self, text: str) -> None:
         if self.is_shown:
-            sys.stderr.write(f"\r\x1b[K{self.name} {text}\n")
-            sys.stderr.flush()
+            _show(f"{self.name} {text}\n")
+
+
+def _show(text: str) -> None:
+    """Put a text into the last line of the terminal, instead of what is there."""
+    sys.stderr.write(f"\r\x1b[K{text}")
+    sys.stderr.flush()
 
 
 def rough_time(seconds: float) -> str:

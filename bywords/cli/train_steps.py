@@ -133,7 +133,7 @@ def _fitted(request: TrainRequest, split: Split) -> FittedClassifier:
 
 def _stored(request: TrainRequest) -> OnDiskCorpus:
     """Write the documents into files, unless they are there already."""
-    from bywords.io.on_disk import Source, stored
+    from bywords.io.on_disk import Source, corpus_on_disk
     from bywords.systems import able_to_train_on_disk
     from bywords.training.on_disk import check_can_train_on_disk
 
@@ -147,7 +147,7 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     progress = ProgressLines()
     progress.start(request.shown)
     config = request.config
-    return stored(source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block)
+    return corpus_on_disk(source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block)
 
 
 def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus) -> FittedClassifier:

@@ -1,4 +1,4 @@
-"""`bywords vectors train|info|nearest`: word vectors from a corpus, what a file holds, and what stands near a word."""
+"""`bywords vectors train|info|nearest`: word vectors from a corpus, what a file holds, and which words are near one."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def info(
     if data is not None:
         say(
             f"Of {data} they have {record['types_share']:.1%} of the different words and "
-            f"{record['tokens_share']:.1%} of the running words."
+            f"{record['tokens_share']:.1%} of the words as they occur."
         )
 
 

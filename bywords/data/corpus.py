@@ -1,4 +1,4 @@
-"""Texts and their labels in, one corpus out: documents, label names in a fixed order, and what is asked of them."""
+"""Texts and labels → a corpus: documents, their labels, and the label names in a fixed order."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Corpus:
     texts: pl.Series  # string (N,), no nulls
     labels: npt.NDArray[Any]  # int64 (N,), index into label_names; multi-label: bool (N, K)
     label_names: tuple[str, ...]  # (K,), in the order of `sorted_names`
-    rows: npt.NDArray[np.int64]  # (N,), place of each document in what it was read from, counted from 0
+    rows: npt.NDArray[np.int64]  # (N,), index of each document in what it was read from, counted from 0
     n_skipped: int = 0  # rows of the file that could not be read and were left out
-    first_skipped: str = ""  # where the first of them stands and what is wrong with it
+    first_skipped: str = ""  # where the first of them is and what is wrong with it
     columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
 
     @classmethod
@@ -97,7 +97,7 @@ class Corpus:
         return self.labels.ndim == 2
 
     def select(self, rows: npt.ArrayLike) -> Corpus:
-        """The documents at these places of this corpus, int (M,), in that order. Label names stay, used or not."""
+        """The documents at these indices, int (M,), in that order. Label names stay, used or not."""
         indices = np.asarray(rows, dtype=np.int64)
         columns = None if self.columns is None else self.columns[indices]
         return dataclasses.replace(
@@ -233,7 +233,7 @@ def labelled_as(corpus: Corpus, *, multilabel: bool) -> Corpus:
 
 
 def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
-    """The same documents, labels as places in `label_names`: how a test corpus takes those of its training corpus.
+    """The same documents, labels as indices into `label_names`: how a test corpus takes those of its training corpus.
 
     Raises: DataError, naming the first such row, when a document has a label that is not among them.
     """
@@ -296,7 +296,7 @@ def check_trainable(corpus: Corpus) -> None:
 
 
 def _first_with(corpus: Corpus, is_meant: npt.NDArray[np.bool_]) -> tuple[int, str] | None:
-    """The place of the first document with a label where `is_meant`, bool (K,), is true, and the label's name."""
+    """The index of the first document with a label where `is_meant`, bool (K,), is true, and the label's name."""
     of_documents = corpus.labels & is_meant if corpus.is_multilabel else is_meant[corpus.labels][:, np.newaxis]
     found = np.argwhere(of_documents)  # (F, 2), document by document
     if not len(found):
@@ -306,7 +306,7 @@ def _first_with(corpus: Corpus, is_meant: npt.NDArray[np.bool_]) -> tuple[int, s
 
 
 def _indices(column: pl.Series, names: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Where each value of `column` stands in `names`, int64 (N,)."""
+    """The index of each value of `column` in `names`, int64 (N,)."""
     if not len(column):
         return np.zeros(0, dtype=np.int64)
     numbers = pl.Series(np.arange(len(names), dtype=np.int64))

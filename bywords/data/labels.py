@@ -1,4 +1,4 @@
-"""Labels as users have them in, class names and codes out, and back: one a document, or any number.
+"""Labels as users have them → class names and codes, and back: one a document, or any number.
 
 one         a class each: a list, an array or a column of strings, whole numbers or booleans
 sets        a list, tuple or set of labels each
@@ -26,32 +26,32 @@ _COLUMNS = 2  # an array of so many dimensions is a table
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class GivenLabels:
     """Labels of N documents as they were given."""
 
     label_format: LabelFormat
     values: npt.NDArray[Any]  # one: (N,); sets: all labels one after the other (P,); indicator: bool (N, K)
-    offsets: npt.NDArray[np.int64]  # sets: where each document's begin, (N + 1,)
+    offsets: npt.NDArray[np.int64]  # sets: where each document's start, (N + 1,)
     columns: npt.NDArray[Any]  # indicator: the names of its columns, (K,)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1 if self.label_format == "sets" else len(self.values)
 
-    def select(self, rows: npt.NDArray[np.integer[Any]]) -> Given:
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> GivenLabels:
         """Only these documents, in this order."""
         if self.label_format != "sets":
-            return Given(self.label_format, self.values[rows], self.offsets, self.columns)
+            return GivenLabels(self.label_format, self.values[rows], self.offsets, self.columns)
         lengths = np.diff(self.offsets)[rows]
         parts = [self.values[self.offsets[row] : self.offsets[row + 1]] for row in rows.tolist()]
         values = np.concatenate(parts) if parts else self.values[:0]
-        return Given(self.label_format, values, np.concatenate([[0], np.cumsum(lengths)]), self.columns)
+        return GivenLabels(self.label_format, values, np.concatenate([[0], np.cumsum(lengths)]), self.columns)
 
 
-def read_labels(labels: Any, *, part: str) -> Given:
+def read_labels(labels: Any, *, part: str) -> GivenLabels:
     """Labels in any of the forms above, also pandas, polars and sparse ones; `part` says in messages what they are for.
 
-    Raises: DataError, naming the first such place counted from 0, for a label that is missing or of a type that labels
-    do not have.
+    Raises: DataError, naming the first such document counted from 0, for a label that is missing or of a type that
+    labels do not have.
     """
     none = np.zeros(0, dtype=np.int64)
     if hasattr(labels, "toarray"):  # a sparse matrix
@@ -65,7 +65,7 @@ def read_labels(labels: Any, *, part: str) -> Given:
             _warn_of_column()
             return read_labels(table[:, 0], part=part)
         names = np.arange(table.shape[1]) if columns is None else _array(list(columns), part)
-        return Given("indicator", _flags(table, part), none, names)
+        return GivenLabels("indicator", _flags(table, part), none, names)
     if isinstance(labels, pl.Series) and labels.dtype == pl.List:
         labels = labels.to_list()
     if isinstance(labels, list | tuple | np.ndarray | pl.Series) or hasattr(labels, "tolist"):
@@ -83,21 +83,21 @@ def read_labels(labels: Any, *, part: str) -> Given:
     if isinstance(dtype, np.dtype) and dtype.kind in "Uiub" and np.ndim(labels) == 1:
         if dtype.kind == "U":
             _check_strings(listed, part)
-        return Given("one", np.asarray(labels), none, none)
+        return GivenLabels("one", np.asarray(labels), none, none)
     if np.ndim(listed) > 1:
         raise DataError(f"the {part} labels have {np.ndim(listed)} dimensions, expected one label a document.")
-    return Given("one", _array(listed, part), none, none)
+    return GivenLabels("one", _array(listed, part), none, none)
 
 
-def classes_of(given: Given) -> npt.NDArray[Any]:
+def classes_of(given: GivenLabels) -> npt.NDArray[Any]:
     """The names of the classes, sorted; of an indicator the names of its columns in their order. (K,)."""
     return given.columns if given.label_format == "indicator" else np.unique(given.values)
 
 
-def codes_of(given: Given, classes: npt.NDArray[Any], label_format: LabelFormat, *, part: str) -> Codes:
-    """What `Targets` take: the place of each label in `classes` int64 (N,), or which each document has bool (N, K).
+def codes_of(given: GivenLabels, classes: npt.NDArray[Any], label_format: LabelFormat, *, part: str) -> Codes:
+    """What `Targets` take: the index of each label in `classes` int64 (N,), or which each document has bool (N, K).
 
-    Raises: DataError for a label that `classes` lack, and for labels of another form than `form`.
+    Raises: DataError for a label that `classes` lack, and for labels of another form than `label_format`.
     """
     if (given.label_format == "one") != (label_format == "one"):
         expected = "one label a document" if label_format == "one" else "any number of labels a document"
@@ -159,12 +159,12 @@ def names_of(codes: Codes, classes: npt.NDArray[Any], label_format: LabelFormat)
 
 
 def weights_of(
-    class_weight: Any, given: Given, classes: npt.NDArray[Any], sample_weight: npt.ArrayLike | None
+    class_weight: Any, given: GivenLabels, classes: npt.NDArray[Any], sample_weight: npt.ArrayLike | None
 ) -> npt.NDArray[np.float64]:
     """What each document counts, float64 (N,): its own weight times that of its class.
 
     `class_weight` is None, "balanced" (each class counts the same: N / (K * its documents)), or a weight by label.
-    Raises: SettingError for weights that are no numbers of 0 or more, one for each document, labels that there are not,
+    Raises: SettingError for weights that are not numbers of 0 or more, one for each document, unknown labels,
     and weights of classes where documents have any number of them.
     """
     weights = np.ones(len(given))
@@ -205,7 +205,7 @@ def weights_of(
 
 
 def _in_order(columns: list[Any], classes: list[Any], part: str) -> list[int]:
-    """Where the column of each class stands: by its name, or as they come where either has no names but numbers."""
+    """The column of each class: by its name, or in order where either has numbers instead of names."""
     unnamed = list(range(len(classes)))
     if len(columns) != len(classes):
         raise DataError(f"the {part} labels have {len(columns)} columns, expected {len(classes)}.")
@@ -270,19 +270,19 @@ def _check_strings(values: Sequence[str], part: str) -> None:
         raise DataError(f"the {part} label of document {index} (counted from 0), {value!r}, {what}")
 
 
-def _read_sets(sets: Sequence[Sequence[Any]], part: str) -> Given:
+def _read_sets(sets: Sequence[Sequence[Any]], part: str) -> GivenLabels:
     flat = [label for labels in sets for label in labels]
     indices = [index for index, labels in enumerate(sets) for _ in labels]
     try:
         values = _array(flat, part)
     except DataError:
-        for index, label in zip(indices, flat, strict=True):  # so that the document is named, not the place among all
+        for index, label in zip(indices, flat, strict=True):  # so that the document is named, not the index among all
             if _is_missing(label):
                 raise DataError(
                     f"the {part} labels of document {index} (counted from 0) have one that is missing: {label!r}."
                 ) from None
         raise
-    return Given("sets", values, np.cumsum([0, *map(len, sets)]), np.zeros(0))
+    return GivenLabels("sets", values, np.cumsum([0, *map(len, sets)]), np.zeros(0))
 
 
 def _members(value: Any) -> list[Any]:
@@ -330,7 +330,7 @@ def _warn_of_column() -> None:
 
 
 def check_label_format(label_format: str) -> LabelFormat:
-    """Raise DataError for a form that there is not."""
+    """Raise DataError for an unknown form."""
     if label_format not in get_args(LabelFormat):
         raise DataError(f"labels have no form {label_format!r}.")
     return label_format  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Labels in, the places of documents to keep and to hold out out: seeded, every class in both parts where it can be."""
+"""Labels → the rows to keep and those to hold out: seeded, every class in both parts where that is possible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def stratified_split(
     class of one stays in the first. Within that, the second part is as near to share * N documents as can be.
     No documents give two empty parts.
 
-    Returns: the kept and the held-out places, int64, ascending; together they are 0 to N - 1.
+    Returns: the kept and the held-out rows, int64, ascending; together they are 0 to N - 1.
     Raises: SettingError when share is not between 0 and 1, or seed is negative.
     """
     check_split(share, seed)
@@ -34,7 +34,7 @@ def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDAr
     """Of what kind each document is when documents are held out, int64 (N,).
 
     Class numbers (N,) are taken as they are. Of documents with any number of labels, bool (N, K), it is the rarest of
-    their labels that counts, so that no label is missed; those without labels are of a kind of their own, K.
+    their labels that counts, so that no label is missed; those without labels are one more kind, K.
     """
     if labels.ndim == 1:
         return labels.astype(np.int64, copy=False)
@@ -58,7 +58,7 @@ def stratified_folds(
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Split N documents into `n_folds` parts of like size, each class spread evenly; each part is held out once.
 
-    Returns: for each part, the kept and the held-out places, int64, ascending.
+    Returns: for each part, the kept and the held-out rows, int64, ascending.
     """
     generator = np.random.default_rng(seed)
     shuffled = generator.permutation(len(labels))
@@ -69,7 +69,7 @@ def stratified_folds(
 
 
 def nested_order(labels: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
-    """N places in an order of which any beginning is a stratified subset, drawn with `seed`; int64 (N,).
+    """N rows in an order of which any first part is a stratified subset, drawn with `seed`; int64 (N,).
 
     Two documents of each class, or its only one, come first; of any more each class has as near to its share as can be.
     So subsets of several sizes are nested: a larger one has the documents of a smaller one and others.

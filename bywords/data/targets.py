@@ -59,7 +59,7 @@ class Targets:
         return self.codes[:, np.newaxis] == np.arange(self.n_classes)
 
     def pairs(self) -> tuple[Rows, npt.NDArray[np.int64]]:
-        """Each document with each of its labels: places int64 (P,) and labels int64 (P,)."""
+        """Each document with each of its labels: rows int64 (P,) and labels int64 (P,)."""
         if self.codes.ndim == 2:
             rows, labels = np.nonzero(self.codes)
             return rows.astype(np.int64), labels.astype(np.int64)
@@ -80,9 +80,9 @@ class Targets:
         return bool(len(strata)) and int(np.bincount(strata).max()) >= 2
 
     def split(self, share: float, seed: int) -> tuple[Rows, Rows]:
-        """Places to keep and to hold out, as `stratified_split`, of many labels by the rarest of each document."""
+        """Rows to keep and to hold out, as `stratified_split`, of many labels by the rarest of each document."""
         return stratified_split(strata_of(self.codes), share, seed)
 
     def folds(self, n_folds: int, seed: int) -> list[tuple[Rows, Rows]]:
-        """Places to keep and to hold out, in turn, as `stratified_folds`."""
+        """Rows to keep and to hold out, in turn, as `stratified_folds`."""
         return stratified_folds(strata_of(self.codes), n_folds, seed)

@@ -1,4 +1,4 @@
-"""Logits in, probabilities that mean something and decisions out; fitted to documents that the model has not seen."""
+"""Logits → calibrated probabilities and decisions; fitted to documents that the model has not seen."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
+from bywords.evaluation.minimum import minimum_between
 
 MOST_NEWTON_STEPS = 50
 FLAT = 1e-6  # standard deviation of a label's logits, below which they are taken as all the same
 STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no certainty
-FEW_DOCUMENTS_WITH_LABEL = 5  # documents with a label: so few do not choose a threshold of its own
+FEWEST_WITH_LABEL = 5  # documents: a label with fewer takes the threshold of all labels together
 STRAIGHT = (1.0, 1.0, 0.0)  # the curve that changes nothing
 TOWARDS_STRAIGHT = 10.0  # documents' worth of log loss that a curve has to save to be one off; fewer: less sure answers
 
@@ -25,7 +26,7 @@ class Temperature:
     """For one label a document: a softmax of the logits divided by one number, and a curve for the highest probability.
 
     One number cannot mend a model that is too sure where it is sure and not sure enough where it is not, as sums of
-    one-against-all machines are: `curve`, (a, b, c), makes of the highest probability p one with the log-odds
+    one-against-all classifiers are: `curve`, (a, b, c), makes of the highest probability p one with the log-odds
     a ln p - b ln(1 - p) + c, and the others share the rest as before. (1, 1, 0) leaves all as it is. No label changes.
     Source: Kull, Silva Filho, Flach (2017), "Beta Calibration: a Well-Founded and Easily Implemented Improvement on
     Logistic Calibration for Binary Classifiers", equation 3.
@@ -64,7 +65,7 @@ class Temperature:
 
 @dataclass(frozen=True, eq=False)
 class Sigmoids:
-    """For any number of labels a document: of each label a sigmoid, and the probability from which on it is given."""
+    """For any number of labels a document: for each a sigmoid, and the probability at or above which it is given."""
 
     scales: npt.NDArray[np.float64]  # (K,), above 0
     offsets: npt.NDArray[np.float64]  # (K,)
@@ -79,7 +80,7 @@ class Sigmoids:
         return np.asarray(probabilities >= self.thresholds)
 
     def keeping(self, labels: npt.NDArray[np.int64], thresholds: npt.NDArray[np.float64]) -> Sigmoids:
-        """The same, but the logits of these labels are log-odds already, given from these thresholds on."""
+        """The same, but the logits of these labels are log-odds already, given at or above these thresholds."""
         scales, offsets, own = self.scales.copy(), self.offsets.copy(), self.thresholds.copy()
         scales[labels], offsets[labels], own[labels] = 1, 0, thresholds
         return Sigmoids(scales, offsets, own)
@@ -93,7 +94,7 @@ Calibration = Temperature | Sigmoids
 
 
 def restored(plain: dict[str, Any]) -> Calibration:
-    """What gave these JSON values. Raises KeyError where it was none."""
+    """The calibration with these JSON values. Raises KeyError where they are of something else."""
     if "temperature" in plain:
         a, b, c = map(float, plain["curve"])
         return Temperature(float(plain["temperature"]), (a, b, c))
@@ -124,8 +125,6 @@ def fit_temperature(logits: Scores, targets: Targets) -> float:
     Sources: Guo et al. (2017), "On Calibration of Modern Neural Networks", section 4.2; the targets after Platt (1999),
     "Probabilistic Outputs for Support Vector Machines", section 2.2.
     """
-    from scipy.optimize import minimize_scalar  # scipy takes a tenth of a second to import
-
     if not len(targets) or not targets.weights.sum():
         return 1.0
     n_documents, n_classes = logits.shape
@@ -138,8 +137,7 @@ def fit_temperature(logits: Scores, targets: Targets) -> float:
         log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         return float(-np.average((smoothed * log_probabilities).sum(axis=1), weights=targets.weights))
 
-    found = minimize_scalar(cross_entropy, bounds=(math.log(1e-3), math.log(1e3)), method="bounded")
-    return float(math.exp(found.x))
+    return math.exp(minimum_between(cross_entropy, math.log(1e-3), math.log(1e3)))
 
 
 def fit_curve(probabilities: Scores, targets: Targets) -> tuple[float, float, float]:
@@ -166,8 +164,8 @@ def fit_curve(probabilities: Scores, targets: Targets) -> tuple[float, float, fl
     def loss(curve: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         odds, bent = curve @ features, curve - np.array(STRAIGHT)
         total = float(weights @ (np.logaddexp(0, odds) - wanted * odds)) + TOWARDS_STRAIGHT * float(bent @ bent)
-        slopes = features @ (weights * (sigmoid(odds) - wanted)) + 2 * TOWARDS_STRAIGHT * bent
-        return total / n_documents, slopes / n_documents
+        gradients = features @ (weights * (sigmoid(odds) - wanted)) + 2 * TOWARDS_STRAIGHT * bent
+        return total / n_documents, gradients / n_documents
 
     bounds = [(0, None), (0, None), (None, None)]  # rising: a surer answer stays a surer one
     found = minimize(loss, np.array(STRAIGHT), jac=True, bounds=bounds, method="L-BFGS-B")
@@ -209,10 +207,11 @@ def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float
     for _ in range(MOST_NEWTON_STEPS):
         probabilities = sigmoid(z * scales + offsets)
         errors, curve = weights * (probabilities - wanted), weights * probabilities * (1 - probabilities)
-        slope_a, slope_b = (errors * z).sum(axis=0), errors.sum(axis=0)
+        gradient_a, gradient_b = (errors * z).sum(axis=0), errors.sum(axis=0)
         aa, ab, bb = (curve * z * z).sum(axis=0) + 1e-9, (curve * z).sum(axis=0), curve.sum(axis=0) + 1e-9
         determinant = np.maximum(aa * bb - ab * ab, 1e-18)
-        step_a, step_b = (bb * slope_a - ab * slope_b) / determinant, (aa * slope_b - ab * slope_a) / determinant
+        step_a = (bb * gradient_a - ab * gradient_b) / determinant
+        step_b = (aa * gradient_b - ab * gradient_a) / determinant
         size = np.ones_like(loss)
         for _ in range(12):  # half the step of those labels that it would not help
             new_a, new_b = np.clip(scales - size * step_a, 1e-6, STEEPEST), offsets - size * step_b
@@ -231,18 +230,18 @@ def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float
 
 
 def best_thresholds(has: ManyLabels, probabilities: Scores) -> npt.NDArray[np.float64]:
-    """Of each label, the probability from which on to give it, for a high F1 on such documents, float64 (K,).
+    """Of each label, the probability at or above which to give it, for a high F1 on such documents, float64 (K,).
 
     Halfway, in log-odds, between the threshold of the highest F1 of the label and that of all decisions together: a
-    label's own is drawn from few documents and alone gives too much away. A label with fewer than FEW documents takes
-    that of all.
+    label's own is drawn from few documents and alone gives too much away. A label with fewer than FEWEST_WITH_LABEL
+    documents takes that of all.
     Source: Lipton, Elkan, Naryanaswamy (2014), "Optimal Thresholding of Classifiers to Maximize F1 Measure".
     """
     if not has.size:
         return np.full(has.shape[1], 0.5)
     together = _best_threshold(has.ravel(), probabilities.ravel())
     own = [
-        _best_threshold(has[:, k], probabilities[:, k]) if has[:, k].sum() >= FEW_DOCUMENTS_WITH_LABEL else together
+        _best_threshold(has[:, k], probabilities[:, k]) if has[:, k].sum() >= FEWEST_WITH_LABEL else together
         for k in range(has.shape[1])
     ]
     bounded = np.clip([together, *own], 1e-6, 1 - 1e-6)

@@ -1,4 +1,4 @@
-"""Probabilities and true labels in, scores and one row per document out."""
+"""Probabilities and true labels → scores, and rows of examples."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Evaluation:
     labels: metrics.Labels  # int64 (N,), the true ones
     probabilities: npt.NDArray[np.float64]  # (N, K)
     in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
-    all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one
+    all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), where no word or character n-gram is known
     uncalibrated: npt.NDArray[np.float64] | None = None  # (N, K), a softmax of the logits as they are
     is_multilabel: ClassVar[bool] = False
 
@@ -99,18 +99,18 @@ class Evaluation:
     def reliability(self) -> dict[str, Any]:
         """How probable the answers were and how often right, before and after calibration; ready for JSON.
 
-        `bins` as `trust.reliability` has them and `error`, the expected calibration error; and, where it is known what
+        `bins` as `reliability_bins` has them and `error`, the expected calibration error; and, where it is known what
         the probabilities were without calibration, `bins_before` and `error_before`.
         """
-        told: dict[str, Any] = {
-            "bins": reliability.reliability(self.confidence, self.is_right),
+        found: dict[str, Any] = {
+            "bins": reliability.reliability_bins(self.confidence, self.is_right),
             "error": reliability.expected_calibration_error(self.confidence, self.is_right),
         }
         if self.uncalibrated is not None:
             before = self.uncalibrated.max(axis=1, initial=0.0)
-            told["bins_before"] = reliability.reliability(before, self.is_right)
-            told["error_before"] = reliability.expected_calibration_error(before, self.is_right)
-        return told
+            found["bins_before"] = reliability.reliability_bins(before, self.is_right)
+            found["error_before"] = reliability.expected_calibration_error(before, self.is_right)
+        return found
 
     def coverage(self, shares: Sequence[float] | None = COVERAGES) -> list[dict[str, Any]]:
         """How often right, if only the surest answers were given; a row for each of `shares`, ready for JSON."""
@@ -165,7 +165,7 @@ class Evaluation:
         return found
 
     def wrong(self, n: int = 10) -> npt.NDArray[np.int64]:
-        """The places of the n documents that got a wrong label with the highest probability, int64 (≤ n,)."""
+        """The indices of the n documents that got a wrong label with the highest probability, int64 (≤ n,)."""
         chosen = self.probabilities.max(axis=1)
         order = np.argsort(-chosen, kind="stable")
         return order[self.predicted[order] != self.labels[order]][:n]
@@ -218,7 +218,7 @@ class ManyLabelsEvaluation:
     probabilities: npt.NDArray[np.float64]  # (N, K), each for itself
     thresholds: npt.NDArray[np.float64]  # (K,)
     in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
-    all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor a piece of one
+    all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), where no word or character n-gram is known
     uncalibrated: npt.NDArray[np.float64] | None = None  # (N, K), sigmoids of the logits as they are
     is_multilabel: ClassVar[bool] = True
 
@@ -286,7 +286,7 @@ class ManyLabelsEvaluation:
 
 
 def _known(value: float | significance.Interval | None) -> Any:
-    """As JSON has it: an interval as a list, and None for what cannot be said."""
+    """As JSON has it: an interval as a list, and None for what is not known."""
     if value is None or np.isnan(value).any():
         return None
     return list(value) if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""Labels and probabilities in, numbers out: scores, an interval, a table by class.
+"""Labels and probabilities → numbers: scores, an interval, a table by class.
 
 Labels are int64 (N,), indices into the label names, or bool (N, K) where a document has any number of them;
 probabilities are (N, K). Every document counts the same where no weights are given.
@@ -7,7 +7,6 @@ probabilities are (N, K). Every document counts the same where no weights are gi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -20,7 +19,7 @@ ManyLabels = npt.NDArray[np.bool_]  # (N, K)
 Weights = npt.NDArray[np.floating[Any]]  # (N,)
 Scores = npt.NDArray[np.floating[Any]]
 
-Z = NormalDist().inv_cdf(0.975)  # standard deviations within which 95 % lie
+Z = 1.9599639845400536  # standard deviations within which 95 % of a normal distribution are
 
 
 @dataclass(frozen=True)
@@ -171,11 +170,11 @@ Metric = Literal["log_loss", "accuracy", "balanced_accuracy", "micro_f1", "macro
 
 
 def check_metric(metric: Metric, *, is_multilabel: bool) -> None:
-    """Raise SettingError for a measure that there is not, or not for documents with any number of labels."""
+    """Raise SettingError for an unknown metric, or one that is not for documents with any number of labels."""
     check_choice("metric", metric, get_args(Metric))
     if is_multilabel and metric == "balanced_accuracy":
         raise SettingError(
-            "measure is 'balanced_accuracy', which several labels a document do not have: 'macro_f1' has."
+            "metric is 'balanced_accuracy', which documents with several labels do not have. Take 'macro_f1'."
         )
 
 
@@ -186,7 +185,7 @@ def score(
     predicted: Labels | ManyLabels,
     weights: Weights | None = None,
 ) -> float:
-    """How good answers are by a measure; the higher, the better: log loss is taken negative. Only it takes weights.
+    """How good answers are by a metric; the higher, the better: log loss is taken negative. Only it takes weights.
 
     For one label a document, micro F1 is accuracy; for any number, accuracy is the share that is right in all of them.
     """

@@ -1,4 +1,4 @@
-"""How sure answers were and whether they were right in, how far to trust such answers out: reliability and coverage."""
+"""How sure answers were and whether they were right → how far to trust such answers: reliability and coverage."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from bywords.text.vocabulary import Vocabulary
 N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo et al. (2017)
 N_POINTS = 40  # of the curve of coverage that a model keeps
 FEWEST_ANSWERED = 30  # documents: an accuracy of fewer is nothing to choose a threshold by
-UNLIKE_SHARE = 0.01  # of the training documents have a lower share of known words than a text that is unlike them
-MOST_ASKED = 2_000  # documents, how much would be known of them: as many say where the hundredth part lies
-FEW_NEW = 500  # documents: the hundredth part of fewer says nothing of what is rare
-HIGHEST_FLOOR = 0.75  # of known words: with more than three quarters known, no text is called unlike the others
+OUTSIDE_SHARE = 0.01  # of the training documents have a lower in-vocabulary share than a text out of distribution
+MOST_ASKED = 2_000  # documents, whose in-vocabulary share is looked at: enough to know its first percentile
+FEWEST_NEW = 500  # documents: the first percentile of fewer says nothing of what is rare
+HIGHEST_FLOOR = 0.75  # in-vocabulary share: with more known, no text is called out of distribution
 
 Probabilities = npt.NDArray[np.floating[Any]]
 
@@ -33,10 +33,8 @@ class Reliability:
     """What the answers for documents held out say of a model's answers to come; kept with the model."""
 
     n_documents: int = 0  # held out
-    selection: list[list[float]] = field(
-        default_factory=list
-    )  # as `selection_curve` gives them; none for several labels
-    in_vocabulary_floor: float = 0.0  # a text with a lower share of known words is unlike the training documents
+    selection: list[list[float]] = field(default_factory=list)  # `selection_curve`; empty for several labels
+    in_vocabulary_floor: float = 0.0  # a text with a lower in-vocabulary share is out of distribution
 
     @classmethod
     def of(cls, confidence: Probabilities, is_right: npt.NDArray[np.bool_], in_vocabulary_floor: float) -> Reliability:
@@ -58,7 +56,7 @@ class Reliability:
         return np.asarray(all_out_of_vocabulary | (in_vocabulary_share < self.in_vocabulary_floor))
 
     def min_confidence_for(self, accuracy: float) -> float:
-        """The lowest probability from which on such a share of the answers held out was right.
+        """The lowest probability at or above which such a share of the answers held out was right.
 
         Raises: SettingError where there is none, or there were too few answers to find it by.
         """
@@ -84,13 +82,13 @@ def expected_calibration_error(probabilities: Probabilities, happened: npt.NDArr
     Source: Naeini, Cooper, Hauskrecht (2015), "Obtaining Well Calibrated Probabilities Using Bayesian Binning";
     of the likeliest class of each document, Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
     """
-    bins = reliability(probabilities, happened)
+    bins = reliability_bins(probabilities, happened)
     if not bins:
         return float("nan")
     return sum(row["n_documents"] * abs(row["probability"] - row["share"]) for row in bins) / len(probabilities)
 
 
-def reliability(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
+def reliability_bins(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
     """One row for each of N_BINS bins of probability that has any: how probable, and how often it happened.
 
     JSON-ready: `from`, `to`, `n_documents`, `probability` (the mean), `share` (that happened) and its 95 % `interval`.
@@ -116,7 +114,7 @@ def reliability(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -
 def selection_curve(
     confidence: Probabilities, is_right: npt.NDArray[np.bool_], shares: Sequence[float] | None = None
 ) -> list[list[float]]:
-    """If only the surest answers are given: from which probability on, what share of all, and how often right.
+    """If only the surest answers are given: at or above which probability, what share of all, how often right.
 
     One row [confidence, coverage, accuracy] for each of `shares`, by default N_POINTS from few to all; answers that
     are as sure as the last are given too. None without documents.
@@ -152,12 +150,12 @@ def in_vocabulary_share_elsewhere(vocabulary: Vocabulary, tokens: Tokens) -> npt
 
 
 def lower_floor(before: float, in_vocabulary_shares: Probabilities) -> float:
-    """The floor of a model that goes on: lower where new documents, FEW_NEW or more, know less of their words."""
-    return before if len(in_vocabulary_shares) < FEW_NEW else min(before, floor_of(in_vocabulary_shares))
+    """The floor of a model that learns more: lower where new documents, FEWEST_NEW at least, ask for it."""
+    return before if len(in_vocabulary_shares) < FEWEST_NEW else min(before, floor_of(in_vocabulary_shares))
 
 
 def floor_of(in_vocabulary_shares: Probabilities) -> float:
-    """The share of known words that all but UNLIKE_SHARE of these documents reach, HIGHEST_FLOOR at most; 0 of none."""
+    """The share of known words that all but OUTSIDE_SHARE of these documents reach, HIGHEST_FLOOR at most; 0 of none."""
     if not len(in_vocabulary_shares):
         return 0.0
-    return min(float(np.quantile(in_vocabulary_shares, UNLIKE_SHARE, method="lower")), HIGHEST_FLOOR)
+    return min(float(np.quantile(in_vocabulary_shares, OUTSIDE_SHARE, method="lower")), HIGHEST_FLOOR)

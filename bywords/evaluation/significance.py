@@ -1,4 +1,4 @@
-"""Answers to N test documents in, intervals and tests out: what chance could have done to a score or a difference.
+"""Answers to N test documents → intervals and tests: what chance could have done to a score or a difference.
 
 Chance here is that of the test documents: others of the same kind might have been drawn. That of training is seen by
 training with other seeds. Documents are taken as independent of each other, and each counts the same.
@@ -9,19 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.evaluation.metrics import Labels, ManyLabels, Z
 
+if TYPE_CHECKING:
+    from statistics import NormalDist
+
 N_DRAWS = 1000  # bootstrap test sets
 MOST_DRAWN = 50_000_000  # documents in all draws together: of very large test parts there are fewer draws
 FEWEST_DRAWS = 200
 DRAWN_TOGETHER = 5_000_000  # numbers of draws in memory at a time
-NORMAL = NormalDist()
 MOST_EXACT = 20_000  # documents that two classifiers differ on
 POWER = 0.8  # the chance to find a difference that is there
 
@@ -134,13 +135,14 @@ def bootstrap_interval(draws: Draws, estimate: float) -> Interval:
     if not len(draws) or math.isnan(estimate):
         return float("nan"), float("nan")
     below = float((draws < estimate).mean() + (draws == estimate).mean() / 2)
-    shift = 2 * NORMAL.inv_cdf(min(max(below, 1 / len(draws)), 1 - 1 / len(draws)))
-    low, high = np.quantile(draws, [NORMAL.cdf(shift - Z), NORMAL.cdf(shift + Z)])
+    normal = _normal()
+    shift = 2 * normal.inv_cdf(min(max(below, 1 / len(draws)), 1 - 1 / len(draws)))
+    low, high = np.quantile(draws, [normal.cdf(shift - Z), normal.cdf(shift + Z)])
     return float(low), float(high)
 
 
 def bootstrap_p_value(draws: Draws) -> float:
-    """How often drawn differences, float64 (B,), lie on the other side of 0, both sides; never 0, as B is finite.
+    """How often drawn differences, float64 (B,), are on the other side of 0, both sides; never 0, as B is finite.
 
     Source: Davison and Hinkley (1997), "Bootstrap Methods and Their Application", section 4.4.
     """
@@ -226,6 +228,13 @@ def _n_needed(difference: float, disagreement: float, level: float) -> int | Non
     if difference == 0:
         return None
     spread = max(disagreement - difference**2, 0.0)
-    z = NORMAL.inv_cdf(1 - level / 2)
-    wanted = (z * math.sqrt(disagreement) + NORMAL.inv_cdf(POWER) * math.sqrt(spread)) / abs(difference)
+    normal = _normal()
+    z = normal.inv_cdf(1 - level / 2)
+    wanted = (z * math.sqrt(disagreement) + normal.inv_cdf(POWER) * math.sqrt(spread)) / abs(difference)
     return max(2, math.ceil(wanted**2))
+
+
+def _normal() -> NormalDist:
+    from statistics import NormalDist  # imports decimal and random, which no score needs
+
+    return NormalDist()

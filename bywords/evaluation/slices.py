@@ -1,4 +1,4 @@
-"""An evaluation and facts about its documents in, one row a slice of them out: where it is right less often.
+"""An evaluation and facts about its documents → one row a slice of them: where it is right less often.
 
 A slice is some of the documents: those of a length, with a share of known words, of a class, with a value in a column.
 """
@@ -22,7 +22,7 @@ from bywords.evaluation.significance import Interval, holm
 LENGTH, KNOWN, CLASS, PREDICTED = "length", "known words", "class", "predicted class"
 MOST_BINS = 5
 MOST_VALUES = 20  # of a column; where there are more, the rest are one slice, or numbers are put into bins
-MOST_OF_EACH = 2  # slices by the same thing that are told together
+MOST_OF_EACH = 2  # slices by the same thing that are reported together
 LEAST_TESTED = 10  # documents: of fewer there is nothing to say
 SIGNIFICANT = 0.05
 Members = npt.NDArray[np.bool_]  # (N,)
@@ -31,7 +31,7 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """Some of N documents: what they are cut by, which they are, in words, and their places."""
+    """Some of N documents: what they are cut by, which they are, in words, and whether each is in it."""
 
     by: str
     name: str
@@ -82,16 +82,16 @@ def worst(rows: list[dict[str, Any]], n: int = 5) -> list[dict[str, Any]]:
 def sentence(row: dict[str, Any]) -> str:
     """What a row that has been tested says, in words."""
     which = {LENGTH: "of {name}", KNOWN: "with {name}", CLASS: "labelled {name}", PREDICTED: "taken for {name}"}
-    told = "documents " + which.get(row["by"], "with {by} {name}").format(by=row["by"], name=row["name"])
+    subject = "documents " + which.get(row["by"], "with {by} {name}").format(by=row["by"], name=row["name"])
     sign, more = (-1, "less") if row["difference"] < 0 else (1, "more")
     low, high = sorted(sign * bound for bound in row["difference_interval"])
     if row["metric"] == "accuracy":
         return (
-            f"{told}: right on {row['accuracy']:.1%} of {row['n_documents']:,}, others on {row['others']:.1%}: "
+            f"{subject}: right on {row['accuracy']:.1%} of {row['n_documents']:,}, others on {row['others']:.1%}: "
             f"{100 * abs(row['difference']):.1f} points {more} ({100 * low:.1f} to {100 * high:.1f})"
         )
     return (
-        f"{told}: micro F1 {row['micro_f1']:.3f} on {row['n_documents']:,}, on others {row['others']:.3f}: "
+        f"{subject}: micro F1 {row['micro_f1']:.3f} on {row['n_documents']:,}, on others {row['others']:.3f}: "
         f"{abs(row['difference']):.3f} {more} ({low:.3f} to {high:.3f})"
     )
 
@@ -171,15 +171,15 @@ def _by_column(by: str, values: pl.Series) -> Iterator[Slice]:
 
 def _by_number(by: str, numbers: Numbers, is_given: Members) -> Iterator[Slice]:
     bounds = _bounds(numbers[is_given])
-    told = [np.format_float_positional(bound, trim="-") for bound in bounds]
+    texts = [np.format_float_positional(bound, trim="-") for bound in bounds]
     for digits in range(4, 17):  # as few as keep the bounds apart
         short = [np.format_float_positional(bound, digits, fractional=False, trim="-") for bound in bounds]
         if len(set(short)) == len(short):
-            told = short
+            texts = short
             break
     for below, at_most in zip([None, *range(len(bounds))], [*range(len(bounds)), None], strict=True):
-        least = [] if below is None else [f"over {told[below]}"]
-        most = [] if at_most is None else [f"at most {told[at_most]}"]
+        least = [] if below is None else [f"over {texts[below]}"]
+        most = [] if at_most is None else [f"at most {texts[at_most]}"]
         limits = [None if index is None else bounds[index] for index in (below, at_most)]
         yield Slice(by, " and ".join(least + most) or "any number", is_given & _between(numbers, *limits))
     yield Slice(by, "(nothing)", ~is_given)

@@ -1,4 +1,4 @@
-"""A table in, the names of its text and label columns out: as asked for, or found where the file makes them plain."""
+"""A table → the names of its text and label columns: those asked for, or found where the file makes them clear."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bywords.io.tables import Table
 
 Name = TypeVar("Name", str, str | None)
 
-# In lower case. The first of each wins over the others; between two others a file is not plain.
+# In lower case. The first of each wins over the others; between two others a file is not clear.
 TEXT_NAMES = (
     *("text", "texts", "sentence", "review", "content", "body", "message", "comment", "document", "tweet", "title"),
     *("description", "question", "utterance"),
@@ -24,7 +24,7 @@ LABEL_NAMES = (*("label", "labels", "class", "category", "target", "sentiment", 
 def find_text(table: Table, text: str | None = None) -> str:
     """The column of texts: `text`, or the one with a well-known name. Its values may be missing.
 
-    Raises: DataError, naming the columns there are, when there is no such column or it is not plain which it is.
+    Raises: DataError, naming the columns there are, when there is no such column or it is not clear which it is.
     """
     found = _asked(table, text) or _known(table, TEXT_NAMES)
     if found is None:
@@ -50,10 +50,10 @@ def find_text_and_labels(
 
     There are several columns of labels only where several are asked for. One of them may hold lists.
 
-    In a file of two columns one that is plain gives the other, if the values agree with it: texts are longer than
+    In a file of two columns one that is clear gives the other, if the values agree with it: texts are longer than
     labels and more of them are different. Where no name is known, both have to be clear from the values.
 
-    Raises: DataError, naming the columns there are, when one is not there or it is not plain which they are.
+    Raises: DataError, naming the columns there are, when one is not there or it is not clear which they are.
     SettingError when both are asked to be the same column.
     """
     if text is not None and text in labels:
@@ -88,7 +88,7 @@ def find_text_and_labels(
 
 
 def kept_columns(table: Table, names: Sequence[str]) -> pl.DataFrame:
-    """Other columns of a table, beside text and label: strings as they stand in the file, empty where nothing does.
+    """Other columns of a table, beside text and label: strings as they are in the file, empty where there is nothing.
 
     Raises: DataError, naming the columns there are, for one that is not there or holds lists or objects.
     """
@@ -136,7 +136,7 @@ def _asked(table: Table, name: Name) -> Name:
 
 
 def _known(table: Table, names: Sequence[str], *, but: Sequence[str | None] = ()) -> str | None:
-    """The one column with a name among `names`, or the one with the first of them; None if that is not plain."""
+    """The one column with a name among `names`, or the one with the first of them; None if that is not clear."""
     by_name = [(column, column.strip().casefold()) for column in table.columns if column not in but]
     for wanted in (names[:1], names):
         matches = [column for column, folded in by_name if folded in wanted]

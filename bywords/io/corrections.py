@@ -1,11 +1,11 @@
-"""A csv file of corrected labels in, the same split with those labels out, and the one without to compare it with.
+"""A csv file of corrected labels → the split with those labels, and the one without to compare it with.
 
     row,label,suggested,confidence,new_label,text
     17,sport,music,0.981,music,the band played on
     40,sport,space,0.904,,the team flew to the moon for the last game of the season
     52,space,sport,0.887,-,click here
 
-`row` counts from 0 in the file of the documents, and `label` is what stands there now. Where `new_label` is empty the
+`row` counts from 0 in the file of the documents, and `label` is the label there now. Where `new_label` is empty the
 document stays as it is, and where it is - it is left out. Of the other columns a file may have none: what only has
 `row` and `label` gives the right labels as `label`.
 """
@@ -35,7 +35,7 @@ class Correction:
     row: int  # counted from 0 in the file of the documents
     new_label: str  # LEFT_OUT for a document that is to be left out, unless a label is called so
     label: str | None  # what the label is taken to be now; None where the file does not say
-    location: str  # where it stands, for messages: "fixed.csv, line 7"
+    location: str  # for messages: "fixed.csv, line 7"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +57,8 @@ class Corrected:
 def read_corrections(path: Path) -> list[Correction]:
     """The corrections in a csv or tsv file, those without a new label left out.
 
-    Raises: DataError, naming the file and the line, for a row that is no whole number or comes twice, for columns that
-    are missing, and where no label is corrected.
+    Raises: DataError, naming the file and the line, for a row that is not a whole number or comes twice, for columns
+    that are missing, and where no label is corrected.
     """
     path = Path(path).expanduser()
     with open_input(path) as file:
@@ -84,7 +84,7 @@ def read_corrections(path: Path) -> list[Correction]:
         one = Correction(_row(row, location), new_label, now[number] if now else None, location)
         if one.row in found:
             raise DataError(
-                f"{location}: row {one.row} stands in the file before: {found[one.row].location}. Keep one."
+                f"{location}: row {one.row} is in the file twice, first in {found[one.row].location}. Keep one."
             )
         found[one.row] = one
     if not found:
@@ -110,8 +110,8 @@ def corrected(split: Split, corrections: list[Correction], *, is_drawn: bool) ->
     for one in corrections:
         if one.row not in left:
             raise DataError(
-                f"{one.location}: {split.train.name} has no document in row {one.row}. Rows count from 0; is the file of "
-                "corrections one of these documents?"
+                f"{one.location}: {split.train.name} has no document in row {one.row}. Rows count from 0; is the file "
+                "of corrections one of these documents?"
             )
     by_row = {one.row: one for one in corrections}
     train, n_changed, is_kept = _with_new_labels(split.train, by_row)
@@ -146,8 +146,8 @@ def _with_new_labels(corpus: Corpus, by_row: dict[int, Correction]) -> tuple[Cor
         one, now = by_row[row], corpus.label_names[corpus.labels[index]]
         if one.label is not None and one.label != now:
             raise DataError(
-                f"{one.location}: row {row} of {corpus.name} has the label {now!r}, and here it is {one.label!r}. Was the "
-                "file made of other documents? Audit these anew."
+                f"{one.location}: row {row} of {corpus.name} has the label {now!r}, and here it is {one.label!r}. Was "
+                "the file made of other documents? Audit these anew."
             )
         if one.new_label in names:
             labels[index] = names[one.new_label]

@@ -1,4 +1,4 @@
-"""CSV or TSV in, rows of strings out: fast where the file is plainly well-formed, else record by record, naming lines.
+"""CSV or TSV → rows of strings: fast where the file is clearly well-formed, else record by record, naming lines.
 
 Polars reads a well-formed file twenty times faster than Python's csv module, but also accepts rows that are too
 short, quotes that never close in their own row and a last row that is too long. So its answer is taken only where
@@ -45,14 +45,14 @@ def record_blocks(
     Raises: DataError, naming the line, for a record with more or fewer fields than the first and for quotes that
     do not close; and when there is no record.
     """
-    reader, begun, line, offset = _Reader(file.name, separator, skipped), b"", 1, 0
+    reader, rest, line, offset = _Reader(file.name, separator, skipped), b"", 1, 0
     is_end = False
     while not is_end:
-        wanted = max(block_bytes, len(begun)) or -1
+        wanted = max(block_bytes, len(rest)) or -1
         new = file.read(wanted)
         is_end = len(new) < wanted or wanted < 0
-        records, n_bytes = reader.read(Lines(begun + new, line, offset), is_end=is_end)
-        whole, begun = (begun + new)[:n_bytes], (begun + new)[n_bytes:]
+        records, n_bytes = reader.read(Lines(rest + new, line, offset), is_end=is_end)
+        whole, rest = (rest + new)[:n_bytes], (rest + new)[n_bytes:]
         line, offset = line + _line_ends(whole), offset + len(whole)
         if records is not None:
             yield records
@@ -63,13 +63,13 @@ def record_blocks(
 
 
 def guess_separator(content: str) -> str:
-    """What stands between the fields of a CSV: a comma, or the semicolon or tab of a first line without commas."""
+    """What separates the fields of a CSV: a comma, or the semicolon or tab of a first line without commas."""
     first = next((line for line in content.split("\n", 20) if line.strip()), "")
     return next((sign for sign in (",", ";", "\t") if sign in first), ",")
 
 
 class _Reader:
-    """Reads blocks of a file. The first record that is read tells how many fields each has."""
+    """Reads blocks of a file. The first record says how many fields each has."""
 
     def __init__(self, name: str, separator: str | None, skipped: Skipped | None) -> None:
         self.name = name
@@ -78,7 +78,7 @@ class _Reader:
         self.n_fields: int | None = None
 
     def read(self, block: Lines, *, is_end: bool) -> tuple[Records | None, int]:
-        """The records in a block that begins with one, and how many bytes they have; None where there is none."""
+        """The records in a block that starts with one, and how many bytes they have; None where there is none."""
         data = block.source
         end = len(data) if is_end else data.rfind(b"\n") + 1
         if not end:
@@ -172,10 +172,10 @@ class _StrictRecords:
             reader = csv.reader(
                 itertools.islice(self.lines, start, None), delimiter=self.separator, quoting=quoting, strict=True
             )
-            begun = start  # the line on which the next record starts
+            next_start = start  # the line on which the next record starts
             try:
                 for record in reader:
-                    line, begun = self.first + begun, start + reader.line_num
+                    line, next_start = self.first + next_start, start + reader.line_num
                     if not record:
                         continue
                     n_fields = n_fields or len(record)
@@ -191,16 +191,16 @@ class _StrictRecords:
                         records.append((line, record))
                 break
             except csv.Error as error:
-                is_long = begun == 0 and sum(map(len, self.lines)) > RECORD_BYTES
+                is_long = next_start == 0 and sum(map(len, self.lines)) > RECORD_BYTES
                 if str(error) == _UNCLOSED and not is_end and not is_long:
-                    return records, begun
+                    return records, next_start
                 problem = (
                     f"the quotes of the row that starts here are not closed as they should be ({error}). "
                     "Put a field in double quotes as a whole, and write a quote inside of it twice."
                 )
                 is_first = not records and not self.n_fields
-                refuse_row(self.name, f"line {self.first + begun}", problem, None if is_first else skipped)
-                start = begun + 1
+                refuse_row(self.name, f"line {self.first + next_start}", problem, None if is_first else skipped)
+                start = next_start + 1
         return records, len(self.lines)
 
 

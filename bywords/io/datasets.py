@@ -1,4 +1,4 @@
-"""A name or a path in, a training and a test corpus out. Only 20 Newsgroups may ask the network."""
+"""A name or a path → a training and a test corpus. Only 20 Newsgroups may ask the network."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import contextlib
 import importlib.util
 import io
 import os
-import socket
-import tarfile
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +24,13 @@ from bywords.io.tables import read_delimited
 
 # The 20 groups in six, as the course has them.
 NEWSGROUPS_6 = {
-    "alt.atheism": "religion",
-    "comp.graphics": "comp",
-    "comp.os.ms-windows.misc": "comp",
-    "comp.sys.ibm.pc.hardware": "comp",
-    "comp.sys.mac.hardware": "comp",
-    "comp.windows.x": "comp",
+    **dict.fromkeys(("alt.atheism", "soc.religion.christian", "talk.religion.misc"), "religion"),
+    **dict.fromkeys(("comp.graphics", "comp.os.ms-windows.misc", "comp.windows.x"), "comp"),
+    **dict.fromkeys(("comp.sys.ibm.pc.hardware", "comp.sys.mac.hardware"), "comp"),
     "misc.forsale": "misc",
-    "rec.autos": "rec",
-    "rec.motorcycles": "rec",
-    "rec.sport.baseball": "rec",
-    "rec.sport.hockey": "rec",
-    "sci.crypt": "sci",
-    "sci.electronics": "sci",
-    "sci.med": "sci",
-    "sci.space": "sci",
-    "soc.religion.christian": "religion",
-    "talk.politics.guns": "politics",
-    "talk.politics.mideast": "politics",
-    "talk.politics.misc": "politics",
-    "talk.religion.misc": "religion",
+    **dict.fromkeys(("rec.autos", "rec.motorcycles", "rec.sport.baseball", "rec.sport.hockey"), "rec"),
+    **dict.fromkeys(("sci.crypt", "sci.electronics", "sci.med", "sci.space"), "sci"),
+    **dict.fromkeys(("talk.politics.guns", "talk.politics.mideast", "talk.politics.misc"), "politics"),
 }
 NEWSGROUPS_FILE = "20news-bydate_py3.pkz"  # scikit-learn's name for its copy of the data
 TIMEOUT_SECONDS = 10.0  # without any answer from the network
@@ -55,7 +38,7 @@ TIMEOUT_SECONDS = 10.0  # without any answer from the network
 
 @dataclass(frozen=True)
 class Dataset:
-    """A corpus that has a name. `load` gives the training part and, where it has one of its own, the test part."""
+    """A corpus that has a name. `load` gives the training part and, where there is one, the test part."""
 
     description: str
     load: Callable[[], tuple[Corpus, Corpus | None]]
@@ -108,13 +91,13 @@ def read_parts(
     columns: Sequence[str] = (),
     test: str | None = None,
 ) -> tuple[Corpus, Corpus | None]:
-    """All documents to train on and, where there is one, the test part: as `load`, with nothing held out."""
+    """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
     own_test = None
     reading: dict[str, Any] = {
         "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows, "columns": columns,
     }  # fmt: skip
     if name_or_path in DATASETS:
-        refuse_columns(f"{name_or_path} is a data set with columns of its own", text, label, label_separator, columns)
+        refuse_columns(f"{name_or_path} is a data set with fixed columns", text, label, label_separator, columns)
         corpus, own_test = DATASETS[name_or_path].load()
     else:
         path = Path(name_or_path).expanduser()
@@ -132,7 +115,7 @@ def read_parts(
 
 
 def divided(corpus: Corpus, *, test_share: float, seed: int) -> Split:
-    """A corpus without a test part of its own in two, as `load` has it. Raises DataError and SettingError as there."""
+    """A corpus in two parts, as `load_dataset` has it. Raises DataError and SettingError as there."""
     is_blank = ~corpus.texts.str.contains(r"\S").to_numpy()
     strata = strata_of(corpus.labels)
     strata = np.where(is_blank, len(corpus.label_names) + 1, strata)  # so that both parts get texts of each class
@@ -162,7 +145,7 @@ def _with_every_label(
 
 
 def is_available(name: str) -> bool:
-    """Whether a data set can be loaded from this machine alone. Raises SettingError for a name that is none."""
+    """Whether a data set can be loaded from this machine alone. Raises SettingError for an unknown name."""
     if name not in DATASETS:
         raise SettingError(
             f"there is no data set {name!r}.{did_you_mean(name, DATASETS)} The data sets are {quoted(list(DATASETS))}."
@@ -170,21 +153,13 @@ def is_available(name: str) -> bool:
     return DATASETS[name].is_available()
 
 
-def _newsgroups() -> tuple[Corpus, Corpus]:
-    return _fetch_newsgroups("20newsgroups", remove=("headers", "footers", "quotes"))
-
-
-def _newsgroups_6() -> tuple[Corpus, Corpus]:
-    train, test = _fetch_newsgroups("20newsgroups-6", remove=("headers", "footers", "quotes"))
-    return grouped(train, NEWSGROUPS_6), grouped(test, NEWSGROUPS_6)
-
-
-def _newsgroups_full() -> tuple[Corpus, Corpus]:
-    return _fetch_newsgroups("20newsgroups-full", remove=())
-
-
-def _fetch_newsgroups(name: str, *, remove: tuple[str, ...]) -> tuple[Corpus, Corpus]:
+def _newsgroups(
+    name: str, remove: tuple[str, ...] = ("headers", "footers", "quotes"), groups: Mapping[str, str] | None = None
+) -> tuple[Corpus, Corpus]:
     """Training and test part by date, through scikit-learn: from its data folder, or downloaded into it (14 MB)."""
+    import tarfile
+    from http.client import HTTPException
+
     from sklearn.datasets import fetch_20newsgroups
 
     parts = []
@@ -199,14 +174,10 @@ def _fetch_newsgroups(name: str, *, remove: tuple[str, ...]) -> tuple[Corpus, Co
                 f"{NEWSGROUPS_FILE} from a machine that has it into that folder, or set SCIKIT_LEARN_DATA to the "
                 "folder that it is in."
             ) from error
-        parts.append(_of_codes(name, bunch.data, bunch.target, tuple(bunch.target_names)))
+        texts, labels = pl.Series("text", bunch.data, dtype=pl.String), np.asarray(bunch.target, dtype=np.int64)
+        corpus = Corpus(name, texts, labels, tuple(bunch.target_names), np.arange(len(texts)))
+        parts.append(corpus if groups is None else grouped(corpus, groups))
     return parts[0], parts[1]
-
-
-def _of_codes(name: str, texts: list[str], codes: np.ndarray, label_names: tuple[str, ...]) -> Corpus:
-    """A corpus whose label names, those of a data set, are in their fixed order already."""
-    labels = np.asarray(codes, dtype=np.int64)
-    return Corpus(name, pl.Series("text", texts, dtype=pl.String), labels, label_names, np.arange(len(texts)))
 
 
 def _newsgroups_path() -> Path:
@@ -216,6 +187,9 @@ def _newsgroups_path() -> Path:
 @contextlib.contextmanager
 def _patient_and_quiet() -> Iterator[None]:
     """For a download: wait TIMEOUT_SECONDS for an answer and no longer; the error says all, so nothing is printed."""
+    import socket
+    import warnings
+
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
@@ -253,17 +227,17 @@ IMDB_LABELS = {"0": "negative", "1": "positive"}
 DATASETS: dict[str, Dataset] = {
     "20newsgroups": Dataset(
         "18,846 newsgroup messages, 20 classes, split by date; headers, footers and quotes removed",
-        _newsgroups,
+        lambda: _newsgroups("20newsgroups"),
         lambda: _newsgroups_path().is_file(),
     ),
     "20newsgroups-6": Dataset(
         "the same messages in 6 classes: comp, misc, politics, rec, religion, sci",
-        _newsgroups_6,
+        lambda: _newsgroups("20newsgroups-6", groups=NEWSGROUPS_6),
         lambda: _newsgroups_path().is_file(),
     ),
     "20newsgroups-full": Dataset(
         "the same messages in 20 classes with headers, footers and quotes, which give much of the answer away",
-        _newsgroups_full,
+        lambda: _newsgroups("20newsgroups-full", remove=()),
         lambda: _newsgroups_path().is_file(),
     ),
     "imdb": Dataset(

@@ -1,13 +1,13 @@
-"""A file of labelled documents of any size in, a folder with their ids and labels out: what training on disk reads.
+"""A file of labelled documents of any size → a folder with their ids and labels: what training on disk reads.
 
     FOLDER/
     ├── corpus.json                       what was read and how, the labels, how many documents; written last
-    ├── vocabulary.txt, runs.i32          the words and runs of words that have an id
-    └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64, a class
-                                          number each, or codes.bool, a row of K for each document
+    ├── vocabulary.txt, ngrams.i32        the words and n-grams that have an id
+    └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64,
+                                          a class number each, or codes.bool, a row of K for each document
 
-The file is read twice: to count its words and to draw what is held out, then to write down what it says. For runs of
-words it is read once more in between. No more than a block of it is in memory; of a document, one byte is.
+The file is read twice: to count its words and to draw what is held out, then to write its ids. For n-grams it is read
+once more in between. No more than a block of it is in memory; of a document, one byte is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -26,35 +25,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.checkpoint import Run, read_state, write_state
+from bywords.config import to_plain
 from bywords.data.corpus import Corpus, labelled_as, with_label_names
 from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
-from bywords.files import write_whole
+from bywords.files import write_errors, write_whole
 from bywords.io.readers import BadRows, read_labelled_blocks, skipped_rows
-from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, NumberWriter
+from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.version import __version__
 
-FORMAT = "bywords-corpus/1"
-CORPUS, VOCABULARY, NGRAMS = "corpus.json", "vocabulary.txt", "runs.i32"
+FORMAT = "bywords-corpus/2"
+CORPUS, VOCABULARY, NGRAMS = "corpus.json", "vocabulary.txt", "ngrams.i32"
 PARTS = ("train", "valid", "test")
-EMPTY = len(PARTS)  # where the places of PARTS are those of the documents, that of those without tokens
-MOST_WORDS = 300_000  # that get a row, and as many runs, where the settings do not say how many
+EMPTY = len(PARTS)  # beside the indices of PARTS: that of documents without tokens
+MOST_WORDS = 300_000  # that get a row, and as many n-grams, where the settings do not say how many
 MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of them is learned from
 MOST_ANSWERS = 20_000_000  # documents held out times classes
 _OWN_FILES = re.compile(
-    r"(corpus\.json|vocabulary\.txt|runs\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
-    r"(\.part)?|\..+\.part"
+    r"(corpus\.json|vocabulary\.txt|ngrams\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
+    r"|\..+\.part"
 )
 OnBlock = Callable[[str, int, float | None], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What is read, and what is held out of it. Arguments as for `bywords.io.datasets.load`."""
+    """What is read, and what is held out of it. Arguments as for `load_dataset`."""
 
     data: str
     test: str | None = None
@@ -93,7 +94,7 @@ class PartFacts:
 
 @dataclass(frozen=True)
 class OnDiskSplit:
-    """What was trained on, the validation part included, and what is to test on; as `bywords.data.corpus.Split` has it."""
+    """What was trained on, the validation part included, and what is to test on; as `Split` has it."""
 
     train: PartFacts
     test: PartFacts
@@ -103,7 +104,7 @@ class OnDiskSplit:
 
 @dataclass(frozen=True, eq=False)
 class OnDiskPart:
-    """Some of the documents of a stored corpus, and their labels."""
+    """Some of the documents of a corpus on disk, and their labels."""
 
     documents: MappedDocuments
     codes: Codes  # mapped too; int64 (N,), or bool (N, K)
@@ -123,7 +124,7 @@ class OnDiskCorpus:
     facts: OnDiskSplit
 
 
-def stored(
+def corpus_on_disk(
     source: Source,
     folder: Path,
     tokenizer: TokenizerConfig,
@@ -136,26 +137,21 @@ def stored(
     Documents to test on and for validation are drawn with the seed while the file is read, of each class evenly along
     it; of several labels, the one that was rarest so far counts. The first document of a label is trained on. Of very
     many held out, MOST_TEST and MOST_VALID stay so; the words of the others were not counted. Documents without tokens
-    are left out. `on_block` hears what is done, how many documents are behind, and what share of all (None where that
-    is not known).
+    are left out. `on_block` gets what is done, how many documents are, and what share of all (None where that is not
+    known).
 
     Raises: DataError as `read_corpus`, for too few documents, and for a file that changes while it is read;
     SettingError for a folder that holds something else or cannot be written, and for a share that cannot be.
     """
     vocabulary = bounded(vocabulary)
     check_folder(folder)
-    key = _key(source, tokenizer, vocabulary)
-    if _told(folder).get("key") != key:
-        try:
+    run = _run_of(source, tokenizer, vocabulary).plain()
+    if (read_state(folder / CORPUS, FORMAT) or {}).get("run") != run:
+        with write_errors(folder, "Choose a folder on a disk with room: it takes about as much as the texts."):
             folder.mkdir(parents=True, exist_ok=True)
             for path in sorted(folder.iterdir(), key=lambda path: path.name != CORPUS):
                 path.unlink()
-            _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, key)
-        except OSError as error:
-            raise SettingError(
-                f"{folder}: cannot be written: {error.strerror or error}. Choose a folder on a disk with room: it "
-                "takes about as much as the texts."
-            ) from error
+            _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
     return _opened(folder, tokenizer, vocabulary)
 
 
@@ -165,21 +161,21 @@ def bounded(config: VocabularyConfig) -> VocabularyConfig:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise SettingError when something else than a stored corpus is at `folder`."""
+    """Raise SettingError when something other than a corpus on disk is at `folder`."""
     if folder.exists() and not folder.is_dir():
-        raise SettingError(f"{folder} is a file, expected a folder. Choose another place.")
+        raise SettingError(f"{folder} is a file, expected a folder. Choose another path.")
     for path in sorted(folder.iterdir()) if folder.exists() else ():
         if not _OWN_FILES.fullmatch(path.name):
             raise SettingError(
-                f"{folder}: there is {path.name!r} in it already, which is not of a stored corpus. Choose another "
-                "place, or an empty folder."
+                f"{folder}: there is {path.name!r} in it already, which is not of a corpus on disk. Choose another "
+                "folder, or an empty one."
             )
 
 
 class _Draw:
     """Says of one document after another whether it is held out: of each kind a share, evenly along the stream.
 
-    Of the first 1 / share documents of a kind one is held out, then one of the next, … the place within is drawn.
+    Of the first 1 / share documents of a kind one is held out, then one of the next, … which of them is drawn.
     """
 
     def __init__(self, share: float, generator: np.random.Generator) -> None:
@@ -201,7 +197,7 @@ class _Draw:
 
 
 class _Parts:
-    """Which part each document belongs to, as a place in PARTS or EMPTY; one byte a document."""
+    """Which part each document belongs to, as an index into PARTS or EMPTY; one byte a document."""
 
     def __init__(self, source: Source) -> None:
         self.indices = bytearray()
@@ -249,7 +245,7 @@ class _Reading:
         self.source, self.folder, self.tokenizer, self.on_block = source, folder, tokenizer, on_block
         self.n_documents: int | None = None  # known after the first reading
 
-    def store(self, config: VocabularyConfig, key: dict[str, Any]) -> None:
+    def store(self, config: VocabularyConfig, run: dict[str, Any]) -> None:
         """Write the whole folder."""
         source, skipped, is_multilabel = self.source, skipped_rows(self.source.bad_rows), False
         parts, words = _Parts(source), WordCounter()
@@ -280,9 +276,9 @@ class _Reading:
             n_tested, dropped["test"] = self._write_test(vocabulary, label_names, is_multilabel, test_skipped)
         write_whole(self.folder / VOCABULARY, vocabulary.text())
         write_whole(self.folder / NGRAMS, vocabulary.ngrams.tobytes())
-        told = {
+        record = {
             "format": FORMAT,
-            "key": key,
+            "run": run,
             "label_names": label_names,
             "is_multilabel": is_multilabel,
             "n_documents": {"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
@@ -291,7 +287,7 @@ class _Reading:
             "dropped": dropped,
             "skipped": [None if s is None else dataclasses.asdict(s) for s in (skipped, test_skipped)],
         }
-        write_whole(self.folder / CORPUS, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
+        write_state(self.folder / CORPUS, record)
 
     def _blocks(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, Tokens]]:
         source, n_documents = self.source, 0
@@ -344,7 +340,7 @@ class _Reading:
 
     def _ngrams(self, vocabulary: Vocabulary, indices: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
         counter = NgramCounter()
-        for _, tokens, its_indices in self._again("counting runs of words", indices):
+        for _, tokens, its_indices in self._again("counting n-grams", indices):
             rows = np.flatnonzero(its_indices == PARTS.index("train"))
             counter.add(*vocabulary.pairs_in(tokens.select(rows)))
         pairs, counts = counter.counted()
@@ -377,7 +373,7 @@ class _Reading:
                     writer.write(vocabulary, tokens.select(rows), labelled(corpus.select(rows)))
                 learned = labelled(corpus.select(np.flatnonzero(its_indices < PARTS.index("test"))))
                 counts += learned.counts()
-                digest.update(_told_of(learned))
+                digest.update(_bytes_of(learned))
         return counts, digest.hexdigest()[:16]
 
     def _write_test(
@@ -402,29 +398,29 @@ class _PartWriter(contextlib.ExitStack):
     def __init__(self, folder: Path, name: str, is_multilabel: bool) -> None:
         super().__init__()
         self._documents = self.enter_context(DocumentWriter(folder / name))
-        self._codes = self.enter_context(NumberWriter(folder / _codes_name(name, is_multilabel)))
+        self._write_codes = self.enter_context(number_writer(folder / _codes_name(name, is_multilabel)))
 
     def write(self, vocabulary: Vocabulary, tokens: Tokens, corpus: Corpus) -> None:
         self._documents.write(vocabulary.encode(tokens))
-        self._codes.write(corpus.labels)
+        self._write_codes(corpus.labels)
 
 
 def _codes_name(part: str, is_multilabel: bool) -> str:
     return f"{part}.codes.{'bool' if is_multilabel else 'i64'}"
 
 
-def _told_of(corpus: Corpus) -> bytes:
+def _bytes_of(corpus: Corpus) -> bytes:
     """Texts and labels as bytes that no other documents have."""
     labels = corpus.labels[:, np.newaxis] if corpus.labels.ndim == 1 else np.packbits(corpus.labels, axis=1)
-    told = []
+    parts = []
     for text, row in zip(corpus.texts.to_list(), labels, strict=True):
         encoded = text.encode()
-        told += [len(encoded).to_bytes(8, "little"), encoded, row.tobytes()]
-    return b"".join(told)
+        parts += [len(encoded).to_bytes(8, "little"), encoded, row.tobytes()]
+    return b"".join(parts)
 
 
-def _key(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyConfig) -> dict[str, Any]:
-    """What has to be the same for the same folder to come out, as JSON values."""
+def _run_of(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyConfig) -> Run:
+    """What has to be the same for the same folder to come out."""
     files = {}
     for name in filter(None, (source.data, source.test)):
         path = Path(name).expanduser()
@@ -432,24 +428,14 @@ def _key(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyConfi
             status = path.stat()
         except FileNotFoundError as error:
             raise DataError(f"{name}: there is no such file. Documents on disk are read from a file.") from error
-        files[str(path.resolve())] = [status.st_size, status.st_mtime_ns]
-    settings = [dataclasses.asdict(part) for part in (source, tokenizer, vocabulary)]
-    key: dict[str, Any] = json.loads(json.dumps({"files": files, "settings": settings, "version": __version__}))
-    return key
-
-
-def _told(folder: Path) -> dict[str, Any]:
-    """What corpus.json says; nothing where it is not there, or of another format."""
-    try:
-        told: dict[str, Any] = json.loads((folder / CORPUS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return told if told.get("format") == FORMAT else {}
+        files[str(path.resolve())] = f"{status.st_size} {status.st_mtime_ns}"
+    settings = {"reading": to_plain(source), "tokenizer": to_plain(tokenizer), "vocabulary": to_plain(vocabulary)}
+    return Run(files, {**settings, "version": __version__})
 
 
 def _opened(folder: Path, tokenizer: TokenizerConfig, config: VocabularyConfig) -> OnDiskCorpus:
-    told = _told(folder)
-    names, is_multilabel = tuple(told["label_names"]), told["is_multilabel"]
+    record = read_state(folder / CORPUS, FORMAT) or {}
+    names, is_multilabel = tuple(record["label_names"]), record["is_multilabel"]
     vocabulary = Vocabulary.load(folder / VOCABULARY, config=config)
     vocabulary.ngrams = np.fromfile(folder / NGRAMS, dtype=np.int32).reshape(-1, 2)
     parts = {}
@@ -458,11 +444,11 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, config: VocabularyConfig) 
         codes = MappedNumbers(path, np.bool_ if is_multilabel else np.int64, may_change=True).array
         codes = codes.reshape(-1, len(names)) if is_multilabel else codes
         parts[name] = OnDiskPart(MappedDocuments(folder / name), codes)
-    files = [Path(path).name for path in told["key"]["files"]]
-    skipped = [(s["count"], s["first"]) if s else (0, "") for s in told["skipped"]]
-    n_documents, n_by_label = told["n_documents"], tuple(told["n_by_label"])
+    files = [Path(path).name for path in record["run"]["data"]]
+    skipped = [(s["count"], s["first"]) if s else (0, "") for s in record["skipped"]]
+    n_documents, n_by_label = record["n_documents"], tuple(record["n_by_label"])
     n_learned = n_documents["train"] + n_documents["valid"]
-    train = PartFacts(files[0], n_learned, names, n_by_label, told["fingerprint"], *skipped[0])
+    train = PartFacts(files[0], n_learned, names, n_by_label, record["fingerprint"], *skipped[0])
     test = PartFacts(files[-1], n_documents["test"], names, (), "", *skipped[1])
-    facts = OnDiskSplit(train, test, told["dropped"]["train"], told["dropped"]["test"])
+    facts = OnDiskSplit(train, test, record["dropped"]["train"], record["dropped"]["test"])
     return OnDiskCorpus(vocabulary, tokenizer, names, is_multilabel, facts=facts, **parts)

@@ -1,7 +1,7 @@
-"""A file or a folder of documents in, a corpus (or only its texts) out.
+"""A file or a folder of documents → a corpus, or only its texts.
 
     .csv .tsv               a header, one row a document      --text and --label name the columns
-    .jsonl .ndjson          one object a line                 where the file does not make them plain
+    .jsonl .ndjson          one object a line                 where the file does not make them clear
     .parquet
     .txt .ft, or any other  fastText's lines: __label__pos a fine film
     a folder                one folder a class, one file a document
@@ -60,12 +60,12 @@ def read_corpus(
 ) -> Corpus:
     """Read labelled documents; `text` and `label` name the columns of a table.
 
-    Texts and labels are strings as they stand in the file (labels without surrounding white space). A document
+    Texts and labels are strings as they are in the file (labels without surrounding white space). A document
     without text is an empty text. `rows` counts the documents of the file; those of a folder are in the order of
     class and file names.
 
     The corpus is multi-label where the label column holds lists (an empty one is a document without labels); where
-    `label_separator` is given, which stands between the labels of a row (nothing in a row is no label); where several
+    `label_separator` is given, which separates the labels of a row (nothing in a row is no label); where several
     columns are named as `label`, whose names are the labels and whose values say 0 or 1, true or false, yes or no,
     or nothing for no; and where lines have another number of __label__ words than one.
 
@@ -73,7 +73,7 @@ def read_corpus(
     `columns` that are named are kept as `Corpus.columns`.
 
     Raises: DataError, naming the file and where there is one the line, for whatever cannot be read, a document
-    without its label, and columns that are not there or not plain. SettingError when columns or a separator are
+    without its label, and columns that are missing or not clear. SettingError when columns or a separator are
     named for something that has none.
     """
     path = Path(path).expanduser()
@@ -82,23 +82,9 @@ def read_corpus(
     if path.is_dir():
         refuse_columns(f"{path} is a folder and has no columns", text, label, label_separator, columns)
         corpus = _read_folder(path, skipped)
-    elif format_ending(path) in TABLE_ENDINGS:
-        asked = (label,) if isinstance(label, str) else tuple(label or ())
-        with open_input(path) as file:
-            known = (text, *asked, *columns)
-            (table,) = _read_tables(path, file, format_ending(path), known, block_bytes=0, skipped=skipped)
-        kept = kept_columns(table, columns) if columns else None
-        corpus = _labelled(table, path.name, *find_text_and_labels(table, text, asked), label_separator, skipped)
-        if kept is not None:
-            corpus = dataclasses.replace(corpus, columns=kept[corpus.rows])
     else:
         with open_input(path) as file:
-            lines = next(line_blocks(file, 0))
-        content = lines.text(str(path), skipped)
-        if not _is_fasttext(content):
-            raise DataError(f"{path}: this is no format with labels that can be read. Expected {_FORMATS}.")
-        refuse_columns(f"{path} is a file of __label__ lines and has no columns", text, label, label_separator, columns)
-        corpus = _read_fasttext(content, path, skipped)
+            (corpus,) = _corpora(path, file, text, label, label_separator, skipped, block_bytes=0, columns=columns)
     if skipped is None:
         return corpus
     return dataclasses.replace(corpus, n_skipped=skipped.count, first_skipped=skipped.first)
@@ -109,7 +95,7 @@ class Block:
     """Some documents of a file, one after the other."""
 
     texts: pl.Series  # string (N,), no nulls
-    table: Table | None  # the rows that they stand in; None for plain lines
+    table: Table | None  # the rows that they are in; None for plain lines
     source: bytes  # what of the file was read for them; nothing for Parquet
 
 
@@ -174,66 +160,75 @@ def read_labelled_blocks(
     path = Path(path).expanduser()
     if path.is_dir():
         raise DataError(f"{path} is a folder, expected a file: csv, tsv, jsonl, parquet, or __label__ lines.")
-    is_table = format_ending(path) in TABLE_ENDINGS
     with open_input(path) as file:
-        if is_table:
-            asked = (label,) if isinstance(label, str) else tuple(label or ())
-            corpora = _table_corpora(path, file, text, asked, label_separator, skipped, block_bytes)
-        else:
-            refuse_columns(f"{path} is no table and has no columns", text, label, label_separator)
-            corpora = _fasttext_corpora(path, file, skipped, block_bytes)
-        for corpus in corpora:
-            share_read = None if format_ending(path) == ".parquet" else file.share_read
-            yield LabelledBlock(corpus, share_read)
+        for corpus in _corpora(path, file, text, label, label_separator, skipped, block_bytes=block_bytes):
+            yield LabelledBlock(corpus, None if format_ending(path) == ".parquet" else file.share_read)
 
 
-def _table_corpora(
+def _corpora(
     path: Path,
     file: Input,
     text: str | None,
-    asked: Sequence[str],
+    label: str | Sequence[str] | None,
     separator: str | None,
     skipped: Skipped | None,
+    *,
     block_bytes: int,
+    columns: Sequence[str] = (),
 ) -> Iterator[Corpus]:
-    text_column, labels, are_lists, n_rows = "", tuple[str, ...](), False, 0
-    tables = _read_tables(path, file, format_ending(path), (text, *asked), block_bytes=block_bytes, skipped=skipped)
-    for table in tables:
-        if not labels:
+    """The labelled documents of a file, some at a time; all at once where `block_bytes` is 0."""
+    ending, n_rows = format_ending(path), 0
+    if ending not in TABLE_ENDINGS:
+        for block in line_blocks(file, block_bytes):
+            content = block.text(str(path), skipped)
+            if block.first == 1:
+                if not _is_fasttext(content):
+                    raise DataError(f"{path}: this is not a format with labels that can be read. Expected {_FORMATS}.")
+                reason = f"{path} is a file of __label__ lines and has no columns"
+                refuse_columns(reason, text, label, separator, columns)
+            corpus = _read_fasttext(content, path, skipped, first=block.first)
+            yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
+            n_rows += len(corpus)
+        return
+    asked = (label,) if isinstance(label, str) else tuple(label or ())
+    kept: pl.DataFrame | None = None
+    text_column, labels, are_lists = "", tuple[str, ...](), False
+    known = (text, *asked, *columns)
+    for table in _read_tables(path, file, ending, known, block_bytes=block_bytes, skipped=skipped):
+        if labels:
+            table = _like_the_first(table, text_column, labels, are_lists)
+        else:
+            kept = kept_columns(table, columns) if columns else None
             text_column, labels = find_text_and_labels(table, text, asked)
             are_lists = labels[0] in table.lists
-        missing = {
-            name: pl.Series(name, [None] * len(table), dtype=pl.String)
-            for name in (text_column, *labels)
-            if name not in table.columns
-        }
-        table = dataclasses.replace(table, columns={**table.columns, **missing})
-        check_flat(table, text_column, "a text")
-        for name in labels:
-            if not are_lists:
-                check_flat(table, name, "one label in each row, as in the rows before")
-            elif name not in table.lists and table.columns[name].is_not_null().any():
-                row = table.columns[name].is_not_null().arg_max() or 0
-                raise DataError(
-                    f"{table.name}, {table.location_of(row)}: {name!r} holds {table.columns[name][row]!r}, "
-                    "expected a list of labels, as in the rows before."
-                )
-            elif name not in table.lists:
-                check_flat(table, name, "a list of labels, as in the rows before")
         corpus = _labelled(table, path.name, text_column, labels, separator, skipped)
-        yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
+        yield dataclasses.replace(
+            corpus, rows=corpus.rows + n_rows, columns=None if kept is None else kept[corpus.rows]
+        )
         n_rows += len(table)
 
 
-def _fasttext_corpora(path: Path, file: Input, skipped: Skipped | None, block_bytes: int) -> Iterator[Corpus]:
-    n_rows = 0
-    for block in line_blocks(file, block_bytes):
-        content = block.text(str(path), skipped)
-        if block.first == 1 and not _is_fasttext(content):
-            raise DataError(f"{path}: this is no format with labels that can be read in blocks. Expected {_FORMATS}.")
-        corpus = _read_fasttext(content, path, skipped, first=block.first)
-        yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
-        n_rows += len(corpus)
+def _like_the_first(table: Table, text: str, labels: Sequence[str], are_lists: bool) -> Table:
+    """A later block of a file, with the columns that the first has. Raises DataError where one holds something else."""
+    missing = {
+        name: pl.Series(name, [None] * len(table), dtype=pl.String)
+        for name in (text, *labels)
+        if name not in table.columns
+    }
+    table = dataclasses.replace(table, columns={**table.columns, **missing})
+    check_flat(table, text, "a text")
+    for name in labels:
+        if not are_lists:
+            check_flat(table, name, "one label in each row, as in the rows before")
+        elif name not in table.lists and table.columns[name].is_not_null().any():
+            row = table.columns[name].is_not_null().arg_max() or 0
+            raise DataError(
+                f"{table.name}, {table.location_of(row)}: {name!r} holds {table.columns[name][row]!r}, "
+                "expected a list of labels, as in the rows before."
+            )
+        elif name not in table.lists:
+            check_flat(table, name, "a list of labels, as in the rows before")
+    return table
 
 
 def _plain_blocks(file: Input, block_bytes: int, skipped: Skipped | None) -> Iterator[Block]:
@@ -288,8 +283,8 @@ def _labelled(
         what = "is one of several label columns" if len(labels) > 1 else "holds lists of labels"
         raise SettingError(f"{table.name}: the column {labels[0]!r} {what}: leave out --label-separator {separator}.")
     if len(labels) > 1:
-        said = [table.columns[label].str.strip_chars().str.to_lowercase().fill_null("") for label in labels]
-        is_clear = np.stack([column.is_in([*_YES, *_NO]).to_numpy() for column in said], axis=1)
+        answers = [table.columns[label].str.strip_chars().str.to_lowercase().fill_null("") for label in labels]
+        is_clear = np.stack([column.is_in([*_YES, *_NO]).to_numpy() for column in answers], axis=1)
         for row, index in np.argwhere(~is_clear).tolist():
             problem = (
                 f"the label column {labels[index]!r} holds {table.columns[labels[index]][row]!r}, "
@@ -297,7 +292,7 @@ def _labelled(
             )
             if is_clear[row, :index].all():  # the first of its row
                 refuse_row(table.name, table.location_of(row), problem, skipped)
-        is_given = np.stack([column.is_in(_YES).to_numpy() for column in said], axis=1)
+        is_given = np.stack([column.is_in(_YES).to_numpy() for column in answers], axis=1)
         names = np.array(labels, dtype=object)
         sets = pl.Series([names[row].tolist() for row in is_given], dtype=pl.List(pl.String))
         corpus = Corpus.of_sets(name, texts, sets, label_names=labels)
@@ -311,7 +306,7 @@ def _labelled(
     values = table.columns[label].str.strip_chars().fill_null("")
     if separator is not None:
         if not separator:
-            raise SettingError("--label-separator is empty, expected what stands between labels, as in '|'.")
+            raise SettingError("--label-separator is empty, expected what separates labels, as in '|'.")
         return Corpus.of_sets(name, texts, _tidied(values.str.split(separator)))
     remedy = "Give each document a label, or take the row out."
     kept = _labelled_rows(table, label, values.ne(""), remedy, skipped)
@@ -393,7 +388,7 @@ def _read_fasttext(content: str, path: Path, skipped: Skipped | None, *, first: 
 
 
 def _read_folder(folder: Path, skipped: Skipped | None) -> Corpus:
-    """Files beside the class folders are no documents, hidden ones neither."""
+    """Files beside the class folders are not documents; nor are hidden ones."""
     texts, labels = [], []
     for class_folder in _visible(folder):
         if not class_folder.is_dir():

@@ -1,18 +1,17 @@
-"""Chunks in, one file out: after each, what is there lies safely in a folder beside it, from which one can go on.
+"""Chunks → one file: after each, what is there is safe in a folder beside it, from which writing can be resumed.
 
     OUT.part/
-    ├── progress.json   how far it is, and of what: see `Progress`
+    ├── progress.json   how far it is, and of which run: see `Progress`
     ├── data            all chunks of a text format, one behind the other
     └── 000000.parquet  the chunks of Parquet, a file each, put together at the end
 
-Killed at any moment, the folder holds all complete chunks; what stands behind the last of them does not count.
+Killed at any moment, the folder holds all complete chunks; what comes behind the last of them does not count.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,19 +20,21 @@ from typing import Any
 
 import polars as pl
 
+from bywords.checkpoint import Run, read_state, write_state
 from bywords.errors import SettingError
-from bywords.files import check_writable
+from bywords.files import check_writable, move_whole, replacing, write_errors
 from bywords.io.writers import merge_parquet
 
-FORMAT = "bywords-part/1"
+FORMAT = "bywords-part/2"
 PROGRESS, DATA = "progress.json", "data"
+_STARTED = f".{PROGRESS}.*.part"  # what may be in a folder without PROGRESS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far a file is."""
 
-    key: Mapping[str, Any]  # what the chunks depend on beside the input: model, options
+    run: Mapping[str, Any]  # what the chunks depend on beside the input: `checkpoint.Run` as JSON values
     n_rows: int = 0
     n_bytes: int = 0  # of the data file
     n_parts: int = 0  # files of Parquet
@@ -45,31 +46,24 @@ class Progress:
 class ResumableOutput:
     """A file that grows chunk by chunk in a folder beside its place and is moved there when it is whole."""
 
-    def __init__(self, out: Path, key: Mapping[str, Any], *, resume: bool = False) -> None:
-        """Go on with what is in the folder, or start afresh where there is nothing or `resume` is false.
+    def __init__(self, out: Path, run: Run, *, resume: bool = False) -> None:
+        """Resume what is in the folder, or start afresh where there is nothing or `resume` is false.
 
-        Raises: SettingError when the place cannot be written, the folder is something else, or what is to be gone on
-        with was made with another key.
+        Raises: SettingError when the file cannot be written, the folder is something else, or what is to be resumed is
+        of another run.
         """
         check_writable(out)
         self.out = out.resolve()
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA
-        self.progress = Progress(key=dict(key))
-        self._is_begun = False
-        if not self.folder.exists():
-            return
-        found = self._found()
+        self.progress = Progress(run=run.plain())
+        self._is_started = False
+        found = self._found() if self.folder.exists() else None
         if not resume or found is None:
             return
-        for name, value in key.items():
-            if found.key.get(name) != value:
-                raise SettingError(
-                    f"{self.folder}: it was begun with another {name} ({found.key.get(name)!r}, now {value!r}) and "
-                    "cannot be gone on with. Leave out --resume to start afresh."
-                )
+        run.check_same(Run(**found.run), f"{self.folder} holds rows", "Leave out --resume to start afresh.")
         if found.n_rows and self._is_there(found):
-            self.progress, self._is_begun = found, True
+            self.progress, self._is_started = found, True
 
     @property
     def n_rows(self) -> int:
@@ -80,8 +74,8 @@ class ResumableOutput:
         """Raise SettingError when the input up to the rows that are done was another."""
         if digest != self.progress.input_digest:
             raise SettingError(
-                f"{self.folder}: the {self.n_rows:,} rows in it were made from another input and cannot be gone on "
-                "with. Leave out --resume to start afresh."
+                f"{self.folder}: the {self.n_rows:,} rows in it were made from another input and cannot be resumed. "
+                "Leave out --resume to start afresh."
             )
 
     def add(self, chunk: bytes | pl.DataFrame, *, n_rows: int, input_digest: str) -> None:
@@ -97,9 +91,8 @@ class ResumableOutput:
                     os.fsync(file.fileno())
                 done = dataclasses.replace(done, n_bytes=done.n_bytes + len(chunk))
             else:
-                path = self._part(self.progress.n_parts)
-                chunk.write_parquet(path)
-                _sync(path)
+                with replacing(self._part(self.progress.n_parts)) as beside:
+                    chunk.write_parquet(beside)
                 done = dataclasses.replace(done, n_parts=done.n_parts + 1)
             self._write(done)
 
@@ -108,37 +101,33 @@ class ResumableOutput:
         with self._writing():
             if not self.progress.finished:
                 if self.progress.n_parts:
-                    merge_parquet([self._part(number) for number in range(self.progress.n_parts)], self._data)
+                    with replacing(self._data) as beside:
+                        merge_parquet([self._part(number) for number in range(self.progress.n_parts)], beside)
                 else:
                     os.truncate(self._data, self.progress.n_bytes)
-                _sync(self._data)
                 self._write(dataclasses.replace(self.progress, finished=True))
             if self._data.exists():  # else it was moved, and only the folder is left
-                self._data.replace(self.out)
+                move_whole(self._data, self.out)
             self._clear()
 
     def _found(self) -> Progress | None:
         """How far the folder is; None where it was killed before it was anywhere."""
-        path = self.folder / PROGRESS
-        try:
-            if not path.exists() and self.folder.is_dir() and {file.name for file in self.folder.iterdir()} <= _FIRST:
-                return None
-            told = json.loads(path.read_text(encoding="utf-8"))
-            if told["format"] == FORMAT:
-                return Progress(**told)
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
+        state = read_state(self.folder / PROGRESS, FORMAT)
+        if state is not None:
+            return Progress(**state)
+        if self.folder.is_dir() and all(file.match(_STARTED) for file in self.folder.iterdir()):
+            return None
         raise SettingError(
             f"{self.folder}: expected a folder with the {PROGRESS} of a file that was being written. Move it away."
         )
 
-    def _is_there(self, told: Progress) -> bool:
+    def _is_there(self, progress: Progress) -> bool:
         """Whether the files are there that the folder should have."""
-        if told.finished:
+        if progress.finished:
             return self._data.exists() or self.out.exists()
-        if told.n_parts:
-            return all(self._part(number).exists() for number in range(told.n_parts))
-        return self._data.exists() and self._data.stat().st_size >= told.n_bytes
+        if progress.n_parts:
+            return all(self._part(number).exists() for number in range(progress.n_parts))
+        return self._data.exists() and self._data.stat().st_size >= progress.n_bytes
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number:06}.parquet"
@@ -146,17 +135,15 @@ class ResumableOutput:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """With the folder in its place. Raises SettingError where something cannot be written."""
-        try:
-            if not self._is_begun:
+        with write_errors(self.out):
+            if not self._is_started:
                 if self.folder.exists():
                     self._clear()
                 self.folder.mkdir(parents=True)
                 self._write(self.progress)
                 self._data.touch()
-                self._is_begun = True
+                self._is_started = True
             yield
-        except OSError as error:
-            raise SettingError(f"{self.out}: cannot be written: {error.strerror or error}.") from error
 
     def _clear(self) -> None:
         """Remove the folder, and what says how far it is last: killed here too, it is known for what it is."""
@@ -168,16 +155,5 @@ class ResumableOutput:
 
     def _write(self, progress: Progress) -> None:
         """Say how far it is, in a file that is whole at any moment."""
-        beside = self.folder / f"{PROGRESS}.new"
-        beside.write_text(json.dumps(dataclasses.asdict(progress)), encoding="utf-8")
-        _sync(beside)
-        beside.replace(self.folder / PROGRESS)
+        write_state(self.folder / PROGRESS, dataclasses.asdict(progress))
         self.progress = progress
-
-
-_FIRST = {f"{PROGRESS}.new"}
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""A CSV, TSV, JSON lines or Parquet file in, tables of string columns out, block by block, that name a row's line."""
+"""A CSV, TSV, JSON lines or Parquet file → tables of string columns, block by block, that know each row's line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """N rows of string columns as they stand in the file, null where there is nothing.
+    """N rows of string columns as they are in the file, null where there is nothing.
 
     A file is one table, or several of which each has the rows that follow those of the last.
     """
@@ -60,7 +60,7 @@ def read_delimited(
 ) -> Iterator[Table]:
     """Read CSV (or TSV, by `separator`) with a first line that names the columns; quoted new lines belong to the field.
 
-    A first line that has none of the `known` names (in lower case) and repeats a value of its own column is no
+    A first line that has none of the `known` names (in lower case) and repeats a value of its own column is not a
     header: the columns are then called column_1, column_2 and so on. That is decided in the first block.
     `block_bytes` and `skipped` are those of `record_blocks`.
 
@@ -84,7 +84,7 @@ def read_delimited(
             repeated = [column for column in columns if columns.count(column) > 1]
             if repeated:
                 raise DataError(
-                    f"{file.name}, line 1: two columns are called {repeated[0]!r}. Give each column a name of its own."
+                    f"{file.name}, line 1: two columns are called {repeated[0]!r}. Give each column its own name."
                 )
         unread += records.source
         if len(frame):
@@ -109,10 +109,10 @@ def read_json_lines(file: Input, *, block_bytes: int = BLOCK_BYTES, skipped: Ski
 
     The columns of a table are the keys of its objects. About `block_bytes` are read at a time, 0 for all at once.
 
-    Raises: DataError, naming the line, where one is no JSON or no object; and when there is none. With `skipped`,
+    Raises: DataError, naming the line, where one is not JSON or not an object; and when there is none. With `skipped`,
     such lines are counted there and left out.
     """
-    # Numbers are left as the signs in the file: 3 is '3', 3.0 is '3.0'. NaN, which is no JSON, is a missing value.
+    # Numbers are left as the signs in the file: 3 is '3', 3.0 is '3.0'. NaN, which is not JSON, is a missing value.
     decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=lambda _: None)
     is_first = True
     for block in line_blocks(file, block_bytes):
@@ -163,7 +163,7 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
 
     About `block_rows` rows are read at a time, 0 for all at once; of a compressed file all are in memory.
 
-    Raises: DataError when it is no Parquet or damaged, and when there are no rows.
+    Raises: DataError when it is not Parquet or damaged, and when there are no rows.
     """
     name = str(path)
     n_rows = 0
@@ -248,6 +248,6 @@ def _string_column(values: list[Any]) -> pl.Series:
     try:
         return pl.Series(strings, dtype=pl.String)
     except UnicodeEncodeError:
-        # Half of a surrogate pair (as in "\ud83d") is no character and cannot be stored as UTF-8: "?" stands in.
+        # Half of a surrogate pair (as in "\ud83d") is not a character and cannot be stored as UTF-8: "?" replaces it.
         whole = [None if text is None else text.encode("utf-8", "replace").decode() for text in strings]
         return pl.Series(whole, dtype=pl.String)

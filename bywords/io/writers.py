@@ -1,6 +1,6 @@
-"""Rows of a file and the answers for them in, the bytes of CSV, TSV, JSON lines or plain lines out, or a Parquet frame.
+"""Rows of a file and answers for them → the bytes of CSV, TSV, JSON lines or plain lines, or a Parquet frame.
 
-The columns of the file stand in front as they are. A column with the name of one of the answers is called
+The columns of the file come first, as they are. A column with the name of one of the answers is called
 given_label and so on.
 """
 
@@ -29,7 +29,7 @@ class Writer:
     def __init__(self, answers: Sequence[str], ending: str = ".jsonl", *, is_compressed: bool = False) -> None:
         """The format of this ending; `answers` are the names of the columns of answers.
 
-        With `is_compressed`, each chunk is a gzip member of its own.
+        With `is_compressed`, each chunk is a separate gzip member.
         """
         self.answers = answers
         self.ending = ending
@@ -56,7 +56,7 @@ class Writer:
     def __call__(self, table: Table | None, answers: pl.DataFrame, *, is_first: bool) -> bytes | pl.DataFrame:
         """A chunk: N rows of a file, None for plain lines, and the N answers. The first has a CSV's header with it.
 
-        Returns: what to write behind the chunks before, for Parquet a frame of its own.
+        Returns: what to append to the chunks before, for Parquet a separate frame.
         Raises: DataError for a value that the format does not have, and a key of a JSON object that a CSV's header
         lacks.
         """
@@ -78,9 +78,9 @@ class Writer:
         columns = self._columns or frame.columns
         new = [name for name in frame.columns if name not in columns]
         if new and table is not None:
-            index = table.location_of(int(frame[new[0]].is_not_null().arg_max() or 0))
+            location = table.location_of(int(frame[new[0]].is_not_null().arg_max() or 0))
             raise DataError(
-                f"{table.name}, {index}: the key {new[0]!r} is not in the objects at the beginning, so that the header "
+                f"{table.name}, {location}: the key {new[0]!r} is not in the first objects, so that the header "
                 "has no column for it. Write JSON lines (.jsonl) or .parquet instead."
             )
         missing = [pl.lit(None, dtype=pl.String).alias(name) for name in columns if name not in frame.columns]
@@ -97,7 +97,7 @@ class Writer:
 def merge_parquet(parts: Sequence[Path], out: Path) -> None:
     """Put Parquet files one behind the other without holding them in memory; a column that one lacks is null there.
 
-    Columns stand in the order in which they are first met, the answers last.
+    Columns are in the order in which they are first met, the answers last.
     """
     frames = [pl.scan_parquet(part, glob=False) for part in parts]
     schemas = [frame.collect_schema() for frame in frames]

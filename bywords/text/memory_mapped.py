@@ -15,12 +15,12 @@ import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.files import replacing
 from bywords.text.bags import Bags, Floats, inverse_document_frequency
 from bywords.text.ragged import Ragged, ragged_positions
 
@@ -169,57 +169,29 @@ class MappedNumbers:
             self._map.madvise(mmap.MADV_WILLNEED, start, last * size - start)
 
 
-class DocumentWriter:
+class DocumentWriter(contextlib.ExitStack):
     """Writes documents of ids, some at a time, into the files that `MappedDocuments` reads.
 
     Used in a `with` block: at its end the files get their names, unless there was an error.
     """
 
     def __init__(self, stem: Path) -> None:
-        self._files = [NumberWriter(Path(f"{stem}{ending}")) for ending in ENDINGS]
+        super().__init__()
+        self._writers = [self.enter_context(number_writer(Path(f"{stem}{ending}"))) for ending in ENDINGS]
         self._n_ids = 0
-        self._files[1].write(np.zeros(1, dtype=np.int64))
+        self._writers[1](np.zeros(1, dtype=np.int64))
 
     def write(self, documents: Ragged) -> None:
         """Append these documents."""
-        ids, offsets, in_vocabulary_share = self._files
-        ids.write(documents.ids)
-        offsets.write(documents.offsets[1:] + self._n_ids)
-        in_vocabulary_share.write(documents.in_vocabulary_share)
+        write_ids, write_offsets, write_shares = self._writers
+        write_ids(documents.ids)
+        write_offsets(documents.offsets[1:] + self._n_ids)
+        write_shares(documents.in_vocabulary_share)
         self._n_ids += len(documents.ids)
 
-    def __enter__(self) -> DocumentWriter:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        for file in self._files:
-            file.__exit__(kind, error, traceback)
-
-
-class NumberWriter:
-    """Writes arrays one after the other into a file, which gets its name once all are written."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._beside = path.with_name(f"{path.name}.part")
-        self._file: BinaryIO = self._beside.open("wb")
-
-    def write(self, numbers: npt.NDArray[Any]) -> None:
-        """Append these numbers, of any shape."""
-        self._file.write(np.ascontiguousarray(numbers).data)
-
-    def __enter__(self) -> NumberWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self._file.close()
-            self._beside.replace(self.path)
-            return
-        with contextlib.suppress(OSError):  # of a full disk: that error is already being raised
-            self._file.close()
-        self._beside.unlink()
+@contextlib.contextmanager
+def number_writer(path: Path) -> Iterator[Callable[[npt.NDArray[Any]], object]]:
+    """Writes arrays of any shape one after the other into a file, which gets its name once all are written."""
+    with replacing(path) as beside, beside.open("wb") as file:
+        yield lambda numbers: file.write(np.ascontiguousarray(numbers).data)

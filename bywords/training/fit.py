@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import Given, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
+from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.targets import Targets
 from bywords.errors import DataError
 from bywords.evaluation.calibration import fit_calibration
@@ -35,7 +35,7 @@ class Documents:
     """Documents that have tokens and count: N of them, and how many have no tokens."""
 
     tokens: Tokens
-    labels: Given
+    labels: GivenLabels
     weights: npt.NDArray[np.float64] | None  # (N,), what each counts; None where all count the same
     n_dropped: int
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import Given, Labels, classes_of
+from bywords.data.labels import GivenLabels, Labels, classes_of
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, Temperature
@@ -281,7 +281,7 @@ class _Continuing:
         )
 
 
-def _more_classes(before: FittedClassifier, given: Given) -> tuple[npt.NDArray[Any], Indices]:
+def _more_classes(before: FittedClassifier, given: GivenLabels) -> tuple[npt.NDArray[Any], Indices]:
     """The old classes and those of new labels, sorted, and where the old ones are among them."""
     new = classes_of(given)
     if given.label_format == "indicator":

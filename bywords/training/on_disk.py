@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import fingerprint
-from bywords.data.labels import Given, LabelFormat, weights_of
+from bywords.data.labels import GivenLabels, LabelFormat, weights_of
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import check_metric
@@ -96,7 +96,7 @@ def _weights_of_classes(
     """What a document of each class counts, float64 (K,); None where all count the same."""
     if parameters.class_weight is None:
         return None
-    each = Given(label_format, classes, np.arange(len(classes) + 1), classes)  # one document a class
+    each = GivenLabels(label_format, classes, np.arange(len(classes) + 1), classes)  # one document a class
     weights = weights_of(parameters.class_weight, each, classes, None)
     if parameters.class_weight == "balanced":
         counts = corpus.facts.train.counts()

@@ -1,15 +1,13 @@
-"""Bytes of word vectors in word2vec's binary format in, words and matrix out."""
+"""Bytes in word2vec's binary format → words and matrix."""
 
 from __future__ import annotations
-
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import VectorFileError
-from bywords.vectors.stream import read_block
+from bywords.io.streams import Input
 from bywords.vectors.text_format import read_header, row_dimension
 
 BLOCK_BYTES = 1 << 24
@@ -29,14 +27,14 @@ def is_binary(head: bytes) -> bool:
 
 
 def read_binary(
-    head: bytes, stream: IO[bytes], source: str, wanted: pl.Series | None
+    head: bytes, file: Input, source: str, wanted: pl.Series | None
 ) -> tuple[pl.Series, npt.NDArray[np.float32]]:
     """Read a line "V D", then V times a word, one blank and D float32 numbers (little-endian).
 
-    `head` is what was already read of `stream`. Where a row starts is known only when the word before it is read, so
+    `head` is what was already read of `file`. Where a row starts is known only when the word before it is read, so
     this is a Python loop over rows. Bytes of a word that are not UTF-8 become the replacement sign.
 
-    Returns: words as they stand, repeats included, and float32 (V, D).
+    Returns: words as they are, repeats included, and float32 (V, D).
     Raises: VectorFileError, naming the row and the byte where it starts.
     """
     header, data = read_header(head)
@@ -46,34 +44,34 @@ def read_binary(
     wanted_bytes = None if wanted is None else {word.encode() for word in wanted}
     words: list[bytes] = []
     vectors: list[bytes] = []
-    index = 0
+    position = 0
     base = len(head) - len(data)  # the byte of the file at data[0]
     for row in range(1, header.n_words + 1):
-        gap = data.find(b" ", index)
+        gap = data.find(b" ", position)
         while gap < 0 or gap + n_bytes >= len(data):
-            here = f"{source}, row {row} at byte {base + index}"
-            if (gap if gap >= 0 else len(data)) - index > MAX_WORD_BYTES:
+            here = f"{source}, row {row} at byte {base + position}"
+            if (gap if gap >= 0 else len(data)) - position > MAX_WORD_BYTES:
                 raise VectorFileError(
                     f"{here}: no blank in {MAX_WORD_BYTES} bytes, expected one after the word. The file is damaged, "
                     f"or its rows do not have {header.dimension} dimensions."
                 )
-            block = read_block(stream, BLOCK_BYTES, here)
+            block = file.read(BLOCK_BYTES, location=here)
             if not block:
                 raise VectorFileError(
                     f"{here}: the file ends inside of the row; the header promises {header.n_words} rows of "
                     f"{header.dimension} numbers. The file may be cut off: compare its size with the source."
                 )
-            base += index
-            data, index = data[index:] + block, 0
+            base += position
+            data, position = data[position:] + block, 0
             gap = data.find(b" ")
-        word = data[index:gap].lstrip(b"\n")  # some writers end a row with a line end, others do not
+        word = data[position:gap].lstrip(b"\n")  # some writers end a row with a line end, others do not
         if wanted_bytes is None or word in wanted_bytes:
             words.append(word)
             vectors.append(data[gap + 1 : gap + 1 + n_bytes])
-        index = gap + 1 + n_bytes
-    if (data[index:] + read_block(stream, BLOCK_BYTES, source)).strip(b"\r\n"):
+        position = gap + 1 + n_bytes
+    if (data[position:] + file.read(BLOCK_BYTES, location=source)).strip(b"\r\n"):
         raise VectorFileError(
-            f"{source}, byte {base + index}: the file goes on after the {header.n_words} rows of {header.dimension} "
+            f"{source}, byte {base + position}: the file goes on after the {header.n_words} rows of {header.dimension} "
             "numbers that its header promises. The file is damaged, or the header belongs to another one."
         )
     matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(-1, header.dimension).astype(np.float32, copy=False)

@@ -1,4 +1,4 @@
-"""Tokens and a vocabulary in, GloVe vectors trained on them out: co-occurrence counts, then weighted least squares."""
+"""Tokens and a vocabulary → GloVe vectors trained on them: co-occurrence counts, then weighted least squares."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.errors import DataError, SettingError
@@ -19,6 +18,9 @@ from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 N_PARTS = 16  # the words are dealt into so many parts; changing it changes the order of the steps, so the result
 PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum in several steps
@@ -50,13 +52,15 @@ class GloveConfig(VectorsConfig):
 def cooccurrences(
     ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], n_words: int, *, window: int
 ) -> sparse.csr_array:
-    """Count how often two words stand near each other: each pair d words apart, d ≤ window, adds 1/d both ways.
+    """Count how often two words are near each other: each pair d words apart, d ≤ window, adds 1/d both ways.
 
     `ids` is int32 (T,), document i is `ids[offsets[i]:offsets[i + 1]]`; no pair reaches from one document into another.
-    Padding and unknown words keep their place but make no pairs.
+    Padding and unknown words keep their position but make no pairs.
 
     Returns: a symmetric matrix X, float64 (n_words, n_words), X[i, j] ≥ 0; a word beside itself counts both ways too.
     """
+    from scipy import sparse  # takes a while to import
+
     documents = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     shape = (n_words, n_words)
     upper = sparse.csr_array(shape, dtype=np.float64)
@@ -101,18 +105,18 @@ def train_glove(
     The same seed gives the same bits with any number of threads: words are dealt into parts, and the pairs into
     blocks (part of i, part of j); blocks that run at the same time share neither rows nor columns
     (Gemulla, Nijkamp, Haas, Sismanis 2011, "Large-Scale Matrix Factorization with Distributed SGD"). Every epoch is put
-    into `checkpoint`, and what is there at the start is gone on from.
+    into `checkpoint`, and training resumes from what is there at the start.
 
     Returns: WordVectors w + c of the vocabulary's real words in its order, float32 (V - 2, D); a word that
-    stands near no other keeps its random start.
-    Raises: DataError when no two words of the vocabulary stand near each other.
+    is near no other keeps its random start.
+    Raises: DataError when no two words of the vocabulary are near each other.
     Source: Pennington, Socher, Manning (2014), "GloVe: Global Vectors for Word Representation".
     """
     config = config or GloveConfig()
     counts = cooccurrences(vocabulary.token_ids(tokens), tokens.offsets, len(vocabulary), window=config.window)
     if counts.nnz == 0:
         raise DataError(
-            "GloVe: no two words of the vocabulary stand near each other. Give the documents it was made from."
+            "GloVe: no two words of the vocabulary are near each other. Give the documents it was made from."
         )
     generator = np.random.default_rng(seed)
     blocks = _blocks(counts, config, generator)
@@ -208,16 +212,16 @@ def _train_block(block: _Block, words: _Side, contexts: _Side, learning_rate: fl
         for d in range(dimension):
             product += w[d] * c[d]
         error = product + words.biases[i] + contexts.biases[j] - block.logs[pair]
-        slope = block.weights[pair] * error  # of the pair's loss, by its prediction
-        total += 0.5 * slope * error
+        gradient = block.weights[pair] * error  # of the pair's loss, by its prediction
+        total += 0.5 * gradient * error
         for d in range(dimension):
-            w_gradient, c_gradient = slope * c[d], slope * w[d]
+            w_gradient, c_gradient = gradient * c[d], gradient * w[d]
             w[d] -= rate * w_gradient / np.sqrt(w_squares[d])
             c[d] -= rate * c_gradient / np.sqrt(c_squares[d])
             w_squares[d] += w_gradient * w_gradient
             c_squares[d] += c_gradient * c_gradient
-        words.biases[i] -= rate * slope / np.sqrt(words.biases_squares[i])
-        contexts.biases[j] -= rate * slope / np.sqrt(contexts.biases_squares[j])
-        words.biases_squares[i] += slope * slope
-        contexts.biases_squares[j] += slope * slope
+        words.biases[i] -= rate * gradient / np.sqrt(words.biases_squares[i])
+        contexts.biases[j] -= rate * gradient / np.sqrt(contexts.biases_squares[j])
+        words.biases_squares[i] += gradient * gradient
+        contexts.biases_squares[j] += gradient * gradient
     return total

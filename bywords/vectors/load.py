@@ -1,4 +1,4 @@
-"""A path or a name in, WordVectors out: the format is seen by the content, and known names are fetched."""
+"""A path or a name → WordVectors: the content says which format it is, and known names are fetched."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import polars as pl
 
 from bywords.errors import VectorFileError, did_you_mean
 from bywords.extras import needed
+from bywords.io.streams import open_input, split_member
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
-from bywords.vectors.stream import open_stream, read_block, split_member
 from bywords.vectors.text_format import WordsAndMatrix, read_text
 from bywords.vectors.word_vectors import TrainingOptions, VectorsConfig, WordVectors
 
@@ -99,14 +99,14 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     path, member = split_member(Path(path))
     source = str(path) if member is None else f"{path}:{member}"
     wanted = None if words is None else pl.concat([words, words.str.to_lowercase()]).unique()
-    with open_stream(path, member) as stream:
-        head = read_block(stream, HEAD_BYTES, source)
+    with open_input(path, member=member, by_content=True, error=VectorFileError) as file:
+        head = file.read(HEAD_BYTES, location=source)
         if not head.strip():
             raise VectorFileError(f"{source}: the file is empty, expected word vectors.")
         _refuse_other_formats(head, source)
         if not head.startswith(b"\x93NUMPY"):
             read = read_binary if is_binary(head) else read_text
-            return _first_of_each(*read(head, stream, source, wanted), name or (member or path.name))
+            return _first_of_each(*read(head, file, source, wanted), name or (member or path.name))
     if path.suffix != ".npy" or member is not None:
         raise VectorFileError(f"{source}: a numpy matrix. Give a plain file that ends in .npy, its words beside it.")
     return _first_of_each(*_read_array(path, _words_beside(path), wanted), name or path.name)

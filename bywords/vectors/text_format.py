@@ -1,4 +1,4 @@
-"""Bytes of word vectors as text in, words and matrix out: GloVe's form, and word2vec's and fastText's with a header.
+"""Bytes of word vectors as text → words and matrix: GloVe's form, and word2vec's and fastText's with a header.
 
 A block of lines is cut by numpy, and the numbers of the wanted rows are read by polars: no Python loop over words.
 """
@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import VectorFileError
+from bywords.io.streams import Input
 from bywords.text.ragged import ragged_positions
-from bywords.vectors.stream import read_block
 
 BLOCK_BYTES = 1 << 23
-MAX_LINE_BYTES = 1 << 26  # a longer line is no word vector
+MAX_LINE_BYTES = 1 << 26  # a longer line is not a word vector
 NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 BLANKS = b" \t"
 MAX_NUMBER = float(np.finfo(np.float32).max)
@@ -43,19 +43,19 @@ def read_header(head: bytes) -> tuple[Header | None, bytes]:
 
 
 def row_dimension(line: bytes) -> int:
-    """How many numbers stand at the right end of a line; its first part is the word, whatever it looks like."""
+    """How many numbers are at the right end of a line; its first part is the word, whatever it looks like."""
     parts = re.split(rb"[ \t]+", line.rstrip(b" \t\r\n"))[1:]
     n_other = next((n for n, part in enumerate(reversed(parts)) if not NUMBER.fullmatch(part)), len(parts))
     return n_other
 
 
-def read_text(head: bytes, stream: IO[bytes], source: str, wanted: pl.Series | None) -> WordsAndMatrix:
+def read_text(head: bytes, file: Input, source: str, wanted: pl.Series | None) -> WordsAndMatrix:
     """Read one word and its D numbers per line. Words may contain blanks, so numbers are taken from the right.
 
-    `head` is what was already read of `stream`. With `wanted`, the numbers of other rows are counted but not read.
+    `head` is what was already read of `file`. With `wanted`, the numbers of other rows are counted but not read.
     Bytes that are not UTF-8 become the replacement sign. Blank lines are passed over.
 
-    Returns: words as they stand, repeats included, and float32 (V, D).
+    Returns: words as they are, repeats included, and float32 (V, D).
     Raises: VectorFileError, naming the line.
     """
     header, rest = read_header(head)
@@ -68,7 +68,7 @@ def read_text(head: bytes, stream: IO[bytes], source: str, wanted: pl.Series | N
     matrices = [np.empty((0, dimension), dtype=np.float32)]
     is_end = False
     while not is_end:
-        block = read_block(stream, BLOCK_BYTES, f"{source}, line {line} or later")
+        block = file.read(BLOCK_BYTES, location=f"{source}, line {line} or later")
         is_end = not block
         rest += block
         if is_end and rest and not rest.endswith(b"\n"):
@@ -99,7 +99,7 @@ WordsAndMatrix = tuple[pl.Series, npt.NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class _Lines:
-    """The rows of a block of whole lines; all arrays are int64, one number a row, places are bytes of the block."""
+    """The rows of a block of whole lines; all arrays are int64, one number a row: positions of bytes in the block."""
 
     data: npt.NDArray[np.uint8]
     starts: npt.NDArray[np.int64]  # of the word

@@ -1,4 +1,4 @@
-"""Tokens and a vocabulary in, word2vec vectors trained on them out: skip-gram with negative sampling, by gensim."""
+"""Tokens and a vocabulary → word2vec vectors trained on them: skip-gram with negative sampling, by gensim."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ def train_word2vec(
         end_alpha=config.min_learning_rate,
         callbacks=[Progress()],
     )
-    rows = [model.wv.key_to_index[word] for word in words]  # gensim sorts by count, in an order of its own
+    rows = [model.wv.key_to_index[word] for word in words]  # gensim sorts by count, in its own order
     return WordVectors(vocabulary.words, model.wv.vectors[rows].astype(np.float32, copy=False), "word2vec")
 
 
 def _sentences(tokens: Tokens, vocabulary: Vocabulary) -> list[list[str]]:
-    """The known words of each document, in pieces of at most MAX_SENTENCE; documents without any are left out."""
+    """The known words of each document, in parts of at most MAX_SENTENCE; documents without any are left out."""
     ids = vocabulary.token_ids(tokens)
     is_known = ids != UNKNOWN
     before = np.concatenate([[0], np.cumsum(is_known)])

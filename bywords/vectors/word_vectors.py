@@ -1,9 +1,8 @@
-"""Words and their vectors in; rows for a vocabulary, coverage and nearest neighbours out. Knows nothing of training."""
+"""Words and their vectors → rows for a vocabulary, coverage and nearest neighbours."""
 
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import polars as pl
 
 from bywords.checkpoint import Checkpoint
 from bywords.errors import SettingError, VectorFileError
-from bywords.files import check_writable, write_whole
+from bywords.files import check_writable, replacing, write_errors
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -83,7 +82,7 @@ class WordVectors:
         dimension. Padding and the unknown word are zeros: neither says anything until a model has learned it.
         """
         rows, is_exact = self._rows_of(vocabulary.words)
-        n_others = len(vocabulary) - vocabulary.n_words  # runs and pieces have no vector
+        n_others = len(vocabulary) - vocabulary.n_words  # n-grams and character n-grams have no vector
         rows, is_exact = np.append(rows, np.full(n_others, -1)), np.append(is_exact, np.zeros(n_others, dtype=bool))
         is_found = rows >= 0
         matrix = np.zeros((len(vocabulary), self.dimension), dtype=np.float32)
@@ -99,13 +98,13 @@ class WordVectors:
 
         has_vector = np.zeros(len(vocabulary), dtype=bool)
         has_vector[UNKNOWN + 1 :] = is_found
-        n_running = int(vocabulary.counts.sum())
+        n_tokens = int(vocabulary.counts.sum())
         coverage = Coverage(
             n_types=len(vocabulary.words),
             n_types_found=int(is_found.sum()),
             n_by_lower_case=int((is_found & ~is_exact).sum()),
-            n_running_words=n_running,
-            n_running_words_found=int(vocabulary.counts[has_vector[: vocabulary.n_words]].sum()),
+            n_tokens=n_tokens,
+            n_tokens_found=int(vocabulary.counts[has_vector[: vocabulary.n_words]].sum()),
         )
         return Aligned(matrix, has_vector, coverage)
 
@@ -132,10 +131,10 @@ class WordVectors:
         check_vectors_writable(path)
         if (broken := self.words.filter(self.words.str.contains("\n", literal=True))).len():
             raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
-        content = io.BytesIO()
-        np.save(content, self.matrix, allow_pickle=False)
-        write_whole(path.with_suffix(".vocab"), "".join(f"{word}\n" for word in self.words).encode())
-        write_whole(path, content.getvalue())
+        with write_errors(path), replacing(path.with_suffix(".vocab")) as words, replacing(path) as matrix:
+            words.write_text("".join(f"{word}\n" for word in self.words), encoding="utf-8", newline="")
+            with matrix.open("wb") as file:
+                np.save(file, self.matrix, allow_pickle=False)
 
     def _rows_of(self, words: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """The row of each word, int64 (n,), -1 where it has none; whether it was found as it is written, bool (n,)."""
@@ -187,13 +186,13 @@ class Aligned:
 
 @dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """How much of a vocabulary has a vector. A type is a distinct word; a running word is each time that it occurs."""
+    """How much of a vocabulary has a vector. A type is a distinct word, a token each time that it occurs."""
 
     n_types: int
     n_types_found: int
     n_by_lower_case: int  # of those found, the ones found only by their lower-case form
-    n_running_words: int  # all that were counted, those outside of the vocabulary too
-    n_running_words_found: int
+    n_tokens: int  # all that were counted, those outside of the vocabulary too
+    n_tokens_found: int
 
     @property
     def share_of_types(self) -> float:
@@ -203,11 +202,11 @@ class Coverage:
     @property
     def share_of_tokens(self) -> float:
         """From 0 to 1; NaN where nothing was counted. Words outside of the vocabulary count as not found."""
-        return self.n_running_words_found / self.n_running_words if self.n_running_words else float("nan")
+        return self.n_tokens_found / self.n_tokens if self.n_tokens else float("nan")
 
 
 class TrainingOptions(TypedDict, total=False):
-    """How word vectors are trained: seed, what is gone on from, and what hears of each epoch."""
+    """How word vectors are trained: seed, the checkpoint to resume from, and what is called after each epoch."""
 
     seed: int
     checkpoint: Checkpoint

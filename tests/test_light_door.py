@@ -5,12 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from small_corpus import small_corpus
 
 from bywords.artifact.description import save_classifier
 from bywords.cli.main import app
 from bywords.systems import SYSTEMS
 from bywords.training.fit import fit_classifier
-from small_corpus import small_corpus
 
 HEAVY = {"torch", "lightning_fabric", "gensim", "captum", "pandas", "sklearn", "optuna"}
 FOR_MANY = HEAVY | {"matplotlib"}  # pictures and pages of what was counted need it

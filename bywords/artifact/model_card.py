@@ -82,9 +82,9 @@ def _training(classifier: FittedClassifier) -> str:
         f"- Seed: {parameters.seed}",
         f"- Kind of model: {escaped(record.config.model.title)}; all settings are in model.json",
     ]
-    if parameters.class_weight == "balanced":
+    if isinstance(parameters.class_weight, str):
         rows.append("- Each class counts the same, whatever its number of documents")
-    elif isinstance(parameters.class_weight, Mapping):
+    elif parameters.class_weight is not None:
         each = (f"{escaped(str(label))} {weight:.3g}" for label, weight in parameters.class_weight.items())
         rows.append(f"- What a document of a class counts: {', '.join(each)}")
     return "\n".join(rows)

@@ -14,8 +14,8 @@ PACKAGE = Path(bywords.__file__).parent
 # A module may import those of the rooms above it in this list, and of its own, and none below.
 ROOMS = [
     "version", "errors", "config", "files", "checkpoint", "extras", "records", "kernels", "text", "data", "io",
-    "vectors", "evaluation", "models", "system_config", "fitted", "explain", "training", "artifact", "systems", "classifier",
-    "experiments", "audit", "report", "cli",
+    "vectors", "evaluation", "models", "system_config", "fitted", "explain", "training", "artifact", "systems",
+    "classifier", "experiments", "audit", "report", "cli",
 ]  # fmt: skip
 SOURCES = {
     path: ast.parse(path.read_text(encoding="utf-8"))

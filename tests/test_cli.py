@@ -215,7 +215,7 @@ def test_evaluate_takes_the_documents_that_were_held_out_in_training(bywords, mo
     bywords("train", test, "--system", "tfidf-nb")
     assert json.loads(bywords("evaluate", "other-model", "small", "--json")[1])["n_documents"] == 200
     code, _, error = bywords("evaluate", "other-model", "small", "--text", "body")
-    assert (code, "small is a data set with columns of its own: leave out --text body" in error) == (2, True)
+    assert (code, "small is a data set with fixed columns: leave out --text body" in error) == (2, True)
 
 
 def test_a_model_with_labels_that_are_numbers_is_evaluated_on_a_file(bywords, tmp_path):

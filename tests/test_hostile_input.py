@@ -687,7 +687,7 @@ CASES = [
         TABLE,
         train("x.txt", "moon\ncar\n"),
         (
-            "error: x.txt: this is no format with labels that can be read. Expected .csv, .tsv, .jsonl, .parquet, "
+            "error: x.txt: this is not a format with labels that can be read. Expected .csv, .tsv, .jsonl, .parquet, "
             "lines that start with __label__, or a folder with one folder a class."
         ),
     ),

@@ -10,18 +10,22 @@ LAB_STAMP := $(VENV)/installed-lab
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage check format bench lab lab-small lab-table lab-open clean
+.PHONY: help install wheel demo test coverage check format bench lab lab-small lab-table lab-open clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-install: $(STAMP) ## set up .venv with the exact versions of constraints.txt
+install: $(STAMP) ## set up .venv with everything, in the exact versions of constraints.txt
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "bywords needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev]'
 	@touch $(STAMP)
+
+wheel: $(STAMP) ## build the package: dist/bywords-VERSION-py3-none-any.whl
+	rm -rf build/lib build/bdist.* dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 demo: $(STAMP) ## train every classifier on real texts and compare them: a table and demo/imdb/report.html
 	$(BIN)/bywords compare imdb --out demo/imdb $(DEMO_LIMITS)
@@ -48,7 +52,7 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-BENCHMARKS := start_up text_to_ids training prediction step lstm scaling streams on_disk kills accuracy sizes \
+BENCHMARKS := start_up whole_commands text_to_ids training prediction step lstm scaling streams on_disk kills accuracy sizes \
 	intervals calibration explanations audit duplicates leakage drift learning_curve systems
 
 bench: $(STAMP) ## measure against fastText and others, about two and a half hours; benchmarks/results and the README's tables
@@ -57,26 +61,20 @@ bench: $(STAMP) ## measure against fastText and others, about two and a half hou
 	$(BIN)/python benchmarks/tables.py
 
 lab: $(LAB_STAMP) ## run the course, seven notebooks, in full: pages in build/lab, up to an hour
-	@$(WITH_FASTTEXT)
 	$(BIN)/python lab/run.py --resume
 
 lab-small: $(LAB_STAMP) ## run the course on a small share of the data: pages in build/lab-small, some minutes
 	$(BIN)/python lab/run.py --small
 
 lab-table: $(LAB_STAMP) ## the course in full, where pages are out of date, and its figures into lab/README.md
-	@$(WITH_FASTTEXT)
 	$(BIN)/python lab/run.py --resume --table
 
 lab-open: $(LAB_STAMP) ## open the course in JupyterLab
 	cd lab && ../$(BIN)/jupyter lab
-
-# fastText is compiled when it is installed; where that cannot be done, notebook 7 says so and goes on without it.
-WITH_FASTTEXT = $(BIN)/python -m pip install --quiet --constraint constraints.txt fasttext \
-	|| echo "fastText could not be installed, so notebook 7 leaves it out."
 
 $(LAB_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,lab]'
 	@touch $(LAB_STAMP)
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) demo build *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

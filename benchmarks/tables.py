@@ -1,26 +1,45 @@
-"""Write the tables of the README from the results: benchmarks/results/*.json in, the parts between marks out."""
+"""benchmarks/results/*.json → the tables of README.md and docs/, between marks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from measure import read_result
+from measure import RESULTS, read_result
 
 from bywords.files import write_whole
+from bywords.systems import SYSTEMS
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- {}: made by benchmarks/tables.py -->", "<!-- end of {} -->"
+PUBLISHED = {  # accuracies of the lab that bywords grew out of; lab/parts.py has them as they were published
+    "averaging": ".743",
+    "averaging-glove": ".776",
+    "averaging-glove-frozen": ".561",
+    "glove-mean": ".727 (validation)",
+    "lstm": ".270",
+    "word2vec-mean": ".618 (validation)",
+}
 
 
 def main() -> None:
-    """Replace what stands between the marks."""
-    text = README.read_text(encoding="utf-8")
-    for name, tables in (("reliability", [reliability()]), ("speed", [speed(), accuracy(), many_labels(), sizes()])):
+    """Replace what is between the marks."""
+    tables: dict[tuple[str, str], list[Callable[[], str]]] = {
+        ("README.md", "accuracy"): [accuracy],
+        ("docs/trust.md", "reliability"): [reliability],
+        ("docs/benchmarks.md", "speed"): [speed, sizes, many_labels],
+        ("docs/benchmarks.md", "commands"): [whole_commands],
+        ("docs/systems.md", "systems"): [systems],
+    }
+    for (page, name), makers in tables.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
         before, start, rest = text.partition(BEGIN.format(name))
         _, end, after = rest.partition(END.format(name))
-        text = "\n".join([f"{before}{start}", *tables, f"{end}{after}"])
-    write_whole(README, text.encode())
+        if not end:
+            raise SystemExit(f"{page}: expected the marks of {name!r}")
+        parts = [f"{before}{start}", *(make() for make in makers), f"{end}{after}"]
+        write_whole(ROOT / page, "\n".join(parts).encode())
 
 
 def reliability() -> str:
@@ -198,7 +217,7 @@ def many_labels() -> str:
     lines = ["| F1 on the test part | micro | macro | of a document |", "|---|---|---|---|"]
     for corpus, systems in read_result("many_labels")["corpora"].items():
         for name, row in systems.items():
-            cells = [f"{row[measure]:.3f}" for measure in ("micro_f1", "macro_f1", "samples_f1")]
+            cells = [f"{row[metric]:.3f}" for metric in ("micro_f1", "macro_f1", "samples_f1")]
             lines.append(f"| {corpus}: {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -211,6 +230,40 @@ def sizes() -> str:
     for corpus, row in corpora.items():
         cells = [f"{found['accuracy']:.3f}" for found in row["sizes"].values()]
         lines.append(f"| {corpus} | {row['accuracy']:.3f} ({row['n_bytes'] / 1e6:.1f} MB) | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def systems() -> str:
+    """One row a system, the most accurate first."""
+    result = read_result("systems")
+    rows = sorted(result["systems"].items(), key=lambda pair: -pair[1]["accuracy"])
+    lines = [
+        "| system | what it is | the lab | **bywords** | over seeds | seconds to fit |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in rows:
+        spread = row["accuracy_spread"]
+        lines.append(
+            f"| `{name}` | {SYSTEMS[name].description} | {PUBLISHED.get(name, '–')} | **{row['accuracy']:.3f}** | "
+            f"{spread['min']:.3f} to {spread['max']:.3f} | {row['fit_seconds']:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def whole_commands() -> str:
+    """One row a command; a line that says so where it has not been measured yet."""
+    if not (RESULTS / "whole_commands.json").exists():
+        return "Not measured yet: `python benchmarks/whole_commands.py`.\n"
+    result = read_result("whole_commands")
+    lines = [
+        f"| {result['data']} | seconds | fastText | share of its time | memory |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `bywords {name}` | **{row['seconds']:.2f}** | {row['peer']}: {row['peer_seconds']:.2f} | "
+        f"**{row['ratio']:.2f}** | {row['megabytes']:.0f} MB |"
+        for name, row in result["commands"].items()
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -9,8 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from bywords.artifact.compression import Compressed, compress
 from bywords.artifact.description import load_classifier, save_classifier
@@ -24,6 +22,7 @@ from bywords.evaluation.reliability import Reliability
 from bywords.explain.class_words import class_words
 from bywords.explain.counterfactual import Counterfactual, counterfactual
 from bywords.explain.explanation import Explanation, explain
+from bywords.extras import named_extra
 from bywords.fitted import CardRecord, FitSummary, FittedClassifier, Predictions, SelectionSummary
 from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
@@ -34,6 +33,12 @@ from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit
 from bywords.training.on_disk import fit_on_disk
 
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.validation import check_is_fitted
+except ModuleNotFoundError as error:
+    raise named_extra(error, what="TextClassifier") from error
+
 
 class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """One system of the table, fitted to labelled texts; an estimator of scikit-learn's that takes texts.
@@ -41,8 +46,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     After `fit`: `fitted_`, the `FittedClassifier` that answers, and from it `classes_` (K,) sorted, `config_`,
     `calibration_`, `reliability_`, `summary_`, `seconds_`, and `selection_`, None where there was nothing to select.
 
-        classifier = TextClassifier().fit(["good film", "bad film", "good", "bad"] * 5, ["+", "-", "+", "-"] * 5)
-        classifier.predict(["a good one"])
+    >>> from bywords import TextClassifier
+    >>> classifier = TextClassifier().fit(texts, labels)
+    >>> classifier.predict(["the printer is on fire"]).tolist()
+    ['office']
+    >>> classifier.save("my-model")
     """
 
     fitted_: FittedClassifier
@@ -95,7 +103,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Labels are one a document, or any number: lists of labels, or a table of 0 and 1 (N, K), as
         `bywords.data.labels` reads them. Those may be strings, whole numbers or booleans. `sample_weight` is what each
         document counts. `validation`, where given, is used instead of a share of the documents. All but the neural
-        systems of the lab are fitted once more to all documents, the validation part too, once the temperature is known.
+        systems of the lab are fitted once more to all documents, the validation part too, when the temperature is set.
 
         `checkpoint` is a folder that keeps what has been worked out, until `save` has saved it all. With `resume`, what
         is there already is not done again, and the fit ends with the same bits; where nothing is, it starts afresh.

@@ -16,23 +16,63 @@ from typing import Any
 
 
 class BywordsError(ValueError):
-    """The base of every error that bywords raises on purpose."""
+    """The base of every error that bywords raises on purpose.
+
+    >>> from bywords import BywordsError, load_classifier
+    >>> try:
+    ...     load_classifier("no-such-model")
+    ... except BywordsError as error:
+    ...     print(type(error).__name__)
+    ModelFolderError
+    """
 
 
 class DataError(BywordsError):
-    """A corpus, or a row of it, that cannot be read or used. Names the file and, where there is one, the line."""
+    """A corpus, or a row of it, that cannot be read or used. Names the file and, where there is one, the line.
+
+    >>> from bywords import DataError, load_dataset
+    >>> try:
+    ...     load_dataset("no-such-file.csv")
+    ... except DataError as error:
+    ...     print(str(error)[:47])
+    no-such-file.csv: there is no such file or fold
+    """
 
 
 class VectorFileError(BywordsError):
-    """Word vectors that cannot be read or do not fit. Names the file and, where there is one, the line."""
+    """Word vectors that cannot be read or do not fit. Names the file and, where there is one, the line.
+
+    >>> from bywords import VectorFileError, load_vectors
+    >>> try:
+    ...     load_vectors("no-such-vectors.txt")
+    ... except VectorFileError as error:
+    ...     print("no-such-vectors.txt" in str(error))
+    True
+    """
 
 
 class SettingError(BywordsError):
-    """An argument or a setting with an invalid value. Names the setting and the valid values."""
+    """An argument or a setting with an invalid value. Names the setting and the valid values.
+
+    >>> from bywords import SettingError, VocabularyConfig
+    >>> try:
+    ...     VocabularyConfig(min_count=0)
+    ... except SettingError as error:
+    ...     print(error)
+    min_count is 0, expected 1 or more.
+    """
 
 
 class ModelFolderError(BywordsError):
-    """A saved model that is missing, damaged or of another format. Names the file."""
+    """A saved model that is missing, damaged or of another format. Names the file.
+
+    >>> from bywords import ModelFolderError, load_classifier
+    >>> try:
+    ...     load_classifier("tickets.csv")
+    ... except ModelFolderError as error:
+    ...     print("tickets.csv" in str(error))
+    True
+    """
 
 
 def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:

@@ -137,7 +137,15 @@ class TrainingRecord:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Answers for N documents, in their order."""
+    """Answers for N documents, in their order.
+
+    >>> from bywords import load_classifier
+    >>> answers = load_classifier("tickets-model").predict(["the printer is on fire", "zxqv"])
+    >>> answers.labels.tolist()[0], answers.probabilities.shape
+    ('office', (2, 2))
+    >>> answers.all_out_of_vocabulary.tolist()
+    [False, True]
+    """
 
     labels: npt.NDArray[Any]  # as `FittedClassifier.predict` says
     probabilities: Numbers  # (N, K); each row sums to 1, or each number is for itself
@@ -153,6 +161,15 @@ class FittedClassifier:
 
     `classes` (K,) are sorted, of the dtype in which they were given. `storage` says which arrays of the model are
     stored in fewer bits. Nothing in it changes: to compress, continue or record more gives another one.
+
+    >>> from bywords import load_classifier
+    >>> classifier = load_classifier("tickets-model")
+    >>> classifier.classes.tolist()
+    ['garage', 'office']
+    >>> classifier.predict(["the printer is on fire"]).labels.tolist()
+    ['office']
+    >>> classifier.evaluate(texts, labels).accuracy
+    1.0
     """
 
     tokenizer: Tokenizer

@@ -20,7 +20,14 @@ from bywords.vectors.word_vectors import VectorsConfig
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """Everything `fit` reads. Times are epochs, sizes are documents."""
+    """Everything `fit` reads. Times are epochs, sizes are documents.
+
+    >>> from dataclasses import replace
+    >>> from bywords import SYSTEMS, TrainingConfig
+    >>> quick = replace(SYSTEMS["averaging"], training=TrainingConfig(max_epochs=3))
+    >>> quick.training.patience
+    3
+    """
 
     max_epochs: int = 30
     patience: int = 3  # epochs without a better validation score before stopping
@@ -65,7 +72,14 @@ class SelectionConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SystemConfig:
-    """All that makes a system. `training` is for the models that have epochs; the others do not read it."""
+    """All that makes a system. `training` is for the models that have epochs; the others do not read it.
+
+    >>> from dataclasses import replace
+    >>> from bywords import SYSTEMS, TextClassifier, VocabularyConfig
+    >>> config = replace(SYSTEMS["tfidf-nb"], vocabulary=VocabularyConfig(max_size=1000))
+    >>> TextClassifier(config).fit(texts, labels).predict(["a flat tyre"]).tolist()
+    ['garage']
+    """
 
     description: str
     model: ModelConfig

@@ -1,4 +1,9 @@
-"""`SYSTEMS` is the table, one row a system: a tokenizer, a vocabulary, perhaps word vectors, and a model."""
+"""`SYSTEMS` is the table, one row a system: a tokenizer, a vocabulary, perhaps word vectors, and a model.
+
+>>> from bywords import SYSTEMS
+>>> SYSTEMS["tfidf-svc"].description
+'TF-IDF and a linear support vector machine'
+"""
 
 from __future__ import annotations
 

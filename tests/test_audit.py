@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -14,7 +15,7 @@ from bywords.data.corpus import Corpus, labelled_as, with_label_names
 from bywords.errors import DataError
 from bywords.evaluation.metrics import wilson_interval
 from bywords.io.corrections import COLUMNS, read_corrections
-from bywords.records.audit import AccuracyOn, AuditRecord, DuplicatePair, DuplicatesWithin, SmallClass
+from bywords.records.audit import AccuracyOn, AuditRecord, DuplicatePair, DuplicatesWithin
 from bywords.records.base import from_json, plain, to_json
 
 LONG = "the engine of the old car was loud and the driver stopped it at the side of the road"
@@ -90,13 +91,13 @@ def test_without_test_documents_there_is_nothing_across(train):
 
 def test_documents_without_words_and_small_classes_are_named(record):
     assert record.without_words == {"train": [123, 124], "test": [41]}
-    assert record.small_classes == [SmallClass(label="rare", n_documents=1)]
+    assert [(row.label, row.n_train) for row in record.small_classes] == [("rare", 1)]
 
 
 def test_a_class_of_nine_documents_is_small_and_one_of_ten_is_not():
     texts = small_corpus(40).texts
     record = audit(Corpus.of("classes", texts, ["nine"] * 9 + ["ten"] * 10 + ["more"] * 21))
-    assert record.small_classes == [SmallClass(label="nine", n_documents=9)]
+    assert [(row.label, row.n_train) for row in record.small_classes] == [("nine", 9)]
 
 
 def test_all_training_documents_are_ranked_by_how_likely_their_labels_are_wrong(record):
@@ -180,6 +181,20 @@ def test_one_class_alone_is_looked_at_for_duplicates():
     assert record.duplicates.train.n_exact == 2
     assert record.label_errors == []
     assert "fewer than two classes" in record.notes[0]
+
+
+def test_the_command_does_without_the_large_libraries(files, tmp_path):
+    code = f"""
+import sys
+from bywords.cli.main import main
+sys.argv = {["bywords", "audit", *files]!r}
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+assert not {{"torch", "sklearn", "pandas", "gensim"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_no_documents_are_an_error():

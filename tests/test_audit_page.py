@@ -94,7 +94,6 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
         ],
         "n_flagged": 2,
         "without_words": {"train": [12, 13], "test": []},
-        "small_classes": [{"label": labels[-1], "n_documents": 7}],
         "texts": {"train": {3: f"{text} today", 4: text, 5: "see you"}, "test": {7: f"{text} tomorrow", 8: text}},
         "leakage": {
             "found": [
@@ -136,7 +135,7 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
         "profile": {
             "parts": {"train": part, "test": part},
             "classes": [
-                {"label": label, "n_train": 100, "share": 0.1, "n_test": 20, "is_small": False,
+                {"label": label, "n_train": 100 if i < k - 1 else 7, "share": 0.1, "n_test": 20, "is_small": i == k - 1,
                  "median_tokens": 20.0 + i, "length_auc": 0.8, "is_told_by_length": i == 0}
                 for i, label in enumerate(labels)
             ],
@@ -169,11 +168,14 @@ def nothing_wrong() -> dict[str, Any]:
     across = {"n_exact": 0, "n_near": 0, "n_test_documents": 0, "n_conflicting": 0}
     record["duplicates"] = {"threshold": 0.8, "train": none, "test": none, "impact": None, "across": across}
     record |= {"duplicate_pairs": {"across": [], "train": [], "test": []}, "n_flagged": 0}
-    record |= {"without_words": {"train": [], "test": []}, "small_classes": []}
+    record |= {
+        "without_words": {"train": [], "test": []},
+    }
     record["leakage"] |= {"found": [], "n_found": 0}
     record["drift"] |= {"is_drift": False}
     record["profile"]["known_words"] |= {"tokens_share": 0.97}
-    record["profile"]["classes"][0]["is_told_by_length"] = False
+    for row in record["profile"]["classes"]:
+        row |= {"is_told_by_length": False, "is_small": False}
     train = record["profile"]["parts"]["train"]
     record["profile"]["parts"]["train"] = train | {"remains": dict.fromkeys(train["remains"], NONE)}
     return record
@@ -186,7 +188,7 @@ def test_the_summary_names_every_problem_with_its_number(without_pictures):
         "4 of them have another label there", "20 training documents are the same as another one",
         "In 2 groups of duplicate training texts labels differ",
         "2 training labels are likely wrong (0.2 %)", "row 3, labelled ham, perhaps spam",
-        "3 addresses give a class away", "address “0@mill.org” stands for spam",
+        "3 addresses give a class away", "address “0@mill.org” means spam",
         "right on 95.0 %", "clearly different. Words that tell them apart: “app”, “fax”", "1 class is too small",
         "(fewer than 10 documents): the smallest, spam, has 7",
         "2 training documents have no words (row 12 is the first",

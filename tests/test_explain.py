@@ -23,8 +23,8 @@ from bywords.explain.segments import segments, strengths
 from bywords.explain.token_alignment import NO_TOKEN, TokenAlignment
 from bywords.models.averaging import AveragingConfig
 from bywords.models.ensemble import Ensemble
-from bywords.models.mean_vector import MeanVectorConfig
 from bywords.models.lstm import LSTMConfig
+from bywords.models.mean_vector import MeanVectorConfig
 from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.report import render_explanations
 from bywords.systems import SYSTEMS

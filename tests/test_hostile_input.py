@@ -501,7 +501,7 @@ CASES = [
         "two columns of one name",
         TABLE,
         train("x.csv", rows(PAIRS, "text,text\n")),
-        "error: x.csv, line 1: two columns are called 'text'. Give each column a name of its own.",
+        "error: x.csv, line 1: two columns are called 'text'. Give each column its own name.",
     ),
     Case(
         "no header",

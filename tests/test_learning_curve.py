@@ -190,7 +190,7 @@ def test_a_curve_that_falls_promises_nothing():
     generator = np.random.default_rng(0)
     right = generator.random((3, 5, 400)) < np.array([0.80, 0.78, 0.77, 0.75, 0.73])[:, np.newaxis]
     said = sentence(forecast([100, 200, 400, 800, 1600], right, 3200))
-    assert said.startswith("Accuracy does not rise with the documents that there are, ")
+    assert said.startswith("Accuracy does not rise with the documents at hand, ")
 
 
 def test_a_backtest_says_how_far_off_it_was():

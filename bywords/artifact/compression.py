@@ -64,6 +64,11 @@ def compress(classifier: FittedClassifier, max_bytes: int, texts: Texts, labels:
     exact. What the record has for the card must be there by then: it counts, and may change later by some numbers only.
 
     Raises: SettingError, with about the smallest size that there is, when it cannot be made so small.
+
+    >>> from bywords import compress, load_classifier
+    >>> compressed = compress(load_classifier("tickets-model"), 20_000, texts, labels)
+    >>> compressed.classifier.predict(["the printer is on fire"]).labels.tolist()
+    ['office']
     """
     tokens = classifier.tokenizer(texts)
     _, codes = classifier.true_codes(labels, len(tokens), part="validation")

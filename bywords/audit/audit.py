@@ -12,7 +12,7 @@ from bywords.audit.duplicate_impact import duplicate_impact
 from bywords.audit.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
 from bywords.audit.label_errors import find_label_errors
 from bywords.audit.leakage import find_leakage
-from bywords.audit.profile import SMALL_CLASS, profile
+from bywords.audit.profile import profile
 from bywords.data.corpus import Corpus
 from bywords.errors import DataError
 from bywords.records.audit import (
@@ -25,7 +25,6 @@ from bywords.records.audit import (
     DuplicatesAcross,
     DuplicatesWithin,
     LabelError,
-    SmallClass,
 )
 from bywords.records.base import Part
 from bywords.text.tokenizer import Tokenizer, Tokens
@@ -86,7 +85,6 @@ def audit(
             "train": train.rows[tokens.lengths == 0].tolist(),
             "test": [] if test is None or test_tokens is None else test.rows[test_tokens.lengths == 0].tolist(),
         },
-        small_classes=_small_classes(train),
         leakage=leakage,
         drift=drift,
         profile=profiles,
@@ -217,13 +215,6 @@ def _impact(
         notes.append("The impact of duplicates cannot be measured: that takes two classes, and test documents.")
         return None
     return duplicate_impact(train, test, tokens, test_tokens, across, seed=seed)
-
-
-def _small_classes(train: Corpus) -> list[SmallClass]:
-    """Classes of fewer than SMALL_CLASS documents, the smallest first."""
-    counts = train.counts()
-    order = [k for k in np.argsort(counts, kind="stable").tolist() if counts[k] < SMALL_CLASS]
-    return [SmallClass(label=train.label_names[k], n_documents=int(counts[k])) for k in order]
 
 
 def _texts(

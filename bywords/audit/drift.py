@@ -128,7 +128,7 @@ def _words(train: Tokens, test: Tokens) -> dict[Part, list[DriftWord]]:
 
 
 def surprise_limit(n_words: int) -> float:
-    """The log-likelihood ratio that one of so many words exceeds by chance in 5 % of cases; of chi-squared with 1 degree."""
+    """The log-likelihood ratio that one of so many words exceeds by chance in 5 % of cases, by chi-squared."""
     return NormalDist().inv_cdf(0.025 / n_words) ** 2
 
 

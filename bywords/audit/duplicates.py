@@ -1,4 +1,4 @@
-"""Training and test texts in, their exact and near duplicates out: pairs within each part and across, and groups.
+"""Training and test texts → their exact and near duplicates: pairs within each part and across, and groups.
 
 Two texts are exact duplicates when they are the same but for capitals, white space and Unicode's form; punctuation
 counts. They are near duplicates when
@@ -210,7 +210,7 @@ def _alike_but_for_one(nodes: _Nodes) -> tuple[Indices, Indices]:
     texts = nodes.texts[owners]
     order = np.lexsort((owners, texts, keys))
     keys, owners, texts = keys[order], owners[order], texts[order]
-    is_new = np.ones(len(keys), dtype=bool)  # a word that stands twice is left out twice
+    is_new = np.ones(len(keys), dtype=bool)  # a word that occurs twice is left out twice
     is_new[1:] = (keys[1:] != keys[:-1]) | (owners[1:] != owners[:-1])
     keys, owners, texts = keys[is_new], owners[is_new], texts[is_new]
     is_first = np.ones(len(keys), dtype=bool)

@@ -1,8 +1,8 @@
 """Labelled texts → what gives their class away: addresses, headers, names, fixed phrases; and how much they give.
 
-Leakage is no part of what a text is about: a classifier that leans on it fails on texts without it. What stands in
-a text beside its sentences is looked at, and no ordinary word, but one that nearly all documents of a class have and
-hardly any other.
+Leakage is no part of what a text is about: a classifier that leans on it fails on texts without it. What a text has
+beside its sentences is looked at, and no ordinary word, but one that nearly all documents of a class have and hardly
+any other.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from bywords.text.tokenizer import Tokens
 
 HALFWAY = 0.5  # of the way from guessing a class to being certain of it: what a pattern reaches that gives it away
 EVERYWHERE, ALMOST_PURE = 0.9, 0.95  # share of a class that has a word, and of that word's documents, to count
-RUN_SHARES = {1: 0.5, 2: 0.5, 3: 0.3, 4: 0.05}  # of a class that begins or ends with so many tokens; of more:
-LEAST_RUN_SHARE = 0.02  # ordinary sentences begin and end alike now and then
+NGRAM_SHARES = {1: 0.5, 2: 0.5, 3: 0.3, 4: 0.05}  # of a class that begins or ends with so many tokens; of more:
+LEAST_NGRAM_SHARE = 0.02  # ordinary sentences begin and end alike now and then
 MOST_SHOWN, MOST_ROWS, MOST_ALSO = 200, 5, 8  # patterns; rows of each; others that the same documents have
 SAME_DOCUMENTS = 0.8  # Jaccard similarity at or above which two patterns are shown as one
 
@@ -111,8 +111,8 @@ def _least(patterns: Patterns) -> tuple[Floats, Floats]:
             shares[index], purities[index] = EVERYWHERE, ALMOST_PURE
         elif kind in ("beginning", "end"):
             length = patterns.what[index].count(" ") + 1
-            shares[index] = RUN_SHARES.get(length, LEAST_RUN_SHARE)
-            purities[index] = ALMOST_PURE if length in RUN_SHARES else 0
+            shares[index] = NGRAM_SHARES.get(length, LEAST_NGRAM_SHARE)
+            purities[index] = ALMOST_PURE if length in NGRAM_SHARES else 0
     return shares, purities
 
 

@@ -1,7 +1,7 @@
-"""Raw texts in, what stands in them beside their sentences out: headers, addresses, names, hosts, fixed phrases.
+"""Raw texts → what they have beside their sentences: headers, addresses, names, hosts, fixed phrases.
 
-Nothing here asks for labels but by their names. Columns of texts are searched by polars' regular expressions, runs of
-tokens by their codes; there is no Python loop over documents.
+Nothing here asks for labels but by their names. Texts are searched by polars' regular expressions, n-grams of tokens
+by their codes; there is no Python loop over documents.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bywords.text.tokenizer import Tokens
 LEAST_DOCUMENTS = 5  # that have a pattern: fewer prove nothing
 MOST_LENGTH = 120  # characters of a pattern that are looked at
 TOPIC_FIELDS = ("subject", "keywords", "summary")  # headers that say what a message is about: their values are text
-RUN_LENGTHS = (1, 2, 3, 4, 6, 8)  # tokens at the beginning and the end of a text
+NGRAM_LENGTHS = (1, 2, 3, 4, 6, 8)  # tokens at the beginning and the end of a text
 FIRST_LINES, LAST_LINES, LEAST_LINES = 2, 6, 4  # lines of a body that are looked at, and that it has to have
 
 HEAD = r"\A((?:[A-Za-z][A-Za-z0-9.-]{0,40}:[^\n]*\n|[ \t]+\S[^\n]*\n)+)"
@@ -43,7 +43,7 @@ SECOND_LEVEL = r"^[^.]+\.(?:ac|co|com|edu|gov|net|org)\.[a-z]{2}$"
 class Patterns:
     """P patterns, each in LEAST_DOCUMENTS of N documents at least.
 
-    `kinds` and `what` are lists (P,); `codes` and `documents`, int64 (M,), say which pattern stands in which document,
+    `kinds` and `what` are lists (P,); `codes` and `documents`, int64 (M,), say which pattern is in which document,
     each pair once, by ascending code.
     """
 
@@ -71,7 +71,7 @@ class Patterns:
 
 
 def find_patterns(texts: pl.Series, tokens: Tokens, label_names: Sequence[str]) -> tuple[Patterns, pl.DataFrame]:
-    """Everything of the kinds below that stands in LEAST_DOCUMENTS of these texts, and what `header_fields` gives.
+    """Everything of the kinds below that is in LEAST_DOCUMENTS of these texts, and what `header_fields` gives.
 
     Kinds: header field, header line, label name, address, domain, person, web host, first line, last line, beginning,
     end, number, markup, file name. No documents have no patterns.
@@ -132,9 +132,9 @@ def _all_kinds(
     yield from _edge_lines(texts.str.replace(HEAD, ""))
     has_head = np.zeros(len(texts), dtype=np.bool_)
     has_head[fields["document"].to_numpy()] = True
-    for length in RUN_LENGTHS:
-        yield "beginning", _runs(tokens, np.flatnonzero(~has_head), length, at_end=False)
-        yield "end", _runs(tokens, np.arange(len(texts)), length, at_end=True)
+    for length in NGRAM_LENGTHS:
+        yield "beginning", _edge_ngrams(tokens, np.flatnonzero(~has_head), length, at_end=False)
+        yield "end", _edge_ngrams(tokens, np.arange(len(texts)), length, at_end=True)
     yield "number", _matches(texts, NUMBER).with_columns(pl.col("what").str.replace_all(" ?/ ?", "/"))
     markup = _matches(texts, MARKUP).with_columns(pl.col("what").str.to_lowercase())
     yield "markup", markup.with_columns(pl.col("what").str.replace(r"^<(/?\w+).*$", "<$1>"))
@@ -172,7 +172,7 @@ def _persons(texts: pl.Series, fields: pl.DataFrame) -> pl.DataFrame:
 
 
 def _label_names(texts: pl.Series, label_names: Sequence[str], formal: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Names of labels that are no ordinary words wherever they stand, and parts of any in lines of a header."""
+    """Names of labels that are no ordinary words wherever they are, and parts of any in lines of a header."""
     signed = [name for name in label_names if re.fullmatch(r"\w+(?:[._/-]\w+)+", name)]
     if signed:
         yield _matches(texts, rf"(?i)\b(?:{_alternatives(signed)})\b").with_columns(pl.col("what").str.to_lowercase())
@@ -200,7 +200,7 @@ def _edge_lines(bodies: pl.Series) -> Iterator[tuple[str, pl.DataFrame]]:
         yield kind, frame.filter(pl.col("what").str.contains(r"^[^>|:].*[\p{L}\p{N}]{3}"))
 
 
-def _runs(tokens: Tokens, documents: npt.NDArray[np.int64], length: int, *, at_end: bool) -> pl.DataFrame:
+def _edge_ngrams(tokens: Tokens, documents: npt.NDArray[np.int64], length: int, *, at_end: bool) -> pl.DataFrame:
     """The first or the last tokens of each of these documents that is longer than they are."""
     documents = documents[tokens.lengths[documents] > length]
     starts = tokens.offsets[1:][documents] - length if at_end else tokens.offsets[:-1][documents]

@@ -14,6 +14,7 @@ from bywords.cli import options
 from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
 from bywords.errors import quoted
+from bywords.extras import check_installed
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -58,6 +59,8 @@ def audit(
     from bywords.io.datasets import read_parts
     from bywords.records.base import plain, write_record
     from bywords.report import render_audit
+
+    check_installed("matplotlib", what="the page of an audit")
 
     folder = out or options.named_after(data, "-audit")
     for name in (RECORD, LABELS, PAGE):
@@ -118,7 +121,7 @@ def _tell_data(record: AuditRecord) -> None:
             shown = ", ".join(map(str, rows[:N_SHOWN])) + (", …" if len(rows) > N_SHOWN else "")
             say(f"{which} without words, which training leaves out: {'row' if len(rows) == 1 else 'rows'} {shown}.")
     if record.small_classes:
-        small = [f"{row.label} ({row.n_documents})" for row in record.small_classes]
+        small = [f"{row.label} ({row.n_train})" for row in record.small_classes]
         say(f"Classes too small to learn or to test, with their documents: {quoted(small, at_most=10)}.")
 
 

@@ -10,6 +10,7 @@ import typer
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
 from bywords.errors import SettingError
+from bywords.extras import check_installed
 
 if TYPE_CHECKING:
     from bywords.records.run import RunRecord, SystemScores
@@ -49,6 +50,8 @@ def compare(
     from bywords.records.run import RunRecord
     from bywords.report import render_comparison
     from bywords.systems import SYSTEMS
+
+    check_installed("matplotlib", what="the page of a comparison")
 
     folder = out or options.named_after(data, "-compared")
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
@@ -102,8 +105,8 @@ def _tell(run: RunRecord, folder: Path) -> None:
     corpus = run.corpus
     dropped = corpus.dropped
     say(
-        f"{corpus.name}: {corpus.n_train:,} training documents ({corpus.n_valid:,} of them to stop by), "
-        f"{corpus.n_test:,} test documents; {dropped['train']} and {dropped['test']} without words dropped."
+        f"{corpus.name}: {count(corpus.n_train, 'training document')} ({corpus.n_valid:,} of them to stop by), "
+        f"{count(corpus.n_test, 'test document')}; {dropped['train']} and {dropped['test']} without words dropped."
     )
     say()
     several = len(run.seeds) > 1
@@ -121,8 +124,8 @@ def _tell(run: RunRecord, folder: Path) -> None:
         say(sentence)
     if run.pairwise:
         say(
-            f"Paired tests on the same documents, corrected for all {count(len(run.pairwise), 'pair')}; 95 % intervals. "
-            "~: chance may explain it."
+            f"Paired tests on the same documents, corrected for all {count(len(run.pairwise), 'pair')}; 95 % "
+            "intervals. ~: chance may explain it."
         )
         say()
     for row in run.systems:

@@ -23,6 +23,7 @@ from bywords.cli.train import train
 from bywords.cli.vectors import vectors
 from bywords.cli.vocab import vocab
 from bywords.errors import BywordsError
+from bywords.extras import named_extra
 from bywords.version import __version__
 
 app = typer.Typer(
@@ -58,6 +59,9 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
-    except BywordsError as error:
-        typer.echo(f"error: {error}", err=True)
+    except (BywordsError, ModuleNotFoundError) as error:
+        said = named_extra(error, what="this command") if isinstance(error, ModuleNotFoundError) else error
+        if not isinstance(said, BywordsError):
+            raise
+        typer.echo(f"error: {said}", err=True)
         sys.exit(2)

@@ -24,6 +24,11 @@ class Corpus:
     """N labelled documents. Two corpora are the same when their fingerprints are.
 
     Each has one label; or, in a multi-label corpus, none, one or several.
+
+    >>> from bywords import Corpus
+    >>> corpus = Corpus.of("tickets", ["printer on fire", "flat tyre"], ["office", "garage"])
+    >>> len(corpus), corpus.label_names
+    (2, ('garage', 'office'))
     """
 
     name: str  # of the data set or the file, for messages and records
@@ -131,7 +136,13 @@ class Corpus:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A corpus to train on and one to test on, with the same label names, and how many documents were dropped."""
+    """A corpus to train on and one to test on, with the same label names, and how many documents were dropped.
+
+    >>> from bywords import load_dataset
+    >>> split = load_dataset("tickets.csv", test_share=0.25)
+    >>> len(split.train), len(split.test)
+    (30, 10)
+    """
 
     train: Corpus
     test: Corpus

@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,9 @@ def compare(
 
     Raises: SettingError for an unknown system, and an `earlier` run of something else. DataError for a corpus that
     cannot be trained on, and when no system could be fitted.
+
+    >>> from bywords import compare, load_dataset
+    >>> record = compare(load_dataset("tickets.csv"), ["tfidf-svc", "tfidf-nb"])
     """
     limits = limits or {}
     systems = list(dict.fromkeys(systems))
@@ -119,7 +122,8 @@ def compare(
 def _classifier(name: str, vectors: str | None, **more: Any) -> TextClassifier:
     """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name."""
     own = TextClassifier(name, **more)
-    if vectors is not None and own.config.vectors is not None and own.config.vectors.is_pretrained:
+    its = own.config.vectors  # asked for first: this is what refuses an unknown name
+    if vectors is not None and its is not None and its.is_pretrained:
         return TextClassifier(name, vectors=vectors, **more)
     return own
 
@@ -150,19 +154,15 @@ def _with_rows(run: RunRecord, rows: Sequence[SystemScores], *, finished: bool) 
     )
 
 
+@dataclass(frozen=True)
 class _Fit:
     """How each system is fitted and tested."""
 
-    def __init__(
-        self,
-        seeds: Sequence[int],
-        validation_share: float,
-        vectors: str | None,
-        callback: Callback | None,
-        on_start: Callable[[str, int], None],
-    ) -> None:
-        self.seeds, self.validation_share, self.vectors = seeds, validation_share, vectors
-        self.callback, self.on_start = callback, on_start
+    seeds: Sequence[int]
+    validation_share: float
+    vectors: str | None
+    callback: Callback | None
+    on_start: Callable[[str, int], None]
 
     def row(self, name: str, split: Split, limit: int | None) -> SystemScores:
         """One system with every seed; what is about one fit is about that of the first seed."""
@@ -199,15 +199,8 @@ def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[Evaluation, flo
     # 0 for a class without a word that the system takes
     probabilities, uncalibrated = (np.zeros((len(test), len(test.label_names))) for _ in range(2))
     probabilities[:, columns], uncalibrated[:, columns] = answers.probabilities, metrics.softmax(answers.logits)
-    evaluation = Evaluation(
-        test.label_names,
-        test.labels,
-        probabilities,
-        answers.in_vocabulary_share,
-        answers.all_out_of_vocabulary,
-        uncalibrated,
-    )
-    return evaluation, seconds
+    known = answers.in_vocabulary_share, answers.all_out_of_vocabulary
+    return Evaluation(test.label_names, test.labels, probabilities, *known, uncalibrated), seconds
 
 
 def _seed_scores(seed: int, classifier: TextClassifier, evaluation: Evaluation, predict_seconds: float) -> SeedScores:

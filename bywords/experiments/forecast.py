@@ -41,7 +41,7 @@ def fit_power_law(sizes: npt.ArrayLike, errors: npt.ArrayLike, n_test: int) -> P
 def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int = 0) -> Forecast:
     """The accuracy after `n_documents`, more than the largest of the P sizes, ascending.
 
-    `interval` is where the accuracy on other documents like the tested ones would lie in 95 % of cases: the law is
+    `interval` is where the accuracy on other documents like the tested ones would be in 95 % of cases: the law is
     fitted anew to draws of seeds and test documents, and what it may miss beside chance is added. That is as much as it
     misses on the largest size when it does not see it, and USUAL_MISS. `gain` and its interval are against the accuracy
     with the largest size, on the same test documents. `band` has the curve and its interval from the smallest size on.
@@ -111,7 +111,7 @@ def sentence(found: Forecast) -> str:
     """What a forecast of twice the documents says, in words."""
     if not found.law.b:
         return (
-            f"Accuracy does not rise with the documents that there are, {found.now:.1%} in the end: nothing says "
+            f"Accuracy does not rise with the documents at hand, {found.now:.1%} with all of them: nothing says "
             "that more texts like these would help."
         )
     low, high = found.interval

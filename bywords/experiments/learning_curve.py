@@ -53,6 +53,9 @@ def learning_curve(
 
     Raises: SettingError for an unknown system, and an `earlier` run of something else. DataError for a corpus that
     cannot be trained on, one with any number of labels a document, and too few documents for two sizes.
+
+    >>> from bywords import learning_curve, load_dataset
+    >>> record = learning_curve(load_dataset("many-tickets.csv"), "tfidf-nb", seeds=[0])
     """
     if not seeds:
         raise SettingError("nothing to fit: expected at least one seed.")

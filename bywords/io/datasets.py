@@ -66,6 +66,11 @@ def load_dataset(
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
     hold one out. SettingError for columns of a data set that has a name, and a share not between 0 and 1.
+
+    >>> from bywords import load_dataset
+    >>> split = load_dataset("tickets.csv")
+    >>> split.train.label_names
+    ('garage', 'office')
     """
     corpus, own_test = read_parts(
         name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, columns=columns,

@@ -35,6 +35,14 @@ class ModelConfig:
     """The settings of a model: the base of small frozen dataclasses, and what is known of a model before it is fitted.
 
     Every answer has a default; a model says what is different about it.
+
+    >>> from dataclasses import dataclass
+    >>> from bywords import ModelConfig
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class CentroidConfig(ModelConfig):
+    ...     smoothing: float = 1.0
+    >>> CentroidConfig(smoothing=0.5).candidates
+    ()
     """
 
     @property
@@ -73,12 +81,12 @@ class ModelConfig:
     @property
     def can_continue(self) -> bool:
         """Whether what was fitted can learn from new documents without the old ones."""
-        return False
+        return self.can_be_member
 
     @property
     def can_be_member(self) -> bool:
         """Whether it can be a member of an ensemble, grown by new words and classes."""
-        return False
+        return model_class(self).can_be_member
 
     @property
     def library(self) -> str | None:
@@ -87,6 +95,7 @@ class ModelConfig:
 
     def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
         """Raise SettingError where arrays are not those of a fitted model with these settings."""
+        check_shapes(arrays, model_class(self).expected_shapes(self, vocabulary, n_classes))
 
 
 @dataclass(frozen=True)
@@ -125,12 +134,19 @@ class DifferentiableLogits:
 
 
 class FittedModel:
-    """A model that was fitted: documents of ids in, logits out. Plain arrays are all that it has learned."""
+    """A model that was fitted: documents of ids in, logits out. Plain arrays are all that it has learned.
+
+    >>> from bywords import load_classifier
+    >>> classifier = load_classifier("tickets-model")
+    >>> classifier.model.logits(classifier.encode(["the printer is on fire"])).shape
+    (1, 2)
+    """
 
     Config: ClassVar[type[ModelConfig]]
     trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
     trains_on_disk: ClassVar[bool] = False  # its documents may be in files instead of memory
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
+    can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
 
     config: Any
@@ -183,6 +199,11 @@ class FittedModel:
     def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
         """The model that gave these arrays. Raises KeyError or SettingError where they are not those of the config."""
         raise NotImplementedError
+
+    @classmethod
+    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Mapping[str, Sequence[int | None]]:
+        """The shapes of its arrays, by name, as far as they can be known before; None stands for any length."""
+        return {}
 
     # As a member of an ensemble; `members` add up to the whole, each by how the names of its arrays begin.
 
@@ -244,8 +265,14 @@ class LinearModel(FittedModel):
     """A weighted sum of rows of one table, and a bias: logits (N, K) = bags · weights (V, K) + bias (K,).
 
     A subclass gives a `Config` and a `fit`; it may weigh the ids of a document in `bags`, by default their counts.
+
+    >>> from bywords import SYSTEMS, LinearModel, fit_classifier
+    >>> model = fit_classifier(SYSTEMS["tfidf-nb"], texts, labels).model
+    >>> isinstance(model, LinearModel), model.weights.shape[1]
+    (True, 2)
     """
 
+    can_be_member: ClassVar[bool] = True
     row_arrays: ClassVar[tuple[str, ...]] = ("weights",)
 
     def __init__(self, config: Any, weights: Floats, bias: Floats) -> None:
@@ -264,6 +291,10 @@ class LinearModel(FittedModel):
     @classmethod
     def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
         return cls(config, arrays["weights"], arrays["bias"])
+
+    @classmethod
+    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Mapping[str, Sequence[int | None]]:
+        return {"weights": (vocabulary.n_rows(config.features), n_classes), "bias": (n_classes,)}
 
     def with_table(self, weights: Floats, bias: Floats) -> Self:
         """The same model with another table; a subclass with more arrays hands them on."""
@@ -341,19 +372,24 @@ def register_model(model: ModelType) -> ModelType:
     Returns: the class, so that it can be used as a decorator.
     Raises: SettingError where there is another model of this name.
 
-        @register_model
-        class Centroids(LinearModel):
-            @dataclass(frozen=True, kw_only=True)
-            class Config(ModelConfig):
-                smoothing: float = 1.0
-
-            @classmethod
-            def fit(cls, config, prepared, targets, **_):
-                sums = np.full((prepared.ids.max() + 1, targets.n_classes), config.smoothing)
-                ...
-                return cls(config, weights, bias), []
-
-        TextClassifier(SystemConfig(description="nearest centroid", model=Centroids.Config()))
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from bywords import LinearModel, ModelConfig, SystemConfig, TextClassifier, register_model
+    >>> @register_model
+    ... class ClassCounts(LinearModel):
+    ...     @dataclass(frozen=True, kw_only=True)
+    ...     class Config(ModelConfig):
+    ...         smoothing: float = 1.0
+    ...
+    ...     @classmethod
+    ...     def fit(cls, config, prepared, targets, *, vocabulary, **_):
+    ...         counts = np.full((len(vocabulary), targets.n_classes), config.smoothing, dtype=np.float32)
+    ...         np.add.at(counts, (prepared.ids, np.repeat(targets.codes, prepared.lengths)), 1)
+    ...         bias = np.zeros(targets.n_classes, dtype=np.float32)
+    ...         return cls(config, np.log(counts / counts.sum(axis=0)), bias), []
+    >>> counting = SystemConfig(description="naive Bayes, by hand", model=ClassCounts.Config())
+    >>> TextClassifier(counting).fit(texts, labels).predict(["the printer is on fire"]).tolist()
+    ['office']
     """
     name = kind_of(model.Config)
     if MODELS.get(name, model).__qualname__ != model.__qualname__:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.errors import check_choice, check_range
-from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig
+from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig, check_shapes
 from bywords.models.linear_terms import LinearTerms
 from bywords.models.neural import NeuralModel, arrays_of
 from bywords.text.bags import Floats
@@ -51,6 +51,20 @@ class LSTMConfig(ModelConfig):
     @property
     def library(self) -> str:
         return "torch"
+
+    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
+        check_shapes(arrays, {"embedding.weight": (vocabulary.n_rows(self.features), None)})
+        dimension, gates = arrays["embedding.weight"].shape[1], 4 * self.hidden
+        check_shapes(
+            arrays,
+            {
+                "lstm.from_input": (self.directions, dimension, gates),
+                "lstm.from_state": (self.directions, self.hidden, gates),
+                "lstm.bias": (self.directions, 1, gates),
+                "output.weight": (n_classes, self.directions * self.hidden),
+                "output.bias": (n_classes,),
+            },
+        )
 
 
 class LSTM(NeuralModel):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.errors import SettingError, check_choice, check_range
+from bywords.extras import needed
 from bywords.models.base import Arrays, FittedModel, ModelConfig, check_shapes, strength_of_table
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
@@ -81,6 +82,7 @@ class MeanVector(FittedModel):
         """
         if aligned is None:
             raise SettingError("a mean of word vectors needs word vectors: give the system `vectors`.")
+        needed("sklearn.linear_model", what="a mean of word vectors, by logistic regression,")
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 

@@ -115,14 +115,6 @@ class LabelError:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmallClass:
-    """A class with too few training documents."""
-
-    label: str
-    n_documents: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class PatternName:
     """A pattern in texts, by its kind."""
 
@@ -345,8 +337,12 @@ class AuditRecord(Record):
     label_errors: list[LabelError]  # all training documents, the likeliest errors first
     n_flagged: int  # of them
     without_words: dict[Part, list[int]]  # rows
-    small_classes: list[SmallClass]
     leakage: Leakage
     drift: Drift | None
     profile: Profile
     texts: dict[Part, dict[str, str]]  # the beginnings of those that a page shows, by their rows
+
+    @property
+    def small_classes(self) -> list[ClassProfile]:
+        """Classes with too few training documents, the smallest first."""
+        return sorted((row for row in self.profile.classes if row.is_small), key=lambda row: row.n_train)

@@ -68,7 +68,7 @@ class ExperimentRecord(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """How far the accuracies of the seeds lie apart."""
+    """How far apart the accuracies of the seeds are."""
 
     min: float
     max: float

@@ -15,7 +15,7 @@ from bywords.report.formats import shorten
 from bywords.report.page import render
 
 _MOST_PAIRS = 200  # rows of a table of pairs
-_MOST_BESIDE = 10  # pairs whose texts stand side by side
+_MOST_BESIDE = 10  # pairs whose texts are side by side
 _MOST_LABEL_ERRORS = 40
 _MOST_PATTERNS = 40
 _SHOWN_TEXT = 700  # characters of a text beside another
@@ -75,9 +75,9 @@ def _beside(
 
 
 def _marked(left: str, right: str) -> list[list[tuple[bool, str]]]:
-    """Both texts as pieces, each with whether the other lacks it: a word or a sign, capitals aside.
+    """Both texts in parts, each with whether the other lacks it: a word or a sign, capitals aside.
 
-    Of neighbours that one alone has, the space between them belongs to the piece; that around it does not.
+    Of neighbours that one alone has, the space between them belongs to the part; that around it does not.
     """
     texts = left, right
     found = [list(re.finditer(r"\w+(?:['’]\w+)*|[^\w\s]", text)) for text in texts]
@@ -88,8 +88,8 @@ def _marked(left: str, right: str) -> list[list[tuple[bool, str]]]:
         for index, (start, stop) in enumerate((bounds[:2], bounds[2:])):
             if tag != "equal" and start < stop:
                 first, last = found[index][start].start(), found[index][stop - 1].end()
-                pieces = (False, texts[index][ends[index] : first]), (True, texts[index][first:last])
-                sides[index] += [piece for piece in pieces if piece[1]]
+                parts = (False, texts[index][ends[index] : first]), (True, texts[index][first:last])
+                sides[index] += [part for part in parts if part[1]]
                 ends[index] = last
     for index, text in enumerate(texts):
         if text[ends[index] :]:

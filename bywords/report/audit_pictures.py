@@ -91,7 +91,7 @@ def _draw_roc(axes: Axes, train: list[float], test: list[float]) -> None:
 
 
 def _draw_lengths(axes: Axes, rows: list[tuple[str, Any, float | None]], edges: list[int]) -> None:
-    """Bins stand side by side at equal widths: they grow by a constant factor."""
+    """Bins are side by side at equal widths: they grow by a constant factor."""
     indices = np.arange(len(edges), dtype=float)
     for height, (_, counts, median) in enumerate(reversed(rows)):
         shares = 0.86 * counts / counts.max()

@@ -54,9 +54,9 @@ def _across(audit: AuditRecord) -> Iterator[Problem]:
     if impact is not None:
         whole, rest = percent(impact.all_documents.accuracy), percent(impact.without_duplicates.accuracy)
         if whole == rest:
-            said += f" Here it makes no difference: {impact.system} is right on {rest} with and without them."
+            said += f" Here it makes no difference: a {impact.system} is right on {rest} with and without them."
         else:
-            said += f" Without them {impact.system} is right on {rest} instead of {whole}."
+            said += f" Without them a {impact.system} is right on {rest} instead of {whole}."
     if across.n_conflicting:
         have = "has" if across.n_conflicting == 1 else "have"
         said += f" {count(across.n_conflicting)} of them {have} another label there."
@@ -105,7 +105,7 @@ def _leaked(audit: AuditRecord) -> Iterator[Problem]:
     if not leakage.found:
         return
     first, rule, named = leakage.found[0], leakage.rule, leakage_named(leakage)
-    example = f"{first.kind} “{shorten(first.what, 60)}” stands for {shorten(first.label, 60)}"
+    example = f"{first.kind} “{shorten(first.what, 60)}” means {shorten(first.label, 60)}"
     if rule is None:
         yield 0.05, f"{named} ({example}). See whether texts from elsewhere have that too; if not, take it out."
     elif rule.accuracy - rule.guess >= _LEAST_LEAKED:
@@ -159,12 +159,11 @@ def _classes(audit: AuditRecord) -> Iterator[Problem]:
         yield 1.0, f"The labels {names} differ by case or spaces only: if they are one class, give it one name."
     small = audit.small_classes
     if small:
-        least = min(small, key=lambda row: row.n_documents)
         few = count(audit.profile.limits.small_class, "document")
         yield (
             0.2 * len(small) / len(audit.data.label_names),
             f"{count(len(small), 'class is', 'classes are')} too small to learn or to judge (fewer than {few}): the"
-            f" smallest, {shorten(least.label, 60)}, has {count(least.n_documents)}. Find more documents, or join it"
+            f" smallest, {shorten(small[0].label, 60)}, has {count(small[0].n_train)}. Find more documents, or join it"
             " with another class.",
         )
     told = [

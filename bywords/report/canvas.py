@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from bywords.extras import needed
 from bywords.report.formats import printable
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The page gives each colour a light and a dark value; a picture that stands alone keeps these. The series are from
+# The page gives each colour a light and a dark value; a picture on its own keeps these. The series are from
 # Okabe and Ito's palette, which colour-blind readers can tell apart; shape or dashes say the same a second time.
 INK, MUTED, RULE, PAPER = "#1b1f24", "#59626c", "#dde1e6", "#ffffff"
 BLUE, ORANGE = "#0072b2", "#c75000"
@@ -62,7 +63,7 @@ _STYLE = {
 
 
 def picture(draw: Callable[..., None], *parts: Any, width: float, height: float, finding: str) -> Markup:
-    """What `draw` puts on axes of `width` x `height` pixels, as an SVG element that can stand in a page.
+    """What `draw` puts on axes of `width` x `height` pixels, as an SVG element for a page.
 
     `draw` is called with the axes and `parts`. `finding` says in words what the picture shows, for those who do not see
     it. The same drawing gives the same string.
@@ -76,7 +77,7 @@ def picture(draw: Callable[..., None], *parts: Any, width: float, height: float,
 
 
 def picture_file(draw: Callable[[Figure], None], *, width: float, height: float, finding: str, ending: str) -> bytes:
-    """What `draw` puts on a figure, on white, as the content of a file that stands alone: ending "svg" or "png"."""
+    """What `draw` puts on a figure, on white, as the content of a file of its own: ending "svg" or "png"."""
     with drawing(width, height) as figure:
         draw(figure)
         if ending == "png":
@@ -89,7 +90,7 @@ def picture_file(draw: Callable[[Figure], None], *, width: float, height: float,
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Figure]:
     """An empty figure, one unit a pixel, in the house style; whatever the reader set in matplotlib is kept out."""
-    import matplotlib
+    matplotlib = needed("matplotlib", what="a picture")
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(), warnings.catch_warnings():

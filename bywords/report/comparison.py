@@ -140,7 +140,7 @@ def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 def _document_view(row: WrongDocument) -> dict[str, Any]:
-    """A wrong document in two pieces: what is shown, and the rest of it to unfold."""
+    """A wrong document in two parts: what is shown, and the rest of it to unfold."""
     text = row.text.strip()
     cut = len(text)
     if cut > _SHOWN_TEXT * 1.2:

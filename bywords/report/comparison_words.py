@@ -54,7 +54,7 @@ def _score(best: SystemScores, run: RunRecord) -> str:
     )
     if len(best.seeds) > 1:
         spread = best.accuracy_spread
-        said += f", the mean of {len(best.seeds)} seeds, which are from {percent(spread.min)} to {percent(spread.max)}"
+        said += f", the mean of {len(best.seeds)} seeds that range from {percent(spread.min)} to {percent(spread.max)}"
     return f"{said}."
 
 

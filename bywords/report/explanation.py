@@ -41,11 +41,11 @@ def render_explanations(record: Record) -> str:
 
 
 def _document_view(document: Record) -> dict[str, Any]:
-    """A text in pieces, each with how strongly it speaks for the class, and what the numbers say in words."""
+    """A text in segments, each with how strongly it speaks for the class, and what the numbers say in words."""
     text, tokens = document["text"], document["tokens"]
     offsets = np.array([[token["start"], token["end"]] for token in tokens], dtype=np.int64).reshape(-1, 2)
     found = segments(len(text), offsets, [token["attribution"] for token in tokens])
-    pieces = [
+    parts = [
         {"text": text[segment.start : segment.end], "level": level, "value": segment.value}
         for segment, level in zip(found, strengths(found, N_LEVELS), strict=True)
         if segment.start < MOST_CHARACTERS
@@ -55,7 +55,7 @@ def _document_view(document: Record) -> dict[str, Any]:
     predicted = document["predicted"]
     return {
         **document,
-        "pieces": _joined(pieces),
+        "parts": _joined(parts),
         "n_left_out": max(len(text) - MOST_CHARACTERS, 0),
         "predicted": predicted if isinstance(predicted, list) else [predicted],
         "probability": document["probabilities"][index],
@@ -68,14 +68,14 @@ def _document_view(document: Record) -> dict[str, Any]:
     }
 
 
-def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours that are not to be marked, as one piece."""
+def _joined(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbours that are not to be marked, as one."""
     joined: list[dict[str, Any]] = []
-    for piece in pieces:
-        if joined and not piece["level"] and not joined[-1]["level"]:
-            joined[-1]["text"] += piece["text"]
+    for part in parts:
+        if joined and not part["level"] and not joined[-1]["level"]:
+            joined[-1]["text"] += part["text"]
         else:
-            joined.append(dict(piece))
+            joined.append(dict(part))
     return joined
 
 

@@ -35,7 +35,7 @@ def confusion_picture(system: SystemScores, label_names: Sequence[str]) -> Marku
         return None
     names = [shorten(name, 26) for name in label_names]
     cell = 56 if k <= 6 else 46 if k <= MOST_WRITTEN else 26 if k <= 20 else 17
-    side = cell * k + 48 + 6.2 * max(len(name) for name in names)  # labels stand left of the cells and below them
+    side = cell * k + 48 + 6.2 * max(len(name) for name in names)  # labels are left of the cells and below them
     finding = _confusion_finding(system)
     return picture(_draw_confusion, system.confusion, names, width=max(side, 240), height=side, finding=finding)
 

@@ -86,7 +86,7 @@ def error_floor(accuracies: Any) -> float:
 
 
 def stretch(accuracy: Any, floor: float) -> Any:
-    """Accuracies on a scale on which halving the errors is always the same step, so that good systems lie apart."""
+    """Accuracies on a scale on which halving the errors is always the same step, so that good systems are apart."""
     return -np.log(np.maximum(1 - np.asarray(accuracy, dtype=float), floor))
 
 

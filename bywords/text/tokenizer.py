@@ -33,6 +33,10 @@ class TokenizerConfig:
     Without a `pattern`: a sequence of letters, digits and combining marks of any script, single apostrophes within it,
     so that don't is one word; and any other visible sign. Of scripts without spaces (Chinese, Japanese, Thai, Lao,
     Khmer, Burmese) each character and each pair of neighbours. Texts are brought to Unicode's form NFC before.
+
+    >>> from bywords import Tokenizer, TokenizerConfig
+    >>> Tokenizer(TokenizerConfig(punctuation=False, lowercase=False))(["The fire!"]).words.strings()
+    ['The', 'fire']
     """
 
     lowercase: bool = True
@@ -97,7 +101,13 @@ class Tokens:
 
 
 class Tokenizer:
-    """Cuts texts into tokens. Holds nothing but its settings."""
+    """Cuts texts into tokens. Holds nothing but its settings.
+
+    >>> from bywords import Tokenizer
+    >>> tokens = Tokenizer()(["The printer's on fire!"])
+    >>> tokens.words.strings()
+    ['the', "printer's", 'on', 'fire', '!']
+    """
 
     def __init__(self, config: TokenizerConfig | None = None) -> None:
         """Raises SettingError when the pattern is not a regular expression, or matches the empty string."""

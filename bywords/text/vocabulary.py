@@ -30,7 +30,13 @@ MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a rea
 
 @dataclass(frozen=True, kw_only=True)
 class VocabularyConfig:
-    """Which words and n-grams get a row, and how a document's other words are treated."""
+    """Which words and n-grams get a row, and how a document's other words are treated.
+
+    >>> from bywords import Tokenizer, Vocabulary, VocabularyConfig
+    >>> tokens = Tokenizer()(["fire fire printer"])
+    >>> Vocabulary.of(tokens, VocabularyConfig(min_count=2)).encode(tokens).ids.tolist()
+    [2, 2]
+    """
 
     max_size: int | None = None  # words, the most frequent first; None keeps all
     min_count: int = 1  # tokens of the training texts
@@ -55,6 +61,12 @@ class Vocabulary:
 
     After them come n-grams, the shorter first, and character n-grams, where `config` asks for them, each kind by
     (-count, its ids or its spelling).
+
+    >>> from bywords import Tokenizer, Vocabulary
+    >>> tokens = Tokenizer()(["fire fire printer"])
+    >>> vocabulary = Vocabulary.of(tokens)
+    >>> vocabulary.encode(tokens).ids.tolist()
+    [2, 2, 3]
     """
 
     def __init__(

@@ -86,6 +86,10 @@ def fit_classifier(
     """Learn from N texts and their N labels. `TextClassifier.fit` says what the arguments mean, and what is raised.
 
     `system` is what `config` was asked for by, for the record.
+
+    >>> from bywords import SYSTEMS, fit_classifier
+    >>> fit_classifier(SYSTEMS["auto"], texts, labels).predict(["a flat tyre"]).labels.tolist()
+    ['garage']
     """
     started = time.perf_counter()
     parameters = parameters or FitParameters()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from bywords.extras import needed
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import ModelConfig
 from bywords.models.tfidf_linear import TfidfConfig
@@ -18,8 +19,7 @@ class HyperparameterSearch:
     """
 
     def __init__(self, *, seed: int) -> None:
-        import optuna
-
+        optuna = needed("optuna", what="a search with a time budget")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=8))
         self._trial: Any = None

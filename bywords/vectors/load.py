@@ -61,6 +61,10 @@ def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) ->
     A name of gensim's is fetched once and kept in gensim's own folder (GENSIM_DATA_DIR, else gensim-data in the home
     folder). A file that is there already is read without asking the network.
     Raises: VectorFileError when the name is not known, cannot be had, or the file cannot be read.
+
+    >>> from bywords import load_vectors
+    >>> load_vectors("vectors.txt").dimension
+    3
     """
     name = str(name_or_path)
     if name == PACKAGED:

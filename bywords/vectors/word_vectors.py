@@ -30,6 +30,13 @@ class WordVectors:
     `words` is a string Series (V,), `matrix` float32 (V, D) in the same order and may be a memory map;
     `name` says where they come from. No row is kept for padding or for the unknown word: `align` adds them.
     Raises: VectorFileError when the two do not fit each other, or a word occurs twice.
+
+    >>> import numpy as np
+    >>> import polars as pl
+    >>> from bywords import WordVectors
+    >>> vectors = WordVectors(pl.Series(["fire", "smoke"]), np.eye(2, dtype=np.float32), name="two words")
+    >>> len(vectors), vectors.dimension
+    (2, 2)
     """
 
     words: pl.Series

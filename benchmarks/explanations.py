@@ -58,7 +58,7 @@ def measured(system: str, split: Split) -> dict[str, Any]:
     ]
     started = time.perf_counter()
     found = [classifier.counterfactual(text) for text in texts[:N_WHAT_IF]]
-    seconds_of_what_if = time.perf_counter() - started
+    seconds_of_counterfactual = time.perf_counter() - started
     gaps = [explanation.completeness_gap for explanation in explanations]
     row = {
         "method": explanations[0].method,
@@ -67,10 +67,10 @@ def measured(system: str, split: Split) -> dict[str, Any]:
         "changed_by_random_draws": random,
         "largest_gap": max(gaps),
         "median_gap": statistics.median(gaps),
-        "what_if_found": sum(bool(one.words) for one in found) / len(found),
-        "what_if_median_words": statistics.median(len(one.words) for one in found if one.words),
+        "counterfactual_found": sum(bool(one.words) for one in found) / len(found),
+        "counterfactual_median_words": statistics.median(len(one.words) for one in found if one.words),
         "explain_seconds": seconds / len(texts),
-        "what_if_seconds": seconds_of_what_if / len(found),
+        "counterfactual_seconds": seconds_of_counterfactual / len(found),
     }
     print(system, row, flush=True)
     return row

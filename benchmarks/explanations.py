@@ -24,7 +24,7 @@ from bywords.explain.explanation import Explanation
 from bywords.io.datasets import load_dataset
 from bywords.text.tokenizer import Tokenizer
 
-N_REVIEWS, N_WORDS, N_DRAWS, N_WHAT_IF = 500, 3, 5, 100
+N_REVIEWS, N_WORDS, N_DRAWS, N_COUNTERFACTUALS = 500, 3, 5, 100
 FAR = 5
 EXACT = 1e-5
 LITTLE = 0.05
@@ -57,7 +57,7 @@ def measured(system: str, split: Split) -> dict[str, Any]:
         for _ in range(N_DRAWS)
     ]
     started = time.perf_counter()
-    found = [classifier.counterfactual(text) for text in texts[:N_WHAT_IF]]
+    found = [classifier.counterfactual(text) for text in texts[:N_COUNTERFACTUALS]]
     seconds_of_counterfactual = time.perf_counter() - started
     gaps = [explanation.completeness_gap for explanation in explanations]
     row = {

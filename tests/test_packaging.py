@@ -54,3 +54,12 @@ def test_a_command_without_the_package_it_needs_says_what_to_install(bywords, mo
     code, _, error = bywords("vocab", "tickets.csv")
     assert code == 2
     assert error.endswith("which is not installed: pip install 'bywords[report]'\n")
+
+
+@pytest.mark.parametrize("command", ["audit", "compare", "curve"])
+def test_a_command_that_ends_with_a_page_says_so_before_it_begins(command, bywords, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, out, error = bywords(command, "no-such-file.csv")
+    assert (code, out) == (2, "")
+    assert "needs the package matplotlib" in error
+    assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ import numpy as np
 
 from bywords.artifact import model_card
 from bywords.artifact.model_folder import FolderContents, extent, read_folder, write_folder
-from bywords.config import from_plain, to_plain
+from bywords.config import UnknownKindError, from_plain, to_plain
 from bywords.data.labels import check_label_format
 from bywords.errors import DataError, ModelFolderError, SettingError
 from bywords.evaluation import calibration
@@ -55,6 +55,10 @@ def load_classifier(folder: Path | str) -> FittedClassifier:
     contents = read_folder(Path(folder))
     try:
         return _restored(contents)
+    except UnknownKindError as error:
+        raise ModelFolderError(
+            f"{folder}: {error} Where that is a custom model, register it with bywords.register_model before loading."
+        ) from error
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, SettingError, DataError) as error:
         raise ModelFolderError(
             f"{folder}: whole, but its settings and weights do not fit this version: {error}. It was written by "

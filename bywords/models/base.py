@@ -282,6 +282,8 @@ class LinearModel(FittedModel):
 
     @classmethod
     def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
+        n_rows = vocabulary.n_rows(config.features)
+        check_shapes(arrays, {"weights": (n_rows, n_classes), "bias": (n_classes,)})
         return cls(config, arrays["weights"], arrays["bias"])
 
     def with_table(self, weights: Floats, bias: Floats) -> Self:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.errors import check_choice, check_range
-from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig
+from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig, check_shapes
 from bywords.models.linear_terms import LinearTerms
 from bywords.models.neural import NeuralModel, arrays_of
 from bywords.text.bags import Floats
@@ -51,6 +51,14 @@ class LSTMConfig(ModelConfig):
     @property
     def library(self) -> str:
         return "torch"
+
+    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
+        check_shapes(arrays, {"embedding.weight": (len(vocabulary), None)})
+        n_directions, n_hidden, dimension = self.directions, self.hidden, arrays["embedding.weight"].shape[1]
+        shapes = {"from_input": (n_directions, dimension), "from_state": (n_directions, n_hidden)}
+        shapes["bias"] = (n_directions, 1)
+        check_shapes(arrays, {f"lstm.{name}": (*shape, 4 * n_hidden) for name, shape in shapes.items()})
+        check_shapes(arrays, {"output.weight": (n_classes, n_directions * n_hidden), "output.bias": (n_classes,)})
 
 
 class LSTM(NeuralModel):

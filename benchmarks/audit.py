@@ -54,10 +54,10 @@ def main() -> None:
     rows: dict[str, Any] = {}
     for name, split in splits.items():
         rows[name] = {"labels": planted_labels(split.train), "duplicates": planted_duplicates(split)}
-        found = [row["in_first_tenth"] for row in rows[name]["labels"]]
-        told = rows[name]["duplicates"]
-        print(f"{name:8} flipped labels in the first tenth: {', '.join(f'{share:.3f}' for share in found)}", flush=True)
-        print(f"{name:8} planted duplicates found: {told['found']}, false alarms: {told['n_false_alarms']}", flush=True)
+        shares = [row["in_first_tenth"] for row in rows[name]["labels"]]
+        planted = rows[name]["duplicates"]
+        print(f"{name:8} flipped labels in the first tenth:", *(f"{share:.3f}" for share in shares), flush=True)
+        print(f"{name:8} duplicates found: {planted['found']}, false alarms: {planted['n_false_alarms']}", flush=True)
     seconds = seconds_of_command(splits["imdb"])
     print(f"bywords audit: {seconds:.1f} s for {N_TRAIN + N_TEST:,} reviews", flush=True)
     write_result("audit", {"corpora": rows, "command_seconds": seconds, "n_documents": N_TRAIN + N_TEST})
@@ -145,7 +145,7 @@ def changed(text: str, kind: str, words: list[str], generator: np.random.Generat
 
 
 def pairs_across(train: pl.Series, test: pl.Series) -> set[tuple[int, int]]:
-    """The pairs that are found, by their places."""
+    """The pairs that are found, by their indices."""
     across = find_duplicates(train, test).across
     assert across is not None
     return set(zip(across.pairs.firsts.tolist(), across.pairs.seconds.tolist(), strict=True))

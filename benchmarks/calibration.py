@@ -2,8 +2,8 @@
 
 Claim: the expected calibration error of `auto` on the test part of 20newsgroups-6 is at most .02 after calibration, the
 mean over seeds 0 to 2. Beside it, the log loss in cross-validation of the documents held out, with a temperature alone
-and with curves that are drawn towards a straight one more or less, by which `bywords.evaluation.calibration.TOWARDS_STRAIGHT` was
-taken: not the least on average, but nowhere much worse than the temperature alone.
+and with curves that are drawn towards a straight one more or less, by which `TOWARDS_STRAIGHT` was selected: not the
+least on average, but nowhere much worse than the temperature alone.
 Corpora: the data sets that have names, and files that are given: NAME=TRAIN or NAME=TRAIN,TEST.
 """
 
@@ -21,7 +21,7 @@ from unittest.mock import patch
 import numpy as np
 from measure import write_result
 
-from bywords import classifier
+from bywords.classifier import TextClassifier
 from bywords.data.corpus import Split
 from bywords.data.targets import Targets
 from bywords.evaluation import calibration
@@ -30,6 +30,7 @@ from bywords.evaluation.metrics import Scores, log_loss, softmax
 from bywords.evaluation.reliability import expected_calibration_error
 from bywords.io.datasets import is_available, load_dataset
 from bywords.text.tokenizer import Tokenizer
+from bywords.training import fit as training
 
 NAMED = ("imdb", "20newsgroups-6", "20newsgroups")
 SYSTEMS = ("auto", "dan", "tfidf-svc")
@@ -67,8 +68,8 @@ def measured(system: str, split: Split) -> dict[str, Any]:
         return calibration.fit_calibration(logits, targets)
 
     for seed in SEEDS:
-        with patch.object(classifier, "fit_calibration", remember):
-            fitted = classifier.TextClassifier(system, seed=seed).fit(split.train.texts, split.train.names())
+        with patch.object(training, "fit_calibration", remember):
+            fitted = TextClassifier(system, seed=seed).fit(split.train.texts, split.train.names())
         logits = fitted.predict_documents(split.test.texts).logits
         whole = fitted.calibration_
         assert isinstance(whole, Temperature)

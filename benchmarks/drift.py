@@ -1,6 +1,6 @@
 """Does the classifier that tells test from training documents see a difference where there is one, and none elsewhere?
 
-Claims: of random halves of the reviews, the interval lies above chance for no more than 1 of 20 draws; 20 Newsgroups'
+Claims: of random halves of the reviews, the interval is above chance for no more than 1 of 20 draws; 20 Newsgroups'
 split by date differs, untouched more than stripped; reviews and single sentences of the other kind in the same file
 are told apart nearly always; and 20,000 documents take no more than 3 seconds (median).
 """

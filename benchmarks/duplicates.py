@@ -75,8 +75,8 @@ def changed_copies(texts: pl.Series, generator: np.random.Generator) -> pl.Serie
     """Copies of some texts, each with a share of its words drawn anew, up to MOST_CHANGED."""
     words = " ".join(texts.head(200)).split()
     copies = []
-    for place in generator.choice(len(texts), N_COPIES, replace=False):
-        copy = texts[int(place)].split()
+    for index in generator.choice(len(texts), N_COPIES, replace=False):
+        copy = texts[int(index)].split()
         n_changed = int(generator.uniform(0, MOST_CHANGED) * len(copy))
         for changed in generator.choice(len(copy), n_changed, replace=False):
             copy[changed] = words[generator.integers(len(words))]
@@ -101,8 +101,8 @@ def pairs_by_minhash(elements: np.ndarray, offsets: np.ndarray, n_reviews: int) 
     """What datasketch finds: the reviews in an index, and each copy asked for."""
     index = MinHashLSH(threshold=THRESHOLD, num_perm=128)
     documents = [elements[start:end].tobytes() for start, end in pairwise(offsets.tolist())]
-    pieces = [[one[place : place + 8] for place in range(0, len(one), 8)] for one in documents]
-    signatures = MinHash.bulk(pieces, num_perm=128)
+    chunks = [[one[start : start + 8] for start in range(0, len(one), 8)] for one in documents]
+    signatures = MinHash.bulk(chunks, num_perm=128)
     for number, signature in enumerate(signatures[:n_reviews]):
         index.insert(number, signature)
     return {(near, copy) for copy, signature in enumerate(signatures[n_reviews:]) for near in index.query(signature)}

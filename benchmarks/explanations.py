@@ -24,7 +24,7 @@ from bywords.explain.explanation import Explanation
 from bywords.io.datasets import load_dataset
 from bywords.text.tokenizer import Tokenizer
 
-N_REVIEWS, N_WORDS, N_DRAWS, N_WHAT_IF = 500, 3, 5, 100
+N_REVIEWS, N_WORDS, N_DRAWS, N_COUNTERFACTUALS = 500, 3, 5, 100
 FAR = 5
 EXACT = 1e-5
 LITTLE = 0.05
@@ -57,8 +57,8 @@ def measured(system: str, split: Split) -> dict[str, Any]:
         for _ in range(N_DRAWS)
     ]
     started = time.perf_counter()
-    found = [classifier.counterfactual(text) for text in texts[:N_WHAT_IF]]
-    seconds_of_what_if = time.perf_counter() - started
+    found = [classifier.counterfactual(text) for text in texts[:N_COUNTERFACTUALS]]
+    seconds_of_counterfactual = time.perf_counter() - started
     gaps = [explanation.completeness_gap for explanation in explanations]
     row = {
         "method": explanations[0].method,
@@ -67,10 +67,10 @@ def measured(system: str, split: Split) -> dict[str, Any]:
         "changed_by_random_draws": random,
         "largest_gap": max(gaps),
         "median_gap": statistics.median(gaps),
-        "what_if_found": sum(bool(one.words) for one in found) / len(found),
-        "what_if_median_words": statistics.median(len(one.words) for one in found if one.words),
+        "counterfactual_found": sum(bool(one.words) for one in found) / len(found),
+        "counterfactual_median_words": statistics.median(len(one.words) for one in found if one.words),
         "explain_seconds": seconds / len(texts),
-        "what_if_seconds": seconds_of_what_if / len(found),
+        "counterfactual_seconds": seconds_of_counterfactual / len(found),
     }
     print(system, row, flush=True)
     return row

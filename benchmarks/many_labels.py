@@ -53,10 +53,10 @@ def main() -> None:
     write_result("many_labels", {"corpora": rows})
     for name, found in rows.items():
         ours = found["bywords auto"]
-        for measure in ("micro_f1", "macro_f1"):
-            best = max(row[measure] for peer, row in found.items() if not peer.startswith("bywords"))
-            print(f"{name}: {measure} {ours[measure]:.4f}, {ours[measure] - best:+.4f} to the best peer")
-            assert ours[measure] > best, (name, measure)
+        for metric in ("micro_f1", "macro_f1"):
+            best = max(row[metric] for peer, row in found.items() if not peer.startswith("bywords"))
+            print(f"{name}: {metric} {ours[metric]:.4f}, {ours[metric] - best:+.4f} to the best peer")
+            assert ours[metric] > best, (name, metric)
         assert ours["micro_f1"] >= LEAST_MICRO_F1.get(name, 0), name
 
 
@@ -71,8 +71,8 @@ def measured(name: str, train: str, test: str) -> dict[str, dict[str, Any]]:
         seconds = time.perf_counter() - started
         scores = label_f1(split.test.labels.astype(bool), fitted.predict(new_texts).astype(bool))
         found[maker] = {**scores, "seconds": seconds}
-        told = "  ".join(f"{measure} {score:.4f}" for measure, score in scores.items())
-        print(f"{name:12} {maker:42} {told}  {seconds:6.1f} s", flush=True)
+        shown = "  ".join(f"{metric} {score:.4f}" for metric, score in scores.items())
+        print(f"{name:12} {maker:42} {shown}  {seconds:6.1f} s", flush=True)
     return found
 
 

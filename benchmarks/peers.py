@@ -57,13 +57,13 @@ class FastText:
             path = Path(folder) / "train.txt"
             with path.open("w", encoding="utf-8") as file:
                 for row in np.random.default_rng(self.seed).permutation(len(texts)):
-                    file.write(f"__label__{codes[row]} {_one_line(texts[row])}\n")
+                    file.write(f"__label__{codes[row]} {one_line(texts[row])}\n")
             self.model = fasttext.train_supervised(str(path), verbose=0, **self.options)
         return self
 
     def predict(self, texts: Sequence[str]) -> npt.NDArray[Any]:
         """All texts in one call."""
-        found, _ = self.model.predict([_one_line(text) for text in texts])
+        found, _ = self.model.predict([one_line(text) for text in texts])
         return self.names[[int(labels[0].removeprefix("__label__")) if len(labels) else 0 for labels in found]]
 
 
@@ -115,7 +115,8 @@ def _predict_apart(texts: Sequence[str]) -> npt.NDArray[Any]:
 _SIGNS = re.compile(r"([^\w\s'])")
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """The text as fastText wants it: lower-cased, signs set apart, no new line."""
     return " ".join(_SIGNS.sub(r" \1 ", text.lower()).split())
 
 

@@ -1,7 +1,7 @@
 """Does ten times the documents take ten times as long?
 
 Claim: `auto` takes at most 10.5 times as long for ten times the reviews of imdb, judged on the same thousand others and
-without pieces of words, so that both do the same (but that of many documents an SVM makes fewer passes). Medians of
+without character n-grams, so that both do the same (but that of many documents an SVM makes fewer passes). Medians of
 five runs in turn.
 """
 

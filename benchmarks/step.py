@@ -23,7 +23,7 @@ from measure import median_seconds, write_result
 from bywords.evaluation.metrics import Labels
 from bywords.io.datasets import load_dataset
 from bywords.models.averaging import AveragingConfig
-from bywords.models.modules.averaging import Averaging, SumOfRows
+from bywords.models.modules.averaging import AveragingModule, SumOfRows
 from bywords.text.bags import Bags
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
@@ -44,7 +44,7 @@ def main() -> None:
         documents = vocabulary.encode(tokens.select(np.arange(N_DOCUMENTS)))
         config = AveragingConfig(dimension=DIMENSION, weighting="log-tfidf", hidden_layers=1)
         generator = torch.Generator().manual_seed(0)
-        model = Averaging(config, n_words=len(vocabulary), n_classes=2, generator=generator)
+        model = AveragingModule(config, n_words=len(vocabulary), n_classes=2, generator=generator)
         bags = model.weigh(documents)
         n_rows[name], n_ids[name] = len(vocabulary), len(bags.ids)
         candidates[name] = partial(epoch, model, bags, labels, is_dense=False)
@@ -63,7 +63,7 @@ def main() -> None:
     assert nanoseconds["words"] <= nanoseconds["words, dense"] / 4, nanoseconds
 
 
-def epoch(model: Averaging, bags: Bags, labels: Labels, *, is_dense: bool) -> None:
+def epoch(model: AveragingModule, bags: Bags, labels: Labels, *, is_dense: bool) -> None:
     """One pass over the documents: forward, backward and a step for each batch."""
     rows = torch.nn.EmbeddingBag.from_pretrained(
         model.embedding.weight.detach(), freeze=False, mode="sum", include_last_offset=True

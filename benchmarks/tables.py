@@ -256,11 +256,11 @@ def whole_commands() -> str:
         return "Not measured yet: `python benchmarks/whole_commands.py`.\n"
     result = read_result("whole_commands")
     lines = [
-        f"| command, a model of {result['data']} | seconds | of fastText's | its time | memory |",
+        f"| {result['data']} | seconds | fastText | share of its time | memory |",
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| `bywords {name}` | **{row['seconds']:.2f}** | {row['peer_seconds']:.2f} ({row['peer']}) | "
+        f"| `bywords {name}` | **{row['seconds']:.2f}** | {row['peer']}: {row['peer_seconds']:.2f} | "
         f"**{row['ratio']:.2f}** | {row['megabytes']:.0f} MB |"
         for name, row in result["commands"].items()
     ]

@@ -103,7 +103,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Labels are one a document, or any number: lists of labels, or a table of 0 and 1 (N, K), as
         `bywords.data.labels` reads them. Those may be strings, whole numbers or booleans. `sample_weight` is what each
         document counts. `validation`, where given, is used instead of a share of the documents. All but the neural
-        systems of the lab are fitted once more to all documents, the validation part too, once the temperature is known.
+        systems of the lab are fitted once more to all documents, the validation part too, when the temperature is set.
 
         `checkpoint` is a folder that keeps what has been worked out, until `save` has saved it all. With `resume`, what
         is there already is not done again, and the fit ends with the same bits; where nothing is, it starts afresh.

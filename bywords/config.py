@@ -12,10 +12,6 @@ from bywords.errors import SettingError, did_you_mean, quoted
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
 
 
-class UnknownKindError(SettingError):
-    """Settings of a class that is not known here."""
-
-
 def kind_of(settings: type) -> str:
     """The name by which settings are saved: of their class, or of the class around one that is called Config."""
     outer, _, own = settings.__qualname__.rpartition(".")
@@ -40,11 +36,11 @@ def _plain(value: Any) -> Any:
 def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: str) -> Any:
     """What `to_plain` was given. `kinds` are the classes there may be, by name; `where` begins every error.
 
-    Raises: SettingError for an unknown kind or setting, with the nearest known one; UnknownKindError for the former.
+    Raises: SettingError for an unknown kind or setting, with the nearest known one.
     """
     name = str(plain.get("kind"))
     if name not in kinds:
-        raise UnknownKindError(f"{where} has no kind {name!r}.{_near(name, kinds)}")
+        raise SettingError(f"{where} has no kind {name!r}.{_near(name, kinds)}")
     known = {field.name for field in dataclasses.fields(kinds[name])}
     values = {}
     for key, value in plain.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 from bywords.errors import SettingError
@@ -28,6 +29,12 @@ def needed(module: str, *, what: str) -> Any:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise named_extra(error, what=what) from error
+
+
+def check_installed(package: str, *, what: str) -> None:
+    """Raise the same error without importing the package: before a long run whose last step needs it."""
+    if importlib.util.find_spec(package) is None:
+        raise named_extra(ModuleNotFoundError(name=package), what=what)
 
 
 def named_extra(error: ModuleNotFoundError, *, what: str) -> SettingError | ModuleNotFoundError:

@@ -16,8 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 PICTURE = Path(__file__).parent / "report.png"
-WIDTH, HEIGHT = 1280, 1200
-N_COLOURS = 64  # what the page has, and their shades
+WIDTH, HEIGHT = 1280, 1020
 AT_MOST_BYTES = 300_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -33,7 +32,7 @@ def main() -> None:
         switches = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}"]
         window = [f"--window-size={WIDTH},{HEIGHT}", f"--screenshot={taken}"]
         subprocess.run([browser, *switches, *window, page.as_uri()], check=True, capture_output=True, timeout=120)
-        picture = Image.open(taken).convert("RGB").quantize(N_COLOURS)
+        picture = Image.open(taken).convert("RGB")
     content = io.BytesIO()
     picture.save(content, format="png", optimize=True)
     if content.tell() > AT_MOST_BYTES:

@@ -215,7 +215,7 @@ def test_evaluate_takes_the_documents_that_were_held_out_in_training(bywords, mo
     bywords("train", test, "--system", "tfidf-nb")
     assert json.loads(bywords("evaluate", "other-model", "small", "--json")[1])["n_documents"] == 200
     code, _, error = bywords("evaluate", "other-model", "small", "--text", "body")
-    assert (code, "small is a data set with columns of its own: leave out --text body" in error) == (2, True)
+    assert (code, "small is a data set with fixed columns: leave out --text body" in error) == (2, True)
 
 
 def test_a_model_with_labels_that_are_numbers_is_evaluated_on_a_file(bywords, tmp_path):
@@ -294,7 +294,7 @@ def test_systems_are_listed(bywords):
         (["train", "{csv}", "--system", "averaging", "--set", "training.learning_rate=1e38"], "not a number in any of"),
         (["train", "{csv}", "--system", "dan", "--set", "model.dropout=2"], "dropout is 2.0, expected less than 1"),
         (["train", "{csv}", "--system", "dan", "--set", "model.dimension=0"], "dimension is 0, expected 1 or more"),
-        (["train", "{csv}", "--system", "tfidf-nb", "--set", "model.strength=-1"], "strength is -1.0, expected more"),
+        (["train", "{csv}", "--system", "tfidf-nb", "--set", "model.alpha=-1"], "alpha is -1.0, expected more"),
         (["compare", "{csv}", "--systems", ","], "at least one system"),
         (["vectors", "train", "{csv}", "--out", "{csv}/v.npy"], "cannot be written"),
         (["vectors", "train", "{csv}", "--out", "v.txt"], "ends in .npy"),
@@ -430,8 +430,8 @@ def test_class_weights_are_given_by_name_or_balanced(bywords, csv, tmp_path):
     for wrong, message in (("space", "expected balanced, or a label"), ("moon=2", "names the label 'moon'")):
         code, _, error = bywords("train", csv, "--system", "tfidf-svc", "--class-weight", wrong)
         assert (code, message in error) == (2, True)
-    code, _, error = bywords("train", csv, "--measure", "auc")
-    assert (code, "measure is 'auc'" in error) == (2, True)
+    code, _, error = bywords("train", csv, "--metric", "auc")
+    assert (code, "metric is 'auc'" in error) == (2, True)
 
 
 def test_a_model_of_numbers_or_truth_values_goes_on_and_is_evaluated_from_files(bywords, tmp_path):

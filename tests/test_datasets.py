@@ -111,7 +111,7 @@ def test_a_name_that_is_neither_path_nor_data_set_offers_the_nearest():
 
 
 def test_columns_cannot_be_named_for_a_data_set():
-    with pytest.raises(SettingError, match=r"imdb .* columns of its own: leave out --text review"):
+    with pytest.raises(SettingError, match=r"imdb .* fixed columns: leave out --text review"):
         load_dataset("imdb", text="review")
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from bywords import TextClassifier
 from bywords.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(bywords [a-z]+ [^`]*)`")
 COMMAND = typer.main.get_command(app)
 
@@ -64,3 +66,19 @@ def test_a_command_of_a_page_has_only_arguments_and_options_that_exist(page, lin
 
 def test_the_pages_have_commands():
     assert len(LINES) > 60
+
+
+BLOCKS = [
+    (page, block)
+    for page in MANUAL
+    if page.stem != "from-fasttext"
+    for block in PYTHON.findall(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[page.name for page, _ in BLOCKS])
+def test_python_of_a_page_runs_with_texts_and_labels_at_hand(page, block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"texts": ["the printer is on fire", "a flat tyre"] * 10, "labels": ["office", "garage"] * 10}
+    names["classifier"] = TextClassifier("tfidf-nb").fit(names["texts"], names["labels"])
+    exec(compile(block, page.name, "exec"), names)

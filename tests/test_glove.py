@@ -195,7 +195,7 @@ def test_another_seed_gives_other_vectors():
 def test_documents_without_pairs_are_an_error():
     vocabulary = Vocabulary.of(Tokenizer()(["a b"]))
     for texts in ([], [""], ["a", "b"], ["x y"]):
-        with pytest.raises(DataError, match="no two words of the vocabulary stand near each other"):
+        with pytest.raises(DataError, match="no two words of the vocabulary are near each other"):
             train_glove(Tokenizer()(texts), vocabulary)
 
 

@@ -501,7 +501,7 @@ CASES = [
         "two columns of one name",
         TABLE,
         train("x.csv", rows(PAIRS, "text,text\n")),
-        "error: x.csv, line 1: two columns are called 'text'. Give each column a name of its own.",
+        "error: x.csv, line 1: two columns are called 'text'. Give each column its own name.",
     ),
     Case(
         "no header",
@@ -687,7 +687,7 @@ CASES = [
         TABLE,
         train("x.txt", "moon\ncar\n"),
         (
-            "error: x.txt: this is no format with labels that can be read. Expected .csv, .tsv, .jsonl, .parquet, "
+            "error: x.txt: this is not a format with labels that can be read. Expected .csv, .tsv, .jsonl, .parquet, "
             "lines that start with __label__, or a folder with one folder a class."
         ),
     ),

@@ -9,6 +9,7 @@ from small_corpus import small_corpus
 
 from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
+from bywords.fitted import CardRecord, DataSummary
 
 TRAIN, TEST = small_corpus(), small_corpus(60, seed=1)
 
@@ -18,8 +19,9 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("info") / "model"
     classifier = TextClassifier().fit(TRAIN.texts, TRAIN.names())
     evaluation = classifier.evaluate(TEST.texts, TEST.names())
-    data = {"name": "small.csv", "fingerprint": "f00d", "classes": {"space": 50, "sport": 50, "motor": 50}}
-    classifier.save(folder, {"system": "auto", "test": evaluation.summary(), "data": data})
+    classes = {"space": 50, "sport": 50, "motor": 50}
+    data = DataSummary(name="small.csv", fingerprint="f00d", classes=classes, n_documents=150)
+    classifier.save(folder, card=CardRecord(system="auto", test=evaluation.summary(), data=data))
     return folder
 
 
@@ -38,7 +40,7 @@ def info(capsys, monkeypatch):
 def test_it_says_what_is_in_the_folder(info, model):
     code, out, error = info(model)
     assert (code, error) == (0, "")
-    for part in ("bywords-model/4, whole", "auto: the best of", "was chosen", "small.csv", "f00d", "95 % interval"):
+    for part in ("bywords-model/5, whole", "auto: the best of", "was selected", "small.csv", "f00d", "95 % interval"):
         assert part in out
     for part in ("motor", "weights.safetensors", "float32", "words"):
         assert part in out

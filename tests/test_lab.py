@@ -137,7 +137,7 @@ See [1. Words](1-words-and-counts.md); `$not math$`.
 ```{code-cell}
 import course
 
-course.begin()
+course.start()
 course.table([{"word": "<i>&", "count": 12345, "share": 0.25}], "A table.")
 course.ours(3, "12 < 13 documents")
 ```

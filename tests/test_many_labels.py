@@ -92,7 +92,7 @@ def test_labels_that_tell_nothing_apart_are_refused(labels, message):
 def test_weights_of_classes_are_refused_and_of_documents_are_taken():
     with pytest.raises(SettingError, match="class_weight is for one label a document"):
         TextClassifier(class_weight="balanced").fit(TEXTS, HAS)
-    with pytest.raises(SettingError, match="'macro_f1' has"):
+    with pytest.raises(SettingError, match="Take 'macro_f1'"):
         TextClassifier(metric="balanced_accuracy").fit(TEXTS, HAS)
     only = TextClassifier("tfidf-svc").fit(TEXTS, HAS, sample_weight=np.arange(240) < 200)
     assert only.summary_.n_train + only.summary_.n_valid == 200

@@ -34,8 +34,8 @@ def aligned(vectors):
         n_types=n_words,
         n_types_found=n_words,
         n_by_lower_case=0,
-        n_running_words=n_words,
-        n_running_words_found=n_words,
+        n_tokens=n_words,
+        n_tokens_found=n_words,
     )
     return Aligned(matrix=vectors, has_vector=np.ones(len(vectors), dtype=bool), coverage=coverage)
 

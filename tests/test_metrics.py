@@ -136,8 +136,8 @@ def test_a_higher_score_is_better_by_every_measure():
             assert good > metrics.score(metric, many, wrong, wrong >= 0.5)
 
 
-def test_a_measure_that_there_is_not_is_refused():
+def test_an_unknown_metric_is_refused():
     with pytest.raises(SettingError, match="metric is 'auc', expected 'log_loss' or"):
         metrics.check_metric("auc", is_multilabel=False)
-    with pytest.raises(SettingError, match=r"which documents with several labels do not have\\. Take 'macro_f1'"):
+    with pytest.raises(SettingError, match=r"which documents with several labels do not have\. Take 'macro_f1'"):
         metrics.check_metric("balanced_accuracy", is_multilabel=True)

@@ -136,7 +136,8 @@ def test_the_versions_are_those_of_the_libraries_that_train_such_a_model():
 
 
 def test_a_folder_is_looked_at_without_torch(folder):
-    look = f"import sys, pathlib; from bywords.artifact.model_folder import look_at; found = look_at(pathlib.Path({str(folder)!r}))"
+    look = "import sys, pathlib; from bywords.artifact.model_folder import look_at; "
+    look += f"found = look_at(pathlib.Path({str(folder)!r}))"
     shown = (
         "print(found.n_words, found.n_ngrams, found.n_char_ngrams, found.arrays['weights'][0], 'torch' in sys.modules)"
     )

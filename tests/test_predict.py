@@ -17,11 +17,12 @@ import pytest
 from small_corpus import TOPICS, small_corpus
 
 from bywords.checkpoint import Run
-from bywords.classifier import Predictions, TextClassifier
+from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
 from bywords.cli import predict as command
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import Sigmoids
+from bywords.fitted import FittedClassifier, Predictions
 from bywords.io import resumable
 from bywords.io.resumable import ResumableOutput
 from bywords.io.writers import Writer, kept_name
@@ -127,7 +128,7 @@ def test_a_key_that_comes_late_is_kept_but_by_csv(predict, tmp_path, monkeypatch
     assert frame.columns == ["text", "pad", "late", *OURS]
     assert frame["late"].to_list() == [None] * 60_000 + ["1"]
     code, _, error = predict("in.jsonl", "--out", "out.csv")
-    assert (code, "line 60001: the key 'late' is not in the objects at the beginning" in error) == (2, True)
+    assert (code, "line 60001: the key 'late' is not in the first objects" in error) == (2, True)
 
 
 def test_plain_lines_give_the_answers_alone(predict, tmp_path):
@@ -161,10 +162,10 @@ class MultilabelModel:
     """What a classifier of several labels answers."""
 
     is_multilabel = True
-    classes_ = np.array(["anger", "joy", "love"])
-    calibration_ = Sigmoids(np.ones(3), np.zeros(3), np.full(3, 0.5))
+    classes = np.array(["anger", "joy", "love"])
+    calibration = Sigmoids(np.ones(3), np.zeros(3), np.full(3, 0.5))
 
-    def predict_documents(self, texts):
+    def predict(self, texts):
         probabilities = np.array([[0.1, 0.6, 0.9], [0.2, 0.3, 0.1]])[: len(texts)]
         known = np.ones(len(texts), dtype=np.float32)
         return Predictions(probabilities > 0.5, probabilities, known, known < 0, known < 0, probabilities)
@@ -320,15 +321,15 @@ def test_what_is_done_is_not_done_again(predict, tmp_path, monkeypatch):
     monkeypatch.setattr(command, "CHUNK_ROWS", 10)
     write_many(tmp_path / "in.csv")
     asked = []
-    real = TextClassifier.predict_documents
+    real = FittedClassifier.predict
 
-    def predict_documents(self, texts):
+    def predict_at_most(self, texts):
         asked.append(len(texts))
         if len(asked) == 5:
             raise KeyboardInterrupt
         return real(self, texts)
 
-    monkeypatch.setattr(TextClassifier, "predict_documents", predict_documents)
+    monkeypatch.setattr(FittedClassifier, "predict", predict_at_most)
     code, _, error = predict("in.csv", "--out", "out.csv")
     assert code == 130
     assert "Interrupted: 30 rows are done and kept. Go on with: bywords predict" in error
@@ -473,7 +474,7 @@ PEAK = (
 @pytest.mark.parametrize("ending", [".txt", ".csv", ".jsonl"])
 def test_memory_does_not_grow_with_the_file(tmp_path, model, ending):
     peaks = []
-    for n_rows in (10_000, 200_000):
+    for n_rows in (50_000, 250_000):  # of both numba is imported
         write_many(tmp_path / f"in{ending}", n_rows)
         run = [sys.executable, "-c", PEAK, "predict", str(model), f"in{ending}", "--out", f"out{ending}"]
         shown = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, check=True)

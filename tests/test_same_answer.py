@@ -54,7 +54,7 @@ def test_the_order_of_texts_changes_no_answer(name, fitted):
 @pytest.mark.parametrize("name", ["auto", "lstm"])
 def test_texts_of_many_chunks_get_the_answers_of_few(name, fitted, monkeypatch):
     whole = fitted(name).predict_proba(TEXTS)
-    monkeypatch.setattr("bywords.text.tokenizer.CHUNK_SIZE", 100)
+    monkeypatch.setattr("bywords.text.threads.CHUNK_SIZE", 100)
     np.testing.assert_allclose(fitted(name).predict_proba(TEXTS), whole, rtol=0, atol=1e-6)
 
 

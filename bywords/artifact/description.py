@@ -11,9 +11,9 @@ import numpy as np
 
 from bywords.artifact import model_card
 from bywords.artifact.model_folder import FolderContents, extent, read_folder, write_folder
-from bywords.config import UnknownKindError, from_plain, to_plain
+from bywords.config import from_plain, to_plain
 from bywords.data.labels import check_label_format
-from bywords.errors import DataError, ModelFolderError, SettingError
+from bywords.errors import DataError, ModelFolderError, SettingError, quoted
 from bywords.evaluation import calibration
 from bywords.evaluation.reliability import Reliability
 from bywords.fitted import (
@@ -53,12 +53,9 @@ def load_classifier(folder: Path | str) -> FittedClassifier:
     ['office']
     """
     contents = read_folder(Path(folder))
+    _check_registered(contents.description, folder)
     try:
         return _restored(contents)
-    except UnknownKindError as error:
-        raise ModelFolderError(
-            f"{folder}: {error} Where that is a custom model, register it with bywords.register_model before loading."
-        ) from error
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, SettingError, DataError) as error:
         raise ModelFolderError(
             f"{folder}: whole, but its settings and weights do not fit this version: {error}. It was written by "
@@ -126,6 +123,27 @@ def _restored(contents: FolderContents) -> FittedClassifier:
         record=record,
         storage=contents.storage,
     )
+
+
+def _check_registered(description: Mapping[str, Any], folder: Path | str) -> None:
+    """Raise ModelFolderError where a model of the settings, or a member or candidate, is none that is known."""
+    settings = [description.get(key) for key in ("config", "system")]
+    models = [one.get("model") for one in settings if isinstance(one, Mapping)]
+    if unknown := sorted(set(_kinds_in(models)) - setting_kinds().keys()):
+        raise ModelFolderError(
+            f"{folder}: there is no model with the settings {quoted(unknown)}. Import the code that defines it and add "
+            "it with bywords.register_model before the folder is loaded."
+        )
+
+
+def _kinds_in(plain: Any) -> Iterator[str]:
+    """The names of the classes of nested settings."""
+    if isinstance(plain, Mapping):
+        yield str(plain.get("kind"))
+        yield from _kinds_in(list(plain.values()))
+    elif isinstance(plain, list):
+        for part in plain:
+            yield from _kinds_in(part)
 
 
 def _card(plain: Mapping[str, Any]) -> CardRecord:

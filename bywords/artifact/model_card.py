@@ -82,9 +82,9 @@ def _training(classifier: FittedClassifier) -> str:
         f"- Seed: {parameters.seed}",
         f"- Kind of model: {escaped(record.config.model.title)}; all settings are in model.json",
     ]
-    if parameters.class_weight == "balanced":
+    if isinstance(parameters.class_weight, str):
         rows.append("- Each class counts the same, whatever its number of documents")
-    elif isinstance(parameters.class_weight, Mapping):
+    elif parameters.class_weight is not None:
         each = (f"{escaped(str(label))} {weight:.3g}" for label, weight in parameters.class_weight.items())
         rows.append(f"- What a document of a class counts: {', '.join(each)}")
     return "\n".join(rows)
@@ -197,8 +197,8 @@ def _limits(classifier: FittedClassifier) -> str:
     rows.append(unknown)
     if floor := classifier.reliability.in_vocabulary_floor:
         rows.append(
-            f"- Of at most one training document in a hundred it would know less than {floor:.0%} of the words: texts of "
-            "which it knows less are unlike those, and `out_of_distribution` is true."
+            f"- Of at most one training document in a hundred it would know less than {floor:.0%} of the words: texts "
+            "of which it knows less are unlike those, and `out_of_distribution` is true."
         )
     few = " So few say little of how sure it may be." if 0 < summary.n_valid < 10 * FEW_DOCUMENTS_OF_CLASS else ""
     rows.append(f"- Its probabilities were calibrated on {_held_out(classifier)}.{few}")

@@ -14,6 +14,7 @@ from bywords.cli import options
 from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
 from bywords.errors import quoted
+from bywords.extras import check_installed
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -58,6 +59,8 @@ def audit(
     from bywords.io.datasets import read_parts
     from bywords.records.base import plain, write_record
     from bywords.report import render_audit
+
+    check_installed("matplotlib", what="the page of an audit")
 
     folder = out or options.named_after(data, "-audit")
     for name in (RECORD, LABELS, PAGE):

@@ -10,6 +10,7 @@ import typer
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
 from bywords.errors import SettingError
+from bywords.extras import check_installed
 
 if TYPE_CHECKING:
     from bywords.records.run import RunRecord, SystemScores
@@ -49,6 +50,8 @@ def compare(
     from bywords.records.run import RunRecord
     from bywords.report import render_comparison
     from bywords.systems import SYSTEMS
+
+    check_installed("matplotlib", what="the page of a comparison")
 
     folder = out or options.named_after(data, "-compared")
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]

@@ -9,6 +9,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, rough_time, say, working
+from bywords.extras import check_installed
 
 if TYPE_CHECKING:
     from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
@@ -45,6 +46,8 @@ def curve(
     from bywords.records.curve import CurveRecord
     from bywords.report import render_curve
     from bywords.systems import DEFAULT_SYSTEM
+
+    check_installed("matplotlib", what="the page of a learning curve")
 
     folder = out or options.named_after(data, "-curve")
     system = system or DEFAULT_SYSTEM

@@ -25,7 +25,7 @@ def class_words(classifier: FittedClassifier, texts: Sequence[str], *, n: int = 
     For each label at most `n` words: `word`; `attribution`, to the logit of the class in a document that has the word,
     on average, on the scale of `Explanation`; `n_documents` that have it. The order is by their product.
 
-    A model with a hidden layer is asked about only `n_documents_used(classifier, len(texts))` of the texts, evenly spaced.
+    A model with a hidden layer is asked about `n_documents_used(classifier, len(texts))` of the texts, evenly spaced.
     """
     n_used = n_documents_used(classifier, len(texts))
     used = [texts[index] for index in np.linspace(0, len(texts) - 1, n_used).round().astype(int)]

@@ -32,10 +32,10 @@ class Explanation:
     """Why a text got its label: for each class, bias + Σ attributions of the T tokens = logit.
 
     Logits are on the scale of the probabilities, as `FittedClassifier.scaled` has them. With one label a document they
-    are centred, so that they sum to 0 over the classes, as do each token's attributions: a word that speaks as much for all
-    classes speaks for none, and has 0. A softmax of them gives the probabilities, but for the curve of the calibration,
-    which bends the highest of them. Where a document may have any number of labels, each logit is the log-odds of its
-    label by itself.
+    are centred, so that they sum to 0 over the classes, as do each token's attributions: a word that speaks as much for
+    all classes speaks for none, and has 0. A softmax of them gives the probabilities, but for the curve of the
+    calibration, which bends the highest of them. Where a document may have any number of labels, each logit is the
+    log-odds of its label by itself.
 
     By the method "exact" the logit is this sum, added up in 64 bits, and `completeness_gap` is how far that is from the
     model's own answer, which is added up in 32: the largest over the classes, and rounding alone. By integrated

@@ -65,10 +65,6 @@ class AveragingConfig(ModelConfig):
         return not self.frozen
 
     @property
-    def can_be_member(self) -> bool:
-        return True
-
-    @property
     def library(self) -> str:
         return "torch"
 
@@ -93,6 +89,7 @@ class Averaging(NeuralModel):
     """
 
     Config = AveragingConfig
+    can_be_member = True
     row_arrays = ("embedding.weight", "word_weight")
     trains_on_disk = True
     module_name = "averaging.AveragingModule"

@@ -81,12 +81,12 @@ class ModelConfig:
     @property
     def can_continue(self) -> bool:
         """Whether what was fitted can learn from new documents without the old ones."""
-        return False
+        return self.can_be_member
 
     @property
     def can_be_member(self) -> bool:
         """Whether it can be a member of an ensemble, grown by new words and classes."""
-        return False
+        return model_class(self).can_be_member
 
     @property
     def library(self) -> str | None:
@@ -95,6 +95,7 @@ class ModelConfig:
 
     def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
         """Raise SettingError where arrays are not those of a fitted model with these settings."""
+        check_shapes(arrays, model_class(self).expected_shapes(self, vocabulary, n_classes))
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ class FittedModel:
     trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
     trains_on_disk: ClassVar[bool] = False  # its documents may be in files instead of memory
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
+    can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
 
     config: Any
@@ -197,6 +199,11 @@ class FittedModel:
     def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
         """The model that gave these arrays. Raises KeyError or SettingError where they are not those of the config."""
         raise NotImplementedError
+
+    @classmethod
+    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Mapping[str, Sequence[int | None]]:
+        """The shapes of its arrays, by name, as far as they can be known before; None stands for any length."""
+        return {}
 
     # As a member of an ensemble; `members` add up to the whole, each by how the names of its arrays begin.
 
@@ -265,6 +272,7 @@ class LinearModel(FittedModel):
     (True, 2)
     """
 
+    can_be_member: ClassVar[bool] = True
     row_arrays: ClassVar[tuple[str, ...]] = ("weights",)
 
     def __init__(self, config: Any, weights: Floats, bias: Floats) -> None:
@@ -282,9 +290,11 @@ class LinearModel(FittedModel):
 
     @classmethod
     def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
-        n_rows = vocabulary.n_rows(config.features)
-        check_shapes(arrays, {"weights": (n_rows, n_classes), "bias": (n_classes,)})
         return cls(config, arrays["weights"], arrays["bias"])
+
+    @classmethod
+    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Mapping[str, Sequence[int | None]]:
+        return {"weights": (vocabulary.n_rows(config.features), n_classes), "bias": (n_classes,)}
 
     def with_table(self, weights: Floats, bias: Floats) -> Self:
         """The same model with another table; a subclass with more arrays hands them on."""

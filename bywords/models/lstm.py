@@ -53,12 +53,18 @@ class LSTMConfig(ModelConfig):
         return "torch"
 
     def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
-        check_shapes(arrays, {"embedding.weight": (len(vocabulary), None)})
-        n_directions, n_hidden, dimension = self.directions, self.hidden, arrays["embedding.weight"].shape[1]
-        shapes = {"from_input": (n_directions, dimension), "from_state": (n_directions, n_hidden)}
-        shapes["bias"] = (n_directions, 1)
-        check_shapes(arrays, {f"lstm.{name}": (*shape, 4 * n_hidden) for name, shape in shapes.items()})
-        check_shapes(arrays, {"output.weight": (n_classes, n_directions * n_hidden), "output.bias": (n_classes,)})
+        check_shapes(arrays, {"embedding.weight": (vocabulary.n_rows(self.features), None)})
+        dimension, gates = arrays["embedding.weight"].shape[1], 4 * self.hidden
+        check_shapes(
+            arrays,
+            {
+                "lstm.from_input": (self.directions, dimension, gates),
+                "lstm.from_state": (self.directions, self.hidden, gates),
+                "lstm.bias": (self.directions, 1, gates),
+                "output.weight": (n_classes, self.directions * self.hidden),
+                "output.bias": (n_classes,),
+            },
+        )
 
 
 class LSTM(NeuralModel):

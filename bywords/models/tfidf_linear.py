@@ -5,7 +5,7 @@ Kept as plain arrays, so that it saves without pickle and predicts by adding up 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.errors import check_choice, check_range
-from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, check_shapes
+from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
 from bywords.text.bags import Bags, Floats, Weighting
@@ -58,18 +58,6 @@ class TfidfConfig(ModelConfig):
 
     def numbers_per_row(self, n_classes: int) -> int:
         return n_classes
-
-    @property
-    def can_continue(self) -> bool:
-        return True
-
-    @property
-    def can_be_member(self) -> bool:
-        return True
-
-    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
-        n_rows = vocabulary.n_rows(self.features)
-        check_shapes(arrays, {"idf": (n_rows,), "weights": (n_rows, n_classes), "bias": (n_classes,)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +142,13 @@ class TfidfLinear(LinearModel):
     @classmethod
     def from_arrays(cls, config: TfidfConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
         return cls(config, vocabulary.blocks, arrays["idf"], arrays["weights"], arrays["bias"])
+
+    @classmethod
+    def expected_shapes(
+        cls, config: TfidfConfig, vocabulary: Vocabulary, n_classes: int
+    ) -> Mapping[str, Sequence[int | None]]:
+        of_rows = {"idf": (vocabulary.n_rows(config.features),)}
+        return {**of_rows, **super().expected_shapes(config, vocabulary, n_classes)}
 
     def with_table(self, weights: Floats, bias: Floats) -> Self:
         """The same idf. The dual variables stay those of the classifiers as they were fitted."""

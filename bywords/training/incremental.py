@@ -217,7 +217,7 @@ class _Continuing:
         if len(few) and not model.can_be_member:
             raise DataError(
                 f"{len(few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an "
-                f"{model.title} would forget them. Add some of their documents, or start with auto, which keeps what it knows."
+                f"{model.title} would forget them. Add some of their documents, or start with auto, which keeps them."
             )
         everything = train[0] if valid is None else train[0].joined(valid[0])
         vocabulary, rows = grown_vocabulary(self.before.vocabulary, everything)

@@ -98,7 +98,7 @@ def _weights_of_classes(
         return None
     each = GivenLabels(label_format, classes, np.arange(len(classes) + 1), classes)  # one document a class
     weights = weights_of(parameters.class_weight, each, classes, None)
-    if parameters.class_weight == "balanced":
+    if isinstance(parameters.class_weight, str):  # "balanced", else it would have been refused
         counts = corpus.facts.train.counts()
         weights = counts.sum() / (len(counts) * counts)
     return weights

@@ -1,4 +1,4 @@
-"""Commands with a linear model load no library that takes long to import; where one is missing, its extra is named."""
+"""Commands on linear models import what they need and no more, and name the extra of what is missing."""
 
 import json
 import subprocess
@@ -7,95 +7,78 @@ import sys
 import pytest
 from small_corpus import small_corpus
 
-from bywords.classifier import TextClassifier
-
-CORPUS = small_corpus()
-HEAVY = {"torch", "lightning_fabric", "gensim", "captum", "pandas", "sklearn", "optuna"}
-
-# Each command in its turn in one process, then what of it is loaded: a library that a command loads is seen at once.
-RUN = """
-import json, sys
+from bywords.artifact.description import save_classifier
 from bywords.cli.main import app
-found = {}
-for words in json.loads(sys.argv[1]):
-    try:
-        app(words, standalone_mode=False)
-    except SystemExit as left:
-        assert not left.code, words
-    found[" ".join(words[:2])] = sorted({name.partition(".")[0] for name in sys.modules})
-with open("found.json", "w") as file:
-    json.dump(found, file)
-"""
+from bywords.systems import SYSTEMS
+from bywords.training.fit import fit_classifier
 
-# One command without a package, as it is where that was not installed.
-WITHOUT = """
-import sys
-sys.modules[sys.argv[1]] = None
-from bywords.cli.main import main
-sys.argv = ["bywords", *sys.argv[2:]]
-main()
-"""
+HEAVY = {"torch", "lightning_fabric", "gensim", "captum", "pandas", "sklearn", "optuna"}
+FOR_MANY = HEAVY | {"matplotlib"}  # pictures and pages of what was counted need it
+FOR_ONE_TEXT = FOR_MANY | {"numba", "scipy"}  # not worth importing for one text
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A file of documents, one text, and a linear model; also one with a hidden layer."""
+def files(tmp_path_factory):
+    """A folder with a small model, labelled texts, one text."""
     folder = tmp_path_factory.mktemp("door")
-    lines = [json.dumps({"text": text, "label": name}) for text, name in zip(CORPUS.texts, CORPUS.names(), strict=True)]
-    (folder / "small.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / "one.txt").write_text("moon rocket orbit\n", encoding="utf-8")
-    TextClassifier("tfidf-svc").fit(CORPUS.texts, CORPUS.names()).save(folder / "model")
-    TextClassifier("dan").fit(CORPUS.texts, CORPUS.names()).save(folder / "deep")
+    corpus = small_corpus()
+    fitted = fit_classifier(SYSTEMS["tfidf-nb"], corpus.texts, corpus.names())
+    save_classifier(fitted, folder / "model")
+    rows = [f'"{text}",{label}' for text, label in zip(corpus.texts.to_list(), corpus.names().tolist(), strict=True)]
+    (folder / "labelled.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (folder / "one.txt").write_text("the rocket went into orbit\n")
     return folder
 
 
-def loaded(folder, *commands):
-    """The packages that are loaded after each command, by its first two words."""
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps(commands)], cwd=folder, capture_output=True, text=True, check=False
-    )
+COMMANDS = {
+    "predict": (["predict", "model", "one.txt"], FOR_ONE_TEXT),
+    "explain": (["explain", "model", "the rocket went into orbit"], FOR_ONE_TEXT),
+    "info": (["info", "model"], FOR_ONE_TEXT),
+    "evaluate": (["evaluate", "model", "labelled.csv"], FOR_MANY),
+    "train": (["train", "labelled.csv"], FOR_MANY),
+    "vocab": (["vocab", "labelled.csv"], HEAVY),
+    "audit": (["audit", "labelled.csv"], HEAVY),
+}
+ONE_AFTER_THE_OTHER = """
+import contextlib, io, json, sys
+from bywords.cli.main import app
+imported = {}
+for name, command in json.loads(sys.argv[1]).items():
+    before = set(sys.modules)
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())):
+        app(command, standalone_mode=False)
+    imported[name] = sorted({module.partition(".")[0] for module in set(sys.modules) - before})
+print(json.dumps(imported))
+"""
+
+
+def test_commands_on_linear_models_import_only_what_they_need(files):
+    """In one process, the lightest first, so that what one imports is not laid to another."""
+    commands = {name: command for name, (command, _) in COMMANDS.items()}
+    arguments = [sys.executable, "-c", ONE_AFTER_THE_OTHER, json.dumps(commands)]
+    done = subprocess.run(arguments, cwd=files, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return {command: set(names) for command, names in json.loads((folder / "found.json").read_text()).items()}
-
-
-def test_to_predict_numpy_is_nearly_all(folder):
-    (names,) = loaded(folder, ["predict", "model", "one.txt"]).values()
-    assert not names & {*HEAVY, "matplotlib", "scipy", "numba"}
-
-
-def test_commands_with_a_linear_model_load_nothing_that_is_slow(folder):
-    pictures = ["audit", "small.jsonl", "--out", "audit.html"], ["vocab", "small.jsonl", "--out", "vocab.svg"]
-    found = loaded(
-        folder,
-        ["info", "model"],
-        ["explain", "model", "moon rocket"],
-        ["evaluate", "model", "small.jsonl"],
-        ["audit", "small.jsonl"],
-        ["train", "small.jsonl", "--out", "new"],
-        *pictures,
-    )
-    for command, names in found.items():
-        assert not names & HEAVY, command
-    assert not found["train small.jsonl"] & {"matplotlib"}
-    assert (folder / "audit.html").exists()
+    imported = json.loads(done.stdout.splitlines()[-1])
+    assert list(imported) == list(COMMANDS)
+    found = {name: sorted(set(imported[name]) & heavy) for name, (_, heavy) in COMMANDS.items()}
+    assert found == {name: [] for name in COMMANDS}
 
 
 @pytest.mark.parametrize(
-    ("package", "extra", "command"),
+    ("missing", "command", "extra"),
     [
-        ("torch", "neural", ["train", "small.jsonl", "--system", "lstm", "--out", "x"]),
-        ("lightning_fabric", "neural", ["train", "small.jsonl", "--system", "dan", "--out", "x"]),
-        ("gensim", "vectors", ["train", "small.jsonl", "--system", "word2vec-mean", "--out", "x"]),
-        ("captum", "explain", ["explain", "deep", "moon rocket"]),
-        ("sklearn", "sklearn", ["train", "small.jsonl", "--system", "glove-corpus-mean", "--out", "x"]),
+        ("torch", ["train", "labelled.csv", "--system", "lstm", "--out", "new"], "neural"),
+        ("lightning_fabric", ["train", "labelled.csv", "--system", "dan", "--out", "new"], "neural"),
+        ("gensim", ["vectors", "train", "labelled.csv", "--out", "new.npy"], "vectors"),
+        ("gensim.models", ["train", "labelled.csv", "--system", "word2vec-mean", "--out", "new"], "vectors"),
+        ("sklearn.linear_model", ["train", "labelled.csv", "--system", "glove-corpus-mean", "--out", "new"], "sklearn"),
+        ("optuna", ["train", "labelled.csv", "--budget", "1s", "--out", "new"], "search"),
     ],
-    ids=lambda value: value if isinstance(value, str) else " ".join(value[:1]),
 )
-def test_where_a_package_is_missing_one_line_names_its_extra(folder, package, extra, command):
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, package, *command], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert f"pip install 'bywords[{extra}]'" in done.stderr
-    assert not (folder / "x").exists()
+def test_what_is_not_installed_is_one_error_that_names_the_extra(missing, command, extra, files, monkeypatch):
+    monkeypatch.chdir(files)
+    monkeypatch.setitem(sys.modules, missing, None)  # as if it could not be found
+    with pytest.raises(Exception, match=rf"pip install 'bywords\[{extra}\]'") as caught:
+        app(command, standalone_mode=False)
+    assert type(caught.value).__name__ == "SettingError"
+    assert not (files / "new").exists()

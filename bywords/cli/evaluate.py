@@ -158,7 +158,7 @@ def _unseen(data: str, classifier: FittedClassifier, **columns: Any) -> Corpus:
         own_train, own_test = DATASETS[data].load() if data in DATASETS else (None, None)
         if own_train is not None and own_test is None:
             asked = [columns[name] for name in ("text", "label", "label_separator", "columns")]
-            refuse_columns(f"{data} is a data set with columns of its own", *asked)
+            refuse_columns(f"{data} is a data set with fixed columns", *asked)
             return own_train
         return load_dataset(data, **columns).test
     if trained_on["test"] is not None:

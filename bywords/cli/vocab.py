@@ -65,7 +65,7 @@ def _tell(record: dict[str, Any]) -> None:
     say(
         f"{record['name']}: {n_documents['train']:,} training and {n_documents['test']:,} unseen documents "
         f"({dropped['train']:,} and {dropped['test']:,} without words dropped), {n_tokens['train']:,} and "
-        f"{n_tokens['test']:,} running words, {record['n_types']:,} different ones in training."
+        f"{n_tokens['test']:,} tokens, {record['n_types']:,} different ones in training."
     )
     say()
     print_table(

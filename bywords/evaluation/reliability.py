@@ -155,7 +155,7 @@ def lower_floor(before: float, in_vocabulary_shares: Probabilities) -> float:
 
 
 def floor_of(in_vocabulary_shares: Probabilities) -> float:
-    """The share of known words that all but OUTSIDE_SHARE of the documents reach, at most HIGHEST_FLOOR; 0 of none."""
+    """The share of known words that all but OUTSIDE_SHARE of them reach, HIGHEST_FLOOR at most; 0 for none."""
     if not len(in_vocabulary_shares):
         return 0.0
     return min(float(np.quantile(in_vocabulary_shares, OUTSIDE_SHARE, method="lower")), HIGHEST_FLOOR)

@@ -9,6 +9,8 @@ Source of the rule: Karlin et al. (1988), "Competitive Snoopy Caching" (rent ski
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 import threading
 from collections.abc import Callable
 from types import FunctionType
@@ -91,8 +93,7 @@ _LOCK = threading.RLock()
 @functools.cache
 def _compiled(function: FunctionType, fastmath: tuple[str, ...]) -> Callable[..., Any]:
     """A dispatcher of numba, made from a copy of the function that sees dispatchers where it called plain functions."""
-    import numba
-
+    numba = _numba()
     names = dict(function.__globals__)
     for name in function.__code__.co_names:
         if isinstance(names.get(name), FunctionType):
@@ -104,6 +105,20 @@ def _compiled(function: FunctionType, fastmath: tuple[str, ...]) -> Callable[...
         return compiler(cache=True)(copied)
     except RuntimeError:  # "cannot cache function: no locator available"
         return compiler()(copied)
+
+
+@functools.cache
+def _numba() -> Any:
+    """The package, imported without scipy.linalg: numba would take it in, which takes long, and no kernel needs it."""
+    name = "scipy.linalg.cython_blas"
+    is_there = name in sys.modules
+    if not is_there:
+        sys.modules[name] = None  # type: ignore[assignment] # an import of it fails, which numba allows for
+    try:
+        return importlib.import_module("numba")
+    finally:
+        if not is_there:
+            del sys.modules[name]
 
 
 def _as_python(value: Any) -> Any:

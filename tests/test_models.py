@@ -246,6 +246,17 @@ def test_a_model_without_an_opinion_of_a_class_gives_it_the_mean_of_the_others(n
 
 
 @each_model
+def test_each_row_that_a_member_sees_has_a_strength_and_an_entry_in_its_row_arrays(name):
+    model = fitted_model(name)
+    for member in model.members.values():
+        n_rows = VOCABULARY.n_rows(member.config.features)
+        assert {len(member.arrays()[key]) for key in member.row_arrays} == {n_rows}
+        assert len(member.row_strength()) == n_rows
+        assert (member.row_strength() >= 0).all()
+        assert member.row_idf() is None or len(member.row_idf()) == n_rows
+
+
+@each_model
 def test_what_is_common_to_all_classes_changes_no_probability(name):
     model = fitted_model(name)
     before, after = model.logits(ENCODED), model.centred().logits(ENCODED)
@@ -320,6 +331,7 @@ def test_a_model_of_one_class_and_one_call_is_trained_explained_compressed_and_c
     own = extent(contents_of(loaded.fitted_)).bytes
     compressed = loaded.compress(size_bytes(tmp_path / "model") + 2_000 - own // 4, test.texts, test.names())
     loaded.save(tmp_path / "small")
+    assert size_bytes(tmp_path / "small") <= compressed.n_bytes
     assert size_bytes(tmp_path / "small") < size_bytes(tmp_path / "model")
     assert len(compressed.classifier.vocabulary) < len(classifier.fitted_.vocabulary)
     more = small_corpus(90, seed=2)
@@ -327,6 +339,11 @@ def test_a_model_of_one_class_and_one_call_is_trained_explained_compressed_and_c
     classifier.continue_fit(texts, [*more.names(), *["cooking"] * 30])
     assert classifier.summary_.new_classes == ["cooking"]
     assert classifier.predict(["eggs flour", "moon rocket orbit"]).tolist() == ["cooking", "space"]
+    classifier.save(tmp_path / "more")
+    again = TextClassifier.load(tmp_path / "more")
+    np.testing.assert_array_equal(again.predict_proba(texts), classifier.predict_proba(texts))
+    again.continue_fit(more.texts, more.names())  # an ensemble by now
+    assert again.predict(["eggs flour", "moon rocket orbit"]).tolist() == ["cooking", "space"]
 
 
 def test_a_model_that_is_registered_is_one_more_candidate():
@@ -413,15 +430,7 @@ def test_eight_documents_can_be_learned_by_heart(config):
     training = TrainingConfig(max_epochs=300, patience=300, batch_size=4, learning_rate=0.03)
     if isinstance(config, AveragingConfig):
         labels[4] = labels[0]  # the same words in another order: to a model without order, the same document
-    fit(
-        model,
-        documents,
-        Targets.of(labels),
-        documents,
-        Targets.of(labels),
-        training,
-        generator=np.random.default_rng(0),
-    )
+    train(model, documents, labels, training)
     assert accuracy(labels, predict_logits(model, documents).argmax(axis=1)) == 1.0
 
 
@@ -454,15 +463,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(config):
         model = small(config, seed=seed)
         torch.rand(7)  # the global generator plays no part
         training = TrainingConfig(max_epochs=3, batch_size=2)
-        fit(
-            model,
-            documents,
-            Targets.of(labels),
-            documents,
-            Targets.of(labels),
-            training,
-            generator=np.random.default_rng(seed),
-        )
+        train(model, documents, labels, training, seed=seed)
         return model.state_dict()
 
     first, again, other = trained(1), trained(1), trained(2)
@@ -475,15 +476,7 @@ def test_training_does_not_touch_the_global_generator(config):
     documents, labels = Ragged.of(DOCUMENTS), np.array([0, 1, 2, 0, 1, 2])
     before = torch.get_rng_state()
     model = small(config)
-    fit(
-        model,
-        documents,
-        Targets.of(labels),
-        documents,
-        Targets.of(labels),
-        TrainingConfig(max_epochs=1),
-        generator=np.random.default_rng(0),
-    )
+    train(model, documents, labels, TrainingConfig(max_epochs=1))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -500,15 +493,7 @@ def test_given_vectors_are_the_start_and_frozen_ones_stay(config):
         model = small(type(config)(**{**vars(config), "frozen": frozen}), vectors=vectors.clone())
         assert torch.equal(model.embedding.weight, vectors)
         training = TrainingConfig(max_epochs=1, batch_size=2)
-        fit(
-            model,
-            documents,
-            Targets.of(labels),
-            documents,
-            Targets.of(labels),
-            training,
-            generator=np.random.default_rng(0),
-        )
+        train(model, documents, labels, training)
         assert torch.equal(model.embedding.weight, vectors) == frozen
 
 

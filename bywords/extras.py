@@ -14,6 +14,7 @@ EXTRAS = {  # the first part of a module's name → the extra of this package th
     "lightning_fabric": "neural",
     "matplotlib": "report",
     "optuna": "search",
+    "scipy": "report",
     "sklearn": "sklearn",
     "torch": "neural",
     "zstandard": "zstd",

@@ -136,7 +136,7 @@ def test_compare_goes_on_where_it_stopped(bywords, csv, tmp_path):
     assert resumed["systems"][0] == first["systems"][0]  # its seconds too: it was not fitted again
     assert [row["name"] for row in resumed["systems"]] == ["tfidf-nb", "tfidf-svc"]
     code, _, error = bywords(*more, "--seeds", "2")
-    assert (code, "differs in seeds" in error) == (2, True)
+    assert (code, "seeds was [0] and is [0, 1]" in error) == (2, True)
 
 
 def test_ctrl_c_keeps_the_best_model_so_far(csv, tmp_path):

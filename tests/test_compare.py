@@ -149,11 +149,13 @@ def test_an_interrupted_resume_loses_no_finished_row():
     assert not stopped.finished
 
 
-@pytest.mark.parametrize("change", ["seeds", "fingerprint"])
-def test_an_earlier_run_of_something_else_is_refused(change):
+@pytest.mark.parametrize(
+    ("change", "said"), [("seeds", r"seeds was \[0\] and is \[1\]"), ("documents", "not the same documents")]
+)
+def test_an_earlier_run_of_something_else_is_refused(change, said):
     earlier = compare(small_split(), ["tfidf-nb"])
-    split = Split(small_corpus(120), small_corpus(60, seed=1)) if change == "fingerprint" else small_split()
-    with pytest.raises(SettingError, match=f"it differs in {change}"):
+    split = Split(small_corpus(120), small_corpus(60, seed=1)) if change == "documents" else small_split()
+    with pytest.raises(SettingError, match=f"the earlier record is of another run: {said}"):
         compare(split, ["tfidf-nb"], seeds=[1] if change == "seeds" else [0], earlier=earlier)
 
 

@@ -180,3 +180,9 @@ def test_two_columns_that_mirror_each_other_are_stored_once_to_the_bit():
 def test_numbers_that_do_not_fit_into_16_bits_stay_whole():
     array = np.array([1e6, 1.0], dtype=np.float32)
     assert quantize({"x": array}, {"x": "float16"})["x"].dtype == np.float32
+
+
+def test_a_model_whose_replacement_was_killed_between_two_steps_is_read(folder):
+    """Where a system cannot swap two folders, the old one is under another name for a moment."""
+    folder.rename(folder.with_name(f".{folder.name}.being-replaced"))
+    assert model_folder.read_folder(folder).description["label_names"] == small_parts().description["label_names"]

@@ -18,10 +18,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +28,7 @@ import numpy.typing as npt
 
 from bywords.artifact.quantization import dequantize, quantize
 from bywords.errors import ModelFolderError
+from bywords.files import check_parent, recover_folder, replacing_folder, write_errors
 from bywords.models.base import StorageFormat
 from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.version import __version__
@@ -88,20 +86,9 @@ def write_folder(parts: FolderContents, folder: Path, *, card: str) -> None:
     Raises: ModelFolderError when the place cannot be written, or holds something that is not a model.
     """
     check_writable(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise ModelFolderError(f"{folder}: cannot be written: {error.strerror}. Choose another place.") from error
-    try:
-        beside.chmod(0o755)
+    with write_errors(folder, error=ModelFolderError), replacing_folder(folder, own=(*FILES, SUMS)) as beside:
         for name, content in contents(parts, card=card):
             (beside / name).write_bytes(content)
-        _replace_folder(beside, folder)
-    except OSError as error:
-        raise ModelFolderError(f"{folder}: cannot be written: {error.strerror}. Choose another place.") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]:
@@ -161,9 +148,7 @@ def check_writable(folder: Path) -> None:
     """Raise ModelFolderError when a model cannot be written there, before anything has been trained."""
     if folder.exists() and not (folder / SUMS).exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another folder.")
-    existing = next(parent for parent in folder.absolute().parents if parent.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise ModelFolderError(f"{folder}: cannot be written: {existing} takes no files. Choose another folder.")
+    check_parent(folder, error=ModelFolderError)
 
 
 def sizes(folder: Path) -> dict[str, int]:
@@ -207,6 +192,7 @@ def _sha256(path: Path) -> str:
 
 def _checked(folder: Path) -> dict[str, Any]:
     """What model.json says, after every file has been held against its sum."""
+    recover_folder(folder)
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")
     try:
@@ -238,16 +224,3 @@ def _checked(folder: Path) -> dict[str, Any]:
 def _check_there(folder: Path, name: str) -> None:
     if not (folder / name).is_file():
         raise ModelFolderError(f"{folder / name} is missing: the folder is not a model, or not all of it was copied.")
-
-
-def _replace_folder(new: Path, folder: Path) -> None:
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-        folder.rename(old / folder.name)
-        for path in list((old / folder.name).iterdir()):
-            if path.name not in (*FILES, SUMS):
-                path.rename(new / path.name)
-        new.rename(folder)
-        shutil.rmtree(old)
-    else:
-        new.rename(folder)

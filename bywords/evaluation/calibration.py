@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
-from bywords.evaluation.minimum import minimum_between
+from bywords.evaluation.minimum import convex_minimum, minimum_between
 
 MOST_NEWTON_STEPS = 50
 FLAT = 1e-6  # standard deviation of a label's logits, below which they are taken as all the same
@@ -148,8 +148,6 @@ def fit_curve(probabilities: Scores, targets: Targets) -> tuple[float, float, fl
     least log loss on average; this much is safer where there are few documents, and never much worse than no curve.
     Rightness is smoothed as the targets of `fit_sigmoids` are.
     """
-    from scipy.optimize import minimize
-
     n_documents = len(targets)
     if not n_documents or not targets.weights.sum():
         return STRAIGHT
@@ -161,15 +159,16 @@ def fit_curve(probabilities: Scores, targets: Targets) -> tuple[float, float, fl
     wanted = np.where(is_right, (n_right + 1) / (n_right + 2), 1 / (n_wrong + 2))
     features = np.stack([_log(highest), -_log(others), np.ones(n_documents)])  # (3, N)
 
-    def loss(curve: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    def loss(curve: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         odds, bent = curve @ features, curve - np.array(STRAIGHT)
+        likely = sigmoid(odds)
         total = float(weights @ (np.logaddexp(0, odds) - wanted * odds)) + TOWARDS_STRAIGHT * float(bent @ bent)
-        gradients = features @ (weights * (sigmoid(odds) - wanted)) + 2 * TOWARDS_STRAIGHT * bent
-        return total / n_documents, gradients / n_documents
+        gradient = features @ (weights * (likely - wanted)) + 2 * TOWARDS_STRAIGHT * bent
+        hessian = features * (weights * likely * (1 - likely)) @ features.T
+        return total, gradient, hessian + 2 * TOWARDS_STRAIGHT * np.eye(len(curve))
 
-    bounds = [(0, None), (0, None), (None, None)]  # rising: a surer answer stays a surer one
-    found = minimize(loss, np.array(STRAIGHT), jac=True, bounds=bounds, method="L-BFGS-B")
-    a, b, c = found.x.tolist()
+    least = np.array([0, 0, -np.inf])  # rising: a surer answer stays a surer one
+    a, b, c = convex_minimum(loss, np.array(STRAIGHT), least).tolist()
     return a, b, c
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from bywords.checkpoint import Run
 from bywords.data.corpus import Split, check_trainable
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError
 from bywords.records.base import CorpusFacts, ExperimentRecord, Spread, machine
 from bywords.text.tokenizer import Tokenizer
 from bywords.version import __version__
@@ -58,15 +59,13 @@ def beginning(
 
 def check_same(record: ExperimentRecord, earlier: ExperimentRecord, *names: str) -> None:
     """Raise SettingError when the earlier record is of other documents, or differs in a field of these names."""
-    names = ("bywords_version", "validation_share", *names)
-    others = [name for name in names if getattr(record, name) != getattr(earlier, name)]
-    if record.corpus.fingerprint != earlier.corpus.fingerprint:
-        others.append("fingerprint")
-    if others:
-        raise SettingError(
-            f"the earlier run is another one: it differs in {', '.join(others)}. Take the same, or begin anew without "
-            "--resume."
-        )
+
+    def run_of(one: ExperimentRecord) -> Run:
+        names_of_all = ("bywords_version", "validation_share", *names)
+        return Run({"documents": one.corpus.fingerprint}, {name: getattr(one, name) for name in names_of_all})
+
+    advice = "Take the same, or start anew without --resume."
+    run_of(record).check_same(run_of(earlier), "the earlier record is", advice)
 
 
 def spread(accuracies: Sequence[float]) -> Spread:

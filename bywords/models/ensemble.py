@@ -13,6 +13,7 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoid
 from bywords.evaluation.metrics import softmax
+from bywords.evaluation.minimum import convex_minimum
 from bywords.models.base import Arrays, FittedModel, Growth, Indices, ModelConfig, model_class
 from bywords.text.bags import Floats
 from bywords.text.ragged import Ragged
@@ -134,26 +135,29 @@ def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
 
     Returns: float32 (M,), or (M, K) where documents have any number of labels, to multiply the logits by.
     """
-    from scipy.optimize import minimize
-
     n_models = len(logits)
     scales, stacked = _calibrated(logits, targets)  # (M,) or (M, K), and (M, N, K)
     has, counted = targets.one_hot(), targets.weights.astype(np.float64)
     counted /= counted.sum()
 
-    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         odds = np.tensordot(weights, stacked, axes=1)
         probabilities = sigmoid(odds) if targets.is_multilabel else softmax(odds)
         of_true = np.where(has, probabilities, 1 - probabilities) if targets.is_multilabel else probabilities[has]
         losses = -np.log(np.maximum(of_true, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
         apart = weights - 1 / n_models
         errors = (probabilities - has) * counted[:, np.newaxis]
-        gradients = np.tensordot(stacked, errors, axes=2) + 2 * TOWARDS_EQUAL * apart
-        return float(losses @ counted + TOWARDS_EQUAL * (apart**2).sum()), gradients
+        gradient = np.tensordot(stacked, errors, axes=2) + 2 * TOWARDS_EQUAL * apart
+        spread = probabilities * (1 - probabilities) if targets.is_multilabel else probabilities
+        hessian = np.tensordot(stacked * (spread * counted[:, np.newaxis]), stacked, axes=([1, 2], [1, 2]))
+        if not targets.is_multilabel:  # the classes of a document exclude each other
+            means = (stacked * probabilities).sum(axis=2)  # (M, N)
+            hessian -= (means * counted) @ means.T
+        total = float(losses @ counted + TOWARDS_EQUAL * (apart**2).sum())
+        return total, gradient, hessian + 2 * TOWARDS_EQUAL * np.eye(n_models)
 
-    start = np.full(n_models, 1 / n_models)
-    found = minimize(loss, start, jac=True, bounds=[(0, None)] * n_models, method="L-BFGS-B")
-    return (found.x.reshape(-1, *[1] * (scales.ndim - 1)) * scales).astype(np.float32)
+    found = convex_minimum(loss, np.full(n_models, 1 / n_models), np.zeros(n_models))
+    return (found.reshape(-1, *[1] * (scales.ndim - 1)) * scales).astype(np.float32)
 
 
 def _calibrated(logits: Sequence[Floats], targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -54,6 +54,7 @@ print(fasttext.load_model("fasttext.bin").test("test.ft.txt"))
 # A small process starts them: the peak memory of a process is counted from that of the one that started it.
 LAUNCH = """
 import os, sys, time
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # packages that are installed have their bytecode
 shut = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
 started = time.perf_counter()
 process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=shut)

@@ -1,4 +1,4 @@
-"""Where tokens stand: the text at each place, lower-cased and normalised, is the token."""
+"""Offsets of tokens: the text between them, lower-cased and normalised, is the token."""
 
 import unicodedata
 from dataclasses import replace
@@ -31,7 +31,7 @@ ANY = st.text(alphabet=st.characters(exclude_categories=["Cn", "Cs"]), max_size=
 
 
 def found(text, config=None):
-    """The text at each token's place."""
+    """The text between the offsets of each token."""
     return [text[start:end] for start, end in token_offsets(text, config)]
 
 

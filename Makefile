@@ -55,7 +55,7 @@ format: $(STAMP) ## put the sources into their form
 BENCHMARKS := start_up whole_commands text_to_ids training prediction step lstm scaling streams on_disk kills accuracy sizes \
 	intervals calibration explanations audit duplicates leakage drift learning_curve systems
 
-bench: $(STAMP) ## measure against fastText and others, about two and a half hours; benchmarks/results and the README's tables
+bench: $(STAMP) ## measure against fastText and others, about two and a half hours; benchmarks/results and the tables of README and docs
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py

@@ -1,0 +1,21 @@
+"""Builds the kernels in C; everything else is in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+SOURCES = Path("bywords/kernels/c")
+
+setup(
+    ext_modules=[
+        Extension(
+            "bywords.kernels._native",
+            sources=sorted(map(str, SOURCES.glob("*.c"))),
+            depends=[str(SOURCES / "kernels.h")],
+            define_macros=[("Py_LIMITED_API", "0x030B0000")],
+            py_limited_api=True,
+            extra_compile_args=["-std=gnu11", "-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

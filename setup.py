@@ -14,7 +14,7 @@ setup(
             depends=[str(SOURCES / "kernels.h")],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
-            extra_compile_args=["-std=gnu11", "-O3", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+            extra_compile_args=["-std=gnu11", "-O3", "-g0", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter"],
         )
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

@@ -9,11 +9,23 @@
 #include "kernels.h"
 
 /* name, signature, number of results */
-#define KERNELS(X)                                              \
-    X(add_rows, "fiqf>f", 0)                                    \
-    X(gradients_of_rows, "iqff>i>q>f", 0)                       \
-    X(adagrad, ">f>fqfrr", 0)                                   \
-    X(classifiers_of, "iqfff>f>f", 0)                           \
+#define KERNELS(X)                                            \
+    X(scan, "BqBnn>i>B>q>Q>q", 0)                             \
+    X(hashes_of, "Bq>Q", 0)                                   \
+    X(find, "BqQBqQ>i", 0)                                    \
+    X(add, "BqQ>B>q>Q>Qn>i", 0)                               \
+    X(rehash, "Q>Q", 0)                                       \
+    X(cut, "Bqnn>i>q>q>Q", 1)                                 \
+    X(with_edges, "iqn>i>q", 0)                               \
+    X(count_pairs, "iiqnn", 2)                                \
+    X(table_of_pairs, "ii>Q>i", 0)                            \
+    X(find_pairs, "iiqnQi>i", 0)                              \
+    X(encode, "inqiiqnnn>i>q>f", 0)                           \
+    X(count, "iqnn>i>q>f", 0)                                 \
+    X(add_rows, "fiqf>f", 0)                                  \
+    X(gradients_of_rows, "iqff>i>q>f", 0)                     \
+    X(adagrad, ">f>fqfrr", 0)                                 \
+    X(classifiers_of, "iqfff>f>f", 0)                         \
     X(dual_pass, "iqffqff>f>f>f>f", 0)
 
 #define DECLARE(name, signature, n_results) Kernel name;

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bywords.errors import DataError, SettingError
+from bywords.kernels.glove import train_block
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors import glove
@@ -91,7 +92,7 @@ def test_a_step_goes_along_the_gradient_of_the_loss(array):
         return both
 
     stepped, start = fresh(), fresh()
-    glove._train_block(block(pair), stepped["words"], stepped["contexts"], rate)
+    train_block(block(pair), stepped["words"], stepped["contexts"], rate)
     step = (getattr(start[side], field) - getattr(stepped[side], field)) / rate
     for index in np.ndindex(step.shape):
         losses = []
@@ -127,7 +128,7 @@ def test_the_kernel_agrees_with_plain_numpy():
     generator = np.random.default_rng(1)
     pairs = block(*((*generator.integers(0, 5, 2), *generator.random(2)) for _ in range(200)))
     fast, slow = sides(5, 7), [glove._Side(*(array.astype(float) for array in side)) for side in sides(5, 7)]
-    assert glove._train_block(pairs, *fast, 0.1) == pytest.approx(plain_block(pairs, *slow, 0.1), rel=1e-4)
+    assert train_block(pairs, *fast, 0.1) == pytest.approx(plain_block(pairs, *slow, 0.1), rel=1e-4)
     for fast_side, slow_side in zip(fast, slow, strict=True):
         for name in glove._Side._fields:
             np.testing.assert_allclose(getattr(fast_side, name), getattr(slow_side, name), rtol=1e-4, atol=1e-4)

@@ -47,7 +47,7 @@ typedef int64_t Kernel(Call *call);
 /* Loops over floats are compiled for AVX2 as well; the processor decides at the start. The bits are the same: sums keep
  * their order, and products and sums stay apart (-ffp-contract=off). */
 #if defined(__x86_64__) && defined(__linux__)
-#define VECTORIZED __attribute__((target_clones("arch=haswell", "default")))
+#define VECTORIZED __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define VECTORIZED
 #endif

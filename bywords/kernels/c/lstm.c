@@ -5,8 +5,10 @@
 /* A product and a sum may be one instruction, and a comparison no jump. */
 #pragma GCC optimize("fp-contract=fast", "no-trapping-math")
 
-#define PANEL 32 /* columns of a product that are computed together */
+#define PANEL 16 /* columns that lie together */
+#define TILE 4   /* rows of one panel or panels of one row that are computed together, all sums in registers */
 #define LANES 8
+#define MOST_WAITING 128
 #define N_VECTORS (PANEL / LANES)
 typedef float Vector __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 
@@ -31,69 +33,83 @@ INLINE float tanh_of(float x)
     return x * above / below;
 }
 
-/* A matrix (K, M), `stride` from column to column and `step` from row to row, as panels: (M / PANEL, K, PANEL), the
- * columns that the last one lacks are 0. */
+/* A matrix (K, M), `step` from row to row and `stride` from column to column, as panels: (M / PANEL, K, PANEL). Columns
+ * that the last ones lack are left as they are. */
 INLINE void pack(const float *restrict matrix, int64_t step, int64_t stride, int64_t n_rows, int64_t n_columns,
                  float *restrict panels)
 {
     for (int64_t first = 0; first < n_columns; first += PANEL) {
         const int64_t width = n_columns - first < PANEL ? n_columns - first : PANEL;
-        for (int64_t k = 0; k < n_rows; k++, panels += PANEL) {
+        for (int64_t k = 0; k < n_rows; k++, panels += PANEL)
             for (int64_t j = 0; j < width; j++)
                 panels[j] = matrix[k * step + (first + j) * stride];
-            for (int64_t j = width; j < PANEL; j++)
-                panels[j] = 0;
-        }
     }
 }
 
+/* Zeros, for a multiple of TILE panels. */
 static float *room_for_panels(int64_t n_rows, int64_t n_columns)
 {
-    return malloc(((n_columns + PANEL - 1) / PANEL * n_rows * PANEL + 1) * sizeof(float));
+    const int64_t n_tiles = (n_columns + TILE * PANEL - 1) / (TILE * PANEL);
+    return calloc(n_tiles * TILE * PANEL * n_rows + 1, sizeof(float));
 }
 
-/* One panel of `add_product` for 1 or 2 rows. The terms of a sum are added in their order, in either case. */
-INLINE void add_tile(const int n_rows, const float *left, int64_t row_step, int64_t term_step, int64_t n_terms,
-                     const float *panel, float *total, int64_t total_step)
+/* A product of a matrix (n, K), with steps from row to row and from term to term, and one (K, M) in panels. */
+typedef struct {
+    const float *left;
+    int64_t row_step, term_step, n_rows, n_terms;
+    const float *panels;
+    int64_t n_columns;
+} Product;
+
+/* Adds a product of some rows and panels to `total`. The terms of a sum are added in their order, in any shape. */
+INLINE void add_tile(const int n_rows, const int n_panels, const float *const *rows, int64_t term_step,
+                     int64_t n_terms, const float *panels, float *total, int64_t total_step)
 {
-    Vector sums[2][N_VECTORS];
+    Vector sums[TILE][TILE * N_VECTORS];
     for (int i = 0; i < n_rows; i++)
-        for (int v = 0; v < N_VECTORS; v++)
+        for (int v = 0; v < n_panels * N_VECTORS; v++)
             sums[i][v] = *(const Vector *)(total + i * total_step + v * LANES);
-    for (int64_t k = 0; k < n_terms; k++, panel += PANEL, left += term_step)
-        for (int i = 0; i < n_rows; i++)
-            for (int v = 0; v < N_VECTORS; v++)
-                sums[i][v] += left[i * row_step] * *(const Vector *)(panel + v * LANES);
+    for (int64_t k = 0; k < n_terms; k++)
+        for (int v = 0; v < n_panels * N_VECTORS; v++) {
+            const int64_t index = (v / N_VECTORS * n_terms + k) * PANEL + v % N_VECTORS * LANES;
+            const Vector right = *(const Vector *)(panels + index);
+            for (int i = 0; i < n_rows; i++)
+                sums[i][v] += rows[i][k * term_step] * right;
+        }
     for (int i = 0; i < n_rows; i++)
-        for (int v = 0; v < N_VECTORS; v++)
+        for (int v = 0; v < n_panels * N_VECTORS; v++)
             *(Vector *)(total + i * total_step + v * LANES) = sums[i][v];
 }
 
-/* `total` (n, M) += `left` (n, K), with steps from row to row and from term to term, @ the matrix (K, M) in `panels`. */
-INLINE void add_product(const float *left, int64_t row_step, int64_t term_step, int64_t n_rows, int64_t n_terms,
-                        const float *panels, float *total, int64_t n_columns)
+/* The tile of `add_product` from row i and column `first`, cut off where the rows or the columns end. */
+INLINE void add_cut_tile(const int n_rows, const Product *product, int64_t i, int64_t first, float *total)
 {
-    for (int64_t first = 0; first < n_columns; first += PANEL, panels += n_terms * PANEL) {
-        const int64_t width = n_columns - first < PANEL ? n_columns - first : PANEL;
-        for (int64_t i = 0; i < n_rows; i += 2) {
-            const int64_t n = n_rows - i < 2 ? 1 : 2;
-            float narrow[2 * PANEL] = {0}, *of_rows = total + i * n_columns + first;
-            int64_t step = n_columns;
-            if (width < PANEL) {
-                for (int64_t row = 0; row < n; row++)
-                    memcpy(narrow + row * PANEL, of_rows + row * n_columns, width * sizeof(float));
-                of_rows = narrow;
-                step = PANEL;
-            }
-            if (n == 2)
-                add_tile(2, left + i * row_step, row_step, term_step, n_terms, panels, of_rows, step);
-            else
-                add_tile(1, left + i * row_step, row_step, term_step, n_terms, panels, of_rows, step);
-            if (width < PANEL)
-                for (int64_t row = 0; row < n; row++)
-                    memcpy(total + (i + row) * n_columns + first, narrow + row * PANEL, width * sizeof(float));
-        }
-    }
+    const int n_panels = TILE / n_rows, most = n_panels * PANEL;
+    const int64_t n_columns = product->n_columns, width = n_columns - first < most ? n_columns - first : most;
+    const int64_t height = product->n_rows - i < n_rows ? product->n_rows - i : n_rows;
+    const bool is_cut = width < most || height < n_rows;
+    const float *rows[TILE];
+    for (int row = 0; row < n_rows; row++)
+        rows[row] = product->left + (i + (row < height ? row : 0)) * product->row_step;
+    float whole[TILE * PANEL] = {0}, *of_tile = is_cut ? whole : total + i * n_columns + first;
+    for (int64_t row = 0; is_cut && row < height; row++)
+        memcpy(whole + row * most, total + (i + row) * n_columns + first, width * sizeof(float));
+    add_tile(n_rows, n_panels, rows, product->term_step, product->n_terms,
+             product->panels + first * product->n_terms, of_tile, is_cut ? most : n_columns);
+    for (int64_t row = 0; is_cut && row < height; row++)
+        memcpy(total + (i + row) * n_columns + first, whole + row * most, width * sizeof(float));
+}
+
+/* `total` (n, M) += the product; what is left of n rows after tiles takes a tile too, or panels side by side. */
+VECTORIZED static void add_product(Product product, float *total)
+{
+    const int64_t n_columns = product.n_columns, rest = product.n_rows % TILE;
+    const int64_t in_tiles = rest == 1 ? product.n_rows - 1 : product.n_rows;
+    for (int64_t first = 0; first < n_columns; first += PANEL)
+        for (int64_t i = 0; i < in_tiles; i += TILE)
+            add_cut_tile(TILE, &product, i, first, total);
+    for (int64_t first = 0; in_tiles < product.n_rows && first < n_columns; first += TILE * PANEL)
+        add_cut_tile(1, &product, in_tiles, first, total);
 }
 
 /* Gates before their activation → after it, and the cell and the state of a row; `cell_before` may be NULL. */
@@ -131,9 +147,9 @@ VECTORIZED int64_t run_forward(Call *call)
         float *of_step = gates + start * n_gates;
         for (int64_t i = 0; i < size; i++)
             memcpy(of_step + i * n_gates, bias, n_gates * sizeof(float));
-        add_product(inputs + start * n_in, n_in, 1, size, n_in, input_panels, of_step, n_gates);
+        add_product((Product){inputs + start * n_in, n_in, 1, size, n_in, input_panels, n_gates}, of_step);
         if (step > 0)
-            add_product(states + before * n_hidden, n_hidden, 1, size, n_hidden, state_panels, of_step, n_gates);
+            add_product((Product){states + before * n_hidden, n_hidden, 1, size, n_hidden, state_panels, n_gates}, of_step);
         for (int64_t i = 0; i < size; i++)
             activate(of_step + i * n_gates, step > 0 ? cells + (before + i) * n_hidden : NULL,
                      cells + (start + i) * n_hidden, states + (start + i) * n_hidden, n_hidden);
@@ -171,30 +187,47 @@ INLINE void differentiate(const float *restrict gates, const float *restrict cel
     }
 }
 
-/* What the backward pass needs room for; N documents in the first step. */
+/* What the backward pass holds; N documents in the first step. The rows of several steps, `n_rows` of `most`, wait until
+ * they become gradients of the weights: a product of few terms would spend its time on the total. */
 typedef struct {
-    float *of_cells;                 /* (N, H), 0 until the last step of a document */
-    float *of_gates, *gate_panels;   /* (N, 4H), and the same in panels */
-    float *to_input, *to_state;      /* the weights, transposed, in panels */
+    float *of_cells;                                  /* (N, H), 0 until the last step of a document */
+    float *of_gates, *gate_panels, *inputs, *states;  /* (most, …): the gates, and what they were made of */
+    float *to_input, *to_state;                       /* the weights, transposed, in panels */
+    int64_t n_rows, most;
 } Room;
 
 static bool open_room(Room *room, int64_t n_documents, int64_t n_in, int64_t n_hidden)
 {
+    room->n_rows = 0;
+    room->most = n_documents > MOST_WAITING ? n_documents : MOST_WAITING;
     room->of_cells = calloc(n_documents * n_hidden + 1, sizeof(float));
-    room->of_gates = malloc((n_documents * 4 * n_hidden + 1) * sizeof(float));
-    room->gate_panels = room_for_panels(n_documents, 4 * n_hidden);
+    room->of_gates = malloc(room->most * 4 * n_hidden * sizeof(float) + 1);
+    room->gate_panels = room_for_panels(room->most, 4 * n_hidden);
+    room->inputs = malloc(room->most * n_in * sizeof(float) + 1);
+    room->states = malloc(room->most * n_hidden * sizeof(float) + 1);
     room->to_input = room_for_panels(4 * n_hidden, n_in);
     room->to_state = room_for_panels(4 * n_hidden, n_hidden);
-    return room->of_cells && room->of_gates && room->gate_panels && room->to_input && room->to_state;
+    return room->of_cells && room->of_gates && room->gate_panels && room->inputs && room->states && room->to_input &&
+           room->to_state;
 }
 
 static void close_room(Room *room)
 {
-    free(room->of_cells);
-    free(room->of_gates);
-    free(room->gate_panels);
-    free(room->to_input);
-    free(room->to_state);
+    float *all[] = {room->of_cells, room->of_gates, room->gate_panels, room->inputs,
+                    room->states,   room->to_input, room->to_state};
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+        free(all[i]);
+}
+
+/* The rows that wait become gradients of the weights; those of the first step have no state before, and are alone. */
+static void add_rows_that_wait(Room *room, int64_t n_in, int64_t n_hidden, float *of_from_input, float *of_from_state)
+{
+    const int64_t n_rows = room->n_rows, n_gates = 4 * n_hidden;
+    pack(room->of_gates, n_gates, 1, n_rows, n_gates, room->gate_panels);
+    add_product((Product){room->inputs, 1, n_in, n_in, n_rows, room->gate_panels, n_gates}, of_from_input);
+    if (of_from_state != NULL)
+        add_product((Product){room->states, 1, n_hidden, n_hidden, n_rows, room->gate_panels, n_gates}, of_from_state);
+    room->n_rows = 0;
 }
 
 VECTORIZED int64_t run_backward(Call *call)
@@ -203,54 +236,63 @@ VECTORIZED int64_t run_backward(Call *call)
     const float *inputs = ARRAY(1), *from_input = ARRAY(2), *from_state = ARRAY(3);
     const float *gates = ARRAY(4), *cells = ARRAY(5), *states = ARRAY(6);
     float *of_states = ARRAY(7), *of_inputs = ARRAY(8);
-    float *restrict of_from_input = ARRAY(9), *restrict of_from_state = ARRAY(10), *restrict of_bias = ARRAY(11);
+    float *of_from_input = ARRAY(9), *of_from_state = ARRAY(10), *restrict of_bias = ARRAY(11);
     const int64_t n_steps = LENGTH(0), n_in = WIDTH(1), n = WIDTH(5), n_gates = 4 * n; /* n is H */
-    const bool wants_inputs = LENGTH(8) > 0;
     Room room;
     const bool has_room = open_room(&room, n_steps ? sizes[0] : 0, n_in, n);
     if (has_room) {
         pack(from_input, 1, n_gates, n_gates, n_in, room.to_input);
         pack(from_state, 1, n_gates, n_gates, n, room.to_state);
     }
-    int64_t start = LENGTH(5);
-    for (int64_t step = n_steps - 1; has_room && step >= 0; step--) {
+    for (int64_t step = n_steps - 1, start = LENGTH(5); has_room && step >= 0; step--) {
         const int64_t size = sizes[step], before = step > 0 ? start - size - sizes[step - 1] : 0;
         start -= size;
+        if (step == 0 || room.n_rows + size > room.most)
+            add_rows_that_wait(&room, n_in, n, of_from_input, of_from_state);
+        float *of_step = room.of_gates + room.n_rows * n_gates;
         for (int64_t i = 0; i < size; i++) {
-            const float *restrict of_row = room.of_gates + i * n_gates;
+            float *restrict of_row = of_step + i * n_gates;
             differentiate(gates + (start + i) * n_gates, step > 0 ? cells + (before + i) * n : NULL,
-                          cells + (start + i) * n, of_states + (start + i) * n, room.of_gates + i * n_gates,
-                          room.of_cells + i * n, n);
+                          cells + (start + i) * n, of_states + (start + i) * n, of_row, room.of_cells + i * n, n);
             for (int64_t j = 0; j < n_gates; j++)
                 of_bias[j] += of_row[j];
         }
-        pack(room.of_gates, n_gates, 1, size, n_gates, room.gate_panels);
-        add_product(inputs + start * n_in, 1, n_in, n_in, size, room.gate_panels, of_from_input, n_gates);
-        if (wants_inputs)
-            add_product(room.of_gates, n_gates, 1, size, n_gates, room.to_input, of_inputs + start * n_in, n_in);
+        memcpy(room.inputs + room.n_rows * n_in, inputs + start * n_in, size * n_in * sizeof(float));
+        if (LENGTH(8) > 0)
+            add_product((Product){of_step, n_gates, 1, size, n_gates, room.to_input, n_in}, of_inputs + start * n_in);
         if (step > 0) {
-            add_product(states + before * n, 1, n, n, size, room.gate_panels, of_from_state, n_gates);
-            add_product(room.of_gates, n_gates, 1, size, n_gates, room.to_state, of_states + before * n, n);
+            memcpy(room.states + room.n_rows * n, states + before * n, size * n * sizeof(float));
+            add_product((Product){of_step, n_gates, 1, size, n_gates, room.to_state, n}, of_states + before * n);
         }
+        room.n_rows += size;
     }
+    if (has_room)
+        add_rows_that_wait(&room, n_in, n, of_from_input, NULL);
     close_room(&room);
     return has_room ? 0 : OUT_OF_MEMORY;
 }
 
-int64_t rows_of_maxima(Call *call)
+VECTORIZED int64_t rows_of_maxima(Call *call)
 {
     const float *states = ARRAY(0);
     const int64_t *sizes = ARRAY(1);
-    int64_t *rows = ARRAY(2);
-    const int64_t n_steps = LENGTH(1), n_hidden = WIDTH(0);
-    for (int64_t step = 0, start = 0; step < n_steps; start += sizes[step++]) {
-        for (int64_t i = 0; i < sizes[step]; i++) {
-            for (int64_t j = 0; j < n_hidden; j++) {
-                int64_t *largest = rows + i * n_hidden + j;
-                if (step == 0 || states[(start + i) * n_hidden + j] > states[*largest * n_hidden + j])
-                    *largest = start + i;
+    const int64_t n_steps = LENGTH(1), n_hidden = WIDTH(0), n_maxima = n_steps ? sizes[0] * n_hidden : 0;
+    float *restrict largest = malloc(n_maxima * sizeof(float) + 1);
+    int64_t *restrict rows = ARRAY(2);
+    if (largest == NULL)
+        return OUT_OF_MEMORY;
+    memcpy(largest, states, n_maxima * sizeof(float));
+    int64_t row = 0;
+    for (int64_t step = 0; step < n_steps; step++) {
+        for (int64_t i = 0; i < sizes[step]; i++, row++) {
+            const float *restrict state = states + row * n_hidden;
+            for (int64_t j = i * n_hidden; j < (i + 1) * n_hidden; j++, state++) {
+                const bool is_larger = step == 0 || *state > largest[j];
+                largest[j] = is_larger ? *state : largest[j];
+                rows[j] = is_larger ? row : rows[j];
             }
         }
     }
+    free(largest);
     return 0;
 }

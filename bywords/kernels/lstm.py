@@ -61,6 +61,6 @@ def run_backward(
 
 def rows_of_maxima(states: Floats, sizes: Indices) -> Indices:
     """The row of `states` (T, H) where each unit of each document is largest, int64 (N, H); of equals the first."""
-    rows = np.empty((sizes[0] if len(sizes) else 0, states.shape[1]), dtype=np.int64)
+    rows = np.empty((int(sizes[0]) if len(sizes) else 0, states.shape[1]), dtype=np.int64)
     _native.rows_of_maxima(states, sizes, rows)
     return rows

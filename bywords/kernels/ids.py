@@ -88,9 +88,7 @@ def encode(
     return encoded[:n_ids].copy(), new_offsets, in_vocabulary_share
 
 
-def count(
-    ids: Ids, offsets: Offsets, n_rows: int, unknown: int
-) -> tuple[Ids, Offsets, npt.NDArray[np.float32]]:
+def count(ids: Ids, offsets: Offsets, n_rows: int, unknown: int) -> tuple[Ids, Offsets, npt.NDArray[np.float32]]:
     """How often each id below `n_rows` occurs in each document: each id once, in the order of first occurrence.
 
     A document without any becomes one `unknown`.

@@ -55,9 +55,7 @@ def hashes_of(data: Bytes, starts: Starts) -> Hashes:
     return hashes
 
 
-def find(
-    data: Bytes, starts: Starts, hashes: Hashes, table_data: Bytes, table_starts: Starts, slots: Slots
-) -> Indices:
+def find(data: Bytes, starts: Starts, hashes: Hashes, table_data: Bytes, table_starts: Starts, slots: Slots) -> Indices:
     """The index of each word in a table, int32 (U,), -1 where the table does not have it."""
     indices = np.empty(len(hashes), dtype=np.int32)
     _native.find(data, starts, hashes, table_data, table_starts, slots, indices)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+
 def run_forward(sizes, inputs, from_input, from_state, bias, gates, cells, states):
     """Go through the steps in order.
 
@@ -122,25 +123,9 @@ def rows_of_maxima(states, sizes):
 
 
 def _add_product(left, right, total):
-    """`total` (n, M) += `left` (n, K) @ `right` (K, M), two rows and four terms at a time.
-
-    The terms of a sum are added in their order, whichever rows are computed together.
-    """
-    n_rows, n_terms = left.shape
-    n_columns = right.shape[1]
-    in_pairs, in_fours = n_rows - n_rows % 2, n_terms - n_terms % 4
-    for i in range(0, in_pairs, 2):
-        for k in range(0, in_fours, 4):
-            a0, a1, a2, a3 = left[i, k], left[i, k + 1], left[i, k + 2], left[i, k + 3]
-            b0, b1, b2, b3 = left[i + 1, k], left[i + 1, k + 1], left[i + 1, k + 2], left[i + 1, k + 3]
-            for j in range(n_columns):
-                r0, r1, r2, r3 = right[k, j], right[k + 1, j], right[k + 2, j], right[k + 3, j]
-                total[i, j] = total[i, j] + a0 * r0 + a1 * r1 + a2 * r2 + a3 * r3
-                total[i + 1, j] = total[i + 1, j] + b0 * r0 + b1 * r1 + b2 * r2 + b3 * r3
-    for i in range(n_rows):
-        for k in range(in_fours if i < in_pairs else 0, n_terms):
-            for j in range(n_columns):
-                total[i, j] += left[i, k] * right[k, j]
+    """`total` (n, M) += `left` (n, K) @ `right` (K, M); the terms of a sum are added in their order."""
+    for k in range(len(right)):
+        total += left[:, k, None] * right[k]
 
 
 def _tanh(x):

@@ -37,7 +37,7 @@ def _hash(data, start, end):
 
 
 def _same(data, start, other, other_start, length):
-    for index in range(length):  # noqa: SIM110 (numba has no all of a generator)
+    for index in range(length):  # noqa: SIM110 (as in C)
         if data[start + index] != other[other_start + index]:
             return False
     return True

@@ -26,7 +26,15 @@
     X(gradients_of_rows, "iqff>i>q>f", 0)                     \
     X(adagrad, ">f>fqfrr", 0)                                 \
     X(classifiers_of, "iqfff>f>f", 0)                         \
-    X(dual_pass, "iqffqff>f>f>f>f", 0)
+    X(dual_pass, "iqffqff>f>f>f>f", 0)                        \
+    X(numbered, "iqn>q", 0)                                   \
+    X(sort_each, ">iq", 0)                                    \
+    X(similar_pairs, "iqqnrn", 1)                             \
+    X(shared_by, "iqqq>q", 0)                                 \
+    X(run_forward, "qffff>f>f>f", 0)                          \
+    X(run_backward, "qffffff>f>f>f>f>f", 0)                   \
+    X(rows_of_maxima, "fq>q", 0)                              \
+    X(train_block, "iiff>f>f>f>f>f>f>f>fr>d", 0)
 
 #define DECLARE(name, signature, n_results) Kernel name;
 KERNELS(DECLARE)

@@ -21,7 +21,7 @@ small_floats = st.floats(-4, 4, width=32)
 
 
 def both(kernel, *arguments):
-    """The results of a kernel and its twin, and the arguments as they left them, all as types and bytes; the results."""
+    """The results of a kernel; those of its twin, and the arguments as both left them, are the same to the last bit."""
     twin = getattr(importlib.import_module(f"twins.{kernel.__module__.rpartition('.')[2]}"), kernel.__name__)
 
     def form(call):

@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from bywords.kernels import _native
 
-Ids, Offsets, Floats = npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 
 def classifiers_of(

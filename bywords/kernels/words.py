@@ -12,8 +12,11 @@ import numpy.typing as npt
 
 from bywords.kernels import _native
 
-Bytes, Indices, Starts = npt.NDArray[np.uint8], npt.NDArray[np.int32], npt.NDArray[np.int64]
-Hashes = Slots = npt.NDArray[np.uint64]
+Bytes = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int32]
+Starts = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+Slots = npt.NDArray[np.uint64]
 
 # What a code point is; the table of them is read by `bywords.text.characters`.
 SPACE, WORD, SIGN, UNSPACED, MARK = range(5)

@@ -241,7 +241,7 @@ class Vocabulary:
         lefts = indices
         for length in range(1, self.config.ngrams):
             pairs, counts = count_pairs(lefts, indices, offsets, length, self.config.ngram_min_count)
-            pairs = pairs[np.lexsort([pairs[:, 1], pairs[:, 0], -counts])]
+            pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0], -counts))]
             ids = np.arange(len(self), len(self) + len(pairs), dtype=np.int32)
             lefts = find_pairs(lefts, indices, offsets, length, *table_of_pairs(pairs, ids))
             self.ngrams = np.concatenate([self.ngrams, pairs])
@@ -251,8 +251,8 @@ class Vocabulary:
 
         if self.config.char_ngrams is None:
             return
-        codes, offsets, *table = cut(words.data, words.starts, *self.config.char_ngrams)
-        char_ngrams = Words(*table)
+        codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
+        char_ngrams = Words(data, starts, hashes)
         counts = np.bincount(codes, weights=np.repeat(word_counts, np.diff(offsets)), minlength=len(char_ngrams))
         frequent = np.flatnonzero(counts >= self.config.char_ngram_min_count)
         counted = pl.DataFrame({"spelling": char_ngrams.strings(frequent), "count": counts[frequent]})
@@ -263,8 +263,8 @@ class Vocabulary:
         """The ids of the character n-grams of each word that have one: int32 (P,), and offsets int64 (U + 1,)."""
         if self.config.char_ngrams is None:
             return np.zeros(0, dtype=np.int32), np.zeros(len(words) + 1, dtype=np.int64)
-        codes, offsets, *table = cut(words.data, words.starts, *self.config.char_ngrams)
-        indices = self._char_ngram_table.find(Words(*table))[codes]
+        codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
+        indices = self._char_ngram_table.find(Words(data, starts, hashes))[codes]
         is_known = indices >= 0
         before = np.concatenate([[0], np.cumsum(is_known)])
         return indices[is_known] + np.int32(self.n_words + len(self.ngrams)), before[offsets]

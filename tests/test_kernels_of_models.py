@@ -50,7 +50,7 @@ def test_documents_of_any_length_are_sorted_alone(longest, n_values):
 
 
 @some_examples
-@given(documents, st.sampled_from([0.3, 0.5, 0.8, 1.0]), st.integers(0, 3), st.data())
+@given(documents, st.sampled_from([0.3, 0.4, 0.5, 0.8, 1.0]), st.integers(0, 3), st.data())
 def test_similar_documents_are_the_same(listed, threshold, most, data):
     listed = sorted([*listed, *listed[:3]], key=len)  # some texts twice
     codes, offsets = flat(listed)

@@ -47,7 +47,7 @@ typedef int64_t Kernel(Call *call);
 /* Loops over floats are compiled for AVX2 and FMA as well; the processor decides at the start. (An arch=haswell would be
  * taken by processors of that name alone.) The bits are the same: sums keep their order, and products and sums stay apart
  * (-ffp-contract=off), but for the files that let them be one instruction. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && __GNUC__ >= 12
+#if defined(__x86_64__) && defined(__gnu_linux__) && (__GNUC__ >= 12 || __clang_major__ >= 17)
 #define VECTORIZED __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define VECTORIZED

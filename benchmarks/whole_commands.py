@@ -3,8 +3,8 @@
 Whole processes, from their start to their end, in turn: a command of bywords, and a Python script that does the same
 with fastText (dimension 100, 25 epochs, pairs of words, two threads). Median of seven runs, after one that warms up.
 Claims: `predict` of one line with a linear model takes no longer than fastText's load and prediction of the same line,
-and at most 150 MB; `train` no longer than fastText takes to read, train, test and
-save; `explain` of that line and `evaluate` at most 1.2 times as long as fastText's prediction of it and its test.
+and at most 150 MB; `train` no longer than fastText takes to read, train, test and save; `explain` of that line and
+`evaluate` at most 1.2 times as long as fastText's prediction of it and its test.
 
 trec6 is given as files: `python benchmarks/whole_commands.py trec6=TRAIN,TEST`. Without, 5,000 film reviews.
 """

@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,12 @@ from bywords.evaluation.evaluation import Evaluation
 from bywords.evaluation.slices import find_slices
 from bywords.experiments.pairwise import as_text, compare_pairs, from_text
 from bywords.experiments.setup import beginning, check_same, checked, spread
-from bywords.records.base import typed
+from bywords.records.base import finite, typed
 from bywords.records.run import (
     AnswerCoverage,
     ClassScores,
     ClassWord,
     Confusion,
-    EpochScores,
     FailedSystem,
     ReliabilityCurve,
     RunRecord,
@@ -38,7 +37,6 @@ from bywords.records.run import (
     SliceScores,
     SystemScores,
     TextStatistics,
-    VectorFacts,
     WrongDocument,
 )
 from bywords.text.statistics import text_statistics
@@ -223,7 +221,7 @@ def _described(
     name: str, by_seed: list[SeedScores], classifier: TextClassifier, evaluation: Evaluation, test: Corpus
 ) -> SystemScores:
     """Means over the seeds, and what the first fit got right and wrong."""
-    history = classifier.fitted_.record.history
+    history, vectors = classifier.fitted_.record.history, classifier.fitted_.record.vectors
 
     def mean(score: str) -> float:
         return statistics.fmean(getattr(row, score) for row in by_seed)
@@ -246,7 +244,7 @@ def _described(
         predict_documents_per_second=mean("predict_documents_per_second"),
         size_bytes=round(mean("size_bytes")),
         seeds=by_seed,
-        epochs=typed(list[EpochScores], [asdict(epoch) for epoch in history.epochs]),
+        epochs=[finite(epoch) for epoch in history.epochs],
         best_epoch=history.best_epoch or None,
         per_class=typed(list[ClassScores], evaluation.per_class()),
         confusion=evaluation.confusion.tolist(),
@@ -255,7 +253,7 @@ def _described(
         class_words=_class_words(classifier, test),
         reliability=typed(ReliabilityCurve, evaluation.reliability()),
         coverage=typed(list[AnswerCoverage], evaluation.coverage(COVERAGES)),
-        vectors=_vector_facts(classifier),
+        vectors=None if vectors is None else finite(vectors),
         notes=list(classifier.fitted_.record.notes),
         config=to_plain(classifier.config),
         wrong_documents=typed(
@@ -279,11 +277,6 @@ def _class_words(classifier: TextClassifier, test: Corpus) -> dict[str, list[Cla
     n_documents = min(len(test), MOST_EXPLAINED)
     rows = np.linspace(0, len(test) - 1, n_documents).round().astype(np.int64)
     return typed(dict[str, list[ClassWord]], classifier.class_words(test.texts[rows], n=12))
-
-
-def _vector_facts(classifier: TextClassifier) -> VectorFacts | None:
-    vectors = classifier.fitted_.record.vectors
-    return None if vectors is None else typed(VectorFacts, asdict(vectors))
 
 
 def _size_bytes(classifier: TextClassifier) -> int:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bywords.records.run import AnswerCoverage, EpochScores, ReliabilityBin, ReliabilityCurve, SystemScores
+from bywords.records.base import EpochRecord
+from bywords.records.run import AnswerCoverage, ReliabilityBin, ReliabilityCurve, SystemScores
 from bywords.report.canvas import BLUE, FIRST, INK, MUTED, ORANGE, PAPER, RULE, SECOND, picture, plain_ticks
 from bywords.report.formats import count, decimal, percent, shorten
 
@@ -188,7 +189,7 @@ def _draw_selection(axes: Axes, coverage: list[AnswerCoverage]) -> None:
     axes.grid(True)
 
 
-def _best_epoch(system: SystemScores) -> EpochScores | None:
+def _best_epoch(system: SystemScores) -> EpochRecord | None:
     return next((row for row in system.epochs if row.epoch == system.best_epoch), None)
 
 

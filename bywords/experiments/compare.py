@@ -83,32 +83,25 @@ def compare(
         raise SettingError("nothing to compare: expected at least one system and one seed.")
     for name in [*systems, *limits]:
         _classifier(name, vectors)  # refuses an unknown name before anything is trained
-    split = checked(
-        split, Tokenizer(), what="systems are compared on",
-        instead="Train one system after the other instead: bywords train DATA --system NAME.",
-    )  # fmt: skip
+    instead = "Train one system after the other instead: bywords train DATA --system NAME."
+    split = checked(split, Tokenizer(), what="systems are compared on", instead=instead)
     run = _new_run(split, seeds, validation_share, command)
-    done: dict[str, SystemScores] = {}
-    if earlier is not None:
-        check_same(run, earlier, "seeds")
-        done = {row.name: row for row in earlier.systems if not row.interrupted}
+    done = _rows_of(earlier, run)
     fit = _Fit(seeds, validation_share, vectors, callback, on_start)
     rows: list[SystemScores] = []
     try:
         for name in systems:
-            row, limit = done.pop(name, None), limits.get(name)
-            config = to_plain(_classifier(name, vectors).config)
-            if row is None or row.config != json.loads(json.dumps(config)) or row.limit != limit:
-                try:
-                    row = fit.row(name, split, limit)
-                except BywordsError as error:
-                    row = None
-                    run = replace(run, failed=[*run.failed, FailedSystem(name=name, reason=str(error))])
-            rows += [] if row is None else [row]
-            is_over = name == systems[-1] and not (row and row.interrupted)
-            run = _with_rows(run, rows if name == systems[-1] else [*rows, *done.values()], finished=is_over)
+            try:
+                row = fit.row_or_earlier(name, split, limits.get(name), done.pop(name, None))
+                rows.append(row)
+                interrupted = row.interrupted
+            except BywordsError as error:
+                run = replace(run, failed=[*run.failed, FailedSystem(name=name, reason=str(error))])
+                interrupted = False
+            is_last = name == systems[-1]
+            run = _with_rows(run, rows if is_last else [*rows, *done.values()], finished=is_last and not interrupted)
             on_system(run)
-            if row is not None and row.interrupted:
+            if interrupted:
                 break
     except KeyboardInterrupt:
         run = _with_rows(run, [*rows, *done.values()], finished=False)
@@ -138,6 +131,14 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
     )  # fmt: skip
 
 
+def _rows_of(earlier: RunRecord | None, run: RunRecord) -> dict[str, SystemScores]:
+    """The systems that an earlier record of the same documents and seeds has whole, by name."""
+    if earlier is None:
+        return {}
+    check_same(run, earlier, "seeds")
+    return {row.name: row for row in earlier.systems if not row.interrupted}
+
+
 def _with_rows(run: RunRecord, rows: Sequence[SystemScores], *, finished: bool) -> RunRecord:
     """The run with these systems, and what follows from them."""
     answers = {row.name: np.stack([from_text(seed.answers) for seed in row.seeds]) for row in rows}
@@ -161,6 +162,13 @@ class _Fit:
     vectors: str | None
     callback: Callback | None
     on_start: Callable[[str, int], None]
+
+    def row_or_earlier(self, name: str, split: Split, limit: int | None, earlier: SystemScores | None) -> SystemScores:
+        """The earlier row where it has the same settings and limit, else that of a new fit."""
+        config = json.loads(json.dumps(to_plain(_classifier(name, self.vectors).config)))
+        if earlier is not None and earlier.config == config and earlier.limit == limit:
+            return earlier
+        return self.row(name, split, limit)
 
     def row(self, name: str, split: Split, limit: int | None) -> SystemScores:
         """One system with every seed; what is about one fit is about that of the first seed."""

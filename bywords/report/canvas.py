@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree
 
 from bywords.extras import needed
@@ -106,8 +106,8 @@ def drawing(width: float, height: float, *, salt: str) -> Iterator[Figure]:
         yield Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
 
 
-def plain_ticks(axes: Axes, *, x: str | None = None, y: str | None = None) -> None:
-    """Give an axis numbers as people write them; "count" is 12,000, "percent" is 85 %, "plain" is 0.5 or 20."""
+def plain_ticks(axes: Axes, *, x: str, y: str, grid: Literal["both", "y"] = "both") -> None:
+    """Give axes a grid, and numbers as people write them; "count" is 12,000, "percent" is 85 %, "plain" 0.5 or 20."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     forms = {
@@ -116,9 +116,9 @@ def plain_ticks(axes: Axes, *, x: str | None = None, y: str | None = None) -> No
         "plain": lambda value, _: f"{value:,g}",
     }
     for axis, form in ((axes.xaxis, x), (axes.yaxis, y)):
-        if form:
-            axis.set_major_formatter(FuncFormatter(forms[form]))
-            axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(forms[form]))
+        axis.set_minor_locator(NullLocator())
+    axes.grid(True, axis=grid)
 
 
 def _svg(figure: Figure) -> str:

@@ -115,8 +115,7 @@ def _draw_loss(axes: Axes, system: SystemScores, top: float | None) -> None:
     axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-    plain_ticks(axes, x="count", y="plain")
-    axes.grid(True, axis="y")
+    plain_ticks(axes, x="count", y="plain", grid="y")
     axes.legend(loc="best")
 
 
@@ -172,7 +171,6 @@ def _draw_reliability(axes: Axes, reliability: ReliabilityCurve) -> None:
     axes.plot(x, y, color=BLUE, marker="o", markersize=5, label="after")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the answer", ylabel="answers that were right")
     plain_ticks(axes, x="percent", y="percent")
-    axes.grid(True)
     axes.legend(loc="lower right")
 
 
@@ -186,7 +184,6 @@ def _draw_selection(axes: Axes, coverage: list[AnswerCoverage]) -> None:
     axes.set(xlim=(0, 1), xlabel="documents that get an answer", ylabel="answers that were right")
     axes.set_ylim(max(0.0, lowest - 0.1 * (1 - lowest) - 0.005), 1.005)
     plain_ticks(axes, x="percent", y="percent")
-    axes.grid(True)
 
 
 def _best_epoch(system: SystemScores) -> EpochRecord | None:

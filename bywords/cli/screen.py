@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from bywords.fitted import EpochRecord
+    from bywords.records.base import EpochRecord
 
 
 Part = TypeVar("Part")

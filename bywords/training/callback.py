@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bywords.fitted import EpochRecord
+from bywords.records.base import EpochRecord
 
 
 class Callback(Protocol):

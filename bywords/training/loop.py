@@ -21,8 +21,9 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import Metric, score, softmax
-from bywords.fitted import EpochRecord, History
+from bywords.fitted import History
 from bywords.models.modules.layers import Batch, Model, predict_prepared
+from bywords.records.base import EpochRecord
 from bywords.system_config import TrainingConfig
 from bywords.text.memory_mapped import EpochRows, MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows
@@ -171,7 +172,8 @@ class _Run:
     def end_epoch(self, record: EpochRecord) -> None:
         """Keep the weights of an epoch where it is the best."""
         if record.valid_score is None:
-            self.stopping.best_epoch = record.epoch if math.isfinite(record.train_loss) else 0
+            is_finite = record.train_loss is not None and math.isfinite(record.train_loss)
+            self.stopping.best_epoch = record.epoch if is_finite else 0
             self.best_weights = copy.deepcopy(self.model.state_dict()) if self.stopping.best_epoch else None
         elif self.stopping.update(record.valid_score):  # of equal scores the earliest wins
             self.best_weights = copy.deepcopy(self.model.state_dict())

@@ -253,7 +253,7 @@ def test_each_row_that_a_member_sees_has_a_strength_and_an_entry_in_its_row_arra
         assert {len(member.arrays()[key]) for key in member.row_arrays} == {n_rows}
         assert len(member.row_strength()) == n_rows
         assert (member.row_strength() >= 0).all()
-        assert member.row_idf() is None or len(member.row_idf()) == n_rows
+        assert member.idf is None or len(member.idf) == n_rows
 
 
 @each_model

@@ -399,7 +399,7 @@ DOCUMENTS = [[2, 3, 4], [5], [3, 3], [6, 7, 8, 9, 10, 11, 2, 2, 2], [4, 3, 2], [
 
 def train(model, documents, labels, training, *, seed=0):
     targets = Targets.of(labels)
-    fit(model, documents, targets, documents, targets, training, generator=np.random.default_rng(seed))
+    fit(model, documents, targets, (documents, targets), training, generator=np.random.default_rng(seed))
 
 
 def small(config, *, seed=0, vectors=None):

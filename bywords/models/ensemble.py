@@ -120,6 +120,14 @@ class Ensemble(FittedModel):
         return all(member.is_linear for member in self._members)
 
 
+def weighed_sum(logits: Sequence[Floats], weights: Floats) -> Floats:
+    """The logits of M models, (N, K) each, times their weights, (M,) or (M, K), added up: float32 (N, K)."""
+    total = np.zeros_like(logits[0])
+    for each, weight in zip(logits, weights, strict=True):
+        total += each * weight
+    return total
+
+
 def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
     """How much to trust each of M models, from their logits (N, K) for documents that they have not seen.
 

@@ -36,14 +36,17 @@ DAN_TRAINING = TrainingConfig(
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Classes that candidates do not tell from one another, int64 indices: the mean of `others` stands for each."""
+class Known:
+    """A model that is there already, with its vocabulary, and stays as it is.
 
-    classes: Rows
+    Of the classes `alone`, int64 indices, it alone has an opinion: candidates do not tell them from one another, and
+    have the mean of `others` for each.
+    """
+
+    vocabulary: Vocabulary
+    model: FittedModel
+    alone: Rows
     others: Rows
-
-
-KEPT_NONE = Kept(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +92,7 @@ class Workbench:
         *,
         seed: int,
         metric: Metric,
-        kept: Kept,
+        known: Known | None,
         checkpoint: Checkpoint,
     ) -> None:
         check_has_words(vocabulary)
@@ -97,7 +100,7 @@ class Workbench:
         self.documents = vocabulary.encode(tokens)
         self.targets, self.parts = targets, parts
         self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
-        self.kept = kept
+        self.known = known
         self._seed, self._training, self._metric = seed, config.training, metric
         self._config, self.checkpoint = config, checkpoint
         self._aligned: Aligned | None = None
@@ -209,8 +212,8 @@ class Workbench:
             training=self._training or TrainingConfig(), n_epochs=n_epochs, duals=duals,
             aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
         )  # fmt: skip
-        if len(self.kept.classes):
-            return model.without_opinion(self.kept.classes, self.kept.others), history
+        if self.known is not None and len(self.known.alone):
+            model = model.without_opinion(self.known.alone, self.known.others)
         return model, history
 
     def _prepared_for(self, config: ModelConfig) -> Any:

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+import twins.lstm
 from small_corpus import small_corpus, write_small_glove
 from torch.nn.utils.rnn import PackedSequence
 
@@ -581,7 +582,10 @@ def test_the_gradients_of_the_packed_lstm_are_those_of_torchs(n_directions, n_hi
 
 
 @pytest.mark.parametrize("n_directions", [1, 2])
-def test_the_gradients_of_the_packed_lstm_are_those_of_small_differences(n_directions):
+def test_the_gradients_of_the_packed_lstm_are_those_of_small_differences(n_directions, monkeypatch):
+    """In float64, which the twins take; the kernels are held against them, and against PyTorch above."""
+    monkeypatch.setattr("bywords.kernels.lstm.run_forward", twins.lstm.run_forward)
+    monkeypatch.setattr("bywords.kernels.lstm.run_backward", twins.lstm.run_backward)
     layer, inputs, step_sizes = small_batch(n_directions, dtype=torch.float64)
     arguments = (inputs, *layer.parameters(), step_sizes)
     assert torch.autograd.gradcheck(Recurrence.apply, arguments)

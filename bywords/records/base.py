@@ -92,7 +92,7 @@ def machine() -> dict[str, Any]:
     """What a run is made on: versions, platform, and how many processors it may use."""
     is_limited = hasattr(os, "sched_getaffinity")  # not on macOS
     found: dict[str, Any] = {"python": platform.python_version()}
-    for name in ("numpy", "numba", "torch"):
+    for name in ("numpy", "torch"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

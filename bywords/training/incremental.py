@@ -34,9 +34,9 @@ from bywords.text.word_table import Words
 from bywords.training.callback import Callback
 from bywords.training.fit import HeldOut, calibrated, read_documents
 from bywords.training.model_selection import select_model
-from bywords.training.resume import Part, checkpoint_of, run_of
+from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_model
-from bywords.training.workbench import Known
+from bywords.training.workbench import KEPT_NONE, Kept
 
 FEW_NEW_DOCUMENTS = 10  # of an old class: with fewer, what was known of it before is kept as it is
 MARGIN = 2.5  # odds, in nats, against a class that a model has never seen
@@ -88,10 +88,11 @@ def continue_fit(
         n_dropped += more.n_dropped
     run = run_of(config, parameters, classes.tolist(), before.label_format, train, valid, before=before)
     kept = checkpoint_of(checkpoint, run, resume=resume)
-    everything, all_targets = train if valid is None else (train[0].joined(valid[0]), targets.joined(valid[1]))
-    few = too_few(all_targets, columns)
-    found = _Continuing(before, parameters, columns, few, candidates, callback, kept).fit(train, valid, everything)
+    goes_on = _Continuing(before, parameters, columns, candidates, callback, kept)
+    found = goes_on.fit(train, valid)
+    everything = train[0] if valid is None else train[0].joined(valid[0])
     shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything)
+    few = too_few(targets if valid is None else targets.joined(valid[1]), columns)
     known = before.classes.tolist()
     fitted = calibrated(
         found, before.tokenizer, classes, before.label_format,
@@ -116,15 +117,17 @@ def too_few(targets: Targets, columns: Indices) -> Indices:
     return columns[counts[columns] < FEW_NEW_DOCUMENTS]
 
 
-def _alone(few: Indices, columns: Indices, targets: Targets) -> tuple[Indices, Indices]:
-    """The classes that candidates which saw few documents of some old ones have no opinion of, and what stands for it.
+def _kept(few: Indices, columns: Indices, targets: Targets) -> Kept:
+    """What candidates that saw few documents of some old classes have no opinion of.
 
     Where there are new classes too, these are all the old ones: candidates say whether a class is new or old, and which
     old one it is the old model says alone.
     """
+    if not len(few):
+        return KEPT_NONE
     seen = np.setdiff1d(columns, few)
-    has_new = len(few) and len(seen) and len(columns) < targets.n_classes and not targets.is_multilabel
-    return columns if has_new else few, seen if len(seen) else columns
+    has_new = len(columns) < targets.n_classes
+    return Kept(columns if has_new and not targets.is_multilabel and len(seen) else few, seen if len(seen) else columns)
 
 
 def _standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
@@ -200,45 +203,57 @@ class _Continuing:
     before: FittedClassifier
     parameters: FitParameters
     columns: Indices  # (K',), where the old classes are among the new ones
-    few: Indices  # of them, those that there are few new documents of
     candidates: tuple[ModelConfig, ...]
     callback: Callback | None
     checkpoint: Checkpoint
 
-    def fit(self, train: Part, valid: Part | None, everything: Tokens) -> HeldOut:
+    def fit(self, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None) -> HeldOut:
         """Learn what is not known yet; new words and classes get rows and columns.
 
         Raises: DataError when no document can be held out.
         """
-        model = self.before.record.config.model
-        if len(self.few) and not model.can_be_member:
+        model, targets = self.before.record.config.model, train[1]
+        few = too_few(targets if valid is None else targets.joined(valid[1]), self.columns)
+        if len(few) and not model.can_be_member:
             raise DataError(
-                f"{len(self.few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an "
+                f"{len(few)} of the old classes have fewer than {FEW_NEW_DOCUMENTS} new documents, and an "
                 f"{model.title} would forget them. Add some of their documents, or start with auto, which keeps them."
             )
+        everything = train[0] if valid is None else train[0].joined(valid[0])
         vocabulary, rows = grown_vocabulary(self.before.vocabulary, everything)
-        growth = Growth(vocabulary, rows, self.columns, train[1].n_classes)
-        if len(self.few) or not model_class(model).trains_in_epochs:
-            return self._joined_with_candidates(train, valid, everything, growth)
+        growth = Growth(vocabulary, rows, self.columns, targets.n_classes)
+        if len(few) or not model_class(model).trains_in_epochs:
+            return self._joined_with_candidates(train, valid, growth, everything, few)
         return self._trained_on(train, valid, growth)
 
-    def _joined_with_candidates(self, train: Part, valid: Part | None, everything: Tokens, growth: Growth) -> HeldOut:
+    def _joined_with_candidates(
+        self,
+        train: tuple[Tokens, Targets],
+        valid: tuple[Tokens, Targets] | None,
+        growth: Growth,
+        everything: Tokens,
+        few: Indices,
+    ) -> HeldOut:
         """What was there stays as it is, beside candidates that learn from the new documents alone."""
         config, model = self.before.record.config, self.before.model
         old = grown_ensemble(model, self.before.calibration, growth, growth.vocabulary.encode(everything))
         is_one = list(model.members) == [""]
         selection = SelectionConfig(candidates=(config.model,) if is_one else self.candidates)
         selected = select_model(
-            replace(config, model=selection), *train, valid, validation_share=self.parameters.validation_share,
-            known=Known(growth.vocabulary, old, *_alone(self.few, self.columns, train[1])),
+            replace(config, model=selection), *train, valid, before=(growth.vocabulary, old),
+            kept=_kept(few, self.columns, train[1]), validation_share=self.parameters.validation_share,
             metric=self.parameters.metric, seed=self.parameters.seed, callback=self.callback,
             checkpoint=self.checkpoint,
         )  # fmt: skip
         return HeldOut.of(selected, len(train[0]), was_given=valid is not None)
 
-    def _trained_on(self, train: Part, valid: Part | None, growth: Growth) -> HeldOut:
+    def _trained_on(
+        self, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None, growth: Growth
+    ) -> HeldOut:
         """A neural model, trained on from its weights."""
         config, seed = self.before.record.config, self.parameters.seed
+        n_documents = len(train[0])
+        n_valid_given = 0 if valid is None else len(valid[0])
         if valid is None:
             if not train[1].can_be_split():
                 raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
@@ -261,7 +276,7 @@ class _Continuing:
             fit=SystemFit(vocabulary, fitted, history=history, notes=notes),
             logits=fitted.logits_of(held_out_documents),
             targets=valid[1],
-            n_train=len(train[1]),
+            n_train=n_documents - (len(valid[1]) if not n_valid_given else 0),
             n_valid=len(valid[1]),
         )
 

@@ -28,7 +28,7 @@ from bywords.text.vocabulary import Vocabulary
 from bywords.training.callback import Callback
 from bywords.training.hyperparameter_search import HyperparameterSearch
 from bywords.training.system import SystemFit
-from bywords.training.workbench import MOST_NUMBERS, CandidateResult, Known, Trial, Workbench
+from bywords.training.workbench import KEPT_NONE, MOST_NUMBERS, CandidateResult, Kept, Trial, Workbench
 
 CHAR_NGRAMS_UP_TO = 1_000_000  # tokens of the training texts: where there are more, words and n-grams say enough
 FEW_DOCUMENTS, FEW_FOLDS = 3_000, 5  # of so few a tenth would tell little, so all are held out in turn
@@ -67,7 +67,8 @@ def select_model(
     metric: Metric = "log_loss",
     validation_share: float = 0.1,
     budget_seconds: float | None = None,
-    known: Known | None = None,
+    before: tuple[Vocabulary, FittedModel] | None = None,
+    kept: Kept = KEPT_NONE,
     callback: Callback | None = None,
     checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> SelectionResult:
@@ -76,8 +77,9 @@ def select_model(
     They are judged on `valid`, where it is given, else on a share of the documents, or in folds where there are few.
     The vocabulary and idf, which know no labels, are those of all documents. What is best by `metric` is selected: one
     alone, or the ensemble of those that earn a weight, which has the least log loss. With `budget_seconds`, other
-    settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted. A `known`
-    model is judged with the candidates.
+    settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted. `before` is
+    a model that is there already, with its vocabulary: it is judged with the candidates, and stays as it is. Of the
+    classes `kept` these documents tell too little: there only `before` has an opinion.
 
     What was judged or fitted is kept in `checkpoint`, and not done again. A search goes on with what was tried before,
     for what is left of the budget.
@@ -90,16 +92,17 @@ def select_model(
         raise SettingError(f"there is nothing to select from: {config.model.title} is one model.")
     everything, all_targets, parts = _divided(train, targets, valid, validation_share, seed)
     asked = config.model.candidates
-    if known is None and len(everything.codes) > CHAR_NGRAMS_UP_TO:
+    if before is None and len(everything.codes) > CHAR_NGRAMS_UP_TO:
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, char_ngrams=None))
-    vocabulary = Vocabulary.of(everything, config.vocabulary) if known is None else known.vocabulary
+    vocabulary = Vocabulary.of(everything, config.vocabulary) if before is None else before[0]
     workbench = Workbench(
-        config, vocabulary, everything, all_targets, parts, seed=seed, metric=metric, known=known, checkpoint=checkpoint
+        config, vocabulary, everything, all_targets, parts, seed=seed, metric=metric, kept=kept, checkpoint=checkpoint
     )
     candidates = workbench.distinct(asked)
     judged, history, n_steps = _judged(workbench, candidates, started, budget_seconds, seed, callback)
-    select = _ensemble_that_keeps if known is not None and len(known.alone) else _best_ensemble
+    judged += [workbench.judge_before(before[1])] if before is not None else []
+    select = _ensemble_that_keeps if len(kept.classes) else _best_ensemble
     members, weights, combined = select(judged, workbench)
     ensemble = _refitted(workbench, members, weights, n_steps, callback)
     trials = [one.trial for one in judged]
@@ -158,8 +161,6 @@ def _judged(
         found, history.interrupted = _searched(workbench, started, budget_seconds, seed=seed, callback=callback)
         judged += found
         n_steps += len(found)
-    if workbench.known is not None:
-        judged.append(workbench.judge_before(workbench.known.model))
     return judged, history, n_steps
 
 
@@ -229,7 +230,7 @@ def _best_ensemble(
 def _ensemble_that_keeps(
     judged: Sequence[CandidateResult], workbench: Workbench
 ) -> tuple[list[CandidateResult], Floats, Floats]:
-    """As `_best_ensemble`, but what was known has its full weight, and alone speaks of the classes that it is to.
+    """As `_best_ensemble`, but what was there before has its full weight, and alone speaks of the classes kept.
 
     Documents held out say nothing about these classes, so nothing may be taken from their odds because of them.
     """
@@ -237,8 +238,8 @@ def _ensemble_that_keeps(
     others = sorted((one for one in judged if one is not before), key=lambda one: -one.trial.score)[: MOST_MEMBERS - 1]
     members = [before, *others]
     weights = fit_weights([one.logits for one in members], workbench.held_out)
-    if workbench.targets.is_multilabel and workbench.known is not None:
-        weights[0, workbench.known.alone], weights[1:, workbench.known.alone] = 1, 0
+    if workbench.targets.is_multilabel:
+        weights[0, workbench.kept.classes], weights[1:, workbench.kept.classes] = 1, 0
     else:
         weights[0] = max(weights[0], 1)
     return members, weights, weighed_sum([one.logits for one in members], weights)

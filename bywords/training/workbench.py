@@ -36,17 +36,14 @@ DAN_TRAINING = TrainingConfig(
 
 
 @dataclass(frozen=True)
-class Known:
-    """A model that is there already, with its vocabulary, and stays as it is.
+class Kept:
+    """Classes that candidates do not tell from one another, int64 indices: the mean of `others` stands for each."""
 
-    Of the classes `alone`, int64 indices, it alone has an opinion: candidates do not tell them from one another, and
-    have the mean of `others` for each.
-    """
-
-    vocabulary: Vocabulary
-    model: FittedModel
-    alone: Rows
+    classes: Rows
     others: Rows
+
+
+KEPT_NONE = Kept(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +89,7 @@ class Workbench:
         *,
         seed: int,
         metric: Metric,
-        known: Known | None,
+        kept: Kept,
         checkpoint: Checkpoint,
     ) -> None:
         check_has_words(vocabulary)
@@ -100,7 +97,7 @@ class Workbench:
         self.documents = vocabulary.encode(tokens)
         self.targets, self.parts = targets, parts
         self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
-        self.known = known
+        self.kept = kept
         self._seed, self._training, self._metric = seed, config.training, metric
         self._config, self.checkpoint = config, checkpoint
         self._aligned: Aligned | None = None
@@ -212,8 +209,8 @@ class Workbench:
             training=self._training or TrainingConfig(), n_epochs=n_epochs, duals=duals,
             aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
         )  # fmt: skip
-        if self.known is not None and len(self.known.alone):
-            model = model.without_opinion(self.known.alone, self.known.others)
+        if len(self.kept.classes):
+            return model.without_opinion(self.kept.classes, self.kept.others), history
         return model, history
 
     def _prepared_for(self, config: ModelConfig) -> Any:

@@ -86,12 +86,11 @@ def select_model(
 
     Raises: DataError when no document can be held out, SettingError for a system without candidates.
     """
-    started = time.perf_counter()
+    started, asked = time.perf_counter(), config.model.candidates
     callback = callback or Callback()
-    if not config.model.candidates:
+    if not asked:
         raise SettingError(f"there is nothing to select from: {config.model.title} is one model.")
     everything, all_targets, parts = _divided(train, targets, valid, validation_share, seed)
-    asked = config.model.candidates
     if before is None and len(everything.codes) > CHAR_NGRAMS_UP_TO:
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, char_ngrams=None))

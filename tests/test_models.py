@@ -255,7 +255,7 @@ def test_each_row_that_a_member_sees_has_a_strength_and_an_entry_in_its_row_arra
         assert {len(member.arrays()[key]) for key in member.row_arrays} == {n_rows}
         assert len(member.row_strength()) == n_rows
         assert (member.row_strength() >= 0).all()
-        assert member.row_idf() is None or len(member.row_idf()) == n_rows
+        assert member.idf is None or len(member.idf) == n_rows
 
 
 @each_model
@@ -401,7 +401,7 @@ DOCUMENTS = [[2, 3, 4], [5], [3, 3], [6, 7, 8, 9, 10, 11, 2, 2, 2], [4, 3, 2], [
 
 def train(model, documents, labels, training, *, seed=0):
     targets = Targets.of(labels)
-    fit(model, documents, targets, documents, targets, training, generator=np.random.default_rng(seed))
+    fit(model, documents, targets, (documents, targets), training, generator=np.random.default_rng(seed))
 
 
 def small(config, *, seed=0, vectors=None):

@@ -59,8 +59,7 @@ def fit(
     model: Model,
     train: Ragged | MappedDocuments,
     targets: Targets,
-    valid: Ragged | MappedDocuments | None,
-    valid_targets: Targets | None,
+    valid: tuple[Ragged | MappedDocuments, Targets] | None,
     config: TrainingConfig,
     *,
     generator: np.random.Generator,
@@ -84,9 +83,8 @@ def fit(
     Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"; early stopping as in
     Prechelt (1998), "Early Stopping — But When?".
     """
-    run = _Run(model, config, generator, checkpoint)
+    run = _Run(model, valid, config, generator, checkpoint)
     prepared = model.prepare(train)
-    prepared_valid = None if valid is None else model.prepare(valid)
     wanted = torch.from_numpy(targets.codes)
     weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
     first_epoch, n_before, total_loss = run.restored()
@@ -107,15 +105,8 @@ def fit(
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
                 on_batch(epoch, n_done, len(epoch_rows))
                 run.keep_within(epoch, n_done, total_loss, before)
-            train_loss = total_loss / len(train)
+            record = run.judged(epoch, total_loss / len(train), started)
             n_before, total_loss = 0, 0.0
-            scores: tuple[float, float, float] | tuple[None, None, None] = (None, None, None)
-            if prepared_valid is not None and valid_targets is not None:
-                scores = _validate(model, prepared_valid, valid_targets, config.metric)
-            valid_loss, valid_accuracy, valid_score = scores
-            seconds = time.perf_counter() - started
-            record = EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, seconds, valid_score)
-            run.history.epochs.append(record)
             on_epoch(record)
             run.end_epoch(record)
     except KeyboardInterrupt:
@@ -129,11 +120,12 @@ class _Run:
     """All that changes while a model is trained, and how it is kept in a checkpoint."""
 
     def __init__(
-        self, model: Model, config: TrainingConfig, generator: np.random.Generator, checkpoint: Checkpoint
+        self, model: Model, valid: Any, config: TrainingConfig, generator: np.random.Generator, checkpoint: Checkpoint
     ) -> None:
         from lightning_fabric import Fabric  # takes a second to import
 
         self.model, self.config, self.generator, self.checkpoint = model, config, generator, checkpoint
+        self.valid = None if valid is None else (model.prepare(valid[0]), valid[1])
         self.fabric = Fabric(accelerator="cpu", devices=1)
         self.wrapped, *self.optimizers = self.fabric.setup(model, *_optimizers(model, config))
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
@@ -168,6 +160,14 @@ class _Run:
             self.fabric.clip_gradients(self.wrapped, self.optimizers[0], max_norm=self.config.max_norm)
         for optimizer in self.optimizers:
             optimizer.step()
+
+    def judged(self, epoch: int, train_loss: float, started: float) -> EpochRecord:
+        """What an epoch has come to, noted in the history."""
+        scores = validate(self.model, *self.valid, self.config.metric) if self.valid else (None, None, None)
+        valid_loss, valid_accuracy, valid_score = scores
+        seconds = time.perf_counter() - started
+        self.history.epochs.append(EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, seconds, valid_score))
+        return self.history.epochs[-1]
 
     def end_epoch(self, record: EpochRecord) -> None:
         """Keep the weights of an epoch where it is the best."""
@@ -209,13 +209,11 @@ class _Run:
         return self.history
 
 
-def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, float]:
-    """Mean loss (nats a document) and accuracy over all documents."""
-    return _validate(model, model.prepare(documents), targets, "accuracy")[:2]
+def validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -> tuple[float, float, float]:
+    """Mean loss (nats a document), accuracy, and the score asked for, of documents that the model has prepared.
 
-
-def _validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -> tuple[float, float, float]:
-    """Mean loss, accuracy, and the score that is asked for. Several labels are given from a probability of ½ on."""
+    Of several labels, those with a probability of ½ or more are given.
+    """
     logits = predict_prepared(model, documents)
     losses = _losses(torch.from_numpy(logits), torch.from_numpy(targets.codes)).numpy().astype(np.float64)
     probabilities = sigmoid(logits.astype(np.float64)) if targets.is_multilabel else softmax(logits)

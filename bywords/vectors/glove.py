@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, check_range
 from bywords.kernels.glove import train_block
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
@@ -39,11 +39,9 @@ class GloveConfig(VectorsConfig):
 
     def __post_init__(self) -> None:
         for name in ("dimension", "window", "n_epochs"):
-            if (value := getattr(self, name)) < 1:
-                raise SettingError(f"{name} is {value}, expected 1 or more.")
+            check_range(name, getattr(self, name), least=1)
         for name in ("x_max", "learning_rate"):
-            if (value := getattr(self, name)) <= 0:
-                raise SettingError(f"{name} is {value}, expected more than 0.")
+            check_range(name, getattr(self, name), above=0)
 
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         return train_glove(tokens, vocabulary, self, **how)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from bywords.artifact.compression import Compressed, compress
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.checkpoint import Checkpoint
+from bywords.data.groups import Together
 from bywords.data.labels import Labels, weights_of
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import Calibration
@@ -65,6 +66,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         metric: Metric = "log_loss",
         validation_share: float = 0.1,
         budget_seconds: float | None = None,
+        keep_together: Together = "equal",
         seed: int = 0,
     ) -> None:
         """`system` is a name in `SYSTEMS` or a custom config; `vectors`, a name or a path, replaces its own.
@@ -72,7 +74,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `metric` is what
         epochs and candidates are judged by: "log_loss", "accuracy", "balanced_accuracy", "micro_f1" or "macro_f1".
         `validation_share` of the documents of each class is held out to stop early by, to select by, and to set the
-        temperature. A system that selects its model tries other settings for `budget_seconds`.
+        temperature. A system that selects its model tries other settings for `budget_seconds`. Equal texts, whatever
+        their capitals and blanks, are held out together or not at all; with `keep_together` "near", near duplicates are
+        too, as `bywords audit` finds them.
         """
         self.system = system
         self.vectors = vectors
@@ -80,6 +84,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.metric = metric
         self.validation_share = validation_share
         self.budget_seconds = budget_seconds
+        self.keep_together = keep_together
         self.seed = seed
 
     @property

@@ -60,6 +60,7 @@ class FitSummary:
     n_train: int
     n_valid: int
     n_dropped: int  # without tokens, in both parts
+    n_learned_after: int = 0  # that it was tested on, and has learned from since
     valid_accuracy: float  # where documents have any number of labels, the F1 of all decisions together
     n_before: int = 0  # that a model which was continued had been fitted to
     n_new_words: int = 0
@@ -69,7 +70,7 @@ class FitSummary:
     @property
     def n_documents(self) -> int:
         """All that were learned from."""
-        return self.n_before + self.n_train + self.n_valid
+        return self.n_before + self.n_train + self.n_valid + self.n_learned_after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,7 @@ class CardRecord:
     system: str | None = None  # as the screen has it; else the name in the table
     data: DataSummary | None = None
     test: Mapping[str, Any] | None = None  # `Evaluation.summary()` of documents that the model had not seen
+    also_in_training: Mapping[str, Any] | None = None  # n_documents of the test that are, and the scores without_them
     hardest_confusions: Sequence[Mapping[str, Any]] = ()  # `Evaluation.hardest_confusions()`
     reduction: str | None = None  # what was left out to make it smaller, and what that cost
     limits: Sequence[str] = ()  # more sentences on what it is not for

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from bywords.config import kind_of
+from bywords.data.groups import Together
 from bywords.errors import SettingError, check_choice, check_range
 from bywords.evaluation.metrics import Metric
 from bywords.models.base import MODELS, ModelConfig
@@ -99,7 +100,11 @@ class FitParameters:
     metric: Metric = "log_loss"
     validation_share: float = 0.1
     budget_seconds: float | None = None
+    keep_together: Together = "equal"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("keep_together", self.keep_together, get_args(Together))
 
 
 def setting_kinds() -> dict[str, type]:

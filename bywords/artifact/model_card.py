@@ -76,8 +76,9 @@ def _training(classifier: FittedClassifier) -> str:
     record = classifier.record
     summary, parameters = record.summary, record.parameters
     held_out = f", {summary.n_valid:,} more held out for validation" if summary.n_valid else ""
+    after = f"; then from all of them and {counted(summary.n_learned_after, 'test document')} more"
     rows = [
-        f"- Learned from {summary.n_train:,} documents{held_out}",
+        f"- Learned from {summary.n_train:,} documents{held_out}{after if summary.n_learned_after else ''}",
         f"- Share of the documents for validation: {parameters.validation_share:g}",
         f"- Seed: {parameters.seed}",
         f"- Kind of model: {escaped(record.config.model.title)}; all settings are in model.json",
@@ -132,6 +133,9 @@ def _test_scores(classifier: FittedClassifier, test: Mapping[str, Any]) -> list[
         f"{'All labels right on' if is_multi else 'Right on'} {test['accuracy']:.1%} of {test['n_documents']:,} test "
         f"documents that it had not seen (95 % interval {low:.1%} to {high:.1%}); {', '.join(more)}."
     ]
+    parts[0] += _since(classifier)
+    if (also := classifier.record.card.also_in_training) is not None:
+        parts.append(_also_in_training(also, test["n_documents"]))
     if test.get("calibration_error") is not None:
         what = "The probability of a label" if is_multi else "The probability of an answer"
         parts.append(f"{what} is off by {100 * test['calibration_error']:.1f} points on average.")
@@ -144,6 +148,28 @@ def _test_scores(classifier: FittedClassifier, test: Mapping[str, Any]) -> list[
     if test.get("per_class"):
         parts.append(_class_table(test["per_class"], _thresholds(classifier)))
     return parts
+
+
+def _since(classifier: FittedClassifier) -> str:
+    """Whether the model has learned from what it was tested on, since then."""
+    if not classifier.record.summary.n_learned_after:
+        return ""
+    return (
+        " It has since learned from these too, with the same settings and calibration: the scores are those of the "
+        "model without them."
+    )
+
+
+def _also_in_training(found: Mapping[str, Any], n_test: int) -> str:
+    scores = found["without_them"]
+    said = f"Of the {n_test:,} test documents, {found['n_documents']:,} are also among those of training"
+    if scores is None:
+        return f"{said}: the scores say nothing of documents that are not."
+    low, high = scores["accuracy_interval"]
+    return (
+        f"{said}. Without them it is right on {scores['accuracy']:.1%} of {scores['n_documents']:,} (95 % interval "
+        f"{low:.1%} to {high:.1%}), macro F1 {scores['macro_f1']:.3f}."
+    )
 
 
 def _between(interval: Sequence[float] | None) -> str:

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from bywords.audit.drift import measure_drift
 from bywords.audit.duplicate_impact import duplicate_impact
-from bywords.audit.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
 from bywords.audit.label_errors import find_label_errors
 from bywords.audit.leakage import find_leakage
 from bywords.audit.profile import profile
 from bywords.data.corpus import Corpus
+from bywords.data.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
 from bywords.errors import DataError
 from bywords.records.audit import (
     AuditedData,

@@ -51,6 +51,14 @@ TestShare = Annotated[float, typer.Option(help="The share of DATA to test on, wh
 ValidationShare = Annotated[
     float, typer.Option(help="The share of the training documents to stop early by. Never drawn from the test part.")
 ]
+KeepTogether = Annotated[
+    Literal["equal", "near"],
+    typer.Option(
+        "--keep-together",
+        help="Which texts are on one side of every split, so that none is tested that was learned: equal ones, or near "
+        "duplicates too, as `bywords audit` finds them.",
+    ),
+]
 Vectors = Annotated[
     str | None,
     typer.Option(

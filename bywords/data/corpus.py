@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.groups import groups_of
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.text.tokenizer import Tokenizer
@@ -120,6 +121,11 @@ class Corpus:
         return np.bincount(self.labels, minlength=len(self.label_names)).astype(np.int64, copy=False)
 
     @cached_property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """The group of each document, int64 (N,): the same number where texts are equal, as `groups_of` has it."""
+        return groups_of(self.texts)
+
+    @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of a SHA-256 over texts, labels and label names, in order; over nothing else."""
         digest = hashlib.sha256()
@@ -168,6 +174,21 @@ class Split:
             names = tuple(name for name, is_kept in zip(train.label_names, is_trained, strict=True) if is_kept)
             train, test = with_label_names(train, names), with_label_names(test, names)
         return Split(train, test, self.n_dropped_train + n_train, self.n_dropped_test + n_test)
+
+    @property
+    def whole(self) -> Corpus:
+        """Both parts as one corpus, in the order of their rows: what they were divided from, but for what is dropped.
+
+        Raises: DataError where the test part is of another file.
+        """
+        rows = np.concatenate([self.train.rows, self.test.rows])
+        if self.train.name != self.test.name:
+            raise DataError(f"{self.test.name} is no part of {self.train.name}.")
+        both = dataclasses.replace(
+            self.train, texts=pl.concat([self.train.texts, self.test.texts]), rows=rows, columns=None,
+            labels=np.concatenate([self.train.labels, self.test.labels]),
+        )  # fmt: skip
+        return both.select(np.argsort(rows, kind="stable"))
 
     def limited(self, n_documents: int, *, seed: int) -> Split:
         """The split with a stratified share of about `n_documents` training documents, one of each class at least.

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from bywords.checkpoint import Run, read_state, write_state
 from bywords.config import to_plain
 from bywords.data.corpus import Corpus, labelled_as, with_label_names
+from bywords.data.groups import Together
 from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
@@ -65,11 +66,17 @@ class Source:
     bad_rows: BadRows = "fail"
     test_share: float = 0.2
     validation_share: float = 0.1
+    keep_together: Together = "equal"
     seed: int = 0
 
     def __post_init__(self) -> None:
         for share in (self.test_share, self.validation_share):
             check_split(share, self.seed)
+        if self.keep_together != "equal":
+            raise SettingError(
+                "of documents on disk equal texts are kept together, near duplicates cannot be found: leave out "
+                "--keep-together near."
+            )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Equal texts are on one side of every split and fold, whatever their capitals, blanks and form."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -110,7 +112,7 @@ def test_near_duplicates_are_held_out_together_where_that_is_asked_for(bywords):
     for _ in range(60):
         words, label = [f"w{word}" for word in generator.integers(0, 500, 20)], generator.choice(["yes", "no"])
         lines += [f"{' '.join([*words, f'x{generator.integers(1_000_000)}'])},{label}" for _ in range(5)]
-    with open("near.csv", "w") as file:
+    with Path("near.csv").open("w") as file:
         file.write("\n".join(lines))
     split, near = load_dataset("near.csv"), load_dataset("near.csv", keep_together="near")
 
@@ -122,7 +124,7 @@ def test_near_duplicates_are_held_out_together_where_that_is_asked_for(bywords):
     texts, labels = near.train.texts, near.train.names()
     assert TextClassifier().fit(texts, labels).summary_.valid_accuracy > 0.9
     assert TextClassifier(keep_together="near").fit(texts, labels).summary_.valid_accuracy < 0.75
-    code, out, _ = bywords("train", "near.csv", "--keep-together", "near", "--system", "tfidf-nb")
+    code, _, _ = bywords("train", "near.csv", "--keep-together", "near", "--system", "tfidf-nb")
     assert code == 0
     assert bywords("evaluate", "near-model", "near.csv")[1].startswith("The model has learned from 300 of these")
 

@@ -1,6 +1,7 @@
 """The model that is saved has learned from everything; its score is of documents that were held out."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,15 +69,12 @@ def test_what_it_learns_at_last_is_what_a_fit_to_all_of_the_documents_learns():
 def test_an_interrupted_last_fit_is_resumed_to_the_same_bits(name, tmp_path):
     config = small_system(name, "")
 
-    class Stops(Exception):
-        pass
-
     def stop(fitted):
-        raise Stops
+        raise InterruptedError
 
     _, whole = with_test(config)
     given = (TEST.texts, TEST.names())
-    with pytest.raises(Stops):
+    with pytest.raises(InterruptedError):
         fit_classifier(config, TRAIN.texts, TRAIN.names(), test=given, on_fitted=stop, checkpoint=tmp_path / "kept")
     _, resumed = with_test(config, checkpoint=tmp_path / "kept", resume=True)
     np.testing.assert_array_equal(resumed.predict(TEST.texts).logits, whole.predict(TEST.texts).logits)
@@ -106,7 +104,7 @@ def test_ctrl_c_in_the_last_fit_keeps_the_model_that_was_tested():
 def train(bywords, *options, corpus=None):
     corpus = corpus or small_corpus(150)
     rows = zip(corpus.texts, corpus.names(), strict=True)
-    with open("small.csv", "w") as file:
+    with Path("small.csv").open("w") as file:
         file.write("text,label\n" + "".join(f'"{text}",{name}\n' for text, name in rows))
     return bywords("train", "small.csv", "--out", "model", *options)
 
@@ -115,7 +113,7 @@ def train(bywords, *options, corpus=None):
 def test_screen_card_record_and_json_say_both(bywords, system):
     code, out, _ = train(bywords, "--system", system)
     assert (code, "has since learned from these 30 documents too" in out) == (0, True)
-    with open("model/README.md") as file:
+    with Path("model/README.md").open() as file:
         card = file.read()
     assert "30 test documents that it had not seen" in card
     assert "It has since learned from these too" in card
@@ -136,9 +134,9 @@ def test_the_test_part_is_kept_out_where_that_is_asked_for_or_it_is_a_file(bywor
 
 def test_test_documents_that_are_in_training_are_said_with_the_scores_without_them(bywords):
     train(bywords, "--system", "tfidf-nb")
-    with open("test.csv", "w") as file:
+    with Path("test.csv").open("w") as file:
         file.write("text,label\n")
-        with open("small.csv") as other:
+        with Path("small.csv").open() as other:
             file.writelines(line.upper().replace("SPACE", "space").replace("SPORT", "sport").replace("MOTOR", "motor")
                             for line in other.readlines()[1:11])  # fmt: skip
         file.write("moon moon orbit,space\nengine car oil,motor\n")
@@ -149,7 +147,7 @@ def test_test_documents_that_are_in_training_are_said_with_the_scores_without_th
     found = json.loads(train(bywords, "--system", "tfidf-nb", "--test", "test.csv", "--json")[1])
     assert found["test_also_in_training"]["n_documents"] == 10
     assert found["test_also_in_training"]["without_them"]["n_documents"] == 2
-    with open("model/README.md") as file:
+    with Path("model/README.md").open() as file:
         assert "10 are also among those of training" in file.read()
 
 
@@ -158,7 +156,7 @@ def test_a_model_that_goes_on_learns_from_what_it_was_tested_on(bywords, system)
     train(bywords, "--system", system)
     more = small_corpus(100, seed=7)
     rows = zip([f"zebra{number % 4} {text}" for number, text in enumerate(more.texts)], more.names(), strict=True)
-    with open("more.csv", "w") as file:
+    with Path("more.csv").open("w") as file:
         file.write("text,label\n" + "".join(f'"{text}",{name}\n' for text, name in rows))
     _, out, _ = bywords("train", "more.csv", "--from", "model", "--out", "model2")
     assert "has since learned from these 20 documents too" in out

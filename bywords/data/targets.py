@@ -19,13 +19,15 @@ class Targets:
     """`codes` is int64 (N,), a class number each, or bool (N, K): which labels each document has, if any.
 
     `weights` is float32 (N,), 0 or more: a document of weight 2 counts like two. `n_classes` is K. Documents with the
-    same number in `groups`, int64 (N,), are on the same side of every split; None where each is alone.
+    same number in `groups`, int64 (N,), are on the same side of every split; None where each is alone. What `weights`
+    have of the class is in `class_weights` too, float32 (K,), None where classes are not weighed.
     """
 
     codes: Codes
     weights: npt.NDArray[np.float32]
     n_classes: int
     groups: Rows | None = None
+    class_weights: npt.NDArray[np.float32] | None = None
 
     @classmethod
     def of(
@@ -35,6 +37,7 @@ class Targets:
         *,
         weights: npt.ArrayLike | None = None,
         groups: Rows | None = None,
+        class_weights: npt.ArrayLike | None = None,
     ) -> Targets:
         """By default each document counts 1, and there are as many classes as occur."""
         if codes.ndim == 2:
@@ -42,7 +45,8 @@ class Targets:
         elif n_classes is None:
             n_classes = int(codes.max()) + 1 if len(codes) else 0
         weighed = np.ones(len(codes)) if weights is None else np.asarray(weights)
-        return cls(codes, weighed.astype(np.float32), n_classes, groups)
+        by_class = None if class_weights is None else np.asarray(class_weights).astype(np.float32)
+        return cls(codes, weighed.astype(np.float32), n_classes, groups, by_class)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -61,6 +65,14 @@ class Targets:
         """Whether the documents count differently."""
         return bool(len(self)) and bool((self.weights != self.weights[0]).any())
 
+    @property
+    def document_weights(self) -> npt.NDArray[np.float32]:
+        """What each document counts, whatever its class, float32 (N,)."""
+        if self.class_weights is None:
+            return self.weights
+        of_class = self.class_weights[self.codes]
+        return np.divide(self.weights, of_class, out=np.zeros_like(self.weights), where=of_class > 0)
+
     def one_hot(self) -> npt.NDArray[np.bool_]:
         """Which labels each document has, bool (N, K)."""
         if self.codes.ndim == 2:
@@ -77,12 +89,12 @@ class Targets:
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Targets:
         """Only these documents (int, any order, repeats allowed), in this order."""
         groups = None if self.groups is None else self.groups[rows]
-        return Targets(self.codes[rows], self.weights[rows], self.n_classes, groups)
+        return Targets(self.codes[rows], self.weights[rows], self.n_classes, groups, self.class_weights)
 
     def joined(self, others: Targets) -> Targets:
         """These documents, then the others; whose groups the one has, the other has not, so that none are left."""
         codes, weights = np.concatenate([self.codes, others.codes]), np.concatenate([self.weights, others.weights])
-        return Targets(codes, weights, self.n_classes)
+        return Targets(codes, weights, self.n_classes, class_weights=self.class_weights)
 
     def can_be_split(self) -> bool:
         """Whether a group of documents can be held out without a class that loses its only one."""

@@ -49,7 +49,11 @@ class Documents:
         """What is to be learned of them, weighed by class too. Raises DataError for a label that is not a class."""
         codes = codes_of(self.labels, classes, label_format, part=part)
         weights = weights_of(parameters.class_weight, self.labels, classes, self.weights)
-        return Targets.of(codes, len(classes), weights=weights, groups=self.groups)
+        by_class = None
+        if parameters.class_weight is not None:
+            by_class = np.ones(len(classes))
+            by_class[codes] = weights_of(parameters.class_weight, self.labels, classes, None)
+        return Targets.of(codes, len(classes), weights=weights, groups=self.groups, class_weights=by_class)
 
 
 COPIES = (

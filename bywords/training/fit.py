@@ -17,9 +17,9 @@ from bywords.data.groups import groups_of
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Targets
-from bywords.errors import DataError
+from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import fit_calibration
-from bywords.evaluation.metrics import check_metric, score
+from bywords.evaluation.metrics import Metric, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord
 from bywords.models.base import model_class
@@ -134,6 +134,7 @@ def fit_classifier(
         valid = more.tokens, more.targets(classes, label_format, parameters, part="validation")
         n_dropped += more.n_dropped
     check_metric(parameters.metric, is_multilabel=targets.is_multilabel)
+    _check_judges(config, parameters.metric)
     train, are_copies = (documents.tokens, targets), False
     if valid is None:
         train, are_copies = with_copies_apart(train)
@@ -188,6 +189,16 @@ def learned_after(
         seconds=record.seconds + time.perf_counter() - started,
     )  # fmt: skip
     return replace(fitted, vocabulary=fit.vocabulary, model=fit.model, record=record)
+
+
+def _check_judges(config: SystemConfig, metric: Metric) -> None:
+    """Raise SettingError for a metric that nothing would be judged by."""
+    if metric == "log_loss" or config.model.candidates or model_class(config.model).trains_in_epochs:
+        return
+    raise SettingError(
+        f"{config.model.title} has neither candidates to select from nor epochs to stop by, so the metric {metric} is "
+        "of no use to it: leave it out, or take 'auto'."
+    )
 
 
 def read_documents(

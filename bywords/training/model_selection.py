@@ -106,7 +106,8 @@ def select_model(
 ) -> SelectionResult:
     """Judge the candidates of `config.model`, and fit the best of them, or their ensemble, to all documents.
 
-    They are judged on `valid`, where it is given, else on a share of the documents, or in folds where there are few.
+    They are judged on `valid`, where it is given, else on a share of the documents; where there are few, in folds, so
+    that all are held out in turn, a fifth or third at a time, or `validation_share` where that is more.
     The vocabulary and idf, which know no labels, are those of all documents. What is best by `metric` is selected: one
     alone, or the ensemble of those that earn a weight, which has the least log loss. With `budget_seconds`, other
     settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted. `before` is
@@ -172,6 +173,7 @@ def _divided(
 def _parts(targets: Targets, share: float, seed: int) -> list[tuple[Rows, Rows]]:
     """What to hold out: of few documents each once, of many a share."""
     n_folds = FEW_FOLDS if len(targets) < FEW_DOCUMENTS else SOME_FOLDS if len(targets) < SOME_DOCUMENTS else 1
+    n_folds = min(n_folds, max(2, round(1 / share))) if n_folds > 1 else 1  # a larger share, fewer turns
     if n_folds == 1 or targets.n_groups < 2 * n_folds or len(targets) * targets.n_classes > MOST_NUMBERS:
         kept, held_out = targets.split(share, seed)
         most = max(1, MOST_NUMBERS // (10 * targets.n_classes))  # of very many classes not one each is held out

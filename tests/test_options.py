@@ -85,7 +85,7 @@ CHANGED = {
     "class_weight": {0: 1, 1: 5},
     "metric": "accuracy",
     "validation_share": 0.4,
-    "budget_seconds": 1,
+    "budget_seconds": 0.1,
     "keep_together": "near",
     "seed": 1,
 }

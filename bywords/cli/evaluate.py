@@ -113,7 +113,7 @@ def _read(data: str, classifier: FittedClassifier, columns: dict[str, Any]) -> t
 
     if data in DATASETS or not Path(data).exists():
         return _unseen(data, classifier, **columns), 0
-    corpus = read_corpus(Path(data), **columns)
+    corpus = _renamed_as(read_corpus(Path(data), **columns), classifier)
     return corpus, _n_seen(corpus, data, classifier)
 
 
@@ -145,6 +145,16 @@ def _n_seen(corpus: Corpus, data: str, classifier: FittedClassifier) -> int:
     return len(learned) if is_same else 0
 
 
+def _renamed_as(corpus: Corpus, classifier: FittedClassifier) -> Corpus:
+    """The corpus with the names that the model's labels were given when it was trained."""
+    from bywords.data.corpus import renamed
+    from bywords.data.label_names import parsed_mapping
+
+    options = (classifier.record.trained_on or {}).get("map_label") or ()
+    old = [option for option in options if any(option.startswith(f"{name}=") for name in corpus.label_names)]
+    return renamed(corpus, parsed_mapping(old, corpus.label_names))
+
+
 def _divided_as(corpus: Corpus, trained_on: Mapping[str, Any]) -> Split:
     """The parts in which a corpus was trained and tested on."""
     from bywords.io.datasets import divided
@@ -173,5 +183,5 @@ def _unseen(data: str, classifier: FittedClassifier, **columns: Any) -> Corpus:
             f"the model has learned from all of {data}, so none of it is left to test on. Its README.md has the scores "
             "from before it had. Give a file with other documents."
         )
-    how = {name: trained_on[name] for name in ("test_share", "keep_together", "seed")}
+    how = {name: trained_on[name] for name in ("test_share", "keep_together", "seed", "map_label")}
     return load_dataset(data, **columns, **how).test

@@ -34,6 +34,14 @@ LabelSeparator = Annotated[
     str | None,
     typer.Option("--label-separator", help="What separates labels where a row has any number: | for a|b."),
 ]
+MapLabel = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map-label",
+        metavar="OLD=NEW",
+        help="Take the label OLD for NEW, in the test file too; two labels of one name are one. Repeat for more.",
+    ),
+]
 BadRows = Annotated[
     Literal["fail", "skip"],
     typer.Option("--bad-rows", help="Rows that cannot be read: stop at the first, or leave them out and count them."),

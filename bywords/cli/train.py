@@ -14,6 +14,7 @@ def train(
     text: options.Text = None,
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
+    map_label: options.MapLabel = None,
     bad_rows: options.BadRows = "fail",
     labels: train_options.Labels = None,
     vectors: options.Vectors = None,
@@ -42,7 +43,8 @@ def train(
 
     reading = train_request.Reading(
         data=data, test=test, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows,
-        columns=tuple(slice_by or ()), test_share=test_share, keep_together=keep_together, seed=seed,
+        map_label=tuple(map_label or ()), columns=tuple(slice_by or ()), test_share=test_share,
+        keep_together=keep_together, seed=seed,
     )  # fmt: skip
     parameters = train_request.parameters(
         vectors=vectors, class_weight=class_weight, metric=metric, validation_share=validation_share, budget=budget,

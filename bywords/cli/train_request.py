@@ -28,6 +28,7 @@ class Reading:
     label: Sequence[str] | None
     label_separator: str | None
     bad_rows: Literal["fail", "skip"]
+    map_label: Sequence[str]
     columns: Sequence[str]
     test_share: float
     keep_together: Together
@@ -36,7 +37,7 @@ class Reading:
     @property
     def trained_on(self) -> dict[str, Any]:
         """What the model keeps of it, so that `evaluate` can find the documents that were held out."""
-        names = ("data", "test", "test_share", "keep_together", "seed", "label_separator", "bad_rows")
+        names = ("data", "test", "test_share", "keep_together", "seed", "label_separator", "bad_rows", "map_label")
         return {name: getattr(self, name) for name in names}
 
 

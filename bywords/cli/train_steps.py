@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
-from bywords.cli.screen import ProgressLines, print_json, working
+from bywords.cli.screen import ProgressLines, print_json, say, working
 from bywords.cli.train_report import files_of, tell
 from bywords.cli.train_request import TrainRequest
 
@@ -29,6 +29,7 @@ class Documents:
     """What was read: documents to train and to test on, and what was corrected of them."""
 
     split: Split
+    remarks: list[str]  # on their labels
     is_drawn: bool  # the documents to test on were held out of the file
     corrections: Corrected | None
 
@@ -43,6 +44,7 @@ class Trained:
     corrections: dict[str, Any] | None = None  # what they bring
     reduction: str | None = None  # what was made smaller, and what that cost
     slices: list[dict[str, Any]]
+    remarks: list[str] = dataclasses.field(default_factory=list)  # on the labels
     also_in_training: dict[str, Any] | None = None  # how many test texts are, and the scores without them
 
 
@@ -51,7 +53,7 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
-    trained = _trained(request) if request.on_disk is None else _trained_on_disk(request)
+    trained = _trained(request, as_json=as_json) if request.on_disk is None else _trained_on_disk(request)
     save_classifier(trained.fitted, request.folder)
     if request.checkpoint is not None and not trained.fitted.record.history.interrupted:
         Checkpoint(request.checkpoint).finish()
@@ -62,9 +64,11 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
         tell(record, trained.evaluation, trained.split, request.reading.data)
 
 
-def _trained(request: TrainRequest) -> Trained:
+def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     """Read → split → fit → evaluate, with all documents in memory."""
     documents = _read(request)
+    for remark in documents.remarks if not as_json else ():
+        say(remark)
     split = documents.split
     tested, fitted = _fitted(request, split, learn_test=documents.is_drawn and not request.keep_test_out)
     evaluation = tested.evaluate(split.test.texts, _labels(split.test, tested))
@@ -83,7 +87,7 @@ def _trained(request: TrainRequest) -> Trained:
             request, fitted or tested, evaluation, split, as_in_file, reduction=reduction, also_in_training=also
         ),
         evaluation=evaluation, split=split, corrections=corrections, reduction=reduction, slices=slices,
-        also_in_training=also,
+        remarks=documents.remarks, also_in_training=also,
     )  # fmt: skip
 
 
@@ -101,6 +105,7 @@ def _trained_on_disk(request: TrainRequest) -> Trained:
 def _read(request: TrainRequest) -> Documents:
     """Read the files, hold out what is to test on, and correct labels where there are corrections."""
     from bywords.data.corpus import Split, check_trainable, labelled_as
+    from bywords.data.label_names import remarks_on_labels
     from bywords.io.datasets import divided, read_parts
     from bywords.text.tokenizer import Tokenizer
 
@@ -108,7 +113,7 @@ def _read(request: TrainRequest) -> Documents:
     with working(f"reading {reading.data}"):
         corpus, own_test = read_parts(
             reading.data, text=reading.text, label=reading.label, columns=reading.columns, test=reading.test,
-            label_separator=reading.label_separator, bad_rows=reading.bad_rows,
+            label_separator=reading.label_separator, bad_rows=reading.bad_rows, map_label=reading.map_label,
         )  # fmt: skip
         if own_test is None:
             split = divided(
@@ -125,7 +130,7 @@ def _read(request: TrainRequest) -> Documents:
             split = corrections.split
         split = split.drop_empty(tokenizer)
         check_trainable(split.train)
-    return Documents(split=split, is_drawn=own_test is None, corrections=corrections)
+    return Documents(split=split, remarks=remarks_on_labels(corpus), is_drawn=own_test is None, corrections=corrections)
 
 
 def _fitted(
@@ -298,6 +303,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "n_valid": summary.n_valid,
         "n_test": len(split.test),
         "n_learned_after": summary.n_learned_after,
+        "label_remarks": trained.remarks,
         "test_also_in_training": trained.also_in_training,
         "dropped": {"train": split.n_dropped_train, "test": split.n_dropped_test},
         "skipped": {corpus.name: corpus.n_skipped for corpus in files_of(split)},

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.data.corpus import Corpus, Split, grouped, labelled_as, with_label_names
+from bywords.data.corpus import Corpus, Split, grouped, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, groups_of
+from bywords.data.label_names import parsed_mapping
 from bywords.data.splits import Rows, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.io.readers import BadRows, read_corpus, refuse_columns
@@ -53,6 +54,7 @@ def load_dataset(
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
+    map_label: Sequence[str] = (),
     columns: Sequence[str] = (),
     test: str | None = None,
     test_share: float = 0.2,
@@ -64,7 +66,7 @@ def load_dataset(
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
     class, drawn with `seed`; equal texts are on the same side, with `keep_together` "near" near duplicates too. `text`,
     `label`, `label_separator`, `bad_rows` and `columns` are those of `read_corpus`, for both files. Where training is
-    multi-label the test part is too. Documents without tokens stay in.
+    multi-label the test part is too. `map_label` are other names of labels, each as in "OLD=NEW". Documents without tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
@@ -76,8 +78,8 @@ def load_dataset(
     ('garage', 'office')
     """
     corpus, own_test = read_parts(
-        name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, columns=columns,
-        test=test,
+        name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, map_label=map_label,
+        columns=columns, test=test,
     )  # fmt: skip
     if own_test is not None:
         return Split(corpus, own_test)
@@ -91,6 +93,7 @@ def read_parts(
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
+    map_label: Sequence[str] = (),
     columns: Sequence[str] = (),
     test: str | None = None,
 ) -> tuple[Corpus, Corpus | None]:
@@ -112,6 +115,10 @@ def read_parts(
         corpus = read_corpus(path, **reading)
     if test is not None:
         own_test = read_corpus(Path(test), **reading)
+    if map_label:
+        mapping = parsed_mapping(map_label, corpus.label_names)
+        corpus = renamed(corpus, mapping)
+        own_test = None if own_test is None else renamed(own_test, mapping)
     if own_test is not None:
         own_test = with_label_names(labelled_as(own_test, multilabel=corpus.is_multilabel), corpus.label_names)
     return corpus, own_test

@@ -64,6 +64,7 @@ class Source:
     label: Sequence[str] | None = None
     label_separator: str | None = None
     bad_rows: BadRows = "fail"
+    map_label: Sequence[str] = ()
     test_share: float = 0.2
     validation_share: float = 0.1
     keep_together: Together = "equal"

@@ -148,11 +148,10 @@ def _n_seen(corpus: Corpus, data: str, classifier: FittedClassifier) -> int:
 def _renamed_as(corpus: Corpus, classifier: FittedClassifier) -> Corpus:
     """The corpus with the names that the model's labels were given when it was trained."""
     from bywords.data.corpus import renamed
-    from bywords.data.label_names import parsed_mapping
+    from bywords.data.label_names import asked_of, parsed_mapping
 
     options = (classifier.record.trained_on or {}).get("map_label") or ()
-    old = [option for option in options if any(option.startswith(f"{name}=") for name in corpus.label_names)]
-    return renamed(corpus, parsed_mapping(old, corpus.label_names))
+    return renamed(corpus, parsed_mapping(asked_of(options, corpus.label_names), corpus.label_names))
 
 
 def _divided_as(corpus: Corpus, trained_on: Mapping[str, Any]) -> Split:

@@ -22,10 +22,10 @@ AT_MOST = 3  # named in a sentence
 
 
 def cleaned(name: str) -> str:
-    """A label in Unicode's form NFC, without invisible signs, blanks around it, or several blanks for one.
+    r"""A label in Unicode's form NFC, without invisible signs, blanks around it, or several blanks for one.
 
     >>> from bywords.data.label_names import cleaned
-    >>> cleaned("\\ufeff not  spam ")
+    >>> cleaned("\ufeff not  spam ")
     'not spam'
     """
     without = unicodedata.normalize("NFC", name).translate(dict.fromkeys(map(ord, INVISIBLE)))
@@ -36,6 +36,11 @@ def several_spellings(names: Mapping[str, str]) -> list[str]:
     """The labels that were written in more than one way, of names and what they are cleaned."""
     counts = Counter(names.values())
     return [name for name, count in sorted(counts.items()) if count > 1]
+
+
+def asked_of(options: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Those of the options OLD=NEW whose OLD is among `names`."""
+    return [option for option in options if any(option.startswith(f"{name}=") for name in names)]
 
 
 def parsed_mapping(options: Sequence[str], names: Sequence[str]) -> dict[str, str]:
@@ -63,7 +68,7 @@ def parsed_mapping(options: Sequence[str], names: Sequence[str]) -> dict[str, st
 
 
 def remarks_on_labels(corpus: Corpus) -> list[str]:
-    """What is odd about the labels of documents, a sentence each, with the option that helps; empty where nothing is."""
+    """What is odd about the labels of documents, a sentence each, with the option that helps."""
     counts = dict(zip(corpus.label_names, corpus.counts().tolist(), strict=True))
     counts = {name: count for name, count in counts.items() if count}
     odd = [*corpus.remarks, *_capitals(counts), *_ends(counts)]
@@ -129,8 +134,8 @@ def _amounts(counts: Mapping[str, int]) -> list[str]:
     if not (has_fractions and len(numbers) > MANY_AMOUNTS) and not is_spread:
         return []
     return [
-        f"The labels are {len(numbers):,} different amounts, from {min(numbers):g} to {max(numbers):g}. Each is learned as "
-        "a class of its own, whatever is more or less. If another column has the labels, name it with --label."
+        f"The labels are {len(numbers):,} different amounts, from {min(numbers):g} to {max(numbers):g}. Each is "
+        "learned as a class of its own, whatever is more or less. If another column has the labels, name it: --label"
     ]
 
 

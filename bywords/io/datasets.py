@@ -66,7 +66,8 @@ def load_dataset(
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
     class, drawn with `seed`; equal texts are on the same side, with `keep_together` "near" near duplicates too. `text`,
     `label`, `label_separator`, `bad_rows` and `columns` are those of `read_corpus`, for both files. Where training is
-    multi-label the test part is too. `map_label` are other names of labels, each as in "OLD=NEW". Documents without tokens stay in.
+    multi-label the test part is too. `map_label` are other names of labels, each as in "OLD=NEW". Documents without
+    tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to

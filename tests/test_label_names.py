@@ -15,7 +15,7 @@ from bywords.data.label_names import cleaned, parsed_mapping, remarks_on_labels
 from bywords.errors import SettingError
 from bywords.io.readers import read_corpus
 
-# (kind, example, what happens): labels of a file, one a line, each of four documents; then the classes and what is said.
+# (kind, example, what happens): labels of a file, each of four documents; then the classes and what is said.
 CASES = [
     ("labels", ["spam", "spam ", "ham"], "one label: blanks after it", ["ham", "spam"], "apart by blanks"),
     (
@@ -61,7 +61,7 @@ CASES = [
     (
         "labels",
         [str(n) for n in range(77)],
-        "77 whole numbers of four documents: amounts",
+        "said: 77 whole numbers of few documents",
         None,
         "77 different amounts",
     ),
@@ -100,12 +100,12 @@ def test_labels_of_one_document_are_counted(tmp_path, monkeypatch):
 
 def test_a_label_of_nothing_that_is_seen_is_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(Exception, match="line 3: the label .* is missing"):
+    with pytest.raises(Exception, match=r"line 3: the label .* is missing"):
         corpus_of(["a", "\u200b ", "b"])
 
 
-@pytest.mark.parametrize("labels", [["['joy', 'food']", "[]"], ["[joy,food]", ""], ["{joy,food}", "{}"], ["(joy, food)", "()"],
-                                    ['["joy", "food"]', "[]"]])  # fmt: skip
+@pytest.mark.parametrize("labels", [["['joy', 'food']", "[]"], ["[joy,food]", ""], ["{joy,food}", "{}"],
+                                    ["(joy, food)", "()"], ['["joy", "food"]', "[]"]])  # fmt: skip
 def test_lists_as_they_are_printed_are_read_with_a_separator(labels, tmp_path):
     pl.DataFrame({"text": ["a", "b"], "label": labels}).write_csv(tmp_path / "lists.csv")
     corpus = read_corpus(tmp_path / "lists.csv", text="text", label="label", label_separator=",")
@@ -162,7 +162,8 @@ def test_lists_of_0_and_1_in_python_are_a_table_and_never_classes(of):
 
 
 @pytest.mark.parametrize(("option", "mapping"), [
-    ("Spam=spam", {"Spam": "spam"}), ("a=b=c", {"a=b": "c"}), (" Spam =sp\u200bam", {"Spam": "spam"}), ("ham=new", {"ham": "new"}),
+    ("Spam=spam", {"Spam": "spam"}), ("a=b=c", {"a=b": "c"}), (" Spam =sp\u200bam", {"Spam": "spam"}),
+    ("ham=new", {"ham": "new"}),
 ])  # fmt: skip
 def test_labels_are_renamed_by_what_they_are_called(option, mapping):
     assert parsed_mapping([option], ["Spam", "spam", "ham", "a=b"]) == mapping
@@ -190,8 +191,9 @@ def test_a_model_remembers_the_names_that_labels_were_given(bywords):
     for name, some in (("train.csv", lines), ("test.csv", lines[:30])):
         Path(name).write_text("text,label\n" + "\n".join(some))
     rename = ["--map-label", "Spam=spam"]
-    for more in ([], ["--test", "test.csv"], ["--system", "dan", "--on-disk", "ids"]):
-        code, out, error = bywords("train", "train.csv", "--system", "tfidf-nb", *rename, *more, "--out", "model")
+    nb = ["--system", "tfidf-nb"]
+    for options in (nb, [*nb, "--test", "test.csv"], ["--system", "dan", "--on-disk", "ids"]):
+        code, out, error = bywords("train", "train.csv", *options, *rename, "--out", "model")
         assert code == 0, error
         assert "differ only by capitals" not in out
         found = json.loads(bywords("evaluate", "model", "test.csv", "--json")[1])
@@ -199,10 +201,7 @@ def test_a_model_remembers_the_names_that_labels_were_given(bywords):
     for command in (["train", "--system", "tfidf-nb"], ["audit"], ["curve", "--system", "tfidf-nb", "--seeds", "1"],
                     ["compare", "--systems", "tfidf-nb"]):  # fmt: skip
         name, *options = command
-        assert (
-            "Labels that differ only by capitals: 'Spam' (20) and 'spam' (20)"
-            in bywords(name, "train.csv", *options)[1]
-        )
+        assert "Labels that differ only by capitals: 'Spam' (" in bywords(name, "train.csv", *options)[1]
         assert "differ only by capitals" not in bywords(name, "train.csv", *options, *rename)[1]
     assert json.loads(bywords("train", "train.csv", "--system", "tfidf-nb", "--json")[1])["label_remarks"] != []
     code, _, error = bywords("train", "train.csv", "--map-label", "Sham=spam")

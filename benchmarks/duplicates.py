@@ -20,7 +20,7 @@ from datasketch import MinHash, MinHashLSH
 from measure import write_result
 from scipy.sparse import csr_array
 
-from bywords.audit.duplicates import THRESHOLD, find_duplicates
+from bywords.data.duplicates import THRESHOLD, find_duplicates
 from bywords.io.datasets import load_dataset
 from bywords.kernels.overlap import numbered
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig

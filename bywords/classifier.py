@@ -1,4 +1,8 @@
-"""scikit-learn's shell around a `FittedClassifier`: an estimator of texts for pipelines, searches and votes."""
+"""scikit-learn's shell around a `FittedClassifier`: an estimator of texts for pipelines, searches and votes.
+
+Texts are called X where scikit-learn calls them so.
+"""
+# ruff: noqa: N803
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ import numpy.typing as npt
 from bywords.artifact.compression import Compressed, compress
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.checkpoint import Checkpoint
-from bywords.data.labels import Labels, weights_of
+from bywords.data.groups import Together
+from bywords.data.labels import Labels, codes_of, weights_of
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import Calibration
 from bywords.evaluation.evaluation import AnyEvaluation
@@ -65,6 +70,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         metric: Metric = "log_loss",
         validation_share: float = 0.1,
         budget_seconds: float | None = None,
+        keep_together: Together = "equal",
         seed: int = 0,
     ) -> None:
         """`system` is a name in `SYSTEMS` or a custom config; `vectors`, a name or a path, replaces its own.
@@ -72,7 +78,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `metric` is what
         epochs and candidates are judged by: "log_loss", "accuracy", "balanced_accuracy", "micro_f1" or "macro_f1".
         `validation_share` of the documents of each class is held out to stop early by, to select by, and to set the
-        temperature. A system that selects its model tries other settings for `budget_seconds`.
+        temperature. A system that selects its model tries other settings for `budget_seconds`. Equal texts, whatever
+        their capitals and blanks, are held out together or not at all; with `keep_together` "near", near duplicates are
+        too, as `bywords audit` finds them.
         """
         self.system = system
         self.vectors = vectors
@@ -80,6 +88,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.metric = metric
         self.validation_share = validation_share
         self.budget_seconds = budget_seconds
+        self.keep_together = keep_together
         self.seed = seed
 
     @property
@@ -89,7 +98,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(
         self,
-        texts: Texts,
+        X: Texts,
         y: Labels,
         sample_weight: npt.ArrayLike | None = None,
         *,
@@ -98,12 +107,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         checkpoint: Path | str | None = None,
         resume: bool = False,
     ) -> Self:
-        """Learn from N texts and their N labels. Documents without tokens are dropped and counted in `summary_`.
+        """Learn from N texts `X` and their N labels. Documents without tokens are dropped and counted in `summary_`.
 
-        Labels are one a document, or any number: lists of labels, or a table of 0 and 1 (N, K), as
-        `bywords.data.labels` reads them. Those may be strings, whole numbers or booleans. `sample_weight` is what each
-        document counts. `validation`, where given, is used instead of a share of the documents. All but the neural
-        systems of the lab are fitted once more to all documents, the validation part too, when the temperature is set.
+        Texts are in a list, an array (N,) or (N, 1), a column, or a table of one column; not in a set. Labels are one a
+        document, or any number: lists of labels, or a table of 0 and 1 (N, K), as `bywords.data.labels` reads them.
+        Those may be strings, whole numbers or booleans. `sample_weight` is what each document counts. `validation`,
+        where given, is used instead of a share of the documents. All but the neural systems of the lab are fitted once
+        more to all documents, the validation part too, when the temperature is set.
 
         `checkpoint` is a folder that keeps what has been worked out, until `save` has saved it all. With `resume`, what
         is there already is not done again, and the fit ends with the same bits; where nothing is, it starts afresh.
@@ -114,7 +124,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         folder = None if checkpoint is None else Path(checkpoint)
         fitted = fit_classifier(
-            self.config, texts, y, sample_weight, system=self.system, parameters=self._parameters(),
+            self.config, X, y, sample_weight, system=self.system, parameters=self._parameters(),
             validation=validation, callback=callback, checkpoint=folder, resume=resume,
         )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder
@@ -174,20 +184,20 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.fitted_, self.checkpoint_ = fitted, folder
         return self
 
-    def predict(self, texts: Texts) -> npt.NDArray[Any]:
+    def predict(self, X: Texts) -> npt.NDArray[Any]:
         """The likeliest label of each text, (N,) of the dtype of `classes_`.
 
         Where texts have any number of labels: those at or above their thresholds, in the form in which `fit` was given
         them, a tuple of labels for each text, object (N,), or a table of 0 and 1, int64 (N, K).
         """
-        return self.predict_documents(texts).labels
+        return self.predict_documents(X).labels
 
-    def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: Texts) -> npt.NDArray[np.float64]:
         """The probability of each class, float64 (N, K) in the order of `classes_`.
 
         A row sums to 1, unless texts have any number of labels: then each number is from 0 to 1 for itself.
         """
-        return self.predict_documents(texts).probabilities
+        return self.predict_documents(X).probabilities
 
     def predict_documents(self, texts: Texts) -> Predictions:
         """Label, probabilities and share of known words of each text; every text gets an answer, an empty one too."""
@@ -216,15 +226,21 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return class_words(self.fitted_, checked_texts(texts), n=n)
 
-    def score(self, texts: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
-        """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be."""
-        probabilities = self.predict_proba(texts)
-        given, codes = self.fitted_.true_codes(y, len(probabilities))
+    def score(self, X: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
+        """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be.
+
+        A text with a label that was not in training is wrong. Raises DataError for labels of another type.
+        """
+        answers = self.fitted_.calibration.predict(self.predict_proba(X))
+        given, is_known = self.fitted_.known_labels(y, len(answers))
         weights = weights_of(None, given, self.classes_, sample_weight)
         if not weights.any():
             raise SettingError("sample_weight gives every document the weight zero: there is nothing to score.")
-        is_right = codes == self.fitted_.calibration.predict(probabilities)
-        return float(np.average(is_right if codes.ndim == 1 else is_right.all(axis=1), weights=weights))
+        rows = np.flatnonzero(is_known)
+        codes = codes_of(given.select(rows), self.classes_, self.fitted_.label_format, part="test")
+        is_right = np.zeros(len(answers), dtype=bool)
+        is_right[rows] = (codes == answers[rows]).reshape(len(rows), -1).all(axis=1)
+        return float(np.average(is_right, weights=weights))
 
     def evaluate(self, texts: Texts, y: Labels) -> AnyEvaluation:
         """Compare the answers for N texts with their true labels. Raises DataError for a label that training lacked."""

@@ -82,6 +82,12 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
     return value
 
 
+def check_kind(name: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
+    """Raise SettingError when a setting is of another kind of value; True and False are no numbers."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise SettingError(f"{name} is {value!r:.100} of type {type(value).__name__}, expected {expected}.")
+
+
 def check_range(
     name: str,
     value: float | None,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.data.labels import GivenLabels, LabelFormat, Labels, codes_of, names_of, read_labels
+from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
@@ -49,6 +49,7 @@ class FitSummary:
     n_train: int
     n_valid: int
     n_dropped: int  # without tokens, in both parts
+    n_learned_after: int = 0  # that it was tested on, and has learned from since
     valid_accuracy: float  # where documents have any number of labels, the F1 of all decisions together
     n_before: int = 0  # that a model which was continued had been fitted to
     n_new_words: int = 0
@@ -58,7 +59,7 @@ class FitSummary:
     @property
     def n_documents(self) -> int:
         """All that were learned from."""
-        return self.n_before + self.n_train + self.n_valid
+        return self.n_before + self.n_train + self.n_valid + self.n_learned_after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,7 @@ class CardRecord:
     system: str | None = None  # as the screen has it; else the name in the table
     data: DataSummary | None = None
     test: Mapping[str, Any] | None = None  # `Evaluation.summary()` of documents that the model had not seen
+    also_in_training: Mapping[str, Any] | None = None  # n_documents of the test that are, and the scores without_them
     hardest_confusions: Sequence[Mapping[str, Any]] = ()  # `Evaluation.hardest_confusions()`
     reduction: str | None = None  # what was left out to make it smaller, and what that cost
     limits: Sequence[str] = ()  # more sentences on what it is not for
@@ -216,11 +218,20 @@ class FittedClassifier:
             part.codes, np.concatenate(logits), np.concatenate(shares), np.concatenate(is_nothing)
         )  # fmt: skip
 
+    def known_labels(self, labels: Labels, n_texts: int) -> tuple[GivenLabels, npt.NDArray[np.bool_]]:
+        """The true labels of so many texts, and which texts have no others than those of training, bool (N,).
+
+        Raises: DataError where there are not as many, or they are of another form or type.
+        """
+        given = _as_many(labels, n_texts, part="test")
+        is_known = are_known(given, self.classes)
+        if not is_known.any() and (given.values.dtype.kind == "U") != (self.classes.dtype.kind == "U"):
+            codes_of(given, self.classes, self.label_format, part="test")  # raises
+        return given, is_known
+
     def true_codes(self, labels: Labels, n_texts: int, *, part: str = "test") -> tuple[GivenLabels, Codes]:
         """The true labels of so many texts, and their codes. Raises DataError where there are not as many."""
-        given = read_labels(labels, part=part)
-        if len(given) != n_texts:
-            raise DataError(f"{n_texts} {part} texts and {len(given)} labels: expected as many.")
+        given = _as_many(labels, n_texts, part=part)
         return given, codes_of(given, self.classes, self.label_format, part=part)
 
     def _evaluation(
@@ -262,6 +273,14 @@ class FittedClassifier:
     def index_of(self, label: Any) -> int:
         """The index of a class, given itself or as it is written. Raises SettingError for an unknown one."""
         return index_of_label(label, self.classes.tolist())
+
+
+def _as_many(labels: Labels, n_texts: int, *, part: str) -> GivenLabels:
+    """The labels of so many texts. Raises DataError where there are not as many."""
+    given = read_labels(labels, part=part)
+    if len(given) != n_texts:
+        raise DataError(f"{n_texts} {part} texts and {len(given)} labels: expected as many.")
+    return given
 
 
 def index_of_label(label: Any, labels: Sequence[Any]) -> int:

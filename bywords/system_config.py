@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, get_args
 
 from bywords.config import kind_of
-from bywords.errors import SettingError, check_choice, check_range
+from bywords.data.groups import Together
+from bywords.errors import SettingError, check_choice, check_kind, check_range
 from bywords.evaluation.metrics import Metric
 from bywords.models.base import MODELS, ModelConfig
 from bywords.text.tokenizer import TokenizerConfig
@@ -86,6 +88,20 @@ class SystemConfig:
     leave_out_missing: bool = False  # words without a vector leave the vocabulary; else they get a seeded start
     training: TrainingConfig | None = None
 
+    def __post_init__(self) -> None:
+        """Raises SettingError, naming the setting, for one that is not of its class: a tokenizer that is a function."""
+        check_kind("model", self.model, ModelConfig, "the settings of a model, a ModelConfig as in TfidfConfig()")
+        check_kind("tokenizer", self.tokenizer, TokenizerConfig, "settings, as in TokenizerConfig(lowercase=False)")
+        check_kind("vocabulary", self.vocabulary, VocabularyConfig, "settings, as in VocabularyConfig(min_count=2)")
+        optional = "or None"
+        check_kind(
+            "vectors", self.vectors, (VectorsConfig, type(None)),
+            f'settings, as in PretrainedConfig(name="vectors.txt"), {optional}',
+        )  # fmt: skip
+        check_kind(
+            "training", self.training, (TrainingConfig, type(None)), f"settings, as in TrainingConfig(), {optional}"
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitParameters:
@@ -96,7 +112,18 @@ class FitParameters:
     metric: Metric = "log_loss"
     validation_share: float = 0.1
     budget_seconds: float | None = None
+    keep_together: Together = "equal"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises SettingError, naming the parameter, for a value of another kind, or one that cannot be."""
+        check_kind("vectors", self.vectors, (str, type(None)), "the name of vectors or the path of a file as a string")
+        check_choice("metric", self.metric, get_args(Metric))
+        check_kind("validation_share", self.validation_share, Real, "a number between 0 and 1, as in 0.1")
+        check_kind("budget_seconds", self.budget_seconds, (Real, type(None)), "a number of seconds, or None")
+        check_range("budget_seconds", self.budget_seconds, above=0)
+        check_choice("keep_together", self.keep_together, get_args(Together))
+        check_kind("seed", self.seed, Integral, "a whole number of 0 or more")
 
 
 def setting_kinds() -> dict[str, type]:

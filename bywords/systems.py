@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bywords.errors import SettingError, did_you_mean
+from bywords.errors import SettingError, check_kind, did_you_mean
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import ModelConfig
 from bywords.models.lstm import LSTMConfig
@@ -135,6 +135,11 @@ def system_config(
     """
     if isinstance(system, SystemConfig):
         config = system
+    elif not isinstance(system, str):
+        raise SettingError(
+            f"system is {system!r:.100} of type {type(system).__name__}, expected a name, as in {DEFAULT_SYSTEM!r}, or "
+            f"a SystemConfig. The systems are {', '.join(SYSTEMS)}."
+        )
     elif system in SYSTEMS:
         config = SYSTEMS[system]
     else:
@@ -148,6 +153,7 @@ def system_config(
         )
     if vectors is None:
         return config
+    check_kind("vectors", vectors, str, "the name of vectors or the path of a file as a string")
     if config.model.candidates:
         return _with_vectors(config, vectors)
     if config.vectors is None or not config.vectors.is_pretrained:

@@ -204,14 +204,15 @@ def test_evaluate_takes_the_documents_that_were_held_out_in_training(bywords, mo
     given = datasets.Dataset("small", lambda: (whole, None), lambda: True)
     monkeypatch.setitem(datasets.DATASETS, "small", given)
     options = ["--system", "tfidf-nb", "--test-share", "0.1", "--seed", "3"]
-    trained = json.loads(bywords("train", "small", *options, "--json")[1])
+    trained = json.loads(bywords("train", "small", *options, "--keep-test-out", "--json")[1])
     scores = json.loads(bywords("evaluate", "small-model", "small", "--json")[1])
     assert {name: scores[name] for name in trained["test"]} == trained["test"]
     assert scores["slices"] == trained["slices"]
     test = write_csv(tmp_path / "other.csv", small_corpus(30, seed=5))
-    bywords("train", "small", "--system", "tfidf-nb", "--test", test)
-    code, _, error = bywords("evaluate", "small-model", "small")
-    assert (code, "none of it is left to test on" in error) == (2, True)
+    for more in ([], ["--test", test]):  # learned at last, or from the beginning
+        bywords("train", "small", "--system", "tfidf-nb", *more)
+        code, _, error = bywords("evaluate", "small-model", "small")
+        assert (code, "none of it is left to test on" in error) == (2, True)
     bywords("train", test, "--system", "tfidf-nb")
     assert json.loads(bywords("evaluate", "other-model", "small", "--json")[1])["n_documents"] == 200
     code, _, error = bywords("evaluate", "other-model", "small", "--text", "body")
@@ -378,9 +379,10 @@ def test_given_vectors_serve_the_command_line(bywords, csv, tmp_path):
 
 
 def test_evaluated_on_the_file_it_was_trained_on_it_says_what_it_has_seen(bywords, csv):
-    bywords("train", csv, "--system", "tfidf-nb", "--out", "model")
-    assert json.loads(bywords("evaluate", "model", csv, "--json")[1])["n_seen_in_training"] == 120
-    assert "has learned from 120 of these documents" in bywords("evaluate", "model", csv)[1]
+    for options, n_seen in (["--keep-test-out"], 120), ([], 150):
+        bywords("train", csv, "--system", "tfidf-nb", "--out", "model", *options)
+        assert json.loads(bywords("evaluate", "model", csv, "--json")[1])["n_seen_in_training"] == n_seen
+        assert f"has learned from {n_seen} of these documents" in bywords("evaluate", "model", csv)[1]
     write_csv(csv, small_corpus(150, seed=4))  # other documents under the same name
     assert "n_seen_in_training" not in json.loads(bywords("evaluate", "model", csv, "--json")[1])
     assert "has learned from" not in bywords("evaluate", "model", csv)[1]
@@ -412,7 +414,7 @@ def test_a_model_goes_on_with_a_file_and_says_what_was_new(bywords, model, tmp_p
     more.write_csv(tmp_path / "more.csv")
     code, out, error = bywords("train", "more.csv", "--from", model, "--out", "model2")
     assert (code, error) == (0, "")
-    assert "It had learned from 120 documents before. New words: 3, new classes: 'cooking'." in out
+    assert "It had learned from 150 documents before. New words: 3, new classes: 'cooking'." in out
     record = json.loads(bywords("info", "model2", "--json")[1])
     assert "cooking" in json.dumps(record)
     code, _, error = bywords("train", "more.csv", "--from", model, "--system", "dan")

@@ -152,7 +152,7 @@ def test_a_model_of_corrected_labels_knows_which_documents_of_the_file_it_has_se
     bywords("train", "noisy.csv", "--labels", "fixed.csv", "--system", "tfidf-nb")
     code, out, _ = bywords("evaluate", "noisy-model", "noisy.csv")
     assert code == 0
-    assert "The model has learned from 192 of these documents" in out
+    assert "The model has learned from 240 of these documents" in out
 
 
 def test_corrections_of_a_file_reach_its_test_documents_and_both_comparisons_are_told(bywords, noisy):

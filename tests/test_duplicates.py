@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bywords.audit.duplicates import MOST_ALIKE, MOST_PARTNERS, THRESHOLD, find_duplicates
+from bywords.data.duplicates import MOST_ALIKE, MOST_PARTNERS, THRESHOLD, find_duplicates
 from bywords.kernels.overlap import numbered
 
 LONG = "the engine of the old car was loud and the driver stopped it at the side of a narrow road near town"

@@ -4,7 +4,13 @@ scikit-learn has no check for estimators that take texts: `parametrize_with_chec
 are given one that takes tables of numbers, makes a text of each row, and is a TextClassifier in all else.
 """
 
+import atexit
+import functools
 import pickle
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,18 +18,19 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
+from sklearn.inspection import permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.validation import check_is_fitted, validate_data
 from small_corpus import small_corpus, small_system, write_small_glove
 
 from bywords.classifier import TextClassifier
 from bywords.config import changed
-from bywords.errors import DataError
+from bywords.errors import DataError, SettingError
 from bywords.systems import SYSTEMS
 
 TRAIN, TEST = small_corpus(), small_corpus(60, seed=1)
@@ -50,16 +57,65 @@ class NumbersAsTexts(TextClassifier):
         return tags
 
 
+class NumbersAsWords(NumbersAsTexts):
+    """The same with one word for a negative number too, so that there can be a vector for it."""
+
+    @staticmethod
+    def _texts(numbers):
+        return [text.replace("-", "minus") for text in NumbersAsTexts._texts(numbers)]
+
+
 CANNOT = {
     "check_sample_weight_equivalence_on_dense_data": "some documents are held out at random to stop by and to set the "
     "temperature: of two copies of a document one may be held out, of a document that counts twice none is, or both."
 }
 
 
-@parametrize_with_checks(
-    [NumbersAsTexts(), NumbersAsTexts("tfidf-svc"), NumbersAsTexts("dan")],
-    expected_failed_checks=lambda estimator: CANNOT,
-)
+CANNOT_OF = {
+    "glove-corpus-mean": {
+        "check_fit2d_1feature": "texts of one word have no words beside each other, of which GloVe learns; it says so."
+    }
+}
+ALL_CHECKS = ["auto", "tfidf-svc", "tfidf-nb", "glove-mean", "glove-corpus-mean", "word2vec-mean", "dan"]
+# Of systems that differ from dan in nothing that scikit-learn sees, and take a minute and more for all checks.
+CHECKS_OF_OTHERS = {
+    *("check_estimators_overwrite_params", "check_dont_overwrite_attributes", "check_estimators_pickle"),
+    *("check_fit2d_1sample", "check_classifiers_one_label", "check_classifiers_multilabel_output_format_predict_proba"),
+    *("check_methods_sample_order_invariance", "check_methods_subset_invariance", "check_sample_weights_pandas_series"),
+    *("check_sample_weights_not_overwritten", "check_sample_weights_shape", "check_dict_unchanged"),
+    *("check_fit_idempotent", "check_classifiers_regression_target", "check_supervised_y_no_nan"),
+}
+
+
+def glove_of_numbers():
+    """Vectors of the words that `NumbersAsTexts` makes, in a file that is there as long as the tests run."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    lines = []
+    for column in range(12):
+        for number in range(-500, 501):
+            vector = (np.arange(6) == column % 6) * np.clip(number / 4, -3, 3)
+            word = f"c{column}n{number}".replace("-", "minus")
+            lines.append(f"{word} {' '.join(f'{value:.2f}' for value in vector)}\n")
+    (folder / "numbers.glove.txt").write_text("".join(lines))
+    return str(folder / "numbers.glove.txt")
+
+
+def all_checks():
+    """A check of scikit-learn's for each system, with its name; what cannot be is marked as such."""
+    glove = glove_of_numbers()
+    for name in SYSTEMS:
+        cannot = CANNOT | CANNOT_OF.get(name, {})
+        config = small_system(name, glove)
+        is_read = config.vectors is not None and config.vectors.is_pretrained
+        for estimator, check in estimator_checks_generator((NumbersAsWords if is_read else NumbersAsTexts)(config)):
+            what = check.func.__name__ if isinstance(check, functools.partial) else check.__name__
+            if name in ALL_CHECKS or what in CHECKS_OF_OTHERS:
+                marks = [pytest.mark.xfail(reason=cannot[what])] if what in cannot else []
+                yield pytest.param(estimator, check, id=f"{name}-{what}", marks=marks)
+
+
+@pytest.mark.parametrize(("estimator", "check"), list(all_checks()))
 def test_scikit_learns_checks_pass(estimator, check):
     check(estimator)
 
@@ -136,6 +192,123 @@ def test_pickled_and_cloned_it_is_what_it_was(name, tmp_path):
     copy = clone(classifier)
     assert copy.get_params() == classifier.get_params()
     assert not hasattr(copy, "fitted_")
+
+
+# (kind, example, what happens)
+CASES = [
+    ("texts", lambda texts: np.array(texts, dtype=object)[:, np.newaxis], "an array (N, 1) is its one column"),
+    ("texts", lambda texts: np.array(texts)[:, np.newaxis], "an array (N, 1) of strings is its one column"),
+    ("texts", lambda texts: pl.Series(texts).cast(pl.Categorical), "polars' categories are texts"),
+    ("texts", lambda texts: (text for text in texts), "a generator is gone through once"),
+    ("texts", set, "refused: a set of texts has no order"),
+    ("texts", lambda texts: dict.fromkeys(texts), "refused: a dict of texts has no order"),
+    ("texts", lambda texts: np.array([texts, texts]).T, r"refused: found an array of the shape \(150, 2\)"),
+    ("texts", lambda texts: np.array([texts]), r"refused: found an array of the shape \(1, 150\)"),
+    ("texts", lambda texts: [[text] for text in texts], "refused: text 0 is .* of type list"),
+    ("texts", lambda texts: [text.encode() for text in texts], "refused: text 0 is .* of type bytes"),
+    ("texts", lambda texts: pl.LazyFrame({"text": texts}), "refused: call its collect first"),
+    ("texts", lambda texts: [*texts[:-1], None], "refused: text 149 is None"),
+    ("texts", lambda texts: " ".join(texts), "refused: found one text"),
+]
+
+
+@pytest.mark.parametrize(("of", "what"), [case[1:] for case in CASES], ids=[case[2] for case in CASES])
+def test_texts_in_another_container_are_taken_or_refused(of, what, expected):
+    given = of(TRAIN.texts.to_list())
+    if what.startswith("refused: "):
+        with pytest.raises(DataError, match=what.removeprefix("refused: ")):
+            TextClassifier("tfidf-svc").fit(given, TRAIN.names())
+    else:
+        classifier = TextClassifier("tfidf-svc").fit(given, TRAIN.names())
+        np.testing.assert_array_equal(classifier.predict_proba(TEST.texts), expected)
+
+
+WRONG = {
+    "system": [(5, "system is 5 of type int"), (["auto"], "of type list"), (len, "of type builtin_function")],
+    "vectors": [(5, "vectors is 5 of type int"), (np.zeros((2, 2)), "of type ndarray")],
+    "class_weight": [
+        ([1, 2], "class_weight is .1, 2."),
+        ({"space": "x"}, "of 'space' is 'x'"),
+        (3, "class_weight is 3"),
+    ],
+    "metric": [(None, "metric is None"), (len, "metric is")],
+    "validation_share": [("0.1", "validation_share is '0.1'"), (None, "is None"), (True, "is True of type bool")],
+    "budget_seconds": [("5m", "budget_seconds is '5m'"), (-1, "budget_seconds is -1")],
+    "keep_together": [(True, "keep_together is True")],
+    "seed": [(None, "seed is None"), ("x", "seed is 'x'"), (1.5, "seed is 1.5"), (-1, "seed is -1")],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"), [(name, *case) for name, cases in WRONG.items() for case in cases]
+)
+def test_a_parameter_of_the_wrong_kind_is_named_in_one_error(name, value, message):
+    system = {"vectors": "averaging-glove", "budget_seconds": "auto"}.get(name, "tfidf-nb")
+    parameters = {"system": system, name: value}
+    with pytest.raises(SettingError, match=message):
+        TextClassifier(**parameters).fit(TRAIN.texts, TRAIN.names())
+
+
+def test_every_parameter_is_tried_with_a_value_of_the_wrong_kind():
+    assert set(WRONG) == set(TextClassifier().get_params())
+
+
+@pytest.mark.parametrize("setting", ["tokenizer", "vocabulary", "model", "vectors", "training"])
+@pytest.mark.parametrize("value", ["x", 5, str.split, SYSTEMS["auto"]])
+def test_a_setting_of_the_wrong_kind_is_named_in_one_error(setting, value):
+    with pytest.raises(SettingError, match=f"^{setting} is .* expected .*settings"):
+        replace(SYSTEMS["averaging"], **{setting: value})
+
+
+@pytest.mark.parametrize("value", ["x", ["a"] * 150, {"a": 1}, [None] * 150, np.ones(3), [-1] * 150])
+def test_a_sample_weight_that_is_none_is_named_in_one_error(value):
+    with pytest.raises(SettingError, match="sample_weight"):
+        TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names(), value)
+
+
+def test_arguments_have_scikit_learns_names():
+    classifier = TextClassifier("tfidf-nb").fit(X=TRAIN.texts, y=TRAIN.names())
+    assert classifier.score(X=TEST.texts, y=TEST.names()) > 0.9
+    np.testing.assert_array_equal(classifier.predict(X=TEST.texts), classifier.predict(TEST.texts))
+    np.testing.assert_array_equal(classifier.predict_proba(X=TEST.texts), classifier.predict_proba(TEST.texts))
+
+
+def test_a_label_that_training_lacks_is_wrong_in_a_score():
+    classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
+    labels = [*TEST.names()[:-30], *["cooking"] * 30]
+    assert classifier.score(TEST.texts, labels) == pytest.approx(
+        classifier.score(TEST.texts[:-30], labels[:-30]) * 30 / 60
+    )
+    sets = [(label,) for label in TRAIN.names()]
+    many = TextClassifier("tfidf-nb").fit(TRAIN.texts, sets)
+    given = [(label,) for label in TEST.names()]
+    assert many.score(TEST.texts, [*given[:-1], (*given[-1], "cooking")]) == pytest.approx(
+        many.score(TEST.texts[:-1], given[:-1]) * 59 / 60
+    )
+    with pytest.raises(DataError, match="did not occur in training"):
+        classifier.score(TEST.texts, list(range(60)))  # of another type: not labels of these at all
+
+
+def test_a_class_of_one_document_leaves_scores_of_folds_that_are_numbers():
+    texts, labels = [*TRAIN.texts, "eggs flour butter"], [*TRAIN.names(), "cooking"]
+    with pytest.warns(UserWarning, match="least populated class"):
+        scores = cross_val_score(TextClassifier("tfidf-nb"), texts, labels, cv=3)
+    assert np.isfinite(scores).all()
+    search = GridSearchCV(TextClassifier(), {"system": ["tfidf-svc", "tfidf-nb"]}, cv=2)
+    with pytest.warns(UserWarning, match="least populated class"):
+        search.fit(texts, labels)
+    assert search.best_score_ > 0.9
+
+
+def test_it_is_bagged_and_its_one_column_permuted():
+    texts, labels = TRAIN.texts.to_numpy()[:, np.newaxis], TRAIN.names()
+    bagged = BaggingClassifier(TextClassifier("tfidf-nb"), n_estimators=3, random_state=0).fit(texts, labels)
+    assert bagged.score(TEST.texts.to_numpy()[:, np.newaxis], TEST.names()) > 0.9
+    classifier = TextClassifier("tfidf-nb").fit(texts, labels)
+    found = permutation_importance(
+        classifier, TEST.texts.to_numpy()[:, np.newaxis], TEST.names(), n_repeats=2, random_state=0
+    )
+    assert found.importances_mean[0] > 0.3
 
 
 def test_a_table_of_several_columns_is_no_column_of_texts():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from small_corpus import TOPICS, small_corpus
 
-from bywords.audit.duplicates import find_duplicates
 from bywords.audit.label_errors import confident_learning, find_label_errors, judges_for
 from bywords.data.corpus import Corpus
+from bywords.data.duplicates import find_duplicates
 from bywords.text.tokenizer import Tokenizer
 
 

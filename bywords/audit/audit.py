@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from bywords.audit.drift import measure_drift
 from bywords.audit.duplicate_impact import duplicate_impact
-from bywords.audit.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
 from bywords.audit.label_errors import find_label_errors
 from bywords.audit.leakage import find_leakage
 from bywords.audit.profile import profile
 from bywords.data.corpus import Corpus
+from bywords.data.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
+from bywords.data.label_names import remarks_on_labels
 from bywords.errors import DataError
 from bywords.records.audit import (
     AuditedData,
@@ -54,7 +55,7 @@ def audit(
     if not len(train):
         raise DataError(f"{train.name} has no documents: there is nothing to look at.")
     on_start("counting words")
-    tokenizer, notes = Tokenizer(), list[str]()
+    tokenizer, notes = Tokenizer(), remarks_on_labels(train)
     tokens = tokenizer(train.texts)
     test_tokens = None if test is None else tokenizer(test.texts)
     on_start("looking for duplicates")

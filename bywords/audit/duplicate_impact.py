@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.duplicates import Across
 from bywords.audit.label_errors import judges_for
 from bywords.data.corpus import Corpus
+from bywords.data.duplicates import Across
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import wilson_interval
 from bywords.evaluation.significance import paired_difference

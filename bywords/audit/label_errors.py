@@ -129,23 +129,11 @@ def _out_of_fold(
             model, _ = TfidfLinear.fit(judge, some, targets.select(kept), vocabulary=vocabulary, seed=seed)
             answers[held_out] = model.logits_of(features[judge].select(held_out))
 
-    folds = _folds(codes, groups, seed)
+    folds = stratified_folds(codes, N_FOLDS, seed, groups)
     for n_done, _ in enumerate(in_threads(answer, folds), start=1):
         on_step(n_done, len(folds))
     combined = weighed_sum(logits, fit_weights(logits, targets))
     return fit_calibration(combined, targets).probabilities(combined)
-
-
-def _folds(codes: Indices, groups: Indices, seed: int) -> list[tuple[Indices, Indices]]:
-    """What to keep and to hold out, N_FOLDS times; a group is never divided. Its first document says of what class."""
-    _, firsts, group_of = np.unique(groups, return_index=True, return_inverse=True)
-    folds = stratified_folds(codes[firsts], min(N_FOLDS, len(firsts)), seed)
-    divided = []
-    for _, held_out in folds:
-        is_held = np.zeros(len(firsts), dtype=bool)
-        is_held[held_out] = True
-        divided.append((np.flatnonzero(~is_held[group_of]), np.flatnonzero(is_held[group_of])))
-    return divided
 
 
 def _texts_of_classes(labels: Indices, groups: Indices, n_classes: int) -> Indices:

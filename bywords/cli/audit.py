@@ -39,6 +39,7 @@ def audit(
     text: options.Text = None,
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
+    map_label: options.MapLabel = None,
     bad_rows: options.BadRows = "fail",
     seed: Annotated[
         int,
@@ -67,8 +68,9 @@ def audit(
         check_writable(folder / name)
     with working(f"reading {data}"):
         train, test_part = read_parts(
-            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test
-        )
+            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows,
+            map_label=map_label or (), test=test,
+        )  # fmt: skip
     callback = ProgressLines()
     record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
     callback.end()

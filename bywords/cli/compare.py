@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_table, say, working
+from bywords.cli.screen import ProgressLines, print_table, say, tell_about, working
 from bywords.errors import SettingError
 from bywords.extras import check_installed
 
@@ -29,6 +29,7 @@ def compare(
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
+    map_label: options.MapLabel = None,
     vectors: options.Vectors = None,
     limit: Annotated[
         list[str] | None,
@@ -37,6 +38,7 @@ def compare(
         ),
     ] = None,
     test_share: options.TestShare = 0.2,
+    keep_together: options.KeepTogether = "equal",
     validation_share: options.ValidationShare = 0.1,
     as_json: options.AsJson = False,
 ) -> None:
@@ -55,7 +57,12 @@ def compare(
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
     earlier = files.earlier(resume=resume)
     with working(f"reading {data}"):
-        split = load_dataset(data, text=text, label=label, test=test, test_share=test_share)
+        split = load_dataset(
+            data, text=text, label=label, map_label=map_label or (), test=test, test_share=test_share,
+            keep_together=keep_together,
+        )  # fmt: skip
+    if not as_json:
+        tell_about(split)
     callback = ProgressLines()
     callback.start(f"{data}: counting words")
     run = run_compare(

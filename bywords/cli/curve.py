@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_table, rough_time, say, working
+from bywords.cli.screen import ProgressLines, print_table, rough_time, say, tell_about, working
 from bywords.extras import check_installed
 
 if TYPE_CHECKING:
@@ -30,9 +30,11 @@ def curve(
     test: options.TestFile = None,
     text: options.Text = None,
     label: options.Label = None,
+    map_label: options.MapLabel = None,
     bad_rows: options.BadRows = "fail",
     vectors: options.Vectors = None,
     test_share: options.TestShare = 0.2,
+    keep_together: options.KeepTogether = "equal",
     validation_share: options.ValidationShare = 0.1,
     as_json: options.AsJson = False,
 ) -> None:
@@ -52,7 +54,12 @@ def curve(
     system = system or DEFAULT_SYSTEM
     earlier = files.earlier(resume=resume)
     with working(f"reading {data}"):
-        split = load_dataset(data, text=text, label=label, bad_rows=bad_rows, test=test, test_share=test_share)
+        split = load_dataset(
+            data, text=text, label=label, map_label=map_label or (), bad_rows=bad_rows, test=test,
+            test_share=test_share, keep_together=keep_together,
+        )  # fmt: skip
+    if not as_json:
+        tell_about(split)
     callback = ProgressLines()
 
     def on_start(n_documents: int, seed: int, seconds_left: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from bywords.cli.screen import print_json, say, tell_skipped, working
 from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
-    from bywords.data.corpus import Corpus
+    from bywords.data.corpus import Corpus, Split
     from bywords.evaluation.evaluation import AnyEvaluation
     from bywords.fitted import FittedClassifier
 
@@ -112,7 +113,7 @@ def _read(data: str, classifier: FittedClassifier, columns: dict[str, Any]) -> t
 
     if data in DATASETS or not Path(data).exists():
         return _unseen(data, classifier, **columns), 0
-    corpus = read_corpus(Path(data), **columns)
+    corpus = _renamed_as(read_corpus(Path(data), **columns), classifier)
     return corpus, _n_seen(corpus, data, classifier)
 
 
@@ -132,17 +133,32 @@ def _as_the_model_has_them(corpus: Corpus, classifier: FittedClassifier) -> tupl
 def _n_seen(corpus: Corpus, data: str, classifier: FittedClassifier) -> int:
     """How many documents of a file the model has learned from; 0 where it is another file, or has changed."""
     from bywords.data.corpus import drop_empty
-    from bywords.io.datasets import divided
 
     trained_on = classifier.record.trained_on or {}
     if Path(str(trained_on.get("data"))).resolve() != Path(data).resolve():
         return 0
-    if trained_on["test"] is None:
-        corpus = divided(corpus, test_share=trained_on["test_share"], seed=trained_on["seed"]).train
+    if trained_on["test"] is None and not classifier.record.summary.n_learned_after:
+        corpus = _divided_as(corpus, trained_on).train
     learned, _ = drop_empty(corpus, classifier.tokenizer)
     found = classifier.record.card.data
     is_same = found is not None and learned.fingerprint == found.fingerprint
     return len(learned) if is_same else 0
+
+
+def _renamed_as(corpus: Corpus, classifier: FittedClassifier) -> Corpus:
+    """The corpus with the names that the model's labels were given when it was trained."""
+    from bywords.data.corpus import renamed
+    from bywords.data.label_names import asked_of, parsed_mapping
+
+    options = (classifier.record.trained_on or {}).get("map_label") or ()
+    return renamed(corpus, parsed_mapping(asked_of(options, corpus.label_names), corpus.label_names))
+
+
+def _divided_as(corpus: Corpus, trained_on: Mapping[str, Any]) -> Split:
+    """The parts in which a corpus was trained and tested on."""
+    from bywords.io.datasets import divided
+
+    return divided(corpus, **{name: trained_on[name] for name in ("test_share", "keep_together", "seed")})
 
 
 def _unseen(data: str, classifier: FittedClassifier, **columns: Any) -> Corpus:
@@ -161,6 +177,10 @@ def _unseen(data: str, classifier: FittedClassifier, **columns: Any) -> Corpus:
             refuse_columns(f"{data} is a data set with fixed columns", *asked)
             return own_train
         return load_dataset(data, **columns).test
-    if trained_on["test"] is not None:
-        raise DataError(f"the model was trained on all of {data}, so none of it is left to test on. Give a file.")
-    return load_dataset(data, **columns, test_share=trained_on["test_share"], seed=trained_on["seed"]).test
+    if trained_on["test"] is not None or classifier.record.summary.n_learned_after:
+        raise DataError(
+            f"the model has learned from all of {data}, so none of it is left to test on. Its README.md has the scores "
+            "from before it had. Give a file with other documents."
+        )
+    how = {name: trained_on[name] for name in ("test_share", "keep_together", "seed", "map_label")}
+    return load_dataset(data, **columns, **how).test

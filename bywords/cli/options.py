@@ -34,6 +34,14 @@ LabelSeparator = Annotated[
     str | None,
     typer.Option("--label-separator", help="What separates labels where a row has any number: | for a|b."),
 ]
+MapLabel = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map-label",
+        metavar="OLD=NEW",
+        help="Take the label OLD for NEW, in the test file too; two labels of one name are one. Repeat for more.",
+    ),
+]
 BadRows = Annotated[
     Literal["fail", "skip"],
     typer.Option("--bad-rows", help="Rows that cannot be read: stop at the first, or leave them out and count them."),
@@ -50,6 +58,14 @@ TestFile = Annotated[str | None, typer.Option("--test", help="A file to test on,
 TestShare = Annotated[float, typer.Option(help="The share of DATA to test on, where it has no test part.")]
 ValidationShare = Annotated[
     float, typer.Option(help="The share of the training documents to stop early by. Never drawn from the test part.")
+]
+KeepTogether = Annotated[
+    Literal["equal", "near"],
+    typer.Option(
+        "--keep-together",
+        help="Which texts are on one side of every split, so that none is tested that was learned: equal ones, or near "
+        "duplicates too, as `bywords audit` finds them.",
+    ),
 ]
 Vectors = Annotated[
     str | None,

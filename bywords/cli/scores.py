@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bywords.cli.screen import print_table, say
 
@@ -41,6 +41,20 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     say(
         f"Its probabilities are off by {_points(scores['calibration_error'])} on average "
         f"({_points(scores['calibration_error_before'])} before they were calibrated)."
+    )
+
+
+def tell_seen(found: Mapping[str, Any], n_test: int) -> None:
+    """How many of the test documents are in training too, and how good the answers are without them."""
+    shown = f"{found['n_documents']:,} of the {n_test:,} test documents {'is' if found['n_documents'] == 1 else 'are'}"
+    scores = found["without_them"]
+    if scores is None:
+        say(f"{shown} also among the training documents: it has seen them all, and the scores say nothing of others.")
+        return
+    say(
+        f"{shown} also among the training documents. Without them: right on {scores['accuracy']:.1%} of "
+        f"{scores['n_documents']:,} (95 % interval {_interval(scores['accuracy_interval'])}), macro F1 "
+        f"{scores['macro_f1']:.3f}."
     )
 
 

@@ -14,6 +14,7 @@ import typer
 from bywords.training.callback import Callback
 
 if TYPE_CHECKING:
+    from bywords.data.corpus import Split
     from bywords.records.base import EpochRecord
 
 
@@ -70,6 +71,21 @@ def tell_skipped(n_skipped: int, first: str) -> None:
     if n_skipped:
         rows = "row" if n_skipped == 1 else "rows"
         typer.echo(f"Skipped {n_skipped:,} {rows} that could not be read; the first is {first}", err=True)
+
+
+def tell_about(split: Split) -> None:
+    """What is odd about the labels that were read, and whether test documents are in training too; a line each."""
+    from bywords.data.groups import is_also_in
+    from bywords.data.label_names import remarks_on_labels
+
+    for remark in remarks_on_labels(split.train):
+        say(remark)
+    n_there = int(is_also_in(split.test.texts, split.train.texts).sum())
+    if n_there:
+        say(
+            f"{n_there:,} of the {len(split.test):,} test documents {'is' if n_there == 1 else 'are'} also among the "
+            "training documents, so that the scores are better than they would be on others. `bywords audit` says more."
+        )
 
 
 @contextmanager

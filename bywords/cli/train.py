@@ -14,6 +14,7 @@ def train(
     text: options.Text = None,
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
+    map_label: options.MapLabel = None,
     bad_rows: options.BadRows = "fail",
     labels: train_options.Labels = None,
     vectors: options.Vectors = None,
@@ -25,25 +26,33 @@ def train(
     settings: options.Settings = None,
     slice_by: options.SliceBy = None,
     test_share: options.TestShare = 0.2,
+    keep_test_out: train_options.KeepTestOut = False,
+    keep_together: options.KeepTogether = "equal",
     validation_share: options.ValidationShare = 0.1,
     seed: train_options.Seed = 0,
     checkpoint: train_options.CheckpointFolder = None,
     resume: train_options.Resume = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a classifier on labelled texts, test it on texts that it has not seen, and save it."""
+    """Train a classifier on labelled texts, test it on texts that it has not seen, and save what has learned from all.
+
+    Where DATA alone is given, a share of it is held out; the score is that of a model that has not seen it. Then the
+    same model is fitted once more, to all documents, and saved.
+    """
     from bywords.cli import train_request, train_steps
 
     reading = train_request.Reading(
         data=data, test=test, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows,
-        columns=tuple(slice_by or ()), test_share=test_share, seed=seed,
+        map_label=tuple(map_label or ()), columns=tuple(slice_by or ()), test_share=test_share,
+        keep_together=keep_together, seed=seed,
     )  # fmt: skip
     parameters = train_request.parameters(
         vectors=vectors, class_weight=class_weight, metric=metric, validation_share=validation_share, budget=budget,
-        seed=seed,
+        keep_together=keep_together, seed=seed,
     )  # fmt: skip
     request = train_request.requested(
         reading, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,
-        settings=settings, labels=labels, max_size=max_size, on_disk=on_disk, checkpoint=checkpoint, resume=resume,
+        settings=settings, labels=labels, max_size=max_size, on_disk=on_disk, keep_test_out=keep_test_out,
+        checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
     train_steps.run(request, as_json=as_json)

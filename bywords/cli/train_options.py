@@ -57,6 +57,14 @@ OnDisk = Annotated[
         "on the same file need not read it again; delete it when you are done.",
     ),
 ]
+KeepTestOut = Annotated[
+    bool,
+    typer.Option(
+        "--keep-test-out",
+        help="Save the model that was tested, which has not seen the test documents. By default, what is held out of "
+        "DATA to test on is learned as well when the scores are known.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of the split and of every start.")]
 CheckpointFolder = Annotated[
     Path | None,

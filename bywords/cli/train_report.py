@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bywords.cli.corrected import tell_corrections
 from bywords.cli.failing import tell_slices
-from bywords.cli.scores import tell_classes, tell_scores
+from bywords.cli.scores import tell_classes, tell_scores, tell_seen
 from bywords.cli.screen import say, tell_skipped
 from bywords.errors import quoted
 
@@ -41,6 +41,13 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
         say(record["selection"]["reason"])
     unseen = "test documents that it had not seen"
     tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
+    if record["n_learned_after"]:
+        say(
+            f"The saved model has since learned from these {record['n_learned_after']:,} documents too: the scores are "
+            "those of the same model without them. --keep-test-out saves that one."
+        )
+    if record["test_also_in_training"]:
+        tell_seen(record["test_also_in_training"], record["n_test"])
     if record["corrections"]:
         tell_corrections(record["corrections"], record["n_test"])
     say()

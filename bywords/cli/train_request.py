@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from bywords.errors import SettingError, check_choice
 
 if TYPE_CHECKING:
+    from bywords.data.groups import Together
     from bywords.fitted import FittedClassifier
     from bywords.system_config import FitParameters, SystemConfig
 
@@ -27,14 +28,16 @@ class Reading:
     label: Sequence[str] | None
     label_separator: str | None
     bad_rows: Literal["fail", "skip"]
+    map_label: Sequence[str]
     columns: Sequence[str]
     test_share: float
+    keep_together: Together
     seed: int
 
     @property
     def trained_on(self) -> dict[str, Any]:
         """What the model keeps of it, so that `evaluate` can find the documents that were held out."""
-        names = ("data", "test", "test_share", "seed", "label_separator", "bad_rows")
+        names = ("data", "test", "test_share", "keep_together", "seed", "label_separator", "bad_rows", "map_label")
         return {name: getattr(self, name) for name in names}
 
 
@@ -52,6 +55,7 @@ class TrainRequest:
     labels: Path | None  # corrections
     max_bytes: int | None
     on_disk: Path | None
+    keep_test_out: bool
     checkpoint: Path | None
     resume: bool
 
@@ -67,6 +71,7 @@ def requested(
     labels: Path | None,
     max_size: str | None,
     on_disk: Path | None,
+    keep_test_out: bool,
     checkpoint: Path | None,
     resume: bool,
 ) -> TrainRequest:
@@ -112,7 +117,8 @@ def requested(
             parameters = replace(parameters, vectors=None)
     return TrainRequest(
         reading=reading, parameters=parameters, folder=folder, system=recorded, shown=shown, config=config,
-        before=before, labels=labels, max_bytes=max_bytes, on_disk=on_disk, checkpoint=checkpoint, resume=resume,
+        before=before, labels=labels, max_bytes=max_bytes, on_disk=on_disk, keep_test_out=keep_test_out,
+        checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
 
 
@@ -123,6 +129,7 @@ def parameters(
     metric: str,
     validation_share: float,
     budget: str | None,
+    keep_together: Together,
     seed: int,
 ) -> FitParameters:
     """What a fit is asked for. Raises SettingError for values that cannot be."""
@@ -135,6 +142,7 @@ def parameters(
         metric=check_choice("metric", metric, get_args(Metric)),
         validation_share=validation_share,
         budget_seconds=None if budget is None else _seconds(budget),
+        keep_together=keep_together,
         seed=seed,
     )
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
-from bywords.cli.screen import ProgressLines, print_json, working
+from bywords.cli.screen import ProgressLines, print_json, say, working
 from bywords.cli.train_report import files_of, tell
 from bywords.cli.train_request import TrainRequest
 
 if TYPE_CHECKING:
+    from bywords.artifact.compression import Compressed
     from bywords.data.corpus import Corpus, Split
     from bywords.evaluation.evaluation import AnyEvaluation
     from bywords.fitted import FittedClassifier
@@ -27,6 +29,8 @@ class Documents:
     """What was read: documents to train and to test on, and what was corrected of them."""
 
     split: Split
+    remarks: list[str]  # on their labels
+    is_drawn: bool  # the documents to test on were held out of the file
     corrections: Corrected | None
 
 
@@ -39,6 +43,9 @@ class Trained:
     split: Split | OnDiskSplit
     corrections: dict[str, Any] | None = None  # what they bring
     reduction: str | None = None  # what was made smaller, and what that cost
+    slices: list[dict[str, Any]]
+    remarks: list[str] = dataclasses.field(default_factory=list)  # on the labels
+    also_in_training: dict[str, Any] | None = None  # how many test texts are, and the scores without them
 
 
 def run(request: TrainRequest, *, as_json: bool) -> None:
@@ -46,7 +53,7 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
-    trained = _trained(request) if request.on_disk is None else _trained_on_disk(request)
+    trained = _trained(request, as_json=as_json) if request.on_disk is None else _trained_on_disk(request)
     save_classifier(trained.fitted, request.folder)
     if request.checkpoint is not None and not trained.fitted.record.history.interrupted:
         Checkpoint(request.checkpoint).finish()
@@ -57,34 +64,48 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
         tell(record, trained.evaluation, trained.split, request.reading.data)
 
 
-def _trained(request: TrainRequest) -> Trained:
+def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     """Read → split → fit → evaluate, with all documents in memory."""
     documents = _read(request)
+    for remark in documents.remarks if not as_json else ():
+        say(remark)
     split = documents.split
-    fitted = _fitted(request, split)
-    evaluation = fitted.evaluate(split.test.texts, _labels(split.test, fitted))
-    corrections = _gain(request, fitted, documents.corrections)
-    as_in_file = split if documents.corrections is None else documents.corrections.before
-    fitted, reduction = _with_card(request, fitted, evaluation, split, as_in_file), None
+    tested, fitted = _fitted(request, split, learn_test=documents.is_drawn and not request.keep_test_out)
+    evaluation = tested.evaluate(split.test.texts, _labels(split.test, tested))
+    corrections = _gain(request, tested, documents.corrections)
+    reduction = None
     if request.max_bytes is not None:
         with working("making it smaller"):
-            fitted, evaluation, reduction = _compressed(fitted, evaluation, split, request.max_bytes)
-        fitted = _with_card(request, fitted, evaluation, split, as_in_file, reduction)
-    return Trained(fitted=fitted, evaluation=evaluation, split=split, corrections=corrections, reduction=reduction)
+            tested, evaluation, reduction = _compressed(tested, evaluation, split, request.max_bytes)
+            fitted = tested if fitted is None else _compress(fitted, split.train, request.max_bytes).classifier
+    with working("looking where it fails"):
+        slices = slices_in(tested, evaluation, split.test)
+    also = None if documents.is_drawn else _also_in_training(tested, split)
+    as_in_file = split if documents.corrections is None else documents.corrections.before
+    return Trained(
+        fitted=_with_card(
+            request, fitted or tested, evaluation, split, as_in_file, reduction=reduction, also_in_training=also
+        ),
+        evaluation=evaluation, split=split, corrections=corrections, reduction=reduction, slices=slices,
+        remarks=documents.remarks, also_in_training=also,
+    )  # fmt: skip
 
 
 def _trained_on_disk(request: TrainRequest) -> Trained:
-    """The same with documents in files."""
+    """The same with documents in files. What is held out of them stays so: it would have to be read once more."""
+    from bywords.evaluation.slices import find_slices
+
     corpus = _stored(request)
     fitted = _fitted_on_disk(request, corpus)
     evaluation = fitted.evaluate_on_disk(corpus.test)
     fitted = _with_card(request, fitted, evaluation, corpus.facts, corpus.facts)
-    return Trained(fitted=fitted, evaluation=evaluation, split=corpus.facts)
+    return Trained(fitted=fitted, evaluation=evaluation, split=corpus.facts, slices=find_slices(evaluation))
 
 
 def _read(request: TrainRequest) -> Documents:
     """Read the files, hold out what is to test on, and correct labels where there are corrections."""
     from bywords.data.corpus import Split, check_trainable, labelled_as
+    from bywords.data.label_names import remarks_on_labels
     from bywords.io.datasets import divided, read_parts
     from bywords.text.tokenizer import Tokenizer
 
@@ -92,10 +113,12 @@ def _read(request: TrainRequest) -> Documents:
     with working(f"reading {reading.data}"):
         corpus, own_test = read_parts(
             reading.data, text=reading.text, label=reading.label, columns=reading.columns, test=reading.test,
-            label_separator=reading.label_separator, bad_rows=reading.bad_rows,
+            label_separator=reading.label_separator, bad_rows=reading.bad_rows, map_label=reading.map_label,
         )  # fmt: skip
         if own_test is None:
-            split = divided(corpus, test_share=reading.test_share, seed=reading.seed)
+            split = divided(
+                corpus, test_share=reading.test_share, seed=reading.seed, keep_together=reading.keep_together
+            )
         else:
             split = Split(corpus, own_test)
         if request.before is not None:
@@ -107,11 +130,13 @@ def _read(request: TrainRequest) -> Documents:
             split = corrections.split
         split = split.drop_empty(tokenizer)
         check_trainable(split.train)
-    return Documents(split=split, corrections=corrections)
+    return Documents(split=split, remarks=remarks_on_labels(corpus), is_drawn=own_test is None, corrections=corrections)
 
 
-def _fitted(request: TrainRequest, split: Split) -> FittedClassifier:
-    """Fit to the training documents, or continue with them."""
+def _fitted(
+    request: TrainRequest, split: Split, *, learn_test: bool
+) -> tuple[FittedClassifier, FittedClassifier | None]:
+    """Fit to the training documents, or continue with them; and then to those of the test too, or None."""
     from bywords.systems import default_candidates
     from bywords.training.fit import fit_classifier
     from bywords.training.incremental import continue_fit
@@ -119,16 +144,20 @@ def _fitted(request: TrainRequest, split: Split) -> FittedClassifier:
     progress = ProgressLines()
     progress.start(request.shown)
     kept: dict[str, Any] = {"checkpoint": request.checkpoint, "resume": request.resume}
-    kept |= {"parameters": request.parameters, "callback": progress}
+    tested: list[FittedClassifier] = []
+    kept |= {"parameters": request.parameters, "callback": progress, "on_fitted": tested.append}
     if request.before is not None:
         labels = _labels(split.train, request.before)
+        test = (split.test.texts, _labels(split.test, request.before)) if learn_test else None
         candidates = default_candidates(request.config)
-        fitted = continue_fit(request.before, split.train.texts, labels, candidates=candidates, **kept)
+        fitted = continue_fit(request.before, split.train.texts, labels, candidates=candidates, test=test, **kept)
     else:
         texts, labels = split.train.texts, split.train.names()
-        fitted = fit_classifier(request.config, texts, labels, system=request.system, **kept)
+        test = (split.test.texts, split.test.names()) if learn_test else None
+        fitted = fit_classifier(request.config, texts, labels, system=request.system, test=test, **kept)
     progress.end()
-    return fitted
+    has_learned = fitted.record.summary.n_learned_after > 0
+    return (tested[0], fitted) if has_learned else (fitted, None)
 
 
 def _stored(request: TrainRequest) -> OnDiskCorpus:
@@ -188,19 +217,35 @@ def _labels(corpus: Corpus, fitted: FittedClassifier) -> Any:
     return corpus.names() if corpus.is_multilabel else in_type_of(corpus.names(), fitted.classes)
 
 
-def _compressed(
-    fitted: FittedClassifier, whole: AnyEvaluation, split: Split, max_bytes: int
-) -> tuple[FittedClassifier, AnyEvaluation, str]:
-    """The smaller model, its scores, and what was done and cost, by the test part.
-
-    Training documents say which way costs least, so that the test part stays unseen.
-    """
+def _compress(fitted: FittedClassifier, train: Corpus, max_bytes: int) -> Compressed:
+    """The smaller model. Training documents say which way costs least, so that the test part stays unseen."""
     import numpy as np
 
     from bywords.artifact.compression import compress
 
-    judging = split.train.select(np.linspace(0, len(split.train) - 1, min(len(split.train), MOST_JUDGING)).astype(int))
-    compressed = compress(fitted, max_bytes, judging.texts, _labels(judging, fitted))
+    judging = train.select(np.linspace(0, len(train) - 1, min(len(train), MOST_JUDGING)).astype(int))
+    return compress(fitted, max_bytes, judging.texts, _labels(judging, fitted))
+
+
+def _also_in_training(tested: FittedClassifier, split: Split) -> dict[str, Any] | None:
+    """How many documents of a test file are among those of training, and the scores without them; None for none."""
+    import numpy as np
+
+    from bywords.data.groups import is_also_in
+
+    is_there = is_also_in(split.test.texts, split.train.texts)
+    if not is_there.any():
+        return None
+    others = split.test.select(np.flatnonzero(~is_there))
+    scores = tested.evaluate(others.texts, _labels(others, tested)).summary() if len(others) else None
+    return {"n_documents": int(is_there.sum()), "without_them": scores}
+
+
+def _compressed(
+    fitted: FittedClassifier, whole: AnyEvaluation, split: Split, max_bytes: int
+) -> tuple[FittedClassifier, AnyEvaluation, str]:
+    """The smaller model, its scores, and what was done and cost, by the test part."""
+    compressed = _compress(fitted, split.train, max_bytes)
     smaller = compressed.classifier
     if not smaller.storage:
         return smaller, whole, compressed.sentence
@@ -219,33 +264,29 @@ def _with_card(
     evaluation: AnyEvaluation,
     split: Split | OnDiskSplit,
     as_in_file: Split | OnDiskSplit,
+    *,
     reduction: str | None = None,
+    also_in_training: Mapping[str, Any] | None = None,
 ) -> FittedClassifier:
     """The classifier with what its card says of its documents and its test. The fingerprint is of the file's labels."""
+    from bywords.data.corpus import Split
     from bywords.fitted import CardRecord, DataSummary
 
-    counts = dict(zip(split.train.label_names, split.train.counts().tolist(), strict=True))
+    learned, in_file, dropped = split.train, as_in_file.train, split.n_dropped_train
+    if isinstance(split, Split) and isinstance(as_in_file, Split) and fitted.record.summary.n_learned_after:
+        learned, in_file, dropped = split.whole, as_in_file.whole, dropped + split.n_dropped_test
+    counts = dict(zip(learned.label_names, learned.counts().tolist(), strict=True))
     data = DataSummary(
-        name=request.reading.data, test=request.reading.test, n_documents=len(split.train),
-        fingerprint=as_in_file.train.fingerprint, dropped=split.n_dropped_train, skipped=split.train.n_skipped,
+        name=request.reading.data, test=request.reading.test, n_documents=len(learned),
+        fingerprint=in_file.fingerprint, dropped=dropped, skipped=learned.n_skipped,
         classes={str(label): counts.get(str(label), 0) for label in fitted.classes.tolist()},
     )  # fmt: skip
     card = CardRecord(
-        system=request.shown, data=data, test=evaluation.summary(),
+        system=request.shown, data=data, test=evaluation.summary(), also_in_training=also_in_training,
         hardest_confusions=evaluation.hardest_confusions(), reduction=reduction,
     )  # fmt: skip
     record = replace(fitted.record, card=card, trained_on=request.reading.trained_on)
     return replace(fitted, record=record)
-
-
-def _slices(trained: Trained) -> list[dict[str, Any]]:
-    from bywords.evaluation.slices import find_slices
-    from bywords.io.on_disk import OnDiskSplit
-
-    if isinstance(trained.split, OnDiskSplit):
-        return find_slices(trained.evaluation)
-    with working("looking where it fails"):
-        return slices_in(trained.fitted, trained.evaluation, trained.split.test)
 
 
 def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
@@ -261,6 +302,9 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "n_train": summary.n_train,
         "n_valid": summary.n_valid,
         "n_test": len(split.test),
+        "n_learned_after": summary.n_learned_after,
+        "label_remarks": trained.remarks,
+        "test_also_in_training": trained.also_in_training,
         "dropped": {"train": split.n_dropped_train, "test": split.n_dropped_test},
         "skipped": {corpus.name: corpus.n_skipped for corpus in files_of(split)},
         "before": summary.n_before,
@@ -276,5 +320,5 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "hardest_confusions": trained.evaluation.hardest_confusions(),
         "reduction": trained.reduction,
         "corrections": trained.corrections,
-        "slices": _slices(trained),
+        "slices": trained.slices,
     }

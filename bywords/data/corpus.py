@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.groups import groups_of
+from bywords.data.label_names import cleaned, several_spellings
+from bywords.data.labels import flags_in
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.text.tokenizer import Tokenizer
@@ -38,6 +41,7 @@ class Corpus:
     rows: npt.NDArray[np.int64]  # (N,), index of each document in what it was read from, counted from 0
     n_skipped: int = 0  # rows of the file that could not be read and were left out
     first_skipped: str = ""  # where the first of them is and what is wrong with it
+    remarks: tuple[str, ...] = ()  # what was done to its labels when it was read, a sentence each
     columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
 
     @classmethod
@@ -49,7 +53,7 @@ class Corpus:
         *,
         rows: npt.NDArray[np.int64] | None = None,
     ) -> Corpus:
-        """A corpus of N texts and their N labels as words. Rows are 0 to N - 1 by default.
+        """A corpus of N texts and their N labels as words, `cleaned`. Rows are 0 to N - 1 by default.
 
         No documents give no label names.
 
@@ -59,9 +63,11 @@ class Corpus:
         label_column = pl.Series("label", labels, dtype=pl.String)
         if len(text_column) != len(label_column):
             raise DataError(f"{name}: {len(text_column)} texts and {len(label_column)} labels, expected as many.")
+        label_column, remarks = _cleaned(label_column)
         label_names = sorted_names(label_column.unique().to_list())
         codes = _indices(label_column, label_names)
-        return cls(name, text_column, codes, label_names, np.arange(len(text_column)) if rows is None else rows)
+        rows = np.arange(len(text_column)) if rows is None else rows
+        return cls(name, text_column, codes, label_names, rows, remarks=remarks)
 
     @classmethod
     def of_sets(
@@ -75,18 +81,24 @@ class Corpus:
     ) -> Corpus:
         """A multi-label corpus of N texts and their labels, a column of lists of words (N,); a list may be empty.
 
-        Its labels are those that occur and `label_names`, which may have some that do not.
+        Its labels are those that occur, `cleaned`, and `label_names`, which may have some that do not. Lists that are
+        all as long as each other and of 0 and 1 only are a table: the labels are their places, counted from 0.
         """
         text_column = pl.Series("text", texts, dtype=pl.String)
         sets = labels.cast(pl.List(pl.String))
         if len(text_column) != len(sets):
             raise DataError(f"{name}: {len(text_column)} texts and {len(sets)} lists of labels, expected as many.")
+        rows = np.arange(len(sets)) if rows is None else rows
         sizes = sets.list.len().fill_null(0).to_numpy()
         flat = sets.filter(sets.list.len() > 0).explode()  # an empty list would become a null
-        names = sorted_names([*flat.unique().to_list(), *label_names])
+        if not label_names and flat.is_in(["0", "1"]).all() and (flags := flags_in(sets.to_list())) is not None:
+            names = tuple(map(str, range(flags.shape[1])))
+            return cls(name, text_column, flags.astype(bool), names, rows, remarks=(_table_of_flags(len(names)),))
+        flat, remarks = _cleaned(flat)
+        names = sorted_names([*flat.unique().to_list(), *map(cleaned, label_names)])
         matrix = np.zeros((len(sets), len(names)), dtype=np.bool_)
         matrix[np.repeat(np.arange(len(sets)), sizes), _indices(flat, names)] = True
-        return cls(name, text_column, matrix, names, np.arange(len(sets)) if rows is None else rows)
+        return cls(name, text_column, matrix, names, rows, remarks=remarks)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -118,6 +130,11 @@ class Corpus:
         if self.is_multilabel:
             return self.labels.sum(axis=0, dtype=np.int64)
         return np.bincount(self.labels, minlength=len(self.label_names)).astype(np.int64, copy=False)
+
+    @cached_property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """The group of each document, int64 (N,): the same number where texts are equal, as `groups_of` has it."""
+        return groups_of(self.texts)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -169,6 +186,21 @@ class Split:
             train, test = with_label_names(train, names), with_label_names(test, names)
         return Split(train, test, self.n_dropped_train + n_train, self.n_dropped_test + n_test)
 
+    @property
+    def whole(self) -> Corpus:
+        """Both parts as one corpus, in the order of their rows: what they were divided from, but for what is dropped.
+
+        Raises: DataError where the test part is of another file.
+        """
+        rows = np.concatenate([self.train.rows, self.test.rows])
+        if self.train.name != self.test.name:
+            raise DataError(f"{self.test.name} is no part of {self.train.name}.")
+        both = dataclasses.replace(
+            self.train, texts=pl.concat([self.train.texts, self.test.texts]), rows=rows, columns=None,
+            labels=np.concatenate([self.train.labels, self.test.labels]),
+        )  # fmt: skip
+        return both.select(np.argsort(rows, kind="stable"))
+
     def limited(self, n_documents: int, *, seed: int) -> Split:
         """The split with a stratified share of about `n_documents` training documents, one of each class at least.
 
@@ -188,6 +220,21 @@ def sorted_names(names: Iterable[str]) -> tuple[str, ...]:
     if all(re.fullmatch(r"[+-]?[0-9]{1,18}", name) for name in distinct):
         return tuple(sorted(distinct, key=lambda name: (int(name), name)))
     return tuple(sorted(distinct))
+
+
+def renamed(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
+    """The same documents with other names for some labels; two that get one name become one label."""
+    if not mapping:
+        return corpus
+    new = [mapping.get(name, name) for name in corpus.label_names]
+    names = sorted_names(new)
+    table = np.array([names.index(name) for name in new], dtype=np.int64)  # (K,) old -> new
+    if not corpus.is_multilabel:
+        return dataclasses.replace(corpus, labels=table[corpus.labels], label_names=names)
+    labels = np.zeros((len(corpus), len(names)), dtype=np.bool_)
+    for old, index in enumerate(table.tolist()):
+        labels[:, index] |= corpus.labels[:, old]
+    return dataclasses.replace(corpus, labels=labels, label_names=names)
 
 
 def grouped(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
@@ -303,6 +350,27 @@ def _first_with(corpus: Corpus, is_meant: npt.NDArray[np.bool_]) -> tuple[int, s
         return None
     index, label = found[0].tolist()
     return index, corpus.label_names[label if corpus.is_multilabel else int(corpus.labels[index])]
+
+
+def _cleaned(column: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """Labels (N,) without what nobody sees, and a remark where that makes one label of several."""
+    names = {name: cleaned(name) or name for name in column.unique().to_list() if name is not None}
+    if all(old == new for old, new in names.items()):
+        return column, ()
+    old, new = (pl.Series(list(which), dtype=pl.String) for which in (names.keys(), names.values()))
+    several = several_spellings(names)
+    remark = (
+        "Labels that were written in several ways, apart by blanks, invisible signs or Unicode's form, are one: "
+        f"{quoted(several, at_most=3)}."
+    )
+    return column.replace_strict(old, new, return_dtype=pl.String), (remark,) if several else ()
+
+
+def _table_of_flags(n_labels: int) -> str:
+    return (
+        f"Each document has a list of {n_labels} times 0 or 1, taken for a table: the labels are the places in it, "
+        f"'0' to '{n_labels - 1}'."
+    )
 
 
 def _indices(column: pl.Series, names: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -2,12 +2,12 @@
 
 one         a class each: a list, an array or a column of strings, whole numbers or booleans
 sets        a list, tuple or set of labels each
-indicator   a table of 0 and 1, a column a label: (N, K), as scikit-learn has it
+indicator   a table of 0 and 1, a column a label: (N, K), as scikit-learn has it; also as a list of 0 and 1 each
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -23,6 +23,8 @@ Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
 _SETS = (list, tuple, set, frozenset, np.ndarray, pl.Series)
 _KINDS = {"U": "strings", "i": "whole numbers", "u": "whole numbers", "b": "booleans", "f": "numbers"}
 _COLUMNS = 2  # an array of so many dimensions is a table
+_ROWS = (list, tuple, np.ndarray, pl.Series)  # of a table; sets are none
+_FLAGS = frozenset((0, 1, "0", "1"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +58,19 @@ def read_labels(labels: Any, *, part: str) -> GivenLabels:
     none = np.zeros(0, dtype=np.int64)
     if hasattr(labels, "toarray"):  # a sparse matrix
         labels = labels.toarray()
-    if isinstance(labels, str) or not hasattr(labels, "__len__"):
-        raise DataError(f"expected a sequence of {part} labels, found {type(labels).__name__}: {labels!r}.")
+    if isinstance(labels, str | set | frozenset | Mapping) or not hasattr(labels, "__len__"):
+        raise DataError(f"expected a sequence of {part} labels, found {type(labels).__name__}: {labels!r:.200}.")
+    if isinstance(labels, pl.Series) and isinstance(labels.dtype, pl.List | pl.Array):
+        labels = labels.to_list()
     columns = getattr(labels, "columns", None)
-    if columns is not None or (isinstance(labels, np.ndarray) and labels.ndim == _COLUMNS) or _are_flags(labels):
-        table = np.asarray(labels.to_numpy() if columns is not None else labels)
+    flags = _flags_of_lists(labels)
+    if columns is not None or (isinstance(labels, np.ndarray) and labels.ndim == _COLUMNS) or flags is not None:
+        table = flags if flags is not None else np.asarray(labels.to_numpy() if columns is not None else labels)
         if table.shape[1] == 1:
             _warn_of_column()
             return read_labels(table[:, 0], part=part)
         names = np.arange(table.shape[1]) if columns is None else _array(list(columns), part)
         return GivenLabels("indicator", _flags(table, part), none, names)
-    if isinstance(labels, pl.Series) and labels.dtype == pl.List:
-        labels = labels.to_list()
     if isinstance(labels, list | tuple | np.ndarray | pl.Series) or hasattr(labels, "tolist"):
         listed = labels.tolist() if hasattr(labels, "tolist") else labels
         are_sets = [isinstance(value, _SETS) for value in listed]
@@ -127,6 +130,17 @@ def codes_of(given: GivenLabels, classes: npt.NDArray[Any], label_format: LabelF
     return has
 
 
+def are_known(given: GivenLabels, classes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which documents have no label but those of `classes`, bool (N,); those of an indicator have no others."""
+    if given.label_format == "indicator":
+        return np.ones(len(given), dtype=bool)
+    is_class = np.isin(given.values, classes)
+    if given.label_format == "one":
+        return is_class
+    n_others = np.bincount(np.repeat(np.arange(len(given)), np.diff(given.offsets)), ~is_class, minlength=len(given))
+    return np.asarray(n_others == 0)
+
+
 def in_type_of(names: npt.NDArray[Any], classes: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Labels as words of a file, str (N,), in the type of `classes`: those of a model that was given numbers, say.
 
@@ -169,7 +183,12 @@ def weights_of(
     """
     weights = np.ones(len(given))
     if sample_weight is not None:
-        weights = np.array(sample_weight, dtype=np.float64)
+        try:
+            weights = np.array(sample_weight, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise SettingError(
+                f"sample_weight is {sample_weight!r:.100}, expected one number for each of {len(given)} documents."
+            ) from error
         if weights.ndim == 0:
             weights = np.full(len(given), float(weights))
         if weights.shape != (len(given),):
@@ -192,12 +211,17 @@ def weights_of(
             raise SettingError(f"class_weight is {class_weight!r}, expected 'balanced' or a weight for each label.")
         _, inverse, counts = np.unique(given.values, return_inverse=True, return_counts=True)
         return weights * (len(given) / (len(counts) * counts))[inverse]
+    if not isinstance(class_weight, Mapping):
+        raise SettingError(
+            f"class_weight is {class_weight!r:.100}, expected 'balanced' or a weight for each label, as in "
+            f"{{{classes.tolist()[0]!r}: 2}}."
+        )
     by_label = dict(class_weight)
     for label, weight in by_label.items():
         if label not in classes.tolist():
             raise SettingError(f"class_weight names the label {label!r}. There are: {quoted(classes.tolist())}.")
-        if not 0 <= weight < float("inf"):
-            raise SettingError(f"class_weight of {label!r} is {weight}, expected a number of 0 or more.")
+        if not isinstance(weight, float | int | np.number) or not 0 <= weight < float("inf"):
+            raise SettingError(f"class_weight of {label!r} is {weight!r}, expected a number of 0 or more.")
     weights = weights * np.array([by_label.get(label, 1.0) for label in given.values.tolist()])
     if len(weights) and not weights.any():
         raise SettingError("class_weight gives every document the weight zero: there is nothing to learn from.")
@@ -291,17 +315,25 @@ def _members(value: Any) -> list[Any]:
     return list(value.tolist() if hasattr(value, "tolist") else value)
 
 
-def _are_flags(labels: Any) -> bool:
-    """Whether a list of lists is a table of 0 and 1, and not of sets of labels."""
-    if not isinstance(labels, list | tuple) or not labels or not isinstance(labels[0], list | tuple):
-        return False
-    width = len(labels[0])
-    return width > 1 and all(
-        isinstance(row, list | tuple)
-        and len(row) == width
-        and all(type(flag) is int and flag in (0, 1) for flag in row)
-        for row in labels
-    )
+def flags_in(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.int64] | None:
+    """A table (N, K) of lists that are all as long as each other, 2 or more, and hold 0 and 1 only; else None.
+
+    As sets of labels they would say the same of every document.
+    """
+    width = len(rows[0]) if rows else 0
+    if width < _COLUMNS or any(len(row) != width for row in rows) or any(len(set(row) - _FLAGS) for row in rows):
+        return None
+    return np.array(rows).astype(np.int64)
+
+
+def _flags_of_lists(labels: Any) -> npt.NDArray[np.int64] | None:
+    """The table of 0 and 1 that a list of lists, of arrays or of columns is; None for anything else, sets of labels."""
+    if hasattr(labels, "columns") or (isinstance(labels, np.ndarray) and labels.dtype != object):
+        return None
+    listed = labels.tolist() if hasattr(labels, "tolist") else labels
+    if not isinstance(listed, list | tuple) or not all(isinstance(row, _ROWS) and np.ndim(row) == 1 for row in listed):
+        return None
+    return flags_in([_members(row) for row in listed])
 
 
 def _flags(table: npt.NDArray[Any], part: str) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,7 @@
-"""Labels → the rows to keep and those to hold out: seeded, every class in both parts where that is possible."""
+"""Labels → the rows to keep and those to hold out: seeded, every class in both parts where that is possible.
+
+Where documents are in groups, of equal texts say, a group is never divided, and a class is as large as it has groups.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +10,36 @@ import numpy.typing as npt
 
 from bywords.errors import SettingError, check_range
 
+Rows = npt.NDArray[np.int64]
+TOO_FEW = "too few documents to hold one out for validation: no class has two different texts. Add documents."
+
 
 def stratified_split(
-    labels: npt.NDArray[np.int64], share: float, seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    labels: npt.NDArray[np.int64], share: float, seed: int, groups: Rows | None = None
+) -> tuple[Rows, Rows]:
     """Split N documents at random so that each class gives about `share` of its documents to the second part.
 
     `labels` are class numbers from 0, (N,). A class of two documents or more has at least one in each part, a
     class of one stays in the first. Within that, the second part is as near to share * N documents as can be.
-    No documents give two empty parts.
+    No documents give two empty parts. Documents with the same number in `groups`, int64 (N,), are in the same part; a
+    group counts for the class of its first document, and no class is without a document in the first part.
 
     Returns: the kept and the held-out rows, int64, ascending; together they are 0 to N - 1.
     Raises: SettingError when share is not between 0 and 1, or seed is negative.
     """
     check_split(share, seed)
     generator = np.random.default_rng(seed)
-    n_held = _held_out_counts(np.bincount(labels), share)
-    is_held = np.zeros(len(labels), dtype=bool)
+    firsts, group_of = _grouped(len(labels), groups)
+    sizes = np.bincount(group_of, minlength=len(firsts))
+    of_groups = labels[firsts]
+    n_held = _held_out_counts(np.bincount(of_groups, sizes).astype(np.int64), share)
+    is_held = np.zeros(len(firsts), dtype=bool)
     for label, count in enumerate(n_held):
-        indices = np.flatnonzero(labels == label)
-        is_held[generator.permutation(indices)[:count]] = True
-    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+        indices = generator.permutation(np.flatnonzero(of_groups == label))
+        is_held[_drawn(indices, sizes[indices], int(count))] = True
+    for label in np.setdiff1d(labels, labels[~is_held[group_of]]):  # only in groups that count for another class
+        is_held[group_of[labels == label][0]] = False
+    return np.flatnonzero(~is_held[group_of]), np.flatnonzero(is_held[group_of])
 
 
 def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
@@ -54,17 +66,22 @@ def check_split(share: float, seed: int) -> None:
 
 
 def stratified_folds(
-    labels: npt.NDArray[np.int64], n_folds: int, seed: int
-) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    labels: npt.NDArray[np.int64], n_folds: int, seed: int, groups: Rows | None = None
+) -> list[tuple[Rows, Rows]]:
     """Split N documents into `n_folds` parts of like size, each class spread evenly; each part is held out once.
 
+    Documents with the same number in `groups` are in the same part; so there may be fewer parts.
     Returns: for each part, the kept and the held-out rows, int64, ascending.
     """
     generator = np.random.default_rng(seed)
-    shuffled = generator.permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    fold = np.empty(len(labels), dtype=np.int64)
-    fold[by_class] = np.arange(len(labels)) % n_folds
+    firsts, group_of = _grouped(len(labels), groups)
+    n_folds = min(n_folds, max(len(firsts), 1))
+    sizes = np.bincount(group_of, minlength=len(firsts))
+    shuffled = generator.permutation(len(firsts))
+    by_class = shuffled[np.lexsort([-sizes[shuffled], labels[firsts][shuffled]])]  # the large ones first
+    fold_of_group = np.empty(len(firsts), dtype=np.int64)
+    fold_of_group[by_class] = np.arange(len(firsts)) % n_folds
+    fold = fold_of_group[group_of]
     return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(n_folds)]
 
 
@@ -83,6 +100,39 @@ def nested_order(labels: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int
     rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)  # within its class
     turn = (rank + generator.random(len(labels))) / np.repeat(counts, counts)
     return by_class[np.argsort(np.where(rank < 2, turn - 2, turn), kind="stable")]
+
+
+def first_of_groups(n_documents: int, groups: Rows | None) -> Rows:
+    """The first document of each group, int64 (G,), ascending; all documents where there are no groups."""
+    return _grouped(n_documents, groups)[0]
+
+
+def _grouped(n_documents: int, groups: Rows | None) -> tuple[Rows, Rows]:
+    """The first document of each group, (G,), ascending, and the index of each document's group among them, (N,)."""
+    if groups is None:
+        return np.arange(n_documents), np.arange(n_documents)
+    _, firsts, index = np.unique(groups, return_index=True, return_inverse=True)
+    order = np.argsort(firsts)
+    rank = np.empty(len(firsts), dtype=np.int64)
+    rank[order] = np.arange(len(firsts))
+    return firsts[order].astype(np.int64), rank[index]
+
+
+def _drawn(indices: Rows, sizes: Rows, count: int) -> Rows:
+    """Of these groups in this order the first that have together about `count` documents; never all, nor none of two.
+
+    One that is too large for what is left is passed over.
+    """
+    if (sizes == 1).all():
+        return indices[:count]
+    chosen, n_left = list[int](), float(count)
+    for index, size in zip(indices.tolist(), sizes.tolist(), strict=True):
+        if size <= 2 * n_left and len(chosen) + 1 < len(indices):
+            chosen.append(index)
+            n_left -= size
+    if not chosen and len(indices) > 1:
+        chosen.append(int(indices[sizes.argmin()]))
+    return np.array(chosen, dtype=np.int64)
 
 
 def _held_out_counts(counts: npt.NDArray[np.int64], share: float) -> npt.NDArray[np.int64]:

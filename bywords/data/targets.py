@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.data.splits import strata_of, stratified_folds, stratified_split
+from bywords.data.splits import first_of_groups, strata_of, stratified_folds, stratified_split
 
 Codes = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -18,22 +18,35 @@ Rows = npt.NDArray[np.int64]
 class Targets:
     """`codes` is int64 (N,), a class number each, or bool (N, K): which labels each document has, if any.
 
-    `weights` is float32 (N,), 0 or more: a document of weight 2 counts like two. `n_classes` is K.
+    `weights` is float32 (N,), 0 or more: a document of weight 2 counts like two. `n_classes` is K. Documents with the
+    same number in `groups`, int64 (N,), are on the same side of every split; None where each is alone. What `weights`
+    have of the class is in `class_weights` too, float32 (K,), None where classes are not weighed.
     """
 
     codes: Codes
     weights: npt.NDArray[np.float32]
     n_classes: int
+    groups: Rows | None = None
+    class_weights: npt.NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, codes: Codes, n_classes: int | None = None, *, weights: npt.ArrayLike | None = None) -> Targets:
+    def of(
+        cls,
+        codes: Codes,
+        n_classes: int | None = None,
+        *,
+        weights: npt.ArrayLike | None = None,
+        groups: Rows | None = None,
+        class_weights: npt.ArrayLike | None = None,
+    ) -> Targets:
         """By default each document counts 1, and there are as many classes as occur."""
         if codes.ndim == 2:
             n_classes = codes.shape[1]
         elif n_classes is None:
             n_classes = int(codes.max()) + 1 if len(codes) else 0
         weighed = np.ones(len(codes)) if weights is None else np.asarray(weights)
-        return cls(codes, weighed.astype(np.float32), n_classes)
+        by_class = None if class_weights is None else np.asarray(class_weights).astype(np.float32)
+        return cls(codes, weighed.astype(np.float32), n_classes, groups, by_class)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -52,6 +65,14 @@ class Targets:
         """Whether the documents count differently."""
         return bool(len(self)) and bool((self.weights != self.weights[0]).any())
 
+    @property
+    def document_weights(self) -> npt.NDArray[np.float32]:
+        """What each document counts, whatever its class, float32 (N,)."""
+        if self.class_weights is None:
+            return self.weights
+        of_class = self.class_weights[self.codes]
+        return np.divide(self.weights, of_class, out=np.zeros_like(self.weights), where=of_class > 0)
+
     def one_hot(self) -> npt.NDArray[np.bool_]:
         """Which labels each document has, bool (N, K)."""
         if self.codes.ndim == 2:
@@ -67,22 +88,28 @@ class Targets:
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Targets:
         """Only these documents (int, any order, repeats allowed), in this order."""
-        return Targets(self.codes[rows], self.weights[rows], self.n_classes)
+        groups = None if self.groups is None else self.groups[rows]
+        return Targets(self.codes[rows], self.weights[rows], self.n_classes, groups, self.class_weights)
 
     def joined(self, others: Targets) -> Targets:
-        """These documents, then the others."""
+        """These documents, then the others; whose groups the one has, the other has not, so that none are left."""
         codes, weights = np.concatenate([self.codes, others.codes]), np.concatenate([self.weights, others.weights])
-        return Targets(codes, weights, self.n_classes)
+        return Targets(codes, weights, self.n_classes, class_weights=self.class_weights)
 
     def can_be_split(self) -> bool:
-        """Whether a document can be held out without a class that loses its only one."""
-        strata = strata_of(self.codes)
+        """Whether a group of documents can be held out without a class that loses its only one."""
+        strata = strata_of(self.codes)[first_of_groups(len(self), self.groups)]
         return bool(len(strata)) and int(np.bincount(strata).max()) >= 2
+
+    @property
+    def n_groups(self) -> int:
+        """How many groups there are; as many as documents where each is alone."""
+        return len(first_of_groups(len(self), self.groups))
 
     def split(self, share: float, seed: int) -> tuple[Rows, Rows]:
         """Rows to keep and to hold out, as `stratified_split`, of many labels by the rarest of each document."""
-        return stratified_split(strata_of(self.codes), share, seed)
+        return stratified_split(strata_of(self.codes), share, seed, self.groups)
 
     def folds(self, n_folds: int, seed: int) -> list[tuple[Rows, Rows]]:
         """Rows to keep and to hold out, in turn, as `stratified_folds`."""
-        return stratified_folds(strata_of(self.codes), n_folds, seed)
+        return stratified_folds(strata_of(self.codes), n_folds, seed, self.groups)

@@ -121,7 +121,7 @@ def _classifier(name: str, vectors: str | None, **more: Any) -> TextClassifier:
 
 def _new_run(split: Split, seeds: Sequence[int], validation_share: float, command: str) -> RunRecord:
     tokenizer = Tokenizer()
-    _, held_out = stratified_split(split.train.labels, validation_share, seeds[0])
+    _, held_out = stratified_split(split.train.labels, validation_share, seeds[0], split.train.groups)
     return RunRecord(
         **beginning(
             split, seeds=seeds, validation_share=validation_share, command=command, n_valid=len(held_out)
@@ -179,7 +179,7 @@ class _Fit:
         for seed in self.seeds:
             self.on_start(name, seed)
             classifier = _classifier(name, self.vectors, validation_share=self.validation_share, seed=seed)
-            kept, held_out = stratified_split(part.train.labels, self.validation_share, seed)
+            kept, held_out = stratified_split(part.train.labels, self.validation_share, seed, part.train.groups)
             train, valid = part.train.select(kept), part.train.select(held_out)
             validation = valid.texts, valid.names()
             classifier.fit(train.texts, train.names(), validation=validation, callback=self.callback)

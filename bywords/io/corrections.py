@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.data.corpus import Corpus, Split
+from bywords.data.label_names import cleaned
 from bywords.errors import DataError, did_you_mean, quoted
 from bywords.io.streams import format_ending, open_input
 from bywords.io.tables import read_delimited
@@ -73,9 +74,11 @@ def read_corrections(path: Path) -> list[Correction]:
                 f"The columns are {quoted(list(table.columns))}."
             )
     found: dict[int, Correction] = {}
-    new_labels = columns[new].fill_null("").str.strip_chars().to_list()
+    new_labels = [cleaned(label) for label in columns[new].fill_null("").to_list()]
     now = (
-        columns["label"].fill_null("").str.strip_chars().to_list() if new == "new_label" and "label" in columns else []
+        [cleaned(label) for label in columns["label"].fill_null("").to_list()]
+        if new == "new_label" and "label" in columns
+        else []
     )
     for number, (row, new_label) in enumerate(zip(columns["row"].to_list(), new_labels, strict=True)):
         if not new_label:

@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.data.corpus import Corpus, Split, grouped, labelled_as, with_label_names
-from bywords.data.splits import strata_of, stratified_split
+from bywords.data.corpus import Corpus, Split, grouped, labelled_as, renamed, with_label_names
+from bywords.data.groups import Together, groups_of
+from bywords.data.label_names import parsed_mapping
+from bywords.data.splits import Rows, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.io.readers import BadRows, read_corpus, refuse_columns
 from bywords.io.streams import open_input
@@ -52,16 +54,20 @@ def load_dataset(
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
+    map_label: Sequence[str] = (),
     columns: Sequence[str] = (),
     test: str | None = None,
     test_share: float = 0.2,
+    keep_together: Together = "equal",
     seed: int = 0,
 ) -> Split:
     """A data set by name, else a file or folder by path, with something to test on.
 
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
-    class, drawn with `seed`. `text`, `label`, `label_separator`, `bad_rows` and `columns` are those of `read_corpus`,
-    for both files. Where training is multi-label the test part is too. Documents without tokens stay in.
+    class, drawn with `seed`; equal texts are on the same side, with `keep_together` "near" near duplicates too. `text`,
+    `label`, `label_separator`, `bad_rows` and `columns` are those of `read_corpus`, for both files. Where training is
+    multi-label the test part is too. `map_label` are other names of labels, each as in "OLD=NEW". Documents without
+    tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
@@ -73,12 +79,12 @@ def load_dataset(
     ('garage', 'office')
     """
     corpus, own_test = read_parts(
-        name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, columns=columns,
-        test=test,
+        name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, map_label=map_label,
+        columns=columns, test=test,
     )  # fmt: skip
     if own_test is not None:
         return Split(corpus, own_test)
-    return divided(corpus, test_share=test_share, seed=seed)
+    return divided(corpus, test_share=test_share, seed=seed, keep_together=keep_together)
 
 
 def read_parts(
@@ -88,6 +94,7 @@ def read_parts(
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
+    map_label: Sequence[str] = (),
     columns: Sequence[str] = (),
     test: str | None = None,
 ) -> tuple[Corpus, Corpus | None]:
@@ -109,38 +116,42 @@ def read_parts(
         corpus = read_corpus(path, **reading)
     if test is not None:
         own_test = read_corpus(Path(test), **reading)
+    if map_label:
+        mapping = parsed_mapping(map_label, corpus.label_names)
+        corpus = renamed(corpus, mapping)
+        own_test = None if own_test is None else renamed(own_test, mapping)
     if own_test is not None:
         own_test = with_label_names(labelled_as(own_test, multilabel=corpus.is_multilabel), corpus.label_names)
     return corpus, own_test
 
 
-def divided(corpus: Corpus, *, test_share: float, seed: int) -> Split:
+def divided(corpus: Corpus, *, test_share: float, seed: int, keep_together: Together = "equal") -> Split:
     """A corpus in two parts, as `load_dataset` has it. Raises DataError and SettingError as there."""
+    groups = groups_of(corpus.texts, keep_together)
     is_blank = ~corpus.texts.str.contains(r"\S").to_numpy()
     strata = strata_of(corpus.labels)
     strata = np.where(is_blank, len(corpus.label_names) + 1, strata)  # so that both parts get texts of each class
-    kept, held_out = stratified_split(strata, test_share, seed)
+    kept, held_out = stratified_split(strata, test_share, seed, groups)
     if not len(held_out):
         raise DataError(
-            f"{corpus.name}: no class has two of its {len(corpus)} documents, so that none can be held out to test on. "
-            "Add documents, or give a test file."
+            f"{corpus.name}: no class has two different texts among its {len(corpus)} documents, so that none can be "
+            "held out to test on. Add documents, or give a test file."
         )
     if corpus.is_multilabel:
-        kept, held_out = _with_every_label(corpus.labels, kept, held_out)
+        kept, held_out = _with_every_label(corpus.labels, kept, held_out, groups)
     return Split(corpus.select(kept), corpus.select(held_out))
 
 
-def _with_every_label(
-    labels: npt.NDArray[Any], kept: npt.NDArray[np.int64], held_out: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _with_every_label(labels: npt.NDArray[Any], kept: Rows, held_out: Rows, groups: Rows) -> tuple[Rows, Rows]:
     """The two parts of a split, ascending, after one document of each label (N, K) that none is kept of is put back.
 
-    Documents are drawn by their rarest label, so that all that have another one may have been held out.
+    Documents are drawn by their rarest label, so that all that have another one may have been held out. What goes back
+    are all documents of a group.
     """
     for label in np.flatnonzero(labels.any(axis=0)):
         if not labels[kept, label].any():
-            back = held_out[labels[held_out, label]][0]
-            kept, held_out = np.sort(np.append(kept, back)), held_out[held_out != back]
+            is_back = groups[held_out] == groups[held_out[labels[held_out, label]][0]]
+            kept, held_out = np.sort(np.append(kept, held_out[is_back])), held_out[~is_back]
     return kept, held_out
 
 

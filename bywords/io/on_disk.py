@@ -27,7 +27,9 @@ import numpy.typing as npt
 
 from bywords.checkpoint import Run, read_state, write_state
 from bywords.config import to_plain
-from bywords.data.corpus import Corpus, labelled_as, with_label_names
+from bywords.data.corpus import Corpus, labelled_as, renamed, with_label_names
+from bywords.data.groups import Together
+from bywords.data.label_names import asked_of, parsed_mapping
 from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
@@ -63,13 +65,20 @@ class Source:
     label: Sequence[str] | None = None
     label_separator: str | None = None
     bad_rows: BadRows = "fail"
+    map_label: Sequence[str] = ()
     test_share: float = 0.2
     validation_share: float = 0.1
+    keep_together: Together = "equal"
     seed: int = 0
 
     def __post_init__(self) -> None:
         for share in (self.test_share, self.validation_share):
             check_split(share, self.seed)
+        if self.keep_together != "equal":
+            raise SettingError(
+                "of documents on disk equal texts are kept together, near duplicates cannot be found: leave out "
+                "--keep-together near."
+            )
 
 
 @dataclass(frozen=True)
@@ -296,12 +305,16 @@ class _Reading:
             skipped=skipped,
         ):  # fmt: skip
             if len(block.corpus):
-                yield block.corpus, self.tokenizer(block.corpus.texts)
+                yield renamed(block.corpus, self._mapping(block.corpus)), self.tokenizer(block.corpus.texts)
             n_documents += len(block.corpus)
             share = block.share_read
             if self.n_documents is not None and path is None:
                 share = n_documents / self.n_documents
             self.on_block(what, n_documents, share)
+
+    def _mapping(self, corpus: Corpus) -> dict[str, str]:
+        """Other names for those labels that this block has."""
+        return parsed_mapping(asked_of(self.source.map_label, corpus.label_names), corpus.label_names)
 
     def _again(self, what: str, indices: npt.NDArray[np.uint8]) -> Iterator[tuple[Corpus, Tokens, Any]]:
         """The blocks once more, with the parts that their documents belong to. Raises DataError if they are others."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.data.corpus import Corpus
+from bywords.data.label_names import INVISIBLE
 from bywords.errors import DataError, SettingError, check_choice
 from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_text, find_text_and_labels, kept_columns
 from bywords.io.streams import (
@@ -45,6 +46,9 @@ BadRows = Literal["fail", "skip"]
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _FASTTEXT_LABEL = re.compile(r"(?:^|(?<=\s))__label__(\S*)(?:\s+|$)")
 _FASTTEXT_START = re.compile(r"^\s*__label__", re.MULTILINE)
+_VISIBLE = rf"[^\s{INVISIBLE}]"
+_IN_BRACKETS = r"^\[(.*)\]$|^\((.*)\)$|^\{(.*)\}$"  # a list as Python prints it
+_IN_QUOTES = r"^(['\"])(.*)['\"]$"
 _YES, _NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
 _FORMATS = ".csv, .tsv, .jsonl, .parquet, lines that start with __label__, or a folder with one folder a class"
 
@@ -303,13 +307,14 @@ def _labelled(
         remedy = "Give each document a list, an empty one for no labels."
         kept = _labelled_rows(table, label, lists.is_not_null(), remedy, skipped)
         return Corpus.of_sets(name, texts.gather(kept), _tidied(lists.gather(kept)), rows=kept)
-    values = table.columns[label].str.strip_chars().fill_null("")
+    values = table.columns[label].fill_null("")
     if separator is not None:
         if not separator:
             raise SettingError("--label-separator is empty, expected what separates labels, as in '|'.")
+        values = values.str.strip_chars().str.replace(_IN_BRACKETS, "$1$2$3")
         return Corpus.of_sets(name, texts, _tidied(values.str.split(separator)))
     remedy = "Give each document a label, or take the row out."
-    kept = _labelled_rows(table, label, values.ne(""), remedy, skipped)
+    kept = _labelled_rows(table, label, values.str.contains(_VISIBLE), remedy, skipped)
     return Corpus.of(name, texts.gather(kept), values.gather(kept), rows=kept)
 
 
@@ -324,8 +329,8 @@ def _labelled_rows(
 
 
 def _tidied(lists: pl.Series) -> pl.Series:
-    """Lists of labels without white space around them and without those that are nothing."""
-    item = pl.element().str.strip_chars()
+    """Lists of labels without white space or quotes around them and without those that are nothing."""
+    item = pl.element().str.strip_chars().str.replace(_IN_QUOTES, "$2").str.strip_chars()
     return lists.list.eval(item.filter(item.ne("")))
 
 

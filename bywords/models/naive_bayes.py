@@ -6,12 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.data.targets import Targets
+from bywords.evaluation.calibration import fit_temperature
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN
 
+LEAST_WEIGHT = 1e-6  # of a class, of what it would count without weights: one of 0 would have odds of nothing
+
 
 def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float) -> tuple[Floats, Floats]:
-    """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,), all 0.
+    """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,).
+
+    It knows nothing of how common a class is: the (K,) are 0 unless classes are weighed, then `_odds_of_weights`.
 
     Without its mean over the classes, which changes no probability: rare words are rare everywhere, and sums of such
     large numbers would round off what tells the classes apart.
@@ -26,7 +31,24 @@ def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float) -> tuple[Floa
         weights += _log_shares(of_class + smoothing)
     else:
         weights -= weights.mean(axis=1, keepdims=True)
-    return weights.astype(np.float32), np.zeros(targets.n_classes, dtype=np.float32)
+    return weights.astype(np.float32), _odds_of_weights(bags, targets, smoothing)
+
+
+def _odds_of_weights(bags: Bags, targets: Targets, smoothing: float) -> Floats:
+    """What is added to the logit of each class because its documents count more or less than one each, float32 (K,).
+
+    A class whose documents count w has w times the odds that it had. So the logarithm of w, on the scale of the logits:
+    times the temperature at which those of one half of the documents are probabilities for the other.
+    """
+    if targets.class_weights is None:
+        return np.zeros(targets.n_classes, dtype=np.float32)
+    equal = Targets.of(targets.codes, targets.n_classes)
+    logits = np.zeros((len(targets), targets.n_classes), dtype=np.float32)
+    for kept, held_out in equal.folds(2, 0):
+        weights, _ = naive_bayes(bags.select(kept), equal.select(kept), smoothing=smoothing)
+        logits[held_out] = bags.select(held_out).times(weights)
+    counted = np.log(np.maximum(targets.class_weights, LEAST_WEIGHT))
+    return (fit_temperature(logits, equal) * (counted - counted.mean())).astype(np.float32)
 
 
 def count_ratios(bags: Bags, targets: Targets) -> Floats:
@@ -50,11 +72,16 @@ def count_ratios(bags: Bags, targets: Targets) -> Floats:
 
 
 def _class_sums(bags: Bags, targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,)."""
+    """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,).
+
+    Weights of classes play no part: were a class of many words in all, because its documents count much, smoothing
+    would speak against it.
+    """
     n_classes = targets.n_classes
     counted = bags
     if targets.is_weighed:
-        counted = Bags(bags.ids, bags.offsets, bags.weights * np.repeat(targets.weights, bags.lengths), bags.n_rows)
+        weights = np.repeat(targets.document_weights, bags.lengths)
+        counted = Bags(bags.ids, bags.offsets, bags.weights * weights, bags.n_rows)
     rows, labels = targets.pairs()
     of_pairs = counted.select(rows) if targets.is_multilabel else counted
     index = of_pairs.ids.astype(np.int64) * n_classes + np.repeat(labels, of_pairs.lengths)

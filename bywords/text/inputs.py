@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -20,10 +20,15 @@ Texts: TypeAlias = "Sequence[str] | pl.Series | npt.NDArray[Any]"
 def checked_texts(texts: Any) -> list[str]:
     """Texts in any kind of sequence, array or column as a list.
 
-    Raises: DataError, naming the index, when a text is missing or no string, or when these are no texts at all.
+    An array (N, 1) and a table of one column are that column.
+
+    Raises: DataError, naming the index, when a text is missing or no string, when these are no texts at all, and for
+    what has no order, such as a set.
     """
     polars = sys.modules.get("polars")  # who has a column of it has imported it
     if polars is not None and isinstance(texts, polars.Series):
+        if texts.dtype in (polars.Categorical, polars.Enum):
+            texts = texts.cast(polars.String)
         if texts.dtype != polars.String:
             raise DataError(f"expected texts, found a column of {texts.dtype}.")
         if texts.null_count():
@@ -32,6 +37,19 @@ def checked_texts(texts: Any) -> list[str]:
         return texts.to_list()
     if isinstance(texts, str | bytes):
         raise DataError("expected a sequence of texts, found one text. Put it into a list.")
+    if isinstance(texts, set | frozenset | Mapping):
+        raise DataError(
+            f"a {type(texts).__name__} of texts has no order that labels or answers could have. Make a list of it."
+        )
+    if hasattr(texts, "collect_schema") and hasattr(texts, "collect"):
+        raise DataError("the texts are in a table that has not been collected yet: call its collect first.")
+    shape: tuple[int, ...] = getattr(texts, "shape", ())
+    if len(shape) > 1 and not hasattr(texts, "columns"):
+        if shape[1:] != (1,):
+            raise DataError(
+                f"expected one column of texts, found an array of the shape {tuple(shape)}. Choose one column."
+            )
+        return checked_texts(np.ravel(texts))
     if hasattr(texts, "columns"):  # a data frame would give the names of its columns
         if len(texts.columns) != 1:
             raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
+from bywords.data.groups import groups_of
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
+from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Targets
-from bywords.errors import DataError
+from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import fit_calibration
-from bywords.evaluation.metrics import check_metric, score
+from bywords.evaluation.metrics import Metric, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
-from bywords.text.inputs import Texts
-from bywords.text.tokenizer import Tokenizer, Tokens
-from bywords.training.callback import Callback
+from bywords.text.inputs import Texts, checked_texts
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
+from bywords.training.callback import Callback, NoCallback
 from bywords.training.model_selection import SelectionResult, select_model
 from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_system, vectors_summary
@@ -38,6 +41,7 @@ class Documents:
     labels: GivenLabels
     weights: npt.NDArray[np.float64] | None  # (N,), what each counts; None where all count the same
     n_dropped: int
+    groups: npt.NDArray[np.int64]  # (N,), the same number where texts are equal
 
     def targets(
         self, classes: npt.NDArray[Any], label_format: LabelFormat, parameters: FitParameters, *, part: str
@@ -45,7 +49,20 @@ class Documents:
         """What is to be learned of them, weighed by class too. Raises DataError for a label that is not a class."""
         codes = codes_of(self.labels, classes, label_format, part=part)
         weights = weights_of(parameters.class_weight, self.labels, classes, self.weights)
-        return Targets.of(codes, len(classes), weights=weights)
+        by_class = None
+        if parameters.class_weight is not None:
+            by_class = np.ones(len(classes))
+            by_class[codes] = weights_of(parameters.class_weight, self.labels, classes, None)
+        return Targets.of(codes, len(classes), weights=weights, groups=self.groups, class_weights=by_class)
+
+
+COPIES = (
+    "No class has two different texts: what was held out are copies of what was learned, so that the validation "
+    "accuracy and the probabilities say nothing of texts that are new."
+)
+Part = tuple[Tokens, Targets]
+# Fits the same once more to other documents: all of before, then more.
+Again = Callable[[Part, Callback, Checkpoint], tuple[SystemConfig, SystemFit]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +77,22 @@ class HeldOut:
     n_valid: int
     selection: SelectionSummary | None = None
 
+
+@dataclass(frozen=True, kw_only=True)
+class Repeatable(HeldOut):
+    """The same with what fits it, as it was selected, once more to all documents and others."""
+
+    again: Again
+
     @classmethod
-    def of(cls, selected: SelectionResult, n_documents: int, *, was_given: bool) -> HeldOut:
+    def of(
+        cls, selected: SelectionResult, n_documents: int, *, was_given: bool, again: Again | None = None
+    ) -> Repeatable:
         """Of a selection from so many documents; `was_given` says that others were held out for it."""
         return cls(
             config=selected.config, fit=selected.fit, logits=selected.logits, targets=selected.targets,
             n_train=n_documents - (0 if was_given else selected.n_valid), n_valid=selected.n_valid,
-            selection=selected.summary,
+            selection=selected.summary, again=again or selected.fit_again,
         )  # fmt: skip
 
 
@@ -79,13 +105,17 @@ def fit_classifier(
     system: str | SystemConfig | None = None,
     parameters: FitParameters | None = None,
     validation: tuple[Texts, Labels] | None = None,
+    test: tuple[Texts, Labels] | None = None,
+    on_fitted: Callable[[FittedClassifier], None] = lambda fitted: None,
     callback: Callback | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> FittedClassifier:
     """Learn from N texts and their N labels. `TextClassifier.fit` says what the arguments mean, and what is raised.
 
-    `system` is what `config` was asked for by, for the record.
+    `system` is what `config` was asked for by, for the record. `on_fitted` gets the classifier that has learned from
+    these. With `test`, more texts and their labels that it has not seen, it is fitted once more, to them too, with all
+    that was found out without them: what was selected and for how many epochs, its calibration, its thresholds.
 
     >>> from bywords import SYSTEMS, fit_classifier
     >>> fit_classifier(SYSTEMS["auto"], texts, labels).predict(["a flat tyre"]).labels.tolist()
@@ -94,33 +124,94 @@ def fit_classifier(
     started = time.perf_counter()
     parameters = parameters or FitParameters()
     tokenizer = Tokenizer(config.tokenizer)
-    documents = read_documents(tokenizer, texts, labels, sample_weight, part="training")
+    documents = read_documents(tokenizer, texts, labels, sample_weight, parameters, part="training")
     classes, label_format = classes_of(documents.labels), documents.labels.label_format
     targets = documents.targets(classes, label_format, parameters, part="training")
     check_can_be_told_apart(targets, classes)
-    train, valid, n_dropped = (documents.tokens, targets), None, documents.n_dropped
+    valid, n_dropped = None, documents.n_dropped
     if validation is not None:
-        more = read_documents(tokenizer, *validation, None, part="validation")
+        more = read_documents(tokenizer, *validation, None, parameters, part="validation")
         valid = more.tokens, more.targets(classes, label_format, parameters, part="validation")
         n_dropped += more.n_dropped
     check_metric(parameters.metric, is_multilabel=targets.is_multilabel)
-    run = run_of(config, parameters, classes.tolist(), label_format, train, valid)
+    _check_judges(config, parameters.metric)
+    train, are_copies = (documents.tokens, targets), False
+    if valid is None:
+        train, are_copies = with_copies_apart(train)
+    later = None
+    if test is not None:
+        unseen = read_documents(tokenizer, *test, None, parameters, part="test")
+        later = unseen.tokens, unseen.targets(classes, label_format, parameters, part="test")
+    run = run_of(config, parameters, classes.tolist(), label_format, train, valid, later)
     kept = checkpoint_of(checkpoint, run, resume=resume)
     fit = _fit_selected if config.model.candidates else _fit_one
     found = fit(config, train, valid, parameters, callback, kept)
+    found.fit.notes.extend([COPIES] if are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
     floor = floor_of(in_vocabulary_share_elsewhere(found.fit.vocabulary, everything))
     fitted = calibrated(
         found, tokenizer, classes, label_format, floor,
         system=config if system is None else system, parameters=parameters, n_dropped=n_dropped,
     )  # fmt: skip
-    return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started))
+    fitted = replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started))
+    on_fitted(fitted)
+    if later is None:
+        return fitted
+    started = time.perf_counter()
+    part = everything.joined(later[0]), (targets if valid is None else targets.joined(valid[1])).joined(later[1])
+    return learned_after(fitted, found, part, len(later[0]), callback, kept, started=started)
+
+
+def learned_after(
+    fitted: FittedClassifier,
+    found: Repeatable,
+    part: Part,
+    n_after: int,
+    callback: Callback | None,
+    checkpoint: Checkpoint,
+    *,
+    started: float,
+) -> FittedClassifier:
+    """The classifier fitted once more to `part`, whose last `n_after` documents it was tested on; as it was, after
+    Ctrl-C. What was found out by documents held out stays: calibration, thresholds, reliability.
+    """
+    record = fitted.record
+    if record.history.interrupted:
+        return fitted
+    try:
+        config, fit = found.again(part, callback or NoCallback(), checkpoint.under("everything"))
+    except KeyboardInterrupt:
+        return replace(fitted, record=replace(record, history=replace(record.history, interrupted=True)))
+    if fit.history.interrupted:
+        return replace(fitted, record=replace(record, history=replace(record.history, interrupted=True)))
+    record = replace(
+        record, config=config, summary=replace(record.summary, n_learned_after=n_after),
+        seconds=record.seconds + time.perf_counter() - started,
+    )  # fmt: skip
+    return replace(fitted, vocabulary=fit.vocabulary, model=fit.model, record=record)
+
+
+def _check_judges(config: SystemConfig, metric: Metric) -> None:
+    """Raise SettingError for a metric that nothing would be judged by."""
+    if metric == "log_loss" or config.model.candidates or model_class(config.model).trains_in_epochs:
+        return
+    raise SettingError(
+        f"{config.model.title} has neither candidates to select from nor epochs to stop by, so the metric {metric} is "
+        "of no use to it: leave it out, or take 'auto'."
+    )
 
 
 def read_documents(
-    tokenizer: Tokenizer, texts: Texts, labels: Labels, sample_weight: npt.ArrayLike | None, *, part: str
+    tokenizer: Tokenizer,
+    texts: Texts,
+    labels: Labels,
+    sample_weight: npt.ArrayLike | None,
+    parameters: FitParameters,
+    *,
+    part: str,
 ) -> Documents:
-    """Tokens, labels and weights of the documents that have tokens and count."""
+    """Tokens, labels, weights and groups of the documents that have tokens and count."""
+    texts = checked_texts(texts)
     tokens = tokenizer(texts)
     if labels is None:
         raise DataError("requires y to be passed, but the target y is None: give each text its label.")
@@ -136,9 +227,23 @@ def read_documents(
         raise DataError(
             f"the weight of all {part} documents is zero: there is nothing to learn from. Check sample_weight."
         )
+    is_default = tokenizer.config == TokenizerConfig()
+    groups = groups_of(texts, parameters.keep_together, tokens=tokens if is_default else None)
     return Documents(
-        tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum())
-    )
+        tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()),
+        groups[kept],
+    )  # fmt: skip
+
+
+def with_copies_apart(part: Part) -> tuple[Part, bool]:
+    """The documents as they are; or, where no class has two different texts, with copies that may be held out alone.
+
+    Returns: the documents, and whether that is so: then what is held out says nothing of texts that are new.
+    """
+    tokens, targets = part
+    if targets.can_be_split() or not (ungrouped := replace(targets, groups=None)).can_be_split():
+        return part, False
+    return (tokens, ungrouped), True
 
 
 def check_can_be_told_apart(targets: Targets, classes: npt.NDArray[Any]) -> None:
@@ -187,9 +292,6 @@ def calibrated(
     )  # fmt: skip
 
 
-Part = tuple[Tokens, Targets]
-
-
 def _fit_selected(
     config: SystemConfig,
     train: Part,
@@ -197,14 +299,14 @@ def _fit_selected(
     parameters: FitParameters,
     callback: Callback | None,
     checkpoint: Checkpoint,
-) -> HeldOut:
+) -> Repeatable:
     """Fit a system that selects its model."""
     selected = select_model(
         config, *train, valid, seed=parameters.seed, metric=parameters.metric,
         validation_share=parameters.validation_share, budget_seconds=parameters.budget_seconds, callback=callback,
         checkpoint=checkpoint,
     )  # fmt: skip
-    return HeldOut.of(selected, len(train[0]), was_given=valid is not None)
+    return Repeatable.of(selected, len(train[0]), was_given=valid is not None)
 
 
 def _fit_one(
@@ -214,14 +316,14 @@ def _fit_one(
     parameters: FitParameters,
     callback: Callback | None,
     checkpoint: Checkpoint,
-) -> HeldOut:
+) -> Repeatable:
     """Fit a system that has nothing to select, and again to all documents where it can be."""
     if valid is None:
         kept, held_out = train[1].split(parameters.validation_share, parameters.seed)
         valid = train[0].select(held_out), train[1].select(held_out)
         train = train[0].select(kept), train[1].select(kept)
     if not len(valid[0]):
-        raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
+        raise DataError(TOO_FEW)
     if config.training is not None and parameters.metric != "log_loss":
         config = replace(config, training=replace(config.training, metric=parameters.metric))
     fitted = fit_system(
@@ -231,22 +333,27 @@ def _fit_one(
     history = fitted.history
     in_epochs = model_class(config.model).trains_in_epochs
     if not in_epochs or (config.training is not None and config.training.refit and not history.interrupted):
-        fitted = _fitted_to_all(config, fitted, train, valid, parameters.seed, callback, checkpoint.under("again"))
-    return HeldOut(
-        config=config, fit=fitted, logits=logits, targets=valid[1], n_train=len(train[0]), n_valid=len(valid[0])
+        part = train[0].joined(valid[0]), train[1].joined(valid[1])
+        fitted = _fitted_again(config, fitted, part, parameters.seed, callback, checkpoint.under("again"))
+
+    def again(part: Part, callback: Callback, checkpoint: Checkpoint) -> tuple[SystemConfig, SystemFit]:
+        return config, _fitted_again(config, fitted, part, parameters.seed, callback, checkpoint)
+
+    return Repeatable(
+        config=config, fit=fitted, logits=logits, targets=valid[1], n_train=len(train[0]), n_valid=len(valid[0]),
+        again=again,
     )  # fmt: skip
 
 
-def _fitted_to_all(
+def _fitted_again(
     config: SystemConfig,
     before: SystemFit,
-    train: Part,
-    valid: Part,
+    part: Part,
     seed: int,
     callback: Callback | None,
     checkpoint: Checkpoint,
 ) -> SystemFit:
-    """The system fitted once more, to the documents held out too, for as many epochs as were best.
+    """The system fitted once more, to documents held out too, for as many epochs as were best.
 
     Pre-trained vectors are read again, for the words of all documents. Vectors that were trained are not trained again,
     so words that only the documents held out have are left out.
@@ -258,8 +365,8 @@ def _fitted_to_all(
     history = before.history
     try:
         fitted = fit_system(
-            config, train[0].joined(valid[0]), train[1].joined(valid[1]), None, seed=seed, vectors=vectors,
-            n_epochs=history.best_epoch or None, callback=callback, checkpoint=checkpoint,
+            config, *part, None, seed=seed, vectors=vectors, n_epochs=history.best_epoch or None, callback=callback,
+            checkpoint=checkpoint,
         )  # fmt: skip
     except KeyboardInterrupt:
         if not history.epochs:

@@ -8,6 +8,7 @@ documents held out. A neural model starts from its weights and is trained on.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
 from bywords.data.labels import GivenLabels, Labels, classes_of
+from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, Temperature
@@ -32,10 +34,18 @@ from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.text.word_table import Words
 from bywords.training.callback import Callback
-from bywords.training.fit import HeldOut, calibrated, read_documents
+from bywords.training.fit import (
+    COPIES,
+    Part,
+    Repeatable,
+    calibrated,
+    learned_after,
+    read_documents,
+    with_copies_apart,
+)
 from bywords.training.model_selection import select_model
 from bywords.training.resume import checkpoint_of, run_of
-from bywords.training.system import SystemFit, fit_model
+from bywords.training.system import Held, SystemFit, fit_model
 from bywords.training.workbench import KEPT_NONE, Kept
 
 FEW_NEW_DOCUMENTS = 10  # of an old class: with fewer, what was known of it before is kept as it is
@@ -60,6 +70,8 @@ def continue_fit(
     candidates: tuple[ModelConfig, ...],
     parameters: FitParameters | None = None,
     validation: tuple[Texts, Labels] | None = None,
+    test: tuple[Texts, Labels] | None = None,
+    on_fitted: Callable[[FittedClassifier], None] = lambda fitted: None,
     callback: Callback | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -67,6 +79,7 @@ def continue_fit(
     """Go on from a classifier with N new texts and their labels. `TextClassifier.continue_fit` says what is kept.
 
     `candidates` are tried beside an ensemble that is there already; beside any other model, one of its own kind is.
+    `test` and `on_fitted` as for `fit_classifier`.
 
     Raises: SettingError for a system that cannot continue; DataError as `fit_classifier`, and for labels of another
     format or type.
@@ -74,22 +87,30 @@ def continue_fit(
     started = time.perf_counter()
     parameters, config = parameters or before.record.parameters, before.record.config
     check_can_continue(config)
-    documents = read_documents(before.tokenizer, texts, labels, sample_weight, part="training")
+    documents = read_documents(before.tokenizer, texts, labels, sample_weight, parameters, part="training")
     classes, columns = _more_classes(before, documents.labels)
-    targets = documents.targets(classes, before.label_format, parameters, part="training")
-    targets = _standing_for(targets, columns, before.record.summary.n_documents)
+    n_before = before.record.summary.n_documents
+    as_given = documents.targets(classes, before.label_format, parameters, part="training")
+    targets = _standing_for(as_given, columns, n_before)
     if not targets.is_multilabel:
         _check_can_teach(targets, classes, columns, before)
     train, valid, n_dropped = (documents.tokens, targets), None, documents.n_dropped
+    if validation is None:
+        train, are_copies = with_copies_apart(train)
     if validation is not None:
-        more = read_documents(before.tokenizer, *validation, None, part="validation")
+        more = read_documents(before.tokenizer, *validation, None, parameters, part="validation")
         unweighted = replace(parameters, class_weight=None)
         valid = more.tokens, more.targets(classes, before.label_format, unweighted, part="validation")
         n_dropped += more.n_dropped
-    run = run_of(config, parameters, classes.tolist(), before.label_format, train, valid, before=before)
+    later = None
+    if test is not None:
+        unseen = read_documents(before.tokenizer, *test, None, parameters, part="test")
+        later = unseen.tokens, unseen.targets(classes, before.label_format, parameters, part="test")
+    run = run_of(config, parameters, classes.tolist(), before.label_format, train, valid, later, before=before)
     kept = checkpoint_of(checkpoint, run, resume=resume)
     goes_on = _Continuing(before, parameters, columns, candidates, callback, kept)
     found = goes_on.fit(train, valid)
+    found.fit.notes.extend([COPIES] if validation is None and are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
     shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything)
     few = too_few(targets if valid is None else targets.joined(valid[1]), columns)
@@ -98,7 +119,7 @@ def continue_fit(
         found, before.tokenizer, classes, before.label_format,
         lower_floor(before.reliability.in_vocabulary_floor, shares),
         system=before.record.system, parameters=parameters, n_dropped=n_dropped,
-        n_before=before.record.summary.n_documents,
+        n_before=n_before,
         n_new_words=len(found.fit.vocabulary.words) - len(before.vocabulary.words),
         new_classes=[name for name in classes.tolist() if name not in known], kept_classes=classes[few].tolist(),
     )  # fmt: skip
@@ -108,7 +129,14 @@ def continue_fit(
         seconds=time.perf_counter() - started,
     )
     calibration = _with_kept_thresholds(fitted.calibration, before.calibration, few, columns)
-    return replace(fitted, record=record, calibration=calibration)
+    fitted = replace(fitted, record=record, calibration=calibration)
+    on_fitted(fitted)
+    if later is None:
+        return fitted
+    started = time.perf_counter()
+    together = (as_given if valid is None else as_given.joined(valid[1])).joined(later[1])
+    part = everything.joined(later[0]), _standing_for(together, columns, n_before)
+    return learned_after(fitted, found, part, len(later[0]), callback, kept, started=started)
 
 
 def too_few(targets: Targets, columns: Indices) -> Indices:
@@ -141,7 +169,7 @@ def _standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
         return targets
     weights = np.where(is_old, 1 + n_before / is_old.sum(), 1.0)
     weights *= targets.weights / weights.mean()
-    return Targets.of(targets.codes, targets.n_classes, weights=weights)
+    return replace(targets, weights=weights.astype(np.float32))
 
 
 def grown_vocabulary(old: Vocabulary, tokens: Tokens) -> tuple[Vocabulary, Indices]:
@@ -207,7 +235,7 @@ class _Continuing:
     callback: Callback | None
     checkpoint: Checkpoint
 
-    def fit(self, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None) -> HeldOut:
+    def fit(self, train: Part, valid: Part | None) -> Repeatable:
         """Learn what is not known yet; new words and classes get rows and columns.
 
         Raises: DataError when no document can be held out.
@@ -220,20 +248,19 @@ class _Continuing:
                 f"{model.title} would forget them. Add some of their documents, or start with auto, which keeps them."
             )
         everything = train[0] if valid is None else train[0].joined(valid[0])
-        vocabulary, rows = grown_vocabulary(self.before.vocabulary, everything)
-        growth = Growth(vocabulary, rows, self.columns, targets.n_classes)
+        growth = self._growth((everything, targets))
         if len(few) or not model_class(model).trains_in_epochs:
             return self._joined_with_candidates(train, valid, growth, everything, few)
         return self._trained_on(train, valid, growth)
 
     def _joined_with_candidates(
         self,
-        train: tuple[Tokens, Targets],
-        valid: tuple[Tokens, Targets] | None,
+        train: Part,
+        valid: Part | None,
         growth: Growth,
         everything: Tokens,
         few: Indices,
-    ) -> HeldOut:
+    ) -> Repeatable:
         """What was there stays as it is, beside candidates that learn from the new documents alone."""
         config, model = self.before.record.config, self.before.model
         old = grown_ensemble(model, self.before.calibration, growth, growth.vocabulary.encode(everything))
@@ -245,39 +272,62 @@ class _Continuing:
             metric=self.parameters.metric, seed=self.parameters.seed, callback=self.callback,
             checkpoint=self.checkpoint,
         )  # fmt: skip
-        return HeldOut.of(selected, len(train[0]), was_given=valid is not None)
 
-    def _trained_on(
-        self, train: tuple[Tokens, Targets], valid: tuple[Tokens, Targets] | None, growth: Growth
-    ) -> HeldOut:
+        def again(part: Part, callback: Callback, checkpoint: Checkpoint) -> tuple[SystemConfig, SystemFit]:
+            growth = self._growth(part)
+            old = grown_ensemble(model, self.before.calibration, growth, growth.vocabulary.encode(part[0]))
+            return selected.fit_again(part, callback, checkpoint, (growth.vocabulary, old))
+
+        return Repeatable.of(selected, len(train[0]), was_given=valid is not None, again=again)
+
+    def _growth(self, part: Part) -> Growth:
+        """The words and classes of what was there, and those of these documents."""
+        vocabulary, rows = grown_vocabulary(self.before.vocabulary, part[0])
+        return Growth(vocabulary, rows, self.columns, part[1].n_classes)
+
+    def _trained_on(self, train: Part, valid: Part | None, growth: Growth) -> Repeatable:
         """A neural model, trained on from its weights."""
         config, seed = self.before.record.config, self.parameters.seed
         n_documents = len(train[0])
         n_valid_given = 0 if valid is None else len(valid[0])
         if valid is None:
             if not train[1].can_be_split():
-                raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
-            kept, held_out = train[1].split(self.parameters.validation_share, seed)
-            valid = train[0].select(held_out), train[1].select(held_out)
+                raise DataError(TOO_FEW)
+            kept, rows = train[1].split(self.parameters.validation_share, seed)
+            valid = train[0].select(rows), train[1].select(rows)
             train = train[0].select(kept), train[1].select(kept)
-        kind, vocabulary = model_class(config.model), growth.vocabulary
+        kind = model_class(config.model)
         old = self.before.model.arrays()
         settings: Any = replace(config.model, dimension=old["embedding.weight"].shape[1])  # type: ignore[type-var]
-        held_out_documents = kind.prepare(settings, vocabulary.encode(valid[0]), vocabulary)
-        fitted, history, notes = fit_model(
-            settings, kind.prepare(settings, vocabulary.encode(train[0]), vocabulary), train[1],
-            (held_out_documents, valid[1]), vocabulary=vocabulary, seed=seed,
-            training=config.training or TrainingConfig(),
-            start=lambda module: take_over(module, old, growth, kind.row_arrays), callback=self.callback,
-            checkpoint=self.checkpoint,
-        )  # fmt: skip
-        return HeldOut(
-            config=replace(config, model=settings),
-            fit=SystemFit(vocabulary, fitted, history=history, notes=notes),
-            logits=fitted.logits_of(held_out_documents),
+        held_out = kind.prepare(settings, growth.vocabulary.encode(valid[0]), growth.vocabulary)
+        config = replace(config, model=settings)
+
+        def trained(
+            part: Part, held: Held, growth: Growth, n_epochs: int | None, callback: Callback | None, kept: Checkpoint
+        ) -> SystemFit:
+            vocabulary = growth.vocabulary
+            fitted, history, notes = fit_model(
+                settings, kind.prepare(settings, vocabulary.encode(part[0]), vocabulary), part[1], held,
+                vocabulary=vocabulary, seed=seed, training=config.training or TrainingConfig(), n_epochs=n_epochs,
+                start=lambda module: take_over(module, old, growth, kind.row_arrays), callback=callback,
+                checkpoint=kept,
+            )  # fmt: skip
+            return SystemFit(vocabulary, fitted, history=history, notes=notes)
+
+        first = trained(train, (held_out, valid[1]), growth, None, self.callback, self.checkpoint)
+
+        def again(part: Part, callback: Callback, kept: Checkpoint) -> tuple[SystemConfig, SystemFit]:
+            fitted = trained(part, None, self._growth(part), first.history.best_epoch, callback, kept)
+            return config, replace(fitted, history=replace(first.history, interrupted=fitted.history.interrupted))
+
+        return Repeatable(
+            config=config,
+            fit=first,
+            logits=first.model.logits_of(held_out),
             targets=valid[1],
             n_train=n_documents - (len(valid[1]) if not n_valid_given else 0),
             n_valid=len(valid[1]),
+            again=again,
         )
 
 

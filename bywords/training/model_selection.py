@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
-from bywords.data.splits import check_split
+from bywords.data.splits import TOO_FEW, check_split
 from bywords.data.targets import Rows, Targets
 from bywords.errors import DataError, SettingError
 from bywords.evaluation.metrics import Metric
@@ -35,6 +35,8 @@ FEW_DOCUMENTS, FEW_FOLDS = 3_000, 5  # of so few a tenth would tell little, so a
 SOME_DOCUMENTS, SOME_FOLDS = 6_000, 3
 MOST_MEMBERS = 5  # of an ensemble
 ENSEMBLE = "ensemble"  # the name of a trial of several
+Part = tuple[Tokens, Targets]
+Before = tuple[Vocabulary, FittedModel]  # what was fitted to other documents, grown for these
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,36 @@ class SelectionResult:
     logits: Floats  # (N, K)
     targets: Targets  # (N,)
     n_valid: int  # documents held out once and for all; 0 where all were, in turn
+    members: list[CandidateResult]  # what was selected
+    weights: Floats  # of the members' logits
+    workbench: Workbench
+
+    def fit_again(
+        self, part: Part, callback: Callback, checkpoint: Checkpoint, before: Before | None = None
+    ) -> tuple[SystemConfig, SystemFit]:
+        """What was selected, with the same weights, fitted to other documents: all of before, then more.
+
+        An SVM goes on from what it found for the first of them. `before` is what was there already, grown for these.
+        """
+        (tokens, targets), first = part, self.workbench
+        config = first.config
+        vocabulary = Vocabulary.of(tokens, config.vocabulary) if before is None else before[0]
+        everything, none = np.arange(len(tokens)), np.zeros(0, dtype=np.int64)
+        workbench = Workbench(
+            config, vocabulary, tokens, targets, [(everything, none)], seed=first.seed, metric=first.metric,
+            kept=first.kept, checkpoint=checkpoint,
+        )  # fmt: skip
+        members = [
+            replace(
+                member,
+                before=before[1] if before is not None and member.before is not None else member.before,
+                duals=None if member.duals is None else _longer(member.duals, len(tokens)),
+            )
+            for member in self.members
+        ]
+        workbench.distinct([member.config for member in members if member.before is None])
+        ensemble = _refitted(workbench, members, self.weights, len(members), callback)
+        return replace(config, model=ensemble.config), SystemFit(vocabulary, ensemble, history=self.fit.history)
 
     @property
     def summary(self) -> SelectionSummary | None:
@@ -67,14 +99,15 @@ def select_model(
     metric: Metric = "log_loss",
     validation_share: float = 0.1,
     budget_seconds: float | None = None,
-    before: tuple[Vocabulary, FittedModel] | None = None,
+    before: Before | None = None,
     kept: Kept = KEPT_NONE,
     callback: Callback | None = None,
     checkpoint: Checkpoint = NO_CHECKPOINT,
 ) -> SelectionResult:
     """Judge the candidates of `config.model`, and fit the best of them, or their ensemble, to all documents.
 
-    They are judged on `valid`, where it is given, else on a share of the documents, or in folds where there are few.
+    They are judged on `valid`, where it is given, else on a share of the documents; where there are few, in folds, so
+    that all are held out in turn, a fifth or third at a time, or `validation_share` where that is more.
     The vocabulary and idf, which know no labels, are those of all documents. What is best by `metric` is selected: one
     alone, or the ensemble of those that earn a weight, which has the least log loss. With `budget_seconds`, other
     settings are tried until that time is over. Ctrl-C ends the trying, and what was found so far is fitted. `before` is
@@ -116,6 +149,9 @@ def select_model(
         logits=combined,
         targets=workbench.held_out,
         n_valid=len(workbench.held_out) if len(parts) == 1 else 0,
+        members=members,
+        weights=weights,
+        workbench=workbench,
     )
 
 
@@ -128,14 +164,15 @@ def _divided(
         everything = train.joined(valid[0])
         return everything, targets.joined(valid[1]), [(np.arange(len(train)), np.arange(len(train), len(everything)))]
     if not targets.can_be_split():
-        raise DataError("too few documents to hold one out for validation: no class has two. Add documents.")
+        raise DataError(TOO_FEW)
     return train, targets, _parts(targets, share, seed)
 
 
 def _parts(targets: Targets, share: float, seed: int) -> list[tuple[Rows, Rows]]:
     """What to hold out: of few documents each once, of many a share."""
     n_folds = FEW_FOLDS if len(targets) < FEW_DOCUMENTS else SOME_FOLDS if len(targets) < SOME_DOCUMENTS else 1
-    if n_folds == 1 or len(targets) < 2 * n_folds or len(targets) * targets.n_classes > MOST_NUMBERS:
+    n_folds = min(n_folds, max(2, round(1 / share))) if n_folds > 1 else 1  # a larger share, fewer turns
+    if n_folds == 1 or targets.n_groups < 2 * n_folds or len(targets) * targets.n_classes > MOST_NUMBERS:
         kept, held_out = targets.split(share, seed)
         most = max(1, MOST_NUMBERS // (10 * targets.n_classes))  # of very many classes not one each is held out
         drawn = np.random.default_rng(seed).permutation(len(held_out))[:most]
@@ -175,6 +212,13 @@ def _refitted(
         n_left = len(members) - 1 - number
         callback.step(n_steps - n_left, n_steps, "fitted to all documents")
     return Ensemble(fitted, np.array(shares))
+
+
+def _longer(duals: Floats, n_documents: int) -> Floats:
+    """Dual variables (N, K) for more documents: 0 for those that come after."""
+    longer = np.zeros((n_documents, duals.shape[1]), dtype=duals.dtype)
+    longer[: len(duals)] = duals
+    return longer
 
 
 def _searched(

@@ -31,12 +31,13 @@ def run_of(
     label_format: str,
     train: Part,
     valid: Part | None,
+    test: Part | None = None,
     *,
     before: FittedClassifier | None = None,
 ) -> Run:
     """All that the outcome of a fit depends on; `before` is the classifier that it goes on from."""
     data = {"classes": fingerprint(np.array(classes, dtype=np.str_)), "label format": label_format}
-    for part, given in (("", train), ("validation ", valid)):
+    for part, given in (("", train), ("validation ", valid), ("test ", test)):
         if given is not None:
             tokens, targets = given
             data[f"{part}texts"] = fingerprint(tokens.codes, tokens.offsets, tokens.words.data, tokens.words.starts)
@@ -44,7 +45,7 @@ def run_of(
     if before is not None:
         words = np.array(before.vocabulary.words.to_list(), dtype=np.str_)
         data["model to go on from"] = fingerprint(words, *before.model.arrays().values())
-    names = ("metric", "validation_share", "budget_seconds", "seed")
+    names = ("metric", "validation_share", "budget_seconds", "keep_together", "seed")
     return Run(data, {"bywords": __version__, **{n: getattr(parameters, n) for n in names}, **to_plain(config)})
 
 

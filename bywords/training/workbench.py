@@ -98,8 +98,7 @@ class Workbench:
         self.targets, self.parts = targets, parts
         self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
         self.kept = kept
-        self._seed, self._training, self._metric = seed, config.training, metric
-        self._config, self.checkpoint = config, checkpoint
+        self.seed, self.metric, self.config, self.checkpoint = seed, metric, config, checkpoint
         self._aligned: Aligned | None = None
         if config.vectors is not None and config.vectors.is_pretrained:
             self._aligned = aligned_vectors(config.vectors.vectors_for(tokens, vocabulary), vocabulary, seed=seed)
@@ -181,15 +180,15 @@ class Workbench:
             settings=settings,
             accuracy=score("micro_f1", *answers),
             log_loss=log_loss(codes, probabilities, weights),
-            score=score(self._metric, *answers, weights),
+            score=score(self.metric, *answers, weights),
         )
 
     def in_words(self, trial: Trial) -> str:
         """How good a candidate was, in words, and by what it is judged."""
         right = f"micro F1 {trial.accuracy:.3f}" if self.targets.is_multilabel else f"right on {trial.accuracy:.1%}"
-        if self._metric == "log_loss":
+        if self.metric == "log_loss":
             return f"{right}, log loss {trial.log_loss:.3f}"
-        return f"{right}, {self._metric.replace('_', ' ').replace(' f1', ' F1')} {trial.score:.3f}"
+        return f"{right}, {self.metric.replace('_', ' ').replace(' f1', ' F1')} {trial.score:.3f}"
 
     def _fit(
         self,
@@ -205,8 +204,8 @@ class Workbench:
         some = prepared if len(rows) == len(self.documents) else prepared.select(rows)
         valid = None if held_out is None else (prepared.select(held_out), self.targets.select(held_out))
         model, history, _ = fit_model(
-            config, some, self.targets.select(rows), valid, vocabulary=self.vocabulary, seed=self._seed,
-            training=self._training or TrainingConfig(), n_epochs=n_epochs, duals=duals,
+            config, some, self.targets.select(rows), valid, vocabulary=self.vocabulary, seed=self.seed,
+            training=self.config.training or TrainingConfig(), n_epochs=n_epochs, duals=duals,
             aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
         )  # fmt: skip
         if len(self.kept.classes):

@@ -1,0 +1,80 @@
+"""Texts → which of them are the same, so that no split has one of them on each side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Together = Literal["equal", "near"]  # which texts stay on one side: equal ones, or near duplicates too
+Groups = npt.NDArray[np.int64]
+N_SAMPLED = 8  # tokens of a document that tell it from most others
+
+
+def groups_of(
+    texts: Sequence[str] | pl.Series, together: Together = "equal", *, tokens: Tokens | None = None
+) -> Groups:
+    """The group of each of N texts, int64 (N,), numbered from 0 as they come; a text without words is alone in its own.
+
+    Texts are equal when the default tokenizer finds the same tokens in them: capitals, blanks and Unicode's form do not
+    count, punctuation does. With `together` "near", texts that `bywords.data.duplicates` links are of one group too.
+    `tokens` are those of the default tokenizer, where they are there already.
+    """
+    if tokens is None:
+        tokens = Tokenizer(TokenizerConfig())(texts)
+    equal = _numbered(_keys(tokens))
+    if together == "equal" or not len(equal):
+        return equal
+    import polars as pl
+
+    from bywords.data.duplicates import find_duplicates
+
+    firsts = np.unique(equal, return_index=True)[1]
+    column = pl.Series([text.encode("utf-8", "replace").decode() for text in texts], dtype=pl.String)
+    return _numbered(find_duplicates(column.gather(firsts)).train.groups[equal])
+
+
+def is_also_in(texts: Sequence[str] | pl.Series, others: Sequence[str] | pl.Series) -> npt.NDArray[np.bool_]:
+    """Which of N texts are among the others too, bool (N,); one without words is not."""
+    tokenizer = Tokenizer(TokenizerConfig())
+    tokens, there = tokenizer(texts), tokenizer(others)
+    keys = _keys(there.joined(tokens))
+    return np.isin(keys[len(there) :], keys[: len(there)])
+
+
+def _keys(tokens: Tokens) -> npt.NDArray[np.uint64]:
+    """A number for each document that only those with the same tokens have, uint64 (N,): a hash of 64 bits.
+
+    Most differ in their length and some of their tokens already; all tokens are looked at of those that do not.
+    Source: Carter and Wegman (1979), "Universal Classes of Hash Functions"; a sum of random numbers of word and place.
+    """
+    generator = np.random.default_rng(0)
+    lengths, is_filled = tokens.lengths, tokens.lengths > 0
+    of_word = generator.integers(0, 1 << 64, len(tokens.words), dtype=np.uint64)
+    of_position = generator.integers(0, 1 << 64, lengths.max(initial=N_SAMPLED), dtype=np.uint64) | np.uint64(1)
+    keys = np.arange(len(tokens), dtype=np.uint64)  # of a document without words its own index
+    sampled = tokens.offsets[:-1, np.newaxis] + np.arange(N_SAMPLED) * lengths[:, np.newaxis] // N_SAMPLED  # (N, 8)
+    some = (of_word[tokens.codes[sampled[is_filled]]] * of_position[:N_SAMPLED]).sum(axis=1, dtype=np.uint64)
+    keys[is_filled] = some + lengths[is_filled].astype(np.uint64) * of_position[-1]
+    _, index, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    alike = np.flatnonzero((counts[index] > 1) & is_filled)
+    if len(alike):
+        whole = tokens.select(alike)
+        position = np.arange(len(whole.codes)) - np.repeat(whole.offsets[:-1], whole.lengths)
+        keys[alike] = np.add.reduceat(of_word[whole.codes] * of_position[position], whole.offsets[:-1])
+    return keys
+
+
+def _numbered(keys: npt.NDArray[np.uint64] | Groups) -> Groups:
+    """The same groups with numbers in the order of their first members."""
+    _, firsts, index = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.empty(len(firsts), dtype=np.int64)
+    rank[np.argsort(firsts)] = np.arange(len(firsts))
+    return rank[index]

@@ -1,0 +1,162 @@
+"""The names of labels as files have them → without what nobody sees, under other names where asked, and what is odd."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bywords.errors import SettingError, did_you_mean, quoted
+
+if TYPE_CHECKING:
+    from bywords.data.corpus import Corpus
+
+# Soft hyphen, zero-width space, marks of direction, word joiner, byte order mark; not what joins letters or emoji.
+INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\ufeff"
+SEPARATORS = ("|", ";", ",", "/")  # that may stand between several labels in one
+MANY_AMOUNTS, MANY_NUMBERS = 10, 50  # labels that are numbers: with fractions, or whole
+FEW_OF_NUMBER = 5  # documents a label, on average, where whole numbers are amounts
+AT_MOST = 3  # named in a sentence
+
+
+def cleaned(name: str) -> str:
+    r"""A label in Unicode's form NFC, without invisible signs, blanks around it, or several blanks for one.
+
+    >>> from bywords.data.label_names import cleaned
+    >>> cleaned("\ufeff not  spam ")
+    'not spam'
+    """
+    without = unicodedata.normalize("NFC", name).translate(dict.fromkeys(map(ord, INVISIBLE)))
+    return " ".join(without.split())
+
+
+def several_spellings(names: Mapping[str, str]) -> list[str]:
+    """The labels that were written in more than one way, of names and what they are cleaned."""
+    counts = Counter(names.values())
+    return [name for name, count in sorted(counts.items()) if count > 1]
+
+
+def asked_of(options: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Those of the options OLD=NEW whose OLD is among `names`."""
+    return [option for option in options if any(option.startswith(f"{name}=") for name in names)]
+
+
+def parsed_mapping(options: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """OLD=NEW of several options → a mapping of `names`, those that there are; a label may have an = of its own.
+
+    Raises: SettingError for one without an =, an OLD that there is not, and one that is given two names.
+    """
+    found: dict[str, str] = {}
+    for option in options:
+        parts = option.split("=")
+        ways = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
+        pairs = [(cleaned(old), cleaned(new)) for old, new in ways]
+        if not pairs or not any(new for _, new in pairs):
+            raise SettingError(f"--map-label {option}: expected OLD=NEW, a label and the name it is to have.")
+        old, new = next(((old, new) for old, new in pairs if old in names), pairs[0])
+        if old not in names:
+            near = did_you_mean(old, names)
+            raise SettingError(
+                f"--map-label {option}: there is no label {old!r}.{near} The labels are {quoted(names)}."
+            )
+        if found.get(old, new) != new:
+            raise SettingError(f"--map-label gives {old!r} two names, {found[old]!r} and {new!r}. Give it one.")
+        found[old] = new
+    return found
+
+
+def remarks_on_labels(corpus: Corpus) -> list[str]:
+    """What is odd about the labels of documents, a sentence each, with the option that helps."""
+    counts = dict(zip(corpus.label_names, corpus.counts().tolist(), strict=True))
+    counts = {name: count for name, count in counts.items() if count}
+    odd = [*corpus.remarks, *_capitals(counts), *_ends(counts)]
+    if not corpus.is_multilabel:
+        odd += _lists(counts)
+        amounts = _amounts(counts)
+        odd += amounts or _alone(counts)
+    return odd
+
+
+def _capitals(counts: Mapping[str, int]) -> list[str]:
+    by_folded: dict[str, list[str]] = {}
+    for name in sorted(counts, key=lambda name: -counts[name]):
+        by_folded.setdefault(name.casefold(), []).append(name)
+    groups = [names for names in by_folded.values() if len(names) > 1]
+    if not groups:
+        return []
+    options = [_option(other, names[0]) for names in groups[:AT_MOST] for other in names[1:]]
+    named = "; ".join(" and ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in groups[:AT_MOST])
+    return [f"Labels that differ only by capitals: {named}{_more(groups)}. If they mean the same: {' '.join(options)}"]
+
+
+def _ends(counts: Mapping[str, int]) -> list[str]:
+    slips = {name: name.strip(" ,;:") for name in counts if name.strip(" ,;:") not in ("", name)}
+    if not slips:
+        return []
+    options = " ".join(_option(old, new) for old, new in list(slips.items())[:AT_MOST])
+    named = ", ".join(f"{name!r} ({counts[name]:,})" for name in list(slips)[:AT_MOST])
+    return [f"Labels that begin or end in a comma or the like: {named}{_more(slips)}. If that is a slip: {options}"]
+
+
+def _lists(counts: Mapping[str, int]) -> list[str]:
+    in_brackets = [name for name in counts if re.fullmatch(r"\[.*\]|\(.*,.*\)|\{.*\}", name)]
+    found = {separator: _divided_by(separator, counts) for separator in SEPARATORS}
+    best = max(SEPARATORS, key=lambda separator: len(found[separator]))
+    if not in_brackets and len(found[best]) < 2:
+        return []
+    shown, separator = (in_brackets, "," if in_brackets else best) if in_brackets else (found[best], best)
+    named = ", ".join(f"{name!r}" for name in shown[:AT_MOST])
+    return [
+        f"Labels that look like lists: {named}{_more(shown)}; each is a class of its own. If a document has several "
+        f"labels: --label-separator {separator if separator == ',' else repr(separator)}"
+    ]
+
+
+def _divided_by(separator: str, counts: Mapping[str, int]) -> list[str]:
+    """The labels that hold a separator between parts that are in other labels too; none where most have parts of their
+    own, as sentences have.
+    """
+    parts = {name: [part.strip() for part in name.split(separator)] for name in counts}
+    n_labels_with = Counter(part for its in parts.values() for part in set(its))
+    several = [name for name, its in parts.items() if len(its) > 1 and all(its)]
+    known = [name for name in several if all(n_labels_with[part] > 1 for part in parts[name])]
+    return known if 2 * len(known) >= len(several) else []
+
+
+def _amounts(counts: Mapping[str, int]) -> list[str]:
+    numbers = [float(name) for name in counts if re.fullmatch(r"[+-]?\d+([.,]\d+)?", name) and "," not in name]
+    if len(numbers) < len(counts):
+        return []
+    has_fractions = any(not number.is_integer() for number in numbers)
+    is_spread = len(numbers) >= MANY_NUMBERS and sum(counts.values()) < FEW_OF_NUMBER * len(numbers)
+    if not (has_fractions and len(numbers) > MANY_AMOUNTS) and not is_spread:
+        return []
+    return [
+        f"The labels are {len(numbers):,} different amounts, from {min(numbers):g} to {max(numbers):g}. Each is "
+        "learned as a class of its own, whatever is more or less. If another column has the labels, name it: --label"
+    ]
+
+
+def _alone(counts: Mapping[str, int]) -> list[str]:
+    alone = [name for name, count in counts.items() if count == 1]
+    if not alone:
+        return []
+    named = ", ".join(f"{name!r}" for name in alone[:AT_MOST])
+    which = (
+        f"{len(alone):,} of {len(counts):,} labels have one document each"
+        if len(alone) > 1
+        else "One label has one document"
+    )
+    return [f"{which}, which cannot be learned and tested both: {named}{_more(alone)}."]
+
+
+def _option(old: str, new: str) -> str:
+    import shlex
+
+    return f"--map-label {shlex.quote(f'{old}={new}')}"
+
+
+def _more(found: Sequence[object] | Mapping[str, object]) -> str:
+    return f" and {len(found) - AT_MOST:,} more" if len(found) > AT_MOST else ""

@@ -27,7 +27,7 @@ from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.inputs import Texts, checked_texts
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
-from bywords.training.callback import Callback, NoCallback
+from bywords.training.callback import Callback
 from bywords.training.model_selection import SelectionResult, select_model
 from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_system, vectors_summary
@@ -179,7 +179,7 @@ def learned_after(
     if record.history.interrupted:
         return fitted
     try:
-        config, fit = found.again(part, callback or NoCallback(), checkpoint.under("everything"))
+        config, fit = found.again(part, callback or Callback(), checkpoint.under("everything"))
     except KeyboardInterrupt:
         return replace(fitted, record=replace(record, history=replace(record.history, interrupted=True)))
     if fit.history.interrupted:

@@ -59,6 +59,8 @@ def _data(classifier: FittedClassifier) -> str:
     if data is None:
         return ""
     rows = [f"- Trained on: {escaped(data.name)}"]
+    if classifier.record.columns is not None:
+        rows.append(f"- Columns, and no others are read: {escaped(classifier.record.columns.described())}")
     if data.test:
         rows.append(f"- Tested on: {escaped(data.test)}")
     if data.fingerprint:

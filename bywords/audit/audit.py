@@ -101,6 +101,7 @@ def _described(train: Corpus, test: Corpus | None) -> AuditedData:
         test=None if test is None else test.name,
         n_train=len(train),
         n_test=0 if test is None else len(test),
+        columns=None if train.read_as is None else train.read_as.described(),
         label_names=list(train.label_names),
         class_counts=class_counts,
     )

@@ -12,7 +12,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_columns, tell_skipped, working
 from bywords.errors import quoted
 from bywords.extras import check_installed
 
@@ -37,6 +37,7 @@ def audit(
         Path | None, typer.Option(help="A folder for what is found; by default the name of DATA with -audit behind it.")
     ] = None,
     text: options.Text = None,
+    column: options.Column = None,
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
     bad_rows: options.BadRows = "fail",
@@ -67,8 +68,11 @@ def audit(
         check_writable(folder / name)
     with working(f"reading {data}"):
         train, test_part = read_parts(
-            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test
-        )
+            data, text=text, side=column or (), label=label, label_separator=label_separator, bad_rows=bad_rows,
+            test=test,
+        )  # fmt: skip
+    if not as_json:
+        tell_columns(train)
     callback = ProgressLines()
     record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
     callback.end()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_columns, working
 from bywords.errors import SettingError
 from bywords.extras import check_installed
 
@@ -30,6 +30,7 @@ def compare(
     resume: options.Resume = False,
     test: options.TestFile = None,
     text: options.Text = None,
+    column: options.Column = None,
     label: options.Label = None,
     vectors: options.Vectors = None,
     limit: Annotated[
@@ -57,7 +58,9 @@ def compare(
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
     earlier = read_record(RunRecord, folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
-        split = load_dataset(data, text=text, label=label, test=test, test_share=test_share)
+        split = load_dataset(data, text=text, side=column or (), label=label, test=test, test_share=test_share)
+    if not as_json:
+        tell_columns(split.train, split.test)
     callback = ProgressLines()
     callback.start(f"{data}: counting words")
 

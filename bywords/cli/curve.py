@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_json, print_table, rough_time, say, working
+from bywords.cli.screen import ProgressLines, print_json, print_table, rough_time, say, tell_columns, working
 from bywords.extras import check_installed
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def curve(
     resume: options.Resume = False,
     test: options.TestFile = None,
     text: options.Text = None,
+    column: options.Column = None,
     label: options.Label = None,
     bad_rows: options.BadRows = "fail",
     vectors: options.Vectors = None,
@@ -53,7 +54,11 @@ def curve(
     system = system or DEFAULT_SYSTEM
     earlier = read_record(CurveRecord, folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
-        split = load_dataset(data, text=text, label=label, bad_rows=bad_rows, test=test, test_share=test_share)
+        split = load_dataset(
+            data, text=text, side=column or (), label=label, bad_rows=bad_rows, test=test, test_share=test_share
+        )
+    if not as_json:
+        tell_columns(split.train, split.test)
     callback = ProgressLines()
 
     def on_start(n_documents: int, seed: int, seconds_left: float | None) -> None:

@@ -37,6 +37,8 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
                 f"Few of the new documents are of {quoted(record['kept_classes'])}: what was known of them before is "
                 "kept, and the scores below say little of them."
             )
+    for note in record["notes"]:
+        say(note)
     if record["selection"] is not None:
         say(record["selection"]["reason"])
     unseen = "test documents that it had not seen"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
-from bywords.cli.screen import ProgressLines, print_json, working
+from bywords.cli.scores import commonest
+from bywords.cli.screen import ProgressLines, columns_as_json, print_json, tell_columns, working
 from bywords.cli.train_report import files_of, tell
 from bywords.cli.train_request import TrainRequest
 
@@ -46,7 +47,7 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
-    trained = _trained(request) if request.on_disk is None else _trained_on_disk(request)
+    trained = _trained(request, as_json=as_json) if request.on_disk is None else _trained_on_disk(request)
     save_classifier(trained.fitted, request.folder)
     if request.checkpoint is not None and not trained.fitted.record.history.interrupted:
         Checkpoint(request.checkpoint).finish()
@@ -57,9 +58,9 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
         tell(record, trained.evaluation, trained.split, request.reading.data)
 
 
-def _trained(request: TrainRequest) -> Trained:
+def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     """Read → split → fit → evaluate, with all documents in memory."""
-    documents = _read(request)
+    documents = _read(request, as_json=as_json)
     split = documents.split
     fitted = _fitted(request, split)
     evaluation = fitted.evaluate(split.test.texts, _labels(split.test, fitted))
@@ -82,7 +83,7 @@ def _trained_on_disk(request: TrainRequest) -> Trained:
     return Trained(fitted=fitted, evaluation=evaluation, split=corpus.facts)
 
 
-def _read(request: TrainRequest) -> Documents:
+def _read(request: TrainRequest, *, as_json: bool) -> Documents:
     """Read the files, hold out what is to test on, and correct labels where there are corrections."""
     from bywords.data.corpus import Split, check_trainable, labelled_as
     from bywords.io.datasets import divided, read_parts
@@ -92,8 +93,12 @@ def _read(request: TrainRequest) -> Documents:
     with working(f"reading {reading.data}"):
         corpus, own_test = read_parts(
             reading.data, text=reading.text, label=reading.label, columns=reading.columns, test=reading.test,
+            side=reading.side, contract=None if request.before is None else request.before.record.columns,
             label_separator=reading.label_separator, bad_rows=reading.bad_rows,
         )  # fmt: skip
+    if not as_json:
+        tell_columns(corpus)
+    with working("holding out what is to test on"):
         if own_test is None:
             split = divided(corpus, test_share=reading.test_share, seed=reading.seed)
         else:
@@ -101,7 +106,7 @@ def _read(request: TrainRequest) -> Documents:
         if request.before is not None:
             many = request.before.is_multilabel
             split = Split(labelled_as(split.train, multilabel=many), labelled_as(split.test, multilabel=many))
-        tokenizer, corrections = Tokenizer(request.config.tokenizer), None
+        tokenizer, corrections = Tokenizer(corpus.tokenizer_config(request.config.tokenizer)), None
         if request.labels is not None:
             corrections = corrected_split(request.labels, split, is_drawn=own_test is None, tokenizer=tokenizer)
             split = corrections.split
@@ -126,7 +131,8 @@ def _fitted(request: TrainRequest, split: Split) -> FittedClassifier:
         fitted = continue_fit(request.before, split.train.texts, labels, candidates=candidates, **kept)
     else:
         texts, labels = split.train.texts, split.train.names()
-        fitted = fit_classifier(request.config, texts, labels, system=request.system, **kept)
+        columns = split.train.read_as
+        fitted = fit_classifier(request.config, texts, labels, system=request.system, columns=columns, **kept)
     progress.end()
     return fitted
 
@@ -175,8 +181,9 @@ def _gain(request: TrainRequest, fitted: FittedClassifier, corrections: Correcte
     progress.start("the labels as they were")
     before = corrections.before.train
     as_they_were = fit_classifier(
-        request.config, before.texts, before.names(), parameters=request.parameters, callback=progress
-    )
+        request.config, before.texts, before.names(), parameters=request.parameters, columns=before.read_as,
+        callback=progress,
+    )  # fmt: skip
     progress.end()
     return gain_of_corrections(fitted, as_they_were, corrections)
 
@@ -255,6 +262,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
     split, record, summary = trained.split, trained.fitted.record, trained.fitted.record.summary
     return {
         "model": str(request.folder),
+        "columns": columns_as_json(trained.fitted.record.columns),
         "system": request.shown,
         "size_bytes": size_bytes(request.folder),
         "fit_seconds": record.seconds,
@@ -269,10 +277,12 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "kept_classes": summary.kept_classes,
         "valid_accuracy": summary.valid_accuracy,
         "selection": None if record.selection is None else dataclasses.asdict(record.selection),
+        "notes": list(record.notes),
         "interrupted": record.history.interrupted,
         "epochs": len(record.history.epochs),
         "best_epoch": record.history.best_epoch or None,
         "test": trained.evaluation.summary(),
+        "commonest": commonest(trained.evaluation),
         "hardest_confusions": trained.evaluation.hardest_confusions(),
         "reduction": trained.reduction,
         "corrections": trained.corrections,

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.columns import Columns
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.text.tokenizer import Tokenizer
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class Corpus:
     n_skipped: int = 0  # rows of the file that could not be read and were left out
     first_skipped: str = ""  # where the first of them is and what is wrong with it
     columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
+    read_as: Columns | None = None  # which columns of a table it was made of
+    not_read: tuple[str, ...] = ()  # the other columns of the table
 
     @classmethod
     def of(
@@ -95,6 +98,11 @@ class Corpus:
     def is_multilabel(self) -> bool:
         """Whether a document may have no label or several."""
         return self.labels.ndim == 2
+
+    def tokenizer_config(self, config: TokenizerConfig | None = None) -> TokenizerConfig:
+        """These settings, by default the usual ones, for a tokenizer that takes apart what several columns made."""
+        config = config or TokenizerConfig()
+        return config if self.read_as is None else self.read_as.tokenizer(config)
 
     def select(self, rows: npt.ArrayLike) -> Corpus:
         """The documents at these indices, int (M,), in that order. Label names stay, used or not."""

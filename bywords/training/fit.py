@@ -12,19 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
+from bywords.data.columns import Columns
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.targets import Targets
 from bywords.errors import DataError
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
-from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord
+from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.inputs import Texts
 from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.training.callback import Callback
+from bywords.training.fields import with_fields
 from bywords.training.model_selection import SelectionResult, select_model
 from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_system, vectors_summary
@@ -79,13 +81,15 @@ def fit_classifier(
     system: str | SystemConfig | None = None,
     parameters: FitParameters | None = None,
     validation: tuple[Texts, Labels] | None = None,
+    columns: Columns | None = None,
     callback: Callback | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> FittedClassifier:
     """Learn from N texts and their N labels. `TextClassifier.fit` says what the arguments mean, and what is raised.
 
-    `system` is what `config` was asked for by, for the record.
+    `system` is what `config` was asked for by, for the record. Where `columns` says that texts were made of several,
+    their words are learned joined, or with their field's name too, whichever is better on documents held out.
 
     >>> from bywords import SYSTEMS, fit_classifier
     >>> fit_classifier(SYSTEMS["auto"], texts, labels).predict(["a flat tyre"]).labels.tolist()
@@ -93,6 +97,11 @@ def fit_classifier(
     """
     started = time.perf_counter()
     parameters = parameters or FitParameters()
+    notes = ()
+    if columns is not None:
+        texts = documents_of(texts, columns)
+        validation = None if validation is None else (documents_of(validation[0], columns), validation[1])
+        config, notes = with_fields(config, columns, texts, labels, parameters)
     tokenizer = Tokenizer(config.tokenizer)
     documents = read_documents(tokenizer, texts, labels, sample_weight, part="training")
     classes, label_format = classes_of(documents.labels), documents.labels.label_format
@@ -114,7 +123,10 @@ def fit_classifier(
         found, tokenizer, classes, label_format, floor,
         system=config if system is None else system, parameters=parameters, n_dropped=n_dropped,
     )  # fmt: skip
-    return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started))
+    record = replace(
+        fitted.record, seconds=time.perf_counter() - started, columns=columns, notes=(*notes, *fitted.record.notes)
+    )
+    return replace(fitted, record=record)
 
 
 def read_documents(

@@ -74,7 +74,7 @@ def continue_fit(
     started = time.perf_counter()
     parameters, config = parameters or before.record.parameters, before.record.config
     check_can_continue(config)
-    documents = read_documents(before.tokenizer, texts, labels, sample_weight, part="training")
+    documents = read_documents(before.tokenizer, before.texts_of(texts), labels, sample_weight, part="training")
     classes, columns = _more_classes(before, documents.labels)
     targets = documents.targets(classes, before.label_format, parameters, part="training")
     targets = _standing_for(targets, columns, before.record.summary.n_documents)
@@ -82,7 +82,8 @@ def continue_fit(
         _check_can_teach(targets, classes, columns, before)
     train, valid, n_dropped = (documents.tokens, targets), None, documents.n_dropped
     if validation is not None:
-        more = read_documents(before.tokenizer, *validation, None, part="validation")
+        its_texts, its_labels = validation
+        more = read_documents(before.tokenizer, before.texts_of(its_texts), its_labels, None, part="validation")
         unweighted = replace(parameters, class_weight=None)
         valid = more.tokens, more.targets(classes, before.label_format, unweighted, part="validation")
         n_dropped += more.n_dropped
@@ -106,6 +107,7 @@ def continue_fit(
         fitted.record,
         selection=found.selection or before.record.selection,
         seconds=time.perf_counter() - started,
+        columns=before.record.columns,
     )
     calibration = _with_kept_thresholds(fitted.calibration, before.calibration, few, columns)
     return replace(fitted, record=record, calibration=calibration)

@@ -252,7 +252,7 @@ def _show_text(explanation: Explanation, index: int) -> None:
     styles = FEW_STYLES if console.color_system == "standard" else STYLES
     shown = Text()
     for segment, level in zip(found, levels, strict=True):
-        part = printable(explanation.text[segment.start : segment.end])
+        part = printable(explanation.shown_text[segment.start : segment.end])
         if not level or segment.value is None:
             shown.append(part)
         elif is_coloured:

@@ -71,7 +71,7 @@ class CommandOfOnce(TyperCommand):
             name = max(option.opts, key=len)
             if not option.multiple:
                 raise SettingError(f"{name} is given {order.count(option)} times, expected once.")
-            given = list(map(str, values[option.name]))
+            given = list(map(str, values[str(option.name)]))
             named = "=" in (option.metavar or "")
             keys = [value.rpartition("=")[0] or value if named else value for value in given]
             if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:

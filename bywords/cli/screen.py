@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bywords.data.columns import Columns
     from bywords.data.corpus import Corpus
     from bywords.fitted import EpochRecord
+    from bywords.io.on_disk import PartFacts
 
 
 Part = TypeVar("Part")
@@ -67,7 +68,7 @@ def tell_aside(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def tell_columns(*parts: Corpus) -> None:
+def tell_columns(*parts: Corpus | PartFacts) -> None:
     """What was read as what, on one line, first of all; nothing of a file without columns."""
     read = parts[0]
     if read.read_as is not None:

@@ -47,7 +47,9 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
-    trained = _trained(request, as_json=as_json) if request.on_disk is None else _trained_on_disk(request)
+    trained = (
+        _trained(request, as_json=as_json) if request.on_disk is None else _trained_on_disk(request, as_json=as_json)
+    )
     save_classifier(trained.fitted, request.folder)
     if request.checkpoint is not None and not trained.fitted.record.history.interrupted:
         Checkpoint(request.checkpoint).finish()
@@ -74,9 +76,11 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     return Trained(fitted=fitted, evaluation=evaluation, split=split, corrections=corrections, reduction=reduction)
 
 
-def _trained_on_disk(request: TrainRequest) -> Trained:
+def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
     """The same with documents in files."""
     corpus = _stored(request)
+    if not as_json:
+        tell_columns(corpus.facts.train, corpus.facts.test)
     fitted = _fitted_on_disk(request, corpus)
     evaluation = fitted.evaluate_on_disk(corpus.test)
     fitted = _with_card(request, fitted, evaluation, corpus.facts, corpus.facts)
@@ -147,7 +151,7 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     check_can_train_on_disk(request.config, request.shown, able_to_train_on_disk())
     reading = request.reading
     source = Source(
-        **reading.trained_on, text=reading.text, label=reading.label,
+        **reading.trained_on, text=reading.text[0] if reading.text else None, label=reading.label,
         validation_share=request.parameters.validation_share,
     )  # fmt: skip
     progress = ProgressLines()

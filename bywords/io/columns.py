@@ -54,8 +54,9 @@ def find_columns(
     check_once(asked, side, labels or ())
     rest = dataclasses.replace(table, columns={name: c for name, c in table.columns.items() if name not in apart})
     first = asked[0] if asked else None
+    found_labels: tuple[str, ...] = ()
     if labels is None:
-        found_text, found_labels = find_text(rest, first), ()
+        found_text = find_text(rest, first)
     else:
         found_text, found_labels = find_text_and_labels(rest, first, labels)
     texts = asked or (found_text,)

@@ -97,7 +97,7 @@ def fit_classifier(
     """
     started = time.perf_counter()
     parameters = parameters or FitParameters()
-    notes = ()
+    notes: tuple[str, ...] = ()
     if columns is not None:
         texts = documents_of(texts, columns)
         validation = None if validation is None else (documents_of(validation[0], columns), validation[1])

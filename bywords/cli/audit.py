@@ -12,7 +12,16 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_columns, tell_skipped, working
+from bywords.cli.screen import (
+    ProgressLines,
+    column_options,
+    print_json,
+    print_table,
+    say,
+    tell_columns,
+    tell_skipped,
+    working,
+)
 from bywords.errors import quoted
 from bywords.extras import check_installed
 
@@ -76,6 +85,8 @@ def audit(
     callback = ProgressLines()
     record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
     callback.end()
+    asked = column_options(train.read_as) if text or label or column else []
+    train, test_part = train.texts_alone(), None if test_part is None else test_part.texts_alone()
     write_record(record, folder / RECORD)
     write_whole(folder / PAGE, render_audit(record).encode())
     if record.label_errors:
@@ -89,7 +100,7 @@ def audit(
     _tell_duplicates(record, train, test_part)
     _tell_label_errors(record, train)
     _tell_leakage_and_drift(record)
-    _tell_next(record, folder, data)
+    _tell_next(record, folder, [data, *asked])
 
 
 def _listed(record: AuditRecord) -> list[LabelError]:
@@ -212,7 +223,7 @@ def _tell_leakage_and_drift(record: AuditRecord) -> None:
         say(f"Test against training documents: {record.drift.verdict}")
 
 
-def _tell_next(record: AuditRecord, folder: Path, data: str) -> None:
+def _tell_next(record: AuditRecord, folder: Path, data: list[str]) -> None:
     from bywords.report.formats import count
 
     say()
@@ -224,4 +235,4 @@ def _tell_next(record: AuditRecord, folder: Path, data: str) -> None:
             "them flagged. Write the right ones into its column new_label (- leaves the document out), and see what "
             "they bring:"
         )
-        say(f"  {shlex.join(['bywords', 'train', data, '--labels', str(folder / LABELS)])}")
+        say(f"  {shlex.join(['bywords', 'train', *data, '--labels', str(folder / LABELS)])}")

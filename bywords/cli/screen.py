@@ -82,6 +82,14 @@ def columns_line(columns: Columns, not_read: Sequence[str], n_rows: str = "") ->
     return " · ".join(one_line(part, MOST_NAMED) for part in (columns.described(), n_rows, rest) if part)
 
 
+def column_options(columns: Columns | None) -> list[str]:
+    """The words of a command line that name these columns; none for none."""
+    if columns is None:
+        return []
+    named = [("--text", name) for name in columns.text] + [("--column", column.name) for column in columns.side]
+    return [word for pair in [*named, *(("--label", name) for name in columns.label)] for word in pair]
+
+
 def columns_as_json(columns: Columns | None) -> dict[str, Any] | None:
     """What was read as what, as JSON values; None for files without columns."""
     return None if columns is None else dataclasses.asdict(columns)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
 from bywords.cli.scores import commonest
-from bywords.cli.screen import ProgressLines, columns_as_json, print_json, tell_columns, working
+from bywords.cli.screen import ProgressLines, column_options, columns_as_json, print_json, tell_columns, working
 from bywords.cli.train_report import files_of, tell
 from bywords.cli.train_request import TrainRequest
 
@@ -47,9 +48,8 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
-    trained = (
-        _trained(request, as_json=as_json) if request.on_disk is None else _trained_on_disk(request, as_json=as_json)
-    )
+    train = _trained if request.on_disk is None else _trained_on_disk
+    trained = train(request, as_json=as_json)
     save_classifier(trained.fitted, request.folder)
     if request.checkpoint is not None and not trained.fitted.record.history.interrupted:
         Checkpoint(request.checkpoint).finish()
@@ -57,7 +57,9 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     if as_json:
         print_json(record)
     else:
-        tell(record, trained.evaluation, trained.split, request.reading.data)
+        reading = request.reading
+        asked = column_options(trained.split.train.read_as) if reading.text or reading.label or reading.side else []
+        tell(record, trained.evaluation, trained.split, shlex.join([reading.data, *asked]))
 
 
 def _trained(request: TrainRequest, *, as_json: bool) -> Trained:

@@ -17,7 +17,7 @@ import polars as pl
 from bywords.data.columns import Columns
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig
+from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +103,23 @@ class Corpus:
         """These settings, by default the usual ones, for a tokenizer that takes apart what several columns made."""
         config = config or TokenizerConfig()
         return config if self.read_as is None else self.read_as.tokenizer(config)
+
+    def texts_alone(self) -> Corpus:
+        """The same documents without the columns beside their texts; several texts are below each other."""
+        columns = self.read_as
+        if columns is None or columns.is_one_text:
+            return self
+        texts = self.texts.str.split(SEPARATOR).list.head(len(columns.text)).list.join("\n")
+        return dataclasses.replace(
+            self, texts=texts, read_as=dataclasses.replace(columns, text=columns.text[:1], side=())
+        )
+
+    def side_tokens(self) -> list[list[str]]:
+        """The tokens of the columns beside the text, of each of N documents."""
+        if self.read_as is None or not self.read_as.side:
+            return [[] for _ in range(len(self))]
+        n_texts = len(self.read_as.text)
+        return [[token for token in row[n_texts:] if token] for row in self.texts.str.split(SEPARATOR).to_list()]
 
     def select(self, rows: npt.ArrayLike) -> Corpus:
         """The documents at these indices, int (M,), in that order. Label names stay, used or not."""

@@ -119,15 +119,7 @@ class Explanation:
                     "attributions": row,
                     **({"field": self.fields[number] or None} if self.fields else {}),
                 }
-                for number, (token, (start, end), known, row) in enumerate(
-                    zip(
-                        self.tokens,
-                        self.offsets.tolist(),
-                        self.is_known.tolist(),
-                        self.attributions.tolist(),
-                        strict=True,
-                    )
-                )
+                for number, (token, (start, end), known, row) in enumerate(zip(*of_tokens, strict=True))
             ],
             "words_for": [_plain(share) for share in words[:n_words] if share.attribution > 0],
             "words_against": [_plain(share) for share in words[::-1][:n_words] if share.attribution < 0],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDiskSplit, data: str) -> None:
-    """How it went, how good the model is, and what to type next; `data` is the file, with the options of its columns."""
+    """How it went, how good the model is, and what to type next; `data` is the file, with options for its columns."""
     dropped = record["dropped"]
     if record["interrupted"]:
         which = f"that of epoch {record['best_epoch']}, " if record["best_epoch"] else ""

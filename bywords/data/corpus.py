@@ -110,9 +110,7 @@ class Corpus:
         if columns is None or columns.is_one_text:
             return self
         texts = self.texts.str.split(SEPARATOR).list.head(len(columns.text)).list.join("\n")
-        return dataclasses.replace(
-            self, texts=texts, read_as=dataclasses.replace(columns, text=columns.text[:1], side=())
-        )
+        return dataclasses.replace(self, texts=texts, read_as=Columns(text=columns.text[:1], label=columns.label))
 
     def side_tokens(self) -> list[list[str]]:
         """The tokens of the columns beside the text, of each of N documents."""

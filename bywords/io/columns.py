@@ -181,7 +181,7 @@ def find_text_and_labels(
             (True, False): "which column is the text",
             (False, True): "which column is the label",
         }[found_text is None, found_label is None]
-        proposal = _proposal(table, found_text, found_label)
+        proposal = _proposal(table, text, found_label)
         raise DataError(f"{table.name}: cannot tell {missing}.{_columns_of(table)} Say {proposal}.")
     if text is None:
         _check_no_better_text(table, found_text, found_label)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import sys
@@ -14,12 +13,12 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.screen import (
+    columns_as_json,
     columns_line,
     counted,
     print_json,
     print_table,
     say,
-    tell_aside,
     tell_skipped,
     without_nan,
     working,
@@ -142,8 +141,8 @@ def _explain_file(
         contract = classifier.record.columns
         blocks = list(read_blocks(file, text=column, skipped=skipped, contract=contract))
         texts = [text for block in blocks for text in block.texts.to_list()]
-    if blocks and blocks[0].read_as is not None:
-        tell_aside(columns_line(dataclasses.replace(blocks[0].read_as, label=()), blocks[0].not_read))
+    if blocks and blocks[0].read_as is not None and not as_json:
+        say(columns_line(blocks[0].read_as, blocks[0].not_read))
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     if not texts:
@@ -154,7 +153,8 @@ def _explain_file(
         name = str(classifier.classes[classifier.index_of(label)])
         words = {name: words[name]}
     n_used = n_documents_used(classifier, len(texts))
-    record = {"n_documents": len(texts), "n_documents_used": n_used, "class_words": words}
+    columns = columns_as_json(blocks[0].read_as)
+    record = {"columns": columns, "n_documents": len(texts), "n_documents_used": n_used, "class_words": words}
     if out is not None:
         _write(out, model, file, _records(classifier, texts, label, with_what_if=out.suffix == ".html"), record)
     if as_json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import shlex
 import sys
@@ -117,7 +116,7 @@ def _told(blocks: Iterator[Block]) -> Iterator[Block]:
     """The blocks; before the first, what is read as text is said on standard error."""
     for number, block in enumerate(blocks):
         if number == 0 and block.read_as is not None:
-            tell_aside(columns_line(dataclasses.replace(block.read_as, label=()), block.not_read))
+            tell_aside(columns_line(block.read_as, block.not_read))
         yield block
 
 

@@ -6,7 +6,7 @@ Texts are called X where scikit-learn calls them so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from bywords.artifact.compression import Compressed, compress
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.checkpoint import Checkpoint
+from bywords.data.columns import Columns, as_names, fit_columns, frame_columns
 from bywords.data.groups import Together
 from bywords.data.labels import Labels, codes_of, weights_of
 from bywords.errors import SettingError
@@ -32,7 +33,7 @@ from bywords.fitted import CardRecord, FitSummary, FittedClassifier, Predictions
 from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.systems import DEFAULT_SYSTEM, able_to_train_on_disk, default_candidates, system_config
-from bywords.text.inputs import Texts, checked_texts
+from bywords.text.inputs import Texts
 from bywords.training.callback import Callback
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit
@@ -72,6 +73,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         budget_seconds: float | None = None,
         keep_together: Together = "equal",
         seed: int = 0,
+        text: str | Sequence[str] | None = None,
+        columns: Sequence[str] = (),
     ) -> None:
         """`system` is a name in `SYSTEMS` or a custom config; `vectors`, a name or a path, replaces its own.
 
@@ -81,6 +84,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         temperature. A system that selects its model tries other settings for `budget_seconds`. Equal texts, whatever
         their capitals and blanks, are held out together or not at all; with `keep_together` "near", near duplicates are
         too, as `bywords audit` finds them.
+
+        With `text` and `columns`, the classifier reads rows: a pandas or polars frame, a mapping of columns, or a list
+        of dicts. `text` names one or several text columns, `columns` those beside them: categories as they are, numbers
+        by quantile bins, dates by their parts.
         """
         self.system = system
         self.vectors = vectors
@@ -90,6 +97,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.budget_seconds = budget_seconds
         self.keep_together = keep_together
         self.seed = seed
+        self.text = text
+        self.columns = columns
 
     @property
     def config(self) -> SystemConfig:
@@ -125,7 +134,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         folder = None if checkpoint is None else Path(checkpoint)
         fitted = fit_classifier(
             self.config, X, y, sample_weight, system=self.system, parameters=self._parameters(),
-            validation=validation, callback=callback, checkpoint=folder, resume=resume,
+            validation=validation, columns=self._columns_of(X), callback=callback, checkpoint=folder, resume=resume,
         )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder
         return self
@@ -213,18 +222,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises: SettingError for a model with a hidden layer where Captum is not installed.
         """
         check_is_fitted(self)
-        return [explain(self.fitted_, text) for text in checked_texts([texts] if isinstance(texts, str) else texts)]
+        several: Any = [texts] if isinstance(texts, str | Mapping) else texts
+        return [explain(self.fitted_, text) for text in self.fitted_.texts_of(several)]
 
     def counterfactual(self, text: str) -> Counterfactual:
         """The fewest words without which a text would get another label; errors as `explain`."""
         check_is_fitted(self)
-        (checked,) = checked_texts([text])
+        (checked,) = self.fitted_.texts_of([text])
         return counterfactual(self.fitted_, explain(self.fitted_, checked))
 
     def class_words(self, texts: Texts, n: int = 15) -> dict[str, list[dict[str, Any]]]:
         """The `n` words that speak most for each class over all texts, as `bywords.explain.class_words` has them."""
         check_is_fitted(self)
-        return class_words(self.fitted_, checked_texts(texts), n=n)
+        return class_words(self.fitted_, self.fitted_.texts_of(texts), n=n)
 
     def score(self, X: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
         """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be.
@@ -273,6 +283,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def of(cls, fitted: FittedClassifier) -> Self:
         """The estimator of a classifier that has been fitted."""
         made = cls(fitted.record.system, **vars(fitted.record.parameters))
+        if (columns := fitted.record.columns) is not None and not columns.is_one_text:
+            made.text, made.columns = list(columns.text), [column.name for column in columns.side]
         made.fitted_ = fitted
         return made
 
@@ -334,7 +346,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.fitted_
 
     def _parameters(self) -> FitParameters:
-        return FitParameters(**{name: value for name, value in self.get_params(deep=False).items() if name != "system"})
+        others = ("system", "text", "columns")
+        given = {name: value for name, value in self.get_params(deep=False).items() if name not in others}
+        return FitParameters(**given)
+
+    def _columns_of(self, data: Any) -> Columns | None:
+        """What rows are made of, by the values of these; None for texts."""
+        text, side = as_names(self.text), as_names(self.columns)
+        if not text and not side:
+            return None
+        if not text:
+            raise SettingError(f"columns={list(side)} stand beside a text: name its column with text=.")
+        return fit_columns(frame_columns(data, (*text, *side)), text, side)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

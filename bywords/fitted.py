@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.data.columns import Columns, frame_columns
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
@@ -113,6 +114,7 @@ class TrainingRecord:
     vectors: VectorsSummary | None = None
     notes: tuple[str, ...] = ()
     trained_on: Mapping[str, Any] | None = None  # the files, and how they were read and split
+    columns: Columns | None = None  # of a table, that documents are made of; None where texts were given
     card: CardRecord = field(default_factory=CardRecord)
 
 
@@ -170,7 +172,14 @@ class FittedClassifier:
 
     def encode(self, texts: Texts) -> Ragged:
         """N texts → their ids; one in which nothing is known has one id, the unknown word's."""
-        return self.vocabulary.encode(self.tokenizer(texts))
+        return self.vocabulary.encode(self.tokenizer(self.texts_of(texts)))
+
+    def texts_of(self, texts: Texts) -> list[str]:
+        """N texts as they are; or the rows of a frame, or dicts, as texts of the columns that were learned from.
+
+        Raises: DataError for missing columns, and for texts that are not strings.
+        """
+        return documents_of(texts, self.record.columns)
 
     def predict(self, texts: Texts) -> Predictions:
         """An answer for each of N texts; every text gets one, an empty one too.
@@ -179,7 +188,7 @@ class FittedClassifier:
         thresholds, in the form in which they were learned: a tuple for each text, object (N,), or a table of 0 and 1,
         int64 (N, K).
         """
-        checked = checked_texts(texts)
+        checked = self.texts_of(texts)
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
         return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
@@ -189,7 +198,7 @@ class FittedClassifier:
             logits, share = np.zeros((0, len(self.classes)), dtype=np.float32), np.zeros(0, dtype=np.float32)
             is_nothing = share.astype(bool)
         else:
-            documents = self.encode(texts)
+            documents = self.vocabulary.encode(self.tokenizer(texts))
             logits = self.model.logits(documents)
             share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         probabilities = self.calibration.probabilities(logits)
@@ -281,6 +290,18 @@ def _as_many(labels: Labels, n_texts: int, *, part: str) -> GivenLabels:
     if len(given) != n_texts:
         raise DataError(f"{n_texts} {part} texts and {len(given)} labels: expected as many.")
     return given
+
+
+def documents_of(data: Any, columns: Columns | None) -> list[str]:
+    """N documents: texts as they are, or made of the columns of a frame, of a mapping of columns or of dicts.
+
+    A table of one column needs no name. Raises: DataError for missing columns, and for texts that are not strings.
+    """
+    names = getattr(data, "columns", data if isinstance(data, Mapping) else None)
+    is_rows = isinstance(data, Sequence) and bool(len(data)) and isinstance(data[0], Mapping)
+    if columns is None or (names is None and not is_rows) or (columns.is_one_text and len(names or ()) == 1):
+        return checked_texts(data)
+    return columns.texts(frame_columns(data, columns.inputs)).to_list()
 
 
 def index_of_label(label: Any, labels: Sequence[Any]) -> int:

@@ -49,6 +49,7 @@ def test_the_record_is_plain_json_and_says_what_was_looked_at(record):
         "test": "test.csv",
         "n_train": 126,
         "n_test": 42,
+        "columns": None,
         "label_names": ["motor", "rare", "space", "sport"],
         "class_counts": {"train": [42, 1, 41, 42], "test": [15, 0, 14, 13]},
     }
@@ -260,7 +261,8 @@ def test_json_is_the_record_and_so_is_the_file(bywords, files, record, tmp_path)
     assert told == json.loads((tmp_path / "train-audit" / "audit.json").read_text(encoding="utf-8"))
     assert "<html" in (tmp_path / "train-audit" / "audit.html").read_text(encoding="utf-8")
     assert told["command"] == "bywords audit train.csv --test test.csv --json"
-    assert {**told, "command": ""} == plain(record)
+    assert told["data"]["columns"] == "text: text · label: label"
+    assert {**told, "command": "", "data": {**told["data"], "columns": None}} == plain(record)
 
 
 def test_the_csv_file_has_the_first_tenth_and_is_read_back_when_it_is_filled_in(bywords, files, record, tmp_path):

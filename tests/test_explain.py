@@ -410,6 +410,7 @@ def test_of_a_file_the_words_of_each_class_are_told_and_each_text_is_written(byw
     pl.DataFrame({"text": CORPUS.texts[:50], "label": CORPUS.names()[:50]}).write_csv(tmp_path / "my.csv")
     code, out, error = bywords("explain", model, "my.csv", "--out", "why.jsonl")
     assert (code, error) == (0, "")
+    assert out.startswith("text: text · not read: label\n")
     assert "over all 50 documents" in out
     rows = [json.loads(line) for line in (tmp_path / "why.jsonl").read_text().splitlines()]
     assert [row["text"] for row in rows] == CORPUS.texts[:50].to_list()

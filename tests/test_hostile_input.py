@@ -138,7 +138,7 @@ def predict(name: str, content: Any, *options: str) -> Callable[[Place], str]:
         out, error = index.command("predict", str(index.folder / "model"), str(path or index.folder / name), *options)
         rows = [json.loads(line) for line in out.splitlines()]
         answers = "answers: " + ", ".join(shown(row["label"], row["all_out_of_vocabulary"]) for row in rows)
-        return ". ".join(filter(None, [answers if rows else "", error])) or "no answers"
+        return ". ".join(filter(None, [answers if rows else "", *error.splitlines()])) or "no answers"
 
     return run
 
@@ -716,7 +716,7 @@ CASES = [
         FILE,
         predict("x.txt", "moon\ncar\ncaf\xe9\n".encode("latin-1"), "--bad-rows", "skip"),
         (
-            "answers: space, motor. Skipped 1 row that could not be read; the first is line 3: the byte 0xe9 is not "
+            "answers: space, motor. text: text · not read: n. Skipped 1 row that could not be read; the first is line 3: the byte 0xe9 is not "
             "UTF-8."
         ),
     ),
@@ -734,7 +734,7 @@ CASES = [
         FILE,
         predict("x.csv", "text,n\nmoon,1\nx\ncar,2\n", "--bad-rows", "skip"),
         (
-            "answers: space, motor. Skipped 1 row that could not be read; the first is line 3: expected 2 fields as "
+            "answers: space, motor. text: text · not read: n. Skipped 1 row that could not be read; the first is line 3: expected 2 fields as "
             "in the first line, found 1. Put a field with ',' or a new line in it into double quotes."
         ),
     ),
@@ -743,17 +743,22 @@ CASES = [
         FILE,
         predict("x.csv", 'text,n\nmoon,1\n"x,1\ncar,2\n', "--bad-rows", "skip"),
         (
-            "answers: space, motor. Skipped 1 row that could not be read; the first is line 3: the quotes of the "
+            "answers: space, motor. text: text · not read: n. Skipped 1 row that could not be read; the first is line 3: the quotes of the "
             "row that starts here are not closed as they should be (unexpected end of data). Put a field in double "
             "quotes as a whole, and write a quote inside of it twice."
         ),
     ),
-    Case("half of a surrogate pair in JSON", FILE, predict("x.jsonl", '{"text": "moon \\ud83d"}\n'), "answers: space"),
+    Case(
+        "half of a surrogate pair in JSON",
+        FILE,
+        predict("x.jsonl", '{"text": "moon \\ud83d"}\n'),
+        "answers: space. text: text",
+    ),
     Case(
         "a text that is null, and one that is missing",
         FILE,
         predict("x.jsonl", '{"text": null}\n{"n": 1}\n{"text": "car"}\n'),
-        "answers: nothing known, nothing known, motor",
+        "answers: nothing known, nothing known, motor. text: text · not read: n",
     ),
     Case(
         "a document without a header in a CSV",
@@ -795,7 +800,7 @@ CASES = [
         "the columns of the answers in the file",
         FILE,
         predict("x.csv", "text,label,probability\nmoon,q,7\n"),
-        "answers: space",
+        "answers: space. text: text · not read: label, probability",
     ),
 ]
 

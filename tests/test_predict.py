@@ -86,7 +86,7 @@ def read_table(path):
 @pytest.mark.parametrize("given", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_the_columns_of_a_table_stand_before_the_answers(predict, tmp_path, given, output):
     write_table(tmp_path / f"in{given}")
-    assert predict(f"in{given}", "--out", f"out{output}") == (0, "", "")
+    assert predict(f"in{given}", "--out", f"out{output}") == (0, "", "text: text · not read: id, label\n")
     frame = read_table(tmp_path / f"out{output}")
     assert frame.columns == ["id", "text", "given_label", *OURS]
     assert frame["id"].to_list() == ROWS["id"]

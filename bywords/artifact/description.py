@@ -12,6 +12,7 @@ import numpy as np
 from bywords.artifact import model_card
 from bywords.artifact.model_folder import FolderContents, extent, read_folder, write_folder
 from bywords.config import from_plain, to_plain
+from bywords.data.columns import Columns
 from bywords.data.labels import check_label_format
 from bywords.errors import DataError, ModelFolderError, SettingError, quoted
 from bywords.evaluation import calibration
@@ -78,6 +79,7 @@ def contents_of(classifier: FittedClassifier) -> FolderContents:
         "calibration": classifier.calibration.plain(),
         "reliability": dataclasses.asdict(classifier.reliability),
         "trained_on": record.trained_on,
+        "columns": None if record.columns is None else dataclasses.asdict(record.columns),
         "summary": dataclasses.asdict(record.summary),
         "history": _without_seconds(record.history),
         "card": dataclasses.asdict(record.card),
@@ -108,6 +110,7 @@ def _restored(contents: FolderContents) -> FittedClassifier:
         selection=None if selection is None else SelectionSummary(**selection),
         history=History(**found["history"]),
         trained_on=found["trained_on"],
+        columns=Columns.plain(found.get("columns")),
         card=CardRecord(**{**found["card"], "data": data and DataSummary(**data)}),
     )
     return FittedClassifier(

@@ -55,28 +55,32 @@ def audit(
     if not len(train):
         raise DataError(f"{train.name} has no documents: there is nothing to look at.")
     on_start("counting words")
-    tokenizer, notes = Tokenizer(), remarks_on_labels(train)
+    tokenizer, of_rows, notes = Tokenizer(), Tokenizer(train.tokenizer_config()), remarks_on_labels(train)
+    described, side_tokens = _described(train, test), train.side_tokens()
+    row_tokens = of_rows(train.texts)  # what is learned from
+    test_row_tokens = None if test is None else of_rows(test.texts)
+    train, test = train.texts_alone(), None if test is None else test.texts_alone()
     tokens = tokenizer(train.texts)
     test_tokens = None if test is None else tokenizer(test.texts)
     on_start("looking for duplicates")
     duplicates = find_duplicates(train.texts, None if test is None else test.texts)
-    label_errors = _label_errors(train, tokens, duplicates, seed, notes, on_start)
+    label_errors = _label_errors(train, row_tokens, duplicates, seed, notes, on_start)
     on_start("what gives the classes away")
-    leakage = find_leakage(train, tokens)
+    leakage = find_leakage(train, tokens, side_tokens)
     on_start("how training and test differ")
     drift = None if test_tokens is None else measure_drift(tokens, test_tokens, seed=seed)
     on_start("lengths, scripts and remains of markup")
     profiles = profile(train, test, tokens, test_tokens)
     impact = None
-    if test is not None and test_tokens is not None and duplicates.across is not None:
+    if test is not None and test_row_tokens is not None and duplicates.across is not None:
         on_start("learning with and without the duplicates")
-        impact = _impact(train, test, tokens, test_tokens, duplicates.across, seed, notes)
+        impact = _impact(train, test, row_tokens, test_row_tokens, duplicates.across, seed, notes)
     pairs = _all_pairs(train, test, duplicates)
     return AuditRecord(
         bywords_version=__version__,
         command=command,
         seed=seed,
-        data=_described(train, test),
+        data=described,
         notes=notes,
         duplicates=_counted(train, test, duplicates, impact),
         duplicate_pairs=pairs,
@@ -102,6 +106,7 @@ def _described(train: Corpus, test: Corpus | None) -> AuditedData:
         test=None if test is None else test.name,
         n_train=len(train),
         n_test=0 if test is None else len(test),
+        columns=None if train.read_as is None else train.read_as.described(),
         label_names=list(train.label_names),
         class_counts=class_counts,
     )

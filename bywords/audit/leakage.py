@@ -7,6 +7,8 @@ any other.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.audit.fields import judged_fields
-from bywords.audit.patterns import Patterns, find_patterns
+from bywords.audit.patterns import LEAST_DOCUMENTS, Patterns, find_patterns
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import wilson_bounds, wilson_interval
 from bywords.records.audit import Leakage, LeakageKind, LeakageRule, LeakingPattern, PatternName
@@ -31,18 +33,20 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def find_leakage(train: Corpus, tokens: Tokens) -> Leakage:
+def find_leakage(train: Corpus, tokens: Tokens, side_tokens: Sequence[Sequence[str]] = ()) -> Leakage:
     """What gives the class away without being what the class is about.
 
     A pattern counts when the Wilson lower bound (95 %) of the share of its documents that are of one class is at least
-    halfway from the share of that class among all documents to 1. `tokens` are those of `train`. Fields and rule need
-    one label a document; the rule is chosen on one half of the documents and asked about the other. Fewer than two
-    classes have no leakage.
+    halfway from the share of that class among all documents to 1. `tokens` are those of its texts, `side_tokens` those
+    of the columns beside them, N lists: their patterns are of the kind "column". Fields and rule need one label a
+    document; the rule is chosen on one half of the documents and asked about the other. Fewer than two classes have no
+    leakage.
     """
     if (train.counts() > 0).sum() < 2:
         return Leakage()
     patterns, fields = find_patterns(train.texts, tokens, train.label_names)
     patterns = patterns.joined("word", *_words_everywhere(train, tokens))
+    patterns = patterns.joined("column", *_values_of_columns(side_tokens))
     told = _told(patterns, train, np.arange(len(train)))
     kinds = _kinds(patterns, told)
     found = Leakage(found=_rows(patterns, told, train), n_found=int(told.is_leak.sum()), kinds=kinds)
@@ -56,6 +60,16 @@ def find_leakage(train: Corpus, tokens: Tokens) -> Leakage:
         fields=judged_fields(fields, train, halves),
         rule=_rule(patterns, train, by_half),
     )
+
+
+def _values_of_columns(side_tokens: Sequence[Sequence[str]]) -> tuple[list[str], Ints, Ints]:
+    """What enough documents have in the columns beside their texts, and which: as `Patterns.joined` takes it."""
+    counts = Counter(token for row in side_tokens for token in row)
+    what = sorted(token for token, count in counts.items() if count >= LEAST_DOCUMENTS)
+    index = {token: number for number, token in enumerate(what)}
+    pairs = [(index[token], row) for row, tokens in enumerate(side_tokens) for token in tokens if token in index]
+    codes, documents = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return what, codes, documents
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,16 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
+from bywords.cli.screen import (
+    ProgressLines,
+    column_options,
+    print_json,
+    print_table,
+    say,
+    tell_columns,
+    tell_skipped,
+    working,
+)
 from bywords.errors import quoted
 from bywords.extras import check_installed
 
@@ -37,6 +46,7 @@ def audit(
         Path | None, typer.Option(help="A folder for what is found; by default the name of DATA with -audit behind it.")
     ] = None,
     text: options.Text = None,
+    column: options.Column = None,
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
     map_label: options.MapLabel = None,
@@ -68,12 +78,16 @@ def audit(
         check_writable(folder / name)
     with working(f"reading {data}"):
         train, test_part = read_parts(
-            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows,
+            data, text=text, side=column or (), label=label, label_separator=label_separator, bad_rows=bad_rows,
             map_label=map_label or (), test=test,
         )  # fmt: skip
+    if not as_json:
+        tell_columns(train)
     callback = ProgressLines()
     record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
     callback.end()
+    asked = column_options(train.read_as) if text or label or column else []
+    train, test_part = train.texts_alone(), None if test_part is None else test_part.texts_alone()
     write_record(record, folder / RECORD)
     write_whole(folder / PAGE, render_audit(record).encode())
     if record.label_errors:
@@ -87,7 +101,7 @@ def audit(
     _tell_duplicates(record, train, test_part)
     _tell_label_errors(record, train)
     _tell_leakage_and_drift(record)
-    _tell_next(record, folder, data)
+    _tell_next(record, folder, [data, *asked])
 
 
 def _listed(record: AuditRecord) -> list[LabelError]:
@@ -210,7 +224,7 @@ def _tell_leakage_and_drift(record: AuditRecord) -> None:
         say(f"Test against training documents: {record.drift.verdict}")
 
 
-def _tell_next(record: AuditRecord, folder: Path, data: str) -> None:
+def _tell_next(record: AuditRecord, folder: Path, data: list[str]) -> None:
     from bywords.report.formats import count
 
     say()
@@ -222,4 +236,4 @@ def _tell_next(record: AuditRecord, folder: Path, data: str) -> None:
             "them flagged. Write the right ones into its column new_label (- leaves the document out), and see what "
             "they bring:"
         )
-        say(f"  {shlex.join(['bywords', 'train', data, '--labels', str(folder / LABELS)])}")
+        say(f"  {shlex.join(['bywords', 'train', *data, '--labels', str(folder / LABELS)])}")

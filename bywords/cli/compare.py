@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_table, say, tell_about, working
+from bywords.cli.screen import ProgressLines, print_table, say, tell_about, tell_columns, working
 from bywords.errors import SettingError
 from bywords.extras import check_installed
 
@@ -28,6 +28,7 @@ def compare(
     resume: options.Resume = False,
     test: options.TestFile = None,
     text: options.Text = None,
+    column: options.Column = None,
     label: options.Label = None,
     map_label: options.MapLabel = None,
     vectors: options.Vectors = None,
@@ -58,10 +59,11 @@ def compare(
     earlier = files.earlier(resume=resume)
     with working(f"reading {data}"):
         split = load_dataset(
-            data, text=text, label=label, map_label=map_label or (), test=test, test_share=test_share,
-            keep_together=keep_together,
+            data, text=text, side=column or (), label=label, map_label=map_label or (), test=test,
+            test_share=test_share, keep_together=keep_together,
         )  # fmt: skip
     if not as_json:
+        tell_columns(split.train, split.test)
         tell_about(split)
     callback = ProgressLines()
     callback.start(f"{data}: counting words")

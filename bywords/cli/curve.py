@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_table, rough_time, say, tell_about, working
+from bywords.cli.screen import ProgressLines, print_table, rough_time, say, tell_about, tell_columns, working
 from bywords.extras import check_installed
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def curve(
     resume: options.Resume = False,
     test: options.TestFile = None,
     text: options.Text = None,
+    column: options.Column = None,
     label: options.Label = None,
     map_label: options.MapLabel = None,
     bad_rows: options.BadRows = "fail",
@@ -55,10 +56,11 @@ def curve(
     earlier = files.earlier(resume=resume)
     with working(f"reading {data}"):
         split = load_dataset(
-            data, text=text, label=label, map_label=map_label or (), bad_rows=bad_rows, test=test,
+            data, text=text, side=column or (), label=label, map_label=map_label or (), bad_rows=bad_rows, test=test,
             test_share=test_share, keep_together=keep_together,
         )  # fmt: skip
     if not as_json:
+        tell_columns(split.train, split.test)
         tell_about(split)
     callback = ProgressLines()
 

@@ -10,8 +10,8 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.failing import slices_in, tell_examples, tell_slices
-from bywords.cli.scores import tell_classes, tell_scores
-from bywords.cli.screen import print_json, say, tell_skipped, working
+from bywords.cli.scores import commonest, tell_classes, tell_scores
+from bywords.cli.screen import columns_as_json, print_json, say, tell_columns, tell_skipped, working
 from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
@@ -45,11 +45,14 @@ def evaluate(
             "the model gives any number of labels, so that none is taken for another: leave out --examples."
         )
     columns: dict[str, Any] = {
+        "contract": classifier.record.columns,
         "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows,
         "columns": slice_by or (),
     }  # fmt: skip
     with working(f"reading {data}"):
         corpus, n_seen = _read(data, classifier, columns)
+    if not as_json:
+        tell_columns(corpus)
     tell_skipped(corpus.n_skipped, corpus.first_skipped)
     corpus, labels = _as_the_model_has_them(corpus, classifier)
     with working(f"evaluating {len(corpus):,} documents"):
@@ -58,7 +61,8 @@ def evaluate(
         confusions = evaluation.confusion_examples(corpus.texts, corpus.rows, examples=examples or 3)
     answered = None if least is None else _answered(classifier, evaluation, least)
     if as_json:
-        more: dict[str, Any] = {"n_seen_in_training": n_seen} if n_seen else {}
+        more: dict[str, Any] = {"columns": columns_as_json(corpus.read_as), "commonest": commonest(evaluation)}
+        more |= {"n_seen_in_training": n_seen} if n_seen else {}
         more |= {} if answered is None else {"answered": answered}
         print_json({**evaluation.summary(), "hardest_confusions": confusions, "slices": slices, **more})
         return
@@ -174,6 +178,7 @@ def _unseen(data: str, classifier: FittedClassifier, **columns: Any) -> Corpus:
         own_train, own_test = DATASETS[data].load() if data in DATASETS else (None, None)
         if own_train is not None and own_test is None:
             asked = [columns[name] for name in ("text", "label", "label_separator", "columns")]
+            asked += [(), columns["contract"]]
             refuse_columns(f"{data} is a data set with fixed columns", *asked)
             return own_train
         return load_dataset(data, **columns).test

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import counted, print_json, print_table, say, tell_skipped, without_nan, working
+from bywords.cli.screen import (
+    columns_as_json,
+    columns_line,
+    counted,
+    print_json,
+    print_table,
+    say,
+    tell_skipped,
+    without_nan,
+    working,
+)
 from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
@@ -54,7 +64,7 @@ def explain(
         Path | None,
         typer.Option(help="Where to write: .jsonl for all numbers, a line a text, or .html for a page to look at."),
     ] = None,
-    column: Annotated[str | None, typer.Option("--text", help="The column with the texts of FILE.")] = None,
+    column: options.Text = None,
     bad_rows: options.BadRows = "fail",
     as_json: options.AsJson = False,
 ) -> None:
@@ -82,7 +92,7 @@ def explain(
     if is_file:
         _explain_file(classifier, str(model), text, label, out, column, bad_rows, as_json=as_json)
         return
-    if column is not None:
+    if column:
         raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
     with working("explaining"):
         explanation = explain_text(classifier, text)
@@ -118,7 +128,7 @@ def _explain_file(
     file: str,
     label: str | None,
     out: Path | None,
-    column: str | None,
+    column: Sequence[str] | None,
     bad_rows: Any,
     *,
     as_json: bool,
@@ -128,7 +138,11 @@ def _explain_file(
 
     skipped = skipped_rows(bad_rows)
     with working(f"reading {file}"):
-        texts = [text for block in read_blocks(file, text=column, skipped=skipped) for text in block.texts.to_list()]
+        contract = classifier.record.columns
+        blocks = list(read_blocks(file, text=column, skipped=skipped, contract=contract))
+        texts = [text for block in blocks for text in block.texts.to_list()]
+    if blocks and blocks[0].read_as is not None and not as_json:
+        say(columns_line(blocks[0].read_as, blocks[0].not_read))
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     if not texts:
@@ -139,7 +153,8 @@ def _explain_file(
         name = str(classifier.classes[classifier.index_of(label)])
         words = {name: words[name]}
     n_used = n_documents_used(classifier, len(texts))
-    record = {"n_documents": len(texts), "n_documents_used": n_used, "class_words": words}
+    columns = columns_as_json(blocks[0].read_as)
+    record = {"columns": columns, "n_documents": len(texts), "n_documents_used": n_used, "class_words": words}
     if out is not None:
         _write(out, model, file, _records(classifier, texts, label, with_what_if=out.suffix == ".html"), record)
     if as_json:
@@ -237,7 +252,7 @@ def _show_text(explanation: Explanation, index: int) -> None:
     styles = FEW_STYLES if console.color_system == "standard" else STYLES
     shown = Text()
     for segment, level in zip(found, levels, strict=True):
-        part = printable(explanation.text[segment.start : segment.end])
+        part = printable(explanation.shown_text[segment.start : segment.end])
         if not level or segment.value is None:
             shown.append(part)
         elif is_coloured:

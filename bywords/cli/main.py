@@ -13,8 +13,9 @@ from importlib import import_module
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
-from bywords.errors import BywordsError
+from bywords.errors import BywordsError, SettingError
 from bywords.extras import named_extra
 from bywords.version import __version__
 
@@ -51,7 +52,31 @@ def app_of(commands: Iterable[str]) -> typer.Typer:
             app.add_typer(command, name=name)
         else:
             app.command()(command)
+    for group in (app, *(info.typer_instance for info in app.registered_groups)):
+        for registered in group.registered_commands if group is not None else ():
+            registered.cls = CommandOfOnce
     return app
+
+
+class CommandOfOnce(TyperCommand):
+    """A command that refuses an option given twice, where the last one would win; and twice the same in a list.
+
+    Of values like NAME=VALUE no two may have one name.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As the command has it. Raises SettingError, naming the option."""
+        values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for option in [one for one in dict.fromkeys(order) if order.count(one) > 1 and one.param_type_name == "option"]:
+            name = max(option.opts, key=len)
+            if not option.multiple:
+                raise SettingError(f"{name} is given {order.count(option)} times, expected once.")
+            given = list(map(str, values[str(option.name)]))
+            named = "=" in (option.metavar or "")
+            keys = [value.rpartition("=")[0] or value if named else value for value in given]
+            if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+                raise SettingError(f"{name} is given {keys.count(twice[0])} times for {twice[0]!r}, expected once.")
+        return super().parse_args(ctx, args)
 
 
 def __getattr__(name: str) -> Any:

@@ -22,7 +22,23 @@ Data = Annotated[
         metavar="DATA",
     ),
 ]
-Text = Annotated[str | None, typer.Option("--text", help="The column with the texts, where it is not clear.")]
+Text = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--text",
+        metavar="COLUMN",
+        help="The column with the texts, where it is not clear. Repeat it for more: --text subject --text body.",
+    ),
+]
+Column = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="COLUMN",
+        help="A column that stands beside the text and is learned from too: categories, numbers or dates. Repeat for "
+        "more.",
+    ),
+]
 Label = Annotated[
     list[str] | None,
     typer.Option(

@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import counted, tell_aside, tell_skipped
+from bywords.cli.screen import columns_line, counted, tell_aside, tell_skipped
 from bywords.errors import BywordsError, SettingError
 from bywords.version import __version__
 
@@ -88,7 +88,8 @@ def predict(
     answers = _Answers(classifier, top_k, options.least_confidence(classifier, min_confidence, abstain))
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
-    blocks = read_blocks(file, text=text, ending=ending, skipped=skipped)
+    contract = classifier.record.columns
+    blocks = _told(read_blocks(file, text=text, ending=ending, skipped=skipped, contract=contract))
     if out is None:
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
             typer.echo(chunk.content, nl=False)
@@ -96,7 +97,7 @@ def predict(
         digest = hashlib.sha256((model / "SHA256SUMS").read_bytes()).hexdigest()
         settings = {
             "version": __version__,
-            "text column": text,
+            "text column": None if not text else text[0] if len(text) == 1 else list(text),
             "input format": ending,
             "output format": "".join(out.suffixes[-2:]),
             "top k": top_k,
@@ -109,6 +110,14 @@ def predict(
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     answers.tell(is_rest=n_before > 0)
+
+
+def _told(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The blocks; before the first, what is read as text is said on standard error."""
+    for number, block in enumerate(blocks):
+        if number == 0 and block.read_as is not None:
+            tell_aside(columns_line(block.read_as, block.not_read))
+        yield block
 
 
 def _write(

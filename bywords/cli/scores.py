@@ -24,6 +24,7 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         say(f"On {n_documents}: {f1} (95 % intervals).")
         say(f"All labels are right for {scores['accuracy']:.1%} ({_interval(scores['accuracy_interval'])}).")
         say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
+        _warn(commonest(evaluation))
         return
     say(
         f"Right on {accuracy}, macro F1 {scores['macro_f1']:.3f} ({_interval(scores['macro_f1_interval'], '.3f')}), "
@@ -34,6 +35,7 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         say(f"The right label is among {within}.")
     most = max(row["support"] for row in scores["per_class"])
     say(f"Always saying the commonest class would be right on {most / max(scores['n_documents'], 1):.1%}.")
+    _warn(commonest(evaluation))
     surest = {row["coverage"]: row["accuracy"] for row in scores["coverage"] if row["coverage"] < 1}
     if surest:
         listed = ", ".join(f"{coverage:.0%}: {right:.1%}" for coverage, right in surest.items())
@@ -55,6 +57,45 @@ def tell_seen(found: Mapping[str, Any], n_test: int) -> None:
         f"{shown} also among the training documents. Without them: right on {scores['accuracy']:.1%} of "
         f"{scores['n_documents']:,} (95 % interval {_interval(scores['accuracy_interval'])}), macro F1 "
         f"{scores['macro_f1']:.3f}."
+    )
+
+
+def commonest(evaluation: AnyEvaluation) -> dict[str, Any]:
+    """How good it is always to say the commonest label, and whether the answers are better than that.
+
+    `score` is the share that is right; of several labels a document the micro F1. The answers are better where the
+    whole 95 % interval of theirs is above it.
+    """
+    scores = evaluation.summary()
+    row = max(scores["per_class"], key=lambda row: int(row["support"]), default=None)
+    n_documents, support = scores["n_documents"], 0 if row is None else row["support"]
+    name, score = "accuracy", support / max(n_documents, 1)
+    if evaluation.is_multilabel:
+        n_labels = sum(row["support"] for row in scores["per_class"])
+        name, score = "micro_f1", 2 * support / max(n_documents + n_labels, 1)
+    low, _ = scores[f"{name}_interval"] or (0.0, 1.0)
+    return {
+        "label": None if row is None else row["label"],
+        "score": score,
+        "is_reached": scores[name] > score,
+        "is_beaten": low > score,
+    }
+
+
+def _warn(always: dict[str, Any]) -> None:
+    """Say loudly that a model is no better than one that has learned nothing."""
+    if always["is_beaten"]:
+        return
+    say()
+    if always["is_reached"]:
+        say(
+            f"WARNING: so few documents do not show that this model is better than always saying {always['label']!r}. "
+            "Test it on more, or train it on more."
+        )
+        return
+    say(
+        f"WARNING: this model is no better than always saying {always['label']!r}: it has learned nothing from these "
+        "texts that tells the labels apart. Check that the right columns are read as text and label, and the labels."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -14,11 +15,14 @@ import typer
 from bywords.training.callback import Callback
 
 if TYPE_CHECKING:
-    from bywords.data.corpus import Split
+    from bywords.data.columns import Columns
+    from bywords.data.corpus import Corpus, Split
+    from bywords.io.on_disk import PartFacts
     from bywords.records.base import EpochRecord
 
 
 Part = TypeVar("Part")
+MOST_NAMED = 500  # characters of the names of columns
 
 
 def print_json(value: Any) -> None:
@@ -64,6 +68,33 @@ def one_line(text: str, limit: int) -> str:
 def tell_aside(text: str) -> None:
     """A sentence for the person, on standard error, beside what goes to standard output."""
     typer.echo(text, err=True)
+
+
+def tell_columns(*parts: Corpus | PartFacts) -> None:
+    """What was read as what, on one line, first of all; nothing of a file without columns."""
+    read = parts[0]
+    if read.read_as is not None:
+        n_rows = sum(map(len, parts)) if all(part.name == read.name for part in parts) else len(read)
+        say(columns_line(read.read_as, read.not_read, f"{n_rows:,} {'row' if n_rows == 1 else 'rows'}"))
+
+
+def columns_line(columns: Columns, not_read: Sequence[str], n_rows: str = "") -> str:
+    """text: subject + body · label: queue · 10,003 rows · not read: id"""
+    rest = f"not read: {', '.join(not_read)}" if not_read else ""
+    return " · ".join(one_line(part, MOST_NAMED) for part in (columns.described(), n_rows, rest) if part)
+
+
+def column_options(columns: Columns | None) -> list[str]:
+    """The words of a command line that name these columns; none for none."""
+    if columns is None:
+        return []
+    named = [("--text", name) for name in columns.text] + [("--column", column.name) for column in columns.side]
+    return [word for pair in [*named, *(("--label", name) for name in columns.label)] for word in pair]
+
+
+def columns_as_json(columns: Columns | None) -> dict[str, Any] | None:
+    """What was read as what, as JSON values; None for files without columns."""
+    return None if columns is None else dataclasses.asdict(columns)
 
 
 def tell_skipped(n_skipped: int, first: str) -> None:

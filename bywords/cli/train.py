@@ -12,6 +12,7 @@ def train(
     start_from: train_options.StartFrom = None,
     test: options.TestFile = None,
     text: options.Text = None,
+    column: options.Column = None,
     label: options.Label = None,
     label_separator: options.LabelSeparator = None,
     map_label: options.MapLabel = None,
@@ -43,8 +44,8 @@ def train(
 
     reading = train_request.Reading(
         data=data, test=test, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows,
-        map_label=tuple(map_label or ()), columns=tuple(slice_by or ()), test_share=test_share,
-        keep_together=keep_together, seed=seed,
+        map_label=tuple(map_label or ()), columns=tuple(slice_by or ()), side=tuple(column or ()),
+        test_share=test_share, keep_together=keep_together, seed=seed,
     )  # fmt: skip
     parameters = train_request.parameters(
         vectors=vectors, class_weight=class_weight, metric=metric, validation_share=validation_share, budget=budget,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDiskSplit, data: str) -> None:
+    """How it went, how good the model is, and what to type next; `data` is the file, with options for its columns."""
     dropped = record["dropped"]
     if record["interrupted"]:
         which = f"that of epoch {record['best_epoch']}, " if record["best_epoch"] else ""
@@ -37,6 +38,8 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
                 f"Few of the new documents are of {quoted(record['kept_classes'])}: what was known of them before is "
                 "kept, and the scores below say little of them."
             )
+    for note in record["notes"]:
+        say(note)
     if record["selection"] is not None:
         say(record["selection"]["reason"])
     unseen = "test documents that it had not seen"
@@ -57,10 +60,20 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
     if record["reduction"]:
         say(f"Made smaller: {record['reduction']}")
     say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
-    commands = {
-        f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",
-        f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled texts",
-        f'bywords explain {record["model"]} "A TEXT"': "which of its words the label comes from",
+    columns = split.train.read_as
+    if columns is None or columns.is_one_text:
+        commands = {
+            f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",
+            f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled texts",
+            f'bywords explain {record["model"]} "A TEXT"': "which of its words the label comes from",
+        }
+    else:
+        commands = {
+            f"bywords predict {record['model']} TABLE.csv": "a label for each row of a table with the same columns",
+            f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled rows",
+            f"bywords explain {record['model']} TABLE.csv": "which words and values the labels come from",
+        }
+    commands |= {
         f"bywords audit {data}": "what is wrong with these texts and labels",
         f"bywords info {record['model']}": "what it is, what it knows, and how good it is",
     }

@@ -24,12 +24,13 @@ class Reading:
 
     data: str
     test: str | None
-    text: str | None
+    text: Sequence[str] | None
     label: Sequence[str] | None
     label_separator: str | None
     bad_rows: Literal["fail", "skip"]
     map_label: Sequence[str]
     columns: Sequence[str]
+    side: Sequence[str]
     test_share: float
     keep_together: Together
     seed: int
@@ -92,7 +93,11 @@ def requested(
         _refuse(
             "--on-disk has no documents in memory, which --{} needs: leave out one of the two.",
             **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels},
-            **{"slice-by": reading.columns},
+            **{"slice-by": reading.columns, "column": reading.side},
+        )
+        _refuse(
+            "--on-disk reads one text column: leave out all but one --{}.",
+            text=len(reading.text or ()) > 1,
         )
     if labels is not None:
         _refuse(

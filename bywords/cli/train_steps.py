@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
-from bywords.cli.screen import ProgressLines, print_json, say, working
+from bywords.cli.scores import commonest
+from bywords.cli.screen import ProgressLines, column_options, columns_as_json, print_json, say, tell_columns, working
 from bywords.cli.train_report import files_of, tell
 from bywords.cli.train_request import TrainRequest
 
@@ -53,7 +55,8 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
-    trained = _trained(request, as_json=as_json) if request.on_disk is None else _trained_on_disk(request)
+    train = _trained if request.on_disk is None else _trained_on_disk
+    trained = train(request, as_json=as_json)
     save_classifier(trained.fitted, request.folder)
     if request.checkpoint is not None and not trained.fitted.record.history.interrupted:
         Checkpoint(request.checkpoint).finish()
@@ -61,12 +64,14 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     if as_json:
         print_json(record)
     else:
-        tell(record, trained.evaluation, trained.split, request.reading.data)
+        reading = request.reading
+        asked = column_options(trained.split.train.read_as) if reading.text or reading.label or reading.side else []
+        tell(record, trained.evaluation, trained.split, shlex.join([reading.data, *asked]))
 
 
 def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     """Read → split → fit → evaluate, with all documents in memory."""
-    documents = _read(request)
+    documents = _read(request, as_json=as_json)
     for remark in documents.remarks if not as_json else ():
         say(remark)
     split = documents.split
@@ -91,18 +96,20 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     )  # fmt: skip
 
 
-def _trained_on_disk(request: TrainRequest) -> Trained:
+def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
     """The same with documents in files. What is held out of them stays so: it would have to be read once more."""
     from bywords.evaluation.slices import find_slices
 
     corpus = _stored(request)
+    if not as_json:
+        tell_columns(corpus.facts.train, corpus.facts.test)
     fitted = _fitted_on_disk(request, corpus)
     evaluation = fitted.evaluate_on_disk(corpus.test)
     fitted = _with_card(request, fitted, evaluation, corpus.facts, corpus.facts)
     return Trained(fitted=fitted, evaluation=evaluation, split=corpus.facts, slices=find_slices(evaluation))
 
 
-def _read(request: TrainRequest) -> Documents:
+def _read(request: TrainRequest, *, as_json: bool) -> Documents:
     """Read the files, hold out what is to test on, and correct labels where there are corrections."""
     from bywords.data.corpus import Split, check_trainable, labelled_as
     from bywords.data.label_names import remarks_on_labels
@@ -113,8 +120,12 @@ def _read(request: TrainRequest) -> Documents:
     with working(f"reading {reading.data}"):
         corpus, own_test = read_parts(
             reading.data, text=reading.text, label=reading.label, columns=reading.columns, test=reading.test,
+            side=reading.side, contract=None if request.before is None else request.before.record.columns,
             label_separator=reading.label_separator, bad_rows=reading.bad_rows, map_label=reading.map_label,
         )  # fmt: skip
+    if not as_json:
+        tell_columns(corpus)
+    with working("holding out what is to test on"):
         if own_test is None:
             split = divided(
                 corpus, test_share=reading.test_share, seed=reading.seed, keep_together=reading.keep_together
@@ -124,7 +135,7 @@ def _read(request: TrainRequest) -> Documents:
         if request.before is not None:
             many = request.before.is_multilabel
             split = Split(labelled_as(split.train, multilabel=many), labelled_as(split.test, multilabel=many))
-        tokenizer, corrections = Tokenizer(request.config.tokenizer), None
+        tokenizer, corrections = Tokenizer(corpus.tokenizer_config(request.config.tokenizer)), None
         if request.labels is not None:
             corrections = corrected_split(request.labels, split, is_drawn=own_test is None, tokenizer=tokenizer)
             split = corrections.split
@@ -154,7 +165,10 @@ def _fitted(
     else:
         texts, labels = split.train.texts, split.train.names()
         test = (split.test.texts, split.test.names()) if learn_test else None
-        fitted = fit_classifier(request.config, texts, labels, system=request.system, test=test, **kept)
+        columns = split.train.read_as
+        fitted = fit_classifier(
+            request.config, texts, labels, system=request.system, test=test, columns=columns, **kept
+        )
     progress.end()
     has_learned = fitted.record.summary.n_learned_after > 0
     return (tested[0], fitted) if has_learned else (fitted, None)
@@ -170,7 +184,7 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     check_can_train_on_disk(request.config, request.shown, able_to_train_on_disk())
     reading = request.reading
     source = Source(
-        **reading.trained_on, text=reading.text, label=reading.label,
+        **reading.trained_on, text=reading.text[0] if reading.text else None, label=reading.label,
         validation_share=request.parameters.validation_share,
     )  # fmt: skip
     progress = ProgressLines()
@@ -204,8 +218,9 @@ def _gain(request: TrainRequest, fitted: FittedClassifier, corrections: Correcte
     progress.start("the labels as they were")
     before = corrections.before.train
     as_they_were = fit_classifier(
-        request.config, before.texts, before.names(), parameters=request.parameters, callback=progress
-    )
+        request.config, before.texts, before.names(), parameters=request.parameters, columns=before.read_as,
+        callback=progress,
+    )  # fmt: skip
     progress.end()
     return gain_of_corrections(fitted, as_they_were, corrections)
 
@@ -296,6 +311,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
     split, record, summary = trained.split, trained.fitted.record, trained.fitted.record.summary
     return {
         "model": str(request.folder),
+        "columns": columns_as_json(trained.fitted.record.columns),
         "system": request.shown,
         "size_bytes": size_bytes(request.folder),
         "fit_seconds": record.seconds,
@@ -313,10 +329,12 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "kept_classes": summary.kept_classes,
         "valid_accuracy": summary.valid_accuracy,
         "selection": None if record.selection is None else dataclasses.asdict(record.selection),
+        "notes": list(record.notes),
         "interrupted": record.history.interrupted,
         "epochs": len(record.history.epochs),
         "best_epoch": record.history.best_epoch or None,
         "test": trained.evaluation.summary(),
+        "commonest": commonest(trained.evaluation),
         "hardest_confusions": trained.evaluation.hardest_confusions(),
         "reduction": trained.reduction,
         "corrections": trained.corrections,

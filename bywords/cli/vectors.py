@@ -48,7 +48,7 @@ def train(
     losses: list[float | None] = []
     with working(f"reading {data}"):
         corpus = load_dataset(data, text=text, label=label, seed=seed).train
-        tokens = Tokenizer()(corpus.texts)
+        tokens = Tokenizer(corpus.tokenizer_config())(corpus.texts)
         vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=min_count))
     callback.start(method)
     started = time.perf_counter()
@@ -103,7 +103,7 @@ def info(
         record: dict[str, object] = {"name": loaded.name, "n_words": len(loaded), "dimension": loaded.dimension}
         if data is not None:
             corpus = load_dataset(data, text=text, label=label).train
-            coverage = loaded.align(Vocabulary.of(Tokenizer()(corpus.texts)), seed=0).coverage
+            coverage = loaded.align(Vocabulary.of(Tokenizer(corpus.tokenizer_config())(corpus.texts)), seed=0).coverage
             record |= {
                 "data": data,
                 "types_share": coverage.share_of_types,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import print_json, print_table, say, tell_skipped, working
+from bywords.cli.screen import print_json, print_table, say, tell_columns, tell_skipped, working
 
 
 def vocab(
@@ -36,14 +36,17 @@ def vocab(
     from bywords.text.tokenizer import Tokenizer
 
     with working(f"counting the words of {data}"):
-        tokenizer = Tokenizer()
         split = load_dataset(
             data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test,
             test_share=test_share, seed=seed,
-        ).drop_empty(tokenizer)  # fmt: skip
+        )  # fmt: skip
+        read, tokenizer = (split.train, split.test), Tokenizer(split.train.tokenizer_config())
+        split = split.drop_empty(tokenizer)
         words = text_statistics(
             tokenizer(split.train.texts), tokenizer(split.test.texts), cut_lengths=cut or CUT_LENGTHS
         )
+    if not as_json:
+        tell_columns(*read)
     tell_skipped(split.train.n_skipped, split.train.first_skipped)
     picture = out or options.named_after(data, "-words.svg")
     write_vocabulary_picture(typed(TextStatistics, words), picture)

@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
 from bywords.data.label_names import cleaned, several_spellings
 from bywords.data.labels import flags_in
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.text.tokenizer import Tokenizer
+from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,8 @@ class Corpus:
     first_skipped: str = ""  # where the first of them is and what is wrong with it
     remarks: tuple[str, ...] = ()  # what was done to its labels when it was read, a sentence each
     columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
+    read_as: Columns | None = None  # which columns of a table it was made of
+    not_read: tuple[str, ...] = ()  # the other columns of the table
 
     @classmethod
     def of(
@@ -107,6 +110,26 @@ class Corpus:
     def is_multilabel(self) -> bool:
         """Whether a document may have no label or several."""
         return self.labels.ndim == 2
+
+    def tokenizer_config(self, config: TokenizerConfig | None = None) -> TokenizerConfig:
+        """These settings, by default the usual ones, for a tokenizer that takes apart what several columns made."""
+        config = config or TokenizerConfig()
+        return config if self.read_as is None else self.read_as.tokenizer(config)
+
+    def texts_alone(self) -> Corpus:
+        """The same documents without the columns beside their texts; several texts are below each other."""
+        columns = self.read_as
+        if columns is None or columns.is_one_text:
+            return self
+        texts = self.texts.str.split(SEPARATOR).list.head(len(columns.text)).list.join("\n")
+        return dataclasses.replace(self, texts=texts, read_as=Columns(text=columns.text[:1], label=columns.label))
+
+    def side_tokens(self) -> list[list[str]]:
+        """The tokens of the columns beside the text, of each of N documents."""
+        if self.read_as is None or not self.read_as.side:
+            return [[] for _ in range(len(self))]
+        n_texts = len(self.read_as.text)
+        return [[token for token in row[n_texts:] if token] for row in self.texts.str.split(SEPARATOR).to_list()]
 
     def select(self, rows: npt.ArrayLike) -> Corpus:
         """The documents at these indices, int (M,), in that order. Label names stay, used or not."""

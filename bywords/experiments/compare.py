@@ -16,6 +16,7 @@ import numpy as np
 from bywords.artifact import model_folder
 from bywords.classifier import TextClassifier
 from bywords.config import to_plain
+from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split
 from bywords.data.splits import stratified_split
 from bywords.errors import BywordsError, DataError, SettingError
@@ -84,7 +85,8 @@ def compare(
     for name in [*systems, *limits]:
         _classifier(name, vectors)  # refuses an unknown name before anything is trained
     instead = "Train one system after the other instead: bywords train DATA --system NAME."
-    split = checked(split, Tokenizer(), what="systems are compared on", instead=instead)
+    tokenizer = Tokenizer(split.train.tokenizer_config())
+    split = checked(split, tokenizer, what="systems are compared on", instead=instead)
     run = _new_run(split, seeds, validation_share, command)
     done = _rows_of(earlier, run)
     fit = _Fit(seeds, validation_share, vectors, callback, on_start)
@@ -110,17 +112,23 @@ def compare(
     return run
 
 
-def _classifier(name: str, vectors: str | None, **more: Any) -> TextClassifier:
-    """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name."""
+def _classifier(name: str, vectors: str | None, columns: Columns | None = None, **more: Any) -> TextClassifier:
+    """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name.
+
+    With `columns` of several texts, or others beside them, it takes the documents apart that they made.
+    """
     own = TextClassifier(name, **more)
     its = own.config.vectors  # asked for first: this is what refuses an unknown name
     if vectors is not None and its is not None and its.is_pretrained:
-        return TextClassifier(name, vectors=vectors, **more)
-    return own
+        own = TextClassifier(name, vectors=vectors, **more)
+    if columns is None or columns.is_one_text:
+        return own
+    config = own.config
+    return TextClassifier(replace(config, tokenizer=columns.tokenizer(config.tokenizer)), **more)
 
 
 def _new_run(split: Split, seeds: Sequence[int], validation_share: float, command: str) -> RunRecord:
-    tokenizer = Tokenizer()
+    tokenizer = Tokenizer(split.train.tokenizer_config())
     _, held_out = stratified_split(split.train.labels, validation_share, seeds[0], split.train.groups)
     return RunRecord(
         **beginning(
@@ -178,7 +186,9 @@ class _Fit:
         notes = []
         for seed in self.seeds:
             self.on_start(name, seed)
-            classifier = _classifier(name, self.vectors, validation_share=self.validation_share, seed=seed)
+            classifier = _classifier(
+                name, self.vectors, split.train.read_as, validation_share=self.validation_share, seed=seed
+            )
             kept, held_out = stratified_split(part.train.labels, self.validation_share, seed, part.train.groups)
             train, valid = part.train.select(kept), part.train.select(held_out)
             validation = valid.texts, valid.names()

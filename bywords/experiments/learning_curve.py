@@ -21,6 +21,7 @@ from bywords.evaluation.evaluation import Evaluation
 from bywords.experiments import forecast
 from bywords.experiments.setup import beginning, check_same, checked, spread
 from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
+from bywords.system_config import SystemConfig
 from bywords.systems import DEFAULT_SYSTEM
 from bywords.text.tokenizer import Tokenizer
 
@@ -61,6 +62,11 @@ def learning_curve(
         raise SettingError("nothing to fit: expected at least one seed.")
     more: dict[str, Any] = {"vectors": vectors, "validation_share": validation_share}
     config = TextClassifier(system, **more).config
+    tokenizer = split.train.tokenizer_config(config.tokenizer)
+    fitted: str | SystemConfig = system
+    if tokenizer != config.tokenizer:  # documents that several columns made
+        fitted = config = replace(config, tokenizer=tokenizer)
+        more["vectors"] = None
     instead = "Train on parts of the file instead: bywords train PART --test FILE."
     split = checked(split, Tokenizer(config.tokenizer), what="a learning curve needs", instead=instead)
     sizes, notes = _sizes(split, len(seeds))
@@ -77,7 +83,7 @@ def learning_curve(
         for number, (n_documents, seed) in enumerate(to_do):
             on_start(n_documents, seed, seconds_left)
             started = time.perf_counter()
-            point = _point(TextClassifier(system, seed=seed, **more), split, orders[seed][:n_documents])
+            point = _point(TextClassifier(fitted, seed=seed, **more), split, orders[seed][:n_documents])
             points[n_documents, seed] = point
             if number:  # the first fit warms up
                 seconds = time.perf_counter() - started

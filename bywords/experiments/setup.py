@@ -50,6 +50,7 @@ def beginning(
             n_train=len(train),
             n_valid=n_valid,
             n_test=len(test),
+            columns=None if train.read_as is None else train.read_as.described(),
             dropped={"train": split.n_dropped_train, "test": split.n_dropped_test},
             label_names=list(train.label_names),
             class_counts={"train": train.counts().tolist(), "test": test.counts().tolist()},

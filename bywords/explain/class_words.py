@@ -13,7 +13,7 @@ from bywords.explain.explanation import attributions
 from bywords.explain.token_alignment import TokenAlignment
 from bywords.fitted import FittedClassifier
 from bywords.models.linear_terms import Numbers
-from bywords.text.tokenizer import Tokens
+from bywords.text.tokenizer import Tokens, shown_token
 
 MOST_BY_GRADIENTS = 100  # documents, where a model has a hidden layer
 MOST_IN_ORDER = 30  # where it reads them word by word
@@ -34,7 +34,7 @@ def class_words(classifier: FittedClassifier, texts: Sequence[str], *, n: int = 
     sums_of = _sums_of_linear if classifier.model.is_linear else _sums_by_gradients
     sums = classifier.scaled(sums_of(classifier, tokens))
     n_documents = tokens.document_frequency()
-    words = tokens.words.strings()
+    words = list(map(shown_token, tokens.words.strings()))
     found = {}
     for index, label in enumerate(classifier.classes.tolist()):
         column = sums[:, index]

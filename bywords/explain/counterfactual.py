@@ -17,7 +17,7 @@ from bywords.evaluation.calibration import Sigmoids
 from bywords.explain.explanation import Explanation, predicted
 from bywords.fitted import FittedClassifier
 from bywords.models.linear_terms import Numbers
-from bywords.text.tokenizer import Tokens
+from bywords.text.tokenizer import SEPARATOR, Tokens, shown_token
 
 MOST_TOKENS = 500_000  # of all texts together that are tried with one word less
 MOST_TOKENS_AT_ONCE = 50_000
@@ -41,7 +41,7 @@ class Counterfactual:
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
         lists = {"words": list(self.words), "predicted": list(self.predicted)}
-        return {**vars(self), **lists, "sentence": self.sentence}
+        return {**vars(self), **lists, "text": self.text.replace(SEPARATOR, "\n"), "sentence": self.sentence}
 
     @property
     def sentence(self) -> str:
@@ -145,7 +145,7 @@ class _Probe:
         text = self._text_without(words)
         first = dict.fromkeys(code for code in self.tokens.codes.tolist() if code in words)  # in the text's order
         spelled = self.tokens.words.strings(np.array(list(first)))
-        return Counterfactual(tuple(spelled), self._answer(text), text, is_smallest)
+        return Counterfactual(tuple(map(shown_token, spelled)), self._answer(text), text, is_smallest)
 
     def nothing(self) -> Counterfactual:
         return Counterfactual((), self.explanation.predicted, self.explanation.text, is_smallest=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import repeat
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from bywords.fitted import FittedClassifier, index_of_label
 from bywords.models.linear_terms import Numbers
 from bywords.text.offsets import Offsets, token_offsets
 from bywords.text.ragged import UNKNOWN
+from bywords.text.tokenizer import FIELDED, SEPARATOR, TokenizerConfig, shown_token
 
 Method = Literal["exact", "integrated gradients"]
 
@@ -57,30 +59,51 @@ class Explanation:
     is_multilabel: bool
     method: Method
     completeness_gap: float
+    fields: tuple[str, ...] = ()  # (T,), the text column of each token, "" for a value of another; none of a text alone
+    is_copy: tuple[bool, ...] = ()  # (T,), whether it is a word of a text once more, with the name of its column
+
+    @property
+    def shown_text(self) -> str:
+        """The text for a person, of as many characters: columns are on lines of their own."""
+        return self.text.replace(SEPARATOR, "\n")
 
     def index_of(self, label: Any = None) -> int:
         """The index of a class in `labels`; by default the likeliest. Raises SettingError for an unknown label."""
         return int(self.probabilities.argmax()) if label is None else index_of_label(label, self.labels)
 
     def words(self, label: Any = None) -> list[WordShare]:
-        """The distinct words, by what they add to the logit of a class (by default the likeliest), highest first."""
+        """The distinct words, by what they add to the logit of a class (by default the likeliest), highest first.
+
+        Of several text columns each has its own words, as subject:fire; a value of another column is as region=EU.
+        """
         column = self.attributions[:, self.index_of(label)]
         sums: dict[str, list[float]] = {}
-        for token, value in zip(self.tokens, column.tolist(), strict=True):
-            sums.setdefault(token, []).append(value)
-        shares = [WordShare(word, float(np.sum(values)), len(values)) for word, values in sums.items()]
+        counts: dict[str, int] = {}
+        for word, value, is_copy in zip(self._named(), column.tolist(), self.is_copy or repeat(False), strict=False):
+            sums.setdefault(word, []).append(value)
+            counts[word] = counts.get(word, 0) + (not is_copy)
+        shares = [WordShare(word, float(np.sum(values)), counts[word]) for word, values in sums.items()]
         return sorted(shares, key=lambda share: -share.attribution)
+
+    def _named(self) -> list[str]:
+        """Each token, a word of a text with the name of its column before it where there are several."""
+        if len(set(self.fields) - {""}) < 2:
+            return list(self.tokens)
+        each = zip(self.tokens, self.fields, self.is_copy, strict=True)
+        return [f"{field}:{token}" if field and not is_copy else token for token, field, is_copy in each]
 
     def plain(self, label: Any = None, *, n_words: int = 10) -> dict[str, Any]:
         """As JSON values; `start` and `end` of a token count the characters of `text`, as Python's strings do.
 
         Numbers of a token are `attribution`, to the class `explained`, and `attributions`, to all in the order of
-        `labels`; `words_for` and `words_against` it are at most `n_words` each, with all their occurrences.
+        `labels`; `words_for` and `words_against` it are at most `n_words` each, with all their occurrences. Of a row, a
+        token has its `field`, None for a value of a column beside the texts.
         """
         index = self.index_of(label)
         words = self.words(self.labels[index])
+        of_tokens = (self.tokens, self.offsets.tolist(), self.is_known.tolist(), self.attributions.tolist())
         return {
-            "text": self.text,
+            "text": self.shown_text,
             "predicted": list(self.predicted) if self.is_multilabel else self.predicted[0],
             "explained": self.labels[index],
             "labels": list(self.labels),
@@ -95,10 +118,9 @@ class Explanation:
                     "known": known,
                     "attribution": row[index],
                     "attributions": row,
+                    **({"field": self.fields[number] or None} if self.fields else {}),
                 }
-                for token, (start, end), known, row in zip(
-                    self.tokens, self.offsets.tolist(), self.is_known.tolist(), self.attributions.tolist(), strict=True
-                )
+                for number, (token, (start, end), known, row) in enumerate(zip(*of_tokens, strict=True))
             ],
             "words_for": [asdict(share) for share in words[:n_words] if share.attribution > 0],
             "words_against": [asdict(share) for share in words[::-1][:n_words] if share.attribution < 0],
@@ -124,10 +146,14 @@ def explain(classifier: FittedClassifier, text: str) -> Explanation:
     n_read = min(len(tokens.codes), classifier.vocabulary.config.max_length or len(tokens.codes))
     is_known = classifier.vocabulary.token_ids(tokens) != UNKNOWN
     is_known[n_read:] = False
+    found, config = tokens.documents()[0], classifier.tokenizer.config
+    offsets = token_offsets(text, config)
     return Explanation(
         text=text,
-        tokens=tuple(tokens.documents()[0]),
-        offsets=token_offsets(text, classifier.tokenizer.config),
+        tokens=tuple(map(shown_token, found)),
+        offsets=offsets,
+        fields=_fields_of(text, offsets, config),
+        is_copy=tuple(token.startswith(FIELDED) for token in found) if config.fields else (),
         is_known=is_known,
         n_read=n_read,
         labels=tuple(classifier.classes.tolist()),
@@ -140,6 +166,15 @@ def explain(classifier: FittedClassifier, text: str) -> Explanation:
         method="exact" if classifier.model.is_linear else "integrated gradients",
         completeness_gap=float(np.abs(added_up - answered).max()),
     )
+
+
+def _fields_of(text: str, offsets: Offsets, config: TokenizerConfig) -> tuple[str, ...]:
+    """The text column that each token of a row is of, "" for a value of another; none of a text alone."""
+    if not config.fields:
+        return ()
+    starts = np.cumsum([0, *(len(part) + len(SEPARATOR) for part in text.split(SEPARATOR))])
+    parts = np.searchsorted(starts, offsets[:, 0], side="right") - 1
+    return tuple(config.fields[part] if part < len(config.fields) else "" for part in parts.tolist())
 
 
 def attributions(classifier: FittedClassifier, alignment: TokenAlignment, n_tokens: int) -> tuple[Numbers, Numbers]:

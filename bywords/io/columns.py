@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import shlex
 from collections.abc import Sequence
 from typing import TypeVar
 
 import polars as pl
 
+from bywords.data.columns import Columns, as_names, check_once, fit_columns
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.io.tables import Table
 
@@ -19,6 +22,96 @@ TEXT_NAMES = (
     *("description", "question", "utterance"),
 )
 LABEL_NAMES = (*("label", "labels", "class", "category", "target", "sentiment", "topic", "intent", "tag", "y"),)
+MUCH_LONGER = 3  # times as many characters on average as the column that is guessed to be the text
+MUCH_MORE_VARIED = 3  # times as many different values
+LEAST_WORDS = 3  # of a sentence, on average
+
+
+def find_columns(
+    table: Table,
+    *,
+    text: str | Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    side: Sequence[str] = (),
+    contract: Columns | None = None,
+) -> Columns:
+    """The columns that documents are made of, and of labels where `labels` is not None.
+
+    With the `contract` of a model, its columns are read and no others: `text` and `labels` may say what they are called
+    in this table. Without, those are read that are asked for, else those that the table makes clear.
+
+    Raises: DataError, naming the columns there are, for one that is missing, or where it is not clear which they are.
+    SettingError for a column asked for twice, and for other columns than the contract has.
+    """
+    asked = as_names(text)
+    if contract is not None:
+        return _by_contract(table, contract, asked, labels, side)
+    for name in (*asked, *(labels or ())):
+        _asked(table, name)
+    apart = [*side, *asked[1:]]
+    for name in (*apart, *(asked if len(asked) > 1 else ())):
+        _check_there(table, name, "a text" if name in asked else "a string or a number")
+    check_once(asked, side, labels or ())
+    rest = dataclasses.replace(table, columns={name: c for name, c in table.columns.items() if name not in apart})
+    first = asked[0] if asked else None
+    found_labels: tuple[str, ...] = ()
+    if labels is None:
+        found_text = find_text(rest, first)
+    else:
+        found_text, found_labels = find_text_and_labels(rest, first, labels)
+    texts = asked or (found_text,)
+    try:
+        return fit_columns(table.columns, texts, side, found_labels)
+    except DataError as error:
+        raise DataError(f"{table.name}: {error}") from error
+
+
+def not_read(table: Table, columns: Columns) -> tuple[str, ...]:
+    """The columns of a table that are neither text nor label nor beside them."""
+    return tuple(name for name in table.columns if name not in (*columns.inputs, *columns.label))
+
+
+def _by_contract(
+    table: Table, contract: Columns, asked: Sequence[str], labels: Sequence[str] | None, side: Sequence[str]
+) -> Columns:
+    """The columns of a model, in this table."""
+    names = [column.name for column in contract.side]
+    if side and list(side) != names:
+        reads = f"the columns {quoted(names)}" if names else "no columns beside the text"
+        raise SettingError(f"the model reads {reads}: leave out --column.")
+    if asked and len(asked) != len(contract.text):
+        raise SettingError(
+            f"the model reads {len(contract.text)} text columns, {quoted(contract.text)}: give --text as many times, "
+            "in this order, or leave it out."
+        )
+    for name in asked:
+        _asked(table, name)
+    for name in (*(asked or contract.text), *names):
+        if name not in table.columns:
+            what = "beside the text" if name in names else "as its text"
+            how = "Add it" if name in names else "Rename the column, or say --text NAME"
+            raise DataError(
+                f"{table.name} has no column {name!r}, which is read {what}."
+                f"{did_you_mean(name, table.columns)}{_columns_of(table)} {how}."
+            )
+        _check_there(table, name, "a text" if name not in names else "a string or a number")
+    found: tuple[str, ...] = ()
+    if labels is not None:
+        found = tuple(_asked(table, label) for label in labels) or contract.label
+        for name in found:
+            if name not in table.columns:
+                raise DataError(
+                    f"{table.name} has no column {name!r}, which is read as its label."
+                    f"{did_you_mean(name, table.columns)}{_columns_of(table)} Rename the column, or say --label NAME."
+                )
+        if not found:
+            found = find_text_and_labels(table, (asked or contract.text)[0])[1]
+        if len(found) > 1:
+            _text_beside(table, (asked or contract.text)[0], found)
+        elif found[0] not in table.lists:
+            check_flat(table, found[0], "one label in each row, or a list of labels in each")
+        check_once(asked or contract.text, names, found)
+    return dataclasses.replace(contract, text=tuple(asked) or contract.text, label=found)
 
 
 def find_text(table: Table, text: str | None = None) -> str:
@@ -38,7 +131,11 @@ def find_text(table: Table, text: str | None = None) -> str:
             (only,) = table.columns
             found = only if set(re.split(r"[\W_]+", only.lower())) & set(TEXT_NAMES) else None
     if found is None:
-        raise DataError(f"{table.name}: cannot tell which column is the text.{_columns_of(table)} Say --text NAME.")
+        raise DataError(
+            f"{table.name}: cannot tell which column is the text.{_columns_of(table)} Say {_proposal_of_text(table)}."
+        )
+    if text is None:
+        _check_no_better_text(table, found, None)
     check_flat(table, found, "a text")
     return found
 
@@ -51,7 +148,8 @@ def find_text_and_labels(
     There are several columns of labels only where several are asked for. One of them may hold lists.
 
     In a file of two columns one that is clear gives the other, if the values agree with it: texts are longer than
-    labels and more of them are different. Where no name is known, both have to be clear from the values.
+    labels and more of them are different. Where no name is known, both have to be clear from the values. Of several
+    that may be meant none is guessed: a longer or more varied column than the text, and a second one of labels.
 
     Raises: DataError, naming the columns there are, when one is not there or it is not clear which they are.
     SettingError when both are asked to be the same column.
@@ -61,7 +159,10 @@ def find_text_and_labels(
     found_text = _asked(table, text)
     found_labels = [_asked(table, label) for label in labels]
     if len(found_labels) > 1:
-        return _text_beside(table, found_text, found_labels), tuple(found_labels)
+        found_text = _text_beside(table, found_text, found_labels)
+        if text is None:
+            _check_no_better_text(table, found_text, *found_labels)
+        return found_text, tuple(found_labels)
     found_label = found_labels[0] if found_labels else None
     found_text = found_text or _known(table, TEXT_NAMES, but=[found_label])
     found_label = found_label or _known(table, LABEL_NAMES, but=[found_text])
@@ -80,11 +181,107 @@ def find_text_and_labels(
             (True, False): "which column is the text",
             (False, True): "which column is the label",
         }[found_text is None, found_label is None]
-        raise DataError(f"{table.name}: cannot tell {missing}.{_columns_of(table)} Say --text NAME --label NAME.")
+        proposal = _proposal(table, text, found_label)
+        raise DataError(f"{table.name}: cannot tell {missing}.{_columns_of(table)} Say {proposal}.")
+    if text is None:
+        _check_no_better_text(table, found_text, found_label)
+    if not labels:
+        _check_no_other_label(table, found_text, found_label)
     check_flat(table, found_text, "a text")
     if found_label not in table.lists:
         check_flat(table, found_label, "one label in each row, or a list of labels in each")
     return found_text, (found_label,)
+
+
+def _check_no_better_text(table: Table, text: str, *labels: str | None) -> None:
+    """Raise DataError where another column holds much longer or more varied sentences than the one guessed as text."""
+    length, n_values = _length(table, text), table.columns[text].n_unique()
+    for other in table.columns:
+        if other in (text, *labels) or other in table.nested or not _has_sentences(table, other):
+            continue
+        its_length, its_values = _length(table, other), table.columns[other].n_unique()
+        if its_length > MUCH_LONGER * length and 2 * its_values >= n_values:
+            why = f"is much longer ({its_length:,.0f} characters on average, not {length:,.0f})"
+        elif its_values > MUCH_MORE_VARIED * n_values:
+            why = f"is much more varied ({its_values:,} different values, not {n_values:,})"
+        else:
+            continue
+        label = "".join(f" {_options('label', [name])}" for name in labels if name is not None)
+        one, both = _options("text", [other]) + label, _options("text", [text, other]) + label
+        raise DataError(
+            f"{table.name}: cannot tell which column is the text: {text!r} has the name of one, but {other!r} {why}. "
+            f"Say {one}, or for both {both}."
+        )
+
+
+def _check_no_other_label(table: Table, text: str, label: str) -> None:
+    """Raise DataError where two columns have names and values of labels, which do not say the same."""
+    for other in table.columns:
+        if other in (text, label) or other.strip().casefold() not in LABEL_NAMES or not _may_be_label(table, other):
+            continue
+        if label in table.nested or other in table.nested:
+            same = False
+        else:
+            pairs = pl.DataFrame({"a": table.columns[label], "b": table.columns[other]}).n_unique()
+            same = pairs == table.columns[label].n_unique() == table.columns[other].n_unique()
+        if not same:
+            both = " or ".join(f"{_options('text', [text])} {_options('label', [name])}" for name in (label, other))
+            raise DataError(
+                f"{table.name}: cannot tell which column is the label: {label!r} and {other!r} both may be. Say {both}."
+            )
+
+
+def _proposal(table: Table, text: str | None = None, label: str | None = None) -> str:
+    """What to type, with the columns that are known or look like it, where some do."""
+    texts = [text] if text is not None else _likely_texts(table, but=label)
+    labels, few = [label] if label is not None else [], ""
+    if not labels:
+        others = [name for name in table.columns if name not in texts and _may_be_label(table, name)]
+        labels = others if len(others) == 1 else []
+        few = f" (few different values have {quoted(others)})" if len(others) > 1 else ""
+    if not texts or not table.header_is_certain:
+        return "--text NAME --label NAME"
+    if not labels:
+        return f"--text NAME --label NAME: perhaps {_options('text', texts)} --label NAME{few}"
+    return f"--text NAME --label NAME: perhaps {_options('text', texts)} {_options('label', labels)}"
+
+
+def _proposal_of_text(table: Table) -> str:
+    likely = _likely_texts(table)
+    return "--text NAME" + (f": perhaps {_options('text', likely)}" if likely and table.header_is_certain else "")
+
+
+def _options(option: str, names: Sequence[str]) -> str:
+    return " ".join(f"--{option} {shlex.quote(name)}" for name in names)
+
+
+def _likely_texts(table: Table, *, but: str | None = None) -> list[str]:
+    names = [name for name in table.columns if name != but and _has_sentences(table, name)]
+    return [name for name in names if 2 * table.columns[name].n_unique() > len(table)]
+
+
+def _may_be_label(table: Table, name: str) -> bool:
+    """Whether there are two values at least, and two rows of each on average."""
+    return 2 <= table.columns[name].drop_nulls().n_unique() <= max(2, len(table) / 2)
+
+
+def _has_sentences(table: Table, name: str) -> bool:
+    """Whether values have three words or more on average, or are in a script that has no spaces between words."""
+    values = table.columns[name].fill_null("")
+    if not len(values):
+        return False
+    n_words = values.str.count_matches(r"\S+").mean()
+    n_unspaced = values.str.count_matches(
+        r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+    ).mean()
+    return float(str(n_words)) >= LEAST_WORDS or float(str(n_unspaced)) >= LEAST_WORDS
+
+
+def _check_there(table: Table, name: str, expected: str) -> None:
+    """Raise DataError for a column that is not there or holds lists or objects."""
+    if name not in table.columns:
+        raise DataError(f"{table.name} has no column {name!r}.{did_you_mean(name, table.columns)}{_columns_of(table)}")
+    check_flat(table, name, expected)
 
 
 def kept_columns(table: Table, names: Sequence[str]) -> pl.DataFrame:
@@ -93,11 +290,7 @@ def kept_columns(table: Table, names: Sequence[str]) -> pl.DataFrame:
     Raises: DataError, naming the columns there are, for one that is not there or holds lists or objects.
     """
     for name in names:
-        if name not in table.columns:
-            raise DataError(
-                f"{table.name} has no column {name!r}.{did_you_mean(name, table.columns)}{_columns_of(table)}"
-            )
-        check_flat(table, name, "a string or a number")
+        _check_there(table, name, "a string or a number")
     return pl.DataFrame({name: table.columns[name].fill_null("") for name in names})
 
 
@@ -113,9 +306,6 @@ def check_flat(table: Table, name: str, expected: str) -> None:
 
 def _text_beside(table: Table, text: str | None, labels: Sequence[str]) -> str:
     """The column of texts of a table in which several others are labels: the one asked for, known or left."""
-    repeated = [label for label in labels if labels.count(label) > 1]
-    if repeated:
-        raise SettingError(f"the label column {repeated[0]!r} is named twice, expected different columns.")
     others = [column for column in table.columns if column not in labels]
     text = text or _known(table, TEXT_NAMES, but=labels) or (others[0] if len(others) == 1 else None)
     if text is None:

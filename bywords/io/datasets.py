@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split, grouped, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, groups_of
 from bywords.data.label_names import parsed_mapping
@@ -50,12 +51,14 @@ class Dataset:
 def load_dataset(
     name_or_path: str,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
     map_label: Sequence[str] = (),
     columns: Sequence[str] = (),
+    side: Sequence[str] = (),
+    contract: Columns | None = None,
     test: str | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
@@ -65,9 +68,9 @@ def load_dataset(
 
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
     class, drawn with `seed`; equal texts are on the same side, with `keep_together` "near" near duplicates too. `text`,
-    `label`, `label_separator`, `bad_rows` and `columns` are those of `read_corpus`, for both files. Where training is
-    multi-label the test part is too. `map_label` are other names of labels, each as in "OLD=NEW". Documents without
-    tokens stay in.
+    `label`, `label_separator`, `bad_rows`, `columns`, `side` and `contract` are those of `read_corpus`, for both files:
+    the test file is read by the columns of the other. Where training is multi-label the test part is too. `map_label`
+    are other names of labels, each as in "OLD=NEW". Documents without tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
@@ -80,7 +83,7 @@ def load_dataset(
     """
     corpus, own_test = read_parts(
         name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, map_label=map_label,
-        columns=columns, test=test,
+        columns=columns, side=side, contract=contract, test=test,
     )  # fmt: skip
     if own_test is not None:
         return Split(corpus, own_test)
@@ -90,21 +93,25 @@ def load_dataset(
 def read_parts(
     name_or_path: str,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
     map_label: Sequence[str] = (),
     columns: Sequence[str] = (),
+    side: Sequence[str] = (),
+    contract: Columns | None = None,
     test: str | None = None,
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
     own_test = None
     reading: dict[str, Any] = {
         "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows, "columns": columns,
+        "side": side, "contract": contract,
     }  # fmt: skip
     if name_or_path in DATASETS:
-        refuse_columns(f"{name_or_path} is a data set with fixed columns", text, label, label_separator, columns)
+        reason = f"{name_or_path} is a data set with fixed columns"
+        refuse_columns(reason, text, label, label_separator, columns, side, contract)
         corpus, own_test = DATASETS[name_or_path].load()
     else:
         path = Path(name_or_path).expanduser()
@@ -115,6 +122,8 @@ def read_parts(
             )
         corpus = read_corpus(path, **reading)
     if test is not None:
+        if corpus.read_as is not None:  # the same columns
+            reading |= {"text": None, "label": None, "contract": corpus.read_as}
         own_test = read_corpus(Path(test), **reading)
     if map_label:
         mapping = parsed_mapping(map_label, corpus.label_names)

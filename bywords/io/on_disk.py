@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from bywords.checkpoint import Run, read_state, write_state
 from bywords.config import to_plain
+from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together
 from bywords.data.label_names import asked_of, parsed_mapping
@@ -92,6 +93,8 @@ class PartFacts:
     fingerprint: str  # 16 hexadecimal digits of a SHA-256 over texts and labels; not that of a `Corpus`
     n_skipped: int = 0
     first_skipped: str = ""
+    read_as: Columns | None = None  # which columns of a table documents are made of
+    not_read: tuple[str, ...] = ()  # the other columns of the table
 
     def __len__(self) -> int:
         return self.n_documents
@@ -253,6 +256,8 @@ class _Reading:
     def __init__(self, source: Source, folder: Path, tokenizer: Tokenizer, on_block: OnBlock) -> None:
         self.source, self.folder, self.tokenizer, self.on_block = source, folder, tokenizer, on_block
         self.n_documents: int | None = None  # known after the first reading
+        self.columns: Columns | None = None  # and these with the first block
+        self.not_read: tuple[str, ...] = ()
 
     def store(self, config: VocabularyConfig, run: dict[str, Any]) -> None:
         """Write the whole folder."""
@@ -260,6 +265,8 @@ class _Reading:
         parts, words = _Parts(source), WordCounter()
         for corpus, tokens in self._blocks("counting words", skipped):
             is_multilabel |= corpus.is_multilabel
+            if self.columns is None:
+                self.columns, self.not_read = corpus.read_as, corpus.not_read
             names = corpus.names().tolist()
             label_sets = names if corpus.is_multilabel else [(name,) for name in names]
             indices = parts.add(label_sets, tokens.lengths == 0)
@@ -290,6 +297,8 @@ class _Reading:
             "run": run,
             "label_names": label_names,
             "is_multilabel": is_multilabel,
+            "columns": None if self.columns is None else dataclasses.asdict(self.columns),
+            "not_read": self.not_read,
             "n_documents": {"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
             "n_by_label": counts.tolist(),
             "fingerprint": fingerprint,
@@ -462,6 +471,7 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, config: VocabularyConfig) 
     n_documents, n_by_label = record["n_documents"], tuple(record["n_by_label"])
     n_learned = n_documents["train"] + n_documents["valid"]
     train = PartFacts(files[0], n_learned, names, n_by_label, record["fingerprint"], *skipped[0])
+    train = dataclasses.replace(train, read_as=Columns.plain(record["columns"]), not_read=tuple(record["not_read"]))
     test = PartFacts(files[-1], n_documents["test"], names, (), "", *skipped[1])
     facts = OnDiskSplit(train, test, record["dropped"]["train"], record["dropped"]["test"])
     return OnDiskCorpus(vocabulary, tokenizer, names, is_multilabel, facts=facts, **parts)

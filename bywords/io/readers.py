@@ -22,10 +22,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.columns import Columns, as_names
 from bywords.data.corpus import Corpus
 from bywords.data.label_names import INVISIBLE
-from bywords.errors import DataError, SettingError, check_choice
-from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_text, find_text_and_labels, kept_columns
+from bywords.errors import DataError, SettingError, check_choice, quoted
+from bywords.io.columns import (
+    LABEL_NAMES,
+    TEXT_NAMES,
+    check_flat,
+    find_columns,
+    kept_columns,
+    not_read,
+)
 from bywords.io.streams import (
     BLOCK_BYTES,
     STANDARD_INPUT,
@@ -56,13 +64,18 @@ _FORMATS = ".csv, .tsv, .jsonl, .parquet, lines that start with __label__, or a 
 def read_corpus(
     path: Path,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     bad_rows: BadRows = "fail",
     columns: Sequence[str] = (),
+    side: Sequence[str] = (),
+    contract: Columns | None = None,
 ) -> Corpus:
-    """Read labelled documents; `text` and `label` name the columns of a table.
+    """Read labelled documents; `text` and `label` name the columns of a table, `side` those that stand beside the text.
+
+    With the `contract` of a model, its columns are read, or refused by name where they are missing. The columns that
+    were read are `Corpus.read_as`. A document of several is one text as `Columns.texts` makes it.
 
     Texts and labels are strings as they are in the file (labels without surrounding white space). A document
     without text is an empty text. `rows` counts the documents of the file; those of a folder are in the order of
@@ -84,11 +97,14 @@ def read_corpus(
     skipped = skipped_rows(bad_rows)
     columns = list(dict.fromkeys(columns))
     if path.is_dir():
-        refuse_columns(f"{path} is a folder and has no columns", text, label, label_separator, columns)
+        refuse_columns(f"{path} is a folder and has no columns", text, label, label_separator, columns, side, contract)
         corpus = _read_folder(path, skipped)
     else:
         with open_input(path) as file:
-            (corpus,) = _corpora(path, file, text, label, label_separator, skipped, block_bytes=0, columns=columns)
+            (corpus,) = _corpora(
+                path, file, text, label, label_separator, skipped, block_bytes=0, columns=columns, side=side,
+                contract=contract,
+            )  # fmt: skip
     if skipped is None:
         return corpus
     return dataclasses.replace(corpus, n_skipped=skipped.count, first_skipped=skipped.first)
@@ -101,22 +117,25 @@ class Block:
     texts: pl.Series  # string (N,), no nulls
     table: Table | None  # the rows that they are in; None for plain lines
     source: bytes  # what of the file was read for them; nothing for Parquet
+    read_as: Columns | None = None  # which columns of the table they are made of
+    not_read: tuple[str, ...] = ()  # the other columns of the table
 
 
 def read_blocks(
     path: Path | str,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     ending: str | None = None,
     skipped: Skipped | None = None,
     block_bytes: int = BLOCK_BYTES,
+    contract: Columns | None = None,
 ) -> Iterator[Block]:
     """Read documents without labels, some at a time: those of a table, or one a line, blank ones too.
 
     No more than a block of the file is in memory, nor more than a document where one is larger. "-" is the standard
     input, plain lines. Of fastText's lines the labels are taken off. `ending` is that of a table's format, where the
-    name does not end in it. What the columns are is decided in the first block. With `skipped`, rows that cannot be
-    read are counted there and left out.
+    name does not end in it. What the columns are is decided in the first block, by the `contract` of a model if there
+    is one. With `skipped`, rows that cannot be read are counted there and left out.
 
     Raises: DataError as `read_corpus`, when the block at fault is reached, and for a folder. SettingError when a
     column is named for plain lines.
@@ -127,12 +146,14 @@ def read_blocks(
     ending = ending or format_ending(Path(path))
     with open_input(path) as file:
         if ending in TABLE_ENDINGS:
-            column = None
-            for table in _read_tables(path, file, ending, (text,), block_bytes=block_bytes, skipped=skipped):
-                column = column or find_text(table, text)
-                yield Block(_texts_in(table, column), table, table.source)
+            columns = None
+            known = (*as_names(text), *(contract.inputs if contract is not None else ()))
+            for table in _read_tables(path, file, ending, known, block_bytes=block_bytes, skipped=skipped):
+                columns = columns or find_columns(table, text=text, contract=contract)
+                texts = columns.texts(_with_missing(table, columns.inputs).columns)
+                yield Block(texts, table, table.source, columns, not_read(table, columns))
         else:
-            refuse_columns(f"{file.name} is plain lines and has no columns", text)
+            refuse_columns(f"{file.name} is plain lines and has no columns", text, contract=contract)
             yield from _plain_blocks(file, block_bytes, skipped)
 
 
@@ -147,7 +168,7 @@ class LabelledBlock:
 def read_labelled_blocks(
     path: Path,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     skipped: Skipped | None = None,
@@ -172,13 +193,15 @@ def read_labelled_blocks(
 def _corpora(
     path: Path,
     file: Input,
-    text: str | None,
+    text: str | Sequence[str] | None,
     label: str | Sequence[str] | None,
     separator: str | None,
     skipped: Skipped | None,
     *,
     block_bytes: int,
     columns: Sequence[str] = (),
+    side: Sequence[str] = (),
+    contract: Columns | None = None,
 ) -> Iterator[Corpus]:
     """The labelled documents of a file, some at a time; all at once where `block_bytes` is 0."""
     ending, n_rows = format_ending(path), 0
@@ -189,39 +212,48 @@ def _corpora(
                 if not _is_fasttext(content):
                     raise DataError(f"{path}: this is not a format with labels that can be read. Expected {_FORMATS}.")
                 reason = f"{path} is a file of __label__ lines and has no columns"
-                refuse_columns(reason, text, label, separator, columns)
+                refuse_columns(reason, text, label, separator, columns, side, contract)
             corpus = _read_fasttext(content, path, skipped, first=block.first)
             yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
             n_rows += len(corpus)
         return
-    asked = (label,) if isinstance(label, str) else tuple(label or ())
+    asked = as_names(label)
     kept: pl.DataFrame | None = None
-    text_column, labels, are_lists = "", tuple[str, ...](), False
-    known = (text, *asked, *columns)
+    found, are_lists = None, False
+    known = (*as_names(text), *asked, *columns, *side, *(() if contract is None else contract.inputs + contract.label))
     for table in _read_tables(path, file, ending, known, block_bytes=block_bytes, skipped=skipped):
-        if labels:
-            table = _like_the_first(table, text_column, labels, are_lists)
+        if found is not None:
+            table = _like_the_first(table, found, are_lists)
         else:
             kept = kept_columns(table, columns) if columns else None
-            text_column, labels = find_text_and_labels(table, text, asked)
-            are_lists = labels[0] in table.lists
-        corpus = _labelled(table, path.name, text_column, labels, separator, skipped)
+            found = find_columns(table, text=text, labels=asked, side=side, contract=contract)
+            are_lists = found.label[0] in table.lists
+        corpus = _labelled(table, path.name, found, separator, skipped)
         yield dataclasses.replace(
-            corpus, rows=corpus.rows + n_rows, columns=None if kept is None else kept[corpus.rows]
-        )
+            corpus, rows=corpus.rows + n_rows, columns=None if kept is None else kept[corpus.rows], read_as=found,
+            not_read=not_read(table, found),
+        )  # fmt: skip
         n_rows += len(table)
 
 
-def _like_the_first(table: Table, text: str, labels: Sequence[str], are_lists: bool) -> Table:
-    """A later block of a file, with the columns that the first has. Raises DataError where one holds something else."""
+def _with_missing(table: Table, names: Sequence[str]) -> Table:
+    """A later block of a file, whose rows may lack columns of the first. Raises DataError for lists or objects."""
     missing = {
-        name: pl.Series(name, [None] * len(table), dtype=pl.String)
-        for name in (text, *labels)
-        if name not in table.columns
+        name: pl.Series(name, [None] * len(table), dtype=pl.String) for name in names if name not in table.columns
     }
     table = dataclasses.replace(table, columns={**table.columns, **missing})
-    check_flat(table, text, "a text")
-    for name in labels:
+    for name in names:
+        check_flat(table, name, "a text")
+    return table
+
+
+def _like_the_first(table: Table, columns: Columns, are_lists: bool) -> Table:
+    """A later block of a file, with the columns that the first has. Raises DataError where one holds something else."""
+    table = _with_missing(table, columns.inputs)
+    for name in columns.label:
+        if name not in table.columns:
+            nothing = pl.Series(name, [None] * len(table), dtype=pl.String)
+            table = dataclasses.replace(table, columns={**table.columns, name: nothing})
         if not are_lists:
             check_flat(table, name, "one label in each row, as in the rows before")
         elif name not in table.lists and table.columns[name].is_not_null().any():
@@ -249,14 +281,6 @@ def _plain_blocks(file: Input, block_bytes: int, skipped: Skipped | None) -> Ite
         yield Block(pl.Series("text", lines, dtype=pl.String), None, block.source)
 
 
-def _texts_in(table: Table, column: str) -> pl.Series:
-    """The texts in a block of a table; all are empty where none of its rows has the column."""
-    if column not in table.columns:
-        return pl.Series("text", [""] * len(table), dtype=pl.String)
-    check_flat(table, column, "a text")
-    return table.columns[column].fill_null("").alias("text")
-
-
 def skipped_rows(bad_rows: BadRows) -> Skipped | None:
     """Where to count rows that cannot be read; None when one is an error. Raises SettingError for another choice."""
     check_choice("bad_rows", bad_rows, ("fail", "skip"))
@@ -265,24 +289,31 @@ def skipped_rows(bad_rows: BadRows) -> Skipped | None:
 
 def refuse_columns(
     reason: str,
-    text: str | None,
+    text: str | Sequence[str] | None,
     label: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     columns: Sequence[str] = (),
+    side: Sequence[str] = (),
+    contract: Columns | None = None,
 ) -> None:
-    """Raise SettingError with this reason when columns, or a separator of labels, are named."""
-    label = " ".join([label] if isinstance(label, str) else label or [])
-    named = {"text": text, "label": label, "label-separator": label_separator, "slice-by": " ".join(columns)}
+    """Raise SettingError with this reason when columns, or a separator of labels, are named, or a model needs some."""
+    named = {
+        "text": " ".join(as_names(text)),
+        "label": " ".join(as_names(label)),
+        "label-separator": label_separator,
+        "slice-by": " ".join(columns),
+        "column": " ".join(side),
+    }
     for option, value in named.items():
         if value:
             raise SettingError(f"{reason}: leave out --{option} {value}.")
+    if contract is not None and not contract.is_one_text:
+        raise SettingError(f"{reason}, but the model reads {quoted(contract.inputs)}: give a table that has them.")
 
 
-def _labelled(
-    table: Table, name: str, text: str, labels: Sequence[str], separator: str | None, skipped: Skipped | None
-) -> Corpus:
+def _labelled(table: Table, name: str, columns: Columns, separator: str | None, skipped: Skipped | None) -> Corpus:
     """The corpus in a table whose columns have been found."""
-    texts = table.columns[text].fill_null("")
+    texts, labels = columns.texts(table.columns), columns.label
     if separator is not None and (len(labels) > 1 or labels[0] in table.lists):
         what = "is one of several label columns" if len(labels) > 1 else "holds lists of labels"
         raise SettingError(f"{table.name}: the column {labels[0]!r} {what}: leave out --label-separator {separator}.")

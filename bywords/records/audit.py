@@ -15,6 +15,7 @@ class AuditedData(RecordPart):
     test: str | None = None
     n_train: int
     n_test: int = 0
+    columns: str | None = None  # which were read as what; None where the files have none
     label_names: list[str]
     class_counts: dict[Part, list[int]]
 

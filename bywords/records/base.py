@@ -56,6 +56,7 @@ class CorpusFacts(RecordPart):
     n_train: int
     n_valid: int | None = None  # of the training documents, with the first seed; None where fits draw their own
     n_test: int
+    columns: str | None = None  # which were read as what; None where the files have none
     dropped: dict[Part, int]  # documents without tokens
     label_names: list[str]
     class_counts: dict[Part, list[int]]

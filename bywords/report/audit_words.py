@@ -136,6 +136,7 @@ _KINDS = {
     "beginning": ("fixed beginning", "fixed beginnings"),
     "end": ("fixed end", "fixed ends"),
     "markup": ("piece of markup", "pieces of markup"),
+    "column": ("value of a column", "values of columns"),
     "word": ("word that nearly all documents have", "words that nearly all documents have"),
 }  # of the others the plural has an s
 

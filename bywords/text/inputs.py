@@ -14,7 +14,10 @@ from bywords.errors import DataError
 if TYPE_CHECKING:
     import polars as pl
 
-Texts: TypeAlias = "Sequence[str] | pl.Series | npt.NDArray[Any]"
+# Texts; or rows with several columns, where a classifier was fitted to such: dicts, columns, a frame.
+Texts: TypeAlias = (
+    "Sequence[str] | pl.Series | npt.NDArray[Any] | Sequence[Mapping[str, Any]] | Mapping[str, Any] | pl.DataFrame"
+)
 
 
 def checked_texts(texts: Any) -> list[str]:

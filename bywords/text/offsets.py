@@ -6,6 +6,7 @@ become one. Here the tokens are found in that text, and its characters are trace
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from bywords.kernels.words import MARK, SIGN, UNSPACED
 from bywords.text.characters import kinds_of_characters
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig
+from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig, parts_of_row
 
 Offsets = npt.NDArray[np.int64]
 
@@ -25,7 +26,10 @@ def token_offsets(text: str, config: TokenizerConfig | None = None) -> Offsets:
 
     Token t is cut from `text[start:end]`, which is never empty. Two tokens that were cut from one character of the
     text both have its offsets. Of scripts without spaces the pairs of neighbours overlap with their characters.
+    A token with the name of its field has those of its word.
     """
+    if config is not None and config.fields:
+        return _offsets_in_row(text, config)
     tokenizer = Tokenizer(config)
     seen, parts, lengths = _as_seen(text, tokenizer.config)
     if tokenizer.config.pattern is not None:
@@ -36,6 +40,20 @@ def token_offsets(text: str, config: TokenizerConfig | None = None) -> Offsets:
         return np.zeros((0, 2), dtype=np.int64)
     first, last = _traced_back(parts, lengths)
     return np.stack([first[found[:, 0]], last[found[:, 1] - 1]], axis=1)
+
+
+def _offsets_in_row(row: str, config: TokenizerConfig) -> Offsets:
+    """The same of a row with several columns, in the order of `Tokenizer`: side tokens, texts, words of fields."""
+    parts = parts_of_row(row, config.fields, 0)
+    starts = list(itertools.accumulate((len(part) + len(SEPARATOR) for part in parts), initial=0))
+    n_fields = len(config.fields)
+    sides = [
+        (start, start + len(part)) for start, part in zip(starts[n_fields:], parts[n_fields:], strict=False) if part
+    ]
+    plain = dataclasses.replace(config, fields=(), fielded=())
+    of_texts = [token_offsets(parts[index], plain) + starts[index] for index in range(n_fields)]
+    copies = [of_texts[index] for index, name in enumerate(config.fields) if name in config.fielded]
+    return np.concatenate([np.array(sides, dtype=np.int64).reshape(-1, 2), *of_texts, *copies])
 
 
 def _as_seen(text: str, config: TokenizerConfig) -> tuple[str, Sequence[str], Sequence[int]]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.errors import SettingError
+from bywords.errors import DataError, SettingError, quoted
 from bywords.kernels.ids import count
 from bywords.kernels.words import scan
 from bywords.text.characters import kinds_of_characters
@@ -24,6 +24,9 @@ from bywords.text.inputs import checked_texts
 from bywords.text.ragged import offsets_of, ragged_positions
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.word_table import Words, WordTable
+
+SEPARATOR = "\x1f"  # between the columns of a row; and the first character of a token that no text can give
+FIELDED = 2 * SEPARATOR  # before the name of a field and a word of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,9 @@ class TokenizerConfig:
     so that don't is one word; and any other visible sign. Of scripts without spaces (Chinese, Japanese, Thai, Lao,
     Khmer, Burmese) each character and each pair of neighbours. Texts are brought to Unicode's form NFC before.
 
+    With `fields`, the names of F text columns, each text is a row as `bywords.data.columns.Columns` makes it: F texts,
+    then any number of side tokens, which are taken as they are; SEPARATOR between them.
+
     >>> from bywords import Tokenizer, TokenizerConfig
     >>> Tokenizer(TokenizerConfig(punctuation=False, lowercase=False))(["The fire!"]).words.strings()
     ['The', 'fire']
@@ -42,6 +48,8 @@ class TokenizerConfig:
     lowercase: bool = True
     punctuation: bool = True  # keep punctuation marks as separate tokens
     pattern: str | None = None  # every match is a token, in Rust's syntax; overrides `punctuation`
+    fields: tuple[str, ...] = ()  # the text columns of a row; none where a text is a text alone
+    fielded: tuple[str, ...] = ()  # those whose words are also tokens of their own: the field and the word
 
 
 @dataclass(frozen=True)
@@ -128,6 +136,9 @@ class Tokenizer:
         Raises: DataError, naming the index, when a text is missing or not a string.
         """
         checked = checked_texts(texts)
+        return self._of_rows(checked) if self.config.fields else self._of_texts(checked)
+
+    def _of_texts(self, checked: list[str]) -> Tokens:
         if self.config.pattern is not None:
             return self._matches(checked, self.config.pattern)
         chunks = chunks_of(checked)
@@ -142,6 +153,25 @@ class Tokenizer:
             codes, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
             words = table.words()
         return Tokens(codes, words, offsets_of(lengths))
+
+    def _of_rows(self, checked: list[str]) -> Tokens:
+        """The side tokens of each row, the words of its texts, and behind them those that have their field's name."""
+        fields = self.config.fields
+        rows = [parts_of_row(row, fields, index) for index, row in enumerate(checked)]
+        table, parts = WordTable(), []
+        sides = [f"{SEPARATOR}{token}" for row in rows for token in row[len(fields) :] if token]
+        n_sides = np.array([sum(map(bool, row[len(fields) :])) for row in rows], dtype=np.int64)
+        distinct = {token: index for index, token in enumerate(dict.fromkeys(sides))}
+        codes = np.array([distinct[token] for token in sides], dtype=np.int64)
+        parts.append((table.add(Words.of(list(distinct)))[codes], offsets_of(n_sides)))
+        copies = []
+        for index, name in enumerate(fields):
+            tokens = self._of_texts([row[index] for row in rows])
+            parts.append((table.add(tokens.words)[tokens.codes], tokens.offsets))
+            if name in self.config.fielded:
+                words = Words.of([f"{FIELDED}{name}:{word}" for word in tokens.words.strings()])
+                copies.append((table.add(words)[tokens.codes], tokens.offsets))
+        return _side_by_side([*parts, *copies], table.words(), len(rows))
 
     def _scan(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
         is_ascii = True
@@ -172,6 +202,51 @@ class Tokenizer:
         indices = pl.Series(np.arange(len(distinct), dtype=np.int32))
         codes = flat.replace_strict(distinct, indices, return_dtype=pl.Int32) if len(flat) else indices
         return Tokens(codes.to_numpy(), Words.of(distinct.to_list()), offsets)
+
+
+def parts_of_row(row: str, fields: Sequence[str], index: int) -> list[str]:
+    """The texts and side tokens of a row. Raises DataError for a text alone."""
+    parts = row.split(SEPARATOR)
+    if len(parts) < len(fields) or len(parts) == 1:
+        raise DataError(
+            f"text {index} is a text alone: expected a row of a table with the columns {quoted(fields)} and those "
+            "beside them, that the model was trained on. Give a file, a data frame or a list of dicts."
+        )
+    return parts
+
+
+def side_tokens(words: Words) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which words no text gives, bool (U,): those of columns beside the text; and those with the name of their field.
+
+    They take no part in n-grams, of words or of characters.
+    """
+    marks = words.data == ord(SEPARATOR)
+    is_side, is_fielded = np.zeros(len(words), dtype=np.bool_), np.zeros(len(words), dtype=np.bool_)
+    if marks.any():
+        filled = np.flatnonzero(np.diff(words.starts) > 1)
+        starts = words.starts[:-1][filled]
+        is_side[filled] = marks[starts] & ~marks[starts + 1]
+        is_fielded[filled] = marks[starts] & marks[starts + 1]
+    return is_side, is_fielded
+
+
+def shown_token(token: str) -> str:
+    """A token for a person: of a column beside the text, or of a field, without its mark."""
+    return token.lstrip(SEPARATOR)
+
+
+def _side_by_side(
+    parts: Sequence[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]], words: Words, n_rows: int
+) -> Tokens:
+    """The tokens of N documents from several for each, codes and offsets, one behind the other."""
+    lengths = np.array([np.diff(offsets) for _, offsets in parts], dtype=np.int64).reshape(len(parts), n_rows)
+    offsets = offsets_of(lengths.sum(axis=0))
+    starts = offsets[:-1] + np.cumsum(lengths, axis=0) - lengths  # (parts, N)
+    codes = np.empty(int(offsets[-1]), dtype=np.int32)
+    for (its_codes, its_offsets), its_starts, its_lengths in zip(parts, starts, lengths, strict=True):
+        shift = np.repeat(its_starts - its_offsets[:-1], its_lengths)
+        codes[shift + np.arange(len(its_codes))] = its_codes
+    return Tokens(codes, words, offsets)
 
 
 def _check_pattern(pattern: str) -> None:

@@ -16,7 +16,7 @@ from bywords.errors import ModelFolderError, SettingError, check_range
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.words import cut
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
-from bywords.text.tokenizer import Tokens
+from bywords.text.tokenizer import Tokens, side_tokens
 from bywords.text.word_table import Words, WordTable
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class VocabularyConfig:
 
 class Vocabulary:
     """V rows: row 0 is padding, row 1 the unknown word, then real words by (-count, word).
+
+    Tokens of columns beside the text come first among the words, and take part in no n-gram of words or characters.
 
     After them come n-grams, the shorter first, and character n-grams, where `config` asks for them, each kind by
     (-count, its ids or its spelling).
@@ -117,10 +119,17 @@ class Vocabulary:
         config = config or VocabularyConfig()
         frequent = np.flatnonzero(word_counts >= config.min_count)
         counted = pl.DataFrame(
-            {"word": words.strings(frequent), "count": word_counts[frequent], "index": frequent},
-            schema={"word": pl.String, "count": pl.Int64, "index": pl.Int64},
+            {
+                "word": words.strings(frequent),
+                "count": word_counts[frequent],
+                "index": frequent,
+                "is_side": side_tokens(words)[0][frequent],
+            },
+            schema={"word": pl.String, "count": pl.Int64, "index": pl.Int64, "is_side": pl.Boolean},
         )
-        kept = counted.sort(["count", "word"], descending=[True, False]).head(config.max_size or len(counted))
+        kept = counted.sort(["is_side", "count", "word"], descending=[True, True, False]).head(
+            config.max_size or len(counted)
+        )
         counts = np.zeros(len(kept) + 2, dtype=np.int64)
         counts[2:] = kept["count"].to_numpy()
         counts[UNKNOWN] = n_tokens - counts.sum()
@@ -178,8 +187,11 @@ class Vocabulary:
 
     @property
     def blocks(self) -> tuple[int, ...]:
-        """Where rows of another kind start, which are weighed apart: the character n-grams."""
-        return (self.n_rows("ngrams"),) if len(self.char_ngrams) else ()
+        """Where rows of another kind start, which are weighed apart: those of texts, and the character n-grams."""
+        is_side = side_tokens(self._words)[0]
+        n_sides = len(is_side) if is_side.all() else int(is_side.argmin())  # new ones are behind the words
+        starts = (len(MARKERS) + n_sides,) if n_sides else ()
+        return (*starts, self.n_rows("ngrams")) if len(self.char_ngrams) else starts
 
     def ids(self, words: Words | Sequence[str]) -> npt.NDArray[np.int32]:
         """The id of each word, int32 (U,); 1 where the vocabulary does not have it."""
@@ -218,10 +230,23 @@ class Vocabulary:
         Returns: one array for each length, and offsets int64 (N + 1,).
         """
         indices, offsets = self._indices(tokens)
-        found = [indices]
+        found, rights = [indices], self._in_ngrams(indices)
+        lefts = rights
         for gap in range(1, self.config.ngrams):
-            found.append(find_pairs(found[-1], indices, offsets, gap, *self._pair_table))
+            lefts = find_pairs(lefts, rights, offsets, gap, *self._pair_table)
+            found.append(lefts)
         return found, offsets
+
+    def _in_ngrams(self, indices: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """The ids of tokens (T,), NOT_THERE where it is one that takes no part in n-grams."""
+        if not len(self._apart):
+            return indices
+        return np.where(np.isin(indices, self._apart), np.int32(NOT_THERE), indices)
+
+    @functools.cached_property
+    def _apart(self) -> npt.NDArray[np.int64]:
+        """The ids of tokens that take no part in n-grams, int64 (A,)."""
+        return np.flatnonzero(np.logical_or(*side_tokens(self._words))) + len(MARKERS)
 
     @functools.cached_property
     def _pair_table(self) -> PairTable:
@@ -234,11 +259,12 @@ class Vocabulary:
     def pairs_in(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """The ids of consecutive words in these documents, int32 (P, 2), each pair once; their counts, (P,)."""
         indices, offsets = self._indices(tokens)
+        indices = self._in_ngrams(indices)
         return count_pairs(indices, indices, offsets, 1, 1)
 
     def _add_ngrams(self, tokens: Tokens) -> None:
         indices, offsets = self._indices(tokens)
-        lefts = indices
+        lefts = indices = self._in_ngrams(indices)
         for length in range(1, self.config.ngrams):
             pairs, counts = count_pairs(lefts, indices, offsets, length, self.config.ngram_min_count)
             pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0], -counts))]
@@ -251,6 +277,7 @@ class Vocabulary:
 
         if self.config.char_ngrams is None:
             return
+        word_counts = np.where(np.logical_or(*side_tokens(words)), 0, word_counts)
         codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
         char_ngrams = Words(data, starts, hashes)
         counts = np.bincount(codes, weights=np.repeat(word_counts, np.diff(offsets)), minlength=len(char_ngrams))
@@ -265,7 +292,7 @@ class Vocabulary:
             return np.zeros(0, dtype=np.int32), np.zeros(len(words) + 1, dtype=np.int64)
         codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
         indices = self._char_ngram_table.find(Words(data, starts, hashes))[codes]
-        is_known = indices >= 0
+        is_known = (indices >= 0) & ~np.repeat(np.logical_or(*side_tokens(words)), np.diff(offsets))
         before = np.concatenate([[0], np.cumsum(is_known)])
         return indices[is_known] + np.int32(self.n_words + len(self.ngrams)), before[offsets]
 

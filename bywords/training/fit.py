@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
+from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.splits import TOO_FEW
@@ -21,13 +22,14 @@ from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
-from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord
+from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.inputs import Texts, checked_texts
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.training.callback import Callback
+from bywords.training.fields import with_fields
 from bywords.training.model_selection import SelectionResult, select_model
 from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_system, vectors_summary
@@ -107,6 +109,7 @@ def fit_classifier(
     validation: tuple[Texts, Labels] | None = None,
     test: tuple[Texts, Labels] | None = None,
     on_fitted: Callable[[FittedClassifier], None] = lambda fitted: None,
+    columns: Columns | None = None,
     callback: Callback | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -115,7 +118,9 @@ def fit_classifier(
 
     `system` is what `config` was asked for by, for the record. `on_fitted` gets the classifier that has learned from
     these. With `test`, more texts and their labels that it has not seen, it is fitted once more, to them too, with all
-    that was found out without them: what was selected and for how many epochs, its calibration, its thresholds.
+    that was found out without them: what was selected and for how many epochs, its calibration, its thresholds. Where
+    `columns` says that texts were made of several, their words are learned joined, or with their field's name too,
+    whichever is better on documents held out.
 
     >>> from bywords import SYSTEMS, fit_classifier
     >>> fit_classifier(SYSTEMS["auto"], texts, labels).predict(["a flat tyre"]).labels.tolist()
@@ -123,6 +128,12 @@ def fit_classifier(
     """
     started = time.perf_counter()
     parameters = parameters or FitParameters()
+    notes: tuple[str, ...] = ()
+    if columns is not None:
+        texts = documents_of(texts, columns)
+        validation = None if validation is None else (documents_of(validation[0], columns), validation[1])
+        test = None if test is None else (documents_of(test[0], columns), test[1])
+        config, notes = with_fields(config, columns, texts, labels, parameters)
     tokenizer = Tokenizer(config.tokenizer)
     documents = read_documents(tokenizer, texts, labels, sample_weight, parameters, part="training")
     classes, label_format = classes_of(documents.labels), documents.labels.label_format
@@ -153,7 +164,10 @@ def fit_classifier(
         found, tokenizer, classes, label_format, floor,
         system=config if system is None else system, parameters=parameters, n_dropped=n_dropped,
     )  # fmt: skip
-    fitted = replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started))
+    record = replace(
+        fitted.record, seconds=time.perf_counter() - started, columns=columns, notes=(*notes, *fitted.record.notes)
+    )
+    fitted = replace(fitted, record=record)
     on_fitted(fitted)
     if later is None:
         return fitted

@@ -87,7 +87,9 @@ def continue_fit(
     started = time.perf_counter()
     parameters, config = parameters or before.record.parameters, before.record.config
     check_can_continue(config)
-    documents = read_documents(before.tokenizer, texts, labels, sample_weight, parameters, part="training")
+    documents = read_documents(
+        before.tokenizer, before.texts_of(texts), labels, sample_weight, parameters, part="training"
+    )
     classes, columns = _more_classes(before, documents.labels)
     n_before = before.record.summary.n_documents
     as_given = documents.targets(classes, before.label_format, parameters, part="training")
@@ -98,7 +100,10 @@ def continue_fit(
     if validation is None:
         train, are_copies = with_copies_apart(train)
     if validation is not None:
-        more = read_documents(before.tokenizer, *validation, None, parameters, part="validation")
+        its_texts, its_labels = validation
+        more = read_documents(
+            before.tokenizer, before.texts_of(its_texts), its_labels, None, parameters, part="validation"
+        )
         unweighted = replace(parameters, class_weight=None)
         valid = more.tokens, more.targets(classes, before.label_format, unweighted, part="validation")
         n_dropped += more.n_dropped
@@ -127,6 +132,7 @@ def continue_fit(
         fitted.record,
         selection=found.selection or before.record.selection,
         seconds=time.perf_counter() - started,
+        columns=before.record.columns,
     )
     calibration = _with_kept_thresholds(fitted.calibration, before.calibration, few, columns)
     fitted = replace(fitted, record=record, calibration=calibration)

@@ -87,7 +87,8 @@ def fit_on_disk(
         system=config if system is None else system, parameters=parameters,
         n_dropped=corpus.facts.n_dropped_train,
     )  # fmt: skip
-    return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started))
+    columns = corpus.facts.train.read_as
+    return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started, columns=columns))
 
 
 def _weights_of_classes(

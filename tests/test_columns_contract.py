@@ -1,0 +1,525 @@
+"""The columns of a table are a contract: said first, kept with the model, obeyed or refused by name ever after."""
+
+import json
+
+import polars as pl
+import pytest
+
+from bywords.artifact.description import load_classifier
+from bywords.classifier import TextClassifier
+from bywords.cli.main import COMMANDS, app_of
+from bywords.data.columns import Columns, SideColumn, fit_columns
+from bywords.errors import BywordsError, DataError, SettingError
+from bywords.io.readers import read_corpus
+
+OFFICE, GARAGE = ("printer", "paper", "toner", "desk"), ("tyre", "engine", "oil", "brake")
+SAID = (
+    "please help us with this soon",
+    "it is broken again today",
+    "we need it now thank you",
+    "what can be done here",
+)
+
+
+def rows(n=120):
+    """Tickets: the subject tells nothing, the body and the region tell the queue, every third region is missing."""
+    found = []
+    for index in range(n):
+        is_office = index % 2 == 0
+        words = OFFICE if is_office else GARAGE
+        found.append(
+            {
+                "id": str(1000 + index),
+                "subject": f"{SAID[index % 4]} {index}",
+                "body": f"{words[index % 4]} {SAID[(index // 4) % 4]} and {words[(index // 2) % 4]} number {index}",
+                "region": "" if index % 3 == 0 else "EU" if is_office else "US",
+                "amount": str(index * 7 % 400 + (0 if is_office else 300)),
+                "created": f"2024-{index % 12 + 1:02}-{index % 28 + 1:02}",
+                "queue": "office" if is_office else "garage",
+            }
+        )
+    return found
+
+
+COLUMNS = ["--text", "subject", "--text", "body", "--column", "region", "--column", "amount", "--label", "queue"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "q.csv"
+    pl.DataFrame(rows()).write_csv(path)
+    return path
+
+
+def write(path, frame):
+    pl.DataFrame(frame).write_csv(path)
+    return path
+
+
+# (kind, example, what happens): the columns that are read, or the words of the refusal.
+LONG = [f"this is what person number {n} has to say of the thing, at length and with many words {n}" for n in range(40)]
+SHORT = [f"thing of the week {n % 5}" for n in range(40)]
+LABELS = ["good", "bad"] * 20
+GUESSES = [
+    ("text by name", {"text": LONG, "label": LABELS}, "text: text · label: label"),
+    ("text by name, upper case", {"Text": LONG, "LABEL": LABELS}, "text: Text · label: LABEL"),
+    (
+        "others beside them are not read",
+        {"id": list(range(40)), "text": LONG, "label": LABELS},
+        "text: text · label: label",
+    ),
+    (
+        "a longer column than the one with the name of a text",
+        {"review_id": list(range(40)), "title": SHORT, "year": [1999] * 40, "user_review": LONG, "sentiment": LABELS},
+        "'title' has the name of one, but 'user_review' is much longer.*--text user_review --label sentiment",
+    ),
+    (
+        "a more varied column of sentences",
+        {
+            "text": [f"one of only two, {n % 2}" for n in range(40)],
+            "reply": [f"all are different {n}" for n in range(40)],
+            "label": LABELS,
+        },
+        "'reply' is much more varied .40 different values, not 2.*--text reply --label label",
+    ),
+    (
+        "a longer column in a script without spaces",
+        {
+            "title": [f"短い{n}" for n in range(40)],
+            "naiyou": [f"これはとても長い文章であり意味がある内容です{n}" for n in range(40)],
+            "label": LABELS,
+        },
+        "'naiyou' is much longer",
+    ),
+    (
+        "a long column without words is no text",
+        {"text": LONG, "url": [f"https://example.org/{'x' * 400}/{n}" for n in range(40)], "label": LABELS},
+        "text: text · label: label",
+    ),
+    (
+        "two label-like columns",
+        {"text": LONG, "label": LABELS, "category": ["a", "a", "b", "b"] * 10},
+        "'label' and 'category' both may be.*--text text --label label or --text text --label category",
+    ),
+    (
+        "two label-like columns, the second first",
+        {"text": LONG, "topic": ["a", "a", "b", "b"] * 10, "label": LABELS},
+        "'label' and 'topic' both may be",
+    ),
+    (
+        "a second column that says the same",
+        {"text": LONG, "label": LABELS, "target": ["1", "0"] * 20},
+        "text: text · label: label",
+    ),
+    (
+        "a second name of a label that is none",
+        {"text": LONG, "label": LABELS, "topic": LONG},
+        "text: text · label: label",
+    ),
+    (
+        "no known name",
+        {"Question": LONG, "Answer": LONG[::-1], "Queue": LABELS},
+        "cannot tell which column is the text and which the label.*perhaps --text Question --text Answer --label Queue",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "frame", "expected"), GUESSES, ids=[case[0] for case in GUESSES])
+def test_a_guess_is_said_and_one_among_several_is_refused_with_the_command_to_type(tmp_path, kind, frame, expected):
+    path = write(tmp_path / "x.csv", frame)
+    if expected.startswith("text: "):
+        assert read_corpus(path).read_as.described() == expected
+    else:
+        with pytest.raises(DataError, match=expected):
+            read_corpus(path)
+
+
+ASKED = [
+    ("a text column twice", {"text": ["body", "body"], "label": "queue"}, "text column 'body' is named twice"),
+    ("a column as text and label", {"text": "queue", "label": "queue"}, "text and label are both the column 'queue'"),
+    (
+        "a column as text and beside it",
+        {"text": "body", "side": ["body"], "label": "queue"},
+        "text and column are both",
+    ),
+    ("a column beside the text as label", {"text": "body", "side": ["queue"], "label": "queue"}, "'queue'"),
+    (
+        "a second text column that is not there",
+        {"text": ["subject", "bodi"], "label": "queue"},
+        "no column 'bodi'. Did you mean 'body'",
+    ),
+    (
+        "a column that is not there",
+        {"text": "body", "side": ["regoin"], "label": "queue"},
+        "no column 'regoin'. Did you mean 'region'",
+    ),
+    (
+        "a column with another value in each row",
+        {"text": "body", "side": ["subject"], "label": "queue"},
+        "120 different values in 120 rows.*--text",
+    ),
+    (
+        "a column without values",
+        {"text": "body", "side": ["empty"], "label": "queue"},
+        "'empty' has no values: leave out --column empty",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "asked", "message"), ASKED, ids=[case[0] for case in ASKED])
+def test_columns_that_cannot_be_read_as_asked_are_refused_by_name(tmp_path, kind, asked, message):
+    path = write(tmp_path / "x.csv", [{**row, "empty": ""} for row in rows()])
+    with pytest.raises(BywordsError, match=message):
+        read_corpus(path, **asked)
+
+
+def test_what_is_read_is_said_first_kept_with_the_model_and_in_its_card(bywords, table, tmp_path):
+    code, out, _ = bywords("train", table, *COLUMNS, "--out", "m", "--system", "tfidf-svc")
+    first = out.splitlines()[0]
+    assert code == 0
+    assert first == (
+        "text: subject + body · columns: region + amount (number in 10 bins) · label: queue · 120 rows · "
+        "not read: id, created"
+    )
+    assert load_classifier("m").record.columns.described() == first.partition(" · 120 rows")[0]
+    assert "text: subject + body · columns: region + amount" in (tmp_path / "m" / "README.md").read_text()
+    record = json.loads(bywords("train", table, *COLUMNS, "--out", "m", "--system", "tfidf-svc", "--json")[1])
+    assert (record["columns"]["text"], record["columns"]["label"]) == (["subject", "body"], ["queue"])
+    assert record["columns"]["side"][1]["kind"] == "number"
+
+
+@pytest.fixture
+def model(bywords, table):
+    assert bywords("train", table, *COLUMNS, "--out", "m", "--system", "tfidf-svc")[0] == 0
+    return "m"
+
+
+@pytest.fixture
+def one_text(bywords, table):
+    assert bywords("train", table, "--text", "body", "--label", "queue", "--out", "o", "--system", "tfidf-svc")[0] == 0
+    return "o"
+
+
+def test_a_model_reads_its_own_text_column_whatever_another_is_called(bywords, one_text, tmp_path):
+    frame = [{"id": row["id"], "body": row["body"], "text": "nothing here"} for row in rows()]
+    code, out, error = bywords("predict", one_text, write(tmp_path / "new.csv", frame))
+    answers = [json.loads(line)["label"] for line in out.splitlines()]
+    assert (code, error.splitlines()[0]) == (0, "text: body · not read: id, text")
+    assert answers == [row["queue"] for row in rows()]
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_a_table_without_a_column_of_the_model_is_refused_by_name(bywords, model, tmp_path, command):
+    for missing, how in (("body", "--text NAME"), ("region", "Add it")):
+        path = write(tmp_path / "new.csv", [{k: v for k, v in row.items() if k != missing} for row in rows()])
+        code, out, error = bywords(command, model, path)
+        assert (code, out) == (2, "")
+        assert f"no column '{missing}', which is read " in error
+        assert how in error
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_plain_lines_are_refused_by_a_model_of_several_columns(bywords, model, tmp_path, command):
+    (tmp_path / "lines.txt").write_text("__label__office printer\n__label__garage tyre\n")
+    code, _, error = bywords(command, model, "lines.txt")
+    assert (code, "but the model reads 'subject', 'body', 'region', 'amount'" in error) == (2, True)
+
+
+def test_a_text_alone_is_refused_by_a_model_of_several_columns(bywords, model):
+    code, _, error = bywords("explain", model, "the printer is on fire")
+    assert (code, "expected a row of a table with the columns 'subject', 'body'" in error) == (2, True)
+
+
+def test_the_label_of_the_model_is_read_or_refused_by_name(bywords, one_text, tmp_path):
+    frame = [{"body": row["body"], "label": "office", "queue": row["queue"]} for row in rows()]
+    _, out, _ = bywords("evaluate", one_text, write(tmp_path / "both.csv", frame))
+    assert out.splitlines()[0] == "text: body · label: queue · 120 rows · not read: label"
+    assert "Right on 100.0%" in out
+    frame = [{"body": row["body"], "label": row["queue"]} for row in rows()]
+    code, _, error = bywords("evaluate", one_text, write(tmp_path / "other.csv", frame))
+    assert (code, "no column 'queue', which is read as its label" in error) == (2, True)
+    assert bywords("evaluate", one_text, "other.csv", "--label", "label")[0] == 0
+
+
+def test_columns_may_be_called_otherwise_where_that_is_said(bywords, model, one_text, tmp_path):
+    renamed = {"subject": "betreff", "body": "inhalt"}
+    frame = [{renamed.get(name, name): value for name, value in row.items()} for row in rows()]
+    path = write(tmp_path / "de.csv", frame)
+    assert bywords("predict", one_text, path, "--text", "inhalt")[0] == 0
+    code, out, _ = bywords("evaluate", model, path, "--text", "betreff", "--text", "inhalt")
+    assert (code, "Right on 100.0%" in out) == (0, True)
+    code, _, error = bywords("evaluate", model, path, "--text", "inhalt")
+    assert (code, "the model reads 2 text columns, 'subject', 'body': give --text as many times" in error) == (2, True)
+
+
+def test_the_test_file_is_read_by_the_columns_of_the_training_file(bywords, table, tmp_path):
+    frame = [{"text": "nothing", "body": row["body"], "queue": row["queue"]} for row in rows()]
+    write(tmp_path / "test.csv", frame)
+    _, out, _ = bywords(
+        "train", table, "--text", "body", "--label", "queue", "--test", "test.csv", "--system", "tfidf-nb"
+    )
+    assert "Right on 100.0% of 120 test documents" in out
+
+
+def test_a_model_on_disk_keeps_its_column_too(bywords, table):
+    asked = ["--text", "body", "--label", "queue"]
+    for _ in range(2):  # read, and opened again
+        code, out, _ = bywords("train", table, *asked, "--on-disk", "disk", "--out", "m")
+        assert (code, out.splitlines()[0].startswith("text: body · label: queue · 120 rows")) == (0, True)
+    assert load_classifier("m").record.columns == Columns(text=("body",), label=("queue",))
+    for more, message in (
+        (["--text", "subject"], "leave out all but one --text"),
+        (["--column", "region"], "--column"),
+    ):
+        code, _, error = bywords("train", table, *asked, *more, "--on-disk", "disk", "--out", "m")
+        assert (code, message in error) == (2, True)
+
+
+def options_of_all_commands():
+    """Each option of each command, with a value that it could have."""
+    from typer.main import get_command
+
+    def walk(command, words):
+        for name, below in getattr(command, "commands", {}).items():
+            yield from walk(below, [*words, name])
+        if not getattr(command, "commands", {}):
+            for option in command.params:
+                if option.param_type_name == "option" and option.name != "help":
+                    yield words, option
+
+    return list(walk(get_command(app_of(COMMANDS)), []))
+
+
+ALL = options_of_all_commands()
+
+
+@pytest.mark.parametrize(("words", "option"), ALL, ids=[" ".join([*words, option.opts[0]]) for words, option in ALL])
+def test_every_option_given_twice_is_a_list_or_refused(bywords, words, option):
+    if option.is_flag:
+        given = [[option.opts[0]], [option.opts[0]]]
+    else:
+        value = getattr(option.type, "choices", ["1"])[0]
+        given = [
+            [option.opts[0], f"a={value}"]
+            if option.multiple and "=" in (option.metavar or "")
+            else [option.opts[0], str(value)]
+        ] * 2
+    arguments = ["x"] * sum(1 for _ in range(2))
+    code, out, error = bywords(*words, *arguments, *given[0], *given[1])
+    name = max(option.opts, key=len)
+    assert (code, out) == (2, "")
+    assert f"error: {name} is given 2 times" in error
+
+
+def test_a_list_of_different_values_is_taken(bywords, table):
+    code, out, _ = bywords(
+        "train", table, "--text", "subject", "--text", "body", "--label", "queue", "--system", "tfidf-nb"
+    )
+    assert (code, out.startswith("text: subject + body")) == (0, True)
+    code, _, error = bywords("train", table, "--class-weight", "office=1", "--class-weight", "office=2")
+    assert (code, "--class-weight is given 2 times for 'office'" in error) == (2, True)
+
+
+def test_a_model_no_better_than_the_commonest_class_says_so_loudly(bywords, tmp_path):
+    frame = [{"text": f"{SAID[n * 7 % 4]} {n * 13 % 17}", "label": "no" if n * 11 % 10 else "yes"} for n in range(400)]
+    path = write(tmp_path / "noise.csv", frame)
+    _, out, _ = bywords("train", path, "--out", "m", "--system", "tfidf-nb")
+    assert "WARNING: this model is no better than always saying 'no'" in out
+    _, out, _ = bywords("evaluate", "m", path)
+    assert "WARNING: " in out
+    record = json.loads(bywords("evaluate", "m", path, "--json")[1])
+    assert record["commonest"]["label"] == "no"
+    assert not record["commonest"]["is_beaten"]
+
+
+def test_a_model_that_is_better_is_not_warned_of(bywords, table):
+    _, out, _ = bywords("train", table, "--text", "body", "--label", "queue", "--system", "tfidf-svc")
+    assert "WARNING" not in out
+
+
+KINDS = [
+    ("categories as they are", ["EU", "US", " EU ", None], [["x=EU"], ["x=US"], ["x=EU"], ["x is missing"]]),
+    ("few numbers are categories", ["1", "2", "1", ""], [["x=1"], ["x=2"], ["x=1"], ["x is missing"]]),
+    (
+        "a category called missing is none",
+        ["missing", "US", "US", None],
+        [["x=missing"], ["x=US"], ["x=US"], ["x is missing"]],
+    ),
+    (
+        "dates by their parts",
+        ["2024-02-29", "2023-12-01", "2024-01-01"],
+        [
+            ["x year=2024", "x month=2", "x weekday=Thursday"],
+            ["x year=2023", "x month=12", "x weekday=Friday"],
+            ["x year=2024", "x month=1", "x weekday=Monday"],
+        ],
+    ),
+    (
+        "times have an hour",
+        ["2024-02-29 13:05", "2023-12-01 00:00"],
+        [
+            ["x year=2024", "x month=2", "x weekday=Thursday", "x hour=13"],
+            ["x year=2023", "x month=12", "x weekday=Friday", "x hour=0"],
+        ],
+    ),
+    (
+        "German dates",
+        ["29.02.2024", "01.12.2023"],
+        [
+            ["x year=2024", "x month=2", "x weekday=Thursday"],
+            ["x year=2023", "x month=12", "x weekday=Friday"],
+        ],
+    ),
+]
+
+
+def tokens_of(side, values):
+    parts = side.tokens(pl.Series("x", values, dtype=pl.String))
+    return [[part for part in row if part] for row in zip(*parts, strict=True)]
+
+
+@pytest.mark.parametrize(("kind", "values", "expected"), KINDS, ids=[case[0] for case in KINDS])
+def test_a_column_becomes_tokens_by_its_kind(kind, values, expected):
+    assert tokens_of(SideColumn.fit(pl.Series("x", values, dtype=pl.String)), values) == expected
+
+
+def test_numbers_are_put_into_quantile_bins_that_new_values_fall_into():
+    side = SideColumn.fit(pl.Series("x", [str(n) for n in range(1, 101)]))
+    assert (side.kind, len(side.edges)) == ("number", 9)
+    assert tokens_of(side, ["-5", "1e9", None, "a lot"]) == [
+        ["x=up to 10.9"],
+        ["x=above 90.1"],
+        ["x is missing"],
+        ["x is not a number"],
+    ]
+    counts = pl.Series([row[0] for row in tokens_of(side, [str(n) for n in range(1, 101)])]).value_counts()["count"]
+    assert counts.to_list() == [10] * 10
+
+
+def test_a_new_date_that_is_none_and_a_new_category_are_answered_too():
+    side = SideColumn.fit(pl.Series("x", ["2024-02-29", "2023-12-01"]))
+    assert tokens_of(side, ["soon", None]) == [["x is not a date"], ["x is missing"]]
+
+
+def fitted(**more):
+    frame = rows()
+    labels = [row["queue"] for row in frame]
+    return TextClassifier("tfidf-svc", **more).fit(frame, labels)
+
+
+def test_frames_and_lists_of_dicts_give_the_same_answers():
+    pandas = pytest.importorskip("pandas")
+    classifier = fitted(text=["subject", "body"], columns=["region", "amount"])
+    expected = classifier.predict_proba(rows())
+    for data in (pl.DataFrame(rows()), pandas.DataFrame(rows()), pl.DataFrame(rows()).to_dict(as_series=False)):
+        assert (classifier.predict_proba(data) == expected).all()
+    with pytest.raises(DataError, match="no column 'amount'"):
+        classifier.predict(pl.DataFrame(rows()).drop("amount"))
+    with pytest.raises(DataError, match="text 0 is a text alone"):
+        classifier.predict(["the printer is on fire"])
+    with pytest.raises(SettingError, match="stand beside a text"):
+        TextClassifier(columns=["region"]).fit(rows(), ["a"] * 60 + ["b"] * 60)
+
+
+def test_missing_values_of_a_frame_are_missing_whatever_they_are():
+    columns = fit_columns({"t": pl.Series(["a", "b"]), "r": pl.Series(["EU", None])}, ["t"], ["r"])
+    from bywords.fitted import documents_of
+
+    data = [{"t": "a", "r": None}, {"t": "a", "r": float("nan")}, {"t": "a"}, {"t": "a", "r": " "}]
+    assert len(set(documents_of(data, columns))) == 1
+
+
+def test_a_saved_classifier_of_rows_answers_the_same(tmp_path):
+    classifier = fitted(text=["subject", "body"], columns=["region", "amount"])
+    classifier.save(tmp_path / "m")
+    loaded = TextClassifier.load(tmp_path / "m")
+    assert (loaded.predict_proba(rows()) == classifier.predict_proba(rows())).all()
+    assert (loaded.text, loaded.columns) == (["subject", "body"], ["region", "amount"])
+
+
+@pytest.mark.parametrize("system", ["auto", "tfidf-svc", "tfidf-nb"])
+def test_an_explanation_has_the_value_of_a_column_and_the_words_of_each_field_and_sums_exactly(system):
+    frame = rows()
+    classifier = TextClassifier(system, text=["subject", "body"], columns=["region", "amount"])
+    classifier.fit(frame, [row["queue"] for row in frame])
+    (found,) = classifier.explain([frame[1]])
+    assert found.method == "exact"
+    assert found.bias + found.attributions.sum(axis=0) == pytest.approx(found.logits, abs=1e-9)
+    assert found.completeness_gap < 1e-4
+    words = {share.word: share for share in found.words()}
+    assert "region=US" in words
+    assert {"body:engine", "subject:broken"} <= set(words)
+    assert sum(share.attribution for share in words.values()) == pytest.approx(
+        found.attributions[:, found.index_of()].sum()
+    )
+    shown = found.plain()
+    for token in shown["tokens"]:
+        if token["field"] is None:
+            assert shown["text"][token["start"] : token["end"]] == token["token"]
+
+
+def test_a_text_that_spells_a_value_is_not_the_value():
+    frame = rows()
+    for row in frame:
+        row["body"] = "nothing is said here at all"
+        row["region"] = "EU" if row["queue"] == "office" else "US"
+    classifier = TextClassifier("tfidf-svc", text=["body"], columns=["region"])
+    classifier.fit(frame, [row["queue"] for row in frame])
+    spelled = "nothing is said here at all region=EU \x1fregion=EU"
+    (found,) = classifier.explain([{"body": spelled, "region": "US"}])
+    assert found.predicted == ("garage",)
+    assert [token for token, field in zip(found.tokens, found.fields, strict=True) if not field] == ["region=US"]
+
+
+def test_words_are_fielded_where_the_field_changes_what_they_say():
+    frame = []
+    for index in range(400):
+        left, right = ("red", "blue") if index % 2 else ("blue", "red")
+        frame.append(
+            {"a": f"{left} {SAID[index % 4]}", "b": f"{right} {SAID[index // 4 % 4]} {index % 7}", "q": str(index % 2)}
+        )
+    labels = [row["q"] for row in frame]
+    classifier = TextClassifier("tfidf-svc", text=["a", "b"]).fit(frame, labels)
+    assert classifier.score(frame, labels) == 1.0
+    assert any("with the name of their field too" in note for note in classifier.fitted_.record.notes)
+    joined = fitted(text=["subject", "body"])
+    assert any("are learned " in note for note in joined.fitted_.record.notes)
+
+
+def test_audit_finds_the_column_that_gives_the_class_away(bywords, tmp_path):
+    frame = [{**row, "team": "north" if row["queue"] == "office" else "south"} for row in rows()]
+    path = write(tmp_path / "leak.csv", frame)
+    asked = ["--text", "subject", "--text", "body", "--label", "queue"]
+    code, out, _ = bywords("audit", path, *asked, "--column", "team", "--column", "created")
+    assert code == 0
+    assert "column “team=north”: 60 of 60 documents with it are office" in out
+    assert "“created" not in out
+    record = json.loads(bywords("audit", path, *asked, "--column", "team", "--json")[1])
+    assert record["data"]["columns"] == "text: subject + body · columns: team · label: queue"
+
+
+@pytest.mark.parametrize(
+    "command", [["compare", "--systems", "tfidf-svc,tfidf-nb"], ["curve", "--system", "tfidf-nb", "--seeds", "1"]]
+)
+def test_compare_and_curve_read_columns_too(bywords, tmp_path, command):
+    name, *more = command
+    path = write(tmp_path / "q.csv", rows(240))
+    code, out, error = bywords(name, path, *COLUMNS, *more)
+    assert (code, error) == (0, "")
+    assert out.startswith(
+        "text: subject + body · columns: region + amount (number in 10 bins) · label: queue · 240 rows"
+    )
+
+
+def test_a_model_of_rows_is_continued_with_rows(bywords, table, model):
+    code, out, error = bywords("train", table, "--from", model, "--out", "more")
+    assert (code, error) == (0, "")
+    assert out.startswith("text: subject + body · columns: region")
+    assert load_classifier("more").record.columns == load_classifier(model).record.columns
+
+
+CASES = [
+    *(("a guess of columns: " + kind, ", ".join(frame), expected) for kind, frame, expected in GUESSES),
+    *(("columns asked for: " + kind, json.dumps(asked), message) for kind, asked, message in ASKED),
+    *(("a column beside the text: " + kind, json.dumps(values), json.dumps(tokens)) for kind, values, tokens in KINDS),
+]

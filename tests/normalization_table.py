@@ -80,8 +80,8 @@ def decomposed(character: str) -> str:
 
 
 def folded(text: str) -> str:
-    """Small letters; ß is ss, as its capitals are, and İ is i without another dot."""
-    return text.replace("\u0130", "i").lower().replace("ß", "ss")
+    """Small letters; İ is i without another dot."""
+    return text.replace("\u0130", "i").lower()
 
 
 def rows() -> list[str]:

@@ -17,7 +17,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bywords.kernels.normalization import MARKUP, RUN, SPECIAL, WIDE, replace_characters, shorten_runs, suspects
+from bywords.kernels.normalization import (
+    ALWAYS,
+    JOINER,
+    MARKUP,
+    RUN,
+    SPECIAL,
+    WIDE,
+    WITH_I,
+    replace_characters,
+    shorten_runs,
+    suspects,
+)
 from bywords.text.characters import kinds_of_characters
 from bywords.text.composition import parts_of, traced_back
 from bywords.text.ragged import offsets_of
@@ -27,10 +38,7 @@ Ends = npt.NDArray[np.int64]
 Edit = tuple[int, int, str]  # where a replaced part starts and ends, and what takes its place
 Step = Callable[[str], Iterable[Edit]]
 
-# Their change depends on their neighbours: joiners and a black flag; a dot above, capital sigma, letters of Turkish.
-BLACK_FLAG = "\U0001f3f4"
-SPECIALS = "\u200b\u200c\u200d" + BLACK_FLAG
-SPECIALS_OF_CASE = "\u0307ΣıİğĞşŞ"
+JOINERS, BLACK_FLAG, TURKISH = "\u200b\u200c\u200d", "\U0001f3f4", "ıİğĞşŞ"  # what they become depends on neighbours
 
 _ENTITY = re.compile(r"&(?:(?:amp|#0*38|#[xX]0*26);)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ESCAPE = re.compile(r"\\+(?:[ntr]|[\"'/]|u[0-9a-fA-F]{4}(?:\\+u[dD][c-fC-F][0-9a-fA-F]{2})?)|(?:\\x[0-9a-fA-F]{2})+")
@@ -81,10 +89,10 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
 
     With `lowercase` all letters but those of ASCII are small.
     """
-    encoded = [encoded_text(text) for text in texts]
+    encoded = [text.encode() if text.isascii() else encoded_text(text) for text in texts]
     whole, ends = joined_bytes(encoded)
     table = replacements(lowercase)
-    flags = suspects(whole, ends, table.is_special)
+    flags = suspects(whole, ends, table.specials)
     is_changed = False
     for index in np.flatnonzero(flags & (MARKUP | SPECIAL)).tolist():
         new = encoded_text(_in_context(_composed(texts[index]), lowercase))
@@ -92,7 +100,7 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
         encoded[index] = new
     if is_changed:
         whole, ends = joined_bytes(encoded)
-        flags = suspects(whole, ends, table.is_special)
+        flags = suspects(whole, ends, table.specials)
     if (flags & WIDE).any():
         whole, ends, is_open = replace_characters(
             whole, ends, table.targets, table.data, table.starts, kinds_of_characters()
@@ -102,7 +110,7 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
             for index in np.flatnonzero(is_open).tolist():
                 parts[index] = unicodedata.normalize("NFC", parts[index].decode()).encode()
             whole, ends = joined_bytes(parts)
-        flags = suspects(whole, ends, table.is_special)
+        flags = suspects(whole, ends, table.specials)
     if (flags & RUN).any():
         whole, ends = shorten_runs(whole, ends, flags)
     return whole, ends, not (flags & WIDE).any()
@@ -142,7 +150,7 @@ def encoded_text(text: str) -> bytes:
 def joined_bytes(encoded: Sequence[bytes]) -> tuple[Bytes, Ends]:
     """Texts one after the other, uint8, and where each ends, int64 (N,)."""
     ends = np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
-    return np.frombuffer(b"".join(encoded), dtype=np.uint8), ends
+    return np.frombuffer(bytearray().join(encoded), dtype=np.uint8), ends
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,7 @@ class Replacements:
     data: Bytes
     starts: Ends
     by_character: dict[str, str]
-    is_special: Bytes  # by code point: those that a step in context may change before
+    specials: Bytes  # by code point: those that a step in context may change before
 
 
 @functools.cache
@@ -165,14 +173,18 @@ def replacements(lowercase: bool) -> Replacements:
     encoded = [text.encode() for text in new]
     targets = np.zeros(points[-1] + 1, dtype=np.int32)
     targets[points] = np.arange(1, len(points) + 1)
-    is_special = np.zeros(ord(max(SPECIALS)) + 1, dtype=np.uint8)
-    is_special[[ord(sign) for sign in SPECIALS + (SPECIALS_OF_CASE if lowercase else "")]] = 1
+    specials = np.zeros(ord(BLACK_FLAG) + 1, dtype=np.uint8)
+    specials[[ord(sign) for sign in JOINERS]] = JOINER
+    specials[ord(BLACK_FLAG)] = ALWAYS
+    if lowercase:
+        specials[[ord(sign) for sign in "Σ\u0307"]] = ALWAYS
+        specials[[ord(letter) for letter in TURKISH]] = WITH_I
     return Replacements(
         targets,
         np.frombuffer(b"".join(encoded), dtype=np.uint8),
         offsets_of(np.array([len(one) for one in encoded])),
         {chr(point): text for point, text in zip(points, new, strict=True)},
-        is_special,
+        specials,
     )
 
 
@@ -291,7 +303,7 @@ def _joiners(text: str) -> Iterator[Edit]:
 
     A zero-width space goes too, but is a blank between letters of scripts that mark words by it, as Khmer.
     """
-    for match in _JOINER.finditer(text):
+    for match in _JOINER.finditer(text) if any(sign in text for sign in JOINERS) else ():
         start, end = match.span()
         is_kept = end - start == 1 and (_JOINED_EMOJI.match(text, start) or _JOINED_LETTERS.match(text, start))
         if not is_kept:

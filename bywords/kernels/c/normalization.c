@@ -4,7 +4,8 @@
 
 #include "kernels.h"
 
-enum { MARKUP = 1, RUN = 2, WIDE = 4, SPECIAL = 8 }; /* flags, as in normalization.py */
+enum { MARKUP = 1, RUN = 2, WIDE = 4, SPECIAL = 8, CAPITAL_I = 128 }; /* flags, as in normalization.py */
+enum { ALWAYS = 1, WITH_I, JOINER };                             /* special code points, as there */
 enum { MARK = 4 };                                   /* the kind of code points, as in words.py */
 
 /* The code point at `at`, and how many bytes it takes. */
@@ -19,48 +20,82 @@ INLINE int64_t decoded(const uint8_t *at, int64_t *width)
     return *width = 4, (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
 }
 
-/* The flags that single bytes and runs of an ASCII letter give. */
+/* The flags that single bytes and runs of an ASCII letter give; and 128 where there is a capital I. */
 VECTORIZED static int flags_of_bytes(const uint8_t *text, int64_t n)
 {
-    uint8_t markup = 0, wide = 0, run = 0;
+    uint8_t markup = 0, wide = 0, run = 0, capital_i = 0;
     for (int64_t i = 0; i < n; i++) {
         markup |= (text[i] == '&') | (text[i] == '\\');
+        capital_i |= text[i] == 'I';
         wide |= text[i];
     }
     for (int64_t i = 0; i < n - 2; i++) {
         const uint8_t letter = text[i] | 0x20;
         run |= ((uint8_t)(letter - 'a') < 26) & (letter == (text[i + 1] | 0x20)) & (letter == (text[i + 2] | 0x20));
     }
-    return (markup ? MARKUP : 0) | (wide & 0x80 ? WIDE : 0) | (run ? RUN : 0);
+    return (markup ? MARKUP : 0) | (wide & 0x80 ? WIDE : 0) | (run ? RUN : 0) | (capital_i ? CAPITAL_I : 0);
 }
 
 /* Whether a letter of two bytes is there three times. */
 INLINE bool is_wide_run(const uint8_t *at, const uint8_t *end)
 {
-    return end - at >= 6 && at[0] >= 0xC3 && at[0] < 0xE0 && memcmp(at, at + 2, 4) == 0;
+    uint32_t first, second;
+    if (end - at < 6)
+        return false;
+    memcpy(&first, at, 4);
+    memcpy(&second, at + 2, 4);
+    return first == second && at[0] >= 0xC3;
 }
 
-/* text, ends, is_special; flags. */
+/* Whether a letter of Arabic, Syriac, … (U+0600 to U+07FF) stands before and after a joiner of three bytes. */
+INLINE bool is_within_word(const uint8_t *at, const uint8_t *start, const uint8_t *end)
+{
+    return at - start >= 2 && end - at >= 5 && 0xD8 <= at[-2] && at[-2] < 0xE0 && 0xD8 <= at[3] && at[3] < 0xE0;
+}
+
+/* The flags that characters beyond ASCII give. */
+static int flags_of_wide(const uint8_t *start, const uint8_t *end, const uint8_t *specials, int64_t n_points, bool has_i)
+{
+    int found = 0;
+    int64_t width;
+    for (const uint8_t *at = start; at < end; at += width) {
+        width = 1;
+        if (*at < 0x80)
+            continue;
+        const int64_t point = decoded(at, &width);
+        if (width == 2 && is_wide_run(at, end))
+            found |= RUN;
+        const uint8_t special = point < n_points ? specials[point] : 0;
+        if (special == ALWAYS || (special == WITH_I && has_i) || (special == JOINER && !is_within_word(at, start, end)))
+            found |= SPECIAL;
+    }
+    return found;
+}
+
+/* text, ends, specials; flags. */
 int64_t suspects(Call *call)
 {
-    const uint8_t *text = ARRAY(0), *is_special = ARRAY(2);
-    const int64_t *ends = ARRAY(1), n_points = LENGTH(2);
+    const uint8_t *text = ARRAY(0), *specials = ARRAY(2);
+    const int64_t *ends = ARRAY(1);
     uint8_t *flags = ARRAY(3);
     int64_t start = 0;
     for (int64_t document = 0; document < LENGTH(1); start = ends[document++]) {
         int found = flags_of_bytes(text + start, ends[document] - start);
-        for (int64_t index = start, width = 1; found & WIDE && index < ends[document]; index += width) {
-            if (text[index] < 0x80) {
-                width = 1;
-                continue;
-            }
-            const int64_t point = decoded(text + index, &width);
-            found |= point < n_points && is_special[point] ? SPECIAL : 0;
-            found |= is_wide_run(text + index, text + ends[document]) ? RUN : 0;
-        }
-        flags[document] = (uint8_t)found;
+        if (found & WIDE)
+            found |= flags_of_wide(text + start, text + ends[document], specials, LENGTH(2), found & CAPITAL_I);
+        flags[document] = (uint8_t)(found & ~CAPITAL_I);
     }
     return 0;
+}
+
+static bool enlarge(uint8_t **out, int64_t *room)
+{
+    uint8_t *larger = realloc(*out, *room = 2 * *room + 256);
+    if (larger == NULL)
+        free(*out);
+    else
+        *out = larger;
+    return larger != NULL;
 }
 
 /* text, ends, targets, the bytes of the new characters and their starts, kinds; new ends, is_open. Result: the new text. */
@@ -74,41 +109,30 @@ int64_t replace_characters(Call *call)
     for (int64_t document = 0; document < LENGTH(1) && out; document++) {
         bool is_changed = false; /* since the last character that is no mark */
         is_open[document] = 0;
-        while (index < ends[document]) {
-            int64_t width = 1, length = 1;
-            if (n + 256 > room) {
-                uint8_t *larger = realloc(out, room = 2 * room + 256);
-                if (larger == NULL) {
-                    free(out);
-                    return OUT_OF_MEMORY;
-                }
-                out = larger;
-            }
+        for (int64_t width; index < ends[document]; index += width) {
+            if (n + 256 > room && !enlarge(&out, &room))
+                return OUT_OF_MEMORY;
             if (text[index] < 0x80) {
-                out[n++] = text[index++];
+                width = 1;
+                out[n++] = text[index];
                 is_changed = false;
                 continue;
             }
-            const int64_t point = decoded(text + index, &width);
-            const int32_t target = point < n_targets && targets[point] > 0 ? targets[point] : 0;
-            const uint8_t *source = text + index;
+            int64_t point = decoded(text + index, &width), length = width;
+            const int32_t target = point < n_targets ? targets[point] : 0;
             if (target) {
-                source = data + starts[target - 1];
                 length = starts[target] - starts[target - 1];
+                memcpy(out + n, data + starts[target - 1], length);
                 is_changed = true;
+                point = length ? decoded(out + n, &(int64_t){0}) : 0;
             } else
-                length = width;
-            if (length) {
-                int64_t first_width;
-                const int64_t first = decoded(source, &first_width);
-                if (first < n_kinds && kinds[first] == MARK)
-                    is_open[document] |= is_changed;
-                else
-                    is_changed = target != 0;
-                memcpy(out + n, source, length);
-            }
+                for (int64_t byte = 0; byte < width; byte++)
+                    out[n + byte] = text[index + byte];
+            if (point < n_kinds && kinds[point] == MARK)
+                is_open[document] |= is_changed;
+            else if (length && !target)
+                is_changed = false;
             n += length;
-            index += width;
         }
         new_ends[document] = n;
     }

@@ -12,7 +12,8 @@ from bywords.explain.attributions import Numbers, linear_attributions
 from bywords.explain.gradients import integrated_gradients
 from bywords.explain.token_alignment import TokenAlignment
 from bywords.fitted import FittedClassifier, index_of_label
-from bywords.text.offsets import Offsets, token_offsets
+from bywords.text.composition import Offsets
+from bywords.text.offsets import token_offsets
 from bywords.text.ragged import UNKNOWN
 
 Method = Literal["exact", "integrated gradients"]

@@ -51,8 +51,8 @@ _PATH = re.compile(
     r"\.{1,2}\\"  # ..\new
     r"|[\w.-]+(?:\\[\w.-]+)+\.(?:txt|csv|exe|dll|py|docx?|xlsx?|pdf|png|jpe?g|log|ini|xml|json|html?|zip|bat|sys|cfg"
     r"|cpp|cs|java|js)\b"  # src\new.txt
-    r"|[\w.-]+(?:\\[\w-]+)*\\[A-Za-mo-qsv-z][\w-]*(?:\\[\w.-]+)+"  # src\main\test
-    r"|[\w.-]+\\[\w-]+(?:\\[\w.-]+)*\\[A-Za-mo-qsv-z][\w.-]*"  # src\test\main
+    r"|[\w.-]+(?:\\[\w-]+)*\\(?!x[0-9a-fA-F]{2})[A-Za-mo-qsv-z][\w-]*(?:\\[\w.-]+)+"  # src\main\test
+    r"|[\w.-]+\\[\w-]+(?:\\[\w.-]+)*\\(?!x[0-9a-fA-F]{2})[A-Za-mo-qsv-z][\w.-]*"  # src\test\main
 )
 _LATEX = re.compile(
     r"\\(?:nabla|neq|newline|newcommand|newpage|noindent|normalsize|nonumber|notin|tau|theta|times|text(?:bf|it|tt|rm)?"

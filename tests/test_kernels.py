@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins.normalization import shorten_runs
 
-from bywords.kernels import _native, ids, rows, svm, words
+from bywords.kernels import _native, ids, normalization, rows, svm, words
 from bywords.text.characters import kinds_of_characters
+from bywords.text.normalization import replacements
 from bywords.text.ragged import offsets_of
 from bywords.text.word_table import Words
 
@@ -67,6 +69,34 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, signs, shortest, 
     _, slots, n_added = both(words.add, *scanned, *table, 0)
     assert n_added == n_words
     both(words.find, *scanned, *scanned[:2], slots)
+
+
+RUNS = st.lists(st.tuples(st.sampled_from("aABivXw3éЖжب ہकＡﾊ"), st.integers(1, 5)), max_size=8)
+TO_NORMALISE = st.one_of(
+    st.text(st.characters(codec="utf-8")),
+    st.text("aI&\\\u200c\u200d\u200b\u0307ıİΣşｶﾞﬁ\u00ad\u0301\u0300\u064eببक \ufdfa🏴👩"),
+    RUNS.map(lambda runs: "".join(letter * n for letter, n in runs)),
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(TO_NORMALISE, min_size=1, max_size=4), st.booleans())
+def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
+    encoded = [text.encode() for text in listed]
+    data, table = np.frombuffer(bytearray().join(encoded), dtype=np.uint8), replacements(lowercase)
+    ends = np.cumsum([len(text) for text in encoded])
+    both(normalization.suspects, data, ends, table.specials)
+    data, ends, _ = both(
+        normalization.replace_characters, data, ends, table.targets, table.data, table.starts, kinds_of_characters()
+    )
+    flags = both(normalization.suspects, data, ends, table.specials)
+    # What lies behind the bytes that are left is of no account, so the twin's results are compared alone.
+
+    expected, found = (
+        shorten_runs(data.copy(), ends.copy(), flags),
+        normalization.shorten_runs(data.copy(), ends, flags),
+    )
+    assert [one.tolist() for one in found] == [one.tolist() for one in expected]
 
 
 def test_hashes_overflow_and_tables_grow_without_a_warning():

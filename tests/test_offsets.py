@@ -3,21 +3,23 @@
 import unicodedata
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bywords.text.normalization import normalized, traced
 from bywords.text.offsets import token_offsets
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 
-PATTERN = TokenizerConfig(pattern=r"\b\w\w+\b")
+PATTERN = TokenizerConfig(pattern=r"\b\w\w+\b", normalize=False)
 CONFIGS = {
-    "plain": TokenizerConfig(),
-    "as written": TokenizerConfig(lowercase=False),
-    "words only": TokenizerConfig(punctuation=False),
+    "plain": TokenizerConfig(normalize=False),
+    "as written": TokenizerConfig(lowercase=False, normalize=False),
+    "words only": TokenizerConfig(punctuation=False, normalize=False),
     "pattern": PATTERN,
-    "pattern of any sign": TokenizerConfig(pattern=r".", lowercase=False),
-    "pattern around signs": TokenizerConfig(pattern=r"\$\d+|\p{L}+-\p{L}+|é"),
+    "pattern of any sign": TokenizerConfig(pattern=r".", lowercase=False, normalize=False),
+    "pattern around signs": TokenizerConfig(pattern=r"\$\d+|\p{L}+-\p{L}+|é", normalize=False),
 }
 each_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 # Letters that grow or shrink on their way, marks, scripts without spaces, halves of surrogate pairs, private signs.
@@ -61,6 +63,40 @@ def test_the_text_at_each_index_is_what_the_token_was_cut_from(config, text):
         assert token in seen
         if config.pattern is None:  # a sign may have become two tokens, as "⫝̸" does, and a pattern may cut anywhere
             assert seen == token or len(tokens_of(text[start:end], replace(config, punctuation=True))) > 1
+
+
+# What a normalisation changes in the context of its neighbours, and in passing.
+CHANGED = st.text("ab oO&;#39x\\nt:C.\u200b\u200d\u00ad\u0307İıIΣşｶﾞﬁ℃\u064e\u0301é漢👩🏴\ud800", max_size=16)
+PARTS = (
+    "&amp;",
+    "&#39;",
+    "&amp;lt;",
+    "\\n",
+    "\\u2019",
+    "C:\\new",
+    "goooood",
+    "e\u0301",
+    "ﬁ",
+    "\u200b",
+    "I",
+    "İ",
+    "ΣΣ ",
+)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
+@settings(max_examples=150)
+@given(text=st.one_of(ANY, CHANGED, st.lists(st.sampled_from(PARTS), max_size=6).map("".join)))
+def test_each_token_of_a_normalised_text_has_its_part_of_the_text_that_was_given(config, text):
+    config = replace(config, normalize=True)
+    offsets, tokens = token_offsets(text, config), tokens_of(text, config)
+    assert len(offsets) == len(tokens)
+    seen, starts, ends = traced(text, lowercase=config.lowercase)
+    assert seen == normalized([text], lowercase=config.lowercase)[0]  # step by step as all at once
+    assert len(starts) == len(ends) == len(seen)
+    assert all(0 <= start < end <= len(text) for start, end in offsets.tolist())
+    assert (np.diff(starts) >= 0).all()
+    assert (np.diff(ends) >= 0).all()
 
 
 @each_config

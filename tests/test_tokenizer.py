@@ -80,7 +80,7 @@ def test_tokens_are_the_matches_of_the_pattern_that_the_settings_describe(text, 
     for run in pl.Series([whole]).str.extract_all(runs)[0]:
         characters = pl.Series([run]).str.extract_all(rf"{UNSPACED}\p{{M}}*")[0].to_list()
         expected += characters + [a + b for a, b in itertools.pairwise(characters)] if characters else [run]
-    assert words_of(text, punctuation=punctuation, lowercase=lowercase) == expected
+    assert words_of(text, punctuation=punctuation, lowercase=lowercase, normalize=False) == expected
 
 
 def test_each_character_is_what_the_regular_expressions_say():

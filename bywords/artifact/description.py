@@ -94,14 +94,14 @@ def card_of(classifier: FittedClassifier, contents: FolderContents) -> str:
 
 
 def _restored(contents: FolderContents) -> FittedClassifier:
-    found, vocabulary, kinds = contents.description, contents.vocabulary, setting_kinds()
-    config: SystemConfig = from_plain(found["config"], kinds, where="the config")
+    found, vocabulary = contents.description, contents.vocabulary
+    config = _settings(found["config"], where="the config")
     classes = np.array(found["label_names"], dtype=found["label_dtype"])
     vocabulary.config = config.vocabulary
     system, selection = found["system"], found["selection"]
     weights, data = found["parameters"]["class_weight"], found["card"]["data"]
     record = TrainingRecord(
-        system=system if isinstance(system, str) else from_plain(system, kinds, where="the system"),
+        system=system if isinstance(system, str) else _settings(system, where="the system"),
         parameters=FitParameters(
             **{**found["parameters"], "class_weight": dict(weights) if isinstance(weights, list) else weights}
         ),
@@ -124,6 +124,13 @@ def _restored(contents: FolderContents) -> FittedClassifier:
         record=record,
         storage=contents.storage,
     )
+
+
+def _settings(plain: Mapping[str, Any], *, where: str) -> SystemConfig:
+    """Settings of a model; one that was saved before texts were normalised has it off, and reads them as it did."""
+    tokenizer = {"normalize": False, **plain["tokenizer"]}
+    config: SystemConfig = from_plain({**plain, "tokenizer": tokenizer}, setting_kinds(), where=where)
+    return config
 
 
 def _check_registered(description: Mapping[str, Any], folder: Path | str) -> None:

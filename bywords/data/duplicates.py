@@ -1,7 +1,7 @@
 """Training and test texts → their exact and near duplicates: pairs within each part and across, and groups.
 
-Two texts are exact duplicates when they are the same but for capitals, white space and Unicode's form; punctuation
-counts. They are near duplicates when
+Two texts are exact duplicates when they are the same but for capitals, white space and what the tokenizer's
+normalisation takes for the same; punctuation counts. They are near duplicates when
 
 - their Jaccard similarity is THRESHOLD or more: the words that they share over all words of both, each occurrence a
   word of its own, punctuation and order no part of it; or
@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.text.normalization import normalized
 from bywords.text.ragged import ragged_positions
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 
@@ -116,7 +117,7 @@ class _Nodes:
 
     @classmethod
     def of(cls, texts: pl.Series, part: Indices) -> _Nodes:
-        folded = texts.str.to_lowercase().str.normalize("NFC").str.replace_all(r"\s+", " ").str.strip_chars()
+        folded = pl.Series(normalized(texts.to_list()), dtype=pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
         numbers = folded.rank("dense").cast(pl.Int64).to_numpy() if len(folded) else np.zeros(0, dtype=np.int64)
         filled = np.flatnonzero((folded != "").to_numpy())
         keys, firsts, node_of, n_copies = np.unique(

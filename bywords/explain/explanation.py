@@ -14,7 +14,8 @@ from bywords.explain.gradients import integrated_gradients
 from bywords.explain.token_alignment import TokenAlignment
 from bywords.fitted import FittedClassifier, index_of_label
 from bywords.models.linear_terms import Numbers
-from bywords.text.offsets import Offsets, token_offsets
+from bywords.text.composition import Offsets
+from bywords.text.offsets import token_offsets
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import FIELDED, SEPARATOR, TokenizerConfig, shown_token
 

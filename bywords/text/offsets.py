@@ -1,6 +1,6 @@
 """A text → the offsets of its tokens, in characters of the text as it was given.
 
-The tokenizer sees another text: lower-case, in Unicode's form NFC, where a character may have become two, or two have
+The tokenizer sees another text: normalised and lower-case, where a character may have become two, or two have
 become one. Here the tokens are found in that text, and its characters are traced back.
 """
 
@@ -9,16 +9,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from bywords.kernels.words import MARK, SIGN, UNSPACED
 from bywords.text.characters import kinds_of_characters
+from bywords.text.composition import Offsets, parts_of, traced_back
+from bywords.text.normalization import traced
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig, parts_of_row
-
-Offsets = npt.NDArray[np.int64]
 
 
 def token_offsets(text: str, config: TokenizerConfig | None = None) -> Offsets:
@@ -31,14 +30,13 @@ def token_offsets(text: str, config: TokenizerConfig | None = None) -> Offsets:
     if config is not None and config.fields:
         return _offsets_in_row(text, config)
     tokenizer = Tokenizer(config)
-    seen, parts, lengths = _as_seen(text, tokenizer.config)
+    seen, first, last = _as_seen(text, tokenizer.config)
     if tokenizer.config.pattern is not None:
         found = _matches(seen, tokenizer.config.pattern)
     else:
         found = _tokens(seen, tokenizer([text]).documents()[0])
     if not len(found):
         return np.zeros((0, 2), dtype=np.int64)
-    first, last = _traced_back(parts, lengths)
     return np.stack([first[found[:, 0]], last[found[:, 1] - 1]], axis=1)
 
 
@@ -56,13 +54,16 @@ def _offsets_in_row(row: str, config: TokenizerConfig) -> Offsets:
     return np.concatenate([np.array(sides, dtype=np.int64).reshape(-1, 2), *of_texts, *copies])
 
 
-def _as_seen(text: str, config: TokenizerConfig) -> tuple[str, Sequence[str], Sequence[int]]:
-    """The text as the tokenizer sees it; the parts of `text` that change independently, and their new lengths.
+def _as_seen(text: str, config: TokenizerConfig) -> tuple[str, Offsets, Offsets]:
+    """The text as the tokenizer sees it; where what each character was made from starts and ends, int64 each.
 
     Half of a surrogate pair is a question mark to it, which is one character too.
     """
+    if config.normalize:
+        return traced(text, lowercase=config.lowercase)
     if text.isascii():
-        return text.lower() if config.lowercase else text, (text,), (len(text),)
+        indices = np.arange(len(text) + 1)
+        return text.lower() if config.lowercase else text, indices[:-1], indices[1:]
 
     def changed(part: str) -> str:
         is_lower = (
@@ -71,54 +72,16 @@ def _as_seen(text: str, config: TokenizerConfig) -> tuple[str, Sequence[str], Se
         return unicodedata.normalize("NFC", part.lower() if is_lower else part)
 
     text = text.encode("utf-8", "replace").decode()
-    parts = _parts(text, changed)
+    parts = parts_of(text, changed)
     if config.pattern is None:
-        return changed(text), parts, [len(changed(part)) for part in parts]
+        return changed(text), *traced_back(parts, [len(changed(part)) for part in parts])
     import polars as pl
 
     column = pl.Series([*parts, text], dtype=pl.String).str.normalize("NFC")
     if config.lowercase:
         column = column.str.to_lowercase()
     *lengths, _ = column.str.len_chars().to_list()
-    return column[-1], parts, lengths
-
-
-def _parts(text: str, changed: Callable[[str], str]) -> list[str]:
-    """Cut a text before each character that is not composed with any before it."""
-    cuts = [0]
-    for index in range(1, len(text)):
-        character = text[index]
-        # Below U+0300 none is composed with what comes before it.
-        if character < "\u0300" or (
-            not unicodedata.combining(character) and _are_apart(text[cuts[-1] : index], character, changed)
-        ):
-            cuts.append(index)
-    parts = []
-    for start, end in itertools.pairwise([*cuts, len(text)]):
-        part = text[start:end]
-        if len(part) > 1 and _are_apart(part[0], part[1:], changed):  # marks after a space, say
-            parts += [part[0], part[1:]]
-        else:
-            parts.append(part)
-    return parts
-
-
-def _are_apart(left: str, right: str, changed: Callable[[str], str]) -> bool:
-    return changed(left + right) == changed(left) + changed(right)
-
-
-def _traced_back(parts: Sequence[str], lengths: Sequence[int]) -> tuple[Offsets, Offsets]:
-    """For each character of the new text, where its source starts and ends in the old one, int64 each."""
-    old = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
-    new = np.asarray(lengths, dtype=np.int64)
-    ends = np.repeat(np.cumsum(old), new)
-    starts = ends - np.repeat(old, new)
-    # In a part that was in form NFC, and is as long as before, each character is at its index; in any other, each is
-    # made from the whole.
-    stays = [unicodedata.is_normalized("NFC", part) for part in parts]
-    within = np.arange(new.sum()) - np.repeat(np.cumsum(new) - new, new)
-    is_same = np.repeat(stays & (old == new), new)
-    return np.where(is_same, starts + within, starts), np.where(is_same, starts + within + 1, ends)
+    return column[-1], *traced_back(parts, lengths)
 
 
 def _matches(seen: str, pattern: str) -> Offsets:

@@ -8,7 +8,6 @@ matched by polars instead, which is slower.
 from __future__ import annotations
 
 import itertools
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from bywords.kernels.ids import count
 from bywords.kernels.words import scan
 from bywords.text.characters import kinds_of_characters
 from bywords.text.inputs import checked_texts
+from bywords.text.normalization import encoded_text, joined_bytes, normalized, normalized_bytes
 from bywords.text.ragged import offsets_of, ragged_positions
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.word_table import Words, WordTable
@@ -31,11 +31,15 @@ FIELDED = 2 * SEPARATOR  # before the name of a field and a word of it
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerConfig:
-    """What counts as a token.
+    r"""What counts as a token.
 
     Without a `pattern`: a sequence of letters, digits and combining marks of any script, single apostrophes within it,
     so that don't is one word; and any other visible sign. Of scripts without spaces (Chinese, Japanese, Thai, Lao,
-    Khmer, Burmese) each character and each pair of neighbours. Texts are brought to Unicode's form NFC before.
+    Khmer, Burmese) each character and each pair of neighbours.
+
+    Before, texts are brought to Unicode's form NFC. With `normalize`, whatever means the same is then written the same
+    (`bywords.text.normalization`): apostrophes, full-width and other forms of letters, HTML entities, literal \n of a
+    bad export, signs that are not seen, vowel signs of Arabic and Hebrew, the case of Turkish letters, gooood as good.
 
     With `fields`, the names of F text columns, each text is a row as `bywords.data.columns.Columns` makes it: F texts,
     then any number of side tokens, which are taken as they are; SEPARATOR between them.
@@ -47,6 +51,7 @@ class TokenizerConfig:
 
     lowercase: bool = True
     punctuation: bool = True  # keep punctuation marks as separate tokens
+    normalize: bool = True  # write the same what means the same; models saved before there was this have it off
     pattern: str | None = None  # every match is a token, in Rust's syntax; overrides `punctuation`
     fields: tuple[str, ...] = ()  # the text columns of a row; none where a text is a text alone
     fielded: tuple[str, ...] = ()  # those whose words are also tokens of their own: the field and the word
@@ -174,16 +179,13 @@ class Tokenizer:
         return _side_by_side([*parts, *copies], table.words(), len(rows))
 
     def _scan(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
-        is_ascii = True
-        encoded = []
-        for text in texts:
-            if not text.isascii():
-                is_ascii = False
-                text = unicodedata.normalize("NFC", text.lower() if self.config.lowercase else text)
-            # Half of a surrogate pair is no valid UTF-8 and has no meaning: it becomes a question mark.
-            encoded.append(text.encode("utf-8", "replace"))
-        ends = np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
-        whole = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        if self.config.normalize:
+            whole, ends, is_ascii = normalized_bytes(texts, lowercase=self.config.lowercase)
+        else:
+            is_ascii = all(map(str.isascii, texts))
+            whole, ends = joined_bytes(
+                [encoded_text(text.lower() if self.config.lowercase and not text.isascii() else text) for text in texts]
+            )
         kinds = kinds_of_characters()[:128] if is_ascii else kinds_of_characters()
         codes, lengths, data, starts, hashes = scan(whole, ends, kinds, self.config.lowercase, self.config.punctuation)
         return codes, lengths, Words(data, starts, hashes)
@@ -191,10 +193,12 @@ class Tokenizer:
     def _matches(self, texts: Sequence[str], pattern: str) -> Tokens:
         import polars as pl
 
-        column = pl.Series([text.encode("utf-8", "replace").decode() for text in texts], dtype=pl.String)
-        column = column.str.normalize("NFC")
-        if self.config.lowercase:
-            column = column.str.to_lowercase()
+        if self.config.normalize:
+            column = pl.Series(normalized(texts, lowercase=self.config.lowercase), dtype=pl.String)
+        else:
+            column = pl.Series([text.encode("utf-8", "replace").decode() for text in texts], dtype=pl.String)
+            column = column.str.normalize("NFC")
+            column = column.str.to_lowercase() if self.config.lowercase else column
         lists = column.str.extract_all(pattern)
         offsets = offsets_of(lists.list.len().to_numpy().astype(np.int64))
         flat = lists.explode(empty_as_null=False, keep_nulls=False) if len(lists) else column

@@ -16,6 +16,9 @@
     X(add, "BqQ>B>q>Q>Qn>i", 0)                               \
     X(rehash, "Q>Q", 0)                                       \
     X(cut, "Bqnn>i>q>q>Q", 1)                                 \
+    X(suspects, "BqB>B", 0)                                   \
+    X(replace_characters, "BqiBqB>q>B", 1)                    \
+    X(shorten_runs, ">B>qB", 0)                               \
     X(with_edges, "iqn>i>q", 0)                               \
     X(count_pairs, "iiqnn", 2)                                \
     X(table_of_pairs, "ii>Q>i", 0)                            \

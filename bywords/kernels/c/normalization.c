@@ -1,0 +1,220 @@
+/* UTF-8 texts: which of them a normalisation would change, and the changes that take one character, or a word, alone.
+ *
+ * normalization.py says what each flag is, and which runs of a letter are shortened. */
+
+#include "kernels.h"
+
+enum { MARKUP = 1, RUN = 2, WIDE = 4, SPECIAL = 8, CAPITAL_I = 128 }; /* flags, as in normalization.py */
+enum { ALWAYS = 1, WITH_I, JOINER };                             /* special code points, as there */
+enum { MARK = 4 };                                   /* the kind of code points, as in words.py */
+
+/* The code point at `at`, and how many bytes it takes. */
+INLINE int64_t decoded(const uint8_t *at, int64_t *width)
+{
+    if (at[0] < 0x80)
+        return *width = 1, at[0];
+    if (at[0] < 0xE0)
+        return *width = 2, (at[0] & 0x1F) << 6 | (at[1] & 0x3F);
+    if (at[0] < 0xF0)
+        return *width = 3, (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
+    return *width = 4, (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
+}
+
+/* The flags that single bytes and runs of an ASCII letter give; and 128 where there is a capital I. */
+VECTORIZED static int flags_of_bytes(const uint8_t *text, int64_t n)
+{
+    uint8_t markup = 0, wide = 0, run = 0, capital_i = 0;
+    for (int64_t i = 0; i < n; i++) {
+        markup |= (text[i] == '&') | (text[i] == '\\');
+        capital_i |= text[i] == 'I';
+        wide |= text[i];
+    }
+    for (int64_t i = 0; i < n - 2; i++) {
+        const uint8_t letter = text[i] | 0x20;
+        run |= ((uint8_t)(letter - 'a') < 26) & (letter == (text[i + 1] | 0x20)) & (letter == (text[i + 2] | 0x20));
+    }
+    return (markup ? MARKUP : 0) | (wide & 0x80 ? WIDE : 0) | (run ? RUN : 0) | (capital_i ? CAPITAL_I : 0);
+}
+
+/* Whether a letter of two bytes is there three times. */
+INLINE bool is_wide_run(const uint8_t *at, const uint8_t *end)
+{
+    uint32_t first, second;
+    if (end - at < 6)
+        return false;
+    memcpy(&first, at, 4);
+    memcpy(&second, at + 2, 4);
+    return first == second && at[0] >= 0xC3;
+}
+
+/* Whether a letter of Arabic, Syriac, … (U+0600 to U+07FF) stands before and after a joiner of three bytes. */
+INLINE bool is_within_word(const uint8_t *at, const uint8_t *start, const uint8_t *end)
+{
+    return at - start >= 2 && end - at >= 5 && 0xD8 <= at[-2] && at[-2] < 0xE0 && 0xD8 <= at[3] && at[3] < 0xE0;
+}
+
+/* The flags that characters beyond ASCII give. */
+static int flags_of_wide(const uint8_t *start, const uint8_t *end, const uint8_t *specials, int64_t n_points, bool has_i)
+{
+    int found = 0;
+    int64_t width;
+    for (const uint8_t *at = start; at < end; at += width) {
+        width = 1;
+        if (*at < 0x80)
+            continue;
+        const int64_t point = decoded(at, &width);
+        if (width == 2 && is_wide_run(at, end))
+            found |= RUN;
+        const uint8_t special = point < n_points ? specials[point] : 0;
+        if (special == ALWAYS || (special == WITH_I && has_i) || (special == JOINER && !is_within_word(at, start, end)))
+            found |= SPECIAL;
+    }
+    return found;
+}
+
+/* text, ends, specials; flags. */
+int64_t suspects(Call *call)
+{
+    const uint8_t *text = ARRAY(0), *specials = ARRAY(2);
+    const int64_t *ends = ARRAY(1);
+    uint8_t *flags = ARRAY(3);
+    int64_t start = 0;
+    for (int64_t document = 0; document < LENGTH(1); start = ends[document++]) {
+        int found = flags_of_bytes(text + start, ends[document] - start);
+        if (found & WIDE)
+            found |= flags_of_wide(text + start, text + ends[document], specials, LENGTH(2), found & CAPITAL_I);
+        flags[document] = (uint8_t)(found & ~CAPITAL_I);
+    }
+    return 0;
+}
+
+static bool enlarge(uint8_t **out, int64_t *room)
+{
+    uint8_t *larger = realloc(*out, *room = 2 * *room + 256);
+    if (larger == NULL)
+        free(*out);
+    else
+        *out = larger;
+    return larger != NULL;
+}
+
+/* text, ends, targets, the bytes of the new characters and their starts, kinds; new ends, is_open. Result: the new text. */
+int64_t replace_characters(Call *call)
+{
+    const uint8_t *text = ARRAY(0), *data = ARRAY(3), *kinds = ARRAY(5);
+    const int64_t *ends = ARRAY(1), *starts = ARRAY(4), n_targets = LENGTH(2), n_kinds = LENGTH(5);
+    const int32_t *targets = ARRAY(2);
+    int64_t *new_ends = ARRAY(6), room = LENGTH(0) + LENGTH(0) / 8 + 256, n = 0, index = 0;
+    uint8_t *is_open = ARRAY(7), *out = malloc(room);
+    for (int64_t document = 0; document < LENGTH(1) && out; document++) {
+        bool is_changed = false; /* since the last character that is no mark */
+        is_open[document] = 0;
+        for (int64_t width; index < ends[document]; index += width) {
+            if (n + 256 > room && !enlarge(&out, &room))
+                return OUT_OF_MEMORY;
+            if (text[index] < 0x80) {
+                width = 1;
+                out[n++] = text[index];
+                is_changed = false;
+                continue;
+            }
+            int64_t point = decoded(text + index, &width), length = width;
+            const int32_t target = point < n_targets ? targets[point] : 0;
+            if (target) {
+                length = starts[target] - starts[target - 1];
+                memcpy(out + n, data + starts[target - 1], length);
+                is_changed = true;
+                point = length ? decoded(out + n, &(int64_t){0}) : 0;
+            } else
+                for (int64_t byte = 0; byte < width; byte++)
+                    out[n + byte] = text[index + byte];
+            if (point < n_kinds && kinds[point] == MARK)
+                is_open[document] |= is_changed;
+            else if (length && !target)
+                is_changed = false;
+            n += length;
+        }
+        new_ends[document] = n;
+    }
+    call->results[0] = (Result){out, n};
+    return out ? 0 : OUT_OF_MEMORY;
+}
+
+INLINE bool is_letter(uint8_t byte) { return (uint8_t)((byte | 0x20) - 'a') < 26; }
+
+/* How many bytes the character of a word takes that is there: a letter, a digit, or any of U+00C0 to U+07FF; else 0. */
+INLINE int64_t in_word(const uint8_t *at, const uint8_t *end)
+{
+    if (at >= end)
+        return 0;
+    if (at[0] >= 0xC3 && at[0] < 0xE0)
+        return 2;
+    return is_letter(at[0]) || ('0' <= at[0] && at[0] <= '9');
+}
+
+/* Whether two characters of so many bytes are the same, but for the case of ASCII letters. */
+INLINE bool is_same(const uint8_t *left, const uint8_t *right, int64_t width)
+{
+    return width == 1 ? (left[0] | 0x20) == (right[0] | 0x20) : memcmp(left, right, 2) == 0;
+}
+
+/* Whether a word may have runs to be shortened. `is_roman`: whether it has the letters of Roman numerals alone. */
+static bool may_be_long(const uint8_t *word, const uint8_t *stop, bool *is_roman)
+{
+    bool has_digit = false, is_upper = stop - word <= 4, is_one = true;
+    *is_roman = true;
+    for (const uint8_t *at = word; at < stop; at += in_word(at, stop)) {
+        has_digit |= '0' <= at[0] && at[0] <= '9';
+        is_upper &= 'A' <= at[0] && at[0] <= 'Z';
+        is_one &= in_word(at, stop) == in_word(word, stop) && is_same(word, at, in_word(at, stop));
+        *is_roman &= at[0] < 0x80 && strchr("ivxlcdm", at[0] | 0x20) != NULL;
+    }
+    return !has_digit && !is_upper && !is_one;
+}
+
+/* Move the word to `out` with its runs shortened. Returns the end of what is there. */
+static uint8_t *move_word(const uint8_t *word, const uint8_t *stop, uint8_t *out)
+{
+    bool is_roman;
+    const bool is_kept = !may_be_long(word, stop, &is_roman);
+    while (word < stop) {
+        const int64_t width = in_word(word, stop), least = word[0] >= 0xD6 ? 4 : 3;
+        int64_t n = 1;
+        while (in_word(word + n * width, stop) == width && is_same(word, word + n * width, width))
+            n++;
+        const int64_t n_left = is_kept || n < least || (is_roman && n == 3) ? n : 2;
+        memmove(out, word, n_left * width);
+        out += n_left * width;
+        word += n * width;
+    }
+    return out;
+}
+
+/* text, ends, flags. Returns the number of bytes that are left. */
+int64_t shorten_runs(Call *call)
+{
+    uint8_t *text = ARRAY(0), *out = text;
+    int64_t *ends = ARRAY(1), start = 0;
+    const uint8_t *flags = ARRAY(2);
+    for (int64_t document = 0; document < LENGTH(1); document++) {
+        const uint8_t *at = text + start, *end = text + ends[document];
+        start = ends[document];
+        if (!(flags[document] & RUN)) {
+            if (out != at)
+                memmove(out, at, end - at);
+            out += end - at;
+        }
+        while (flags[document] & RUN && at < end) {
+            const uint8_t *stop = at;
+            for (int64_t width; (width = in_word(stop, end));)
+                stop += width;
+            if (stop > at)
+                out = move_word(at, stop, out);
+            else
+                *out++ = *stop++;
+            at = stop;
+        }
+        ends[document] = out - text;
+    }
+    return out - text;
+}

@@ -1,0 +1,59 @@
+"""UTF-8 texts → which of them a normalisation would change; and the changes of characters and of runs of letters.
+
+Flags of a text: MARKUP, it has an ampersand or a backslash; RUN, a letter three times in a row; WIDE, a character that
+is not ASCII; SPECIAL, a character whose change depends on its neighbours, and that may have to change.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.kernels import _native
+
+MARKUP, RUN, WIDE, SPECIAL = 1, 2, 4, 8
+ALWAYS, WITH_I, JOINER = 1, 2, 3  # when a special code point counts; 0 is none
+Bytes = npt.NDArray[np.uint8]
+Ends = npt.NDArray[np.int64]
+Targets = npt.NDArray[np.int32]
+
+
+def suspects(text: Bytes, ends: Ends, specials: Bytes) -> Bytes:
+    """The flags of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, uint8 (N,).
+
+    `text` is uint8, valid UTF-8; `ends` int64 (N,); `specials` uint8, by code point, none beyond its end: ALWAYS;
+    WITH_I, only in a document that has a capital I; JOINER, unless a character from U+0600 to U+07FF stands before it
+    and after it. A run is of an ASCII letter in either case, or of a character from U+00C0 to U+07FF.
+    """
+    flags = np.empty(len(ends), dtype=np.uint8)
+    _native.suspects(text, ends, specials, flags)
+    return flags
+
+
+def replace_characters(
+    text: Bytes, ends: Ends, targets: Targets, data: Bytes, starts: Ends, kinds: Bytes
+) -> tuple[Bytes, Ends, npt.NDArray[np.bool_]]:
+    """Documents with some of their characters replaced.
+
+    `targets` int32, by code point: t > 0 stands for the bytes data[starts[t - 1]:starts[t]], which may be none and are
+    at most 250; at 0, and beyond the end, a character stays. ASCII stays.
+
+    Returns: text uint8, ends int64 (N,), and which documents may have lost their form NFC, bool (N,): those with a mark
+    (by `kinds`, uint8, those of `bywords.kernels.words`) behind or in what was replaced.
+    """
+    new_ends, is_open = np.empty(len(ends), dtype=np.int64), np.empty(len(ends), dtype=np.uint8)
+    _, replaced = _native.replace_characters(text, ends, targets, data, starts, kinds, new_ends, is_open)
+    return np.frombuffer(replaced, dtype=np.uint8), new_ends, is_open.astype(np.bool_)
+
+
+def shorten_runs(text: Bytes, ends: Ends, flags: Bytes) -> tuple[Bytes, Ends]:
+    """Documents in which a letter that stands three times or more in a row stands twice; only those with the flag RUN.
+
+    Of characters from U+0580 on, which are those of scripts without vowels, only four times or more. A word of
+    letters, digits and characters from U+00C0 to U+07FF stays as it is where it has a digit, where all its letters are
+    the same (www), and where it has no more than four, all of them ASCII capitals (IEEE); and so does a letter that
+    stands three times in a word of the letters of Roman numerals (viii).
+
+    Works in `text` and `ends`, and returns what is left of them.
+    """
+    return text[: _native.shorten_runs(text, ends, flags)], ends

@@ -1,0 +1,403 @@
+"""Texts → texts in which what means the same is written the same: one step after the other, each a list of edits.
+
+Most texts need none of it, so a look at their bytes (`bywords.kernels.normalization`) says which do. The same steps
+give the offsets of what is left, in the text as it was given.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.kernels.normalization import (
+    ALWAYS,
+    JOINER,
+    MARKUP,
+    RUN,
+    SPECIAL,
+    WIDE,
+    WITH_I,
+    replace_characters,
+    shorten_runs,
+    suspects,
+)
+from bywords.text.characters import kinds_of_characters
+from bywords.text.composition import parts_of, traced_back
+from bywords.text.ragged import offsets_of
+
+Bytes = npt.NDArray[np.uint8]
+Ends = npt.NDArray[np.int64]
+Edit = tuple[int, int, str]  # where a replaced part starts and ends, and what takes its place
+Step = Callable[[str], Iterable[Edit]]
+
+JOINERS, BLACK_FLAG, TURKISH = "\u200b\u200c\u200d", "\U0001f3f4", "ıİğĞşŞ"  # what they become depends on neighbours
+
+_ENTITY = re.compile(r"&(?:(?:amp|#0*38|#[xX]0*26);)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_ESCAPE = re.compile(r"\\+(?:[ntr]|[\"'/]|u[0-9a-fA-F]{4}(?:\\+u[dD][c-fC-F][0-9a-fA-F]{2})?)|(?:\\x[0-9a-fA-F]{2})+")
+_NAME = r"[\w.()&-]+"
+_DRIVE = re.compile(  # C:\new files\table.txt
+    rf"(?<![A-Za-z])(?![AaQq]:\\+[ntr])[A-Za-z]:\\(?:{_NAME}(?:\ {_NAME}){{0,2}}\\+)*\S*"
+)
+_SERVER = re.compile(r"(?<![\\\w])\\\\\w[\w.-]*\\[\w$]\S*")  # \\server\new
+_PATH = re.compile(
+    r"\.{1,2}\\"  # ..\new
+    r"|[\w.-]+(?:\\[\w.-]+)+\.(?:txt|csv|exe|dll|py|docx?|xlsx?|pdf|png|jpe?g|log|ini|xml|json|html?|zip|bat|sys|cfg"
+    r"|cpp|cs|java|js)\b"  # src\new.txt
+    r"|[\w.-]+(?:\\[\w-]+)*\\(?!x[0-9a-fA-F]{2})[A-Za-mo-qsv-z][\w-]*(?:\\[\w.-]+)+"  # src\main\test
+    r"|[\w.-]+\\[\w-]+(?:\\[\w.-]+)*\\(?!x[0-9a-fA-F]{2})[A-Za-mo-qsv-z][\w.-]*"  # src\test\main
+)
+_LATEX = re.compile(
+    r"\\(?:nabla|neq|newline|newcommand|newpage|noindent|normalsize|nonumber|notin|tau|theta|times|text(?:bf|it|tt|rm)?"
+    r"|tilde|tanh?|triangle|rho|right(?:arrow)?|rangle|rceil|rfloor|renewcommand|ref)(?![A-Za-z])"
+)
+_LATEX_IN_FORMULAS = re.compile(r"\\(?:nu|ne|ni|not|to|top|rm)(?![A-Za-z])")
+_ENDS_SENTENCE = re.compile(r"[!?,;]$|\w\.$")
+
+_EMOJI = "\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+_JOINING = "\u0600-\u07ff\u08a0-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u18af\ua840-\ua87f\ufb50-\ufdff\ufe70-\ufefc"
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_JOINER = re.compile("[\u200b-\u200d]+")
+_JOINED_EMOJI = re.compile(rf"(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])")
+_JOINED_LETTERS = re.compile(rf"(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])")
+_BETWEEN_WORDS = re.compile(rf"(?<=[{_UNSPACED}])\u200b+(?=[{_UNSPACED}])")
+_DOTTED = re.compile("i\u0307")
+_FINAL_SIGMA = re.compile(r"(?<=[^\W\d_])Σ(?![^\W\d_])")
+_TURKISH = re.compile("[ıİğĞ]")
+_OF_OTHERS_TOO = re.compile("[şŞ]")  # of Kurdish and old Romanian
+_NOT_TURKISH = re.compile("[ăâîţêûĂÂÎŢÊÛ]")
+_WITH_I = re.compile(r"[^\W\d_]*I[^\W\d_]*")
+_OWN_LETTER = re.compile("[ıİğĞşŞçÇöÖüÜ]")
+_FLAG = re.compile("(?<=\U0001f3f4)[\U000e0020-\U000e007e]+")
+
+_RUN = re.compile(r"(?ai:([a-z])\1\1+)|([\u00c0-\u057f])\2\2+|([\u0580-\u07ff])\3\3\3+")
+_DIGIT = re.compile("[0-9]")
+_FEW_CAPITALS = re.compile("[A-Z]{1,4}")
+_WORD = re.compile("[A-Za-z0-9\u00c0-\u07ff]+")
+_ROMAN = re.compile("[IVXLCDMivxlcdm]+")
+
+
+def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, Ends, bool]:
+    """N texts, normalised, as UTF-8: uint8, where each ends, int64 (N,), and whether all is ASCII.
+
+    With `lowercase` all letters but those of ASCII are small.
+    """
+    encoded = [text.encode() if text.isascii() else encoded_text(text) for text in texts]
+    whole, ends = joined_bytes(encoded)
+    table = replacements(lowercase)
+    flags = suspects(whole, ends, table.specials)
+    is_changed = False
+    for index in np.flatnonzero(flags & (MARKUP | SPECIAL)).tolist():
+        new = encoded_text(_in_context(_composed(texts[index]), lowercase))
+        is_changed |= new != encoded[index]
+        encoded[index] = new
+    if is_changed:
+        whole, ends = joined_bytes(encoded)
+        flags = suspects(whole, ends, table.specials)
+    if (flags & WIDE).any():
+        whole, ends, is_open = replace_characters(
+            whole, ends, table.targets, table.data, table.starts, kinds_of_characters()
+        )
+        if is_open.any():
+            parts = _parts_of(whole, ends)
+            for index in np.flatnonzero(is_open).tolist():
+                parts[index] = unicodedata.normalize("NFC", parts[index].decode()).encode()
+            whole, ends = joined_bytes(parts)
+        flags = suspects(whole, ends, table.specials)
+    if (flags & RUN).any():
+        whole, ends = shorten_runs(whole, ends, flags)
+    return whole, ends, not (flags & WIDE).any()
+
+
+def normalized(texts: Sequence[str], *, lowercase: bool = True) -> list[str]:
+    """Texts as the tokenizer reads them; with `lowercase` in small letters.
+
+    >>> from bywords.text.normalization import normalized
+    >>> normalized(["Isn&#39;t it gooood?", "ＡＢＣ ﬁne"])
+    ["isn't it good?", 'abc fine']
+    """
+    whole, ends, _ = normalized_bytes(texts, lowercase=lowercase)
+    strings = [part.decode() for part in _parts_of(whole, ends)]
+    return [_small(text) for text in strings] if lowercase else strings
+
+
+def traced(text: str, *, lowercase: bool) -> tuple[str, Ends, Ends]:
+    """A text, normalised; and for each character of it, where what it was made from starts and ends, int64 each."""
+    trace = _Trace.of(_valid(text)).composed()
+    for step in MARKUP_STEPS:
+        trace = trace.edited(step(trace.text))
+    trace = trace.composed()
+    for step in _steps(lowercase):
+        trace = trace.edited(step(trace.text))
+    trace = trace.composed()
+    trace = trace.edited(_single_characters(trace.text, lowercase)).composed()
+    trace = trace.edited(shorter_runs(trace.text))
+    return _small(trace.text) if lowercase else trace.text, trace.starts, trace.ends
+
+
+def encoded_text(text: str) -> bytes:
+    """In the form NFC, as UTF-8. Half of a surrogate pair, which has no meaning, is a question mark."""
+    return (text if text.isascii() else unicodedata.normalize("NFC", text)).encode("utf-8", "replace")
+
+
+def joined_bytes(encoded: Sequence[bytes]) -> tuple[Bytes, Ends]:
+    """Texts one after the other, uint8, and where each ends, int64 (N,)."""
+    ends = np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
+    return np.frombuffer(bytearray().join(encoded), dtype=np.uint8), ends
+
+
+@dataclass(frozen=True)
+class Replacements:
+    """Characters that are replaced wherever they stand, as `replace_characters` takes them."""
+
+    targets: npt.NDArray[np.int32]
+    data: Bytes
+    starts: Ends
+    by_character: dict[str, str]
+    specials: Bytes  # by code point: those that a step in context may change before
+
+
+@functools.cache
+def replacements(lowercase: bool) -> Replacements:
+    """Those of `normalization.txt`, which `tests/normalization_table.py` writes."""
+    lines = (Path(__file__).parent / "normalization.txt").read_text().split()
+    points = [int(point, 16) for point in lines[::3]]
+    new = [_from_hex(word) for word in lines[2 if lowercase else 1 :: 3]]
+    encoded = [text.encode() for text in new]
+    targets = np.zeros(points[-1] + 1, dtype=np.int32)
+    targets[points] = np.arange(1, len(points) + 1)
+    specials = np.zeros(ord(BLACK_FLAG) + 1, dtype=np.uint8)
+    specials[[ord(sign) for sign in JOINERS]] = JOINER
+    specials[ord(BLACK_FLAG)] = ALWAYS
+    if lowercase:
+        specials[[ord(sign) for sign in "Σ\u0307"]] = ALWAYS
+        specials[[ord(letter) for letter in TURKISH]] = WITH_I
+    return Replacements(
+        targets,
+        np.frombuffer(b"".join(encoded), dtype=np.uint8),
+        offsets_of(np.array([len(one) for one in encoded])),
+        {chr(point): text for point, text in zip(points, new, strict=True)},
+        specials,
+    )
+
+
+def _from_hex(word: str) -> str:
+    return "" if word == "-" else "".join(chr(int(point, 16)) for point in word.split("+"))
+
+
+def _parts_of(whole: Bytes, ends: Ends) -> list[bytes]:
+    data, bounds = whole.tobytes(), [0, *ends.tolist()]
+    return [data[start:end] for start, end in itertools.pairwise(bounds)]
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _valid(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _small(text: str) -> str:
+    """ASCII letters small; the others are already."""
+    return text.translate(_SMALL)
+
+
+_SMALL = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+def _in_context(text: str, lowercase: bool) -> str:
+    """A text in form NFC with all edits that depend on neighbours."""
+    for step in MARKUP_STEPS:
+        text = _edited(text, step(text))
+    if text.isascii():
+        return text
+    text = _composed(text)
+    for step in _steps(lowercase):
+        text = _edited(text, step(text))
+    return _composed(text)
+
+
+def _edited(text: str, edits: Iterable[Edit]) -> str:
+    parts, done = [], 0
+    for start, end, new in edits:
+        parts += [text[done:start], new]
+        done = end
+    return "".join([*parts, text[done:]]) if done else text
+
+
+def _steps(lowercase: bool) -> tuple[Step, ...]:
+    return (_joiners, _flags, _dots, _final_sigmas, _turkish_capitals) if lowercase else (_joiners, _flags)
+
+
+def _entities(text: str) -> Iterator[Edit]:
+    """&amp; and &#39; as the signs that they stand for; encoded twice (&amp;#39;) too. Unknown names stay."""
+    if "&" not in text or ";" not in text:
+        return
+    from html import unescape
+    from html.entities import html5
+
+    for match in _ENTITY.finditer(text):
+        name = match[1]
+        if name[0] == "#" or f"{name};" in html5:
+            yield match.start(), match.end(), unescape(f"&{name};")
+        elif match.start(1) - match.start() > 1:  # behind &amp;
+            yield match.start(), match.end(), f"&{name};"
+
+
+def _escapes(text: str) -> Iterator[Edit]:
+    r"""\n, \t and \r that an export has written as two signs are blanks, but not in paths and formulas.
+
+    Of the same exports: \" \' \/ as the sign, \u2019 as the character, \xe2\x80\x99 as the UTF-8 or latin-1 that it is.
+    """
+    if "\\" not in text:
+        return
+    matches = list(_ESCAPE.finditer(text))
+    paths = [match.span() for match in _DRIVE.finditer(text)] if matches and ":\\" in text else []
+    paths += [match.span() for match in _SERVER.finditer(text)] if matches and "\\\\" in text else []
+    for match in matches:
+        start, end = match.span()
+        is_in_path = any(first <= start < last for first, last in paths) or _PATH.match(_chunk(text, start))
+        if is_in_path and not _ENDS_SENTENCE.search(text, max(0, start - 2), start):
+            continue
+        if _LATEX.match(text, start) or ("$" in text and _LATEX_IN_FORMULAS.match(text, start)):
+            continue
+        yield start, end, _unescaped(match[0])
+
+
+def _chunk(text: str, index: int) -> str:
+    """What is between the blanks around a character, without quotes and brackets before it."""
+    start = max(text.rfind(blank, 0, index) for blank in " \n\t") + 1
+    end = min((found for blank in " \n\t" if (found := text.find(blank, index)) >= 0), default=len(text))
+    return text[start:end].lstrip("\"'([{<`")
+
+
+def _unescaped(written: str) -> str:
+    kind, rest = written.lstrip("\\")[0], written.lstrip("\\")[1:]
+    if kind in "ntr":
+        return " "
+    if kind == "u":
+        units = [int(unit, 16).to_bytes(2, "big") for unit in re.findall("[0-9a-fA-F]{4}", rest)]
+        return _valid(b"".join(units).decode("utf-16-be", "replace"))
+    if kind == "x":
+        data = bytes.fromhex(written.replace("\\x", ""))
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
+    return kind
+
+
+MARKUP_STEPS: tuple[Step, ...] = (_entities, _escapes)
+
+
+def _joiners(text: str) -> Iterator[Edit]:
+    """Zero-width joiners stay within emoji and where scripts need them, as the non-joiner of Persian; else they go.
+
+    A zero-width space goes too, but is a blank between letters of scripts that mark words by it, as Khmer.
+    """
+    for match in _JOINER.finditer(text) if any(sign in text for sign in JOINERS) else ():
+        start, end = match.span()
+        is_kept = end - start == 1 and (_JOINED_EMOJI.match(text, start) or _JOINED_LETTERS.match(text, start))
+        if not is_kept:
+            yield start, end, " " if _BETWEEN_WORDS.match(text, start) else ""
+
+
+def _flags(text: str) -> Iterator[Edit]:
+    """The signs that are not seen behind a black flag and say of which country it is, as letters."""
+    for match in _FLAG.finditer(text) if BLACK_FLAG in text else ():
+        yield match.start(), match.end(), "".join(chr(ord(sign) - 0xE0000) for sign in match[0])
+
+
+def _dots(text: str) -> Iterator[Edit]:
+    """An i with another dot, which İ becomes in most software, is an i."""
+    for match in _DOTTED.finditer(text):
+        yield match.start(), match.end(), "i"
+
+
+def _final_sigmas(text: str) -> Iterator[Edit]:
+    for match in _FINAL_SIGMA.finditer(text) if "Σ" in text else ():
+        yield match.start(), match.end(), "ς"
+
+
+def _turkish_capitals(text: str) -> Iterator[Edit]:
+    """I is the capital of ı in a text with letters that only Turkish and its kin have.
+
+    There in words that are all capitals, or have such a letter themselves: Işık and KIRMIZI, not Internet.
+    """
+    if "I" not in text or not (
+        _TURKISH.search(text) or (_OF_OTHERS_TOO.search(text) and not _NOT_TURKISH.search(text))
+    ):
+        return
+    for match in _WITH_I.finditer(text):
+        word = match[0]
+        if len(word) > 1 and (word.isupper() or _OWN_LETTER.search(word)):
+            for index, letter in enumerate(word, start=match.start()):
+                if letter == "I":
+                    yield index, index + 1, "ı"
+
+
+def _single_characters(text: str, lowercase: bool) -> Iterator[Edit]:
+    by_character = replacements(lowercase).by_character
+    for index, character in enumerate(text):
+        if character in by_character:
+            yield index, index + 1, by_character[character]
+
+
+def shorter_runs(text: str) -> Iterator[Edit]:
+    """Goooood as good, by the rules of `bywords.kernels.normalization.shorten_runs`."""
+    for word in _WORD.finditer(text):
+        first = word[0][0].lower() if word[0][0].isascii() else word[0][0]
+        is_one = all((letter.lower() if letter.isascii() else letter) == first for letter in word[0])
+        if is_one or _DIGIT.search(word[0]) or _FEW_CAPITALS.fullmatch(word[0]):
+            continue
+        is_roman = _ROMAN.fullmatch(word[0]) is not None
+        for run in _RUN.finditer(text, word.start(), word.end()):
+            if not (is_roman and len(run[0]) == 3):
+                yield run.start() + 1, run.end(), run[0][1]
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """A text on its way, and where each of its characters comes from."""
+
+    text: str
+    starts: Ends
+    ends: Ends
+
+    @classmethod
+    def of(cls, text: str) -> _Trace:
+        indices = np.arange(len(text) + 1)
+        return cls(text, indices[:-1], indices[1:])
+
+    def composed(self) -> _Trace:
+        """In the form NFC."""
+        if unicodedata.is_normalized("NFC", self.text):
+            return self
+        parts = parts_of(self.text, _composed)
+        first, last = traced_back(parts, [len(_composed(part)) for part in parts])
+        return _Trace(_composed(self.text), self.starts[first], self.ends[last - 1])
+
+    def edited(self, edits: Iterable[Edit]) -> _Trace:
+        parts, firsts, lasts, done = list[str](), list[Ends](), list[Ends](), 0
+
+        def keep(end: int) -> None:
+            parts.append(self.text[done:end])
+            firsts.append(self.starts[done:end])
+            lasts.append(self.ends[done:end])
+
+        for start, end, new in edits:
+            keep(start)
+            parts.append(new)
+            firsts.append(np.repeat(self.starts[start], len(new)))
+            lasts.append(np.repeat(self.ends[end - 1], len(new)))
+            done = end
+        keep(len(self.text))
+        return _Trace("".join(parts), np.concatenate(firsts), np.concatenate(lasts))

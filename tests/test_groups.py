@@ -12,7 +12,11 @@ from bywords.data.groups import groups_of, is_also_in
 from bywords.data.splits import stratified_folds, stratified_split
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
+from bywords.io import on_disk
 from bywords.io.datasets import divided, load_dataset
+from bywords.io.on_disk import Source, corpus_on_disk
+from bywords.text.tokenizer import TokenizerConfig
+from bywords.text.vocabulary import VocabularyConfig
 
 # (kind, example, what happens): what two texts have to differ in to be two texts.
 CASES = [
@@ -104,6 +108,35 @@ def test_documents_with_many_labels_are_divided_by_their_texts_too():
 def test_what_cannot_be_known_is_not_known_of_documents_held_out(system):
     texts, labels = copies()
     assert TextClassifier(system).fit(texts, labels).summary_.valid_accuracy < 0.75
+
+
+def test_of_documents_on_disk_equal_texts_are_in_one_part(tmp_path):
+    texts, labels = copies(100)
+    order = np.random.default_rng(0).permutation(len(texts))
+    frame = pl.DataFrame({"text": texts, "label": labels})[order]
+    frame.write_csv(tmp_path / "copies.csv")
+    source = Source(data=str(tmp_path / "copies.csv"), test_share=0.3, validation_share=0.2)
+    corpus = corpus_on_disk(source, tmp_path / "ids", TokenizerConfig(), VocabularyConfig())
+    parts = []
+    for part in (corpus.train, corpus.valid, corpus.test):
+        documents = list(part.documents.batches(1000))
+        parts.append({tuple(text.tolist()) for batch in documents for text in np.split(batch.ids, batch.offsets[1:-1])})
+        assert len(parts[-1]) > 5
+    known = [{text for text in part if 1 not in text} for part in parts]  # a text of unknown words may be any
+    assert not known[0] & known[1]
+    assert not known[0] & known[2]
+    assert not known[1] & known[2]
+    assert len(corpus.test.codes) == pytest.approx(150, abs=50)
+
+
+def test_of_very_many_held_out_equal_texts_go_back_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(on_disk, "MOST_TEST", 40)
+    texts, labels = copies(100)
+    pl.DataFrame({"text": texts, "label": labels}).write_csv(tmp_path / "copies.csv")
+    source = Source(data=str(tmp_path / "copies.csv"), test_share=0.5)
+    corpus = corpus_on_disk(source, tmp_path / "ids", TokenizerConfig(), VocabularyConfig())
+    assert 30 <= len(corpus.test.codes) <= 40
+    assert len(corpus.test.codes) % 5 == 0
 
 
 def test_near_duplicates_are_held_out_together_where_that_is_asked_for(bywords):

@@ -264,7 +264,7 @@ CASES = [
         "a numpy array of two dimensions",
         TEXT,
         predicting(np.array([["moon", "car"]])),
-        "DataError: text 0 is ['moon', 'car'] of type list, expected a string.",
+        "DataError: expected one column of texts, found an array of the shape (1, 2). Choose one column.",
     ),
     Case("a polars column of strings", TEXT, predicting(pl.Series(["moon", "car"])), "answers: space, motor"),
     Case(
@@ -387,7 +387,7 @@ CASES = [
         "every document in a class of its own",
         LABEL,
         fitting(["moon", "car", "goal"], ["a", "b", "c"]),
-        "DataError: too few documents to hold one out for validation: no class has two. Add documents.",
+        "DataError: too few documents to hold one out for validation: no class has two different texts. Add documents.",
     ),
     Case(
         "no documents",
@@ -528,7 +528,7 @@ CASES = [
     Case(
         "numbers as texts",
         TABLE,
-        train("x.csv", rows([("007", "a"), ("3.50", "b")] * 10)),
+        train("x.csv", rows([(f"{number:03}", "ab"[number % 2]) for number in range(20)])),
         "trained: 20 documents, 2 classes",
     ),
     Case(

@@ -133,7 +133,8 @@ def test_lists_of_labels_are_any_number_of_labels(tmp_path):
 
 def test_lines_are_multi_label_where_a_late_block_is(tmp_path):
     path = tmp_path / "late.txt"
-    path.write_text("__label__a x y\n__label__b y z\n" * 500 + "__label__a __label__b z\n" * 9, encoding="utf-8")
+    lines = [f"__label__a x{number} y\n__label__b y z{number}\n" for number in range(500)]
+    path.write_text("".join(lines) + "__label__a __label__b z\n" * 9, encoding="utf-8")
     assert stored_of(path, tmp_path / "ids").is_multilabel
 
 

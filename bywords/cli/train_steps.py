@@ -320,6 +320,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "n_test": len(split.test),
         "n_learned_after": summary.n_learned_after,
         "label_remarks": trained.remarks,
+        "notes": list(record.notes),
         "test_also_in_training": trained.also_in_training,
         "dropped": {"train": split.n_dropped_train, "test": split.n_dropped_test},
         "skipped": {corpus.name: corpus.n_skipped for corpus in files_of(split)},

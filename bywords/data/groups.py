@@ -72,6 +72,21 @@ def _keys(tokens: Tokens) -> npt.NDArray[np.uint64]:
     return keys
 
 
+def keys_of(tokens: Tokens) -> npt.NDArray[np.uint64]:
+    """A number for each document that only those with the same tokens have, whatever they came with, uint64 (N,)."""
+    import polars as pl
+
+    lengths = tokens.lengths
+    of_word = pl.Series(tokens.words.strings(), dtype=pl.String).hash(0).to_numpy()
+    of_position = np.random.default_rng(0).integers(0, 1 << 64, lengths.max(initial=0), dtype=np.uint64)
+    position = np.arange(len(tokens.codes)) - np.repeat(tokens.offsets[:-1], lengths)
+    keys = np.zeros(len(tokens), dtype=np.uint64)
+    if len(tokens.codes):
+        products = of_word[tokens.codes] * (of_position[position] | np.uint64(1))
+        keys[lengths > 0] = np.add.reduceat(products, tokens.offsets[:-1][lengths > 0])
+    return keys
+
+
 def _numbered(keys: npt.NDArray[np.uint64] | Groups) -> Groups:
     """The same groups with numbers in the order of their first members."""
     _, firsts, index = np.unique(keys, return_index=True, return_inverse=True)

@@ -7,7 +7,8 @@
                                           a class number each, or codes.bool, a row of K for each document
 
 The file is read twice: to count its words and to draw what is held out, then to write its ids. For n-grams it is read
-once more in between. No more than a block of it is in memory; of a document, one byte is.
+once more in between. No more than a block of it is in memory; of a document, one byte is, and 16 MB of
+which texts there were.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import contextlib
 import dataclasses
 import hashlib
 import re
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ from bywords.checkpoint import Run, read_state, write_state
 from bywords.config import to_plain
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, labelled_as, renamed, with_label_names
-from bywords.data.groups import Together
+from bywords.data.groups import Together, keys_of
 from bywords.data.label_names import asked_of, parsed_mapping
 from bywords.data.splits import check_split
 from bywords.data.targets import Codes
@@ -48,6 +50,7 @@ PARTS = ("train", "valid", "test")
 EMPTY = len(PARTS)  # beside the indices of PARTS: that of documents without tokens
 MOST_WORDS = 300_000  # that get a row, and as many n-grams, where the settings do not say how many
 MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of them is learned from
+N_BUCKETS = 1 << 24  # of texts, a byte each, that say in which part those of before are
 MOST_ANSWERS = 20_000_000  # documents held out times classes
 _OWN_FILES = re.compile(
     r"(corpus\.json|vocabulary\.txt|ngrams\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
@@ -147,10 +150,10 @@ def corpus_on_disk(
     """The corpus in a folder; read from `source` first, unless the folder holds just that already.
 
     Documents to test on and for validation are drawn with the seed while the file is read, of each class evenly along
-    it; of several labels, the one that was rarest so far counts. The first document of a label is trained on. Of very
-    many held out, MOST_TEST and MOST_VALID stay so; the words of the others were not counted. Documents without tokens
-    are left out. `on_block` gets what is done, how many documents are, and what share of all (None where that is not
-    known).
+    it; of several labels, the one that was rarest so far counts. The first document of a label is trained on, and equal
+    texts, those of the same tokens, are in the part of the first. Of very many held out, MOST_TEST and MOST_VALID stay
+    so; the words of the others were not counted. Documents without tokens are left out. `on_block` gets what is done,
+    how many documents are, and what share of all (None where that is not known).
 
     Raises: DataError as `read_corpus`, for too few documents, and for a file that changes while it is read;
     SettingError for a folder that holds something else or cannot be written, and for a share that cannot be.
@@ -209,24 +212,46 @@ class _Draw:
 
 
 class _Parts:
-    """Which part each document belongs to, as an index into PARTS or EMPTY; one byte a document."""
+    """Which part each document belongs to, as an index into PARTS or EMPTY; one byte a document.
+
+    An equal text is in the part of the first. Which texts there were is kept as buckets of their hashes, a byte each:
+    of millions of texts some are taken for others, and are in the part of those.
+    """
 
     def __init__(self, source: Source) -> None:
         self.indices = bytearray()
+        self._part_of_bucket = np.full(N_BUCKETS, EMPTY, dtype=np.uint8)
+        self._held_buckets = array("I")  # of all documents that are not for training
         self._generator = np.random.default_rng(source.seed)
         self._test = None if source.test is not None else _Draw(source.test_share, self._generator)
         self._valid = _Draw(source.validation_share, self._generator)
         self.counts: Counter[str] = Counter()  # documents with each label
         self.trained: set[str] = set()
 
-    def add(self, label_sets: Sequence[Sequence[str]], is_empty: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    def add(self, label_sets: Sequence[Sequence[str]], tokens: Tokens) -> npt.NDArray[np.uint8]:
         """Draw the part of each of these documents, uint8 (N,)."""
+        is_empty = tokens.lengths == 0
+        buckets = (keys_of(tokens) % np.uint64(N_BUCKETS)).tolist()
         indices = [
-            EMPTY if nothing else self._drawn(labels)
-            for labels, nothing in zip(label_sets, is_empty.tolist(), strict=True)
+            EMPTY if nothing else self._part(labels, bucket)
+            for labels, nothing, bucket in zip(label_sets, is_empty.tolist(), buckets, strict=True)
         ]
         self.indices.extend(indices)
         return np.array(indices, dtype=np.uint8)
+
+    def _part(self, labels: Sequence[str], bucket: int) -> int:
+        """That of an equal text before, unless the label is new; else what is drawn."""
+        part = int(self._part_of_bucket[bucket])
+        if part == EMPTY:
+            part = self._part_of_bucket[bucket] = self._drawn(labels)
+        else:
+            self.counts.update(labels)
+            if part == PARTS.index("train") or not self.trained.issuperset(labels):
+                part = PARTS.index("train")
+                self.trained.update(labels)
+        if part != PARTS.index("train"):
+            self._held_buckets.append(bucket)
+        return part
 
     def _drawn(self, labels: Sequence[str]) -> int:
         kind = min(labels, key=lambda label: (self.counts[label], label), default=None)
@@ -242,11 +267,18 @@ class _Parts:
     def settled(self, n_classes: int) -> npt.NDArray[np.uint8]:
         """The parts of all documents, uint8 (N,), after those of very many held out have gone back to training."""
         indices = np.frombuffer(self.indices, dtype=np.uint8)
+        is_held = np.isin(indices, [PARTS.index(part) for part in ("valid", "test")])
+        bucket_of = np.zeros(len(indices), dtype=np.uint32)
+        bucket_of[is_held] = self._held_buckets
         for part, most in (("valid", MOST_VALID), ("test", MOST_TEST)):
             held = np.flatnonzero(indices == PARTS.index(part))
-            n_back = len(held) - min(most, max(MOST_ANSWERS // n_classes, 1))
-            if n_back > 0:
-                indices[self._generator.choice(held, n_back, replace=False)] = PARTS.index("train")
+            n_kept = min(most, max(MOST_ANSWERS // n_classes, 1))
+            if len(held) > n_kept:  # equal texts go back together
+                _, text_of, sizes = np.unique(bucket_of[held], return_inverse=True, return_counts=True)
+                order = self._generator.permutation(len(sizes))
+                is_kept = np.zeros(len(sizes), dtype=bool)
+                is_kept[order[np.cumsum(sizes[order]) <= n_kept]] = True
+                indices[held[~is_kept[text_of]]] = PARTS.index("train")
         return indices
 
 
@@ -269,7 +301,7 @@ class _Reading:
                 self.columns, self.not_read = corpus.read_as, corpus.not_read
             names = corpus.names().tolist()
             label_sets = names if corpus.is_multilabel else [(name,) for name in names]
-            indices = parts.add(label_sets, tokens.lengths == 0)
+            indices = parts.add(label_sets, tokens)
             words.add(tokens.select(np.flatnonzero(indices == PARTS.index("train"))))
         label_names = tuple(sorted(parts.trained))
         self._check(parts, label_names, is_multilabel)
@@ -358,7 +390,9 @@ class _Reading:
         for part in PARTS[1:]:
             if not held[PARTS.index(part)] and not (part == "test" and self.source.test is not None):
                 what = "test on" if part == "test" else "stop early by"
-                raise DataError(f"{data}: of {n_filled} documents none was held out to {what}. Add documents.")
+                raise DataError(
+                    f"{data}: of {n_filled} documents none was held out to {what}; equal texts stay together. Add some."
+                )
 
     def _ngrams(self, vocabulary: Vocabulary, indices: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
         counter = NgramCounter()

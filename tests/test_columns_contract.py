@@ -119,7 +119,7 @@ GUESSES = [
     (
         "no known name",
         {"Question": LONG, "Answer": LONG[::-1], "Queue": LABELS},
-        "cannot tell which column is the text and which the label.*perhaps --text Question --text Answer --label Queue",
+        "cannot tell which column is the label.*perhaps --text Question --text Answer --label Queue",
     ),
 ]
 

@@ -307,7 +307,7 @@ def test_cut_off_at_any_step_and_gone_on_with_it_is_the_file_of_one_run(
             except SystemExit:
                 was_killed = False
         code, _, error = predict(f"in{given}", "--out", f"out{output}", "--resume")
-        assert (code, set(error.splitlines())) == (0, {"text: text · not read: id"})
+        assert (code, set(error.splitlines())) == (0, set() if given == ".txt" else {"text: text · not read: id"})
         assert same(tmp_path / f"out{output}", tmp_path / f"whole{output}")
         assert not (tmp_path / f"out{output}.part").exists()
         (tmp_path / f"out{output}").unlink()

@@ -270,7 +270,7 @@ def _has_sentences(table: Table, name: str) -> bool:
     values = table.columns[name].fill_null("")
     if not len(values):
         return False
-    n_words = values.str.count_matches(r"\p{L}{2,}").mean()
+    n_words = values.str.count_matches(r"\p{L}{2,}[,;:.!?]?(?:\s|$)").mean()
     n_unspaced = values.str.count_matches(
         r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
     ).mean()

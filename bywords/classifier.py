@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -216,19 +216,20 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def explain(self, texts: Texts | str) -> list[Explanation]:
         """Why each text gets its label: what each of its words adds to the logit of each class.
 
-        One text may be given as it is. Of models without a hidden layer the sums are exact; of others the words have
-        their integrated gradients, and the explanation says how much is missing to the logit.
+        One text may be given as it is, or one row as a dict. Of models without a hidden layer the sums are exact; of
+        others the words have their integrated gradients, and the explanation says how much is missing to the logit.
 
         Raises: SettingError for a model with a hidden layer where Captum is not installed.
         """
         check_is_fitted(self)
-        several: Any = [texts] if isinstance(texts, str | Mapping) else texts
+        is_one = isinstance(texts, str) or (isinstance(texts, Mapping) and not any(map(np.ndim, texts.values())))
+        several = cast(Texts, [texts] if is_one else texts)
         return [explain(self.fitted_, text) for text in self.fitted_.texts_of(several)]
 
-    def counterfactual(self, text: str) -> Counterfactual:
+    def counterfactual(self, text: str | Mapping[str, Any]) -> Counterfactual:
         """The fewest words without which a text would get another label; errors as `explain`."""
         check_is_fitted(self)
-        (checked,) = self.fitted_.texts_of([text])
+        (checked,) = self.fitted_.texts_of(cast(Texts, [text]))
         return counterfactual(self.fitted_, explain(self.fitted_, checked))
 
     def class_words(self, texts: Texts, n: int = 15) -> dict[str, list[dict[str, Any]]]:

@@ -119,7 +119,7 @@ GUESSES = [
     (
         "no known name",
         {"Question": LONG, "Answer": LONG[::-1], "Queue": LABELS},
-        "cannot tell which column is the text and which the label.*perhaps --text Question --text Answer --label Queue",
+        "cannot tell which column is the label.*perhaps --text Question --text Answer --label Queue",
     ),
 ]
 
@@ -186,6 +186,7 @@ def test_what_is_read_is_said_first_kept_with_the_model_and_in_its_card(bywords,
     record = json.loads(bywords("train", table, *COLUMNS, "--out", "m", "--system", "tfidf-svc", "--json")[1])
     assert (record["columns"]["text"], record["columns"]["label"]) == (["subject", "body"], ["queue"])
     assert record["columns"]["side"][1]["kind"] == "number"
+    assert "Columns that it reads: text: subject + body · columns: region" in bywords("info", "m")[1]
 
 
 @pytest.fixture
@@ -399,6 +400,22 @@ def test_numbers_are_put_into_quantile_bins_that_new_values_fall_into():
 def test_a_new_date_that_is_none_and_a_new_category_are_answered_too():
     side = SideColumn.fit(pl.Series("x", ["2024-02-29", "2023-12-01"]))
     assert tokens_of(side, ["soon", None]) == [["x is not a date"], ["x is missing"]]
+
+
+def test_a_few_values_that_are_no_numbers_leave_a_column_one_of_numbers():
+    values = [str(n) for n in range(1, 100)] + ["n/a"]
+    side = SideColumn.fit(pl.Series("x", values))
+    assert side.kind == "number"
+    assert tokens_of(side, ["n/a"]) == [["x is not a number"]]
+
+
+def test_a_search_over_rows_takes_frames():
+    pandas = pytest.importorskip("pandas")
+    from sklearn.model_selection import cross_val_score
+
+    frame = pandas.DataFrame(rows())
+    classifier = TextClassifier("tfidf-nb", text=["subject", "body"], columns=["region"])
+    assert cross_val_score(classifier, frame, frame["queue"], cv=2).mean() > 0.9
 
 
 def fitted(**more):

@@ -716,7 +716,7 @@ CASES = [
         FILE,
         predict("x.txt", "moon\ncar\ncaf\xe9\n".encode("latin-1"), "--bad-rows", "skip"),
         (
-            "answers: space, motor. text: text · not read: n. Skipped 1 row that could not be read; the first is line 3: the byte 0xe9 is not "
+            "answers: space, motor. Skipped 1 row that could not be read; the first is line 3: the byte 0xe9 is not "
             "UTF-8."
         ),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli import options
-from bywords.cli.screen import print_json, print_table, say
+from bywords.cli.screen import MOST_NAMED, one_line, print_json, print_table, say
 
 if TYPE_CHECKING:
     from bywords.artifact.model_folder import Overview
@@ -43,6 +43,7 @@ def _record(overview: Overview) -> dict[str, Any]:
             for label in found["label_names"]
         ],
         "data": data,
+        "columns": found.get("columns"),
         "fingerprint": found.get("fingerprint") or data.get("fingerprint"),
         "seed": (found.get("parameters") or {}).get("seed"),
         "validation": found.get("summary"),
@@ -59,6 +60,14 @@ def _record(overview: Overview) -> dict[str, Any]:
     }
 
 
+def described(columns: dict[str, Any]) -> str:
+    """The columns of a model folder, on one line."""
+    from bywords.data.columns import Columns
+
+    read = Columns.plain(columns)
+    return "" if read is None else one_line(read.described(), MOST_NAMED)
+
+
 def _tell(found: dict[str, Any]) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     n_bytes, rows = found["size_bytes"], found["vocabulary"]
@@ -68,6 +77,8 @@ def _tell(found: dict[str, Any]) -> None:
         say(found["reason"])
     name = found["data"].get("name")
     say(f"Trained on {name or 'texts that have no name'}{_of(found['validation'])}, seed {found['seed']}.")
+    if found["columns"] is not None:
+        say(f"Columns that it reads: {described(found['columns'])}.")
     if found["fingerprint"]:
         say(f"Fingerprint of the training documents: {found['fingerprint']}")
     _tell_scores(found)

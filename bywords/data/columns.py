@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["category", "number", "date"]
 N_BINS = 10  # of a column of numbers, with as many rows each as ties allow
+NEARLY_ALL = 0.95  # of the values that are there make a column one of numbers, or of dates
 MOST_CODES = 20  # numbers of so few different values are categories: years, stars, codes
 LEAST_ROWS_PER_VALUE = 2  # of a category on average: of fewer it is a name of the row, and learned by heart
 FEW_VALUES = 50  # so few are never too many
@@ -52,12 +53,13 @@ class SideColumn:
         if not len(present):
             raise DataError(f"the column {column.name!r} has no values: leave out --column {column.name}.")
         numbers = present.cast(pl.Float64, strict=False)
-        if n_values > MOST_CODES and numbers.is_finite().fill_null(False).all():
+        numbers = numbers.filter(numbers.is_finite().fill_null(False))
+        if n_values > MOST_CODES and len(numbers) >= NEARLY_ALL * len(present):
             quantiles = np.quantile(numbers.to_numpy(), np.arange(1, N_BINS) / N_BINS)
             return cls(name=column.name, kind="number", edges=tuple(np.unique(quantiles).tolist()))
         for date_format in DATE_FORMATS:
             dates = present.str.to_datetime(date_format, strict=False)
-            if not dates.null_count():
+            if len(present) - dates.null_count() >= NEARLY_ALL * len(present):
                 has_time = bool((dates.dt.time() != pl.Series([0], dtype=pl.Time)[0]).any())
                 return cls(name=column.name, kind="date", date_format=date_format, has_time=has_time)
         if n_values > FEW_VALUES and LEAST_ROWS_PER_VALUE * n_values > len(present):

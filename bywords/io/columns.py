@@ -24,7 +24,7 @@ TEXT_NAMES = (
 LABEL_NAMES = (*("label", "labels", "class", "category", "target", "sentiment", "topic", "intent", "tag", "y"),)
 MUCH_LONGER = 3  # times as many characters on average as the column that is guessed to be the text
 MUCH_MORE_VARIED = 3  # times as many different values
-LEAST_WORDS = 3  # of a sentence, on average
+LEAST_WORDS, LEAST_LENGTH = 3, 20  # words of a sentence on average, and characters of one that may be meant instead
 
 
 def find_columns(
@@ -200,7 +200,7 @@ def _check_no_better_text(table: Table, text: str, *labels: str | None) -> None:
         if other in (text, *labels) or other in table.nested or not _has_sentences(table, other):
             continue
         its_length, its_values = _length(table, other), table.columns[other].n_unique()
-        if its_length > MUCH_LONGER * length and 2 * its_values >= n_values:
+        if its_length > max(MUCH_LONGER * length, LEAST_LENGTH) and 2 * its_values >= n_values:
             why = f"is much longer ({its_length:,.0f} characters on average, not {length:,.0f})"
         elif its_values > MUCH_MORE_VARIED * n_values:
             why = f"is much more varied ({its_values:,} different values, not {n_values:,})"
@@ -270,7 +270,7 @@ def _has_sentences(table: Table, name: str) -> bool:
     values = table.columns[name].fill_null("")
     if not len(values):
         return False
-    n_words = values.str.count_matches(r"\S+").mean()
+    n_words = values.str.count_matches(r"\p{L}{2,}[,;:.!?]?(?:\s|$)").mean()
     n_unspaced = values.str.count_matches(
         r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
     ).mean()

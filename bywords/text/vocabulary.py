@@ -292,7 +292,9 @@ class Vocabulary:
             return np.zeros(0, dtype=np.int32), np.zeros(len(words) + 1, dtype=np.int64)
         codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
         indices = self._char_ngram_table.find(Words(data, starts, hashes))[codes]
-        is_known = (indices >= 0) & ~np.repeat(np.logical_or(*side_tokens(words)), np.diff(offsets))
+        is_known = indices >= 0
+        if (is_apart := np.logical_or(*side_tokens(words))).any():
+            is_known &= ~np.repeat(is_apart, np.diff(offsets))
         before = np.concatenate([[0], np.cumsum(is_known)])
         return indices[is_known] + np.int32(self.n_words + len(self.ngrams)), before[offsets]
 

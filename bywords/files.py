@@ -46,7 +46,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def move_whole(source: Path, path: Path) -> None:
-    """Move a file of the same disk to `path`, when all of it is on the disk and not only on its way there."""
+    """Move a file of the same disk to `path`, when all of it is on the disk and not only on its way there.
+
+    Of a file that is there already its permissions are kept.
+    """
+    if path.exists():
+        shutil.copymode(path, source)
     _sync(source)
     source.replace(path)
     _sync_names(path.parent)

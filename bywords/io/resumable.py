@@ -139,7 +139,7 @@ class ResumableOutput:
             if not self._is_started:
                 if self.folder.exists():
                     self._clear()
-                self.folder.mkdir(parents=True)
+                self.folder.mkdir(parents=True, mode=0o700)  # texts may be private
                 self._write(self.progress)
                 self._data.touch()
                 self._is_started = True

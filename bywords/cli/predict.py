@@ -243,7 +243,8 @@ def _chunks(
 
 def _digest(file: str, ending: str | None) -> hashlib._Hash:
     """What goes over the input. Parquet is read in no order of its bytes, so that the whole file comes first."""
-    from bywords.io.streams import STANDARD_INPUT, format_ending, open_input
+    from bywords.io.formats import format_ending
+    from bywords.io.streams import STANDARD_INPUT, open_input
 
     digest = hashlib.sha256()
     if file != STANDARD_INPUT and (ending or format_ending(Path(file))) == ".parquet":

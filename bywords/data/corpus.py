@@ -39,6 +39,7 @@ class Corpus:
     n_skipped: int = 0  # rows of the file that could not be read and were left out
     first_skipped: str = ""  # where the first of them is and what is wrong with it
     columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
+    notes: tuple[str, ...] = ()  # what was guessed about the file when it was read, for a person
 
     @classmethod
     def of(
@@ -254,6 +255,28 @@ def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
     else:
         labels = table[corpus.labels]
     return dataclasses.replace(corpus, labels=labels, label_names=tuple(label_names))
+
+
+def concatenated(corpora: Sequence[Corpus], name: str) -> Corpus:
+    """Several corpora as one, of which `rows` counts on from each to the next; multi-label where one of them is."""
+    many = any(corpus.is_multilabel for corpus in corpora)
+    names = sorted_names(label for corpus in corpora for label in corpus.label_names)
+    parts = [with_label_names(labelled_as(corpus, multilabel=many), names) for corpus in corpora]
+    ends = np.cumsum([0, *(int(part.rows.max(initial=-1)) + 1 for part in parts)])
+    columns = None
+    if all(part.columns is not None for part in parts):
+        columns = pl.concat([part.columns for part in parts if part.columns is not None])
+    return Corpus(
+        name,
+        pl.concat([part.texts.alias("text") for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        names,
+        np.concatenate([part.rows + end for part, end in zip(parts, ends[:-1], strict=True)]),
+        n_skipped=sum(part.n_skipped for part in parts),
+        first_skipped=next((f"{part.name}, {part.first_skipped}" for part in parts if part.n_skipped), ""),
+        columns=columns,
+        notes=tuple(dict.fromkeys(f"{part.name}: {note}" for part in parts for note in part.notes)),
+    )
 
 
 def drop_empty(corpus: Corpus, tokenizer: Tokenizer) -> tuple[Corpus, int]:

@@ -18,7 +18,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
 from bywords.files import write_errors, write_whole
-from bywords.io.readers import BadRows, read_labelled_blocks, skipped_rows
+from bywords.io.read_options import ReadOptions
+from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
@@ -59,10 +60,7 @@ class Source:
 
     data: str
     test: str | None = None
-    text: str | None = None
-    label: Sequence[str] | None = None
-    label_separator: str | None = None
-    bad_rows: BadRows = "fail"
+    reading: ReadOptions = field(default_factory=ReadOptions)
     test_share: float = 0.2
     validation_share: float = 0.1
     seed: int = 0
@@ -247,7 +245,7 @@ class _Reading:
 
     def store(self, config: VocabularyConfig, run: dict[str, Any]) -> None:
         """Write the whole folder."""
-        source, skipped, is_multilabel = self.source, skipped_rows(self.source.bad_rows), False
+        source, skipped, is_multilabel = self.source, skipped_rows(self.source.reading), False
         parts, words = _Parts(source), WordCounter()
         for corpus, tokens in self._blocks("counting words", skipped):
             is_multilabel |= corpus.is_multilabel
@@ -272,7 +270,7 @@ class _Reading:
         n_in_parts = np.bincount(indices, minlength=EMPTY + 1).tolist()
         dropped, n_tested, test_skipped = {"train": n_in_parts[EMPTY], "test": 0}, n_in_parts[2], None
         if source.test is not None:
-            test_skipped = skipped_rows(source.bad_rows)
+            test_skipped = skipped_rows(source.reading)
             n_tested, dropped["test"] = self._write_test(vocabulary, label_names, is_multilabel, test_skipped)
         write_whole(self.folder / VOCABULARY, vocabulary.text())
         write_whole(self.folder / NGRAMS, vocabulary.ngrams.tobytes())
@@ -291,10 +289,7 @@ class _Reading:
 
     def _blocks(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, Tokens]]:
         source, n_documents = self.source, 0
-        for block in read_labelled_blocks(
-            Path(path or source.data), text=source.text, label=source.label, label_separator=source.label_separator,
-            skipped=skipped,
-        ):  # fmt: skip
+        for block in read_labelled_blocks(Path(path or source.data), source.reading, skipped=skipped):
             if len(block.corpus):
                 yield block.corpus, self.tokenizer(block.corpus.texts)
             n_documents += len(block.corpus)
@@ -306,7 +301,7 @@ class _Reading:
     def _again(self, what: str, indices: npt.NDArray[np.uint8]) -> Iterator[tuple[Corpus, Tokens, Any]]:
         """The blocks once more, with the parts that their documents belong to. Raises DataError if they are others."""
         n_read = 0
-        for corpus, tokens in self._blocks(what, skipped_rows(self.source.bad_rows)):
+        for corpus, tokens in self._blocks(what, skipped_rows(self.source.reading)):
             its_indices = indices[n_read : n_read + len(corpus)]
             n_read += len(corpus)
             if n_read > len(indices) or ((its_indices == EMPTY) != (tokens.lengths == 0)).any():

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from bywords.errors import DataError, SettingError
-from bywords.io.streams import format_ending
+from bywords.io.formats import format_ending
 from bywords.io.tables import Table, as_strings
 
 OUTPUT_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")

@@ -17,7 +17,8 @@ import polars as pl
 
 from bywords.errors import VectorFileError, did_you_mean
 from bywords.extras import needed
-from bywords.io.streams import open_input, split_member
+from bywords.io.archives import split_member
+from bywords.io.streams import open_input
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
@@ -99,7 +100,7 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     path, member = split_member(Path(path))
     source = str(path) if member is None else f"{path}:{member}"
     wanted = None if words is None else pl.concat([words, words.str.to_lowercase()]).unique()
-    with open_input(path, member=member, by_content=True, error=VectorFileError) as file:
+    with open_input(source, error=VectorFileError) as file:
         head = file.read(HEAD_BYTES, location=source)
         if not head.strip():
             raise VectorFileError(f"{source}: the file is empty, expected word vectors.")

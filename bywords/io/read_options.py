@@ -1,0 +1,58 @@
+"""How a file of documents is read: one value from the command line down to the readers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bywords.errors import SettingError, check_choice
+from bywords.io.encodings import check_encoding
+
+BadRows = Literal["fail", "skip"]
+LABEL_PREFIX = "__label__"  # fastText's
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """What a person may say of a file of documents. Raises SettingError for what cannot be."""
+
+    text: str | None = None  # the column of texts; None where the file makes it clear
+    label: str | Sequence[str] | None = None  # the column of labels, or several of 0 and 1
+    label_separator: str | None = None  # between the labels of a row
+    columns: Sequence[str] = ()  # others, which are kept as `Corpus.columns`
+    bad_rows: BadRows = "fail"  # rows that cannot be read: an error, or left out and counted
+    encoding: str | None = None  # None for UTF-8, or what the byte order mark says
+    exclude_labels: Sequence[str] = ()  # documents of these labels are left out
+    label_prefix: str = LABEL_PREFIX  # of the labels in fastText's lines
+
+    def __post_init__(self) -> None:
+        check_choice("bad_rows", self.bad_rows, ("fail", "skip"))
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        if not self.label_prefix.strip() or self.label_prefix != "".join(self.label_prefix.split()):
+            raise SettingError(
+                f"the label prefix is {self.label_prefix!r}, expected signs without blanks, as in {LABEL_PREFIX!r}."
+            )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns of labels that are named."""
+        return (self.label,) if isinstance(self.label, str) else tuple(self.label or ())
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All columns that are named: a header has them."""
+        return (*filter(None, [self.text]), *self.labels, *self.columns)
+
+    def refuse_columns(self, reason: str) -> None:
+        """Raise SettingError with this reason when columns, or a separator of labels, are named."""
+        named = {
+            "text": self.text,
+            "label": " ".join(self.labels),
+            "label-separator": self.label_separator,
+            "slice-by": " ".join(self.columns),
+        }
+        for option, value in named.items():
+            if value:
+                raise SettingError(f"{reason}: leave out --{option} {value}.")

@@ -57,6 +57,13 @@ def move_whole(source: Path, path: Path) -> None:
     _sync_names(path.parent)
 
 
+def keep_private(path: Path, source: Path) -> None:
+    """Take from a file the permissions that the file which it was made from does not give."""
+    with contextlib.suppress(OSError):
+        if source.is_file() and path.is_file():
+            path.chmod(path.stat().st_mode & source.stat().st_mode & 0o777)
+
+
 @contextlib.contextmanager
 def replacing_folder(folder: Path, *, own: Collection[str]) -> Iterator[Path]:
     """A new folder beside `folder` to write files into, which becomes `folder` at the end of the block.

@@ -165,7 +165,7 @@ def test_fast_reading_is_strict_reading_wherever_it_is_taken(content, separator)
     content = ("a,b\n" + content).replace(",", separator)
     frame = csv_format.read_fast(content.encode(), separator)
     if frame is not None:
-        reader = csv_format._Reader("x.csv", separator, None)
+        reader = csv_format._Reader("x.csv", csv_format.Dialect(separator), None)
         strict = [record for _, record in reader._strict(Lines(content.encode(), 1, 0), is_end=True)[0]]
         assert [[value or "" for value in row] for row in frame.rows()] == strict
 

@@ -12,9 +12,10 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_skipped, working
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_read, working
 from bywords.errors import quoted
 from bywords.extras import check_installed
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -24,6 +25,7 @@ RECORD, LABELS, PAGE = "audit.json", "label-errors.csv", "audit.html"
 LISTED_SHARE = 0.1  # of all documents, the likeliest label errors: so many are in the csv file at least
 
 
+@options.reads_labelled
 def audit(
     data: options.Data,
     test: Annotated[
@@ -36,10 +38,7 @@ def audit(
     out: Annotated[
         Path | None, typer.Option(help="A folder for what is found; by default the name of DATA with -audit behind it.")
     ] = None,
-    text: options.Text = None,
-    label: options.Label = None,
-    label_separator: options.LabelSeparator = None,
-    bad_rows: options.BadRows = "fail",
+    reading: ReadOptions = options.DEFAULT_READING,
     seed: Annotated[
         int,
         typer.Option(
@@ -65,10 +64,9 @@ def audit(
     folder = out or options.named_after(data, "-audit")
     for name in (RECORD, LABELS, PAGE):
         check_writable(folder / name)
+        options.check_output(folder / name, data, test, goes_on=name != RECORD)
     with working(f"reading {data}"):
-        train, test_part = read_parts(
-            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test
-        )
+        train, test_part = read_parts(data, reading, test=test)
     callback = ProgressLines()
     record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
     callback.end()
@@ -76,8 +74,7 @@ def audit(
     write_whole(folder / PAGE, render_audit(record).encode())
     if record.label_errors:
         write_whole(folder / LABELS, _to_correct(_listed(record), train))
-    for corpus in [train] if test_part is None else [train, test_part]:
-        tell_skipped(corpus.n_skipped, corpus.first_skipped)
+    tell_read(*([train] if test_part is None else [train, test_part]))
     if as_json:
         print_json(plain(record))
         return

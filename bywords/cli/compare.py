@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_read, working
 from bywords.errors import SettingError
 from bywords.extras import check_installed
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.records.run import RunRecord, SystemScores
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 RUN, REPORT = "run.json", "report.html"
 
 
+@options.reads_labelled
 def compare(
     data: options.Data,
     systems: Annotated[
@@ -29,8 +31,7 @@ def compare(
     ] = None,
     resume: options.Resume = False,
     test: options.TestFile = None,
-    text: options.Text = None,
-    label: options.Label = None,
+    reading: ReadOptions = options.DEFAULT_READING,
     vectors: options.Vectors = None,
     limit: Annotated[
         list[str] | None,
@@ -45,7 +46,7 @@ def compare(
     """Train systems on the same documents, test them on the same others, and report them side by side."""
     from bywords.experiments.compare import compare as run_compare
     from bywords.files import write_whole
-    from bywords.io.datasets import load_dataset
+    from bywords.io.datasets import read_split
     from bywords.records.base import plain, read_record, write_record
     from bywords.records.run import RunRecord
     from bywords.report import render_comparison
@@ -54,10 +55,13 @@ def compare(
     check_installed("matplotlib", what="the page of a comparison")
 
     folder = out or options.named_after(data, "-compared")
+    for name in (RUN, REPORT):
+        options.check_output(folder / name, data, test, goes_on=resume or name != RUN)
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
     earlier = read_record(RunRecord, folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
-        split = load_dataset(data, text=text, label=label, test=test, test_share=test_share)
+        split = read_split(data, reading, test=test, test_share=test_share)
+    tell_read(*{part.name: part for part in (split.train, split.test)}.values())
     callback = ProgressLines()
     callback.start(f"{data}: counting words")
 

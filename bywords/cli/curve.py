@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_json, print_table, rough_time, say, working
+from bywords.cli.screen import ProgressLines, print_json, print_table, rough_time, say, tell_read, working
 from bywords.extras import check_installed
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 RUN, REPORT = "curve.json", "curve.html"
 
 
+@options.reads_labelled
 def curve(
     data: options.Data,
     system: Annotated[
@@ -30,9 +32,7 @@ def curve(
     ] = None,
     resume: options.Resume = False,
     test: options.TestFile = None,
-    text: options.Text = None,
-    label: options.Label = None,
-    bad_rows: options.BadRows = "fail",
+    reading: ReadOptions = options.DEFAULT_READING,
     vectors: options.Vectors = None,
     test_share: options.TestShare = 0.2,
     validation_share: options.ValidationShare = 0.1,
@@ -41,7 +41,7 @@ def curve(
     """Train on 1/16 to all of the documents, and forecast what twice as many would bring."""
     from bywords.experiments.learning_curve import learning_curve
     from bywords.files import write_whole
-    from bywords.io.datasets import load_dataset
+    from bywords.io.datasets import read_split
     from bywords.records.base import plain, read_record, write_record
     from bywords.records.curve import CurveRecord
     from bywords.report import render_curve
@@ -50,10 +50,13 @@ def curve(
     check_installed("matplotlib", what="the page of a learning curve")
 
     folder = out or options.named_after(data, "-curve")
+    for name in (RUN, REPORT):
+        options.check_output(folder / name, data, test, goes_on=resume or name != RUN)
     system = system or DEFAULT_SYSTEM
     earlier = read_record(CurveRecord, folder / RUN) if resume and (folder / RUN).exists() else None
     with working(f"reading {data}"):
-        split = load_dataset(data, text=text, label=label, bad_rows=bad_rows, test=test, test_share=test_share)
+        split = read_split(data, reading, test=test, test_share=test_share)
+    tell_read(*{part.name: part for part in (split.train, split.test)}.values())
     callback = ProgressLines()
 
     def on_start(n_documents: int, seed: int, seconds_left: float | None) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import counted, print_json, print_table, say, tell_skipped, without_nan, working
+from bywords.cli.screen import counted, print_json, print_table, say, tell_notes, tell_skipped, without_nan, working
 from bywords.errors import DataError, SettingError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bywords.explain.explanation import Explanation
     from bywords.fitted import FittedClassifier
 
-FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft", ".gz", ".xz", ".zst")
 N_WORDS = 10  # for a class, and against it
 N_CLASS_WORDS = 15
 MOST_LABELS = 30  # of the tables; --json has all
@@ -56,6 +55,7 @@ def explain(
     ] = None,
     column: Annotated[str | None, typer.Option("--text", help="The column with the texts of FILE.")] = None,
     bad_rows: options.BadRows = "fail",
+    encoding: options.Encoding = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Say which words a label comes from; of a file, which words speak for each class.
@@ -74,13 +74,14 @@ def explain(
                 f"{out}: explanations are written as .jsonl or .html, not {out.suffix or 'without end'}."
             )
         check_writable(out)
+        options.check_output(out, text if len(text) < 1000 else None)
     text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
-    is_file = _is_file(text)
+    is_file = options.is_file(text)
     classifier = load_classifier(model)
     if label is not None:
         classifier.index_of(label)
     if is_file:
-        _explain_file(classifier, str(model), text, label, out, column, bad_rows, as_json=as_json)
+        _explain_file(classifier, str(model), text, label, out, column, bad_rows, encoding, as_json=as_json)
         return
     if column is not None:
         raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
@@ -96,22 +97,6 @@ def explain(
         _tell(explanation, changed, label)
 
 
-def _is_file(text: str) -> bool:
-    """Whether it names a file, or the standard input. Raises DataError for what looks like a file that is not there."""
-    from bywords.io.streams import STANDARD_INPUT
-
-    if text == STANDARD_INPUT:
-        return True
-    try:
-        if Path(text).expanduser().is_file():
-            return True
-    except (OSError, ValueError, RuntimeError):  # too long for a name, or with signs that no name has
-        return False
-    if text.lower().endswith(FILE_ENDINGS) and not any(map(str.isspace, text)):
-        raise DataError(f"{text}: there is no such file. Check the path, or give a text of more than one word.")
-    return False
-
-
 def _explain_file(
     classifier: FittedClassifier,
     model: str,
@@ -120,6 +105,7 @@ def _explain_file(
     out: Path | None,
     column: str | None,
     bad_rows: Any,
+    encoding: str | None,
     *,
     as_json: bool,
 ) -> None:
@@ -128,7 +114,9 @@ def _explain_file(
 
     skipped = skipped_rows(bad_rows)
     with working(f"reading {file}"):
-        texts = [text for block in read_blocks(file, text=column, skipped=skipped) for text in block.texts.to_list()]
+        blocks = list(read_blocks(file, text=column, encoding=encoding, skipped=skipped))
+        texts = [text for block in blocks for text in block.texts.to_list()]
+    tell_notes(note for block in blocks if block.table is not None for note in block.table.notes)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     if not texts:

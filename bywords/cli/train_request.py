@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from bywords.cli.options import check_output
 from bywords.errors import SettingError, check_choice
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier
@@ -23,19 +24,16 @@ class Reading:
 
     data: str
     test: str | None
-    text: str | None
-    label: Sequence[str] | None
-    label_separator: str | None
-    bad_rows: Literal["fail", "skip"]
-    columns: Sequence[str]
+    options: ReadOptions
     test_share: float
     seed: int
 
     @property
     def trained_on(self) -> dict[str, Any]:
         """What the model keeps of it, so that `evaluate` can find the documents that were held out."""
-        names = ("data", "test", "test_share", "seed", "label_separator", "bad_rows")
-        return {name: getattr(self, name) for name in names}
+        names = ("label_separator", "bad_rows", "encoding", "exclude_labels", "label_prefix")
+        files = {"data": self.data, "test": self.test, "test_share": self.test_share, "seed": self.seed}
+        return {**files, **{name: getattr(self.options, name) for name in names}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +76,7 @@ def requested(
     from bywords.systems import DEFAULT_SYSTEM, system_config
     from bywords.training.incremental import check_can_continue
 
+    check_output(folder, reading.data, reading.test, goes_on=resume)
     check_writable(folder)
     _check_checkpoint(checkpoint, resume, folder)
     max_bytes = None if max_size is None else parse_size(max_size)
@@ -87,7 +86,7 @@ def requested(
         _refuse(
             "--on-disk has no documents in memory, which --{} needs: leave out one of the two.",
             **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels},
-            **{"slice-by": reading.columns},
+            **{"slice-by": reading.options.columns},
         )
     if labels is not None:
         _refuse(

@@ -90,10 +90,7 @@ def _read(request: TrainRequest) -> Documents:
 
     reading = request.reading
     with working(f"reading {reading.data}"):
-        corpus, own_test = read_parts(
-            reading.data, text=reading.text, label=reading.label, columns=reading.columns, test=reading.test,
-            label_separator=reading.label_separator, bad_rows=reading.bad_rows,
-        )  # fmt: skip
+        corpus, own_test = read_parts(reading.data, reading.options, test=reading.test)
         if own_test is None:
             split = divided(corpus, test_share=reading.test_share, seed=reading.seed)
         else:
@@ -141,7 +138,7 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     check_can_train_on_disk(request.config, request.shown, able_to_train_on_disk())
     reading = request.reading
     source = Source(
-        **reading.trained_on, text=reading.text, label=reading.label,
+        data=reading.data, test=reading.test, reading=reading.options, test_share=reading.test_share, seed=reading.seed,
         validation_share=request.parameters.validation_share,
     )  # fmt: skip
     progress = ProgressLines()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import glob
 import importlib.util
 import io
 import os
@@ -69,7 +68,8 @@ def load_dataset(
 
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
     class, drawn with `seed`. The names from `text` to `label_prefix` are fields of `ReadOptions`, and hold for both
-    files; with `bad_rows` "skip" a test document whose label training does not have is left out. Where training is multi-label the test part is too. Documents without tokens stay in.
+    files; with `bad_rows` "skip" a test document whose label training does not have is left out. Where
+    training is multi-label the test part is too. Documents without tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
@@ -84,6 +84,18 @@ def load_dataset(
         text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, columns=columns, encoding=encoding,
         exclude_labels=exclude_labels, label_prefix=label_prefix,
     )  # fmt: skip
+    return read_split(name_or_path, options, test=test, test_share=test_share, seed=seed)
+
+
+def read_split(
+    name_or_path: str | Sequence[str],
+    options: ReadOptions | None = None,
+    *,
+    test: str | None = None,
+    test_share: float = 0.2,
+    seed: int = 0,
+) -> Split:
+    """The same by `ReadOptions`."""
     corpus, own_test = read_parts(name_or_path, options, test=test)
     if own_test is not None:
         return Split(corpus, own_test)
@@ -167,8 +179,10 @@ def _matching(pattern: str) -> list[str]:
     if member is not None and archive.exists():
         with archive_of(archive) as opened:
             return [f"{archive}:{name}" for name in opened.matching(member)] if opened is not None else []
-    found = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True))
-    return [path for path in found if Path(path).is_file()] or found
+    path = Path(pattern).expanduser()
+    root = Path(path.anchor) if path.is_absolute() else Path()
+    found = sorted(str(one) for one in root.glob(str(path.relative_to(root))))
+    return [one for one in found if Path(one).is_file()] or found
 
 
 def _line_of(data: str | Sequence[str]) -> str:

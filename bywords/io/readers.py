@@ -141,6 +141,11 @@ class Block:
     table: Table | None  # the rows that they are in; None for plain lines
     source: bytes  # what of the file was read for them; nothing for Parquet
 
+    @classmethod
+    def of_text(cls, text: str) -> Block:
+        """A text that is in no file."""
+        return cls(pl.Series("text", [text], dtype=pl.String), None, text.encode())
+
 
 def read_blocks(
     path: Path | str,

@@ -63,8 +63,8 @@ def predict(
         int | None,
         typer.Option(
             "--top-k",
-            help="Add this many labels, the likeliest, and their probabilities; -1 for all. With --min-confidence those "
-            "that are less probable are left out.",
+            help="Add this many labels, the likeliest, and their probabilities; -1 for all. With --min-confidence, "
+            "without those that are less probable.",
             min=-1,
         ),
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bywords.cli.corrected import tell_corrections
 from bywords.cli.failing import tell_slices
 from bywords.cli.scores import tell_classes, tell_scores
-from bywords.cli.screen import say, tell_read
+from bywords.cli.screen import say, tell_skipped
 from bywords.errors import quoted
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
         say(f"Interrupted: the model is {which}the best so far.")
     if dropped["train"] or dropped["test"]:
         say(f"Dropped for having no words: {dropped['train']} training and {dropped['test']} test documents.")
-    tell_read(*files_of(split))
+    for corpus in files_of(split):
+        tell_skipped(corpus.n_skipped, corpus.first_skipped)
     if evaluation.is_multilabel:
         say("Its documents have any number of labels, so that each label is learned for itself.")
     held_out = f", {record['n_valid']:,} more held out" if record["n_valid"] else ""

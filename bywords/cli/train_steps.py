@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
-from bywords.cli.screen import ProgressLines, print_json, working
+from bywords.cli.screen import ProgressLines, print_json, tell_notes, working
 from bywords.cli.train_report import files_of, tell
 from bywords.cli.train_request import TrainRequest
 
@@ -91,6 +91,7 @@ def _read(request: TrainRequest) -> Documents:
     reading = request.reading
     with working(f"reading {reading.data}"):
         corpus, own_test = read_parts(reading.data, reading.options, test=reading.test)
+        tell_notes([*corpus.notes, *(() if own_test is None else own_test.notes)])
         if own_test is None:
             split = divided(corpus, test_share=reading.test_share, seed=reading.seed)
         else:

@@ -76,6 +76,8 @@ class Recoded:
 
 def not_utf8(data: bytes, index: int) -> str:
     """What to do about bytes that are not UTF-8 at `index`: the likeliest encoding, and how the place reads in it."""
+    if b"\0" in data:
+        return "It has zero bytes too, so that it is perhaps no text: check what kind of file it is."
     encoding = likeliest_encoding(data)
     if encoding is None:
         return "Say which encoding it is in (--encoding cp1252), or save the file as UTF-8."
@@ -97,4 +99,7 @@ def likeliest_encoding(data: bytes) -> str | None:
     lines = [line for line in data.split(b"\n") if not line.isascii()]
     sample = b"\n".join(lines)[:_SAMPLE_BYTES]
     best = from_bytes(sample, cp_isolation=list(COMMON), enable_fallback=False).best()
-    return None if best is None else best.encoding
+    if best is None:
+        return None
+    text = sample.decode(best.encoding, "replace")
+    return next(name for name in (*COMMON, best.encoding) if sample.decode(name, "replace") == text)

@@ -82,10 +82,7 @@ def _format_of_text(start: bytes, known: Collection[str], prefix: str, *, labell
         return ".jsonl"
     if re.fullmatch(r"sep=.", rows[0].strip(), re.IGNORECASE):
         return ".csv"
-    header = {
-        sign: {field.strip().casefold() for field in next(csv.reader([rows[0]], delimiter=sign))}
-        for sign in _SEPARATORS
-    }
+    header = {sign: {field.strip(' "').casefold() for field in rows[0].split(sign)} for sign in _SEPARATORS}
     named = [sign for sign in _SEPARATORS if len(header[sign]) > 1 and header[sign] & set(known)]
     if "\t" in named or (len(rows) > 1 and len({row.count("\t") for row in rows}) == 1 and "\t" in rows[0]):
         return ".tsv"

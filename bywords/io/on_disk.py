@@ -81,7 +81,6 @@ class PartFacts:
     fingerprint: str  # 16 hexadecimal digits of a SHA-256 over texts and labels; not that of a `Corpus`
     n_skipped: int = 0
     first_skipped: str = ""
-    notes: tuple[str, ...] = ()  # what was guessed about the file
 
     def __len__(self) -> int:
         return self.n_documents

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from bywords.errors import BywordsError, DataError
-from bywords.io.archives import Archive, open_archive, split_member
+from bywords.io.archives import ZIP_STARTS, Archive, open_archive, split_member
 from bywords.io.encodings import UTF8, Recoded, check_encoding, encoding_of, not_utf8
 
 STANDARD_INPUT = "-"
@@ -146,7 +146,9 @@ def archive_of(path: Path) -> Iterator[Archive | None]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, error: type[BywordsError]) -> Iterator[tuple[BinaryIO, IO[bytes], str, Archive | None]]:
+def _opened(
+    path: Path, error: type[BywordsError]
+) -> Iterator[tuple[io.BufferedReader, IO[bytes], str, Archive | None]]:
     """A file, its bytes decompressed, by which compression, and the archive that they are."""
     try:
         file = path.open("rb")
@@ -158,7 +160,8 @@ def _opened(path: Path, error: type[BywordsError]) -> Iterator[tuple[BinaryIO, I
         raise _unreadable(str(path), reason, error) from reason
     with file, contextlib.ExitStack() as stack:
         compression = _compression_of(file, path)
-        with _read_errors(str(path), compression, error):
+        is_zip = file.peek(4).startswith(ZIP_STARTS)
+        with _read_errors(str(path), compression or (".zip" if is_zip else ""), error):
             stream = stack.enter_context(_decompressed(file, compression))
             archive = stack.enter_context(open_archive(file, stream, path))
         if archive is None and stream is file:
@@ -167,13 +170,12 @@ def _opened(path: Path, error: type[BywordsError]) -> Iterator[tuple[BinaryIO, I
 
 
 def _compression_of(file: BinaryIO, path: Path) -> str:
-    """By the first bytes; by the name for what is neither compressed nor text, which is then damaged."""
-    start = file.read(1 << 10)
+    """By the first bytes; by the name where they say nothing: the file is damaged then."""
+    start = file.read(8)
     file.seek(0)
-    found = next((name for sign, name in _STARTS.items() if start.startswith(sign)), "")
     ending = path.suffix.lower()
-    is_text = bool(start) and not re.search(rb"[\x00-\x08\x0e-\x1a]", start)
-    return found or (ending if ending in COMPRESSIONS and not is_text else "")
+    found = next((name for sign, name in _STARTS.items() if start.startswith(sign)), "")
+    return found or (ending if ending in COMPRESSIONS else "")
 
 
 def _decompressed(file: BinaryIO, compression: str) -> contextlib.AbstractContextManager[IO[bytes]]:

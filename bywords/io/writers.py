@@ -152,8 +152,8 @@ def _write_cell(sheet: Any, row: int, index: int, value: Any) -> None:
         sheet.write_number(row, index, value)
     elif sheet.write_string(row, index, str(value)):
         raise DataError(
-            f"row {row}: a cell of a spreadsheet takes 32,767 characters, and a text has {len(str(value)):,}. Write .csv "
-            "or .parquet."
+            f"row {row}: a cell of a spreadsheet takes 32,767 characters, and a text has {len(str(value)):,}. "
+            "Write .csv or .parquet."
         )
 
 

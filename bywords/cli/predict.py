@@ -312,7 +312,8 @@ def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
         again = [*sys.argv[1:], *(["--resume"] if "--resume" not in sys.argv else [])]
-        how = f"{folder.n_rows:,} rows are done and kept. Go on with: {shlex.join(['bywords', *again])}"
+        rows = "1 row is" if folder.n_rows == 1 else f"{folder.n_rows:,} rows are"
+        how = f"{rows} done and kept. Go on with: {shlex.join(['bywords', *again])}"
         if isinstance(error, BywordsError):
             raise type(error)(f"{error} {how}") from error
         typer.echo(f"Interrupted: {how}", err=True)

@@ -76,8 +76,8 @@ def requested(
     from bywords.systems import DEFAULT_SYSTEM, system_config
     from bywords.training.incremental import check_can_continue
 
-    check_output(folder, reading.data, reading.test, goes_on=resume)
     check_writable(folder)
+    check_output(folder, reading.data, reading.test, goes_on=resume or folder == start_from)
     _check_checkpoint(checkpoint, resume, folder)
     max_bytes = None if max_size is None else parse_size(max_size)
     budget, vectors = parameters.budget_seconds, parameters.vectors

@@ -39,6 +39,7 @@ class Dialect:
     separator: str = ","
     line_end: str = "\n"
     has_mark: bool = False  # a byte order mark at the beginning
+    is_tsv: bool = False  # whose separator is that of its format, and not its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +67,10 @@ def record_blocks(
     marked = _SEPARATOR_LINE.match(head)
     mark = head.startswith(codecs.BOM_UTF8)
     line_end = "\r\n" if b"\r\n" in head and head.count(b"\r\n") == head.count(b"\n") else "\n"
+    is_tsv = separator is not None
     if separator is None:
         separator = marked[1].decode("latin-1") if marked else guess_separator(head.decode("utf-8", "replace"))
-    dialect = Dialect(separator, line_end, mark)
+    dialect = Dialect(separator, line_end, mark, is_tsv)
     start = file.read(marked.end()) if marked else b""
     reader, rest, line, offset = _Reader(file.name, dialect, skipped), b"", 1 + bool(start), len(start)
     is_end = False

@@ -6,14 +6,22 @@ import codecs
 import re
 from typing import IO
 
-from bywords.errors import SettingError, did_you_mean
+from bywords.errors import DataError, SettingError, did_you_mean
 
 UTF8 = "utf-8"
 _MARKS = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 # What files are in that are not UTF-8, the commonest first. Others can be named, but are not proposed.
-COMMON = (
-    *("cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp874"),
-    *("cp932", "euc_jp", "gb18030", "big5", "cp949", "mac_roman", "cp437"),
+LATIN = ("cp1252", "cp1250", "cp1254", "cp1257", "mac_roman", "cp437")
+OTHER = (
+    *("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874"),
+    *("cp932", "euc_jp", "gb18030", "big5", "euc_kr"),
+)
+COMMON = (*LATIN, *OTHER)
+_FEW = 200  # bytes that are not ASCII: too few for statistics to tell one Latin alphabet from another
+_LATIN_SHARE = 0.3  # of the letters: at most so many are not ASCII in languages of Latin letters
+_ODD = re.compile(
+    r"(?<=[^\W\d_])[^\x00-\x7f\w’'‐-―](?=[^\W\d_])"  # a sign between two letters
+    r"|(?<=[a-zà-ÿ])[À-Þ](?=[a-zà-ÿ])|[\x80-\x9f]"
 )
 _SAMPLE_BYTES = 20_000
 
@@ -59,14 +67,17 @@ class Recoded:
         self._start, self._ready, self._is_end = start, b"", False
 
     def read(self, n_bytes: int = -1) -> bytes:
-        """The next bytes, fewer only at the end. Raises ValueError for those that are not in the encoding."""
+        """The next bytes, fewer only at the end. Raises DataError for those that are not in the encoding."""
         while not self._is_end and (n_bytes < 0 or len(self._ready) < n_bytes):
             new = self._file.read(-1 if n_bytes < 0 else 1 << 16)
             self._is_end = not new or n_bytes < 0
             try:
                 text = self._decoder.decode(self._start + new, final=self._is_end)
             except UnicodeDecodeError as error:
-                raise ValueError(f"it is not in the encoding {self._encoding} ({error.reason})") from error
+                raise DataError(
+                    f"{self._name}: this is not in the encoding {self._encoding} ({error.reason}). Copy the file "
+                    "again, or say another --encoding."
+                ) from error
             self._start = b""
             self._ready += text.removeprefix("\ufeff").encode("utf-8", "surrogateescape")
         found = self._ready if n_bytes < 0 else self._ready[:n_bytes]
@@ -93,13 +104,40 @@ def not_utf8(data: bytes, index: int) -> str:
 
 
 def likeliest_encoding(data: bytes) -> str | None:
-    """By charset-normalizer, from the lines that are not ASCII; None where it knows none."""
-    from charset_normalizer import from_bytes
+    """The commonest encoding that fits, from the lines that are not ASCII; None where none does.
 
+    Few accents are taken for Western Europe's, unless they would be signs within words; kana are Japanese. The rest
+    charset-normalizer decides.
+    """
     lines = [line for line in data.split(b"\n") if not line.isascii()]
     sample = b"\n".join(lines)[:_SAMPLE_BYTES]
-    best = from_bytes(sample, cp_isolation=list(COMMON), enable_fallback=False).best()
+    n_other, n_ascii = sum(byte > 127 for byte in sample), len(re.findall(rb"[A-Za-z]", sample))
+    is_latin = n_other <= _LATIN_SHARE * (n_other + n_ascii)
+    if is_latin and n_other < _FEW:
+        odd = {name: _n_odd(text) for name in LATIN if (text := _decoded(sample, name)) is not None}
+        return min(odd, key=odd.__getitem__, default=None)
+    for name in ("cp932", "euc_jp"):
+        if len(re.findall(r"[\u3041-\u30fa]", _decoded(sample, name) or "")) > n_other / 20:
+            return name
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(sample, cp_isolation=list(LATIN if is_latin else OTHER), enable_fallback=False).best()
     if best is None:
         return None
-    text = sample.decode(best.encoding, "replace")
-    return next(name for name in (*COMMON, best.encoding) if sample.decode(name, "replace") == text)
+    text = _decoded(sample, best.encoding)
+    return next(name for name in (*COMMON, best.encoding) if _decoded(sample, name) == text)
+
+
+def _decoded(sample: bytes, encoding: str) -> str | None:
+    """None where it is not in the encoding, but for a character that the end of the sample cuts."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return None
+
+
+def _n_odd(text: str) -> int:
+    """How many signs and capitals are within words in small letters, where a wrong encoding puts them."""
+    return len(
+        re.findall(r"(?<=[^\W\d_])[^\x00-\x7f\w’'‐-―](?=[^\W\d_])|(?<=[a-zà-ÿ])[À-Þ](?=[a-zà-ÿ])|[\x80-\x9f]", text)
+    )

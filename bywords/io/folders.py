@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -79,7 +80,9 @@ def _files(path: Path) -> Iterator[_File]:
         return
     archive, member = split_member(path)
     with archive_of(archive) as opened:
-        for class_name, names in (_classes(opened, member) or {}).items() if opened is not None else ():
+        if opened is None:
+            return
+        for class_name, names in (_classes(opened, member) or {}).items():
             for name in names:
                 yield class_name, name.rpartition("/")[2], f"{archive}:{name}", opened.read(name)
 
@@ -106,7 +109,7 @@ def _files_on_disk(folder: Path) -> Iterator[_File]:
                     f"{file} is a folder, expected a file with one document. "
                     "Give the folder that holds the class folders."
                 )
-            yield class_folder.name, file.name, str(file), lambda file=file: _bytes_of(file)
+            yield class_folder.name, file.name, str(file), functools.partial(_bytes_of, file)
 
 
 def _bytes_of(path: Path) -> bytes:

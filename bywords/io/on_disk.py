@@ -245,7 +245,7 @@ class _Reading:
 
     def store(self, config: VocabularyConfig, run: dict[str, Any]) -> None:
         """Write the whole folder."""
-        source, skipped, is_multilabel = self.source, skipped_rows(self.source.reading), False
+        source, skipped, is_multilabel = self.source, skipped_rows(self.source.reading.bad_rows), False
         parts, words = _Parts(source), WordCounter()
         for corpus, tokens in self._blocks("counting words", skipped):
             is_multilabel |= corpus.is_multilabel
@@ -270,7 +270,7 @@ class _Reading:
         n_in_parts = np.bincount(indices, minlength=EMPTY + 1).tolist()
         dropped, n_tested, test_skipped = {"train": n_in_parts[EMPTY], "test": 0}, n_in_parts[2], None
         if source.test is not None:
-            test_skipped = skipped_rows(source.reading)
+            test_skipped = skipped_rows(source.reading.bad_rows)
             n_tested, dropped["test"] = self._write_test(vocabulary, label_names, is_multilabel, test_skipped)
         write_whole(self.folder / VOCABULARY, vocabulary.text())
         write_whole(self.folder / NGRAMS, vocabulary.ngrams.tobytes())
@@ -301,7 +301,7 @@ class _Reading:
     def _again(self, what: str, indices: npt.NDArray[np.uint8]) -> Iterator[tuple[Corpus, Tokens, Any]]:
         """The blocks once more, with the parts that their documents belong to. Raises DataError if they are others."""
         n_read = 0
-        for corpus, tokens in self._blocks(what, skipped_rows(self.source.reading)):
+        for corpus, tokens in self._blocks(what, skipped_rows(self.source.reading.bad_rows)):
             its_indices = indices[n_read : n_read + len(corpus)]
             n_read += len(corpus)
             if n_read > len(indices) or ((its_indices == EMPTY) != (tokens.lengths == 0)).any():

@@ -29,7 +29,7 @@ from bywords.io.archives import split_member
 from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_text, find_text_and_labels, kept_columns
 from bywords.io.folders import UNLABELLED, is_folder_of_classes, read_folder
 from bywords.io.formats import LINES, NAMES, SPREADSHEETS, format_ending, format_of
-from bywords.io.read_options import LABEL_PREFIX, ReadOptions
+from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
 from bywords.io.streams import (
     BLOCK_BYTES,
     STANDARD_INPUT,
@@ -79,7 +79,7 @@ def read_corpus(
     named for something that has none, and where no document has a label that is to be left out and `must_exclude`.
     """
     options = dataclasses.replace(options or ReadOptions(), **named)
-    path, skipped = _expanded(path), skipped_rows(options)
+    path, skipped = _expanded(path), skipped_rows(options.bad_rows)
     unlabelled = Skipped()
     if path != STANDARD_INPUT and is_folder_of_classes(Path(path)):
         options.refuse_columns(f"{path} is a folder and has no columns")
@@ -171,6 +171,8 @@ def read_blocks(
     if isinstance(path, Path) and path.is_dir():
         raise DataError(f"{path} is a folder, expected a file: a table, or one document a line.")
     options = ReadOptions(text=text, encoding=encoding, label_prefix=label_prefix)
+    if path == STANDARD_INPUT and ending == ".parquet":
+        raise SettingError("standard input: Parquet cannot be read as a stream. Give the name of a file.")
     with open_input(path, encoding=encoding) as file:
         known = _known_names(TEXT_NAMES, options)
         kind = LINES if ending == ".txt" else format_of(file, known, ending=ending, prefix=label_prefix, labelled=False)
@@ -332,10 +334,9 @@ def _texts_in(table: Table, column: str) -> pl.Series:
     return table.columns[column].fill_null("").alias("text")
 
 
-def skipped_rows(options: ReadOptions | str) -> Skipped | None:
+def skipped_rows(bad_rows: BadRows) -> Skipped | None:
     """Where to count rows that cannot be read; None when one is an error. Raises SettingError for another choice."""
-    chosen = options.bad_rows if isinstance(options, ReadOptions) else ReadOptions(bad_rows=options).bad_rows
-    return Skipped() if chosen == "skip" else None
+    return Skipped() if ReadOptions(bad_rows=bad_rows).bad_rows == "skip" else None
 
 
 def _labelled(

@@ -161,7 +161,7 @@ def _opened(
     with file, contextlib.ExitStack() as stack:
         compression = _compression_of(file, path)
         is_zip = file.peek(4).startswith(ZIP_STARTS)
-        with _read_errors(str(path), compression or (".zip" if is_zip else ""), error):
+        with _read_errors(str(path), compression or (path.suffix if is_zip else ""), error):
             stream = stack.enter_context(_decompressed(file, compression))
             archive = stack.enter_context(open_archive(file, stream, path))
         if archive is None and stream is file:
@@ -204,7 +204,7 @@ def _read_errors(name: str, compression: str, error: type[BywordsError]) -> Iter
     except (BywordsError, MemoryError):
         raise
     except Exception as reason:  # what a decompressor may raise depends on the module, which is loaded when needed
-        if not compression or isinstance(reason, UnicodeError):
+        if not compression:
             raise _unreadable(name, reason, error) from reason
         raise error(
             f"{name}: the compressed data is damaged or cut off ({reason}). "

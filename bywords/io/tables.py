@@ -119,9 +119,13 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
     n_filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
     rows = np.flatnonzero(n_filled.to_numpy() > 0)
     title = int(np.argmax(n_filled.to_numpy()[rows] > 1)) if int(n_filled.max() or 0) > 1 else 0
-    notes = [f"the sheet {name!r} is read, of {len(names)}: {file.name}:NAME reads another"] if len(names) > 1 else []
+    notes = []
+    if len(names) > 1 and sheet is None:
+        notes.append(f"the sheet {name!r} is read, of {len(names)}: {file.name}:NAME reads another")
     if title:
-        notes.append(f"{title} rows above the names of the columns, with one field each, are left out")
+        notes.append(
+            f"{title} {'row' if title == 1 else 'rows'} above the names of the columns, of one field, left out"
+        )
     rows = rows[title:]
     records = Records(frame[rows], data, lambda number: int(rows[number]) + 1, Dialect())
     return _tables(file.name, iter([records]), known, what="row", notes=notes)
@@ -132,7 +136,7 @@ def _tables(
 ) -> Iterator[Table]:
     """Records → tables. `what` a record has a number of, for messages: a line or a row."""
     columns: list[str] = []
-    has_known = has_header = False
+    has_known = has_header = is_certain = False
     unread, is_first, told = b"", True, list(notes)
     for records in blocks:
         frame, n_header = records.frame, 0
@@ -140,6 +144,7 @@ def _tables(
             header = [(value or "").strip() for value in frame.row(0)]
             has_known = any(column.casefold() in known for column in header)
             has_header = has_known or _is_header(header, frame)
+            is_certain = has_known or (has_header and any(len(name.split()) > 1 for name in header))
             columns = [f"column_{number}" for number in range(1, len(header) + 1)]
             if has_header:
                 columns = [column or numbered for column, numbered in zip(header, columns, strict=True)]
@@ -170,7 +175,7 @@ def _tables(
                 name,
                 {column: frame[column] for column in frame.columns},
                 functools.partial(_line_of, records.line_of, n_header, what),
-                header_is_certain=has_known,
+                header_is_certain=is_certain,
                 rows=frame.fill_null(""),  # whether nothing was in quotes plays no part
                 source=unread,
                 notes=tuple(told),
@@ -284,14 +289,14 @@ def read_json(file: Input, *, skipped: Skipped | None = None) -> Iterator[Table]
     if isinstance(value, dict):
         value, notes = _rows_in(value, file.name)
     if not isinstance(value, list):
-        raise DataError(f"{file.name}: expected {_JSON_FORM}, found {type(value).__name__}.")
+        raise DataError(f"{file.name}: expected {_JSON_FORM}, found {_kind(value)}.")
     rows, items = [], []
     for item, row in enumerate(value):
         if isinstance(row, dict):
             rows.append(row)
             items.append(item)
         else:
-            refuse_row(file.name, f"item {item}", f"expected an object, found {type(row).__name__}.", skipped)
+            refuse_row(file.name, f"item {item}", f"expected an object, found {_kind(row)}.", skipped)
     if not rows:
         raise DataError(f"{file.name} is empty: expected {_JSON_FORM}.")
 
@@ -328,6 +333,10 @@ def _rows_in(value: dict[str, Any], name: str) -> tuple[Any, tuple[str, ...]]:
 def _decoder() -> json.JSONDecoder:
     """Numbers are left as the signs in the file: 3 is '3', 3.0 is '3.0'. NaN, which is not JSON, is a missing value."""
     return json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=lambda _: None)
+
+
+def _kind(value: Any) -> str:
+    return "a number" if isinstance(value, _Number) else type(value).__name__
 
 
 class _Number(str):

@@ -25,6 +25,7 @@ from bywords.io.tables import Table, as_strings
 OUTPUT_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".txt")
 FRAMES = (".parquet", ".xlsx")  # written as a whole at the end
 MOST_SHEET_ROWS = 1_048_575  # below the header
+MOST_CELL_CHARACTERS = 32_767
 MOST_SHEET_NUMBER = 1e15  # with more digits they would not stay exact
 _FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet takes for one
 _NUMBER = r"^[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?$"
@@ -63,7 +64,8 @@ class Writer:
     def start(self, table: Table | None) -> None:
         """Take the columns of a CSV, and how it is written, from the first block of the file; None for plain lines."""
         if table is not None and table.dialect is not None:
-            separator = table.dialect.separator if self.ending == ".csv" else self._dialect.separator
+            keeps = self.ending == ".csv" and not table.dialect.is_tsv
+            separator = table.dialect.separator if keeps else self._dialect.separator
             self._dialect = dataclasses.replace(table.dialect, separator=separator)
         rows = list(table.columns) if table is not None else []
         self._columns = [*(kept_name(name, rows, self.answers) for name in rows), *self.answers]
@@ -76,7 +78,10 @@ class Writer:
         lacks.
         """
         if self.ending in FRAMES:
-            return _side_by_side(table, answers)
+            frame = _side_by_side(table, answers)
+            if self.ending == ".xlsx":
+                _check_cells(frame, table)
+            return frame
         content = self._text(table, answers, is_first=is_first)
         return gzip.compress(content, mtime=0) if self.is_compressed else content
 
@@ -118,7 +123,7 @@ class Writer:
 def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
     """Put Parquet files one below the other on a sheet, row by row; texts are never formulas.
 
-    Raises: DataError where there are more rows, or signs in a cell, than a sheet takes.
+    Raises: DataError where there are more rows than a sheet takes.
     """
     xlsxwriter = needed("xlsxwriter", what="writing .xlsx")
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
@@ -150,11 +155,8 @@ def _write_cell(sheet: Any, row: int, index: int, value: Any) -> None:
         sheet.write_boolean(row, index, value)
     elif isinstance(value, int | float) and abs(value) < MOST_SHEET_NUMBER:
         sheet.write_number(row, index, value)
-    elif sheet.write_string(row, index, str(value)):
-        raise DataError(
-            f"row {row}: a cell of a spreadsheet takes 32,767 characters, and a text has {len(str(value)):,}. "
-            "Write .csv or .parquet."
-        )
+    else:
+        sheet.write_string(row, index, str(value))
 
 
 def merge_parquet(parts: Sequence[Path], out: Path) -> None:
@@ -197,6 +199,19 @@ _ANSWERS = (
     "all_out_of_vocabulary",
     "out_of_distribution",
 )
+
+
+def _check_cells(frame: pl.DataFrame, table: Table | None) -> None:
+    """Raise DataError where a text is longer than a cell of a spreadsheet may be."""
+    for column in frame.get_columns():
+        is_long = column.str.len_chars() > MOST_CELL_CHARACTERS if column.dtype == pl.String else None
+        if is_long is not None and is_long.any():
+            row = int(is_long.arg_max() or 0)
+            where = "" if table is None else f"{table.name}, {table.location_of(row)}: "
+            raise DataError(
+                f"{where}{column.name!r} has {len(column[row]):,} characters, and a cell of a spreadsheet takes "
+                f"{MOST_CELL_CHARACTERS:,}. Write .csv or .parquet."
+            )
 
 
 def _n_formulas(frame: pl.DataFrame) -> int:

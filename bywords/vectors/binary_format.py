@@ -84,7 +84,7 @@ def read_binary(
     if not ends_in_newline and (is_broken | is_odd).any():
         row_of = decoded[int((is_broken | is_odd).argmax())]
         raise VectorFileError(
-            f"{source}: the numbers of the word {row_of!r} are none of a vector. A word before it may have a blank in it, "
+            f"{source}: the numbers of the word {row_of!r} are none of a vector. A word before it may have a blank, "
             "for which this format has no sign where rows do not end in a new line; or the file is damaged. Write the "
             "vectors as text."
         )

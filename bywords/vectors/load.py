@@ -89,8 +89,8 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     - GloVe text: one word and its D numbers per line; words may contain blanks, so numbers are taken from the right;
     - the same after a first line "V D": word2vec text and fastText .vec;
     - word2vec binary;
-    - each of them as gz, bz2, xz or zst or in an archive; of several files, `archive.zip:file.txt` says which;
-    - a .npy or .safetensors matrix with its words beside it: same stem and .vocab or .txt (one word a line) or .parquet.
+    - each of them as gz, bz2, xz or zst or in an archive, `archive.zip:file.txt`;
+    - a .npy or .safetensors matrix, its words beside it: same stem and .vocab or .txt (one word a line) or .parquet.
 
     With `words` (string Series), only the rows of these words and of their lower-case forms are kept; other rows are
     skipped without reading their numbers. A word that occurs twice keeps its first vector. Bytes that are not UTF-8,

@@ -425,7 +425,7 @@ CASES: list[Case] = [
         "Excel with a title above, and blank rows",
         "x.xlsx",
         sheets(a=[["Tickets of May"], [], [None, *SHEET[0]], [None, *SHEET[1]], [], [None, *SHEET[2]]]),
-        "good film → pos · bad film → neg Note: 1 row above the names of the columns, of one field, left out. Note: 1 column without a name and without content is left out.",
+        "good film → pos · bad film → neg Note: 1 row of one field is left out above the names of the columns. Note: 1 column without a name and without content is left out.",
         example="x.xlsx: Tickets of May, a blank row, then text and label in B and C",
     ),
     read(
@@ -707,7 +707,7 @@ CASES: list[Case] = [
         "the wrong encoding said",
         "x.csv",
         "text,label\nkaf\xff\xfe,pos\n".encode("latin-1"),
-        "error: x.csv, line 2: the byte 0xff at offset 14 is not UTF-8. It is likeliest cp1252, in which this reads 'kafÿþ,pos': say --encoding cp1252, or save the file as UTF-8. Or leave such rows out: --bad-rows skip.",
+        "error: x.csv, line 2: the byte 0xff is not shift_jis: say another --encoding. Or leave such rows out: --bad-rows skip.",
         example="x.csv with FF FE",
         encoding="shift_jis",
     ),

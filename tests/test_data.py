@@ -31,9 +31,10 @@ def written() -> str:
     """The document."""
     parts = [
         "# What is read, and what happens\n",
-        "What `bywords` does with inputs of every kind. `tests/test_data.py` asserts this table row by row, and writes it:",
-        "`python tests/test_data.py`. `good film → pos` is a text and its label, a Note is said on standard error, and ⏎ ends",
-        f"a line. Damaged and odd input is in [hostile-input.md](hostile-input.md). There are {len(CASES)} inputs here.",
+        "What `bywords` does with inputs of every kind. `tests/test_data.py` asserts this table row by row, and",
+        "`python tests/test_data.py` writes it. `good film → pos` is a text and its label, a Note is said on standard",
+        "error, and ⏎ ends a line. Damaged and odd input is in [hostile-input.md](hostile-input.md).",
+        f"There are {len(CASES)} inputs here.",
     ]
     for area in AREAS:
         rows = [case for case in CASES if case.area == area]

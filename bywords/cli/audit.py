@@ -94,6 +94,7 @@ def _listed(record: AuditRecord) -> list[LabelError]:
 def _to_correct(listed: list[LabelError], train: Corpus) -> bytes:
     """The csv file of these labels. `new_label` is left empty for a person; `bywords.io.corrections` reads it."""
     from bywords.io.corrections import COLUMNS
+    from bywords.io.writers import without_formula
 
     texts = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
     file = io.StringIO()
@@ -101,7 +102,7 @@ def _to_correct(listed: list[LabelError], train: Corpus) -> bytes:
     writer.writerow(COLUMNS)
     for found in listed:
         told = [found.row, found.label, found.suggested, f"{found.confidence:.3f}"]
-        writer.writerow([*told, "", texts[found.row]])
+        writer.writerow([*told, "", without_formula(texts[found.row])])
     return file.getvalue().encode()
 
 

@@ -78,7 +78,7 @@ def record_blocks(
         wanted = max(block_bytes, len(rest)) or -1
         new = file.read(wanted)
         is_end = len(new) < wanted or wanted < 0
-        records, n_bytes = reader.read(Lines(rest + new, line, offset), is_end=is_end)
+        records, n_bytes = reader.read(Lines(rest + new, line, offset, file.encoding), is_end=is_end)
         whole, rest = (rest + new)[:n_bytes], (rest + new)[n_bytes:]
         line, offset = line + _line_ends(whole), offset + len(whole)
         if records is not None:
@@ -161,7 +161,7 @@ class _Reader:
                 raise DataError(f"{self.name}, line {block.first}: a row is longer than {RECORD_BYTES:,} bytes.")
             return None, 0
         cut = end if is_end else _end_outside_quotes(data)
-        whole = Lines(data[:cut], block.first, block.offset)
+        whole = dataclasses.replace(block, source=data[:cut])
         content = whole.utf8()
         frame = None if content is None else read_fast(content, self.separator, self.n_fields)
         if frame is not None:
@@ -171,7 +171,7 @@ class _Reader:
                 return self._strict(whole, is_end=True)[0][number][0]
 
             return Records(frame, whole.source, line_of, self.dialect), cut
-        whole = Lines(data[:end], block.first, block.offset)
+        whole = dataclasses.replace(block, source=data[:end])
         found, n_bytes = self._strict(whole, is_end=is_end, skipped=skipped)
         if not found:
             return None, n_bytes

@@ -246,6 +246,7 @@ class Lines:
     source: bytes
     first: int  # number of the first line, counted from 1
     offset: int  # bytes before them
+    encoding: str = UTF8  # that the file is in
 
     def text(self, name: str, skipped: Skipped | None = None) -> str:
         """The lines as text. Where rows are skipped, a byte that is not UTF-8 becomes what `wrong_byte` finds.
@@ -255,10 +256,21 @@ class Lines:
         try:
             return decode(self.source, name, line=self.first, offset=self.offset)
         except DataError:
-            if skipped is None:
+            if skipped is None and self.encoding == UTF8:
                 raise
+            if skipped is None:
+                raise self._not_in_encoding(name) from None
             mark = _BYTE_ORDER_MARK if self.offset == 0 else b""
             return self.source.removeprefix(mark).decode("utf-8", "surrogateescape")
+
+    def _not_in_encoding(self, name: str) -> DataError:
+        """The error for the first line with a byte that the encoding of the file does not have."""
+        text = self.source.decode("utf-8", "surrogateescape")
+        found = next(_NO_CHARACTER.finditer(text))
+        line, byte = self.first + text.count("\n", 0, found.start()), ord(found[0]) - 0xDC00
+        return DataError(
+            f"{name}, line {line}: the byte {byte:#04x} is not {self.encoding}: say another --encoding. {SKIP_ROWS}"
+        )
 
     def utf8(self) -> bytes | None:
         """The lines without a byte order mark; None where they are not UTF-8."""
@@ -281,7 +293,7 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
     No more than a block or a line is in memory.
     """
     if block_bytes == 0:
-        yield Lines(file.read(), 1, 0)
+        yield Lines(file.read(), 1, 0, file.encoding)
         return
     line, offset, rest = 1, 0, b""
     while new := file.read(max(block_bytes, len(rest))):
@@ -289,10 +301,10 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
         end = block.rfind(b"\n") + 1
         whole, rest = block[:end], block[end:]
         if whole:
-            yield Lines(whole, line, offset)
+            yield Lines(whole, line, offset, file.encoding)
             line, offset = line + whole.count(b"\n"), offset + len(whole)
     if rest:
-        yield Lines(rest, line, offset)
+        yield Lines(rest, line, offset, file.encoding)
 
 
 class _ZstdReader(io.RawIOBase):

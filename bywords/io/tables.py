@@ -123,9 +123,8 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
     if len(names) > 1 and sheet is None:
         notes.append(f"the sheet {name!r} is read, of {len(names)}: {file.name}:NAME reads another")
     if title:
-        notes.append(
-            f"{title} {'row' if title == 1 else 'rows'} above the names of the columns, of one field, left out"
-        )
+        rows_of = "1 row of one field is" if title == 1 else f"{title} rows of one field are"
+        notes.append(f"{rows_of} left out above the names of the columns")
     rows = rows[title:]
     records = Records(frame[rows], data, lambda number: int(rows[number]) + 1, Dialect())
     return _tables(file.name, iter([records]), known, what="row", notes=notes)

@@ -10,6 +10,7 @@ import dataclasses
 import gzip
 import json
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,11 @@ def _check_cells(frame: pl.DataFrame, table: Table | None) -> None:
                 f"{where}{column.name!r} has {len(column[row]):,} characters, and a cell of a spreadsheet takes "
                 f"{MOST_CELL_CHARACTERS:,}. Write .csv or .parquet."
             )
+
+
+def without_formula(text: str) -> str:
+    """A text for a cell of a CSV that a person opens in a spreadsheet: with ' before what would be run as a formula."""
+    return f"'{text}" if re.match(_FORMULA, text) and not re.match(_NUMBER, text) else text
 
 
 def _n_formulas(frame: pl.DataFrame) -> int:

@@ -116,7 +116,7 @@ def _explain_file(
     with working(f"reading {file}"):
         blocks = list(read_blocks(file, text=column, encoding=encoding, skipped=skipped))
         texts = [text for block in blocks for text in block.texts.to_list()]
-    tell_notes(note for block in blocks if block.table is not None for note in block.table.notes)
+    tell_notes(note for block in blocks for note in block.notes)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     if not texts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import shlex
 import sys
@@ -13,7 +14,7 @@ import typer
 
 from bywords.cli.screen import tell_aside
 from bywords.errors import DataError, SettingError
-from bywords.io.archives import split_member
+from bywords.io.archives import is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
 
 if TYPE_CHECKING:
@@ -220,8 +221,8 @@ def named_after(data: str, ending: str) -> Path:
         path = path.resolve()
         return path.with_name((path.name or "texts") + ending)
     if not path.exists():
-        words = shlex.split(data) if "'" not in data.replace("'", "", 2) else [data]
-        path = Path(words[0]) if len(words) > 1 else path
+        with contextlib.suppress(ValueError):  # no quotes that pair
+            path = Path((shlex.split(data) or [data])[0])
     name = "".join(sign for sign in path.name.replace(":", "-") if sign not in "*?[]")
     while (dot := name.rfind(".")) > 0 and name[dot:].lower() in FILE_ENDINGS:
         name = name[:dot]
@@ -236,9 +237,13 @@ def is_file(text: str) -> bool:
     """
     if text == "-":
         return True
+    if not text.strip():
+        return False
     try:
         path, member = split_member(Path(text).expanduser())
         if path.is_file() and (member is None or path.suffix):
+            return True
+        if len(text.split()) == 1 and is_pattern(text) and files_of(text) != [text]:
             return True
         if path.is_dir():
             raise DataError(f"{text} is a folder, expected a file: a table, or one document a line.")
@@ -251,6 +256,15 @@ def is_file(text: str) -> bool:
     if text.lower().endswith(FILE_ENDINGS) and not any(map(str.isspace, text)):
         raise DataError(f"{text}: there is no such file. Check the path, or give a text of more than one word.")
     return False
+
+
+def files_of(text: str) -> list[str]:
+    """The file of this name, or those that a pattern of names has; none has it: the name itself."""
+    if not is_pattern(text) or Path(text).exists():
+        return [text]
+    from bywords.io.folders import matching
+
+    return matching(text) or [text]
 
 
 def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -> None:

@@ -85,7 +85,7 @@ def predict(
     from bywords.artifact.description import load_classifier
     from bywords.checkpoint import Run
     from bywords.files import check_writable
-    from bywords.io.readers import Block, read_blocks, skipped_rows
+    from bywords.io.readers import Block, skipped_rows
     from bywords.io.resumable import ResumableOutput
     from bywords.io.writers import Writer
 
@@ -109,11 +109,8 @@ def predict(
     answers = _Answers(classifier, top_k, least)
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
-    blocks = (
-        iter([Block.of_text(file)])
-        if is_text
-        else read_blocks(file, text=text, ending=ending, encoding=encoding, label_prefix=label_prefix, skipped=skipped)
-    )
+    reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix, "skipped": skipped}
+    blocks = iter([Block.of_text(file)]) if is_text else _blocks(file, reading)
     if out is None:
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
             typer.echo(chunk.content, nl=False)
@@ -139,6 +136,14 @@ def predict(
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     answers.tell(is_rest=n_before > 0)
+
+
+def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
+    """The texts of a file, or of all files that a pattern has, one after the other."""
+    from bywords.io.readers import read_blocks
+
+    for path in options.files_of(file):
+        yield from read_blocks(path, **reading)
 
 
 def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: bool) -> None:
@@ -273,7 +278,7 @@ def _chunks(
             digest.update(block.source)
         if number == 0:
             writer.start(block.table)
-            tell_notes(() if block.table is None else block.table.notes)
+        tell_notes(block.notes)
         for start in range(0, len(block.texts), step):
             texts = block.texts[start : start + step]
             n_before, n_rows = n_rows, n_rows + len(texts)
@@ -295,10 +300,11 @@ def _digest(file: str, ending: str | None) -> hashlib._Hash:
     from bywords.io.streams import STANDARD_INPUT, open_input
 
     digest = hashlib.sha256()
-    if file != STANDARD_INPUT and (ending or format_ending(Path(file))) == ".parquet":
-        with open_input(Path(file).expanduser()) as opened:
-            while part := opened.read(1 << 20):
-                digest.update(part)
+    for path in options.files_of(file):
+        if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
+            with open_input(Path(path).expanduser()) as opened:
+                while part := opened.read(1 << 20):
+                    digest.update(part)
     return digest
 
 

@@ -28,6 +28,11 @@ def split_member(path: Path) -> tuple[Path, str | None]:
     return Path(match[1]), match[2]
 
 
+def is_pattern(name: str) -> bool:
+    """Whether a name has the signs of a pattern of names."""
+    return any(sign in name for sign in "*?[")
+
+
 @dataclass(frozen=True, eq=False)
 class Archive:
     """The files in a zip or tar archive, without those that systems put beside them."""

@@ -20,10 +20,11 @@ import polars as pl
 from bywords.data.corpus import Corpus, Split, concatenated, grouped, labelled_as, with_label_names
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.io.archives import split_member
+from bywords.io.archives import is_pattern, split_member
+from bywords.io.folders import matching
 from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
 from bywords.io.readers import read_corpus, without_labels
-from bywords.io.streams import SKIP_ROWS, STANDARD_INPUT, archive_of, open_input
+from bywords.io.streams import SKIP_ROWS, STANDARD_INPUT, open_input
 from bywords.io.tables import read_delimited
 
 # The 20 groups in six, as the course has them.
@@ -155,7 +156,7 @@ def paths_of(data: str | Sequence[str]) -> list[str]:
     if data == STANDARD_INPUT or path.exists() or (member is not None and archive.exists() and not is_pattern(member)):
         return [data]
     if is_pattern(data):
-        found = _matching(data)
+        found = matching(data)
         if found:
             return found
         raise DataError(f"{data}: no file has a name like this. Check the pattern, and the folder you start from.")
@@ -167,22 +168,6 @@ def paths_of(data: str | Sequence[str]) -> list[str]:
         f"{data}: there is no such file or folder, and no data set of this name."
         f"{did_you_mean(data, DATASETS)} The data sets are {quoted(list(DATASETS))}."
     )
-
-
-def is_pattern(name: str) -> bool:
-    """Whether a name has the signs of a pattern of names."""
-    return any(sign in name for sign in "*?[")
-
-
-def _matching(pattern: str) -> list[str]:
-    archive, member = split_member(Path(pattern).expanduser())
-    if member is not None and archive.exists():
-        with archive_of(archive) as opened:
-            return [f"{archive}:{name}" for name in opened.matching(member)] if opened is not None else []
-    path = Path(pattern).expanduser()
-    root = Path(path.anchor) if path.is_absolute() else Path()
-    found = sorted(str(one) for one in root.glob(str(path.relative_to(root))))
-    return [one for one in found if Path(one).is_file()] or found
 
 
 def _line_of(data: str | Sequence[str]) -> str:

@@ -59,6 +59,18 @@ def is_folder_of_classes(path: Path) -> bool:
         return opened is not None and _classes(opened, member) is not None
 
 
+def matching(pattern: str) -> list[str]:
+    """The files that a pattern with * or ? has, on the disk or in an archive, sorted."""
+    archive, member = split_member(Path(pattern).expanduser())
+    if member is not None and archive.exists():
+        with archive_of(archive) as opened:
+            return [f"{archive}:{name}" for name in opened.matching(member)] if opened is not None else []
+    path = Path(pattern).expanduser()
+    root = Path(path.anchor) if path.is_absolute() else Path()
+    found = sorted(str(one) for one in root.glob(str(path.relative_to(root))))
+    return [one for one in found if Path(one).is_file()] or found
+
+
 def _text(data: bytes, shown: str, encoding: str | None) -> str:
     if encoding is None:
         return decode(data, shown)

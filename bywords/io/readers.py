@@ -140,6 +140,7 @@ class Block:
     texts: pl.Series  # string (N,), no nulls
     table: Table | None  # the rows that they are in; None for plain lines
     source: bytes  # what of the file was read for them; nothing for Parquet
+    notes: tuple[str, ...] = ()  # what was guessed about the file, with its first block
 
     @classmethod
     def of_text(cls, text: str) -> Block:
@@ -177,14 +178,17 @@ def read_blocks(
         known = _known_names(TEXT_NAMES, options)
         kind = LINES if ending == ".txt" else format_of(file, known, ending=ending, prefix=label_prefix, labelled=False)
         if kind != LINES:
-            column, notes = None, _notes_on_format(file, path, kind, ending)
+            column, notes = None, _notes_on_format(file, kind, ending)
             for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped):
-                column = column or find_text(table, text)
-                table, notes = dataclasses.replace(table, notes=(*notes, *table.notes)), ()
-                yield Block(_texts_in(table, column), table, table.source)
+                column = column or _text_column(table, text, notes)
+                yield Block(_texts_in(table, column), table, table.source, (*notes, *table.notes))
+                notes = ()
         else:
             options.refuse_columns(f"{file.name} is plain lines and has no columns")
-            yield from _plain_blocks(file, block_bytes, skipped, label_prefix)
+            notes = _notes_on_format(file, kind, ".txt")
+            for block in _plain_blocks(file, block_bytes, skipped, label_prefix):
+                yield dataclasses.replace(block, notes=notes)
+                notes = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,7 +256,7 @@ def _corpora(
         return
     kept: pl.DataFrame | None = None
     text_column, labels, are_lists = "", tuple[str, ...](), False
-    notes = _notes_on_format(file, path, kind)
+    notes = _notes_on_format(file, kind)
     for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped):
         if labels:
             table = _like_the_first(table, text_column, labels, are_lists)
@@ -277,12 +281,20 @@ def _no_labels(name: str, prefix: str) -> str:
     )
 
 
-def _notes_on_format(file: Input, path: Path | str, kind: str, asked: str | None = None) -> tuple[str, ...]:
+def _text_column(table: Table, text: str | None, notes: Sequence[str]) -> str:
+    """The column of texts. Raises DataError as `find_text`; of a table by its content it says how to read lines."""
+    try:
+        return find_text(table, text)
+    except DataError as error:
+        raise DataError(f"{error} If each line is a text: --format lines.") if notes else error from error
+
+
+def _notes_on_format(file: Input, kind: str, asked: str | None = None) -> tuple[str, ...]:
     """What the content says of a file and its name does not."""
     ending = asked or format_ending(Path(file.name))
     same = {".ndjson": ".jsonl", **dict.fromkeys(SPREADSHEETS, ".xlsx")}.get(ending, ending)
     notes = []
-    if kind != same and {kind, same} != {".json", ".jsonl"}:
+    if kind not in (LINES, same) and {kind, same} != {".json", ".jsonl"}:
         notes.append(f"{file.name} is read as {NAMES[kind]}, by its content")
     if file.encoding.startswith("utf-16") or file.encoding.startswith("utf-32"):
         notes.append(f"{file.name} is read as {file.encoding.upper()}, by its first bytes")

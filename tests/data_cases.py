@@ -838,7 +838,21 @@ CASES: list[Case] = [
         "a header of several words",
         "x.csv",
         "Customer words,Mood\nwhat a good film it was,pos\nwhat a bad film it was,neg\nwhat a fine film it was,pos\nnot my kind of film at all,neg\n",
-        "what a good film it was → pos · what a bad film it was → neg · what a fine film it was → pos · not my kind of film at all → neg Note: the first line is taken for the names of the columns: 'Customer words', 'Mood'.",
+        "error: x.csv: cannot tell which column is the text and which the label. Its columns: 'Customer words', 'Mood' (if its first line is a document, add one above it with their names). Say --text NAME --label NAME.",
+    ),
+    read(
+        "a header of several words, named",
+        "x.csv",
+        "Customer words,Mood\nwhat a good film it was,pos\nnot my kind of film at all,neg\n",
+        "what a good film it was → pos · not my kind of film at all → neg",
+        text="Customer words",
+        label="Mood",
+    ),
+    read(
+        "no header, and the first label is the only one of its kind",
+        "x.csv",
+        "it was all right,neu\nwhat a good film it was,pos\nwhat a bad film it was,neg\nwhat a fine film it was,pos\nnot my kind of film at all,neg\n",
+        "error: x.csv: cannot tell which column is the text and which the label. Its columns: 'it was all right', 'neu' (if its first line is a document, add one above it with their names). Say --text NAME --label NAME.",
     ),
     read(
         "a header of numbers, as pandas writes it",

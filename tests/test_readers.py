@@ -485,10 +485,9 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(write):
         (
             "x.csv",
             b"text,label\na,p\nb\xff,q\n",
-            r"line 3: the byte 0xff at offset 16 is not UTF-8.*Save the file as UTF-8",
+            r"line 3: the byte 0xff at offset 16 is not UTF-8.*save the file as UTF-8",
         ),
         ("x.csv", b"\xef\xbb\xbftext,label\nb\xff,q\n", "line 2: the byte 0xff at offset 15"),
-        ("x.csv", "text,label\na,p\n".encode("utf-16"), "at offset 0 is not UTF-8"),
         ("x.parquet", b"PAR1 and no more", r"x\.parquet: this cannot be read as Parquet"),
     ],
 )

@@ -30,7 +30,6 @@ from bywords.io.streams import (
     wrong_byte,
 )
 
-_MOST_NAME_WORDS = 5  # of the name of a column
 BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
 
 
@@ -135,7 +134,7 @@ def _tables(
 ) -> Iterator[Table]:
     """Records → tables. `what` a record has a number of, for messages: a line or a row."""
     columns: list[str] = []
-    has_known = has_header = is_certain = False
+    has_known = has_header = False
     unread, is_first, told = b"", True, list(notes)
     for records in blocks:
         frame, n_header = records.frame, 0
@@ -143,7 +142,6 @@ def _tables(
             header = [(value or "").strip() for value in frame.row(0)]
             has_known = any(column.casefold() in known for column in header)
             has_header = has_known or _is_header(header, frame)
-            is_certain = has_known or (has_header and any(len(name.split()) > 1 for name in header))
             columns = [f"column_{number}" for number in range(1, len(header) + 1)]
             if has_header:
                 columns = [column or numbered for column, numbered in zip(header, columns, strict=True)]
@@ -174,7 +172,7 @@ def _tables(
                 name,
                 {column: frame[column] for column in frame.columns},
                 functools.partial(_line_of, records.line_of, n_header, what),
-                header_is_certain=is_certain,
+                header_is_certain=has_known,
                 rows=frame.fill_null(""),  # whether nothing was in quotes plays no part
                 source=unread,
                 notes=tuple(told),
@@ -190,8 +188,8 @@ def _tables(
 def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
     """Whether a first line without well-known names has names of columns, and not a document.
 
-    Names are not values of their own column, nor numbers, unless they count the columns. One of several words is a name
-    only where another column has few different values and the first line has none of them.
+    Names are not values of their own column, nor numbers, unless they count the columns. One of several words may be a
+    name where a column has few different values and the first line has none of them.
     """
     columns = [frame.to_series(index)[1:].fill_null("").str.strip_chars() for index in range(len(header))]
     if any(name and column.eq(name).any() for name, column in zip(header, columns, strict=True)):
@@ -202,12 +200,7 @@ def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
         return False
     if not any(len(name.split()) > 1 for name in header):
         return True
-    is_short = all(len(name.split()) <= _MOST_NAME_WORDS and not re.search(r"[.!?…。！？]$", name) for name in header)
-    has_few = any(
-        name and len(name.split()) <= _MOST_NAME_WORDS and 2 * column.n_unique() <= len(column)
-        for name, column in zip(header, columns, strict=True)
-    )
-    return is_short and has_few
+    return any(name and 2 * column.n_unique() <= len(column) for name, column in zip(header, columns, strict=True))
 
 
 def _told_of_header(

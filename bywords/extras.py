@@ -10,6 +10,7 @@ from bywords.errors import SettingError
 
 EXTRAS = {  # the first part of a module's name → the extra of this package that installs it
     "captum": "explain",
+    "fastexcel": "excel",
     "gensim": "vectors",
     "lightning_fabric": "neural",
     "matplotlib": "report",
@@ -17,6 +18,7 @@ EXTRAS = {  # the first part of a module's name → the extra of this package th
     "scipy": "report",
     "sklearn": "sklearn",
     "torch": "neural",
+    "xlsxwriter": "excel",
     "zstandard": "zstd",
 }
 

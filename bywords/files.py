@@ -46,10 +46,22 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def move_whole(source: Path, path: Path) -> None:
-    """Move a file of the same disk to `path`, when all of it is on the disk and not only on its way there."""
+    """Move a file of the same disk to `path`, when all of it is on the disk and not only on its way there.
+
+    Of a file that is there already its permissions are kept.
+    """
+    if path.exists():
+        shutil.copymode(path, source)
     _sync(source)
     source.replace(path)
     _sync_names(path.parent)
+
+
+def keep_private(path: Path, source: Path) -> None:
+    """Take from a file the permissions that the file which it was made from does not give."""
+    with contextlib.suppress(OSError):
+        if source.is_file() and path.is_file():
+            path.chmod(path.stat().st_mode & source.stat().st_mode & 0o777)
 
 
 @contextlib.contextmanager

@@ -445,7 +445,7 @@ def test_a_model_of_numbers_or_truth_values_goes_on_and_is_evaluated_from_files(
         frame.write_ndjson(tmp_path / "x.jsonl")
         for name in ("x.csv", "x.jsonl"):
             assert json.loads(bywords("evaluate", f"m{index}", name, "--json")[1])["accuracy"] > 0.9
-            code, out, error = bywords("train", name, "--from", f"m{index}", "--out", "more", "--json")
+            code, out, error = bywords("train", name, "--from", f"m{index}", "--out", f"more {name} {index}", "--json")
             assert (code, error) == (0, "")
             assert json.loads(out)["new_classes"] == []
 

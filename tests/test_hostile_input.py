@@ -446,27 +446,30 @@ CASES = [
         "UTF-16",
         TABLE,
         train("x.csv", GOOD.encode("utf-16")),
-        "error: x.csv, line 1: the byte 0xff at offset 0 is not UTF-8. Save the file as UTF-8.",
+        "trained: 20 documents, 2 classes. Note: x.csv is read as UTF-16, by its first bytes.",
     ),
     Case(
         "Latin-1",
         TABLE,
         train("x.csv", GOOD.replace("oil", "öl").encode("latin-1")),
-        "error: x.csv, line 5: the byte 0xf6 at offset 67 is not UTF-8. Save the file as UTF-8.",
+        "error: x.csv, line 5: the byte 0xf6 at offset 67 is not UTF-8. It is likeliest cp1252, in which this "
+        "reads 'öl,motor': say --encoding cp1252, or save the file as UTF-8. Or leave such rows out: "
+        "--bad-rows skip.",
     ),
     Case(
         "a binary file called .csv",
         TABLE,
         train("x.csv", bytes(range(256)) * 4),
-        "error: x.csv, line 2: the byte 0x80 at offset 128 is not UTF-8. Save the file as UTF-8.",
+        "error: x.csv, line 2: the byte 0x80 at offset 128 is not UTF-8. It has zero bytes too, so that it is "
+        "perhaps no text: check what kind of file it is. Or leave such rows out: --bad-rows skip.",
     ),
     Case(
         "a row with too many fields",
         TABLE,
         train("x.csv", GOOD + "a,b,c\n"),
         (
-            "error: x.csv, line 22: expected 2 fields as in the first line, found 3. Put a field with ',' or a new "
-            "line in it into double quotes."
+            "error: x.csv, line 22: expected 2 fields as in the first line, found 3. Put a field with ',' or a "
+            "new line in it into double quotes. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -474,8 +477,8 @@ CASES = [
         TABLE,
         train("x.csv", GOOD + "a\n"),
         (
-            "error: x.csv, line 22: expected 2 fields as in the first line, found 1. Put a field with ',' or a new "
-            "line in it into double quotes."
+            "error: x.csv, line 22: expected 2 fields as in the first line, found 1. Put a field with ',' or a "
+            "new line in it into double quotes. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -485,7 +488,7 @@ CASES = [
         (
             "error: x.csv, line 2: the quotes of the row that starts here are not closed as they should be "
             "(unexpected end of data). Put a field in double quotes as a whole, and write a quote inside of it "
-            "twice."
+            "twice. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -493,8 +496,8 @@ CASES = [
         TABLE,
         train("x.csv", GOOD + "moon,\n"),
         (
-            "error: x.csv, line 22: the label (column 'label') is missing. Give each document a label, or take the "
-            "row out."
+            "error: x.csv, line 22: the label (column 'label') is missing. Give each document a label, or take "
+            "the row out. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -553,7 +556,7 @@ CASES = [
         (
             "error: x.csv, line 22: the quotes of the row that starts here are not closed as they should be "
             "(unexpected end of data). Put a field in double quotes as a whole, and write a quote inside of it "
-            "twice."
+            "twice. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -561,8 +564,8 @@ CASES = [
         TABLE,
         train("x.csv", GOOD + "moon rock"),
         (
-            "error: x.csv, line 22: expected 2 fields as in the first line, found 1. Put a field with ',' or a new "
-            "line in it into double quotes."
+            "error: x.csv, line 22: expected 2 fields as in the first line, found 1. Put a field with ',' or a "
+            "new line in it into double quotes. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -580,7 +583,7 @@ CASES = [
         train("x.jsonl", '{"text": "a", "label": "p"}\n[1]\n'),
         (
             'error: x.jsonl, line 2: expected a JSON object, found list. Write each line as in {"text": "...", '
-            '"label": "..."}.'
+            '"label": "..."}. Or leave such rows out: --bad-rows skip.'
         ),
     ),
     Case(
@@ -588,8 +591,9 @@ CASES = [
         TABLE,
         train("x.jsonl", '{"text": "a", "label": "p"}\n{"text": "b'),
         (
-            "error: x.jsonl, line 2: this is not JSON (Unterminated string starting at: line 1 column 10 (char 9)). "
-            'Expected one object a line, as in {"text": "...", "label": "..."}.'
+            "error: x.jsonl, line 2: this is not JSON (Unterminated string starting at: line 1 column 10 (char "
+            '9)). Expected one object a line, as in {"text": "...", "label": "..."}. Or leave such rows out: '
+            "--bad-rows skip."
         ),
     ),
     Case(
@@ -597,8 +601,9 @@ CASES = [
         TABLE,
         train("x.jsonl", '{"text": ' + "[" * 100_000 + "\n"),
         (
-            "error: x.jsonl, line 1: this is not JSON (maximum recursion depth exceeded while decoding a JSON array "
-            'from a unicode string). Expected one object a line, as in {"text": "...", "label": "..."}.'
+            "error: x.jsonl, line 1: this is not JSON (maximum recursion depth exceeded while decoding a JSON "
+            'array from a unicode string). Expected one object a line, as in {"text": "...", "label": "..."}. Or '
+            "leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -606,8 +611,8 @@ CASES = [
         TABLE,
         train("x.jsonl", '{"text": "a", "label": "p"}\n{"text": "b", "label": NaN}\n'),
         (
-            "error: x.jsonl, line 2: the label (column 'label') is missing. Give each document a label, or take the "
-            "row out."
+            "error: x.jsonl, line 2: the label (column 'label') is missing. Give each document a label, or take "
+            "the row out. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -624,8 +629,8 @@ CASES = [
         TABLE,
         train("x.parquet", parquet({"text": ["a", "b"], "label": [1.0, float("nan")]})),
         (
-            "error: x.parquet, row 1 (counted from 0): the label (column 'label') is missing. Give each document a "
-            "label, or take the row out."
+            "error: x.parquet, row 1 (counted from 0): the label (column 'label') is missing. Give each document "
+            "a label, or take the row out. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -680,15 +685,17 @@ CASES = [
         "__label__ without a name",
         TABLE,
         train("x.txt", "__label__a moon\n__label__ car\n"),
-        "error: x.txt, line 2: expected a label, as in '__label__pos a fine film', found none.",
+        "error: x.txt, line 2: expected a label, as in '__label__pos a fine film', found none. Or leave such "
+        "rows out: --bad-rows skip.",
     ),
     Case(
         "plain lines without labels",
         TABLE,
         train("x.txt", "moon\ncar\n"),
         (
-            "error: x.txt: this is not a format with labels that can be read. Expected .csv, .tsv, .jsonl, .parquet, "
-            "lines that start with __label__, or a folder with one folder a class."
+            "error: x.txt: this is not a format with labels that can be read. Expected .csv, .tsv, .jsonl, .json, "
+            ".parquet, .xlsx, lines that start with __label__, or a folder with one folder a class. If its labels "
+            "start in another way than __label__, say --label-prefix."
         ),
     ),
     # Files to label.
@@ -709,7 +716,9 @@ CASES = [
         "Latin-1 in the third line",
         FILE,
         predict("x.txt", "moon\ncar\ncaf\xe9\n".encode("latin-1")),
-        "error: x.txt, line 3: the byte 0xe9 at offset 12 is not UTF-8. Save the file as UTF-8.",
+        "error: x.txt, line 3: the byte 0xe9 at offset 12 is not UTF-8. It is likeliest cp1252, in which this "
+        "reads 'café': say --encoding cp1252, or save the file as UTF-8. Or leave such rows out: --bad-rows "
+        "skip.",
     ),
     Case(
         "Latin-1 in the third line, skipped",
@@ -726,7 +735,7 @@ CASES = [
         predict("x.csv", "text,n\nmoon,1\nx\ncar,2\n"),
         (
             "error: x.csv, line 3: expected 2 fields as in the first line, found 1. Put a field with ',' or a new "
-            "line in it into double quotes."
+            "line in it into double quotes. Or leave such rows out: --bad-rows skip."
         ),
     ),
     Case(
@@ -785,7 +794,7 @@ CASES = [
         "a file that is not there",
         FILE,
         predict("x.txt", lambda path: None),
-        "error: x.txt: there is no such file. Check the path, and the folder you start from.",
+        "error: x.txt: there is no such file. Check the path, or give a text of more than one word.",
     ),
     Case(
         "a gzip file that ends in the middle",

@@ -19,11 +19,12 @@ from bywords.cli.screen import (
     print_table,
     say,
     tell_columns,
-    tell_skipped,
+    tell_read,
     working,
 )
 from bywords.errors import quoted
 from bywords.extras import check_installed
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -33,6 +34,7 @@ RECORD, LABELS, PAGE = "audit.json", "label-errors.csv", "audit.html"
 LISTED_SHARE = 0.1  # of all documents, the likeliest label errors: so many are in the csv file at least
 
 
+@options.reads_labelled
 def audit(
     data: options.Data,
     test: Annotated[
@@ -45,12 +47,7 @@ def audit(
     out: Annotated[
         Path | None, typer.Option(help="A folder for what is found; by default the name of DATA with -audit behind it.")
     ] = None,
-    text: options.Text = None,
-    column: options.Column = None,
-    label: options.Label = None,
-    label_separator: options.LabelSeparator = None,
-    map_label: options.MapLabel = None,
-    bad_rows: options.BadRows = "fail",
+    reading: ReadOptions = options.DEFAULT_READING,
     seed: Annotated[
         int,
         typer.Option(
@@ -76,24 +73,21 @@ def audit(
     folder = out or options.named_after(data, "-audit")
     for name in (RECORD, LABELS, PAGE):
         check_writable(folder / name)
+        options.check_output(folder / name, data, test, goes_on=name != RECORD)
     with working(f"reading {data}"):
-        train, test_part = read_parts(
-            data, text=text, side=column or (), label=label, label_separator=label_separator, bad_rows=bad_rows,
-            map_label=map_label or (), test=test,
-        )  # fmt: skip
+        train, test_part = read_parts(data, reading, test=test)
     if not as_json:
         tell_columns(train)
     callback = ProgressLines()
     record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
     callback.end()
-    asked = column_options(train.read_as) if text or label or column else []
+    asked = column_options(train.read_as) if reading.texts or reading.labels or reading.side else []
     train, test_part = train.texts_alone(), None if test_part is None else test_part.texts_alone()
     write_record(record, folder / RECORD)
     write_whole(folder / PAGE, render_audit(record).encode())
     if record.label_errors:
         write_whole(folder / LABELS, _to_correct(_listed(record), train))
-    for corpus in [train] if test_part is None else [train, test_part]:
-        tell_skipped(corpus.n_skipped, corpus.first_skipped)
+    tell_read(*([train] if test_part is None else [train, test_part]))
     if as_json:
         print_json(plain(record))
         return
@@ -113,6 +107,7 @@ def _listed(record: AuditRecord) -> list[LabelError]:
 def _to_correct(listed: list[LabelError], train: Corpus) -> bytes:
     """The csv file of these labels. `new_label` is left empty for a person; `bywords.io.corrections` reads it."""
     from bywords.io.corrections import COLUMNS
+    from bywords.io.writers import without_formula
 
     texts = dict(zip(train.rows.tolist(), train.texts.to_list(), strict=True))
     file = io.StringIO()
@@ -120,7 +115,7 @@ def _to_correct(listed: list[LabelError], train: Corpus) -> bytes:
     writer.writerow(COLUMNS)
     for found in listed:
         told = [found.row, found.label, found.suggested, f"{found.confidence:.3f}"]
-        writer.writerow([*told, "", texts[found.row]])
+        writer.writerow([*told, "", without_formula(texts[found.row])])
     return file.getvalue().encode()
 
 

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_table, say, tell_about, tell_columns, working
+from bywords.cli.screen import ProgressLines, print_table, say, tell_about, tell_columns, tell_read, working
 from bywords.errors import SettingError
 from bywords.extras import check_installed
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.records.run import RunRecord, SystemScores
 
 
+@options.reads_labelled
 def compare(
     data: options.Data,
     systems: Annotated[
@@ -27,10 +29,7 @@ def compare(
     ] = None,
     resume: options.Resume = False,
     test: options.TestFile = None,
-    text: options.Text = None,
-    column: options.Column = None,
-    label: options.Label = None,
-    map_label: options.MapLabel = None,
+    reading: ReadOptions = options.DEFAULT_READING,
     vectors: options.Vectors = None,
     limit: Annotated[
         list[str] | None,
@@ -46,7 +45,7 @@ def compare(
     """Train systems on the same documents, test them on the same others, and report them side by side."""
     from bywords.cli.experiment import ExperimentFolder
     from bywords.experiments.compare import compare as run_compare
-    from bywords.io.datasets import load_dataset
+    from bywords.io.datasets import read_split
     from bywords.records.run import RunRecord
     from bywords.report import render_comparison
     from bywords.report.formats import count
@@ -55,13 +54,12 @@ def compare(
     check_installed("matplotlib", what="the page of a comparison")
     folder = out or options.named_after(data, "-compared")
     files = ExperimentFolder(RunRecord, folder / "run.json", folder / "report.html", render_comparison)
+    files.check(data, test, resume=resume)
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
     earlier = files.earlier(resume=resume)
     with working(f"reading {data}"):
-        split = load_dataset(
-            data, text=text, side=column or (), label=label, map_label=map_label or (), test=test,
-            test_share=test_share, keep_together=keep_together,
-        )  # fmt: skip
+        split = read_split(data, reading, test=test, test_share=test_share, keep_together=keep_together)
+    tell_read(*{part.name: part for part in (split.train, split.test)}.values())
     if not as_json:
         tell_columns(split.train, split.test)
         tell_about(split)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_table, rough_time, say, tell_about, tell_columns, working
+from bywords.cli.screen import ProgressLines, print_table, rough_time, say, tell_about, tell_columns, tell_read, working
 from bywords.extras import check_installed
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
 
 
+@options.reads_labelled
 def curve(
     data: options.Data,
     system: Annotated[
@@ -28,11 +30,7 @@ def curve(
     ] = None,
     resume: options.Resume = False,
     test: options.TestFile = None,
-    text: options.Text = None,
-    column: options.Column = None,
-    label: options.Label = None,
-    map_label: options.MapLabel = None,
-    bad_rows: options.BadRows = "fail",
+    reading: ReadOptions = options.DEFAULT_READING,
     vectors: options.Vectors = None,
     test_share: options.TestShare = 0.2,
     keep_together: options.KeepTogether = "equal",
@@ -42,7 +40,7 @@ def curve(
     """Train on 1/16 to all of the documents, and forecast what twice as many would bring."""
     from bywords.cli.experiment import ExperimentFolder
     from bywords.experiments.learning_curve import learning_curve
-    from bywords.io.datasets import load_dataset
+    from bywords.io.datasets import read_split
     from bywords.records.base import write_record
     from bywords.records.curve import CurveRecord
     from bywords.report import render_curve
@@ -52,13 +50,12 @@ def curve(
     check_installed("matplotlib", what="the page of a learning curve")
     folder = out or options.named_after(data, "-curve")
     files = ExperimentFolder(CurveRecord, folder / "curve.json", folder / "curve.html", render_curve)
+    files.check(data, test, resume=resume)
     system = system or DEFAULT_SYSTEM
     earlier = files.earlier(resume=resume)
     with working(f"reading {data}"):
-        split = load_dataset(
-            data, text=text, side=column or (), label=label, map_label=map_label or (), bad_rows=bad_rows, test=test,
-            test_share=test_share, keep_together=keep_together,
-        )  # fmt: skip
+        split = read_split(data, reading, test=test, test_share=test_share, keep_together=keep_together)
+    tell_read(*{part.name: part for part in (split.train, split.test)}.values())
     if not as_json:
         tell_columns(split.train, split.test)
         tell_about(split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,9 @@ import typer
 from bywords.cli import options
 from bywords.cli.failing import slices_in, tell_examples, tell_slices
 from bywords.cli.scores import commonest, tell_classes, tell_scores
-from bywords.cli.screen import columns_as_json, print_json, say, tell_columns, tell_skipped, working
+from bywords.cli.screen import columns_as_json, print_json, say, tell_columns, tell_read, working
 from bywords.errors import DataError, SettingError
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus, Split
@@ -20,13 +22,11 @@ if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier
 
 
+@options.reads_labelled
 def evaluate(
     model: options.Model,
     data: options.Data,
-    text: options.Text = None,
-    label: options.Label = None,
-    label_separator: options.LabelSeparator = None,
-    bad_rows: options.BadRows = "fail",
+    reading: ReadOptions = options.DEFAULT_READING,
     slice_by: options.SliceBy = None,
     examples: Annotated[
         int, typer.Option(help="Show so many documents of each of the commonest mistakes, the surest first.", min=0)
@@ -44,16 +44,12 @@ def evaluate(
         raise SettingError(
             "the model gives any number of labels, so that none is taken for another: leave out --examples."
         )
-    columns: dict[str, Any] = {
-        "contract": classifier.record.columns,
-        "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows,
-        "columns": slice_by or (),
-    }  # fmt: skip
+    reading = dataclasses.replace(reading, columns=tuple(slice_by or ()), contract=classifier.record.columns)
     with working(f"reading {data}"):
-        corpus, n_seen = _read(data, classifier, columns)
+        corpus, n_seen = _read(data, classifier, reading)
+    tell_read(corpus)
     if not as_json:
         tell_columns(corpus)
-    tell_skipped(corpus.n_skipped, corpus.first_skipped)
     corpus, labels = _as_the_model_has_them(corpus, classifier)
     with working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels)
@@ -110,14 +106,13 @@ def _answered(classifier: FittedClassifier, evaluation: AnyEvaluation, least: fl
     return evaluation.answered(least, classifier.reliability.is_out_of_distribution(share, is_nothing))
 
 
-def _read(data: str, classifier: FittedClassifier, columns: dict[str, Any]) -> tuple[Corpus, int]:
+def _read(data: str, classifier: FittedClassifier, reading: ReadOptions) -> tuple[Corpus, int]:
     """The documents to evaluate, and how many of them the model has learned from."""
-    from bywords.io.datasets import DATASETS
-    from bywords.io.readers import read_corpus
+    from bywords.io.datasets import DATASETS, read_files
 
-    if data in DATASETS or not Path(data).exists():
-        return _unseen(data, classifier, **columns), 0
-    corpus = _renamed_as(read_corpus(Path(data), **columns), classifier)
+    if data in DATASETS:
+        return _unseen(data, classifier, reading), 0
+    corpus = _renamed_as(read_files(data, reading), classifier)
     return corpus, _n_seen(corpus, data, classifier)
 
 
@@ -165,27 +160,22 @@ def _divided_as(corpus: Corpus, trained_on: Mapping[str, Any]) -> Split:
     return divided(corpus, **{name: trained_on[name] for name in ("test_share", "keep_together", "seed")})
 
 
-def _unseen(data: str, classifier: FittedClassifier, **columns: Any) -> Corpus:
+def _unseen(data: str, classifier: FittedClassifier, reading: ReadOptions) -> Corpus:
     """The test part of a data set: its own, or the share that was held out when the model was trained on it.
 
     Of a data set without a test part that the model was not trained on, all documents are unseen.
     """
-    from bywords.io.datasets import DATASETS, load_dataset
-    from bywords.io.readers import refuse_columns
+    from bywords.io.datasets import read_parts
 
     trained_on = classifier.record.trained_on or {}
-    if trained_on.get("data") != data:
-        own_train, own_test = DATASETS[data].load() if data in DATASETS else (None, None)
-        if own_train is not None and own_test is None:
-            asked = [columns[name] for name in ("text", "label", "label_separator", "columns")]
-            asked += [(), columns["contract"]]
-            refuse_columns(f"{data} is a data set with fixed columns", *asked)
-            return own_train
-        return load_dataset(data, **columns).test
-    if trained_on["test"] is not None or classifier.record.summary.n_learned_after:
+    from_it = trained_on.get("data") == data
+    if from_it and (trained_on["test"] is not None or classifier.record.summary.n_learned_after):
         raise DataError(
             f"the model has learned from all of {data}, so none of it is left to test on. Its README.md has the scores "
             "from before it had. Give a file with other documents."
         )
-    how = {name: trained_on[name] for name in ("test_share", "keep_together", "seed", "map_label")}
-    return load_dataset(data, **columns, **how).test
+    corpus, own_test = read_parts(data, reading)
+    if own_test is not None:
+        return own_test
+    corpus = _renamed_as(corpus, classifier)
+    return _divided_as(corpus, trained_on).test if from_it else corpus

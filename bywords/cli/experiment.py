@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import typer
 
+from bywords.cli.options import check_output
 from bywords.cli.screen import print_json, say
 from bywords.files import write_whole
 from bywords.records.base import ExperimentRecord, plain, read_record, write_record
@@ -24,6 +25,11 @@ class ExperimentFolder(Generic[AnyExperiment]):
     record: Path
     page: Path
     render: Callable[[AnyExperiment], str]
+
+    def check(self, *inputs: str | None, resume: bool) -> None:
+        """Refuse to write what is read, and say what is replaced, before there is any work."""
+        check_output(self.record, *inputs, goes_on=resume)
+        check_output(self.page, *inputs, goes_on=True)
 
     def earlier(self, *, resume: bool) -> AnyExperiment | None:
         """The record that is there, where it is to be gone on with."""

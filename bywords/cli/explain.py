@@ -19,6 +19,7 @@ from bywords.cli.screen import (
     print_json,
     print_table,
     say,
+    tell_notes,
     tell_skipped,
     without_nan,
     working,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from bywords.explain.explanation import Explanation
     from bywords.fitted import FittedClassifier
 
-FILE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft", ".gz", ".xz", ".zst")
 N_WORDS = 10  # for a class, and against it
 N_CLASS_WORDS = 15
 MOST_LABELS = 30  # of the tables; --json has all
@@ -66,6 +66,7 @@ def explain(
     ] = None,
     column: options.Text = None,
     bad_rows: options.BadRows = "fail",
+    encoding: options.Encoding = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Say which words a label comes from; of a file, which words speak for each class.
@@ -84,13 +85,14 @@ def explain(
                 f"{out}: explanations are written as .jsonl or .html, not {out.suffix or 'without end'}."
             )
         check_writable(out)
+        options.check_output(out, text if len(text) < 1000 else None)
     text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
-    is_file = _is_file(text)
+    is_file = options.is_file(text)
     classifier = load_classifier(model)
     if label is not None:
         classifier.index_of(label)
     if is_file:
-        _explain_file(classifier, str(model), text, label, out, column, bad_rows, as_json=as_json)
+        _explain_file(classifier, str(model), text, label, out, column, bad_rows, encoding, as_json=as_json)
         return
     if column:
         raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
@@ -106,22 +108,6 @@ def explain(
         _tell(explanation, changed, label)
 
 
-def _is_file(text: str) -> bool:
-    """Whether it names a file, or the standard input. Raises DataError for what looks like a file that is not there."""
-    from bywords.io.streams import STANDARD_INPUT
-
-    if text == STANDARD_INPUT:
-        return True
-    try:
-        if Path(text).expanduser().is_file():
-            return True
-    except (OSError, ValueError, RuntimeError):  # too long for a name, or with signs that no name has
-        return False
-    if text.lower().endswith(FILE_ENDINGS) and not any(map(str.isspace, text)):
-        raise DataError(f"{text}: there is no such file. Check the path, or give a text of more than one word.")
-    return False
-
-
 def _explain_file(
     classifier: FittedClassifier,
     model: str,
@@ -130,6 +116,7 @@ def _explain_file(
     out: Path | None,
     column: Sequence[str] | None,
     bad_rows: Any,
+    encoding: str | None,
     *,
     as_json: bool,
 ) -> None:
@@ -139,8 +126,9 @@ def _explain_file(
     skipped = skipped_rows(bad_rows)
     with working(f"reading {file}"):
         contract = classifier.record.columns
-        blocks = list(read_blocks(file, text=column, skipped=skipped, contract=contract))
+        blocks = list(read_blocks(file, text=column, encoding=encoding, skipped=skipped, contract=contract))
         texts = [text for block in blocks for text in block.texts.to_list()]
+    tell_notes(note for block in blocks for note in block.notes)
     if blocks and blocks[0].read_as is not None and not as_json:
         say(columns_line(blocks[0].read_as, blocks[0].not_read))
     if skipped is not None:

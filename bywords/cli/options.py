@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from bywords.errors import SettingError
+from bywords.cli.screen import tell_aside
+from bywords.errors import DataError, SettingError
+from bywords.io.archives import is_pattern, split_member
+from bywords.io.read_options import LABEL_PREFIX, ReadOptions
 
 if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier
@@ -17,9 +23,10 @@ if TYPE_CHECKING:
 Data = Annotated[
     str,
     typer.Argument(
-        help="A data set by name (20newsgroups, 20newsgroups-6, 20newsgroups-full, imdb), or a file: csv, tsv, jsonl, "
-        "parquet, __label__ lines, or a folder with a sub-folder for each class; also as .gz, .xz, .zst.",
-        metavar="DATA",
+        help="A data set by name (20newsgroups, 20newsgroups-6, 20newsgroups-full, imdb), or files: csv, tsv, json, "
+        "jsonl, parquet, xlsx, __label__ lines, or a folder with a sub-folder for each class; also as .gz, .bz2, .xz, "
+        ".zst, .zip, .tar.gz; - for standard input.",
+        metavar="DATA...",
     ),
 ]
 Text = Annotated[
@@ -58,10 +65,72 @@ MapLabel = Annotated[
         help="Take the label OLD for NEW, in the test file too; two labels of one name are one. Repeat for more.",
     ),
 ]
+LabelPrefix = Annotated[
+    str, typer.Option("--label-prefix", help="What labels start with in fastText's lines.", metavar="PREFIX")
+]
+ExcludeLabel = Annotated[
+    list[str] | None,
+    typer.Option("--exclude-label", help="Leave out documents of this label. Repeat for more.", metavar="LABEL"),
+]
 BadRows = Annotated[
     Literal["fail", "skip"],
     typer.Option("--bad-rows", help="Rows that cannot be read: stop at the first, or leave them out and count them."),
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        help="What files are in that are not UTF-8: cp1252, latin-1, shift_jis. UTF-16 is known by its first bytes.",
+    ),
+]
+DEFAULT_READING = ReadOptions()
+_READING: dict[str, tuple[Any, Any]] = {  # option of a command: its kind and its default
+    "text": (Text, None),
+    "column": (Column, None),
+    "label": (Label, None),
+    "label_separator": (LabelSeparator, None),
+    "map_label": (MapLabel, None),
+    "label_prefix": (LabelPrefix, LABEL_PREFIX),
+    "exclude_label": (ExcludeLabel, None),
+    "bad_rows": (BadRows, "fail"),
+    "encoding": (Encoding, None),
+}
+
+
+def reads_labelled(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of reading labelled files in the place of its parameter `reading`.
+
+    A parameter of the kind `Data` takes several files, and the command gets them on one line.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    several = [name for name, hint in hints.items() if hint == Data]
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name == "reading":
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            parameters += [
+                inspect.Parameter(name, kind, default=default, annotation=annotation)
+                for name, (annotation, default) in _READING.items()
+            ]
+            continue
+        hint = hints[parameter.name]
+        kind_of = Annotated[list[str], *hint.__metadata__] if parameter.name in several else hint
+        parameters.append(parameter.replace(annotation=kind_of))
+
+    def reading_command(**given: Any) -> None:
+        asked = {name: given.pop(name) for name in _READING}
+        several_times = {"exclude_label": "exclude_labels", "map_label": "map_label", "column": "side"}
+        lists: dict[str, Any] = {field: tuple(asked.pop(name) or ()) for name, field in several_times.items()}
+        for name in several:
+            given[name] = given[name][0] if len(given[name]) == 1 else shlex.join(given[name])
+        command(reading=ReadOptions(**asked, **lists), **given)
+
+    reading_command.__doc__, reading_command.__name__ = command.__doc__, command.__name__
+    reading_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    reading_command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return reading_command
+
+
 SliceBy = Annotated[
     list[str] | None,
     typer.Option(
@@ -112,7 +181,24 @@ Abstain = Annotated[
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume a run that was interrupted: keep what it has finished.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
-_ENDINGS = {".gz", ".xz", ".zst", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt", ".ft"}
+FILE_ENDINGS = (
+    *(
+        ".csv",
+        ".tsv",
+        ".jsonl",
+        ".ndjson",
+        ".json",
+        ".parquet",
+        ".xlsx",
+        ".xlsm",
+        ".xlsb",
+        ".xls",
+        ".ods",
+        ".txt",
+        ".ft",
+    ),
+    *(".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz"),
+)
 
 
 def command_line() -> str:
@@ -120,8 +206,12 @@ def command_line() -> str:
     return shlex.join(["bywords", *sys.argv[1:]])
 
 
-def least_confidence(classifier: FittedClassifier, min_confidence: float | None, abstain: str | None) -> float | None:
+def least_confidence(
+    classifier: FittedClassifier, min_confidence: float | None, abstain: str | None, *, is_for_labels: bool = False
+) -> float | None:
     """The probability that an answer has to have, by --min-confidence or --abstain; None where neither is given.
+
+    A model of several labels takes --min-confidence where it `is_for_labels` that are listed.
 
     Raises: SettingError for both at once, a share that is none, and a model of several labels a text.
     """
@@ -131,7 +221,7 @@ def least_confidence(classifier: FittedClassifier, min_confidence: float | None,
         raise SettingError(
             "--min-confidence says how sure an answer has to be, --abstain finds it out: give one of them."
         )
-    if classifier.is_multilabel:
+    if classifier.is_multilabel and not (is_for_labels and abstain is None):
         raise SettingError(
             "the model gives any number of labels, each at or above its own threshold (its README.md has them): "
             "--min-confidence and --abstain are for one label a text."
@@ -158,16 +248,75 @@ def _share(option: str, text: str) -> float:
 def named_after(data: str, ending: str) -> Path:
     """What a command writes by default: `tickets.2024.csv.gz` → `tickets.2024` + ending, in the current folder.
 
-    Of a folder with its classes it is beside the folder, so that it is not taken for a class.
+    Of a folder with its classes it is beside the folder, so that it is not taken for a class. Of several files it is
+    called by the first.
     """
     path = Path(data)
     if path.is_dir():
         path = path.resolve()
         return path.with_name((path.name or "texts") + ending)
-    name = path.name
-    while (dot := name.rfind(".")) > 0 and name[dot:].lower() in _ENDINGS:
+    if not path.exists():
+        with contextlib.suppress(ValueError):  # no quotes that pair
+            path = Path((shlex.split(data) or [data])[0])
+    name = "".join(sign for sign in path.name.replace(":", "-") if sign not in "*?[]")
+    while (dot := name.rfind(".")) > 0 and name[dot:].lower() in FILE_ENDINGS:
         name = name[:dot]
+    name = name.strip(" -_.")
     return Path((name or "texts") + ending)
+
+
+def is_file(text: str) -> bool:
+    """Whether it names a file, or the standard input; else it is a text.
+
+    Raises: DataError for what looks like a file that is not there.
+    """
+    if text == "-":
+        return True
+    if not text.strip():
+        return False
+    try:
+        path, member = split_member(Path(text).expanduser())
+        if path.is_file() and (member is None or path.suffix):
+            return True
+        if len(text.split()) == 1 and is_pattern(text) and files_of(text) != [text]:
+            return True
+        if path.is_dir():
+            raise DataError(f"{text} is a folder, expected a file: a table, or one document a line.")
+    except (OSError, RuntimeError):  # too long for a name, or with signs that no name has
+        return False
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        return False
+    if text.lower().endswith(FILE_ENDINGS) and not any(map(str.isspace, text)):
+        raise DataError(f"{text}: there is no such file. Check the path, or give a text of more than one word.")
+    return False
+
+
+def files_of(text: str) -> list[str]:
+    """The file of this name, or those that a pattern of names has; none has it: the name itself."""
+    if not is_pattern(text) or Path(text).exists():
+        return [text]
+    from bywords.io.folders import matching
+
+    return matching(text) or [text]
+
+
+def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -> None:
+    """Raise SettingError where what is written is what is read; say what is there already and is replaced.
+
+    Nothing is said of what `goes_on`.
+    """
+    for name in inputs:
+        path = None if name is None else split_member(Path(name).expanduser())[0]
+        try:
+            is_same = path is not None and path.exists() and out.exists() and path.samefile(out)
+        except OSError:
+            is_same = False
+        if is_same:
+            raise SettingError(f"{out}: is what is read, and would be overwritten. Write to another path.")
+    if out.exists() and not goes_on and (out.is_file() or out.is_dir()):
+        tell_aside(f"{out} is there already and is replaced.")
 
 
 Model = Annotated[Path, typer.Argument(help="A folder that `bywords train` wrote.", metavar="MODEL")]

@@ -15,8 +15,9 @@ import numpy as np
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import columns_line, counted, tell_aside, tell_skipped
+from bywords.cli.screen import columns_line, counted, tell_aside, tell_notes, tell_skipped
 from bywords.errors import BywordsError, SettingError
+from bywords.io.read_options import LABEL_PREFIX
 from bywords.version import __version__
 
 if TYPE_CHECKING:
@@ -41,27 +42,37 @@ def predict(
     file: Annotated[
         str,
         typer.Argument(
-            help="Texts: a file with one on each line, csv, tsv, jsonl, parquet; - for lines from standard input."
+            help="A text, or a file of texts: one on each line, csv, tsv, json, jsonl, parquet, xlsx; - for lines from "
+            "standard input.",
+            metavar="TEXT|FILE",
         ),
     ] = "-",
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where to write: .csv, .tsv, .jsonl, .parquet, or .txt for the labels alone; all but .parquet also as "
-            ".gz. Otherwise JSON lines to standard output."
+            help="Where to write: .csv, .tsv, .jsonl, .parquet, .xlsx, or .txt for the labels alone; text also as .gz. "
+            "Otherwise JSON lines to standard output."
         ),
     ] = None,
     text: options.Text = None,
     file_format: Annotated[
-        Literal["csv", "tsv", "jsonl", "parquet", "lines"] | None,
+        Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx", "lines"] | None,
         typer.Option("--format", help="What FILE is, where its name does not say."),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option("--top-k", help="Add this many labels, the likeliest, and their probabilities.", min=1)
+        int | None,
+        typer.Option(
+            "--top-k",
+            help="Add this many labels, the likeliest, and their probabilities; -1 for all. With --min-confidence, "
+            "without those that are less probable.",
+            min=-1,
+        ),
     ] = None,
     min_confidence: options.MinConfidence = None,
     abstain: options.Abstain = None,
     bad_rows: options.BadRows = "fail",
+    encoding: options.Encoding = None,
+    label_prefix: options.LabelPrefix = LABEL_PREFIX,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with OUT behind the last complete chunk of a run that was cut off.")
     ] = False,
@@ -74,22 +85,35 @@ def predict(
     from bywords.artifact.description import load_classifier
     from bywords.checkpoint import Run
     from bywords.files import check_writable
-    from bywords.io.readers import read_blocks, skipped_rows
+    from bywords.io.readers import Block, skipped_rows
     from bywords.io.resumable import ResumableOutput
     from bywords.io.writers import Writer
 
     if resume and out is None:
         raise SettingError("--resume goes on with a file: say which with --out.")
+    if top_k == 0:
+        raise SettingError("--top-k is 0, expected 1 or more, or -1 for all labels.")
+    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
+    is_text = not options.is_file(file)
     if out is not None:
         check_writable(out)
         Writer.of(out, ())  # a wrong name is said before there is any work
+        options.check_output(out, None if is_text else file, goes_on=resume)
+    if is_text and (text, file_format, encoding) != (None, None, None):
+        raise SettingError(
+            f"{file!r} is no file, so it is taken for a text: leave out --text, --format and --encoding."
+        )
     classifier = load_classifier(model)
     n_before = 0
-    answers = _Answers(classifier, top_k, options.least_confidence(classifier, min_confidence, abstain))
+    least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
+    answers = _Answers(classifier, top_k, least)
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
-    contract = classifier.record.columns
-    blocks = _told(read_blocks(file, text=text, ending=ending, skipped=skipped, contract=contract))
+    reading = {
+        "text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix, "skipped": skipped,
+        "contract": classifier.record.columns,
+    }  # fmt: skip
+    blocks = iter([Block.of_text(file)]) if is_text else _told(_blocks(file, reading))
     if out is None:
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
             typer.echo(chunk.content, nl=False)
@@ -103,10 +127,15 @@ def predict(
             "top k": top_k,
             "least confidence": answers.least,
             "bad rows": bad_rows,
+            "encoding": encoding,
+            "label prefix": label_prefix,
         }
+        is_new = not out.exists()
         output = ResumableOutput(out, Run({"model": digest}, settings), resume=resume)
         n_before = output.n_rows
-        _write(output, blocks, answers, Writer.of(out, answers.names), _digest(file, ending))
+        writer = Writer.of(out, answers.names)
+        _write(output, blocks, answers, writer, hashlib.sha256() if is_text else _digest(file, ending))
+        _tell_written(out, None if is_text else Path(file), writer, is_new=is_new)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     answers.tell(is_rest=n_before > 0)
@@ -118,6 +147,28 @@ def _told(blocks: Iterator[Block]) -> Iterator[Block]:
         if number == 0 and block.read_as is not None:
             tell_aside(columns_line(block.read_as, block.not_read))
         yield block
+
+
+def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
+    """The texts of a file, or of all files that a pattern has, one after the other."""
+    from bywords.io.readers import read_blocks
+
+    for path in options.files_of(file):
+        yield from read_blocks(path, **reading)
+
+
+def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: bool) -> None:
+    """What a person should know of the file; what is new is as private as what it was made from."""
+    from bywords.files import keep_private
+
+    if is_new and source is not None:
+        keep_private(out, source.expanduser())
+    if writer.n_formulas:
+        cells = "1 cell starts" if writer.n_formulas == 1 else f"{writer.n_formulas:,} cells start"
+        tell_aside(
+            f"In {out} {cells} with =, +, - or @, which a spreadsheet that opens it takes for a formula. Write "
+            "--out NAME.xlsx to open it in one: there they are text."
+        )
 
 
 def _write(
@@ -141,7 +192,7 @@ class _Answers:
         self.n_texts = self.n_open = self.n_out_of_distribution = 0
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
-        self.top_k = None if top_k is None else min(top_k, self.n_classes)
+        self.top_k = None if top_k is None else self.n_classes if top_k < 0 else min(top_k, self.n_classes)
         self.names = self([]).columns
 
     def __call__(self, texts: Sequence[str] | pl.Series) -> pl.DataFrame:
@@ -184,7 +235,7 @@ class _Answers:
         `is_rest` says that others were given by a run that this one resumes.
         """
         texts = f"{self.n_texts:,} texts{' of this run' if is_rest else ''}"
-        if self.least is not None:
+        if self.least is not None and not self.is_multilabel:
             n_given = self.n_texts - self.n_open
             tell_aside(
                 f"{n_given:,} of {texts} got a label. Of the others no answer reached {self.least:.1%}, "
@@ -201,7 +252,10 @@ class _Answers:
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
         """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`."""
         if self.top_k is not None:
-            return list(np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k])
+            likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k]
+            if self.least is None:
+                return list(likeliest)
+            return [row[numbers[row] >= self.least] for row, numbers in zip(likeliest, probabilities, strict=True)]
         return [np.flatnonzero(has) for has in self.classifier.calibration.predict(probabilities)]
 
     def _kind(self) -> Any:
@@ -235,6 +289,7 @@ def _chunks(
             digest.update(block.source)
         if number == 0:
             writer.start(block.table)
+        tell_notes(block.notes)
         for start in range(0, len(block.texts), step):
             texts = block.texts[start : start + step]
             n_before, n_rows = n_rows, n_rows + len(texts)
@@ -252,13 +307,15 @@ def _chunks(
 
 def _digest(file: str, ending: str | None) -> hashlib._Hash:
     """What goes over the input. Parquet is read in no order of its bytes, so that the whole file comes first."""
-    from bywords.io.streams import STANDARD_INPUT, format_ending, open_input
+    from bywords.io.formats import format_ending
+    from bywords.io.streams import STANDARD_INPUT, open_input
 
     digest = hashlib.sha256()
-    if file != STANDARD_INPUT and (ending or format_ending(Path(file))) == ".parquet":
-        with open_input(Path(file).expanduser()) as opened:
-            while part := opened.read(1 << 20):
-                digest.update(part)
+    for path in options.files_of(file):
+        if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
+            with open_input(Path(path).expanduser()) as opened:
+                while part := opened.read(1 << 20):
+                    digest.update(part)
     return digest
 
 
@@ -272,7 +329,8 @@ def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
         again = [*sys.argv[1:], *(["--resume"] if "--resume" not in sys.argv else [])]
-        how = f"{folder.n_rows:,} rows are done and kept. Go on with: {shlex.join(['bywords', *again])}"
+        rows = "1 row is" if folder.n_rows == 1 else f"{folder.n_rows:,} rows are"
+        how = f"{rows} done and kept. Go on with: {shlex.join(['bywords', *again])}"
         if isinstance(error, BywordsError):
             raise type(error)(f"{error} {how}") from error
         typer.echo(f"Interrupted: {how}", err=True)

@@ -119,6 +119,19 @@ def tell_about(split: Split) -> None:
         )
 
 
+def tell_notes(notes: Iterable[str]) -> None:
+    """What was guessed about files when they were read, on standard error."""
+    for note in dict.fromkeys(notes):
+        tell_aside(f"Note: {one_line(note, 400)}.")
+
+
+def tell_read(*corpora: Any) -> None:
+    """What was guessed about files when they were read, and how many rows were left out, on standard error."""
+    tell_notes(note for corpus in corpora for note in corpus.notes)
+    for corpus in corpora:
+        tell_skipped(corpus.n_skipped, corpus.first_skipped)
+
+
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """Show that something is going on, with the time it has taken; nothing in a pipe."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from bywords.cli import options, train_options
+from bywords.io.read_options import ReadOptions
 
 
+@options.reads_labelled
 def train(
     data: options.Data,
     out: train_options.Out = None,
     system: train_options.System = None,
     start_from: train_options.StartFrom = None,
     test: options.TestFile = None,
-    text: options.Text = None,
-    column: options.Column = None,
-    label: options.Label = None,
-    label_separator: options.LabelSeparator = None,
-    map_label: options.MapLabel = None,
-    bad_rows: options.BadRows = "fail",
+    reading: ReadOptions = options.DEFAULT_READING,
     labels: train_options.Labels = None,
     vectors: options.Vectors = None,
     class_weight: train_options.ClassWeight = None,
@@ -42,17 +41,16 @@ def train(
     """
     from bywords.cli import train_request, train_steps
 
-    reading = train_request.Reading(
-        data=data, test=test, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows,
-        map_label=tuple(map_label or ()), columns=tuple(slice_by or ()), side=tuple(column or ()),
-        test_share=test_share, keep_together=keep_together, seed=seed,
-    )  # fmt: skip
+    reading = dataclasses.replace(reading, columns=tuple(slice_by or ()))
+    documents = train_request.Reading(
+        data=data, test=test, options=reading, test_share=test_share, keep_together=keep_together, seed=seed
+    )
     parameters = train_request.parameters(
         vectors=vectors, class_weight=class_weight, metric=metric, validation_share=validation_share, budget=budget,
         keep_together=keep_together, seed=seed,
     )  # fmt: skip
     request = train_request.requested(
-        reading, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,
+        documents, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,
         settings=settings, labels=labels, max_size=max_size, on_disk=on_disk, keep_test_out=keep_test_out,
         checkpoint=checkpoint, resume=resume,
     )  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from bywords.cli.options import check_output
 from bywords.errors import SettingError, check_choice
+from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.data.groups import Together
@@ -24,13 +25,7 @@ class Reading:
 
     data: str
     test: str | None
-    text: Sequence[str] | None
-    label: Sequence[str] | None
-    label_separator: str | None
-    bad_rows: Literal["fail", "skip"]
-    map_label: Sequence[str]
-    columns: Sequence[str]
-    side: Sequence[str]
+    options: ReadOptions
     test_share: float
     keep_together: Together
     seed: int
@@ -38,8 +33,9 @@ class Reading:
     @property
     def trained_on(self) -> dict[str, Any]:
         """What the model keeps of it, so that `evaluate` can find the documents that were held out."""
-        names = ("data", "test", "test_share", "keep_together", "seed", "label_separator", "bad_rows", "map_label")
-        return {name: getattr(self, name) for name in names}
+        named = ("label_separator", "bad_rows", "encoding", "exclude_labels", "label_prefix", "map_label")
+        files = {name: getattr(self, name) for name in ("data", "test", "test_share", "keep_together", "seed")}
+        return {**files, **{name: getattr(self.options, name) for name in named}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +81,7 @@ def requested(
     from bywords.training.incremental import check_can_continue
 
     check_writable(folder)
+    check_output(folder, reading.data, reading.test, goes_on=resume or folder == start_from)
     _check_checkpoint(checkpoint, resume, folder)
     max_bytes = None if max_size is None else parse_size(max_size)
     budget, vectors = parameters.budget_seconds, parameters.vectors
@@ -93,11 +90,11 @@ def requested(
         _refuse(
             "--on-disk has no documents in memory, which --{} needs: leave out one of the two.",
             **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels},
-            **{"slice-by": reading.columns, "column": reading.side},
+            **{"slice-by": reading.options.columns, "column": reading.options.side},
         )
         _refuse(
             "--on-disk reads one text column: leave out all but one --{}.",
-            text=len(reading.text or ()) > 1,
+            text=len(reading.options.texts) > 1,
         )
     if labels is not None:
         _refuse(

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
 from bywords.cli.scores import commonest
-from bywords.cli.screen import ProgressLines, column_options, columns_as_json, print_json, say, tell_columns, working
+from bywords.cli.screen import (
+    ProgressLines,
+    column_options,
+    columns_as_json,
+    print_json,
+    say,
+    tell_columns,
+    tell_notes,
+    working,
+)
 from bywords.cli.train_report import files_of, tell
 from bywords.cli.train_request import TrainRequest
 
@@ -64,9 +73,9 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     if as_json:
         print_json(record)
     else:
-        reading = request.reading
-        asked = column_options(trained.split.train.read_as) if reading.text or reading.label or reading.side else []
-        tell(record, trained.evaluation, trained.split, shlex.join([reading.data, *asked]))
+        named = request.reading.options
+        asked = column_options(trained.split.train.read_as) if named.texts or named.labels or named.side else []
+        tell(record, trained.evaluation, trained.split, shlex.join([request.reading.data, *asked]))
 
 
 def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
@@ -118,11 +127,9 @@ def _read(request: TrainRequest, *, as_json: bool) -> Documents:
 
     reading = request.reading
     with working(f"reading {reading.data}"):
-        corpus, own_test = read_parts(
-            reading.data, text=reading.text, label=reading.label, columns=reading.columns, test=reading.test,
-            side=reading.side, contract=None if request.before is None else request.before.record.columns,
-            label_separator=reading.label_separator, bad_rows=reading.bad_rows, map_label=reading.map_label,
-        )  # fmt: skip
+        contract = None if request.before is None else request.before.record.columns
+        corpus, own_test = read_parts(reading.data, reading.options, contract=contract, test=reading.test)
+    tell_notes([*corpus.notes, *(() if own_test is None else own_test.notes)])
     if not as_json:
         tell_columns(corpus)
     with working("holding out what is to test on"):
@@ -184,7 +191,8 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     check_can_train_on_disk(request.config, request.shown, able_to_train_on_disk())
     reading = request.reading
     source = Source(
-        **reading.trained_on, text=reading.text[0] if reading.text else None, label=reading.label,
+        data=reading.data, test=reading.test, reading=reading.options, test_share=reading.test_share,
+        keep_together=reading.keep_together, seed=reading.seed,
         validation_share=request.parameters.validation_share,
     )  # fmt: skip
     progress = ProgressLines()
@@ -330,7 +338,6 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "kept_classes": summary.kept_classes,
         "valid_accuracy": summary.valid_accuracy,
         "selection": None if record.selection is None else dataclasses.asdict(record.selection),
-        "notes": list(record.notes),
         "interrupted": record.history.interrupted,
         "epochs": len(record.history.epochs),
         "best_epoch": record.history.best_epoch or None,

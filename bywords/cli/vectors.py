@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, working
+from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_read, working
+from bywords.io.read_options import ReadOptions
 
 vectors = typer.Typer(help="Train word vectors on a corpus, look into a file of them, find a word's neighbours.")
 
@@ -23,20 +24,20 @@ NameOrPath = Annotated[
 
 
 @vectors.command()
+@options.reads_labelled
 def train(
     data: options.Data,
     out: Annotated[Path, typer.Option(help="Where to write: a .npy file, with the words beside it.")],
     method: Annotated[Literal["word2vec", "glove"], typer.Option(help="How.")] = "word2vec",
     min_count: Annotated[int, typer.Option(help="Words that occur less often get no vector.")] = 5,
-    text: options.Text = None,
-    label: options.Label = None,
+    reading: ReadOptions = options.DEFAULT_READING,
     settings: options.Settings = None,
     seed: int = 0,
     as_json: options.AsJson = False,
 ) -> None:
     """Train word2vec or GloVe vectors on the training part of a corpus."""
     from bywords.config import changed
-    from bywords.io.datasets import load_dataset
+    from bywords.io.datasets import read_split
     from bywords.text.tokenizer import Tokenizer
     from bywords.text.vocabulary import Vocabulary, VocabularyConfig
     from bywords.vectors.glove import GloveConfig, train_glove
@@ -44,12 +45,14 @@ def train(
     from bywords.vectors.word_vectors import check_vectors_writable
 
     check_vectors_writable(out)
+    options.check_output(out, data)
     callback = ProgressLines()
     losses: list[float | None] = []
     with working(f"reading {data}"):
-        corpus = load_dataset(data, text=text, label=label, seed=seed).train
+        corpus = read_split(data, reading, seed=seed).train
         tokens = Tokenizer(corpus.tokenizer_config())(corpus.texts)
         vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=min_count))
+    tell_read(corpus)
     callback.start(method)
     started = time.perf_counter()
 
@@ -85,15 +88,15 @@ def train(
 
 
 @vectors.command()
+@options.reads_labelled
 def info(
     name_or_path: NameOrPath,
     data: Annotated[str | None, typer.Option(help="A corpus: what share of its words have a vector?")] = None,
-    text: options.Text = None,
-    label: options.Label = None,
+    reading: ReadOptions = options.DEFAULT_READING,
     as_json: options.AsJson = False,
 ) -> None:
     """Say how many words and dimensions there are, and what share of a corpus they cover."""
-    from bywords.io.datasets import load_dataset
+    from bywords.io.datasets import read_split
     from bywords.text.tokenizer import Tokenizer
     from bywords.text.vocabulary import Vocabulary
     from bywords.vectors.load import load_vectors
@@ -102,7 +105,7 @@ def info(
         loaded = load_vectors(name_or_path)
         record: dict[str, object] = {"name": loaded.name, "n_words": len(loaded), "dimension": loaded.dimension}
         if data is not None:
-            corpus = load_dataset(data, text=text, label=label).train
+            corpus = read_split(data, reading).train
             coverage = loaded.align(Vocabulary.of(Tokenizer(corpus.tokenizer_config())(corpus.texts)), seed=0).coverage
             record |= {
                 "data": data,

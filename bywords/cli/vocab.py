@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import print_json, print_table, say, tell_columns, tell_skipped, working
+from bywords.cli.screen import print_json, print_table, say, tell_columns, tell_read, working
+from bywords.io.read_options import ReadOptions
 
 
+@options.reads_labelled
 def vocab(
     data: options.Data,
     out: Annotated[Path | None, typer.Option(help="Where to draw it, .svg or .png; by default DATA-words.svg.")] = None,
@@ -19,27 +21,23 @@ def vocab(
         typer.Option(help="Say how many texts are longer than so many tokens. Repeat for more.", min=1),
     ] = None,
     test: options.TestFile = None,
-    text: options.Text = None,
-    label: options.Label = None,
-    label_separator: options.LabelSeparator = None,
-    bad_rows: options.BadRows = "fail",
+    reading: ReadOptions = options.DEFAULT_READING,
     test_share: options.TestShare = 0.2,
     seed: int = 0,
     as_json: options.AsJson = False,
 ) -> None:
     """Count the words of a corpus, and see how large a vocabulary unseen texts need."""
-    from bywords.io.datasets import load_dataset
+    from bywords.io.datasets import read_split
     from bywords.records.base import typed
     from bywords.records.run import TextStatistics
     from bywords.report import write_vocabulary_picture
     from bywords.text.statistics import CUT_LENGTHS, text_statistics
     from bywords.text.tokenizer import Tokenizer
 
+    picture = out or options.named_after(data, "-words.svg")
+    options.check_output(picture, data, test)
     with working(f"counting the words of {data}"):
-        split = load_dataset(
-            data, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, test=test,
-            test_share=test_share, seed=seed,
-        )  # fmt: skip
+        split = read_split(data, reading, test=test, test_share=test_share, seed=seed)
         read, tokenizer = (split.train, split.test), Tokenizer(split.train.tokenizer_config())
         split = split.drop_empty(tokenizer)
         words = text_statistics(
@@ -47,8 +45,7 @@ def vocab(
         )
     if not as_json:
         tell_columns(*read)
-    tell_skipped(split.train.n_skipped, split.train.first_skipped)
-    picture = out or options.named_after(data, "-words.svg")
+    tell_read(split.train)
     write_vocabulary_picture(typed(TextStatistics, words), picture)
     record = {
         "name": split.train.name,

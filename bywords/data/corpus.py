@@ -46,6 +46,7 @@ class Corpus:
     columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
     read_as: Columns | None = None  # which columns of a table it was made of
     not_read: tuple[str, ...] = ()  # the other columns of the table
+    notes: tuple[str, ...] = ()  # what was guessed about the file when it was read, for a person
 
     @classmethod
     def of(
@@ -324,6 +325,28 @@ def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
     else:
         labels = table[corpus.labels]
     return dataclasses.replace(corpus, labels=labels, label_names=tuple(label_names))
+
+
+def concatenated(corpora: Sequence[Corpus], name: str) -> Corpus:
+    """Several corpora as one, of which `rows` counts on from each to the next; multi-label where one of them is."""
+    many = any(corpus.is_multilabel for corpus in corpora)
+    names = sorted_names(label for corpus in corpora for label in corpus.label_names)
+    parts = [with_label_names(labelled_as(corpus, multilabel=many), names) for corpus in corpora]
+    ends = np.cumsum([0, *(int(part.rows.max(initial=-1)) + 1 for part in parts)])
+    columns = None
+    if all(part.columns is not None for part in parts):
+        columns = pl.concat([part.columns for part in parts if part.columns is not None])
+    return Corpus(
+        name,
+        pl.concat([part.texts.alias("text") for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        names,
+        np.concatenate([part.rows + end for part, end in zip(parts, ends[:-1], strict=True)]),
+        n_skipped=sum(part.n_skipped for part in parts),
+        first_skipped=next((f"{part.name}, {part.first_skipped}" for part in parts if part.n_skipped), ""),
+        columns=columns,
+        notes=tuple(dict.fromkeys(f"{part.name}: {note}" for part in parts for note in part.notes)),
+    )
 
 
 def drop_empty(corpus: Corpus, tokenizer: Tokenizer) -> tuple[Corpus, int]:

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from bywords.data.corpus import Corpus, Split
 from bywords.data.label_names import cleaned
 from bywords.errors import DataError, did_you_mean, quoted
-from bywords.io.streams import format_ending, open_input
+from bywords.io.formats import format_ending
+from bywords.io.streams import open_input
 from bywords.io.tables import read_delimited
 
 COLUMNS = ("row", "label", "suggested", "confidence", "new_label", "text")

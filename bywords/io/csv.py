@@ -1,15 +1,19 @@
-"""CSV or TSV → rows of strings: fast where the file is clearly well-formed, else record by record, naming lines.
+r"""CSV or TSV → rows of strings: fast where the file is clearly well-formed, else record by record, naming lines.
 
 Polars reads a well-formed file twenty times faster than Python's csv module, but also accepts rows that are too
 short, quotes that never close in their own row and a last row that is too long. So its answer is taken only where
-none of that can be; everything else is read a second time, strictly.
+none of that can be; everything else is read a second time, strictly. Where that fails too, quotes may be written in
+another way: \" for a quote inside of quotes, or a blank before the first.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
+import dataclasses
 import io
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -18,11 +22,24 @@ import numpy as np
 import polars as pl
 
 from bywords.errors import DataError
+from bywords.io.formats import guess_separator
 from bywords.io.streams import BLOCK_BYTES, Input, Lines, Skipped, refuse_row, wrong_byte
 
 RECORD_BYTES = 1 << 27  # no row is longer: quotes that are not closed within as many bytes never are
 _QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
+_ESCAPED = re.compile(rb'(?<!\\)((?:\\\\)*)\\"')  # an odd number of backslashes before a quote
+_SEPARATOR_LINE = re.compile(rb"(?:\xef\xbb\xbf)?sep=(.)\r?\n", re.IGNORECASE)  # Excel's
 _UNCLOSED = "unexpected end of data"  # what the csv module says of quotes that are open at the end
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV is written, so that another can be written in the same way."""
+
+    separator: str = ","
+    line_end: str = "\n"
+    has_mark: bool = False  # a byte order mark at the beginning
+    is_tsv: bool = False  # whose separator is that of its format, and not its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +49,7 @@ class Records:
     frame: pl.DataFrame  # string columns; a field without characters is null or empty
     source: bytes
     line_of: Callable[[int], int]  # record, counted from 0 -> the line of the file on which it starts
+    dialect: Dialect
 
 
 def record_blocks(
@@ -45,13 +63,22 @@ def record_blocks(
     Raises: DataError, naming the line, for a record with more or fewer fields than the first and for quotes that
     do not close; and when there is no record.
     """
-    reader, rest, line, offset = _Reader(file.name, separator, skipped), b"", 1, 0
+    head = file.peek()
+    marked = _SEPARATOR_LINE.match(head)
+    mark = head.startswith(codecs.BOM_UTF8)
+    line_end = "\r\n" if b"\r\n" in head and head.count(b"\r\n") == head.count(b"\n") else "\n"
+    is_tsv = separator is not None
+    if separator is None:
+        separator = marked[1].decode("latin-1") if marked else guess_separator(head.decode("utf-8", "replace"))
+    dialect = Dialect(separator, line_end, mark, is_tsv)
+    start = file.read(marked.end()) if marked else b""
+    reader, rest, line, offset = _Reader(file.name, dialect, skipped), b"", 1 + bool(start), len(start)
     is_end = False
     while not is_end:
         wanted = max(block_bytes, len(rest)) or -1
         new = file.read(wanted)
         is_end = len(new) < wanted or wanted < 0
-        records, n_bytes = reader.read(Lines(rest + new, line, offset), is_end=is_end)
+        records, n_bytes = reader.read(Lines(rest + new, line, offset, file.encoding), is_end=is_end)
         whole, rest = (rest + new)[:n_bytes], (rest + new)[n_bytes:]
         line, offset = line + _line_ends(whole), offset + len(whole)
         if records is not None:
@@ -62,51 +89,96 @@ def record_blocks(
         )
 
 
-def guess_separator(content: str) -> str:
-    """What separates the fields of a CSV: a comma, or the semicolon or tab of a first line without commas."""
-    first = next((line for line in content.split("\n", 20) if line.strip()), "")
-    return next((sign for sign in (",", ";", "\t") if sign in first), ",")
-
-
 class _Reader:
     """Reads blocks of a file. The first record says how many fields each has."""
 
-    def __init__(self, name: str, separator: str | None, skipped: Skipped | None) -> None:
+    def __init__(self, name: str, dialect: Dialect, skipped: Skipped | None) -> None:
         self.name = name
-        self.separator = separator
+        self.dialect = dialect
+        self.separator = dialect.separator
         self.skipped = skipped
         self.n_fields: int | None = None
+        self.is_escaped = self.is_spaced = False  # quotes in quotes are \\"; blanks may stand before the first quote
 
     def read(self, block: Lines, *, is_end: bool) -> tuple[Records | None, int]:
         """The records in a block that starts with one, and how many bytes they have; None where there is none."""
+        is_first, problem = self.n_fields is None, None
+        if self.is_escaped:
+            block = _with_doubled_quotes(block)
+        noted = None if self.skipped is None else Skipped()
+        found: tuple[Records | None, int] = (None, 0)
+        try:
+            found = self._read(block, is_end=is_end, skipped=noted)
+        except DataError as error:
+            problem = error
+        n_bad = 1 if problem is not None else 0 if noted is None else noted.count
+        is_spaced = not self.is_spaced and f'{self.separator} "'.encode() in block.source
+        if n_bad or (is_first and is_spaced and not _has_plain_quotes(block.source + b"\n", self.separator)):
+            other = self._read_otherwise(block, found[0], n_bad, is_end=is_end, is_first=is_first, is_spaced=is_spaced)
+            if other is not None:
+                return other
+        if problem is not None:
+            raise problem
+        self._count(noted)
+        return found
+
+    def _count(self, noted: Skipped | None) -> None:
+        if self.skipped is not None and noted is not None:
+            self.skipped.first = self.skipped.first or noted.first
+            self.skipped.count += noted.count
+
+    def _read_otherwise(
+        self, block: Lines, found: Records | None, n_bad: int, *, is_end: bool, is_first: bool, is_spaced: bool
+    ) -> tuple[Records | None, int] | None:
+        """The same with quotes that are written in another way, where fewer rows are bad then; it stays so."""
+        before, is_escaped = (self.n_fields, self.is_escaped, self.is_spaced), b'\\"' in block.source
+        for escaped, spaced in ((True, False), (False, True), (True, True)):
+            if escaped > is_escaped or spaced > is_spaced:
+                continue
+            noted = None if self.skipped is None else Skipped()
+            self.n_fields = None if is_first else before[0]
+            self.is_escaped, self.is_spaced = before[1] or escaped, before[2] or spaced
+            trial = _with_doubled_quotes(block) if escaped else block
+            try:
+                records, n_bytes = self._read(trial, is_end=is_end, skipped=noted)
+            except DataError:
+                continue
+            n_left = 0 if noted is None else noted.count
+            is_same = (
+                not n_bad and found is not None and records is not None and records.frame.shape == found.frame.shape
+            )
+            if n_left < n_bad or is_same:
+                self._count(noted)
+                return records, n_bytes
+        self.n_fields, self.is_escaped, self.is_spaced = before
+        return None
+
+    def _read(self, block: Lines, *, is_end: bool, skipped: Skipped | None) -> tuple[Records | None, int]:
         data = block.source
         end = len(data) if is_end else data.rfind(b"\n") + 1
         if not end:
             if len(data) > RECORD_BYTES:
                 raise DataError(f"{self.name}, line {block.first}: a row is longer than {RECORD_BYTES:,} bytes.")
             return None, 0
-        if self.separator is None:
-            start = Lines(data[: data.find(b"\n", 1 << 16) + 1 or end], block.first, block.offset)
-            self.separator = guess_separator(start.text(self.name, self.skipped))
         cut = end if is_end else _end_outside_quotes(data)
-        try:
-            whole = Lines(data[:cut], block.first, block.offset)
-            content = whole.text(self.name)
-        except DataError:
-            frame = None
-        else:
-            frame = read_fast(content.encode(), self.separator, self.n_fields)
+        whole = dataclasses.replace(block, source=data[:cut])
+        content = whole.utf8()
+        frame = None if content is None else read_fast(content, self.separator, self.n_fields)
         if frame is not None:
             self.n_fields = frame.width
-            return Records(frame, whole.source, lambda number: self._strict(whole, is_end=True)[0][number][0]), cut
-        whole = Lines(data[:end], block.first, block.offset)
-        found, n_bytes = self._strict(whole, is_end=is_end, skipped=self.skipped)
+
+            def line_of(number: int) -> int:
+                return self._strict(whole, is_end=True)[0][number][0]
+
+            return Records(frame, whole.source, line_of, self.dialect), cut
+        whole = dataclasses.replace(block, source=data[:end])
+        found, n_bytes = self._strict(whole, is_end=is_end, skipped=skipped)
         if not found:
             return None, n_bytes
         self.n_fields = len(found[0][1])
         names = [str(index) for index in range(self.n_fields)]
         frame = pl.DataFrame([record for _, record in found], schema=dict.fromkeys(names, pl.String), orient="row")
-        return Records(frame, data[:n_bytes], lambda number: found[number][0]), n_bytes
+        return Records(frame, data[:n_bytes], lambda number: found[number][0], self.dialect), n_bytes
 
     def _strict(
         self, block: Lines, *, is_end: bool, skipped: Skipped | None = None
@@ -118,7 +190,7 @@ class _Reader:
         """
         content = block.text(self.name, skipped)
         lines = list(io.StringIO(content, newline=""))
-        read = _StrictRecords(self.name, str(self.separator), lines, block.first, self.n_fields)
+        read = _StrictRecords(self.name, self.separator, lines, block.first, self.n_fields, is_spaced=self.is_spaced)
         unquoted = None
         if self.separator == "\t" and '"' in content:
             try:
@@ -146,12 +218,15 @@ class _Reader:
 class _StrictRecords:
     """Reads lines with the csv module, record by record."""
 
-    def __init__(self, name: str, separator: str, lines: list[str], first: int, n_fields: int | None) -> None:
+    def __init__(
+        self, name: str, separator: str, lines: list[str], first: int, n_fields: int | None, *, is_spaced: bool
+    ) -> None:
         self.name = name
         self.separator = separator
         self.lines = lines
         self.first = first  # number of the first line
         self.n_fields = n_fields
+        self.is_spaced = is_spaced  # blanks behind a separator are no part of the field
 
     def __call__(
         self, quoting: Literal[0, 3], *, is_end: bool, skipped: Skipped | None
@@ -170,8 +245,9 @@ class _StrictRecords:
         n_fields, start = self.n_fields, 0
         while start < len(self.lines):
             reader = csv.reader(
-                itertools.islice(self.lines, start, None), delimiter=self.separator, quoting=quoting, strict=True
-            )
+                itertools.islice(self.lines, start, None), delimiter=self.separator, quoting=quoting, strict=True,
+                skipinitialspace=self.is_spaced,
+            )  # fmt: skip
             next_start = start  # the line on which the next record starts
             try:
                 for record in reader:
@@ -186,7 +262,8 @@ class _StrictRecords:
                             f"Put a field with {self.separator!r} or a new line in it into double quotes."
                         )
                     if problem:
-                        refuse_row(self.name, f"line {line}", problem, skipped if records or self.n_fields else None)
+                        may_skip = bool(records or self.n_fields)
+                        refuse_row(self.name, f"line {line}", problem, skipped, may_skip=may_skip)
                     else:
                         records.append((line, record))
                 break
@@ -199,9 +276,14 @@ class _StrictRecords:
                     "Put a field in double quotes as a whole, and write a quote inside of it twice."
                 )
                 is_first = not records and not self.n_fields
-                refuse_row(self.name, f"line {self.first + next_start}", problem, None if is_first else skipped)
+                refuse_row(self.name, f"line {self.first + next_start}", problem, skipped, may_skip=not is_first)
                 start = next_start + 1
         return records, len(self.lines)
+
+
+def _with_doubled_quotes(block: Lines) -> Lines:
+    r"""The same with "" for \" inside of quotes: as many bytes."""
+    return dataclasses.replace(block, source=_ESCAPED.sub(rb'\1""', block.source))
 
 
 def _line_ends(data: bytes) -> int:

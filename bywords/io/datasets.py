@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import io
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +18,16 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.data.columns import Columns
-from bywords.data.corpus import Corpus, Split, grouped, labelled_as, renamed, with_label_names
+from bywords.data.corpus import Corpus, Split, concatenated, grouped, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, groups_of
 from bywords.data.label_names import parsed_mapping
 from bywords.data.splits import Rows, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.io.readers import BadRows, read_corpus, refuse_columns
-from bywords.io.streams import open_input
+from bywords.io.archives import is_pattern, split_member
+from bywords.io.folders import matching
+from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
+from bywords.io.readers import read_corpus, without_labels
+from bywords.io.streams import SKIP_ROWS, STANDARD_INPUT, open_input
 from bywords.io.tables import read_delimited
 
 # The 20 groups in six, as the course has them.
@@ -49,7 +54,7 @@ class Dataset:
 
 
 def load_dataset(
-    name_or_path: str,
+    name_or_path: str | Sequence[str],
     *,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
@@ -59,18 +64,21 @@ def load_dataset(
     columns: Sequence[str] = (),
     side: Sequence[str] = (),
     contract: Columns | None = None,
+    encoding: str | None = None,
+    exclude_labels: Sequence[str] = (),
+    label_prefix: str = LABEL_PREFIX,
     test: str | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
     seed: int = 0,
 ) -> Split:
-    """A data set by name, else a file or folder by path, with something to test on.
+    """A data set by name, else a file or folder by path, several or a pattern of them, with something to test on.
 
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
-    class, drawn with `seed`; equal texts are on the same side, with `keep_together` "near" near duplicates too. `text`,
-    `label`, `label_separator`, `bad_rows`, `columns`, `side` and `contract` are those of `read_corpus`, for both files:
-    the test file is read by the columns of the other. Where training is multi-label the test part is too. `map_label`
-    are other names of labels, each as in "OLD=NEW". Documents without tokens stay in.
+    class, drawn with `seed`; equal texts are on the same side, with `keep_together` "near" near duplicates too. The
+    names from `text` to `label_prefix` are fields of `ReadOptions`, and hold for both files: the test file is read by
+    the columns of the other; with `bad_rows` "skip" a test document whose label training does not have is left out.
+    Where training is multi-label the test part is too. Documents without tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
     Raises: DataError for whatever cannot be read, test labels that training does not have, and too few documents to
@@ -81,57 +89,122 @@ def load_dataset(
     >>> split.train.label_names
     ('garage', 'office')
     """
-    corpus, own_test = read_parts(
-        name_or_path, text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, map_label=map_label,
-        columns=columns, side=side, contract=contract, test=test,
+    options = ReadOptions(
+        text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, map_label=map_label,
+        columns=columns, side=side, contract=contract, encoding=encoding, exclude_labels=exclude_labels,
+        label_prefix=label_prefix,
     )  # fmt: skip
+    return read_split(name_or_path, options, test=test, test_share=test_share, keep_together=keep_together, seed=seed)
+
+
+def read_split(
+    name_or_path: str | Sequence[str],
+    options: ReadOptions | None = None,
+    *,
+    test: str | None = None,
+    test_share: float = 0.2,
+    keep_together: Together = "equal",
+    seed: int = 0,
+) -> Split:
+    """The same by `ReadOptions`."""
+    corpus, own_test = read_parts(name_or_path, options, test=test)
     if own_test is not None:
         return Split(corpus, own_test)
     return divided(corpus, test_share=test_share, seed=seed, keep_together=keep_together)
 
 
 def read_parts(
-    name_or_path: str,
-    *,
-    text: str | Sequence[str] | None = None,
-    label: str | Sequence[str] | None = None,
-    label_separator: str | None = None,
-    bad_rows: BadRows = "fail",
-    map_label: Sequence[str] = (),
-    columns: Sequence[str] = (),
-    side: Sequence[str] = (),
-    contract: Columns | None = None,
-    test: str | None = None,
+    name_or_path: str | Sequence[str], options: ReadOptions | None = None, *, test: str | None = None, **named: Any
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
+    options = dataclasses.replace(options or ReadOptions(), **named)
     own_test = None
-    reading: dict[str, Any] = {
-        "text": text, "label": label, "label_separator": label_separator, "bad_rows": bad_rows, "columns": columns,
-        "side": side, "contract": contract,
-    }  # fmt: skip
-    if name_or_path in DATASETS:
-        reason = f"{name_or_path} is a data set with fixed columns"
-        refuse_columns(reason, text, label, label_separator, columns, side, contract)
+    if isinstance(name_or_path, str) and name_or_path in DATASETS:
+        options.refuse_columns(f"{name_or_path} is a data set with fixed columns")
         corpus, own_test = DATASETS[name_or_path].load()
+        corpus = without_labels(corpus, options.exclude_labels)
+        own_test = None if own_test is None else without_labels(own_test, options.exclude_labels, must_be=False)
     else:
-        path = Path(name_or_path).expanduser()
-        if not path.exists():
-            raise DataError(
-                f"{name_or_path}: there is no such file or folder, and no data set of this name."
-                f"{did_you_mean(name_or_path, DATASETS)} The data sets are {quoted(list(DATASETS))}."
-            )
-        corpus = read_corpus(path, **reading)
+        corpus = read_files(name_or_path, options)
     if test is not None:
         if corpus.read_as is not None:  # the same columns
-            reading |= {"text": None, "label": None, "contract": corpus.read_as}
-        own_test = read_corpus(Path(test), **reading)
-    if map_label:
-        mapping = parsed_mapping(map_label, corpus.label_names)
+            options = dataclasses.replace(options, text=None, label=None, side=(), contract=corpus.read_as)
+        own_test = read_files(test, options, must_exclude=False)
+    if options.map_label:
+        mapping = parsed_mapping(options.map_label, corpus.label_names)
         corpus = renamed(corpus, mapping)
         own_test = None if own_test is None else renamed(own_test, mapping)
     if own_test is not None:
-        own_test = with_label_names(labelled_as(own_test, multilabel=corpus.is_multilabel), corpus.label_names)
+        own_test = labelled_as(own_test, multilabel=corpus.is_multilabel)
+        if options.bad_rows == "skip":
+            own_test = _of_known_labels(own_test, corpus.label_names)
+        try:
+            own_test = with_label_names(own_test, corpus.label_names)
+        except DataError as error:
+            raise DataError(f"{error} {SKIP_ROWS}") from error
     return corpus, own_test
+
+
+def read_files(
+    data: str | Sequence[str], options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any
+) -> Corpus:
+    """The labelled documents of a file or folder, of several, or of those that a pattern with * or ? has.
+
+    Several on a line are separated as in a shell, and `rows` counts on from one to the next.
+    Raises: as `read_corpus`; DataError where there is no such file.
+    """
+    options = dataclasses.replace(options or ReadOptions(), **named)
+    paths = paths_of(data)
+    if len(paths) == 1:
+        return read_corpus(paths[0], options, must_exclude=must_exclude)
+    return concatenated([read_corpus(path, options, must_exclude=False) for path in paths], _line_of(data))
+
+
+def paths_of(data: str | Sequence[str]) -> list[str]:
+    """The paths that are meant: of one, of several on a line, or those that a pattern has, sorted.
+
+    Raises: DataError where there is none.
+    """
+    if not isinstance(data, str):
+        return [path for one in data for path in paths_of(str(one))]
+    path = Path(data).expanduser()
+    archive, member = split_member(path)
+    if data == STANDARD_INPUT or path.exists() or (member is not None and archive.exists() and not is_pattern(member)):
+        return [data]
+    if is_pattern(data):
+        found = matching(data)
+        if found:
+            return found
+        raise DataError(f"{data}: no file has a name like this. Check the pattern, and the folder you start from.")
+    with contextlib.suppress(ValueError):
+        several = shlex.split(data)
+        if len(several) > 1:
+            return [path for one in several for path in paths_of(one)]
+    raise DataError(
+        f"{data}: there is no such file or folder, and no data set of this name."
+        f"{did_you_mean(data, DATASETS)} The data sets are {quoted(list(DATASETS))}."
+    )
+
+
+def _line_of(data: str | Sequence[str]) -> str:
+    return data if isinstance(data, str) else shlex.join(data)
+
+
+def _of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
+    """The corpus without documents of labels that are not among these, which are counted as bad rows."""
+    is_new = np.array([name not in label_names for name in corpus.label_names], dtype=bool)
+    has_new = (corpus.labels & is_new).any(axis=1) if corpus.is_multilabel else is_new[corpus.labels]
+    rows = np.flatnonzero(has_new)
+    if not len(rows):
+        return corpus
+    index = int(rows[0])
+    codes = np.flatnonzero(corpus.labels[index] & is_new) if corpus.is_multilabel else corpus.labels[index : index + 1]
+    first = corpus.first_skipped or (
+        f"row {corpus.rows[index]} (counted from 0): the label {corpus.label_names[int(codes[0])]!r} does not occur in "
+        "training."
+    )
+    kept = corpus.select(np.flatnonzero(~has_new))
+    return dataclasses.replace(kept, n_skipped=corpus.n_skipped + len(rows), first_skipped=first)
 
 
 def divided(corpus: Corpus, *, test_share: float, seed: int, keep_together: Together = "equal") -> Split:

@@ -20,7 +20,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,9 @@ from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
 from bywords.files import write_errors, write_whole
-from bywords.io.readers import BadRows, read_labelled_blocks, skipped_rows
+from bywords.io.archives import split_member
+from bywords.io.read_options import ReadOptions
+from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
@@ -65,11 +67,7 @@ class Source:
 
     data: str
     test: str | None = None
-    text: str | None = None
-    label: Sequence[str] | None = None
-    label_separator: str | None = None
-    bad_rows: BadRows = "fail"
-    map_label: Sequence[str] = ()
+    reading: ReadOptions = field(default_factory=ReadOptions)
     test_share: float = 0.2
     validation_share: float = 0.1
     keep_together: Together = "equal"
@@ -293,7 +291,7 @@ class _Reading:
 
     def store(self, config: VocabularyConfig, run: dict[str, Any]) -> None:
         """Write the whole folder."""
-        source, skipped, is_multilabel = self.source, skipped_rows(self.source.bad_rows), False
+        source, skipped, is_multilabel = self.source, skipped_rows(self.source.reading.bad_rows), False
         parts, words = _Parts(source), WordCounter()
         for corpus, tokens in self._blocks("counting words", skipped):
             is_multilabel |= corpus.is_multilabel
@@ -320,7 +318,7 @@ class _Reading:
         n_in_parts = np.bincount(indices, minlength=EMPTY + 1).tolist()
         dropped, n_tested, test_skipped = {"train": n_in_parts[EMPTY], "test": 0}, n_in_parts[2], None
         if source.test is not None:
-            test_skipped = skipped_rows(source.bad_rows)
+            test_skipped = skipped_rows(source.reading.bad_rows)
             n_tested, dropped["test"] = self._write_test(vocabulary, label_names, is_multilabel, test_skipped)
         write_whole(self.folder / VOCABULARY, vocabulary.text())
         write_whole(self.folder / NGRAMS, vocabulary.ngrams.tobytes())
@@ -341,10 +339,7 @@ class _Reading:
 
     def _blocks(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, Tokens]]:
         source, n_documents = self.source, 0
-        for block in read_labelled_blocks(
-            Path(path or source.data), text=source.text, label=source.label, label_separator=source.label_separator,
-            skipped=skipped,
-        ):  # fmt: skip
+        for block in read_labelled_blocks(Path(path or source.data), source.reading, skipped=skipped):
             if len(block.corpus):
                 yield renamed(block.corpus, self._mapping(block.corpus)), self.tokenizer(block.corpus.texts)
             n_documents += len(block.corpus)
@@ -355,12 +350,12 @@ class _Reading:
 
     def _mapping(self, corpus: Corpus) -> dict[str, str]:
         """Other names for those labels that this block has."""
-        return parsed_mapping(asked_of(self.source.map_label, corpus.label_names), corpus.label_names)
+        return parsed_mapping(asked_of(self.source.reading.map_label, corpus.label_names), corpus.label_names)
 
     def _again(self, what: str, indices: npt.NDArray[np.uint8]) -> Iterator[tuple[Corpus, Tokens, Any]]:
         """The blocks once more, with the parts that their documents belong to. Raises DataError if they are others."""
         n_read = 0
-        for corpus, tokens in self._blocks(what, skipped_rows(self.source.bad_rows)):
+        for corpus, tokens in self._blocks(what, skipped_rows(self.source.reading.bad_rows)):
             its_indices = indices[n_read : n_read + len(corpus)]
             n_read += len(corpus)
             if n_read > len(indices) or ((its_indices == EMPTY) != (tokens.lengths == 0)).any():
@@ -479,7 +474,7 @@ def _run_of(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyCo
     """What has to be the same for the same folder to come out."""
     files = {}
     for name in filter(None, (source.data, source.test)):
-        path = Path(name).expanduser()
+        path, _ = split_member(Path(name).expanduser())
         try:
             status = path.stat()
         except FileNotFoundError as error:

@@ -2,11 +2,12 @@
 
     .csv .tsv               a header, one row a document      --text and --label name the columns
     .jsonl .ndjson          one object a line                 where the file does not make them clear
-    .parquet
-    .txt .ft, or any other  fastText's lines: __label__pos a fine film
-    a folder                one folder a class, one file a document
+    .json                   an array of objects
+    .parquet .xlsx .ods     the extra [excel] reads spreadsheets
+    .txt .ft, or any other  fastText's lines: __label__pos a fine film; or one of these, by its first bytes
+    a folder                one folder a class, one file a document; or an archive of one
 
-All but folders may be compressed: .gz, .xz, .zst.
+All but folders may be compressed: .gz, .bz2, .xz, .zst; or in a .zip or .tar: `reviews.zip:train.csv`.
 """
 
 from __future__ import annotations
@@ -16,98 +17,128 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.data.columns import Columns, as_names
+from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus
 from bywords.data.label_names import INVISIBLE
-from bywords.errors import DataError, SettingError, check_choice, quoted
-from bywords.io.columns import (
-    LABEL_NAMES,
-    TEXT_NAMES,
-    check_flat,
-    find_columns,
-    kept_columns,
-    not_read,
-)
+from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.io.archives import split_member
+from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_columns, kept_columns, not_read
+from bywords.io.folders import UNLABELLED, is_folder_of_classes, read_folder
+from bywords.io.formats import LINES, NAMES, SPREADSHEETS, format_ending, format_of
+from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
 from bywords.io.streams import (
     BLOCK_BYTES,
     STANDARD_INPUT,
     Input,
     Skipped,
-    decode,
-    format_ending,
     line_blocks,
     open_input,
-    read_bytes,
     refuse_row,
     split_lines,
     wrong_byte,
 )
-from bywords.io.tables import BLOCK_ROWS, Table, read_delimited, read_json_lines, read_parquet
+from bywords.io.tables import (
+    BLOCK_ROWS,
+    Table,
+    read_delimited,
+    read_json,
+    read_json_lines,
+    read_parquet,
+    read_spreadsheet,
+)
 
-BadRows = Literal["fail", "skip"]
-TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-_FASTTEXT_LABEL = re.compile(r"(?:^|(?<=\s))__label__(\S*)(?:\s+|$)")
-_FASTTEXT_START = re.compile(r"^\s*__label__", re.MULTILINE)
 _VISIBLE = rf"[^\s{INVISIBLE}]"
 _IN_BRACKETS = r"^\[(.*)\]$|^\((.*)\)$|^\{(.*)\}$"  # a list as Python prints it
 _IN_QUOTES = r"^(['\"])(.*)['\"]$"
 _YES, _NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
-_FORMATS = ".csv, .tsv, .jsonl, .parquet, lines that start with __label__, or a folder with one folder a class"
+_FORMATS = (
+    ".csv, .tsv, .jsonl, .json, .parquet, .xlsx, lines that start with __label__, or a folder with one folder a class"
+)
 
 
 def read_corpus(
-    path: Path,
-    *,
-    text: str | Sequence[str] | None = None,
-    label: str | Sequence[str] | None = None,
-    label_separator: str | None = None,
-    bad_rows: BadRows = "fail",
-    columns: Sequence[str] = (),
-    side: Sequence[str] = (),
-    contract: Columns | None = None,
+    path: Path | str, options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any
 ) -> Corpus:
-    """Read labelled documents; `text` and `label` name the columns of a table, `side` those that stand beside the text.
+    """Read labelled documents. Fields of `ReadOptions` may be given by name.
 
     With the `contract` of a model, its columns are read, or refused by name where they are missing. The columns that
     were read are `Corpus.read_as`. A document of several is one text as `Columns.texts` makes it.
 
     Texts and labels are strings as they are in the file (labels without surrounding white space). A document
     without text is an empty text. `rows` counts the documents of the file; those of a folder are in the order of
-    class and file names.
+    class and file names. "-" is the standard input.
 
     The corpus is multi-label where the label column holds lists (an empty one is a document without labels); where
     `label_separator` is given, which separates the labels of a row (nothing in a row is no label); where several
     columns are named as `label`, whose names are the labels and whose values say 0 or 1, true or false, yes or no,
-    or nothing for no; and where lines have another number of __label__ words than one.
+    or nothing for no; and where a line has several __label__ words.
 
     With `bad_rows` "skip", rows that cannot be read or have no label are left out and counted in `n_skipped`. The
-    `columns` that are named are kept as `Corpus.columns`.
+    `columns` that are named are kept as `Corpus.columns`. What was guessed about the file is in `notes`.
 
     Raises: DataError, naming the file and where there is one the line, for whatever cannot be read, a document
     without its label, and columns that are missing or not clear. SettingError when columns or a separator are
-    named for something that has none.
+    named for something that has none, and where no document has a label that is to be left out and `must_exclude`.
     """
-    path = Path(path).expanduser()
-    skipped = skipped_rows(bad_rows)
-    columns = list(dict.fromkeys(columns))
-    if path.is_dir():
-        refuse_columns(f"{path} is a folder and has no columns", text, label, label_separator, columns, side, contract)
-        corpus = _read_folder(path, skipped)
+    options = dataclasses.replace(options or ReadOptions(), **named)
+    path, skipped = _expanded(path), skipped_rows(options.bad_rows)
+    unlabelled = Skipped()
+    if path != STANDARD_INPUT and is_folder_of_classes(Path(path)):
+        options.refuse_columns(f"{path} is a folder and has no columns")
+        texts, labels = read_folder(
+            Path(path), encoding=options.encoding, skipped=skipped, exclude=options.exclude_labels
+        )
+        corpus = Corpus.of(Path(path).resolve().name, texts, labels)
+        corpus = dataclasses.replace(corpus, notes=_notes_on_folders(corpus.label_names))
     else:
-        with open_input(path) as file:
-            (corpus,) = _corpora(
-                path, file, text, label, label_separator, skipped, block_bytes=0, columns=columns, side=side,
-                contract=contract,
-            )  # fmt: skip
-    if skipped is None:
+        with open_input(path, encoding=options.encoding) as file:
+            (corpus,) = _corpora(path, file, options, skipped, unlabelled, block_bytes=0)
+            corpus = without_labels(corpus, options.exclude_labels, must_be=must_exclude)
+    found = [one for one in (skipped, unlabelled) if one is not None and one.count]
+    first = found[0].first if found else ""
+    return dataclasses.replace(corpus, n_skipped=sum(one.count for one in found), first_skipped=first)
+
+
+def without_labels(corpus: Corpus, labels: Sequence[str], *, must_be: bool = True) -> Corpus:
+    """The corpus without documents of these labels; of several labels a document keeps the others.
+
+    Raises: SettingError for a label that no document has, where it `must_be` there.
+    """
+    for label in labels:
+        if label not in corpus.label_names:
+            if not must_be:
+                continue
+            raise SettingError(
+                f"--exclude-label {label}: no document of {corpus.name} has this label."
+                f"{did_you_mean(label, corpus.label_names)} The labels: {quoted(corpus.label_names)}."
+            )
+    is_kept = np.array([name not in labels for name in corpus.label_names], dtype=bool)
+    if is_kept.all():
         return corpus
-    return dataclasses.replace(corpus, n_skipped=skipped.count, first_skipped=skipped.first)
+    names = tuple(name for name in corpus.label_names if name not in labels)
+    if corpus.is_multilabel:
+        return dataclasses.replace(corpus, labels=corpus.labels[:, is_kept], label_names=names)
+    new_codes = np.cumsum(is_kept) - 1
+    corpus = corpus.select(np.flatnonzero(is_kept[corpus.labels]))
+    return dataclasses.replace(corpus, labels=new_codes[corpus.labels], label_names=names)
+
+
+def _expanded(path: Path | str) -> Path | str:
+    return STANDARD_INPUT if str(path) == STANDARD_INPUT else Path(path).expanduser()
+
+
+def _notes_on_folders(labels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(
+        f"the folder {label!r} is taken for a class: if its documents have none, say --exclude-label {label}"
+        for label in labels
+        if label.casefold() in UNLABELLED
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +150,12 @@ class Block:
     source: bytes  # what of the file was read for them; nothing for Parquet
     read_as: Columns | None = None  # which columns of the table they are made of
     not_read: tuple[str, ...] = ()  # the other columns of the table
+    notes: tuple[str, ...] = ()  # what was guessed about the file, with its first block
+
+    @classmethod
+    def of_text(cls, text: str) -> Block:
+        """A text that is in no file."""
+        return cls(pl.Series("text", [text], dtype=pl.String), None, text.encode())
 
 
 def read_blocks(
@@ -126,6 +163,8 @@ def read_blocks(
     *,
     text: str | Sequence[str] | None = None,
     ending: str | None = None,
+    encoding: str | None = None,
+    label_prefix: str = LABEL_PREFIX,
     skipped: Skipped | None = None,
     block_bytes: int = BLOCK_BYTES,
     contract: Columns | None = None,
@@ -133,28 +172,36 @@ def read_blocks(
     """Read documents without labels, some at a time: those of a table, or one a line, blank ones too.
 
     No more than a block of the file is in memory, nor more than a document where one is larger. "-" is the standard
-    input, plain lines. Of fastText's lines the labels are taken off. `ending` is that of a table's format, where the
-    name does not end in it. What the columns are is decided in the first block, by the `contract` of a model if there
-    is one. With `skipped`, rows that cannot be read are counted there and left out.
+    input, plain lines unless they are JSON or the first names columns. Of fastText's lines the labels are taken off.
+    `ending` is that of a format, .txt for lines, where neither name nor content say it. What the columns are is decided
+    in the first block, by the `contract` of a model if there is one. With `skipped`, rows that cannot be read are
+    counted there and left out.
 
     Raises: DataError as `read_corpus`, when the block at fault is reached, and for a folder. SettingError when a
     column is named for plain lines.
     """
-    path = path if str(path) == STANDARD_INPUT else Path(path).expanduser()
+    path = _expanded(path)
     if isinstance(path, Path) and path.is_dir():
         raise DataError(f"{path} is a folder, expected a file: a table, or one document a line.")
-    ending = ending or format_ending(Path(path))
-    with open_input(path) as file:
-        if ending in TABLE_ENDINGS:
-            columns = None
-            known = (*as_names(text), *(contract.inputs if contract is not None else ()))
-            for table in _read_tables(path, file, ending, known, block_bytes=block_bytes, skipped=skipped):
-                columns = columns or find_columns(table, text=text, contract=contract)
+    options = ReadOptions(text=text, encoding=encoding, label_prefix=label_prefix, contract=contract)
+    if path == STANDARD_INPUT and ending == ".parquet":
+        raise SettingError("standard input: Parquet cannot be read as a stream. Give the name of a file.")
+    with open_input(path, encoding=encoding) as file:
+        known = _known_names(TEXT_NAMES, options)
+        kind = LINES if ending == ".txt" else format_of(file, known, ending=ending, prefix=label_prefix, labelled=False)
+        if kind != LINES:
+            columns, notes = None, _notes_on_format(file, kind, ending)
+            for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped):
+                columns = columns or _columns_of(table, options, notes)
                 texts = columns.texts(_with_missing(table, columns.inputs).columns)
-                yield Block(texts, table, table.source, columns, not_read(table, columns))
+                yield Block(texts, table, table.source, columns, not_read(table, columns), notes=(*notes, *table.notes))
+                notes = ()
         else:
-            refuse_columns(f"{file.name} is plain lines and has no columns", text, contract=contract)
-            yield from _plain_blocks(file, block_bytes, skipped)
+            options.refuse_columns(f"{file.name} is plain lines and has no columns")
+            notes = _notes_on_format(file, kind, ".txt")
+            for block in _plain_blocks(file, block_bytes, skipped, label_prefix):
+                yield dataclasses.replace(block, notes=notes)
+                notes = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,73 +214,108 @@ class LabelledBlock:
 
 def read_labelled_blocks(
     path: Path,
+    options: ReadOptions | None = None,
     *,
-    text: str | Sequence[str] | None = None,
-    label: str | Sequence[str] | None = None,
-    label_separator: str | None = None,
     skipped: Skipped | None = None,
     block_bytes: int = BLOCK_BYTES,
+    **named: Any,
 ) -> Iterator[LabelledBlock]:
     """Read labelled documents as `read_corpus` does, some at a time: no more than a block of the file is in memory.
 
     What the columns are is decided in the first block, and whether the label column holds lists. A block of __label__
-    lines is multi-label where one of its lines has another number of labels than one, whatever the other blocks are.
+    lines is multi-label where one of its lines has several labels, whatever the other blocks are.
     With `skipped`, rows that cannot be read or have no label are counted there and left out.
 
     Raises: as `read_corpus`, when the block at fault is reached; DataError for a folder.
     """
+    options = dataclasses.replace(options or ReadOptions(), **named)
     path = Path(path).expanduser()
     if path.is_dir():
         raise DataError(f"{path} is a folder, expected a file: csv, tsv, jsonl, parquet, or __label__ lines.")
-    with open_input(path) as file:
-        for corpus in _corpora(path, file, text, label, label_separator, skipped, block_bytes=block_bytes):
-            yield LabelledBlock(corpus, None if format_ending(path) == ".parquet" else file.share_read)
+    with open_input(path, encoding=options.encoding) as file:
+        unlabelled = skipped or Skipped()
+        for corpus in _corpora(path, file, options, skipped, unlabelled, block_bytes=block_bytes):
+            kept = without_labels(corpus, options.exclude_labels, must_be=False)
+            yield LabelledBlock(kept, None if format_ending(path) == ".parquet" else file.share_read)
 
 
 def _corpora(
-    path: Path,
+    path: Path | str,
     file: Input,
-    text: str | Sequence[str] | None,
-    label: str | Sequence[str] | None,
-    separator: str | None,
+    options: ReadOptions,
     skipped: Skipped | None,
+    unlabelled: Skipped,
     *,
     block_bytes: int,
-    columns: Sequence[str] = (),
-    side: Sequence[str] = (),
-    contract: Columns | None = None,
 ) -> Iterator[Corpus]:
-    """The labelled documents of a file, some at a time; all at once where `block_bytes` is 0."""
-    ending, n_rows = format_ending(path), 0
-    if ending not in TABLE_ENDINGS:
+    """The labelled documents of a file, some at a time; all at once where `block_bytes` is 0.
+
+    Lines without a label among fastText's are counted in `unlabelled`.
+    """
+    known = _known_names((*TEXT_NAMES, *LABEL_NAMES), options)
+    kind, n_rows = format_of(file, known, prefix=options.label_prefix, labelled=True), 0
+    name = file.name if path == STANDARD_INPUT else Path(path).name
+    if kind == LINES:
+        pattern = _label_pattern(options.label_prefix)
         for block in line_blocks(file, block_bytes):
-            content = block.text(str(path), skipped)
+            content = block.text(file.name, skipped)
             if block.first == 1:
-                if not _is_fasttext(content):
-                    raise DataError(f"{path}: this is not a format with labels that can be read. Expected {_FORMATS}.")
-                reason = f"{path} is a file of __label__ lines and has no columns"
-                refuse_columns(reason, text, label, separator, columns, side, contract)
-            corpus = _read_fasttext(content, path, skipped, first=block.first)
+                if not _is_fasttext(content, options.label_prefix):
+                    raise DataError(_no_labels(file.name, options.label_prefix))
+                options.refuse_columns(f"{file.name} is a file of {options.label_prefix} lines and has no columns")
+            corpus = _read_fasttext(content, file.name, name, pattern, skipped, unlabelled, first=block.first)
             yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
             n_rows += len(corpus)
         return
-    asked = as_names(label)
     kept: pl.DataFrame | None = None
     found, are_lists = None, False
-    known = (*as_names(text), *asked, *columns, *side, *(() if contract is None else contract.inputs + contract.label))
-    for table in _read_tables(path, file, ending, known, block_bytes=block_bytes, skipped=skipped):
+    notes = _notes_on_format(file, kind)
+    for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped):
         if found is not None:
             table = _like_the_first(table, found, are_lists)
         else:
-            kept = kept_columns(table, columns) if columns else None
-            found = find_columns(table, text=text, labels=asked, side=side, contract=contract)
+            kept = kept_columns(table, list(dict.fromkeys(options.columns))) if options.columns else None
+            found = find_columns(
+                table, text=options.text, labels=options.labels, side=options.side, contract=options.contract
+            )
             are_lists = found.label[0] in table.lists
-        corpus = _labelled(table, path.name, found, separator, skipped)
+        corpus = _labelled(table, name, found, options.label_separator, skipped)
         yield dataclasses.replace(
             corpus, rows=corpus.rows + n_rows, columns=None if kept is None else kept[corpus.rows], read_as=found,
-            not_read=not_read(table, found),
+            not_read=not_read(table, found), notes=(*notes, *table.notes),
         )  # fmt: skip
-        n_rows += len(table)
+        n_rows, notes = n_rows + len(table), ()
+
+
+def _known_names(names: Sequence[str], options: ReadOptions) -> set[str]:
+    return {column.strip().casefold() for column in (*names, *options.named)}
+
+
+def _no_labels(name: str, prefix: str) -> str:
+    return (
+        f"{name}: this is not a format with labels that can be read. Expected {_FORMATS}. If its labels start in "
+        f"another way than {prefix}, say --label-prefix."
+    )
+
+
+def _columns_of(table: Table, options: ReadOptions, notes: Sequence[str]) -> Columns:
+    """What to read. Raises DataError as `find_columns`; of a table by its content it says how to read lines."""
+    try:
+        return find_columns(table, text=options.text, contract=options.contract)
+    except DataError as error:
+        raise DataError(f"{error} If each line is a text: --format lines.") if notes else error from error
+
+
+def _notes_on_format(file: Input, kind: str, asked: str | None = None) -> tuple[str, ...]:
+    """What the content says of a file and its name does not."""
+    ending = asked or format_ending(Path(file.name))
+    same = {".ndjson": ".jsonl", **dict.fromkeys(SPREADSHEETS, ".xlsx")}.get(ending, ending)
+    notes = []
+    if kind not in (LINES, same) and {kind, same} != {".json", ".jsonl"}:
+        notes.append(f"{file.name} is read as {NAMES[kind]}, by its content")
+    if file.encoding.startswith("utf-16") or file.encoding.startswith("utf-32"):
+        notes.append(f"{file.name} is read as {file.encoding.upper()}, by its first bytes")
+    return tuple(notes)
 
 
 def _with_missing(table: Table, names: Sequence[str]) -> Table:
@@ -267,48 +349,23 @@ def _like_the_first(table: Table, columns: Columns, are_lists: bool) -> Table:
     return table
 
 
-def _plain_blocks(file: Input, block_bytes: int, skipped: Skipped | None) -> Iterator[Block]:
+def _plain_blocks(file: Input, block_bytes: int, skipped: Skipped | None, prefix: str) -> Iterator[Block]:
     is_fasttext = None
     for block in line_blocks(file, block_bytes):
         content = block.text(file.name, skipped)
         lines = split_lines(content)
         if is_fasttext is None:
-            is_fasttext = _is_fasttext(content)
+            is_fasttext = _is_fasttext(content, prefix)
         if skipped is not None:
             lines = _without_wrong_bytes(lines, block.first, file.name, skipped)
         if is_fasttext:
-            lines = [_FASTTEXT_LABEL.sub("", line).strip() for line in lines]  # a blank one is a document too
+            lines = [_label_pattern(prefix).sub("", line).strip() for line in lines]  # a blank one is a document too
         yield Block(pl.Series("text", lines, dtype=pl.String), None, block.source)
 
 
 def skipped_rows(bad_rows: BadRows) -> Skipped | None:
     """Where to count rows that cannot be read; None when one is an error. Raises SettingError for another choice."""
-    check_choice("bad_rows", bad_rows, ("fail", "skip"))
-    return Skipped() if bad_rows == "skip" else None
-
-
-def refuse_columns(
-    reason: str,
-    text: str | Sequence[str] | None,
-    label: str | Sequence[str] | None = None,
-    label_separator: str | None = None,
-    columns: Sequence[str] = (),
-    side: Sequence[str] = (),
-    contract: Columns | None = None,
-) -> None:
-    """Raise SettingError with this reason when columns, or a separator of labels, are named, or a model needs some."""
-    named = {
-        "text": " ".join(as_names(text)),
-        "label": " ".join(as_names(label)),
-        "label-separator": label_separator,
-        "slice-by": " ".join(columns),
-        "column": " ".join(side),
-    }
-    for option, value in named.items():
-        if value:
-            raise SettingError(f"{reason}: leave out --{option} {value}.")
-    if contract is not None and not contract.is_one_text:
-        raise SettingError(f"{reason}, but the model reads {quoted(contract.inputs)}: give a table that has them.")
+    return Skipped() if ReadOptions(bad_rows=bad_rows).bad_rows == "skip" else None
 
 
 def _labelled(table: Table, name: str, columns: Columns, separator: str | None, skipped: Skipped | None) -> Corpus:
@@ -368,27 +425,36 @@ def _tidied(lists: pl.Series) -> pl.Series:
 def _read_tables(
     path: Path | str,
     file: Input,
-    ending: str,
-    asked: Sequence[str | None],
+    kind: str,
+    options: ReadOptions,
     *,
     block_bytes: int,
     skipped: Skipped | None,
 ) -> Iterator[Table]:
-    """The tables in a file of this format. `asked` are the columns that have to be there."""
-    if ending == ".parquet":
+    """The tables in a file of this format."""
+    known = _known_names((*TEXT_NAMES, *LABEL_NAMES), options)
+    if kind == ".parquet":
         if not isinstance(path, Path):
             raise SettingError(f"{file.name}: Parquet cannot be read as a stream. Give the name of a file.")
         return read_parquet(path, block_rows=min(block_bytes, BLOCK_ROWS))
-    if ending in (".jsonl", ".ndjson"):
+    if kind == ".xlsx":
+        archive, sheet = split_member(Path(path))
+        return read_spreadsheet(file, sheet=sheet if archive.suffix.lower() in SPREADSHEETS else None, known=known)
+    if kind == ".json":
+        return read_json(file, skipped=skipped)
+    if kind == ".jsonl":
         half = block_bytes - block_bytes // 2  # as Python's objects it is many times as large
         return read_json_lines(file, block_bytes=half, skipped=skipped)
-    known = {column.strip().casefold() for column in (*TEXT_NAMES, *LABEL_NAMES, *asked) if column is not None}
-    separator = "\t" if ending == ".tsv" else None
+    separator = "\t" if kind == ".tsv" else None
     return read_delimited(file, separator=separator, known=known, block_bytes=block_bytes, skipped=skipped)
 
 
-def _is_fasttext(content: str) -> bool:
-    return _FASTTEXT_START.search(content) is not None
+def _label_pattern(prefix: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|(?<=\s)){re.escape(prefix)}(\S*)(?:\s+|$)")
+
+
+def _is_fasttext(content: str, prefix: str) -> bool:
+    return re.search(rf"^\s*{re.escape(prefix)}", content, re.MULTILINE) is not None
 
 
 def _without_wrong_bytes(lines: list[str], first: int, name: str, skipped: Skipped) -> list[str]:
@@ -403,58 +469,38 @@ def _without_wrong_bytes(lines: list[str], first: int, name: str, skipped: Skipp
     return kept
 
 
-def _read_fasttext(content: str, path: Path, skipped: Skipped | None, *, first: int = 1) -> Corpus:
-    """`first` is the number of the first line."""
-    texts, labels = [], []
+def _read_fasttext(
+    content: str,
+    shown: str,
+    name: str,
+    pattern: re.Pattern[str],
+    skipped: Skipped | None,
+    unlabelled: Skipped,
+    *,
+    first: int = 1,
+) -> Corpus:
+    """`first` is the number of the first line. As in fastText, a line without a label is left out, and counted.
+
+    Where a line has several labels, one without any is a document that has none.
+    """
+    texts, labels, lines = [], [], []
     for number, line in enumerate(split_lines(content), start=first):
         if not line.strip():
             continue
-        found = _FASTTEXT_LABEL.findall(line)
+        found = pattern.findall(line)
         problem = wrong_byte(line) if skipped is not None else ""
         if "" in found:
             problem = "expected a label, as in '__label__pos a fine film', found none."
         if problem:
-            refuse_row(str(path), f"line {number}", problem, skipped)
+            refuse_row(shown, f"line {number}", problem, skipped)
             continue
         labels.append(found)
-        texts.append(_FASTTEXT_LABEL.sub("", line).strip())
-    if all(len(found) == 1 for found in labels):
-        return Corpus.of(path.name, texts, [found[0] for found in labels])
-    return Corpus.of_sets(path.name, texts, pl.Series(labels, dtype=pl.List(pl.String)))
-
-
-def _read_folder(folder: Path, skipped: Skipped | None) -> Corpus:
-    """Files beside the class folders are not documents; nor are hidden ones."""
-    texts, labels = [], []
-    for class_folder in _visible(folder):
-        if not class_folder.is_dir():
-            continue
-        files = _visible(class_folder)
-        if not files:
-            raise DataError(
-                f"{class_folder} is empty: expected the documents of the class, one a file. Remove it if none."
-            )
-        for file in files:
-            if file.is_dir():
-                raise DataError(
-                    f"{file} is a folder, expected a file with one document. "
-                    "Give the folder that holds the class folders."
-                )
-            try:
-                texts.append(decode(read_bytes(file), str(file)))
-            except DataError as error:
-                if skipped is None:
-                    raise
-                skipped.add(f"{class_folder.name}/{file.name}", str(error))
-                continue
-            labels.append(class_folder.name)
-    if not texts:
-        raise DataError(f"{folder} has no folders in it: expected one folder a class, one file a document.")
-    return Corpus.of(folder.resolve().name, texts, labels)
-
-
-def _visible(folder: Path) -> list[Path]:
-    try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"{folder}: the folder cannot be read: {error.strerror}. Check its permissions.") from error
+        texts.append(pattern.sub("", line).strip())
+        lines.append(number)
+    if any(len(found) > 1 for found in labels):
+        return Corpus.of_sets(name, texts, pl.Series(labels, dtype=pl.List(pl.String)))
+    kept = [index for index, found in enumerate(labels) if found]
+    for number, found in zip(lines, labels, strict=True):
+        if not found:
+            unlabelled.add(f"line {number}", "there is no label in it.")
+    return Corpus.of(name, [texts[index] for index in kept], [labels[index][0] for index in kept])

@@ -23,7 +23,7 @@ import polars as pl
 from bywords.checkpoint import Run, read_state, write_state
 from bywords.errors import SettingError
 from bywords.files import check_writable, move_whole, replacing, write_errors
-from bywords.io.writers import merge_parquet
+from bywords.io.writers import merge_parquet, write_spreadsheet
 
 FORMAT = "bywords-part/2"
 PROGRESS, DATA = "progress.json", "data"
@@ -101,8 +101,9 @@ class ResumableOutput:
         with self._writing():
             if not self.progress.finished:
                 if self.progress.n_parts:
+                    put_together = write_spreadsheet if self.out.suffix.lower() == ".xlsx" else merge_parquet
                     with replacing(self._data) as beside:
-                        merge_parquet([self._part(number) for number in range(self.progress.n_parts)], beside)
+                        put_together([self._part(number) for number in range(self.progress.n_parts)], beside)
                 else:
                     os.truncate(self._data, self.progress.n_bytes)
                 self._write(dataclasses.replace(self.progress, finished=True))
@@ -139,7 +140,7 @@ class ResumableOutput:
             if not self._is_started:
                 if self.folder.exists():
                     self._clear()
-                self.folder.mkdir(parents=True)
+                self.folder.mkdir(parents=True, mode=0o700)  # texts may be private
                 self._write(self.progress)
                 self._data.touch()
                 self._is_started = True

@@ -1,4 +1,4 @@
-"""Path → bytes or text of a file: decompressed, checked to be UTF-8, every failure an error with the path."""
+"""Path → bytes or text of a file: decompressed, in UTF-8, every failure an error with the path."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from bywords.errors import BywordsError, DataError
+from bywords.io.archives import ZIP_STARTS, Archive, open_archive, split_member
+from bywords.io.encodings import UTF8, Recoded, check_encoding, encoding_of, not_utf8
 
 STANDARD_INPUT = "-"
 BLOCK_BYTES = 1 << 21
-COMPRESSIONS = (".gz", ".xz", ".zst")
-_STARTS = {b"\x1f\x8b": ".gz", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst", b"PK\x03\x04": ".zip"}
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+_STARTS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_CHARACTER = re.compile("[\udc80-\udcff]")  # how Python writes a byte that is not UTF-8
-
-
-def format_ending(path: Path) -> str:
-    """The ending that names the format, in lower case, without that of a compression: `.csv` for `a.CSV.gz`."""
-    endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in COMPRESSIONS:
-        endings.pop()
-    return endings[-1] if endings else ""
+_HEAD_BYTES = 1 << 16  # that say what a file is
+SKIP_ROWS = "Or leave such rows out: --bad-rows skip."
 
 
 @dataclass
@@ -43,10 +39,10 @@ class Skipped:
         self.count += 1
 
 
-def refuse_row(name: str, location: str, problem: str, skipped: Skipped | None) -> None:
-    """A row cannot be read: count it where rows are skipped. Raises DataError where they are not."""
-    if skipped is None:
-        raise DataError(f"{name}, {location}: {problem}")
+def refuse_row(name: str, location: str, problem: str, skipped: Skipped | None, *, may_skip: bool = True) -> None:
+    """A row cannot be read: count it where rows are skipped. Raises DataError where they are not, or none may be."""
+    if skipped is None or not may_skip:
+        raise DataError(f"{name}, {location}: {problem}{f' {SKIP_ROWS}' if may_skip else ''}")
     skipped.add(location, problem)
 
 
@@ -65,9 +61,11 @@ class Input:
         """`file` gives the decompressed bytes; `stored` is the file that they come from, where there is one."""
         self.name = name
         self.compression = compression
+        self.encoding = UTF8  # what the file is in: the bytes that are read are UTF-8
         self._file = file
         self._stored = stored
         self._error = error
+        self._head = b""  # read already, to look at
 
     @property
     def share_read(self) -> float | None:
@@ -77,31 +75,81 @@ class Input:
         n_bytes = os.fstat(self._stored.fileno()).st_size
         return min(self._stored.tell() / n_bytes, 1.0) if n_bytes else None
 
+    def peek(self, n_bytes: int = _HEAD_BYTES) -> bytes:
+        """The first bytes that have not been read, which stay so. Raises as `read`."""
+        if len(self._head) < n_bytes:
+            self._head += self._read(n_bytes - len(self._head), self.name)
+        return self._head[:n_bytes]
+
     def read(self, n_bytes: int = -1, *, location: str | None = None) -> bytes:
         """The next bytes, fewer only at the end; all that are left by default.
 
         Raises: DataError, or what was asked for, when the file cannot be read, or its compressed data is damaged or
         cut off. It begins with the `location`, the name by default.
         """
-        with _read_errors(location or self.name, self.compression, self._error):
+        if 0 <= n_bytes <= len(self._head):
+            found, self._head = self._head[:n_bytes], self._head[n_bytes:]
+            return found
+        found, self._head = self._head, b""
+        return found + self._read(n_bytes - len(found) if n_bytes >= 0 else -1, location or self.name)
+
+    def recode(self, encoding: str | None) -> None:
+        """Read on as UTF-8 what is in another encoding: the one that is named, or that of a byte order mark."""
+        self.encoding = encoding_of(self.peek(4), encoding)
+        if self.encoding != UTF8:
+            self._file, self._head = cast(Any, Recoded(self._file, self._head, self.encoding, self.name)), b""
+
+    def _read(self, n_bytes: int, location: str) -> bytes:
+        with _read_errors(location, self.compression, self._error):
             return self._file.read(n_bytes)
 
 
 @contextlib.contextmanager
 def open_input(
-    path: Path | str, *, member: str | None = None, by_content: bool = False, error: type[BywordsError] = DataError
+    path: Path | str, *, encoding: str | None = UTF8, error: type[BywordsError] = DataError
 ) -> Iterator[Input]:
-    """A file, decompressed where its name ends in .gz, .xz or .zst, or for "-" the standard input.
+    """A file or a file of an archive (`reviews.zip:train.csv`), decompressed, or for "-" the standard input.
 
-    With `by_content`, its first bytes say whether it is compressed, whatever its name; it may then be a zip archive as
-    well, of which `member` is read, or its only file.
+    Its first bytes say whether it is compressed, whatever its name; of an archive with one file that is read. With an
+    `encoding`, or None for that of its byte order mark, it is read as UTF-8.
 
     Raises: `error` when there is no such file, it cannot be opened, or the archive does not have one clear member.
+    SettingError for an encoding that there is not.
     """
+    if encoding is not None:
+        check_encoding(encoding)
     if str(path) == STANDARD_INPUT:
-        yield Input("standard input", sys.stdin.buffer, error=error)
+        opened = Input("standard input", sys.stdin.buffer, error=error)
+        if encoding != UTF8:
+            opened.recode(encoding)
+        yield opened
         return
-    path = Path(path)
+    path, member = split_member(Path(path))
+    with _opened(path, error) as (file, stream, compression, archive), contextlib.ExitStack() as stack:
+        name = str(path)
+        if archive is not None:
+            member = archive.file(member, error)
+            name = f"{path}:{member}"
+            with _read_errors(name, "archive", error):
+                stream, compression = stack.enter_context(archive.open(member)), compression or "archive"
+        opened = Input(name, stream, compression, stored=file, error=error)
+        if encoding != UTF8:
+            opened.recode(encoding)
+        yield opened
+
+
+@contextlib.contextmanager
+def archive_of(path: Path) -> Iterator[Archive | None]:
+    """The archive that a file is, None where it is none. Raises DataError where it cannot be read."""
+    with _opened(path, DataError) as (_, _, _, archive):
+        yield archive
+
+
+@contextlib.contextmanager
+def _opened(
+    path: Path, error: type[BywordsError]
+) -> Iterator[tuple[io.BufferedReader, IO[bytes], str, Archive | None]]:
+    """A file, its bytes decompressed, by which compression, and the archive that they are."""
     try:
         file = path.open("rb")
     except FileNotFoundError as reason:
@@ -110,61 +158,42 @@ def open_input(
         raise error(f"{path} is a folder, expected a file.") from reason
     except OSError as reason:
         raise _unreadable(str(path), reason, error) from reason
-    with file:
-        ending = path.suffix.lower()
-        compression = ending if ending in COMPRESSIONS else ""
-        if by_content:
-            start = file.read(8)
+    with file, contextlib.ExitStack() as stack:
+        compression = _compression_of(file, path)
+        is_zip = file.peek(4).startswith(ZIP_STARTS)
+        with _read_errors(str(path), compression or (path.suffix if is_zip else ""), error):
+            stream = stack.enter_context(_decompressed(file, compression))
+            archive = stack.enter_context(open_archive(file, stream, path))
+        if archive is None and stream is file:
             file.seek(0)
-            compression = next((name for sign, name in _STARTS.items() if start.startswith(sign)), "")
-        if member is not None and compression != ".zip":
-            raise error(f"{path}: not a zip archive, so it has no file {member!r}. Check the path.")
-        with contextlib.ExitStack() as stack:
-            with _read_errors(str(path), compression, error):
-                stream = stack.enter_context(_decompressed(file, compression, path, member, error))
-            yield Input(str(path), stream, compression, stored=file, error=error)
+        yield file, stream, compression, archive
 
 
-def split_member(path: Path) -> tuple[Path, str | None]:
-    """`vectors.zip:small.txt` → the archive and the member; any other path → itself and None."""
-    archive, colon, member = str(path).partition(".zip:")
-    if not colon or path.exists():
-        return path, None
-    return Path(archive + ".zip"), member
+def _compression_of(file: BinaryIO, path: Path) -> str:
+    """By the first bytes; by the name where they say nothing: the file is damaged then."""
+    start = file.read(8)
+    file.seek(0)
+    ending = path.suffix.lower()
+    found = next((name for sign, name in _STARTS.items() if start.startswith(sign)), "")
+    return found or (ending if ending in COMPRESSIONS else "")
 
 
-def _decompressed(
-    file: BinaryIO, compression: str, path: Path, member: str | None, error: type[BywordsError]
-) -> contextlib.AbstractContextManager[IO[bytes]]:
+def _decompressed(file: BinaryIO, compression: str) -> contextlib.AbstractContextManager[IO[bytes]]:
     if compression == ".gz":
         import gzip
 
         return cast(Any, gzip.GzipFile(fileobj=file))
+    if compression == ".bz2":
+        import bz2
+
+        return bz2.BZ2File(file)
     if compression == ".xz":
         import lzma
 
         return lzma.LZMAFile(file)
     if compression == ".zst":
         return io.BufferedReader(_ZstdReader(file))
-    if compression == ".zip":
-        return _open_member(file, path, member, error)
     return contextlib.nullcontext(file)
-
-
-@contextlib.contextmanager
-def _open_member(file: BinaryIO, path: Path, member: str | None, error: type[BywordsError]) -> Iterator[IO[bytes]]:
-    import zipfile
-
-    with zipfile.ZipFile(file) as archive:
-        members = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-        if member is None and len(members) == 1:
-            member = members[0]
-        if member not in members:
-            said = f"the archive has {len(members)} files" if member is None else f"the archive has no file {member!r}"
-            example = f", as in {path}:{members[0]}" if members else ""
-            raise error(f"{path}: {said}. Say which one after a colon{example}. There are: {', '.join(members)}.")
-        with archive.open(str(member)) as stream:
-            yield stream
 
 
 @contextlib.contextmanager
@@ -183,16 +212,11 @@ def _read_errors(name: str, compression: str, error: type[BywordsError]) -> Iter
         ) from reason
 
 
-def read_bytes(path: Path) -> bytes:
-    """The contents of a file, decompressed. Raises DataError as `open_input` and `Input.read`."""
-    with open_input(path) as file:
-        return file.read()
-
-
-def decode(data: bytes, name: str, *, line: int = 1, offset: int = 0) -> str:
+def decode(data: bytes, name: str, *, line: int = 1, offset: int = 0, may_skip: bool = True) -> str:
     """UTF-8 to text, without the byte order mark at the start of the input.
 
-    `line` and `offset` say where in it `data` starts. Raises DataError, naming line and byte, where it is not UTF-8.
+    `line` and `offset` say where in it `data` starts. Raises DataError, naming line and byte, where it is not UTF-8,
+    and the encoding that it is likeliest in.
     """
     mark = _BYTE_ORDER_MARK if offset == 0 and data.startswith(_BYTE_ORDER_MARK) else b""
     try:
@@ -202,7 +226,8 @@ def decode(data: bytes, name: str, *, line: int = 1, offset: int = 0) -> str:
         line, byte = line + data.count(b"\n", 0, within), data[within]
         offset += within
         raise DataError(
-            f"{name}, line {line}: the byte {byte:#04x} at offset {offset} is not UTF-8. Save the file as UTF-8."
+            f"{name}, line {line}: the byte {byte:#04x} at offset {offset} is not UTF-8. {not_utf8(data, within)}"
+            f"{f' {SKIP_ROWS}' if may_skip else ''}"
         ) from error
 
 
@@ -221,6 +246,7 @@ class Lines:
     source: bytes
     first: int  # number of the first line, counted from 1
     offset: int  # bytes before them
+    encoding: str = UTF8  # that the file is in
 
     def text(self, name: str, skipped: Skipped | None = None) -> str:
         """The lines as text. Where rows are skipped, a byte that is not UTF-8 becomes what `wrong_byte` finds.
@@ -230,10 +256,29 @@ class Lines:
         try:
             return decode(self.source, name, line=self.first, offset=self.offset)
         except DataError:
-            if skipped is None:
+            if skipped is None and self.encoding == UTF8:
                 raise
+            if skipped is None:
+                raise self._not_in_encoding(name) from None
             mark = _BYTE_ORDER_MARK if self.offset == 0 else b""
             return self.source.removeprefix(mark).decode("utf-8", "surrogateescape")
+
+    def _not_in_encoding(self, name: str) -> DataError:
+        """The error for the first line with a byte that the encoding of the file does not have."""
+        text = self.source.decode("utf-8", "surrogateescape")
+        found = next(_NO_CHARACTER.finditer(text))
+        line, byte = self.first + text.count("\n", 0, found.start()), ord(found[0]) - 0xDC00
+        return DataError(
+            f"{name}, line {line}: the byte {byte:#04x} is not {self.encoding}: say another --encoding. {SKIP_ROWS}"
+        )
+
+    def utf8(self) -> bytes | None:
+        """The lines without a byte order mark; None where they are not UTF-8."""
+        try:
+            self.source.decode()
+        except UnicodeDecodeError:
+            return None
+        return self.source.removeprefix(_BYTE_ORDER_MARK) if self.offset == 0 else self.source
 
 
 def wrong_byte(text: str) -> str:
@@ -248,7 +293,7 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
     No more than a block or a line is in memory.
     """
     if block_bytes == 0:
-        yield Lines(file.read(), 1, 0)
+        yield Lines(file.read(), 1, 0, file.encoding)
         return
     line, offset, rest = 1, 0, b""
     while new := file.read(max(block_bytes, len(rest))):
@@ -256,10 +301,10 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
         end = block.rfind(b"\n") + 1
         whole, rest = block[:end], block[end:]
         if whole:
-            yield Lines(whole, line, offset)
+            yield Lines(whole, line, offset, file.encoding)
             line, offset = line + whole.count(b"\n"), offset + len(whole)
     if rest:
-        yield Lines(rest, line, offset)
+        yield Lines(rest, line, offset, file.encoding)
 
 
 class _ZstdReader(io.RawIOBase):

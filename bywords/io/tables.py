@@ -1,4 +1,4 @@
-"""A CSV, TSV, JSON lines or Parquet file → tables of string columns, block by block, that know each row's line."""
+"""A CSV, TSV, JSON, Parquet or Excel file → tables of string columns, block by block, that know each row's line."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ import dataclasses
 import functools
 import io
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from bywords.errors import DataError, quoted
-from bywords.io.csv import record_blocks
-from bywords.io.streams import BLOCK_BYTES, Input, Skipped, line_blocks, open_input, refuse_row, split_lines, wrong_byte
+from bywords.extras import needed
+from bywords.io.csv import Dialect, Records, record_blocks
+from bywords.io.streams import (
+    BLOCK_BYTES,
+    Input,
+    Skipped,
+    decode,
+    line_blocks,
+    open_input,
+    refuse_row,
+    split_lines,
+    wrong_byte,
+)
 
 BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
 
@@ -35,6 +48,8 @@ class Table:
     header_is_certain: bool = True  # False where the first line of a file is taken for names of columns
     rows: pl.DataFrame | list[str] = field(default_factory=list)  # as in the file: the typed columns, or JSON objects
     source: bytes = b""  # what of the file was read for it; nothing for Parquet
+    notes: tuple[str, ...] = ()  # what was guessed about the file, for a person
+    dialect: Dialect | None = None  # of a CSV
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -64,44 +79,152 @@ def read_delimited(
     header: the columns are then called column_1, column_2 and so on. That is decided in the first block.
     `block_bytes` and `skipped` are those of `record_blocks`.
 
+    Columns without a name and without anything in them are left out; others without a name are called by their number.
+    What is no well-known name but is taken for one is said in the `notes`.
+
     Raises: DataError as `record_blocks`, for two columns of one name and for a file without rows.
     """
+    records = record_blocks(file, separator, block_bytes=block_bytes, skipped=skipped)
+    return _tables(file.name, records, known, what="line")
+
+
+def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection[str]) -> Iterator[Table]:
+    """Read a sheet of an Excel or OpenDocument file, by default the first that is not empty, as `read_delimited`.
+
+    Rows above the names of the columns that have one field, a title say, are left out.
+
+    Raises: DataError when it cannot be read, has no such sheet or no rows. SettingError without the extra [excel].
+    """
+    fastexcel = needed("fastexcel", what=f"{file.name} is a spreadsheet: to read it")
+    data = file.read()
+    try:
+        book = fastexcel.read_excel(data)
+        names = book.sheet_names
+        if sheet is not None and sheet not in names:
+            raise DataError(f"{file.name}: there is no sheet {sheet!r}. Its sheets: {quoted(names)}.")
+        for name in [sheet] if sheet is not None else names:
+            frame = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
+            if not frame.is_empty():
+                break
+    except (fastexcel.FastExcelError, pl.exceptions.PolarsError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(
+            f"{file.name}: this cannot be read as a spreadsheet ({reason}). Save it again as .xlsx."
+        ) from error
+    if frame.is_empty():
+        raise DataError(
+            f"{file.name} is empty: expected a first row with the names of the columns, then one a document."
+        )
+    n_filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
+    rows = np.flatnonzero(n_filled.to_numpy() > 0)
+    title = int(np.argmax(n_filled.to_numpy()[rows] > 1)) if int(n_filled.max() or 0) > 1 else 0
+    notes = []
+    if len(names) > 1 and sheet is None:
+        notes.append(f"the sheet {name!r} is read, of {len(names)}: {file.name}:NAME reads another")
+    if title:
+        rows_of = "1 row of one field is" if title == 1 else f"{title} rows of one field are"
+        notes.append(f"{rows_of} left out above the names of the columns")
+    rows = rows[title:]
+    records = Records(frame[rows], data, lambda number: int(rows[number]) + 1, Dialect())
+    return _tables(file.name, iter([records]), known, what="row", notes=notes)
+
+
+def _tables(
+    name: str, blocks: Iterator[Records], known: Collection[str], *, what: str, notes: Sequence[str] = ()
+) -> Iterator[Table]:
+    """Records → tables. `what` a record has a number of, for messages: a line or a row."""
     columns: list[str] = []
     has_known = has_header = False
-    unread, is_first = b"", True
-    for records in record_blocks(file, separator, block_bytes=block_bytes, skipped=skipped):
+    unread, is_first, told = b"", True, list(notes)
+    for records in blocks:
         frame, n_header = records.frame, 0
         if not columns:
-            header = [value or "" for value in frame.row(0)]
-            has_known = any(column.strip().casefold() in known for column in header)
-            has_header = has_known or not any(
-                header[index] and frame.to_series(index)[1:].eq(header[index]).any() for index in range(len(header))
-            )
+            header = [(value or "").strip() for value in frame.row(0)]
+            has_known = any(column.casefold() in known for column in header)
+            has_header = has_known or _is_header(header, frame)
             columns = [f"column_{number}" for number in range(1, len(header) + 1)]
             if has_header:
-                columns = [column.strip() for column in header]
+                columns = [column or numbered for column, numbered in zip(header, columns, strict=True)]
                 frame, n_header = frame[1:], 1
             repeated = [column for column in columns if columns.count(column) > 1]
             if repeated:
                 raise DataError(
-                    f"{file.name}, line 1: two columns are called {repeated[0]!r}. Give each column its own name."
+                    f"{name}, {what} 1: two columns are called {repeated[0]!r}. Give each column its own name."
                 )
+            nothing = [
+                column
+                for index, column in enumerate(columns)
+                if not header[index] and _is_blank(frame.to_series(index))
+            ]
+            told += _told_of_header(columns, nothing, what, has_known=has_known, has_header=has_header)
         unread += records.source
         if len(frame):
             frame.columns = columns
+            late = next((column for column in nothing if not _is_blank(frame[column])), None)
+            if late is not None:
+                row = int((frame[late].fill_null("") != "").arg_max() or 0)
+                raise DataError(
+                    f"{name}, {what} {records.line_of(n_header + row)}: there is something in {late!r}, which has no "
+                    "name and nothing in the rows before. Give the column a name."
+                )
+            frame = frame.drop(nothing)
             yield Table(
-                file.name,
-                {name: frame[name] for name in columns},
-                functools.partial(_line_of, records.line_of, n_header),
+                name,
+                {column: frame[column] for column in frame.columns},
+                functools.partial(_line_of, records.line_of, n_header, what),
                 header_is_certain=has_known,
                 rows=frame.fill_null(""),  # whether nothing was in quotes plays no part
                 source=unread,
+                notes=tuple(told),
+                dialect=records.dialect,
             )
-            unread, is_first = b"", False
+            unread, is_first, told = b"", False, []
     if is_first:
         raise DataError(
-            f"{file.name} has a first line with the names of columns ({quoted(columns)}) and no rows below it."
+            f"{name} has a first {what} with the names of columns ({quoted(columns)}) and no rows below it."
         )
+
+
+def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
+    """Whether a first line without well-known names has names of columns, and not a document.
+
+    Names are not values of their own column, nor numbers, unless they count the columns. One of several words may be a
+    name where a column has few different values and the first line has none of them.
+    """
+    columns = [frame.to_series(index)[1:].fill_null("").str.strip_chars() for index in range(len(header))]
+    if any(name and column.eq(name).any() for name, column in zip(header, columns, strict=True)):
+        return False
+    if header == [str(number) for number in range(len(header))]:
+        return True
+    if any(re.fullmatch(r"[-+]?\d+([.,]\d+)?", name) for name in header):
+        return False
+    if not any(len(name.split()) > 1 for name in header):
+        return True
+    return any(name and 2 * column.n_unique() <= len(column) for name, column in zip(header, columns, strict=True))
+
+
+def _told_of_header(
+    columns: list[str], nothing: list[str], what: str, *, has_known: bool, has_header: bool
+) -> list[str]:
+    """What was guessed about the first line, as notes."""
+    notes = []
+    kept = [column for column in columns if column not in nothing]
+    if not has_header:
+        notes.append(f"the first {what} is taken for a document, and the columns are called {quoted(kept, at_most=5)}")
+    elif not has_known:
+        notes.append(f"the first {what} is taken for the names of the columns: {quoted(kept, at_most=5)}")
+    if nothing:
+        are = (
+            "column without a name and without content is"
+            if len(nothing) == 1
+            else "columns without names and content are"
+        )
+        notes.append(f"{len(nothing)} {are} left out")
+    return notes
+
+
+def _is_blank(column: pl.Series) -> bool:
+    return not (column.fill_null("").str.strip_chars() != "").any()
 
 
 def read_json_lines(file: Input, *, block_bytes: int = BLOCK_BYTES, skipped: Skipped | None = None) -> Iterator[Table]:
@@ -112,8 +235,7 @@ def read_json_lines(file: Input, *, block_bytes: int = BLOCK_BYTES, skipped: Ski
     Raises: DataError, naming the line, where one is not JSON or not an object; and when there is none. With `skipped`,
     such lines are counted there and left out.
     """
-    # Numbers are left as the signs in the file: 3 is '3', 3.0 is '3.0'. NaN, which is not JSON, is a missing value.
-    decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=lambda _: None)
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=lambda _: None)  # see `_decoder`
     is_first = True
     for block in line_blocks(file, block_bytes):
         rows: list[dict[str, Any]] = []
@@ -131,31 +253,118 @@ def read_json_lines(file: Input, *, block_bytes: int = BLOCK_BYTES, skipped: Ski
                 rows.append(row)
                 lines.append(line)
                 texts.append(text.strip())
-        keys = list(dict.fromkeys(key for row in rows for key in row))
-        if rows and is_first and not keys:
-            raise DataError(
-                f"{file.name}, line {lines[0]}: the objects have no keys. Expected a text under a key such as 'text'."
-            )
         if not rows:
             continue
+        location_of = functools.partial(_line_of, lines.__getitem__, 0, "line")
+        if is_first:
+            _check_keys(rows, f"{file.name}, {location_of(0)}")
         is_first = False
-        values = {key: [row.get(key) for row in rows] for key in keys}
-        nested = {key: index for key in keys if (index := _first_nested(values[key])) is not None}
-        lists = {key: column for key in nested if (column := _list_column(values[key])) is not None}
-        columns = {key: _string_column(values[key]) for key in keys if key not in nested}
-        columns |= {key: pl.Series([None] * len(rows), dtype=pl.String) for key in nested}
-        del rows, values  # they are larger than the file's block by far: not kept while the table is used
-        yield Table(
-            file.name,
-            {key: columns[key] for key in keys},
-            functools.partial(_line_of, lines.__getitem__, 0),
-            nested,
-            lists,
-            rows=texts,
-            source=block.source,
-        )
+        table = _json_table(file.name, rows, texts, location_of)
+        del rows  # they are larger than the file's block by far: not kept while the table is used
+        yield dataclasses.replace(table, source=block.source)
     if is_first:
         raise DataError(f"{file.name} is empty: expected one JSON object a line.")
+
+
+def read_json(file: Input, *, skipped: Skipped | None = None) -> Iterator[Table]:
+    """Read one JSON value: an array of objects, an object that has one, or an object with a list of values a column.
+
+    Raises: DataError where it is not JSON, or of another form. With `skipped`, what is no object is left out.
+    """
+    source = file.read()
+    content = decode(source, file.name, may_skip=False)
+    try:
+        value = _decoder().decode(content.strip())
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise DataError(f"{file.name}: this is not JSON ({error}). Expected {_JSON_FORM}.") from error
+    notes: tuple[str, ...] = ()
+    if isinstance(value, dict):
+        value, notes = _rows_in(value, file.name)
+    if not isinstance(value, list):
+        raise DataError(f"{file.name}: expected {_JSON_FORM}, found {_kind(value)}.")
+    rows, items = [], []
+    for item, row in enumerate(value):
+        if isinstance(row, dict):
+            rows.append(row)
+            items.append(item)
+        else:
+            refuse_row(file.name, f"item {item}", f"expected an object, found {_kind(row)}.", skipped)
+    if not rows:
+        raise DataError(f"{file.name} is empty: expected {_JSON_FORM}.")
+
+    def location_of(row: int) -> str:
+        return f"item {items[row]} (counted from 0)"
+
+    _check_keys(rows, f"{file.name}, {location_of(0)}")
+    table = _json_table(file.name, rows, [_written(row) for row in rows], location_of)
+    yield dataclasses.replace(table, source=source, notes=notes)
+
+
+_JSON_FORM = 'an array of objects, as in [{"text": "...", "label": "..."}], or one object a line'
+
+
+def _rows_in(value: dict[str, Any], name: str) -> tuple[Any, tuple[str, ...]]:
+    """The rows of an object: those of its only list of objects, of its columns, or itself; and a note."""
+    lists = [key for key, rows in value.items() if isinstance(rows, list) and rows and isinstance(rows[0], dict)]
+    if len(lists) == 1:
+        return value[lists[0]], (f"the documents are those under {lists[0]!r}",)
+    if value and all(isinstance(column, dict) for column in value.values()):  # pandas: column -> row -> value
+        keys = [list(column) for column in value.values()]
+        if all(its == keys[0] for its in keys):
+            value = {name: list(column.values()) for name, column in value.items()}
+    if value and all(isinstance(column, list) for column in value.values()):
+        n_values = {len(column) for column in value.values()}
+        if len(n_values) == 1:
+            rows = [dict(zip(value, row, strict=True)) for row in zip(*value.values(), strict=True)]
+            return rows, (f"each of {quoted(list(value), at_most=5)} is taken for a column",)
+    if any(isinstance(column, list | dict) for column in value.values()):
+        raise DataError(f"{name}: an object in which it is not clear what is a document. Expected {_JSON_FORM}.")
+    return [value], ()
+
+
+def _decoder() -> json.JSONDecoder:
+    """Numbers are left as the signs in the file: 3 is '3', 3.0 is '3.0'. NaN, which is not JSON, is a missing value."""
+    return json.JSONDecoder(parse_int=_Number, parse_float=_Number, parse_constant=lambda _: None)
+
+
+def _kind(value: Any) -> str:
+    return "a number" if isinstance(value, _Number) else type(value).__name__
+
+
+class _Number(str):
+    """A number as it is written."""
+
+
+def _written(row: dict[str, Any]) -> str:
+    """An object on one line, numbers as they were written."""
+    numbers: list[str] = []
+
+    def marked(value: Any) -> Any:
+        if isinstance(value, _Number):
+            numbers.append(str(value))
+            return f"\x00{len(numbers) - 1}\x00"
+        if isinstance(value, dict):
+            return {key: marked(item) for key, item in value.items()}
+        return [marked(item) for item in value] if isinstance(value, list) else value
+
+    text = json.dumps(marked(row), ensure_ascii=False)
+    return re.sub(r'"\\u0000(\d+)\\u0000"', lambda match: numbers[int(match[1])], text)
+
+
+def _check_keys(rows: list[dict[str, Any]], location: str) -> None:
+    if not any(rows):
+        raise DataError(f"{location}: the objects have no keys. Expected a text under a key such as 'text'.")
+
+
+def _json_table(name: str, rows: list[dict[str, Any]], texts: list[str], location_of: Callable[[int], str]) -> Table:
+    """Objects as a table; `texts` are the same as they are written."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    values = {key: [row.get(key) for row in rows] for key in keys}
+    nested = {key: index for key in keys if (index := _first_nested(values[key])) is not None}
+    lists = {key: column for key in nested if (column := _list_column(values[key])) is not None}
+    columns = {key: _string_column(values[key]) for key in keys if key not in nested}
+    columns |= {key: pl.Series([None] * len(rows), dtype=pl.String) for key in nested}
+    return Table(name, {key: columns[key] for key in keys}, location_of, nested, lists, rows=texts)
 
 
 def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]:
@@ -192,8 +401,8 @@ def as_strings(series: pl.Series) -> pl.Series:
     return series.cast(pl.String)
 
 
-def _line_of(line_of: Callable[[int], int], n_header: int, row: int) -> str:
-    return f"line {line_of(n_header + row)}"
+def _line_of(line_of: Callable[[int], int], n_header: int, what: str, row: int) -> str:
+    return f"{what} {line_of(n_header + row)}"
 
 
 def _parquet_table(frame: pl.DataFrame, name: str, n_before: int) -> Table:

@@ -6,9 +6,11 @@ given_label and so on.
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,18 @@ from typing import Any
 import polars as pl
 
 from bywords.errors import DataError, SettingError
-from bywords.io.streams import format_ending
+from bywords.extras import check_installed, needed
+from bywords.io.csv import Dialect
+from bywords.io.formats import format_ending
 from bywords.io.tables import Table, as_strings
 
-OUTPUT_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".txt")
+OUTPUT_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".txt")
+FRAMES = (".parquet", ".xlsx")  # written as a whole at the end
+MOST_SHEET_ROWS = 1_048_575  # below the header
+MOST_CELL_CHARACTERS = 32_767
+MOST_SHEET_NUMBER = 1e15  # with more digits they would not stay exact
+_FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet takes for one
+_NUMBER = r"^[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?$"
 BETWEEN_LABELS = "|"
 
 
@@ -35,21 +45,29 @@ class Writer:
         self.ending = ending
         self.is_compressed = is_compressed
         self._columns: list[str] | None = None  # of a CSV
+        self._dialect = Dialect("\t" if ending == ".tsv" else ",")
+        self.n_formulas = 0  # cells of a CSV that a spreadsheet takes for a formula
 
     @classmethod
     def of(cls, path: Path, answers: Sequence[str]) -> Writer:
         """Raises SettingError for a name that does not end as a format does that can be written."""
         ending, compression = format_ending(path), path.suffix.lower()
         is_compressed = compression == ".gz"
-        if ending not in OUTPUT_ENDINGS or (compression != ending and not (is_compressed and ending != ".parquet")):
+        if ending not in OUTPUT_ENDINGS or (compression != ending and not (is_compressed and ending not in FRAMES)):
             raise SettingError(
                 f"{path}: cannot tell the format. Expected a name that ends in {', '.join(OUTPUT_ENDINGS)}; "
-                "all but .parquet may have .gz behind it."
+                "all but .parquet and .xlsx may have .gz behind it."
             )
+        if ending == ".xlsx":
+            check_installed("xlsxwriter", what=f"writing {path}")
         return cls(answers, ending, is_compressed=is_compressed)
 
     def start(self, table: Table | None) -> None:
-        """Take the columns of a CSV from the first block of the file; None for plain lines."""
+        """Take the columns of a CSV, and how it is written, from the first block of the file; None for plain lines."""
+        if table is not None and table.dialect is not None:
+            keeps = self.ending == ".csv" and not table.dialect.is_tsv
+            separator = table.dialect.separator if keeps else self._dialect.separator
+            self._dialect = dataclasses.replace(table.dialect, separator=separator)
         rows = list(table.columns) if table is not None else []
         self._columns = [*(kept_name(name, rows, self.answers) for name in rows), *self.answers]
 
@@ -60,8 +78,11 @@ class Writer:
         Raises: DataError for a value that the format does not have, and a key of a JSON object that a CSV's header
         lacks.
         """
-        if self.ending == ".parquet":
-            return _side_by_side(table, answers)
+        if self.ending in FRAMES:
+            frame = _side_by_side(table, answers)
+            if self.ending == ".xlsx":
+                _check_cells(frame, table)
+            return frame
         content = self._text(table, answers, is_first=is_first)
         return gzip.compress(content, mtime=0) if self.is_compressed else content
 
@@ -87,11 +108,56 @@ class Writer:
         frame = _checked(frame.with_columns(missing).select(columns), "CSV")
         frame = frame.select(_flat(column) for column in frame.get_columns())
         strings = pl.selectors.string()
+        self.n_formulas += _n_formulas(frame)
         return (
             frame.with_columns(pl.when(strings != "").then(strings))  # a field without characters needs no quotes
-            .write_csv(separator="\t" if self.ending == ".tsv" else ",", include_header=is_first)
+            .write_csv(
+                separator=self._dialect.separator,
+                include_header=is_first,
+                include_bom=is_first and self._dialect.has_mark,
+                line_terminator=self._dialect.line_end,
+            )
             .encode()
         )
+
+
+def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
+    """Put Parquet files one below the other on a sheet, row by row; texts are never formulas.
+
+    Raises: DataError where there are more rows than a sheet takes.
+    """
+    xlsxwriter = needed("xlsxwriter", what="writing .xlsx")
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
+    columns: list[str] = []
+    for part in parts:
+        names = pl.read_parquet_schema(part)
+        columns += [name for name in names if name not in columns]
+    columns = [*(name for name in columns if name not in _ANSWERS), *(name for name in columns if name in _ANSWERS)]
+    with xlsxwriter.Workbook(out, {**options, "nan_inf_to_errors": True}) as book:
+        sheet = book.add_worksheet("bywords")
+        sheet.write_row(0, 0, columns)
+        row = 0
+        for part in parts:
+            frame = pl.read_parquet(part)
+            frame = frame.select(_flat(column) for column in _checked(frame, "a spreadsheet").get_columns())
+            indices = [columns.index(name) for name in frame.columns]
+            if row + len(frame) > MOST_SHEET_ROWS:
+                raise DataError(f"a sheet takes {MOST_SHEET_ROWS:,} rows, and there are more. Write .csv or .parquet.")
+            for values in frame.iter_rows():
+                row += 1
+                for index, value in zip(indices, values, strict=True):
+                    _write_cell(sheet, row, index, value)
+
+
+def _write_cell(sheet: Any, row: int, index: int, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(row, index, value)
+    elif isinstance(value, int | float) and abs(value) < MOST_SHEET_NUMBER:
+        sheet.write_number(row, index, value)
+    else:
+        sheet.write_string(row, index, str(value))
 
 
 def merge_parquet(parts: Sequence[Path], out: Path) -> None:
@@ -134,6 +200,30 @@ _ANSWERS = (
     "all_out_of_vocabulary",
     "out_of_distribution",
 )
+
+
+def _check_cells(frame: pl.DataFrame, table: Table | None) -> None:
+    """Raise DataError where a text is longer than a cell of a spreadsheet may be."""
+    for column in frame.get_columns():
+        is_long = column.str.len_chars() > MOST_CELL_CHARACTERS if column.dtype == pl.String else None
+        if is_long is not None and is_long.any():
+            row = int(is_long.arg_max() or 0)
+            where = "" if table is None else f"{table.name}, {table.location_of(row)}: "
+            raise DataError(
+                f"{where}{column.name!r} has {len(column[row]):,} characters, and a cell of a spreadsheet takes "
+                f"{MOST_CELL_CHARACTERS:,}. Write .csv or .parquet."
+            )
+
+
+def without_formula(text: str) -> str:
+    """A text for a cell of a CSV that a person opens in a spreadsheet: with ' before what would be run as a formula."""
+    return f"'{text}" if re.match(_FORMULA, text) and not re.match(_NUMBER, text) else text
+
+
+def _n_formulas(frame: pl.DataFrame) -> int:
+    """How many cells start as a formula does, and are no numbers."""
+    columns = [column for column in frame.get_columns() if column.dtype == pl.String]
+    return sum(int((column.str.contains(_FORMULA) & ~column.str.contains(_NUMBER)).sum()) for column in columns)
 
 
 def _side_by_side(table: Table | None, answers: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,8 @@ from bywords.vectors.text_format import read_header, row_dimension
 
 BLOCK_BYTES = 1 << 24
 MAX_WORD_BYTES = 10_000
+MOST_PLAUSIBLE = 1e9  # for a number of a word vector; what is read at the wrong place soon has larger ones
+MOST_BLANKS = 20  # in a word
 
 
 def is_binary(head: bytes) -> bool:
@@ -46,8 +48,9 @@ def read_binary(
     vectors: list[bytes] = []
     position = 0
     base = len(head) - len(data)  # the byte of the file at data[0]
+    ends_in_newline = _ends_in_newline(data, n_bytes)
     for row in range(1, header.n_words + 1):
-        gap = data.find(b" ", position)
+        gap = _gap(data, position, n_bytes, ends_in_newline)
         while gap < 0 or gap + n_bytes >= len(data):
             here = f"{source}, row {row} at byte {base + position}"
             if (gap if gap >= 0 else len(data)) - position > MAX_WORD_BYTES:
@@ -63,7 +66,7 @@ def read_binary(
                 )
             base += position
             data, position = data[position:] + block, 0
-            gap = data.find(b" ")
+            gap = _gap(data, 0, n_bytes, ends_in_newline)
         word = data[position:gap].lstrip(b"\n")  # some writers end a row with a line end, others do not
         if wanted_bytes is None or word in wanted_bytes:
             words.append(word)
@@ -77,9 +80,45 @@ def read_binary(
     matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(-1, header.dimension).astype(np.float32, copy=False)
     decoded = pl.Series("word", [word.decode("utf-8", "replace") for word in words], dtype=pl.String)
     is_broken = ~np.isfinite(matrix).all(axis=1)
+    is_odd = (np.abs(matrix) > MOST_PLAUSIBLE).any(axis=1)
+    if not ends_in_newline and (is_broken | is_odd).any():
+        row_of = decoded[int((is_broken | is_odd).argmax())]
+        raise VectorFileError(
+            f"{source}: the numbers of the word {row_of!r} are none of a vector. A word before it may have a blank, "
+            "for which this format has no sign where rows do not end in a new line; or the file is damaged. Write the "
+            "vectors as text."
+        )
     if is_broken.any():
         raise VectorFileError(
             f"{source}: the numbers of the word {decoded[int(is_broken.argmax())]!r} are not all finite. "
             "The file may be damaged: fetch it again."
         )
     return decoded, matrix
+
+
+def _ends_in_newline(data: bytes, n_bytes: int) -> bool:
+    """Whether the first row ends in a new line, as word2vec's own do: then words may have blanks in them."""
+    gap = data.find(b" ")
+    for _ in range(MOST_BLANKS):
+        if gap < 0 or gap + n_bytes >= len(data) - 1:
+            return False
+        if data[gap + 1 + n_bytes : gap + 2 + n_bytes] == b"\n":
+            return True
+        gap = data.find(b" ", gap + 1)
+    return False
+
+
+def _gap(data: bytes, position: int, n_bytes: int, ends_in_newline: bool) -> int:
+    """Where the blank is that ends the word at `position`; -1 where it is not in the data.
+
+    It is the first; where rows end in a new line, the first that has one behind its numbers.
+    """
+    first = gap = data.find(b" ", position)
+    if not ends_in_newline:
+        return first
+    for _ in range(MOST_BLANKS):
+        end = gap + 1 + n_bytes
+        if gap < 0 or end >= len(data) or data[end : end + 1] == b"\n":
+            return gap if gap >= 0 else first
+        gap = data.find(b" ", gap + 1)
+    return first

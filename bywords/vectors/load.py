@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import importlib.util
 import logging
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.errors import VectorFileError, did_you_mean
+from bywords.errors import VectorFileError, did_you_mean, quoted
 from bywords.extras import needed
-from bywords.io.streams import open_input, split_member
+from bywords.io.archives import split_member
+from bywords.io.streams import Input, open_input
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
@@ -86,8 +89,8 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     - GloVe text: one word and its D numbers per line; words may contain blanks, so numbers are taken from the right;
     - the same after a first line "V D": word2vec text and fastText .vec;
     - word2vec binary;
-    - each of them as gz or in a zip archive; of an archive with several files, `archive.zip:file.txt` says which one;
-    - a .npy matrix with its words beside it: same stem and .vocab or .txt (one word a line) or .parquet.
+    - each of them as gz, bz2, xz or zst or in an archive, `archive.zip:file.txt`;
+    - a .npy or .safetensors matrix, its words beside it: same stem and .vocab or .txt (one word a line) or .parquet.
 
     With `words` (string Series), only the rows of these words and of their lower-case forms are kept; other rows are
     skipped without reading their numbers. A word that occurs twice keeps its first vector. Bytes that are not UTF-8,
@@ -99,11 +102,13 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     path, member = split_member(Path(path))
     source = str(path) if member is None else f"{path}:{member}"
     wanted = None if words is None else pl.concat([words, words.str.to_lowercase()]).unique()
-    with open_input(path, member=member, by_content=True, error=VectorFileError) as file:
-        head = file.read(HEAD_BYTES, location=source)
+    with open_input(source, error=VectorFileError) as file:
+        head = file.read(HEAD_BYTES, location=source).removeprefix(codecs.BOM_UTF8)
         if not head.strip():
             raise VectorFileError(f"{source}: the file is empty, expected word vectors.")
         _refuse_other_formats(head, source)
+        if head[8:10] == b'{"' and member is None:
+            return _first_of_each(*_read_safetensors(file, head, path, wanted), name or path.name)
         if not head.startswith(b"\x93NUMPY"):
             read = read_binary if is_binary(head) else read_text
             return _first_of_each(*read(head, file, source, wanted), name or (member or path.name))
@@ -120,13 +125,65 @@ def _first_of_each(words: pl.Series, matrix: npt.NDArray[np.float32], name: str)
 
 
 def _refuse_other_formats(head: bytes, source: str) -> None:
-    if head.startswith(b"\xba\x16\x4f\x2f"):
-        raise VectorFileError(f"{source}: a model in fastText's own format, expected word vectors. Take its .vec file.")
-    if head.startswith(b"\x80") and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
+    """Raise VectorFileError for what is known and is no file of words and vectors, with what it is."""
+    if head.startswith(b"\xba\x16\x4f\x2f") or _is_old_fasttext(head):
+        old = "" if head.startswith(b"\xba") else " of before 2017"
+        raise VectorFileError(
+            f"{source}: a model in fastText's own format{old}, expected word vectors. Take its .vec file."
+        )
+    if (head.startswith(b"\x80") and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}) or head.startswith(
+        _OLD_PICKLES
+    ):
         raise VectorFileError(
             f"{source}: a pickle, which could run code when it is read. "
             "Write the vectors with gensim's save_word2vec_format and read that file."
         )
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise VectorFileError(f"{source}: a text in UTF-16, expected UTF-8. Save it as UTF-8.")
+    if head.startswith(b"\x89HDF"):
+        raise VectorFileError(f"{source}: an HDF5 file, expected word vectors. Write them as text or .npy.")
+    if head.startswith(b"PAR1"):
+        raise VectorFileError(f"{source}: a Parquet file, expected word vectors. Write them as text or .npy.")
+    if re.match(rb"\d+ \d+ \d+ \d+ \d+ \d+ \S+ \S+\r?\n", head):
+        raise VectorFileError(
+            f"{source}: a table of floret, whose rows are hashes of n-grams and not words. Write vectors of words with "
+            "floret's print-word-vectors."
+        )
+    rows = [line.split() for line in head.split(b"\n")[:-1][:100] if line.strip()]
+    if len(rows) > 1 and not rows[0][0].isdigit() and all(len(row) == 2 and row[1].isdigit() for row in rows):
+        raise VectorFileError(f"{source}: a file of words and how often they occur, expected words and their vectors.")
+
+
+_OLD_PICKLES = (b"ccopy_reg\n", b"cnumpy", b"cgensim", b"(dp", b"(lp", b"(i", b"}q", b"]q")  # of protocols 0 and 1
+
+
+def _is_old_fasttext(head: bytes) -> bool:
+    """Whether it starts with the 12 settings of a model, without the number that newer ones have before them."""
+    if len(head) < 56:
+        return False
+    dimension, window, epochs, _, negatives, ngrams, loss, model, _, least, most, _ = np.frombuffer(
+        head, "<i4", count=12
+    )
+    is_kind = loss in (1, 2, 3) and model in (1, 2, 3)
+    is_size = 0 < dimension < 10_000 and 0 < window < 1000 and 0 < epochs < 10_000 and 0 <= negatives < 1000
+    return bool(is_kind and is_size and 0 < ngrams < 100 and 0 <= least <= most < 100)
+
+
+def _read_safetensors(file: Input, head: bytes, path: Path, wanted: pl.Series | None) -> WordsAndMatrix:
+    """The only matrix in a file of tensors, and its words beside it."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        tensors = load(head + file.read())
+    except (SafetensorError, TypeError, KeyError) as error:
+        raise VectorFileError(f"{path}: the tensors cannot be read: {error}. The file may be cut off.") from error
+    matrices = [name for name, tensor in tensors.items() if tensor.ndim == 2 and tensor.dtype.kind == "f"]
+    if len(matrices) != 1:
+        raise VectorFileError(
+            f"{path}: expected one matrix of floats (V, D), found {len(matrices)} among {quoted(sorted(tensors))}."
+        )
+    return _rows_of(tensors[matrices[0]], path, wanted)
 
 
 def _read_array(path: Path, words_path: Path, wanted: pl.Series | None) -> WordsAndMatrix:
@@ -137,6 +194,14 @@ def _read_array(path: Path, words_path: Path, wanted: pl.Series | None) -> Words
         raise VectorFileError(f"{path}: the matrix cannot be read: {error}. The file may be cut off.") from error
     if matrix.ndim != 2 or matrix.dtype.kind != "f":
         raise VectorFileError(f"{path}: expected a matrix of floats (V, D), found {matrix.dtype} {matrix.shape}.")
+    return _rows_of(matrix, path, wanted, words_path)
+
+
+def _rows_of(
+    matrix: npt.NDArray[Any], path: Path, wanted: pl.Series | None, words_path: Path | None = None
+) -> WordsAndMatrix:
+    """A matrix (V, D) and the words beside its file; with `wanted`, these rows alone."""
+    words_path = words_path or _words_beside(path)
     words = _read_words(words_path)
     if len(words) != len(matrix):
         raise VectorFileError(
@@ -145,8 +210,12 @@ def _read_array(path: Path, words_path: Path, wanted: pl.Series | None) -> Words
     if wanted is not None:
         rows = words.is_in(wanted.implode()).arg_true()
         words, matrix = words.gather(rows), matrix[rows.to_numpy()]
-        if not np.isfinite(matrix).all():
-            raise VectorFileError(f"{path}: not all numbers are finite. The file may be damaged: fetch it again.")
+    rows_are_finite = np.isfinite(matrix).all(axis=1)
+    if not rows_are_finite.all():
+        word = words[int(rows_are_finite.argmin())]
+        raise VectorFileError(
+            f"{path}: the numbers of the word {word!r} are not all finite. The file may be damaged: fetch it again."
+        )
     return words, matrix.astype(np.float32, copy=False)
 
 

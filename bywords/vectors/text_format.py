@@ -20,7 +20,9 @@ from bywords.text.ragged import ragged_positions
 BLOCK_BYTES = 1 << 23
 MAX_LINE_BYTES = 1 << 26  # a longer line is not a word vector
 NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NUMBER_OR_NOT = re.compile(rb"[-+]?(nan|inf(inity)?)|" + NUMBER.pattern, re.IGNORECASE)  # a damaged row has as many
 BLANKS = b" \t"
+UNKNOWN_WORD = "<unk>"  # the last row of GloVe's files
 MAX_NUMBER = float(np.finfo(np.float32).max)
 _NEWLINE = b"\n"[0]
 
@@ -45,8 +47,7 @@ def read_header(head: bytes) -> tuple[Header | None, bytes]:
 def row_dimension(line: bytes) -> int:
     """How many numbers are at the right end of a line; its first part is the word, whatever it looks like."""
     parts = re.split(rb"[ \t]+", line.rstrip(b" \t\r\n"))[1:]
-    n_other = next((n for n, part in enumerate(reversed(parts)) if not NUMBER.fullmatch(part)), len(parts))
-    return n_other
+    return next((n for n, part in enumerate(reversed(parts)) if not _NUMBER_OR_NOT.fullmatch(part)), len(parts))
 
 
 def read_text(head: bytes, file: Input, source: str, wanted: pl.Series | None) -> WordsAndMatrix:
@@ -66,7 +67,7 @@ def read_text(head: bytes, file: Input, source: str, wanted: pl.Series | None) -
     n_rows = 0
     words: list[pl.Series] = []
     matrices = [np.empty((0, dimension), dtype=np.float32)]
-    is_end = False
+    is_end, last = False, ""
     while not is_end:
         block = file.read(BLOCK_BYTES, location=f"{source}, line {line} or later")
         is_end = not block
@@ -84,9 +85,11 @@ def read_text(head: bytes, file: Input, source: str, wanted: pl.Series | None) -
         words.append(block_words.gather(rows))
         matrices.append(lines.numbers(rows))
         n_rows += len(block_words)
+        last = block_words[-1] if len(block_words) else last
         line += lines.n_lines
         rest = rest[stop:]
-    if header and n_rows != header.n_words:
+    is_one_more = header and n_rows == header.n_words + 1 and last == UNKNOWN_WORD  # GloVe's -write-header forgets it
+    if header and n_rows != header.n_words and not is_one_more:
         raise VectorFileError(
             f"{source}, line {line - 1}: the header promises {header.n_words} words, found {n_rows}. "
             "The file may be cut off or put together from several: compare its size with the source."

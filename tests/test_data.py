@@ -1,0 +1,53 @@
+"""Each input of the table in `data_cases.py` is read, or refused, as docs/data.md says.
+
+`python tests/test_data.py` writes docs/data.md.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from data_cases import AREAS, CASES
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "data.md"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.area}: {case.kind}: {case.example[:40]}")
+def test_each_input_is_read_or_refused_as_the_document_says(case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert case.run(tmp_path) == case.happens
+
+
+def test_the_document_is_up_to_date():
+    assert DOCUMENT.read_text(encoding="utf-8") == written(), "run python tests/test_data.py"
+
+
+def test_no_case_stands_twice():
+    names = [(case.area, case.kind) for case in CASES]
+    assert len(set(names)) == len(names)
+
+
+def written() -> str:
+    """The document."""
+    parts = [
+        "# What is read, and what happens\n",
+        "What `bywords` does with inputs of every kind. `tests/test_data.py` asserts this table row by row, and",
+        "`python tests/test_data.py` writes it. `good film → pos` is a text and its label, a Note is said on standard",
+        "error, and ⏎ ends a line. Damaged and odd input is in [hostile-input.md](hostile-input.md).",
+        f"There are {len(CASES)} inputs here.",
+    ]
+    for area in AREAS:
+        rows = [case for case in CASES if case.area == area]
+        if rows:
+            parts += [f"\n## {area}\n", "| kind | the smallest example | what happens |", "|---|---|---|"]
+            parts += [f"| {_cell(case.kind)} | {_cell(case.example)} | {_cell(case.happens)} |" for case in rows]
+    return "\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    shown = text.strip("\n").replace("\r\n", "␍⏎").replace("\n", "⏎").replace("\t", "⇥").replace("\ufeff", "[BOM]")
+    return re.sub(r"([|*<>_`\\\\])", r"\\\1", shown)
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(written(), encoding="utf-8")

@@ -17,14 +17,14 @@ help: ## list the targets
 
 install: $(STAMP) ## set up .venv with everything, in the exact versions of constraints.txt
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt setup.py $(wildcard bywords/kernels/c/*)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "bywords needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev]'
 	@touch $(STAMP)
 
-wheel: $(STAMP) ## build the package: dist/bywords-VERSION-py3-none-any.whl
-	rm -rf build/lib build/bdist.* dist
+wheel: $(STAMP) ## build the package: dist/bywords-VERSION-cp311-abi3-PLATFORM.whl
+	rm -rf build/lib* build/bdist.* build/temp.* dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 demo: $(STAMP) ## train every classifier on real texts and compare them: a table and demo/imdb/report.html

@@ -20,11 +20,8 @@ def kind_of(settings: type) -> str:
 
 def to_plain(settings: Any) -> dict[str, Any]:
     """A dataclass and those in it → a dict of JSON values, with the name of each class under "kind"."""
-    plain: dict[str, Any] = {"kind": kind_of(type(settings))}
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        plain[field.name] = _plain(value)
-    return plain
+    values = {field.name: _plain(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
+    return {"kind": kind_of(type(settings)), **values}
 
 
 def _plain(value: Any) -> Any:

@@ -21,6 +21,7 @@ from bywords.evaluation.metrics import softmax
 from bywords.evaluation.reliability import Reliability
 from bywords.io.on_disk import OnDiskPart
 from bywords.models.base import FittedModel, StorageFormat
+from bywords.records.base import EpochRecord, VectorsSummary
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.inputs import Texts, checked_texts
 from bywords.text.ragged import Ragged
@@ -30,18 +31,6 @@ from bywords.text.vocabulary import Vocabulary
 
 DOCUMENTS_AT_A_TIME = 4096  # of documents on disk that are answered
 Numbers = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch: mean losses (nats a document), accuracy (0 to 1; of several labels all have to be right), its time."""
-
-    epoch: int  # counted from 1
-    train_loss: float
-    valid_loss: float | None  # None where there are no validation documents
-    valid_accuracy: float | None
-    seconds: float
-    valid_score: float | None = None  # by the measure that training stops by; the higher, the better
 
 
 @dataclass
@@ -78,16 +67,6 @@ class SelectionSummary:
 
     reason: str
     trials: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class VectorsSummary:
-    """The word vectors that a model started from, and how much of its vocabulary they cover."""
-
-    name: str
-    dimension: int
-    types_share: float  # of the distinct words, before those without a vector leave the vocabulary
-    tokens_share: float  # of the tokens
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,14 +60,11 @@ class SelectionConfig(ModelConfig):
 
     candidates: tuple[ModelConfig, ...] = ()
     candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
+    title = "selection"
 
     def __post_init__(self) -> None:
         if not self.candidates:
             raise SettingError("there is nothing to select from: give one candidate at least.")
-
-    @property
-    def title(self) -> str:
-        return "selection"
 
 
 @dataclass(frozen=True, kw_only=True)

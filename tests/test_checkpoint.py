@@ -28,7 +28,7 @@ from bywords.systems import SYSTEMS
 from bywords.text.ragged import Ragged
 from bywords.text.tokenizer import Tokenizer
 from bywords.training import loop
-from bywords.training.callback import NoCallback
+from bywords.training.callback import Callback
 from bywords.training.loop import fit
 from bywords.training.model_selection import select_model
 
@@ -224,7 +224,7 @@ def test_every_model_goes_on_from_any_batch_with_the_same_bits(config, tmp_path,
     def trained(checkpoint, valid):
         model = small(config)
         history = fit(
-            model, documents, targets, valid, None if valid is None else targets, settings,
+            model, documents, targets, None if valid is None else (valid, targets), settings,
             generator=np.random.default_rng(0), n_epochs=None if valid else 3, checkpoint=checkpoint,
         )  # fmt: skip
         return model.state_dict(), history
@@ -291,11 +291,11 @@ def test_what_a_resumed_run_finds_is_not_done_again(tmp_path, kill_at, monkeypat
     kill_at(0)
     epochs = []
 
-    class Callback(NoCallback):
+    class Killing(Callback):
         def vectors_epoch(self, epoch, n_epochs, loss, seconds):
             epochs.append(epoch)
 
-    train_small("glove-corpus-mean", tmp_path / "model", tmp_path / "ck", callback=Callback())
+    train_small("glove-corpus-mean", tmp_path / "model", tmp_path / "ck", callback=Killing())
     assert epochs == [3, 4, 5]
 
 
@@ -354,7 +354,7 @@ def test_other_data_or_settings_are_refused_by_name_before_anything_is_trained(t
 
 
 def test_ctrl_c_saves_the_best_so_far_and_leaves_the_checkpoint_to_go_on_from(tmp_path, undisturbed):
-    class Impatient(NoCallback):
+    class Impatient(Callback):
         def epoch(self, record, max_epochs):
             if record.epoch == 3:
                 raise KeyboardInterrupt
@@ -369,7 +369,7 @@ def test_ctrl_c_saves_the_best_so_far_and_leaves_the_checkpoint_to_go_on_from(tm
 def test_a_search_goes_on_with_what_was_tried_for_the_time_that_is_left(tmp_path):
     corpus = small_corpus()
 
-    class Stopping(NoCallback):
+    class Stopping(Callback):
         """Ctrl-C, for a search, when so many have been judged."""
 
         def __init__(self, after):
@@ -403,7 +403,7 @@ def test_a_search_whose_budget_is_spent_keeps_what_it_tried_and_tries_no_more(tm
     def chosen(seconds):
         told = []
 
-        class Stopping(NoCallback):
+        class Stopping(Callback):
             def step(self, n_done, n_steps, what):
                 if n_steps == 0:
                     told.append(what)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bywords.errors import DataError, SettingError
+from bywords.kernels.glove import train_block
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors import glove
@@ -91,7 +92,7 @@ def test_a_step_goes_along_the_gradient_of_the_loss(array):
         return both
 
     stepped, start = fresh(), fresh()
-    glove._train_block(block(pair), stepped["words"], stepped["contexts"], rate)
+    train_block(block(pair), stepped["words"], stepped["contexts"], rate)
     step = (getattr(start[side], field) - getattr(stepped[side], field)) / rate
     for index in np.ndindex(step.shape):
         losses = []
@@ -100,37 +101,6 @@ def test_a_step_goes_along_the_gradient_of_the_loss(array):
             getattr(moved[side], field)[index] += sign * small
             losses.append(pair_loss(moved["words"], moved["contexts"], *pair))
         assert step[index] == pytest.approx((losses[0] - losses[1]) / (2 * small), rel=2e-3, abs=2e-4)
-
-
-def plain_block(pairs: glove._Block, words: glove._Side, contexts: glove._Side, rate: float) -> float:
-    """The kernel again, in numpy and float64."""
-    total = 0.0
-    for i, j, log, weight in zip(*pairs, strict=True):
-        w, c = words.vectors[i].copy(), contexts.vectors[j].copy()
-        error = w @ c + words.biases[i] + contexts.biases[j] - log
-        total += 0.5 * weight * error**2
-        slope = weight * error
-        for values, squares, gradient in (
-            (words.vectors, words.vectors_squares, None),
-            (contexts.vectors, contexts.vectors_squares, None),
-        ):
-            row, gradient = (i, slope * c) if values is words.vectors else (j, slope * w)
-            values[row] -= rate * gradient / np.sqrt(squares[row])
-            squares[row] += gradient**2
-        for side, row in ((words, i), (contexts, j)):
-            side.biases[row] -= rate * slope / np.sqrt(side.biases_squares[row])
-            side.biases_squares[row] += slope**2
-    return float(total)
-
-
-def test_the_kernel_agrees_with_plain_numpy():
-    generator = np.random.default_rng(1)
-    pairs = block(*((*generator.integers(0, 5, 2), *generator.random(2)) for _ in range(200)))
-    fast, slow = sides(5, 7), [glove._Side(*(array.astype(float) for array in side)) for side in sides(5, 7)]
-    assert glove._train_block(pairs, *fast, 0.1) == pytest.approx(plain_block(pairs, *slow, 0.1), rel=1e-4)
-    for fast_side, slow_side in zip(fast, slow, strict=True):
-        for name in glove._Side._fields:
-            np.testing.assert_allclose(getattr(fast_side, name), getattr(slow_side, name), rtol=1e-4, atol=1e-4)
 
 
 def test_every_pair_is_in_one_block_with_its_log_and_its_weight():

@@ -14,7 +14,7 @@ from bywords.training.fit import fit_classifier
 
 HEAVY = {"torch", "lightning_fabric", "gensim", "captum", "pandas", "sklearn", "optuna"}
 FOR_MANY = HEAVY | {"matplotlib"}  # pictures and pages of what was counted need it
-FOR_ONE_TEXT = FOR_MANY | {"numba", "scipy"}  # not worth importing for one text
+FOR_ONE_TEXT = FOR_MANY | {"scipy"}  # not worth importing for one text
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import polars as pl
 
 import bywords
 
-SLOW = ("torch", "sklearn", "gensim", "matplotlib", "numba", "pandas", "scipy", "optuna")
+SLOW = ("torch", "sklearn", "gensim", "matplotlib", "pandas", "scipy", "optuna")
 ROOMS = ("io", "data", "vectors", "evaluation")
 GROUND = ("errors", "config", "files", "checkpoint", "cli.vectors", "cli.vocab", "cli.options", "cli.screen")
 WORK = """

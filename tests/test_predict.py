@@ -474,7 +474,7 @@ PEAK = (
 @pytest.mark.parametrize("ending", [".txt", ".csv", ".jsonl"])
 def test_memory_does_not_grow_with_the_file(tmp_path, model, ending):
     peaks = []
-    for n_rows in (50_000, 250_000):  # of both numba is imported
+    for n_rows in (50_000, 250_000):
         write_many(tmp_path / f"in{ending}", n_rows)
         run = [sys.executable, "-c", PEAK, "predict", str(model), f"in{ending}", "--out", f"out{ending}"]
         shown = subprocess.run(run, capture_output=True, text=True, cwd=tmp_path, check=True)

@@ -30,8 +30,7 @@ def run(model, config, *, valid_labels=LABELS, **more):
         model,
         TRAIN,
         Targets.of(LABELS),
-        TRAIN,
-        Targets.of(valid_labels),
+        (TRAIN, Targets.of(valid_labels)),
         config,
         generator=np.random.default_rng(0),
         **more,
@@ -77,12 +76,12 @@ def test_the_weights_of_the_best_epoch_are_kept_not_the_last():
     assert torch.equal(model.embedding.weight, weights[history.best_epoch - 1])
     losses = [record.valid_loss for record in history.epochs]
     assert losses[history.best_epoch - 1] == min(losses)
-    assert validate(model, TRAIN, Targets.of(1 - LABELS))[0] == pytest.approx(min(losses))
+    assert validate(model, model.prepare(TRAIN), Targets.of(1 - LABELS), "accuracy")[0] == pytest.approx(min(losses))
 
 
 def test_the_training_loss_counts_every_document_once_though_the_last_batch_is_smaller():
     model = model_of()
-    before = validate(model, TRAIN, Targets.of(LABELS))[0]
+    before = validate(model, model.prepare(TRAIN), Targets.of(LABELS), "accuracy")[0]
     config = TrainingConfig(max_epochs=1, batch_size=2, learning_rate=0.0)
     assert run(model, config).epochs[0].train_loss == pytest.approx(before)
 
@@ -96,7 +95,7 @@ def test_ctrl_c_keeps_the_best_so_far():
     history = run(model, TrainingConfig(max_epochs=50, patience=50, learning_rate=0.1), on_epoch=interrupt)
     assert history.interrupted
     assert len(history.epochs) == 3
-    assert validate(model, TRAIN, Targets.of(LABELS))[0] == pytest.approx(
+    assert validate(model, model.prepare(TRAIN), Targets.of(LABELS), "accuracy")[0] == pytest.approx(
         history.epochs[history.best_epoch - 1].valid_loss
     )
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bywords.errors import ModelFolderError, SettingError
-from bywords.kernels import jit
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
@@ -244,18 +243,3 @@ def test_words_cannot_be_left_out_where_ngrams_are_made_of_them():
 def test_impossible_lengths_of_char_ngrams_are_refused():
     with pytest.raises(SettingError, match=r"char_ngrams is \(3, 2\)"):
         VocabularyConfig(char_ngrams=(3, 2))
-
-
-@given(st.lists(st.lists(st.sampled_from("abcde"), max_size=6).map(" ".join), max_size=6), st.data())
-def test_a_few_texts_get_the_same_ids_as_many(texts, data):
-    """Without tables, and with them."""
-    built = vocabulary_of(
-        data.draw(st.permutations([*TEXTS, "a b c d", "d a b e e", "b a"])), ngrams=4, char_ngrams=(1, 3)
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jit, "budget", jit.Budget())
-        few = built.keep_rows(np.ones(len(built), dtype=bool))[0].encode(tokens_of(texts))
-        patch.setattr(jit.budget, "left", 0)
-        many = built.keep_rows(np.ones(len(built), dtype=bool))[0].encode(tokens_of(texts))
-    for name in ("ids", "offsets", "in_vocabulary_share"):
-        assert getattr(few, name).tobytes() == getattr(many, name).tobytes()

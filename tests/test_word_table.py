@@ -33,11 +33,3 @@ def test_words_are_told_apart_by_length_where_their_bytes_start_alike():
 
 def test_some_of_the_words_come_as_strings_in_the_order_asked_for():
     assert Words.of(["a", "né", "c"]).strings(np.array([1, 1, 0])) == ["né", "né", "a"]
-
-
-@given(st.lists(spellings, unique=True), st.lists(spellings))
-def test_a_few_words_are_found_without_a_table(words, asked):
-    expected = WordTable.of(Words.of(words)).find(Words.of([*asked, *words]))
-    found = Words.of(words).find_few(Words.of([*asked, *words]))
-    assert found.tolist() == expected.tolist()
-    assert found.dtype == expected.dtype

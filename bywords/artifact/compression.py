@@ -210,7 +210,7 @@ class _Compressor:
         counts[: self.vocabulary.n_words] = np.maximum(self.vocabulary.counts, 1)
         together = np.zeros(self.n_useful)
         for member in self.model.members.values():
-            strength, idf = member.row_strength(), member.row_idf()
+            strength, idf = member.row_strength(), member.idf
             often = counts[: len(strength)] / counts.max()
             if idf is not None and np.ptp(idf) > 0:
                 often = np.exp(1 - idf.astype(np.float64))

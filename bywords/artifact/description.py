@@ -69,9 +69,7 @@ def contents_of(classifier: FittedClassifier) -> FolderContents:
     parameters = {**vars(record.parameters), "class_weight": _plain_weights(record.parameters.class_weight)}
     description = {
         "system": record.system if isinstance(record.system, str) else to_plain(record.system),
-        "parameters": {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in parameters.items()
-        },
+        "parameters": {name: _item(value) for name, value in parameters.items()},
         "config": to_plain(record.config),
         "selection": None if record.selection is None else dataclasses.asdict(record.selection),
         "label_names": classifier.classes.tolist(),
@@ -99,7 +97,7 @@ def _restored(contents: FolderContents) -> FittedClassifier:
     classes = np.array(found["label_names"], dtype=found["label_dtype"])
     vocabulary.config = config.vocabulary
     system, selection = found["system"], found["selection"]
-    weights = found["parameters"]["class_weight"]
+    weights, data = found["parameters"]["class_weight"], found["card"]["data"]
     record = TrainingRecord(
         system=system if isinstance(system, str) else from_plain(system, kinds, where="the system"),
         parameters=FitParameters(
@@ -110,7 +108,7 @@ def _restored(contents: FolderContents) -> FittedClassifier:
         selection=None if selection is None else SelectionSummary(**selection),
         history=History(**found["history"]),
         trained_on=found["trained_on"],
-        card=_card(found["card"]),
+        card=CardRecord(**{**found["card"], "data": data and DataSummary(**data)}),
     )
     return FittedClassifier(
         tokenizer=Tokenizer(config.tokenizer),
@@ -144,11 +142,6 @@ def _kinds_in(plain: Any) -> Iterator[str]:
     elif isinstance(plain, list):
         for part in plain:
             yield from _kinds_in(part)
-
-
-def _card(plain: Mapping[str, Any]) -> CardRecord:
-    data = plain["data"]
-    return CardRecord(**{**plain, "data": None if data is None else DataSummary(**data)})
 
 
 def _plain_weights(weights: Any) -> Any:

@@ -29,30 +29,28 @@ def judged_fields(fields: pl.DataFrame, train: Corpus, halves: tuple[Ints, Ints]
     table = table.unique(["document", "field"], keep="first", maintain_order=True)
     documents = table["document"].to_numpy()
     table = table.with_columns(label=pl.Series(train.labels[documents]), half=pl.Series(half[documents]))
-    rows = []
-    for (field,), part in table.group_by("field", maintain_order=True):
-        if len(part) < LEAST_OF_FIELD:
-            continue
-        n_right = 0
-        for asked in (0, 1):
-            known, new = part.filter(pl.col("half") != asked), part.filter(pl.col("half") == asked)
-            if not len(known):
-                continue
-            counted = known.group_by("value", "label").len().sort("len", "label", descending=[True, False])
-            answers = counted.unique("value", keep="first", maintain_order=True).rename({"label": "answer"})
-            other = int(np.bincount(known["label"].to_numpy()).argmax())
-            answered = new.join(answers.select("value", "answer"), on="value", how="left")
-            n_right += int((answered["answer"].fill_null(other) == answered["label"]).sum())
-        accuracy = n_right / len(part)
-        commonest = train.counts().argmax()
-        rows.append(
-            HeaderField(
-                field=str(field),
-                n_documents=len(part),
-                n_values=part["value"].n_unique(),
-                accuracy=accuracy,
-                interval=wilson_interval(accuracy, len(part)),
-                guess=int((part["label"] == commonest).sum()) / len(part),
-            )
+    table = table.filter(pl.len().over("field") >= LEAST_OF_FIELD)
+    of_value, of_field = _commonest(table, "field", "half", "value"), _commonest(table, "field", "half")
+    table = table.join(of_value, ["field", "half", "value"], how="left", maintain_order="left")
+    table = table.join(of_field, ["field", "half"], how="left", maintain_order="left", suffix="_of_field")
+    rows = table.group_by("field", maintain_order=True).agg(
+        n_documents=pl.len(),
+        n_values=pl.col("value").n_unique(),
+        n_right=(pl.coalesce("answer", "answer_of_field") == pl.col("label")).sum(),
+        n_guessed=(pl.col("label") == int(train.counts().argmax())).sum(),
+    )
+    judged = [
+        HeaderField(
+            field=field, n_documents=n, n_values=n_values, accuracy=n_right / n,
+            interval=wilson_interval(n_right / n, n), guess=n_guessed / n,
         )
-    return sorted(rows, key=lambda row: (row.guess - row.accuracy) * row.n_documents)
+        for field, n, n_values, n_right, n_guessed in rows.iter_rows()
+    ]  # fmt: skip
+    return sorted(judged, key=lambda row: (row.guess - row.accuracy) * row.n_documents)
+
+
+def _commonest(table: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """The commonest label of each group in the other half, `answer`; of equally common ones the first."""
+    counted = table.with_columns(half=1 - pl.col("half")).group_by(*by, "label").len()
+    counted = counted.sort("len", "label", descending=[True, False])
+    return counted.unique(by, keep="first", maintain_order=True).select(*by, answer="label")

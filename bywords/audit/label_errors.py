@@ -16,7 +16,7 @@ import numpy.typing as npt
 from bywords.data.splits import stratified_folds
 from bywords.data.targets import Targets
 from bywords.evaluation.calibration import fit_calibration
-from bywords.models.ensemble import fit_weights
+from bywords.models.ensemble import fit_weights, weighed_sum
 from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.systems import NB, NB_SVC, SVC
 from bywords.text.threads import in_threads
@@ -132,9 +132,7 @@ def _out_of_fold(
     folds = _folds(codes, groups, seed)
     for n_done, _ in enumerate(in_threads(answer, folds), start=1):
         on_step(n_done, len(folds))
-    combined = np.zeros_like(logits[0])
-    for answers, weight in zip(logits, fit_weights(logits, targets), strict=True):
-        combined += answers * weight
+    combined = weighed_sum(logits, fit_weights(logits, targets))
     return fit_calibration(combined, targets).probabilities(combined)
 
 

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_read, working
+from bywords.cli.screen import ProgressLines, print_table, say, tell_read, working
 from bywords.errors import SettingError
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.records.run import RunRecord, SystemScores
-
-RUN, REPORT = "run.json", "report.html"
 
 
 @options.reads_labelled
@@ -44,55 +42,34 @@ def compare(
     as_json: options.AsJson = False,
 ) -> None:
     """Train systems on the same documents, test them on the same others, and report them side by side."""
+    from bywords.cli.experiment import ExperimentFolder
     from bywords.experiments.compare import compare as run_compare
-    from bywords.files import write_whole
     from bywords.io.datasets import read_split
-    from bywords.records.base import plain, read_record, write_record
     from bywords.records.run import RunRecord
     from bywords.report import render_comparison
+    from bywords.report.formats import count
     from bywords.systems import SYSTEMS
 
     check_installed("matplotlib", what="the page of a comparison")
-
     folder = out or options.named_after(data, "-compared")
-    for name in (RUN, REPORT):
-        options.check_output(folder / name, data, test, goes_on=resume or name != RUN)
+    files = ExperimentFolder(RunRecord, folder / "run.json", folder / "report.html", render_comparison)
+    options.check_output(files.record, data, test, goes_on=resume)
+    options.check_output(files.page, data, test, goes_on=True)
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
-    earlier = read_record(RunRecord, folder / RUN) if resume and (folder / RUN).exists() else None
+    earlier = files.earlier(resume=resume)
     with working(f"reading {data}"):
         split = read_split(data, reading, test=test, test_share=test_share)
     tell_read(*{part.name: part for part in (split.train, split.test)}.values())
     callback = ProgressLines()
     callback.start(f"{data}: counting words")
-
-    def on_start(name: str, seed: int) -> None:
-        callback.start(f"{name}, seed {seed}" if seeds > 1 else name)
-
-    def write(run: RunRecord) -> None:
-        write_record(run, folder / RUN)
-        write_whole(folder / REPORT, render_comparison(run).encode())
-
     run = run_compare(
-        split,
-        names,
-        seeds=range(seeds),
-        validation_share=validation_share,
-        vectors=vectors,
-        limits=dict(map(_limit, limit or [])),
-        command=options.command_line(),
-        earlier=earlier,
-        callback=callback,
-        on_start=on_start,
-        on_system=write,
-    )
+        split, names, seeds=range(seeds), validation_share=validation_share, vectors=vectors,
+        limits=dict(map(_limit, limit or [])), command=options.command_line(), earlier=earlier, callback=callback,
+        on_start=lambda name, seed: callback.start(f"{name}, seed {seed}" if seeds > 1 else name),
+        on_system=files.write,
+    )  # fmt: skip
     callback.end()
-    write(run)
-    if as_json:
-        print_json(plain(run))
-    else:
-        _tell(run, folder)
-    if not run.finished:
-        raise typer.Exit(130)
+    files.end(run, _tell, count(len(run.systems), "system"), as_json=as_json)
 
 
 def _limit(text: str) -> tuple[str, int]:
@@ -102,7 +79,7 @@ def _limit(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def _tell(run: RunRecord, folder: Path) -> None:
+def _tell(run: RunRecord) -> None:
     from bywords.report.comparison_words import ranked, verdict
     from bywords.report.formats import count
 
@@ -137,9 +114,6 @@ def _tell(run: RunRecord, folder: Path) -> None:
             say(f"{row.name}: {note}")
     for failed in run.failed:
         say(f"{failed.name} could not be fitted: {failed.reason}")
-    if not run.finished:
-        say(f"Interrupted after {count(len(run.systems), 'system')}. Go on with the same command and --resume.")
-    say(f"The record is in {folder / RUN}; look at {folder / REPORT}")
 
 
 def _behind(row: SystemScores, run: RunRecord) -> str:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import ProgressLines, print_json, print_table, rough_time, say, tell_read, working
+from bywords.cli.screen import ProgressLines, print_table, rough_time, say, tell_read, working
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
-
-RUN, REPORT = "curve.json", "curve.html"
 
 
 @options.reads_labelled
@@ -39,21 +37,22 @@ def curve(
     as_json: options.AsJson = False,
 ) -> None:
     """Train on 1/16 to all of the documents, and forecast what twice as many would bring."""
+    from bywords.cli.experiment import ExperimentFolder
     from bywords.experiments.learning_curve import learning_curve
-    from bywords.files import write_whole
     from bywords.io.datasets import read_split
-    from bywords.records.base import plain, read_record, write_record
+    from bywords.records.base import write_record
     from bywords.records.curve import CurveRecord
     from bywords.report import render_curve
+    from bywords.report.formats import count
     from bywords.systems import DEFAULT_SYSTEM
 
     check_installed("matplotlib", what="the page of a learning curve")
-
     folder = out or options.named_after(data, "-curve")
-    for name in (RUN, REPORT):
-        options.check_output(folder / name, data, test, goes_on=resume or name != RUN)
+    files = ExperimentFolder(CurveRecord, folder / "curve.json", folder / "curve.html", render_curve)
+    options.check_output(files.record, data, test, goes_on=resume)
+    options.check_output(files.page, data, test, goes_on=True)
     system = system or DEFAULT_SYSTEM
-    earlier = read_record(CurveRecord, folder / RUN) if resume and (folder / RUN).exists() else None
+    earlier = files.earlier(resume=resume)
     with working(f"reading {data}"):
         split = read_split(data, reading, test=test, test_share=test_share)
     tell_read(*{part.name: part for part in (split.train, split.test)}.values())
@@ -64,35 +63,20 @@ def curve(
         callback.start(f"{system} on {n_documents:,} documents, seed {seed}{about}")
 
     def on_point(run: CurveRecord, point: CurvePoint) -> None:
-        write_record(run, folder / RUN)
+        write_record(run, files.record)
         callback.name = f"{system} on {point.n_documents:,} documents, seed {point.seed}:"
         callback.step(1, 0, f"right on {point.accuracy:.1%}")
 
     run = learning_curve(
-        split,
-        system,
-        seeds=range(seeds),
-        validation_share=validation_share,
-        vectors=vectors,
-        command=options.command_line(),
-        earlier=earlier,
-        on_start=on_start,
-        on_point=on_point,
-    )
+        split, system, seeds=range(seeds), validation_share=validation_share, vectors=vectors,
+        command=options.command_line(), earlier=earlier, on_start=on_start, on_point=on_point,
+    )  # fmt: skip
     callback.end()
-    write_record(run, folder / RUN)
-    write_whole(folder / REPORT, render_curve(run).encode())
-    if as_json:
-        print_json(plain(run))
-    else:
-        _tell(run, folder)
-    if not run.finished:
-        raise typer.Exit(130)
+    files.end(run, _tell, count(len(run.points), "fit"), as_json=as_json)
 
 
-def _tell(run: CurveRecord, folder: Path) -> None:
+def _tell(run: CurveRecord) -> None:
     from bywords.experiments.forecast import backtest_sentence, sentence
-    from bywords.report.formats import count
 
     corpus = run.corpus
     dropped = corpus.dropped
@@ -113,9 +97,6 @@ def _tell(run: CurveRecord, folder: Path) -> None:
         say(backtest_sentence(run.backtest))
     for note in run.notes:
         say(note)
-    if not run.finished:
-        say(f"Interrupted after {count(len(run.points), 'fit')}. Go on with the same command and --resume.")
-    say(f"The record is in {folder / RUN}; look at {folder / REPORT}")
 
 
 def _cells(row: CurveSize) -> list[str]:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from bywords.training.callback import Callback
+
 if TYPE_CHECKING:
-    from bywords.fitted import EpochRecord
+    from bywords.records.base import EpochRecord
 
 
 Part = TypeVar("Part")
@@ -109,7 +111,7 @@ def counted(parts: Iterable[tuple[int, Part]], done: str) -> Iterator[Part]:
         _show("")
 
 
-class ProgressLines:
+class ProgressLines(Callback):
     """A callback of training that writes a line an epoch, and between them how far the epoch is.
 
     Quiet when standard error is not a terminal. The estimate is an upper bound: training stops early.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
-from bywords.evaluation.minimum import convex_minimum, minimum_between
+from bywords.evaluation.minimum import convex_minimum
 
 MOST_NEWTON_STEPS = 50
-FLAT = 1e-6  # standard deviation of a label's logits, below which they are taken as all the same
+FLAT = 1e-6  # standard deviation of logits, below which they are taken as all the same
+HOTTEST = 1e3  # temperature; the lowest is one over it
 STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no certainty
 FEWEST_WITH_LABEL = 5  # documents: a label with fewer takes the threshold of all labels together
 STRAIGHT = (1.0, 1.0, 0.0)  # the curve that changes nothing
@@ -120,8 +120,9 @@ def sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def fit_temperature(logits: Scores, targets: Targets) -> float:
     """The positive number by which to divide the logits so that the log loss on these documents is least.
 
-    It changes no label. 1.0 without documents. The labels are taken as right with (n + 1) / (n + K) only, not with 1:
-    a few documents without a mistake would otherwise make the model certain of everything.
+    It changes no label. 1.0 without documents, and where the logits of each are all the same. The labels are taken as
+    right with (n + 1) / (n + K) only, not with 1: a few documents without a mistake would otherwise make the model
+    certain of everything.
     Sources: Guo et al. (2017), "On Calibration of Modern Neural Networks", section 4.2; the targets after Platt (1999),
     "Probabilistic Outputs for Support Vector Machines", section 2.2.
     """
@@ -130,14 +131,25 @@ def fit_temperature(logits: Scores, targets: Targets) -> float:
     n_documents, n_classes = logits.shape
     smoothed = np.full(logits.shape, 1 / (n_documents + n_classes))
     smoothed[targets.pairs()] = (n_documents + 1) / (n_documents + n_classes)
+    z = np.asarray(logits, dtype=np.float64)
+    z = z - z.max(axis=1, keepdims=True)
+    if (spread := float(z.std())) < FLAT:
+        return 1.0
+    z /= spread
+    squares, weights = z * z, targets.weights / targets.weights.sum()
+    wanted = float(weights @ (smoothed * z).sum(axis=1))
 
-    def cross_entropy(log_temperature: float) -> float:
-        scaled = np.asarray(logits, dtype=np.float64) / math.exp(log_temperature)
-        shifted = scaled - scaled.max(axis=1, keepdims=True)
-        log_probabilities = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        return float(-np.average((smoothed * log_probabilities).sum(axis=1), weights=targets.weights))
+    def cross_entropy(scale: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        odds = np.exp(scale * z)
+        sums = odds.sum(axis=1)
+        means, mean_squares = (np.einsum("nk,nk->n", odds, part) / sums for part in (z, squares))
+        value = float(weights @ np.log(sums)) - float(scale[0]) * wanted
+        variance = max(weights @ (mean_squares - means**2), 1e-12)
+        return value, np.array([weights @ means - wanted]), np.array([[variance]])
 
-    return math.exp(minimum_between(cross_entropy, math.log(1e-3), math.log(1e3)))
+    # Of one over the temperature it is convex.
+    (scale,) = convex_minimum(cross_entropy, np.array([spread]), np.array([spread / HOTTEST]))
+    return min(max(spread / float(scale), 1 / HOTTEST), HOTTEST)
 
 
 def fit_curve(probabilities: Scores, targets: Targets) -> tuple[float, float, float]:

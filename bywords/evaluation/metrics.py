@@ -67,17 +67,7 @@ def confusion_matrix(labels: Labels, predicted: Labels, n_classes: int) -> npt.N
 
 def per_class(confusion: npt.NDArray[np.int64]) -> list[ClassScores]:
     """Precision, recall and F1 of each class from a confusion matrix (K, K)."""
-    right = np.diag(confusion).astype(float)
-    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    return [
-        ClassScores(
-            precision=_ratio(right[k], predicted[k]),
-            recall=_ratio(right[k], support[k]),
-            f1=_ratio(2 * right[k], support[k] + predicted[k]),
-            support=int(support[k]),
-        )
-        for k in range(len(confusion))
-    ]
+    return _class_scores(np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1))
 
 
 def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
@@ -114,12 +104,7 @@ def confusion_by_label(labels: ManyLabels, predicted: ManyLabels) -> npt.NDArray
 
 def per_label(labels: ManyLabels, predicted: ManyLabels) -> list[ClassScores]:
     """Precision, recall and F1 of each label, for documents with any number of them."""
-    return [
-        ClassScores(
-            precision=_ratio(both, got), recall=_ratio(both, has), f1=_ratio(2 * both, got + has), support=int(has)
-        )
-        for both, got, has in confusion_by_label(labels, predicted).tolist()
-    ]
+    return _class_scores(*confusion_by_label(labels, predicted).T)
 
 
 def label_f1(labels: ManyLabels, predicted: ManyLabels) -> dict[str, float]:
@@ -223,6 +208,14 @@ def hardest_confusions(confusion: npt.NDArray[np.int64], n: int) -> list[tuple[i
     rows, columns = np.unravel_index(order, mistakes.shape)
     found = [(int(i), int(j), int(mistakes[i, j])) for i, j in zip(rows, columns, strict=True)]
     return [mistake for mistake in found if mistake[2] > 0]
+
+
+def _class_scores(*counts: npt.NDArray[np.int64]) -> list[ClassScores]:
+    """From the documents of each class that are right, that got it and that have it, (K,) each."""
+    return [
+        ClassScores(_ratio(right, got), _ratio(right, has), _ratio(2 * right, got + has), has)
+        for right, got, has in zip(*(count.tolist() for count in counts), strict=True)
+    ]
 
 
 def _ratio(part: float, whole: float) -> float:

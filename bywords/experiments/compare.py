@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,12 @@ from bywords.evaluation.evaluation import Evaluation
 from bywords.evaluation.slices import find_slices
 from bywords.experiments.pairwise import as_text, compare_pairs, from_text
 from bywords.experiments.setup import beginning, check_same, checked, spread
-from bywords.records.base import typed
+from bywords.records.base import finite, typed
 from bywords.records.run import (
     AnswerCoverage,
     ClassScores,
     ClassWord,
     Confusion,
-    EpochScores,
     FailedSystem,
     ReliabilityCurve,
     RunRecord,
@@ -38,7 +37,6 @@ from bywords.records.run import (
     SliceScores,
     SystemScores,
     TextStatistics,
-    VectorFacts,
     WrongDocument,
 )
 from bywords.text.statistics import text_statistics
@@ -85,32 +83,25 @@ def compare(
         raise SettingError("nothing to compare: expected at least one system and one seed.")
     for name in [*systems, *limits]:
         _classifier(name, vectors)  # refuses an unknown name before anything is trained
-    split = checked(
-        split, Tokenizer(), what="systems are compared on",
-        instead="Train one system after the other instead: bywords train DATA --system NAME.",
-    )  # fmt: skip
+    instead = "Train one system after the other instead: bywords train DATA --system NAME."
+    split = checked(split, Tokenizer(), what="systems are compared on", instead=instead)
     run = _new_run(split, seeds, validation_share, command)
-    done: dict[str, SystemScores] = {}
-    if earlier is not None:
-        check_same(run, earlier, "seeds")
-        done = {row.name: row for row in earlier.systems if not row.interrupted}
+    done = _rows_of(earlier, run)
     fit = _Fit(seeds, validation_share, vectors, callback, on_start)
     rows: list[SystemScores] = []
     try:
         for name in systems:
-            row, limit = done.pop(name, None), limits.get(name)
-            config = to_plain(_classifier(name, vectors).config)
-            if row is None or row.config != json.loads(json.dumps(config)) or row.limit != limit:
-                try:
-                    row = fit.row(name, split, limit)
-                except BywordsError as error:
-                    row = None
-                    run = replace(run, failed=[*run.failed, FailedSystem(name=name, reason=str(error))])
-            rows += [] if row is None else [row]
-            is_over = name == systems[-1] and not (row and row.interrupted)
-            run = _with_rows(run, rows if name == systems[-1] else [*rows, *done.values()], finished=is_over)
+            try:
+                row = fit.row_or_earlier(name, split, limits.get(name), done.pop(name, None))
+                rows.append(row)
+                interrupted = row.interrupted
+            except BywordsError as error:
+                run = replace(run, failed=[*run.failed, FailedSystem(name=name, reason=str(error))])
+                interrupted = False
+            is_last = name == systems[-1]
+            run = _with_rows(run, rows if is_last else [*rows, *done.values()], finished=is_last and not interrupted)
             on_system(run)
-            if row is not None and row.interrupted:
+            if interrupted:
                 break
     except KeyboardInterrupt:
         run = _with_rows(run, [*rows, *done.values()], finished=False)
@@ -140,6 +131,14 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
     )  # fmt: skip
 
 
+def _rows_of(earlier: RunRecord | None, run: RunRecord) -> dict[str, SystemScores]:
+    """The systems that an earlier record of the same documents and seeds has whole, by name."""
+    if earlier is None:
+        return {}
+    check_same(run, earlier, "seeds")
+    return {row.name: row for row in earlier.systems if not row.interrupted}
+
+
 def _with_rows(run: RunRecord, rows: Sequence[SystemScores], *, finished: bool) -> RunRecord:
     """The run with these systems, and what follows from them."""
     answers = {row.name: np.stack([from_text(seed.answers) for seed in row.seeds]) for row in rows}
@@ -163,6 +162,13 @@ class _Fit:
     vectors: str | None
     callback: Callback | None
     on_start: Callable[[str, int], None]
+
+    def row_or_earlier(self, name: str, split: Split, limit: int | None, earlier: SystemScores | None) -> SystemScores:
+        """The earlier row where it has the same settings and limit, else that of a new fit."""
+        config = json.loads(json.dumps(to_plain(_classifier(name, self.vectors).config)))
+        if earlier is not None and earlier.config == config and earlier.limit == limit:
+            return earlier
+        return self.row(name, split, limit)
 
     def row(self, name: str, split: Split, limit: int | None) -> SystemScores:
         """One system with every seed; what is about one fit is about that of the first seed."""
@@ -223,7 +229,7 @@ def _described(
     name: str, by_seed: list[SeedScores], classifier: TextClassifier, evaluation: Evaluation, test: Corpus
 ) -> SystemScores:
     """Means over the seeds, and what the first fit got right and wrong."""
-    history = classifier.fitted_.record.history
+    history, vectors = classifier.fitted_.record.history, classifier.fitted_.record.vectors
 
     def mean(score: str) -> float:
         return statistics.fmean(getattr(row, score) for row in by_seed)
@@ -246,7 +252,7 @@ def _described(
         predict_documents_per_second=mean("predict_documents_per_second"),
         size_bytes=round(mean("size_bytes")),
         seeds=by_seed,
-        epochs=typed(list[EpochScores], [asdict(epoch) for epoch in history.epochs]),
+        epochs=[finite(epoch) for epoch in history.epochs],
         best_epoch=history.best_epoch or None,
         per_class=typed(list[ClassScores], evaluation.per_class()),
         confusion=evaluation.confusion.tolist(),
@@ -255,7 +261,7 @@ def _described(
         class_words=_class_words(classifier, test),
         reliability=typed(ReliabilityCurve, evaluation.reliability()),
         coverage=typed(list[AnswerCoverage], evaluation.coverage(COVERAGES)),
-        vectors=_vector_facts(classifier),
+        vectors=None if vectors is None else finite(vectors),
         notes=list(classifier.fitted_.record.notes),
         config=to_plain(classifier.config),
         wrong_documents=typed(
@@ -279,11 +285,6 @@ def _class_words(classifier: TextClassifier, test: Corpus) -> dict[str, list[Cla
     n_documents = min(len(test), MOST_EXPLAINED)
     rows = np.linspace(0, len(test) - 1, n_documents).round().astype(np.int64)
     return typed(dict[str, list[ClassWord]], classifier.class_words(test.texts[rows], n=12))
-
-
-def _vector_facts(classifier: TextClassifier) -> VectorFacts | None:
-    vectors = classifier.fitted_.record.vectors
-    return None if vectors is None else typed(VectorFacts, asdict(vectors))
 
 
 def _size_bytes(classifier: TextClassifier) -> int:

@@ -61,40 +61,29 @@ def learning_curve(
         raise SettingError("nothing to fit: expected at least one seed.")
     more: dict[str, Any] = {"vectors": vectors, "validation_share": validation_share}
     config = TextClassifier(system, **more).config
-    split = checked(
-        split, Tokenizer(config.tokenizer), what="a learning curve needs",
-        instead="Train on parts of the file instead: bywords train PART --test FILE.",
-    )  # fmt: skip
+    instead = "Train on parts of the file instead: bywords train PART --test FILE."
+    split = checked(split, Tokenizer(config.tokenizer), what="a learning curve needs", instead=instead)
     sizes, notes = _sizes(split, len(seeds))
     run = CurveRecord(
         **beginning(split, seeds=seeds, validation_share=validation_share, command=command),
         system=system, vectors=vectors, config=to_plain(config), notes=notes,
     )  # fmt: skip
-    points: dict[tuple[int, int], CurvePoint] = {}
-    if earlier is not None:
-        check_same(run, earlier, "system", "vectors")
-        points = {(point.n_documents, point.seed): point for point in earlier.points}
+    points = _points_of(earlier, run)
     orders = {seed: nested_order(split.train.labels, seed) for seed in seeds}
     wanted = [(n_documents, seed) for n_documents in sizes for seed in seeds]
     run = _with_points(run, [points[key] for key in wanted if key in points])
-    to_do = [key for key in wanted if key not in points]
-    n_left, seconds_left = sum(n_documents for n_documents, _ in to_do), None
+    to_do, seconds_left = [key for key in wanted if key not in points], None
     try:
         for number, (n_documents, seed) in enumerate(to_do):
             on_start(n_documents, seed, seconds_left)
             started = time.perf_counter()
-            part = split.train.select(np.sort(orders[seed][:n_documents]))
-            classifier = TextClassifier(system, seed=seed, **more)
-            classifier.fit(part.texts, part.names())
-            if classifier.fitted_.record.history.interrupted:
-                return run
-            evaluation = cast(Evaluation, classifier.evaluate(split.test.texts, split.test.names()))
-            points[n_documents, seed] = _point(n_documents, seed, classifier.seconds_, evaluation)
-            n_left -= n_documents
+            point = _point(TextClassifier(system, seed=seed, **more), split, orders[seed][:n_documents])
+            points[n_documents, seed] = point
             if number:  # the first fit warms up
-                seconds_left = (time.perf_counter() - started) / n_documents * n_left
+                seconds = time.perf_counter() - started
+                seconds_left = seconds / n_documents * sum(n for n, _ in to_do[number + 1 :])
             run = _with_points(run, [points[key] for key in wanted if key in points])
-            on_point(run, points[n_documents, seed])
+            on_point(run, point)
     except KeyboardInterrupt:
         return run
     return replace(run, finished=True)
@@ -124,16 +113,30 @@ def _sizes(split: Split, n_seeds: int) -> tuple[list[int], list[str]]:
     return kept, notes
 
 
-def _point(n_documents: int, seed: int, fit_seconds: float, evaluation: Evaluation) -> CurvePoint:
+def _point(classifier: TextClassifier, split: Split, rows: npt.NDArray[np.int64]) -> CurvePoint:
+    """The classifier fitted to these rows of the training documents, and tested. Ctrl-C in the fit is raised anew."""
+    part = split.train.select(np.sort(rows))
+    classifier.fit(part.texts, part.names())
+    if classifier.fitted_.record.history.interrupted:
+        raise KeyboardInterrupt
+    evaluation = cast(Evaluation, classifier.evaluate(split.test.texts, split.test.names()))
     return CurvePoint(
-        n_documents=n_documents,
-        seed=seed,
+        n_documents=len(rows),
+        seed=classifier.seed,
         accuracy=evaluation.accuracy,
         macro_f1=evaluation.macro_f1,
         log_loss=evaluation.log_loss,
-        fit_seconds=fit_seconds,
+        fit_seconds=classifier.seconds_,
         right=base64.b64encode(np.packbits(evaluation.is_right).tobytes()).decode(),
     )
+
+
+def _points_of(earlier: CurveRecord | None, run: CurveRecord) -> dict[tuple[int, int], CurvePoint]:
+    """The points that an earlier record of the same documents and settings has, by size and seed."""
+    if earlier is None:
+        return {}
+    check_same(run, earlier, "system", "vectors")
+    return {(point.n_documents, point.seed): point for point in earlier.points}
 
 
 def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:

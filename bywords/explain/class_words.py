@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.explain.attributions import Numbers, at_tokens
+from bywords.explain.attributions import at_tokens, by_word
 from bywords.explain.explanation import attributions
 from bywords.explain.token_alignment import TokenAlignment
 from bywords.fitted import FittedClassifier
+from bywords.models.linear_terms import Numbers
 from bywords.text.tokenizer import Tokens
 
 MOST_BY_GRADIENTS = 100  # documents, where a model has a hidden layer
@@ -65,7 +66,7 @@ def _sums_of_linear(classifier: FittedClassifier, tokens: Tokens) -> Numbers:
         chunk = tokens.select(rows)
         alignment = TokenAlignment.of(classifier.vocabulary, chunk)
         for member in classifier.model.members.values():
-            sums += at_tokens(member.linear_terms(alignment.documents), alignment).by_word(chunk)
+            sums += by_word(at_tokens(member.linear_terms(alignment.documents), alignment), chunk)
     return sums
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.evaluation.calibration import Sigmoids
-from bywords.explain.attributions import Numbers
 from bywords.explain.explanation import Explanation, predicted
 from bywords.fitted import FittedClassifier
+from bywords.models.linear_terms import Numbers
 from bywords.text.tokenizer import Tokens
 
 MOST_TOKENS = 500_000  # of all texts together that are tried with one word less
@@ -40,13 +40,8 @@ class Counterfactual:
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
-        return {
-            "words": list(self.words),
-            "predicted": list(self.predicted),
-            "text": self.text,
-            "is_smallest": self.is_smallest,
-            "sentence": self.sentence,
-        }
+        lists = {"words": list(self.words), "predicted": list(self.predicted)}
+        return {**vars(self), **lists, "sentence": self.sentence}
 
     @property
     def sentence(self) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.explain.attributions import Numbers, linear_attributions
+from bywords.explain.attributions import linear_attributions
 from bywords.explain.gradients import integrated_gradients
 from bywords.explain.token_alignment import TokenAlignment
 from bywords.fitted import FittedClassifier, index_of_label
+from bywords.models.linear_terms import Numbers
 from bywords.text.offsets import Offsets, token_offsets
 from bywords.text.ragged import UNKNOWN
 
@@ -80,7 +81,7 @@ class Explanation:
         words = self.words(self.labels[index])
         return {
             "text": self.text,
-            **({"predicted": list(self.predicted)} if self.is_multilabel else {"predicted": self.predicted[0]}),
+            "predicted": list(self.predicted) if self.is_multilabel else self.predicted[0],
             "explained": self.labels[index],
             "labels": list(self.labels),
             "probabilities": self.probabilities.tolist(),
@@ -99,8 +100,8 @@ class Explanation:
                     self.tokens, self.offsets.tolist(), self.is_known.tolist(), self.attributions.tolist(), strict=True
                 )
             ],
-            "words_for": [_plain(share) for share in words[:n_words] if share.attribution > 0],
-            "words_against": [_plain(share) for share in words[::-1][:n_words] if share.attribution < 0],
+            "words_for": [asdict(share) for share in words[:n_words] if share.attribution > 0],
+            "words_against": [asdict(share) for share in words[::-1][:n_words] if share.attribution < 0],
             "n_tokens_read": self.n_read,
             "method": self.method,
             "completeness_gap": self.completeness_gap,
@@ -157,7 +158,3 @@ def predicted(classifier: FittedClassifier, probabilities: Numbers) -> tuple[Any
     decided = classifier.calibration.predict(probabilities)
     indices = np.flatnonzero(decided[0]) if classifier.is_multilabel else decided
     return tuple(classifier.classes[indices].tolist())
-
-
-def _plain(share: WordShare) -> dict[str, Any]:
-    return {"word": share.word, "attribution": share.attribution, "n_occurrences": share.n_occurrences}

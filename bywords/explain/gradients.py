@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bywords.explain.attributions import Numbers, at_tokens
+from bywords.explain.attributions import at_tokens, by_token
 from bywords.explain.token_alignment import TokenAlignment
 from bywords.extras import needed
 from bywords.models.base import FittedModel
+from bywords.models.linear_terms import Numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,13 +33,16 @@ def integrated_gradients(model: FittedModel, alignment: TokenAlignment, n_tokens
     What belongs to no token, the unknown word of a document in which nothing is known, is with the latter.
     Raises: SettingError where Captum is not installed.
     """
+    import torch
+
     logits = model.logits(alignment.documents)[0].astype(np.float64)
     needed("captum.attr", what="to explain a model with a hidden layer")
     function = model.differentiable(alignment.documents)
-    baseline = _without_words(function.logits, function.inputs)
+    with torch.no_grad():
+        baseline: Numbers = function.logits(torch.zeros_like(function.inputs))[0].numpy().astype(np.float64)
     for n_steps in STEPS:
         gradients = _mean_gradients(function.logits, function.inputs, len(logits), n_steps)
-        of_tokens, of_none = at_tokens(function.terms(gradients), alignment).by_token(n_tokens)
+        of_tokens, of_none = by_token(at_tokens(function.terms(gradients), alignment), n_tokens)
         found = of_tokens.sum(axis=0) + of_none
         if np.abs(found + baseline - logits).max() <= ENOUGH * np.abs(logits - baseline).max():
             break
@@ -65,12 +69,3 @@ def _mean_gradients(logits: Callable[[Tensor], Tensor], inputs: Tensor, n_classe
         gradients.append(found)
     mean: Numbers = torch.cat(gradients).numpy().astype(np.float64)
     return mean
-
-
-def _without_words(logits: Callable[[Tensor], Tensor], inputs: Tensor) -> Numbers:
-    """The logits of a document whose word vectors are all zero, float64 (K,)."""
-    import torch
-
-    with torch.no_grad():
-        found: Numbers = logits(torch.zeros_like(inputs))[0].numpy().astype(np.float64)
-    return found

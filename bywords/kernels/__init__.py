@@ -1,6 +1,6 @@
-"""Arrays → arrays, in loops: what neither numpy, polars nor PyTorch does in one pass over memory.
+"""Arrays → arrays, in loops in C: what neither numpy, polars nor PyTorch does in one pass over memory.
 
-Kernels are plain functions that hold no state and draw no random numbers. `jit.py` decides whether a call runs in the
-interpreter or as machine code; the latter runs without the interpreter's lock, so that threads can share the work. Each
-kernel has a slow twin in plain Python or PyTorch that the tests hold it against.
+Kernels hold no state and draw no random numbers. `c/` has the loops and `c/module.c` their signatures: arrays of
+another dtype or layout are refused there, and loops run without the interpreter's lock, so that threads can share the
+work. The modules here make room for what they return. Each kernel has a slow twin in plain Python, in `tests/twins`.
 """

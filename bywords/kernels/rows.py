@@ -3,61 +3,43 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from bywords.kernels.jit import jit
+from bywords.kernels import _native
+
+Floats = npt.NDArray[np.float32]
 
 
-@jit(work=lambda matrix, ids, *_: len(ids) * (1 + matrix.shape[1] / 3))
-def add_rows(matrix, ids, offsets, weights, sums):
+def add_rows(
+    matrix: Floats, ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], weights: Floats, sums: Floats
+) -> None:
     """Σ weight · matrix[id] over the ids of each document: (V, D), (T,), (N + 1,), (T,) → `sums` float32 (N, D)."""
-    for document in range(len(offsets) - 1):
-        total = sums[document]
-        total[:] = 0
-        for index in range(offsets[document], offsets[document + 1]):
-            row, weight = matrix[ids[index]], weights[index]
-            for d in range(len(total)):
-                total[d] += weight * row[d]
+    _native.add_rows(matrix, ids, offsets, weights, sums)
 
 
-@jit()
-def gradients_of_rows(ids, offsets, weights, gradient, index_of):
+def gradients_of_rows(
+    ids: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int64],
+    weights: Floats,
+    gradient: Floats,
+    index_of: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.int64], Floats]:
     """The gradient of the loss by the rows that `add_rows` read, from that by its sums, float32 (N, D).
 
     `index_of` is int32 (V,), all -1 before and after.
     Returns: the rows int64 (R,), each once, in the order of first occurrence, and their gradients float32 (R, D).
     """
     rows = np.empty(len(ids), dtype=np.int64)
-    n_rows = 0
-    for row in ids:
-        if index_of[row] < 0:
-            index_of[row] = n_rows
-            rows[n_rows] = row
-            n_rows += 1
-    gradients = np.zeros((n_rows, gradient.shape[1]), dtype=np.float32)
-    for document in range(len(offsets) - 1):
-        of_document = gradient[document]
-        for index in range(offsets[document], offsets[document + 1]):
-            total, weight = gradients[index_of[ids[index]]], weights[index]
-            for d in range(len(total)):
-                total[d] += weight * of_document[d]
-    for row in rows[:n_rows]:
-        index_of[row] = -1
-    return rows[:n_rows].copy(), gradients
+    gradients = np.empty((len(ids), gradient.shape[1]), dtype=np.float32)
+    n_rows = _native.gradients_of_rows(ids, offsets, weights, gradient, index_of, rows, gradients)
+    return rows[:n_rows].copy(), gradients[:n_rows].copy()
 
 
-@jit()
-def adagrad(matrix, squares, rows, gradients, rate, epsilon):
+def adagrad(
+    matrix: Floats, squares: Floats, rows: npt.NDArray[np.int64], gradients: Floats, rate: float, epsilon: float
+) -> None:
     """A step of Adagrad on `rows` alone, in place; a row has one accumulator, of the mean of its squared gradient.
 
     `matrix` is float32 (V, D), `squares` float32 (V,), `rows` int64 (R,), each once, `gradients` float32 (R, D).
     """
-    for index in range(len(rows)):
-        gradient = gradients[index]
-        square = np.float32(0)
-        for d in range(len(gradient)):
-            square += gradient[d] * gradient[d]
-        squares[rows[index]] += square / np.float32(len(gradient))
-        step = np.float32(rate / (np.sqrt(squares[rows[index]]) + epsilon))
-        row = matrix[rows[index]]
-        for d in range(len(gradient)):
-            row[d] -= step * gradient[d]
+    _native.adagrad(matrix, squares, rows, gradients, rate, epsilon)

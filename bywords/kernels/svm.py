@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from bywords.kernels.jit import jit
+from bywords.kernels import _native
 
-SMALL = np.float32(1e-3)  # violations below it are not worth a step
+Ids = npt.NDArray[np.int32]
+Offsets = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
 
 
-@jit()
-def classifiers_of(ids, offsets, weights, signs, duals, table, bias):
+def classifiers_of(
+    ids: Ids, offsets: Offsets, weights: Floats, signs: Floats, duals: Floats, table: Floats, bias: Floats
+) -> None:
     """Dual variables → the classifiers that they stand for, put into `table` and `bias`, which are 0 before."""
-    n_classifiers = len(bias)
-    is_scaled = table.shape[1] > n_classifiers
-    for document in range(len(offsets) - 1):
-        for k in range(n_classifiers):
-            dual = signs[document, k] * duals[document, k]
-            if dual != 0:
-                bias[k] += dual
-                for index in range(offsets[document], offsets[document + 1]):
-                    row = table[ids[index]]
-                    row[k] += weights[index] * dual * (row[n_classifiers + k] if is_scaled else np.float32(1))
+    _native.classifiers_of(ids, offsets, weights, signs, duals, table, bias)
 
 
-@jit()
-def dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, duals):
+def dual_pass(
+    ids: Ids,
+    offsets: Offsets,
+    weights: Floats,
+    signs: Floats,
+    order: npt.NDArray[np.int64],
+    slacks: Floats,
+    norms: Floats,
+    table: Floats,
+    bias: Floats,
+    duals: Floats,
+) -> float:
     """Improve each document's dual variables once, in the order of `order`.
 
     Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K classifiers at once. `table` is float32 (V, K),
@@ -37,37 +42,6 @@ def dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, d
     Returns: the largest violation of the optimality conditions that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
     """
-    n_classifiers = len(bias)
-    is_scaled = table.shape[1] > n_classifiers
-    scores, steps = np.empty(n_classifiers, dtype=np.float32), np.empty(n_classifiers, dtype=np.float32)
-    worst = np.float32(0)
-    for document in order:
-        slack = slacks[document]
-        scores[:] = bias
-        for index in range(offsets[document], offsets[document + 1]):
-            row, weight = table[ids[index]], weights[index]
-            for k in range(n_classifiers):
-                scores[k] += weight * row[k]
-        is_changed = False
-        for k in range(n_classifiers):
-            dual, sign = duals[document, k], signs[document, k]
-            gradient = sign * scores[k] - np.float32(1) + slack * dual
-            steps[k] = 0
-            if (dual > 0 or gradient < 0) and abs(gradient) > SMALL:
-                worst = max(worst, abs(gradient))
-                new = max(dual - gradient / (norms[document, k] + slack), np.float32(0))
-                steps[k] = (new - dual) * sign
-                duals[document, k] = new
-                is_changed = True
-        if is_changed:
-            for index in range(offsets[document], offsets[document + 1]):
-                row, weight = table[ids[index]], weights[index]
-                if is_scaled:
-                    for k in range(n_classifiers):
-                        row[k] += weight * steps[k] * row[n_classifiers + k]
-                else:
-                    for k in range(n_classifiers):
-                        row[k] += weight * steps[k]
-            for k in range(n_classifiers):
-                bias[k] += steps[k]
-    return worst
+    worst = np.zeros(1, dtype=np.float32)
+    _native.dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, duals, worst)
+    return float(worst[0])

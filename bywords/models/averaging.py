@@ -16,9 +16,8 @@ from bywords.models.base import (
     Arrays,
     DifferentiableLogits,
     Growth,
-    Indices,
     ModelConfig,
-    check_shapes,
+    Shapes,
     strength_of_table,
 )
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
@@ -43,6 +42,7 @@ class AveragingConfig(ModelConfig):
     start: float = 0.1  # standard deviation of word vectors that start from scratch
     features: Features = "all"  # which of the vocabulary's rows play a part
     by_row: bool = False  # a step changes only the word vectors of its batch (Adagrad); else all that there are (Adam)
+    library = "torch"
 
     def __post_init__(self) -> None:
         check_range("dimension", self.dimension, least=1)
@@ -64,22 +64,6 @@ class AveragingConfig(ModelConfig):
     def can_continue(self) -> bool:
         return not self.frozen
 
-    @property
-    def library(self) -> str:
-        return "torch"
-
-    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
-        n_rows = vocabulary.n_rows(self.features)
-        check_shapes(arrays, {"embedding.weight": (n_rows, None)})
-        dimension = arrays["embedding.weight"].shape[1]
-        shapes: dict[str, tuple[int, ...]] = {"word_weight": (n_rows,)}
-        shapes |= {"output.weight": (n_classes, dimension), "output.bias": (n_classes,)}
-        if self.hidden_layers:
-            shapes["bias"] = (dimension,)
-        for layer in range(self.hidden_layers - 1):
-            shapes |= {f"hidden.{layer}.weight": (dimension, dimension), f"hidden.{layer}.bias": (dimension,)}
-        check_shapes(arrays, shapes)
-
 
 class Averaging(NeuralModel):
     """An averaging model that has been trained: plain arrays, which answer without PyTorch.
@@ -92,12 +76,15 @@ class Averaging(NeuralModel):
     can_be_member = True
     row_arrays = ("embedding.weight", "word_weight")
     trains_on_disk = True
+    idf: Floats
     module_name = "averaging.AveragingModule"
 
     def __init__(self, config: AveragingConfig, blocks: tuple[int, ...], arrays: Arrays) -> None:
         """`arrays` are those of the module of the same config, by their names there."""
         self.config, self.blocks, self._arrays = config, blocks, dict(arrays)
         self.rows: Floats = arrays["embedding.weight"]  # (V, D)
+        self.idf = arrays["word_weight"]  # (V,)
+        self.bias: Any = arrays.get("bias")  # (D,), what the first hidden layer adds to the sums, where there is one
         self.layers = [
             (arrays[f"hidden.{layer}.weight"].T, arrays[f"hidden.{layer}.bias"])
             for layer in range(config.hidden_layers - 1)
@@ -118,14 +105,7 @@ class Averaging(NeuralModel):
 
     def bags(self, documents: Ragged) -> Bags:
         """What each row counts in the sums of N documents."""
-        idf = self._arrays["word_weight"]
-        return Bags.of(documents, len(idf)).weighed(self.config.weighting, idf, blocks=self.blocks)
-
-    @property
-    def bias(self) -> Floats:
-        """What the first hidden layer adds to the sums, float32 (D,); a model without one has none."""
-        bias: Floats = self._arrays["bias"]
-        return bias
+        return Bags.of(documents, len(self.idf)).weighed(self.config.weighting, self.idf, blocks=self.blocks)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return self._arrays
@@ -133,6 +113,16 @@ class Averaging(NeuralModel):
     @classmethod
     def from_arrays(cls, config: AveragingConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
         return cls(config, vocabulary.blocks, arrays)
+
+    @classmethod
+    def expected_shapes(cls, config: AveragingConfig, vocabulary: Vocabulary, n_classes: int) -> Shapes:
+        n_rows = vocabulary.n_rows(config.features)
+        shapes: dict[str, tuple[int | str, ...]] = {"embedding.weight": (n_rows, "D"), "word_weight": (n_rows,)}
+        shapes |= {"output.weight": (n_classes, "D"), "output.bias": (n_classes,)}
+        shapes |= {"bias": ("D",)} if config.hidden_layers else {}
+        for layer in range(config.hidden_layers - 1):
+            shapes |= {f"hidden.{layer}.weight": ("D", "D"), f"hidden.{layer}.bias": ("D",)}
+        return shapes
 
     @classmethod
     def more_for_module(
@@ -150,17 +140,12 @@ class Averaging(NeuralModel):
             more["idf"] = torch.from_numpy(idf)
         return more
 
-    def scaled_by(self, weight: Floats) -> Self:
-        of_class = np.broadcast_to(np.asarray(weight, dtype=np.float32), self.output_bias.shape)
-        return self._with(
-            {
-                "output.weight": self._arrays["output.weight"] * of_class[:, np.newaxis],
-                "output.bias": self._arrays["output.bias"] * of_class,
-            }
-        )
+    def output_layer(self) -> tuple[Floats, Floats]:
+        return self.output, self.output_bias
 
-    def shifted(self, shift: Floats) -> Self:
-        return self._with({"output.bias": self._arrays["output.bias"] + shift})
+    def with_output_layer(self, weights: Floats, bias: Floats) -> Self:
+        changed = {"output.weight": np.ascontiguousarray(weights.T), "output.bias": bias}
+        return type(self)(self.config, self.blocks, {**self._arrays, **changed})
 
     def grown(self, growth: Growth) -> Self:
         n_rows = growth.vocabulary.n_rows(self.config.features)
@@ -170,21 +155,8 @@ class Averaging(NeuralModel):
         arrays["output.bias"] = growth.classes(arrays["output.bias"])
         return type(self)(self.config, growth.vocabulary.blocks, arrays)
 
-    def without_opinion(self, classes: Indices, others: Indices) -> Self:
-        weight, bias = self._arrays["output.weight"].copy(), self._arrays["output.bias"].copy()
-        weight[classes] = weight[others].mean(axis=0)
-        bias[classes] = bias[others].mean()
-        return self._with({"output.weight": weight, "output.bias": bias})
-
-    def _with(self, changed: Arrays) -> Self:
-        return type(self)(self.config, self.blocks, {**self._arrays, **changed})
-
     def row_strength(self) -> npt.NDArray[np.float64]:
         return strength_of_table(self.rows, is_of_classes=self.is_linear)
-
-    def row_idf(self) -> Floats:
-        idf: Floats = self._arrays["word_weight"]
-        return idf
 
     @property
     def is_linear(self) -> bool:

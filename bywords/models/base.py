@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+Shapes = Mapping[str, Sequence[int | str]]  # of arrays, by name; a letter stands for a length that is not known before
 StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]  # how an array is stored; see quantization
 Indices = npt.NDArray[np.int64]
 ModelType = TypeVar("ModelType", bound="type[FittedModel]")
@@ -45,15 +46,16 @@ class ModelConfig:
     ()
     """
 
+    features: Features = "all"  # which of the vocabulary's rows the model sees
+    dimension: int | None = None  # of its word vectors, where the settings say so
+    candidates: tuple[ModelConfig, ...] = ()  # the models to select from; empty where there is nothing to select
+    candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
+    library: str | None = None  # the package that it is trained by, beside numpy
+
     @property
     def title(self) -> str:
         """What the model is called on the screen, "SVM on words" say."""
         return model_class(self).__name__
-
-    @property
-    def features(self) -> Features:
-        """Which of the vocabulary's rows the model sees."""
-        return "all"
 
     def with_features(self, features: Features) -> Self:
         """The same model on other rows, where it can see others."""
@@ -64,21 +66,6 @@ class ModelConfig:
         return 1
 
     @property
-    def dimension(self) -> int | None:
-        """The dimension of its word vectors, where the settings say so."""
-        return None
-
-    @property
-    def candidates(self) -> tuple[ModelConfig, ...]:
-        """The models to select from; empty where there is nothing to select."""
-        return ()
-
-    @property
-    def candidates_of_many(self) -> tuple[ModelConfig, ...]:
-        """Those instead, where there are too many tokens for character n-grams; empty for the same."""
-        return ()
-
-    @property
     def can_continue(self) -> bool:
         """Whether what was fitted can learn from new documents without the old ones."""
         return self.can_be_member
@@ -87,11 +74,6 @@ class ModelConfig:
     def can_be_member(self) -> bool:
         """Whether it can be a member of an ensemble, grown by new words and classes."""
         return model_class(self).can_be_member
-
-    @property
-    def library(self) -> str | None:
-        """The package that it is trained by, beside numpy."""
-        return None
 
     def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
         """Raise SettingError where arrays are not those of a fitted model with these settings."""
@@ -150,6 +132,7 @@ class FittedModel:
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
 
     config: Any
+    idf: Floats | None = None  # (V,), how rare each row is, where the model knows
     duals: Floats | None = None  # of an SVM, (N, K), for the documents that it was fitted to: a place to go on from
 
     # Fitting.
@@ -201,8 +184,8 @@ class FittedModel:
         raise NotImplementedError
 
     @classmethod
-    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Mapping[str, Sequence[int | None]]:
-        """The shapes of its arrays, by name, as far as they can be known before; None stands for any length."""
+    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Shapes:
+        """The shapes of its arrays, by name, as far as they can be known before; see `check_shapes`."""
         return {}
 
     # As a member of an ensemble; `members` add up to the whole, each by how the names of its arrays begin.
@@ -211,13 +194,23 @@ class FittedModel:
     def members(self) -> Mapping[str, FittedModel]:
         return {"": self}
 
+    def output_layer(self) -> tuple[Floats, Floats]:
+        """The weights (…, K) and the bias (K,) that its logits come from: what a member of an ensemble has."""
+        raise SettingError(f"{self.config.title} cannot be a member of an ensemble.")
+
+    def with_output_layer(self, weights: Floats, bias: Floats) -> Self:
+        """The same model with another such layer; a subclass hands on what else it has."""
+        raise NotImplementedError
+
     def scaled_by(self, weight: Floats) -> FittedModel:
         """The model with its logits times a number, or times a number for each class, float32 (K,)."""
-        raise SettingError(f"{self.config.title} cannot be a member of an ensemble.")
+        weights, bias = self.output_layer()
+        return self.with_output_layer(weights * weight, bias * weight)
 
     def shifted(self, shift: Floats) -> FittedModel:
         """The model with `shift`, float32 (K,), added to all its logits."""
-        raise SettingError(f"{self.config.title} cannot be a member of an ensemble.")
+        weights, bias = self.output_layer()
+        return self.with_output_layer(weights, bias + shift)
 
     def added_to(self, other: FittedModel) -> FittedModel | None:
         """One model with the sum of both logits, where two can be one; else None."""
@@ -229,7 +222,10 @@ class FittedModel:
 
     def without_opinion(self, classes: Indices, others: Indices) -> FittedModel:
         """The model whose logits for `classes` are the mean of those of `others`: it does not tell one from another."""
-        raise SettingError(f"{self.config.title} cannot be a member of an ensemble.")
+        weights, bias = (array.copy() for array in self.output_layer())
+        weights[:, classes] = weights[:, others].mean(axis=1, keepdims=True)
+        bias[classes] = bias[others].mean()
+        return self.with_output_layer(weights, bias)
 
     # Compressing.
 
@@ -240,10 +236,6 @@ class FittedModel:
     def row_strength(self) -> npt.NDArray[np.float64]:
         """How far each row tells classes apart, float64 (V,); 1 where that cannot be said of a row alone."""
         return np.ones(len(self.arrays()[self.row_arrays[0]]))
-
-    def row_idf(self) -> Floats | None:
-        """How rare each row is, float32 (V,), where the model knows."""
-        return None
 
     # Explaining.
 
@@ -293,31 +285,21 @@ class LinearModel(FittedModel):
         return cls(config, arrays["weights"], arrays["bias"])
 
     @classmethod
-    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Mapping[str, Sequence[int | None]]:
+    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Shapes:
         return {"weights": (vocabulary.n_rows(config.features), n_classes), "bias": (n_classes,)}
 
-    def with_table(self, weights: Floats, bias: Floats) -> Self:
-        """The same model with another table; a subclass with more arrays hands them on."""
+    def output_layer(self) -> tuple[Floats, Floats]:
+        return self.weights, self.bias
+
+    def with_output_layer(self, weights: Floats, bias: Floats) -> Self:
         return type(self)(self.config, weights, bias)
-
-    def scaled_by(self, weight: Floats) -> Self:
-        return self.with_table(self.weights * weight, self.bias * weight)
-
-    def shifted(self, shift: Floats) -> Self:
-        return self.with_table(self.weights, self.bias + shift)
 
     def grown(self, growth: Growth) -> Self:
         n_rows = growth.vocabulary.n_rows(self.config.features)
-        return self.with_table(growth.classes(growth.table(self.weights, n_rows)), growth.classes(self.bias))
-
-    def without_opinion(self, classes: Indices, others: Indices) -> Self:
-        weights, bias = self.weights.copy(), self.bias.copy()
-        weights[:, classes] = weights[:, others].mean(axis=1, keepdims=True)
-        bias[classes] = bias[others].mean()
-        return self.with_table(weights, bias)
+        return self.with_output_layer(growth.classes(growth.table(self.weights, n_rows)), growth.classes(self.bias))
 
     def centred(self) -> Self:
-        return self.with_table(centred(self.weights), self.bias)
+        return self.with_output_layer(centred(self.weights), self.bias)
 
     def row_strength(self) -> npt.NDArray[np.float64]:
         return strength_of_table(self.weights)
@@ -346,15 +328,20 @@ def strength_of_table(table: npt.NDArray[Any], *, is_of_classes: bool = True) ->
     return strength
 
 
-def check_shapes(arrays: Arrays, shapes: Mapping[str, Sequence[int | None]]) -> None:
-    """Raise SettingError where an array is missing or has another shape; None stands for any length."""
+def check_shapes(arrays: Arrays, shapes: Shapes) -> None:
+    """Raise SettingError where an array is missing or has another shape; a letter is the same length wherever it is."""
+    lengths: dict[int | str, int] = {}
     for name, shape in shapes.items():
         if name not in arrays:
             raise SettingError(f"there is no array {name!r}, only {quoted(sorted(arrays))}")
         found = arrays[name].shape
-        if len(found) != len(shape) or any(want not in (None, is_) for want, is_ in zip(shape, found, strict=True)):
-            wanted = " x ".join("any" if length is None else str(length) for length in shape)
-            raise SettingError(f"the array {name!r} is {' x '.join(map(str, found))}, expected {wanted}")
+        for letter, length in zip(shape, found, strict=False):
+            if isinstance(letter, str):
+                lengths.setdefault(letter, length)
+        wanted = [lengths.get(length, length) for length in shape]
+        if wanted != list(found):
+            expected = " x ".join("any" if isinstance(length, str) else str(length) for length in wanted)
+            raise SettingError(f"the array {name!r} is {' x '.join(map(str, found))}, expected {expected}")
 
 
 # The table of models by the name of their settings: `bywords/models/__init__.py` has a row for each that the package

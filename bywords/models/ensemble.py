@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoid
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.minimum import convex_minimum
-from bywords.models.base import Arrays, FittedModel, Growth, Indices, ModelConfig, model_class
+from bywords.models.base import Arrays, FittedModel, Growth, Indices, ModelConfig, Shapes, model_class
 from bywords.text.bags import Floats
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Vocabulary
@@ -27,14 +27,11 @@ class EnsembleConfig(ModelConfig):
     """Which models are its members; all see the same tokens and the same vocabulary."""
 
     members: tuple[ModelConfig, ...]
+    title = "ensemble"
 
     def __post_init__(self) -> None:
         if not self.members:
             raise SettingError("an ensemble has no members. Give it one at least.")
-
-    @property
-    def title(self) -> str:
-        return "ensemble"
 
     @property
     def can_continue(self) -> bool:
@@ -43,10 +40,6 @@ class EnsembleConfig(ModelConfig):
     @property
     def can_be_member(self) -> bool:
         return all(member.can_be_member for member in self.members)
-
-    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
-        for member, own in zip(self.members, _arrays_by_member(arrays, len(self.members)), strict=True):
-            member.validate(own, vocabulary, n_classes)
 
 
 class Ensemble(FittedModel):
@@ -91,13 +84,20 @@ class Ensemble(FittedModel):
 
     @classmethod
     def from_arrays(cls, config: EnsembleConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
-        parts = _arrays_by_member(arrays, len(config.members))
-        return cls(
-            [
-                model_class(member).from_arrays(member, own, vocabulary=vocabulary, n_classes=n_classes)
-                for member, own in zip(config.members, parts, strict=True)
-            ]
-        )
+        members = []
+        for number, member in enumerate(config.members):
+            prefix = f"{number}."
+            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+            members.append(model_class(member).from_arrays(member, own, vocabulary=vocabulary, n_classes=n_classes))
+        return cls(members)
+
+    @classmethod
+    def expected_shapes(cls, config: EnsembleConfig, vocabulary: Vocabulary, n_classes: int) -> Shapes:
+        return {  # a letter of one member's is another length than the same letter of another's
+            f"{number}.{name}": [f"{number}.{length}" if isinstance(length, str) else length for length in shape]
+            for number, member in enumerate(config.members)
+            for name, shape in model_class(member).expected_shapes(member, vocabulary, n_classes).items()
+        }
 
     def scaled_by(self, weight: Floats) -> Self:
         return type(self)([member.scaled_by(weight) for member in self._members])
@@ -120,11 +120,12 @@ class Ensemble(FittedModel):
         return all(member.is_linear for member in self._members)
 
 
-def _arrays_by_member(arrays: Arrays, n_members: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """The arrays of each member, by their names without its prefix."""
-    for number in range(n_members):
-        prefix = f"{number}."
-        yield {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+def weighed_sum(logits: Sequence[Floats], weights: Floats) -> Floats:
+    """The logits of M models, (N, K) each, times their weights, (M,) or (M, K), added up: float32 (N, K)."""
+    total = np.zeros_like(logits[0])
+    for each, weight in zip(logits, weights, strict=True):
+        total += each * weight
+    return total
 
 
 def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:

@@ -37,6 +37,17 @@ class LinearTerms:
     table: RowsOf
     bias: Numbers
 
+    def added_up(self, indices: npt.NDArray[np.integer], n_indices: int) -> Numbers:
+        """The terms added up by their indices, int (M,): float64 (n_indices, K)."""
+        is_asked = np.zeros(self.n_rows, dtype=bool)
+        is_asked[self.rows] = True
+        columns = np.cumsum(is_asked)[self.rows] - 1
+        table = self.table(np.flatnonzero(is_asked)).astype(np.float64)
+        sums = np.zeros((n_indices, table.shape[1]))
+        for k in range(table.shape[1]):  # a column at a time: the terms of all classes at once would not fit
+            sums[:, k] = np.bincount(indices, self.weights * table[columns, k], minlength=n_indices)
+        return sums
+
 
 def terms_of_bags(documents: Ragged, bags: Bags, table: RowsOf, bias: npt.NDArray[Any]) -> LinearTerms:
     """The terms of a weighted sum of rows: each bag's weights, shared among the occurrences of an id."""

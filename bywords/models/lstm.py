@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.errors import check_choice, check_range
-from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig, check_shapes
+from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig, Shapes
 from bywords.models.linear_terms import LinearTerms
 from bywords.models.neural import NeuralModel, arrays_of
 from bywords.text.bags import Floats
@@ -32,6 +32,7 @@ class LSTMConfig(ModelConfig):
     pooling: Pooling = "max"  # of the states of a document's words; "last" is the state after its last word
     dropout: float = 0.5  # share of the units, of the word vectors and of the pooled states
     frozen: bool = False  # keep the word vectors as they were given
+    title, library = "LSTM", "torch"
 
     def __post_init__(self) -> None:
         check_range("dimension", self.dimension, least=1)
@@ -41,30 +42,8 @@ class LSTMConfig(ModelConfig):
         check_choice("directions", self.directions, (1, 2))
 
     @property
-    def title(self) -> str:
-        return "LSTM"
-
-    @property
     def can_continue(self) -> bool:
         return not self.frozen
-
-    @property
-    def library(self) -> str:
-        return "torch"
-
-    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
-        check_shapes(arrays, {"embedding.weight": (vocabulary.n_rows(self.features), None)})
-        dimension, gates = arrays["embedding.weight"].shape[1], 4 * self.hidden
-        check_shapes(
-            arrays,
-            {
-                "lstm.from_input": (self.directions, dimension, gates),
-                "lstm.from_state": (self.directions, self.hidden, gates),
-                "lstm.bias": (self.directions, 1, gates),
-                "output.weight": (n_classes, self.directions * self.hidden),
-                "output.bias": (n_classes,),
-            },
-        )
 
 
 class LSTM(NeuralModel):
@@ -101,6 +80,18 @@ class LSTM(NeuralModel):
         )
         module.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
         return cls(config, module)
+
+    @classmethod
+    def expected_shapes(cls, config: LSTMConfig, vocabulary: Vocabulary, n_classes: int) -> Shapes:
+        directions, hidden, gates = config.directions, config.hidden, 4 * config.hidden
+        return {
+            "embedding.weight": (vocabulary.n_rows(config.features), "D"),
+            "lstm.from_input": (directions, "D", gates),
+            "lstm.from_state": (directions, hidden, gates),
+            "lstm.bias": (directions, 1, gates),
+            "output.weight": (n_classes, directions * hidden),
+            "output.bias": (n_classes,),
+        }
 
     def differentiable(self, documents: Ragged) -> DifferentiableLogits:
         """The logits are a function of all word vectors in their order, (1, T', D)."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bywords.data.targets import Targets
 from bywords.errors import SettingError, check_choice, check_range
 from bywords.extras import needed
-from bywords.models.base import Arrays, FittedModel, ModelConfig, check_shapes, strength_of_table
+from bywords.models.base import Arrays, FittedModel, ModelConfig, Shapes, strength_of_table
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
@@ -33,23 +33,12 @@ class MeanVectorConfig(ModelConfig):
     pooling: Pooling = "idf"  # idf: the mean weighted by inverse document frequency
     C: float = 1.0  # the inverse of the regularisation, on features of variance 1
     max_iterations: int = 2000  # of L-BFGS; it converges long before
+    title, library = "logistic regression on mean word vectors", "scikit-learn"
 
     def __post_init__(self) -> None:
         check_range("C", self.C, above=0, below=float("inf"))
         check_range("max_iterations", self.max_iterations, least=1)
         check_choice("pooling", self.pooling, get_args(Pooling))
-
-    @property
-    def title(self) -> str:
-        return "logistic regression on mean word vectors"
-
-    @property
-    def library(self) -> str:
-        return "scikit-learn"
-
-    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
-        check_shapes(arrays, {"vectors": (len(vocabulary), None), "idf": (len(vocabulary),), "bias": (n_classes,)})
-        check_shapes(arrays, {"weights": (arrays["vectors"].shape[1], n_classes)})
 
 
 class MeanVector(FittedModel):
@@ -57,6 +46,8 @@ class MeanVector(FittedModel):
 
     Config = MeanVectorConfig
     row_arrays = ("vectors", "idf")
+    is_linear = True
+    idf: Floats
 
     def __init__(self, config: MeanVectorConfig, vectors: Floats, idf: Floats, weights: Floats, bias: Floats) -> None:
         """`vectors` is float32 (V, D), `idf` (V,), `weights` (D, K), `bias` (K,)."""
@@ -70,10 +61,8 @@ class MeanVector(FittedModel):
         prepared: Ragged,
         targets: Targets,
         *,
-        vocabulary: Vocabulary,
-        seed: int = 0,
         aligned: Aligned | None = None,
-        duals: Floats | None = None,
+        **_: Any,
     ) -> tuple[Self, list[str]]:
         """Fit to N documents; also what there is to say of it: that it did not converge.
 
@@ -123,15 +112,13 @@ class MeanVector(FittedModel):
     def from_arrays(cls, config: MeanVectorConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
         return cls(config, arrays["vectors"], arrays["idf"], arrays["weights"], arrays["bias"])
 
+    @classmethod
+    def expected_shapes(cls, config: MeanVectorConfig, vocabulary: Vocabulary, n_classes: int) -> Shapes:
+        n_rows = len(vocabulary)
+        return {"vectors": (n_rows, "D"), "idf": (n_rows,), "weights": ("D", n_classes), "bias": (n_classes,)}
+
     def row_strength(self) -> npt.NDArray[np.float64]:
         return strength_of_table(self.vectors @ self.weights)
-
-    def row_idf(self) -> Floats:
-        return self.idf
-
-    @property
-    def is_linear(self) -> bool:
-        return True
 
     def linear_terms(self, documents: Ragged) -> LinearTerms:
         if self.config.pooling == "max":

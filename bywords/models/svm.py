@@ -46,7 +46,7 @@ def support_vectors(
     else:
         duals, n_passes = duals.copy(), MORE_PASSES
         classifiers_of(bags.ids, bags.offsets, bags.weights, signs, duals, table, bias)
-    slacks = np.float32(0.5 / C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)
+    slacks = (np.float32(0.5 / C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)).astype(np.float32)
     counting = np.flatnonzero(targets.weights > 0)
     generator = np.random.default_rng(seed)
     for _ in range(n_passes):

@@ -5,7 +5,7 @@ Kept as plain arrays, so that it saves without pickle and predicts by adding up 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
@@ -14,13 +14,12 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.errors import check_choice, check_range
-from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig
+from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
 from bywords.text.bags import Bags, Floats, Weighting
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
-from bywords.vectors.word_vectors import Aligned
 
 Estimator = Literal["svc", "nb-svc", "nb"]
 NAMES = {"svc": "SVM", "nb-svc": "naive Bayes SVM", "nb": "naive Bayes"}
@@ -81,6 +80,7 @@ class TfidfLinear(LinearModel):
 
     Config = TfidfConfig
     row_arrays = ("weights", "idf")
+    idf: Floats
 
     def __init__(
         self,
@@ -115,8 +115,8 @@ class TfidfLinear(LinearModel):
         *,
         vocabulary: Vocabulary,
         seed: int = 0,
-        aligned: Aligned | None = None,
         duals: Floats | None = None,
+        **_: Any,
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes."""
         bags = prepared.bags
@@ -144,13 +144,11 @@ class TfidfLinear(LinearModel):
         return cls(config, vocabulary.blocks, arrays["idf"], arrays["weights"], arrays["bias"])
 
     @classmethod
-    def expected_shapes(
-        cls, config: TfidfConfig, vocabulary: Vocabulary, n_classes: int
-    ) -> Mapping[str, Sequence[int | None]]:
+    def expected_shapes(cls, config: TfidfConfig, vocabulary: Vocabulary, n_classes: int) -> Shapes:
         of_rows = {"idf": (vocabulary.n_rows(config.features),)}
         return {**of_rows, **super().expected_shapes(config, vocabulary, n_classes)}
 
-    def with_table(self, weights: Floats, bias: Floats) -> Self:
+    def with_output_layer(self, weights: Floats, bias: Floats) -> Self:
         """The same idf. The dual variables stay those of the classifiers as they were fitted."""
         return type(self)(self.config, self.blocks, self.idf, weights, bias, self.duals)
 
@@ -168,6 +166,3 @@ class TfidfLinear(LinearModel):
         return TfidfLinear(
             self.config, self.blocks, self.idf, self.weights + other.weights, self.bias + other.bias
         )  # fmt: skip
-
-    def row_idf(self) -> Floats:
-        return self.idf

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
-from bywords.records.base import Interval, Part, Quantiles, Record
+from bywords.records.base import Interval, Part, Quantiles, Record, RecordPart
 
 
-@dataclass(frozen=True, kw_only=True)
-class AuditedData:
+class AuditedData(RecordPart):
     """The documents that were looked at; `test` is None where there was no test part."""
 
     train: str
@@ -20,8 +19,7 @@ class AuditedData:
     class_counts: dict[Part, list[int]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DuplicatesWithin:
+class DuplicatesWithin(RecordPart):
     """Documents of one part that have duplicates there. One with an exact duplicate is not counted for its near ones.
 
     Of the groups with different labels, `n_conflicting`, `n_conflicting_exact` have them for one and the same text.
@@ -34,8 +32,7 @@ class DuplicatesWithin:
     n_conflicting_exact: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class DuplicatesAcross:
+class DuplicatesAcross(RecordPart):
     """Test documents that have duplicates in training; `n_conflicting` have one with another label."""
 
     n_exact: int
@@ -44,8 +41,7 @@ class DuplicatesAcross:
     n_conflicting: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccuracyOn:
+class AccuracyOn(RecordPart):
     """How often a system is right on some test documents; None where there are none."""
 
     n_documents: int
@@ -53,16 +49,14 @@ class AccuracyOn:
     interval: Interval | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gain:
+class Gain(RecordPart):
     """How much more often a system is right when it learns from something than when it does not."""
 
     difference: float
     interval: Interval
 
 
-@dataclass(frozen=True, kw_only=True)
-class DuplicateImpact:
+class DuplicateImpact(RecordPart):
     """What duplicates across the parts do to a test score."""
 
     system: str
@@ -72,8 +66,7 @@ class DuplicateImpact:
     gain: Gain | None = None  # of learning from the duplicates; None where it cannot be measured
 
 
-@dataclass(frozen=True, kw_only=True)
-class DuplicateCounts:
+class DuplicateCounts(RecordPart):
     """How many documents have duplicates, and what these do; None where it was not looked at."""
 
     threshold: float  # similarity at or above which two texts are near duplicates
@@ -83,8 +76,7 @@ class DuplicateCounts:
     impact: DuplicateImpact | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DuplicatePair:
+class DuplicatePair(RecordPart):
     """Two documents of one part, the earlier first, or (across) a training document and a test document."""
 
     row: int
@@ -94,8 +86,7 @@ class DuplicatePair:
     same_label: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class DuplicatePairs:
+class DuplicatePairs(RecordPart):
     """The pairs of each kind, the most similar first."""
 
     across: list[DuplicatePair]
@@ -103,8 +94,7 @@ class DuplicatePairs:
     test: list[DuplicatePair]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LabelError:
+class LabelError(RecordPart):
     """A training document, the label that models give it that have not seen it, and how sure they are."""
 
     row: int
@@ -114,15 +104,13 @@ class LabelError:
     is_flagged: bool  # as likely wrong
 
 
-@dataclass(frozen=True, kw_only=True)
-class PatternName:
+class PatternName(RecordPart):
     """A pattern in texts, by its kind."""
 
     kind: str
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class LeakingPattern(PatternName):
     """A pattern that gives its class away: `n_of_class` of its `n_documents` are of that class, a `share` of them."""
 
@@ -137,8 +125,7 @@ class LeakingPattern(PatternName):
     also: list[PatternName]  # others that nearly the same documents have
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeakageKind:
+class LeakageKind(RecordPart):
     """The patterns of one kind, and how often they alone are right."""
 
     kind: str
@@ -147,8 +134,7 @@ class LeakageKind:
     accuracy: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeaderField:
+class HeaderField(RecordPart):
     """How often the value of a header field gives the class; `guess` is the accuracy of the commonest class."""
 
     field: str
@@ -159,8 +145,7 @@ class HeaderField:
     guess: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeakageRule:
+class LeakageRule(RecordPart):
     """How often patterns are right on documents that they were not chosen on; `n_decided` documents have one."""
 
     n_documents: int
@@ -171,8 +156,7 @@ class LeakageRule:
     guess: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Leakage:
+class Leakage(RecordPart):
     """What gives classes away, the patterns of the most documents first; `n_found` counts those not listed too."""
 
     found: list[LeakingPattern] = field(default_factory=list)
@@ -182,8 +166,7 @@ class Leakage:
     rule: LeakageRule | None = None  # None where documents have any number of labels
 
 
-@dataclass(frozen=True, kw_only=True)
-class DriftWord:
+class DriftWord(RecordPart):
     """A word that is commoner in one part, with its documents in a thousand of each; `g2` says how surely."""
 
     word: str
@@ -192,8 +175,7 @@ class DriftWord:
     g2: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drift:
+class Drift(RecordPart):
     """How well a classifier tells test documents from training documents; None where there are too few.
 
     `auc` is how often it ranks a test document above a training document, .5 being chance. `roc` has the shares of the
@@ -210,8 +192,7 @@ class Drift:
     words: dict[Part, list[DriftWord]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DocumentCount:
+class DocumentCount(RecordPart):
     """How many documents, their share of the part, and the rows of the first of them."""
 
     n_documents: int
@@ -219,8 +200,7 @@ class DocumentCount:
     rows: list[int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ScriptCount:
+class ScriptCount(RecordPart):
     """Documents whose letters are mostly of one script."""
 
     script: str
@@ -228,8 +208,7 @@ class ScriptCount:
     share: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Remains:
+class Remains(RecordPart):
     """Documents with traces of markup and of broken encodings."""
 
     html_tag: DocumentCount
@@ -239,8 +218,7 @@ class Remains:
     control_sign: DocumentCount
 
 
-@dataclass(frozen=True, kw_only=True)
-class PartProfile:
+class PartProfile(RecordPart):
     """What the documents of one part look like."""
 
     n_documents: int
@@ -256,8 +234,7 @@ class PartProfile:
     remains: Remains
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassProfile:
+class ClassProfile(RecordPart):
     """The documents of one class; `length_auc` is how often one of them is longer than one of the others."""
 
     label: str
@@ -270,24 +247,21 @@ class ClassProfile:
     is_told_by_length: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassHistograms:
+class ClassHistograms(RecordPart):
     """Training documents by their tokens, a row of counts for each class."""
 
     edges: list[int]
     counts: list[list[int]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class WordCount:
+class WordCount(RecordPart):
     """A word, and the documents that have it."""
 
     word: str
     n_documents: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class KnownWords:
+class KnownWords(RecordPart):
     """How much of the test part's words training has."""
 
     n_tokens: int
@@ -298,8 +272,7 @@ class KnownWords:
     unknown_words: list[WordCount]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProfileLimits:
+class ProfileLimits(RecordPart):
     """The limits that a profile was made with."""
 
     small_class: int
@@ -310,8 +283,7 @@ class ProfileLimits:
     half_known: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Profile:
+class Profile(RecordPart):
     """What the documents look like; `names_alike` are label names that differ by case and spaces only."""
 
     parts: dict[Part, PartProfile]
@@ -322,7 +294,6 @@ class Profile:
     limits: ProfileLimits
 
 
-@dataclass(frozen=True, kw_only=True)
 class AuditRecord(Record):
     """What is wrong with labelled documents. What could not be found out is None or empty, and `notes` say why."""
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 from bywords.errors import DataError, did_you_mean
 from bywords.files import write_whole
@@ -29,8 +29,16 @@ AnyRecord = TypeVar("AnyRecord", bound="Record")
 T = TypeVar("T")
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class RecordPart:
+    """Whatever is derived from this is a dataclass: frozen, its fields given by name."""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
+
+
+class Record(RecordPart):
     """What every record begins with."""
 
     FORMAT: ClassVar[str]
@@ -40,8 +48,7 @@ class Record:
     command: str = ""  # as it was typed
 
 
-@dataclass(frozen=True, kw_only=True)
-class CorpusFacts:
+class CorpusFacts(RecordPart):
     """The documents of an experiment, those without tokens left out."""
 
     name: str
@@ -54,7 +61,6 @@ class CorpusFacts:
     class_counts: dict[Part, list[int]]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExperimentRecord(Record):
     """What the records of a comparison and of a learning curve share."""
 
@@ -66,8 +72,7 @@ class ExperimentRecord(Record):
     corpus: CorpusFacts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spread:
+class Spread(RecordPart):
     """How far apart the accuracies of the seeds are."""
 
     min: float
@@ -75,8 +80,28 @@ class Spread:
     std: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Quantiles:
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch: mean losses (nats a document), accuracy (0 to 1; of several labels all have to be right), its time."""
+
+    epoch: int  # counted from 1
+    train_loss: float | None  # None in a record that was read, where it was not finite
+    valid_loss: float | None  # None where there are no validation documents
+    valid_accuracy: float | None
+    seconds: float
+    valid_score: float | None = None  # by the measure that training stops by; the higher, the better
+
+
+class VectorsSummary(RecordPart):
+    """The word vectors that a model started from, and how much of its vocabulary they cover."""
+
+    name: str
+    dimension: int
+    types_share: float | None  # of the distinct words, before those without a vector leave the vocabulary
+    tokens_share: float | None  # of the tokens
+
+
+class Quantiles(RecordPart):
     """Of the lengths of documents."""
 
     min: float
@@ -92,7 +117,7 @@ def machine() -> dict[str, Any]:
     """What a run is made on: versions, platform, and how many processors it may use."""
     is_limited = hasattr(os, "sched_getaffinity")  # not on macOS
     found: dict[str, Any] = {"python": platform.python_version()}
-    for name in ("numpy", "numba", "torch"):
+    for name in ("numpy", "torch"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -146,6 +171,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def finite(part: T) -> T:
+    """The same part of a record, with None for numbers that are not finite."""
+    return typed(type(part), plain(part))
 
 
 def typed(kind: type[T], value: Any, *, where: str = "the record") -> T:

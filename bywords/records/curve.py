@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.records.base import ExperimentRecord, Interval, Spread
+from bywords.records.base import ExperimentRecord, Interval, RecordPart, Spread
 
 
-@dataclass(frozen=True, kw_only=True)
-class CurvePoint:
+class CurvePoint(RecordPart):
     """One fit to a part of the training documents, tested."""
 
     n_documents: int
@@ -24,8 +23,7 @@ class CurvePoint:
     right: str  # base64, a bit for each test document
 
 
-@dataclass(frozen=True, kw_only=True)
-class CurveSize:
+class CurveSize(RecordPart):
     """All fits to as many documents: means over the seeds."""
 
     n_documents: int
@@ -38,8 +36,7 @@ class CurveSize:
     fit_seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class PowerLaw:
+class PowerLaw(RecordPart):
     """error(n) = a + b * n ** -c; a, b and c of 0 or more."""
 
     a: float
@@ -51,8 +48,7 @@ class PowerLaw:
         return np.minimum(self.a + self.b * np.asarray(sizes, dtype=np.float64) ** -self.c, 1.0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ForecastPoint:
+class ForecastPoint(RecordPart):
     """The fitted curve at one size, and its interval."""
 
     n_documents: int
@@ -61,8 +57,7 @@ class ForecastPoint:
     high: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
+class Forecast(RecordPart):
     """The accuracy with more documents, against `now`, that with the largest size."""
 
     n_documents: int
@@ -75,8 +70,7 @@ class Forecast:
     band: list[ForecastPoint]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backtest:
+class Backtest(RecordPart):
     """What the smaller sizes forecast for the largest, beside what it is; `error` is forecast less accuracy."""
 
     from_documents: int
@@ -88,7 +82,6 @@ class Backtest:
     holds: bool
 
 
-@dataclass(frozen=True, kw_only=True)
 class CurveRecord(ExperimentRecord):
     """One system fitted to growing parts of the training documents; `sizes` are those that all seeds have."""
 

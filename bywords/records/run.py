@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal
 
-from bywords.records.base import ExperimentRecord, Interval, Part, Quantiles, Spread
+from bywords.records.base import (
+    EpochRecord,
+    ExperimentRecord,
+    Interval,
+    Part,
+    Quantiles,
+    RecordPart,
+    Spread,
+    VectorsSummary,
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Zipf:
+class Zipf(RecordPart):
     """Ranks of words, thinned evenly in their logarithm, and how often the word of each rank occurs."""
 
     rank: list[int] = field(default_factory=list)
     count: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class VocabularyCoverage:
+class VocabularyCoverage(RecordPart):
     """The share of the tokens of each part that so many of the most frequent words of training cover."""
 
     size: int
@@ -25,8 +32,7 @@ class VocabularyCoverage:
     test: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class LengthHistogram:
+class LengthHistogram(RecordPart):
     """Documents of each part by their tokens."""
 
     edges: list[int] = field(default_factory=list)
@@ -34,8 +40,7 @@ class LengthHistogram:
     test: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LongDocuments:
+class LongDocuments(RecordPart):
     """The share of documents with more than `length` tokens."""
 
     length: int
@@ -43,8 +48,7 @@ class LongDocuments:
     test: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DocumentLengths:
+class DocumentLengths(RecordPart):
     """The tokens of a document, in each part."""
 
     train: Quantiles | None = None
@@ -53,8 +57,7 @@ class DocumentLengths:
     cut: list[LongDocuments] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextStatistics:
+class TextStatistics(RecordPart):
     """What `bywords.text.statistics` counts."""
 
     n_tokens: dict[Part, int] = field(default_factory=dict)
@@ -64,8 +67,7 @@ class TextStatistics:
     lengths: DocumentLengths = field(default_factory=DocumentLengths)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeedScores:
+class SeedScores(RecordPart):
     """One fit of a system, tested."""
 
     seed: int
@@ -81,20 +83,7 @@ class SeedScores:
     answers: str  # the classes given, as `pairwise.as_text` writes them
 
 
-@dataclass(frozen=True, kw_only=True)
-class EpochScores:
-    """One epoch of training. A loss that is not finite is None."""
-
-    epoch: int
-    train_loss: float | None
-    valid_loss: float | None
-    valid_accuracy: float | None
-    seconds: float
-    valid_score: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassScores:
+class ClassScores(RecordPart):
     """Precision and recall of one class, and its test documents."""
 
     label: str
@@ -104,8 +93,7 @@ class ClassScores:
     support: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Example:
+class Example(RecordPart):
     """A test document that got a wrong label, and the probability of that."""
 
     row: int
@@ -113,8 +101,7 @@ class Example:
     probability: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Confusion:
+class Confusion(RecordPart):
     """Documents of one class that got the label of another; `share` is that of the true class."""
 
     true: str
@@ -124,8 +111,7 @@ class Confusion:
     examples: list[Example] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SliceScores:
+class SliceScores(RecordPart):
     """Some test documents beside all others, as `bywords.evaluation.slices` compares them."""
 
     by: str
@@ -147,8 +133,7 @@ class SliceScores:
         return (self.difference or 0.0) * self.n_documents
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassWord:
+class ClassWord(RecordPart):
     """A word that speaks for a class: what it adds to the logit, on average in the documents that have it."""
 
     word: str
@@ -156,8 +141,7 @@ class ClassWord:
     n_documents: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReliabilityBin:
+class ReliabilityBin(RecordPart):
     """Answers whose probability is in a bin: how probable on average, and how often right."""
 
     from_: float
@@ -168,8 +152,7 @@ class ReliabilityBin:
     interval: Interval
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReliabilityCurve:
+class ReliabilityCurve(RecordPart):
     """How far probabilities are from how often answers are right, after and before calibration."""
 
     bins: list[ReliabilityBin] = field(default_factory=list)
@@ -178,8 +161,7 @@ class ReliabilityCurve:
     error_before: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class AnswerCoverage:
+class AnswerCoverage(RecordPart):
     """If only answers at least this probable are given: how many documents get one, and how many of those are right."""
 
     min_confidence: float
@@ -188,18 +170,7 @@ class AnswerCoverage:
     interval: Interval
 
 
-@dataclass(frozen=True, kw_only=True)
-class VectorFacts:
-    """Pretrained word vectors, and the shares of different words and of tokens that have one."""
-
-    name: str
-    dimension: int
-    types_share: float | None
-    tokens_share: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class WrongDocument:
+class WrongDocument(RecordPart):
     """A test document with a wrong label."""
 
     row: int
@@ -209,8 +180,7 @@ class WrongDocument:
     probability: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class SystemScores:
+class SystemScores(RecordPart):
     """One system. Scores are means over the seeds; what is about one fit is about that of the first seed."""
 
     name: str
@@ -228,7 +198,7 @@ class SystemScores:
     predict_documents_per_second: float
     size_bytes: int
     seeds: list[SeedScores] = field(default_factory=list)
-    epochs: list[EpochScores] = field(default_factory=list)
+    epochs: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
     interrupted: bool = False
     limit: int | None = None  # training documents that it was limited to
@@ -239,22 +209,20 @@ class SystemScores:
     class_words: dict[str, list[ClassWord]] = field(default_factory=dict)
     reliability: ReliabilityCurve = field(default_factory=ReliabilityCurve)
     coverage: list[AnswerCoverage] = field(default_factory=list)
-    vectors: VectorFacts | None = None
+    vectors: VectorsSummary | None = None
     notes: list[str] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
     wrong_documents: list[WrongDocument] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class FailedSystem:
+class FailedSystem(RecordPart):
     """A system that could not be fitted, and why."""
 
     name: str
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class MetricDifference:
+class MetricDifference(RecordPart):
     """A metric of one system less that of the other, on the same documents; `p_holm` is corrected for all pairs."""
 
     difference: float
@@ -264,8 +232,7 @@ class MetricDifference:
     n_needed: int | None = None  # test documents that would show it
 
 
-@dataclass(frozen=True, kw_only=True)
-class SystemPair:
+class SystemPair(RecordPart):
     """Two systems compared, the more accurate one first; `sentence` says no more than the numbers."""
 
     one: str
@@ -277,7 +244,6 @@ class SystemPair:
     sentence: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class RunRecord(ExperimentRecord):
     """Several systems fitted to and tested on the same documents."""
 

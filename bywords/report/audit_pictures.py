@@ -87,7 +87,6 @@ def _draw_roc(axes: Axes, train: list[float], test: list[float]) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
     axes.set(xlabel="training documents taken for test", ylabel="test documents recognised")
     plain_ticks(axes, x="percent", y="percent")
-    axes.grid(True)
 
 
 def _draw_lengths(axes: Axes, rows: list[tuple[str, Any, float | None]], edges: list[int]) -> None:

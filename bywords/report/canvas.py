@@ -5,13 +5,12 @@ matplotlib is imported when something is drawn, so that starting the program doe
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree
 
 from bywords.extras import needed
@@ -70,15 +69,16 @@ def picture(draw: Callable[..., None], *parts: Any, width: float, height: float,
     """
     from markupsafe import Markup
 
-    with drawing(width, height) as figure:
+    finding = printable(finding)
+    with drawing(width, height, salt=f"{draw.__name__} {finding}") as figure:
         figure.patch.set_visible(False)
         draw(figure.add_subplot(), *parts)
-        return Markup(_for_page(_svg(figure), printable(finding)))
+        return Markup(_for_page(_svg(figure), finding))
 
 
 def picture_file(draw: Callable[[Figure], None], *, width: float, height: float, finding: str, ending: str) -> bytes:
     """What `draw` puts on a figure, on white, as the content of a file of its own: ending "svg" or "png"."""
-    with drawing(width, height) as figure:
+    with drawing(width, height, salt=printable(finding)) as figure:
         draw(figure)
         if ending == "png":
             content = io.BytesIO()
@@ -88,8 +88,11 @@ def picture_file(draw: Callable[[Figure], None], *, width: float, height: float,
 
 
 @contextmanager
-def drawing(width: float, height: float) -> Iterator[Figure]:
-    """An empty figure, one unit a pixel, in the house style; whatever the reader set in matplotlib is kept out."""
+def drawing(width: float, height: float, *, salt: str) -> Iterator[Figure]:
+    """An empty figure, one unit a pixel, in the house style; whatever the reader set in matplotlib is kept out.
+
+    Ids are shared by the whole page: matplotlib makes them of `salt`, which no other picture has, and what they name.
+    """
     matplotlib = needed("matplotlib", what="a picture")
     from matplotlib.figure import Figure
 
@@ -99,12 +102,12 @@ def drawing(width: float, height: float) -> Iterator[Figure]:
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support", category=UserWarning)
         matplotlib.rcdefaults()
         settings: Any = matplotlib.rcParams  # its key type lists the names of one release
-        settings.update(_STYLE)
+        settings.update(_STYLE | {"svg.hashsalt": salt})
         yield Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
 
 
-def plain_ticks(axes: Axes, *, x: str | None = None, y: str | None = None) -> None:
-    """Give an axis numbers as people write them; "count" is 12,000, "percent" is 85 %, "plain" is 0.5 or 20."""
+def plain_ticks(axes: Axes, *, x: str, y: str, grid: Literal["both", "y"] = "both") -> None:
+    """Give axes a grid, and numbers as people write them; "count" is 12,000, "percent" is 85 %, "plain" 0.5 or 20."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
     forms = {
@@ -113,9 +116,9 @@ def plain_ticks(axes: Axes, *, x: str | None = None, y: str | None = None) -> No
         "plain": lambda value, _: f"{value:,g}",
     }
     for axis, form in ((axes.xaxis, x), (axes.yaxis, y)):
-        if form:
-            axis.set_major_formatter(FuncFormatter(forms[form]))
-            axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(forms[form]))
+        axis.set_minor_locator(NullLocator())
+    axes.grid(True, axis=grid)
 
 
 def _svg(figure: Figure) -> str:
@@ -129,7 +132,6 @@ def _for_page(svg: str, finding: str) -> str:
     box = root.attrib["viewBox"].split()
     del root.attrib["width"], root.attrib["height"], root.attrib["version"]
     root.attrib.update({"class": "picture", "role": "img", "aria-label": finding, "style": f"max-width: {box[2]}px"})
-    _name_apart(root, finding)
     for element in root.iter():
         if "style" in element.attrib and element is not root:
             style = re.sub(r" ?font-family: [^;]*;?", "", element.attrib["style"])
@@ -167,7 +169,7 @@ def _bare(svg: str) -> ElementTree.Element:
                 child.text = None
     root.text = None
     root.set("stroke-linejoin", "round")
-    referred = _references(root)
+    referred = {name for each in root.iter() for key in _POINTERS for name in _REFERENCE.findall(each.get(key, ""))}
     for element in root.iter():
         if element.get("id") not in referred:
             element.attrib.pop("id", None)
@@ -179,31 +181,6 @@ def _short_path(path: str) -> str:
     return re.sub(
         r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), " ".join(path.split())
     )
-
-
-def _references(root: ElementTree.Element) -> set[str]:
-    return {name for element in root.iter() for key in _POINTERS for name in _REFERENCE.findall(element.get(key, ""))}
-
-
-def _name_apart(root: ElementTree.Element, finding: str) -> None:
-    """Ids are shared by the whole page, and matplotlib's change from run to run: number those of this picture anew,
-    after a word that no other picture has.
-    """
-    ids = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
-    numbers = {name: str(number) for number, name in enumerate(ids)}
-    _rename(root, numbers)
-    content = ElementTree.tostring(root, encoding="utf-8") + finding.encode()
-    prefix = "p" + hashlib.sha256(content).hexdigest()[:10]
-    _rename(root, {number: f"{prefix}-{number}" for number in numbers.values()})
-
-
-def _rename(root: ElementTree.Element, names: dict[str, str]) -> None:
-    for element in root.iter():
-        if "id" in element.attrib:
-            element.set("id", names[element.attrib["id"]])
-        for key in _POINTERS:
-            if key in element.attrib:
-                element.set(key, _REFERENCE.sub(lambda match: "#" + names[match[1]], element.attrib[key]))
 
 
 def _as_variable(match: re.Match[str]) -> str:

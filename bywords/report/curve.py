@@ -82,5 +82,4 @@ def _draw(axes: Axes, run: CurveRecord) -> None:
     plain_ticks(axes, x="count", y="percent")
     axes.set_xlim(ticks[0] / 1.25, ticks[-1] * 1.3)
     axes.set_xticks(ticks)
-    axes.grid(True)
     axes.legend(loc="lower right")

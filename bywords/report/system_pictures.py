@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bywords.records.run import AnswerCoverage, EpochScores, ReliabilityBin, ReliabilityCurve, SystemScores
+from bywords.records.base import EpochRecord
+from bywords.records.run import AnswerCoverage, ReliabilityBin, ReliabilityCurve, SystemScores
 from bywords.report.canvas import BLUE, FIRST, INK, MUTED, ORANGE, PAPER, RULE, SECOND, picture, plain_ticks
 from bywords.report.formats import count, decimal, percent, shorten
 
@@ -114,8 +115,7 @@ def _draw_loss(axes: Axes, system: SystemScores, top: float | None) -> None:
     axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-    plain_ticks(axes, x="count", y="plain")
-    axes.grid(True, axis="y")
+    plain_ticks(axes, x="count", y="plain", grid="y")
     axes.legend(loc="best")
 
 
@@ -171,7 +171,6 @@ def _draw_reliability(axes: Axes, reliability: ReliabilityCurve) -> None:
     axes.plot(x, y, color=BLUE, marker="o", markersize=5, label="after")
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the answer", ylabel="answers that were right")
     plain_ticks(axes, x="percent", y="percent")
-    axes.grid(True)
     axes.legend(loc="lower right")
 
 
@@ -185,10 +184,9 @@ def _draw_selection(axes: Axes, coverage: list[AnswerCoverage]) -> None:
     axes.set(xlim=(0, 1), xlabel="documents that get an answer", ylabel="answers that were right")
     axes.set_ylim(max(0.0, lowest - 0.1 * (1 - lowest) - 0.005), 1.005)
     plain_ticks(axes, x="percent", y="percent")
-    axes.grid(True)
 
 
-def _best_epoch(system: SystemScores) -> EpochScores | None:
+def _best_epoch(system: SystemScores) -> EpochRecord | None:
     return next((row for row in system.epochs if row.epoch == system.best_epoch), None)
 
 

@@ -90,7 +90,6 @@ def _draw_zipf(axes: Axes, words: TextStatistics) -> None:
     axes.set_xlim(0.8, 1.5 * max(rank.max(), 2))
     axes.set_ylim(0.8, 1.5 * max(counts.max(), 2))
     plain_ticks(axes, x="count", y="count")
-    axes.grid(True)
 
 
 def _draw_coverage(axes: Axes, words: TextStatistics) -> None:
@@ -103,7 +102,6 @@ def _draw_coverage(axes: Axes, words: TextStatistics) -> None:
     if len(size) == 1:
         axes.set_xlim(size[0] / 2, size[0] * 2)
     plain_ticks(axes, x="count", y="percent")
-    axes.grid(True)
     axes.legend(loc="lower right")
 
 
@@ -122,8 +120,7 @@ def _draw_lengths(axes: Axes, words: TextStatistics) -> None:
         axes.set_xlim(edges[0], edges[-1])
     axes.set(xlabel="words in a document", ylabel="documents")
     axes.set_ylim(bottom=0)
-    plain_ticks(axes, x="count", y="percent")
-    axes.grid(True, axis="y")
+    plain_ticks(axes, x="count", y="percent", grid="y")
     axes.legend(loc="upper right")
 
 

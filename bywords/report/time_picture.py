@@ -56,7 +56,6 @@ def _draw_time(axes: Axes, systems: Sequence[SystemScores]) -> None:
     if x.max() / x.min() < 100:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     plain_ticks(axes, x="plain", y="percent")
-    axes.grid(True)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, handlelength=1, handletextpad=0.3)
     figure: Any = axes.figure
     canvas: Any = FigureCanvasAgg(figure)

@@ -155,8 +155,8 @@ class Tokenizer:
         ends = np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
         whole = np.frombuffer(b"".join(encoded), dtype=np.uint8)
         kinds = kinds_of_characters()[:128] if is_ascii else kinds_of_characters()
-        codes, lengths, *words = scan(whole, ends, kinds, self.config.lowercase, self.config.punctuation)
-        return codes, lengths, Words(*words)
+        codes, lengths, data, starts, hashes = scan(whole, ends, kinds, self.config.lowercase, self.config.punctuation)
+        return codes, lengths, Words(data, starts, hashes)
 
     def _matches(self, texts: Sequence[str], pattern: str) -> Tokens:
         import polars as pl

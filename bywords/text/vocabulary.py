@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.errors import ModelFolderError, SettingError, check_range
-from bywords.kernels import jit
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.words import cut
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
 from bywords.text.tokenizer import Tokens
-from bywords.text.word_table import WordIndex, Words
+from bywords.text.word_table import Words, WordTable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,14 +86,14 @@ class Vocabulary:
         self.counts = counts
         self.ngrams = np.zeros((0, 2), dtype=np.int32) if ngrams is None else ngrams
         self.char_ngrams = Words.of([]) if char_ngrams is None else char_ngrams
-        self._index = WordIndex(words)
+        self._words = words
 
     @functools.cached_property
     def words(self) -> pl.Series:
         """The W real words as strings."""
         import polars as pl
 
-        return pl.Series("word", self._index.words.strings(), dtype=pl.String)
+        return pl.Series("word", self._words.strings(), dtype=pl.String)
 
     @classmethod
     def of(cls, tokens: Tokens, config: VocabularyConfig | None = None) -> Vocabulary:
@@ -156,7 +155,7 @@ class Vocabulary:
         counts = self.counts[is_word]
         counts[UNKNOWN] += self.counts[~is_word].sum()
         smaller = Vocabulary(
-            self._index.words.select(np.flatnonzero(is_word[len(MARKERS) :])),
+            self._words.select(np.flatnonzero(is_word[len(MARKERS) :])),
             counts,
             config=self.config,
             ngrams=new_ids[self.ngrams[is_kept[first:last]]],
@@ -171,7 +170,7 @@ class Vocabulary:
     @property
     def n_words(self) -> int:
         """The rows of the markers and the real words, which come first."""
-        return len(self._index.words) + len(MARKERS)
+        return len(self._words) + len(MARKERS)
 
     def n_rows(self, features: Features) -> int:
         """The rows of the words, of words and n-grams, or of all; what a model does not see comes after them."""
@@ -184,7 +183,7 @@ class Vocabulary:
 
     def ids(self, words: Words | Sequence[str]) -> npt.NDArray[np.int32]:
         """The id of each word, int32 (U,); 1 where the vocabulary does not have it."""
-        indices = self._index.find(words if isinstance(words, Words) else Words.of(words))
+        indices = self._table.find(words if isinstance(words, Words) else Words.of(words))
         return np.where(indices < 0, np.int32(UNKNOWN), indices + np.int32(len(MARKERS)))
 
     def token_ids(self, tokens: Tokens) -> npt.NDArray[np.int32]:
@@ -209,7 +208,7 @@ class Vocabulary:
 
         With n-grams, PADDING is before and after each document, so that its first and last word can be part of some.
         """
-        indices = self._index.find(tokens.words)
+        indices = self._table.find(tokens.words)
         indices = np.where(indices < 0, np.int32(NOT_THERE), indices + np.int32(len(MARKERS)))[tokens.codes]
         return (indices, tokens.offsets) if self.config.ngrams == 1 else with_edges(indices, tokens.offsets, PADDING)
 
@@ -221,8 +220,7 @@ class Vocabulary:
         indices, offsets = self._indices(tokens)
         found = [indices]
         for gap in range(1, self.config.ngrams):
-            table = self._table_for(found[-1], indices, gap)
-            found.append(find_pairs(found[-1], indices, offsets, gap, *table))
+            found.append(find_pairs(found[-1], indices, offsets, gap, *self._pair_table))
         return found, offsets
 
     @functools.cached_property
@@ -232,18 +230,6 @@ class Vocabulary:
     @property
     def _ngram_ids(self) -> npt.NDArray[np.int32]:
         return np.arange(self.n_words, self.n_rows("ngrams"), dtype=np.int32)
-
-    def _table_for(self, lefts: npt.NDArray[np.int32], rights: npt.NDArray[np.int32], gap: int) -> PairTable:
-        """A table of all pairs; or, while there is little to do, of those that these documents have."""
-        if "_pair_table" in self.__dict__ or not jit.budget.allows(len(self.ngrams) / 50 + 10 * len(lefts)):
-            return self._pair_table
-        pairs = np.stack([lefts[: max(len(lefts) - gap, 0)], rights[gap:]], axis=1)
-        pairs = pairs[(pairs != NOT_THERE).all(axis=1)]
-        is_right = np.zeros(self.n_words, dtype=np.bool_)
-        is_right[pairs[:, 1]] = True
-        rows = np.flatnonzero(is_right[self.ngrams[:, 1]])
-        rows = rows[np.isin(_keys(self.ngrams[rows]), _keys(pairs))]
-        return table_of_pairs(self.ngrams[rows], self._ngram_ids[rows])
 
     def pairs_in(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """The ids of consecutive words in these documents, int32 (P, 2), each pair once; their counts, (P,)."""
@@ -255,7 +241,7 @@ class Vocabulary:
         lefts = indices
         for length in range(1, self.config.ngrams):
             pairs, counts = count_pairs(lefts, indices, offsets, length, self.config.ngram_min_count)
-            pairs = pairs[np.lexsort([pairs[:, 1], pairs[:, 0], -counts])]
+            pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0], -counts))]
             ids = np.arange(len(self), len(self) + len(pairs), dtype=np.int32)
             lefts = find_pairs(lefts, indices, offsets, length, *table_of_pairs(pairs, ids))
             self.ngrams = np.concatenate([self.ngrams, pairs])
@@ -265,8 +251,8 @@ class Vocabulary:
 
         if self.config.char_ngrams is None:
             return
-        codes, offsets, *table = cut(words.data, words.starts, *self.config.char_ngrams)
-        char_ngrams = Words(*table)
+        codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
+        char_ngrams = Words(data, starts, hashes)
         counts = np.bincount(codes, weights=np.repeat(word_counts, np.diff(offsets)), minlength=len(char_ngrams))
         frequent = np.flatnonzero(counts >= self.config.char_ngram_min_count)
         counted = pl.DataFrame({"spelling": char_ngrams.strings(frequent), "count": counts[frequent]})
@@ -277,15 +263,19 @@ class Vocabulary:
         """The ids of the character n-grams of each word that have one: int32 (P,), and offsets int64 (U + 1,)."""
         if self.config.char_ngrams is None:
             return np.zeros(0, dtype=np.int32), np.zeros(len(words) + 1, dtype=np.int64)
-        codes, offsets, *table = cut(words.data, words.starts, *self.config.char_ngrams)
-        indices = self._char_ngram_index.find(Words(*table))[codes]
+        codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
+        indices = self._char_ngram_table.find(Words(data, starts, hashes))[codes]
         is_known = indices >= 0
         before = np.concatenate([[0], np.cumsum(is_known)])
         return indices[is_known] + np.int32(self.n_words + len(self.ngrams)), before[offsets]
 
     @functools.cached_property
-    def _char_ngram_index(self) -> WordIndex:
-        return WordIndex(self.char_ngrams)
+    def _table(self) -> WordTable:
+        return WordTable.of(self._words)
+
+    @functools.cached_property
+    def _char_ngram_table(self) -> WordTable:
+        return WordTable.of(self.char_ngrams)
 
     def coverage(self, tokens: Tokens, sizes: Sequence[int]) -> list[float]:
         """The share of `tokens` that the `size` most frequent words of this vocabulary cover.
@@ -301,7 +291,7 @@ class Vocabulary:
 
     def text(self) -> bytes:
         """The words as plain text: a line a row, its count, a tab, the word; tabs, line ends, backslashes escaped."""
-        words = [*MARKERS, *(word.translate(_ESCAPES) for word in self._index.words.strings())]
+        words = [*MARKERS, *(word.translate(_ESCAPES) for word in self._words.strings())]
         lines = [f"{count}\t{word}\n" for count, word in zip(self.counts.tolist(), words, strict=True)]
         return "".join(lines).encode()
 
@@ -332,11 +322,6 @@ class Vocabulary:
             vocabulary.ngrams = arrays["ngrams"].astype(np.int32)
             vocabulary.char_ngrams = Words(arrays["char_ngrams"], offsets_of(arrays["char_ngram_lengths"]))
         return vocabulary
-
-
-def _keys(pairs: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Pairs of ids (P, 2) → one number each, int64 (P,)."""
-    return pairs[:, 0].astype(np.int64) << 32 | pairs[:, 1]
 
 
 def _read(path: Path) -> tuple[npt.NDArray[np.int64], Words]:

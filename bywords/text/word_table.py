@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.kernels import jit
 from bywords.kernels.words import add, find, hashes_of
 from bywords.text.ragged import offsets_of, ragged_positions
 
@@ -46,36 +45,11 @@ class Words:
 
     def strings(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[str]:
         """The words at `indices`, or all in their order."""
-        return [word.decode() for word in self._bytes(indices)]
-
-    def find_few(self, words: Words) -> Indices:
-        """The index of each of `words` among these, int32 (U',), -1 where it is missing; no table is built.
-
-        Compared are those whose signature is that of a word asked for: few, where words are as they are in a language.
-        """
-        is_possible = np.zeros(1 << 16, dtype=np.bool_)
-        is_possible[words._signatures] = True
-        candidates = np.flatnonzero(is_possible[self._signatures])
-        index_of = dict(zip(self._bytes(candidates), candidates.tolist(), strict=True))
-        return np.array([index_of.get(word, -1) for word in words._bytes()], dtype=np.int32)
-
-    @functools.cached_property
-    def _signatures(self) -> npt.NDArray[np.uint16]:
-        """A small number made from the length of each word, and its first, last and middle byte, uint16 (U,)."""
-        starts, ends = self.starts[:-1], self.starts[1:]
-        data = np.append(self.data, np.uint8(0))  # where an empty word at the end has its bytes
-        parts = (ends - starts, data[starts], data[ends - 1], data[(starts + ends) // 2])
-        signatures = np.zeros(len(self), dtype=np.uint16)
-        for part in parts:
-            signatures = 31 * signatures + part.astype(np.uint16)
-        return signatures
-
-    def _bytes(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[bytes]:
         starts, ends = self.starts[:-1], self.starts[1:]
         if indices is not None:
             starts, ends = starts[indices], ends[indices]
         whole = self.data.tobytes()
-        return [whole[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+        return [whole[start:end].decode() for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
 
 
 class WordTable:
@@ -113,23 +87,6 @@ class WordTable:
         """All that were added, once each."""
         n_words = self._n_words
         return Words(self._data[: self._starts[n_words]], self._starts[: n_words + 1], self._hashes[:n_words])
-
-
-class WordIndex:
-    """Distinct words that stay as they are and are found by a table, which is built once there is work for it."""
-
-    def __init__(self, words: Words) -> None:
-        self.words = words
-
-    @functools.cached_property
-    def _table(self) -> WordTable:
-        return WordTable.of(self.words)
-
-    def find(self, words: Words) -> Indices:
-        """The index of each word, int32 (U,); -1 where there is none."""
-        if "_table" not in self.__dict__ and jit.budget.allows(len(self.words) / 50 + 5 * len(words)):
-            return self.words.find_few(words)
-        return self._table.find(words)
 
 
 def _with_room(array: npt.NDArray[Any], n_needed: int) -> npt.NDArray[Any]:

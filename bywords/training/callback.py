@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from bywords.fitted import EpochRecord
+if TYPE_CHECKING:
+    from bywords.records.base import EpochRecord
 
 
-class Callback(Protocol):
-    """Hears how a fit goes on; the command line's shows a line an epoch."""
+class Callback:
+    """Hears how a fit goes on, and does nothing; the command line's shows a line an epoch."""
 
     def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
         """An epoch of training word vectors is over; `seconds` since the first began."""
@@ -21,19 +22,3 @@ class Callback(Protocol):
 
     def step(self, n_done: int, n_steps: int, what: str) -> None:
         """One of several fits is over; `what` says which."""
-
-
-class NoCallback:
-    """A listener that does nothing."""
-
-    def vectors_epoch(self, epoch: int, n_epochs: int, loss: float | None, seconds: float) -> None:
-        pass
-
-    def epoch(self, record: EpochRecord, max_epochs: int) -> None:
-        pass
-
-    def batch(self, epoch: int, n_done: int, n_batches: int) -> None:
-        pass
-
-    def step(self, n_done: int, n_steps: int, what: str) -> None:
-        pass

@@ -21,8 +21,9 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import Metric, score, softmax
-from bywords.fitted import EpochRecord, History
+from bywords.fitted import History
 from bywords.models.modules.layers import Batch, Model, predict_prepared
+from bywords.records.base import EpochRecord
 from bywords.system_config import TrainingConfig
 from bywords.text.memory_mapped import EpochRows, MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows
@@ -58,8 +59,7 @@ def fit(
     model: Model,
     train: Ragged | MappedDocuments,
     targets: Targets,
-    valid: Ragged | MappedDocuments | None,
-    valid_targets: Targets | None,
+    valid: tuple[Ragged | MappedDocuments, Targets] | None,
     config: TrainingConfig,
     *,
     generator: np.random.Generator,
@@ -83,9 +83,8 @@ def fit(
     Source: Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"; early stopping as in
     Prechelt (1998), "Early Stopping — But When?".
     """
-    run = _Run(model, config, generator, checkpoint)
+    run = _Run(model, valid, config, generator, checkpoint)
     prepared = model.prepare(train)
-    prepared_valid = None if valid is None else model.prepare(valid)
     wanted = torch.from_numpy(targets.codes)
     weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
     first_epoch, n_before, total_loss = run.restored()
@@ -106,15 +105,8 @@ def fit(
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
                 on_batch(epoch, n_done, len(epoch_rows))
                 run.keep_within(epoch, n_done, total_loss, before)
-            train_loss = total_loss / len(train)
+            record = run.judged(epoch, total_loss / len(train), started)
             n_before, total_loss = 0, 0.0
-            scores: tuple[float, float, float] | tuple[None, None, None] = (None, None, None)
-            if prepared_valid is not None and valid_targets is not None:
-                scores = _validate(model, prepared_valid, valid_targets, config.metric)
-            valid_loss, valid_accuracy, valid_score = scores
-            seconds = time.perf_counter() - started
-            record = EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, seconds, valid_score)
-            run.history.epochs.append(record)
             on_epoch(record)
             run.end_epoch(record)
     except KeyboardInterrupt:
@@ -128,11 +120,12 @@ class _Run:
     """All that changes while a model is trained, and how it is kept in a checkpoint."""
 
     def __init__(
-        self, model: Model, config: TrainingConfig, generator: np.random.Generator, checkpoint: Checkpoint
+        self, model: Model, valid: Any, config: TrainingConfig, generator: np.random.Generator, checkpoint: Checkpoint
     ) -> None:
         from lightning_fabric import Fabric  # takes a second to import
 
         self.model, self.config, self.generator, self.checkpoint = model, config, generator, checkpoint
+        self.valid = None if valid is None else (model.prepare(valid[0]), valid[1])
         self.fabric = Fabric(accelerator="cpu", devices=1)
         self.wrapped, *self.optimizers = self.fabric.setup(model, *_optimizers(model, config))
         self.rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
@@ -168,10 +161,19 @@ class _Run:
         for optimizer in self.optimizers:
             optimizer.step()
 
+    def judged(self, epoch: int, train_loss: float, started: float) -> EpochRecord:
+        """What an epoch has come to, noted in the history."""
+        scores = validate(self.model, *self.valid, self.config.metric) if self.valid else (None, None, None)
+        valid_loss, valid_accuracy, valid_score = scores
+        seconds = time.perf_counter() - started
+        self.history.epochs.append(EpochRecord(epoch, train_loss, valid_loss, valid_accuracy, seconds, valid_score))
+        return self.history.epochs[-1]
+
     def end_epoch(self, record: EpochRecord) -> None:
         """Keep the weights of an epoch where it is the best."""
         if record.valid_score is None:
-            self.stopping.best_epoch = record.epoch if math.isfinite(record.train_loss) else 0
+            is_finite = record.train_loss is not None and math.isfinite(record.train_loss)
+            self.stopping.best_epoch = record.epoch if is_finite else 0
             self.best_weights = copy.deepcopy(self.model.state_dict()) if self.stopping.best_epoch else None
         elif self.stopping.update(record.valid_score):  # of equal scores the earliest wins
             self.best_weights = copy.deepcopy(self.model.state_dict())
@@ -207,13 +209,11 @@ class _Run:
         return self.history
 
 
-def validate(model: Model, documents: Ragged, targets: Targets) -> tuple[float, float]:
-    """Mean loss (nats a document) and accuracy over all documents."""
-    return _validate(model, model.prepare(documents), targets, "accuracy")[:2]
+def validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -> tuple[float, float, float]:
+    """Mean loss (nats a document), accuracy, and the score asked for, of documents that the model has prepared.
 
-
-def _validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -> tuple[float, float, float]:
-    """Mean loss, accuracy, and the score that is asked for. Several labels are given from a probability of ½ on."""
+    Of several labels, those with a probability of ½ or more are given.
+    """
     logits = predict_prepared(model, documents)
     losses = _losses(torch.from_numpy(logits), torch.from_numpy(targets.codes)).numpy().astype(np.float64)
     probabilities = sigmoid(logits.astype(np.float64)) if targets.is_multilabel else softmax(logits)

@@ -19,13 +19,13 @@ from bywords.errors import DataError, SettingError
 from bywords.evaluation.metrics import Metric
 from bywords.fitted import History, SelectionSummary
 from bywords.models.base import FittedModel, ModelConfig
-from bywords.models.ensemble import Ensemble, fit_weights
+from bywords.models.ensemble import Ensemble, fit_weights, weighed_sum
 from bywords.system_config import SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.threads import in_threads
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.training.callback import Callback, NoCallback
+from bywords.training.callback import Callback
 from bywords.training.hyperparameter_search import HyperparameterSearch
 from bywords.training.system import SystemFit
 from bywords.training.workbench import KEPT_NONE, MOST_NUMBERS, CandidateResult, Kept, Trial, Workbench
@@ -86,13 +86,11 @@ def select_model(
 
     Raises: DataError when no document can be held out, SettingError for a system without candidates.
     """
-    started = time.perf_counter()
-    callback = callback or NoCallback()
-    if not config.model.candidates:
+    started, asked = time.perf_counter(), config.model.candidates
+    callback = callback or Callback()
+    if not asked:
         raise SettingError(f"there is nothing to select from: {config.model.title} is one model.")
-    check_split(validation_share, seed)
     everything, all_targets, parts = _divided(train, targets, valid, validation_share, seed)
-    asked = config.model.candidates
     if before is None and len(everything.codes) > CHAR_NGRAMS_UP_TO:
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, char_ngrams=None))
@@ -102,8 +100,7 @@ def select_model(
     )
     candidates = workbench.distinct(asked)
     judged, history, n_steps = _judged(workbench, candidates, started, budget_seconds, seed, callback)
-    if before is not None:
-        judged.append(workbench.judge_before(before[1]))
+    judged += [workbench.judge_before(before[1])] if before is not None else []
     select = _ensemble_that_keeps if len(kept.classes) else _best_ensemble
     members, weights, combined = select(judged, workbench)
     ensemble = _refitted(workbench, members, weights, n_steps, callback)
@@ -126,6 +123,7 @@ def _divided(
     train: Tokens, targets: Targets, valid: tuple[Tokens, Targets] | None, share: float, seed: int
 ) -> tuple[Tokens, Targets, list[tuple[Rows, Rows]]]:
     """All documents, and in which parts of them candidates are fitted and judged."""
+    check_split(share, seed)
     if valid is not None:
         everything = train.joined(valid[0])
         return everything, targets.joined(valid[1]), [(np.arange(len(train)), np.arange(len(train), len(everything)))]
@@ -222,9 +220,7 @@ def _best_ensemble(
     is_used = weights.reshape(len(members), -1).max(axis=1) > 0
     members, weights = [members[index] for index in np.flatnonzero(is_used).tolist()], weights[is_used]
     if members:
-        together = np.zeros_like(alone.logits)
-        for one, weight in zip(members, weights, strict=True):
-            together += one.logits * weight
+        together = weighed_sum([one.logits for one in members], weights)
         if workbench.trial(ENSEMBLE, (), together).score > alone.trial.score:
             return members, weights, together
     return [alone], np.ones(1, dtype=np.float32), alone.logits
@@ -245,10 +241,7 @@ def _ensemble_that_keeps(
         weights[0, workbench.kept.classes], weights[1:, workbench.kept.classes] = 1, 0
     else:
         weights[0] = max(weights[0], 1)
-    together = np.zeros_like(before.logits)
-    for one, weight in zip(members, weights, strict=True):
-        together += one.logits * weight
-    return members, weights, together
+    return members, weights, weighed_sum([one.logits for one in members], weights)
 
 
 def _reason(trials: list[Trial], members: list[CandidateResult], workbench: Workbench) -> str:

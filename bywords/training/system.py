@@ -13,15 +13,16 @@ from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.extras import needed
-from bywords.fitted import History, VectorsSummary
+from bywords.fitted import History
 from bywords.models.base import FittedModel, ModelConfig, model_class
 from bywords.models.neural import NeuralModel
+from bywords.records.base import VectorsSummary
 from bywords.system_config import SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.training.callback import Callback, NoCallback
+from bywords.training.callback import Callback
 from bywords.vectors.word_vectors import Aligned, Coverage, VectorsConfig, WordVectors
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def fit_system(
     `valid`, a neural one is trained for `n_epochs`. Vectors that were trained, and epochs, are kept in `checkpoint`.
     Raises: DataError when no word is frequent enough, SettingError when the vectors have none of the words.
     """
-    callback = callback or NoCallback()
+    callback = callback or Callback()
     vocabulary = Vocabulary.of(train, config.vocabulary)
     check_has_words(vocabulary)
     aligned = None
@@ -125,16 +126,15 @@ def fit_model(
         )
         return model, History(), notes
     neural = cast("type[NeuralModel]", kind)
-    callback = callback or NoCallback()
+    callback = callback or Callback()
     max_epochs = n_epochs or training.max_epochs
     module = neural.new_module(config, prepared, vocabulary, targets.n_classes, seed=seed, aligned=aligned)
     start(module)
-    held_out, held_out_targets = valid or (None, None)
     needed("lightning_fabric", what=f"to train {config.title}")
     from bywords.training.loop import fit
 
     history = fit(
-        module, prepared, targets, held_out, held_out_targets, training,
+        module, prepared, targets, valid, training,
         generator=np.random.default_rng(seed), n_epochs=n_epochs, checkpoint=checkpoint,
         on_epoch=lambda record: callback.epoch(record, max_epochs), on_batch=callback.batch,
     )  # fmt: skip

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
-from bywords.errors import DataError, SettingError
-from bywords.kernels.jit import jit
+from bywords.errors import DataError, check_range
+from bywords.kernels.glove import train_block
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -39,11 +39,9 @@ class GloveConfig(VectorsConfig):
 
     def __post_init__(self) -> None:
         for name in ("dimension", "window", "n_epochs"):
-            if (value := getattr(self, name)) < 1:
-                raise SettingError(f"{name} is {value}, expected 1 or more.")
+            check_range(name, getattr(self, name), least=1)
         for name in ("x_max", "learning_rate"):
-            if (value := getattr(self, name)) <= 0:
-                raise SettingError(f"{name} is {value}, expected more than 0.")
+            check_range(name, getattr(self, name), above=0)
 
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         return train_glove(tokens, vocabulary, self, **how)
@@ -132,7 +130,7 @@ def train_glove(
             loss = 0.0
             for shift in generator.permutation(N_PARTS):
                 disjoint = [blocks[part][(part + shift) % N_PARTS] for part in range(N_PARTS)]
-                losses = pool.map(lambda block: _train_block(block, words, contexts, config.learning_rate), disjoint)
+                losses = pool.map(lambda block: train_block(block, words, contexts, config.learning_rate), disjoint)
                 loss += sum(losses)
             checkpoint.save("glove", _arrays_of(words, contexts), [epoch + 1, generator.bit_generator.state])
             if on_epoch is not None:
@@ -192,36 +190,3 @@ def _blocks(counts: sparse.csr_array, config: GloveConfig, generator: np.random.
     cut = [slice(start, stop) for start, stop in pairwise(bounds)]
     flat = [_Block(rows[part], columns[part], logs[part], weights[part]) for part in cut]
     return [flat[start : start + N_PARTS] for start in range(0, N_PARTS**2, N_PARTS)]
-
-
-# The sums over D are taken several numbers at a time, always in the same order on the same machine.
-@jit(fastmath=("reassoc", "contract", "arcp", "nsz"))
-def _train_block(block: _Block, words: _Side, contexts: _Side, learning_rate: float) -> float:
-    """One step for each pair of the block, in order; `words` and `contexts` are changed in place.
-
-    Returns: the sum of ½ f(X) (w · c + b + b' - log X)² over the pairs, each as it was before its own step.
-    """
-    dimension = words.vectors.shape[1]
-    rate = np.float32(learning_rate)
-    total = 0.0
-    for pair in range(len(block.rows)):
-        i, j = block.rows[pair], block.columns[pair]
-        w, c = words.vectors[i], contexts.vectors[j]
-        w_squares, c_squares = words.vectors_squares[i], contexts.vectors_squares[j]
-        product = np.float32(0.0)
-        for d in range(dimension):
-            product += w[d] * c[d]
-        error = product + words.biases[i] + contexts.biases[j] - block.logs[pair]
-        gradient = block.weights[pair] * error  # of the pair's loss, by its prediction
-        total += 0.5 * gradient * error
-        for d in range(dimension):
-            w_gradient, c_gradient = gradient * c[d], gradient * w[d]
-            w[d] -= rate * w_gradient / np.sqrt(w_squares[d])
-            c[d] -= rate * c_gradient / np.sqrt(c_squares[d])
-            w_squares[d] += w_gradient * w_gradient
-            c_squares[d] += c_gradient * c_gradient
-        words.biases[i] -= rate * gradient / np.sqrt(words.biases_squares[i])
-        contexts.biases[j] -= rate * gradient / np.sqrt(contexts.biases_squares[j])
-        words.biases_squares[i] += gradient * gradient
-        contexts.biases_squares[j] += gradient * gradient
-    return total

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, check_range
 from bywords.extras import needed
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
@@ -36,8 +36,7 @@ class Word2VecConfig(VectorsConfig):
 
     def __post_init__(self) -> None:
         for name in ("dimension", "window", "negative", "n_epochs", "n_threads"):
-            if (value := getattr(self, name)) < 1:
-                raise SettingError(f"{name} is {value}, expected 1 or more.")
+            check_range(name, getattr(self, name), least=1)
 
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         seed, on_epoch = how.get("seed", 0), how.get("on_epoch")  # gensim has no checkpoints
@@ -65,21 +64,10 @@ def train_word2vec(
     Compositionality".
     """
     config = config or Word2VecConfig()
-    n_epochs = config.n_epochs
     sentences = _sentences(tokens, vocabulary)
     if not sentences:
         raise DataError("word2vec: no document has a word of the vocabulary. Give the documents it was counted from.")
-
     models = needed("gensim.models", what="to train word2vec vectors")
-
-    class Progress(models.callbacks.CallbackAny2Vec):  # type: ignore[misc,name-defined] # gensim has no types
-        epoch = 0
-
-        def on_epoch_end(self, model: Any) -> None:
-            self.epoch += 1
-            if on_epoch is not None:
-                on_epoch(self.epoch, n_epochs, None)
-
     words = vocabulary.words.to_list()
     model = models.Word2Vec(
         vector_size=config.dimension,
@@ -100,13 +88,24 @@ def train_word2vec(
         sentences,
         total_examples=len(sentences),
         total_words=sum(map(len, sentences)),
-        epochs=n_epochs,
+        epochs=config.n_epochs,
         start_alpha=config.learning_rate,
         end_alpha=config.min_learning_rate,
-        callbacks=[Progress()],
+        callbacks=[] if on_epoch is None else [_progress(models, on_epoch, config.n_epochs)],
     )
     rows = [model.wv.key_to_index[word] for word in words]  # gensim sorts by count, in its own order
     return WordVectors(vocabulary.words, model.wv.vectors[rows].astype(np.float32, copy=False), "word2vec")
+
+
+def _progress(models: Any, on_epoch: OnEpoch, n_epochs: int) -> Any:
+    """A callback of gensim's that calls `on_epoch` at the end of each."""
+    epochs = itertools.count(1)
+
+    class Progress(models.callbacks.CallbackAny2Vec):  # type: ignore[misc] # gensim has no types
+        def on_epoch_end(self, model: Any) -> None:
+            on_epoch(next(epochs), n_epochs, None)
+
+    return Progress()
 
 
 def _sentences(tokens: Tokens, vocabulary: Vocabulary) -> list[list[str]]:

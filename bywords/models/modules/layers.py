@@ -39,13 +39,6 @@ class Model(nn.Module):
         )
 
 
-def as_tensors(batch: Ragged, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids int32 (T,) and offsets int32 (N + 1,) on `device`; on a CPU the ids are not copied."""
-    ids = torch.from_numpy(batch.ids).to(device)
-    offsets = torch.from_numpy(batch.offsets).to(device=device, dtype=torch.int32)
-    return ids, offsets
-
-
 def seeded_embedding(n_words: int, dimension: int, generator: torch.Generator, *, scale: float) -> Tensor:
     """A start for word vectors, float32 (V, D): normal around 0 with standard deviation `scale`, padding at 0."""
     memory = np.empty(

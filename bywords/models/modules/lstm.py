@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from bywords.models.lstm import LSTMConfig
-from bywords.models.modules.layers import DEFAULT_DIMENSION, Dropout, Model, as_tensors, seeded_embedding, seeded_linear
+from bywords.models.modules.layers import DEFAULT_DIMENSION, Dropout, Model, seeded_embedding, seeded_linear
 from bywords.text.ragged import Ragged
 
 
@@ -46,7 +46,7 @@ class LSTMModule(Model):
 
     def forward(self, batch: Ragged, word_vectors: Tensor | None = None) -> Tensor:
         """`word_vectors`, float32 (T, D), stand in for those of the words of the batch."""
-        ids, offsets = as_tensors(batch, self.embedding.weight.device)
+        ids, offsets = torch.from_numpy(batch.ids), torch.from_numpy(batch.offsets).to(torch.int32)
         lengths, order = offsets.diff().sort(descending=True, stable=True)
         positions, step_sizes = packed_positions(offsets[:-1][order], lengths, n_directions=self.lstm.n_directions)
         vectors = self.embedding(ids[positions]) if word_vectors is None else word_vectors[positions]

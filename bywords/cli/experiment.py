@@ -1,0 +1,48 @@
+"""What `bywords compare` and `bywords curve` share: a folder with the record and its page, and how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import typer
+
+from bywords.cli.screen import print_json, say
+from bywords.files import write_whole
+from bywords.records.base import ExperimentRecord, plain, read_record, write_record
+
+AnyExperiment = TypeVar("AnyExperiment", bound=ExperimentRecord)
+
+
+@dataclass(frozen=True)
+class ExperimentFolder(Generic[AnyExperiment]):
+    """Where an experiment's record NAME.json and its page are."""
+
+    kind: type[AnyExperiment]
+    record: Path
+    page: Path
+    render: Callable[[AnyExperiment], str]
+
+    def earlier(self, *, resume: bool) -> AnyExperiment | None:
+        """The record that is there, where it is to be gone on with."""
+        return read_record(self.kind, self.record) if resume and self.record.exists() else None
+
+    def write(self, run: AnyExperiment) -> None:
+        """Write the record and its page."""
+        write_record(run, self.record)
+        write_whole(self.page, self.render(run).encode())
+
+    def end(self, run: AnyExperiment, tell: Callable[[AnyExperiment], None], n_done: str, *, as_json: bool) -> None:
+        """Write and tell what was found; leave with 130 where Ctrl-C came first, `n_done` having been done."""
+        self.write(run)
+        if as_json:
+            print_json(plain(run))
+        else:
+            tell(run)
+            if not run.finished:
+                say(f"Interrupted after {n_done}. Go on with the same command and --resume.")
+            say(f"The record is in {self.record}; look at {self.page}")
+        if not run.finished:
+            raise typer.Exit(130)

@@ -1,0 +1,151 @@
+/* The kernels as functions of Python: arrays are checked, then a kernel runs without the interpreter's lock.
+ *
+ * The signature of a kernel has one letter an argument: B uint8, i int32, q int64, Q uint64, f float32, d float64 and
+ * ? bool for an array in C order, with a > before it where the kernel writes to it; n for an integer and r for a real
+ * number. A function returns the kernel's number or, where the kernel has results, a tuple of it and bytearrays. */
+
+#include <Python.h>
+
+#include "kernels.h"
+
+/* name, signature, number of results */
+#define KERNELS(X)                                            \
+    X(scan, "BqBnn>i>B>q>Q>q", 0)                             \
+    X(hashes_of, "Bq>Q", 0)                                   \
+    X(find, "BqQBqQ>i", 0)                                    \
+    X(add, "BqQ>B>q>Q>Qn>i", 0)                               \
+    X(rehash, "Q>Q", 0)                                       \
+    X(cut, "Bqnn>i>q>q>Q", 1)                                 \
+    X(with_edges, "iqn>i>q", 0)                               \
+    X(count_pairs, "iiqnn", 2)                                \
+    X(table_of_pairs, "ii>Q>i", 0)                            \
+    X(find_pairs, "iiqnQi>i", 0)                              \
+    X(encode, "inqiiqnnn>i>q>f", 0)                           \
+    X(count, "iqnn>i>q>f", 0)                                 \
+    X(add_rows, "fiqf>f", 0)                                  \
+    X(gradients_of_rows, "iqff>i>q>f", 0)                     \
+    X(adagrad, ">f>fqfrr", 0)                                 \
+    X(classifiers_of, "iqfff>f>f", 0)                         \
+    X(dual_pass, "iqffqff>f>f>f>f", 0)                        \
+    X(numbered, "iqn>q", 0)                                   \
+    X(sort_each, ">iq", 0)                                    \
+    X(similar_pairs, "iqqnrn", 1)                             \
+    X(shared_by, "iqqq>q", 0)                                 \
+    X(run_forward, "qffff>f>f>f", 0)                          \
+    X(run_backward, "qffffff>f>f>f>f>f", 0)                   \
+    X(rows_of_maxima, "fq>q", 0)                              \
+    X(train_block, "iiff>f>f>f>f>f>f>f>fr>d", 0)
+
+#define DECLARE(name, signature, n_results) Kernel name;
+KERNELS(DECLARE)
+
+static bool has_letter(const char *format, Py_ssize_t size, char letter)
+{
+    const char *same_kind = strchr("iq", letter) ? "bhilq" : strchr("BQ", letter) ? "BHILQ" : "";
+    Py_ssize_t expected = strchr("B?", letter) ? 1 : strchr("if", letter) ? 4 : 8;
+    if (format == NULL || strlen(format) != 1 || size != expected)
+        return false;
+    return *format == letter || strchr(same_kind, *format) != NULL;
+}
+
+static bool open_array(PyObject *object, char letter, bool is_written, Py_buffer *view, Argument *argument)
+{
+    int flags = PyBUF_ND | PyBUF_FORMAT | (is_written ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(object, view, flags | PyBUF_C_CONTIGUOUS) < 0)
+        return false;
+    if (!has_letter(view->format, view->itemsize, letter) || view->ndim < 1 || view->ndim > 2) {
+        PyErr_Format(PyExc_TypeError, "an array of format %s with %d dimensions, expected format %c with 1 or 2",
+                     view->format, view->ndim, letter);
+        PyBuffer_Release(view);
+        return false;
+    }
+    argument->data = view->buf;
+    argument->length = view->shape[0];
+    argument->width = view->ndim == 2 ? view->shape[1] : 1;
+    return true;
+}
+
+static PyObject *returned(Call *call, int64_t number, int n_results)
+{
+    PyObject *tuple = n_results ? PyTuple_New(1 + n_results) : NULL;
+    for (int i = 0; i < n_results; i++) {
+        Result *result = &call->results[i];
+        PyObject *bytes = tuple ? PyByteArray_FromStringAndSize(result->data, result->n_bytes) : NULL;
+        free(result->data);
+        if (bytes == NULL)
+            Py_CLEAR(tuple);
+        else
+            PyTuple_SetItem(tuple, 1 + i, bytes);
+    }
+    if (n_results && tuple == NULL)
+        return PyErr_NoMemory();
+    PyObject *as_object = PyLong_FromLongLong(number);
+    if (n_results == 0)
+        return as_object;
+    PyTuple_SetItem(tuple, 0, as_object);
+    return tuple;
+}
+
+static PyObject *run(PyObject *arguments, const char *name, const char *signature, int n_results, Kernel *kernel)
+{
+    Call call = {0};
+    Py_buffer views[MOST_ARGUMENTS];
+    int n_views = 0, n_arguments = 0;
+    Py_ssize_t n_given = PyTuple_Size(arguments);
+    int64_t number = 0;
+    bool is_open = true;
+    for (const char *letter = signature; *letter && is_open; letter++, n_arguments++) {
+        bool is_written = *letter == '>';
+        letter += is_written;
+        PyObject *object = n_arguments < n_given ? PyTuple_GetItem(arguments, n_arguments) : NULL;
+        Argument *argument = &call.arguments[n_arguments];
+        if (object == NULL) {
+            PyErr_Format(PyExc_TypeError, "%s got only %zd arguments", name, n_given);
+            is_open = false;
+        } else if (*letter == 'n') {
+            argument->integer = PyLong_AsLongLong(object);
+            is_open = !PyErr_Occurred();
+        } else if (*letter == 'r') {
+            argument->real = PyFloat_AsDouble(object);
+            is_open = !PyErr_Occurred();
+        } else {
+            is_open = open_array(object, *letter, is_written, &views[n_views], argument);
+            n_views += is_open;
+        }
+    }
+    if (is_open && n_given > n_arguments) {
+        PyErr_Format(PyExc_TypeError, "%s got %zd arguments, expected %d", name, n_given, n_arguments);
+        is_open = false;
+    }
+    if (is_open) {
+        Py_BEGIN_ALLOW_THREADS
+        number = kernel(&call);
+        Py_END_ALLOW_THREADS
+    }
+    while (n_views)
+        PyBuffer_Release(&views[--n_views]);
+    if (!is_open)
+        return NULL;
+    if (number < 0) {
+        for (int i = 0; i < n_results; i++)
+            free(call.results[i].data);
+        return PyErr_NoMemory();
+    }
+    return returned(&call, number, n_results);
+}
+
+#define DEFINE(name, signature, n_results)                                  \
+    static PyObject *call_##name(PyObject *module, PyObject *arguments)     \
+    {                                                                       \
+        return run(arguments, #name, signature, n_results, name);           \
+    }
+KERNELS(DEFINE)
+
+#define LIST(name, signature, n_results) {#name, call_##name, METH_VARARGS, signature},
+static PyMethodDef methods[] = {KERNELS(LIST){NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "_native", "The kernels as machine code; their wrappers say what they do.", -1, methods, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void) { return PyModule_Create(&definition); }

@@ -83,62 +83,76 @@ def predict(
     unlike those that the model has learned from.
     """
     from bywords.artifact.description import load_classifier
-    from bywords.checkpoint import Run
-    from bywords.files import check_writable
     from bywords.io.readers import Block, skipped_rows
-    from bywords.io.resumable import ResumableOutput
+    from bywords.io.writers import Writer
+
+    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
+    source = file if options.is_file(file) else None
+    if source is None and (text, file_format, encoding) != (None, None, None):
+        raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
+    _check_output(out, source, top_k, resume=resume)
+    classifier = load_classifier(model)
+    least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
+    answers, n_before = _Answers(classifier, top_k, least), 0
+    skipped = skipped_rows(bad_rows)
+    ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
+    reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
+    more = {"skipped": skipped, "contract": classifier.record.columns}
+    blocks = iter([Block.of_text(file)]) if source is None else _told(_blocks(source, {**reading, **more}))
+    if out is None:
+        for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
+            typer.echo(chunk.content, nl=False)
+    else:
+        settings = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
+        n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
+    if skipped is not None:
+        tell_skipped(skipped.count, skipped.first)
+    answers.tell(is_rest=n_before > 0)
+
+
+def _check_output(out: Path | None, source: str | None, top_k: int | None, *, resume: bool) -> None:
+    """Raise SettingError for what cannot be written, before there is any work."""
+    from bywords.files import check_writable
     from bywords.io.writers import Writer
 
     if resume and out is None:
         raise SettingError("--resume goes on with a file: say which with --out.")
     if top_k == 0:
         raise SettingError("--top-k is 0, expected 1 or more, or -1 for all labels.")
-    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
-    is_text = not options.is_file(file)
     if out is not None:
         check_writable(out)
-        Writer.of(out, ())  # a wrong name is said before there is any work
-        options.check_output(out, None if is_text else file, goes_on=resume)
-    if is_text and (text, file_format, encoding) != (None, None, None):
-        raise SettingError(
-            f"{file!r} is no file, so it is taken for a text: leave out --text, --format and --encoding."
-        )
-    classifier = load_classifier(model)
-    n_before = 0
-    least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
-    answers = _Answers(classifier, top_k, least)
-    skipped = skipped_rows(bad_rows)
-    ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
-    reading = {
-        "text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix, "skipped": skipped,
-        "contract": classifier.record.columns,
-    }  # fmt: skip
-    blocks = iter([Block.of_text(file)]) if is_text else _told(_blocks(file, reading))
-    if out is None:
-        for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
-            typer.echo(chunk.content, nl=False)
-    else:
-        digest = hashlib.sha256((model / "SHA256SUMS").read_bytes()).hexdigest()
-        settings = {
-            "version": __version__,
-            "text column": None if not text else text[0] if len(text) == 1 else list(text),
-            "input format": ending,
-            "output format": "".join(out.suffixes[-2:]),
-            "top k": top_k,
-            "least confidence": answers.least,
-            "bad rows": bad_rows,
-            "encoding": encoding,
-            "label prefix": label_prefix,
-        }
-        is_new = not out.exists()
-        output = ResumableOutput(out, Run({"model": digest}, settings), resume=resume)
-        n_before = output.n_rows
-        writer = Writer.of(out, answers.names)
-        _write(output, blocks, answers, writer, hashlib.sha256() if is_text else _digest(file, ending))
-        _tell_written(out, None if is_text else Path(file), writer, is_new=is_new)
-    if skipped is not None:
-        tell_skipped(skipped.count, skipped.first)
-    answers.tell(is_rest=n_before > 0)
+        Writer.of(out, ())
+        options.check_output(out, *(() if source is None else options.files_of(source)), goes_on=resume)
+
+
+def _label_file(
+    model: Path,
+    source: str | None,
+    out: Path,
+    blocks: Iterable[Block],
+    answers: _Answers,
+    settings: dict[str, Any],
+    *,
+    resume: bool,
+) -> int:
+    """Write the answers to a file. Returns: how many rows of it a run before this one has written."""
+    from bywords.checkpoint import Run
+    from bywords.io.resumable import ResumableOutput
+    from bywords.io.writers import Writer
+
+    model_digest = hashlib.sha256((model / "SHA256SUMS").read_bytes()).hexdigest()
+    shown = {"text": "text column", "ending": "input format"}
+    run = {shown.get(name, name.replace("_", " ")): value for name, value in settings.items()}
+    run["text column"] = " ".join(run["text column"] or ()) or None
+    run |= {"version": __version__, "output format": "".join(out.suffixes[-2:])}
+    is_new = not out.exists()
+    output = ResumableOutput(out, Run({"model": model_digest}, run), resume=resume)
+    n_before = output.n_rows
+    writer = Writer.of(out, answers.names)
+    digest = hashlib.sha256() if source is None else _digest(source, settings["ending"])
+    _write(output, blocks, answers, writer, digest)
+    _tell_written(out, None if source is None else Path(source), writer, is_new=is_new)
+    return n_before
 
 
 def _told(blocks: Iterator[Block]) -> Iterator[Block]:

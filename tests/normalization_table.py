@@ -6,6 +6,7 @@ reads its texts alike whatever Python it runs on.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from pathlib import Path
 
@@ -16,10 +17,11 @@ SAME_MEANING = {"<wide>", "<narrow>", "<isolated>", "<initial>", "<medial>", "<f
     *("<compat>", "<square>", "<noBreak>")
 }
 KEPT = (
-    *(range(0x0E00, 0x0F00),  # Thai and Lao, whose vowels would be cut
-      range(0x3131, 0x318F),  # Korean letters by themselves, which would become parts of syllables
-      (0x2116,),),  # №, which would become the word "no"
-)  # fmt: skip
+    range(0x0E00, 0x0F00),  # Thai and Lao, whose vowels would be cut
+    range(0x3131, 0x318F),  # Korean letters by themselves, which would become parts of syllables
+    range(0x2024, 0x2027),  # …, one sign that says what three would
+    range(0x2116, 0x2117),  # №, which would become the word "no"
+)
 STYLED_LETTERS = range(0x1D400, 0x1D800)  # mathematical bold, script, …, used as letters
 
 APOSTROPHES = "\u2018\u2019\u201b\u02bb\u02bc\u00b4\uff07\u0091\u0092"
@@ -42,10 +44,11 @@ VOWEL_SIGNS = (  # of Arabic, with tatweel and the signs of the Quran, and of He
 OUT = {chr(point) for point in (*IGNORABLE, *VOWEL_SIGNS)}
 
 
+@functools.cache
 def replacements() -> dict[int, tuple[str, str]]:
     """Code point → what it becomes, as written and in small letters."""
     found = {}
-    for point in range(0x80, 0xE0200):
+    for point in (*range(0x80, 0x30000), *range(0xE0000, 0xE0200)):
         character = chr(point)
         if 0xD800 <= point < 0xE000 or unicodedata.normalize("NFC", character) != character:
             continue

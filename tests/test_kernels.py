@@ -75,6 +75,7 @@ RUNS = st.lists(st.tuples(st.sampled_from("aABivXw3éЖжب ہकＡﾊ"), st.in
 TO_NORMALISE = st.one_of(
     st.text(st.characters(codec="utf-8")),
     st.text("aI&\\\u200c\u200d\u200b\u0307ıİΣşｶﾞﬁ\u00ad\u0301\u0300\u064eببक \ufdfa🏴👩"),
+    st.lists(st.sampled_from(["&amp", "&#39", ";", "& ", "\\", "n", "\\x", "é" * 30])).map("".join),
     RUNS.map(lambda runs: "".join(letter * n for letter, n in runs)),
 )
 
@@ -89,7 +90,7 @@ def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
     data, ends, _ = both(
         normalization.replace_characters, data, ends, table.targets, table.data, table.starts, kinds_of_characters()
     )
-    flags = both(normalization.suspects, data, ends, table.specials)
+    flags = both(normalization.suspects, data, ends, np.zeros(0, dtype=np.uint8))
     # What lies behind the bytes that are left is of no account, so the twin's results are compared alone.
 
     expected, found = (

@@ -1,7 +1,7 @@
 """UTF-8 texts → which of them a normalisation would change; and the changes of characters and of runs of letters.
 
-Flags of a text: MARKUP, it has an ampersand or a backslash; RUN, a letter three times in a row; WIDE, a character that
-is not ASCII; SPECIAL, a character whose change depends on its neighbours, and that may have to change.
+Flags of a text: MARKUP, it may have an entity of HTML, or an escape with a backslash; RUN, a letter three times in a
+row; WIDE, a character that is not ASCII; SPECIAL, a character whose change depends on its neighbours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def suspects(text: Bytes, ends: Ends, specials: Bytes) -> Bytes:
 
     `text` is uint8, valid UTF-8; `ends` int64 (N,); `specials` uint8, by code point, none beyond its end: ALWAYS;
     WITH_I, only in a document that has a capital I; JOINER, unless a character from U+0600 to U+07FF stands before it
-    and after it. A run is of an ASCII letter in either case, or of a character from U+00C0 to U+07FF.
+    and after it. An entity is an ampersand before # or a letter, and a semicolon among the 64 bytes from it; an escape,
+    a backslash before one of n t r " ' / u x. A run is of an ASCII letter in either case, or of a character from U+00C0
+    to U+07FF.
     """
     flags = np.empty(len(ends), dtype=np.uint8)
     _native.suspects(text, ends, specials, flags)

@@ -39,9 +39,12 @@ Edit = tuple[int, int, str]  # where a replaced part starts and ends, and what t
 Step = Callable[[str], Iterable[Edit]]
 
 JOINERS, BLACK_FLAG, TURKISH = "\u200b\u200c\u200d", "\U0001f3f4", "ıİğĞşŞ"  # what they become depends on neighbours
+NO_SPECIALS = np.zeros(0, dtype=np.uint8)
 
 _ENTITY = re.compile(r"&(?:(?:amp|#0*38|#[xX]0*26);)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_ESCAPE = re.compile(r"\\+(?:[ntr]|[\"'/]|u[0-9a-fA-F]{4}(?:\\+u[dD][c-fC-F][0-9a-fA-F]{2})?)|(?:\\x[0-9a-fA-F]{2})+")
+_ESCAPE = re.compile(
+    r"\\+(?:[ntr\"'/]|u[0-9a-fA-F]{4}(?:\\+u[dD][c-fC-F][0-9a-fA-F]{2})?|x[0-9a-fA-F]{2}(?:\\+x[0-9a-fA-F]{2})*)"
+)
 _NAME = r"[\w.()&-]+"
 _DRIVE = re.compile(  # C:\new files\table.txt
     rf"(?<![A-Za-z])(?![AaQq]:\\+[ntr])[A-Za-z]:\\(?:{_NAME}(?:\ {_NAME}){{0,2}}\\+)*\S*"
@@ -95,12 +98,13 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
     flags = suspects(whole, ends, table.specials)
     is_changed = False
     for index in np.flatnonzero(flags & (MARKUP | SPECIAL)).tolist():
-        new = encoded_text(_in_context(_composed(texts[index]), lowercase))
+        text = texts[index]
+        new = encoded_text(_in_context(text if text.isascii() else _composed(text), lowercase))
         is_changed |= new != encoded[index]
         encoded[index] = new
     if is_changed:
         whole, ends = joined_bytes(encoded)
-        flags = suspects(whole, ends, table.specials)
+        flags = suspects(whole, ends, NO_SPECIALS)
     if (flags & WIDE).any():
         whole, ends, is_open = replace_characters(
             whole, ends, table.targets, table.data, table.starts, kinds_of_characters()
@@ -110,7 +114,7 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
             for index in np.flatnonzero(is_open).tolist():
                 parts[index] = unicodedata.normalize("NFC", parts[index].decode()).encode()
             whole, ends = joined_bytes(parts)
-        flags = suspects(whole, ends, table.specials)
+        flags = suspects(whole, ends, NO_SPECIALS)
     if (flags & RUN).any():
         whole, ends = shorten_runs(whole, ends, flags)
     return whole, ends, not (flags & WIDE).any()
@@ -239,17 +243,22 @@ def _steps(lowercase: bool) -> tuple[Step, ...]:
 
 def _entities(text: str) -> Iterator[Edit]:
     """&amp; and &#39; as the signs that they stand for; encoded twice (&amp;#39;) too. Unknown names stay."""
-    if "&" not in text or ";" not in text:
-        return
+    for match in _ENTITY.finditer(text):
+        start, end = match.span()
+        sign = _sign_of(match[1])
+        if sign is not None:
+            yield start, end, sign
+        elif match.start(1) - start > 1:  # behind &amp;
+            yield start, end, f"&{match[1]};"
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _sign_of(name: str) -> str | None:
+    """What an entity of HTML stands for; None where there is none of this name."""
     from html import unescape
     from html.entities import html5
 
-    for match in _ENTITY.finditer(text):
-        name = match[1]
-        if name[0] == "#" or f"{name};" in html5:
-            yield match.start(), match.end(), unescape(f"&{name};")
-        elif match.start(1) - match.start() > 1:  # behind &amp;
-            yield match.start(), match.end(), f"&{name};"
+    return unescape(f"&{name};") if name[0] == "#" or f"{name};" in html5 else None
 
 
 def _escapes(text: str) -> Iterator[Edit]:
@@ -287,7 +296,7 @@ def _unescaped(written: str) -> str:
         units = [int(unit, 16).to_bytes(2, "big") for unit in re.findall("[0-9a-fA-F]{4}", rest)]
         return _valid(b"".join(units).decode("utf-16-be", "replace"))
     if kind == "x":
-        data = bytes.fromhex(written.replace("\\x", ""))
+        data = bytes.fromhex("".join(re.findall("x(..)", written)))
         try:
             return data.decode()
         except UnicodeDecodeError:

@@ -34,9 +34,13 @@ def _may_change(string, specials):
 def suspects(text, ends, specials):
     flags = []
     for string in _strings(text, ends):
+        has_entity = any(
+            b";" in string.encode()[match.start() : match.start() + 64]
+            for match in re.finditer(rb"&(?=[#A-Za-z])", string.encode())
+        )
         has_run = re.search(r"(?ai:([a-z])\1\1)|([\u00c0-\u07ff])\2\2", string)
         flags.append(
-            MARKUP * ("&" in string or "\\" in string)
+            MARKUP * (has_entity or re.search(r"\\[ntr\"'/ux]", string) is not None)
             + RUN * (has_run is not None)
             + WIDE * (not string.isascii())
             + SPECIAL * _may_change(string, specials)

@@ -20,6 +20,8 @@ INLINE int64_t decoded(const uint8_t *at, int64_t *width)
     return *width = 4, (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
 }
 
+INLINE bool is_letter(uint8_t byte) { return (uint8_t)((byte | 0x20) - 'a') < 26; }
+
 /* The flags that single bytes and runs of an ASCII letter give; and 128 where there is a capital I. */
 VECTORIZED static int flags_of_bytes(const uint8_t *text, int64_t n)
 {
@@ -36,15 +38,26 @@ VECTORIZED static int flags_of_bytes(const uint8_t *text, int64_t n)
     return (markup ? MARKUP : 0) | (wide & 0x80 ? WIDE : 0) | (run ? RUN : 0) | (capital_i ? CAPITAL_I : 0);
 }
 
-/* Whether a letter of two bytes is there three times. */
-INLINE bool is_wide_run(const uint8_t *at, const uint8_t *end)
+/* Whether any character of two bytes from U+00C0 on is there three times in a row. */
+VECTORIZED static bool has_wide_run(const uint8_t *t, int64_t n)
 {
-    uint32_t first, second;
-    if (end - at < 6)
-        return false;
-    memcpy(&first, at, 4);
-    memcpy(&second, at + 2, 4);
-    return first == second && at[0] >= 0xC3;
+    uint8_t run = 0;
+    for (int64_t i = 0; i < n - 5; i++)
+        run |= (t[i] >= 0xC3) & (t[i] < 0xE0) & (t[i] == t[i + 2]) & (t[i] == t[i + 4]) & (t[i + 1] == t[i + 3]) &
+               (t[i + 1] == t[i + 5]);
+    return run;
+}
+
+/* Whether an ampersand may begin an entity, or a backslash an escape. */
+static bool has_markup(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at > 1; at++) {
+        if (*at == '&' && (at[1] == '#' || is_letter(at[1])) && memchr(at, ';', end - at < 64 ? end - at : 64))
+            return true;
+        if (*at == '\\' && strchr("ntr\"'/ux", at[1]) && at[1])
+            return true;
+    }
+    return false;
 }
 
 /* Whether a letter of Arabic, Syriac, … (U+0600 to U+07FF) stands before and after a joiner of three bytes. */
@@ -56,15 +69,13 @@ INLINE bool is_within_word(const uint8_t *at, const uint8_t *start, const uint8_
 /* The flags that characters beyond ASCII give. */
 static int flags_of_wide(const uint8_t *start, const uint8_t *end, const uint8_t *specials, int64_t n_points, bool has_i)
 {
-    int found = 0;
+    int found = has_wide_run(start, end - start) ? RUN : 0;
     int64_t width;
-    for (const uint8_t *at = start; at < end; at += width) {
+    for (const uint8_t *at = start; n_points && at < end; at += width) {
         width = 1;
         if (*at < 0x80)
             continue;
         const int64_t point = decoded(at, &width);
-        if (width == 2 && is_wide_run(at, end))
-            found |= RUN;
         const uint8_t special = point < n_points ? specials[point] : 0;
         if (special == ALWAYS || (special == WITH_I && has_i) || (special == JOINER && !is_within_word(at, start, end)))
             found |= SPECIAL;
@@ -83,9 +94,18 @@ int64_t suspects(Call *call)
         int found = flags_of_bytes(text + start, ends[document] - start);
         if (found & WIDE)
             found |= flags_of_wide(text + start, text + ends[document], specials, LENGTH(2), found & CAPITAL_I);
+        if (found & MARKUP && !has_markup(text + start, text + ends[document]))
+            found &= ~MARKUP;
         flags[document] = (uint8_t)(found & ~CAPITAL_I);
     }
     return 0;
+}
+
+INLINE bool is_mark(const uint8_t *at, const uint8_t *kinds, int64_t n_kinds)
+{
+    int64_t width;
+    const int64_t point = decoded(at, &width);
+    return point < n_kinds && kinds[point] == MARK;
 }
 
 static bool enlarge(uint8_t **out, int64_t *room)
@@ -118,29 +138,28 @@ int64_t replace_characters(Call *call)
                 is_changed = false;
                 continue;
             }
-            int64_t point = decoded(text + index, &width), length = width;
+            const int64_t point = decoded(text + index, &width);
             const int32_t target = point < n_targets ? targets[point] : 0;
             if (target) {
-                length = starts[target] - starts[target - 1];
+                const int64_t length = starts[target] - starts[target - 1];
                 memcpy(out + n, data + starts[target - 1], length);
+                is_open[document] |= length && is_mark(out + n, kinds, n_kinds);
                 is_changed = true;
-                point = length ? decoded(out + n, &(int64_t){0}) : 0;
-            } else
-                for (int64_t byte = 0; byte < width; byte++)
-                    out[n + byte] = text[index + byte];
-            if (point < n_kinds && kinds[point] == MARK)
-                is_open[document] |= is_changed;
-            else if (length && !target)
+                n += length;
+                continue;
+            }
+            for (int64_t byte = 0; byte < width; byte++)
+                out[n++] = text[index + byte];
+            if (is_changed && is_mark(text + index, kinds, n_kinds))
+                is_open[document] = 1;
+            else
                 is_changed = false;
-            n += length;
         }
         new_ends[document] = n;
     }
     call->results[0] = (Result){out, n};
     return out ? 0 : OUT_OF_MEMORY;
 }
-
-INLINE bool is_letter(uint8_t byte) { return (uint8_t)((byte | 0x20) - 'a') < 26; }
 
 /* How many bytes the character of a word takes that is there: a letter, a digit, or any of U+00C0 to U+07FF; else 0. */
 INLINE int64_t in_word(const uint8_t *at, const uint8_t *end)
@@ -206,12 +225,16 @@ int64_t shorten_runs(Call *call)
         }
         while (flags[document] & RUN && at < end) {
             const uint8_t *stop = at;
-            for (int64_t width; (width = in_word(stop, end));)
-                stop += width;
-            if (stop > at)
+            int64_t before = 0, n_same = 0, n_most = 0;
+            for (int64_t width; (width = in_word(stop, end)); before = width, stop += width) {
+                n_same = width == before && is_same(stop - width, stop, width) ? n_same + 1 : 0;
+                n_most = n_same > n_most ? n_same : n_most;
+            }
+            if (n_most >= 2)
                 out = move_word(at, stop, out);
             else
-                *out++ = *stop++;
+                for (stop += stop == at; at < stop;)
+                    *out++ = *at++;
             at = stop;
         }
         ends[document] = out - text;

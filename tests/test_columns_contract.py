@@ -11,6 +11,10 @@ from bywords.cli.main import COMMANDS, app_of
 from bywords.data.columns import Columns, SideColumn, fit_columns
 from bywords.errors import BywordsError, DataError, SettingError
 from bywords.io.readers import read_corpus
+from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
+from bywords.text.offsets import token_offsets
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
 OFFICE, GARAGE = ("printer", "paper", "toner", "desk"), ("tyre", "engine", "oil", "brake")
 SAID = (
@@ -305,8 +309,7 @@ def test_every_option_given_twice_is_a_list_or_refused(bywords, words, option):
             if option.multiple and "=" in (option.metavar or "")
             else [option.opts[0], str(value)]
         ] * 2
-    arguments = ["x"] * sum(1 for _ in range(2))
-    code, out, error = bywords(*words, *arguments, *given[0], *given[1])
+    code, out, error = bywords(*words, "x", "x", *given[0], *given[1])
     name = max(option.opts, key=len)
     assert (code, out) == (2, "")
     assert f"error: {name} is given 2 times" in error
@@ -486,6 +489,42 @@ def test_a_text_that_spells_a_value_is_not_the_value():
     (found,) = classifier.explain([{"body": spelled, "region": "US"}])
     assert found.predicted == ("garage",)
     assert [token for token, field in zip(found.tokens, found.fields, strict=True) if not field] == ["region=US"]
+
+
+def test_values_of_columns_come_first_and_take_part_in_no_ngram_of_words_or_characters():
+    config = TokenizerConfig(fields=("a", "b"), fielded=("a",))
+    texts = ["red car\x1fon fire\x1fregion=EU\x1fteam=x", "red car\x1fon fire\x1fregion=EU\x1fteam=x"]
+    tokens = Tokenizer(config)(texts)
+    assert tokens.documents()[0] == [
+        *("\x1fregion=EU", "\x1fteam=x", "red", "car", "on", "fire", "\x1f\x1fa:red", "\x1f\x1fa:car"),
+    ]  # fmt: skip
+    settings = VocabularyConfig(ngrams=2, char_ngrams=(2, 3))
+    vocabulary, plain = (
+        Vocabulary.of(found, settings) for found in (tokens, Tokenizer()(["red car on fire", "red car on fire"]))
+    )
+    assert vocabulary.words.to_list()[:2] == ["\x1fregion=EU", "\x1fteam=x"]
+    assert vocabulary.blocks == (4, vocabulary.n_rows("ngrams"))
+    assert vocabulary.char_ngrams.strings() == plain.char_ngrams.strings()
+    assert len(vocabulary.ngrams) == 3  # red car, car on, on fire
+    ids = vocabulary.encode(tokens).ids
+    only_sides = vocabulary.encode(Tokenizer(config)(["\x1f\x1fregion=EU\x1fteam=x"])).ids
+    assert sorted(only_sides.tolist()) == [2, 3]
+    assert set(only_sides.tolist()) <= set(ids.tolist())
+
+
+def test_a_value_weighs_the_same_beside_a_short_text_and_a_long_one():
+    tokens = Tokenizer(TokenizerConfig(fields=("a",)))(["fire\x1fr=EU", f"{'many words here ' * 20}\x1fr=US"] * 2)
+    vocabulary = Vocabulary.of(tokens)
+    bags = TfidfLinear.prepare(TfidfConfig(), vocabulary.encode(tokens), vocabulary).bags
+    assert bags.weights[bags.ids < vocabulary.blocks[0]] == pytest.approx(0.5**0.5)
+
+
+def test_offsets_of_a_row_are_those_of_its_values_and_words():
+    config = TokenizerConfig(fields=("a", "b"), fielded=("b",))
+    row = "Red car\x1fOn fire\x1fregion=EU\x1f\x1fteam=x"
+    found = [row[start:end] for start, end in token_offsets(row, config).tolist()]
+    assert found == ["region=EU", "team=x", "Red", "car", "On", "fire", "On", "fire"]
+    assert len(found) == len(Tokenizer(config)([row]).codes)
 
 
 def test_words_are_fielded_where_the_field_changes_what_they_say():

@@ -257,6 +257,15 @@ def test_columns_may_be_called_otherwise_where_that_is_said(bywords, model, one_
     assert (code, "the model reads 2 text columns, 'subject', 'body': give --text as many times" in error) == (2, True)
 
 
+def test_examples_of_mistakes_show_columns_on_lines_of_their_own(bywords, model, tmp_path):
+    frame = [{**row, "queue": "garage" if index < 5 else row["queue"]} for index, row in enumerate(rows())]
+    path = write(tmp_path / "wrong.csv", frame)
+    record = json.loads(bywords("evaluate", model, path, "--examples", "3", "--json")[1])
+    (mistake, *_) = record["hardest_confusions"]
+    assert "\x1f" not in mistake["examples"][0]["text"]
+    assert "\nregion" in mistake["examples"][0]["text"]
+
+
 def test_the_test_file_is_read_by_the_columns_of_the_training_file(bywords, table, tmp_path):
     frame = [{"text": "nothing", "body": row["body"], "queue": row["queue"]} for row in rows()]
     write(tmp_path / "test.csv", frame)

@@ -54,7 +54,7 @@ def evaluate(
     with working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels)
         slices = slices_in(classifier, evaluation, corpus)
-        confusions = evaluation.confusion_examples(corpus.texts, corpus.rows, examples=examples or 3)
+        confusions = evaluation.confusion_examples(corpus.shown_texts(), corpus.rows, examples=examples or 3)
     answered = None if least is None else _answered(classifier, evaluation, least)
     if as_json:
         more: dict[str, Any] = {"columns": columns_as_json(corpus.read_as), "commonest": commonest(evaluation)}

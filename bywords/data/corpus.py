@@ -125,6 +125,10 @@ class Corpus:
         texts = self.texts.str.split(SEPARATOR).list.head(len(columns.text)).list.join("\n")
         return dataclasses.replace(self, texts=texts, read_as=Columns(text=columns.text[:1], label=columns.label))
 
+    def shown_texts(self) -> pl.Series:
+        """The documents for a person, string (N,): several columns are below each other."""
+        return self.texts if self.read_as is None else self.texts.str.replace_all(SEPARATOR, "\n", literal=True)
+
     def side_tokens(self) -> list[list[str]]:
         """The tokens of the columns beside the text, of each of N documents."""
         if self.read_as is None or not self.read_as.side:

@@ -266,7 +266,7 @@ def _described(
         best_epoch=history.best_epoch or None,
         per_class=typed(list[ClassScores], evaluation.per_class()),
         confusion=evaluation.confusion.tolist(),
-        hardest_confusions=typed(list[Confusion], evaluation.confusion_examples(test.texts, test.rows)),
+        hardest_confusions=typed(list[Confusion], evaluation.confusion_examples(test.shown_texts(), test.rows)),
         slices=typed(list[SliceScores], find_slices(evaluation, n_tokens=n_tokens, columns=test.columns)),
         class_words=_class_words(classifier, test),
         reliability=typed(ReliabilityCurve, evaluation.reliability()),
@@ -276,7 +276,7 @@ def _described(
         config=to_plain(classifier.config),
         wrong_documents=typed(
             list[WrongDocument],
-            evaluation.wrong_documents(test.texts.str.head(SHOWN_CHARACTERS).to_list(), test.rows),
+            evaluation.wrong_documents(test.shown_texts().str.head(SHOWN_CHARACTERS).to_list(), test.rows),
         ),
     )
 

@@ -25,7 +25,7 @@ from bywords.files import write_whole
 
 FORMAT = "bywords-checkpoint/1"
 ABOUT, ENDING = "checkpoint.json", ".entry"
-MOST_DIFFERENCES = 3  # in a message
+MOST_DIFFERENCES = 4  # in a message
 
 
 class Entry(NamedTuple):

@@ -437,7 +437,7 @@ def test_candidates_judged_once_and_for_all_are_fitted_on_from_what_was_kept(tmp
         config = replace(SYSTEMS["auto"], model=SelectionConfig(candidates=(candidate,)), training=training)
         name = type(candidate).__name__
         validation = (split.test.texts, split.test.names())
-        given = {"texts": split.train.texts, "y": split.train.names(), "validation": validation}
+        given = {"X": split.train.texts, "y": split.train.names(), "validation": validation}
         kill_at(0)
         TextClassifier(config).fit(**given).save(tmp_path / name)
         folder = tmp_path / f"ck {name}"

@@ -87,15 +87,18 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     tested, fitted = _fitted(request, split, learn_test=documents.is_drawn and not request.keep_test_out)
     evaluation = tested.evaluate(split.test.texts, _labels(split.test, tested))
     corrections = _gain(request, tested, documents.corrections)
-    reduction = None
-    if request.max_bytes is not None:
+    also, reduction = None if documents.is_drawn else _also_in_training(tested, split), None
+    as_in_file = split if documents.corrections is None else documents.corrections.before
+    if request.max_bytes is not None:  # the card is a part of the size
         with working("making it smaller"):
+            if fitted is not None:
+                fitted = _with_card(request, fitted, evaluation, split, as_in_file, also_in_training=also)
+                fitted = _compress(fitted, split.train, request.max_bytes).classifier
+            tested = _with_card(request, tested, evaluation, split, as_in_file, also_in_training=also)
             tested, evaluation, reduction = _compressed(tested, evaluation, split, request.max_bytes)
-            fitted = tested if fitted is None else _compress(fitted, split.train, request.max_bytes).classifier
+            also = None if also is None else _also_in_training(tested, split)
     with working("looking where it fails"):
         slices = slices_in(tested, evaluation, split.test)
-    also = None if documents.is_drawn else _also_in_training(tested, split)
-    as_in_file = split if documents.corrections is None else documents.corrections.before
     return Trained(
         fitted=_with_card(
             request, fitted or tested, evaluation, split, as_in_file, reduction=reduction, also_in_training=also

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Run, fingerprint
 from bywords.config import to_plain
@@ -37,16 +38,21 @@ def run_of(
 ) -> Run:
     """All that the outcome of a fit depends on; `before` is the classifier that it goes on from."""
     data = {"classes": fingerprint(np.array(classes, dtype=np.str_)), "label format": label_format}
-    for part, given in (("", train), ("validation ", valid), ("test ", test)):
+    for part, given in (("", train), ("validation ", valid)):
         if given is not None:
-            tokens, targets = given
-            data[f"{part}texts"] = fingerprint(tokens.codes, tokens.offsets, tokens.words.data, tokens.words.starts)
-            data |= fingerprints_of(part, targets)
+            data |= {f"{part}texts": fingerprint(*_arrays_of(given[0])), **fingerprints_of(part, given[1])}
+    if test is not None:
+        tokens, targets = test
+        data["test documents"] = fingerprint(*_arrays_of(tokens), targets.codes, targets.weights)
     if before is not None:
         words = np.array(before.vocabulary.words.to_list(), dtype=np.str_)
         data["model to go on from"] = fingerprint(words, *before.model.arrays().values())
     names = ("metric", "validation_share", "budget_seconds", "keep_together", "seed")
     return Run(data, {"bywords": __version__, **{n: getattr(parameters, n) for n in names}, **to_plain(config)})
+
+
+def _arrays_of(tokens: Tokens) -> tuple[npt.NDArray[Any], ...]:
+    return tokens.codes, tokens.offsets, tokens.words.data, tokens.words.starts
 
 
 def run_on_disk(config: SystemConfig, seed: int, data: Mapping[str, str]) -> Run:

@@ -1155,7 +1155,7 @@ CASES: list[Case] = [
         'predict MODEL "moon rocket" --text t',
         ("moon rocket", "--text", "t"),
         {},
-        "error: 'moon rocket' is no file, so it is taken for a text: leave out --text, --format and --encoding.",
+        "error: 'moon rocket' is no file, so it is a text: leave out --text, --format and --encoding.",
     ),
     predicted(
         "cells that a spreadsheet runs",

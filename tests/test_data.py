@@ -3,11 +3,17 @@
 `python tests/test_data.py` writes docs/data.md.
 """
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
-from data_cases import AREAS, CASES
+from data_cases import AREAS, CASES, SHEET, sheets
+
+from bywords.errors import SettingError
+from bywords.io.datasets import read_files
+from bywords.io.writers import Writer
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "data.md"
 
@@ -25,6 +31,19 @@ def test_the_document_is_up_to_date():
 def test_no_case_stands_twice():
     names = [(case.area, case.kind) for case in CASES]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("package", "run"),
+    [("fastexcel", lambda path: read_files(str(path))), ("xlsxwriter", lambda path: Writer.of(path, ()))],
+)
+def test_without_the_extra_for_spreadsheets_the_error_names_it(package, run, tmp_path, monkeypatch):
+    path = tmp_path / "x.xlsx"
+    path.write_bytes(sheets(a=SHEET))
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SettingError, match=rf"{package}, which is not installed: pip install 'bywords\[excel\]'"):
+        run(path)
 
 
 def written() -> str:

@@ -31,7 +31,7 @@ from bywords.text.vocabulary import Vocabulary
 NAMED = ("20newsgroups-6", "imdb")
 SETTINGS = {"without": TokenizerConfig(normalize=False), "with": TokenizerConfig()}
 MOST_TIMES = {"ascii": 1.05, "other": 1.15}
-N_CHARACTERS = 4_000_000  # of each timed lot
+N_CHARACTERS = 2_000_000  # of each timed lot
 SENTENCES = {  # of languages that the corpora do not have
     "German": "Ein wunderschöner Film über die Straße, große Gefühle für alle Gäste.",
     "Russian": "Какой прекрасный фильм, я смотрел его дважды и буду смотреть ещё раз!",

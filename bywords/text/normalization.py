@@ -135,7 +135,7 @@ def normalized(texts: Sequence[str], *, lowercase: bool = True) -> list[str]:
 def traced(text: str, *, lowercase: bool) -> tuple[str, Ends, Ends]:
     """A text, normalised; and for each character of it, where what it was made from starts and ends, int64 each."""
     trace = _Trace.of(_valid(text)).composed()
-    for step in MARKUP_STEPS:
+    for step in (_entities, _escapes):
         trace = trace.edited(step(trace.text))
     trace = trace.composed()
     for step in _steps(lowercase):
@@ -219,8 +219,9 @@ _SMALL = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz
 
 def _in_context(text: str, lowercase: bool) -> str:
     """A text in form NFC with all edits that depend on neighbours."""
-    for step in MARKUP_STEPS:
-        text = _edited(text, step(text))
+    text = _ENTITY.sub(_sign_of, text)
+    if "\\" in text:
+        text = _edited(text, _escapes(text))
     if text.isascii():
         return text
     text = _composed(text)
@@ -244,21 +245,22 @@ def _steps(lowercase: bool) -> tuple[Step, ...]:
 def _entities(text: str) -> Iterator[Edit]:
     """&amp; and &#39; as the signs that they stand for; encoded twice (&amp;#39;) too. Unknown names stay."""
     for match in _ENTITY.finditer(text):
-        start, end = match.span()
-        sign = _sign_of(match[1])
-        if sign is not None:
-            yield start, end, sign
-        elif match.start(1) - start > 1:  # behind &amp;
-            yield start, end, f"&{match[1]};"
+        yield match.start(), match.end(), _sign_of(match)
+
+
+def _sign_of(match: re.Match[str]) -> str:
+    return _decoded(match[0], match[1])
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _sign_of(name: str) -> str | None:
-    """What an entity of HTML stands for; None where there is none of this name."""
+def _decoded(entity: str, name: str) -> str:
+    """What an entity of HTML stands for, with the &amp; before its name; itself where there is none of this name."""
     from html import unescape
     from html.entities import html5
 
-    return unescape(f"&{name};") if name[0] == "#" or f"{name};" in html5 else None
+    if name[0] == "#" or f"{name};" in html5:
+        return unescape(f"&{name};")
+    return entity if len(entity) == len(name) + 2 else f"&{name};"
 
 
 def _escapes(text: str) -> Iterator[Edit]:
@@ -266,26 +268,24 @@ def _escapes(text: str) -> Iterator[Edit]:
 
     Of the same exports: \" \' \/ as the sign, \u2019 as the character, \xe2\x80\x99 as the UTF-8 or latin-1 that it is.
     """
-    if "\\" not in text:
-        return
-    matches = list(_ESCAPE.finditer(text))
-    paths = [match.span() for match in _DRIVE.finditer(text)] if matches and ":\\" in text else []
-    paths += [match.span() for match in _SERVER.finditer(text)] if matches and "\\\\" in text else []
-    for match in matches:
+    for match in _ESCAPE.finditer(text):
         start, end = match.span()
-        is_in_path = any(first <= start < last for first, last in paths) or _PATH.match(_chunk(text, start))
-        if is_in_path and not _ENDS_SENTENCE.search(text, max(0, start - 2), start):
+        if _is_in_path(text, start) and not _ENDS_SENTENCE.search(text, max(0, start - 2), start):
             continue
         if _LATEX.match(text, start) or ("$" in text and _LATEX_IN_FORMULAS.match(text, start)):
             continue
         yield start, end, _unescaped(match[0])
 
 
-def _chunk(text: str, index: int) -> str:
-    """What is between the blanks around a character, without quotes and brackets before it."""
-    start = max(text.rfind(blank, 0, index) for blank in " \n\t") + 1
-    end = min((found for blank in " \n\t" if (found := text.find(blank, index)) >= 0), default=len(text))
-    return text[start:end].lstrip("\"'([{<`")
+def _is_in_path(text: str, index: int) -> bool:
+    """Whether a backslash belongs to a path: of the text, 160 characters before it and 80 after it are looked at."""
+    first = max(0, index - 160)
+    around, at = text[first : index + 80], min(index, 160)
+    for sign, pattern in ((":\\", _DRIVE), ("\\\\", _SERVER)):
+        if sign in around and any(path.start() <= at < path.end() for path in pattern.finditer(around)):
+            return True
+    start = max(around.rfind(blank, 0, at) for blank in " \n\t") + 1
+    return _PATH.match(around[start:].lstrip("\"'([{<`")) is not None
 
 
 def _unescaped(written: str) -> str:
@@ -302,9 +302,6 @@ def _unescaped(written: str) -> str:
         except UnicodeDecodeError:
             return data.decode("latin-1")
     return kind
-
-
-MARKUP_STEPS: tuple[Step, ...] = (_entities, _escapes)
 
 
 def _joiners(text: str) -> Iterator[Edit]:

@@ -209,6 +209,32 @@ static uint8_t *move_word(const uint8_t *word, const uint8_t *stop, uint8_t *out
     return out;
 }
 
+/* Where the next letter stands that is there three times in a row; the end where there is none. */
+static const uint8_t *next_run(const uint8_t *at, const uint8_t *end)
+{
+    for (; end - at >= 3; at++) {
+        if (is_same(at, at + 1, 1) && is_same(at, at + 2, 1) && is_letter(at[0]))
+            return at;
+        if (at[0] >= 0xC3 && at[0] < 0xE0 && end - at >= 6 && memcmp(at, at + 2, 4) == 0)
+            return at;
+    }
+    return end;
+}
+
+/* Where the word starts that goes on at `at`; `first` or behind it. */
+static const uint8_t *start_of_word(const uint8_t *first, const uint8_t *at)
+{
+    while (at > first) {
+        if (at - first >= 2 && in_word(at - 2, at) == 2)
+            at -= 2;
+        else if (in_word(at - 1, at) == 1)
+            at--;
+        else
+            break;
+    }
+    return at;
+}
+
 /* text, ends, flags. Returns the number of bytes that are left. */
 int64_t shorten_runs(Call *call)
 {
@@ -224,17 +250,12 @@ int64_t shorten_runs(Call *call)
             out += end - at;
         }
         while (flags[document] & RUN && at < end) {
-            const uint8_t *stop = at;
-            int64_t before = 0, n_same = 0, n_most = 0;
-            for (int64_t width; (width = in_word(stop, end)); before = width, stop += width) {
-                n_same = width == before && is_same(stop - width, stop, width) ? n_same + 1 : 0;
-                n_most = n_same > n_most ? n_same : n_most;
-            }
-            if (n_most >= 2)
-                out = move_word(at, stop, out);
-            else
-                for (stop += stop == at; at < stop;)
-                    *out++ = *at++;
+            const uint8_t *word = start_of_word(at, next_run(at, end)), *stop = word;
+            memmove(out, at, word - at);
+            out += word - at;
+            for (int64_t width; (width = in_word(stop, end));)
+                stop += width;
+            out = move_word(word, stop, out);
             at = stop;
         }
         ends[document] = out - text;

@@ -9,11 +9,11 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
-from bywords.audit.duplicates import find_duplicates
 from normalization_table import TABLE, replacements, rows
 from small_corpus import small_corpus
 
 from bywords.artifact.description import load_classifier, save_classifier
+from bywords.data.duplicates import find_duplicates
 from bywords.text.normalization import normalized
 from bywords.text.offsets import token_offsets
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig

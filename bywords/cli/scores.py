@@ -26,16 +26,12 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
         _warn(commonest(evaluation))
         return
-    say(
-        f"Right on {accuracy}, macro F1 {scores['macro_f1']:.3f} ({_interval(scores['macro_f1_interval'], '.3f')}), "
-        f"balanced accuracy {scores['balanced_accuracy']:.1%}, log loss {scores['log_loss']:.3f}."
-    )
+    always = commonest(evaluation)
+    say(f"Right on {accuracy}. Always saying the commonest class would be right on {always['score']:.1%}.")
     within = ", ".join(f"the {k} likeliest for {share:.1%}" for k, share in scores["top_k_accuracy"].items())
     if within:
         say(f"The right label is among {within}.")
-    most = max(row["support"] for row in scores["per_class"])
-    say(f"Always saying the commonest class would be right on {most / max(scores['n_documents'], 1):.1%}.")
-    _warn(commonest(evaluation))
+    _warn(always)
     surest = {row["coverage"]: row["accuracy"] for row in scores["coverage"] if row["coverage"] < 1}
     if surest:
         listed = ", ".join(f"{coverage:.0%}: {right:.1%}" for coverage, right in surest.items())
@@ -43,6 +39,11 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     say(
         f"Its probabilities are off by {_points(scores['calibration_error'])} on average "
         f"({_points(scores['calibration_error_before'])} before they were calibrated)."
+    )
+    say(
+        f"Where each class counts the same: macro F1 {scores['macro_f1']:.3f} "
+        f"({_interval(scores['macro_f1_interval'], '.3f')}), balanced accuracy {scores['balanced_accuracy']:.1%}. Log loss "
+        f"{scores['log_loss']:.3f}."
     )
 
 

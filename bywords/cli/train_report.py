@@ -42,8 +42,6 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
         say(note)
     if record["selection"] is not None:
         say(record["selection"]["reason"])
-    for note in record["notes"]:
-        say(note)
     unseen = "test documents that it had not seen"
     tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
     if record["n_learned_after"]:

@@ -42,8 +42,8 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     )
     say(
         f"Where each class counts the same: macro F1 {scores['macro_f1']:.3f} "
-        f"({_interval(scores['macro_f1_interval'], '.3f')}), balanced accuracy {scores['balanced_accuracy']:.1%}. Log loss "
-        f"{scores['log_loss']:.3f}."
+        f"({_interval(scores['macro_f1_interval'], '.3f')}), balanced accuracy {scores['balanced_accuracy']:.1%}. "
+        f"Log loss {scores['log_loss']:.3f}."
     )
 
 

@@ -79,6 +79,12 @@ def read_binary(
         )
     matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(-1, header.dimension).astype(np.float32, copy=False)
     decoded = pl.Series("word", [word.decode("utf-8", "replace") for word in words], dtype=pl.String)
+    _check_numbers(decoded, matrix, source, ends_in_newline=ends_in_newline)
+    return decoded, matrix
+
+
+def _check_numbers(decoded: pl.Series, matrix: npt.NDArray[np.float32], source: str, *, ends_in_newline: bool) -> None:
+    """Raise VectorFileError, naming the word, where numbers are not finite or too large to be of a vector."""
     is_broken = ~np.isfinite(matrix).all(axis=1)
     is_odd = (np.abs(matrix) > MOST_PLAUSIBLE).any(axis=1)
     if not ends_in_newline and (is_broken | is_odd).any():
@@ -93,7 +99,6 @@ def read_binary(
             f"{source}: the numbers of the word {decoded[int(is_broken.argmax())]!r} are not all finite. "
             "The file may be damaged: fetch it again."
         )
-    return decoded, matrix
 
 
 def _ends_in_newline(data: bytes, n_bytes: int) -> bool:

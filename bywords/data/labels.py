@@ -211,12 +211,12 @@ def weights_of(
             raise SettingError(f"class_weight is {class_weight!r}, expected 'balanced' or a weight for each label.")
         _, inverse, counts = np.unique(given.values, return_inverse=True, return_counts=True)
         return weights * (len(given) / (len(counts) * counts))[inverse]
-    if not isinstance(class_weight, Mapping):
+    if not hasattr(class_weight, "items"):  # of pandas, a column has them too
         raise SettingError(
             f"class_weight is {class_weight!r:.100}, expected 'balanced' or a weight for each label, as in "
             f"{{{classes.tolist()[0]!r}: 2}}."
         )
-    by_label = dict(class_weight)
+    by_label = dict(class_weight.items())
     for label, weight in by_label.items():
         if label not in classes.tolist():
             raise SettingError(f"class_weight names the label {label!r}. There are: {quoted(classes.tolist())}.")

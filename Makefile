@@ -37,8 +37,8 @@ demo: $(STAMP) ## train every classifier on real texts and compare them: a table
 QUICK := auto,dan,tfidf-svc,tfidf-nb,glove-mean,averaging,averaging-glove,averaging-glove-frozen
 DEMO_LIMITS := --limit lstm=1500 --limit lstm-glove=1500 --limit word2vec-mean=3000 --limit glove-corpus-mean=3000
 
-test: $(STAMP) ## run the tests
-	$(BIN)/python -m pytest
+test: $(STAMP) ## run the tests, a process for each core
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 coverage: $(STAMP) ## run the tests, and say which lines none of them runs; half as long again
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

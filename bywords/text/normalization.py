@@ -137,9 +137,8 @@ def normalized(texts: Sequence[str], *, lowercase: bool = True) -> list[str]:
 def traced(text: str, *, lowercase: bool) -> tuple[str, Ends, Ends]:
     """A text, normalised; and for each character of it, where what it was made from starts and ends, int64 each."""
     trace = _Trace.of(_valid(text)).composed()
-    for step in (_entities, _escapes):
-        trace = trace.edited(step(trace.text))
-    trace = trace.composed()
+    trace = trace.edited(_entities(trace.text))
+    trace = trace.edited(_escapes(trace.text)).composed()
     for step in _steps(lowercase):
         trace = trace.edited(step(trace.text))
     trace = trace.composed()
@@ -200,7 +199,7 @@ def _from_hex(word: str) -> str:
 
 def _spliced(whole: Bytes, ends: Ends, new: Mapping[int, bytes]) -> tuple[Bytes, Ends]:
     """Texts as `joined_bytes` gives them, with some replaced, by ascending index."""
-    view, pieces, done = memoryview(whole), list[memoryview | bytes](), 0
+    view, pieces, done = whole.data, list[memoryview | bytes](), 0
     lengths = np.diff(ends, prepend=0)
     for index, text in new.items():
         end = int(ends[index])

@@ -10,7 +10,7 @@ import functools
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,24 +96,26 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
     whole, ends = joined_bytes(encoded)
     table = replacements(lowercase)
     flags = suspects(whole, ends, table.specials)
-    is_changed = False
+    changed = {}
     for index in np.flatnonzero(flags & (MARKUP | SPECIAL)).tolist():
         text = texts[index]
         new = encoded_text(_in_context(text if text.isascii() else _composed(text), lowercase))
-        is_changed |= new != encoded[index]
-        encoded[index] = new
-    if is_changed:
-        whole, ends = joined_bytes(encoded)
-        flags = suspects(whole, ends, NO_SPECIALS)
+        if new != encoded[index]:
+            changed[index] = new
+    if changed:
+        whole, ends = _spliced(whole, ends, changed)
+        flags[list(changed)] = suspects(*joined_bytes(list(changed.values())), NO_SPECIALS)
     if (flags & WIDE).any():
         whole, ends, is_open = replace_characters(
             whole, ends, table.targets, table.data, table.starts, kinds_of_characters()
         )
         if is_open.any():
-            parts = _parts_of(whole, ends)
-            for index in np.flatnonzero(is_open).tolist():
-                parts[index] = unicodedata.normalize("NFC", parts[index].decode()).encode()
-            whole, ends = joined_bytes(parts)
+            bounds = [0, *ends.tolist()]
+            opened = {
+                index: _composed(whole[bounds[index] : bounds[index + 1]].tobytes().decode()).encode()
+                for index in np.flatnonzero(is_open).tolist()
+            }
+            whole, ends = _spliced(whole, ends, opened)
         flags = suspects(whole, ends, NO_SPECIALS)
     if (flags & RUN).any():
         whole, ends = shorten_runs(whole, ends, flags)
@@ -135,9 +137,8 @@ def normalized(texts: Sequence[str], *, lowercase: bool = True) -> list[str]:
 def traced(text: str, *, lowercase: bool) -> tuple[str, Ends, Ends]:
     """A text, normalised; and for each character of it, where what it was made from starts and ends, int64 each."""
     trace = _Trace.of(_valid(text)).composed()
-    for step in (_entities, _escapes):
-        trace = trace.edited(step(trace.text))
-    trace = trace.composed()
+    trace = trace.edited(_entities(trace.text))
+    trace = trace.edited(_escapes(trace.text)).composed()
     for step in _steps(lowercase):
         trace = trace.edited(step(trace.text))
     trace = trace.composed()
@@ -194,6 +195,18 @@ def replacements(lowercase: bool) -> Replacements:
 
 def _from_hex(word: str) -> str:
     return "" if word == "-" else "".join(chr(int(point, 16)) for point in word.split("+"))
+
+
+def _spliced(whole: Bytes, ends: Ends, new: Mapping[int, bytes]) -> tuple[Bytes, Ends]:
+    """Texts as `joined_bytes` gives them, with some replaced, by ascending index."""
+    view, pieces, done = whole.data, list[memoryview | bytes](), 0
+    lengths = np.diff(ends, prepend=0)
+    for index, text in new.items():
+        end = int(ends[index])
+        pieces += [view[done : end - int(lengths[index])], text]
+        done = end
+    lengths[list(new)] = [len(text) for text in new.values()]
+    return np.frombuffer(bytearray().join([*pieces, view[done:]]), dtype=np.uint8), np.cumsum(lengths)
 
 
 def _parts_of(whole: Bytes, ends: Ends) -> list[bytes]:

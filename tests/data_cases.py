@@ -987,7 +987,7 @@ CASES: list[Case] = [
         "x.csv: text;n⏎moon;1",
         ("x.csv", "--out", "o.csv"),
         {"x.csv": "text;n\nmoon;1\n"},
-        "b'text;n;label;probability;in'",
+        "b'text;n;label;probability;in' text: text · not read: n",
         first_columns("o.csv", 27),
     ),
     predicted(
@@ -995,7 +995,7 @@ CASES: list[Case] = [
         "x.csv as Excel saves it",
         ("x.csv", "--out", "o.csv"),
         {"x.csv": "\ufefftext,n\r\nmoon,1\r\n"},
-        "b'\\xef\\xbb\\xbftext,n,labe'b'alse\\r\\n'",
+        "b'\\xef\\xbb\\xbftext,n,labe'b'alse\\r\\n' text: text · not read: n",
         lambda: repr(Path("o.csv").read_bytes()[:14]) + repr(Path("o.csv").read_bytes()[-6:]),
     ),
     predicted(
@@ -1003,7 +1003,7 @@ CASES: list[Case] = [
         "x.csv: text⇥n⏎moon⇥1",
         ("x.csv", "--out", "o.csv"),
         {"x.csv": "text\tn\nmoon\t1\n"},
-        "b'text\\tn\\tlabel'",
+        "b'text\\tn\\tlabel' text: text · not read: n",
         first_columns("o.csv", 12),
     ),
     predicted(
@@ -1011,7 +1011,7 @@ CASES: list[Case] = [
         "x.tsv --out o.csv",
         ("x.tsv", "--out", "o.csv"),
         {"x.tsv": "text\tn\nmoon\t1\n"},
-        "b'text,n,label'",
+        "b'text,n,label' text: text · not read: n",
         first_columns("o.csv", 12),
     ),
     predicted(
@@ -1019,7 +1019,7 @@ CASES: list[Case] = [
         "x.csv --out o.tsv",
         ("x.csv", "--out", "o.tsv"),
         {"x.csv": "text;n\nmoon;1\n"},
-        "b'text\\tn\\tlabel'",
+        "b'text\\tn\\tlabel' text: text · not read: n",
         first_columns("o.tsv", 12),
     ),
     predicted(
@@ -1027,7 +1027,7 @@ CASES: list[Case] = [
         "x.csv in cp1252 --encoding cp1252",
         ("x.csv", "--encoding", "cp1252", "--out", "o.csv"),
         {"x.csv": "text,n\nmoon é,1\n".encode("cp1252")},
-        "'moon é,1'",
+        "'moon é,1' text: text · not read: n",
         lambda: repr(Path("o.csv").read_text(encoding="utf-8").split("\n")[1][:8]),
     ),
     predicted(
@@ -1094,7 +1094,7 @@ CASES: list[Case] = [
         "predict MODEL part-*.csv",
         ("part-*.csv", "--out", "o.txt"),
         {"part-2.csv": "text\ncar\n", "part-1.csv": "text\nmoon\n"},
-        "space motor",
+        "space motor text: text",
         lambda: Path("o.txt").read_text().replace("\n", " ").strip(),
     ),
     predicted(
@@ -1162,14 +1162,14 @@ CASES: list[Case] = [
         'x.csv: text⏎"=HYPERLINK(…)"⏎-moon⏎-5',
         ("x.csv", "--out", "o.csv"),
         {"x.csv": 'text,n\n"=HYPERLINK(""http://x"")",1\n-moon,1\n-5,1\n'},
-        "In o.csv 2 cells start with =, +, - or @, which a spreadsheet that opens it takes for a formula. Write --out NAME.xlsx to open it in one: there they are text.",
+        "text: text · not read: n\nIn o.csv 2 cells start with =, +, - or @, which a spreadsheet that opens it takes for a formula. Write --out NAME.xlsx to open it in one: there they are text.",
     ),
     predicted(
         "the same cells in Excel",
         "x.csv --out o.xlsx",
         ("x.csv", "--out", "o.xlsx"),
         {"x.csv": "text,n\n=1+1,1\n-moon,1\n"},
-        "text n · =1+1 1 · -moon 1",
+        "text n · =1+1 1 · -moon 1 text: text · not read: n",
         sheet_of("o.xlsx"),
     ),
     predicted(
@@ -1177,7 +1177,7 @@ CASES: list[Case] = [
         "x.xlsx --out o.xlsx",
         ("x.xlsx", "--out", "o.xlsx"),
         {"x.xlsx": sheets(a=[["n", "text"], [1, "moon"], [2, "car"]])},
-        "n text · 1 moon · 2 car",
+        "n text · 1 moon · 2 car text: text · not read: n",
         sheet_of("o.xlsx"),
     ),
     predicted(
@@ -1185,14 +1185,14 @@ CASES: list[Case] = [
         "x.txt --out o.xlsx",
         ("x.jsonl", "--out", "o.xlsx"),
         {"x.jsonl": json.dumps({"text": "moon " * 8000})},
-        "error: x.jsonl, line 1: 'text' has 40,000 characters, and a cell of a spreadsheet takes 32,767. Write .csv or .parquet.",
+        "text: text\nerror: x.jsonl, line 1: 'text' has 40,000 characters, and a cell of a spreadsheet takes 32,767. Write .csv or .parquet.",
     ),
     predicted(
         "a table from standard input",
         "predict MODEL - < x.jsonl",
         ("-",),
         {},
-        '{"text": "moon", "n": 1, "label":"space","probability":0.857042,"in_vocabulary_share":1.0,"all_out_of_vocabulary":false,"out_of_distribution":false} Note: standard input is read as JSON lines, by its content.',
+        '{"text": "moon", "n": 1, "label":"space","probability":0.857042,"in_vocabulary_share":1.0,"all_out_of_vocabulary":false,"out_of_distribution":false} text: text · not read: n\nNote: standard input is read as JSON lines, by its content.',
         stdin=b'{"text": "moon", "n": 1}\n',
     ),
     # Files of word vectors

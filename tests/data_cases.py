@@ -36,7 +36,8 @@ from bywords.vectors.load import load_vectors
 
 FILES, FASTTEXT, OUT, VECTORS = "Files", "fastText's lines", "What goes out", "Files of word vectors"
 COLUMNS, LABELS, TEXTS = "Columns", "Labels", "Texts"
-AREAS = (FILES, COLUMNS, LABELS, TEXTS, FASTTEXT, OUT, VECTORS)
+HONEST, ESTIMATOR, OPTIONS = "Equal texts and honest scores", "The estimator", "Options"
+AREAS = (COLUMNS, HONEST, FILES, LABELS, TEXTS, OUT, ESTIMATOR, OPTIONS, FASTTEXT, VECTORS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def told(run: Callable[[], str]) -> str:
         return f"error: {error}"
 
 
-def documents(corpus: Any) -> str:
+def documents(corpus: Any, part: slice | None = None) -> str:
     """Texts and labels, and what is said."""
     names = corpus.names().tolist()
     labels = [" ".join(name) if isinstance(name, tuple) else name for name in names]
@@ -69,16 +70,18 @@ def documents(corpus: Any) -> str:
     said = [f"Note: {note}." for note in corpus.notes]
     if corpus.n_skipped:
         said.append(f"Skipped {corpus.n_skipped}: {corpus.first_skipped}")
-    return " ".join([" · ".join(rows), *said])
+    return " ".join([" · ".join(rows[part or slice(None)]), *said])
 
 
-def reading(files: dict[str, str | bytes], data: Any = None, **options: Any) -> Callable[[Path], str]:
-    """Read labelled documents: `data`, or the only file."""
+def reading(
+    files: dict[str, str | bytes], data: Any = None, part: slice | None = None, **options: Any
+) -> Callable[[Path], str]:
+    """Read labelled documents: `data`, or the only file; a part of them is shown."""
 
     def run(_: Path) -> str:
         for name, content in files.items():
             put(name, content)
-        return told(lambda: documents(read_files(data or next(iter(files)), **options)))
+        return told(lambda: documents(read_files(data or next(iter(files)), **options), part))
 
     return run
 
@@ -674,6 +677,14 @@ CASES: list[Case] = [
         encoding="cp1252",
     ),
     read(
+        "Western Europe's by its other name, said",
+        "x.csv",
+        "text,label\ncafé crème,pos\n".encode("latin-1"),
+        "café crème → pos",
+        example="x.csv in latin-1",
+        encoding="latin-1",
+    ),
+    read(
         "Japanese, not said",
         "x.csv",
         "text,label\nこの映画はとても面白かったです,pos\nつまらない映画でした,neg\n".encode("cp932"),
@@ -932,6 +943,15 @@ CASES: list[Case] = [
         "__label__pos a good film\na film\n__label__neg a bad film\n",
         "a good film → pos · a bad film → neg Skipped 1: line 2: there is no label in it.",
     ),
+    Case(
+        FASTTEXT,
+        "a line without a label among 200",
+        "200 lines with __label__pos, and one without",
+        reading(
+            {"x.txt": "__label__pos good\n" * 99 + "no label here\n" + "__label__neg bad\n" * 101}, part=slice(98, 101)
+        ),
+        "good → pos · bad → neg · bad → neg Skipped 1: line 100: there is no label in it.",
+    ),
     fasttext(
         "several lines without a label, and blank ones",
         "a film\n\n__label__pos a good film\n__label__neg bad\nno label\n",
@@ -1059,6 +1079,41 @@ CASES: list[Case] = [
         "vocab x.csv --out x.csv",
         _overwriting("vocab", "x.csv", "--out", "x.csv"),
         "error: x.csv: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "explanations written over what is read",
+        "explain MODEL x.csv --out x.csv",
+        _overwriting("explain", "model", "x.csv", "--out", "x.csv"),
+        "error: x.csv: explanations are written as .jsonl or .html, not .csv.",
+    ),
+    Case(
+        OUT,
+        "an audit written over what is read",
+        "audit x.csv --out x.csv",
+        _overwriting("audit", "x.csv", "--out", "x.csv"),
+        "error: x.csv/audit.json: cannot be written: /tmp/tmpqgwwlpzu/x.csv takes no files. Choose another path.",
+    ),
+    Case(
+        OUT,
+        "a comparison written over what is read",
+        "compare x.csv --out x.csv",
+        _overwriting("compare", "x.csv", "--systems", "tfidf-nb", "--out", "x.csv"),
+        "error: x.csv: no class has two different texts among its 2 documents, so that none can be held out to test on. Add documents, or give a test file.",
+    ),
+    Case(
+        OUT,
+        "a curve written over what is read",
+        "curve x.csv --out x.csv",
+        _overwriting("curve", "x.csv", "--system", "tfidf-nb", "--out", "x.csv"),
+        "error: x.csv: no class has two different texts among its 2 documents, so that none can be held out to test on. Add documents, or give a test file.",
+    ),
+    Case(
+        OUT,
+        "a model of a test file written over what is read",
+        "train y.csv --test x.csv --out x.csv",
+        _overwriting("train", "x.csv", "--test", "x.csv", "--out", "x.csv"),
+        "error: x.csv: there is something already, and it is not a model. Choose another folder.",
     ),
     Case(
         OUT,

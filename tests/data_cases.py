@@ -200,10 +200,13 @@ def _overwriting(*arguments: str) -> Callable[[Path], str]:
     """A command whose output is its input, which stays as it is."""
 
     def run(_: Path) -> str:
-        put("x.csv", TABLE)
+        lines = '{"text": "good film", "label": "pos"}\n'
+        files = {"x.csv": TABLE, "label-errors.csv": TABLE, "x.jsonl": lines, "run.json": lines, "curve.json": lines}
+        for name, content in files.items():
+            put(name, content)
         model_of(Path.home()).save("model")
         said = command(*arguments)
-        return said if Path("x.csv").read_text() == TABLE else "overwritten"
+        return said if all(Path(name).read_text() == content for name, content in files.items()) else "overwritten"
 
     return run
 
@@ -1083,36 +1086,50 @@ CASES: list[Case] = [
     Case(
         OUT,
         "explanations written over what is read",
-        "explain MODEL x.csv --out x.csv",
-        _overwriting("explain", "model", "x.csv", "--out", "x.csv"),
-        "error: x.csv: explanations are written as .jsonl or .html, not .csv.",
+        "explain MODEL x.jsonl --out x.jsonl",
+        _overwriting("explain", "model", "x.jsonl", "--out", "x.jsonl"),
+        "error: x.jsonl: is what is read, and would be overwritten. Write to another path.",
     ),
     Case(
         OUT,
-        "an audit written over what is read",
-        "audit x.csv --out x.csv",
-        _overwriting("audit", "x.csv", "--out", "x.csv"),
-        "error: x.csv/audit.json: cannot be written: /tmp/tmpqgwwlpzu/x.csv takes no files. Choose another path.",
+        "the labels of an audit written over what is read",
+        "audit label-errors.csv --out .",
+        _overwriting("audit", "label-errors.csv", "--out", "."),
+        "error: label-errors.csv: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "the labels of an audit, of several files, written over what is read",
+        "audit x.csv label-errors.csv --out .",
+        _overwriting("audit", "x.csv", "label-errors.csv", "--out", "."),
+        "error: label-errors.csv: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "the labels of an audit, of a pattern of files, written over what is read",
+        "audit *.csv --out .",
+        _overwriting("audit", "*.csv", "--out", "."),
+        "error: label-errors.csv: is what is read, and would be overwritten. Write to another path.",
     ),
     Case(
         OUT,
         "a comparison written over what is read",
-        "compare x.csv --out x.csv",
-        _overwriting("compare", "x.csv", "--systems", "tfidf-nb", "--out", "x.csv"),
-        "error: x.csv: no class has two different texts among its 2 documents, so that none can be held out to test on. Add documents, or give a test file.",
+        "compare run.json --out .",
+        _overwriting("compare", "run.json", "--out", "."),
+        "error: run.json: is what is read, and would be overwritten. Write to another path.",
     ),
     Case(
         OUT,
         "a curve written over what is read",
-        "curve x.csv --out x.csv",
-        _overwriting("curve", "x.csv", "--system", "tfidf-nb", "--out", "x.csv"),
-        "error: x.csv: no class has two different texts among its 2 documents, so that none can be held out to test on. Add documents, or give a test file.",
+        "curve curve.json --out .",
+        _overwriting("curve", "curve.json", "--out", "."),
+        "error: curve.json: is what is read, and would be overwritten. Write to another path.",
     ),
     Case(
         OUT,
         "a model of a test file written over what is read",
-        "train y.csv --test x.csv --out x.csv",
-        _overwriting("train", "x.csv", "--test", "x.csv", "--out", "x.csv"),
+        "train label-errors.csv --test x.csv --out x.csv",
+        _overwriting("train", "label-errors.csv", "--test", "x.csv", "--out", "x.csv"),
         "error: x.csv: there is something already, and it is not a model. Choose another folder.",
     ),
     Case(

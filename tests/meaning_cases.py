@@ -120,12 +120,7 @@ def label(kind: str, labels: list[str], happens: str, *, each: int = 4, **option
         return told(read)
 
     some = labels if len(labels) < 9 else [*labels[:3], "…", labels[-1]]
-    return Case(LABELS, kind, f"{' · '.join(map(ascii_of, some))} {as_options(options)}".strip(), run, happens)
-
-
-def ascii_of(text: str) -> str:
-    """A text with what nobody sees written out."""
-    return "".join(c if c.isprintable() and c != "\u00a0" else f"[U+{ord(c):04X}]" for c in text)
+    return Case(LABELS, kind, f"{' · '.join(some)} {as_options(options)}".strip(), run, happens)
 
 
 def flags(kind: str, lists: list[list[Any]], happens: str) -> Case:

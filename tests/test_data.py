@@ -67,7 +67,8 @@ def written() -> str:
 
 def _cell(text: str) -> str:
     shown = text.strip("\n").replace("\r\n", "␍⏎").replace("\n", "⏎").replace("\t", "⇥").replace("\ufeff", "[BOM]")
-    return re.sub(r"([|*<>_`\\\\])", r"\\\1", shown)
+    seen = "".join(sign if sign.isprintable() or sign == "\u3000" else f"[U+{ord(sign):04X}]" for sign in shown)
+    return re.sub(r"([|*<>_`\\])", r"\\\1", seen.replace("&", "&amp;"))
 
 
 if __name__ == "__main__":

@@ -138,8 +138,8 @@ def traced(text: str, *, lowercase: bool) -> tuple[str, Ends, Ends]:
     for step in (_entities, _escapes):
         trace = trace.edited(step(trace.text))
     trace = trace.composed()
-    for step in _steps(lowercase):
-        trace = trace.edited(step(trace.text))
+    for edits in _steps(lowercase):
+        trace = trace.edited(edits(trace.text))
     trace = trace.composed()
     trace = trace.edited(_single_characters(trace.text, lowercase)).composed()
     trace = trace.edited(shorter_runs(trace.text))

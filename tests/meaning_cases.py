@@ -995,6 +995,13 @@ MEANING_CASES: list[Case] = [
     ),
     python(
         ESTIMATOR,
+        "the name of a column of the wrong kind",
+        "TextClassifier(text=5)",
+        _fit(text=5),
+        "SettingError: text is 5 of type int, expected the name of a column or a list of names.",
+    ),
+    python(
+        ESTIMATOR,
         "a system of the wrong kind",
         "TextClassifier(5)",
         _fit(system=5),

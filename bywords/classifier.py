@@ -353,7 +353,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _columns_of(self, data: Any) -> Columns | None:
         """What rows are made of, by the values of these; None for texts."""
-        text, side = as_names(self.text), as_names(self.columns)
+        text, side = _names("text", self.text), _names("columns", self.columns)
         if not text and not side:
             return None
         if not text:
@@ -369,3 +369,13 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return "fitted_" in self.__dict__
+
+
+def _names(parameter: str, given: Any) -> tuple[str, ...]:
+    """Names of columns. Raises SettingError for what is neither a name, nor a list of them, nor None."""
+    is_list = isinstance(given, list | tuple) and all(isinstance(name, str) for name in given)
+    if given is None or isinstance(given, str) or is_list:
+        return as_names(given)
+    raise SettingError(
+        f"{parameter} is {given!r} of type {type(given).__name__}, expected the name of a column or a list of names."
+    )

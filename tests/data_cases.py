@@ -36,7 +36,8 @@ from bywords.vectors.load import load_vectors
 
 FILES, FASTTEXT, OUT, VECTORS = "Files", "fastText's lines", "What goes out", "Files of word vectors"
 COLUMNS, LABELS, TEXTS = "Columns", "Labels", "Texts"
-AREAS = (FILES, COLUMNS, LABELS, TEXTS, FASTTEXT, OUT, VECTORS)
+HONEST, ESTIMATOR, OPTIONS = "Equal texts and honest scores", "The estimator", "Options"
+AREAS = (COLUMNS, HONEST, FILES, LABELS, TEXTS, OUT, ESTIMATOR, OPTIONS, FASTTEXT, VECTORS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def told(run: Callable[[], str]) -> str:
         return f"error: {error}"
 
 
-def documents(corpus: Any) -> str:
+def documents(corpus: Any, part: slice | None = None) -> str:
     """Texts and labels, and what is said."""
     names = corpus.names().tolist()
     labels = [" ".join(name) if isinstance(name, tuple) else name for name in names]
@@ -69,16 +70,18 @@ def documents(corpus: Any) -> str:
     said = [f"Note: {note}." for note in corpus.notes]
     if corpus.n_skipped:
         said.append(f"Skipped {corpus.n_skipped}: {corpus.first_skipped}")
-    return " ".join([" · ".join(rows), *said])
+    return " ".join([" · ".join(rows[part or slice(None)]), *said])
 
 
-def reading(files: dict[str, str | bytes], data: Any = None, **options: Any) -> Callable[[Path], str]:
-    """Read labelled documents: `data`, or the only file."""
+def reading(
+    files: dict[str, str | bytes], data: Any = None, part: slice | None = None, **options: Any
+) -> Callable[[Path], str]:
+    """Read labelled documents: `data`, or the only file; a part of them is shown."""
 
     def run(_: Path) -> str:
         for name, content in files.items():
             put(name, content)
-        return told(lambda: documents(read_files(data or next(iter(files)), **options)))
+        return told(lambda: documents(read_files(data or next(iter(files)), **options), part))
 
     return run
 
@@ -197,10 +200,13 @@ def _overwriting(*arguments: str) -> Callable[[Path], str]:
     """A command whose output is its input, which stays as it is."""
 
     def run(_: Path) -> str:
-        put("x.csv", TABLE)
+        lines = '{"text": "good film", "label": "pos"}\n'
+        files = {"x.csv": TABLE, "label-errors.csv": TABLE, "x.jsonl": lines, "run.json": lines, "curve.json": lines}
+        for name, content in files.items():
+            put(name, content)
         model_of(Path.home()).save("model")
         said = command(*arguments)
-        return said if Path("x.csv").read_text() == TABLE else "overwritten"
+        return said if all(Path(name).read_text() == content for name, content in files.items()) else "overwritten"
 
     return run
 
@@ -674,6 +680,14 @@ CASES: list[Case] = [
         encoding="cp1252",
     ),
     read(
+        "Western Europe's by its other name, said",
+        "x.csv",
+        "text,label\ncafé crème,pos\n".encode("latin-1"),
+        "café crème → pos",
+        example="x.csv in latin-1",
+        encoding="latin-1",
+    ),
+    read(
         "Japanese, not said",
         "x.csv",
         "text,label\nこの映画はとても面白かったです,pos\nつまらない映画でした,neg\n".encode("cp932"),
@@ -932,6 +946,15 @@ CASES: list[Case] = [
         "__label__pos a good film\na film\n__label__neg a bad film\n",
         "a good film → pos · a bad film → neg Skipped 1: line 2: there is no label in it.",
     ),
+    Case(
+        FASTTEXT,
+        "a line without a label among 200",
+        "200 lines with __label__pos, and one without",
+        reading(
+            {"x.txt": "__label__pos good\n" * 99 + "no label here\n" + "__label__neg bad\n" * 101}, part=slice(98, 101)
+        ),
+        "good → pos · bad → neg · bad → neg Skipped 1: line 100: there is no label in it.",
+    ),
     fasttext(
         "several lines without a label, and blank ones",
         "a film\n\n__label__pos a good film\n__label__neg bad\nno label\n",
@@ -987,7 +1010,7 @@ CASES: list[Case] = [
         "x.csv: text;n⏎moon;1",
         ("x.csv", "--out", "o.csv"),
         {"x.csv": "text;n\nmoon;1\n"},
-        "b'text;n;label;probability;in'",
+        "b'text;n;label;probability;in' text: text · not read: n",
         first_columns("o.csv", 27),
     ),
     predicted(
@@ -995,7 +1018,7 @@ CASES: list[Case] = [
         "x.csv as Excel saves it",
         ("x.csv", "--out", "o.csv"),
         {"x.csv": "\ufefftext,n\r\nmoon,1\r\n"},
-        "b'\\xef\\xbb\\xbftext,n,labe'b'alse\\r\\n'",
+        "b'\\xef\\xbb\\xbftext,n,labe'b'alse\\r\\n' text: text · not read: n",
         lambda: repr(Path("o.csv").read_bytes()[:14]) + repr(Path("o.csv").read_bytes()[-6:]),
     ),
     predicted(
@@ -1003,7 +1026,7 @@ CASES: list[Case] = [
         "x.csv: text⇥n⏎moon⇥1",
         ("x.csv", "--out", "o.csv"),
         {"x.csv": "text\tn\nmoon\t1\n"},
-        "b'text\\tn\\tlabel'",
+        "b'text\\tn\\tlabel' text: text · not read: n",
         first_columns("o.csv", 12),
     ),
     predicted(
@@ -1011,7 +1034,7 @@ CASES: list[Case] = [
         "x.tsv --out o.csv",
         ("x.tsv", "--out", "o.csv"),
         {"x.tsv": "text\tn\nmoon\t1\n"},
-        "b'text,n,label'",
+        "b'text,n,label' text: text · not read: n",
         first_columns("o.csv", 12),
     ),
     predicted(
@@ -1019,7 +1042,7 @@ CASES: list[Case] = [
         "x.csv --out o.tsv",
         ("x.csv", "--out", "o.tsv"),
         {"x.csv": "text;n\nmoon;1\n"},
-        "b'text\\tn\\tlabel'",
+        "b'text\\tn\\tlabel' text: text · not read: n",
         first_columns("o.tsv", 12),
     ),
     predicted(
@@ -1027,7 +1050,7 @@ CASES: list[Case] = [
         "x.csv in cp1252 --encoding cp1252",
         ("x.csv", "--encoding", "cp1252", "--out", "o.csv"),
         {"x.csv": "text,n\nmoon é,1\n".encode("cp1252")},
-        "'moon é,1'",
+        "'moon é,1' text: text · not read: n",
         lambda: repr(Path("o.csv").read_text(encoding="utf-8").split("\n")[1][:8]),
     ),
     predicted(
@@ -1059,6 +1082,55 @@ CASES: list[Case] = [
         "vocab x.csv --out x.csv",
         _overwriting("vocab", "x.csv", "--out", "x.csv"),
         "error: x.csv: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "explanations written over what is read",
+        "explain MODEL x.jsonl --out x.jsonl",
+        _overwriting("explain", "model", "x.jsonl", "--out", "x.jsonl"),
+        "error: x.jsonl: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "the labels of an audit written over what is read",
+        "audit label-errors.csv --out .",
+        _overwriting("audit", "label-errors.csv", "--out", "."),
+        "error: label-errors.csv: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "the labels of an audit, of several files, written over what is read",
+        "audit x.csv label-errors.csv --out .",
+        _overwriting("audit", "x.csv", "label-errors.csv", "--out", "."),
+        "error: label-errors.csv: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "the labels of an audit, of a pattern of files, written over what is read",
+        "audit *.csv --out .",
+        _overwriting("audit", "*.csv", "--out", "."),
+        "error: label-errors.csv: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "a comparison written over what is read",
+        "compare run.json --out .",
+        _overwriting("compare", "run.json", "--out", "."),
+        "error: run.json: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "a curve written over what is read",
+        "curve curve.json --out .",
+        _overwriting("curve", "curve.json", "--out", "."),
+        "error: curve.json: is what is read, and would be overwritten. Write to another path.",
+    ),
+    Case(
+        OUT,
+        "a model of a test file written over what is read",
+        "train label-errors.csv --test x.csv --out x.csv",
+        _overwriting("train", "label-errors.csv", "--test", "x.csv", "--out", "x.csv"),
+        "error: x.csv: there is something already, and it is not a model. Choose another folder.",
     ),
     Case(
         OUT,
@@ -1094,7 +1166,7 @@ CASES: list[Case] = [
         "predict MODEL part-*.csv",
         ("part-*.csv", "--out", "o.txt"),
         {"part-2.csv": "text\ncar\n", "part-1.csv": "text\nmoon\n"},
-        "space motor",
+        "space motor text: text",
         lambda: Path("o.txt").read_text().replace("\n", " ").strip(),
     ),
     predicted(
@@ -1162,14 +1234,14 @@ CASES: list[Case] = [
         'x.csv: text⏎"=HYPERLINK(…)"⏎-moon⏎-5',
         ("x.csv", "--out", "o.csv"),
         {"x.csv": 'text,n\n"=HYPERLINK(""http://x"")",1\n-moon,1\n-5,1\n'},
-        "In o.csv 2 cells start with =, +, - or @, which a spreadsheet that opens it takes for a formula. Write --out NAME.xlsx to open it in one: there they are text.",
+        "text: text · not read: n\nIn o.csv 2 cells start with =, +, - or @, which a spreadsheet that opens it takes for a formula. Write --out NAME.xlsx to open it in one: there they are text.",
     ),
     predicted(
         "the same cells in Excel",
         "x.csv --out o.xlsx",
         ("x.csv", "--out", "o.xlsx"),
         {"x.csv": "text,n\n=1+1,1\n-moon,1\n"},
-        "text n · =1+1 1 · -moon 1",
+        "text n · =1+1 1 · -moon 1 text: text · not read: n",
         sheet_of("o.xlsx"),
     ),
     predicted(
@@ -1177,7 +1249,7 @@ CASES: list[Case] = [
         "x.xlsx --out o.xlsx",
         ("x.xlsx", "--out", "o.xlsx"),
         {"x.xlsx": sheets(a=[["n", "text"], [1, "moon"], [2, "car"]])},
-        "n text · 1 moon · 2 car",
+        "n text · 1 moon · 2 car text: text · not read: n",
         sheet_of("o.xlsx"),
     ),
     predicted(
@@ -1185,14 +1257,14 @@ CASES: list[Case] = [
         "x.txt --out o.xlsx",
         ("x.jsonl", "--out", "o.xlsx"),
         {"x.jsonl": json.dumps({"text": "moon " * 8000})},
-        "error: x.jsonl, line 1: 'text' has 40,000 characters, and a cell of a spreadsheet takes 32,767. Write .csv or .parquet.",
+        "text: text\nerror: x.jsonl, line 1: 'text' has 40,000 characters, and a cell of a spreadsheet takes 32,767. Write .csv or .parquet.",
     ),
     predicted(
         "a table from standard input",
         "predict MODEL - < x.jsonl",
         ("-",),
         {},
-        '{"text": "moon", "n": 1, "label":"space","probability":0.857042,"in_vocabulary_share":1.0,"all_out_of_vocabulary":false,"out_of_distribution":false} Note: standard input is read as JSON lines, by its content.',
+        '{"text": "moon", "n": 1, "label":"space","probability":0.857042,"in_vocabulary_share":1.0,"all_out_of_vocabulary":false,"out_of_distribution":false} text: text · not read: n\nNote: standard input is read as JSON lines, by its content.',
         stdin=b'{"text": "moon", "n": 1}\n',
     ),
     # Files of word vectors

@@ -9,8 +9,7 @@ from bywords.artifact.description import load_classifier
 from bywords.classifier import TextClassifier
 from bywords.cli.main import COMMANDS, app_of
 from bywords.data.columns import Columns, SideColumn, fit_columns
-from bywords.errors import BywordsError, DataError, SettingError
-from bywords.io.readers import read_corpus
+from bywords.errors import DataError, SettingError
 from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.text.offsets import token_offsets
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig
@@ -58,123 +57,6 @@ def table(tmp_path):
 def write(path, frame):
     pl.DataFrame(frame).write_csv(path)
     return path
-
-
-# (kind, example, what happens): the columns that are read, or the words of the refusal.
-LONG = [f"this is what person number {n} has to say of the thing, at length and with many words {n}" for n in range(40)]
-SHORT = [f"thing of the week {n % 5}" for n in range(40)]
-LABELS = ["good", "bad"] * 20
-GUESSES = [
-    ("text by name", {"text": LONG, "label": LABELS}, "text: text · label: label"),
-    ("text by name, upper case", {"Text": LONG, "LABEL": LABELS}, "text: Text · label: LABEL"),
-    (
-        "others beside them are not read",
-        {"id": list(range(40)), "text": LONG, "label": LABELS},
-        "text: text · label: label",
-    ),
-    (
-        "a longer column than the one with the name of a text",
-        {"review_id": list(range(40)), "title": SHORT, "year": [1999] * 40, "user_review": LONG, "sentiment": LABELS},
-        "'title' has the name of one, but 'user_review' is much longer.*--text user_review --label sentiment",
-    ),
-    (
-        "a more varied column of sentences",
-        {
-            "text": [f"one of only two, {n % 2}" for n in range(40)],
-            "reply": [f"all are different {n}" for n in range(40)],
-            "label": LABELS,
-        },
-        "'reply' is much more varied .40 different values, not 2.*--text reply --label label",
-    ),
-    (
-        "a longer column in a script without spaces",
-        {
-            "title": [f"短い{n}" for n in range(40)],
-            "naiyou": [f"これはとても長い文章であり意味がある内容です{n}" for n in range(40)],
-            "label": LABELS,
-        },
-        "'naiyou' is much longer",
-    ),
-    (
-        "a long column without words is no text",
-        {"text": LONG, "url": [f"https://example.org/{'x' * 400}/{n}" for n in range(40)], "label": LABELS},
-        "text: text · label: label",
-    ),
-    (
-        "two label-like columns",
-        {"text": LONG, "label": LABELS, "category": ["a", "a", "b", "b"] * 10},
-        "'label' and 'category' both may be.*--text text --label label or --text text --label category",
-    ),
-    (
-        "two label-like columns, the second first",
-        {"text": LONG, "topic": ["a", "a", "b", "b"] * 10, "label": LABELS},
-        "'label' and 'topic' both may be",
-    ),
-    (
-        "a second column that says the same",
-        {"text": LONG, "label": LABELS, "target": ["1", "0"] * 20},
-        "text: text · label: label",
-    ),
-    (
-        "a second name of a label that is none",
-        {"text": LONG, "label": LABELS, "topic": LONG},
-        "text: text · label: label",
-    ),
-    (
-        "no known name",
-        {"Question": LONG, "Answer": LONG[::-1], "Queue": LABELS},
-        "cannot tell which column is the label.*perhaps --text Question --text Answer --label Queue",
-    ),
-]
-
-
-@pytest.mark.parametrize(("kind", "frame", "expected"), GUESSES, ids=[case[0] for case in GUESSES])
-def test_a_guess_is_said_and_one_among_several_is_refused_with_the_command_to_type(tmp_path, kind, frame, expected):
-    path = write(tmp_path / "x.csv", frame)
-    if expected.startswith("text: "):
-        assert read_corpus(path).read_as.described() == expected
-    else:
-        with pytest.raises(DataError, match=expected):
-            read_corpus(path)
-
-
-ASKED = [
-    ("a text column twice", {"text": ["body", "body"], "label": "queue"}, "text column 'body' is named twice"),
-    ("a column as text and label", {"text": "queue", "label": "queue"}, "text and label are both the column 'queue'"),
-    (
-        "a column as text and beside it",
-        {"text": "body", "side": ["body"], "label": "queue"},
-        "text and column are both",
-    ),
-    ("a column beside the text as label", {"text": "body", "side": ["queue"], "label": "queue"}, "'queue'"),
-    (
-        "a second text column that is not there",
-        {"text": ["subject", "bodi"], "label": "queue"},
-        "no column 'bodi'. Did you mean 'body'",
-    ),
-    (
-        "a column that is not there",
-        {"text": "body", "side": ["regoin"], "label": "queue"},
-        "no column 'regoin'. Did you mean 'region'",
-    ),
-    (
-        "a column with another value in each row",
-        {"text": "body", "side": ["subject"], "label": "queue"},
-        "120 different values in 120 rows.*--text",
-    ),
-    (
-        "a column without values",
-        {"text": "body", "side": ["empty"], "label": "queue"},
-        "'empty' has no values: leave out --column empty",
-    ),
-]
-
-
-@pytest.mark.parametrize(("kind", "asked", "message"), ASKED, ids=[case[0] for case in ASKED])
-def test_columns_that_cannot_be_read_as_asked_are_refused_by_name(tmp_path, kind, asked, message):
-    path = write(tmp_path / "x.csv", [{**row, "empty": ""} for row in rows()])
-    with pytest.raises(BywordsError, match=message):
-        read_corpus(path, **asked)
 
 
 def test_what_is_read_is_said_first_kept_with_the_model_and_in_its_card(bywords, table, tmp_path):
@@ -350,50 +232,9 @@ def test_a_model_that_is_better_is_not_warned_of(bywords, table):
     assert "WARNING" not in out
 
 
-KINDS = [
-    ("categories as they are", ["EU", "US", " EU ", None], [["x=EU"], ["x=US"], ["x=EU"], ["x is missing"]]),
-    ("few numbers are categories", ["1", "2", "1", ""], [["x=1"], ["x=2"], ["x=1"], ["x is missing"]]),
-    (
-        "a category called missing is none",
-        ["missing", "US", "US", None],
-        [["x=missing"], ["x=US"], ["x=US"], ["x is missing"]],
-    ),
-    (
-        "dates by their parts",
-        ["2024-02-29", "2023-12-01", "2024-01-01"],
-        [
-            ["x year=2024", "x month=2", "x weekday=Thursday"],
-            ["x year=2023", "x month=12", "x weekday=Friday"],
-            ["x year=2024", "x month=1", "x weekday=Monday"],
-        ],
-    ),
-    (
-        "times have an hour",
-        ["2024-02-29 13:05", "2023-12-01 00:00"],
-        [
-            ["x year=2024", "x month=2", "x weekday=Thursday", "x hour=13"],
-            ["x year=2023", "x month=12", "x weekday=Friday", "x hour=0"],
-        ],
-    ),
-    (
-        "German dates",
-        ["29.02.2024", "01.12.2023"],
-        [
-            ["x year=2024", "x month=2", "x weekday=Thursday"],
-            ["x year=2023", "x month=12", "x weekday=Friday"],
-        ],
-    ),
-]
-
-
 def tokens_of(side, values):
     parts = side.tokens(pl.Series("x", values, dtype=pl.String))
     return [[part for part in row if part] for row in zip(*parts, strict=True)]
-
-
-@pytest.mark.parametrize(("kind", "values", "expected"), KINDS, ids=[case[0] for case in KINDS])
-def test_a_column_becomes_tokens_by_its_kind(kind, values, expected):
-    assert tokens_of(SideColumn.fit(pl.Series("x", values, dtype=pl.String)), values) == expected
 
 
 def test_numbers_are_put_into_quantile_bins_that_new_values_fall_into():
@@ -581,10 +422,3 @@ def test_a_model_of_rows_is_continued_with_rows(bywords, table, model):
     assert (code, error) == (0, "")
     assert out.startswith("text: subject + body · columns: region")
     assert load_classifier("more").record.columns == load_classifier(model).record.columns
-
-
-CASES = [
-    *(("a guess of columns: " + kind, ", ".join(frame), expected) for kind, frame, expected in GUESSES),
-    *(("columns asked for: " + kind, json.dumps(asked), message) for kind, asked, message in ASKED),
-    *(("a column beside the text: " + kind, json.dumps(values), json.dumps(tokens)) for kind, values, tokens in KINDS),
-]

@@ -1,4 +1,4 @@
-"""Each input of the table in `data_cases.py` is read, or refused, as docs/data.md says.
+"""Each input of the tables in `data_cases.py` and `meaning_cases.py` is read, or refused, as docs/data.md says.
 
 `python tests/test_data.py` writes docs/data.md.
 """
@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 from data_cases import AREAS, CASES, SHEET, sheets
+from meaning_cases import MEANING_CASES
 
 from bywords.errors import SettingError
 from bywords.io.datasets import read_files
 from bywords.io.writers import Writer
 
+ALL = [*CASES, *MEANING_CASES]
 DOCUMENT = Path(__file__).parents[1] / "docs" / "data.md"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.area}: {case.kind}: {case.example[:40]}")
+@pytest.mark.parametrize("case", ALL, ids=lambda case: f"{case.area}: {case.kind}: {case.example[:40]}")
 def test_each_input_is_read_or_refused_as_the_document_says(case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert case.run(tmp_path) == case.happens
@@ -29,7 +31,7 @@ def test_the_document_is_up_to_date():
 
 
 def test_no_case_stands_twice():
-    names = [(case.area, case.kind) for case in CASES]
+    names = [(case.area, case.kind) for case in ALL]
     assert len(set(names)) == len(names)
 
 
@@ -53,10 +55,10 @@ def written() -> str:
         "What `bywords` does with inputs of every kind. `tests/test_data.py` asserts this table row by row, and",
         "`python tests/test_data.py` writes it. `good film → pos` is a text and its label, a Note is said on standard",
         "error, and ⏎ ends a line. Damaged and odd input is in [hostile-input.md](hostile-input.md).",
-        f"There are {len(CASES)} inputs here.",
+        f"There are {len(ALL)} inputs here.",
     ]
     for area in AREAS:
-        rows = [case for case in CASES if case.area == area]
+        rows = [case for case in ALL if case.area == area]
         if rows:
             parts += [f"\n## {area}\n", "| kind | the smallest example | what happens |", "|---|---|---|"]
             parts += [f"| {_cell(case.kind)} | {_cell(case.example)} | {_cell(case.happens)} |" for case in rows]
@@ -65,7 +67,8 @@ def written() -> str:
 
 def _cell(text: str) -> str:
     shown = text.strip("\n").replace("\r\n", "␍⏎").replace("\n", "⏎").replace("\t", "⇥").replace("\ufeff", "[BOM]")
-    return re.sub(r"([|*<>_`\\\\])", r"\\\1", shown)
+    seen = "".join(sign if sign.isprintable() or sign == "\u3000" else f"[U+{ord(sign):04X}]" for sign in shown)
+    return re.sub(r"([|*<>_`\\])", r"\\\1", seen.replace("&", "&amp;"))
 
 
 if __name__ == "__main__":

@@ -194,35 +194,6 @@ def test_pickled_and_cloned_it_is_what_it_was(name, tmp_path):
     assert not hasattr(copy, "fitted_")
 
 
-# (kind, example, what happens)
-CASES = [
-    ("texts", lambda texts: np.array(texts, dtype=object)[:, np.newaxis], "an array (N, 1) is its one column"),
-    ("texts", lambda texts: np.array(texts)[:, np.newaxis], "an array (N, 1) of strings is its one column"),
-    ("texts", lambda texts: pl.Series(texts).cast(pl.Categorical), "polars' categories are texts"),
-    ("texts", lambda texts: (text for text in texts), "a generator is gone through once"),
-    ("texts", set, "refused: a set of texts has no order"),
-    ("texts", lambda texts: dict.fromkeys(texts), "refused: a dict of texts has no order"),
-    ("texts", lambda texts: np.array([texts, texts]).T, r"refused: found an array of the shape \(150, 2\)"),
-    ("texts", lambda texts: np.array([texts]), r"refused: found an array of the shape \(1, 150\)"),
-    ("texts", lambda texts: [[text] for text in texts], "refused: text 0 is .* of type list"),
-    ("texts", lambda texts: [text.encode() for text in texts], "refused: text 0 is .* of type bytes"),
-    ("texts", lambda texts: pl.LazyFrame({"text": texts}), "refused: call its collect first"),
-    ("texts", lambda texts: [*texts[:-1], None], "refused: text 149 is None"),
-    ("texts", lambda texts: " ".join(texts), "refused: found one text"),
-]
-
-
-@pytest.mark.parametrize(("of", "what"), [case[1:] for case in CASES], ids=[case[2] for case in CASES])
-def test_texts_in_another_container_are_taken_or_refused(of, what, expected):
-    given = of(TRAIN.texts.to_list())
-    if what.startswith("refused: "):
-        with pytest.raises(DataError, match=what.removeprefix("refused: ")):
-            TextClassifier("tfidf-svc").fit(given, TRAIN.names())
-    else:
-        classifier = TextClassifier("tfidf-svc").fit(given, TRAIN.names())
-        np.testing.assert_array_equal(classifier.predict_proba(TEST.texts), expected)
-
-
 WRONG = {
     "system": [(5, "system is 5 of type int"), (["auto"], "of type list"), (len, "of type builtin_function")],
     "vectors": [(5, "vectors is 5 of type int"), (np.zeros((2, 2)), "of type ndarray")],
@@ -235,6 +206,8 @@ WRONG = {
     "validation_share": [("0.1", "validation_share is '0.1'"), (None, "is None"), (True, "is True of type bool")],
     "budget_seconds": [("5m", "budget_seconds is '5m'"), (-1, "budget_seconds is -1")],
     "keep_together": [(True, "keep_together is True")],
+    "text": [(5, "text is 5 of type int"), (["subject", 5], "text is .'subject', 5. of type list")],
+    "columns": [(5, "columns is 5 of type int"), ([5], "columns is .5. of type list"), ({"a": 1}, "of type dict")],
     "seed": [(None, "seed is None"), ("x", "seed is 'x'"), (1.5, "seed is 1.5"), (-1, "seed is -1")],
 }
 

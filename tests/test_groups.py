@@ -18,26 +18,6 @@ from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
 
-# (kind, example, what happens): what two texts have to differ in to be two texts.
-CASES = [
-    ("duplicates", ("The moon.", "the MOON."), "equal: capitals do not count"),
-    ("duplicates", ("a  b\n", " a b"), "equal: blanks do not count"),
-    ("duplicates", ("caf\u00e9", "cafe\u0301"), "equal: Unicode's form does not count"),
-    ("duplicates", ("a\u00a0b", "a b"), "equal: a no-break space is a blank"),
-    ("duplicates", ("who ?", "who?"), "equal: a blank before a sign does not count"),
-    ("duplicates", ("who?", "who!"), "two texts: signs count"),
-    ("duplicates", ("a b", "b a"), "two texts: the order counts"),
-    ("duplicates", ("a a b", "a b"), "two texts: repetition counts"),
-    ("duplicates", ("", " "), "two texts: those without words are alone"),
-    ("duplicates", ("moon 1", "moon 2"), "two texts: numbers count"),
-]
-
-
-@pytest.mark.parametrize(("texts", "what"), [case[1:] for case in CASES])
-def test_texts_are_equal_or_two(texts, what):
-    first, second = groups_of(texts)
-    assert (first == second) == what.startswith("equal")
-
 
 def copies(n_texts=60, n_copies=5, *, seed=0):
     """Texts of words that tell nothing, each several times in other capitals and blanks, and one random label each."""

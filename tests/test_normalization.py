@@ -124,10 +124,6 @@ ROWS = [
     ("sign", "in the US, they", APART, "in the us they", "as a comma does, or a word before"),
     ("sign", "wait... what", APART, "wait. what", "three dots are more than one"),
 ]  # fmt: skip
-CASES = [
-    (kind, f"{given!r} and {other!r}" if how == APART else repr(given), f"{what} ({how} {other!r})")
-    for kind, given, how, other, what in ROWS
-]
 
 
 def tokens_of(text, **choices):
@@ -151,7 +147,7 @@ def test_texts_are_read_alike_where_they_mean_the_same_and_apart_where_they_do_n
 
 
 def test_each_kind_is_there_and_no_input_twice():
-    assert len({(given, other) for _, given, _, other, _ in ROWS}) == len(ROWS) == len(CASES)
+    assert len({(given, other) for _, given, _, other, _ in ROWS}) == len(ROWS)
     assert {row[0] for row in ROWS} == {
         "apostrophe", "form", "unseen", "case", "entity", "escape", "vowel signs", "long", "sign",
     }  # fmt: skip

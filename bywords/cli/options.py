@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from bywords.cli.screen import tell_aside
-from bywords.errors import DataError, SettingError
+from bywords.errors import BywordsError, DataError, SettingError
 from bywords.io.archives import is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
 
@@ -308,15 +308,29 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
     Nothing is said of what `goes_on`.
     """
     for name in inputs:
-        path = None if name is None else split_member(Path(name).expanduser())[0]
-        try:
-            is_same = path is not None and path.exists() and out.exists() and path.samefile(out)
-        except OSError:
-            is_same = False
-        if is_same:
-            raise SettingError(f"{out}: is what is read, and would be overwritten. Write to another path.")
+        for path in [] if name is None else _paths(str(name)):
+            try:
+                is_same = path.exists() and out.exists() and path.samefile(out)
+            except OSError:
+                is_same = False
+            if is_same:
+                raise SettingError(f"{out}: is what is read, and would be overwritten. Write to another path.")
     if out.exists() and not goes_on and (out.is_file() or out.is_dir()):
         tell_aside(f"{out} is there already and is replaced.")
+
+
+def _paths(text: str) -> list[Path]:
+    """The files that are meant: one, several on a line, or those that a pattern has; of a member its archive."""
+    whole = split_member(Path(text).expanduser())[0]
+    with contextlib.suppress(OSError):
+        if whole.exists():
+            return [whole]
+    from bywords.io.datasets import paths_of
+
+    try:
+        return [split_member(Path(name).expanduser())[0] for name in paths_of(text)]
+    except (BywordsError, OSError):  # a data set by its name, or a text
+        return [whole]
 
 
 Model = Annotated[Path, typer.Argument(help="A folder that `bywords train` wrote.", metavar="MODEL")]

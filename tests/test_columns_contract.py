@@ -383,6 +383,37 @@ KINDS = [
             ["x year=2023", "x month=12", "x weekday=Friday"],
         ],
     ),
+    (
+        "days before months, as one of them shows",
+        ["29/02/2024", "01/12/2023"],
+        [
+            ["x year=2024", "x month=2", "x weekday=Thursday"],
+            ["x year=2023", "x month=12", "x weekday=Friday"],
+        ],
+    ),
+    (
+        "months before days, of two digits of a year, with a time of twelve hours",
+        ["2/29/24 1:05 PM", "12/1/23 12:00 AM"],
+        [
+            ["x year=2024", "x month=2", "x weekday=Thursday", "x hour=13"],
+            ["x year=2023", "x month=12", "x weekday=Friday", "x hour=0"],
+        ],
+    ),
+    (
+        "a time with its zone keeps the hour that is written",
+        ["2024-02-29T23:05:00Z", "2023-12-01T00:30:00.250+02:00"],
+        [
+            ["x year=2024", "x month=2", "x weekday=Thursday", "x hour=23"],
+            ["x year=2023", "x month=12", "x weekday=Friday", "x hour=0"],
+        ],
+    ),
+    (
+        "months by their names",
+        ["29-Feb-2024", "01-Dec-2023"],
+        [["x year=2024", "x month=2", "x weekday=Thursday"], ["x year=2023", "x month=12", "x weekday=Friday"]],
+    ),
+    ("codes and truth values as files and frames write them", ["3.0", "3", "True"], [["x=3"], ["x=3"], ["x=true"]]),
+    ("a version is no whole number", ["3.10", "3.1", "v3.0"], [["x=3.10"], ["x=3.1"], ["x=v3.0"]]),
 ]
 
 
@@ -407,6 +438,70 @@ def test_numbers_are_put_into_quantile_bins_that_new_values_fall_into():
     ]
     counts = pl.Series([row[0] for row in tokens_of(side, [str(n) for n in range(1, 101)])]).value_counts()["count"]
     assert counts.to_list() == [10] * 10
+
+
+AMOUNTS = [
+    ("a fraction behind a comma", "{},50", ("7,50", "7.5"), ("1.207,00", "1207")),
+    ("thousands by points, and euros", "1.{:03},50 €", ("1.007,50 €", "1007.5"), ("2.000.000,00", "2000000")),
+    ("thousands by commas, and dollars", "$1,{:03}.50", ("$1,007.50", "1007.5"), ("2,000,000", "2000000")),
+    ("shares", "{} %", ("7 %", "7"), ("7.0%", "7.0")),
+]
+
+
+@pytest.mark.parametrize(("kind", "pattern", "low", "high"), AMOUNTS, ids=[case[0] for case in AMOUNTS])
+def test_amounts_are_numbers_however_they_are_written(kind, pattern, low, high):
+    side = SideColumn.fit(pl.Series("x", [pattern.format(n) for n in range(1, 101)]))
+    assert (side.kind, len(side.edges)) == ("number", 9)
+    for written, plain in (low, high):
+        assert tokens_of(side, [written, None]) == tokens_of(side, [plain, None])
+        assert tokens_of(side, [plain])[0][0] not in ("x is not a number", "x is missing")
+
+
+def test_the_order_of_days_and_months_is_said_and_kept():
+    said = [SideColumn.fit(pl.Series("x", [day])).described() for day in ("29/02/2024", "02/29/2024", "2024-02-29")]
+    assert said == ["x (date, day/month/year)", "x (date, month/day/year)", "x (date)"]
+    side = SideColumn.fit(pl.Series("x", ["29/02/2024", "01/12/2023"]))
+    assert tokens_of(side, ["01/05/2024"])[0][1] == "x month=5"
+    assert tokens_of(side, ["01/29/2024"]) == [["x is not a date"]]
+
+
+def test_a_date_is_the_same_day_whatever_a_later_file_writes():
+    side = SideColumn.fit(pl.Series("x", ["29/02/2024", "01/12/2023"]))
+    expected = ["x year=2024", "x month=5", "x weekday=Wednesday"]
+    for written in ("01/05/2024", "2024-05-01", "2024-05-01 00:00:00.000000", "01.05.2024", "2024-05-01T00:00:00Z"):
+        assert tokens_of(side, [written]) == [expected]
+
+
+def test_a_value_is_the_same_in_a_file_and_in_any_frame(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    from bywords.data.columns import frame_columns
+    from bywords.io.readers import read_corpus
+
+    frame = pandas.DataFrame({"t": ["a", "b", "c"], "y": [2021, 2022, None], "v": [True, False, True]})
+    frame["d"] = pandas.to_datetime(["2024-02-29", "2024-03-01", "2024-03-02"])
+    polars = pl.DataFrame({name: frame[name].tolist() for name in frame}).with_columns(pl.col("y").fill_nan(None))
+    frame.assign(label="x").to_csv(tmp_path / "x.csv", index=False)
+    polars.with_columns(label=pl.lit("x")).write_parquet(tmp_path / "x.parquet")
+    columns = fit_columns(frame_columns(frame, ["t", "y", "v", "d"]), ["t"], ["y", "v", "d"], ["label"])
+    made = [columns.texts(frame_columns(data, columns.inputs)).to_list() for data in (frame, polars)]
+    made += [read_corpus(tmp_path / name, contract=columns).texts.to_list() for name in ("x.csv", "x.parquet")]
+    assert made == [made[0]] * 4
+    assert "y=2021" in made[0][0] and "v=true" in made[0][0] and "y is missing" in made[0][2]
+
+
+def test_a_text_column_of_a_frame_is_read_by_its_name_alone():
+    pandas = pytest.importorskip("pandas")
+    expected = fitted(text="body").predict(rows()).tolist()
+    for frame in (pandas.DataFrame(rows()), pandas.DataFrame(rows())[["body"]], pl.DataFrame(rows())):
+        classifier = TextClassifier("tfidf-svc", text="body").fit(frame, [row["queue"] for row in rows()])
+        assert classifier.predict(frame).tolist() == expected
+
+
+def test_two_columns_of_one_name_in_a_frame_are_refused():
+    pandas = pytest.importorskip("pandas")
+    twice = pandas.DataFrame([["a b", "c d", "x"]] * 4, columns=["t", "t", "r"])
+    with pytest.raises(DataError, match="two columns called 't'"):
+        TextClassifier("tfidf-svc", text="t").fit(twice, ["a", "b"] * 2)
 
 
 def test_a_new_date_that_is_none_and_a_new_category_are_answered_too():

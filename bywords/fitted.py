@@ -299,7 +299,8 @@ def documents_of(data: Any, columns: Columns | None) -> list[str]:
     """
     names = getattr(data, "columns", data if isinstance(data, Mapping) else None)
     is_rows = isinstance(data, Sequence) and bool(len(data)) and isinstance(data[0], Mapping)
-    if columns is None or (names is None and not is_rows) or (columns.is_one_text and names is not None and len(names) == 1):
+    is_one = names is not None and len(names) == 1
+    if columns is None or (names is None and not is_rows) or (columns.is_one_text and is_one):
         return checked_texts(data)
     return columns.texts(frame_columns(data, columns.inputs)).to_list()
 

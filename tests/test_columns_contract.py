@@ -10,6 +10,7 @@ from bywords.classifier import TextClassifier
 from bywords.cli.main import COMMANDS, app_of
 from bywords.data.columns import Columns, SideColumn, fit_columns
 from bywords.errors import BywordsError, DataError, SettingError
+from bywords.io.datasets import read_files
 from bywords.io.readers import read_corpus
 from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.text.offsets import token_offsets
@@ -683,3 +684,34 @@ CASES = [
     *(("columns asked for: " + kind, json.dumps(asked), message) for kind, asked, message in ASKED),
     *(("a column beside the text: " + kind, json.dumps(values), json.dumps(tokens)) for kind, values, tokens in KINDS),
 ]
+
+
+def test_several_files_are_one_contract(bywords, table, tmp_path):
+    """All are read by the columns of the first, and the model obeys them ever after."""
+    second = write(tmp_path / "second.csv", pl.DataFrame(rows()).select("queue", "amount", "region", "body", "subject"))
+    model = tmp_path / "m"
+    code, out, _ = bywords("train", table, second, "--out", model, "--system", "tfidf-svc", *COLUMNS)
+    read = "text: subject + body · columns: region + amount (number in 10 bins)"
+    assert (code, out.splitlines()[0]) == (0, f"{read} · label: queue · 240 rows · not read: id, created")
+    assert load_classifier(model).record.columns.described() == f"{read} · label: queue"
+    assert bywords("predict", model, second)[2].splitlines()[0] == f"{read} · not read: queue"
+    third = write(tmp_path / "third.csv", pl.DataFrame(rows()).drop("amount"))
+    code, _, error = bywords("train", table, third, "--out", model, "--system", "tfidf-svc", *COLUMNS)
+    assert code == 2
+    assert "third.csv has no column 'amount', which is read beside the text." in error
+
+
+def test_one_of_several_files_may_have_more_columns_or_others_which_is_said(tmp_path):
+    said = [
+        (f"the {word} is broken again {n}", kind) for n, (word, kind) in enumerate(zip(OFFICE, "abab", strict=True))
+    ]
+    texts, kinds = ([row[part] for row in said] for part in (0, 1))
+    first = write(tmp_path / "first.csv", {"anfrage": texts, "amt": kinds})
+    more = write(tmp_path / "more.csv", {"note": texts, "amt": kinds, "anfrage": texts, "nr": kinds})
+    others = write(tmp_path / "others.csv", {"label": kinds, "text": texts})
+    corpus = read_files([str(first), str(more), str(others)])
+    assert corpus.texts.to_list() == 3 * texts
+    assert corpus.read_as == Columns(text=("anfrage",), label=("amt",))
+    assert corpus.not_read == ("note", "nr")
+    note = "others.csv: is read by other columns than the first: text: text · label: label"
+    assert [one for one in corpus.notes if "other columns" in one] == [note]

@@ -150,14 +150,39 @@ def read_files(
 ) -> Corpus:
     """The labelled documents of a file or folder, of several, or of those that a pattern with * or ? has.
 
-    Several on a line are separated as in a shell, and `rows` counts on from one to the next.
+    Several on a line are separated as in a shell, and `rows` counts on from one to the next. The columns of the first
+    are read in all. A file without them is read by its own, which is said, where no columns are named and a document
+    is the text of one.
+
     Raises: as `read_corpus`; DataError where there is no such file.
     """
     options = dataclasses.replace(options or ReadOptions(), **named)
     paths = paths_of(data)
     if len(paths) == 1:
         return read_corpus(paths[0], options, must_exclude=must_exclude)
-    return concatenated([read_corpus(path, options, must_exclude=False) for path in paths], _line_of(data))
+    corpora: list[Corpus] = []
+    for path in paths:
+        columns = next((corpus.read_as for corpus in corpora if corpus.read_as is not None), None)
+        corpora.append(_read_like(columns, path, options))
+    return concatenated(corpora, _line_of(data))
+
+
+def _read_like(columns: Columns | None, path: str, options: ReadOptions) -> Corpus:
+    """The documents of one of several files, by the columns of those before it where it has them."""
+    if columns is None or options.contract is not None:
+        return read_corpus(path, options, must_exclude=False)
+    by_them = dataclasses.replace(options, text=None, label=None, side=(), contract=columns)
+    if options.text or options.label or not columns.is_one_text:
+        return read_corpus(path, by_them, must_exclude=False)
+    try:
+        return read_corpus(path, by_them, must_exclude=False)
+    except DataError as problem:
+        try:
+            corpus = read_corpus(path, options, must_exclude=False)
+        except DataError:
+            raise problem from None
+    said = () if corpus.read_as is None else (f"is read by other columns than the first: {corpus.read_as.described()}",)
+    return dataclasses.replace(corpus, notes=(*corpus.notes, *said))
 
 
 def paths_of(data: str | Sequence[str]) -> list[str]:

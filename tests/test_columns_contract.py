@@ -487,7 +487,8 @@ def test_a_value_is_the_same_in_a_file_and_in_any_frame(tmp_path):
     made = [columns.texts(frame_columns(data, columns.inputs)).to_list() for data in (frame, polars)]
     made += [read_corpus(tmp_path / name, contract=columns).texts.to_list() for name in ("x.csv", "x.parquet")]
     assert made == [made[0]] * 4
-    assert "y=2021" in made[0][0] and "v=true" in made[0][0] and "y is missing" in made[0][2]
+    assert made[0][0].endswith("\x1fy=2021\x1fv=true\x1fd year=2024\x1fd month=2\x1fd weekday=Thursday")
+    assert "y is missing" in made[0][2]
 
 
 def test_a_text_column_of_a_frame_is_read_by_its_name_alone():
@@ -699,6 +700,26 @@ def test_several_files_are_one_contract(bywords, table, tmp_path):
     code, _, error = bywords("train", table, third, "--out", model, "--system", "tfidf-svc", *COLUMNS)
     assert code == 2
     assert "third.csv has no column 'amount', which is read beside the text." in error
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_values_that_are_none_of_those_learned_from_are_said(bywords, model, tmp_path, command):
+    known = write(tmp_path / "known.csv", rows()[:9])
+    assert "values are no" not in "".join(bywords(command, model, known)[1:])
+    odd = [{**row, "region": row["region"] and f"Region {row['region']}", "amount": "a lot"} for row in rows()[:9]]
+    said = "".join(bywords(command, model, write(tmp_path / "new.csv", odd))[1:])
+    assert "of column 'region', 6 of 6 values are none that the model has seen: 'Region US', say" in said.replace(
+        "\n", " "
+    )
+    assert "of column 'amount', 9 of 9 values are no number, which the model takes this column for: 'a lot'" in said
+
+
+def test_a_column_of_nothing_but_missing_values_is_no_surprise():
+    for learned in (["EU", "US"], ["2024-02-29", "2023-12-01"], [str(n) for n in range(100)]):
+        side = SideColumn.fit(pl.Series("x", learned))
+        assert side.surprise(pl.Series("x", [None, ""], dtype=pl.String)) is None
+        assert side.surprise(pl.Series("x", learned)) is None
+        assert "1 of 1 values are no" in side.surprise(pl.Series("x", ["soon"]))
 
 
 def test_one_of_several_files_may_have_more_columns_or_others_which_is_said(tmp_path):

@@ -25,6 +25,7 @@ NEARLY_ALL = 0.95  # of the values that are there make a column one of numbers, 
 MOST_CODES = 20  # numbers of so few different values are categories: years, stars, codes
 LEAST_ROWS_PER_VALUE = 2  # of a category on average: of fewer it is a name of the row, and learned by heart
 FEW_VALUES = 50  # so few are never too many
+MOST_VALUES = 1000  # of a category, that are kept with the model to know new ones by
 FIRST_YEAR = 1000  # an earlier one is a year of two digits, or a day
 DECIMALS: tuple[Literal[".", ","], ...] = (".", ",")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -51,6 +52,7 @@ class SideColumn:
     decimal: Literal[".", ","] = "."  # of a number: what is before its fraction
     date_format: str | None = None  # of a date, as polars writes it
     has_time: bool = False  # of a date: some value is not at midnight
+    values: tuple[str, ...] = ()  # of a category: those there are, sorted; none where they are more than `MOST_VALUES`
 
     @classmethod
     def fit(cls, column: pl.Series) -> SideColumn:
@@ -82,7 +84,26 @@ class SideColumn:
                 f"the column {column.name!r} has {n_values:,} different values in {len(present):,} rows: they would be "
                 f"learned by heart. Leave out --column {column.name}; if it holds sentences, name it with --text."
             )
-        return cls(name=column.name, kind="category")
+        values = tuple(present.unique().sort().to_list()) if n_values <= MOST_VALUES else ()
+        return cls(name=column.name, kind="category", values=values)
+
+    def surprise(self, column: pl.Series) -> str | None:
+        """What a person should know of N values that are mostly none of those learned from; None where they are."""
+        import polars as pl
+
+        present = _present(column)
+        present = present.filter(present.is_not_null())
+        if self.kind == "category":
+            is_new = ~present.is_in(self.values) if self.values else present.is_null()
+            what = "none that the model has seen"
+        else:
+            first_tokens = next(iter(self.tokens(present)), [])
+            is_new = pl.Series(first_tokens, dtype=pl.String) == self._other(f"not a {self.kind}")
+            what = f"no {self.kind}, which the model takes this column for"
+        if 2 * is_new.sum() <= len(present):
+            return None
+        example = present.filter(is_new)[0]
+        return f"of column {self.name!r}, {is_new.sum():,} of {len(present):,} values are {what}: {example!r}, say"
 
     def tokens(self, column: pl.Series) -> list[list[str]]:
         """The tokens of N values, a list for each part: one, but of a date several."""
@@ -152,7 +173,8 @@ class Columns:
         """From JSON values, as `dataclasses.asdict` gives them."""
         if found is None:
             return None
-        side = [SideColumn(**{**one, "edges": tuple(one["edges"])}) for one in found["side"]]
+        lists = ("edges", "values")
+        side = [SideColumn(**{**one, **{name: tuple(one[name]) for name in lists}}) for one in found["side"]]
         return cls(text=tuple(found["text"]), label=tuple(found["label"]), side=tuple(side))
 
     @property
@@ -173,6 +195,11 @@ class Columns:
         if self.label:
             parts.append(f"label: {' + '.join(self.label)}")
         return " · ".join(parts)
+
+    def surprises(self, columns: Mapping[str, pl.Series]) -> tuple[str, ...]:
+        """What is odd about the values beside the texts of a later table, a sentence for each such column."""
+        found = [column.surprise(columns[column.name]) for column in self.side]
+        return tuple(one for one in found if one is not None)
 
     def tokenizer(self, config: TokenizerConfig, *, fielded: Sequence[str] = ()) -> TokenizerConfig:
         """The settings of a tokenizer that takes these documents apart."""

@@ -32,6 +32,13 @@ CASES = [
     ("labels", ["not spam", "not  spam", "spam"], "one label: two blanks for one", ["not spam", "spam"], "blanks"),
     ("labels", ["a", "b"], "nothing is said of labels that are as they should be", ["a", "b"], None),
     ("labels", ["\U0001f469\u200d\U0001f4bb", "b"], "an emoji stays whole", ["b", "\U0001f469\u200d\U0001f4bb"], None),
+    ("labels", ["1", "1.0", "2"], "two labels, said: a number", ["1", "1.0", "2"], "--map-label 1.0=1"),
+    ("labels", ["03", "3", "x"], "two labels, said: a number with a zero before", ["03", "3", "x"], "same number"),
+    ("labels", ["NA", "a", "b"], "a label, said: what stands for none", ["NA", "a", "b"], "--exclude-label NA"),
+    ("labels", ["None", "a", "nan"], "labels, said: what stands for none", ["None", "a", "nan"], "where there is none"),
+    ("labels", ["no", "nay", "0"], "nothing is said of other words for no", ["0", "nay", "no"], None),
+    ("labels", ["1 0", "0 1", "1 1"], "looks like lists of 0 and 1", ["0 1", "1 0", "1 1"], "--label-separator ' '"),
+    ("labels", ["1 0 1", "a 1", "b 0"], "blanks in other names", ["1 0 1", "a 1", "b 0"], None),
     ("labels", ["Spam", "spam", "ham"], "two labels, said: capitals", ["Spam", "ham", "spam"], "--map-label"),
     (
         "labels",

@@ -102,7 +102,7 @@ def not_utf8(data: bytes, index: int) -> str:
     start = data.rfind(b"\n", 0, index) + 1
     around = data[max(start, index - 20) : index + 20].partition(b"\n")[0]
     shown = around.decode(encoding, "ignore").strip()
-    words = re.findall(r"\S+", shown)
+    words = re.findall(r"[^\s;,|]+", shown)
     example = next((word for word in words if not word.isascii()), shown)
     return (
         f"It is likeliest {encoding}, in which this reads {example!r}: say --encoding {encoding}, or save the file as "

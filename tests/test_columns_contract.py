@@ -499,6 +499,16 @@ def test_a_text_column_of_a_frame_is_read_by_its_name_alone():
         assert classifier.predict(frame).tolist() == expected
 
 
+def test_rows_that_are_no_table_yet_are_refused_by_what_they_are():
+    classifier = fitted(text=["subject", "body"])
+    for data, message in (
+        (pl.DataFrame(rows()).lazy(), "call its collect first"),
+        ({"subject": ["a", "b"], "body": ["c"]}, "different numbers of values: {'subject': 2, 'body': 1}"),
+    ):
+        with pytest.raises(DataError, match=message):
+            classifier.predict(data)
+
+
 def test_two_columns_of_one_name_in_a_frame_are_refused():
     pandas = pytest.importorskip("pandas")
     twice = pandas.DataFrame([["a b", "c d", "x"]] * 4, columns=["t", "t", "r"])

@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
+import polars as pl
 import pytest
 
 from bywords.errors import DataError, SettingError
@@ -124,6 +126,12 @@ def test_lists_of_yes_and_no_are_a_table_however_they_are_written(tmp_path, flag
     corpus = read_files(str(tmp_path / "x.json"))
     assert corpus.label_names == ("0", "1", "2")
     assert corpus.labels.tolist() == [[True, False, True], [False, False, True]]
+
+
+def test_a_path_may_be_a_path_and_a_frame_is_none(films):
+    assert load_dataset(Path(films)).train.texts.to_list() == load_dataset(films).train.texts.to_list()
+    with pytest.raises(DataError, match="expected a path or a name, found a DataFrame"):
+        load_dataset(pl.DataFrame({"text": ["a"]}))
 
 
 def test_nothing_can_be_held_out_of_classes_of_one(tmp_path):

@@ -245,6 +245,8 @@ def frame_columns(data: Any, names: Sequence[str]) -> dict[str, pl.Series]:
 
     Raises: DataError for a column that is not there, and for data without columns.
     """
+    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+        raise DataError("the rows are in a table that has not been collected yet: call its collect first.")
     if (
         isinstance(data, Sequence)
         and not isinstance(data, str | bytes)
@@ -270,7 +272,11 @@ def frame_columns(data: Any, names: Sequence[str]) -> dict[str, pl.Series]:
         if name not in found:
             near = did_you_mean(name, list(found))
             raise DataError(f"the data have no column {name!r}.{near} Their columns: {quoted(list(found))}.")
-    return {name: _strings(name, found[name]) for name in names}
+    columns = {name: _strings(name, found[name]) for name in names}
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"the columns have different numbers of values: {lengths}. Expected one for each row.")
+    return columns
 
 
 def _strings(name: str, values: Any) -> pl.Series:

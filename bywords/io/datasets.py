@@ -54,7 +54,7 @@ class Dataset:
 
 
 def load_dataset(
-    name_or_path: str | Sequence[str],
+    name_or_path: str | Path | Sequence[str],
     *,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
@@ -98,7 +98,7 @@ def load_dataset(
 
 
 def read_split(
-    name_or_path: str | Sequence[str],
+    name_or_path: str | Path | Sequence[str],
     options: ReadOptions | None = None,
     *,
     test: str | None = None,
@@ -114,7 +114,11 @@ def read_split(
 
 
 def read_parts(
-    name_or_path: str | Sequence[str], options: ReadOptions | None = None, *, test: str | None = None, **named: Any
+    name_or_path: str | Path | Sequence[str],
+    options: ReadOptions | None = None,
+    *,
+    test: str | None = None,
+    **named: Any,
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
     options = dataclasses.replace(options or ReadOptions(), **named)
@@ -146,7 +150,7 @@ def read_parts(
 
 
 def read_files(
-    data: str | Sequence[str], options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any
+    data: str | Path | Sequence[str], options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any
 ) -> Corpus:
     """The labelled documents of a file or folder, of several, or of those that a pattern with * or ? has.
 
@@ -185,11 +189,15 @@ def _read_like(columns: Columns | None, path: str, options: ReadOptions) -> Corp
     return dataclasses.replace(corpus, notes=(*corpus.notes, *said))
 
 
-def paths_of(data: str | Sequence[str]) -> list[str]:
+def paths_of(data: str | Path | Sequence[str]) -> list[str]:
     """The paths that are meant: of one, of several on a line, or those that a pattern has, sorted.
 
     Raises: DataError where there is none.
     """
+    if isinstance(data, Path):
+        return paths_of(str(data))
+    if hasattr(data, "columns"):
+        raise DataError(f"expected a path or a name, found a {type(data).__name__}: give it to TextClassifier.fit.")
     if not isinstance(data, str):
         return [path for one in data for path in paths_of(str(one))]
     path = Path(data).expanduser()
@@ -211,8 +219,8 @@ def paths_of(data: str | Sequence[str]) -> list[str]:
     )
 
 
-def _line_of(data: str | Sequence[str]) -> str:
-    return data if isinstance(data, str) else shlex.join(data)
+def _line_of(data: str | Path | Sequence[str]) -> str:
+    return str(data) if isinstance(data, str | Path) else shlex.join(map(str, data))
 
 
 def _of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:

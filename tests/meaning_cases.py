@@ -454,6 +454,28 @@ MEANING_CASES: list[Case] = [
         ["29.02.2024", "01.12.2023"],
         "x year=2024 + x month=2 + x weekday=Thursday · x year=2023 + x month=12 + x weekday=Friday",
     ),
+    side(
+        "days before months, as one of them shows",
+        ["29/02/2024", "01/12/2023"],
+        "x year=2024 + x month=2 + x weekday=Thursday · x year=2023 + x month=12 + x weekday=Friday",
+    ),
+    side(
+        "months before days, a year of two digits, an hour of twelve",
+        ["2/29/24 1:05 PM", "12/1/23 12:00 AM"],
+        "x year=2024 + x month=2 + x weekday=Thursday + x hour=13 · x year=2023 + x month=12 + x weekday=Friday + x hour=0",
+    ),
+    side(
+        "a time with its zone keeps the hour that is written",
+        ["2024-02-29T23:05:00Z", "2023-12-01T00:30:00.250+02:00"],
+        "x year=2024 + x month=2 + x weekday=Thursday + x hour=23 · x year=2023 + x month=12 + x weekday=Friday + x hour=0",
+    ),  # fmt: skip
+    side(
+        "months by their names",
+        ["29-Feb-2024", "01-Dec-2023"],
+        "x year=2024 + x month=2 + x weekday=Thursday · x year=2023 + x month=12 + x weekday=Friday",
+    ),
+    side("codes and truth values as files and frames write them", ["3.0", "3", "True"], "x=3 · x=3 · x=true"),
+    side("a version is no whole number", ["3.10", "3.1", "v3.0"], "x=3.10 · x=3.1 · x=v3.0"),
     side("a new date that is none", ["2024-02-29", "2023-12-01"], "x is not a date · x is missing", new=["soon", None]),
     ran(
         COLUMNS,
@@ -585,6 +607,33 @@ MEANING_CASES: list[Case] = [
         ["café", "cafe\u0301", "tea"],
         "classes: 'café', 'tea'. Labels that were written in several ways, apart by blanks, invisible signs or Unicode's form, are one: 'café'.",
     ),
+    label(
+        "one number written in two ways",
+        ["1", "1.0", "2"],
+        "classes: '1', '1.0', '2'. Labels that are the same number: '1' (4) and '1.0' (4). If they mean the same: --map-label 1.0=1",
+    ),
+    label(
+        "one number with a zero before it",
+        ["03", "3", "x"],
+        "classes: '03', '3', 'x'. Labels that are the same number: '03' (4) and '3' (4). If they mean the same: --map-label 3=03",
+    ),
+    label(
+        "what stands for none",
+        ["NA", "a", "b"],
+        "classes: 'NA', 'a', 'b'. Labels that are written where there is none: 'NA' (4); each is a class. If it is a missing label: --exclude-label NA",
+    ),
+    label(
+        "what stands for none, in Python's words",
+        ["None", "a", "nan"],
+        "classes: 'None', 'a', 'nan'. Labels that are written where there is none: 'None' (4), 'nan' (4); each is a class. If it is a missing label: --exclude-label None --exclude-label nan",
+    ),
+    label("other words for no", ["no", "nay", "0"], "classes: '0', 'nay', 'no'."),
+    label(
+        "lists of 0 and 1 with blanks",
+        ["1 0", "0 1", "1 1"],
+        "classes: '0 1', '1 0', '1 1'. Labels that look like lists: '0 1', '1 0', '1 1'; each is a class of its own. If a document has several labels: --label-separator ' '",
+    ),
+    label("blanks in other names", ["1 0 1", "a 1", "b 0"], "classes: '1 0 1', 'a 1', 'b 0'."),
     label(
         "a no-break space in a label",
         ["not spam", "not\u00a0spam", "spam"],

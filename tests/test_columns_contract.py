@@ -10,6 +10,7 @@ from bywords.classifier import TextClassifier
 from bywords.cli.main import COMMANDS, app_of
 from bywords.data.columns import Columns, SideColumn, fit_columns
 from bywords.errors import DataError, SettingError
+from bywords.io.datasets import read_files
 from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.text.offsets import token_offsets
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig
@@ -250,6 +251,81 @@ def test_numbers_are_put_into_quantile_bins_that_new_values_fall_into():
     assert counts.to_list() == [10] * 10
 
 
+AMOUNTS = [
+    ("a fraction behind a comma", "{},50", ("7,50", "7.5"), ("1.207,00", "1207")),
+    ("thousands by points, and euros", "1.{:03},50 €", ("1.007,50 €", "1007.5"), ("2.000.000,00", "2000000")),
+    ("thousands by commas, and dollars", "$1,{:03}.50", ("$1,007.50", "1007.5"), ("2,000,000", "2000000")),
+    ("shares", "{} %", ("7 %", "7"), ("7.0%", "7.0")),
+]
+
+
+@pytest.mark.parametrize(("kind", "pattern", "low", "high"), AMOUNTS, ids=[case[0] for case in AMOUNTS])
+def test_amounts_are_numbers_however_they_are_written(kind, pattern, low, high):
+    side = SideColumn.fit(pl.Series("x", [pattern.format(n) for n in range(1, 101)]))
+    assert (side.kind, len(side.edges)) == ("number", 9)
+    for written, plain in (low, high):
+        assert tokens_of(side, [written, None]) == tokens_of(side, [plain, None])
+        assert tokens_of(side, [plain])[0][0] not in ("x is not a number", "x is missing")
+
+
+def test_the_order_of_days_and_months_is_said_and_kept():
+    said = [SideColumn.fit(pl.Series("x", [day])).described() for day in ("29/02/2024", "02/29/2024", "2024-02-29")]
+    assert said == ["x (date, day/month/year)", "x (date, month/day/year)", "x (date)"]
+    side = SideColumn.fit(pl.Series("x", ["29/02/2024", "01/12/2023"]))
+    assert tokens_of(side, ["01/05/2024"])[0][1] == "x month=5"
+    assert tokens_of(side, ["01/29/2024"]) == [["x is not a date"]]
+
+
+def test_a_date_is_the_same_day_whatever_a_later_file_writes():
+    side = SideColumn.fit(pl.Series("x", ["29/02/2024", "01/12/2023"]))
+    expected = ["x year=2024", "x month=5", "x weekday=Wednesday"]
+    for written in ("01/05/2024", "2024-05-01", "2024-05-01 00:00:00.000000", "01.05.2024", "2024-05-01T00:00:00Z"):
+        assert tokens_of(side, [written]) == [expected]
+
+
+def test_a_value_is_the_same_in_a_file_and_in_any_frame(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    from bywords.data.columns import frame_columns
+    from bywords.io.readers import read_corpus
+
+    frame = pandas.DataFrame({"t": ["a", "b", "c"], "y": [2021, 2022, None], "v": [True, False, True]})
+    frame["d"] = pandas.to_datetime(["2024-02-29", "2024-03-01", "2024-03-02"])
+    polars = pl.DataFrame({name: frame[name].tolist() for name in frame}).with_columns(pl.col("y").fill_nan(None))
+    frame.assign(label="x").to_csv(tmp_path / "x.csv", index=False)
+    polars.with_columns(label=pl.lit("x")).write_parquet(tmp_path / "x.parquet")
+    columns = fit_columns(frame_columns(frame, ["t", "y", "v", "d"]), ["t"], ["y", "v", "d"], ["label"])
+    made = [columns.texts(frame_columns(data, columns.inputs)).to_list() for data in (frame, polars)]
+    made += [read_corpus(tmp_path / name, contract=columns).texts.to_list() for name in ("x.csv", "x.parquet")]
+    assert made == [made[0]] * 4
+    assert made[0][0].endswith("\x1fy=2021\x1fv=true\x1fd year=2024\x1fd month=2\x1fd weekday=Thursday")
+    assert "y is missing" in made[0][2]
+
+
+def test_a_text_column_of_a_frame_is_read_by_its_name_alone():
+    pandas = pytest.importorskip("pandas")
+    expected = fitted(text="body").predict(rows()).tolist()
+    for frame in (pandas.DataFrame(rows()), pandas.DataFrame(rows())[["body"]], pl.DataFrame(rows())):
+        classifier = TextClassifier("tfidf-svc", text="body").fit(frame, [row["queue"] for row in rows()])
+        assert classifier.predict(frame).tolist() == expected
+
+
+def test_rows_that_are_no_table_yet_are_refused_by_what_they_are():
+    classifier = fitted(text=["subject", "body"])
+    for data, message in (
+        (pl.DataFrame(rows()).lazy(), "call its collect first"),
+        ({"subject": ["a", "b"], "body": ["c"]}, "different numbers of values: {'subject': 2, 'body': 1}"),
+    ):
+        with pytest.raises(DataError, match=message):
+            classifier.predict(data)
+
+
+def test_two_columns_of_one_name_in_a_frame_are_refused():
+    pandas = pytest.importorskip("pandas")
+    twice = pandas.DataFrame([["a b", "c d", "x"]] * 4, columns=["t", "t", "r"])
+    with pytest.raises(DataError, match="two columns called 't'"):
+        TextClassifier("tfidf-svc", text="t").fit(twice, ["a", "b"] * 2)
+
+
 def test_a_new_date_that_is_none_and_a_new_category_are_answered_too():
     side = SideColumn.fit(pl.Series("x", ["2024-02-29", "2023-12-01"]))
     assert tokens_of(side, ["soon", None]) == [["x is not a date"], ["x is missing"]]
@@ -422,3 +498,54 @@ def test_a_model_of_rows_is_continued_with_rows(bywords, table, model):
     assert (code, error) == (0, "")
     assert out.startswith("text: subject + body · columns: region")
     assert load_classifier("more").record.columns == load_classifier(model).record.columns
+
+
+def test_several_files_are_one_contract(bywords, table, tmp_path):
+    """All are read by the columns of the first, and the model obeys them ever after."""
+    second = write(tmp_path / "second.csv", pl.DataFrame(rows()).select("queue", "amount", "region", "body", "subject"))
+    model = tmp_path / "m"
+    code, out, _ = bywords("train", table, second, "--out", model, "--system", "tfidf-svc", *COLUMNS)
+    read = "text: subject + body · columns: region + amount (number in 10 bins)"
+    assert (code, out.splitlines()[0]) == (0, f"{read} · label: queue · 240 rows · not read: id, created")
+    assert load_classifier(model).record.columns.described() == f"{read} · label: queue"
+    assert bywords("predict", model, second)[2].splitlines()[0] == f"{read} · not read: queue"
+    third = write(tmp_path / "third.csv", pl.DataFrame(rows()).drop("amount"))
+    code, _, error = bywords("train", table, third, "--out", model, "--system", "tfidf-svc", *COLUMNS)
+    assert code == 2
+    assert "third.csv has no column 'amount', which is read beside the text." in error
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_values_that_are_none_of_those_learned_from_are_said(bywords, model, tmp_path, command):
+    known = write(tmp_path / "known.csv", rows()[:9])
+    assert "values are no" not in "".join(bywords(command, model, known)[1:])
+    odd = [{**row, "region": row["region"] and f"Region {row['region']}", "amount": "a lot"} for row in rows()[:9]]
+    said = "".join(bywords(command, model, write(tmp_path / "new.csv", odd))[1:])
+    assert "of column 'region', 6 of 6 values are none that the model has seen: 'Region US', say" in said.replace(
+        "\n", " "
+    )
+    assert "of column 'amount', 9 of 9 values are no number, which the model takes this column for: 'a lot'" in said
+
+
+def test_a_column_of_nothing_but_missing_values_is_no_surprise():
+    for learned in (["EU", "US"], ["2024-02-29", "2023-12-01"], [str(n) for n in range(100)]):
+        side = SideColumn.fit(pl.Series("x", learned))
+        assert side.surprise(pl.Series("x", [None, ""], dtype=pl.String)) is None
+        assert side.surprise(pl.Series("x", learned)) is None
+        assert "1 of 1 values are no" in side.surprise(pl.Series("x", ["soon"]))
+
+
+def test_one_of_several_files_may_have_more_columns_or_others_which_is_said(tmp_path):
+    said = [
+        (f"the {word} is broken again {n}", kind) for n, (word, kind) in enumerate(zip(OFFICE, "abab", strict=True))
+    ]
+    texts, kinds = ([row[part] for row in said] for part in (0, 1))
+    first = write(tmp_path / "first.csv", {"anfrage": texts, "amt": kinds})
+    more = write(tmp_path / "more.csv", {"note": texts, "amt": kinds, "anfrage": texts, "nr": kinds})
+    others = write(tmp_path / "others.csv", {"label": kinds, "text": texts})
+    corpus = read_files([str(first), str(more), str(others)])
+    assert corpus.texts.to_list() == 3 * texts
+    assert corpus.read_as == Columns(text=("anfrage",), label=("amt",))
+    assert corpus.not_read == ("note", "nr")
+    note = "others.csv: is read by other columns than the first: text: text · label: label"
+    assert [one for one in corpus.notes if "other columns" in one] == [note]

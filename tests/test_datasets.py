@@ -1,15 +1,19 @@
 """Corpora by name and by path: what is trained on and what is tested on."""
 
+import json
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
+import polars as pl
 import pytest
 
 from bywords.errors import DataError, SettingError
 from bywords.io import datasets
-from bywords.io.datasets import DATASETS, NEWSGROUPS_6, is_available, load_dataset
+from bywords.io.datasets import DATASETS, NEWSGROUPS_6, is_available, load_dataset, read_files
 
 with_newsgroups = pytest.mark.skipif(
     not is_available("20newsgroups"), reason="20 Newsgroups is not in scikit-learn's data folder"
@@ -90,6 +94,44 @@ def test_named_columns_are_those_of_both_files(tmp_path):
         (tmp_path / name).write_text("a,b,c\nx,one,p\ny,two,q\n", encoding="utf-8")
     split = load_dataset(str(tmp_path / "train.csv"), text="b", label="c", test=str(tmp_path / "test.csv"))
     assert split.test.texts.to_list() == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["part.csv", "part.JSONL.gz", "part.xlsx"])
+def test_tables_in_folders_are_no_documents_of_a_class(tmp_path, name):
+    """A folder train/ and a folder test/ of tables would be two classes of one long document each."""
+    for folder in ("test", "train"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        (tmp_path / "data" / folder / name).write_bytes(b"text,label\ngood film,pos\n")
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        for folder in ("test", "train"):
+            archive.write(tmp_path / "data" / folder / name, f"{folder}/{name}")
+    for path, shown in (("data", "data/test/"), ("data.zip", "data.zip:test/")):
+        with pytest.raises(
+            DataError, match="is a table, and would be read as one document of the class 'test'"
+        ) as error:
+            load_dataset(str(tmp_path / path))
+        assert f"{shown}*." in str(error.value)
+
+
+def test_what_was_done_to_the_labels_of_several_files_is_said_of_all(tmp_path):
+    paths = [written(tmp_path / f"{n}.csv", [("a film", " pos" if n else "neg"), ("films", "pos")]) for n in range(2)]
+    assert read_files(paths).remarks == read_files(paths[1]).remarks != ()
+
+
+@pytest.mark.parametrize("flags", [(True, False), (1, 0), ("1", "0"), ("true", "false")])
+def test_lists_of_yes_and_no_are_a_table_however_they_are_written(tmp_path, flags):
+    yes, no = flags
+    rows = [{"text": "a", "labels": [yes, no, yes]}, {"text": "b", "labels": [no, no, yes]}]
+    (tmp_path / "x.json").write_text(json.dumps(rows))
+    corpus = read_files(str(tmp_path / "x.json"))
+    assert corpus.label_names == ("0", "1", "2")
+    assert corpus.labels.tolist() == [[True, False, True], [False, False, True]]
+
+
+def test_a_path_may_be_a_path_and_a_frame_is_none(films):
+    assert load_dataset(Path(films)).train.texts.to_list() == load_dataset(films).train.texts.to_list()
+    with pytest.raises(DataError, match="expected a path or a name, found a DataFrame"):
+        load_dataset(pl.DataFrame({"text": ["a"]}))
 
 
 def test_nothing_can_be_held_out_of_classes_of_one(tmp_path):

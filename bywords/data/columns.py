@@ -25,8 +25,21 @@ NEARLY_ALL = 0.95  # of the values that are there make a column one of numbers, 
 MOST_CODES = 20  # numbers of so few different values are categories: years, stars, codes
 LEAST_ROWS_PER_VALUE = 2  # of a category on average: of fewer it is a name of the row, and learned by heart
 FEW_VALUES = 50  # so few are never too many
+MOST_VALUES = 1000  # of a category, that are kept with the model to know new ones by
+FIRST_YEAR = 1000  # an earlier one is a year of two digits, or a day
+DECIMALS: tuple[Literal[".", ","], ...] = (".", ",")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-DATE_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d")
+DAYS = {  # as polars writes them, and as a person does where that has to be said
+    **dict.fromkeys(("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d"), ""),
+    **{"%d/%m/%Y": "day/month/year", "%m/%d/%Y": "month/day/year", "%d-%m-%Y": "day-month-year"},
+    **{"%m-%d-%Y": "month-day-year", "%d/%m/%y": "day/month/year", "%m/%d/%y": "month/day/year"},
+    **dict.fromkeys(("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y", "%a, %d %b %Y"), ""),
+}
+TIMES = ("", "T%H:%M:%S%.f", " %H:%M:%S%.f", " %H:%M", "T%H:%M", " %I:%M:%S %p", " %I:%M %p")
+DATE_FORMATS = {day + time: said for day, said in DAYS.items() for time in TIMES}
+_ZONE = r"(:\d\d(?:\.\d+)?) ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$"  # hours stay those that are written
+_SIGNS = r"[\s'’€$£¥%]"  # that numbers are written with: of money, shares and thousands
+_BY_COMMA, _BY_POINT = r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$", r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +49,10 @@ class SideColumn:
     name: str
     kind: Kind
     edges: tuple[float, ...] = ()  # of a number: its bins are up to the first, … above the last
+    decimal: Literal[".", ","] = "."  # of a number: what is before its fraction
     date_format: str | None = None  # of a date, as polars writes it
     has_time: bool = False  # of a date: some value is not at midnight
+    values: tuple[str, ...] = ()  # of a category: those there are, sorted; none where they are more than `MOST_VALUES`
 
     @classmethod
     def fit(cls, column: pl.Series) -> SideColumn:
@@ -52,22 +67,43 @@ class SideColumn:
         n_values = present.n_unique()
         if not len(present):
             raise DataError(f"the column {column.name!r} has no values: leave out --column {column.name}.")
-        numbers = present.cast(pl.Float64, strict=False)
-        numbers = numbers.filter(numbers.is_finite().fill_null(False))
-        if n_values > MOST_CODES and len(numbers) >= NEARLY_ALL * len(present):
-            quantiles = np.quantile(numbers.to_numpy(), np.arange(1, N_BINS) / N_BINS)
-            return cls(name=column.name, kind="number", edges=tuple(np.unique(quantiles).tolist()))
-        for date_format in DATE_FORMATS:
-            dates = present.str.to_datetime(date_format, strict=False)
-            if len(present) - dates.null_count() >= NEARLY_ALL * len(present):
-                has_time = bool((dates.dt.time() != pl.Series([0], dtype=pl.Time)[0]).any())
-                return cls(name=column.name, kind="date", date_format=date_format, has_time=has_time)
+        for decimal in DECIMALS if n_values > MOST_CODES else ():
+            numbers = _numbers(present, decimal)
+            numbers = numbers.filter(numbers.is_finite().fill_null(False))
+            if len(numbers) >= NEARLY_ALL * len(present):
+                quantiles = np.quantile(numbers.to_numpy(), np.arange(1, N_BINS) / N_BINS)
+                edges = tuple(np.unique(quantiles).tolist())
+                return cls(name=column.name, kind="number", edges=edges, decimal=decimal)
+        date_format = _date_format(present)
+        if date_format is not None:
+            times = _dates(present, [date_format]).dt.time()
+            has_time = bool((times != pl.Series([0], dtype=pl.Time)[0]).any())
+            return cls(name=column.name, kind="date", date_format=date_format, has_time=has_time)
         if n_values > FEW_VALUES and LEAST_ROWS_PER_VALUE * n_values > len(present):
             raise DataError(
                 f"the column {column.name!r} has {n_values:,} different values in {len(present):,} rows: they would be "
                 f"learned by heart. Leave out --column {column.name}; if it holds sentences, name it with --text."
             )
-        return cls(name=column.name, kind="category")
+        values = tuple(present.unique().sort().to_list()) if n_values <= MOST_VALUES else ()
+        return cls(name=column.name, kind="category", values=values)
+
+    def surprise(self, column: pl.Series) -> str | None:
+        """What a person should know of N values that are mostly none of those learned from; None where they are."""
+        import polars as pl
+
+        present = _present(column)
+        present = present.filter(present.is_not_null())
+        if self.kind == "category":
+            is_new = ~present.is_in(self.values) if self.values else present.is_null()
+            what = "none that the model has seen"
+        else:
+            first_tokens = next(iter(self.tokens(present)), [])
+            is_new = pl.Series(first_tokens, dtype=pl.String) == self._other(f"not a {self.kind}")
+            what = f"no {self.kind}, which the model takes this column for"
+        if 2 * is_new.sum() <= len(present):
+            return None
+        example = present.filter(is_new)[0]
+        return f"of column {self.name!r}, {is_new.sum():,} of {len(present):,} values are {what}: {example!r}, say"
 
     def tokens(self, column: pl.Series) -> list[list[str]]:
         """The tokens of N values, a list for each part: one, but of a date several."""
@@ -81,16 +117,18 @@ class SideColumn:
 
     def described(self) -> str:
         """The column's name and what it is taken for."""
-        what = {"category": "", "number": f" (number in {len(self.edges) + 1} bins)", "date": " (date)"}
+        order = DATE_FORMATS.get(self.date_format or "", "")
+        date = f" (date, {order})" if order else " (date)"
+        what = {"category": "", "number": f" (number in {len(self.edges) + 1} bins)", "date": date}
         return self.name + what[self.kind]
 
     def _bins(self, present: pl.Series) -> list[str]:
-        import polars as pl
-
         names = [f"{self.name}=up to {self.edges[0]:g}"]
         names += [f"{self.name}={low:g} to {high:g}" for low, high in zip(self.edges, self.edges[1:], strict=False)]
         names += [f"{self.name}=above {self.edges[-1]:g}", self._other("not a number"), self._other("missing")]
-        numbers = present.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+        read = [_numbers(present, decimal) for decimal in sorted(DECIMALS, key=lambda one: one != self.decimal)]
+        whole = next((one for one in read if one.null_count() == present.null_count()), read[0].fill_null(read[1]))
+        numbers = whole.fill_null(float("nan")).to_numpy()
         indices = np.searchsorted(np.array(self.edges), numbers, side="left")
         indices[np.isnan(numbers)] = len(names) - 2
         indices[present.is_null().to_numpy()] = len(names) - 1
@@ -98,7 +136,7 @@ class SideColumn:
 
     def _parts(self, present: pl.Series) -> list[list[str]]:
         assert self.date_format is not None
-        dates = present.str.to_datetime(self.date_format, strict=False).to_list()
+        dates = _dates(present, [self.date_format, *_other_formats(self.date_format)]).to_list()
         rows: list[list[str]] = []
         for value, date in zip(present.to_list(), dates, strict=True):
             if date is None:
@@ -135,7 +173,8 @@ class Columns:
         """From JSON values, as `dataclasses.asdict` gives them."""
         if found is None:
             return None
-        side = [SideColumn(**{**one, "edges": tuple(one["edges"])}) for one in found["side"]]
+        lists = ("edges", "values")
+        side = [SideColumn(**{**one, **{name: tuple(one[name]) for name in lists}}) for one in found["side"]]
         return cls(text=tuple(found["text"]), label=tuple(found["label"]), side=tuple(side))
 
     @property
@@ -156,6 +195,11 @@ class Columns:
         if self.label:
             parts.append(f"label: {' + '.join(self.label)}")
         return " · ".join(parts)
+
+    def surprises(self, columns: Mapping[str, pl.Series]) -> tuple[str, ...]:
+        """What is odd about the values beside the texts of a later table, a sentence for each such column."""
+        found = [column.surprise(columns[column.name]) for column in self.side]
+        return tuple(one for one in found if one is not None)
 
     def tokenizer(self, config: TokenizerConfig, *, fielded: Sequence[str] = ()) -> TokenizerConfig:
         """The settings of a tokenizer that takes these documents apart."""
@@ -201,6 +245,8 @@ def frame_columns(data: Any, names: Sequence[str]) -> dict[str, pl.Series]:
 
     Raises: DataError for a column that is not there, and for data without columns.
     """
+    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
+        raise DataError("the rows are in a table that has not been collected yet: call its collect first.")
     if (
         isinstance(data, Sequence)
         and not isinstance(data, str | bytes)
@@ -211,6 +257,9 @@ def frame_columns(data: Any, names: Sequence[str]) -> dict[str, pl.Series]:
         if not data:
             found = {name: [] for name in names}
     elif hasattr(data, "columns"):
+        listed = [str(name) for name in data.columns]
+        if (twice := next((name for name in names if listed.count(name) > 1), None)) is not None:
+            raise DataError(f"the data have two columns called {twice!r}. Give each column its own name.")
         found = {str(name): data[name] for name in data.columns}
     elif isinstance(data, Mapping):
         found = dict(data)
@@ -223,7 +272,11 @@ def frame_columns(data: Any, names: Sequence[str]) -> dict[str, pl.Series]:
         if name not in found:
             near = did_you_mean(name, list(found))
             raise DataError(f"the data have no column {name!r}.{near} Their columns: {quoted(list(found))}.")
-    return {name: _strings(name, found[name]) for name in names}
+    columns = {name: _strings(name, found[name]) for name in names}
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"the columns have different numbers of values: {lengths}. Expected one for each row.")
+    return columns
 
 
 def _strings(name: str, values: Any) -> pl.Series:
@@ -240,11 +293,60 @@ def _strings(name: str, values: Any) -> pl.Series:
 
 
 def _present(column: pl.Series) -> pl.Series:
-    """Values without white space around them; blank ones are null."""
+    """Values without white space around them; blank ones are null.
+
+    The same value is the same whatever kind of file or frame it comes from: 3.0 is 3, and True is true.
+    """
     import polars as pl
 
     stripped = column.cast(pl.String).str.strip_chars()
+    stripped = stripped.str.replace(r"^([-+]?\d+)\.0+$", "${1}").str.replace("^(?i:true)$", "true")
+    stripped = stripped.str.replace("^(?i:false)$", "false")
     return stripped.set(stripped == "", None)
+
+
+def _numbers(present: pl.Series, decimal: str) -> pl.Series:
+    """Numbers whose fraction is behind `decimal`, float64 (N,); null for what is none. 1.234,50 € is one by a comma."""
+    import polars as pl
+
+    bare = present.str.replace_all(_SIGNS, "")
+    if decimal == ",":
+        bare = bare.set(~bare.str.contains(_BY_COMMA), None).str.replace_all(".", "", literal=True)
+        return bare.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    thousands = bare.set(~bare.str.contains(_BY_POINT), None).str.replace_all(",", "", literal=True)
+    return bare.cast(pl.Float64, strict=False).fill_null(thousands.cast(pl.Float64, strict=False))
+
+
+def _dates(present: pl.Series, formats: Sequence[str]) -> pl.Series:
+    """Dates and times by the first format that each value has, datetime (N,); null for what is none."""
+    import polars as pl
+
+    bare = present.str.replace(_ZONE, "${1}")
+    found = pl.Series([None] * len(bare), dtype=pl.Datetime("us"))
+    for date_format in formats:
+        if found.null_count() == bare.null_count():
+            break
+        dates = bare.str.to_datetime(date_format, strict=False, time_unit="us")
+        found = found.fill_null(dates.set(dates.dt.year() < FIRST_YEAR, None))
+    return found
+
+
+def _date_format(present: pl.Series) -> str | None:
+    """The format of nearly all values, of several that of the most, then the first; None where they are no dates."""
+    formats, n_dates = list(DATE_FORMATS), [0]
+    for some in (present[:100], present):  # few formats are left for all values
+        n_dates = [len(some) - _dates(some, [one]).null_count() for one in formats]
+        formats = [one for one, n in zip(formats, n_dates, strict=True) if 2 * n > len(some)]
+        n_dates = [n for n in n_dates if 2 * n > len(some)]
+    if not formats or max(n_dates) < NEARLY_ALL * len(present):
+        return None
+    return formats[n_dates.index(max(n_dates))]
+
+
+def _other_formats(date_format: str) -> list[str]:
+    """Formats in which a value is the same day as in this one, if it is one in both: not month/day for day/month."""
+    order = DATE_FORMATS.get(date_format, "")
+    return [one for one, said in DATE_FORMATS.items() if not said or said[:3] == order[:3]]
 
 
 def fit_columns(

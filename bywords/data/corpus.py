@@ -17,7 +17,7 @@ import polars as pl
 from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
 from bywords.data.label_names import cleaned, several_spellings
-from bywords.data.labels import flags_in
+from bywords.data.labels import FLAGS, flags_in
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
@@ -95,7 +95,7 @@ class Corpus:
         rows = np.arange(len(sets)) if rows is None else rows
         sizes = sets.list.len().fill_null(0).to_numpy()
         flat = sets.filter(sets.list.len() > 0).explode()  # an empty list would become a null
-        if not label_names and flat.is_in(["0", "1"]).all() and (flags := flags_in(sets.to_list())) is not None:
+        if not label_names and flat.is_in(list(FLAGS)).all() and (flags := flags_in(sets.to_list())) is not None:
             names = tuple(map(str, range(flags.shape[1])))
             return cls(name, text_column, flags.astype(bool), names, rows, remarks=(_table_of_flags(len(names)),))
         flat, remarks = _cleaned(flat)
@@ -332,7 +332,10 @@ def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
 
 
 def concatenated(corpora: Sequence[Corpus], name: str) -> Corpus:
-    """Several corpora as one, of which `rows` counts on from each to the next; multi-label where one of them is."""
+    """Several corpora as one, of which `rows` counts on from each to the next; multi-label where one of them is.
+
+    It is read as the first that is of a table.
+    """
     many = any(corpus.is_multilabel for corpus in corpora)
     names = sorted_names(label for corpus in corpora for label in corpus.label_names)
     parts = [with_label_names(labelled_as(corpus, multilabel=many), names) for corpus in corpora]
@@ -349,6 +352,9 @@ def concatenated(corpora: Sequence[Corpus], name: str) -> Corpus:
         n_skipped=sum(part.n_skipped for part in parts),
         first_skipped=next((f"{part.name}, {part.first_skipped}" for part in parts if part.n_skipped), ""),
         columns=columns,
+        read_as=next((part.read_as for part in parts if part.read_as is not None), None),
+        not_read=tuple(dict.fromkeys(name for part in parts for name in part.not_read)),
+        remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
         notes=tuple(dict.fromkeys(f"{part.name}: {note}" for part in parts for note in part.notes)),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bywords.errors import SettingError, did_you_mean, quoted
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 # Soft hyphen, zero-width space, marks of direction, word joiner, byte order mark; not what joins letters or emoji.
 INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\ufeff"
-SEPARATORS = ("|", ";", ",", "/")  # that may stand between several labels in one
+MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "nil", "<na>", "undefined", "?", "-", "--")
+SEPARATORS = ("|", ";", ",", "/", " ")  # that may stand between several labels in one
 MANY_AMOUNTS, MANY_NUMBERS = 10, 50  # labels that are numbers: with fractions, or whole
 FEW_OF_NUMBER = 5  # documents a label, on average, where whole numbers are amounts
 AT_MOST = 3  # named in a sentence
@@ -71,7 +72,7 @@ def remarks_on_labels(corpus: Corpus) -> list[str]:
     """What is odd about the labels of documents, a sentence each, with the option that helps."""
     counts = dict(zip(corpus.label_names, corpus.counts().tolist(), strict=True))
     counts = {name: count for name, count in counts.items() if count}
-    odd = [*corpus.remarks, *_capitals(counts), *_ends(counts)]
+    odd = [*corpus.remarks, *_capitals(counts), *_same_numbers(counts), *_ends(counts), *_missing(counts)]
     if not corpus.is_multilabel:
         odd += _lists(counts)
         amounts = _amounts(counts)
@@ -83,12 +84,41 @@ def _capitals(counts: Mapping[str, int]) -> list[str]:
     by_folded: dict[str, list[str]] = {}
     for name in sorted(counts, key=lambda name: -counts[name]):
         by_folded.setdefault(name.casefold(), []).append(name)
-    groups = [names for names in by_folded.values() if len(names) > 1]
+    return _one_of_several("Labels that differ only by capitals", by_folded.values(), counts)
+
+
+def _same_numbers(counts: Mapping[str, int]) -> list[str]:
+    """Of 1 and 1.0, and of 3 and 03."""
+    by_number: dict[float, list[str]] = {}
+    for name in sorted(counts, key=lambda name: -counts[name]):
+        if re.fullmatch(r"[+-]?\d+(\.\d+)?", name):
+            by_number.setdefault(float(name), []).append(name)
+    return _one_of_several("Labels that are the same number", by_number.values(), counts)
+
+
+def _one_of_several(what: str, alike: Iterable[list[str]], counts: Mapping[str, int]) -> list[str]:
+    """A sentence where some names are alike, of which the commonest is first; nothing where none are."""
+    groups = [names for names in alike if len(names) > 1]
     if not groups:
         return []
     options = [_option(other, names[0]) for names in groups[:AT_MOST] for other in names[1:]]
     named = "; ".join(" and ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in groups[:AT_MOST])
-    return [f"Labels that differ only by capitals: {named}{_more(groups)}. If they mean the same: {' '.join(options)}"]
+    return [f"{what}: {named}{_more(groups)}. If they mean the same: {' '.join(options)}"]
+
+
+def _missing(counts: Mapping[str, int]) -> list[str]:
+    """Of what programs write where there is nothing."""
+    import shlex
+
+    found = [name for name in counts if name.casefold() in MISSING]
+    if not found:
+        return []
+    options = " ".join(f"--exclude-label {shlex.quote(name)}" for name in found[:AT_MOST])
+    named = ", ".join(f"{name!r} ({counts[name]:,})" for name in found[:AT_MOST])
+    return [
+        f"Labels that are written where there is none: {named}{_more(found)}; each is a class. If it is a missing "
+        f"label: {options}"
+    ]
 
 
 def _ends(counts: Mapping[str, int]) -> list[str]:
@@ -116,8 +146,10 @@ def _lists(counts: Mapping[str, int]) -> list[str]:
 
 def _divided_by(separator: str, counts: Mapping[str, int]) -> list[str]:
     """The labels that hold a separator between parts that are in other labels too; none where most have parts of their
-    own, as sentences have.
+    own, as sentences have. Blanks stand between 0 and 1 alone.
     """
+    if separator == " " and not all(re.fullmatch("[01]( [01])+", name) for name in counts):
+        return []
     parts = {name: [part.strip() for part in name.split(separator)] for name in counts}
     n_labels_with = Counter(part for its in parts.values() for part in set(its))
     several = [name for name, its in parts.items() if len(its) > 1 and all(its)]

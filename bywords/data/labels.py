@@ -24,7 +24,9 @@ _SETS = (list, tuple, set, frozenset, np.ndarray, pl.Series)
 _KINDS = {"U": "strings", "i": "whole numbers", "u": "whole numbers", "b": "booleans", "f": "numbers"}
 _COLUMNS = 2  # an array of so many dimensions is a table
 _ROWS = (list, tuple, np.ndarray, pl.Series)  # of a table; sets are none
-_FLAGS = frozenset((0, 1, "0", "1"))
+_TRUTH = {"0": 0, "1": 1, "false": 0, "true": 1}
+FLAGS = frozenset(_TRUTH)  # as files have them
+_FLAGS = FLAGS | {0, 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,7 +325,7 @@ def flags_in(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.int64] | None:
     width = len(rows[0]) if rows else 0
     if width < _COLUMNS or any(len(row) != width for row in rows) or any(len(set(row) - _FLAGS) for row in rows):
         return None
-    return np.array(rows).astype(np.int64)
+    return np.array([[_TRUTH[flag] if isinstance(flag, str) else int(flag) for flag in row] for row in rows])
 
 
 def _flags_of_lists(labels: Any) -> npt.NDArray[np.int64] | None:

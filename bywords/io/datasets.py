@@ -54,7 +54,7 @@ class Dataset:
 
 
 def load_dataset(
-    name_or_path: str | Sequence[str],
+    name_or_path: str | Path | Sequence[str],
     *,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
@@ -98,7 +98,7 @@ def load_dataset(
 
 
 def read_split(
-    name_or_path: str | Sequence[str],
+    name_or_path: str | Path | Sequence[str],
     options: ReadOptions | None = None,
     *,
     test: str | None = None,
@@ -114,7 +114,11 @@ def read_split(
 
 
 def read_parts(
-    name_or_path: str | Sequence[str], options: ReadOptions | None = None, *, test: str | None = None, **named: Any
+    name_or_path: str | Path | Sequence[str],
+    options: ReadOptions | None = None,
+    *,
+    test: str | None = None,
+    **named: Any,
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
     options = dataclasses.replace(options or ReadOptions(), **named)
@@ -146,25 +150,54 @@ def read_parts(
 
 
 def read_files(
-    data: str | Sequence[str], options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any
+    data: str | Path | Sequence[str], options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any
 ) -> Corpus:
     """The labelled documents of a file or folder, of several, or of those that a pattern with * or ? has.
 
-    Several on a line are separated as in a shell, and `rows` counts on from one to the next.
+    Several on a line are separated as in a shell, and `rows` counts on from one to the next. The columns of the first
+    are read in all. A file without them is read by its own, which is said, where no columns are named and a document
+    is the text of one.
+
     Raises: as `read_corpus`; DataError where there is no such file.
     """
     options = dataclasses.replace(options or ReadOptions(), **named)
     paths = paths_of(data)
     if len(paths) == 1:
         return read_corpus(paths[0], options, must_exclude=must_exclude)
-    return concatenated([read_corpus(path, options, must_exclude=False) for path in paths], _line_of(data))
+    corpora: list[Corpus] = []
+    for path in paths:
+        columns = next((corpus.read_as for corpus in corpora if corpus.read_as is not None), None)
+        corpora.append(_read_like(columns, path, options))
+    return concatenated(corpora, _line_of(data))
 
 
-def paths_of(data: str | Sequence[str]) -> list[str]:
+def _read_like(columns: Columns | None, path: str, options: ReadOptions) -> Corpus:
+    """The documents of one of several files, by the columns of those before it where it has them."""
+    if columns is None or options.contract is not None:
+        return read_corpus(path, options, must_exclude=False)
+    by_them = dataclasses.replace(options, text=None, label=None, side=(), contract=columns)
+    if options.text or options.label or not columns.is_one_text:
+        return read_corpus(path, by_them, must_exclude=False)
+    try:
+        return read_corpus(path, by_them, must_exclude=False)
+    except DataError as problem:
+        try:
+            corpus = read_corpus(path, options, must_exclude=False)
+        except DataError:
+            raise problem from None
+    said = () if corpus.read_as is None else (f"is read by other columns than the first: {corpus.read_as.described()}",)
+    return dataclasses.replace(corpus, notes=(*corpus.notes, *said))
+
+
+def paths_of(data: str | Path | Sequence[str]) -> list[str]:
     """The paths that are meant: of one, of several on a line, or those that a pattern has, sorted.
 
     Raises: DataError where there is none.
     """
+    if isinstance(data, Path):
+        return paths_of(str(data))
+    if hasattr(data, "columns"):
+        raise DataError(f"expected a path or a name, found a {type(data).__name__}: give it to TextClassifier.fit.")
     if not isinstance(data, str):
         return [path for one in data for path in paths_of(str(one))]
     path = Path(data).expanduser()
@@ -186,8 +219,8 @@ def paths_of(data: str | Sequence[str]) -> list[str]:
     )
 
 
-def _line_of(data: str | Sequence[str]) -> str:
-    return data if isinstance(data, str) else shlex.join(data)
+def _line_of(data: str | Path | Sequence[str]) -> str:
+    return str(data) if isinstance(data, str | Path) else shlex.join(map(str, data))
 
 
 def _of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from typing import IO
 
 from bywords.errors import DataError, SettingError, did_you_mean
@@ -17,7 +18,13 @@ OTHER = (
     *("cp932", "euc_jp", "gb18030", "big5", "euc_kr"),
 )
 COMMON = (*LATIN, *OTHER)
-_FEW = 200  # bytes that are not ASCII: too few for statistics to tell one Latin alphabet from another
+# What languages of Latin letters have beside a to z, in one alphabet each.
+ALPHABETS = (
+    *("àâæçèéêëîïôœùûüÿ", "áéíñóúü", "àáâãçéêíòóôõúü", "àèéìíîòóùú", "äöüß", "áàéèíïóòúüç", "áéíóúýþæöð"),
+    *("åäöéü", "åæøéèêòóôü", "àáäéëèêïíîóöôúûü", "äõöüšž", "áâêîôûŵŷïäëö"),
+    *("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîșțşţ", "çëáéí"),
+    *("çğıöşüâîûİ", "āčēģīķļņšūž", "ąčęėįšųūž"),
+)
 _LATIN_SHARE = 0.3  # of the letters: at most so many are not ASCII in languages of Latin letters
 _ODD = re.compile(
     r"(?<=[^\W\d_])[^\x00-\x7f\w’'‐-―](?=[^\W\d_])"  # a sign between two letters
@@ -95,7 +102,7 @@ def not_utf8(data: bytes, index: int) -> str:
     start = data.rfind(b"\n", 0, index) + 1
     around = data[max(start, index - 20) : index + 20].partition(b"\n")[0]
     shown = around.decode(encoding, "ignore").strip()
-    words = re.findall(r"\S+", shown)
+    words = re.findall(r"[^\s;,|]+", shown)
     example = next((word for word in words if not word.isascii()), shown)
     return (
         f"It is likeliest {encoding}, in which this reads {example!r}: say --encoding {encoding}, or save the file as "
@@ -106,14 +113,13 @@ def not_utf8(data: bytes, index: int) -> str:
 def likeliest_encoding(data: bytes) -> str | None:
     """The commonest encoding that fits, from the lines that are not ASCII; None where none does.
 
-    Few accents are taken for Western Europe's, unless they would be signs within words; kana are Japanese. The rest
-    charset-normalizer decides.
+    Of Latin letters it is the one in which most of them are of one language, and signs not within words; kana are
+    Japanese. The rest charset-normalizer decides.
     """
     lines = [line for line in data.split(b"\n") if not line.isascii()]
     sample = b"\n".join(lines)[:_SAMPLE_BYTES]
     n_other, n_ascii = sum(byte > 127 for byte in sample), len(re.findall(rb"[A-Za-z]", sample))
-    is_latin = n_other <= _LATIN_SHARE * (n_other + n_ascii)
-    if is_latin and n_other < _FEW:
+    if n_other <= _LATIN_SHARE * (n_other + n_ascii):
         odd = {name: _n_odd(text) for name in LATIN if (text := _decoded(sample, name)) is not None}
         return min(odd, key=odd.__getitem__, default=None)
     for name in ("cp932", "euc_jp"):
@@ -121,7 +127,7 @@ def likeliest_encoding(data: bytes) -> str | None:
             return name
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample, cp_isolation=list(LATIN if is_latin else OTHER), enable_fallback=False).best()
+    best = from_bytes(sample, cp_isolation=list(OTHER), enable_fallback=False).best()
     if best is None:
         return None
     text = _decoded(sample, best.encoding)
@@ -137,7 +143,7 @@ def _decoded(sample: bytes, encoding: str) -> str | None:
 
 
 def _n_odd(text: str) -> int:
-    """How many signs and capitals are within words in small letters, where a wrong encoding puts them."""
-    return len(
-        re.findall(r"(?<=[^\W\d_])[^\x00-\x7f\w’'‐-―](?=[^\W\d_])|(?<=[a-zà-ÿ])[À-Þ](?=[a-zà-ÿ])|[\x80-\x9f]", text)
-    )
+    """How many letters are none of the likeliest language, and signs and capitals within words in small letters."""
+    letters = Counter(re.findall(r"[^\W\d_a-zA-Z]", text))
+    foreign = [sum(n for letter, n in letters.items() if not {letter, letter.lower()} & {*one}) for one in ALPHABETS]
+    return min(foreign) + len(_ODD.findall(text))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from bywords.errors import DataError
 from bywords.io.archives import Archive, split_member
 from bywords.io.encodings import check_encoding
+from bywords.io.formats import TABLE_ENDINGS, format_ending
 from bywords.io.streams import Skipped, archive_of, decode, open_input
 
 UNLABELLED = ("unsup", "unlabeled", "unlabelled")  # what folders of documents without a class are called
@@ -34,6 +35,11 @@ def read_folder(
     for class_name, name, shown, read in _files(path):
         if class_name in exclude:
             continue
+        if (ending := format_ending(Path(name))) in TABLE_ENDINGS:
+            raise DataError(
+                f"{shown} is a table, and would be read as one document of the class {class_name!r}. Give the table "
+                f"itself, or several: {shown.removesuffix(name)}*{ending}."
+            )
         try:
             text = _text(read(), shown, encoding)
         except DataError as error:

@@ -192,7 +192,9 @@ def read_blocks(
         if kind != LINES:
             columns, notes = None, _notes_on_format(file, kind, ending)
             for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped):
-                columns = columns or _columns_of(table, options, notes)
+                if columns is None:
+                    columns = _columns_of(table, options, notes)
+                    notes = (*notes, *columns.surprises(table.columns))
                 texts = columns.texts(_with_missing(table, columns.inputs).columns)
                 yield Block(texts, table, table.source, columns, not_read(table, columns), notes=(*notes, *table.notes))
                 notes = ()
@@ -279,6 +281,7 @@ def _corpora(
                 table, text=options.text, labels=options.labels, side=options.side, contract=options.contract
             )
             are_lists = found.label[0] in table.lists
+            notes = (*notes, *(() if options.contract is None else found.surprises(table.columns)))
         corpus = _labelled(table, name, found, options.label_separator, skipped)
         yield dataclasses.replace(
             corpus, rows=corpus.rows + n_rows, columns=None if kept is None else kept[corpus.rows], read_as=found,

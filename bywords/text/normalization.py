@@ -135,8 +135,8 @@ def normalized(texts: Sequence[str], *, lowercase: bool = True) -> list[str]:
 def traced(text: str, *, lowercase: bool) -> tuple[str, Ends, Ends]:
     """A text, normalised; and for each character of it, where what it was made from starts and ends, int64 each."""
     trace = _Trace.of(_valid(text)).composed()
-    for step in (_entities, _escapes):
-        trace = trace.edited(step(trace.text))
+    for first_step in (_entities, _escapes):
+        trace = trace.edited(first_step(trace.text))
     trace = trace.composed()
     for step in _steps(lowercase):
         trace = trace.edited(step(trace.text))

@@ -99,3 +99,13 @@ def test_it_says_how_many_test_documents_are_also_in_training(bywords, tmp_path)
     assert bywords("train", data, "--test", data, "--system", "tfidf-nb", "--out", "model")[0] == 0
     assert "150 of the 150 test documents are also among the training documents" in bywords("info", "model")[1]
     assert json.loads(bywords("info", "model", "--json")[1])["test_also_in_training"]["n_documents"] == 150
+
+
+def test_it_says_what_a_continued_model_had_learned_before(bywords, tmp_path):
+    data = tmp_path / "my.csv"
+    pl.DataFrame({"text": TRAIN.texts, "label": TRAIN.names()}).write_csv(data)
+    assert bywords("train", data, "--system", "tfidf-nb", "--out", "before")[0] == 0
+    assert bywords("train", data, "--from", "before", "--out", "after")[0] == 0
+    said = "It had learned from 150 documents before."
+    assert said in bywords("info", "after")[1]
+    assert said not in bywords("info", "before")[1]

@@ -81,6 +81,8 @@ def _tell(found: dict[str, Any]) -> None:
     n_documents = found["data"].get("n_documents")
     count = _of(found["validation"]) if n_documents is None else f" ({n_documents:,} documents)"
     say(f"Trained on {name or 'texts that have no name'}{count}, seed {found['seed']}.")
+    if (found["validation"] or {}).get("n_before"):
+        say(f"It had learned from {found['validation']['n_before']:,} documents before.")
     if found["columns"] is not None:
         say(f"Columns that it reads: {described(found['columns'])}.")
     if found["fingerprint"]:

@@ -20,7 +20,7 @@ from bywords.checkpoint import Checkpoint
 from bywords.data.columns import Columns, as_names, fit_columns, frame_columns
 from bywords.data.groups import Together
 from bywords.data.labels import Labels, codes_of, weights_of
-from bywords.errors import SettingError
+from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import Calibration
 from bywords.evaluation.evaluation import AnyEvaluation
 from bywords.evaluation.metrics import Metric
@@ -244,13 +244,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         answers = self.fitted_.calibration.predict(self.predict_proba(X))
         given, is_known = self.fitted_.known_labels(y, len(answers))
+        if not len(answers):
+            raise DataError("there are no texts: there is nothing to score.")
         weights = weights_of(None, given, self.classes_, sample_weight)
         if not weights.any():
             raise SettingError("sample_weight gives every document the weight zero: there is nothing to score.")
         rows = np.flatnonzero(is_known)
         codes = codes_of(given.select(rows), self.classes_, self.fitted_.label_format, part="test")
         is_right = np.zeros(len(answers), dtype=bool)
-        is_right[rows] = (codes == answers[rows]).reshape(len(rows), -1).all(axis=1)
+        is_same = codes == answers[rows]
+        is_right[rows] = is_same.all(axis=tuple(range(1, is_same.ndim)))
         return float(np.average(is_right, weights=weights))
 
     def evaluate(self, texts: Texts, y: Labels) -> AnyEvaluation:
@@ -353,7 +356,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _columns_of(self, data: Any) -> Columns | None:
         """What rows are made of, by the values of these; None for texts."""
-        text, side = _names("text", self.text), _names("columns", self.columns)
+        text, side = as_names(self.text, "text"), as_names(self.columns, "columns")
         if not text and not side:
             return None
         if not text:
@@ -369,13 +372,3 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return "fitted_" in self.__dict__
-
-
-def _names(parameter: str, given: Any) -> tuple[str, ...]:
-    """Names of columns. Raises SettingError for what is neither a name, nor a list of them, nor None."""
-    is_list = isinstance(given, list | tuple) and all(isinstance(name, str) for name in given)
-    if given is None or isinstance(given, str) or is_list:
-        return as_names(given)
-    raise SettingError(
-        f"{parameter} is {given!r} of type {type(given).__name__}, expected the name of a column or a list of names."
-    )

@@ -287,3 +287,22 @@ def test_it_is_bagged_and_its_one_column_permuted():
 def test_a_table_of_several_columns_is_no_column_of_texts():
     with pytest.raises(DataError, match="expected one column of texts, found a table of 2"):
         TextClassifier("tfidf-nb").fit(pd.DataFrame({"a": TRAIN.texts.to_list(), "b": 1}), TRAIN.names())
+
+
+def test_texts_whose_labels_are_all_new_are_all_wrong():
+    classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
+    assert classifier.score(TEST.texts[:3], ["cooking", "sewing", "cooking"]) == 0
+
+
+def test_no_texts_have_no_score():
+    classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, TRAIN.names())
+    with pytest.raises(DataError, match="there are no texts"):
+        classifier.score([], [])
+
+
+@pytest.mark.parametrize(
+    ("columns", "named"), [({"text": 3}, "text is 3"), ({"text": "a", "columns": 1}, "columns is 1")]
+)
+def test_what_are_no_names_of_columns_is_refused(columns, named):
+    with pytest.raises(SettingError, match=f"{named}.*expected the name of a column or a list of names"):
+        TextClassifier("tfidf-svc", **columns).fit(TRAIN.texts, TRAIN.names())

@@ -20,11 +20,17 @@ from bywords.text.vocabulary import VocabularyConfig
 
 
 def copies(n_texts=60, n_copies=5, *, seed=0):
-    """Texts of words that tell nothing, each several times in other capitals and blanks, and one random label each."""
+    """Texts of words that tell nothing, each several times with other capitals, blanks and signs, and one random label each."""
     generator = np.random.default_rng(seed)
     texts = [" ".join(f"w{word}" for word in generator.integers(0, 500, 8)) for _ in range(n_texts)]
     labels = generator.choice(["yes", "no"], n_texts)
-    forms = [str, str.upper, str.title, lambda text: f"  {text}", lambda text: text.replace(" ", "  ")]
+    forms = [
+        str,
+        str.upper,
+        lambda text: f"“{text.title()}”!!",
+        lambda text: f"  {text}",
+        lambda text: text.replace(" ", ",  "),
+    ]
     return [form(text) for text in texts for form in forms[:n_copies]], np.repeat(labels, n_copies)
 
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 from small_corpus import small_corpus
 
@@ -80,3 +81,31 @@ def test_it_needs_no_torch(model):
         "heavy = {'torch', 'sklearn'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code, str(model)], check=True, capture_output=True)
+
+
+def test_it_counts_all_that_was_learned_and_says_that_the_scores_are_from_before(bywords, tmp_path):
+    data = tmp_path / "my.csv"
+    pl.DataFrame({"text": TRAIN.texts, "label": TRAIN.names()}).write_csv(data)
+    for options, n_learned, is_later in (((), len(TRAIN), True), (("--keep-test-out",), len(TRAIN) * 4 // 5, False)):
+        assert bywords("train", data, "--system", "tfidf-nb", "--out", "model", *options)[0] == 0
+        out = bywords("info", "model")[1]
+        assert f"my.csv ({n_learned} documents)" in out
+        assert ("It has since learned from these too" in out) == is_later
+
+
+def test_it_says_how_many_test_documents_are_also_in_training(bywords, tmp_path):
+    data = tmp_path / "my.csv"
+    pl.DataFrame({"text": TRAIN.texts, "label": TRAIN.names()}).write_csv(data)
+    assert bywords("train", data, "--test", data, "--system", "tfidf-nb", "--out", "model")[0] == 0
+    assert "150 of the 150 test documents are also among the training documents" in bywords("info", "model")[1]
+    assert json.loads(bywords("info", "model", "--json")[1])["test_also_in_training"]["n_documents"] == 150
+
+
+def test_it_says_what_a_continued_model_had_learned_before(bywords, tmp_path):
+    data = tmp_path / "my.csv"
+    pl.DataFrame({"text": TRAIN.texts, "label": TRAIN.names()}).write_csv(data)
+    assert bywords("train", data, "--system", "tfidf-nb", "--out", "before")[0] == 0
+    assert bywords("train", data, "--from", "before", "--out", "after")[0] == 0
+    said = "It had learned from 150 documents before."
+    assert said in bywords("info", "after")[1]
+    assert said not in bywords("info", "before")[1]

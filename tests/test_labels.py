@@ -134,6 +134,8 @@ def test_balanced_classes_count_the_same_and_given_weights_are_those_of_their_la
         (None, [1], r"sample_weight has the shape \(1,\), expected one weight for each of 2 documents"),
         (None, [1, -1], "sample_weight 1 is -1.0, expected a number of 0 or more"),
         (None, [float("nan"), 1], "sample_weight 0 is nan"),
+        (None, [1, 1e30], "sample_weight 1 is 1e\\+30, expected a number of 0 or more, and at most 1e\\+09"),
+        ({"a": 1e300}, None, "class_weight of 'a' is 1e\\+300, expected a number of 0 or more, and at most 1e\\+09"),
     ],
 )
 def test_weights_that_cannot_be_are_refused(class_weight, sample_weight, message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli import options
+from bywords.cli.scores import tell_seen
 from bywords.cli.screen import MOST_NAMED, one_line, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _record(overview: Overview) -> dict[str, Any]:
         "seed": (found.get("parameters") or {}).get("seed"),
         "validation": found.get("summary"),
         "test": record.get("test"),
+        "test_also_in_training": record.get("also_in_training"),
         "reduction": record.get("reduction"),
         "vocabulary": {"words": overview.n_words, "ngrams": overview.n_ngrams, "char_ngrams": overview.n_char_ngrams},
         "arrays": {
@@ -76,7 +78,11 @@ def _tell(found: dict[str, Any]) -> None:
     if found["reason"]:
         say(found["reason"])
     name = found["data"].get("name")
-    say(f"Trained on {name or 'texts that have no name'}{_of(found['validation'])}, seed {found['seed']}.")
+    n_documents = found["data"].get("n_documents")
+    count = _of(found["validation"]) if n_documents is None else f" ({n_documents:,} documents)"
+    say(f"Trained on {name or 'texts that have no name'}{count}, seed {found['seed']}.")
+    if (found["validation"] or {}).get("n_before"):
+        say(f"It had learned from {found['validation']['n_before']:,} documents before.")
     if found["columns"] is not None:
         say(f"Columns that it reads: {described(found['columns'])}.")
     if found["fingerprint"]:
@@ -113,11 +119,16 @@ def _tell_scores(found: dict[str, Any]) -> None:
     if test:
         low, high = test["accuracy_interval"]
         right = "All labels right on" if found["is_multilabel"] else "Right on"
+        unseen = "" if found["test_also_in_training"] else " that it had not seen"
         micro = f"micro F1 {test['micro_f1']:.3f}, " if found["is_multilabel"] else ""
         say(
-            f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} test documents that it had not seen "
+            f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} test documents{unseen} "
             f"(95 % interval {low:.1%} to {high:.1%}), {micro}macro F1 {test['macro_f1']:.3f}."
         )
+        if validation and validation["n_learned_after"]:
+            say("It has since learned from these too: the scores are those of the model without them.")
+        if found["test_also_in_training"]:
+            tell_seen(found["test_also_in_training"], test["n_documents"])
     elif validation:
         score = validation["valid_accuracy"]
         how_good = f"F1 {score:.3f} on" if found["is_multilabel"] else f"Right on {score:.1%} of"

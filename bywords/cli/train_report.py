@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bywords.data.corpus import Corpus, Split
     from bywords.evaluation.evaluation import AnyEvaluation
     from bywords.io.on_disk import OnDiskSplit, PartFacts
+FEW_COPIES = 0.95  # of the test documents that are different: below it they are said
 
 
 def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDiskSplit, data: str) -> None:
@@ -42,12 +43,17 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
         say(note)
     if record["selection"] is not None:
         say(record["selection"]["reason"])
-    unseen = "test documents that it had not seen"
+    unseen = "test documents" if record["test_also_in_training"] else "test documents that it had not seen"
     tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
     if record["n_learned_after"]:
         say(
             f"The saved model has since learned from these {record['n_learned_after']:,} documents too: the scores are "
             "those of the same model without them. --keep-test-out saves that one."
+        )
+    if record["n_different_test"] is not None and record["n_different_test"] < FEW_COPIES * record["n_test"]:
+        say(
+            f"Only {record['n_different_test']:,} of the {record['n_test']:,} test documents are different texts. The "
+            "intervals take each copy for a new document, and are too narrow."
         )
     if record["test_also_in_training"]:
         tell_seen(record["test_also_in_training"], record["n_test"])

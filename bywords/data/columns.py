@@ -7,7 +7,7 @@ tokenizer takes it apart again (`TokenizerConfig.fields`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -222,9 +222,15 @@ class Columns:
         return frame.select(pl.concat_str(pl.all(), separator=SEPARATOR).alias("text"))["text"]
 
 
-def as_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    """One name, or several, or none, as a tuple."""
-    return (given,) if isinstance(given, str) else tuple(given or ())
+def as_names(given: str | Sequence[str] | None, parameter: str = "columns") -> tuple[str, ...]:
+    """One name, or several, or none, as a tuple. Raises SettingError, naming the parameter, for what are no names."""
+    if isinstance(given, str):
+        return (given,)
+    names = tuple(given or ()) if isinstance(given, Iterable | None) else (None,)
+    if not all(isinstance(name, str) for name in names):
+        shown, kind = f"{given!r:.100}", type(given).__name__
+        raise SettingError(f"{parameter} is {shown} of type {kind}, expected the name of a column or a list of names.")
+    return tuple(map(str, names))
 
 
 def check_once(text: Sequence[str], side: Sequence[str], labels: Sequence[str]) -> None:

@@ -164,6 +164,11 @@ class Corpus:
         """The group of each document, int64 (N,): the same number where texts are equal, as `groups_of` has it."""
         return groups_of(self.texts)
 
+    @property
+    def n_different(self) -> int:
+        """How many of its texts are different."""
+        return len(np.unique(self.groups))
+
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits of a SHA-256 over texts, labels and label names, in order; over nothing else."""

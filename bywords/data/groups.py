@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from bywords.text.ragged import offsets_of
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Together = Literal["equal", "near"]  # which texts stay on one side: equal ones, or near duplicates too
 Groups = npt.NDArray[np.int64]
 N_SAMPLED = 8  # tokens of a document that tell it from most others
+MOST_SIGN_BYTES = 4  # a sign is one character
 
 
 def groups_of(
@@ -23,9 +25,10 @@ def groups_of(
 ) -> Groups:
     """The group of each of N texts, int64 (N,), numbered from 0 as they come; a text without words is alone in its own.
 
-    Texts are equal when the default tokenizer finds the same tokens in them: capitals, blanks and Unicode's form do not
-    count, punctuation does. With `together` "near", texts that `bywords.data.duplicates` links are of one group too.
-    `tokens` are those of the default tokenizer, where they are there already.
+    Texts are equal when the default tokenizer finds the same words in them: capitals, blanks, Unicode's form and signs
+    do not count, but of texts that have no words, signs do. With `together` "near", texts that
+    `bywords.data.duplicates` links are of one group too. `tokens` are those of the default tokenizer, where they are
+    there already.
     """
     if tokens is None:
         tokens = Tokenizer(TokenizerConfig())(texts)
@@ -50,12 +53,12 @@ def is_also_in(texts: Sequence[str] | pl.Series, others: Sequence[str] | pl.Seri
 
 
 def _keys(tokens: Tokens) -> npt.NDArray[np.uint64]:
-    """A number for each document that only those with the same tokens have, uint64 (N,): a hash of 64 bits.
+    """A number for each document that only those with the same words have, uint64 (N,): a hash of 64 bits.
 
     Most differ in their length and some of their tokens already; all tokens are looked at of those that do not.
     Source: Carter and Wegman (1979), "Universal Classes of Hash Functions"; a sum of random numbers of word and place.
     """
-    generator = np.random.default_rng(0)
+    tokens, generator = _without_signs(tokens), np.random.default_rng(0)
     lengths, is_filled = tokens.lengths, tokens.lengths > 0
     of_word = generator.integers(0, 1 << 64, len(tokens.words), dtype=np.uint64)
     of_position = generator.integers(0, 1 << 64, lengths.max(initial=N_SAMPLED), dtype=np.uint64) | np.uint64(1)
@@ -73,9 +76,10 @@ def _keys(tokens: Tokens) -> npt.NDArray[np.uint64]:
 
 
 def keys_of(tokens: Tokens) -> npt.NDArray[np.uint64]:
-    """A number for each document that only those with the same tokens have, whatever they came with, uint64 (N,)."""
+    """A number for each document that only those with the same words have, whatever they came with, uint64 (N,)."""
     import polars as pl
 
+    tokens = _without_signs(tokens)
     lengths = tokens.lengths
     of_word = pl.Series(tokens.words.strings(), dtype=pl.String).hash(0).to_numpy()
     of_position = np.random.default_rng(0).integers(0, 1 << 64, lengths.max(initial=0), dtype=np.uint64)
@@ -85,6 +89,20 @@ def keys_of(tokens: Tokens) -> npt.NDArray[np.uint64]:
         products = of_word[tokens.codes] * (of_position[position] | np.uint64(1))
         keys[lengths > 0] = np.add.reduceat(products, tokens.offsets[:-1][lengths > 0])
     return keys
+
+
+def _without_signs(tokens: Tokens) -> Tokens:
+    """The documents without the tokens that are signs; those that have nothing else keep them."""
+    short = np.flatnonzero(np.diff(tokens.words.starts) <= MOST_SIGN_BYTES)
+    is_sign = np.zeros(len(tokens.words), dtype=np.bool_)
+    is_sign[short] = [not any(map(str.isalnum, word)) for word in tokens.words.strings(short)]
+    document = np.repeat(np.arange(len(tokens)), tokens.lengths)
+    is_word = ~is_sign[tokens.codes]
+    has_words = np.bincount(document[is_word], minlength=len(tokens)) > 0
+    is_kept = is_word | ~has_words[document]
+    return Tokens(
+        tokens.codes[is_kept], tokens.words, offsets_of(np.bincount(document[is_kept], minlength=len(tokens)))
+    )
 
 
 def _numbered(keys: npt.NDArray[np.uint64] | Groups) -> Groups:

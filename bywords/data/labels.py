@@ -27,6 +27,8 @@ _ROWS = (list, tuple, np.ndarray, pl.Series)  # of a table; sets are none
 _TRUTH = {"0": 0, "1": 1, "false": 0, "true": 1}
 FLAGS = frozenset(_TRUTH)  # as files have them
 _FLAGS = FLAGS | {0, 1}
+LARGEST_WEIGHT = 1e9  # of those much larger, sums have no digits left for others
+_RANGE = f"0 or more, and at most {LARGEST_WEIGHT:g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,10 +200,10 @@ def weights_of(
                 f"sample_weight has the shape {weights.shape}, expected one weight for each of {len(given)} documents. "
                 f"sample_weight.shape == {weights.shape}, expected ({len(given)},)!"
             )
-        is_wrong = ~(np.isfinite(weights) & (weights >= 0))
+        is_wrong = ~((weights >= 0) & (weights <= LARGEST_WEIGHT))
         if is_wrong.any():
             index = int(is_wrong.argmax())
-            raise SettingError(f"sample_weight {index} is {weights[index]}, expected a number of 0 or more.")
+            raise SettingError(f"sample_weight {index} is {weights[index]}, expected a number of {_RANGE}.")
     if class_weight is None:
         return weights
     if given.label_format != "one":
@@ -222,8 +224,8 @@ def weights_of(
     for label, weight in by_label.items():
         if label not in classes.tolist():
             raise SettingError(f"class_weight names the label {label!r}. There are: {quoted(classes.tolist())}.")
-        if not isinstance(weight, float | int | np.number) or not 0 <= weight < float("inf"):
-            raise SettingError(f"class_weight of {label!r} is {weight!r}, expected a number of 0 or more.")
+        if not isinstance(weight, float | int | np.number) or not 0 <= weight <= LARGEST_WEIGHT:
+            raise SettingError(f"class_weight of {label!r} is {weight!r}, expected a number of {_RANGE}.")
     weights = weights * np.array([by_label.get(label, 1.0) for label in given.values.tolist()])
     if len(weights) and not weights.any():
         raise SettingError("class_weight gives every document the weight zero: there is nothing to learn from.")

@@ -20,7 +20,7 @@ from bywords.text.vocabulary import VocabularyConfig
 
 
 def copies(n_texts=60, n_copies=5, *, seed=0):
-    """Texts of words that tell nothing, each several times with other capitals, blanks and signs, and one random label each."""
+    """Texts of words that tell nothing, each several times with other capitals and signs, and one random label each."""
     generator = np.random.default_rng(seed)
     texts = [" ".join(f"w{word}" for word in generator.integers(0, 500, 8)) for _ in range(n_texts)]
     labels = generator.choice(["yes", "no"], n_texts)

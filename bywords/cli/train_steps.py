@@ -318,6 +318,7 @@ def _with_card(
 def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
     """What `--json` prints."""
     from bywords.artifact.model_folder import size_bytes
+    from bywords.data.corpus import Split
 
     split, record, summary = trained.split, trained.fitted.record, trained.fitted.record.summary
     return {

@@ -30,6 +30,8 @@ def main() -> None:
         ("docs/trust.md", "reliability"): [reliability],
         ("docs/benchmarks.md", "speed"): [speed, sizes, many_labels],
         ("docs/benchmarks.md", "commands"): [whole_commands],
+        ("docs/benchmarks.md", "texts"): [normalization],
+        ("docs/benchmarks.md", "columns"): [side_columns],
         ("docs/systems.md", "systems"): [systems],
     }
     for (page, name), makers in tables.items():
@@ -264,6 +266,39 @@ def whole_commands() -> str:
         f"**{row['ratio']:.2f}** | {row['megabytes']:.0f} MB |"
         for name, row in result["commands"].items()
     ]
+    return "\n".join(lines) + "\n"
+
+
+def normalization() -> str:
+    """Accuracy and time with the normalisation, against without."""
+    result = read_result("normalization")
+    lines = ["| corpus | accuracy without | with | time of text to ids, with / without |", "|---|---|---|---|"]
+    times = result["times"]
+    for name, row in result["accuracy"].items():
+        lines.append(
+            f"| {name} | {row['without']:.4f} | {row['with']:.4f} | {times['as they are'][name]['times']:.2f}; where nothing "
+            f"is to do {times['ascii, nothing to do'][name]['times']:.2f} |"
+        )
+    mean = result["mean_accuracy"]
+    others = ", ".join(f"{name} {row['times']:.2f}" for name, row in times["other languages"].items())
+    lines.append(f"| mean | {mean['without']:.4f} | {mean['with']:.4f} | {others} |")
+    return "\n".join(lines) + "\n"
+
+
+def side_columns() -> str:
+    """Accuracy by what of a table is read."""
+    result = read_result("side_columns")
+    lines = ["| table | read | accuracy | gain (95 % interval) |", "|---|---|---|---|"]
+    for corpus, name in (("made", "made, with half of the label in a column"), ("20newsgroups-full",) * 2):
+        gain = result[corpus]["gain"]
+        low, high = gain["interval"]
+        for read, accuracy in result[corpus]["accuracy"].items():
+            more = (
+                f"over {gain['over']}: {gain['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+                if read == gain["of"]
+                else ""
+            )
+            lines.append(f"| {name} | {read} | {accuracy:.3f} | {more} |")
     return "\n".join(lines) + "\n"
 
 

@@ -47,7 +47,9 @@ def test_a_missing_package_that_no_extra_brings_is_not_taken_for_one():
 
 
 def test_a_command_without_the_package_it_needs_says_what_to_install(bywords, monkeypatch, tmp_path):
-    (tmp_path / "tickets.csv").write_text("text,label\n" + "printer on fire,office\nflat tyre,garage\n" * 6)
+    (tmp_path / "tickets.csv").write_text(
+        "text,label\n" + "".join(f"printer {n} on fire,office\nflat tyre {n},garage\n" for n in range(6))
+    )
     for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)

@@ -275,10 +275,9 @@ def normalization() -> str:
     lines = ["| corpus | accuracy without | with | time of text to ids, with / without |", "|---|---|---|---|"]
     times = result["times"]
     for name, row in result["accuracy"].items():
-        lines.append(
-            f"| {name} | {row['without']:.4f} | {row['with']:.4f} | {times['as they are'][name]['times']:.2f}; where nothing "
-            f"is to do {times['ascii, nothing to do'][name]['times']:.2f} |"
-        )
+        whole, plain = (times[lot][name]["times"] for lot in ("as they are", "ascii, nothing to do"))
+        accuracies = f"{row['without']:.4f} | {row['with']:.4f}"
+        lines.append(f"| {name} | {accuracies} | {whole:.2f}; where nothing is to do {plain:.2f} |")
     mean = result["mean_accuracy"]
     others = ", ".join(f"{name} {row['times']:.2f}" for name, row in times["other languages"].items())
     lines.append(f"| mean | {mean['without']:.4f} | {mean['with']:.4f} | {others} |")

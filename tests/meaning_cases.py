@@ -1074,7 +1074,7 @@ MEANING_CASES: list[Case] = [
         "a weight that is no number",
         'class_weight={"space": "x"}',
         _fit(class_weight={"space": "x"}),
-        "SettingError: class_weight of 'space' is 'x', expected a number of 0 or more.",
+        "SettingError: class_weight of 'space' is 'x', expected a number of 0 or more, and at most 1e+09.",
     ),
     python(
         OPTIONS,

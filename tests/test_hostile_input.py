@@ -453,7 +453,7 @@ CASES = [
         TABLE,
         train("x.csv", GOOD.replace("oil", "öl").encode("latin-1")),
         "error: x.csv, line 5: the byte 0xf6 at offset 67 is not UTF-8. It is likeliest cp1252, in which this "
-        "reads 'öl,motor': say --encoding cp1252, or save the file as UTF-8. Or leave such rows out: "
+        "reads 'öl': say --encoding cp1252, or save the file as UTF-8. Or leave such rows out: "
         "--bad-rows skip.",
     ),
     Case(

@@ -66,6 +66,11 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
     if record["reduction"]:
         say(f"Made smaller: {record['reduction']}")
     say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
+    _tell_next(record, split, data, is_multilabel=evaluation.is_multilabel)
+
+
+def _tell_next(record: dict[str, Any], split: Split | OnDiskSplit, data: str, *, is_multilabel: bool) -> None:
+    """What to type next, and what it gives."""
     columns = split.train.read_as
     if columns is None or columns.is_one_text:
         commands = {
@@ -83,7 +88,7 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
         f"bywords audit {data}": "what is wrong with these texts and labels",
         f"bywords info {record['model']}": "what it is, what it knows, and how good it is",
     }
-    if not evaluation.is_multilabel:
+    if not is_multilabel:
         commands[f"bywords compare {data}"] = "every system on these texts, with a report to look at"
     width = max(map(len, commands))
     for command, what in commands.items():

@@ -226,7 +226,8 @@ def as_names(given: str | Sequence[str] | None, parameter: str = "columns") -> t
     """One name, or several, or none, as a tuple. Raises SettingError, naming the parameter, for what are no names."""
     if isinstance(given, str):
         return (given,)
-    names = tuple(given or ()) if isinstance(given, Iterable | None) else (None,)
+    is_list = given is None or (isinstance(given, Iterable) and not isinstance(given, Mapping))
+    names = tuple(given or ()) if is_list else (None,)
     if not all(isinstance(name, str) for name in names):
         shown, kind = f"{given!r:.100}", type(given).__name__
         raise SettingError(f"{parameter} is {shown} of type {kind}, expected the name of a column or a list of names.")

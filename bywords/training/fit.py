@@ -139,20 +139,14 @@ def fit_classifier(
     classes, label_format = classes_of(documents.labels), documents.labels.label_format
     targets = documents.targets(classes, label_format, parameters, part="training")
     check_can_be_told_apart(targets, classes)
-    valid, n_dropped = None, documents.n_dropped
-    if validation is not None:
-        more = read_documents(tokenizer, *validation, None, parameters, part="validation")
-        valid = more.tokens, more.targets(classes, label_format, parameters, part="validation")
-        n_dropped += more.n_dropped
+    valid, n_dropped = more_documents(tokenizer, validation, classes, label_format, parameters, part="validation")
+    n_dropped += documents.n_dropped
     check_metric(parameters.metric, is_multilabel=targets.is_multilabel)
     _check_judges(config, parameters.metric)
     train, are_copies = (documents.tokens, targets), False
     if valid is None:
         train, are_copies = with_copies_apart(train)
-    later = None
-    if test is not None:
-        unseen = read_documents(tokenizer, *test, None, parameters, part="test")
-        later = unseen.tokens, unseen.targets(classes, label_format, parameters, part="test")
+    later, _ = more_documents(tokenizer, test, classes, label_format, parameters, part="test")
     run = run_of(config, parameters, classes.tolist(), label_format, train, valid, later)
     kept = checkpoint_of(checkpoint, run, resume=resume)
     fit = _fit_selected if config.model.candidates else _fit_one
@@ -247,6 +241,22 @@ def read_documents(
         tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()),
         groups[kept],
     )  # fmt: skip
+
+
+def more_documents(
+    tokenizer: Tokenizer,
+    given: tuple[Texts, Labels] | None,
+    classes: npt.NDArray[Any],
+    label_format: LabelFormat,
+    parameters: FitParameters,
+    *,
+    part: str,
+) -> tuple[Part | None, int]:
+    """Tokens and targets of more texts and their labels, None where none are given; and how many have no words."""
+    if given is None:
+        return None, 0
+    documents = read_documents(tokenizer, *given, None, parameters, part=part)
+    return (documents.tokens, documents.targets(classes, label_format, parameters, part=part)), documents.n_dropped
 
 
 def with_copies_apart(part: Part) -> tuple[Part, bool]:

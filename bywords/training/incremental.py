@@ -7,6 +7,7 @@ documents held out. A neural model starts from its weights and is trained on.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ from bywords.training.fit import (
     Repeatable,
     calibrated,
     learned_after,
+    more_documents,
     read_documents,
     with_copies_apart,
 )
@@ -96,26 +98,20 @@ def continue_fit(
     targets = _standing_for(as_given, columns, n_before)
     if not targets.is_multilabel:
         _check_can_teach(targets, classes, columns, before)
-    train, valid, n_dropped = (documents.tokens, targets), None, documents.n_dropped
+    train, are_copies = (documents.tokens, targets), False
     if validation is None:
         train, are_copies = with_copies_apart(train)
-    if validation is not None:
-        its_texts, its_labels = validation
-        more = read_documents(
-            before.tokenizer, before.texts_of(its_texts), its_labels, None, parameters, part="validation"
-        )
-        unweighted = replace(parameters, class_weight=None)
-        valid = more.tokens, more.targets(classes, before.label_format, unweighted, part="validation")
-        n_dropped += more.n_dropped
-    later = None
-    if test is not None:
-        unseen = read_documents(before.tokenizer, *test, None, parameters, part="test")
-        later = unseen.tokens, unseen.targets(classes, before.label_format, parameters, part="test")
+    else:
+        validation = before.texts_of(validation[0]), validation[1]
+    read = functools.partial(more_documents, before.tokenizer, classes=classes, label_format=before.label_format)
+    unweighted = replace(parameters, class_weight=None)
+    valid, n_dropped = read(validation, parameters=unweighted, part="validation")
+    later, _ = read(test, parameters=parameters, part="test")
     run = run_of(config, parameters, classes.tolist(), before.label_format, train, valid, later, before=before)
     kept = checkpoint_of(checkpoint, run, resume=resume)
     goes_on = _Continuing(before, parameters, columns, candidates, callback, kept)
     found = goes_on.fit(train, valid)
-    found.fit.notes.extend([COPIES] if validation is None and are_copies else [])
+    found.fit.notes.extend([COPIES] if are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
     shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything)
     few = too_few(targets if valid is None else targets.joined(valid[1]), columns)
@@ -123,7 +119,7 @@ def continue_fit(
     fitted = calibrated(
         found, before.tokenizer, classes, before.label_format,
         lower_floor(before.reliability.in_vocabulary_floor, shares),
-        system=before.record.system, parameters=parameters, n_dropped=n_dropped,
+        system=before.record.system, parameters=parameters, n_dropped=documents.n_dropped + n_dropped,
         n_before=n_before,
         n_new_words=len(found.fit.vocabulary.words) - len(before.vocabulary.words),
         new_classes=[name for name in classes.tolist() if name not in known], kept_classes=classes[few].tolist(),

@@ -771,7 +771,11 @@ MEANING_CASES: list[Case] = [
         [["1", "0", "0"], ["0", "1", "0"]],
         "labels: 0 · 1. Each document has a list of 3 times 0 or 1, taken for a table: the labels are the places in it, '0' to '2'.",
     ),
-    flags("lists of unequal length", [[1, 0, 1], [0, 1]], "labels: 0 1 · 0 1."),
+    flags(
+        "lists of unequal length",
+        [[1, 0, 1], [0, 1]],
+        "error: x.jsonl: a table of labels as lists of 0 and 1 has ['1', '0', '1'] and ['0', '1']: expected lists of one length, a 0 or a 1 for each label, or the names of the labels.",
+    ),
     flags("lists of one label", [[1], [0]], "labels: 1 · 0."),
     flags("lists with another number", [[1, 2], [0, 1]], "labels: 1 2 · 0 1."),
     tables_of_flags("lists in Python", "[[1, 0, 1], …]", lambda table: table),

@@ -95,7 +95,12 @@ class Corpus:
         rows = np.arange(len(sets)) if rows is None else rows
         sizes = sets.list.len().fill_null(0).to_numpy()
         flat = sets.filter(sets.list.len() > 0).explode()  # an empty list would become a null
-        if not label_names and flat.is_in(list(FLAGS)).all() and (flags := flags_in(sets.to_list())) is not None:
+        try:
+            is_table = not label_names and flat.is_in(list(FLAGS)).all()
+            flags = flags_in(sets.to_list()) if is_table else None
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from error
+        if flags is not None:
             names = tuple(map(str, range(flags.shape[1])))
             return cls(name, text_column, flags.astype(bool), names, rows, remarks=(_table_of_flags(len(names)),))
         flat, remarks = _cleaned(flat)

@@ -323,9 +323,18 @@ def flags_in(rows: Sequence[Sequence[Any]]) -> npt.NDArray[np.int64] | None:
     """A table (N, K) of lists that are all as long as each other, 2 or more, and hold 0 and 1 only; else None.
 
     As sets of labels they would say the same of every document.
+    Raises: DataError where they are of different lengths and one has a 0 or a 1 twice, as no set of labels has.
     """
     width = len(rows[0]) if rows else 0
-    if width < _COLUMNS or any(len(row) != width for row in rows) or any(len(set(row) - _FLAGS) for row in rows):
+    if any(len(set(row) - _FLAGS) for row in rows):
+        return None
+    other = next((row for row in rows if len(row) != width), None)
+    if other is not None and any(len(set(row)) < len(row) for row in rows):
+        raise DataError(
+            f"a table of labels as lists of 0 and 1 has {list(rows[0])} and {list(other)}: expected lists of one "
+            "length, a 0 or a 1 for each label, or the names of the labels."
+        )
+    if width < _COLUMNS or other is not None:
         return None
     return np.array([[_TRUTH[flag] if isinstance(flag, str) else int(flag) for flag in row] for row in rows])
 

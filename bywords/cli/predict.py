@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import typer
 
 from bywords.cli import options
@@ -21,6 +20,7 @@ from bywords.io.read_options import LABEL_PREFIX
 from bywords.version import __version__
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
     import polars as pl
 
@@ -215,6 +215,7 @@ class _Answers:
         Of a multi-label model these are the labels of each text, or its `top_k` likeliest; of another the likeliest,
         and `top_k` of them behind it.
         """
+        import numpy as np
         import polars as pl
 
         found = self.classifier.predict(texts)
@@ -265,6 +266,8 @@ class _Answers:
 
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
         """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`."""
+        import numpy as np
+
         if self.top_k is not None:
             likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k]
             if self.least is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bywords.data.columns import Columns, as_names
 from bywords.errors import SettingError, check_choice, quoted
 from bywords.io.encodings import check_encoding
+
+if TYPE_CHECKING:
+    from bywords.data.columns import Columns
 
 BadRows = Literal["fail", "skip"]
 LABEL_PREFIX = "__label__"  # fastText's
@@ -42,12 +44,12 @@ class ReadOptions:
     @property
     def texts(self) -> tuple[str, ...]:
         """The columns of texts that are named."""
-        return as_names(self.text)
+        return (self.text,) if isinstance(self.text, str) else tuple(self.text or ())
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The columns of labels that are named."""
-        return as_names(self.label)
+        return (self.label,) if isinstance(self.label, str) else tuple(self.label or ())
 
     @property
     def named(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def gradients_of_rows(
     rows = np.empty(len(ids), dtype=np.int64)
     gradients = np.empty((len(ids), gradient.shape[1]), dtype=np.float32)
     n_rows = _native.gradients_of_rows(ids, offsets, weights, gradient, index_of, rows, gradients)
-    return rows[:n_rows].copy(), gradients[:n_rows].copy()
+    return rows[:n_rows], gradients[:n_rows]
 
 
 def adagrad(

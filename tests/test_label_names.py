@@ -73,3 +73,16 @@ def test_a_label_is_cleaned_of_nothing_that_is_seen():
     assert (
         cleaned("\u0645\u06cc\u200c\u0631\u0648\u062f") == "\u0645\u06cc\u200c\u0631\u0648\u062f"
     )  # a joiner of Persian
+
+
+def test_labels_of_a_file_to_evaluate_can_be_renamed_too(bywords):
+    """Those that the model knows by another name than the file does."""
+    lines = [
+        f"{words} w{n},{label}" for n in range(10) for label, words in (("space", "moon orbit"), ("motor", "tyre"))
+    ]
+    Path("train.csv").write_text("text,label\n" + "\n".join(lines))
+    Path("new.csv").write_text("text,label\n" + "\n".join(lines).replace(",space", ",Raum"))
+    assert bywords("train", "train.csv", "--system", "tfidf-nb", "--out", "model")[0] == 0
+    code, out, _ = bywords("evaluate", "model", "new.csv", "--map-label", "Raum=space", "--json")
+    assert (code, json.loads(out)["accuracy"]) == (0, 1.0)
+    assert "there is no label 'nope'" in bywords("evaluate", "model", "new.csv", "--map-label", "nope=space")[2]

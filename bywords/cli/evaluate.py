@@ -108,11 +108,15 @@ def _answered(classifier: FittedClassifier, evaluation: AnyEvaluation, least: fl
 
 def _read(data: str, classifier: FittedClassifier, reading: ReadOptions) -> tuple[Corpus, int]:
     """The documents to evaluate, and how many of them the model has learned from."""
+    from bywords.data.corpus import renamed
+    from bywords.data.label_names import parsed_mapping
     from bywords.io.datasets import DATASETS, read_files
 
     if data in DATASETS:
         return _unseen(data, classifier, reading), 0
-    corpus = _renamed_as(read_files(data, reading), classifier)
+    corpus = read_files(data, reading)
+    corpus = renamed(corpus, parsed_mapping(reading.map_label, corpus.label_names))
+    corpus = _renamed_as(corpus, classifier)
     return corpus, _n_seen(corpus, data, classifier)
 
 

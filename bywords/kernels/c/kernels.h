@@ -53,4 +53,16 @@ typedef int64_t Kernel(Call *call);
 #define VECTORIZED
 #endif
 
+/* The code point at `at` of valid UTF-8, and how many bytes it takes. */
+INLINE int64_t decoded(const uint8_t *at, int64_t *width)
+{
+    if (at[0] < 0x80)
+        return *width = 1, at[0];
+    if (at[0] < 0xE0)
+        return *width = 2, (at[0] & 0x1F) << 6 | (at[1] & 0x3F);
+    if (at[0] < 0xF0)
+        return *width = 3, (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
+    return *width = 4, (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
+}
+
 #endif

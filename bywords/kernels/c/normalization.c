@@ -8,18 +8,6 @@ enum { MARKUP = 1, RUN = 2, WIDE = 4, SPECIAL = 8, CAPITAL_I = 128 }; /* flags, 
 enum { ALWAYS = 1, WITH_I, JOINER };                             /* special code points, as there */
 enum { MARK = 4 };                                   /* the kind of code points, as in words.py */
 
-/* The code point at `at`, and how many bytes it takes. */
-INLINE int64_t decoded(const uint8_t *at, int64_t *width)
-{
-    if (at[0] < 0x80)
-        return *width = 1, at[0];
-    if (at[0] < 0xE0)
-        return *width = 2, (at[0] & 0x1F) << 6 | (at[1] & 0x3F);
-    if (at[0] < 0xF0)
-        return *width = 3, (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
-    return *width = 4, (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
-}
-
 INLINE bool is_letter(uint8_t byte) { return (uint8_t)((byte | 0x20) - 'a') < 26; }
 
 /* The flags that single bytes and runs of an ASCII letter give; and 128 where there is a capital I. */

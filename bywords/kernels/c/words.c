@@ -124,19 +124,6 @@ typedef struct {
     Table table;
 } Scan;
 
-/* The code point at `index`, and how many bytes it takes. */
-INLINE int64_t decoded(const uint8_t *text, int64_t index, int64_t *width)
-{
-    const uint8_t *at = text + index;
-    if (at[0] < 0x80)
-        return *width = 1, at[0];
-    if (at[0] < 0xE0)
-        return *width = 2, (at[0] & 0x1F) << 6 | (at[1] & 0x3F);
-    if (at[0] < 0xF0)
-        return *width = 3, (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
-    return *width = 4, (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
-}
-
 INLINE int kind_of(const Scan *scan, int64_t code_point)
 {
     return code_point < scan->n_kinds ? scan->kinds[code_point] : SIGN;
@@ -144,7 +131,7 @@ INLINE int kind_of(const Scan *scan, int64_t code_point)
 
 INLINE int kind_at(const Scan *scan, int64_t index, int64_t *width)
 {
-    return kind_of(scan, decoded(scan->text, index, width));
+    return kind_of(scan, decoded(scan->text + index, width));
 }
 
 /* Where the character that starts at `index` ends, with the combining marks after it. */
@@ -162,7 +149,7 @@ static int64_t end_of_character(const Scan *scan, int64_t index, int64_t end)
 static int64_t joining(const Scan *scan, int64_t index, int64_t end)
 {
     int64_t width, next_width;
-    const int64_t code_point = decoded(scan->text, index, &width);
+    const int64_t code_point = decoded(scan->text + index, &width);
     int kind = kind_of(scan, code_point);
     if ((code_point == APOSTROPHE || code_point == CURLY_APOSTROPHE) && kind != WORD && index + width < end)
         kind = kind_at(scan, index + width, &next_width);

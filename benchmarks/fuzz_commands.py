@@ -17,12 +17,12 @@ def main():
         os.waitpid(child, 0)
         faults = collections.defaultdict(list)
         for line in GOOD:
-            if pick in line:
+            if not pick:
                 o = outcome_of(shlex.split(line), inputs)
                 print(f"{o.seconds:5.2f} {o.n_bytes/1e6:.0f}MB {o.code} {line} {o.fault}", flush=True)
                 if o.code: print(o.error[-3000:])
-        r = random.Random(0)
-        cases = [(p, v) for p in parameters() if pick in p.line + p.name for v in [*WORDS, *NUMBERS, *PATHS]]
+        r = random.Random(pick)
+        cases = [(p, v) for p in parameters() if pick in p.name for v in [*WORDS, *NUMBERS, *PATHS]]
         cases = [c for c in cases if r.random() < share]
         print(len(cases), flush=True)
         t = time.time()
@@ -34,7 +34,7 @@ def main():
                 faults[o.fault].append((p.line, p.name, v))
             elif o.seconds > 5: print(f"slow {o.seconds:.1f} {p.line} {p.name} {v[:60]!r} {o.code} {o.error[:100]}", flush=True)
         print(len(cases), time.time() - t)
-        Path("/tmp/wt/fuzz-faults.json").write_text(json.dumps(faults))
+        Path(f"/tmp/wt/fuzz-faults-{pick.strip()}.json").write_text(json.dumps(faults))
         for f, c in faults.items():
             print(len(c), f, sorted({(n, v[:30]) for _, n, v in c})[:6])
 main()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, get_args
 
-from bywords.config import kind_of
+from bywords.config import check_fields, kind_of
 from bywords.data.groups import Together
 from bywords.errors import SettingError, check_choice, check_kind, check_range
 from bywords.evaluation.metrics import Metric
@@ -44,9 +44,9 @@ class TrainingConfig:
     like_length: bool = False  # batches of documents of like length, for models whose cost is the longest
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("max_epochs", "patience", "batch_size"):
             check_range(name, getattr(self, name), least=1)
-        check_choice("metric", self.metric, get_args(Metric))
         check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
         check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
         check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
@@ -65,6 +65,7 @@ class SelectionConfig(ModelConfig):
     title = "selection"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.candidates:
             raise SettingError("there is nothing to select from: give one candidate at least.")
 
@@ -101,6 +102,7 @@ class SystemConfig:
         check_kind(
             "training", self.training, (TrainingConfig, type(None)), f"settings, as in TrainingConfig(), {optional}"
         )
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -330,7 +330,7 @@ def _digest(file: str, ending: str | None) -> hashlib._Hash:
     digest = hashlib.sha256()
     for path in options.files_of(file):
         if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
-            with open_input(Path(path).expanduser()) as opened:
+            with open_input(path) as opened:
                 while part := opened.read(1 << 20):
                     digest.update(part)
     return digest

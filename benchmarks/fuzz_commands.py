@@ -22,7 +22,7 @@ def main():
                 print(f"{o.seconds:5.2f} {o.n_bytes/1e6:.0f}MB {o.code} {line} {o.fault}", flush=True)
                 if o.code: print(o.error[-3000:])
         r = random.Random(pick)
-        cases = [(p, v) for p in parameters() if pick in p.name for v in [*WORDS, *NUMBERS, *PATHS]]
+        cases = [(p, v) for p in parameters() if (pick in p.name if pick != "-" else not p.before and not (p.line.startswith("train") and "tfidf" not in p.line)) for v in [*WORDS, *NUMBERS, *PATHS]]
         cases = [c for c in cases if r.random() < share]
         print(len(cases), flush=True)
         t = time.time()

@@ -22,7 +22,7 @@ from bywords.cli.screen import (
     tell_read,
     working,
 )
-from bywords.errors import quoted
+from bywords.errors import LARGEST_SEED, quoted
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
 
@@ -51,7 +51,9 @@ def audit(
     seed: Annotated[
         int,
         typer.Option(
-            help="Of the folds and the systems that judge labels, of the impact of duplicates, and of drift.", min=0
+            help="Of the folds and the systems that judge labels, of the impact of duplicates, and of drift.",
+            min=0,
+            max=LARGEST_SEED,
         ),
     ] = 0,
     as_json: options.AsJson = False,

@@ -32,7 +32,7 @@ def train(
     min_count: Annotated[int, typer.Option(help="Words that occur less often get no vector.")] = 5,
     reading: ReadOptions = options.DEFAULT_READING,
     settings: options.Settings = None,
-    seed: int = 0,
+    seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
     """Train word2vec or GloVe vectors on the training part of a corpus."""

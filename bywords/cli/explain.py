@@ -87,7 +87,6 @@ def explain(
             )
         check_writable(out)
         options.check_output(out, text if len(text) < 1000 else None)
-    text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     is_file = options.is_file(text)
     classifier = load_classifier(model)
     if label is not None:
@@ -97,6 +96,7 @@ def explain(
         return
     if column:
         raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
+    text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     with working("explaining"):
         explanation = explain_text(classifier, text)
         changed = counterfactual(classifier, explanation)

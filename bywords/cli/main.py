@@ -160,8 +160,8 @@ def _expected(error: BaseException) -> str | None:
         named = named_extra(error, what="this command")
         return str(named) if isinstance(named, BywordsError) else None
     if isinstance(error, _UsageError):
-        shown = error.format_message()
-        return shown and f"{shown} `{error.ctx.command_path if error.ctx else 'bywords'} --help` says what there is."
+        shown, of = error.format_message(), error.ctx.command_path if error.ctx else "bywords"
+        return shown and f"{shown}{'' if shown[-1] in '.?' else '.'} `{of} --help` says what there is."
     if isinstance(error, MemoryError):
         return f"there is not enough memory for this{f' ({error})' if str(error) else ''}."
     if isinstance(error, RecursionError):

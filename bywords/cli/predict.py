@@ -86,8 +86,8 @@ def predict(
     from bywords.io.readers import Block, skipped_rows
     from bywords.io.writers import Writer
 
-    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     source = file if options.is_file(file) else None
+    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     if source is None and (text, file_format, encoding) != (None, None, None):
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
     _check_output(out, source, top_k, resume=resume)

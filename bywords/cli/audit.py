@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +24,7 @@ from bywords.cli.screen import (
 from bywords.errors import LARGEST_SEED, quoted
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
+from bywords.terminal import command
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -233,4 +233,4 @@ def _tell_next(record: AuditRecord, folder: Path, data: list[str]) -> None:
             "them flagged. Write the right ones into its column new_label (- leaves the document out), and see what "
             "they bring:"
         )
-        say(f"  {shlex.join(['bywords', 'train', *data, '--labels', str(folder / LABELS)])}")
+        say(f"  {command('train', data[0], options=[*data[1:], '--labels', str(folder / LABELS)])}")

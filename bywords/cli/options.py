@@ -16,6 +16,7 @@ from bywords.cli.screen import tell_aside
 from bywords.errors import LARGEST_SEED, BywordsError, DataError, SettingError
 from bywords.io.archives import is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
+from bywords.terminal import shell_words
 
 if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier
@@ -204,7 +205,7 @@ FILE_ENDINGS = (
 
 def command_line() -> str:
     """The command that is running, as it could be typed again."""
-    return shlex.join(["bywords", *sys.argv[1:]])
+    return shell_words(["bywords", *sys.argv[1:]])
 
 
 def least_confidence(

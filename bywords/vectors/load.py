@@ -269,7 +269,7 @@ def _gensim_file(name: str) -> Path:
     logger = logging.getLogger("gensim.downloader")
     was_disabled, logger.disabled = logger.disabled, True  # it would print a traceback; the one error below says it
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # gensim prints its progress
+        with contextlib.redirect_stdout(sys.__stderr__ or sys.stderr):  # gensim prints its progress, on one line
             return Path(downloader.load(name, return_path=True))
     except Exception as error:  # gensim raises bare Exception when a checksum fails
         raise VectorFileError(

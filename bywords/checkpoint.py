@@ -188,7 +188,7 @@ def read_state(path: Path, format_: str, *, keys: Collection[str] = ()) -> dict[
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write a JSON object for `read_state`, whole or not at all."""
-    write_whole(path, (json.dumps(state, ensure_ascii=False, indent=1) + "\n").encode())
+    write_whole(path, (json.dumps(state, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _about(folder: Path) -> dict[str, Any] | None:

@@ -3,13 +3,70 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from bywords.errors import SettingError, did_you_mean, quoted
 
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
+LARGEST = 2**31 - 1  # a whole number that every compiled loop has room for
+
+
+def check_fields(settings: Any) -> None:
+    """Raise SettingError for a field of a dataclass whose value is not what its annotation says.
+
+    A whole number is from -LARGEST to LARGEST; NaN, True and False are no numbers. A number of numpy's becomes one of
+    Python's, so that it can be saved, and a list a tuple. What other annotations say is not looked at.
+    """
+    for name, kind in _annotations(type(settings)).items():
+        value = getattr(settings, name)
+        if isinstance(value, Real) and not isinstance(value, bool | int | float):
+            value = int(value) if isinstance(value, Integral) else float(value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        object.__setattr__(settings, name, value)
+        if not _is_of(value, kind):
+            raise SettingError(f"{name} is {value!r:.100}, expected {' or '.join(_expected(kind))}.")
+
+
+@functools.cache
+def _annotations(kind: type) -> dict[str, Any]:
+    try:
+        hints = get_type_hints(kind)
+    except NameError:  # of a class within a function
+        return {}
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Whether a value is what an annotation says."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        return any(_is_of(value, one) for one in inner)
+    if origin is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in inner)
+    if origin is tuple:
+        kinds = inner[:1] * len(value) if inner[-1] is ... and isinstance(value, tuple) else inner
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_is_of, value, kinds))
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= float("inf")
+    return not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _expected(kind: Any) -> list[str]:
+    """What an annotation says, in the words of an error."""
+    if get_origin(kind) in (Union, types.UnionType):
+        return [said for one in get_args(kind) for said in _expected(one)]
+    if get_origin(kind) is Literal:
+        return list(map(repr, get_args(kind)))
+    words = {int: f"a whole number up to {LARGEST:,}", float: "a number", bool: "True or False", str: "a string"}
+    return [words.get(kind) or ("None" if kind is type(None) else getattr(kind, "__name__", str(kind)))]
 
 
 def kind_of(settings: type) -> str:
@@ -72,7 +129,7 @@ def changed(settings: Any, assignments: Sequence[str]) -> Any:
             )
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         settings = _changed(settings, path.split("."), value)
     return settings
@@ -94,12 +151,12 @@ def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:
     if dataclasses.is_dataclass(old):
         raise SettingError(f"{name!r} is a group of settings. Name one: {name}.{dataclasses.fields(old)[0].name}=….")
     allowed = _types_of(settings, name, old)
-    if "float" in allowed and type(value) is int:
+    if "float" in allowed and type(value) is int and abs(value) <= LARGEST:
         value = float(value)
     if PAIR in allowed and isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value):
         return dataclasses.replace(settings, **{name: tuple(value)})  # type: ignore[type-var]
     if type(value).__name__.removesuffix("Type") not in allowed:
-        raise SettingError(f"{kind}.{name} is {old!r}; expected {' or '.join(sorted(allowed))}, found {value!r}.")
+        raise SettingError(f"{kind}.{name} is {old!r}; expected {' or '.join(sorted(allowed))}, found {value!r:.100}.")
     return dataclasses.replace(settings, **{name: value})  # type: ignore[type-var]
 
 

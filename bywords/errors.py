@@ -12,7 +12,10 @@ it is and exits with 2; nothing else does.
 
 import difflib
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
+
+LARGEST_SEED = 2**32 - 1
 
 
 class BywordsError(ValueError):
@@ -112,6 +115,12 @@ def check_range(
     ]
     if expected:
         raise SettingError(f"{name} is {value}, expected {' and '.join(expected)}.")
+
+
+def check_seed(seed: Any) -> None:
+    """Raise SettingError for what not every generator of random numbers can start from."""
+    check_kind("seed", seed, Integral, f"a whole number from 0 to {LARGEST_SEED}")
+    check_range("seed", seed, least=0, most=LARGEST_SEED)
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

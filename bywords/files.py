@@ -33,7 +33,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path = path.resolve()
     if path.exists() and not path.is_file():
-        yield path
+        reader = os.open(path, os.O_WRONLY | os.O_NONBLOCK) if path.is_fifo() else None  # fails where nobody reads
+        try:
+            yield path
+        finally:
+            if reader is not None:
+                os.close(reader)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")

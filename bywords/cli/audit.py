@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,9 +21,10 @@ from bywords.cli.screen import (
     tell_read,
     working,
 )
-from bywords.errors import quoted
+from bywords.errors import LARGEST_SEED, quoted
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
+from bywords.terminal import command
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -51,7 +51,9 @@ def audit(
     seed: Annotated[
         int,
         typer.Option(
-            help="Of the folds and the systems that judge labels, of the impact of duplicates, and of drift.", min=0
+            help="Of the folds and the systems that judge labels, of the impact of duplicates, and of drift.",
+            min=0,
+            max=LARGEST_SEED,
         ),
     ] = 0,
     as_json: options.AsJson = False,
@@ -231,4 +233,4 @@ def _tell_next(record: AuditRecord, folder: Path, data: list[str]) -> None:
             "them flagged. Write the right ones into its column new_label (- leaves the document out), and see what "
             "they bring:"
         )
-        say(f"  {shlex.join(['bywords', 'train', *data, '--labels', str(folder / LABELS)])}")
+        say(f"  {command('train', data[0], options=[*data[1:], '--labels', str(folder / LABELS)])}")

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from bywords.cli.screen import tell_aside
-from bywords.errors import BywordsError, DataError, SettingError
+from bywords.errors import LARGEST_SEED, BywordsError, DataError, SettingError
 from bywords.io.archives import is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
+from bywords.terminal import shell_words
 
 if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier
@@ -179,6 +180,7 @@ Abstain = Annotated[
         metavar="SHARE",
     ),
 ]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of whatever is drawn.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume a run that was interrupted: keep what it has finished.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 FILE_ENDINGS = (
@@ -203,7 +205,7 @@ FILE_ENDINGS = (
 
 def command_line() -> str:
     """The command that is running, as it could be typed again."""
-    return shlex.join(["bywords", *sys.argv[1:]])
+    return shell_words(["bywords", *sys.argv[1:]])
 
 
 def least_confidence(

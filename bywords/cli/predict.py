@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import columns_line, counted, tell_aside, tell_notes, tell_skipped
+from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped
 from bywords.errors import BywordsError, SettingError
 from bywords.io.read_options import LABEL_PREFIX
+from bywords.terminal import shell_words
 from bywords.version import __version__
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def predict(
     from bywords.io.readers import Block, skipped_rows
     from bywords.io.writers import Writer
 
-    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     source = file if options.is_file(file) else None
+    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     if source is None and (text, file_format, encoding) != (None, None, None):
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
     _check_output(out, source, top_k, resume=resume)
@@ -101,7 +101,7 @@ def predict(
     blocks = iter([Block.of_text(file)]) if source is None else _told(_blocks(source, {**reading, **more}))
     if out is None:
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
-            typer.echo(chunk.content, nl=False)
+            print_data(chunk.content)
     else:
         settings = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
         n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
@@ -330,7 +330,7 @@ def _digest(file: str, ending: str | None) -> hashlib._Hash:
     digest = hashlib.sha256()
     for path in options.files_of(file):
         if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
-            with open_input(Path(path).expanduser()) as opened:
+            with open_input(path) as opened:
                 while part := opened.read(1 << 20):
                     digest.update(part)
     return digest
@@ -345,10 +345,10 @@ def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
     except (KeyboardInterrupt, BywordsError) as error:
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
-        again = [*sys.argv[1:], *(["--resume"] if "--resume" not in sys.argv else [])]
+        again = ["bywords", *sys.argv[1:2], *([] if "--resume" in sys.argv else ["--resume"]), *sys.argv[2:]]
         rows = "1 row is" if folder.n_rows == 1 else f"{folder.n_rows:,} rows are"
-        how = f"{rows} done and kept. Go on with: {shlex.join(['bywords', *again])}"
+        how = f"{rows} done and kept. Go on with: {shell_words(again)}"
         if isinstance(error, BywordsError):
             raise type(error)(f"{error} {how}") from error
-        typer.echo(f"Interrupted: {how}", err=True)
+        tell_aside(f"Interrupted: {how}")
         raise typer.Exit(130) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -75,7 +74,7 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     else:
         named = request.reading.options
         asked = column_options(trained.split.train.read_as) if named.texts or named.labels or named.side else []
-        tell(record, trained.evaluation, trained.split, shlex.join([request.reading.data, *asked]))
+        tell(record, trained.evaluation, trained.split, [request.reading.data, *asked])
 
 
 def _trained(request: TrainRequest, *, as_json: bool) -> Trained:

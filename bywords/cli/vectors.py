@@ -11,6 +11,7 @@ import typer
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_read, working
 from bywords.io.read_options import ReadOptions
+from bywords.terminal import command
 
 vectors = typer.Typer(help="Train word vectors on a corpus, look into a file of them, find a word's neighbours.")
 
@@ -32,7 +33,7 @@ def train(
     min_count: Annotated[int, typer.Option(help="Words that occur less often get no vector.")] = 5,
     reading: ReadOptions = options.DEFAULT_READING,
     settings: options.Settings = None,
-    seed: int = 0,
+    seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
     """Train word2vec or GloVe vectors on the training part of a corpus."""
@@ -84,7 +85,7 @@ def train(
     say(f"{method}: {len(trained):,} words of {trained.dimension} dimensions in {seconds:.1f} s, saved in {out}.")
     if losses and losses[0] is not None:
         say(f"The loss fell from {losses[0]:.4f} in the first epoch to {losses[-1]:.4f} in the last.")
-    say(f"Next: bywords vectors nearest {out} WORD")
+    say(f"Next: {command('vectors nearest', str(out))} WORD")
 
 
 @vectors.command()

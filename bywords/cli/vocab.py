@@ -23,7 +23,7 @@ def vocab(
     test: options.TestFile = None,
     reading: ReadOptions = options.DEFAULT_READING,
     test_share: options.TestShare = 0.2,
-    seed: int = 0,
+    seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
     """Count the words of a corpus, and see how large a vocabulary unseen texts need."""

@@ -5,10 +5,12 @@ Where documents are in groups, of equal texts say, a group is never divided, and
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 import numpy.typing as npt
 
-from bywords.errors import SettingError, check_range
+from bywords.errors import SettingError, check_seed
 
 Rows = npt.NDArray[np.int64]
 TOO_FEW = "too few documents to hold one out for validation: no class has two different texts. Add documents."
@@ -25,7 +27,7 @@ def stratified_split(
     group counts for the class of its first document, and no class is without a document in the first part.
 
     Returns: the kept and the held-out rows, int64, ascending; together they are 0 to N - 1.
-    Raises: SettingError when share is not between 0 and 1, or seed is negative.
+    Raises: SettingError when share is not a number between 0 and 1, or seed not one of `check_seed`.
     """
     check_split(share, seed)
     generator = np.random.default_rng(seed)
@@ -58,11 +60,10 @@ def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDAr
 
 
 def check_split(share: float, seed: int) -> None:
-    """Raise SettingError when share is not between 0 and 1, or seed is negative."""
-    if not 0 < share < 1:
-        raise SettingError(f"the share to hold out is {share}, expected a number between 0 and 1, as in 0.2.")
-    if seed < 0:
-        raise SettingError(f"seed is {seed}, expected 0 or more.")
+    """Raise SettingError when share is not a number between 0 and 1, or seed not one of `check_seed`."""
+    if not isinstance(share, Real) or not 0 < share < 1:
+        raise SettingError(f"the share to hold out is {share!r:.100}, expected a number between 0 and 1, as in 0.2.")
+    check_seed(seed)
 
 
 def stratified_folds(
@@ -90,9 +91,9 @@ def nested_order(labels: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int
 
     Two documents of each class, or its only one, come first; of any more each class has as near to its share as can be.
     So subsets of several sizes are nested: a larger one has the documents of a smaller one and others.
-    Raises: SettingError when seed is negative.
+    Raises: SettingError for a seed as `check_seed`.
     """
-    check_range("seed", seed, least=0)
+    check_seed(seed)
     generator = np.random.default_rng(seed)
     shuffled = generator.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ import polars as pl
 from bywords.data.columns import Columns, as_names, check_once, fit_columns
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.io.tables import Table
+from bywords.terminal import shell_words
 
 Name = TypeVar("Name", str, str | None)
 
@@ -252,7 +252,7 @@ def _proposal_of_text(table: Table) -> str:
 
 
 def _options(option: str, names: Sequence[str]) -> str:
-    return " ".join(f"--{option} {shlex.quote(name)}" for name in names)
+    return shell_words(word for name in names for word in (f"--{option}", name))
 
 
 def _likely_texts(table: Table, *, but: str | None = None) -> list[str]:

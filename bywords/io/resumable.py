@@ -23,7 +23,7 @@ import polars as pl
 from bywords.checkpoint import Run, read_state, write_state
 from bywords.errors import SettingError
 from bywords.files import check_writable, move_whole, replacing, write_errors
-from bywords.io.writers import merge_parquet, write_spreadsheet
+from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
 
 FORMAT = "bywords-part/2"
 PROGRESS, DATA = "progress.json", "data"
@@ -91,7 +91,7 @@ class ResumableOutput:
                     os.fsync(file.fileno())
                 done = dataclasses.replace(done, n_bytes=done.n_bytes + len(chunk))
             else:
-                with replacing(self._part(self.progress.n_parts)) as beside:
+                with replacing(self._part(self.progress.n_parts)) as beside, disk_errors():
                     chunk.write_parquet(beside)
                 done = dataclasses.replace(done, n_parts=done.n_parts + 1)
             self._write(done)

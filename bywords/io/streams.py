@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from bywords.errors import BywordsError, DataError
-from bywords.io.archives import ZIP_STARTS, Archive, open_archive, split_member
+from bywords.io.archives import ZIP_STARTS, Archive, expanded, open_archive, split_member
 from bywords.io.encodings import UTF8, Recoded, check_encoding, encoding_of, not_utf8
 
 STANDARD_INPUT = "-"
@@ -124,7 +124,7 @@ def open_input(
             opened.recode(encoding)
         yield opened
         return
-    path, member = split_member(Path(path))
+    path, member = split_member(expanded(path, error=error))
     with _opened(path, error) as (file, stream, compression, archive), contextlib.ExitStack() as stack:
         name = str(path)
         if archive is not None:
@@ -150,6 +150,8 @@ def _opened(
     path: Path, error: type[BywordsError]
 ) -> Iterator[tuple[io.BufferedReader, IO[bytes], str, Archive | None]]:
     """A file, its bytes decompressed, by which compression, and the archive that they are."""
+    if not (path.is_file() or path.is_dir() or str(path) == os.devnull) and path.exists():
+        raise error(f"{path} is a pipe or a device, expected a file. Give - and let it come from standard input.")
     try:
         file = path.open("rb")
     except FileNotFoundError as reason:

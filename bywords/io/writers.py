@@ -6,12 +6,14 @@ given_label and so on.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import json
 import math
+import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +135,7 @@ def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
         names = pl.read_parquet_schema(part)
         columns += [name for name in names if name not in columns]
     columns = [*(name for name in columns if name not in _ANSWERS), *(name for name in columns if name in _ANSWERS)]
-    with xlsxwriter.Workbook(out, {**options, "nan_inf_to_errors": True}) as book:
+    with disk_errors(), xlsxwriter.Workbook(out, {**options, "nan_inf_to_errors": True}) as book:
         sheet = book.add_worksheet("bywords")
         sheet.write_row(0, 0, columns)
         row = 0
@@ -178,7 +180,21 @@ def merge_parquet(parts: Sequence[Path], out: Path) -> None:
             )
             for frame, schema in zip(frames, schemas, strict=True)
         ]
-    pl.concat(frames).sink_parquet(out, row_group_size=GROUP_ROWS)
+    with disk_errors():
+        pl.concat(frames).sink_parquet(out, row_group_size=GROUP_ROWS)
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """Raise OSError for what stops polars and xlsxwriter when they write, which have errors of their own for it."""
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)|\[Errno (\d+)\]", str(error))
+        if isinstance(error, OSError) or number is None:
+            raise
+        code = int(number[1] or number[2])
+        raise OSError(code, os.strerror(code)) from error
 
 
 def kept_name(name: str, names: Collection[str], answers: Collection[str]) -> str:

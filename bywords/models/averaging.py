@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.errors import check_choice, check_range
+from bywords.config import check_fields
+from bywords.errors import check_range
 from bywords.models.base import (
     Arrays,
     DifferentiableLogits,
@@ -45,13 +46,12 @@ class AveragingConfig(ModelConfig):
     library = "torch"
 
     def __post_init__(self) -> None:
-        check_range("dimension", self.dimension, least=1)
-        check_range("hidden_layers", self.hidden_layers, least=0)
+        check_fields(self)
+        check_range("dimension", self.dimension, least=1, most=10_000)
+        check_range("hidden_layers", self.hidden_layers, least=0, most=20)
         check_range("dropout", self.dropout, least=0, below=1)
         check_range("word_dropout", self.word_dropout, least=0, below=1)
-        check_range("start", self.start, least=0)
-        check_choice("weighting", self.weighting, get_args(Weighting))
-        check_choice("features", self.features, get_args(Features))
+        check_range("start", self.start, least=0, most=1_000)
 
     @property
     def title(self) -> str:

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from bywords.config import kind_of
 from bywords.data.targets import Targets
-from bywords.errors import SettingError, quoted
+from bywords.errors import SettingError
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.vocabulary import Features, Vocabulary
+from bywords.validation import check_shapes
 from bywords.vectors.word_vectors import Aligned
 
 if TYPE_CHECKING:
@@ -326,22 +327,6 @@ def strength_of_table(table: npt.NDArray[Any], *, is_of_classes: bool = True) ->
     strength: npt.NDArray[np.float64] = np.linalg.norm(centred(table) if is_of_classes else table, axis=1)
     strength[: UNKNOWN + 1] = 0
     return strength
-
-
-def check_shapes(arrays: Arrays, shapes: Shapes) -> None:
-    """Raise SettingError where an array is missing or has another shape; a letter is the same length wherever it is."""
-    lengths: dict[int | str, int] = {}
-    for name, shape in shapes.items():
-        if name not in arrays:
-            raise SettingError(f"there is no array {name!r}, only {quoted(sorted(arrays))}")
-        found = arrays[name].shape
-        for letter, length in zip(shape, found, strict=False):
-            if isinstance(letter, str):
-                lengths.setdefault(letter, length)
-        wanted = [lengths.get(length, length) for length in shape]
-        if wanted != list(found):
-            expected = " x ".join("any" if isinstance(length, str) else str(length) for length in wanted)
-            raise SettingError(f"the array {name!r} is {' x '.join(map(str, found))}, expected {expected}")
 
 
 # The table of models by the name of their settings: `bywords/models/__init__.py` has a row for each that the package

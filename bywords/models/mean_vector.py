@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_fields
 from bywords.data.targets import Targets
-from bywords.errors import SettingError, check_choice, check_range
+from bywords.errors import SettingError, check_range
 from bywords.extras import needed
 from bywords.models.base import Arrays, FittedModel, ModelConfig, Shapes, strength_of_table
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
@@ -36,9 +37,9 @@ class MeanVectorConfig(ModelConfig):
     title, library = "logistic regression on mean word vectors", "scikit-learn"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_range("C", self.C, above=0, below=float("inf"))
         check_range("max_iterations", self.max_iterations, least=1)
-        check_choice("pooling", self.pooling, get_args(Pooling))
 
 
 class MeanVector(FittedModel):

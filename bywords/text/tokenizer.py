@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_fields
 from bywords.errors import DataError, SettingError, quoted
 from bywords.kernels.ids import count
 from bywords.kernels.words import scan
@@ -55,6 +56,9 @@ class TokenizerConfig:
     pattern: str | None = None  # every match is a token, in Rust's syntax; overrides `punctuation`
     fields: tuple[str, ...] = ()  # the text columns of a row; none where a text is a text alone
     fielded: tuple[str, ...] = ()  # those whose words are also tokens of their own: the field and the word
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -260,8 +264,8 @@ def _check_pattern(pattern: str) -> None:
         matches = pl.Series(["a", ""]).str.extract_all(pattern)
     except pl.exceptions.PolarsError as error:
         raise SettingError(
-            f"pattern {pattern!r} is not a valid regular expression: {error}. "
+            f"pattern {pattern!r:.200} is not a valid regular expression: {str(error).splitlines()[-1]}. "
             "It is read in Rust's syntax, which has no look-around and no back-references."
         ) from error
     if matches.explode(empty_as_null=False).eq("").any():
-        raise SettingError(f"pattern {pattern!r} matches the empty string. Let it match at least one character.")
+        raise SettingError(f"pattern {pattern!r:.200} matches the empty string. Let it match at least one character.")

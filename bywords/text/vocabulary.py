@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_fields
 from bywords.errors import ModelFolderError, SettingError, check_range
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.words import cut
@@ -47,11 +48,14 @@ class VocabularyConfig:
     char_ngram_min_count: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("max_size", "min_count", "max_length", "ngrams", "ngram_min_count", "char_ngram_min_count"):
+        check_fields(self)
+        for name in ("max_size", "min_count", "max_length", "ngram_min_count", "char_ngram_min_count"):
             check_range(name, getattr(self, name), least=1)
-        if self.char_ngrams is not None and not 1 <= self.char_ngrams[0] <= self.char_ngrams[1]:
+        check_range("ngrams", self.ngrams, least=1, most=20)
+        if self.char_ngrams is not None and not 1 <= self.char_ngrams[0] <= self.char_ngrams[1] <= 50:
             raise SettingError(
-                f"char_ngrams is {self.char_ngrams}, expected a shortest length of 1 or more and a longest."
+                f"char_ngrams is {self.char_ngrams}, expected a shortest length of 1 or more and a longest, of 50 or "
+                "less."
             )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.config import check_fields
 from bywords.errors import DataError, check_range
 from bywords.kernels.glove import train_block
 from bywords.text.ragged import UNKNOWN
@@ -38,10 +39,12 @@ class GloveConfig(VectorsConfig):
     learning_rate: float = 0.1  # AdaGrad
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("dimension", "window", "n_epochs"):
-            check_range(name, getattr(self, name), least=1)
+            check_range(name, getattr(self, name), least=1, most=10_000)
         for name in ("x_max", "learning_rate"):
             check_range(name, getattr(self, name), above=0)
+        check_range("alpha", self.alpha, least=0, most=10)
 
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         return train_glove(tokens, vocabulary, self, **how)

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.config import check_fields
 from bywords.errors import VectorFileError, did_you_mean, quoted
 from bywords.extras import needed
-from bywords.io.archives import split_member
+from bywords.io.archives import expanded, split_member
 from bywords.io.streams import Input, open_input
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -54,6 +55,9 @@ class PretrainedConfig(VectorsConfig):
 
     name: str = PACKAGED
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         return load_vectors(self.name, words=vocabulary.words)
 
@@ -74,7 +78,7 @@ def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) ->
         return _packaged(words)
     if name in GENSIM_NAMES:
         return read_vectors(_gensim_file(name), words=words, name=name)
-    path = Path(name_or_path).expanduser()
+    path = expanded(name, error=VectorFileError)
     if not split_member(path)[0].exists() and not path.suffix and path.name == name:  # it reads like a name
         raise VectorFileError(
             f"there are no vectors and no file named {name!r}.{did_you_mean(name, VECTOR_NAMES)} "
@@ -265,7 +269,7 @@ def _gensim_file(name: str) -> Path:
     logger = logging.getLogger("gensim.downloader")
     was_disabled, logger.disabled = logger.disabled, True  # it would print a traceback; the one error below says it
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # gensim prints its progress
+        with contextlib.redirect_stdout(sys.__stderr__ or sys.stderr):  # gensim prints its progress, on one line
             return Path(downloader.load(name, return_path=True))
     except Exception as error:  # gensim raises bare Exception when a checksum fails
         raise VectorFileError(

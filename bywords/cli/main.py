@@ -15,6 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from bywords.cli.hold import HELD
 from bywords.errors import BywordsError, SettingError
 from bywords.extras import named_extra
 from bywords.version import __version__
@@ -61,8 +62,13 @@ def app_of(commands: Iterable[str]) -> typer.Typer:
 class CommandOfOnce(TyperCommand):
     """A command that refuses an option given twice, where the last one would win; and twice the same in a list.
 
-    Of values like NAME=VALUE no two may have one name.
+    Of values like NAME=VALUE no two may have one name. What it has locked is free when it ends.
     """
+
+    def invoke(self, ctx: Any) -> Any:
+        """As the command has it."""
+        with HELD:
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As the command has it. Raises SettingError, naming the option."""

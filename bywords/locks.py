@@ -51,13 +51,19 @@ def locked(path: Path, *, error: type[BywordsError] = SettingError) -> Iterator[
         _forget_in_children()
         _held[path] = (threading.get_ident(), descriptor)
     try:
+        if descriptor is not None and lock != path:
+            with contextlib.suppress(OSError):  # a full disk
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
         yield path
     finally:
         if _held.pop(path, None) is not None and descriptor is not None:  # else this is a child
-            if lock != path:
-                with contextlib.suppress(OSError):
-                    lock.unlink()
-            os.close(descriptor)
+            try:
+                if lock != path:
+                    with contextlib.suppress(OSError):
+                        lock.unlink()
+            finally:
+                os.close(descriptor)
         with contextlib.suppress(OSError):
             for parent in missing:
                 parent.rmdir()
@@ -88,9 +94,12 @@ def real_path(path: Path, *, error: type[BywordsError] = SettingError) -> Path:
     try:
         if b"\0" in os.fsencode(path):
             raise ValueError
-        return path.resolve()
+        real = path.resolve()
+        real.exists()  # or it is told why that cannot be known
     except (ValueError, OSError, RuntimeError) as reason:  # signs that no name has, or links in a circle
-        raise error(f"{str(path)!r:.300}: cannot be written: this can be no path. Choose another one.") from reason
+        why = getattr(reason, "strerror", None) or "there can be no such path"
+        raise error(f"{str(path)!r:.300}: cannot be written: {why}. Choose another path.") from reason
+    return real
 
 
 def _acquired(path: Path, error: type[BywordsError]) -> tuple[Path, int | None]:
@@ -116,13 +125,10 @@ def _acquired(path: Path, error: type[BywordsError]) -> tuple[Path, int | None]:
             holder = b"" if lock == path else os.read(descriptor, 20)
             os.close(descriptor)
             who = f"process {holder.decode()}" if holder.isdigit() else "another process"
+            who = "another thread" if who == f"process {os.getpid()}" else who
             raise error(f"{path}: {who} is writing there already. Wait until it has ended, or choose another path.")
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), lock.stat()):  # else it went while this one waited for it
-                if lock != path:
-                    with contextlib.suppress(OSError):
-                        os.truncate(descriptor, 0)
-                        os.write(descriptor, str(os.getpid()).encode())
                 return lock, descriptor
         os.close(descriptor)
     raise OSError(errno.EAGAIN, "the folder on the way is taken away again and again")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
@@ -66,8 +67,9 @@ class CommandOfOnce(TyperCommand):
     """
 
     def invoke(self, ctx: Any) -> Any:
-        """As the command has it."""
-        with HELD:
+        """As the command has it; what it warns of is a line."""
+        with HELD, warnings.catch_warnings():
+            warnings.showwarning = _show_warning
             return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -83,6 +85,12 @@ class CommandOfOnce(TyperCommand):
             if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
                 raise SettingError(f"{name} is given {keys.count(twice[0])} times for {twice[0]!r}, expected once.")
         return super().parse_args(ctx, args)
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    from bywords.cli.screen import tell_aside
+
+    tell_aside(f"Note: {message}")
 
 
 def __getattr__(name: str) -> Any:

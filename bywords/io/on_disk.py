@@ -165,9 +165,7 @@ def corpus_on_disk(
         with locked(folder), write_errors(folder, ADVICE):
             if not _is_of(run, folder):  # nor has another run just written it
                 folder.mkdir(parents=True, exist_ok=True)
-                write_state(
-                    folder / CORPUS, {"format": FORMAT, "run": None}
-                )  # if killed from here on
+                write_state(folder / CORPUS, {"format": FORMAT, "run": None})  # if killed from here on
                 for path in folder.iterdir():
                     if path.name != CORPUS:
                         path.unlink()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,11 +21,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bywords import locks
 from bywords.errors import SettingError
-from bywords.files import write_whole
+from bywords.files import check_folder, write_whole
 
 FORMAT = "bywords-checkpoint/1"
 ABOUT, ENDING = "checkpoint.json", ".entry"
+_STARTED = re.compile(rf"\.{re.escape(ABOUT)}\..*|\..*{re.escape(locks.ENDING)}")  # may be there before ABOUT
 MOST_DIFFERENCES = 4  # in a message
 
 
@@ -130,7 +133,7 @@ class Checkpoint:
     def forget(self) -> None:
         """Remove all entries: what they led to is kept elsewhere."""
         if self.folder is not None:
-            for pattern in (f"{self.prefix}*{ENDING}", f".{self.prefix}*{ENDING}.*.part"):
+            for pattern in (f"{self.prefix}*{ENDING}", f".{self.prefix}*{ENDING}.*part"):
                 for path in self.folder.glob(pattern):
                     path.unlink(missing_ok=True)
 
@@ -157,9 +160,10 @@ def check_checkpoint(folder: Path, *, resume: bool) -> None:
     """Raise SettingError where no checkpoint can be started or, with `resume`, resumed; before any work is done."""
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder}: a checkpoint is a folder, and this is a file. Give another path.")
+    check_folder(folder)
     found = _about(folder)
     if found is None:
-        if folder.is_dir() and any(not path.name.startswith(f".{ABOUT}.") for path in folder.iterdir()):
+        if folder.is_dir() and not all(_STARTED.fullmatch(path.name) for path in folder.iterdir()):
             raise SettingError(
                 f"{folder}: there is something already, and it is not a checkpoint that this version can read. "
                 "Give another folder."
@@ -188,7 +192,7 @@ def read_state(path: Path, format_: str, *, keys: Collection[str] = ()) -> dict[
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write a JSON object for `read_state`, whole or not at all."""
-    write_whole(path, (json.dumps(state, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "backslashreplace"))
+    write_whole(path, json.dumps(state, ensure_ascii=False, indent=1) + "\n")
 
 
 def _about(folder: Path) -> dict[str, Any] | None:

@@ -1,15 +1,21 @@
 """A model's folder: equal bytes for equal parts, and no byte of it that can change unseen."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+import warnings
 
 import numpy as np
 import pytest
+from dying import KilledError, dying, numbers
 
+from bywords import files
 from bywords.artifact import model_folder
 from bywords.artifact.description import _libraries
 from bywords.artifact.quantization import dequantize, quantize
@@ -182,7 +188,90 @@ def test_numbers_that_do_not_fit_into_16_bits_stay_whole():
     assert quantize({"x": array}, {"x": "float16"})["x"].dtype == np.float32
 
 
-def test_a_model_whose_replacement_was_killed_between_two_steps_is_read(folder):
-    """Where a system cannot swap two folders, the old one is under another name for a moment."""
-    folder.rename(folder.with_name(f".{folder.name}.being-replaced"))
-    assert model_folder.read_folder(folder).description["label_names"] == small_parts().description["label_names"]
+def labels_of(folder):
+    return "".join(model_folder.read_folder(folder).description["label_names"])
+
+
+def test_killed_at_any_change_of_the_disk_the_old_model_or_the_new_one_is_read(folder, monkeypatch):
+    monkeypatch.setattr(files, "exchange", lambda one, other: False)  # what takes the most steps
+    new, old = small_parts(label_names=["x", "y", "z"]), small_parts()
+    seen = []
+
+    def attempt(n):
+        with dying(monkeypatch, n), contextlib.suppress(KilledError):
+            model_folder.write_folder(new, folder, card=CARD)
+            return False
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            seen.append((labels_of(folder), [str(warning.message) for warning in told]))
+        model_folder.write_folder(old, folder, card=CARD)
+        assert sorted(path.name for path in folder.iterdir()) == FILES
+        return True
+
+    numbers(attempt)
+    assert {labels for labels, _ in seen} == {"abc", "xyz"}
+    ended = [f"{folder}: a save was cut off there; the new model was whole and is in place."]
+    assert ("xyz", ended) in seen
+    assert [told for _, told in seen if told not in ([], ended)] == []
+
+
+STRANGERS = [
+    {"README.md": b"mine", "SHA256SUMS": b"mine"},
+    {"model.json": b'{"format": "another/1"}', "SHA256SUMS": b"mine"},
+    {"model.json": b"[" * 100_000},
+    {"model.json": b"\xff"},
+    {".hidden": b"mine"},
+]
+
+
+@pytest.mark.parametrize("strangers", STRANGERS)
+def test_a_folder_is_a_model_only_if_its_model_json_says_so(tmp_path, strangers):
+    (tmp_path / "release").mkdir()
+    for name, content in strangers.items():
+        (tmp_path / "release" / name).write_bytes(content)
+    with pytest.raises(ModelFolderError, match="there is something already, and it is not a model: no"):
+        model_folder.write_folder(small_parts(), tmp_path / "release", card=CARD)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "release").iterdir()} == strangers
+
+
+def test_a_damaged_model_of_any_version_is_replaced(folder):
+    (folder / "model.json").write_text('{"format": "bywords-model/1"}')
+    (folder / "weights.safetensors").unlink()
+    model_folder.write_folder(small_parts(), folder, card=CARD)
+    assert labels_of(folder) == "abc"
+
+
+def test_a_file_of_the_model_that_is_a_link_is_not_cut_off(folder, tmp_path):
+    (folder / "weights.safetensors").rename(tmp_path / "blob")
+    (folder / "weights.safetensors").symlink_to(tmp_path / "blob")
+    with pytest.raises(ModelFolderError, match=r"weights.safetensors is a link to .*blob, which a new model would cut"):
+        model_folder.write_folder(small_parts(), folder, card=CARD)
+    assert labels_of(folder) == "abc"
+
+
+def test_a_folder_that_one_must_not_write_to_is_said_before_the_training(folder, monkeypatch):
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder.resolve() and may(path, mode))
+    with pytest.raises(ModelFolderError, match="model takes no files"):
+        model_folder.check_writable(folder)
+
+
+def test_of_two_threads_that_save_one_model_the_second_is_refused(folder, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    really = model_folder.contents
+
+    def slow(parts, *, card):
+        begun.set()
+        go_on.wait(10)
+        yield from really(parts, card=card)
+
+    monkeypatch.setattr(model_folder, "contents", slow)
+    new = small_parts(label_names=["x", "y", "z"])
+    first = threading.Thread(target=model_folder.write_folder, args=(new, folder), kwargs={"card": CARD})
+    first.start()
+    begun.wait(10)
+    with pytest.raises(ModelFolderError, match="another thread is writing there already"):
+        model_folder.write_folder(small_parts(), folder, card=CARD)
+    go_on.set()
+    first.join()
+    assert labels_of(folder) == "xyz"

@@ -19,6 +19,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ import numpy.typing as npt
 
 from bywords.artifact.quantization import dequantize, quantize
 from bywords.errors import ModelFolderError
-from bywords.files import check_parent, recover_folder, replacing_folder, write_errors
+from bywords.files import check_folder, check_room, format_of, recover_folder, replacing_folder, write_errors
 from bywords.models.base import StorageFormat
 from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.version import __version__
@@ -37,6 +38,7 @@ FORMAT = "bywords-model/5"
 MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
+OWN = (SUMS, *FILES)
 VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
 OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
 
@@ -80,13 +82,17 @@ class Extent:
 
 
 def write_folder(parts: FolderContents, folder: Path, *, card: str) -> None:
-    """Write the folder beside its place, then rename it: a crash leaves an old model whole.
+    """Write the folder beside its place, then let the two change places: a crash leaves an old model whole.
 
     `card` is the text of README.md. Files that somebody else put into an old model stay.
-    Raises: ModelFolderError when the place cannot be written, or holds something that is not a model.
+    Raises: ModelFolderError when the place cannot be written, is being written by somebody else, or holds something
+    that is not a model.
     """
     check_writable(folder)
-    with write_errors(folder, error=ModelFolderError), replacing_folder(folder, own=(*FILES, SUMS)) as beside:
+    with (
+        write_errors(folder, error=ModelFolderError),
+        replacing_folder(folder, own=OWN, error=ModelFolderError) as beside,
+    ):
         for name, content in contents(parts, card=card):
             (beside / name).write_bytes(content)
 
@@ -99,10 +105,10 @@ def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]
     text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
     of_vocabulary = {VOCABULARY_ARRAYS + name: array for name, array in parts.vocabulary.arrays().items()}
     files = {
-        MODEL: f"{text}\n".encode("utf-8", "backslashreplace"),  # names of files may be no Unicode
+        MODEL: f"{text}\n".encode("utf-8", "backslashreplace"),
         VOCABULARY: parts.vocabulary.text(),
         WEIGHTS: save({**quantize(parts.arrays, parts.storage), **of_vocabulary}),
-        CARD: card.encode(),
+        CARD: card.encode("utf-8", "backslashreplace"),
     }
     yield from files.items()
     yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
@@ -145,15 +151,36 @@ def look_at(folder: Path) -> Overview:
 
 
 def check_writable(folder: Path) -> None:
-    """Raise ModelFolderError when a model cannot be written there, before anything has been trained."""
-    if folder.exists() and not (folder / SUMS).exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another folder.")
-    check_parent(folder, error=ModelFolderError)
+    """Raise ModelFolderError when a model cannot be written there, before anything has been trained.
+
+    What is there already has to be a model, if only by the format in its model.json: one that is damaged is replaced.
+    """
+    check_folder(folder, error=ModelFolderError)
+    if folder.is_dir() and not _is_model(folder):
+        raise ModelFolderError(
+            f"{folder}: there is something already, and it is not a model: no {MODEL} says so. Choose another folder."
+        )
+    for name in OWN:
+        if (folder / name).is_symlink():
+            raise ModelFolderError(
+                f"{folder / name} is a link to {(folder / name).readlink()}, which a new model would cut. Choose "
+                "another folder, or put the file itself there."
+            )
+    old = sum((folder / name).stat().st_size for name in OWN if (folder / name).is_file())
+    check_room(folder, old, error=ModelFolderError)
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a folder is empty or holds a model of any format, whole or not."""
+    _recover(folder)
+    if format_of(folder / MODEL) == FORMAT.partition("/")[0]:
+        return True
+    return all(path.name.startswith(".bywords-") for path in folder.iterdir())  # left by a save that was killed
 
 
 def sizes(folder: Path) -> dict[str, int]:
     """The size of each file of a model, bytes; of files that are not its own there is nothing to say."""
-    return {name: (folder / name).stat().st_size for name in (*FILES, SUMS)}
+    return {name: (folder / name).stat().st_size for name in OWN}
 
 
 def size_bytes(folder: Path) -> int:
@@ -192,7 +219,7 @@ def _sha256(path: Path) -> str:
 
 def _checked(folder: Path) -> dict[str, Any]:
     """What model.json says, after every file has been held against its sum."""
-    recover_folder(folder)
+    _recover(folder)
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")
     try:
@@ -219,6 +246,14 @@ def _checked(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise ModelFolderError(f"{folder}: cannot be read: {error.strerror}.") from error
     return dict(description)
+
+
+def _recover(folder: Path) -> None:
+    """End a save that was killed while it moved the files of a new model, which is whole, to their places; say so."""
+    advice = "A save was cut off there, and whoever may write to it can end it."
+    with write_errors(folder, advice, error=ModelFolderError):
+        if recover_folder(folder, OWN):
+            warnings.warn(f"{folder}: a save was cut off there; the new model was whole and is in place.", stacklevel=4)
 
 
 def _check_there(folder: Path, name: str) -> None:

@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 
 import typer
 
+from bywords.cli.hold import check_ours, hold
 from bywords.cli.options import check_output
 from bywords.cli.screen import print_json, say
-from bywords.files import write_whole
+from bywords.files import check_folder, write_whole
 from bywords.records.base import ExperimentRecord, plain, read_record, write_record
 
 AnyExperiment = TypeVar("AnyExperiment", bound=ExperimentRecord)
@@ -28,6 +29,10 @@ class ExperimentFolder(Generic[AnyExperiment]):
 
     def check(self, *inputs: str | None, resume: bool) -> None:
         """Refuse to write what is read, and say what is replaced, before there is any work."""
+        check_folder(self.record.parent)
+        hold(self.record.parent)
+        check_ours(self.record, self.kind.FORMAT)
+        check_ours(self.page)
         check_output(self.record, *inputs, goes_on=resume)
         check_output(self.page, *inputs, goes_on=True)
 
@@ -38,7 +43,7 @@ class ExperimentFolder(Generic[AnyExperiment]):
     def write(self, run: AnyExperiment) -> None:
         """Write the record and its page."""
         write_record(run, self.record)
-        write_whole(self.page, self.render(run).encode())
+        write_whole(self.page, self.render(run))
 
     def end(self, run: AnyExperiment, tell: Callable[[AnyExperiment], None], n_done: str, *, as_json: bool) -> None:
         """Write and tell what was found; leave with 130 where Ctrl-C came first, `n_done` having been done."""

@@ -76,6 +76,8 @@ def explain(
     colours, numbers do. Of models without a hidden layer the numbers add up exactly.
     """
     from bywords.artifact.description import load_classifier
+    from bywords.artifact.model_folder import OWN
+    from bywords.cli.hold import hold
     from bywords.explain.counterfactual import counterfactual
     from bywords.explain.explanation import explain as explain_text
     from bywords.files import check_writable
@@ -86,7 +88,8 @@ def explain(
                 f"{out}: explanations are written as .jsonl or .html, not {out.suffix or 'without end'}."
             )
         check_writable(out)
-        options.check_output(out, text if len(text) < 1000 else None)
+        hold(out)
+        options.check_output(out, text if len(text) < 1000 else None, *(model / name for name in OWN))
     is_file = options.is_file(text)
     classifier = load_classifier(model)
     if label is not None:
@@ -181,7 +184,7 @@ def _write(
     of_file = of_file or {"n_documents": 1, "n_documents_used": 1, "class_words": {}}
     shown = list(counted(((1, record) for record in itertools.islice(records, MOST_SHOWN)), "explained"))
     page = render_explanations({"model": model, "file": file, **of_file, "documents": shown})
-    write_whole(out, page.encode())
+    write_whole(out, page)
 
 
 def _line(record: dict[str, Any]) -> bytes:

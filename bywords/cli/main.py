@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterable
 from importlib import import_module
 from textwrap import indent
@@ -18,6 +19,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from bywords.cli.hold import HELD
 from bywords.cli.screen import say, tell_aside
 from bywords.cli.streams import OutputLostError, standard_streams
 from bywords.errors import BywordsError, SettingError
@@ -68,8 +70,14 @@ def app_of(commands: Iterable[str]) -> typer.Typer:
 class CommandOfOnce(TyperCommand):
     """A command that refuses an option given twice, where the last one would win; and twice the same in a list.
 
-    Of values like NAME=VALUE no two may have one name.
+    Of values like NAME=VALUE no two may have one name. What it has locked is free when it ends.
     """
+
+    def invoke(self, ctx: Any) -> Any:
+        """As the command has it; what it warns of is a line."""
+        with HELD, warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As the command has it. Raises SettingError, naming the option."""
@@ -84,6 +92,12 @@ class CommandOfOnce(TyperCommand):
             if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
                 raise SettingError(f"{name} is given {keys.count(twice[0])} times for {twice[0]!r}, expected once.")
         return super().parse_args(ctx, args)
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    from bywords.cli.screen import tell_aside
+
+    tell_aside(f"Note: {message}")
 
 
 def __getattr__(name: str) -> Any:

@@ -90,7 +90,7 @@ def predict(
     file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     if source is None and (text, file_format, encoding) != (None, None, None):
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
-    _check_output(out, source, top_k, resume=resume)
+    _check_output(out, source, model, top_k, resume=resume)
     classifier = load_classifier(model)
     least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
     answers, n_before = _Answers(classifier, top_k, least), 0
@@ -110,8 +110,10 @@ def predict(
     answers.tell(is_rest=n_before > 0)
 
 
-def _check_output(out: Path | None, source: str | None, top_k: int | None, *, resume: bool) -> None:
+def _check_output(out: Path | None, source: str | None, model: Path, top_k: int | None, *, resume: bool) -> None:
     """Raise SettingError for what cannot be written, before there is any work."""
+    from bywords.artifact.model_folder import OWN
+    from bywords.cli.hold import hold
     from bywords.files import check_writable
     from bywords.io.writers import Writer
 
@@ -122,7 +124,9 @@ def _check_output(out: Path | None, source: str | None, top_k: int | None, *, re
     if out is not None:
         check_writable(out)
         Writer.of(out, ())
-        options.check_output(out, *(() if source is None else options.files_of(source)), goes_on=resume)
+        hold(out)
+        inputs = () if source is None else options.files_of(source)
+        options.check_output(out, *inputs, *(model / name for name in OWN), goes_on=resume)
 
 
 def _label_file(

@@ -37,16 +37,19 @@ def train(
     as_json: options.AsJson = False,
 ) -> None:
     """Train word2vec or GloVe vectors on the training part of a corpus."""
+    from bywords.cli.hold import hold
     from bywords.config import changed
     from bywords.io.datasets import read_split
     from bywords.text.tokenizer import Tokenizer
     from bywords.text.vocabulary import Vocabulary, VocabularyConfig
     from bywords.vectors.glove import GloveConfig, train_glove
     from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
-    from bywords.vectors.word_vectors import check_vectors_writable
+    from bywords.vectors.word_vectors import WORDS, check_vectors_writable
 
     check_vectors_writable(out)
-    options.check_output(out, data)
+    hold(out)
+    for path in (out, out.with_suffix(WORDS)):
+        options.check_output(path, data)
     callback = ProgressLines()
     losses: list[float | None] = []
     with working(f"reading {data}"):

@@ -27,6 +27,8 @@ def vocab(
     as_json: options.AsJson = False,
 ) -> None:
     """Count the words of a corpus, and see how large a vocabulary unseen texts need."""
+    from bywords.cli.hold import hold
+    from bywords.files import check_writable
     from bywords.io.datasets import read_split
     from bywords.records.base import typed
     from bywords.records.run import TextStatistics
@@ -35,6 +37,8 @@ def vocab(
     from bywords.text.tokenizer import Tokenizer
 
     picture = out or options.named_after(data, "-words.svg")
+    check_writable(picture)
+    hold(picture)
     options.check_output(picture, data, test)
     with working(f"counting the words of {data}"):
         split = read_split(data, reading, test=test, test_share=test_share, seed=seed)

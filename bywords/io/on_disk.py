@@ -36,10 +36,11 @@ from bywords.data.label_names import asked_of, parsed_mapping
 from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
-from bywords.files import write_errors, write_whole
+from bywords.files import check_folder, check_room, format_of, write_errors, write_whole
 from bywords.io.archives import expanded, split_member
 from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
+from bywords.locks import locked
 from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
@@ -58,6 +59,7 @@ _OWN_FILES = re.compile(
     r"(corpus\.json|vocabulary\.txt|ngrams\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
     r"|\..+\.part"
 )
+ADVICE = "Choose a folder on a disk with room: it takes about as much as the texts."
 OnBlock = Callable[[str, int, float | None], None]
 
 
@@ -157,14 +159,18 @@ def corpus_on_disk(
     SettingError for a folder that holds something else or cannot be written, and for a share that cannot be.
     """
     vocabulary = bounded(vocabulary)
-    check_folder(folder)
+    _check_ours(folder)
     run = _run_of(source, tokenizer, vocabulary).plain()
-    if (read_state(folder / CORPUS, FORMAT) or {}).get("run") != run:
-        with write_errors(folder, "Choose a folder on a disk with room: it takes about as much as the texts."):
-            folder.mkdir(parents=True, exist_ok=True)
-            for path in sorted(folder.iterdir(), key=lambda path: path.name != CORPUS):
-                path.unlink()
-            _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
+    if not _is_of(run, folder):
+        with locked(folder), write_errors(folder, ADVICE):
+            if not _is_of(run, folder):  # nor has another run just written it
+                folder.mkdir(parents=True, exist_ok=True)
+                write_state(folder / CORPUS, {"format": FORMAT, "run": None})  # if killed from here on
+                for path in folder.iterdir():
+                    if path.name != CORPUS:
+                        path.unlink()
+                check_room(folder)
+                _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
     return _opened(folder, tokenizer, vocabulary)
 
 
@@ -173,16 +179,21 @@ def bounded(config: VocabularyConfig) -> VocabularyConfig:
     return config if config.max_size is not None else dataclasses.replace(config, max_size=MOST_WORDS)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise SettingError when something other than a corpus on disk is at `folder`."""
-    if folder.exists() and not folder.is_dir():
-        raise SettingError(f"{folder} is a file, expected a folder. Choose another path.")
+def _check_ours(folder: Path) -> None:
+    """Raise SettingError when something other than a corpus on disk is at `folder`, or nothing can be put there."""
+    check_folder(folder)
+    is_ours = format_of(folder / CORPUS) == FORMAT.partition("/")[0]
     for path in sorted(folder.iterdir()) if folder.exists() else ():
-        if not _OWN_FILES.fullmatch(path.name):
+        if not (is_ours and _OWN_FILES.fullmatch(path.name)) and not path.name.startswith(f".{CORPUS}."):
             raise SettingError(
                 f"{folder}: there is {path.name!r} in it already, which is not of a corpus on disk. Choose another "
                 "folder, or an empty one."
             )
+
+
+def _is_of(run: dict[str, Any], folder: Path) -> bool:
+    """Whether the folder is whole, and of this run."""
+    return (read_state(folder / CORPUS, FORMAT) or {}).get("run") == run
 
 
 class _Draw:

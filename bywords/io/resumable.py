@@ -27,7 +27,7 @@ from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
 
 FORMAT = "bywords-part/2"
 PROGRESS, DATA = "progress.json", "data"
-_STARTED = f".{PROGRESS}.*.part"  # what may be in a folder without PROGRESS
+_STARTED = f".{PROGRESS}.*part"  # what may be in a folder without PROGRESS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +148,11 @@ class ResumableOutput:
 
     def _clear(self) -> None:
         """Remove the folder, and what says how far it is last: killed here too, it is known for what it is."""
-        for path in self.folder.iterdir():
-            if path.name != PROGRESS:
+        for pattern in (DATA, "[0-9]*.parquet", ".*part", PROGRESS):
+            for path in self.folder.glob(pattern):
                 path.unlink()
-        (self.folder / PROGRESS).unlink(missing_ok=True)
-        self.folder.rmdir()
+        with contextlib.suppress(OSError):  # somebody has put something there
+            self.folder.rmdir()
 
     def _write(self, progress: Progress) -> None:
         """Say how far it is, in a file that is whole at any moment."""

@@ -129,7 +129,7 @@ def machine() -> dict[str, Any]:
 
 def write_record(record: Record, path: Path) -> None:
     """Write a record as JSON, whole or not at all. Raises SettingError when it cannot be written."""
-    write_whole(path, to_json(record).encode("utf-8", "backslashreplace"))  # of names that are not Unicode
+    write_whole(path, to_json(record))
 
 
 def read_record(kind: type[AnyRecord], path: Path) -> AnyRecord:

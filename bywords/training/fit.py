@@ -23,6 +23,7 @@ from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
+from bywords.locks import while_locked
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
@@ -98,6 +99,7 @@ class Repeatable(HeldOut):
         )  # fmt: skip
 
 
+@while_locked("checkpoint")
 def fit_classifier(
     config: SystemConfig,
     texts: Texts,

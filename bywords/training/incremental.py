@@ -25,6 +25,7 @@ from bywords.errors import DataError, SettingError, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, Temperature
 from bywords.evaluation.reliability import in_vocabulary_share_elsewhere, lower_floor
 from bywords.fitted import FittedClassifier
+from bywords.locks import while_locked
 from bywords.models.base import FittedModel, Growth, Indices, ModelConfig, model_class
 from bywords.models.ensemble import Ensemble
 from bywords.models.neural import take_over
@@ -63,6 +64,7 @@ def check_can_continue(config: SystemConfig) -> None:
         )
 
 
+@while_locked("checkpoint")
 def continue_fit(
     before: FittedClassifier,
     texts: Texts,

@@ -17,6 +17,7 @@ from bywords.evaluation.metrics import check_metric
 from bywords.evaluation.reliability import floor_of
 from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
 from bywords.io.on_disk import OnDiskCorpus
+from bywords.locks import while_locked
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
 from bywords.text.tokenizer import Tokenizer
 from bywords.training.callback import Callback
@@ -39,6 +40,7 @@ def check_can_train_on_disk(config: SystemConfig, name: str, able: list[str]) ->
         )
 
 
+@while_locked("checkpoint")
 def fit_on_disk(
     config: SystemConfig,
     corpus: OnDiskCorpus,

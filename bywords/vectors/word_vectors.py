@@ -14,12 +14,13 @@ import polars as pl
 
 from bywords.checkpoint import Checkpoint
 from bywords.errors import SettingError, VectorFileError
-from bywords.files import check_writable, replacing, write_errors
+from bywords.files import check_writable, replacing, sync, write_errors
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 
 OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
+WORDS = ".vocab"  # the ending of the file of words beside a matrix
 START_DEVIATION = 0.1  # of the start of words without a vector, where fewer than two words show what is usual
 
 
@@ -131,10 +132,13 @@ class WordVectors:
         check_vectors_writable(path)
         if (broken := self.words.filter(self.words.str.contains("\n", literal=True))).len():
             raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
-        with write_errors(path), replacing(path.with_suffix(".vocab")) as words, replacing(path) as matrix:
+        with write_errors(path), replacing(path.with_suffix(WORDS)) as words, replacing(path) as matrix:
             words.write_text("".join(f"{word}\n" for word in self.words), encoding="utf-8", newline="")
             with matrix.open("wb") as file:
                 np.save(file, self.matrix, allow_pickle=False)
+            for written in (words, matrix):
+                sync(written)
+            path.with_suffix(WORDS).unlink(missing_ok=True)  # a crash leaves no words that are of another matrix
 
     def _rows_of(self, words: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """The row of each word, int64 (n,), -1 where it has none; whether it was found as it is written, bool (n,)."""
@@ -165,10 +169,17 @@ class WordVectors:
 
 
 def check_vectors_writable(path: Path) -> None:
-    """Raise VectorFileError when `path` does not end in .npy, SettingError when it cannot be written there."""
+    """Raise VectorFileError when `path` does not end in .npy, SettingError when it cannot be written there.
+
+    A file of words without a matrix beside it is somebody else's.
+    """
     if path.suffix != ".npy":
         raise VectorFileError(f"{path}: expected a file name that ends in .npy.")
     check_writable(path)
+    words = path.with_suffix(WORDS)
+    check_writable(words)
+    if words.exists() and not path.exists():
+        raise SettingError(f"{words}: is there already, and has no vectors beside it. Choose another name.")
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,8 @@ def _typed(kind: Any, value: Any, where: str) -> Any:
         return {_typed(arguments[0], key, where): _typed(arguments[1], value[key], f"{where}.{key}") for key in value}
     if origin is list and isinstance(value, list | tuple):
         return [_typed(arguments[0], part, f"{where}[{index}]") for index, part in enumerate(value)]
+    if origin is tuple and arguments[-1] is ... and isinstance(value, list | tuple):
+        return tuple(_typed(list[arguments[0]], value, where))  # type: ignore[valid-type]
     if origin is tuple and isinstance(value, list | tuple) and len(value) == len(arguments):
         return tuple(_typed(of_part, part, where) for of_part, part in zip(arguments, value, strict=True))
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):

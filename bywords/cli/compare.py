@@ -53,10 +53,10 @@ def compare(
 
     check_installed("matplotlib", what="the page of a comparison")
     folder = out or options.named_after(data, "-compared")
-    files = ExperimentFolder(RunRecord, folder / "run.json", folder / "report.html", render_comparison)
-    files.check(data, test, resume=resume)
+    files = ExperimentFolder(RunRecord, folder / "run.json", folder / "report.html", render_comparison, resume)
+    files.check(data, test)
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
-    earlier = files.earlier(resume=resume)
+    earlier = files.earlier()
     with working(f"reading {data}"):
         split = read_split(data, reading, test=test, test_share=test_share, keep_together=keep_together)
     tell_read(*{part.name: part for part in (split.train, split.test)}.values())

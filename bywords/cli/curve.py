@@ -49,10 +49,10 @@ def curve(
 
     check_installed("matplotlib", what="the page of a learning curve")
     folder = out or options.named_after(data, "-curve")
-    files = ExperimentFolder(CurveRecord, folder / "curve.json", folder / "curve.html", render_curve)
-    files.check(data, test, resume=resume)
+    files = ExperimentFolder(CurveRecord, folder / "curve.json", folder / "curve.html", render_curve, resume)
+    files.check(data, test)
     system = system or DEFAULT_SYSTEM
-    earlier = files.earlier(resume=resume)
+    earlier = files.earlier()
     with working(f"reading {data}"):
         split = read_split(data, reading, test=test, test_share=test_share, keep_together=keep_together)
     tell_read(*{part.name: part for part in (split.train, split.test)}.values())

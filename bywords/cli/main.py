@@ -94,7 +94,7 @@ class CommandOfOnce(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-def _show_warning(message: Warning | str, *_: Any) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     from bywords.cli.screen import tell_aside
 
     tell_aside(f"Note: {message}")

@@ -152,6 +152,8 @@ def _label_file(
     is_new = not out.exists()
     output = ResumableOutput(out, Run({"model": model_digest}, run), resume=resume)
     n_before = output.n_rows
+    if output.is_damaged:
+        tell_aside(f"{output.folder} is not as it was written: all rows are done anew.")
     writer = Writer.of(out, answers.names)
     digest = hashlib.sha256() if source is None else _digest(source, settings["ending"])
     _write(output, blocks, answers, writer, digest)

@@ -16,6 +16,7 @@ from bywords.cli.screen import (
     columns_as_json,
     print_json,
     say,
+    tell_aside,
     tell_columns,
     tell_notes,
     working,
@@ -200,7 +201,9 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     progress = ProgressLines()
     progress.start(request.shown)
     config = request.config
-    return corpus_on_disk(source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block)
+    return corpus_on_disk(
+        source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block, on_damage=tell_aside
+    )
 
 
 def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus) -> FittedClassifier:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.data.targets import Targets
+from bywords.errors import SettingError
 from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
 from bywords.evaluation.minimum import convex_minimum
 
@@ -102,7 +103,15 @@ def restored(plain: dict[str, Any]) -> Calibration:
 
 
 def fit_calibration(logits: Scores, targets: Targets) -> Calibration:
-    """The calibration that suits these documents best; logits are (N, K)."""
+    """The calibration that suits these documents best; logits are (N, K).
+
+    Raises: SettingError where some are not finite: probabilities of such a model are no numbers.
+    """
+    if not np.isfinite(logits).all():
+        raise SettingError(
+            "the answers of the model are not finite numbers: its weights have become too large. Lower the learning "
+            "rate, or take another system."
+        )
     if not targets.is_multilabel:
         temperature = fit_temperature(logits, targets)
         return Temperature(temperature, fit_curve(softmax(logits / temperature), targets))

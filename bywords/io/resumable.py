@@ -5,15 +5,17 @@
     ├── data            all chunks of a text format, one behind the other
     └── 000000.parquet  the chunks of Parquet, a file each, put together at the end
 
-Killed at any moment, the folder holds all complete chunks; what comes behind the last of them does not count.
+Killed at any moment, the folder holds all complete chunks; what comes behind the last of them does not count. A folder
+whose chunks are not those that were written is as good as none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,12 @@ from bywords.checkpoint import Run, read_state, write_state
 from bywords.errors import SettingError
 from bywords.files import check_writable, move_whole, replacing, write_errors
 from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
+from bywords.records.base import typed
+from bywords.validation import check_count, naming
 
-FORMAT = "bywords-part/2"
+FORMAT = "bywords-part/3"
 PROGRESS, DATA = "progress.json", "data"
+BLOCK_BYTES = 1 << 22  # of a file that are read at a time
 _STARTED = f".{PROGRESS}.*part"  # what may be in a folder without PROGRESS
 
 
@@ -34,10 +39,11 @@ _STARTED = f".{PROGRESS}.*part"  # what may be in a folder without PROGRESS
 class Progress:
     """How far a file is."""
 
-    run: Mapping[str, Any]  # what the chunks depend on beside the input: `checkpoint.Run` as JSON values
+    run: dict[str, Any]  # what the chunks depend on beside the input: `checkpoint.Run` as JSON values
     n_rows: int = 0
     n_bytes: int = 0  # of the data file
     n_parts: int = 0  # files of Parquet
+    digest: str = ""  # SHA-256 of all chunks, one behind the other; of the file, once there are no more
     input_digest: str = ""  # SHA-256 of the input up to here, as far as it was read
     finished: bool = False  # there are no more chunks
     format: str = FORMAT
@@ -57,13 +63,15 @@ class ResumableOutput:
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA
         self.progress = Progress(run=run.plain())
-        self._is_started = False
+        self._is_started, self._hashed = False, hashlib.sha256()
+        self.is_damaged = False  # what there was to resume
         found = self._found() if self.folder.exists() else None
         if not resume or found is None:
             return
         run.check_same(Run(**found.run), f"{self.folder} holds rows", "Leave out --resume to start afresh.")
-        if found.n_rows and self._is_there(found):
-            self.progress, self._is_started = found, True
+        self.is_damaged = found.n_rows > 0 and (hashed := self._sum(found)).hexdigest() != found.digest
+        if found.n_rows and not self.is_damaged:
+            self.progress, self._is_started, self._hashed = found, True, hashed
 
     @property
     def n_rows(self) -> int:
@@ -89,12 +97,14 @@ class ResumableOutput:
                     file.write(chunk)
                     file.flush()
                     os.fsync(file.fileno())
+                self._hashed.update(chunk)
                 done = dataclasses.replace(done, n_bytes=done.n_bytes + len(chunk))
             else:
                 with replacing(self._part(self.progress.n_parts)) as beside, disk_errors():
                     chunk.write_parquet(beside)
+                    _update(self._hashed, beside)
                 done = dataclasses.replace(done, n_parts=done.n_parts + 1)
-            self._write(done)
+            self._write(dataclasses.replace(done, digest=self._hashed.hexdigest()))
 
     def finish(self) -> None:
         """Move the file to its place and remove the folder. Raises SettingError when it cannot be written."""
@@ -103,32 +113,50 @@ class ResumableOutput:
                 if self.progress.n_parts:
                     put_together = write_spreadsheet if self.out.suffix.lower() == ".xlsx" else merge_parquet
                     with replacing(self._data) as beside:
-                        put_together([self._part(number) for number in range(self.progress.n_parts)], beside)
+                        self._put_together(put_together, beside)
+                    self._hashed = _update(hashlib.sha256(), self._data)
                 else:
                     os.truncate(self._data, self.progress.n_bytes)
-                self._write(dataclasses.replace(self.progress, finished=True))
+                self._write(dataclasses.replace(self.progress, finished=True, digest=self._hashed.hexdigest()))
             if self._data.exists():  # else it was moved, and only the folder is left
                 move_whole(self._data, self.out)
             self._clear()
 
+    def _put_together(self, put_together: Callable[[Sequence[Path], Path], None], out: Path) -> None:
+        try:
+            put_together([self._part(number) for number in range(self.progress.n_parts)], out)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # damaged data may panic
+            raise SettingError(
+                f"{self.folder}: its parts cannot be put together: {error}. Leave out --resume to start afresh."
+            ) from error
+
     def _found(self) -> Progress | None:
         """How far the folder is; None where it was killed before it was anywhere."""
-        state = read_state(self.folder / PROGRESS, FORMAT)
+        path = self.folder / PROGRESS
+        state = read_state(path, FORMAT)
         if state is not None:
-            return Progress(**state)
+            with naming(path, error=SettingError, advice="Move the folder away."):
+                found = typed(Progress, state, where="it")
+                for number in (found.n_rows, found.n_bytes, found.n_parts):
+                    check_count("a number", number)
+            return found
         if self.folder.is_dir() and all(file.match(_STARTED) for file in self.folder.iterdir()):
             return None
         raise SettingError(
             f"{self.folder}: expected a folder with the {PROGRESS} of a file that was being written. Move it away."
         )
 
-    def _is_there(self, progress: Progress) -> bool:
-        """Whether the files are there that the folder should have."""
-        if progress.finished:
-            return self._data.exists() or self.out.exists()
-        if progress.n_parts:
-            return all(self._part(number).exists() for number in range(progress.n_parts))
-        return self._data.exists() and self._data.stat().st_size >= progress.n_bytes
+    def _sum(self, progress: Progress) -> hashlib._Hash:
+        """That of the chunks that the folder should have, of as many as it has."""
+        hashed = hashlib.sha256()
+        with contextlib.suppress(OSError):
+            if progress.finished:
+                _update(hashed, self._data if self._data.exists() else self.out)
+            elif not progress.n_parts:
+                _update(hashed, self._data, progress.n_bytes)
+            for number in range(0 if progress.finished else progress.n_parts):
+                _update(hashed, self._part(number))
+        return hashed
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number:06}.parquet"
@@ -158,3 +186,13 @@ class ResumableOutput:
         """Say how far it is, in a file that is whole at any moment."""
         write_state(self.folder / PROGRESS, dataclasses.asdict(progress))
         self.progress = progress
+
+
+def _update(hashed: hashlib._Hash, path: Path, n_bytes: int | None = None) -> hashlib._Hash:
+    """Add the first bytes of a file to what was hashed, or all of them."""
+    with path.open("rb") as file:
+        left = path.stat().st_size if n_bytes is None else n_bytes
+        while left > 0 and (block := file.read(min(left, BLOCK_BYTES))):
+            hashed.update(block)
+            left -= len(block)
+    return hashed

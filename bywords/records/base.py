@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 from bywords import config
 from bywords.errors import DataError, SettingError
 from bywords.files import write_whole
+from bywords.validation import naming, parsed_json
 
 Part = Literal["train", "test"]
 Interval = tuple[float, float]  # 95 %
@@ -148,11 +149,9 @@ def to_json(record: Record) -> str:
 
 def from_json(kind: type[AnyRecord], text: str, *, where: str) -> AnyRecord:
     """The record that `to_json` was given. Raises DataError, beginning with `where`, for anything else."""
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{where}: expected the JSON that `{kind.MADE_BY}` writes: {error}.") from error
-    format_ = found.pop("format", None) if isinstance(found, dict) else None
+    with naming(f"{where}: expected the JSON that `{kind.MADE_BY}` writes", error=DataError):
+        found = parsed_json(text.encode())
+    format_ = found.pop("format", None)
     if format_ != kind.FORMAT:
         raise DataError(
             f"{where}: expected the format {kind.FORMAT}, found {format_!r:.60}. Make it anew with `{kind.MADE_BY}`."

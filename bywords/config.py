@@ -88,12 +88,12 @@ def _typed(kind: Any, value: Any, where: str, kinds: Mapping[str, type]) -> Any:
         return _one_of(arguments, value, where, kinds)
     if origin is typing.Annotated:  # a mapping whose values some reader asks for: those are checked
         return _typed(arguments[1], value, where, kinds)
-    if isinstance(kind, type) and any(issubclass(one, kind) for one in kinds.values()):
+    is_dataclass, is_dict = dataclasses.is_dataclass(kind), typing.is_typeddict(kind)
+    if isinstance(kind, type) and not is_dict and any(issubclass(one, kind) for one in kinds.values()):
         settings = from_plain(value, kinds, where=where)
         if isinstance(settings, kind):
             return settings
         raise _unexpected(kind_of(kind), value, where)
-    is_dataclass, is_dict = dataclasses.is_dataclass(kind), typing.is_typeddict(kind)
     if (is_dataclass or is_dict) and isinstance(value, dict):
         return _dataclass(kind, value, where, kinds) if is_dataclass else _dict(kind, value, where, kinds)
     if origin in (dict, abc.Mapping) and isinstance(value, dict):
@@ -146,7 +146,9 @@ def _dataclass(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[s
 
 def _dict(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[str, type]) -> Any:
     """The same mapping; the keys that its type names have values of their types, and others any."""
-    if lacking := sorted(kind.__required_keys__ - found.keys()):
+    written = typing.get_type_hints(kind, include_extras=True)
+    required = {key for key, one in written.items() if kind.__total__ or typing.get_origin(one) is typing.Required}
+    if lacking := sorted(required - found.keys()):
         raise SettingError(f"{where.rstrip(':')} lacks {lacking[0]!r}.")
     hints = typing.get_type_hints(kind)
     checked = {key: _typed(hints[key], found[key], _inside(where, key), kinds) for key in found if key in hints}

@@ -156,7 +156,7 @@ def _dict(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[str, t
 
 
 def _inside(where: str, key: str) -> str:
-    return f"{where} {key}" if where.endswith(":") else f"{where}.{key}"
+    return f"{where} {key}" if where.endswith(":") else f"{where}.{key}".lstrip(".")
 
 
 @functools.cache

@@ -141,18 +141,6 @@ def test_the_versions_are_those_of_the_libraries_that_train_such_a_model():
     assert model_folder.versions_of(["torch"])["torch"] == importlib.metadata.version("torch")
 
 
-def test_a_folder_is_looked_at_without_torch(folder):
-    look = "import sys, pathlib; from bywords.artifact.model_folder import look_at; "
-    look += f"found = look_at(pathlib.Path({str(folder)!r}))"
-    shown = (
-        "print(found.n_words, found.n_ngrams, found.n_char_ngrams, found.arrays['weights'][0], 'torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", f"{look}; {shown}"], capture_output=True, text=True, check=True)
-    vocabulary = small_parts().vocabulary
-    counts = f"{len(vocabulary.words)} {len(vocabulary.ngrams)} {len(vocabulary.char_ngrams)}"
-    assert done.stdout == f"{counts} F32 False\n"
-
-
 @pytest.mark.parametrize("storage_format", ["float32", "float16", "int8", "int8-rows"])
 @pytest.mark.parametrize("shape", [(50, 4), (50, 2), (50,), (0, 2), (50, 1)])
 def test_what_was_packed_once_stays_as_it_is(storage_format, shape):

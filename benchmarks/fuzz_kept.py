@@ -40,7 +40,7 @@ from bywords.data.corpus import Corpus, Split
 from bywords.errors import BywordsError, DataError
 from bywords.experiments.compare import compare
 from bywords.experiments.learning_curve import learning_curve
-from bywords.io import corpus_record, on_disk, resumable
+from bywords.io import corpus_record, resumable
 from bywords.io.on_disk import OnDiskCorpus, Source, corpus_on_disk
 from bywords.io.resumable import ResumableOutput
 from bywords.records.base import from_json, to_json
@@ -48,6 +48,7 @@ from bywords.records.curve import CurveRecord
 from bywords.records.run import RunRecord
 from bywords.report import render_comparison, render_curve
 from bywords.systems import SYSTEMS
+from bywords.text.memory_mapped import FileSum
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.training import loop
@@ -263,17 +264,15 @@ def crafted_checkpoint(index: Path, folder: Path, generator: Generator) -> str:
         path.write_bytes(crafted_bytes(path.read_bytes(), generator))
     elif not generator.integers(10):
         _, values, arrays = path.read_bytes().split(b"\n", 2)
-        values, arrays = crafted_bytes(values, generator).replace(b"\n", b" ") + b"\n", crafted_bytes(arrays, generator)
-        path.write_bytes(checkpoint._digest(name, values, arrays) + values + arrays)
+        line, packed = crafted_bytes(values, generator).replace(b"\n", b" ") + b"\n", crafted_bytes(arrays, generator)
+        path.write_bytes(checkpoint._digest(name, line, packed) + line + packed)
     else:
         entry = checkpoint.load(name)
         assert entry is not None
-        arrays, values = entry.arrays, entry.values
-        if arrays and (values is None or generator.integers(3)):
-            arrays = crafted_arrays(arrays, generator)
+        if entry.arrays and (entry.values is None or generator.integers(3)):
+            checkpoint.save(name, crafted_arrays(entry.arrays, generator), entry.values)
         else:
-            values = crafted_json(values, generator)
-        checkpoint.save(name, arrays, values)
+            checkpoint.save(name, entry.arrays, crafted_json(entry.values, generator))
     check_finite(fitted(base.name.partition("+")[0], folder / "ck"))
     return "answered"
 
@@ -305,10 +304,10 @@ def crafted_corpus(index: Path, folder: Path, generator: Generator) -> str:
     base = index / "corpora" / kind
     stored = shutil.copytree(base, folder / "corpora" / kind)
     shutil.copy2(index / f"{kind}.jsonl", folder)  # with its time
-    path = Path(str(generator.choice(sorted((stored).iterdir()))))  # type: ignore[arg-type]
-    record = json.loads((stored / on_disk.CORPUS).read_bytes())
+    path = _one_of(sorted(stored.iterdir()), generator)
+    record = json.loads((stored / corpus_record.CORPUS).read_bytes())
     record["run"] = json.loads(json.dumps(record["run"]).replace(str(index), str(folder)))
-    if path.name == on_disk.CORPUS:
+    if path.name == corpus_record.CORPUS:
         run, rest = record.pop("run"), record
         record = crafted_json(rest, generator)
         record = {**record, "run": run} if isinstance(record, dict) else record
@@ -321,11 +320,11 @@ def crafted_corpus(index: Path, folder: Path, generator: Generator) -> str:
         dtype = {".i32": np.int32, ".i64": np.int64, ".f32": np.float32, ".bool": np.uint8}[path.suffix]
         path.write_bytes(crafted_array(np.fromfile(path, dtype=dtype), generator).tobytes())
     if generator.integers(UNSEALED) and isinstance(record, dict):
-        if path.name != on_disk.CORPUS:
+        if path.name != corpus_record.CORPUS:
             record["sums"][path.name] = dataclasses.asdict(sum_of(path))
         values = {key: value for key, value in record.items() if key not in ("format", "sha256")}
         record["sha256"] = corpus_record._sum_of(values)
-    (stored / on_disk.CORPUS).write_text(json.dumps(record))
+    (stored / corpus_record.CORPUS).write_text(json.dumps(record))
     told: list[str] = []
     corpus = corpus_of(kind, stored.parent, told.append)
     if told and sums_of(stored).keys() != sums_of(base).keys():
@@ -334,10 +333,10 @@ def crafted_corpus(index: Path, folder: Path, generator: Generator) -> str:
     return "written anew" if told else "answered"
 
 
-def sum_of(path: Path) -> corpus_record.FileSum:
+def sum_of(path: Path) -> FileSum:
     """What corpus.json says of a file."""
     content = path.read_bytes()
-    return corpus_record.FileSum(len(content), hashlib.sha256(content).hexdigest())
+    return FileSum(len(content), hashlib.sha256(content).hexdigest())
 
 
 OUTPUT_RUN, COMPARED = Run({"model": "x"}, {"threshold": 0.5}), ["tfidf-nb", "tfidf-svc"]
@@ -356,7 +355,7 @@ def crafted_output(index: Path, folder: Path, generator: Generator) -> str:
     """Go on with an output in which a file is crafted."""
     name = str(generator.choice(["out.jsonl", "out.parquet"]))
     part = shutil.copytree(index / "outputs" / f"{name}.part", folder / f"{name}.part")
-    path = Path(str(generator.choice(sorted(part.iterdir()))))  # type: ignore[arg-type]
+    path = Path(str(generator.choice(sorted(part.iterdir()))))
     progress = json.loads((part / resumable.PROGRESS).read_bytes())
     if path.name == resumable.PROGRESS:
         progress = crafted_json(progress, generator)

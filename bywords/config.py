@@ -1,13 +1,23 @@
-"""Settings → plain JSON values, and back: small frozen dataclasses, nested, each with the name of its kind."""
+"""Settings → plain JSON values, and back: small frozen dataclasses, nested, each with the name of its kind.
+
+Whatever else is read from JSON becomes values of the types that it is annotated with by `typed`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import math
+import types
+import typing
+from collections import abc
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from bywords.errors import SettingError, did_you_mean, quoted
+
+T = TypeVar("T")
 
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
 
@@ -30,22 +40,25 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: str) -> Any:
+def from_plain(plain: Any, kinds: Mapping[str, type], *, where: str) -> Any:
     """What `to_plain` was given. `kinds` are the classes there may be, by name; `where` begins every error.
 
-    Raises: SettingError for an unknown kind or setting, with the nearest known one.
+    Raises: SettingError for an unknown kind or setting, with the nearest known one, and for a value of another type.
     """
+    if not isinstance(plain, Mapping):
+        raise _unexpected("settings", plain, where)
     name = str(plain.get("kind"))
     if name not in kinds:
         raise SettingError(f"{where} has no kind {name!r}.{_near(name, kinds)}")
-    known = {field.name for field in dataclasses.fields(kinds[name])}
-    values = {}
+    fields, values = _fields(kinds[name]), {}
     for key, value in plain.items():
         if key == "kind":
             continue
-        if key not in known:
-            raise SettingError(f"{where} {name} has no setting {key!r}.{_near(key, known)}")
-        values[key] = _value_of(value, kinds, f"{where} {name}.{key}:")
+        if key not in fields:
+            raise SettingError(f"{where} {name} has no setting {key!r}.{_near(key, fields)}")
+        inside = f"{where} {name}.{key}"
+        is_any = fields[key] is Any
+        values[key] = _value_of(value, kinds, inside) if is_any else _typed(fields[key], value, inside, kinds)
     try:
         return kinds[name](**values)
     except TypeError as error:
@@ -57,6 +70,126 @@ def _value_of(plain: Any, kinds: Mapping[str, type], where: str) -> Any:
     if isinstance(plain, Mapping):
         return from_plain(plain, kinds, where=where)
     return tuple(_value_of(item, kinds, where) for item in plain) if isinstance(plain, list) else plain
+
+
+def typed(kind: type[T], value: Any, *, where: str, kinds: Mapping[str, type] | None = None) -> T:
+    """JSON values as a value of this type: a dataclass, list, dict, pair, number, … Of a field `from_` the key is from.
+
+    Settings in it are read by `from_plain`, with the classes `kinds`.
+    Raises: SettingError, beginning with `where` and naming the key, where a value is missing, unknown or of another
+    type.
+    """
+    return typing.cast(T, _typed(kind, value, where, kinds or {}))
+
+
+def _typed(kind: Any, value: Any, where: str, kinds: Mapping[str, type]) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return _one_of(arguments, value, where, kinds)
+    if origin is typing.Annotated:  # a mapping whose values some reader asks for: those are checked
+        return _typed(arguments[1], value, where, kinds)
+    is_dataclass, is_dict = dataclasses.is_dataclass(kind), typing.is_typeddict(kind)
+    if isinstance(kind, type) and not is_dict and any(issubclass(one, kind) for one in kinds.values()):
+        settings = from_plain(value, kinds, where=where)
+        if isinstance(settings, kind):
+            return settings
+        raise _unexpected(kind_of(kind), value, where)
+    if (is_dataclass or is_dict) and isinstance(value, dict):
+        return _dataclass(kind, value, where, kinds) if is_dataclass else _dict(kind, value, where, kinds)
+    if origin in (dict, abc.Mapping) and isinstance(value, dict):
+        of_key, of_value = arguments
+        return {
+            _typed(of_key, key, where, kinds): _typed(of_value, value[key], f"{where}.{key}", kinds) for key in value
+        }
+    is_list = isinstance(value, list | tuple)
+    if origin is tuple and is_list and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return tuple(_typed(arguments[0], part, f"{where}[{index}]", kinds) for index, part in enumerate(value))
+    if origin in (list, abc.Sequence) and is_list:
+        return [_typed(arguments[0], part, f"{where}[{index}]", kinds) for index, part in enumerate(value)]
+    if origin is tuple and is_list and len(value) == len(arguments):
+        return tuple(_typed(of_part, part, where, kinds) for of_part, part in zip(arguments, value, strict=True))
+    if kind is float and type(value) in (int, float) and math.isfinite(value):
+        return value
+    is_choice = origin is Literal and any(type(value) is type(one) and value == one for one in arguments)
+    is_foreign = isinstance(kind, type) and kind.__module__ != "builtins" and not (is_dataclass or is_dict)
+    if kind is Any or is_choice or is_foreign or (type(value) is kind and kind is not float):
+        return value
+    raise _unexpected(" or ".join(map(repr, arguments)) if origin is Literal else kind, value, where)
+
+
+def _one_of(kinds_there: Sequence[Any], value: Any, where: str, kinds: Mapping[str, type]) -> Any:
+    """Of several types; where None is one, a number that is not finite is unknown as well."""
+    if type(None) in kinds_there and (value is None or (isinstance(value, float) and not math.isfinite(value))):
+        return None
+    *others, last = (one for one in kinds_there if one is not type(None))
+    for one in others:
+        try:
+            return _typed(one, value, where, kinds)
+        except SettingError:
+            continue
+    return _typed(last, value, where, kinds)
+
+
+def _dataclass(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[str, type]) -> Any:
+    fields, values = _fields(kind), {}
+    for key, value in found.items():
+        name = key if key in fields else f"{key}_"
+        if name not in fields:
+            raise SettingError(f"{where.rstrip(':')} has a key {key!r} that is unknown.{did_you_mean(key, fields)}")
+        values[name] = _typed(fields[name], value, _inside(where, key), kinds)
+    for each in dataclasses.fields(kind):
+        is_required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+        if is_required and each.name not in values:
+            raise SettingError(f"{where.rstrip(':')} lacks {each.name.rstrip('_')!r}.")
+    return kind(**values)
+
+
+def _dict(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[str, type]) -> Any:
+    """The same mapping; the keys that its type names have values of their types, and others any."""
+    written = typing.get_type_hints(kind, include_extras=True)
+    required = {key for key, one in written.items() if kind.__total__ or typing.get_origin(one) is typing.Required}
+    if lacking := sorted(required - found.keys()):
+        raise SettingError(f"{where.rstrip(':')} lacks {lacking[0]!r}.")
+    hints = typing.get_type_hints(kind)
+    checked = {key: _typed(hints[key], found[key], _inside(where, key), kinds) for key in found if key in hints}
+    return {**found, **checked}
+
+
+def _inside(where: str, key: str) -> str:
+    return f"{where} {key}" if where.endswith(":") else f"{where}.{key}"
+
+
+@functools.cache
+def _fields(kind: type) -> dict[str, Any]:
+    """The type of each field by its name; Any where its annotation cannot be read outside of where it was written."""
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        hints = {}
+    return {each.name: _readable(hints.get(each.name, Any)) for each in dataclasses.fields(kind)}
+
+
+def _readable(kind: Any) -> Any:
+    """A type that JSON values can be held against, else Any."""
+    arguments = [one for one in typing.get_args(kind) if one is not Ellipsis]
+    origin = typing.get_origin(kind)
+    if origin in (Literal, typing.Annotated):
+        return kind
+    if origin is None:
+        is_plain = kind in (int, float, str, bool, list, dict, type(None))
+        return kind if is_plain or (isinstance(kind, type) and kind.__module__ != "builtins") else Any
+    return kind if all(_readable(one) is one for one in arguments) else Any
+
+
+def _unexpected(kind: Any, value: Any, where: str) -> SettingError:
+    expected = kind if isinstance(kind, str) else _NAMES.get(typing.get_origin(kind) or kind, "an object")
+    return SettingError(f"{where.rstrip(':')}: expected {expected}, found {json.dumps(value, default=str):.60}.")
+
+
+_NAMES = {
+    float: "a number", int: "a whole number", str: "a text", bool: "true or false", list: "a list", tuple: "a pair",
+    abc.Sequence: "a list", type(None): "null",
+}  # fmt: skip
 
 
 def changed(settings: Any, assignments: Sequence[str]) -> Any:

@@ -5,7 +5,6 @@ import importlib.metadata
 import json
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -133,18 +132,6 @@ def test_the_versions_are_those_of_the_libraries_that_train_such_a_model():
     assert libraries(MeanVectorConfig(), Word2VecConfig()) == ["gensim", "scikit-learn"]
     assert libraries(LSTMConfig()) == ["torch"]
     assert model_folder.versions_of(["torch"])["torch"] == importlib.metadata.version("torch")
-
-
-def test_a_folder_is_looked_at_without_torch(folder):
-    look = "import sys, pathlib; from bywords.artifact.model_folder import look_at; "
-    look += f"found = look_at(pathlib.Path({str(folder)!r}))"
-    shown = (
-        "print(found.n_words, found.n_ngrams, found.n_char_ngrams, found.arrays['weights'][0], 'torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", f"{look}; {shown}"], capture_output=True, text=True, check=True)
-    vocabulary = small_parts().vocabulary
-    counts = f"{len(vocabulary.words)} {len(vocabulary.ngrams)} {len(vocabulary.char_ngrams)}"
-    assert done.stdout == f"{counts} F32 False\n"
 
 
 @pytest.mark.parametrize("storage_format", ["float32", "float16", "int8", "int8-rows"])

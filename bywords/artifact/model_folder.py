@@ -27,10 +27,11 @@ from typing import Any
 import numpy.typing as npt
 
 from bywords.artifact.quantization import dequantize, quantize
-from bywords.errors import ModelFolderError
+from bywords.errors import ModelFolderError, SettingError
 from bywords.files import check_parent, recover_folder, replacing_folder, write_errors
 from bywords.models.base import StorageFormat
 from bywords.text.vocabulary import MARKERS, Vocabulary
+from bywords.validation import naming, parsed_json
 from bywords.version import __version__
 
 FORMAT = "bywords-model/5"
@@ -38,6 +39,7 @@ MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safe
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
 VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
+MOST_SUMS = 4096  # bytes: it has five lines
 OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
 
 
@@ -54,18 +56,6 @@ class FolderContents:
     arrays: Mapping[str, npt.NDArray[Any]]
     storage: Mapping[str, StorageFormat] = field(default_factory=dict)
     libraries: Iterable[str] = ()  # that have trained it, beside numpy
-
-
-@dataclass(frozen=True, kw_only=True)
-class Overview:
-    """What there is to say of a model folder without building the model. Sizes are bytes."""
-
-    description: Mapping[str, Any]
-    files: Mapping[str, int]
-    arrays: Mapping[str, tuple[str, tuple[int, ...]]]  # dtype and shape as stored, of what the model has learned
-    n_words: int
-    n_ngrams: int
-    n_char_ngrams: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,37 +101,23 @@ def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]
 def read_folder(folder: Path) -> FolderContents:
     """Read and check a folder that `write_folder` made.
 
-    Raises: ModelFolderError, naming the file, when one is missing or damaged, or the format is another.
+    Raises: ModelFolderError, naming the file, when one is missing or damaged, the format is another, or a file holds
+    what no model has: a number that is none, an id of a row that is not there, parts of different lengths.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     description = _checked(folder)
-    arrays, storage = dequantize(load_file(folder / WEIGHTS))
-    its_own = [name for name in arrays if name.startswith(VOCABULARY_ARRAYS)]
-    of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): arrays.pop(name) for name in its_own}
-    return FolderContents(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays, storage)
-
-
-def look_at(folder: Path) -> Overview:
-    """Check a folder and say what is in it, in the time that it takes to read. Raises as `read_folder` does."""
-    from safetensors import safe_open
-
-    description = _checked(folder)
-    with safe_open(folder / WEIGHTS, "numpy") as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
-        stored = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
-    shapes = {
-        name: stored.pop(VOCABULARY_ARRAYS + name, ("", (0,)))[1]
-        for name in ("ngrams", "char_ngrams", "char_ngram_lengths")
-    }
-    return Overview(
-        description=description,
-        files=sizes(folder),
-        arrays=stored,
-        n_words=(folder / VOCABULARY).read_bytes().count(b"\n") - len(MARKERS),
-        n_ngrams=shapes["ngrams"][0],
-        n_char_ngrams=shapes["char_ngram_lengths"][0],
-    )
+    with naming(folder / WEIGHTS, error=ModelFolderError):
+        try:
+            packed = load_file(folder / WEIGHTS)
+        except SafetensorError as error:
+            raise SettingError(f"it cannot be read: {error}") from error
+        own = [name for name in packed if name.startswith(VOCABULARY_ARRAYS)]
+        of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): packed.pop(name) for name in own}
+        vocabulary = Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary)
+        arrays, storage = dequantize(packed)
+    return FolderContents(description, vocabulary, arrays, storage)
 
 
 def check_writable(folder: Path) -> None:
@@ -198,10 +174,12 @@ def _checked(folder: Path) -> dict[str, Any]:
     try:
         _check_there(folder, SUMS)
         _check_there(folder, MODEL)
-        expected = (folder / SUMS).read_bytes()
+        with (folder / SUMS).open("rb") as file:
+            expected = file.read(MOST_SUMS)
         model = (folder / MODEL).read_bytes()
         is_whole = hashlib.sha256(model).hexdigest().encode() + b"  " in expected
-        description = json.loads(model) if is_whole else {}  # another format may have other files: look at it first
+        with naming(folder / MODEL, error=ModelFolderError):
+            description = parsed_json(model) if is_whole else {}  # another format may have other files: look first
         if is_whole and description.get("format") != FORMAT:
             raise ModelFolderError(
                 f"{folder / MODEL}: expected the format {FORMAT}, found {description.get('format')!r}. "
@@ -218,7 +196,7 @@ def _checked(folder: Path) -> dict[str, Any]:
                 )
     except OSError as error:
         raise ModelFolderError(f"{folder}: cannot be read: {error.strerror}.") from error
-    return dict(description)
+    return description
 
 
 def _check_there(folder: Path, name: str) -> None:

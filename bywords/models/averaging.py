@@ -28,6 +28,8 @@ from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
 
+MOST_LAYERS = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class AveragingConfig(ModelConfig):
@@ -46,7 +48,7 @@ class AveragingConfig(ModelConfig):
 
     def __post_init__(self) -> None:
         check_range("dimension", self.dimension, least=1)
-        check_range("hidden_layers", self.hidden_layers, least=0)
+        check_range("hidden_layers", self.hidden_layers, least=0, most=MOST_LAYERS)
         check_range("dropout", self.dropout, least=0, below=1)
         check_range("word_dropout", self.word_dropout, least=0, below=1)
         check_range("start", self.start, least=0)
@@ -75,6 +77,7 @@ class Averaging(NeuralModel):
     Config = AveragingConfig
     can_be_member = True
     row_arrays = ("embedding.weight", "word_weight")
+    rarities = ("word_weight",)
     trains_on_disk = True
     idf: Floats
     module_name = "averaging.AveragingModule"

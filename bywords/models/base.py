@@ -20,7 +20,7 @@ from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.vocabulary import Features, Vocabulary
-from bywords.validation import check_shapes
+from bywords.validation import check_array, check_finite, check_shapes, check_within
 from bywords.vectors.word_vectors import Aligned
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Shapes = Mapping[str, Sequence[int | str]]  # of arrays, by name; a letter stands for a length that is not known before
 StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]  # how an array is stored; see quantization
 Indices = npt.NDArray[np.int64]
+RAREST = 1e3  # inverse document frequency: of as many documents as there can be it is 45
 ModelType = TypeVar("ModelType", bound="type[FittedModel]")
 
 
@@ -77,8 +78,24 @@ class ModelConfig:
         return model_class(self).can_be_member
 
     def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
-        """Raise SettingError where arrays are not those of a fitted model with these settings."""
-        check_shapes(arrays, model_class(self).expected_shapes(self, vocabulary, n_classes))
+        """Raise SettingError where arrays are not those of a fitted model with these settings.
+
+        Where the model says what arrays it has, there are these and no others, float32; none has a number that is not
+        finite.
+        """
+        model = model_class(self)
+        shapes = model.expected_shapes(self, vocabulary, n_classes)
+        knows_all = issubclass(_defining(model, "expected_shapes"), _defining(model, "arrays"))
+        check_shapes(arrays, shapes, no_others=knows_all)
+        for name, array in arrays.items():
+            if name in shapes:
+                check_array(name, array, np.float32)
+                if not array.size:
+                    raise SettingError(f"the array {name!r} is empty")
+            if array.dtype.kind == "f":
+                check_finite(name, array)
+            if name in model.rarities:
+                check_within(name, array, 0, RAREST)
 
 
 @dataclass(frozen=True)
@@ -131,6 +148,7 @@ class FittedModel:
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
     can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
+    rarities: ClassVar[tuple[str, ...]] = ()  # of its arrays, those of idf: none is negative
 
     config: Any
     idf: Floats | None = None  # (V,), how rare each row is, where the model knows
@@ -186,7 +204,7 @@ class FittedModel:
 
     @classmethod
     def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Shapes:
-        """The shapes of its arrays, by name, as far as they can be known before; see `check_shapes`."""
+        """The shapes of its arrays, by name: of all, where it is beside `arrays` in one class; see `check_shapes`."""
         return {}
 
     # As a member of an ensemble; `members` add up to the whole, each by how the names of its arrays begin.
@@ -370,6 +388,11 @@ def register_model(model: ModelType) -> ModelType:
     return model
 
 
+def _defining(model: type[FittedModel], name: str) -> type:
+    """The class that a method of a model is written in."""
+    return next(one for one in model.__mro__ if name in vars(one))
+
+
 def model_class(config: ModelConfig) -> type[FittedModel]:
     """The model that has these settings. Raises SettingError for one that is not registered."""
     name = kind_of(type(config))
@@ -379,13 +402,16 @@ def model_class(config: ModelConfig) -> type[FittedModel]:
 
 
 def restore_model(config: ModelConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> FittedModel:
-    """A fitted model from the arrays that it gave.
-
-    Raises: KeyError, SettingError or an error of torch where the arrays are not those of the config.
-    """
+    """A fitted model from the arrays that it gave. Raises SettingError where they are not those of the config."""
     config.validate(arrays, vocabulary, n_classes)
+    return model_of(config, arrays, vocabulary=vocabulary, n_classes=n_classes)
+
+
+def model_of(config: ModelConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> FittedModel:
+    """The same of arrays that `config.validate` has passed."""
     model = model_class(config).from_arrays(config, arrays, vocabulary=vocabulary, n_classes=n_classes)
-    n_found = model.logits(Ragged.of([[]])).shape[1]
-    if n_found != n_classes:
-        raise SettingError(f"the weights are for {n_found} classes, and there are {n_classes} labels")
+    logits = model.logits(Ragged.of([[]]))
+    if logits.shape[1] != n_classes:
+        raise SettingError(f"the weights are for {logits.shape[1]} classes, and there are {n_classes} labels")
+    check_finite("the logits of a text without words", logits)
     return model

@@ -46,6 +46,7 @@ class MeanVector(FittedModel):
 
     Config = MeanVectorConfig
     row_arrays = ("vectors", "idf")
+    rarities = ("idf",)
     is_linear = True
     idf: Floats
 

@@ -80,6 +80,7 @@ class TfidfLinear(LinearModel):
 
     Config = TfidfConfig
     row_arrays = ("weights", "idf")
+    rarities = ("idf",)
     idf: Floats
 
     def __init__(

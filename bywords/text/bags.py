@@ -78,7 +78,8 @@ class Bags:
         if weighting != "uniform":
             weights = weights * idf[self.ids]
         if weighting in ("uniform", "idf"):
-            return replace(self, weights=weights / self._repeated(self._sums(weights)))
+            sums = np.maximum(self._sums(weights), np.finfo(np.float32).tiny)  # 0 of words that have been added later
+            return replace(self, weights=weights / self._repeated(sums))
         weights = weights * (self.ids != UNKNOWN)
         if any(0 < block < self.n_rows for block in blocks):
             for low, high in pairwise([0, *blocks, self.n_rows]):

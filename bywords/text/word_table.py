@@ -83,6 +83,13 @@ class WordTable:
         """The index of each word, int32 (U,); -1 where the table does not have it."""
         return find(words.data, words.starts, words.hashes, self._data, self._starts, self._slots)
 
+    def first_again(self, words: Words) -> str | None:
+        """Of the words that this table was made of, the first that is there twice; None where there is none."""
+        if self._n_words == len(words):
+            return None
+        index = int((self.find(words) != np.arange(len(words))).argmax())
+        return words.strings(np.array([index]))[0]
+
     def words(self) -> Words:
         """All that were added, once each."""
         n_words = self._n_words

@@ -13,33 +13,39 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported; see bywords/cli/main.py
 
 import argparse
-import copy
 import dataclasses
 import hashlib
+import importlib
+import itertools
 import json
-import select
+import multiprocessing
 import shutil
-import signal
-import sys
 import tempfile
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import torch
+from crafted import Outcome, _changed_array, _changed_json, _changed_vocabulary, answer_of, run_cases
+from measure import write_result
+from safetensors.numpy import load, save
 
 from bywords import checkpoint as checkpoint_module
+from bywords.artifact.model_folder import MODEL, VOCABULARY, WEIGHTS
 from bywords.checkpoint import Checkpoint, Run
 from bywords.classifier import TextClassifier
 from bywords.config import changed
 from bywords.data.corpus import Corpus, Split
-from bywords.errors import BywordsError, DataError
+from bywords.errors import DataError
 from bywords.experiments.compare import compare
 from bywords.experiments.learning_curve import learning_curve
+from bywords.files import write_whole
 from bywords.io import corpus_record, resumable
 from bywords.io.on_disk import OnDiskCorpus, Source, corpus_on_disk
 from bywords.io.resumable import ResumableOutput
@@ -54,16 +60,14 @@ from bywords.text.vocabulary import VocabularyConfig
 from bywords.training import loop
 from bywords.validation import naming
 
+# By the process that the workers are forked from, which have seconds only.
+IMPORTED = [
+    "lightning_fabric", "gensim.models", "sklearn.linear_model", "scipy.optimize", "scipy.sparse", "matplotlib.pyplot",
+    *(f"bywords.kernels.{name}" for name in ("glove", "ids", "lstm", "rows", "svm", "words")),
+]  # fmt: skip
 N_CASES = {"checkpoints": 2000, "corpora": 500, "outputs": 500, "records": 200}
-MOST_SECONDS, MOST_BYTES = 10.0, 1 << 30
 UNSEALED = 8  # of so many cases, in one the sums are those of before
 WORDS = [[f"{topic}{number}" for number in range(6)] for topic in ("star", "goal", "car")]
-EXTREMES = [0, -1, 1, 2, 127, 255, 2**31 - 1, -(2**31), 2**40, 2**62, 1e30, -1e30, 3e38, np.nan, np.inf, -np.inf]
-DTYPES = ["f2", "f4", "f8", "i1", "u1", "i2", "i4", "i8", "u8", "?"]
-VALUES: list[Any] = [
-    None, True, False, 0, -1, 1, 7, 10**9, 2**63, 10**30, -0.5, 1e308, float("nan"), float("inf"), "", "x", "0" * 9,
-    "\udcff\0", "ff" * 32, [], [1], ["x"], {}, {"x": 1}, [[[[]]]], [0] * 5_000,
-]  # fmt: skip
 SMALL: dict[str, list[str]] = {
     "auto": [],
     "dan": [],
@@ -76,6 +80,7 @@ SMALL: dict[str, list[str]] = {
 STOPPED = {
     "auto": [2, 5], "dan": [3, 9], "averaging": [4], "lstm": [4], "glove-corpus-mean": [2, 5], "word2vec-mean": [2],
 }  # fmt: skip
+FINE = ("answered", "refused", "written anew")
 Generator = np.random.Generator
 
 
@@ -87,82 +92,19 @@ class StoppedError(BaseException):
     """The run was to be stopped here."""
 
 
-# What is crafted
+def crafted_line(value: Any, generator: Generator) -> bytes:
+    """JSON values of which one is another, on one line."""
+    return _changed_json({MODEL: json.dumps({"": value}).encode()}, generator)[2].replace(b"\n", b" ")
 
 
-def crafted_array(array: npt.NDArray[Any], generator: Generator) -> npt.NDArray[Any]:
-    """An array with one thing wrong."""
-    way = int(generator.integers(8))
-    flat = array.reshape(-1)
-    if way == 0:
-        return array[: int(generator.integers(len(array)))] if array.ndim and len(array) else array[np.newaxis]
-    if way == 1:
-        return np.concatenate([array, array[:1]]) if array.ndim else np.array([array, array])
-    if way == 2:
-        return flat.astype(DTYPES[generator.integers(len(DTYPES))]).reshape(array.shape)
-    if way == 3:
-        first = array[..., :1] if array.ndim else flat
-        return [flat, array.T, array[np.newaxis], flat[:0], first][generator.integers(5)]
-    if way == 4:
-        return generator.permuted(flat).reshape(array.shape)
-    with np.errstate(all="ignore"):
-        value = np.array(EXTREMES[generator.integers(len(EXTREMES))]).astype(array.dtype)
-    other = array.copy().reshape(-1)
-    if way == 5:
-        other[:] = value
-    elif len(other):
-        other[generator.integers(len(other), size=1 if way == 6 else 3)] = value
-    return other.reshape(array.shape)
+def crafted_json(value: dict[str, Any], generator: Generator) -> bytes:
+    """The JSON of an object with one other value."""
+    return _changed_json({MODEL: json.dumps(value).encode()}, generator)[2]
 
 
-def crafted_arrays(arrays: dict[str, npt.NDArray[Any]], generator: Generator) -> dict[str, npt.NDArray[Any]]:
-    """Arrays of which one is crafted, missing, called otherwise, doubled or another."""
-    found, way = dict(arrays), int(generator.integers(8))
-    name, other = (str(generator.choice(sorted(found))) for _ in range(2))
-    if way == 0:
-        del found[name]
-    elif way == 1:
-        found[f"{name}s"] = found.pop(name)
-    elif way == 2:
-        found[f"{name}s"] = found[name]
-    elif way == 3:
-        found[name] = found[other]
-    else:
-        found[name] = crafted_array(found[name], generator)
-    return found
-
-
-def places_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The path to each part of JSON values."""
-    yield path
-    parts = value.items() if isinstance(value, dict) else enumerate(value[:20]) if isinstance(value, list) else ()
-    for key, part in parts:
-        yield from places_in(part, (*path, key))
-
-
-def crafted_json(value: Any, generator: Generator) -> Any:
-    """JSON values of which one is another, missing, doubled or new."""
-    whole = {"": copy.deepcopy(value)}
-    places = list(places_in(whole))[1:]
-    *above, key = places[generator.integers(len(places))]
-    parent: Any = whole
-    for step in above:
-        parent = parent[step]
-    way = int(generator.integers(10))
-    if way == 0:
-        del parent[key]
-    elif way == 1 and isinstance(parent, list):
-        parent.insert(key, parent[key])
-    elif way == 1:
-        parent["more"] = parent[key]
-    elif way == 2 and isinstance(parent[key], int | float):
-        parent[key] = parent[key] + int(generator.integers(-3, 4))
-    elif way == 3:
-        for _ in range(int(generator.choice([50, 800]))):
-            parent[key] = [parent[key]]
-    else:
-        parent[key] = VALUES[generator.integers(len(VALUES))]
-    return whole.get("")
+def crafted_arrays(arrays: dict[str, npt.NDArray[Any]], generator: Generator) -> bytes:
+    """Arrays as safetensors, of which one is another."""
+    return _changed_array({WEIGHTS: save(arrays)}, generator)[2]
 
 
 def crafted_bytes(content: bytes, generator: Generator) -> bytes:
@@ -179,13 +121,13 @@ def crafted_bytes(content: bytes, generator: Generator) -> bytes:
 def small_split() -> Split:
     """Three topics with words of their own, and common ones."""
     generator = np.random.default_rng(0)
-    parts = []
+    parts: list[Corpus] = []
     for n_documents in (120, 30):
         labels = [["space", "sport", "motor"][number % 3] for number in range(n_documents)]
         texts = [" ".join([*generator.choice(WORDS[number % 3], 3), *generator.choice(list("abcde"), 4)])
                  for number in range(n_documents)]  # fmt: skip
         parts.append(Corpus.of("small", texts, labels))
-    return Split(*parts)
+    return Split(parts[0], parts[1])
 
 
 def fitted(system: str, folder: Path) -> TextClassifier:
@@ -207,25 +149,17 @@ def check_finite(classifier: TextClassifier) -> None:
 def prepare(index: Path) -> None:
     """Write what cases start from: checkpoints of runs that were stopped, corpora, outputs and records."""
     loop.SECONDS_BETWEEN = 0
-    write = checkpoint_module.write_whole
     for system, stops in STOPPED.items():
         for stop in stops:
-            left = stop + 1  # checkpoint.json comes first
+            numbers = itertools.count()
 
-            def write_or_stop(path: Path, content: Any) -> None:
-                nonlocal left
-                if not left:
+            def write_or_stop(path: Path, content: Any, *, numbers: Iterator[int] = numbers, most: int = stop) -> None:
+                if next(numbers) > most:  # checkpoint.json comes first
                     raise StoppedError
-                left -= 1
-                write(path, content)
+                write_whole(path, content)
 
-            checkpoint_module.write_whole = write_or_stop  # type: ignore[attr-defined]
-            try:
+            with suppress(StoppedError), patch.object(checkpoint_module, "write_whole", write_or_stop):
                 fitted(system, index / "checkpoints" / f"{system}+{stop}")
-            except StoppedError:
-                pass
-            finally:
-                checkpoint_module.write_whole = write  # type: ignore[attr-defined]
     add_search(index / "checkpoints" / "auto+5")
     for kind in ("one", "sets", "ngrams"):
         corpus_of(kind, index / "corpora")
@@ -235,6 +169,12 @@ def prepare(index: Path) -> None:
     (index / "records").mkdir()
     (index / "records" / "run.json").write_text(to_json(compare(split, COMPARED, seeds=[0, 1])))
     (index / "records" / "curve.json").write_text(to_json(learning_curve(split, COMPARED[0], seeds=[0, 1])))
+
+
+def drawn_of(folder: Path, generator: Generator) -> Path:
+    """One of the files in a folder."""
+    files = sorted(folder.iterdir())
+    return files[generator.integers(len(files))]
 
 
 def add_search(folder: Path) -> None:
@@ -253,26 +193,24 @@ def crafted_checkpoint(index: Path, folder: Path, generator: Generator) -> str:
     bases = sorted((index / "checkpoints").iterdir())
     base = bases[generator.integers(len(bases))]
     shutil.copytree(base, folder / "ck")
-    checkpoint = opened(folder / "ck")
     entries = sorted(path.name.removesuffix(".entry") for path in (folder / "ck").glob("*.entry"))
     name = str(generator.choice([*entries, ""]))
     path = folder / "ck" / f"{name}.entry"
     if not name:
-        about = json.loads((folder / "ck" / checkpoint_module.ABOUT).read_bytes())
-        (folder / "ck" / checkpoint_module.ABOUT).write_text(json.dumps(crafted_json(about, generator)))
+        path = folder / "ck" / checkpoint_module.ABOUT
+        path.write_bytes(crafted_json(json.loads(path.read_bytes()), generator))
     elif not generator.integers(UNSEALED):
         path.write_bytes(crafted_bytes(path.read_bytes(), generator))
-    elif not generator.integers(10):
-        _, values, arrays = path.read_bytes().split(b"\n", 2)
-        line, packed = crafted_bytes(values, generator).replace(b"\n", b" ") + b"\n", crafted_bytes(arrays, generator)
-        path.write_bytes(checkpoint._digest(name, line, packed) + line + packed)
     else:
-        entry = checkpoint.load(name)
-        assert entry is not None
-        if entry.arrays and (entry.values is None or generator.integers(3)):
-            checkpoint.save(name, crafted_arrays(entry.arrays, generator), entry.values)
+        _, values, arrays = path.read_bytes().split(b"\n", 2)
+        way, own = int(generator.integers(10)), load(arrays)
+        if way == 0:
+            values, arrays = crafted_bytes(values, generator).replace(b"\n", b" "), crafted_bytes(arrays, generator)
+        elif way < 4 or not own:
+            values = crafted_line(json.loads(values), generator)
         else:
-            checkpoint.save(name, entry.arrays, crafted_json(entry.values, generator))
+            arrays = crafted_arrays(own, generator)
+        path.write_bytes(opened(folder / "ck")._digest(name, values + b"\n", arrays) + values + b"\n" + arrays)
     check_finite(fitted(base.name.partition("+")[0], folder / "ck"))
     return "answered"
 
@@ -304,33 +242,43 @@ def crafted_corpus(index: Path, folder: Path, generator: Generator) -> str:
     base = index / "corpora" / kind
     stored = shutil.copytree(base, folder / "corpora" / kind)
     shutil.copy2(index / f"{kind}.jsonl", folder)  # with its time
-    path = _one_of(sorted(stored.iterdir()), generator)
+    path = drawn_of(stored, generator)
     record = json.loads((stored / corpus_record.CORPUS).read_bytes())
     record["run"] = json.loads(json.dumps(record["run"]).replace(str(index), str(folder)))
+    is_sealed = bool(generator.integers(UNSEALED))
     if path.name == corpus_record.CORPUS:
-        run, rest = record.pop("run"), record
-        record = crafted_json(rest, generator)
-        record = {**record, "run": run} if isinstance(record, dict) else record
-    elif path.suffix == ".txt":
-        lines = path.read_bytes().splitlines(keepends=True)
-        crafted = [lines[::-1], [*lines, lines[-1]], lines[: len(lines) // 2]][generator.integers(3)]
-        content = b"".join(lines)
-        path.write_bytes(b"".join(crafted) if generator.integers(2) else crafted_bytes(content, generator))
+        run = record.pop("run")
+        content = crafted_json(record, generator)
+        with suppress(ValueError, RecursionError):  # of what is no JSON
+            record = {**json.loads(content), "run": run}
+            record = {**record, "sha256": corpus_record._sum_of(values_of(record))} if is_sealed else record
+            content = json.dumps(record).encode()
     else:
-        dtype = {".i32": np.int32, ".i64": np.int64, ".f32": np.float32, ".bool": np.uint8}[path.suffix]
-        path.write_bytes(crafted_array(np.fromfile(path, dtype=dtype), generator).tobytes())
-    if generator.integers(UNSEALED) and isinstance(record, dict):
-        if path.name != corpus_record.CORPUS:
+        path.write_bytes(crafted_file(path, generator))
+        if is_sealed:
             record["sums"][path.name] = dataclasses.asdict(sum_of(path))
-        values = {key: value for key, value in record.items() if key not in ("format", "sha256")}
-        record["sha256"] = corpus_record._sum_of(values)
-    (stored / corpus_record.CORPUS).write_text(json.dumps(record))
+        content = json.dumps({**record, "sha256": corpus_record._sum_of(values_of(record))}).encode()
+    (stored / corpus_record.CORPUS).write_bytes(content)
     told: list[str] = []
     corpus = corpus_of(kind, stored.parent, told.append)
     if told and sums_of(stored).keys() != sums_of(base).keys():
         raise FaultError("what was written anew is not what was written at first")
     check_finite(TextClassifier(changed(SYSTEMS["dan"], ["training.max_epochs=1"])).fit_on_disk(corpus))
     return "written anew" if told else "answered"
+
+
+def crafted_file(path: Path, generator: Generator) -> bytes:
+    """A file of numbers, or of words, of which some are others."""
+    if path.suffix == ".txt":
+        return _changed_vocabulary({VOCABULARY: path.read_bytes()}, generator)[2]
+    dtype = {".i32": np.int32, ".i64": np.int64, ".f32": np.float32, ".bool": np.uint8}[path.suffix]
+    packed = crafted_arrays({"x": np.fromfile(path, dtype=dtype)}, generator)
+    return b"".join(array.tobytes() for array in load(packed).values())
+
+
+def values_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What the sum of a record is of."""
+    return {key: value for key, value in record.items() if key not in ("format", "sha256")}
 
 
 def sum_of(path: Path) -> FileSum:
@@ -355,19 +303,17 @@ def crafted_output(index: Path, folder: Path, generator: Generator) -> str:
     """Go on with an output in which a file is crafted."""
     name = str(generator.choice(["out.jsonl", "out.parquet"]))
     part = shutil.copytree(index / "outputs" / f"{name}.part", folder / f"{name}.part")
-    path = Path(str(generator.choice(sorted(part.iterdir()))))
+    path = drawn_of(part, generator)
     progress = json.loads((part / resumable.PROGRESS).read_bytes())
     if path.name == resumable.PROGRESS:
-        progress = crafted_json(progress, generator)
+        path.write_bytes(crafted_json(progress, generator))
     else:
         path.write_bytes(crafted_bytes(path.read_bytes(), generator))
-    if generator.integers(UNSEALED) and isinstance(progress, dict):
-        files = sorted(part.glob("*.parquet")) or [part / resumable.DATA]
-        content = b"".join(file.read_bytes() for file in files)
-        n_bytes = progress.get("n_bytes")
-        is_cut = len(files) == 1 and type(n_bytes) is int and n_bytes >= 0
-        progress["digest"] = hashlib.sha256(content[:n_bytes] if is_cut else content).hexdigest()
-    (part / resumable.PROGRESS).write_text(json.dumps(progress))
+        if generator.integers(UNSEALED):
+            files = sorted(part.glob("*.parquet")) or [part / resumable.DATA]
+            content = b"".join(file.read_bytes() for file in files)
+            progress["digest"] = hashlib.sha256(content[: progress["n_bytes"] or None]).hexdigest()
+            (part / resumable.PROGRESS).write_text(json.dumps(progress))
     output = ResumableOutput(folder / name, OUTPUT_RUN, resume=True)
     n_before = output.n_rows
     frame = pl.DataFrame({"label": ["c"], "number": [7]})
@@ -380,9 +326,7 @@ def crafted_record(index: Path, folder: Path, generator: Generator) -> str:
     """Go on with the record of a comparison, or of a curve, in which a value is crafted."""
     split, name = small_split(), str(generator.choice(["run.json", "curve.json"]))
     record = json.loads((index / "records" / name).read_bytes())
-    text = json.dumps(crafted_json(record, generator))
-    if not generator.integers(UNSEALED):
-        text = crafted_bytes(text.encode(), generator).decode(errors="replace")
+    text = crafted_json(record, generator).decode(errors="replace")
     if name == "run.json":
         run = compare(split, COMPARED, seeds=[0, 1], earlier=from_json(RunRecord, text, where=name))
         with naming(name, error=DataError):  # as the command does
@@ -399,85 +343,24 @@ KINDS: dict[str, Callable[[Path, Path, Generator], str]] = {
 }  # fmt: skip
 
 
-def outcome(kind: str, case: int, index: Path) -> str:
-    """What comes of a case: answered, written anew or refused; else what is wrong, with where."""
-    generator = np.random.default_rng([list(KINDS).index(kind), case])
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return KINDS[kind](index, Path(folder), generator)
-        except BywordsError as error:
-            return "refused" if str(error).strip() and "\n" not in str(error) else f"FAULT message {str(error)!r:.200}"
-        except BaseException as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            line = f"FAULT {type(error).__name__} {Path(last.filename).name}:{last.lineno} {error!s:.200}"
-            return line.replace("\n", " ")
+def case_of(kind: str, index: Path) -> Callable[[int], Outcome]:
+    """Craft the files of a number and go on with them."""
+
+    def case(number: int) -> Outcome:
+        torch.set_num_threads(1)
+        said = list[str]()
+        with tempfile.TemporaryDirectory() as folder:
+            found = answer_of(lambda: said.append(KINDS[kind](index, Path(folder), generator_of(kind, number))))
+        if found.kind == "refused" and (not found.detail.strip() or "\n" in found.detail):
+            raise FaultError(f"a message of no line or several: {found.detail!r}")
+        return Outcome(said[0]) if said else found
+
+    return case
 
 
-# The process that runs them
-
-
-def outcomes(kind: str, cases: Sequence[int], index: Path) -> dict[int, str]:
-    """What came of each case; those that end their process are known by that, and the others go on in a new one."""
-    found: dict[int, str] = {}
-    while left := cases[len(found) :]:
-        reader, writer = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(reader)
-            with os.fdopen(writer, "w", buffering=1) as file:
-                _work(kind, left, index, file)
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader) as file:
-            for case in left:
-                is_there = select.select([file], [], [], MOST_SECONDS * (3 if case == left[0] else 1))[0]  # it warms up
-                line = file.readline() if is_there else "FAULT hang"
-                if not is_there:
-                    os.kill(child, signal.SIGKILL)
-                found[case] = line.strip()
-                if not line or not is_there:
-                    break
-        status = os.waitpid(child, 0)[1]
-        last = list(found)[-1]
-        if not found[last]:
-            found[last] = f"FAULT signal {os.waitstatus_to_exitcode(status)}"
-        print(f"{kind}: {len(found):,} of {len(cases):,}", file=sys.stderr)
-    return found
-
-
-def _work(kind: str, cases: Sequence[int], index: Path, file: Any) -> None:
-    import torch
-
-    torch.set_num_threads(1)
-    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
-    outcome(kind, cases[0], index)  # imports and tables that all need
-    for case in cases:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak from here on
-        before = _status("VmRSS")
-        found = outcome(kind, case, index)
-        if (taken := _status("VmHWM") - before) > MOST_BYTES:
-            found = f"FAULT memory {taken:,}"
-        file.write(found + "\n")
-
-
-def _status(name: str) -> int:
-    """A line of the process's status, in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
-
-
-def prepared(folder: Path) -> None:
-    """Prepare in a process of its own: threads of torch do not outlive a fork."""
-    child = os.fork()
-    if not child:
-        try:
-            prepare(folder)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    if os.waitpid(child, 0)[1]:
-        raise SystemExit("could not prepare")
+def generator_of(kind: str, number: int) -> Generator:
+    """What draws the case of a number."""
+    return np.random.default_rng([list(KINDS).index(kind), number])
 
 
 def main() -> None:
@@ -489,25 +372,26 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         index = Path(name)
-        prepared(index)
+        process = multiprocessing.get_context("spawn").Process(target=prepare, args=(index,))
+        process.start()  # by itself, so that what forks the workers has no threads
+        process.join()
+        for name in IMPORTED:
+            importlib.import_module(name)
         if chosen.case is not None:
-            generator = np.random.default_rng([list(KINDS).index(chosen.kind), chosen.case])
             with tempfile.TemporaryDirectory() as folder:
-                print(KINDS[chosen.kind](index, Path(folder), generator))
+                print(KINDS[chosen.kind](index, Path(folder), generator_of(chosen.kind, chosen.case)))
             return
-        result: dict[str, dict[str, int]] = {}
-        faults = []
+        counts: dict[str, dict[str, int]] = {}
+        faults: list[str] = []
         for kind in [chosen.kind] if chosen.kind else KINDS:
-            found = outcomes(kind, range(round(N_CASES[kind] * chosen.share)), index)
-            result[kind] = dict(Counter(line.split(" ")[0] if "FAULT" in line else line for line in found.values()))
-            faults += [f"{kind} {case}: {line}" for case, line in found.items() if line.startswith("FAULT")]
-            print(kind, result[kind], flush=True)
+            found = dict(run_cases(case_of(kind, index), round(N_CASES[kind] * chosen.share)))
+            counts[kind] = dict(Counter(outcome.kind for outcome in found.values()))
+            faults += [f"{kind} {number}: {one}" for number, one in found.items() if one.kind not in FINE]
+            print(kind, counts[kind], flush=True)
     print("\n".join(faults))
     assert not faults, len(faults)
     if chosen.share >= 1 and chosen.kind is None:
-        from measure import write_result
-
-        write_result("fuzz_kept", {"cases": result, "faults": len(faults)})
+        write_result("fuzz_kept", {"cases": counts, "faults": len(faults)})
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from pathlib import Path
 import polars as pl
 
 from bywords.checkpoint import Run, read_state, write_state
+from bywords.config import typed
 from bywords.errors import SettingError
 from bywords.files import check_writable, move_whole, replacing, write_errors
 from bywords.io.writers import merge_parquet, write_spreadsheet
-from bywords.records.base import typed
 from bywords.validation import check_count, naming
 
 FORMAT = "bywords-part/3"

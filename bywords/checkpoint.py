@@ -50,12 +50,12 @@ class Entry(NamedTuple):
 class Run:
     """What a run's outcome depends on: fingerprints of its data by what they are of, and settings as JSON values."""
 
-    data: Mapping[str, str]
-    settings: Mapping[str, Any]
+    data: dict[str, str]
+    settings: dict[str, Any]
 
     def plain(self) -> dict[str, Any]:
         """`data` and `settings` as JSON gives them back."""
-        plain: dict[str, Any] = json.loads(json.dumps({"data": dict(self.data), "settings": dict(self.settings)}))
+        plain: dict[str, Any] = json.loads(json.dumps({"data": self.data, "settings": self.settings}))
         return plain
 
     def differences(self, earlier: Run) -> list[str]:

@@ -18,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import read_state, write_state
+from bywords.config import typed
 from bywords.data.columns import Columns
 from bywords.errors import DataError, SettingError
 from bywords.io.streams import Skipped
-from bywords.records.base import RecordPart, plain, typed
+from bywords.records.base import RecordPart, plain
 from bywords.text.memory_mapped import ENDINGS, FileSum
 from bywords.text.ragged import UNKNOWN
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig

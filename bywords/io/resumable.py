@@ -18,15 +18,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from bywords.checkpoint import Run, read_state, write_state
+from bywords.config import typed
 from bywords.errors import SettingError
 from bywords.files import check_writable, move_whole, replacing, write_errors
 from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
-from bywords.records.base import typed
 from bywords.validation import check_count, naming
 
 FORMAT = "bywords-part/3"
@@ -39,7 +38,7 @@ _STARTED = f".{PROGRESS}.*part"  # what may be in a folder without PROGRESS
 class Progress:
     """How far a file is."""
 
-    run: dict[str, Any]  # what the chunks depend on beside the input: `checkpoint.Run` as JSON values
+    run: Run  # what the chunks depend on beside the input
     n_rows: int = 0
     n_bytes: int = 0  # of the data file
     n_parts: int = 0  # files of Parquet
@@ -62,13 +61,13 @@ class ResumableOutput:
         self.out = out.resolve()
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA
-        self.progress = Progress(run=run.plain())
+        self.progress = Progress(run=run)
         self._is_started, self._hashed = False, hashlib.sha256()
         self.is_damaged = False  # what there was to resume
         found = self._found() if self.folder.exists() else None
         if not resume or found is None:
             return
-        run.check_same(Run(**found.run), f"{self.folder} holds rows", "Leave out --resume to start afresh.")
+        run.check_same(found.run, f"{self.folder} holds rows", "Leave out --resume to start afresh.")
         self.is_damaged = found.n_rows > 0 and (hashed := self._sum(found)).hexdigest() != found.digest
         if found.n_rows and not self.is_damaged:
             self.progress, self._is_started, self._hashed = found, True, hashed
@@ -137,8 +136,8 @@ class ResumableOutput:
         if state is not None:
             with naming(path, error=SettingError, advice="Move the folder away."):
                 found = typed(Progress, state, where="it")
-                for number in (found.n_rows, found.n_bytes, found.n_parts):
-                    check_count("a number", number)
+                for name in ("n_rows", "n_bytes", "n_parts"):
+                    check_count(name, getattr(found, name))
             return found
         if self.folder.is_dir() and all(file.match(_STARTED) for file in self.folder.iterdir()):
             return None

@@ -29,7 +29,7 @@ from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
 
-MOST_LAYERS = 100
+MOST_LAYERS = 20
 
 
 @dataclass(frozen=True, kw_only=True)

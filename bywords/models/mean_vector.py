@@ -69,7 +69,7 @@ class MeanVector(FittedModel):
         """Fit to N documents; also what there is to say of it: that it did not converge.
 
         Features are centred and scaled to variance 1; the layer that is kept takes them as they are.
-        Raises: SettingError without `aligned` word vectors.
+        Raises: SettingError without `aligned` word vectors, and for some with numbers too large to be summed up.
         """
         if aligned is None:
             raise SettingError("a mean of word vectors needs word vectors: give the system `vectors`.")
@@ -83,6 +83,8 @@ class MeanVector(FittedModel):
         centre, spread = features.mean(axis=0), features.std(axis=0)
         spread[spread == 0] = 1.0
         scaled = (features - centre) / spread
+        if not np.isfinite(scaled).all():
+            raise SettingError("the word vectors have numbers too large to be summed up. Check where they come from.")
         n_classes = targets.n_classes
         coefficients, intercept = np.zeros((n_classes, scaled.shape[1])), np.full(n_classes, UNSEEN)
         n_iterations = 0

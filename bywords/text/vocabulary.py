@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Features = Literal["words", "ngrams", "all"]
 PairTable = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]  # as `table_of_pairs` makes it
-LONGEST_NGRAM, LONGEST_CHAR_NGRAM = 100, 32  # words; characters: each length takes memory for every token of a text
+LONGEST_NGRAM, LONGEST_CHAR_NGRAM = 20, 32  # words; characters: each length takes memory for every token of a text
 MOST_COUNTED = 2**31 - 1  # tokens, words: what the compiled loops count to
 MOST_TOKENS = 2**62  # that a vocabulary may be of
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same

@@ -17,13 +17,14 @@ import torch.nn.functional as F  # noqa: N812 (the name under which everybody kn
 from torch import Tensor
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept
+from bywords.config import typed
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import Metric, score, softmax
 from bywords.fitted import History
 from bywords.models.modules.layers import Batch, Model, predict_prepared
-from bywords.records.base import EpochRecord, typed
+from bywords.records.base import EpochRecord
 from bywords.system_config import TrainingConfig
 from bywords.text.memory_mapped import EpochRows, MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, CheckpointError, Entry
+from bywords.config import typed
 from bywords.data.splits import TOO_FEW, check_split
 from bywords.data.targets import Rows, Targets
 from bywords.errors import DataError, SettingError, check_range
@@ -20,7 +21,6 @@ from bywords.evaluation.metrics import Metric
 from bywords.fitted import History, SelectionSummary
 from bywords.models.base import FittedModel, ModelConfig
 from bywords.models.ensemble import Ensemble, fit_weights, weighed_sum
-from bywords.records.base import typed
 from bywords.system_config import SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.threads import in_threads

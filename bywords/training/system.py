@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like
+from bywords.config import typed
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.extras import needed
 from bywords.fitted import History
 from bywords.models.base import FittedModel, ModelConfig, model_class
 from bywords.models.neural import NeuralModel
-from bywords.records.base import VectorsSummary, typed
+from bywords.records.base import VectorsSummary
 from bywords.system_config import SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
 from bywords.text.ragged import UNKNOWN

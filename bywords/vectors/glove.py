@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like, restore_generator
-from bywords.config import check_fields
+from bywords.config import check_fields, typed
 from bywords.errors import DataError, check_range
 from bywords.kernels.glove import train_block
-from bywords.records.base import typed
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary

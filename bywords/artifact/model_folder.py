@@ -15,15 +15,16 @@ it: equal parts make equal bytes.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
 import platform
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
@@ -34,11 +35,13 @@ from bywords.models.base import StorageFormat
 from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.version import __version__
 
+R = TypeVar("R")
 FORMAT = "bywords-model/5"
 MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
 OWN = (SUMS, *FILES)
+MOST_SAVES = 100  # while a folder is read
 VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
 OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
 
@@ -114,6 +117,34 @@ def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]
     yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
 
 
+def _of_one_save(read: Callable[[Path], R]) -> Callable[[Path], R]:
+    """A decorator: what reads a folder does it once more where another process has saved it anew meanwhile."""
+
+    @functools.wraps(read)
+    def steadily(folder: Path) -> R:
+        for _ in range(MOST_SAVES):
+            before = _bytes_of_sums(folder)
+            try:
+                found = read(folder)
+            except Exception:
+                if _bytes_of_sums(folder) == before:
+                    raise
+                continue
+            if _bytes_of_sums(folder) == before:
+                return found
+        raise ModelFolderError(f"{folder}: is saved again and again while it is read. Wait until that has ended.")
+
+    return steadily
+
+
+def _bytes_of_sums(folder: Path) -> bytes | None:
+    try:
+        return (folder / SUMS).read_bytes()
+    except OSError:
+        return None
+
+
+@_of_one_save
 def read_folder(folder: Path) -> FolderContents:
     """Read and check a folder that `write_folder` made.
 
@@ -128,6 +159,7 @@ def read_folder(folder: Path) -> FolderContents:
     return FolderContents(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays, storage)
 
 
+@_of_one_save
 def look_at(folder: Path) -> Overview:
     """Check a folder and say what is in it, in the time that it takes to read. Raises as `read_folder` does."""
     from safetensors import safe_open

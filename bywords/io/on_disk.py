@@ -164,12 +164,12 @@ def corpus_on_disk(
     if not _is_of(run, folder):
         with locked(folder), write_errors(folder, ADVICE):
             if not _is_of(run, folder):  # nor has another run just written it
+                check_room(folder)
                 folder.mkdir(parents=True, exist_ok=True)
                 write_state(folder / CORPUS, {"format": FORMAT, "run": None})  # if killed from here on
                 for path in folder.iterdir():
                     if path.name != CORPUS:
                         path.unlink()
-                check_room(folder)
                 _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
     return _opened(folder, tokenizer, vocabulary)
 

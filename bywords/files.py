@@ -170,14 +170,12 @@ def check_folder(folder: Path, *, error: type[BywordsError] = SettingError) -> N
     is_there = real_path(folder, error=error).is_dir()
     if folder.exists() and not is_there:
         raise error(f"{folder}: is a file, expected a folder. Choose another path.")
-    check_parent(folder / "any" if is_there else folder, error=error)
+    _check_takes_files(folder, folder if is_there else _existing(folder, error), error)
 
 
 def check_parent(path: Path, *, error: type[BywordsError] = SettingError) -> None:
     """Raise an `error` when nothing can be put into the folder of `path`, or the nearest one above that exists."""
-    existing = _existing(path, error)
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise error(f"{path}: cannot be written: {existing} takes no files. Choose another path.")
+    _check_takes_files(path, _existing(path, error), error)
 
 
 def check_room(path: Path, n_bytes: int = 0, *, error: type[BywordsError] = SettingError) -> None:
@@ -188,6 +186,11 @@ def check_room(path: Path, n_bytes: int = 0, *, error: type[BywordsError] = Sett
             f"{path}: cannot be written: its disk has {free / 1e6:.1f} MB left, and it takes {least / 1e6:.1f} MB or "
             "more. Make room, or choose another path."
         )
+
+
+def _check_takes_files(path: Path, folder: Path, error: type[BywordsError]) -> None:
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise error(f"{path}: cannot be written: {folder} takes no files. Choose another path.")
 
 
 def _existing(path: Path, error: type[BywordsError]) -> Path:

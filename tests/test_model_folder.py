@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import shutil
@@ -263,3 +264,32 @@ def test_of_two_threads_that_save_one_model_the_second_is_refused(folder, monkey
     go_on.set()
     first.join()
     assert labels_of(folder) == "xyz"
+
+
+@pytest.mark.filterwarnings("ignore:.*a save was cut off there")  # it has only not ended yet
+@pytest.mark.parametrize("way", ["exchanged", "moved into it one by one"])
+def test_a_model_that_is_saved_anew_while_it_is_read_is_the_old_one_or_the_new_one(folder, monkeypatch, way):
+    if way != "exchanged":
+        monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    ended = threading.Event()
+
+    def save():
+        for number in itertools.count():
+            if ended.is_set():
+                return
+            parts = small_parts(label_names=[str(number)] * 3)
+            parts.arrays["bias"][:] = number
+            model_folder.write_folder(parts, folder, card=CARD)
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    seen = set()
+    try:
+        while len(seen) < 10:
+            read = model_folder.read_folder(folder)
+            seen.add(read.description["label_names"][0])
+            assert read.description["label_names"][0] in ("a", str(int(read.arrays["bias"][0])))
+            model_folder.look_at(folder)
+    finally:
+        ended.set()
+        thread.join()

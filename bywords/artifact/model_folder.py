@@ -15,15 +15,16 @@ it: equal parts make equal bytes.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
 import platform
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
@@ -35,11 +36,13 @@ from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.validation import naming, parsed_json
 from bywords.version import __version__
 
+R = TypeVar("R")
 FORMAT = "bywords-model/5"
 MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
 OWN = (SUMS, *FILES)
+MOST_SAVES = 100  # while a folder is read
 VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
 ADVICE = "Its sums are right, so it was written like this: get the model from elsewhere, or train it again."
 MOST_SUMS = 4096  # bytes: it has five lines
@@ -105,6 +108,34 @@ def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]
     yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
 
 
+def of_one_save(read: Callable[[Path], R]) -> Callable[[Path], R]:
+    """A decorator: what reads a folder does it once more where another process has saved it anew meanwhile."""
+
+    @functools.wraps(read)
+    def steadily(folder: Path) -> R:
+        for _ in range(MOST_SAVES):
+            before = _bytes_of_sums(folder)
+            try:
+                found = read(folder)
+            except Exception:
+                if _bytes_of_sums(folder) == before:
+                    raise
+                continue
+            if _bytes_of_sums(folder) == before:
+                return found
+        raise ModelFolderError(f"{folder}: is saved again and again while it is read. Wait until that has ended.")
+
+    return steadily
+
+
+def _bytes_of_sums(folder: Path) -> bytes | None:
+    try:
+        return (folder / SUMS).read_bytes()
+    except OSError:
+        return None
+
+
+@of_one_save
 def read_folder(folder: Path) -> FolderContents:
     """Read and check a folder that `write_folder` made.
 

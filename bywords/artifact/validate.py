@@ -23,6 +23,7 @@ from bywords.artifact.model_folder import (
     VOCABULARY_ARRAYS,
     WEIGHTS,
     FolderContents,
+    of_one_save,
     read_folder,
     sizes,
 )
@@ -97,6 +98,7 @@ def read_parts(folder: Path) -> Parts:
     return _parts(folder, read_folder(folder))
 
 
+@of_one_save
 def look_at(folder: Path) -> Overview:
     """Check a folder and say what is in it. Raises ModelFolderError as `load_classifier` does."""
     from safetensors import safe_open

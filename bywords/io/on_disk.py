@@ -177,12 +177,12 @@ def corpus_on_disk(
         with locked(folder), write_errors(folder, ADVICE):
             kept = _kept(folder, run, vocabulary, on_block, lambda said: None)  # another run may just have written it
             if kept is None:
+                check_room(folder)
                 folder.mkdir(parents=True, exist_ok=True)
                 write_state(folder / CORPUS, {"format": FORMAT, "run": None})  # if killed from here on
                 for path in folder.iterdir():
                     if path.name != CORPUS:
                         path.unlink()
-                check_room(folder)
                 kept = _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
     return _opened(folder, tokenizer, *kept)
 

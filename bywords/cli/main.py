@@ -114,7 +114,11 @@ def main() -> None:
         try:
             code = _run(sys.argv[1:])
             sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            code = _told(error)
         except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of polars
+                raise
             code = _told(error)
     sys.exit(code)
 
@@ -133,8 +137,6 @@ def _run(words: list[str]) -> int:
 
 def _told(error: BaseException) -> int:
     """Say what stopped a command, on one line; a fault of bywords with its traceback. Returns: the exit code."""
-    if isinstance(error, SystemExit):
-        raise error
     if isinstance(error, OutputLostError) and isinstance(error.reason, BrokenPipeError):
         return 141  # as of any program that a closed pipe ends
     with contextlib.suppress(OutputLostError):

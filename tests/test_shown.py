@@ -28,8 +28,8 @@ from bywords.artifact.model_card import escaped
 from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
 from bywords.cli import systems as systems_command
-from bywords.cli.screen import print_json
-from bywords.cli.streams import standard_streams
+from bywords.cli.screen import print_data, print_json
+from bywords.cli.streams import OutputLostError, standard_streams
 from bywords.systems import SYSTEMS
 from bywords.terminal import command, shell_words, visible, visible_line
 
@@ -343,6 +343,27 @@ def test_an_output_that_takes_nothing_is_one_line_and_2_and_one_that_is_closed_i
     with os.fdopen(writing, "w") as closed:
         code, _, error = run(*words, out=closed)
     assert (code, error) == (141, "")
+
+
+def test_an_output_without_a_buffer_is_whole_or_an_error():
+    for n_read in (1_000_000, 10):
+        reading, writing = os.pipe()
+        got = []
+
+        def read(descriptor=reading, n_left=n_read, got=got):
+            while n_left and (part := os.read(descriptor, n_left)):
+                got.append(part)
+                n_left -= len(part)
+            os.close(descriptor)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        cut_off = pytest.raises(OutputLostError) if n_read == 10 else contextlib.nullcontext()
+        with io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True) as unbuffered:
+            with contextlib.redirect_stdout(unbuffered), standard_streams(), cut_off:
+                print_data(b"x" * 1_000_000)
+        reader.join()
+        assert len(b"".join(got)) == n_read
 
 
 def test_an_error_that_cannot_be_told_changes_no_exit_code(place):

@@ -20,7 +20,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bywords.artifact import model_folder
@@ -28,7 +28,7 @@ from bywords.artifact.model_card import escaped
 from bywords.classifier import TextClassifier
 from bywords.cli import main as cli
 from bywords.cli import systems as systems_command
-from bywords.cli.screen import print_data, print_json
+from bywords.cli.screen import ProgressLines, counted, print_data, print_json
 from bywords.cli.streams import OutputLostError, standard_streams
 from bywords.systems import SYSTEMS
 from bywords.terminal import command, shell_words, visible, visible_line
@@ -65,8 +65,8 @@ def run(*words, out=None, error=None, encoding="utf-8"):
     return left.value.code, *(file.buffer.getvalue().decode(encoding) for file in kept)
 
 
-def on_terminal(*words):
-    """Exit code of a command and what a terminal gets."""
+def on_terminal(work):
+    """What a terminal gets from work that is given it as a file."""
     ours, theirs = pty.openpty()
     got = []
 
@@ -81,10 +81,14 @@ def on_terminal(*words):
         patch.dict(os.environ, TERM="xterm-256color", COLUMNS="120"),
         os.fdopen(theirs, "w", encoding="utf-8") as terminal,
     ):
-        code, _, _ = run(*words, out=terminal, error=terminal)
+        work(terminal)
     reader.join()
     os.close(ours)
-    return code, b"".join(got).decode()
+    return b"".join(got).decode()
+
+
+def run_on_terminal(*words):
+    return on_terminal(lambda terminal: run(*words, out=terminal, error=terminal))
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +130,6 @@ ANSWERS = [
     ("explain", MODEL, FILE), ("explain", MODEL, FILE, "--json", "--out", f"x{EVIL}.jsonl"),
     ("vocab", *READ), ("vocab", *READ, "--json"),
     ("audit", *READ, "--out", f"a{EVIL}"),
-    ("compare", *READ, "--systems", "tfidf-nb", "--out", f"c{EVIL}", "--json"),
     ("predict", MODEL, FILE, "--out", f"p{EVIL}.jsonl", "--min-confidence", "0.5"),
 ]  # fmt: skip
 
@@ -179,7 +182,7 @@ def test_an_error_is_one_line_of_plain_signs(place, words):
     ids=lambda words: re.sub(r"[^a-z -]", "", " ".join(words))[:40],
 )  # fmt: skip
 def test_a_terminal_gets_no_escape_codes_but_those_of_tables_colours_and_progress(place, words):
-    _, got = on_terminal(*words)
+    got = run_on_terminal(*words)
     assert "\x1b[2J" not in got
     assert "\x1b[8m" not in got
     check_shown(OF_RICH.sub("", got.replace("\r\n", "\n")))
@@ -187,9 +190,22 @@ def test_a_terminal_gets_no_escape_codes_but_those_of_tables_colours_and_progres
         assert "\x1b[1m" in got  # a header in bold
 
 
+def test_progress_is_plain_too():
+    def work(terminal):
+        with contextlib.redirect_stderr(terminal), standard_streams():
+            progress = ProgressLines()
+            progress.start(EVIL)
+            progress.step(1, 2, EVIL)
+            list(counted([(1, "x")], EVIL))
+
+    got = on_terminal(work)
+    assert got.count("\x1b[K") == 4
+    check_shown(OF_RICH.sub("", got.replace("\r\n", "\n")))
+
+
 def test_data_in_a_pipe_is_as_it_is_and_json_on_a_terminal_has_the_same_value(place):
     piped = run("predict", MODEL, FILE)[1]
-    _, shown = on_terminal("predict", MODEL, FILE)
+    shown = run_on_terminal("predict", MODEL, FILE)
     rows = [json.loads(line) for line in piped.strip().split("\n")]
     assert "\x9b" in piped
     assert rows[0]["label"].startswith("a\x1b")
@@ -205,6 +221,7 @@ def test_a_terminal_without_these_letters_gets_their_numbers(place, words):
         assert json.loads(out) == json.loads(run(*words)[1])
 
 
+@settings(max_examples=40)
 @given(st.text(), st.sampled_from(["utf-8", "ascii", "cp1252"]))
 def test_json_stays_json_of_the_same_value(text, encoding):
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
@@ -261,6 +278,7 @@ def test_warnings_and_logs_are_plain_too():
 NAMES = ["two words", "it's", 'a "b"', "$(x)`y`", "-rf", "a~", "a;b&c|d", "*", "#", "!", "é", ""]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(st.characters(exclude_categories=("Cc", "Cs", "Cf", "Zl", "Zp")))))
 def test_words_can_be_typed(words):
     assert shlex.split(shell_words(words)) == words
@@ -359,9 +377,13 @@ def test_an_output_without_a_buffer_is_whole_or_an_error():
         reader = threading.Thread(target=read)
         reader.start()
         cut_off = pytest.raises(OutputLostError) if n_read == 10 else contextlib.nullcontext()
-        with io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True) as unbuffered:
-            with contextlib.redirect_stdout(unbuffered), standard_streams(), cut_off:
-                print_data(b"x" * 1_000_000)
+        with (
+            io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True) as unbuffered,
+            contextlib.redirect_stdout(unbuffered),
+            standard_streams(),
+            cut_off,
+        ):
+            print_data(b"x" * 1_000_000)
         reader.join()
         assert len(b"".join(got)) == n_read
 
@@ -427,6 +449,7 @@ def test_a_file_that_may_not_grow_is_one_line_and_the_old_one_stays(place, tmp_p
 # What is shown elsewhere.
 
 
+@settings(max_examples=40)
 @given(st.text())
 def test_what_is_visible_is_plain_and_what_was_plain_is_as_it_was(text):
     check_shown(visible_line(text))

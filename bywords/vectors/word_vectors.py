@@ -134,8 +134,10 @@ class WordVectors:
             raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
         with write_errors(path), replacing(path.with_suffix(WORDS)) as words, replacing(path) as matrix:
             words.write_text("".join(f"{word}\n" for word in self.words), encoding="utf-8", newline="")
-            with matrix.open("wb") as file:
-                np.save(file, self.matrix, allow_pickle=False)
+            with matrix.open("wb") as file:  # np.save would say nothing where the disk takes all but the last numbers
+                numbers = np.ascontiguousarray(self.matrix)
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(numbers))
+                file.write(numbers.data)
             for written in (words, matrix):
                 sync(written)
             path.with_suffix(WORDS).unlink(missing_ok=True)  # a crash leaves no words that are of another matrix

@@ -322,10 +322,12 @@ def _fault(code: int, out: str, error: str, n_bytes: int) -> str:
     if code < 0:
         return "takes too long" if -code in (signal.SIGKILL, signal.SIGXCPU) else f"signal {-code}"
     if "Traceback" in error:
-        lines = error.strip().splitlines()
-        places = [line.strip() for line in lines if line.startswith('  File "') and "/bywords/" in line]
+        lines = [line for line in error.strip().splitlines() if not line.startswith("error: ")]
+        places = [line.strip() for line in lines if line.strip().startswith('File "') and "/bywords/" in line]
         place = places[-1].split("/bywords/")[-1] if places else ""
-        return f"{lines[-1][:150]} @ {place}"
+        return f"{lines[-1].strip()[:150]} @ {place}"
+    if "not enough memory" in error:
+        return "takes too much memory"
     if "Warning" in error:
         return f"a warning: {error.strip().splitlines()[0][:200]}"
     if n_bytes > MOST_BYTES:
@@ -335,8 +337,6 @@ def _fault(code: int, out: str, error: str, n_bytes: int) -> str:
     if code != 2:
         return f"exit code {code}"
     said = [line for line in error.splitlines() if line.startswith("error: ")]
-    if error.lstrip().startswith("Usage:"):
-        return ""
     if len(said) != 1 or not error.rstrip("\n").endswith(said[0]):
         return "not one line of error"
     return ""

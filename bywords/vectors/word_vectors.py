@@ -158,7 +158,7 @@ class WordVectors:
 
     def _did_you_mean(self, word: str) -> str:
         is_alike = self.words.str.starts_with(word[:1]) & self.words.str.len_chars().is_between(
-            len(word) - 2, len(word) + 2
+            max(len(word) - 2, 0), len(word) + 2
         )
         alike = difflib.get_close_matches(word, self.words.filter(is_alike).to_list(), n=3, cutoff=0.7)
         return f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""

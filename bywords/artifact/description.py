@@ -11,7 +11,7 @@ import numpy as np
 
 from bywords.artifact import model_card
 from bywords.artifact.model_folder import FolderContents, extent, read_folder, write_folder
-from bywords.config import from_plain, to_plain
+from bywords.config import check_arguments, from_plain, to_plain
 from bywords.data.columns import Columns
 from bywords.data.labels import check_label_format
 from bywords.errors import DataError, ModelFolderError, SettingError, quoted
@@ -32,6 +32,7 @@ from bywords.text.tokenizer import Tokenizer
 from bywords.version import __version__
 
 
+@check_arguments
 def save_classifier(classifier: FittedClassifier, folder: Path) -> None:
     """Write a model folder that `load_classifier` reads. Raises ModelFolderError when it cannot be written.
 
@@ -43,6 +44,7 @@ def save_classifier(classifier: FittedClassifier, folder: Path) -> None:
     write_folder(contents, folder, card=card_of(classifier, contents))
 
 
+@check_arguments
 def load_classifier(folder: Path | str) -> FittedClassifier:
     """Read a model folder, which cannot run code; with a linear model, neither PyTorch nor scikit-learn is imported.
 

@@ -29,6 +29,7 @@ import numpy.typing as npt
 from bywords.artifact.quantization import dequantize, quantize
 from bywords.errors import ModelFolderError
 from bywords.files import check_parent, recover_folder, replacing_folder, write_errors
+from bywords.io.archives import expanded
 from bywords.models.base import StorageFormat
 from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.version import __version__
@@ -192,6 +193,7 @@ def _sha256(path: Path) -> str:
 
 def _checked(folder: Path) -> dict[str, Any]:
     """What model.json says, after every file has been held against its sum."""
+    expanded(folder, error=ModelFolderError)
     recover_folder(folder)
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")

@@ -16,6 +16,7 @@ from numbers import Integral
 from typing import Any
 
 LARGEST_SEED = 2**32 - 1
+MOST_SEEDS = 1000
 
 
 class BywordsError(ValueError):
@@ -80,15 +81,28 @@ class ModelFolderError(BywordsError):
 
 def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
     """The value of a setting. Raises SettingError when it is none of its choices."""
-    if value not in choices:
-        raise SettingError(f"{name} is {value!r}, expected {' or '.join(map(repr, choices))}.")
+    if not is_among(value, choices):
+        raise SettingError(f"{name} is {shown(value)}, expected {' or '.join(map(repr, choices))}.")
     return value
+
+
+def is_among(value: Any, choices: Iterable[Any]) -> bool:
+    """Whether a value of any type is one of these strings or numbers; True and False are no numbers."""
+    return any(
+        isinstance(value, type(choice)) and isinstance(value, bool) == isinstance(choice, bool) and value == choice
+        for choice in choices
+    )
+
+
+def shown(value: Any) -> str:
+    """A value of any type for a message, on one line and not too long."""
+    return " ".join(repr(value).split())[:100]
 
 
 def check_kind(name: str, value: Any, kind: type | tuple[type, ...], expected: str) -> None:
     """Raise SettingError when a setting is of another kind of value; True and False are no numbers."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise SettingError(f"{name} is {value!r:.100} of type {type(value).__name__}, expected {expected}.")
+        raise SettingError(f"{name} is {shown(value)} of type {type(value).__name__}, expected {expected}.")
 
 
 def check_range(
@@ -121,6 +135,14 @@ def check_seed(seed: Any) -> None:
     """Raise SettingError for what not every generator of random numbers can start from."""
     check_kind("seed", seed, Integral, f"a whole number from 0 to {LARGEST_SEED}")
     check_range("seed", seed, least=0, most=LARGEST_SEED)
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Raise SettingError for more than MOST_SEEDS seeds, and for what is none."""
+    if seeds[MOST_SEEDS : MOST_SEEDS + 1]:
+        raise SettingError(f"there are more than {MOST_SEEDS} seeds, each of which is a training. Give fewer.")
+    for seed in seeds:
+        check_seed(seed)
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -99,7 +99,12 @@ def write_inputs(folder: Path) -> None:
     TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(folder / "model")
     for name in ("folder", "folder.csv"):
         (folder / name).mkdir()
-    for name, content in (("empty", b""), ("empty.csv", b""), ("binary.csv", bytes(range(256)) * 9), ("dot.csv.gz", b"x")):
+    for name, content in (
+        ("empty", b""),
+        ("empty.csv", b""),
+        ("binary.csv", bytes(range(256)) * 9),
+        ("dot.csv.gz", b"x"),
+    ):
         (folder / name).write_bytes(content)
     (folder / "a\nb.csv").write_bytes((folder / "more.csv").read_bytes())
     (folder / "-dash.csv").write_bytes((folder / "more.csv").read_bytes())
@@ -128,7 +133,9 @@ class Parameter:
             arguments = [*arguments[: self.place], self.before + value, *arguments[self.place + 1 :]]
         else:
             options = [word for word in options if self.before or not word.startswith(f"{self.place}=")]
-            options = [word for word in options if not self.before or not word.startswith(f"{self.place}={self.before}")]
+            options = [
+                word for word in options if not self.before or not word.startswith(f"{self.place}={self.before}")
+            ]
             options.append(f"{self.place}={self.before}{value}")
         return [*names, *options, *(["--", *arguments] if arguments else [])]
 
@@ -139,7 +146,10 @@ def parameters() -> Iterator[Parameter]:
         command, arguments = _command(line), _parts(line)[2]
         for parameter in command.params:
             if parameter.param_type_name == "argument":
-                index = min([one for one in command.params if one.param_type_name == "argument"].index(parameter), len(arguments))
+                index = min(
+                    [one for one in command.params if one.param_type_name == "argument"].index(parameter),
+                    len(arguments),
+                )
                 yield Parameter(line, str(parameter.metavar or parameter.name), index)
             elif not parameter.is_flag:
                 option = max(parameter.opts, key=len)
@@ -277,7 +287,9 @@ def _run(words: list[str], case: Path, out: Path, error: Path) -> None:
             del stream
         sys.stdin = io.TextIOWrapper(io.FileIO(0), encoding="utf-8", errors="surrogateescape")
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w")), encoding="utf-8")
-        sys.stderr = io.TextIOWrapper(io.FileIO(2, "w"), encoding="utf-8", errors="backslashreplace", write_through=True)
+        sys.stderr = io.TextIOWrapper(
+            io.FileIO(2, "w"), encoding="utf-8", errors="backslashreplace", write_through=True
+        )
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 2))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         resource.setrlimit(resource.RLIMIT_AS, (_address_space() + 4 * MOST_BYTES,) * 2)
@@ -322,10 +334,12 @@ def _fault(code: int, out: str, error: str, n_bytes: int) -> str:
     if code < 0:
         return "takes too long" if -code in (signal.SIGKILL, signal.SIGXCPU) else f"signal {-code}"
     if "Traceback" in error:
-        lines = error.strip().splitlines()
-        places = [line.strip() for line in lines if line.startswith('  File "') and "/bywords/" in line]
+        lines = [line for line in error.strip().splitlines() if not line.startswith("error: ")]
+        places = [line.strip() for line in lines if line.strip().startswith('File "') and "/bywords/" in line]
         place = places[-1].split("/bywords/")[-1] if places else ""
-        return f"{lines[-1][:150]} @ {place}"
+        return f"{lines[-1].strip()[:150]} @ {place}"
+    if "not enough memory" in error:
+        return "takes too much memory"
     if "Warning" in error:
         return f"a warning: {error.strip().splitlines()[0][:200]}"
     if n_bytes > MOST_BYTES:
@@ -335,8 +349,6 @@ def _fault(code: int, out: str, error: str, n_bytes: int) -> str:
     if code != 2:
         return f"exit code {code}"
     said = [line for line in error.splitlines() if line.startswith("error: ")]
-    if error.lstrip().startswith("Usage:"):
-        return ""
     if len(said) != 1 or not error.rstrip("\n").endswith(said[0]):
         return "not one line of error"
     return ""

@@ -12,12 +12,13 @@ import numpy as np
 from bywords.artifact import model_card
 from bywords.artifact.model_folder import FolderContents, extent, write_folder
 from bywords.artifact.validate import misfits_named, read_parts
-from bywords.config import to_plain
+from bywords.config import check_arguments, to_plain
 from bywords.fitted import FittedClassifier, History, TrainingRecord
 from bywords.models.base import ModelConfig, model_of
 from bywords.system_config import SystemConfig
 
 
+@check_arguments
 def save_classifier(classifier: FittedClassifier, folder: Path) -> None:
     """Write a model folder that `load_classifier` reads. Raises ModelFolderError when it cannot be written.
 
@@ -29,6 +30,7 @@ def save_classifier(classifier: FittedClassifier, folder: Path) -> None:
     write_folder(contents, folder, card=card_of(classifier, contents))
 
 
+@check_arguments
 def load_classifier(folder: Path | str) -> FittedClassifier:
     """Read a model folder, which cannot run code; with a linear model, neither PyTorch nor scikit-learn is imported.
 

@@ -31,6 +31,7 @@ import numpy.typing as npt
 from bywords.artifact.quantization import dequantize, quantize
 from bywords.errors import ModelFolderError, SettingError
 from bywords.files import check_folder, check_room, format_of, recover_folder, replacing_folder, write_errors
+from bywords.io.archives import expanded
 from bywords.models.base import StorageFormat
 from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.validation import naming, parsed_json
@@ -227,6 +228,7 @@ def _sha256(path: Path) -> str:
 
 def _checked(folder: Path) -> dict[str, Any]:
     """What model.json says, after every file has been held against its sum."""
+    expanded(folder, error=ModelFolderError)
     _recover(folder)
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")

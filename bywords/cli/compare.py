@@ -9,7 +9,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_table, say, tell_about, tell_columns, tell_read, working
-from bywords.errors import SettingError
+from bywords.errors import MOST_SEEDS, SettingError
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
 
@@ -23,7 +23,7 @@ def compare(
     systems: Annotated[
         str | None, typer.Option(help="Which, with commas between; all by default. `bywords systems` lists them.")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="How many seeds each is trained with.", min=1)] = 1,
+    seeds: Annotated[int, typer.Option(help="How many seeds each is trained with.", min=1, max=MOST_SEEDS)] = 1,
     out: Annotated[
         Path | None, typer.Option(help="A folder for run.json and report.html; by default DATA-compared.")
     ] = None,
@@ -77,8 +77,10 @@ def compare(
 
 def _limit(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
-    if not number.isdecimal() or int(number) < 2:
-        raise SettingError(f"--limit {text}: expected a system, an equals sign and a number of documents: lstm=2000.")
+    if not number.isdecimal() or len(number) > 12 or int(number) < 2:
+        raise SettingError(
+            f"--limit {text:.200}: expected a system, an equals sign and a number of documents: lstm=2000."
+        )
     return name, int(number)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_table, rough_time, say, tell_about, tell_columns, tell_read, working
+from bywords.errors import MOST_SEEDS
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
 
@@ -23,7 +24,8 @@ def curve(
         str | None, typer.Option(help="Which system; `bywords systems` lists them. By default auto.")
     ] = None,
     seeds: Annotated[
-        int, typer.Option(help="How many times each part of the documents is drawn and trained on.", min=1)
+        int,
+        typer.Option(help="How many times each part of the documents is drawn and trained on.", min=1, max=MOST_SEEDS),
     ] = 3,
     out: Annotated[
         Path | None, typer.Option(help="A folder for curve.json and curve.html; by default DATA-curve.")

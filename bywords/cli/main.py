@@ -80,6 +80,8 @@ class CommandOfOnce(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As the command has it. Raises SettingError, naming the option."""
+        if any("\0" in word for word in args):
+            raise SettingError("a word of the command line has a NUL in it, which no name or text can have.")
         values, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in [one for one in dict.fromkeys(order) if order.count(one) > 1 and one.param_type_name == "option"]:
             name = max(option.opts, key=len)

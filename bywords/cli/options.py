@@ -14,7 +14,7 @@ import typer
 
 from bywords.cli.screen import tell_aside
 from bywords.errors import LARGEST_SEED, BywordsError, DataError, SettingError
-from bywords.io.archives import is_pattern, split_member
+from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
 from bywords.terminal import shell_words
 
@@ -278,7 +278,7 @@ def is_file(text: str) -> bool:
         return False
     try:
         path, member = split_member(Path(text).expanduser())
-        if path.is_file() and (member is None or path.suffix):
+        if path.exists() and not path.is_dir() and (member is None or path.suffix):
             return True
         if len(text.split()) == 1 and is_pattern(text) and files_of(text) != [text]:
             return True
@@ -312,7 +312,7 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
     for name in inputs:
         for path in [] if name is None else _paths(str(name)):
             try:
-                is_same = path.exists() and out.exists() and path.samefile(out)
+                is_same = path.samefile(out)
             except OSError:
                 is_same = False
             if is_same:
@@ -323,16 +323,15 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
 
 def _paths(text: str) -> list[Path]:
     """The files that are meant: one, several on a line, or those that a pattern has; of a member its archive."""
-    whole = split_member(Path(text).expanduser())[0]
-    with contextlib.suppress(OSError):
+    try:
+        whole = split_member(expanded(text))[0]
         if whole.exists():
             return [whole]
-    from bywords.io.datasets import paths_of
+        from bywords.io.datasets import paths_of
 
-    try:
-        return [split_member(Path(name).expanduser())[0] for name in paths_of(text)]
-    except (BywordsError, OSError):  # a data set by its name, or a text
-        return [whole]
+        return [split_member(expanded(name))[0] for name in paths_of(text)]
+    except BywordsError:  # a data set by its name, or a text
+        return []
 
 
 Model = Annotated[Path, typer.Argument(help="A folder that `bywords train` wrote.", metavar="MODEL")]

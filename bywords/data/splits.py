@@ -10,7 +10,7 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
-from bywords.errors import SettingError, check_seed
+from bywords.errors import SettingError, check_seed, shown
 
 Rows = npt.NDArray[np.int64]
 TOO_FEW = "too few documents to hold one out for validation: no class has two different texts. Add documents."
@@ -62,7 +62,7 @@ def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDAr
 def check_split(share: float, seed: int) -> None:
     """Raise SettingError when share is not a number between 0 and 1, or seed not one of `check_seed`."""
     if not isinstance(share, Real) or not 0 < share < 1:
-        raise SettingError(f"the share to hold out is {share!r:.100}, expected a number between 0 and 1, as in 0.2.")
+        raise SettingError(f"the share to hold out is {shown(share)}, expected a number between 0 and 1, as in 0.2.")
     check_seed(seed)
 
 

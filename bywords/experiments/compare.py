@@ -15,11 +15,11 @@ import numpy as np
 
 from bywords.artifact import model_folder
 from bywords.classifier import TextClassifier
-from bywords.config import to_plain
+from bywords.config import check_arguments, to_plain
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split
 from bywords.data.splits import stratified_split
-from bywords.errors import BywordsError, DataError, SettingError
+from bywords.errors import BywordsError, DataError, SettingError, check_seeds
 from bywords.evaluation import metrics, significance
 from bywords.evaluation.evaluation import Evaluation
 from bywords.evaluation.slices import find_slices
@@ -50,6 +50,7 @@ MOST_EXPLAINED = 1_000  # test documents that say which words speak for each cla
 SHOWN_CHARACTERS = 2_000  # of a wrong document, in the record
 
 
+@check_arguments
 def compare(
     split: Split,
     systems: Sequence[str],
@@ -83,6 +84,7 @@ def compare(
     systems = list(dict.fromkeys(systems))
     if not systems or not seeds:
         raise SettingError("nothing to compare: expected at least one system and one seed.")
+    check_seeds(seeds)
     for name in [*systems, *limits]:
         _classifier(name, vectors)  # refuses an unknown name before anything is trained
     instead = "Train one system after the other instead: bywords train DATA --system NAME."

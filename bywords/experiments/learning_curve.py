@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.classifier import TextClassifier
-from bywords.config import to_plain
+from bywords.config import check_arguments, to_plain
 from bywords.data.corpus import Split
 from bywords.data.splits import nested_order
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, SettingError, check_seeds
 from bywords.evaluation.evaluation import Evaluation
 from bywords.experiments import forecast
 from bywords.experiments.setup import WITHOUT_RESUME, beginning, check_close, check_same, checked, spread
@@ -30,6 +30,7 @@ SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 LEAST_DOCUMENTS = 20  # of a point; and two of each class
 
 
+@check_arguments
 def learning_curve(
     split: Split,
     system: str = DEFAULT_SYSTEM,
@@ -61,6 +62,7 @@ def learning_curve(
     """
     if not seeds:
         raise SettingError("nothing to fit: expected at least one seed.")
+    check_seeds(seeds)
     more: dict[str, Any] = {"vectors": vectors, "validation_share": validation_share}
     config = TextClassifier(system, **more).config
     tokenizer = split.train.tokenizer_config(config.tokenizer)

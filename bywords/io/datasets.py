@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.config import check_arguments
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split, concatenated, grouped, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, groups_of
@@ -53,6 +54,7 @@ class Dataset:
     is_available: Callable[[], bool]  # without the network
 
 
+@check_arguments
 def load_dataset(
     name_or_path: str | Path | Sequence[str],
     *,
@@ -67,7 +69,7 @@ def load_dataset(
     encoding: str | None = None,
     exclude_labels: Sequence[str] = (),
     label_prefix: str = LABEL_PREFIX,
-    test: str | None = None,
+    test: str | Path | Sequence[str] | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
     seed: int = 0,
@@ -101,7 +103,7 @@ def read_split(
     name_or_path: str | Path | Sequence[str],
     options: ReadOptions | None = None,
     *,
-    test: str | None = None,
+    test: str | Path | Sequence[str] | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
     seed: int = 0,
@@ -117,7 +119,7 @@ def read_parts(
     name_or_path: str | Path | Sequence[str],
     options: ReadOptions | None = None,
     *,
-    test: str | None = None,
+    test: str | Path | Sequence[str] | None = None,
     **named: Any,
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
@@ -199,6 +201,8 @@ def paths_of(data: str | Path | Sequence[str]) -> list[str]:
     if hasattr(data, "columns"):
         raise DataError(f"expected a path or a name, found a {type(data).__name__}: give it to TextClassifier.fit.")
     if not isinstance(data, str):
+        if not data:
+            raise DataError("no file is given: expected a path, or several.")
         return [path for one in data for path in paths_of(str(one))]
     path = expanded(data)
     archive, member = split_member(path)

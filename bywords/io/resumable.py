@@ -58,6 +58,8 @@ class ResumableOutput:
         of another run.
         """
         check_writable(out)
+        if out.exists() and not out.is_file():
+            raise SettingError(f"{out}: is a pipe or a device, expected a file. Leave it out for standard output.")
         self.out = out.resolve()
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA

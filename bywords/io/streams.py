@@ -161,8 +161,9 @@ def _opened(
     except OSError as reason:
         raise _unreadable(str(path), reason, error) from reason
     with file, contextlib.ExitStack() as stack:
-        compression = _compression_of(file, path)
-        is_zip = file.peek(4).startswith(ZIP_STARTS)
+        with _read_errors(str(path), "", error):
+            compression = _compression_of(file, path)
+            is_zip = file.peek(4).startswith(ZIP_STARTS)
         with _read_errors(str(path), compression or (path.suffix if is_zip else ""), error):
             stream = stack.enter_context(_decompressed(file, compression))
             archive = stack.enter_context(open_archive(file, stream, path))

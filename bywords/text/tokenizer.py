@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.config import check_fields
+from bywords.config import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, quoted
 from bywords.kernels.ids import count
 from bywords.kernels.words import scan
@@ -126,6 +126,7 @@ class Tokenizer:
     ['the', "printer's", 'on', 'fire', '!']
     """
 
+    @check_arguments
     def __init__(self, config: TokenizerConfig | None = None) -> None:
         """Raises SettingError when the pattern is not a regular expression, or matches the empty string."""
         self.config = config or TokenizerConfig()
@@ -263,8 +264,10 @@ def _check_pattern(pattern: str) -> None:
     try:
         matches = pl.Series(["a", ""]).str.extract_all(pattern)
     except pl.exceptions.PolarsError as error:
+        lines = str(error).splitlines()
+        said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[0]).removeprefix("error: ")
         raise SettingError(
-            f"pattern {pattern!r:.200} is not a valid regular expression: {str(error).splitlines()[-1]}. "
+            f"pattern {pattern!r:.200} is not a valid regular expression: {said.rstrip('.')}. "
             "It is read in Rust's syntax, which has no look-around and no back-references."
         ) from error
     if matches.explode(empty_as_null=False).eq("").any():

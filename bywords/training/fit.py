@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
+from bywords.config import check_arguments
 from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
@@ -99,6 +100,7 @@ class Repeatable(HeldOut):
         )  # fmt: skip
 
 
+@check_arguments
 @while_locked("checkpoint")
 def fit_classifier(
     config: SystemConfig,

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.config import check_fields
+from bywords.config import check_arguments, check_fields
 from bywords.errors import VectorFileError, did_you_mean, quoted
 from bywords.extras import needed
 from bywords.io.archives import expanded, split_member
@@ -62,6 +62,7 @@ class PretrainedConfig(VectorsConfig):
         return load_vectors(self.name, words=vocabulary.words)
 
 
+@check_arguments
 def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) -> WordVectors:
     """Word vectors by a name of VECTOR_NAMES or by a path; with `words` only the rows for them (see `read_vectors`).
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.checkpoint import Checkpoint
+from bywords.config import check_arguments, check_fields
 from bywords.errors import SettingError, VectorFileError
 from bywords.files import check_writable, replacing, sync, write_errors
 from bywords.text.ragged import UNKNOWN
@@ -45,6 +46,7 @@ class WordVectors:
     name: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.matrix.ndim != 2 or self.matrix.dtype != np.float32:
             raise VectorFileError(
                 f"vectors {self.name!r}: expected a float32 matrix (V, D), "
@@ -109,14 +111,16 @@ class WordVectors:
         )
         return Aligned(matrix, has_vector, coverage)
 
+    @check_arguments
     def nearest(self, word: str, n: int = 10) -> list[tuple[str, float]]:
         """The `n` words whose vectors have the greatest cosine with that of `word`, greatest first, without itself.
 
         Raises: SettingError, with words of like spelling, when neither `word` nor its lower-case form has a vector.
         """
+        word = word.encode("utf-8", "replace").decode()
         row = int(self._rows_of(pl.Series([word], dtype=pl.String))[0][0])
         if row < 0:
-            raise SettingError(f"the vectors {self.name!r} have no word {word!r}.{self._did_you_mean(word)}")
+            raise SettingError(f"the vectors {self.name!r} have no word {word!r:.100}.{self._did_you_mean(word)}")
         lengths = np.linalg.norm(self.matrix, axis=1)
         scale = lengths * lengths[row]
         cosines = np.divide(self.matrix @ self.matrix[row], scale, out=np.zeros_like(scale), where=scale > 0)
@@ -164,7 +168,7 @@ class WordVectors:
 
     def _did_you_mean(self, word: str) -> str:
         is_alike = self.words.str.starts_with(word[:1]) & self.words.str.len_chars().is_between(
-            len(word) - 2, len(word) + 2
+            max(len(word) - 2, 0), len(word) + 2
         )
         alike = difflib.get_close_matches(word, self.words.filter(is_alike).to_list(), n=3, cutoff=0.7)
         return f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""

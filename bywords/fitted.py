@@ -21,6 +21,7 @@ from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
 from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.reliability import Reliability
+from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskPart
 from bywords.models.base import FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
@@ -379,6 +380,7 @@ def documents_of(data: Any, columns: Columns | None) -> list[str]:
     is_one = names is not None and len(names) == 1
     if columns is None or (names is None and not is_rows) or (columns.is_one_text and is_one):
         return checked_texts(data)
+    check_polars(what="a row of several columns")
     return columns.texts(frame_columns(data, columns.inputs)).to_list()
 
 

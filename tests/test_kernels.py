@@ -51,12 +51,18 @@ def flat(listed):
 
 
 @few_examples
-@given(texts, st.booleans(), st.booleans(), st.integers(1, 3), st.integers(0, 2))
-def test_words_and_char_ngrams_are_the_same(listed, lowercase, signs, shortest, more):
+@given(
+    texts,
+    st.booleans(),
+    st.sampled_from([words.WORDS, words.SIGNS, words.LONGER]),
+    st.integers(1, 3),
+    st.integers(0, 2),
+)
+def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, more):
     encoded = [text.encode() for text in listed]
     data = np.frombuffer(b"".join(encoded), dtype=np.uint8)
     ends = np.cumsum([len(text) for text in encoded])
-    _, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, signs)
+    _, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, what)
     assert Words(*scanned[:2]).hashes.tolist() == scanned[2].tolist()
     both(words.cut, *scanned[:2], shortest, shortest + more)
     n_words, room = len(scanned[2]), 2 * len(data) + 8
@@ -103,7 +109,7 @@ def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
 def test_hashes_overflow_and_tables_grow_without_a_warning():
     text = " ".join(f"word{number}" * (1 + number % 4) for number in range(300)).encode()
     data = np.frombuffer(text, dtype=np.uint8)
-    _, _, *scanned = both(words.scan, data, np.array([len(data)]), kinds_of_characters()[:128], True, True)
+    _, _, *scanned = both(words.scan, data, np.array([len(data)]), kinds_of_characters()[:128], True, words.SIGNS)
     assert len(scanned[2]) == 300
     both(words.cut, *scanned[:2], 2, 4)
 

@@ -5,7 +5,6 @@ Numbers are stored in 16 or 8 bits, and the rows that say least are left out: wo
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from bywords.data.targets import Codes
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import score
 from bywords.fitted import FittedClassifier
+from bywords.forks import cached_property
 from bywords.models.base import FittedModel, ModelConfig, StorageFormat, restore_model
 from bywords.text.inputs import Texts
 from bywords.text.tokenizer import Tokens
@@ -231,7 +231,7 @@ class _Compressor:
             costs[: len(array)] += sum(a.nbytes for key, a in stored.items() if is_by_row or not key.endswith(":scale"))
         return costs
 
-    @functools.cached_property
+    @cached_property
     def _costs_of_vocabulary(self) -> npt.NDArray[np.int64]:
         vocabulary = self.vocabulary
         lines = np.array([len(line) + 1 for line in vocabulary.text().split(b"\n")[:-1]])

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from bywords.data.label_names import cleaned, several_spellings
 from bywords.data.labels import FLAGS, flags_in
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.forks import cached_property
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
 
 

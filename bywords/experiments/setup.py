@@ -11,6 +11,7 @@ from typing import Any
 from bywords.checkpoint import Run
 from bywords.data.corpus import Split, check_trainable
 from bywords.errors import DataError, SettingError
+from bywords.forks import check_polars
 from bywords.records.base import CorpusFacts, ExperimentRecord, Spread, machine
 from bywords.text.tokenizer import Tokenizer
 from bywords.version import __version__
@@ -24,6 +25,7 @@ def checked(split: Split, tokenizer: Tokenizer, *, what: str, instead: str) -> S
     Raises: DataError for a corpus that cannot be trained on, one with any number of labels a document, and one without
     test documents. `what` is asked for, and `instead` says what to type where there are many labels.
     """
+    check_polars(what="an experiment")
     if split.train.is_multilabel:
         raise DataError(
             f"{split.train.name}: {what} documents with one label each, and these have any number. {instead}"

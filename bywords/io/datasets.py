@@ -24,6 +24,7 @@ from bywords.data.groups import Together, groups_of
 from bywords.data.label_names import parsed_mapping
 from bywords.data.splits import Rows, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.forks import check_polars
 from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.folders import matching
 from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
@@ -123,6 +124,7 @@ def read_parts(
     **named: Any,
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
+    check_polars(what="to read documents")
     options = dataclasses.replace(options or ReadOptions(), **named)
     own_test = None
     if isinstance(name_or_path, str) and name_or_path in DATASETS:

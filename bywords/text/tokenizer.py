@@ -2,7 +2,7 @@
 
 There is no Python loop over words here. Threads read the texts as bytes, a chunk each: every word is made lower-case,
 looked up in a table of the words so far and replaced by its index there (`bywords.kernels.words`). A custom pattern is
-matched by polars instead, which is slower.
+matched by polars instead, which is slower and cannot be done in a forked child.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from bywords.config import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, quoted
+from bywords.forks import check_polars, polars_answers
 from bywords.kernels.ids import count
-from bywords.kernels.words import scan
+from bywords.kernels.words import LONGER, SIGNS, WORDS, scan
 from bywords.text.characters import kinds_of_characters
 from bywords.text.inputs import checked_texts
 from bywords.text.normalization import encoded_text, joined_bytes, normalized, normalized_bytes
@@ -27,6 +28,7 @@ from bywords.text.threads import chunks_of, in_threads
 from bywords.text.word_table import Words, WordTable
 
 SEPARATOR = "\x1f"  # between the columns of a row; and the first character of a token that no text can give
+LONGER_WORDS = r"\b\w\w+\b"  # of two signs or more, as scikit-learn's vectorisers have it
 FIELDED = 2 * SEPARATOR  # before the name of a field and a word of it
 
 
@@ -59,6 +61,11 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    @property
+    def custom_pattern(self) -> str | None:
+        """The pattern that polars has to match; models saved before there was `normalize` have all matched by it."""
+        return None if self.normalize and self.pattern == LONGER_WORDS else self.pattern
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,8 @@ class Tokenizer:
     def __init__(self, config: TokenizerConfig | None = None) -> None:
         """Raises SettingError when the pattern is not a regular expression, or matches the empty string."""
         self.config = config or TokenizerConfig()
-        if self.config.pattern is not None:
-            _check_pattern(self.config.pattern)
+        if self.config.custom_pattern is not None and polars_answers():  # else `__call__` says so
+            _check_pattern(self.config.custom_pattern)
 
     @property
     def what(self) -> str:
@@ -149,8 +156,8 @@ class Tokenizer:
         return self._of_rows(checked) if self.config.fields else self._of_texts(checked)
 
     def _of_texts(self, checked: list[str]) -> Tokens:
-        if self.config.pattern is not None:
-            return self._matches(checked, self.config.pattern)
+        if self.config.custom_pattern is not None:
+            return self._matches(checked, self.config.custom_pattern)
         chunks = chunks_of(checked)
         if len(chunks) == 1:
             codes, lengths, words = self._scan(checked)
@@ -192,10 +199,12 @@ class Tokenizer:
                 [encoded_text(text.lower() if self.config.lowercase and not text.isascii() else text) for text in texts]
             )
         kinds = kinds_of_characters()[:128] if is_ascii else kinds_of_characters()
-        codes, lengths, data, starts, hashes = scan(whole, ends, kinds, self.config.lowercase, self.config.punctuation)
+        what = LONGER if self.config.pattern is not None else SIGNS if self.config.punctuation else WORDS
+        codes, lengths, data, starts, hashes = scan(whole, ends, kinds, self.config.lowercase, what)
         return codes, lengths, Words(data, starts, hashes)
 
     def _matches(self, texts: Sequence[str], pattern: str) -> Tokens:
+        check_polars(what=f"the pattern {pattern!r}")
         import polars as pl
 
         if self.config.normalize:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 from bywords.config import check_fields
 from bywords.errors import ModelFolderError, SettingError, check_range
+from bywords.forks import cached_property
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.words import cut
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
@@ -98,7 +98,7 @@ class Vocabulary:
         self.char_ngrams = Words.of([]) if char_ngrams is None else char_ngrams
         self._words = words
 
-    @functools.cached_property
+    @cached_property
     def words(self) -> pl.Series:
         """The W real words as strings."""
         import polars as pl
@@ -251,12 +251,12 @@ class Vocabulary:
             return indices
         return np.where(np.isin(indices, self._apart), np.int32(NOT_THERE), indices)
 
-    @functools.cached_property
+    @cached_property
     def _apart(self) -> npt.NDArray[np.int64]:
         """The ids of tokens that take no part in n-grams, int64 (A,)."""
         return np.flatnonzero(np.logical_or(*side_tokens(self._words))) + len(MARKERS)
 
-    @functools.cached_property
+    @cached_property
     def _pair_table(self) -> PairTable:
         return table_of_pairs(self.ngrams, self._ngram_ids)
 
@@ -306,11 +306,11 @@ class Vocabulary:
         before = np.concatenate([[0], np.cumsum(is_known)])
         return indices[is_known] + np.int32(self.n_words + len(self.ngrams)), before[offsets]
 
-    @functools.cached_property
+    @cached_property
     def _table(self) -> WordTable:
         return WordTable.of(self._words)
 
-    @functools.cached_property
+    @cached_property
     def _char_ngram_table(self) -> WordTable:
         return WordTable.of(self.char_ngrams)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.forks import cached_property
 from bywords.kernels.words import add, find, hashes_of
 from bywords.text.ragged import offsets_of, ragged_positions
 
@@ -33,7 +33,7 @@ class Words:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    @functools.cached_property
+    @cached_property
     def hashes(self) -> npt.NDArray[np.uint64]:
         """The hash of each word, uint64 (U,)."""
         return hashes_of(self.data, self.starts) if self.known_hashes is None else self.known_hashes

@@ -24,6 +24,7 @@ from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
+from bywords.forks import check_polars
 from bywords.locks import while_locked
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
@@ -130,6 +131,7 @@ def fit_classifier(
     >>> fit_classifier(SYSTEMS["auto"], texts, labels).predict(["a flat tyre"]).labels.tolist()
     ['garage']
     """
+    check_polars(what="training")
     started = time.perf_counter()
     parameters = parameters or FitParameters()
     notes: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from bywords.errors import SettingError
 from bywords.evaluation.metrics import check_metric
 from bywords.evaluation.reliability import floor_of
 from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
+from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskCorpus
 from bywords.locks import while_locked
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
@@ -56,6 +57,7 @@ def fit_on_disk(
 
     `able` are the names of the systems that can, for the error of one that cannot.
     """
+    check_polars(what="training")
     started = time.perf_counter()
     parameters = parameters or FitParameters()
     check_can_train_on_disk(config, system if isinstance(system, str) else config.description, able)

@@ -20,6 +20,7 @@ import polars as pl
 from bywords.config import check_arguments, check_fields
 from bywords.errors import VectorFileError, did_you_mean, quoted
 from bywords.extras import needed
+from bywords.forks import check_polars
 from bywords.io.archives import expanded, split_member
 from bywords.io.streams import Input, open_input
 from bywords.text.tokenizer import Tokens
@@ -104,6 +105,7 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     Returns: WordVectors, rows in file order, called `name` or else by the file's name.
     Raises: VectorFileError, naming the line, or the row and byte of a binary file, when it cannot be read.
     """
+    check_polars(what="to read word vectors")
     path, member = split_member(Path(path))
     source = str(path) if member is None else f"{path}:{member}"
     wanted = None if words is None else pl.concat([words, words.str.to_lowercase()]).unique()

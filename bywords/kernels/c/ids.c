@@ -11,6 +11,7 @@ int64_t with_edges(Call *call)
 {
     const int32_t *ids = ARRAY(0), edge = (int32_t)INTEGER(2);
     const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1;
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && LENGTH(4) == LENGTH(1) && LENGTH(3) >= LENGTH(0) + 2 * n_documents);
     int32_t *edged = ARRAY(3);
     int64_t *edged_offsets = ARRAY(4);
     for (int64_t document = 0; document <= n_documents; document++)
@@ -99,6 +100,7 @@ int64_t count_pairs(Call *call)
 {
     const int32_t *lefts = ARRAY(0), *rights = ARRAY(1);
     const int64_t *offsets = ARRAY(2), n_documents = LENGTH(2) - 1, gap = INTEGER(3), min_count = INTEGER(4);
+    REQUIRE(LENGTH(0) == LENGTH(1) && offsets_fit(call, 2, LENGTH(0)) && gap >= 0 && min_count >= 1);
     Counter counter;
     bool is_enough = new_counter(&counter, 1 << 12);
     int64_t n_kept = 0;
@@ -130,6 +132,8 @@ int64_t table_of_pairs(Call *call)
     const int32_t *pairs = ARRAY(0), *pair_ids = ARRAY(1);
     uint64_t *keys = ARRAY(2);
     int32_t *ids = ARRAY(3);
+    REQUIRE((WIDTH(0) == 2 || !LENGTH(0)) && LENGTH(1) == LENGTH(0));
+    REQUIRE(LENGTH(3) == LENGTH(2) && is_power_of_two(LENGTH(2)) && LENGTH(2) > LENGTH(0));
     for (int64_t pair = 0; pair < LENGTH(0); pair++) {
         const uint64_t key = key_of(pairs[2 * pair], pairs[2 * pair + 1]);
         const int64_t slot = slot_of(keys, LENGTH(2), key);
@@ -139,13 +143,15 @@ int64_t table_of_pairs(Call *call)
     return 0;
 }
 
-/* lefts, rights, offsets, gap, the table's keys and ids; found, NOT_THERE before. */
+/* lefts, rights, offsets, gap, the table's keys and ids; found, NOT_THERE before. Trusted: a key is FREE. */
 int64_t find_pairs(Call *call)
 {
     const int32_t *lefts = ARRAY(0), *rights = ARRAY(1), *ids = ARRAY(5);
     const int64_t *offsets = ARRAY(2), n_documents = LENGTH(2) - 1, gap = INTEGER(3);
     const uint64_t *keys = ARRAY(4), n_keys = LENGTH(4);
     int32_t *found = ARRAY(6);
+    REQUIRE(LENGTH(0) == LENGTH(1) && LENGTH(6) == LENGTH(0) && offsets_fit(call, 2, LENGTH(0)) && gap >= 0);
+    REQUIRE(is_power_of_two(LENGTH(4)) && LENGTH(5) == LENGTH(4));
     for (int64_t document = 0; document < n_documents; document++) {
         for (int64_t index = offsets[document]; index < offsets[document + 1] - gap; index++) {
             if (lefts[index] != NOT_THERE && rights[index + gap] != NOT_THERE)
@@ -199,17 +205,23 @@ int64_t encode(Call *call)
     const bool has_char_ngrams = LENGTH(4) > 0, keep_unknown = INTEGER(8);
     int64_t *new_offsets = ARRAY(10);
     float *in_vocabulary_share = ARRAY(11);
+    REQUIRE(offsets_fit(call, 2, WIDTH(0)) && LENGTH(10) == LENGTH(2) && LENGTH(11) == n_documents);
+    REQUIRE(LENGTH(0) >= 1 && WIDTH(0) >= offsets[n_documents] + (encoding.has_edges ? 2 * n_documents : 0));
+    REQUIRE(!has_char_ngrams || (offsets_fit(call, 5, LENGTH(4)) && ids_fit(call, 3, LENGTH(5) - 1)));
+    REQUIRE(max_length >= 0 && (!has_char_ngrams || LENGTH(3) >= offsets[n_documents]));
     new_offsets[0] = 0;
     for (int64_t document = 0; document < n_documents; document++) {
         const int64_t start = offsets[document], whole = offsets[document + 1] - start, first = encoding.n_ids;
         const int64_t length = whole < max_length ? whole : max_length;
         const int64_t index = start + (encoding.has_edges ? 2 * document + 1 : 0);
+        REQUIRE(encoding.n_ids + LENGTH(0) * (length + (encoding.has_edges ? 2 : 0)) < LENGTH(9));
         const int64_t n_known = add_ids(&encoding, encoding.ngrams + index, length, keep_unknown, unknown);
         add_ngrams(&encoding, index, length, length < whole);
         int64_t n_char_ngrams = 0;
         for (int64_t position = start; has_char_ngrams && position < start + length; position++) {
             const int64_t first_entry = char_offsets[codes[position]];
             const int64_t n_entries = char_offsets[codes[position] + 1] - first_entry;
+            REQUIRE(encoding.n_ids + n_entries <= LENGTH(9));
             memcpy(encoding.encoded + encoding.n_ids, char_ngrams + first_entry, n_entries * sizeof(int32_t));
             encoding.n_ids += n_entries;
             n_char_ngrams += n_entries;
@@ -232,6 +244,8 @@ int64_t count(Call *call)
     int32_t *distinct = ARRAY(4);
     int64_t *new_offsets = ARRAY(5), longest = 1, n = 0;
     float *counts = ARRAY(6);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && LENGTH(5) == LENGTH(1));
+    REQUIRE(LENGTH(4) >= LENGTH(0) + n_documents && LENGTH(6) >= LENGTH(0) + n_documents);
     for (int64_t document = 0; document < n_documents; document++)
         longest = offsets[document + 1] - offsets[document] > longest ? offsets[document + 1] - offsets[document] : longest;
     uint64_t size = 16;

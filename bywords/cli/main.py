@@ -112,3 +112,6 @@ def main() -> None:
             raise
         typer.echo(f"error: {said}", err=True)
         sys.exit(2)
+    except MemoryError as error:
+        typer.echo(f"error: there is not enough memory ({error or 'none is left'}). Give it less at a time.", err=True)
+        sys.exit(2)

@@ -76,8 +76,9 @@ def record_blocks(
     reader, rest, line, offset = _Reader(file.name, dialect, skipped), b"", 1 + bool(start), len(start)
     is_end = False
     while not is_end:
-        if block_bytes:  # of very many columns a block takes long, whatever its rows
-            block_bytes = max(block_bytes, BYTES_PER_COLUMN * (reader.n_fields or 0))
+        of_columns = BYTES_PER_COLUMN * (reader.n_fields or 0)
+        if block_bytes and of_columns > BLOCK_BYTES:  # a block of very many columns takes long, whatever its rows
+            block_bytes = max(block_bytes, of_columns)
         wanted = max(block_bytes, len(rest)) or -1
         new = file.read(wanted)
         is_end = len(new) < wanted or wanted < 0

@@ -11,12 +11,15 @@ it is and exits with 2; nothing else does.
 """
 
 import difflib
+import itertools
 from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
 LARGEST_SEED = 2**32 - 1
 MOST_SEEDS = 1000
+MOST_COMPARED = 10_000  # names, in search of the one that may be meant
+MOST_SHOWN = 200  # characters of a name in a message
 
 
 class BywordsError(ValueError):
@@ -146,13 +149,24 @@ def check_seeds(seeds: Sequence[int]) -> None:
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A sentence, with a space before it, that offers the nearest of `names`; empty where none is near."""
-    by_folded = {known.strip().casefold(): known for known in names}
-    near = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1)
+    """A sentence, with a space before it, that offers the nearest of `names`; empty where none is near.
+
+    Of very many names the first MOST_COMPARED are looked at, and none that is longer than MOST_SHOWN.
+    """
+    looked_at = itertools.islice(names, MOST_COMPARED)
+    by_folded = {known.strip().casefold(): known for known in looked_at if len(known) <= MOST_SHOWN}
+    wanted = name[: MOST_SHOWN + 1].strip().casefold()
+    near = difflib.get_close_matches(wanted, by_folded, n=1) if len(name) <= MOST_SHOWN else []
     return f" Did you mean {by_folded[near[0]]!r}?" if near else ""
 
 
 def quoted(names: Sequence[str], *, at_most: int = 30) -> str:
-    """Names for a message: 'a', 'b', 'c'; of more than `at_most` the first ones and how many more there are."""
-    shown = ", ".join(repr(name) for name in names[:at_most])
+    """Names for a message: 'a', 'b', 'c'; of more than `at_most` the first ones and how many more there are.
+
+    Of a name that is longer than MOST_SHOWN the beginning is shown.
+    """
+    shown = ", ".join(
+        repr(name) if not isinstance(name, str) or len(name) <= MOST_SHOWN else f"{name[:MOST_SHOWN]!r}…"
+        for name in names[:at_most]
+    )
     return shown if len(names) <= at_most else f"{shown} and {len(names) - at_most} more"

@@ -5,6 +5,7 @@ Where documents are in groups, of equal texts say, a group is never divided, and
 
 from __future__ import annotations
 
+import heapq
 from numbers import Real
 
 import numpy as np
@@ -36,8 +37,9 @@ def stratified_split(
     of_groups = labels[firsts]
     n_held = _held_out_counts(np.bincount(of_groups, sizes).astype(np.int64), share)
     is_held = np.zeros(len(firsts), dtype=bool)
-    for label, count in enumerate(n_held):
-        indices = generator.permutation(np.flatnonzero(of_groups == label))
+    ends = np.cumsum(np.bincount(of_groups, minlength=len(n_held)))[:-1]
+    for of_class, count in zip(np.split(np.argsort(of_groups, kind="stable"), ends), n_held, strict=False):
+        indices = generator.permutation(of_class)
         is_held[_drawn(indices, sizes[indices], int(count))] = True
     for label in np.setdiff1d(labels, labels[~is_held[group_of]]):  # only in groups that count for another class
         is_held[group_of[labels == label][0]] = False
@@ -143,8 +145,16 @@ def _held_out_counts(counts: npt.NDArray[np.int64], share: float) -> npt.NDArray
     wanted = share * counts
     n_held: npt.NDArray[np.int64] = np.clip(np.floor(wanted).astype(np.int64), least, most)
     total = np.clip(np.floor(share * counts.sum() + 0.5), least.sum(), most.sum())
-    while n_held.sum() < total:
-        n_held[np.where(n_held < most, wanted - n_held, -np.inf).argmax()] += 1
-    while n_held.sum() > total:
-        n_held[np.where(n_held > least, wanted - n_held, np.inf).argmin()] -= 1
+    step = 1 if n_held.sum() < total else -1
+    bounds = most if step > 0 else least
+    queue = [(step * (n - w), label) for label, (n, w) in enumerate(zip(n_held.tolist(), wanted.tolist(), strict=True))]
+    queue = [entry for entry in queue if n_held[entry[1]] != bounds[entry[1]]]
+    heapq.heapify(queue)  # what is furthest from its share is first
+    for _ in range(abs(int(total - n_held.sum()))):
+        label = queue[0][1]
+        n_held[label] += step
+        if n_held[label] == bounds[label]:
+            heapq.heappop(queue)
+        else:
+            heapq.heapreplace(queue, (step * float(n_held[label] - wanted[label]), label))
     return n_held

@@ -231,7 +231,8 @@ def _line_of(data: str | Path | Sequence[str]) -> str:
 
 def _of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
     """The corpus without documents of labels that are not among these, which are counted as bad rows."""
-    is_new = np.array([name not in label_names for name in corpus.label_names], dtype=bool)
+    known = set(label_names)
+    is_new = np.array([name not in known for name in corpus.label_names], dtype=bool)
     has_new = (corpus.labels & is_new).any(axis=1) if corpus.is_multilabel else is_new[corpus.labels]
     rows = np.flatnonzero(has_new)
     if not len(rows):

@@ -7,6 +7,7 @@ import functools
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ from bywords.io.streams import (
 )
 
 BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
+MOST_JUDGED = 1_000  # columns, the first, by whose values it is guessed what is a header and what else may be meant
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +148,10 @@ def _tables(
             if has_header:
                 columns = [column or numbered for column, numbered in zip(header, columns, strict=True)]
                 frame, n_header = frame[1:], 1
-            repeated = [column for column in columns if columns.count(column) > 1]
-            if repeated:
+            repeated = next((column for column, count in Counter(columns).items() if count > 1), None)
+            if repeated is not None:
                 raise DataError(
-                    f"{name}, {what} 1: two columns are called {repeated[0]!r}. Give each column its own name."
+                    f"{name}, {what} 1: two columns are called {repeated!r}. Give each column its own name."
                 )
             nothing = [
                 column
@@ -167,13 +169,15 @@ def _tables(
                     f"{name}, {what} {records.line_of(n_header + row)}: there is something in {late!r}, which has no "
                     "name and nothing in the rows before. Give the column a name."
                 )
-            frame = frame.drop(nothing)
+            frame = frame.drop(nothing) if nothing else frame
+            series = frame.get_columns()
             yield Table(
                 name,
-                {column: frame[column] for column in frame.columns},
+                dict(zip(frame.columns, series, strict=True)),
                 functools.partial(_line_of, records.line_of, n_header, what),
                 header_is_certain=has_known,
-                rows=frame.fill_null(""),  # whether nothing was in quotes plays no part
+                # Whether nothing was in quotes plays no part. Of very many columns few have to be changed.
+                rows=pl.DataFrame([one.fill_null("") if one.null_count() else one for one in series]),
                 source=unread,
                 notes=tuple(told),
                 dialect=records.dialect,
@@ -191,8 +195,9 @@ def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
     Names are not values of their own column, nor numbers, unless they count the columns. One of several words may be a
     name where a column has few different values and the first line has none of them.
     """
-    columns = [frame.to_series(index)[1:].fill_null("").str.strip_chars() for index in range(len(header))]
-    if any(name and column.eq(name).any() for name, column in zip(header, columns, strict=True)):
+    judged = range(min(len(header), MOST_JUDGED))
+    columns = [frame.to_series(index)[1:].fill_null("").str.strip_chars() for index in judged]
+    if any(name and column.eq(name).any() for name, column in zip(header, columns, strict=False)):
         return False
     if header == [str(number) for number in range(len(header))]:
         return True
@@ -200,7 +205,7 @@ def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
         return False
     if not any(len(name.split()) > 1 for name in header):
         return True
-    return any(name and 2 * column.n_unique() <= len(column) for name, column in zip(header, columns, strict=True))
+    return any(name and 2 * column.n_unique() <= len(column) for name, column in zip(header, columns, strict=False))
 
 
 def _told_of_header(

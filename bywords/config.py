@@ -107,7 +107,7 @@ def _is_of(value: Any, kind: Any) -> bool:
         is_number = isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
         return is_number and abs(value) <= (LARGEST_INTEGER if kind is int else float("inf"))
     kind = origin or kind
-    return not isinstance(kind, type) or isinstance(value, kind)
+    return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
 
 
 def _expected(kind: Any) -> list[str]:

@@ -164,8 +164,9 @@ def check_writable(folder: Path) -> None:
 
     What is there already has to be a model, if only by the format in its model.json: one that is damaged is replaced.
     """
-    check_folder(folder, error=ModelFolderError)
-    if folder.is_dir() and not _is_model(folder):
+    if not folder.is_file():
+        check_folder(folder, error=ModelFolderError)
+    if folder.exists() and not (folder.is_dir() and _is_model(folder)):
         raise ModelFolderError(
             f"{folder}: there is something already, and it is not a model: no {MODEL} says so. Choose another folder."
         )

@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import captum.attr  # noqa: F401 (so that no worker imports it within its 10 seconds)
 import numpy as np
 from crafted import Outcome, answer_of, crafted, read_files, run_cases, write_sealed
 from measure import RESULTS, read_result, write_result

@@ -23,7 +23,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import captum.attr  # noqa: F401 (so that no worker imports it within its 10 seconds)
 import numpy as np
 from crafted import Outcome, answer_of, crafted, read_files, run_cases, write_sealed
 from measure import RESULTS, read_result, write_result
@@ -33,6 +32,7 @@ from bywords.artifact.validate import look_at
 from bywords.cli import info
 from bywords.config import changed
 from bywords.explain.explanation import explain
+from bywords.extras import needed
 from bywords.fitted import CardRecord, DataSummary, FittedClassifier
 from bywords.models.base import StorageFormat
 from bywords.systems import SYSTEMS
@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--kinds", default="all")
     asked = parser.parse_args()
     kinds = KINDS if asked.kinds == "all" else [kind.strip() for kind in asked.kinds.split(";")]
+    needed("captum.attr", what="fuzzing")  # here, so that no worker imports it within its 10 seconds
     found: dict[str, Any] = read_result("fuzz_models")["kinds"] if (RESULTS / "fuzz_models.json").exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         for kind in kinds:

@@ -32,6 +32,7 @@ from bywords.artifact.validate import look_at
 from bywords.cli import info
 from bywords.config import changed
 from bywords.explain.explanation import explain
+from bywords.extras import needed
 from bywords.fitted import CardRecord, DataSummary, FittedClassifier
 from bywords.models.base import StorageFormat
 from bywords.systems import SYSTEMS
@@ -71,15 +72,15 @@ def main() -> None:
     parser.add_argument("--kinds", default="all")
     asked = parser.parse_args()
     kinds = KINDS if asked.kinds == "all" else [kind.strip() for kind in asked.kinds.split(";")]
+    needed("captum.attr", what="fuzzing")  # here, so that no worker imports it within its 10 seconds
     found: dict[str, Any] = read_result("fuzz_models")["kinds"] if (RESULTS / "fuzz_models.json").exists() else {}
     with tempfile.TemporaryDirectory() as folder:
+        process = multiprocessing.get_context("spawn").Process(target=train, args=(kinds, Path(folder)))
+        process.start()  # by itself, so that what forks the workers has no threads
+        process.join()
         for kind in kinds:
-            trained = Path(folder) / f"{KINDS.index(kind)}"
-            process = multiprocessing.get_context("spawn").Process(target=train, args=(kind, trained))
-            process.start()  # by itself, so that what forks the workers has no threads
-            process.join()
             started = time.perf_counter()
-            counts, faults = fuzz(trained, asked.folders, asked.seed)
+            counts, faults = fuzz(Path(folder) / f"{KINDS.index(kind)}", asked.folders, asked.seed)
             found[kind] = {"folders": asked.folders, "seed": asked.seed, **counts, "faults": faults}
             print(f"{kind:30} {time.perf_counter() - started:6.1f} s  {counts}", *faults[:20], sep="\n  ", flush=True)
             write_result("fuzz_models", {"kinds": found})
@@ -87,7 +88,13 @@ def main() -> None:
     assert not wrong, wrong
 
 
-def train(kind: str, folder: Path) -> None:
+def train(kinds: list[str], folder: Path) -> None:
+    """Save a small model of each kind, in folders called by their index in KINDS."""
+    for kind in kinds:
+        train_one(kind, folder / f"{KINDS.index(kind)}")
+
+
+def train_one(kind: str, folder: Path) -> None:
     """Save a small model of a kind."""
     system, _, variant = kind.partition(", ")
     generator = np.random.default_rng(0)

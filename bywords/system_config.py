@@ -14,6 +14,7 @@ from bywords.evaluation.metrics import Metric
 from bywords.models.base import MODELS, ModelConfig
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
+from bywords.validation import LARGEST_INTEGER
 from bywords.vectors.glove import GloveConfig
 from bywords.vectors.load import PretrainedConfig
 from bywords.vectors.word2vec import Word2VecConfig

@@ -223,6 +223,7 @@ def test_a_folder_that_was_changed_in_any_way_answers_or_is_refused(files_of, tm
     answers_or_is_refused()
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="how large a process is, only Linux says there")
 def test_workers_outlive_what_cases_do_to_them():
     def case(number):
         if number == 1:

@@ -66,6 +66,7 @@ IMPORTED = [
     *(f"bywords.kernels.{name}" for name in ("glove", "ids", "lstm", "rows", "svm", "words")),
 ]  # fmt: skip
 N_CASES = {"checkpoints": 2000, "corpora": 500, "outputs": 500, "records": 200}
+OUTPUT_RUN, COMPARED = Run({"model": "x"}, {"threshold": 0.5}), ["tfidf-nb", "tfidf-svc"]
 UNSEALED = 8  # of so many cases, in one the sums are those of before
 WORDS = [[f"{topic}{number}" for number in range(6)] for topic in ("star", "goal", "car")]
 SMALL: dict[str, list[str]] = {
@@ -104,7 +105,9 @@ def crafted_json(value: dict[str, Any], generator: Generator) -> bytes:
 
 def crafted_arrays(arrays: dict[str, npt.NDArray[Any]], generator: Generator) -> bytes:
     """Arrays as safetensors, of which one is another."""
-    return _changed_array({WEIGHTS: save(arrays)}, generator)[2]
+    while True:
+        with suppress(ValueError):  # a change that a number cannot have
+            return _changed_array({WEIGHTS: save(arrays)}, generator)[2]
 
 
 def crafted_bytes(content: bytes, generator: Generator) -> bytes:
@@ -149,7 +152,16 @@ def check_finite(classifier: TextClassifier) -> None:
 def prepare(index: Path) -> None:
     """Write what cases start from: checkpoints of runs that were stopped, corpora, outputs and records."""
     loop.SECONDS_BETWEEN = 0
-    for system, stops in STOPPED.items():
+    prepare_checkpoints(index, STOPPED)
+    for kind in ("one", "sets", "ngrams"):
+        corpus_of(kind, index / "corpora")
+    prepare_outputs(index)
+    prepare_records(index)
+
+
+def prepare_checkpoints(index: Path, stopped: dict[str, list[int]]) -> None:
+    """Write the checkpoints of runs that were stopped at their n-th entries."""
+    for system, stops in stopped.items():
         for stop in stops:
             numbers = itertools.count()
 
@@ -160,11 +172,23 @@ def prepare(index: Path) -> None:
 
             with suppress(StoppedError), patch.object(checkpoint_module, "write_whole", write_or_stop):
                 fitted(system, index / "checkpoints" / f"{system}+{stop}")
-    add_search(index / "checkpoints" / "auto+5")
-    for kind in ("one", "sets", "ngrams"):
-        corpus_of(kind, index / "corpora")
+    if "auto" in stopped:
+        folder = index / "checkpoints" / f"auto+{stopped['auto'][-1]}"
+        opened(folder).save("search", {"failed": np.array([0], dtype=np.int64)}, [3, 0.5])
+
+
+def prepare_outputs(index: Path) -> None:
+    """Write outputs that were stopped after two chunks."""
     for ending in (".jsonl", ".parquet"):
-        output_of(index / "outputs" / f"out{ending}")
+        output = ResumableOutput(index / "outputs" / f"out{ending}", OUTPUT_RUN)
+        for number in range(2):
+            frame = pl.DataFrame({"label": ["a", "b"], "number": [number, 2]})
+            chunk = frame if ending == ".parquet" else frame.write_ndjson().encode()
+            output.add(chunk, n_rows=2, input_digest=f"{number}")
+
+
+def prepare_records(index: Path) -> None:
+    """Write the records of a comparison and of a learning curve."""
     split = small_split()
     (index / "records").mkdir()
     (index / "records" / "run.json").write_text(to_json(compare(split, COMPARED, seeds=[0, 1])))
@@ -175,11 +199,6 @@ def drawn_of(folder: Path, generator: Generator) -> Path:
     """One of the files in a folder."""
     files = sorted(folder.iterdir())
     return files[generator.integers(len(files))]
-
-
-def add_search(folder: Path) -> None:
-    """What a search keeps, beside the candidates."""
-    opened(folder).save("search", {"failed": np.array([0], dtype=np.int64)}, [3, 0.5])
 
 
 def opened(folder: Path) -> Checkpoint:
@@ -285,18 +304,6 @@ def sum_of(path: Path) -> FileSum:
     """What corpus.json says of a file."""
     content = path.read_bytes()
     return FileSum(len(content), hashlib.sha256(content).hexdigest())
-
-
-OUTPUT_RUN, COMPARED = Run({"model": "x"}, {"threshold": 0.5}), ["tfidf-nb", "tfidf-svc"]
-
-
-def output_of(out: Path) -> None:
-    """An output that was stopped after two chunks."""
-    output = ResumableOutput(out, OUTPUT_RUN)
-    for number in range(2):
-        frame = pl.DataFrame({"label": ["a", "b"], "number": [number, 2]})
-        chunk = frame if out.suffix == ".parquet" else frame.write_ndjson().encode()
-        output.add(chunk, n_rows=2, input_digest=f"{number}")
 
 
 def crafted_output(index: Path, folder: Path, generator: Generator) -> str:

@@ -26,7 +26,8 @@ from bywords.artifact import model_folder
 from bywords.artifact.model_folder import FILES, MODEL, SUMS, VOCABULARY, WEIGHTS
 from bywords.errors import BywordsError
 
-SECONDS, ROOM = 10, 1 << 30  # for one folder; bytes beyond those of the worker before it
+SECONDS, ROOM = 10, 1 << 30  # of the processor for one folder; bytes beyond those of the worker before it
+PATIENCE = 6  # times those seconds on the clock, of a machine that others use too: then it waits for what never comes
 GROWN = 1 << 18  # kB by which a worker is larger after one case, so that the next has a new one
 EXTREMES: list[Any] = [
     None, True, False, 0, -1, 1, 2, 7, 2**31, 2**63, -(2**63), 2**64, 10**30, 0.0, -0.5, 0.5, 1e-300, 1e30, 1e308,
@@ -276,8 +277,8 @@ def answer_of(call: Callable[[], Any]) -> Outcome:
 def run_cases(case: Case, n_cases: int, *, room: int = ROOM, seconds: int = SECONDS) -> Iterator[tuple[int, Outcome]]:
     """The outcomes of `case(0)`, `case(1)`, … in forked workers, in their order, each with its number.
 
-    A worker has `room` bytes more than when it was forked, and `seconds` for each case. One that dies is replaced, and
-    the next case is the one after. Give it what can be forked: no threads are running.
+    A worker has `room` bytes more than when it was forked, and `seconds` of the processor for each case. One that dies
+    is replaced, and the next case is the one after. Give it what can be forked: no threads are running.
     """
     context = multiprocessing.get_context("fork")
     number = 0
@@ -288,7 +289,7 @@ def run_cases(case: Case, n_cases: int, *, room: int = ROOM, seconds: int = SECO
         its.close()
         try:
             while number < n_cases:
-                if not ours.poll(seconds + 20):
+                if not ours.poll(PATIENCE * seconds):
                     yield number, Outcome("hang", "the worker had to be killed")
                     number += 1
                     break
@@ -311,7 +312,7 @@ def _work(case: Case, first: int, last: int, pipe: Connection, room: int, second
     def too_long(*_: Any) -> None:
         raise TooLong
 
-    signal.signal(signal.SIGALRM, too_long)
+    signal.signal(signal.SIGPROF, too_long)
     sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
     import resource  # not on Windows
 
@@ -319,7 +320,7 @@ def _work(case: Case, first: int, last: int, pipe: Connection, room: int, second
     resource.setrlimit(resource.RLIMIT_AS, (size + room, size + room))
     for number in range(first, last):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        signal.alarm(seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
             outcome = case(number)
         except TooLong:
@@ -329,7 +330,7 @@ def _work(case: Case, first: int, last: int, pipe: Connection, room: int, second
         except BaseException as error:
             outcome = Outcome("traceback", f"{type(error).__name__}: {error!s:.200} {traceback.format_exc(limit=-2)}")
         finally:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         pipe.send(outcome)
         if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before > GROWN:
             pipe.send(None)

@@ -83,6 +83,10 @@ def typed(kind: type[T], value: Any, *, where: str, kinds: Mapping[str, type] | 
 
 
 def _typed(kind: Any, value: Any, where: str, kinds: Mapping[str, type]) -> Any:
+    if kind in _PLAIN and (type(value) is kind or (kind is float and type(value) is int)):
+        if kind is not float or math.isfinite(value):
+            return value
+        raise _unexpected(kind, value, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return _one_of(arguments, value, where, kinds)
@@ -108,11 +112,9 @@ def _typed(kind: Any, value: Any, where: str, kinds: Mapping[str, type]) -> Any:
         return [_typed(arguments[0], part, f"{where}[{index}]", kinds) for index, part in enumerate(value)]
     if origin is tuple and is_list and len(value) == len(arguments):
         return tuple(_typed(of_part, part, where, kinds) for of_part, part in zip(arguments, value, strict=True))
-    if kind is float and type(value) in (int, float) and math.isfinite(value):
-        return value
     is_choice = origin is Literal and any(type(value) is type(one) and value == one for one in arguments)
     is_foreign = isinstance(kind, type) and kind.__module__ != "builtins" and not (is_dataclass or is_dict)
-    if kind is Any or is_choice or is_foreign or (type(value) is kind and kind is not float):
+    if kind is Any or is_choice or is_foreign:
         return value
     raise _unexpected(" or ".join(map(repr, arguments)) if origin is Literal else kind, value, where)
 
@@ -146,17 +148,23 @@ def _dataclass(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[s
 
 def _dict(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[str, type]) -> Any:
     """The same mapping; the keys that its type names have values of their types, and others any."""
-    written = typing.get_type_hints(kind, include_extras=True)
-    required = {key for key, one in written.items() if kind.__total__ or typing.get_origin(one) is typing.Required}
+    hints, required = _keys(kind)
     if lacking := sorted(required - found.keys()):
         raise SettingError(f"{where.rstrip(':')} lacks {lacking[0]!r}.")
-    hints = typing.get_type_hints(kind)
     checked = {key: _typed(hints[key], found[key], _inside(where, key), kinds) for key in found if key in hints}
     return {**found, **checked}
 
 
 def _inside(where: str, key: str) -> str:
-    return f"{where} {key}" if where.endswith(":") else f"{where}.{key}"
+    return f"{where} {key}" if where.endswith(":") else f"{where}.{key}".lstrip(".")
+
+
+@functools.cache
+def _keys(kind: Any) -> tuple[dict[str, Any], set[str]]:
+    """The type of each key of a TypedDict by its name, and which there have to be."""
+    written = typing.get_type_hints(kind, include_extras=True)
+    required = {key for key, one in written.items() if kind.__total__ or typing.get_origin(one) is typing.Required}
+    return typing.get_type_hints(kind), required
 
 
 @functools.cache
@@ -176,7 +184,7 @@ def _readable(kind: Any) -> Any:
     if origin in (Literal, typing.Annotated):
         return kind
     if origin is None:
-        is_plain = kind in (int, float, str, bool, list, dict, type(None))
+        is_plain = kind in _PLAIN
         return kind if is_plain or (isinstance(kind, type) and kind.__module__ != "builtins") else Any
     return kind if all(_readable(one) is one for one in arguments) else Any
 
@@ -186,6 +194,7 @@ def _unexpected(kind: Any, value: Any, where: str) -> SettingError:
     return SettingError(f"{where.rstrip(':')}: expected {expected}, found {json.dumps(value, default=str):.60}.")
 
 
+_PLAIN = {int, float, str, bool, list, dict, type(None)}
 _NAMES = {
     float: "a number", int: "a whole number", str: "a text", bool: "true or false", list: "a list", tuple: "a pair",
     abc.Sequence: "a list", type(None): "null",

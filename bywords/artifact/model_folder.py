@@ -39,6 +39,7 @@ MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safe
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
 VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
+ADVICE = "Its sums are right, so it was written like this: get the model from elsewhere, or train it again."
 MOST_SUMS = 4096  # bytes: it has five lines
 OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
 
@@ -108,7 +109,7 @@ def read_folder(folder: Path) -> FolderContents:
     from safetensors.numpy import load_file
 
     description = _checked(folder)
-    with naming(folder / WEIGHTS, error=ModelFolderError):
+    with naming(folder / WEIGHTS, error=ModelFolderError, advice=ADVICE):
         try:
             packed = load_file(folder / WEIGHTS)
         except SafetensorError as error:
@@ -178,7 +179,7 @@ def _checked(folder: Path) -> dict[str, Any]:
             expected = file.read(MOST_SUMS)
         model = (folder / MODEL).read_bytes()
         is_whole = hashlib.sha256(model).hexdigest().encode() + b"  " in expected
-        with naming(folder / MODEL, error=ModelFolderError):
+        with naming(folder / MODEL, error=ModelFolderError, advice=ADVICE):
             description = parsed_json(model) if is_whole else {}  # another format may have other files: look first
         if is_whole and description.get("format") != FORMAT:
             raise ModelFolderError(

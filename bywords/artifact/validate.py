@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.artifact.model_folder import (
+    ADVICE,
     MODEL,
     VOCABULARY,
     VOCABULARY_ARRAYS,
@@ -116,7 +117,7 @@ def look_at(folder: Path) -> Overview:
 
 
 def _parts(folder: Path, contents: FolderContents) -> Parts:
-    with naming(folder / MODEL, error=ModelFolderError):
+    with naming(folder / MODEL, error=ModelFolderError, advice=ADVICE):
         found = described(contents.description)
         classes = _classes(found.label_names, found.label_dtype)
         calibration = restored(found.calibration, len(classes), is_multilabel=found.label_format != "one")
@@ -129,9 +130,9 @@ def _parts(folder: Path, contents: FolderContents) -> Parts:
 
 def validate(folder: Path, found: Description, vocabulary: Vocabulary, arrays: Arrays, n_classes: int) -> None:
     """Hold the parts of a classifier against each other. Raises ModelFolderError, naming file and field."""
-    with naming(folder / VOCABULARY, error=ModelFolderError):
+    with naming(folder / VOCABULARY, error=ModelFolderError, advice=ADVICE):
         vocabulary.validate_words()
-    with naming(folder / WEIGHTS, error=ModelFolderError):
+    with naming(folder / WEIGHTS, error=ModelFolderError, advice=ADVICE):
         vocabulary.validate_ngrams()
         vocabulary.validate_char_ngrams()
     with misfits_named(folder, found.versions):
@@ -162,7 +163,7 @@ def described(plain: Mapping[str, Any]) -> Description:
         values[key] = _with_older_default(values.get(key))
     if isinstance(parameters := values.get("parameters"), dict):
         values["parameters"] = {**parameters, "class_weight": _weights(parameters.get("class_weight"))}
-    return typed(Description, values, where="it", kinds=setting_kinds())
+    return typed(Description, values, where="", kinds=setting_kinds())
 
 
 def _with_older_default(plain: Any) -> Any:

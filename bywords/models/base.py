@@ -409,8 +409,9 @@ def restore_model(config: ModelConfig, arrays: Arrays, *, vocabulary: Vocabulary
 
 def model_of(config: ModelConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> FittedModel:
     """The same of arrays that `config.validate` has passed."""
-    model = model_class(config).from_arrays(config, arrays, vocabulary=vocabulary, n_classes=n_classes)
-    logits = model.logits(Ragged.of([[]]))
+    with np.errstate(over="ignore", invalid="ignore"):  # said of the answers that it gives
+        model = model_class(config).from_arrays(config, arrays, vocabulary=vocabulary, n_classes=n_classes)
+        logits = model.logits(Ragged.of([[]]))
     if logits.shape[1] != n_classes:
         raise SettingError(f"the weights are for {logits.shape[1]} classes, and there are {n_classes} labels")
     check_finite("the logits of a text without words", logits)

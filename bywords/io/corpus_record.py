@@ -172,6 +172,8 @@ class _Check:
         """Give a file to `check`, some whole rows at a time. Raises DataError, also where its sum is another."""
         path, n_bytes, hashed = self.folder / name, self._size(name), hashlib.sha256()
         row_bytes = np.dtype(dtype).itemsize * math.prod(shape[1:])
+        if not path.is_file():
+            raise DataError(f"{path} is missing.")
         try:
             opened = path.open("rb")
         except OSError as error:

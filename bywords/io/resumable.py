@@ -191,7 +191,9 @@ class ResumableOutput:
 
 
 def _update(hashed: hashlib._Hash, path: Path, n_bytes: int | None = None) -> hashlib._Hash:
-    """Add the first bytes of a file to what was hashed, or all of them."""
+    """Add the first bytes of a file to what was hashed, or all of them. Raises OSError where there is none."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
     with path.open("rb") as file:
         left = path.stat().st_size if n_bytes is None else n_bytes
         while left > 0 and (block := file.read(min(left, BLOCK_BYTES))):

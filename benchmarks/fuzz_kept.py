@@ -33,7 +33,7 @@ import numpy.typing as npt
 import polars as pl
 import torch
 from crafted import Outcome, _changed_array, _changed_json, _changed_vocabulary, answer_of, run_cases
-from measure import write_result
+from measure import RESULTS, read_result, write_result
 from safetensors.numpy import load, save
 
 from bywords import checkpoint as checkpoint_module
@@ -66,6 +66,7 @@ IMPORTED = [
     *(f"bywords.kernels.{name}" for name in ("glove", "ids", "lstm", "rows", "svm", "words")),
 ]  # fmt: skip
 N_CASES = {"checkpoints": 2000, "corpora": 500, "outputs": 500, "records": 200}
+OUTPUT_RUN, COMPARED = Run({"model": "x"}, {"threshold": 0.5}), ["tfidf-nb", "tfidf-svc"]
 UNSEALED = 8  # of so many cases, in one the sums are those of before
 WORDS = [[f"{topic}{number}" for number in range(6)] for topic in ("star", "goal", "car")]
 SMALL: dict[str, list[str]] = {
@@ -104,7 +105,9 @@ def crafted_json(value: dict[str, Any], generator: Generator) -> bytes:
 
 def crafted_arrays(arrays: dict[str, npt.NDArray[Any]], generator: Generator) -> bytes:
     """Arrays as safetensors, of which one is another."""
-    return _changed_array({WEIGHTS: save(arrays)}, generator)[2]
+    while True:
+        with suppress(ValueError):  # a change that a number cannot have
+            return _changed_array({WEIGHTS: save(arrays)}, generator)[2]
 
 
 def crafted_bytes(content: bytes, generator: Generator) -> bytes:
@@ -149,7 +152,16 @@ def check_finite(classifier: TextClassifier) -> None:
 def prepare(index: Path) -> None:
     """Write what cases start from: checkpoints of runs that were stopped, corpora, outputs and records."""
     loop.SECONDS_BETWEEN = 0
-    for system, stops in STOPPED.items():
+    prepare_checkpoints(index, STOPPED)
+    for kind in ("one", "sets", "ngrams"):
+        corpus_of(kind, index / "corpora")
+    prepare_outputs(index)
+    prepare_records(index)
+
+
+def prepare_checkpoints(index: Path, stopped: dict[str, list[int]]) -> None:
+    """Write the checkpoints of runs that were stopped at their n-th entries."""
+    for system, stops in stopped.items():
         for stop in stops:
             numbers = itertools.count()
 
@@ -160,11 +172,23 @@ def prepare(index: Path) -> None:
 
             with suppress(StoppedError), patch.object(checkpoint_module, "write_whole", write_or_stop):
                 fitted(system, index / "checkpoints" / f"{system}+{stop}")
-    add_search(index / "checkpoints" / "auto+5")
-    for kind in ("one", "sets", "ngrams"):
-        corpus_of(kind, index / "corpora")
+    if "auto" in stopped:
+        folder = index / "checkpoints" / f"auto+{stopped['auto'][-1]}"
+        opened(folder).save("search", {"failed": np.array([0], dtype=np.int64)}, [3, 0.5])
+
+
+def prepare_outputs(index: Path) -> None:
+    """Write outputs that were stopped after two chunks."""
     for ending in (".jsonl", ".parquet"):
-        output_of(index / "outputs" / f"out{ending}")
+        output = ResumableOutput(index / "outputs" / f"out{ending}", OUTPUT_RUN)
+        for number in range(2):
+            frame = pl.DataFrame({"label": ["a", "b"], "number": [number, 2]})
+            chunk = frame if ending == ".parquet" else frame.write_ndjson().encode()
+            output.add(chunk, n_rows=2, input_digest=f"{number}")
+
+
+def prepare_records(index: Path) -> None:
+    """Write the records of a comparison and of a learning curve."""
     split = small_split()
     (index / "records").mkdir()
     (index / "records" / "run.json").write_text(to_json(compare(split, COMPARED, seeds=[0, 1])))
@@ -175,11 +199,6 @@ def drawn_of(folder: Path, generator: Generator) -> Path:
     """One of the files in a folder."""
     files = sorted(folder.iterdir())
     return files[generator.integers(len(files))]
-
-
-def add_search(folder: Path) -> None:
-    """What a search keeps, beside the candidates."""
-    opened(folder).save("search", {"failed": np.array([0], dtype=np.int64)}, [3, 0.5])
 
 
 def opened(folder: Path) -> Checkpoint:
@@ -287,18 +306,6 @@ def sum_of(path: Path) -> FileSum:
     return FileSum(len(content), hashlib.sha256(content).hexdigest())
 
 
-OUTPUT_RUN, COMPARED = Run({"model": "x"}, {"threshold": 0.5}), ["tfidf-nb", "tfidf-svc"]
-
-
-def output_of(out: Path) -> None:
-    """An output that was stopped after two chunks."""
-    output = ResumableOutput(out, OUTPUT_RUN)
-    for number in range(2):
-        frame = pl.DataFrame({"label": ["a", "b"], "number": [number, 2]})
-        chunk = frame if out.suffix == ".parquet" else frame.write_ndjson().encode()
-        output.add(chunk, n_rows=2, input_digest=f"{number}")
-
-
 def crafted_output(index: Path, folder: Path, generator: Generator) -> str:
     """Go on with an output in which a file is crafted."""
     name = str(generator.choice(["out.jsonl", "out.parquet"]))
@@ -367,7 +374,7 @@ def main() -> None:
     """Run all cases; then assert the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0, help="of the cases")
-    parser.add_argument("--kind", choices=list(KINDS))
+    parser.add_argument("--kinds", help="checkpoints,corpora say; results of other kinds stay as they were")
     parser.add_argument("--case", type=int, help="run one case of the kind here, and show its error")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -379,19 +386,18 @@ def main() -> None:
             importlib.import_module(name)
         if chosen.case is not None:
             with tempfile.TemporaryDirectory() as folder:
-                print(KINDS[chosen.kind](index, Path(folder), generator_of(chosen.kind, chosen.case)))
+                print(KINDS[chosen.kinds](index, Path(folder), generator_of(chosen.kinds, chosen.case)))
             return
-        counts: dict[str, dict[str, int]] = {}
-        faults: list[str] = []
-        for kind in [chosen.kind] if chosen.kind else KINDS:
+        kinds = chosen.kinds.split(",") if chosen.kinds else list(KINDS)
+        counts: dict[str, Any] = read_result("fuzz_kept")["kinds"] if (RESULTS / "fuzz_kept.json").exists() else {}
+        for kind in kinds:
             found = dict(run_cases(case_of(kind, index), round(N_CASES[kind] * chosen.share)))
-            counts[kind] = dict(Counter(outcome.kind for outcome in found.values()))
-            faults += [f"{kind} {number}: {one}" for number, one in found.items() if one.kind not in FINE]
+            faults = [f"{number}: {' '.join(one)}" for number, one in found.items() if one.kind not in FINE]
+            counts[kind] = {"cases": len(found), **Counter(one.kind for one in found.values()), "faults": faults[:20]}
             print(kind, counts[kind], flush=True)
-    print("\n".join(faults))
-    assert not faults, len(faults)
-    if chosen.share >= 1 and chosen.kind is None:
-        write_result("fuzz_kept", {"cases": counts, "faults": len(faults)})
+            write_result("fuzz_kept", {"kinds": counts})
+    wrong = {kind: counts[kind]["faults"] for kind in kinds if counts[kind]["faults"]}
+    assert not wrong, wrong
 
 
 if __name__ == "__main__":

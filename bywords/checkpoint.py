@@ -132,6 +132,8 @@ class Checkpoint:
         if self.folder is None:
             return None
         path = self._path(self.folder, name)
+        if not path.is_file():
+            return None
         try:
             with path.open("rb") as file:
                 digest, values, arrays = file.readline(), file.readline(), file.read()
@@ -237,7 +239,7 @@ def restore_generator(generator: np.random.Generator, state: Any) -> None:
 def read_state(path: Path, format_: str, **kinds: type) -> dict[str, Any] | None:
     """The JSON object of this format, with keys of these types, in a file; None where there is none to be read."""
     try:
-        state = parsed_json(path.read_bytes())
+        state = parsed_json(path.read_bytes()) if path.is_file() else {}
     except (OSError, SettingError):
         return None
     is_whole = state.get("format") == format_ and all(isinstance(state.get(key), kind) for key, kind in kinds.items())

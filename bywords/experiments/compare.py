@@ -145,14 +145,14 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
 def _rows_of(earlier: RunRecord | None, run: RunRecord) -> dict[str, SystemScores]:
     """The systems that an earlier record of the same documents and seeds has whole, by name.
 
-    Raises: SettingError where the scores of one are not those of its answers.
+    Raises: DataError where the scores of one are not those of its answers.
     """
     if earlier is None:
         return {}
     check_same(run, earlier, "seeds")
     rows = {row.name: row for row in earlier.systems if not row.interrupted}
     for name, row in rows.items():
-        with naming(f"the earlier record of {name}", error=SettingError, advice=WITHOUT_RESUME):
+        with naming(f"the earlier record of {name}", error=DataError, advice=WITHOUT_RESUME):
             _check_row(row, run)
     return rows
 

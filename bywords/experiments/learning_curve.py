@@ -143,13 +143,13 @@ def _point(classifier: TextClassifier, split: Split, rows: npt.NDArray[np.int64]
 def _points_of(earlier: CurveRecord | None, run: CurveRecord) -> dict[tuple[int, int], CurvePoint]:
     """The points that an earlier record of the same documents and settings has, by size and seed.
 
-    Raises: SettingError where the scores of one are not those of its answers.
+    Raises: DataError where the scores of one are not those of its answers.
     """
     if earlier is None:
         return {}
     check_same(run, earlier, "system", "vectors")
     for point in earlier.points:
-        with naming(f"the earlier record of {point.n_documents} documents", error=SettingError, advice=WITHOUT_RESUME):
+        with naming(f"the earlier record of {point.n_documents} documents", error=DataError, advice=WITHOUT_RESUME):
             check_close("accuracy", point.accuracy, float(_is_right(point, run.corpus.n_test).mean()))
     return {(point.n_documents, point.seed): point for point in earlier.points}
 

@@ -152,15 +152,15 @@ class _Check:
 
     def _label_counts(self, part: Part, n_documents: int) -> npt.NDArray[np.int64]:
         """Documents of each label, int64 (K,)."""
-        n_classes = len(self.record.label_names)
+        n_classes, is_many = len(self.record.label_names), self.record.is_multilabel
         counts = np.zeros(n_classes, dtype=np.int64)
 
         def add(some: Array) -> None:
-            check_ids("codes", some, 2 if self.record.is_multilabel else n_classes)
-            counts[:] += some.sum(axis=0) if self.record.is_multilabel else np.bincount(some, minlength=n_classes)
+            check_ids("codes", some, 2 if is_many else n_classes)
+            counts[:] += some.sum(axis=0, dtype=np.int64) if is_many else np.bincount(some, minlength=n_classes)
 
-        dtype, shape = (np.uint8, (n_documents, n_classes)) if self.record.is_multilabel else (np.int64, (n_documents,))
-        self._read(codes_name(part, is_multilabel=self.record.is_multilabel), dtype, shape, add)
+        dtype, shape = (np.uint8, (n_documents, n_classes)) if is_many else (np.int64, (n_documents,))
+        self._read(codes_name(part, is_multilabel=is_many), dtype, shape, add)
         return counts
 
     def _size(self, name: str) -> int:
@@ -172,12 +172,15 @@ class _Check:
         """Give a file to `check`, some whole rows at a time. Raises DataError, also where its sum is another."""
         path, n_bytes, hashed = self.folder / name, self._size(name), hashlib.sha256()
         row_bytes = np.dtype(dtype).itemsize * math.prod(shape[1:])
+        if not path.is_file():
+            raise DataError(f"{path} is missing.")
         try:
             opened = path.open("rb")
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}.") from error
         with naming(path, error=DataError), opened as file:
-            check_bytes("it", os.fstat(file.fileno()).st_size, np.uint8, (n_bytes,))
+            if (found := os.fstat(file.fileno()).st_size) != n_bytes:
+                raise SettingError(f"it has {found:,} bytes, expected {n_bytes:,}")
             check_bytes("it", n_bytes, dtype, shape)
             while block := file.read(max(BLOCK_BYTES // row_bytes, 1) * row_bytes):
                 hashed.update(block)

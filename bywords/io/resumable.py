@@ -23,7 +23,7 @@ import polars as pl
 
 from bywords.checkpoint import Run, read_state, write_state
 from bywords.config import typed
-from bywords.errors import SettingError
+from bywords.errors import DataError, SettingError
 from bywords.files import check_writable, move_whole, replacing, write_errors
 from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
 from bywords.validation import check_count, naming
@@ -55,7 +55,7 @@ class ResumableOutput:
         """Resume what is in the folder, or start afresh where there is nothing or `resume` is false.
 
         Raises: SettingError when the file cannot be written, the folder is something else, or what is to be resumed is
-        of another run.
+        of another run; DataError where it says what cannot be.
         """
         check_writable(out)
         if out.exists() and not out.is_file():
@@ -70,9 +70,10 @@ class ResumableOutput:
         if not resume or found is None:
             return
         run.check_same(found.run, f"{self.folder} holds rows", "Leave out --resume to start afresh.")
-        self.is_damaged = found.n_rows > 0 and (hashed := self._sum(found)).hexdigest() != found.digest
-        if found.n_rows and not self.is_damaged:
+        hashed = self._sum(found) if found.n_rows else None
+        if hashed is not None and hashed.hexdigest() == found.digest:
             self.progress, self._is_started, self._hashed = found, True, hashed
+        self.is_damaged = found.n_rows > 0 and not self._is_started
 
     @property
     def n_rows(self) -> int:
@@ -136,7 +137,7 @@ class ResumableOutput:
         path = self.folder / PROGRESS
         state = read_state(path, FORMAT)
         if state is not None:
-            with naming(path, error=SettingError, advice="Move the folder away."):
+            with naming(path, error=DataError, advice="Move the folder away."):
                 found = typed(Progress, state, where="it")
                 for name in ("n_rows", "n_bytes", "n_parts"):
                     check_count(name, getattr(found, name))
@@ -147,16 +148,18 @@ class ResumableOutput:
             f"{self.folder}: expected a folder with the {PROGRESS} of a file that was being written. Move it away."
         )
 
-    def _sum(self, progress: Progress) -> hashlib._Hash:
-        """That of the chunks that the folder should have, of as many as it has."""
+    def _sum(self, progress: Progress) -> hashlib._Hash | None:
+        """That of the chunks that the folder should have; None where some are not there."""
         hashed = hashlib.sha256()
-        with contextlib.suppress(OSError):
+        try:
             if progress.finished:
                 _update(hashed, self._data if self._data.exists() else self.out)
             elif not progress.n_parts:
                 _update(hashed, self._data, progress.n_bytes)
             for number in range(0 if progress.finished else progress.n_parts):
                 _update(hashed, self._part(number))
+        except OSError:
+            return None
         return hashed
 
     def _part(self, number: int) -> Path:
@@ -190,7 +193,9 @@ class ResumableOutput:
 
 
 def _update(hashed: hashlib._Hash, path: Path, n_bytes: int | None = None) -> hashlib._Hash:
-    """Add the first bytes of a file to what was hashed, or all of them."""
+    """Add the first bytes of a file to what was hashed, or all of them. Raises OSError where there is none."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
     with path.open("rb") as file:
         left = path.stat().st_size if n_bytes is None else n_bytes
         while left > 0 and (block := file.read(min(left, BLOCK_BYTES))):

@@ -145,7 +145,7 @@ def fit_model(
 def _finite(model: FittedModel) -> FittedModel:
     """The model. Raises SettingError where it has numbers that are not finite."""
     for name, array in model.arrays().items():
-        if not np.isfinite(array).all():
+        if array.size and not np.isfinite([array.min(), array.max()]).all():
             raise SettingError(
                 f"{model.config.title}: its {name} are not all finite, so that it has no answers. Check the weights of "
                 "the documents and the settings: steps or penalties may be too large."

@@ -123,20 +123,7 @@ def train_glove(
     generator = np.random.default_rng(seed)
     blocks = _blocks(counts, config, generator)
     words, contexts = (_Side.random(len(vocabulary), config.dimension, generator) for _ in range(2))
-
-    def restore(entry: Entry) -> int:
-        """Put back what an epoch has come to. Returns: the next one."""
-        own, (next_epoch, state) = _arrays_of(words, contexts), typed(tuple[int, Any], entry.values, where="it")
-        check_like(entry.arrays, own)
-        for name, array in own.items():
-            if name.endswith("_squares"):
-                check_within(name, entry.arrays[name], 1, np.inf)
-            array[...] = entry.arrays[name]
-        check_count("the next epoch", next_epoch, least=2, most=config.n_epochs + 1)
-        restore_generator(generator, state)
-        return next_epoch
-
-    first_epoch = checkpoint.restored("glove", restore) or 1
+    first_epoch = checkpoint.restored("glove", lambda kept: _restore(kept, words, contexts, generator, config)) or 1
     n_threads = min(os.cpu_count() or 1, N_PARTS)
     with ThreadPoolExecutor(n_threads) as pool:
         for epoch in range(first_epoch, config.n_epochs + 1):
@@ -150,6 +137,19 @@ def train_glove(
             if on_epoch is not None:
                 on_epoch(epoch, config.n_epochs, loss / counts.nnz)
     return WordVectors(vocabulary.words, (words.vectors + contexts.vectors)[UNKNOWN + 1 :], "glove")
+
+
+def _restore(entry: Entry, words: _Side, contexts: _Side, generator: np.random.Generator, config: GloveConfig) -> int:
+    """Put back what an epoch has come to. Returns: the next one. Raises SettingError for what cannot be of it."""
+    own, (next_epoch, state) = _arrays_of(words, contexts), typed(tuple[int, Any], entry.values, where="it")
+    check_count("the next epoch", next_epoch, least=2, most=config.n_epochs + 1)
+    check_like(entry.arrays, own)
+    for name, array in own.items():
+        if name.endswith("_squares"):
+            check_within(name, entry.arrays[name], 1, np.inf)
+        array[...] = entry.arrays[name]
+    restore_generator(generator, state)
+    return next_epoch
 
 
 class _Side(NamedTuple):

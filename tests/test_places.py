@@ -88,7 +88,7 @@ def test_a_command_is_refused_at_once_where_another_one_writes(inside, busy, fol
 
 @pytest.mark.parametrize("command", WRITE)
 def test_a_full_disk_is_said_before_anything_is_read(inside, folder, command, monkeypatch):
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(free=4096))
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(total=1e9, free=4096))
     code, error = inside(command)
     assert (code, "its disk has 0.0 MB left" in error) == (2, True), error
 

@@ -54,6 +54,8 @@ class ResumableOutput:
         """
         check_writable(out)
         self.out = out.resolve()
+        if self.out.exists() and not self.out.is_file():
+            raise SettingError(f"{out}: cannot be written a chunk at a time, as it is no regular file. Choose another.")
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA
         self.progress = Progress(run=run.plain())

@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from measure import write_result
 
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.classifier import TextClassifier
@@ -38,7 +37,7 @@ from bywords.errors import ModelFolderError
 LEAST_KILLS, N_PAIRS, N_TEXTS, N_TO_LABEL = 200, 50, 400, 60_000
 SYSTEMS = ("tfidf-nb", "tfidf-svc", "auto")
 IMPORTED = [
-    "torch", "polars", "bywords.classifier", "bywords.cli.main", "bywords.artifact.description", "safetensors.numpy",
+    "polars", "bywords.classifier", "bywords.cli.main", "bywords.artifact.description", "safetensors.numpy",
     "bywords.io.readers", "bywords.io.resumable", "bywords.cli.train_steps", "bywords.training.fit",
 ]  # fmt: skip
 # All that may change a disk; the targets are rename, write and fsync.
@@ -67,6 +66,8 @@ def main() -> None:
         for command, number in zip(itertools.islice(itertools.cycle(PAIRS), N_PAIRS), range(N_PAIRS), strict=True):
             pairs.update(pair(folder, PAIRS[command], generator.random(), number))
         print(f"pairs: {dict(pairs)}")
+    from measure import write_result  # here, as each process imports what is above
+
     write_result("faults", {"kills": dict(kills), "errors": dict(errors), "pairs": dict(pairs)})
     assert kills["kills"] >= LEAST_KILLS, kills
     assert kills["whole"] == kills["in_place"] == kills["kills"], kills

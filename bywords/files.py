@@ -155,7 +155,8 @@ def write_errors(
     try:
         yield
     except OSError as reason:
-        raise error(f"{path}: cannot be written: {reason.strerror or reason}. {advice}") from reason
+        why = reason.strerror or f"the disk takes no more ({reason})"  # numpy says only of how many bytes
+        raise error(f"{path}: cannot be written: {why}. {advice}") from reason
 
 
 def check_writable(path: Path) -> None:
@@ -180,11 +181,11 @@ def check_parent(path: Path, *, error: type[BywordsError] = SettingError) -> Non
 
 def check_room(path: Path, n_bytes: int = 0, *, error: type[BywordsError] = SettingError) -> None:
     """Raise an `error` when the disk of `path` has no room for so many bytes, or hardly any."""
-    free, least = shutil.disk_usage(_existing(path / "any", error)).free, max(n_bytes, LEAST_ROOM)
-    if free < least:
+    disk, least = shutil.disk_usage(_existing(path / "any", error)), max(n_bytes, LEAST_ROOM)
+    if disk.total and disk.free < least:  # of some file systems neither is known
         raise error(
-            f"{path}: cannot be written: its disk has {free / 1e6:.1f} MB left, and it takes {least / 1e6:.1f} MB or "
-            "more. Make room, or choose another path."
+            f"{path}: cannot be written: its disk has {disk.free / 1e6:.1f} MB left, and it takes {least / 1e6:.1f} MB "
+            "or more. Make room, or choose another path."
         )
 
 
@@ -206,7 +207,11 @@ def _part_of(path: Path) -> Path:
 
 def _has_to_stay(folder: Path) -> bool:
     """Whether a folder is one that cannot be moved away, or that somebody stands in who would be moved with it."""
-    return folder.is_mount() or not os.access(folder.parent, os.W_OK) or Path.cwd().is_relative_to(folder)
+    try:
+        is_inside = Path.cwd().is_relative_to(folder)
+    except FileNotFoundError:  # the current folder is gone
+        is_inside = False
+    return is_inside or folder.is_mount() or not os.access(folder.parent, os.W_OK)
 
 
 def _exchanged(beside: Path, folder: Path, own: Collection[str]) -> bool:

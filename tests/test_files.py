@@ -198,6 +198,6 @@ def test_what_no_file_can_be_called_is_one_clear_error(tmp_path, name):
 
 def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path, monkeypatch):
     files.check_room(tmp_path / "model")
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(free=100_000))
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(total=1e9, free=100_000))
     with pytest.raises(SettingError, match=r"its disk has 0.1 MB left, and it takes 1.0 MB or more. Make room"):
         files.check_room(tmp_path / "model")

@@ -1,5 +1,6 @@
 """Where commands write: nobody else at the same time, nothing that is somebody else's, and known before any work."""
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -88,7 +89,7 @@ def test_a_command_is_refused_at_once_where_another_one_writes(inside, busy, fol
 
 @pytest.mark.parametrize("command", WRITE)
 def test_a_full_disk_is_said_before_anything_is_read(inside, folder, command, monkeypatch):
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(free=4096))
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: SimpleNamespace(total=1e9, free=4096))
     code, error = inside(command)
     assert (code, "its disk has 0.0 MB left" in error) == (2, True), error
 
@@ -156,3 +157,10 @@ def test_a_model_may_be_in_its_checkpoint(inside, tmp_path):
     command = f"train {tmp_path}/t.csv --system tfidf-nb --checkpoint {tmp_path}/ck --out {tmp_path}/ck/model"
     again = f"{tmp_path}/ck/model is there already and is replaced.\n"
     assert [inside(command) for _ in range(2)] == [(0, ""), (0, again)]
+
+
+def test_what_is_no_regular_file_is_not_written_a_chunk_at_a_time(inside, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    code, error = inside(f"predict model garbage.csv --format lines --out {tmp_path / 'pipe.csv'}")
+    assert (code, "it is no regular file" in error) == (2, True)
+    assert (tmp_path / "pipe.csv").is_fifo()

@@ -47,8 +47,8 @@ def train(
     from bywords.vectors.word_vectors import WORDS, check_vectors_writable
 
     check_vectors_writable(out)
-    hold(out)
     for path in (out, out.with_suffix(WORDS)):
+        hold(path)
         options.check_output(path, data)
     callback = ProgressLines()
     losses: list[float | None] = []

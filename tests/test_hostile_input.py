@@ -847,10 +847,10 @@ CASES = [
         "error: caf\\udce9: there is no such folder. Give the one that was named when training.",
     ),
     Case(
-        "an option that names the window",
+        "a system whose name names the window",
         SHOWN,
-        showing("train", "--\x1b]0;x\x07"),
-        "error: No such option: --\\x1b]0;x\\x07. `bywords train --help` says what there is.",
+        showing("train", "FILE", "--system", "\x1b]0;x\x07"),
+        "error: there is no system '\\x1b]0;x\\x07'. The systems are auto, dan, d…",
     ),
     Case(
         "a label that hides what follows",

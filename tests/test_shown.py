@@ -394,7 +394,8 @@ def test_an_error_that_cannot_be_told_changes_no_exit_code(place):
         assert run("predict", "described", "plain.csv", error=full)[0] == 0
 
 
-def test_nothing_is_left_for_the_end_of_python_to_fail_at():
+def test_nothing_is_left_for_the_end_of_python_to_fail_at(monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     said = {
         ">/dev/full": (2, "error: standard output cannot be written: No space left on device.\n"),
         ">&-": (2, "error: standard output cannot be written: Bad file descriptor.\n"),

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import inspect
 import json
+import re
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ P, R = ParamSpec("P"), TypeVar("R")
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
 LARGEST = 2**31 - 1  # a whole number of settings: every compiled loop has room for it
 LARGEST_INTEGER = 2**63 - 1  # one of any other argument
+DATA = re.compile("Texts|Labels|ArrayLike")  # annotations of documents, which are checked where they are read
 
 
 def check_fields(settings: Any) -> None:
@@ -43,7 +45,7 @@ def check_fields(settings: Any) -> None:
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """A function that raises SettingError for an argument that is not what its annotation says, before any work.
 
-    What annotations of other kinds than those of settings say is not looked at, nor what *args and **kwargs hold.
+    What annotations of other kinds than those of settings say is not looked at, nor what DATA, *args and **kwargs hold.
     """
     signature = inspect.signature(function)
     one = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -68,6 +70,8 @@ def _annotations(of: Any) -> dict[str, Any]:
     for one in reversed(of.__mro__) if isinstance(of, type) else [of]:
         names = vars(sys.modules[one.__module__])
         for name, written in getattr(one, "__annotations__", {}).items():
+            if isinstance(written, str) and DATA.search(written):
+                continue
             with contextlib.suppress(NameError, TypeError):
                 found[name] = eval(written, names) if isinstance(written, str) else written
     if isinstance(of, type):
@@ -91,6 +95,8 @@ def _is_of(value: Any, kind: Any) -> bool:
         kinds = inner[:1] * len(value) if inner[-1] is ... and isinstance(value, tuple) else inner
         return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_is_of, value, kinds))
     if origin is Sequence:
+        if isinstance(value, range):
+            return inner[0] is int
         is_list = isinstance(value, Sequence) and not isinstance(value, bytes)
         return is_list and all(_is_of(item, inner[0]) for item in value)
     if origin is Mapping:
@@ -99,7 +105,7 @@ def _is_of(value: Any, kind: Any) -> bool:
         is_number = isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
         return is_number and abs(value) <= (LARGEST_INTEGER if kind is int else float("inf"))
     kind = origin or kind
-    return not isinstance(kind, type) or isinstance(value, kind)
+    return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
 
 
 def _expected(kind: Any) -> list[str]:
@@ -117,7 +123,7 @@ def _expected(kind: Any) -> list[str]:
         str: "a string",
         type(None): "None",
     }
-    return [words.get(kind) or getattr(kind, "__name__", str(kind))]
+    return [words.get(kind) or str(getattr(kind, "__name__", kind))]
 
 
 def kind_of(settings: type) -> str:

@@ -16,7 +16,8 @@ from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
 from bywords.errors import SettingError, check_range, did_you_mean, is_among, quoted, shown
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
 LARGEST = 2**31 - 1  # a whole number of settings: every compiled loop has room for it

@@ -11,6 +11,7 @@ import functools
 import inspect
 import json
 import math
+import re
 import sys
 import types
 import typing
@@ -21,13 +22,15 @@ from typing import Any, Literal, ParamSpec, TypeVar
 
 from bywords.errors import SettingError, check_range, did_you_mean, is_among, quoted, shown
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 T = TypeVar("T")
 
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
 LARGEST = 2**31 - 1  # a whole number of settings: every compiled loop has room for it
 LARGEST_INTEGER = 2**63 - 1  # one of any other argument
+DATA = re.compile("Texts|Labels|ArrayLike")  # annotations of documents, which are checked where they are read
 
 
 def check_fields(settings: Any) -> None:
@@ -51,7 +54,7 @@ def check_fields(settings: Any) -> None:
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """A function that raises SettingError for an argument that is not what its annotation says, before any work.
 
-    What annotations of other kinds than those of settings say is not looked at, nor what *args and **kwargs hold.
+    What annotations of other kinds than those of settings say is not looked at, nor what DATA, *args and **kwargs hold.
     """
     signature = inspect.signature(function)
     one = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -76,6 +79,8 @@ def _annotations(of: Any) -> dict[str, Any]:
     for one in reversed(of.__mro__) if isinstance(of, type) else [of]:
         names = vars(sys.modules[one.__module__])
         for name, written in getattr(one, "__annotations__", {}).items():
+            if isinstance(written, str) and DATA.search(written):
+                continue
             with contextlib.suppress(NameError, TypeError):
                 found[name] = eval(written, names) if isinstance(written, str) else written
     if isinstance(of, type):
@@ -99,6 +104,8 @@ def _is_of(value: Any, kind: Any) -> bool:
         kinds = inner[:1] * len(value) if inner[-1] is ... and isinstance(value, tuple) else inner
         return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_is_of, value, kinds))
     if origin is Sequence:
+        if isinstance(value, range):
+            return inner[0] is int
         is_list = isinstance(value, Sequence) and not isinstance(value, bytes)
         return is_list and all(_is_of(item, inner[0]) for item in value)
     if origin is Mapping:
@@ -125,7 +132,7 @@ def _expected(kind: Any) -> list[str]:
         str: "a string",
         type(None): "None",
     }
-    return [words.get(kind) or getattr(kind, "__name__", str(kind))]
+    return [words.get(kind) or str(getattr(kind, "__name__", kind))]
 
 
 def kind_of(settings: type) -> str:

@@ -14,7 +14,6 @@ from bywords.evaluation.metrics import Metric
 from bywords.models.base import MODELS, ModelConfig
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
-from bywords.validation import LARGEST_INTEGER
 from bywords.vectors.glove import GloveConfig
 from bywords.vectors.load import PretrainedConfig
 from bywords.vectors.word2vec import Word2VecConfig
@@ -123,6 +122,7 @@ class FitParameters:
         check_kind("vectors", self.vectors, (str, type(None)), "the name of vectors or the path of a file as a string")
         check_choice("metric", self.metric, get_args(Metric))
         check_kind("validation_share", self.validation_share, Real, "a number between 0 and 1, as in 0.1")
+        object.__setattr__(self, "validation_share", float(self.validation_share))  # as it is saved
         check_kind("budget_seconds", self.budget_seconds, (Real, type(None)), "a number of seconds, or None")
         check_range("budget_seconds", self.budget_seconds, above=0, below=float("inf"))
         check_choice("keep_together", self.keep_together, get_args(Together))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -254,10 +255,10 @@ def named_after(data: str, ending: str) -> Path:
     called by the first.
     """
     path = Path(data)
-    if path.is_dir():
+    if os.path.isdir(path):  # False for what cannot be a path
         path = path.resolve()
         return path.with_name((path.name or "texts") + ending)
-    if not path.exists():
+    if not os.path.exists(path):
         with contextlib.suppress(ValueError):  # no quotes that pair
             path = Path((shlex.split(data) or [data])[0])
     name = "".join(sign for sign in path.name.replace(":", "-") if sign not in "*?[]")
@@ -324,9 +325,10 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
 def _paths(text: str) -> list[Path]:
     """The files that are meant: one, several on a line, or those that a pattern has; of a member its archive."""
     try:
-        whole = split_member(expanded(text))[0]
-        if whole.exists():
-            return [whole]
+        with contextlib.suppress(BywordsError):  # several, which are too long together
+            whole = split_member(expanded(text))[0]
+            if whole.exists():
+                return [whole]
         from bywords.io.datasets import paths_of
 
         return [split_member(expanded(name))[0] for name in paths_of(text)]

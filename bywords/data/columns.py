@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bywords.config import typed
-from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.errors import DataError, SettingError, check_kind, did_you_mean, quoted
 from bywords.text.tokenizer import SEPARATOR, TokenizerConfig
 
 if TYPE_CHECKING:
@@ -238,12 +238,15 @@ def as_names(given: str | Sequence[str] | None, parameter: str = "columns") -> t
     """One name, or several, or none, as a tuple. Raises SettingError, naming the parameter, for what are no names."""
     if isinstance(given, str):
         return (given,)
-    is_list = given is None or (isinstance(given, Iterable) and not isinstance(given, Mapping))
-    names = tuple(given or ()) if is_list else (None,)
-    if not all(isinstance(name, str) for name in names):
-        shown, kind = f"{given!r:.100}", type(given).__name__
-        raise SettingError(f"{parameter} is {shown} of type {kind}, expected the name of a column or a list of names.")
-    return tuple(map(str, names))
+    if given is None:
+        return ()
+    is_list = isinstance(given, Iterable) and not isinstance(given, Mapping) and getattr(given, "ndim", 1) == 1
+    names: list[str] = []
+    for name in given if is_list else (None,):
+        if not isinstance(name, str):
+            check_kind(parameter, given, (), "the name of a column or a list of names")
+        names.append(str(name))
+    return tuple(names)
 
 
 def check_once(text: Sequence[str], side: Sequence[str], labels: Sequence[str]) -> None:

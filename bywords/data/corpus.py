@@ -67,8 +67,11 @@ class Corpus:
 
         Raises: DataError when there are not as many labels as texts.
         """
-        text_column = pl.Series("text", texts, dtype=pl.String)
-        label_column = pl.Series("label", labels, dtype=pl.String)
+        try:
+            text_column = pl.Series("text", texts, dtype=pl.String)
+            label_column = pl.Series("label", labels, dtype=pl.String)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"{name}: expected texts and labels, each a list of strings: {error}") from error
         if len(text_column) != len(label_column):
             raise DataError(f"{name}: {len(text_column)} texts and {len(label_column)} labels, expected as many.")
         label_column, remarks = _cleaned(name, label_column)

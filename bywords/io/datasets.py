@@ -206,7 +206,15 @@ def paths_of(data: str | Path | Sequence[str]) -> list[str]:
         if not data:
             raise DataError("no file is given: expected a path, or several.")
         return [path for one in data for path in paths_of(str(one))]
-    path = expanded(data)
+    several: list[str] = []
+    with contextlib.suppress(ValueError):
+        several = shlex.split(data)
+    try:
+        path = expanded(data)
+    except DataError:
+        if len(several) > 1:  # each of them may be the path of a file, and together they are too long for one
+            return [path for one in several for path in paths_of(one)]
+        raise
     archive, member = split_member(path)
     if data == STANDARD_INPUT or path.exists() or (member is not None and archive.exists() and not is_pattern(member)):
         return [data]
@@ -215,10 +223,8 @@ def paths_of(data: str | Path | Sequence[str]) -> list[str]:
         if found:
             return found
         raise DataError(f"{data}: no file has a name like this. Check the pattern, and the folder you start from.")
-    with contextlib.suppress(ValueError):
-        several = shlex.split(data)
-        if len(several) > 1:
-            return [path for one in several for path in paths_of(one)]
+    if len(several) > 1:
+        return [path for one in several for path in paths_of(one)]
     raise DataError(
         f"{data}: there is no such file or folder, and no data set of this name."
         f"{did_you_mean(data, DATASETS)} The data sets are {quoted(list(DATASETS))}."

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_fields
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoid
@@ -32,6 +33,7 @@ class EnsembleConfig(ModelConfig):
     title = "ensemble"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.members:
             raise SettingError("an ensemble has no members. Give it one at least.")
 

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import io
 import os
+import pkgutil
 import resource
 import shlex
 import shutil
@@ -23,10 +24,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import typer
-from small_corpus import small_corpus, write_small_glove
 
+import bywords
 from bywords.cli import main as cli
 from bywords.config import to_plain
 from bywords.systems import SYSTEMS
@@ -38,6 +38,12 @@ IMPORTED = [
     "gensim.models", "lightning_fabric", "matplotlib.figure", "rich.console", "rich.table", "safetensors.numpy",
     "scipy.optimize", "scipy.stats", "sklearn.linear_model", "torch",
 ]  # fmt: skip
+
+LIGHT_IMPORTED = [
+    *(f"bywords.cli.{name}" for name in ("predict", "evaluate", "explain", "info", "vocab", "systems", "vectors", "train")),
+    "bywords.classifier", "bywords.explain.explanation", "rich.table", "safetensors.numpy",
+]  # fmt: skip
+LIGHT = ("predict", "evaluate", "explain", "info", "systems", "vectors info", "vectors nearest", "train more.csv")
 
 # Command lines that go well, in a folder that `write_inputs` has filled.
 GOOD = [
@@ -72,9 +78,9 @@ WORDS = [
 ]  # fmt: skip
 NUMBERS = [
     "0", "-0", "1", "-1", "2", "0.5", "1.0", "1e3", "-0.5", "nan", "inf", "-inf", "1e400", "1e-320", "1e308", "1_0",
-    "\N{ARABIC-INDIC DIGIT THREE}", "½", "²", "0x10", "true", str(2**31), str(2**32), str(2**63), str(2**64), str(2**70),
-    str(-(2**63)), str(-(2**70)), str(10**30), "9" * 5_000, "1000000", "50%", "200%", "nan%", "0s", "1e9h", "9" * 400,
-    "9" * 400 + "h", "1MB", "0MB", "9" * 400 + "MB", "[3,1000000]", "[5,3]", "[-1,3]", "[3,5]", "1000000000",
+    "\N{ARABIC-INDIC DIGIT THREE}", "½", "²", "0x10", "true", str(2**31), str(2**32), str(2**63), str(2**64),
+    str(2**70), str(-(2**63)), str(-(2**70)), str(10**30), "9" * 5_000, "1000000", "50%", "200%", "nan%", "0s", "1e9h",
+    "9" * 400, "9" * 400 + "h", "1MB", "0MB", "9" * 400 + "MB", "[3,1000000]", "[5,3]", "[-1,3]", "[3,5]", "1000000000",
 ]  # fmt: skip
 PATHS = [
     "folder", "empty", "empty.csv", "binary.csv", "pipe", "pipe.csv", "pipe.npy", "dangling", "dangling.csv", "circle",
@@ -83,6 +89,10 @@ PATHS = [
     "x" * 300 + ".npy", "x/" * 3_000 + "y.csv", "\udcff.csv", "\0.csv", "dot.csv.gz", "folder.csv", "*.csv", "[.csv",
     "folder/*", "~nobody/x.csv", "data.zip", "data.zip::x", "::x.csv",
 ]  # fmt: skip
+TOPICS = {
+    "space": ["orbit", "moon", "rocket"], "sport": ["goal", "team", "season"], "motor": ["engine", "car", "oil"],
+}  # fmt: skip
+KEPT = ("kept", "ids")  # folders of --checkpoint and --on-disk: what is done stays there for the next run
 KNOWN = {"OLD=NEW": ["space"], "SYSTEM=N": ["tfidf-nb"], "balanced|LABEL=N": ["space"]}  # what is before the =
 
 
@@ -90,13 +100,15 @@ def write_inputs(folder: Path) -> None:
     """The files of the good command lines, and others with which no command can do anything."""
     from bywords.classifier import TextClassifier
 
-    for name, n_documents in (("data.csv", 60), ("more.csv", 24)):
-        corpus = small_corpus(n_documents, seed=n_documents)
-        table = {"text": corpus.texts, "label": corpus.names().tolist(), "n": range(n_documents)}
-        pl.DataFrame(table).write_csv(folder / name)
-    write_small_glove(folder)
-    (folder / "small.glove.txt").rename(folder / "vectors.txt")
-    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(folder / "model")
+    words = [word for topic in TOPICS.values() for word in topic]
+    rows = [(f"{words[n % 9]} the {words[n % 9 // 3 * 3 + n % 2]} {n}", list(TOPICS)[n % 9 // 3]) for n in range(63)]
+    for name, some in (("data.csv", rows), ("more.csv", rows[:27])):
+        lines = [f"{text},{label},{n}" for n, (text, label) in enumerate(some)]
+        (folder / name).write_text("\n".join(["text,label,n", *lines, ""]), encoding="utf-8")
+    vectors = [f"{word} {number} {number % 3} 1" for number, word in enumerate([*words, "the"])]
+    (folder / "vectors.txt").write_text("\n".join([*vectors, ""]), encoding="utf-8")
+    texts, labels = zip(*rows, strict=True)
+    TextClassifier("tfidf-nb").fit(texts, labels).save(folder / "model")
     for name in ("folder", "folder.csv"):
         (folder / name).mkdir()
     for name, content in (
@@ -126,23 +138,27 @@ class Parameter:
     place: str | int  # the option, or the index of the argument
     before: str = ""  # what the wild value stands behind
 
-    def line_with(self, value: str) -> list[str]:
-        """The words of the command line, with this value."""
+    def line_with(self, value: str, *, also: tuple[Parameter, str] | None = None) -> list[str]:
+        """The words of the command line with this value, and with that of another parameter."""
         names, options, arguments = _parts(self.line)
-        if isinstance(self.place, int):
-            arguments = [*arguments[: self.place], self.before + value, *arguments[self.place + 1 :]]
-        else:
-            options = [word for word in options if self.before or not word.startswith(f"{self.place}=")]
-            options = [
-                word for word in options if not self.before or not word.startswith(f"{self.place}={self.before}")
-            ]
-            options.append(f"{self.place}={self.before}{value}")
+        for parameter, wild in [(self, value), *([also] if also else [])]:
+            place, before = parameter.place, parameter.before
+            if isinstance(place, int):
+                arguments = [*arguments[:place], before + wild, *arguments[place + 1 :]]
+            else:
+                options = [word for word in options if not word.startswith(f"{place}={before}")]
+                options.append(f"{place}={before}{wild}")
         return [*names, *options, *(["--", *arguments] if arguments else [])]
 
 
-def parameters() -> Iterator[Parameter]:
-    """Every parameter of every command, for each of the good command lines; a setting is a parameter of its own."""
+def parameters(*, light: bool = False) -> Iterator[Parameter]:
+    """Every parameter of every command, for each of the good command lines; a setting is a parameter of its own.
+
+    With `light`, those of commands that import little.
+    """
     for line in GOOD:
+        if light and not line.startswith(LIGHT):
+            continue
         command, arguments = _command(line), _parts(line)[2]
         for parameter in command.params:
             if parameter.param_type_name == "argument":
@@ -218,22 +234,22 @@ class Outcome:
     out: str
     error: str
     fault: str  # what is wrong with it; empty for nothing
-    seconds: float
+    seconds: float  # of the processor
     n_bytes: int  # of memory
 
 
-def import_all() -> None:
-    """Import what commands import when they run, so that children do not."""
-    for name in (*(f"bywords.cli.{name}" for name in cli.COMMANDS), *IMPORTED):
-        with contextlib.suppress(ModuleNotFoundError):
-            import_module(name)
-    import pkgutil
-
-    import bywords
-
-    for found in pkgutil.walk_packages(bywords.__path__, "bywords."):
-        if not found.name.endswith("__main__"):
-            import_module(found.name)
+def prepared(folder: Path, *, light: bool = False) -> None:
+    """Write the inputs, in a child: what has used its threads cannot be forked; then import what commands import."""
+    if (child := os.fork()) == 0:
+        write_inputs(folder)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise RuntimeError("the inputs could not be written")
+    own = [found.name for found in pkgutil.walk_packages(bywords.__path__, "bywords.")] if not light else LIGHT_IMPORTED
+    for name in [*own, *([] if light else IMPORTED)]:
+        if not name.endswith("__main__"):
+            with contextlib.suppress(ModuleNotFoundError):
+                import_module(name)
 
 
 def outcome_of(words: list[str], inputs: Path) -> Outcome:
@@ -247,12 +263,13 @@ def outcome_of(words: list[str], inputs: Path) -> Outcome:
         if child == 0:
             _run(words, case, *shown)
         code, used = _ended(child, started)
-        seconds = time.monotonic() - started
+        seconds = used.ru_utime + used.ru_stime
         out, error = (path.read_bytes().decode(errors="replace") for path in shown)
         n_bytes = used.ru_maxrss * 1024
         fault = _fault(code, out, error, n_bytes)
-        if not fault and code and (left := _contents(case) ^ before):
-            fault = f"left behind: {sorted({name for name, _ in left})[0]}"
+        changed = sorted(name for name, _ in _contents(case) ^ before if Path(name).parts[0] not in KEPT)
+        if not fault and code and changed:
+            fault = f"left behind: {changed[0]}"
         return Outcome(words, code, out, error, fault, seconds, n_bytes)
 
 
@@ -281,10 +298,8 @@ def _run(words: list[str], case: Path, out: Path, error: Path) -> None:
     code = 1
     try:
         os.chdir(case)
-        for stream, path in ((sys.stdin, "data.csv"), (sys.stdout, out), (sys.stderr, error)):
-            descriptor = os.open(path, os.O_RDONLY if path == "data.csv" else os.O_WRONLY | os.O_CREAT)
-            os.dup2(descriptor, ("data.csv", out, error).index(path))
-            del stream
+        for number, path in enumerate((Path("data.csv"), out, error)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT if number else os.O_RDONLY), number)
         sys.stdin = io.TextIOWrapper(io.FileIO(0), encoding="utf-8", errors="surrogateescape")
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(io.FileIO(1, "w")), encoding="utf-8")
         sys.stderr = io.TextIOWrapper(

@@ -1,20 +1,19 @@
 """A model that the parent has used answers in a forked child, or says why it cannot; and in threads."""
 
 import concurrent.futures
-import faulthandler
 import multiprocessing
 import os
 import pickle
 import signal
 import threading
 import time
-import traceback
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from forking import SECONDS, in_child
 from small_corpus import COMMON, TOPICS, small_system
 
 from bywords import SettingError, TextClassifier, TokenizerConfig, load_classifier, load_dataset
@@ -22,7 +21,6 @@ from bywords.forks import cached_property
 from bywords.systems import SYSTEMS
 from bywords.text import threads
 
-SECONDS = 60  # after which a child hangs
 LABELS = list(TOPICS) * 50
 LEARNED = [  # without polars, since some tests are of processes that have not used it yet
     " ".join([*TOPICS[label][number % 4 : number % 4 + 3], *COMMON[number % 5 :]])
@@ -46,33 +44,6 @@ def fitted():
     pl.DataFrame({"a": np.arange(100_000) % 7, "b": np.arange(100_000)}).group_by("a").agg(pl.col("b").sum())
     assert torch.get_num_threads() == 1 or torch.randn(2_000_000).relu().sum() > 0
     return classifiers
-
-
-def in_child(call):
-    """What the call returns, or raises, in a forked child; a child that hangs is killed."""
-    parent_end, child_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        faulthandler.cancel_dump_traceback_later()
-        try:
-            result = call()
-        except BaseException as error:  # it is the parent that shows it
-            result = error if isinstance(error, SettingError) else RuntimeError(traceback.format_exc())
-        with os.fdopen(child_end, "wb") as pipe:
-            pickle.dump(result, pipe)
-        os._exit(0)
-    os.close(child_end)
-    alarm = threading.Timer(SECONDS, os.kill, (child, signal.SIGKILL))
-    alarm.start()
-    with os.fdopen(parent_end, "rb") as pipe:
-        pickled = pipe.read()
-    alarm.cancel()
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status == 0, f"the child hung or ended by {status}"
-    result = pickle.loads(pickled)
-    if isinstance(result, Exception):
-        raise result
-    return result
 
 
 def answers(classifier, texts=TEXTS):

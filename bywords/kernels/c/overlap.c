@@ -15,7 +15,7 @@ int64_t numbered(Call *call)
     const int64_t *offsets = ARRAY(1);
     int64_t *elements = ARRAY(3);
     const int64_t n_codes = LENGTH(0), n_documents = LENGTH(1) - 1, n_words = INTEGER(2);
-    REQUIRE(n_words >= 0 && ids_fit(call, 0, n_words) && offsets_fit(call, 1, n_codes) && LENGTH(3) == n_codes);
+    REQUIRE(0 <= n_words && n_words <= INT32_MAX && ids_fit(call, 0, n_words) && offsets_fit(call, 1, n_codes) && LENGTH(3) == n_codes);
     int64_t *most = calloc(3 * n_words + 1, sizeof(int64_t)), *count = most + n_words, *last = count + n_words;
     if (most == NULL)
         return OUT_OF_MEMORY;
@@ -330,7 +330,8 @@ static bool sizes_ascend(const Call *call, int offsets)
 /* Returns the number of pairs; the result is theirs. */
 int64_t similar_pairs(Call *call)
 {
-    REQUIRE(INTEGER(3) >= 0 && ids_fit(call, 0, INTEGER(3)) && offsets_fit(call, 1, LENGTH(0)) && sizes_ascend(call, 1));
+    REQUIRE(0 <= INTEGER(3) && INTEGER(3) <= INT32_MAX && ids_fit(call, 0, INTEGER(3)));
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && sizes_ascend(call, 1));
     REQUIRE(LENGTH(2) == LENGTH(1) - 1 && indices_fit(call, 2, 2) && REAL(4) > 0 && REAL(4) <= 1);
     Join join = {
         .elements = ARRAY(0),

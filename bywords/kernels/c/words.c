@@ -256,6 +256,7 @@ int64_t scan(Call *call)
     REQUIRE(LENGTH(5) > 2 * n_bytes && LENGTH(6) >= 3 * n_bytes && LENGTH(7) > 2 * n_bytes + 1 && LENGTH(8) > 2 * n_bytes);
     Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4), .codes = ARRAY(5)};
     for (int byte = 0; byte < 128; byte++) {
+        REQUIRE(scan.kinds[byte] <= SIGN); /* no mark is a single byte */
         if (scan.kinds[byte] == WORD)
             scan.letters[byte] = lowercase && 'A' <= byte && byte <= 'Z' ? byte + 0x20 : byte;
     }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Features = Literal["words", "ngrams", "all"]
 PairTable = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]  # as `table_of_pairs` makes it
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
+COUNTED_TOGETHER = 10_000_000  # character n-grams: of a word of many megabytes all would take many times as much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +281,13 @@ class Vocabulary:
         word_counts = np.where(np.logical_or(*side_tokens(words)), 0, word_counts)
         codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
         char_ngrams = Words(data, starts, hashes)
-        counts = np.bincount(codes, weights=np.repeat(word_counts, np.diff(offsets)), minlength=len(char_ngrams))
+        counts = np.zeros(len(char_ngrams))
+        for start in range(0, len(codes), COUNTED_TOGETHER):
+            part = codes[start : start + COUNTED_TOGETHER]
+            first, last = np.searchsorted(offsets, [start, start + len(part)], side="right") - 1
+            within = np.clip(offsets[first : last + 2], start, start + len(part))
+            weights = np.repeat(word_counts[first : first + len(within) - 1], np.diff(within))
+            counts += np.bincount(part, weights=weights, minlength=len(char_ngrams))
         frequent = np.flatnonzero(counts >= self.config.char_ngram_min_count)
         counted = pl.DataFrame({"spelling": char_ngrams.strings(frequent), "count": counts[frequent]})
         by_count = counted.sort(["count", "spelling"], descending=[True, False])

@@ -11,7 +11,20 @@ from bywords.models.base import MODELS
 PACKAGE = Path(bywords.__file__).parent
 # A room may import those above it in this list, and none below. A folder is one room.
 ROOMS = [
-    *("version", "errors", "memory", "config", "files", "checkpoint", "extras", "records", "kernels", "text", "data", "io"),
+    *(
+        "version",
+        "errors",
+        "memory",
+        "config",
+        "files",
+        "checkpoint",
+        "extras",
+        "records",
+        "kernels",
+        "text",
+        "data",
+        "io",
+    ),
     *("vectors", "evaluation", "models", "system_config", "fitted", "explain", "training", "artifact", "systems"),
     *("classifier", "experiments", "audit", "report", "cli"),
 ]

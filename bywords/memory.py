@@ -28,7 +28,8 @@ def check_memory(n_bytes: float, what: str, remedy: str, *, error: type[BywordsE
     free = free_bytes()
     if n_bytes > free:
         raise error(
-            f"{what} takes about {n_bytes / GIGABYTE:,.1f} GB of memory, and {free / GIGABYTE:,.1f} GB are free. {remedy}"
+            f"{what} takes about {n_bytes / GIGABYTE:,.1f} GB of memory, and {free / GIGABYTE:,.1f} GB are free. "
+            f"{remedy}"
         )
 
 

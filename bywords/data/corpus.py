@@ -24,7 +24,7 @@ from bywords.memory import check_memory
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
 
 MOST_LABEL_BYTES = 1_000
-MEMORY_PER_FLAG = 9  # bytes for a document and a label of a multi-label corpus: the flag, and a number while it is split
+MEMORY_PER_FLAG = 9  # bytes for a document and a label, where it may have several: a flag, and a number for the split
 
 
 @dataclass(frozen=True, eq=False)
@@ -440,8 +440,8 @@ def _cleaned(corpus_name: str, column: pl.Series) -> tuple[pl.Series, tuple[str,
     if is_long.any():
         long = column.filter(is_long)[0]
         raise DataError(
-            f"{corpus_name}: the label {long[:40]!r}… has {len(long.encode()):,} bytes, expected {MOST_LABEL_BYTES:,} at most. Check "
-            "that the right column is read as label."
+            f"{corpus_name}: the label {long[:40]!r}… has {len(long.encode()):,} bytes, expected "
+            f"{MOST_LABEL_BYTES:,} at most. Check that the right column is read as label."
         )
     names = {name: cleaned(name) or name for name in column.unique().to_list() if name is not None}
     if all(old == new for old, new in names.items()):

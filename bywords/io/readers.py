@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -486,18 +487,19 @@ def _read_fasttext(
 
     Where a line has several labels, one without any is a document that has none.
     """
-    texts, labels, lines = [], [], []
+    texts, labels, lines = list[str](), list[tuple[str, ...]](), array("q")
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}  # the same labels of millions of lines are held once
     for number, line in enumerate(split_lines(content), start=first):
         if not line.strip():
             continue
-        found = pattern.findall(line)
+        found = tuple(pattern.findall(line))
         problem = wrong_byte(line) if skipped is not None else ""
         if "" in found:
             problem = "expected a label, as in '__label__pos a fine film', found none."
         if problem:
             refuse_row(shown, f"line {number}", problem, skipped)
             continue
-        labels.append(found)
+        labels.append(known.setdefault(found, found))
         texts.append(pattern.sub("", line).strip())
         lines.append(number)
     if any(len(found) > 1 for found in labels):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import io
 import json
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +20,11 @@ import polars as pl
 
 from bywords.errors import DataError, quoted
 from bywords.extras import needed
+from bywords.io.archives import ZIP_STARTS
 from bywords.io.csv import Dialect, Records, record_blocks
 from bywords.io.streams import (
     BLOCK_BYTES,
+    MEMORY_PER_BYTE,
     Input,
     Skipped,
     decode,
@@ -30,8 +34,12 @@ from bywords.io.streams import (
     split_lines,
     wrong_byte,
 )
+from bywords.memory import check_memory
 
+FIRST_ROWS = 8  # of Parquet, by whose size a block is cut
 BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
+MOST_CELLS, MOST_EMPTY = 20_000_000, 10  # of a table of objects; for each that is filled, where there are more
+BLOCK_MEMORY = 1 << 28  # bytes of a block of Parquet, about
 MOST_JUDGED = 1_000  # columns, the first, by whose values it is guessed what is a header and what else may be meant
 
 
@@ -99,6 +107,7 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
     """
     fastexcel = needed("fastexcel", what=f"{file.name} is a spreadsheet: to read it")
     data = file.read()
+    _check_spreadsheet(data, file.name)
     try:
         book = fastexcel.read_excel(data)
         names = book.sheet_names
@@ -129,6 +138,16 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
     rows = rows[title:]
     records = Records(frame[rows], data, lambda number: int(rows[number]) + 1, Dialect())
     return _tables(file.name, iter([records]), known, what="row", notes=notes)
+
+
+def _check_spreadsheet(data: bytes, name: str) -> None:
+    """Raise DataError where a small file would be a large one in memory."""
+    if not data.startswith(ZIP_STARTS):
+        return
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as zipped:
+        n_bytes = sum(entry.file_size for entry in zipped.infolist())
+        what = f"{name}: reading its {n_bytes:,} bytes, decompressed,"
+        check_memory(MEMORY_PER_BYTE * n_bytes, what, "Save the sheet as .csv, or take a part of it.")
 
 
 def _tables(
@@ -364,6 +383,12 @@ def _check_keys(rows: list[dict[str, Any]], location: str) -> None:
 def _json_table(name: str, rows: list[dict[str, Any]], texts: list[str], location_of: Callable[[int], str]) -> Table:
     """Objects as a table; `texts` are the same as they are written."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
+    n_cells, n_filled = len(keys) * len(rows), sum(map(len, rows))
+    if n_cells > MOST_CELLS and n_cells > MOST_EMPTY * n_filled:
+        raise DataError(
+            f"{name}: {len(rows):,} objects have {len(keys):,} different keys, {n_filled / len(rows):,.1f} each, and "
+            "every key is a column. Put under one key what differs from object to object."
+        )
     values = {key: [row.get(key) for row in rows] for key in keys}
     nested = {key: index for key in keys if (index := _first_nested(values[key])) is not None}
     lists = {key: column for key in nested if (column := _list_column(values[key])) is not None}
@@ -387,6 +412,9 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
             source = path if is_plain else io.BytesIO(file.read())
         frame = pl.scan_parquet(source, glob=False)
         n_whole = int(frame.select(pl.len()).collect().item())
+        if block_rows and n_whole:
+            first = frame.head(FIRST_ROWS).collect(engine="streaming")
+            block_rows = max(1, min(block_rows, BLOCK_MEMORY * len(first) // max(int(first.estimated_size()), 1)))
         while n_rows < n_whole:  # not `collect_batches`, which reads on while a block is worked at
             part = frame.slice(n_rows, block_rows or n_whole).collect(engine="streaming")
             yield _parquet_table(part, name, n_rows)

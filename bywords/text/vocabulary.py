@@ -30,6 +30,7 @@ LONGEST_NGRAM, LONGEST_CHAR_NGRAM = 20, 32  # words; characters: each length tak
 MOST_COUNTED = 2**31 - 1  # tokens, words: what the compiled loops count to
 MOST_TOKENS = 2**62  # that a vocabulary may be of
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
+COUNTED_TOGETHER = 10_000_000  # character n-grams: of a word of many megabytes all would take many times as much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,7 +289,13 @@ class Vocabulary:
         word_counts = np.where(np.logical_or(*side_tokens(words)), 0, word_counts)
         codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
         char_ngrams = Words(data, starts, hashes)
-        counts = np.bincount(codes, weights=np.repeat(word_counts, np.diff(offsets)), minlength=len(char_ngrams))
+        counts = np.zeros(len(char_ngrams))
+        for start in range(0, len(codes), COUNTED_TOGETHER):
+            part = codes[start : start + COUNTED_TOGETHER]
+            first, last = np.searchsorted(offsets, [start, start + len(part)], side="right") - 1
+            within = np.clip(offsets[first : last + 2], start, start + len(part))
+            weights = np.repeat(word_counts[first : first + len(within) - 1], np.diff(within))
+            counts += np.bincount(part, weights=weights, minlength=len(char_ngrams))
         frequent = np.flatnonzero(counts >= self.config.char_ngram_min_count)
         counted = pl.DataFrame({"spelling": char_ngrams.strings(frequent), "count": counts[frequent]})
         by_count = counted.sort(["count", "spelling"], descending=[True, False])

@@ -196,10 +196,8 @@ def typed(kind: type[T], value: Any, *, where: str, kinds: Mapping[str, type] | 
 
 
 def _typed(kind: Any, value: Any, where: str, kinds: Mapping[str, type]) -> Any:
-    if kind in _PLAIN and (type(value) is kind or (kind is float and type(value) is int)):
-        if kind is not float or math.isfinite(value):
-            return value
-        raise _unexpected(kind, value, where)
+    if _is_plain(kind, value):
+        return value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return _one_of(arguments, value, where, kinds)
@@ -215,10 +213,14 @@ def _typed(kind: Any, value: Any, where: str, kinds: Mapping[str, type]) -> Any:
         return _dataclass(kind, value, where, kinds) if is_dataclass else _dict(kind, value, where, kinds)
     if origin in (dict, abc.Mapping) and isinstance(value, dict):
         of_key, of_value = arguments
+        if of_key is str and all(_is_plain(of_value, part) for part in value.values()):
+            return dict(value)
         return {
             _typed(of_key, key, where, kinds): _typed(of_value, value[key], f"{where}.{key}", kinds) for key in value
         }
     is_list = isinstance(value, list | tuple)
+    if origin in (list, abc.Sequence) and is_list and all(_is_plain(arguments[0], part) for part in value):
+        return list(value)
     if origin is tuple and is_list and len(arguments) == 2 and arguments[1] is Ellipsis:
         return tuple(_typed(arguments[0], part, f"{where}[{index}]", kinds) for index, part in enumerate(value))
     if origin in (list, abc.Sequence) and is_list:
@@ -264,8 +266,19 @@ def _dict(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[str, t
     hints, required = _keys(kind)
     if lacking := sorted(required - found.keys()):
         raise SettingError(f"{where.rstrip(':')} lacks {lacking[0]!r}.")
-    checked = {key: _typed(hints[key], found[key], _inside(where, key), kinds) for key in found if key in hints}
+    checked = {
+        key: _typed(kind, found[key], _inside(where, key), kinds)
+        for key, kind in hints.items()
+        if key in found and not _is_plain(kind, found[key])
+    }
     return {**found, **checked}
+
+
+def _is_plain(kind: Any, value: Any) -> bool:
+    """Whether it is a value of a type that JSON has itself: what most are, and soon seen."""
+    if kind is float:
+        return type(value) in (float, int) and math.isfinite(value)
+    return type(value) is kind
 
 
 def _inside(where: str, key: str) -> str:

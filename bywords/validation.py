@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -156,9 +157,8 @@ def parsed_json(raw: bytes) -> dict[str, Any]:
     """
     try:
         text = raw.decode()
-        found = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_float, parse_int=_integer
-        )
+        numbers: dict[str, Any] = {"parse_float": _float, "parse_int": _integer} if _MAY_BE_LARGE.search(text) else {}
+        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number, **numbers)
         if "\\ud" in text or "\\uD" in text:
             json.dumps(found, ensure_ascii=False).encode()
     except RecursionError as error:
@@ -176,6 +176,9 @@ def parsed_json(raw: bytes) -> dict[str, Any]:
         if not level:
             return found
     raise SettingError(f"it has more than {DEEPEST} lists and objects within each other")
+
+
+_MAY_BE_LARGE = re.compile(r"[eE]\+?\d{3}|(?<![.\d])\d{19}")  # a number: others need no look, which takes time
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def main() -> None:
         ("docs/benchmarks.md", "commands"): [whole_commands],
         ("docs/benchmarks.md", "texts"): [normalization],
         ("docs/benchmarks.md", "columns"): [side_columns],
+        ("docs/benchmarks.md", "crafted"): [crafted],
         ("docs/systems.md", "systems"): [systems],
     }
     for (page, name), makers in tables.items():
@@ -266,6 +267,20 @@ def whole_commands() -> str:
         f"**{row['ratio']:.2f}** | {row['megabytes']:.0f} MB |"
         for name, row in result["commands"].items()
     ]
+    return "\n".join(lines) + "\n"
+
+
+def crafted() -> str:
+    """One row a kind of model: what came of crafted folders; a line that says so where none were made yet."""
+    if not (RESULTS / "fuzz_models.json").exists():
+        return "Not measured yet: `python benchmarks/fuzz_models.py`.\n"
+    lines = [
+        "| model | crafted folders | refused | answered | signals | tracebacks | over 10 s | over 1 GB | no numbers |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    outcomes = ("folders", "refused", "answered", "signal", "traceback", "hang", "memory", "no number")
+    for kind, found in read_result("fuzz_models")["kinds"].items():
+        lines.append(f"| {' | '.join([kind, *(f'{found[outcome]:,}' for outcome in outcomes)])} |")
     return "\n".join(lines) + "\n"
 
 

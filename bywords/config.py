@@ -190,7 +190,8 @@ def _readable(kind: Any) -> Any:
 
 
 def _unexpected(kind: Any, value: Any, where: str) -> SettingError:
-    expected = kind if isinstance(kind, str) else _NAMES.get(typing.get_origin(kind) or kind, "an object")
+    kind = list if Ellipsis in typing.get_args(kind) else typing.get_origin(kind) or kind
+    expected = kind if isinstance(kind, str) else _NAMES.get(kind, "an object")
     return SettingError(f"{where.rstrip(':')}: expected {expected}, found {json.dumps(value, default=str):.60}.")
 
 

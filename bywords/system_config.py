@@ -14,6 +14,7 @@ from bywords.evaluation.metrics import Metric
 from bywords.models.base import MODELS, ModelConfig
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
+from bywords.validation import LARGEST_INTEGER
 from bywords.vectors.glove import GloveConfig
 from bywords.vectors.load import PretrainedConfig
 from bywords.vectors.word2vec import Word2VecConfig
@@ -45,7 +46,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in ("max_epochs", "patience", "batch_size"):
-            check_range(name, getattr(self, name), least=1)
+            check_range(name, getattr(self, name), least=1, most=LARGEST_INTEGER)
         check_choice("metric", self.metric, get_args(Metric))
         check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
         check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
@@ -124,6 +125,7 @@ class FitParameters:
         check_range("budget_seconds", self.budget_seconds, above=0)
         check_choice("keep_together", self.keep_together, get_args(Together))
         check_kind("seed", self.seed, Integral, "a whole number of 0 or more")
+        check_range("seed", int(self.seed), least=0, most=LARGEST_INTEGER)
 
 
 def setting_kinds() -> dict[str, type]:

@@ -47,7 +47,10 @@ class EnsembleConfig(ModelConfig):
         taken = set()
         for prefix, member in numbered(self.members):
             own = below(arrays, prefix)
-            member.validate(own, vocabulary, n_classes)
+            try:
+                member.validate(own, vocabulary, n_classes)
+            except SettingError as error:
+                raise SettingError(f"member {prefix.rstrip('.')}: {error}") from error
             taken |= {prefix + name for name in own}
         check_shapes({name: array for name, array in arrays.items() if name not in taken}, {}, no_others=True)
 

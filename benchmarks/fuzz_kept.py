@@ -106,7 +106,7 @@ def crafted_json(value: dict[str, Any], generator: Generator) -> bytes:
 def crafted_arrays(arrays: dict[str, npt.NDArray[Any]], generator: Generator) -> bytes:
     """Arrays as safetensors, of which one is another."""
     while True:
-        with suppress(ValueError):  # a change that a number cannot have
+        with suppress(IndexError, TypeError, ValueError):  # of a change that a number, or none, cannot have
             return _changed_array({WEIGHTS: save(arrays)}, generator)[2]
 
 

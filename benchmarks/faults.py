@@ -34,7 +34,7 @@ from bywords.classifier import TextClassifier
 from bywords.cli.main import main as command_line
 from bywords.errors import ModelFolderError
 
-LEAST_KILLS, N_PAIRS, N_TEXTS, N_TO_LABEL = 200, 50, 400, 60_000
+LEAST_KILLS, N_PAIRS, N_TEXTS, N_TO_LABEL = 200, 50, 400, 25_000
 SYSTEMS = ("tfidf-nb", "tfidf-svc", "auto")
 IMPORTED = [
     "polars", "bywords.classifier", "bywords.cli.main", "bywords.artifact.description", "safetensors.numpy",

@@ -165,7 +165,7 @@ def check_folder(folder: Path, *, error: type[BywordsError] = SettingError) -> N
     """Raise an `error` when nothing can be put into a folder, or it cannot be made."""
     is_there = real_path(folder, error=error).is_dir()
     if folder.exists() and not is_there:
-        raise error(f"{folder}: is a file, expected a folder. Choose another path.")
+        raise error(f"{folder}: cannot be written: it is a file, expected a folder. Choose another path.")
     _check_takes_files(folder, folder if is_there else _existing(folder, error), error)
 
 

@@ -129,7 +129,7 @@ def speed() -> str:
     """One row a question, with the script that answers it."""
     ids, training, prediction = read_result("text_to_ids"), read_result("training"), read_result("prediction")
     step, scaling, start, lstm = (read_result(name) for name in ("step", "scaling", "start_up", "lstm"))
-    on_disk, kills = read_result("on_disk")["corpora"], read_result("kills")
+    on_disk, kills, faults = read_result("on_disk")["corpora"], read_result("kills"), read_result("faults")
     peaks = {ending: row["peak_megabytes"].values() for ending, row in read_result("streams")["formats"].items()}
     growth = {ending: many - few for ending, (few, many) in peaks.items()}
     one = prediction["one_text_ms"]
@@ -191,6 +191,18 @@ def speed() -> str:
             f"{kills['kills']} trainings killed at random moments, resumed",
             "kills",
             f"{kills['equal']} with equal bits",
+            "–",
+        ),
+        (
+            f"{faults['kills']['kills']} saves over an old model, killed at each change of the disk",
+            "faults",
+            f"{faults['kills']['whole']} times the old or the new one, whole",
+            "–",
+        ),
+        (
+            f"{faults['pairs']['pairs']} pairs of commands that write to one place",
+            "faults",
+            f"{faults['pairs']['whole']} whole files",
             "–",
         ),
         ("`bywords --help`", "start_up", f"{start['seconds']['bywords --help']:.2f} s", "–"),

@@ -250,7 +250,7 @@ def test_what_the_system_does_not_give_is_said_in_one_line(error, code, says):
     check_shown(said)
 
 
-class PanicException(BaseException):  # noqa: N818 - its name in polars
+class PanicException(BaseException):
     """What is raised where compiled code of polars fails."""
 
 

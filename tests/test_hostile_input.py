@@ -894,6 +894,15 @@ def test_the_document_is_the_table():
     assert DOCUMENT.read_text(encoding="utf-8") == written(), "run python tests/test_hostile_input.py"
 
 
+OF_SHOWN = (
+    "Sentences, tables and JSON have `\\uXXXX` for control signs and for what turns the direction of writing, in a pipe too;",
+    "data, the answers of `predict`, is byte for byte as it is, but on a terminal. A command ends with 0; with 2 and one line",
+    "for what is wrong with what it was given, or with the system; with 130 after Ctrl-C; with 141 and no word where nobody",
+    "reads its output any more; with 1, a traceback and a line for a fault of bywords. Asserted in `tests/test_shown.py`.",
+    "",
+)
+
+
 def written() -> str:
     """The document."""
     parts = [
@@ -907,10 +916,10 @@ def written() -> str:
         LABEL: "Texts and labels: `TextClassifier.fit` in Python",
         TABLE: "Files to learn from: `bywords train`",
         FILE: "Files to label: `bywords predict`",
-        SHOWN: "What is shown of names, labels and texts: control signs and what turns the direction as `\\uXXXX`",
+        SHOWN: "Names, labels and texts on a terminal",
     }
     for door, title in titles.items():
-        parts += [f"\n## {title}\n", "| fed | what happens |", "|---|---|"]
+        parts += [f"\n## {title}\n", *(OF_SHOWN if door == SHOWN else ()), "| fed | what happens |", "|---|---|"]
         parts += [f"| {case.name} | {_cell(case.happens)} |" for case in CASES if case.door == door]
     return "\n".join(parts) + "\n"
 

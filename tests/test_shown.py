@@ -250,14 +250,19 @@ def test_what_the_system_does_not_give_is_said_in_one_line(error, code, says):
     check_shown(said)
 
 
-def test_a_fault_of_bywords_has_its_traceback_and_plain_signs():
-    with patch.object(systems_command, "say", side_effect=IndexError(EVIL)):
+class PanicException(BaseException):
+    """What is raised where compiled code of polars fails."""
+
+
+@pytest.mark.parametrize("kind", [IndexError, PanicException])
+def test_a_fault_of_bywords_has_its_traceback_and_plain_signs(kind):
+    with patch.object(systems_command, "say", side_effect=kind(EVIL)):
         code, _, said = run("systems")
     assert code == 1
     *trace, last = said.splitlines()
     assert last.startswith("error: this is a fault of bywords ")
     assert "  Traceback (most recent call last):" in trace
-    assert any(line.startswith("  IndexError: ") for line in trace)
+    assert any(re.match(rf"  (test_shown\.)?{kind.__name__}: ", line) for line in trace)
     check_shown(said)
 
 

@@ -31,7 +31,8 @@ def check_fields(settings: Any) -> None:
     A whole number is from -LARGEST to LARGEST; NaN, True and False are no numbers. A number of numpy's becomes one of
     Python's, so that it can be saved, and a list a tuple.
     """
-    for name, kind in _annotations(type(settings)).items():
+    of: Any = type(settings)
+    for name, kind in _annotations(of).items():
         value = getattr(settings, name)
         if isinstance(value, Real) and not isinstance(value, bool | int | float):
             value = int(value) if isinstance(value, Integral) else float(value)

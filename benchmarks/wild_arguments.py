@@ -40,7 +40,7 @@ IMPORTED = [
 ]  # fmt: skip
 
 LIGHT_IMPORTED = [
-    *(f"bywords.cli.{name}" for name in ("predict", "evaluate", "explain", "info", "vocab", "systems", "vectors", "train")),
+    *(f"bywords.cli.{name}" for name in cli.COMMANDS),
     "bywords.classifier", "bywords.explain.explanation", "rich.table", "safetensors.numpy",
 ]  # fmt: skip
 LIGHT = ("predict", "evaluate", "explain", "info", "systems", "vectors info", "vectors nearest", "train more.csv")

@@ -30,7 +30,7 @@ T = TypeVar("T")
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
 LARGEST = 2**31 - 1  # a whole number of settings: every compiled loop has room for it
 LARGEST_INTEGER = 2**63 - 1  # one of any other argument
-DATA = re.compile("Texts|Labels|ArrayLike")  # annotations of documents, which are checked where they are read
+DATA = re.compile("Texts|Labels|ArrayLike|Paths")  # annotations of what is checked where it is read
 
 
 def check_fields(settings: Any) -> None:
@@ -39,7 +39,8 @@ def check_fields(settings: Any) -> None:
     A whole number is from -LARGEST to LARGEST; NaN, True and False are no numbers. A number of numpy's becomes one of
     Python's, so that it can be saved, and a list a tuple.
     """
-    for name, kind in _annotations(type(settings)).items():
+    of: Any = type(settings)
+    for name, kind in _annotations(of).items():
         value = getattr(settings, name)
         if isinstance(value, Real) and not isinstance(value, bool | int | float):
             value = int(value) if isinstance(value, Integral) else float(value)

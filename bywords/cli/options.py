@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -254,11 +253,13 @@ def named_after(data: str, ending: str) -> Path:
     Of a folder with its classes it is beside the folder, so that it is not taken for a class. Of several files it is
     called by the first.
     """
-    path = Path(data)
-    if os.path.isdir(path):  # False for what cannot be a path
+    path, whole = Path(data), None
+    with contextlib.suppress(BywordsError):  # several, which are too long together
+        whole = expanded(data)
+    if whole is not None and path.is_dir():
         path = path.resolve()
         return path.with_name((path.name or "texts") + ending)
-    if not os.path.exists(path):
+    if whole is None or not path.exists():
         with contextlib.suppress(ValueError):  # no quotes that pair
             path = Path((shlex.split(data) or [data])[0])
     name = "".join(sign for sign in path.name.replace(":", "-") if sign not in "*?[]")

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from bywords.data.corpus import Corpus, Split, concatenated, grouped, labelled_a
 from bywords.data.groups import Together, groups_of
 from bywords.data.label_names import parsed_mapping
 from bywords.data.splits import Rows, strata_of, stratified_split
-from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.errors import DataError, SettingError, did_you_mean, quoted, shown
 from bywords.forks import check_polars
 from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.folders import matching
@@ -43,6 +43,7 @@ NEWSGROUPS_6 = {
     **dict.fromkeys(("talk.politics.guns", "talk.politics.mideast", "talk.politics.misc"), "politics"),
 }
 NEWSGROUPS_FILE = "20news-bydate_py3.pkz"  # scikit-learn's name for its copy of the data
+Paths: TypeAlias = str | Path | Sequence[str | Path]
 TIMEOUT_SECONDS = 10.0  # without any answer from the network
 
 
@@ -57,7 +58,7 @@ class Dataset:
 
 @check_arguments
 def load_dataset(
-    name_or_path: str | Path | Sequence[str],
+    name_or_path: Paths,
     *,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
@@ -70,7 +71,7 @@ def load_dataset(
     encoding: str | None = None,
     exclude_labels: Sequence[str] = (),
     label_prefix: str = LABEL_PREFIX,
-    test: str | Path | Sequence[str] | None = None,
+    test: Paths | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
     seed: int = 0,
@@ -101,10 +102,10 @@ def load_dataset(
 
 
 def read_split(
-    name_or_path: str | Path | Sequence[str],
+    name_or_path: Paths,
     options: ReadOptions | None = None,
     *,
-    test: str | Path | Sequence[str] | None = None,
+    test: Paths | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
     seed: int = 0,
@@ -117,10 +118,10 @@ def read_split(
 
 
 def read_parts(
-    name_or_path: str | Path | Sequence[str],
+    name_or_path: Paths,
     options: ReadOptions | None = None,
     *,
-    test: str | Path | Sequence[str] | None = None,
+    test: Paths | None = None,
     **named: Any,
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
@@ -153,9 +154,7 @@ def read_parts(
     return corpus, own_test
 
 
-def read_files(
-    data: str | Path | Sequence[str], options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any
-) -> Corpus:
+def read_files(data: Paths, options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any) -> Corpus:
     """The labelled documents of a file or folder, of several, or of those that a pattern with * or ? has.
 
     Several on a line are separated as in a shell, and `rows` counts on from one to the next. The columns of the first
@@ -193,7 +192,7 @@ def _read_like(columns: Columns | None, path: str, options: ReadOptions) -> Corp
     return dataclasses.replace(corpus, notes=(*corpus.notes, *said))
 
 
-def paths_of(data: str | Path | Sequence[str]) -> list[str]:
+def paths_of(data: Paths) -> list[str]:
     """The paths that are meant: of one, of several on a line, or those that a pattern has, sorted.
 
     Raises: DataError where there is none.
@@ -203,6 +202,8 @@ def paths_of(data: str | Path | Sequence[str]) -> list[str]:
     if hasattr(data, "columns"):
         raise DataError(f"expected a path or a name, found a {type(data).__name__}: give it to TextClassifier.fit.")
     if not isinstance(data, str):
+        if not isinstance(data, Sequence) or not all(isinstance(one, str | Path) for one in data):
+            raise DataError(f"expected a path or a name, or several, found {shown(data)}.")
         if not data:
             raise DataError("no file is given: expected a path, or several.")
         return [path for one in data for path in paths_of(str(one))]
@@ -231,7 +232,7 @@ def paths_of(data: str | Path | Sequence[str]) -> list[str]:
     )
 
 
-def _line_of(data: str | Path | Sequence[str]) -> str:
+def _line_of(data: Paths) -> str:
     return str(data) if isinstance(data, str | Path) else shlex.join(map(str, data))
 
 

@@ -10,7 +10,7 @@ LAB_STAMP := $(VENV)/installed-lab
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install wheel demo test test-sanitized coverage check format bench lab lab-small lab-table lab-open clean
+.PHONY: help install wheel demo test coverage check format bench lab lab-small lab-table lab-open clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -37,28 +37,29 @@ demo: $(STAMP) ## train every classifier on real texts and compare them: a table
 QUICK := auto,dan,tfidf-svc,tfidf-nb,glove-mean,averaging,averaging-glove,averaging-glove-frozen
 DEMO_LIMITS := --limit lstm=1500 --limit lstm-glove=1500 --limit word2vec-mean=3000 --limit glove-corpus-mean=3000
 
-TESTS := --numprocesses auto --dist loadfile
-
-test: $(STAMP) ## run the tests, a process for each core
-	$(BIN)/python -m pytest $(TESTS)
-
-# AddressSanitizer and UndefinedBehaviorSanitizer: a kernel that reads or writes outside of an array ends the process and
-# says where. Python's and numpy's arrays are then each from malloc, which marks their ends; libstdc++ comes first for the
-# exceptions of other packages. Nothing here changes the kernels that are installed.
+# With KERNELS=sanitized, by AddressSanitizer and UndefinedBehaviorSanitizer, a kernel that reads or writes outside of an
+# array ends the process and says where; tests take a third longer. libstdc++ comes first for the exceptions of other
+# packages. The kernels that are installed stay as they are.
+TESTS ?=
+KERNELS ?= installed
 SANITIZED := build/sanitized
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 RUNTIMES = $(foreach name,asan ubsan stdc++,$(filter /%,$(shell $(CC) -print-file-name=lib$(name).so 2>/dev/null)))
-IN_SANITIZED = LD_PRELOAD="$(RUNTIMES)" PYTHONMALLOC=malloc PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/$(SANITIZED)" \
+ifeq ($(KERNELS) $(words $(RUNTIMES)),sanitized 3)
+IN_SANITIZED = LD_PRELOAD="$(RUNTIMES)" PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/$(SANITIZED)" \
 	ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 UBSAN_OPTIONS=print_stacktrace=1
-
-test-sanitized: $(STAMP) ## the same with kernels that stop where they leave their arrays
-	@test $(words $(RUNTIMES)) -eq 3 || echo "$(CC) has no sanitizer: the tests run with the kernels as they are installed."
-ifeq ($(words $(RUNTIMES)),3)
-	CFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build --build-lib $(SANITIZED) --build-temp build/temp.sanitized
-	$(IN_SANITIZED) $(BIN)/python -m pytest $(TESTS)
 else
-	$(BIN)/python -m pytest $(TESTS)
+IN_SANITIZED =
 endif
+
+test: $(STAMP) ## run the tests, or TESTS="tests/test_x.py …", a process for each core; KERNELS=sanitized checks bounds
+ifneq ($(IN_SANITIZED),)
+	rm -rf $(SANITIZED)
+	CFLAGS="$(SANITIZE)" $(BIN)/python setup.py -q build --build-lib $(SANITIZED) --build-temp build/temp.sanitized
+else ifeq ($(KERNELS),sanitized)
+	@echo "$(CC) has no sanitizers: the tests run with the kernels as they are installed."
+endif
+	$(IN_SANITIZED) $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TESTS)
 
 coverage: $(STAMP) ## run the tests, and say which lines none of them runs; half as long again
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

@@ -58,13 +58,13 @@ def calls():
 
 
 def _many_words():
-    data = np.frombuffer("".join(f"{number:04}" for number in range(40)).encode(), dtype=np.uint8)
-    starts = np.arange(0, 161, 4)
+    data = np.frombuffer("".join(f"{number:012}" for number in range(40)).encode(), dtype=np.uint8)
+    starts = np.arange(0, 481, 12)
     return data, starts, words.hashes_of(data, starts)
 
 
 def _empty_table():
-    return np.zeros(200, np.uint8), np.zeros(50, np.int64), np.zeros(50, np.uint64), np.zeros((16, 2), np.uint64)
+    return np.zeros(600, np.uint8), np.zeros(50, np.int64), np.zeros(50, np.uint64), np.zeros((16, 2), np.uint64)
 
 
 def changed(argument, generator, is_trusted):
@@ -178,5 +178,5 @@ def _wild_table(size):
     """A table whose slots, which `find` trusts, say that its words are elsewhere."""
     _, _, hashes = _many_words()
     slots = np.zeros((1 << 10, 2), np.uint64)
-    slots[hashes[0] & np.uint64(1023)] = hashes[0], (4 << 32) | (size + 7)
+    slots[hashes[0] & np.uint64(1023)] = hashes[0], (12 << 32) | (size + 7)
     return np.zeros(size, np.uint8), np.zeros(size, np.int64), slots, np.zeros(40, np.int32)

@@ -301,8 +301,9 @@ VECTORIZED int64_t rows_of_maxima(Call *call)
 {
     const float *states = ARRAY(0);
     const int64_t *sizes = ARRAY(1);
+    REQUIRE(sizes_fit(call, 1, LENGTH(0)));
     const int64_t n_steps = LENGTH(1), n_hidden = WIDTH(0), n_maxima = n_steps ? sizes[0] * n_hidden : 0;
-    REQUIRE(sizes_fit(call, 1, LENGTH(0)) && LENGTH(2) * WIDTH(2) == n_maxima);
+    REQUIRE(LENGTH(2) * WIDTH(2) == n_maxima);
     float *restrict largest = malloc(n_maxima * sizeof(float) + 1);
     int64_t *restrict rows = ARRAY(2);
     if (largest == NULL)

@@ -14,7 +14,7 @@ import typer
 
 from bywords.cli.screen import tell_aside
 from bywords.errors import BywordsError, DataError, SettingError
-from bywords.io.archives import is_pattern, split_member
+from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ def is_file(text: str) -> bool:
     if not text.strip():
         return False
     try:
-        path, member = split_member(Path(text).expanduser())
+        path, member = split_member(expanded(text))
         if path.is_file() and (member is None or path.suffix):
             return True
         if len(text.split()) == 1 and is_pattern(text) and files_of(text) != [text]:
@@ -321,14 +321,14 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
 
 def _paths(text: str) -> list[Path]:
     """The files that are meant: one, several on a line, or those that a pattern has; of a member its archive."""
-    whole = split_member(Path(text).expanduser())[0]
+    whole = split_member(expanded(text))[0]
     with contextlib.suppress(OSError):
         if whole.exists():
             return [whole]
     from bywords.io.datasets import paths_of
 
     try:
-        return [split_member(Path(name).expanduser())[0] for name in paths_of(text)]
+        return [split_member(expanded(name))[0] for name in paths_of(text)]
     except (BywordsError, OSError):  # a data set by its name, or a text
         return [whole]
 

@@ -20,6 +20,15 @@ ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _SHOWN = 10  # names in an error
 
 
+def expanded(path: Path | str) -> Path:
+    """The path with the home folder for its ~; as it is where there is none, as of a user that only has a number."""
+    path = Path(path)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
 def split_member(path: Path) -> tuple[Path, str | None]:
     """`vectors.zip:small.txt` → the archive and the member, `a.xlsx:Sheet2` too; any other path → itself and None."""
     match = _WITH_MEMBER.fullmatch(str(path))

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from bywords.data.corpus import Corpus, Split
 from bywords.data.label_names import cleaned
 from bywords.errors import DataError, did_you_mean, quoted
+from bywords.io.archives import expanded
 from bywords.io.formats import format_ending
 from bywords.io.streams import open_input
 from bywords.io.tables import read_delimited
@@ -62,7 +63,7 @@ def read_corrections(path: Path) -> list[Correction]:
     Raises: DataError, naming the file and the line, for a row that is not a whole number or comes twice, for columns
     that are missing, and where no label is corrected.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     with open_input(path) as file:
         separator = "\t" if format_ending(path) == ".tsv" else None
         (table,) = read_delimited(file, separator=separator, known=set(COLUMNS), block_bytes=0)

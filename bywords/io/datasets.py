@@ -23,7 +23,7 @@ from bywords.data.groups import Together, groups_of
 from bywords.data.label_names import parsed_mapping
 from bywords.data.splits import Rows, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.io.archives import is_pattern, split_member
+from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.folders import matching
 from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
 from bywords.io.readers import read_corpus, without_labels
@@ -200,7 +200,7 @@ def paths_of(data: str | Path | Sequence[str]) -> list[str]:
         raise DataError(f"expected a path or a name, found a {type(data).__name__}: give it to TextClassifier.fit.")
     if not isinstance(data, str):
         return [path for one in data for path in paths_of(str(one))]
-    path = Path(data).expanduser()
+    path = expanded(data)
     archive, member = split_member(path)
     if data == STANDARD_INPUT or path.exists() or (member is not None and archive.exists() and not is_pattern(member)):
         return [data]
@@ -308,7 +308,7 @@ def _newsgroups(
 
 
 def _newsgroups_path() -> Path:
-    return Path(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")).expanduser() / NEWSGROUPS_FILE
+    return expanded(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")) / NEWSGROUPS_FILE
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
 from bywords.files import write_errors, write_whole
-from bywords.io.archives import split_member
+from bywords.io.archives import expanded, split_member
 from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
@@ -474,7 +474,7 @@ def _run_of(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyCo
     """What has to be the same for the same folder to come out."""
     files = {}
     for name in filter(None, (source.data, source.test)):
-        path, _ = split_member(Path(name).expanduser())
+        path, _ = split_member(expanded(name))
         try:
             status = path.stat()
         except FileNotFoundError as error:

@@ -28,7 +28,7 @@ from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus
 from bywords.data.label_names import INVISIBLE
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.io.archives import split_member
+from bywords.io.archives import expanded, split_member
 from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_columns, kept_columns, not_read
 from bywords.io.folders import UNLABELLED, is_folder_of_classes, read_folder
 from bywords.io.formats import LINES, NAMES, SPREADSHEETS, format_ending, format_of
@@ -131,7 +131,7 @@ def without_labels(corpus: Corpus, labels: Sequence[str], *, must_be: bool = Tru
 
 
 def _expanded(path: Path | str) -> Path | str:
-    return STANDARD_INPUT if str(path) == STANDARD_INPUT else Path(path).expanduser()
+    return STANDARD_INPUT if str(path) == STANDARD_INPUT else expanded(path)
 
 
 def _notes_on_folders(labels: Sequence[str]) -> tuple[str, ...]:
@@ -232,7 +232,7 @@ def read_labelled_blocks(
     Raises: as `read_corpus`, when the block at fault is reached; DataError for a folder.
     """
     options = dataclasses.replace(options or ReadOptions(), **named)
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise DataError(f"{path} is a folder, expected a file: csv, tsv, jsonl, parquet, or __label__ lines.")
     with open_input(path, encoding=options.encoding) as file:

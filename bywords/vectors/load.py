@@ -19,7 +19,7 @@ import polars as pl
 
 from bywords.errors import VectorFileError, did_you_mean, quoted
 from bywords.extras import needed
-from bywords.io.archives import split_member
+from bywords.io.archives import expanded, split_member
 from bywords.io.streams import Input, open_input
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -74,7 +74,7 @@ def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) ->
         return _packaged(words)
     if name in GENSIM_NAMES:
         return read_vectors(_gensim_file(name), words=words, name=name)
-    path = Path(name_or_path).expanduser()
+    path = expanded(name_or_path)
     if not split_member(path)[0].exists() and not path.suffix and path.name == name:  # it reads like a name
         raise VectorFileError(
             f"there are no vectors and no file named {name!r}.{did_you_mean(name, VECTOR_NAMES)} "
@@ -256,7 +256,7 @@ def _packaged(words: pl.Series | None) -> WordVectors:
 
 def _gensim_file(name: str) -> Path:
     """Where gensim keeps the file of this name; fetched if it is not there."""
-    folder = Path(os.environ.get("GENSIM_DATA_DIR", Path.home() / "gensim-data"))
+    folder = expanded(os.environ.get("GENSIM_DATA_DIR", "~/gensim-data"))
     path = folder / name / f"{name}.gz"
     if path.exists():
         return path

@@ -149,7 +149,7 @@ def spreadsheet(n_rows: int, n_columns: int, cell: str = "1") -> Callable[[Path]
     """An .xlsx with text, label and others."""
 
     def make(path: Path) -> None:
-        import xlsxwriter
+        import xlsxwriter  # type: ignore[import-untyped]
 
         book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent)})
         sheet = book.add_worksheet()
@@ -207,7 +207,7 @@ CASES = [
     Case("100,000 labels of 1 document each", ".csv", lambda p: labelled((text(i), f"l{i}") for i in range(100_000))(p), TRAIN, "class"),
     Case("100,000 labels of 2 documents each", ".csv", lambda p: labelled((f"w{i // 2} {text(i)} t{i}", f"l{i // 2}") for i in range(200_000))(p), TRAIN, "classes"),
     Case("1,000 labels of 20 documents each", ".csv", lambda p: labelled((f"w{i // 20} {text(i)} t{i}", f"l{i // 20}") for i in range(20_000))(p), TRAIN),
-    Case("labels of 1 MB", ".csv", lambda p: labelled((text(i), str(i % 2) * MB) for i in range(20))(p), TRAIN),
+    Case("labels of 1 MB", ".csv", lambda p: labelled((text(i), str(i % 2) * MB) for i in range(20))(p), TRAIN, "bytes"),
     Case("100,000 labels in a comparison", ".csv", lambda p: labelled((text(i), f"l{i // 2}") for i in range(200_000))(p), "compare FILE --out OUT", "class"),
     Case("the text column as the label", ".csv", lambda p: labelled((f"{text(i)} t{i}", f"{text(i)} t{i}") for i in range(100_000))(p), TRAIN, "class"),
     Case("50,000 labels in one row", ".jsonl", lambda p: lines(['{"text": "%s", "labels": ["%s"]}' % (text(i), LABELS[i % 2]) for i in range(200)] + ['{"text": "moon", "labels": [%s]}' % ", ".join(f'"l{i}"' for i in range(50_000))])(p), TRAIN),
@@ -215,7 +215,7 @@ CASES = [
     Case("10 million lines of one word, to label", ".txt", lambda p: p.write_bytes(b"moon\nengine\nrocket\noil\n" * 2_500_000), PREDICT),
     Case("10 million lines of one word, to learn from", ".txt", lambda p: p.write_bytes(b"__label__space moon\n__label__motor oil\n" * 5_000_000), TRAIN),
     Case("10 million words counted", ".txt", lambda p: p.write_bytes(b"".join(b"__label__a w%d\n" % i for i in range(10_000_000))), "vocab FILE"),
-    Case("5 million empty lines", ".csv", lambda p: p.write_bytes(b"text,label\n" + b"\n" * 5_000_000 + b"moon,space\ncar,motor\n" * 20), TRAIN),
+    Case("5 million empty lines", ".csv", lambda p: p.write_bytes(b"text,label\n" + b"\n" * 5_000_000 + b"moon,space\nstar,space\ncar,motor\noil,motor\n" * 20), TRAIN),
     Case("a row of 200 MB, quotes not closed", ".csv", lambda p: p.write_bytes(b'text,label\n"moon,space\n' + b"moon rocket,space\ncar engine,motor\n" * 6_000_000), TRAIN, "not closed"),
     Case("a row of 200 MB, quotes not closed, to label", ".csv", lambda p: p.write_bytes(b'text,label\n"moon,space\n' + b"moon rocket,space\ncar engine,motor\n" * 6_000_000), PREDICT, "not closed"),
     Case("an object of 200 MB in a line", ".jsonl", lambda p: lines(['{"text": "%s", "label": "space"}' % ("moon " * (40 * MB))])(p), PREDICT),
@@ -226,10 +226,10 @@ CASES = [
     Case("a spreadsheet of 16,384 columns", ".xlsx", spreadsheet(100, 16_384), PREDICT),
     Case("a spreadsheet of 1,048,576 rows", ".xlsx", spreadsheet(1_048_576, 2), PREDICT),
     Case("a spreadsheet with cells of 32,767 signs", ".xlsx", spreadsheet(1000, 3, "moon " * 6553), PREDICT),
-    Case("10 GB of zeros in a .gz", ".csv.gz", bomb("gz", 10), TRAIN, ""),
-    Case("10 GB of zeros in a .gz, to label", ".txt.gz", bomb("gz", 10), PREDICT, ""),
-    Case("10 GB of empty lines in a .gz, to label", ".txt.gz", bomb("gz", 10, b"\n"), PREDICT, ""),
-    Case("10 GB of zeros in a .zip", ".zip", bomb("zip", 10), TRAIN, ""),
+    Case("10 GB of zeros in a .gz", ".csv.gz", bomb("gz", 10), TRAIN, "compressed"),
+    Case("10 GB of zeros in a .gz, to label", ".txt.gz", bomb("gz", 10), PREDICT, "longer than"),
+    Case("10 GB of empty lines in a .gz", ".txt.gz", bomb("gz", 10, b"\n"), TRAIN, "compressed"),
+    Case("10 GB of zeros in a .zip", ".zip", bomb("zip", 10), TRAIN, "compressed"),
     Case("a .zip in a .zip in a .zip", ".zip", nested_archive, TRAIN, "archive"),
     Case("a .zip of 100,000 files", ".zip", many_members, TRAIN, "files"),
     Case("Parquet with 40 texts of 200 MB", ".parquet", parquet(huge_strings), PREDICT, ""),

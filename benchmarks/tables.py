@@ -34,6 +34,7 @@ def main() -> None:
         ("docs/benchmarks.md", "columns"): [side_columns],
         ("docs/benchmarks.md", "crafted"): [crafted],
         ("docs/systems.md", "systems"): [systems],
+        ("docs/large-data.md", "limits"): [limits],
     }
     for (page, name), makers in tables.items():
         text = (ROOT / page).read_text(encoding="utf-8")
@@ -122,6 +123,18 @@ def reliability() -> str:
     ]
     lines = ["| what | seen | script |", "|---|---|---|"]
     lines += [f"| {what} | **{seen}** | `benchmarks/{script}.py` |" for what, script, seen in rows]
+    return "\n".join(lines) + "\n"
+
+
+def limits() -> str:
+    """One row an input that is huge in one way: what came out, how long it took, and what it took of memory."""
+    found = read_result("load_limits")
+    over = {"time": f"not done in {found['most_seconds']} s", "memory": f"more than {found['most_megabytes']:,} MB"}
+    lines = ["| fed | to | what came out | s | MB |", "|---|---|---|---|---|"]
+    for row in found["rows"]:
+        came_out = over.get(row["code"], "an answer" if row["code"] == 0 else row["said"].replace("|", "\\|"))
+        cost = f"{row['processor_seconds']:.1f} | {row['megabytes']:,}"
+        lines.append(f"| {row['case']} | `{row['command']}` | {came_out} | {cost} |")
     return "\n".join(lines) + "\n"
 
 

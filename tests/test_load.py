@@ -3,7 +3,9 @@
 import difflib
 import gzip
 import io
+import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,8 +14,9 @@ import pytest
 from bywords import memory
 from bywords.data.corpus import Corpus, renamed
 from bywords.data.splits import stratified_split
-from bywords.errors import DataError, did_you_mean, quoted
+from bywords.errors import BywordsError, DataError, did_you_mean, quoted
 from bywords.io import columns, csv, streams, tables
+from bywords.io.datasets import is_available, load_dataset
 from bywords.io.readers import read_blocks, read_corpus
 from bywords.io.writers import Writer
 from bywords.systems import SYSTEMS
@@ -21,6 +24,7 @@ from bywords.text import vocabulary
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.training.fit import fit_classifier
+from bywords.vectors.load import load_vectors
 
 
 @pytest.fixture
@@ -232,6 +236,19 @@ def test_a_spreadsheet_that_memory_cannot_hold_is_refused_before_it_is_read(tmp_
     free(1 << 22)
     with pytest.raises(DataError, match=r"x\.xlsx: reading its 4,194,304 bytes, decompressed, takes about"):
         read_corpus(tmp_path / "x.xlsx")
+
+
+def test_a_user_without_a_home_folder_is_told_that_a_file_is_not_there(monkeypatch):
+    def nobody_knows(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", nobody_knows)
+    for name in ("GENSIM_DATA_DIR", "SCIKIT_LEARN_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    for use, path in ((load_dataset, "~/x.csv"), (read_corpus, "~/x.csv"), (load_vectors, "~/x.vec")):
+        with pytest.raises(BywordsError, match=re.escape(path)):
+            use(path)
+    assert not is_available("20newsgroups")
 
 
 def test_free_memory_is_the_least_of_what_machine_and_process_have():

@@ -36,7 +36,7 @@ class ExperimentFolder(Generic[AnyExperiment]):
         """Refuse to write what is read, and say what is replaced, before there is any work."""
         check_folder(self.record.parent)
         hold(self.record.parent)
-        if not resume:  # which reads it, and says what is wrong with it
+        if not self.resume:  # which reads it, and says what is wrong with it
             check_ours(self.record, self.kind.FORMAT)
         check_ours(self.page)
         check_output(self.record, *inputs, goes_on=self.resume)

@@ -75,7 +75,7 @@ class CommandOfOnce(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """As the command has it; what it warns of is a line."""
         with HELD, warnings.catch_warnings():
-            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            warnings.showwarning = _show_warning
             return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

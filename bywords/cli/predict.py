@@ -15,6 +15,7 @@ import typer
 from bywords.cli import options
 from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped
 from bywords.errors import BywordsError, SettingError
+from bywords.io.archives import expanded
 from bywords.io.read_options import LABEL_PREFIX
 from bywords.terminal import shell_words
 from bywords.version import __version__
@@ -182,7 +183,7 @@ def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: boo
     from bywords.files import keep_private
 
     if is_new and source is not None:
-        keep_private(out, source.expanduser())
+        keep_private(out, expanded(source))
     if writer.n_formulas:
         cells = "1 cell starts" if writer.n_formulas == 1 else f"{writer.n_formulas:,} cells start"
         tell_aside(
@@ -336,7 +337,7 @@ def _digest(file: str, ending: str | None) -> hashlib._Hash:
     digest = hashlib.sha256()
     for path in options.files_of(file):
         if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
-            with open_input(path) as opened:
+            with open_input(expanded(path)) as opened:
                 while part := opened.read(1 << 20):
                     digest.update(part)
     return digest

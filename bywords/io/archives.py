@@ -21,12 +21,17 @@ _SHOWN = 10  # names in an error
 
 
 def expanded(path: Path | str, *, error: type[BywordsError] = DataError) -> Path:
-    """The path with ~ filled in. Raises an `error` for what no file can be called, or what cannot be looked at."""
+    """The path with the home folder for its ~, or as it is for a user who has none.
+
+    Raises: an `error` for what no file can be called, or what cannot be looked at.
+    """
+    found = Path(path)
     try:
-        found = Path(path).expanduser()
+        with contextlib.suppress(RuntimeError):  # there is no such folder
+            found = found.expanduser()
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             found.stat()
-    except (OSError, RuntimeError, ValueError) as reason:  # too long, links in a circle, signs that no name has
+    except (OSError, ValueError) as reason:  # too long, links in a circle, signs that no name has
         said = reason.strerror if isinstance(reason, OSError) else None
         raise error(f"{str(path)!r:.200}: this cannot be the path of a file: {said or reason}.") from reason
     return found

@@ -321,7 +321,7 @@ def _newsgroups(
 
 
 def _newsgroups_path() -> Path:
-    return Path(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")).expanduser() / NEWSGROUPS_FILE
+    return expanded(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")) / NEWSGROUPS_FILE
 
 
 @contextlib.contextmanager

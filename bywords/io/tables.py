@@ -141,10 +141,12 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
 
 
 def _check_spreadsheet(data: bytes, name: str) -> None:
-    """Raise DataError where a small file would be a large one in memory."""
+    """Raise DataError for an archive that is no spreadsheet, and where a small file would be a large one in memory."""
     if not data.startswith(ZIP_STARTS):
         return
     with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as zipped:
+        if not {"[Content_Types].xml", "mimetype"} & {*zipped.namelist()}:
+            raise DataError(f"{name}: this is an archive within another, or no spreadsheet. Take out the file itself.")
         n_bytes = sum(entry.file_size for entry in zipped.infolist())
         what = f"{name}: reading its {n_bytes:,} bytes, decompressed,"
         check_memory(MEMORY_PER_BYTE * n_bytes, what, "Save the sheet as .csv, or take a part of it.")

@@ -263,7 +263,7 @@ def _packaged(words: pl.Series | None) -> WordVectors:
 
 def _gensim_file(name: str) -> Path:
     """Where gensim keeps the file of this name; fetched if it is not there."""
-    folder = Path(os.environ.get("GENSIM_DATA_DIR", Path.home() / "gensim-data"))
+    folder = expanded(os.environ.get("GENSIM_DATA_DIR", "~/gensim-data"))
     path = folder / name / f"{name}.gz"
     if path.exists():
         return path

@@ -139,13 +139,13 @@ class Confusion(TypedDict):
 
 
 class TrainedOn(TypedDict, total=False):
-    """What `evaluate` needs to find the documents that were held out."""
+    """What `evaluate` needs to find the documents that were held out; older models have not all of it."""
 
     data: Required[str]
     test: Required[str | None]
     test_share: Required[float]
-    keep_together: Required[Together]
     seed: Required[int]
+    keep_together: Together
     map_label: list[str] | None
 
 

@@ -167,6 +167,13 @@ def test_what_no_training_gives_is_refused_by_load_and_by_info(files_of, tmp_pat
             call(tmp_path / "model")
 
 
+def test_a_folder_from_before_near_duplicates_were_kept_together_loads(files_of, tmp_path):
+    older = {"data": "x.csv", "test": None, "test_share": 0.2, "seed": 0}
+    write_sealed(tmp_path / "model", put("trained_on", older)(files_of("auto")))
+    look_at(tmp_path / "model")
+    assert load_classifier(tmp_path / "model").record.trained_on == older
+
+
 @pytest.mark.parametrize("command", [["info", "model"], ["predict", "model", "texts.txt"]], ids=lambda one: one[0])
 def test_a_command_says_so_in_one_line(files_of, bywords, tmp_path, command):
     write_sealed(tmp_path / "model", put("label_names", None)(files_of("auto")))

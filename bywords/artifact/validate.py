@@ -119,6 +119,7 @@ def look_at(folder: Path) -> Overview:
 
 
 def _parts(folder: Path, contents: FolderContents) -> Parts:
+    _check_registered(folder, contents.description)
     with naming(folder / MODEL, error=ModelFolderError, advice=ADVICE):
         found = described(contents.description)
         classes = _classes(found.label_names, found.label_dtype)
@@ -161,7 +162,6 @@ def described(plain: Mapping[str, Any]) -> Description:
     known = {field.name for field in fields(Description)}
     values = {key: value for key, value in plain.items() if key in known}
     for key in ("config", "system"):
-        _check_registered(values.get(key))
         values[key] = _with_older_default(values.get(key))
     if isinstance(parameters := values.get("parameters"), dict):
         values["parameters"] = {**parameters, "class_weight": _weights(parameters.get("class_weight"))}
@@ -175,13 +175,14 @@ def _with_older_default(plain: Any) -> Any:
     return {**plain, "tokenizer": {"normalize": False, **plain["tokenizer"]}}
 
 
-def _check_registered(plain: Any) -> None:
-    """Raise SettingError where a model of the settings, or a member or candidate, is none that is known."""
-    models = plain.get("model") if isinstance(plain, dict) else None
+def _check_registered(folder: Path, plain: Mapping[str, Any]) -> None:
+    """Raise ModelFolderError where a model of the settings, or a member or candidate, is none that is known."""
+    settings = (plain.get(key) for key in ("config", "system"))
+    models = [one.get("model") for one in settings if isinstance(one, Mapping)]
     if unknown := sorted(set(_kinds_in(models)) - setting_kinds().keys()):
-        raise SettingError(
-            f"there is no model with the settings {quoted(unknown)}. Import the code that defines it and add it with "
-            "bywords.register_model before the folder is loaded"
+        raise ModelFolderError(
+            f"{folder}: there is no model with the settings {quoted(unknown)}. Import the code that defines it and add "
+            "it with bywords.register_model before the folder is loaded."
         )
 
 

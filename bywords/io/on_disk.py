@@ -1,7 +1,7 @@
 """A file of labelled documents of any size → a folder with their ids and labels: what training on disk reads.
 
     FOLDER/
-    ├── corpus.json                       what was read and how, the labels, sums of all files; written last
+    ├── corpus.json                       what was read and how, the labels, sums of all files; till then its format
     ├── vocabulary.txt, ngrams.i32        the words and n-grams that have an id
     └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64,
                                           a class number each, or codes.bool, a row of K for each document

@@ -100,10 +100,10 @@ def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]
     text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
     of_vocabulary = {VOCABULARY_ARRAYS + name: array for name, array in parts.vocabulary.arrays().items()}
     files = {
-        MODEL: f"{text}\n".encode("utf-8", "backslashreplace"),  # names of files may be no Unicode
+        MODEL: f"{text}\n".encode("utf-8", "backslashreplace"),
         VOCABULARY: parts.vocabulary.text(),
         WEIGHTS: save({**quantize(parts.arrays, parts.storage), **of_vocabulary}),
-        CARD: card.encode(),
+        CARD: card.encode("utf-8", "backslashreplace"),
     }
     yield from files.items()
     yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})

@@ -47,7 +47,6 @@ def app_of(commands: Iterable[str]) -> typer.Typer:
     app = typer.Typer(
         name="bywords",
         help="Train, compare and use text classifiers built on word embeddings, on an ordinary CPU, in seconds.",
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
@@ -116,7 +115,11 @@ def main() -> None:
         try:
             code = _run(sys.argv[1:])
             sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            code = _told(error)
         except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of polars
+                raise
             code = _told(error)
     sys.exit(code)
 
@@ -126,17 +129,15 @@ def _run(words: list[str]) -> int:
     asked = [name for name in words[:1] if name in COMMANDS]
     command = typer.main.get_command(app_of(asked or COMMANDS))
     try:
-        with command.make_context("bywords", list(words)) as context:
+        with command.make_context("bywords", list(words) or ["--help"]) as context:
             command.invoke(context)
     except typer.Exit as left:
-        return left.exit_code
+        return left.exit_code if words else 2
     return 0
 
 
 def _told(error: BaseException) -> int:
     """Say what stopped a command, on one line; a fault of bywords with its traceback. Returns: the exit code."""
-    if isinstance(error, SystemExit):
-        raise error
     if isinstance(error, OutputLostError) and isinstance(error.reason, BrokenPipeError):
         return 141  # as of any program that a closed pipe ends
     with contextlib.suppress(OutputLostError):
@@ -151,19 +152,18 @@ def _told(error: BaseException) -> int:
 
         sys.stderr.write(indent("".join(format_exception(error)), "  "))  # so that no line of it looks like one of ours
         said = f"this is a fault of bywords {__version__}, not of what it was given. Please report it with these lines."
-    if said:
-        tell_aside(f"error: {said}")
+    tell_aside(f"error: {said}")
     return code
 
 
 def _expected(error: BaseException) -> str | None:
-    """What to say of an error that input or the system may cause; nothing after help, None of a fault of bywords."""
+    """What to say of an error that input or the system may cause; None of a fault of bywords."""
     if isinstance(error, ModuleNotFoundError):
         named = named_extra(error, what="this command")
         return str(named) if isinstance(named, BywordsError) else None
     if isinstance(error, _UsageError):
         shown, of = error.format_message(), error.ctx.command_path if error.ctx else "bywords"
-        return shown and f"{shown}{'' if shown[-1] in '.?' else '.'} `{of} --help` says what there is."
+        return f"{shown}{'' if shown[-1] in '.?' else '.'} `{of} --help` says what there is."
     if isinstance(error, MemoryError):
         return f"there is not enough memory for this{f' ({error})' if str(error) else ''}."
     if isinstance(error, RecursionError):

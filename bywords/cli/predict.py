@@ -345,7 +345,9 @@ def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
     except (KeyboardInterrupt, BywordsError) as error:
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
-        again = ["bywords", *sys.argv[1:2], *([] if "--resume" in sys.argv else ["--resume"]), *sys.argv[2:]]
+        again = ["bywords", *sys.argv[1:]]
+        if "--resume" not in again:
+            again.insert(again.index("--") if "--" in again else len(again), "--resume")
         rows = "1 row is" if folder.n_rows == 1 else f"{folder.n_rows:,} rows are"
         how = f"{rows} done and kept. Go on with: {shell_words(again)}"
         if isinstance(error, BywordsError):

@@ -34,16 +34,22 @@ def standard_streams() -> Iterator[None]:
     before = sys.stdin, sys.stdout, sys.stderr, warnings.formatwarning
     _open_closed()
     codecs.register_error(_UNENCODABLE, escape_unencodable)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_UNENCODABLE)
-    streams: list[Any] = [_Visible(sys.stdout, is_needed=True), _Visible(sys.stderr, is_needed=False)]
-    sys.stdout, sys.stderr = streams
+    streams: list[Any] = [_whole(sys.stdout), _whole(sys.stderr)]
+    sys.stdout, sys.stderr = (_Visible(stream, is_needed=stream is streams[0]) for stream in streams)
     warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {visible_line(str(message))}\n"
     try:
         yield
     finally:
         sys.stdin, sys.stdout, sys.stderr, warnings.formatwarning = before
+
+
+def _whole(stream: Any) -> Any:
+    """A stream that writes all of a text. Without a buffer, by PYTHONUNBUFFERED, Python drops what one step leaves."""
+    if isinstance(getattr(stream, "buffer", None), io.RawIOBase):
+        return open(stream.fileno(), "w", 1, stream.encoding, _UNENCODABLE, closefd=False)
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors=_UNENCODABLE)
+    return stream
 
 
 class _Guarded:

@@ -137,8 +137,10 @@ class WordVectors:
             raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
         with write_errors(path), replacing(path.with_suffix(".vocab")) as words, replacing(path) as matrix:
             words.write_text("".join(f"{word}\n" for word in self.words), encoding="utf-8", newline="")
-            with matrix.open("wb") as file:
-                np.save(file, self.matrix, allow_pickle=False)
+            with matrix.open("wb") as file:  # np.save would say nothing where the disk takes all but the last numbers
+                numbers = np.ascontiguousarray(self.matrix)
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(numbers))
+                file.write(numbers.data)
 
     def _rows_of(self, words: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """The row of each word, int64 (n,), -1 where it has none; whether it was found as it is written, bool (n,)."""

@@ -16,7 +16,7 @@ import sys
 import types
 import typing
 from collections import abc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -107,7 +107,7 @@ def _is_of(value: Any, kind: Any) -> bool:
     if origin is Sequence:
         if isinstance(value, range):
             return inner[0] is int
-        is_list = isinstance(value, Sequence) and not isinstance(value, bytes)
+        is_list = isinstance(value, Sequence | Set | Mapping) and not isinstance(value, bytes)
         return is_list and all(_is_of(item, inner[0]) for item in value)
     if origin is Mapping:
         return isinstance(value, Mapping) and all(_is_of(item, inner[1]) for item in value.values())

@@ -140,12 +140,12 @@ def check_seed(seed: Any) -> None:
     check_range("seed", seed, least=0, most=LARGEST_SEED)
 
 
-def check_seeds(seeds: Sequence[int]) -> None:
+def check_seeds(seeds: Iterable[int]) -> None:
     """Raise SettingError for more than MOST_SEEDS seeds, and for what is none."""
-    if seeds[MOST_SEEDS : MOST_SEEDS + 1]:
-        raise SettingError(f"there are more than {MOST_SEEDS} seeds, each of which is a training. Give fewer.")
-    for seed in seeds:
+    for number, seed in enumerate(seeds):
         check_seed(seed)
+        if number == MOST_SEEDS:
+            raise SettingError(f"there are more than {MOST_SEEDS} seeds, each of which is a training. Give fewer.")
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

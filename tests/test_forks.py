@@ -17,7 +17,7 @@ import pytest
 import torch
 from forking import SECONDS, in_child
 from joblib import Parallel, delayed
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV
 from small_corpus import COMMON, TOPICS, small_system
 
 from bywords import SettingError, TextClassifier, TokenizerConfig, load_classifier, load_dataset
@@ -224,8 +224,6 @@ def test_pickled_models_give_the_same_answers(system, fitted):
 
 def test_processes_of_joblib_fit_and_ask(fitted):
     """Its own kind, loky, starts them afresh and pickles what they get; a lambda is pickled by cloudpickle."""
-    scores = cross_val_score(TextClassifier("tfidf-nb"), LEARNED, LABELS, cv=2, n_jobs=2)
-    assert scores.min() > 0.9
     search = GridSearchCV(TextClassifier(), {"system": ["tfidf-nb", "tfidf-svc"]}, cv=2, n_jobs=2)
     assert search.fit(LEARNED, LABELS).predict(TEXTS[:3]).tolist() == LABELS[:3]
     whole = fitted["auto"].fitted_

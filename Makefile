@@ -73,8 +73,9 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-BENCHMARKS := start_up whole_commands text_to_ids training prediction step lstm scaling streams on_disk kills faults accuracy sizes \
-	normalization side_columns intervals calibration explanations audit duplicates leakage drift learning_curve systems
+BENCHMARKS := start_up whole_commands text_to_ids training prediction memory step lstm scaling streams on_disk kills faults \
+	accuracy sizes normalization side_columns intervals calibration explanations audit duplicates leakage drift learning_curve \
+	systems load_limits fuzz_models fuzz_kept fuzz_commands
 
 bench: $(STAMP) ## measure against fastText and others, about two and a half hours; benchmarks/results and the tables of README and docs
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'

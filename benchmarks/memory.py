@@ -39,7 +39,9 @@ def main() -> None:
             classifier = TextClassifier(system.partition(",")[0])
             given: Any = labels
             if "any number" in system:
-                given = [[label, *["long"] * (len(text) > 1000)] for text, label in zip(texts, labels, strict=True)]
+                given = [
+                    [label, "long"] if len(text) > 1000 else [label] for text, label in zip(texts, labels, strict=True)
+                ]
             model = Path(folder) / "model"
             classifier.fit(texts, given).save(model)
             with context.Pool(1) as pool:

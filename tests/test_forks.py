@@ -1,6 +1,7 @@
 """A model that the parent has used answers in a forked child, or says why it cannot; and in threads."""
 
 import concurrent.futures
+import gc
 import multiprocessing
 import os
 import pickle
@@ -8,12 +9,15 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 from forking import SECONDS, in_child
+from joblib import Parallel, delayed
+from sklearn.model_selection import GridSearchCV
 from small_corpus import COMMON, TOPICS, small_system
 
 from bywords import SettingError, TextClassifier, TokenizerConfig, load_classifier, load_dataset
@@ -216,3 +220,27 @@ def test_pickled_models_give_the_same_answers(system, fitted):
     copied = pickle.loads(pickle.dumps(fitted[system]))
     assert answers(copied) == expected
     assert pickle.loads(pickle.dumps(fitted[system].fitted_)).predict(TEXTS).labels.tolist() == expected[0]
+
+
+def test_processes_of_joblib_fit_and_ask(fitted):
+    """Its own kind, loky, starts them afresh and pickles what they get; a lambda is pickled by cloudpickle."""
+    search = GridSearchCV(TextClassifier(), {"system": ["tfidf-nb", "tfidf-svc"]}, cv=2, n_jobs=2)
+    assert search.fit(LEARNED, LABELS).predict(TEXTS[:3]).tolist() == LABELS[:3]
+    whole = fitted["auto"].fitted_
+    parts = Parallel(n_jobs=2)(delayed(lambda part: whole.predict(part).labels.tolist())([text]) for text in TEXTS[:4])
+    assert [label for part in parts for label in part] == whole.predict(TEXTS[:4]).labels.tolist()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process takes up is read as Linux tells it")
+@pytest.mark.parametrize("system", ["auto", "dan", "lstm"])
+def test_memory_stays_where_it_is_over_two_hundred_loads(system, fitted, tmp_path):
+    """In full, with larger models, by `benchmarks/memory.py`."""
+    fitted[system].save(tmp_path / "model")
+    taken = []
+    for number in range(251):
+        load_classifier(tmp_path / "model").predict(TEXTS)
+        if number in (50, 250):
+            gc.collect()
+            lines = Path("/proc/self/status").read_text().splitlines()
+            taken.append(next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024)
+    assert taken[1] - taken[0] <= 1

@@ -28,6 +28,8 @@ from typing import Any
 import polars as pl
 from measure import RESULTS, read_result, write_result
 
+from bywords.extras import needed
+
 MOST_SECONDS, MOST_MEGABYTES = 60, 4096
 MB = 1 << 20
 WORDS = ("moon", "rocket", "orbit", "star"), ("car", "engine", "wheel", "oil")
@@ -149,9 +151,9 @@ def spreadsheet(n_rows: int, n_columns: int, cell: str = "1") -> Callable[[Path]
     """An .xlsx with text, label and others."""
 
     def make(path: Path) -> None:
-        import xlsxwriter  # type: ignore[import-untyped]
-
-        book = xlsxwriter.Workbook(path, {"constant_memory": True, "tmpdir": str(path.parent)})
+        book = needed("xlsxwriter", what="a spreadsheet").Workbook(
+            path, {"constant_memory": True, "tmpdir": str(path.parent)}
+        )
         sheet = book.add_worksheet()
         sheet.write_row(0, 0, ["text", "label", *(f"c{index}" for index in range(n_columns - 2))])
         for row in range(n_rows - 1):
@@ -229,7 +231,7 @@ CASES = [
     Case("10 GB of zeros in a .gz", ".csv.gz", bomb("gz", 10), TRAIN, "compressed"),
     Case("10 GB of zeros in a .gz, to label", ".txt.gz", bomb("gz", 10), PREDICT, "longer than"),
     Case("10 GB of empty lines in a .gz", ".txt.gz", bomb("gz", 10, b"\n"), TRAIN, "compressed"),
-    Case("10 GB of zeros in a .zip", ".zip", bomb("zip", 10), TRAIN, "compressed"),
+    Case("2 GB of zeros in a .zip", ".zip", bomb("zip", 2), TRAIN, "compressed"),
     Case("a .zip in a .zip in a .zip", ".zip", nested_archive, TRAIN, "archive"),
     Case("a .zip of 100,000 files", ".zip", many_members, TRAIN, "files"),
     Case("Parquet with 40 texts of 200 MB", ".parquet", parquet(huge_strings), PREDICT, ""),
@@ -238,7 +240,7 @@ CASES = [
     Case("Parquet of 20,000 row groups", ".parquet", parquet(lambda: pl.DataFrame({"text": ["moon rocket"] * 20_000}), row_group_size=1), PREDICT),
     Case("100,000 equal texts, audited", ".csv", lambda p: labelled(("moon rocket orbit star and more", LABELS[i % 2]) for i in range(100_000))(p), "audit FILE --out OUT"),
     Case("100,000 texts that share a rare word, audited", ".csv", lambda p: labelled((f"zyzzyva {text(i, 3)} a{i} b{i}", LABELS[i % 2]) for i in range(100_000))(p), "audit FILE --out OUT"),
-    Case("100,000 texts that differ in one word, audited", ".csv", lambda p: labelled((f"what is the capital of the country of c{i} today please", LABELS[i % 2]) for i in range(100_000))(p), "audit FILE --out OUT"),
+    Case("20,000 texts that differ in one word, audited", ".csv", lambda p: labelled((f"what is the capital of the country of c{i} today please", LABELS[i % 2]) for i in range(20_000))(p), "audit FILE --out OUT"),
     Case("one text of 200 MB, audited", ".csv", beside(lambda: "moon rocket orbit star " * (200 * MB // 23)), "audit FILE --out OUT"),
     Case("10,000 labels, audited", ".csv", lambda p: labelled((f"w{i // 10} {text(i)} t{i}", f"l{i // 10}") for i in range(100_000))(p), "audit FILE --out OUT"),
     Case("10 million lines evaluated", ".txt", lambda p: p.write_bytes(b"__label__space moon\n__label__motor oil\n" * 5_000_000), "evaluate MODEL FILE"),

@@ -267,7 +267,10 @@ def _gensim_file(name: str) -> Path:
     path = folder / name / f"{name}.gz"
     if path.exists():
         return path
-    downloader = needed("gensim.downloader", what=f"to fetch the vectors {name}")
+    try:
+        downloader = needed("gensim.downloader", what=f"to fetch the vectors {name}")
+    except RuntimeError as error:  # it asks for the home folder when it is imported
+        raise VectorFileError(f"{name}: it cannot be fetched ({error}) Set HOME to a folder.") from error
 
     logger = logging.getLogger("gensim.downloader")
     was_disabled, logger.disabled = logger.disabled, True  # it would print a traceback; the one error below says it

@@ -30,7 +30,7 @@ T = TypeVar("T")
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
 LARGEST = 2**31 - 1  # a whole number of settings: every compiled loop has room for it
 LARGEST_INTEGER = 2**63 - 1  # one of any other argument
-DATA = re.compile("Texts|Labels|ArrayLike|Paths")  # annotations of what is checked where it is read
+DATA = re.compile("Texts|Labels|ArrayLike|Paths|Callback")  # annotations of what is checked where it is read
 
 
 def check_fields(settings: Any) -> None:

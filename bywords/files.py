@@ -155,7 +155,7 @@ def write_errors(
     try:
         yield
     except OSError as reason:
-        why = reason.strerror or f"the disk takes no more ({reason})"  # numpy says only of how many bytes
+        why = reason.strerror or reason
         raise error(f"{path}: cannot be written: {why}. {advice}") from reason
 
 

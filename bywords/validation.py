@@ -149,17 +149,19 @@ def check_bytes(name: str, n_bytes: int, dtype: npt.DTypeLike, shape: Sequence[i
         raise SettingError(f"{name} has {n_bytes:,} bytes, expected {wanted:,}: {' x '.join(map(str, shape))} numbers")
 
 
-def parsed_json(raw: bytes) -> dict[str, Any]:
+def parsed_json(raw: bytes, *, is_record: bool = False) -> dict[str, Any]:
     """The object that a file of JSON holds, as `json.dumps` writes one with `allow_nan=False`.
 
+    With `is_record` NaN, infinities and halves of characters may be in it: whoever reads its values looks at them.
     Raises: SettingError for what is no JSON or no object, not UTF-8, deeper than DEEPEST, for a key that is there
     twice, for NaN and infinities, for integers that no array has room for, and for halves of characters.
     """
     try:
         text = raw.decode()
         numbers: dict[str, Any] = {"parse_float": _float, "parse_int": _integer} if _MAY_BE_LARGE.search(text) else {}
-        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number, **numbers)
-        if "\\ud" in text or "\\uD" in text:
+        numbers["parse_constant"] = float if is_record else _no_number
+        found = json.loads(text, object_pairs_hook=_object, **numbers)
+        if not is_record and ("\\ud" in text or "\\uD" in text):
             json.dumps(found, ensure_ascii=False).encode()
     except RecursionError as error:
         raise SettingError(f"it has more than {DEEPEST} lists and objects within each other") from error

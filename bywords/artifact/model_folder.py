@@ -132,7 +132,7 @@ def of_one_save(read: Callable[[Path], R]) -> Callable[[Path], R]:
 def _bytes_of_sums(folder: Path) -> bytes | None:
     try:
         return (folder / SUMS).read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # a path that cannot be, which the reader says
         return None
 
 
@@ -167,8 +167,9 @@ def check_writable(folder: Path) -> None:
     if not folder.is_file():
         check_folder(folder, error=ModelFolderError)
     if folder.exists() and not (folder.is_dir() and _is_model(folder)):
+        why = f": no {MODEL} says so" if folder.is_dir() else ""
         raise ModelFolderError(
-            f"{folder}: there is something already, and it is not a model: no {MODEL} says so. Choose another folder."
+            f"{folder}: there is something already, and it is not a model{why}. Choose another folder."
         )
     for name in OWN:
         if (folder / name).is_symlink():

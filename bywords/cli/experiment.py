@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import typer
 
 from bywords.cli.hold import check_ours, hold
-from bywords.cli.options import check_output
+from bywords.cli.options import check_not_read, check_output
 from bywords.cli.screen import print_json, say
 from bywords.errors import DataError
 from bywords.experiments.setup import WITHOUT_RESUME
@@ -35,6 +35,8 @@ class ExperimentFolder(Generic[AnyExperiment]):
     def check(self, *inputs: str | None) -> None:
         """Refuse to write what is read, and say what is replaced, before there is any work."""
         check_folder(self.record.parent)
+        for place in (self.record, self.page):
+            check_not_read(place, *inputs)
         hold(self.record.parent)
         if not self.resume:  # which reads it, and says what is wrong with it
             check_ours(self.record, self.kind.FORMAT)

@@ -311,6 +311,13 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
 
     Nothing is said of what `goes_on`.
     """
+    check_not_read(out, *inputs)
+    if out.exists() and not goes_on and (out.is_file() or out.is_dir()):
+        tell_aside(f"{out} is there already and is replaced.")
+
+
+def check_not_read(out: Path, *inputs: str | Path | None) -> None:
+    """Raise SettingError where what is written is what is read."""
     for name in inputs:
         for path in [] if name is None else _paths(str(name)):
             try:
@@ -319,8 +326,6 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
                 is_same = False
             if is_same:
                 raise SettingError(f"{out}: is what is read, and would be overwritten. Write to another path.")
-    if out.exists() and not goes_on and (out.is_file() or out.is_dir()):
-        tell_aside(f"{out} is there already and is replaced.")
 
 
 def _paths(text: str) -> list[Path]:

@@ -61,8 +61,6 @@ class ResumableOutput:
         if out.exists() and not out.is_file():
             raise SettingError(f"{out}: is a pipe or a device, expected a file. Leave it out for standard output.")
         self.out = out.resolve()
-        if self.out.exists() and not self.out.is_file():
-            raise SettingError(f"{out}: cannot be written a chunk at a time, as it is no regular file. Choose another.")
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA
         self.progress = Progress(run=run)

@@ -150,7 +150,7 @@ def to_json(record: Record) -> str:
 def from_json(kind: type[AnyRecord], text: str, *, where: str) -> AnyRecord:
     """The record that `to_json` was given. Raises DataError, beginning with `where`, for anything else."""
     with naming(f"{where}: expected the JSON that `{kind.MADE_BY}` writes", error=DataError):
-        found = parsed_json(text.encode())
+        found = parsed_json(text.encode(), is_record=True)
     format_ = found.pop("format", None)
     if format_ != kind.FORMAT:
         raise DataError(

@@ -192,13 +192,13 @@ class FittedClassifier:
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
         return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def _answers(self, texts: Sequence[str]) -> tuple[npt.NDArray[Any], ...]:
+    def _answers(self, texts: list[str]) -> tuple[npt.NDArray[Any], ...]:
         """The columns of `Predictions`, for some of the texts."""
         if not texts:
             logits, share = np.zeros((0, len(self.classes)), dtype=np.float32), np.zeros(0, dtype=np.float32)
             is_nothing = share.astype(bool)
         else:
-            documents = self.vocabulary.encode(self.tokenizer(texts))
+            documents = self.vocabulary.encode_texts(texts, self.tokenizer)
             logits = self.model.logits(documents)
             share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         probabilities = self.calibration.probabilities(logits)

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins.normalization import shorten_runs
 
-from bywords.kernels import _native, ids, normalization, rows, svm, words
+from bywords.kernels import _native, bags, ids, normalization, rows, svm, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import replacements
 from bywords.text.ragged import offsets_of
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.text.word_table import Words
 
 UNKNOWN, N_ROWS = 1, 12
@@ -109,22 +111,70 @@ def test_hashes_overflow_and_tables_grow_without_a_warning():
 
 
 @few_examples
-@given(documents, st.booleans(), st.booleans(), st.integers(1, 6), st.integers(1, 3), st.data())
-def test_ids_are_the_same(listed, has_edges, keep_unknown, max_length, gap, data):
+@given(documents, st.booleans(), st.integers(1, 3), st.integers(1, 2))
+def test_pairs_of_ids_are_the_same(listed, has_edges, gap, min_count):
     codes, offsets = flat(listed)
     numbers = np.where(codes % 5 == 3, np.int32(ids.NOT_THERE), codes)
     edged, edged_offsets = both(ids.with_edges, numbers, offsets, 0) if has_edges else (numbers, offsets)
-    pairs, _ = both(ids.count_pairs, edged, edged, edged_offsets, gap, data.draw(st.integers(1, 2)))
+    pairs, _ = both(ids.count_pairs, edged, edged, edged_offsets, gap, min_count)
     table = both(ids.table_of_pairs, pairs, np.arange(len(pairs), dtype=np.int32) + np.int32(N_ROWS))
-    found = both(ids.find_pairs, edged, edged, edged_offsets, gap, *table)
-    char_ngrams, char_offsets = flat(
-        data.draw(st.lists(st.lists(st.integers(20, 30), max_size=3), min_size=N_ROWS, max_size=N_ROWS))
-    )
-    encoded, new_offsets, _ = both(
-        ids.encode, np.stack([edged, found]), has_edges, offsets, codes, char_ngrams, char_offsets,
-        UNKNOWN, max_length, keep_unknown,
-    )  # fmt: skip
-    both(ids.count, encoded, new_offsets, 25, UNKNOWN)
+    both(ids.find_pairs, edged, edged, edged_offsets, gap, *table)
+
+
+WILD = st.lists(
+    st.one_of(
+        st.text("aab eeeZé'\u2019_3.\t\u0301我ー漢กิ👍&;Σ\x1fI"),
+        st.text(st.characters(codec="utf-8")),
+        st.lists(st.sampled_from(["the", "cat", "sat", "goooood", "&#39;", "\\n", "Işık", "x" * 30])).map(" ".join),
+    ),
+    max_size=6,
+)
+CONFIGS = st.builds(
+    VocabularyConfig,
+    max_size=st.sampled_from([None, 3]),
+    max_length=st.sampled_from([None, 1, 2, 5]),
+    keep_unknown=st.booleans(),
+    ngrams=st.integers(1, 4),
+    ngram_min_count=st.integers(1, 2),
+    char_ngrams=st.sampled_from([None, (1, 1), (2, 4), (3, 5)]),
+    char_ngram_min_count=st.integers(1, 2),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(WILD, WILD, CONFIGS, st.booleans(), st.booleans(), st.booleans())
+def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, punctuation, normalize):
+    tokenizer = Tokenizer(TokenizerConfig(lowercase=lowercase, punctuation=punctuation, normalize=normalize))
+    tokens, texts = tokenizer(learned), [*others, *learned[:2], ""]
+    vocabulary = Vocabulary.of(tokens, config)
+    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
+    both(ids.encode_texts, *tokenizer.bytes_of(texts), vocabulary._tables)
+    expected, encoded = vocabulary.encode(tokenizer(texts)), vocabulary.encode_texts(texts, tokenizer)
+    for name in ("ids", "offsets", "in_vocabulary_share"):
+        assert as_bytes(getattr(encoded, name)) == as_bytes(getattr(expected, name))
+
+
+@few_examples
+@given(WILD, CONFIGS, st.lists(st.text("abc", max_size=2), min_size=1, max_size=3))
+def test_ids_of_rows_with_fields_and_side_tokens_are_the_same(texts, config, sides):
+    tokenizer = Tokenizer(TokenizerConfig(fields=("title",), fielded=("title",)))
+    texts = [text.replace("\x1f", "") for text in ["the cat", *texts]]
+    tokens = tokenizer(["\x1f".join([text, *sides]) for text in texts])
+    vocabulary = Vocabulary.of(tokens, config)
+    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
+
+
+@few_examples
+@given(documents, st.sampled_from([(), (3,), (3, 7), (0, 5, N_ROWS), (N_ROWS, 4)]), st.data())
+def test_counts_weights_and_their_sums_are_the_same(listed, block_starts, data):
+    numbers, offsets = flat(listed)
+    floats = np.random.default_rng(data.draw(st.integers(0, 9)))
+    n_rows = data.draw(st.integers(2, N_ROWS))
+    idf, matrix = floats.random(n_rows, dtype=np.float32) + 1, floats.random((n_rows, 3), dtype=np.float32)
+    distinct, new_offsets, counts = both(bags.count, numbers, offsets, n_rows, UNKNOWN)
+    for weighting in range(4):
+        both(bags.weigh, distinct, new_offsets, idf, block_starts, weighting, counts)
+        both(bags.weighed_sums, numbers, offsets, idf, block_starts, weighting, matrix)
 
 
 @few_examples

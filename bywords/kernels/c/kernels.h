@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define OUT_OF_MEMORY (-1)
-#define MOST_ARGUMENTS 16
+#define MOST_ARGUMENTS 24
 #define MOST_RESULTS 4
 
 typedef struct {

@@ -8,6 +8,8 @@
 
 #include "kernels.h"
 
+#define VOCABULARY "BqQBqQQinnnnnn" /* as encode.c says */
+
 /* name, signature, number of results */
 #define KERNELS(X)                                            \
     X(scan, "BqBnn>i>B>q>Q>q", 0)                             \
@@ -23,8 +25,11 @@
     X(count_pairs, "iiqnn", 2)                                \
     X(table_of_pairs, "ii>Q>i", 0)                            \
     X(find_pairs, "iiqnQi>i", 0)                              \
-    X(encode, "inqiiqnnn>i>q>f", 0)                           \
+    X(encode, "iqBqQ" VOCABULARY ">q>f", 1)                   \
+    X(encode_texts, "BqBnn" VOCABULARY ">q>f", 1)             \
     X(count, "iqnn>i>q>f", 0)                                 \
+    X(weigh, "iqfqn>f", 0)                                    \
+    X(weighed_sums, "iqfqnf>f", 0)                            \
     X(add_rows, "fiqf>f", 0)                                  \
     X(gradients_of_rows, "iqff>i>q>f", 0)                     \
     X(adagrad, ">f>fqfrr", 0)                                 \

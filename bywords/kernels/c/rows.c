@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "kernels.h"
+#include "rows.h"
 
 VECTORIZED int64_t add_rows(Call *call)
 {
@@ -12,14 +12,8 @@ VECTORIZED int64_t add_rows(Call *call)
     float *restrict sums = ARRAY(4);
     const int64_t n_documents = LENGTH(2) - 1, dimension = WIDTH(0);
     for (int64_t document = 0; document < n_documents; document++) {
-        float *restrict total = sums + document * dimension;
-        memset(total, 0, dimension * sizeof(float));
-        for (int64_t index = offsets[document]; index < offsets[document + 1]; index++) {
-            const float *restrict row = matrix + ids[index] * dimension;
-            const float weight = weights[index];
-            for (int64_t d = 0; d < dimension; d++)
-                total[d] += weight * row[d];
-        }
+        const int64_t start = offsets[document];
+        add_up(matrix, dimension, ids + start, weights + start, offsets[document + 1] - start, sums + document * dimension);
     }
     return 0;
 }

@@ -190,7 +190,7 @@ class FittedClassifier:
         """
         checked = self.texts_of(texts)
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
-        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
 
     def _answers(self, texts: list[str]) -> tuple[npt.NDArray[Any], ...]:
         """The columns of `Predictions`, for some of the texts."""

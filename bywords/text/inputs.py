@@ -63,7 +63,8 @@ def checked_texts(texts: Any) -> list[str]:
         listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
     except TypeError as error:
         raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.") from error
-    for index, text in enumerate(listed):
-        if not isinstance(text, str):
-            raise DataError(f"text {index} is {text!r} of type {type(text).__name__}, expected a string.")
+    if not set(map(type, listed)) <= {str}:
+        for index, text in enumerate(listed):
+            if not isinstance(text, str):
+                raise DataError(f"text {index} is {text!r} of type {type(text).__name__}, expected a string.")
     return listed

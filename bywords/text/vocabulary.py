@@ -211,7 +211,7 @@ class Vocabulary:
         return Ragged(*encode(tokens.codes, tokens.lengths, *tokens.words.arrays(), self._tables))
 
     def encode_texts(self, texts: list[str], tokenizer: Tokenizer) -> Ragged:
-        """The same as `encode(tokenizer(texts))`, by one thread, for strings: in one pass where the tokenizer allows."""
+        """The same as `encode(tokenizer(texts))`, by one thread: in one pass where the tokenizer allows."""
         if not tokenizer.reads_bytes:
             return self.encode(tokenizer(texts))
         return Ragged(*encode_texts(*tokenizer.bytes_of(texts), self._tables))

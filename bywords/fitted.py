@@ -297,12 +297,12 @@ def documents_of(data: Any, columns: Columns | None) -> list[str]:
 
     A table of one column needs no name. Raises: DataError for missing columns, and for texts that are not strings.
     """
-    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
-        return checked_texts(data)  # which refuses it
+    if columns is None or (hasattr(data, "collect_schema") and hasattr(data, "collect")):
+        return checked_texts(data)  # which refuses what has to be collected first
     names = getattr(data, "columns", data if isinstance(data, Mapping) else None)
     is_rows = isinstance(data, Sequence) and bool(len(data)) and isinstance(data[0], Mapping)
     is_one = names is not None and len(names) == 1
-    if columns is None or (names is None and not is_rows) or (columns.is_one_text and is_one):
+    if (names is None and not is_rows) or (columns.is_one_text and is_one):
         return checked_texts(data)
     return columns.texts(frame_columns(data, columns.inputs)).to_list()
 

@@ -28,6 +28,8 @@ def checked_texts(texts: Any) -> list[str]:
     Raises: DataError, naming the index, when a text is missing or no string, when these are no texts at all, and for
     what has no order, such as a set.
     """
+    if type(texts) is list and set(map(type, texts)) <= {str}:
+        return texts.copy()
     polars = sys.modules.get("polars")  # who has a column of it has imported it
     if polars is not None and isinstance(texts, polars.Series):
         if texts.dtype in (polars.Categorical, polars.Enum):
@@ -63,8 +65,7 @@ def checked_texts(texts: Any) -> list[str]:
         listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
     except TypeError as error:
         raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.") from error
-    if not set(map(type, listed)) <= {str}:
-        for index, text in enumerate(listed):
-            if not isinstance(text, str):
-                raise DataError(f"text {index} is {text!r} of type {type(text).__name__}, expected a string.")
+    for index, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise DataError(f"text {index} is {text!r} of type {type(text).__name__}, expected a string.")
     return listed

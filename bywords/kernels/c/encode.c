@@ -4,8 +4,6 @@
 
 #include "tables.h"
 
-#define AHEAD 8 /* elements whose places in a large table are asked for beforehand */
-
 enum { PADDING, UNKNOWN, FIRST_WORD }; /* ids, as in ragged.py */
 enum { SEPARATOR = 0x1F };             /* the first byte of tokens that take no part in n-grams, as in tokenizer.py */
 
@@ -114,8 +112,6 @@ static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, con
     for (int64_t word = 0; word < n_words && is_enough; word++) {
         const uint8_t *bytes = data + starts[word];
         const int64_t length = starts[word + 1] - starts[word];
-        if (word + AHEAD < n_words)
-            __builtin_prefetch(known->slots + (hashes[word + AHEAD] & (known->n_slots - 1)));
         const int64_t index = index_in(known, bytes, length, hashes[word]);
         const bool is_apart = length > 1 && bytes[0] == SEPARATOR;
         words->ids[word] = index < 0 ? NOT_THERE : (int32_t)index + FIRST_WORD;
@@ -136,8 +132,6 @@ INLINE bool add_ngrams(const Vocabulary *vocabulary, int32_t *lefts, const int32
         if (!make_room(ids, n - gap))
             return false;
         for (int64_t index = 0; index < n - gap; index++) {
-            if (index + AHEAD < n - gap)
-                __builtin_prefetch(keys + first_slot(n_keys, key_of(lefts[index + AHEAD], rights[index + AHEAD + gap])));
             const int32_t left = lefts[index], right = rights[index + gap];
             lefts[index] = NOT_THERE;
             if (left == NOT_THERE || right == NOT_THERE)

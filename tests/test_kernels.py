@@ -142,7 +142,7 @@ CONFIGS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(WILD, WILD, CONFIGS, st.booleans(), st.booleans(), st.booleans())
 def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, punctuation, normalize):
     tokenizer = Tokenizer(TokenizerConfig(lowercase=lowercase, punctuation=punctuation, normalize=normalize))

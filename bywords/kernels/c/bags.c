@@ -168,7 +168,7 @@ int64_t weigh(Call *call)
     return 0;
 }
 
-/* ids, offsets, idf, starts of blocks, weighting, matrix; sums: those of the rows of each document, counted and weighed. */
+/* ids, offsets, idf, starts of blocks, weighting, matrix; sums of its rows, counted and weighed. */
 VECTORIZED int64_t weighed_sums(Call *call)
 {
     const int32_t *ids = ARRAY(0);
@@ -182,7 +182,8 @@ VECTORIZED int64_t weighed_sums(Call *call)
     const bool is_enough = seen.entries && weighing.squares && distinct && weights;
     for (int64_t document = 0; is_enough && document < n_documents; document++) {
         const int64_t start = offsets[document], length = offsets[document + 1] - start;
-        const int64_t n = count_ids(&seen, (uint32_t)document + 1, ids + start, length, n_rows, UNKNOWN, distinct, weights);
+        const int64_t n =
+            count_ids(&seen, (uint32_t)document + 1, ids + start, length, n_rows, UNKNOWN, distinct, weights);
         weigh_ids(&weighing, distinct, n, weights);
         add_up(matrix, dimension, distinct, weights, n, sums + document * dimension);
     }

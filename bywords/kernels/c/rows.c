@@ -12,8 +12,8 @@ VECTORIZED int64_t add_rows(Call *call)
     float *restrict sums = ARRAY(4);
     const int64_t n_documents = LENGTH(2) - 1, dimension = WIDTH(0);
     for (int64_t document = 0; document < n_documents; document++) {
-        const int64_t start = offsets[document];
-        add_up(matrix, dimension, ids + start, weights + start, offsets[document + 1] - start, sums + document * dimension);
+        const int64_t start = offsets[document], n = offsets[document + 1] - start;
+        add_up(matrix, dimension, ids + start, weights + start, n, sums + document * dimension);
     }
     return 0;
 }

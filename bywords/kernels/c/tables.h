@@ -129,8 +129,9 @@ INLINE bool each_ngram(Cutter *cutter, const uint8_t *word, int64_t length,
     padded[0] = padded[length + 1] = ' ';
     memcpy(padded + 1, word, length);
     const int64_t n = find_characters(padded, length + 2, cutter->characters);
-    for (int64_t size = cutter->shortest; size <= cutter->longest && (size <= n || size == cutter->shortest); size++) {
-        const int64_t n_firsts = size == cutter->shortest && n < size ? 1 : n - size + 1;
+    const int64_t shortest = cutter->shortest, longest = cutter->longest;
+    for (int64_t size = shortest; size <= longest && (size <= n || size == shortest); size++) {
+        const int64_t n_firsts = size == shortest && n < size ? 1 : n - size + 1;
         for (int64_t first = 0; first < n_firsts; first++) {
             const int64_t start = characters[first], end = characters[first + size < n ? first + size : n];
             if (!take(taker, padded + start, end - start))

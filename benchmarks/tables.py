@@ -32,7 +32,9 @@ def main() -> None:
         ("docs/benchmarks.md", "commands"): [whole_commands],
         ("docs/benchmarks.md", "texts"): [normalization],
         ("docs/benchmarks.md", "columns"): [side_columns],
+        ("docs/benchmarks.md", "crafted"): [crafted],
         ("docs/systems.md", "systems"): [systems],
+        ("docs/large-data.md", "limits"): [limits],
     }
     for (page, name), makers in tables.items():
         text = (ROOT / page).read_text(encoding="utf-8")
@@ -124,11 +126,23 @@ def reliability() -> str:
     return "\n".join(lines) + "\n"
 
 
+def limits() -> str:
+    """One row an input that is huge in one way: what came out, how long it took, and what it took of memory."""
+    found = read_result("load_limits")
+    over = {"time": f"not done in {found['most_seconds']} s", "memory": f"more than {found['most_megabytes']:,} MB"}
+    lines = ["| fed | to | what came out | s | MB |", "|---|---|---|---|---|"]
+    for row in found["rows"]:
+        came_out = over.get(row["code"], "an answer" if row["code"] == 0 else row["said"].replace("|", "\\|"))
+        cost = f"{row['processor_seconds']:.1f} | {row['megabytes']:,}"
+        lines.append(f"| {row['case']} | `{row['command']}` | {came_out} | {cost} |")
+    return "\n".join(lines) + "\n"
+
+
 def speed() -> str:
     """One row a question, with the script that answers it."""
     ids, training, prediction = read_result("text_to_ids"), read_result("training"), read_result("prediction")
     step, scaling, start, lstm = (read_result(name) for name in ("step", "scaling", "start_up", "lstm"))
-    on_disk, kills = read_result("on_disk")["corpora"], read_result("kills")
+    on_disk, kills, faults = read_result("on_disk")["corpora"], read_result("kills"), read_result("faults")
     peaks = {ending: row["peak_megabytes"].values() for ending, row in read_result("streams")["formats"].items()}
     growth = {ending: many - few for ending, (few, many) in peaks.items()}
     one = prediction["one_text_ms"]
@@ -190,6 +204,18 @@ def speed() -> str:
             f"{kills['kills']} trainings killed at random moments, resumed",
             "kills",
             f"{kills['equal']} with equal bits",
+            "–",
+        ),
+        (
+            f"{faults['kills']['kills']} saves over an old model, killed at each change of the disk",
+            "faults",
+            f"{faults['kills']['whole']} times the old or the new one, whole",
+            "–",
+        ),
+        (
+            f"{faults['pairs']['pairs']} pairs of commands that write to one place",
+            "faults",
+            f"{faults['pairs']['whole']} whole files",
             "–",
         ),
         ("`bywords --help`", "start_up", f"{start['seconds']['bywords --help']:.2f} s", "–"),
@@ -266,6 +292,20 @@ def whole_commands() -> str:
         f"**{row['ratio']:.2f}** | {row['megabytes']:.0f} MB |"
         for name, row in result["commands"].items()
     ]
+    return "\n".join(lines) + "\n"
+
+
+def crafted() -> str:
+    """One row a kind of model: what came of crafted folders; a line that says so where none were made yet."""
+    if not (RESULTS / "fuzz_models.json").exists():
+        return "Not measured yet: `python benchmarks/fuzz_models.py`.\n"
+    lines = [
+        "| model | crafted folders | refused | answered | signals | tracebacks | over 10 s | over 1 GB | no numbers |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    outcomes = ("folders", "refused", "answered", "signal", "traceback", "hang", "memory", "no number")
+    for kind, found in read_result("fuzz_models")["kinds"].items():
+        lines.append(f"| {' | '.join([kind, *(f'{found[outcome]:,}' for outcome in outcomes)])} |")
     return "\n".join(lines) + "\n"
 
 

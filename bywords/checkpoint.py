@@ -4,28 +4,39 @@
     ├── checkpoint.json   which run it is of: its settings, fingerprints of its data; whether it is finished
     └── NAME.entry        the result of one step each: its SHA-256, a line of JSON, arrays as safetensors
 
-Killed at any moment, an entry is there as it was or as it is to be. One that is not whole is as good as not there.
-Nothing in it can run code. Whatever else can be resumed finds out by `Run` whether it is of the same run.
+Killed at any moment, an entry is there as it was or as it is to be. One that is not whole is as good as not there; one
+that is whole, and cannot have been saved by this run, is refused. Nothing in it can run code. Whatever else can be
+resumed finds out by `Run` whether it is of the same run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+import re
+import reprlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords import locks
 from bywords.errors import SettingError
-from bywords.files import write_whole
+from bywords.files import check_folder, write_whole
+from bywords.validation import check_array, check_count, check_finite, check_shapes, naming, parsed_json
 
-FORMAT = "bywords-checkpoint/1"
+FORMAT = "bywords-checkpoint/2"
 ABOUT, ENDING = "checkpoint.json", ".entry"
+_STARTED = re.compile(rf"\.{re.escape(ABOUT)}\..*|\..*{re.escape(locks.ENDING)}")  # may be there before ABOUT
 MOST_DIFFERENCES = 4  # in a message
+T = TypeVar("T")
+
+
+class CheckpointError(SettingError):
+    """An entry of a checkpoint that is whole, and that the run cannot have saved."""
 
 
 class Entry(NamedTuple):
@@ -39,12 +50,12 @@ class Entry(NamedTuple):
 class Run:
     """What a run's outcome depends on: fingerprints of its data by what they are of, and settings as JSON values."""
 
-    data: Mapping[str, str]
-    settings: Mapping[str, Any]
+    data: dict[str, str]
+    settings: dict[str, Any]
 
     def plain(self) -> dict[str, Any]:
         """`data` and `settings` as JSON gives them back."""
-        plain: dict[str, Any] = json.loads(json.dumps({"data": dict(self.data), "settings": dict(self.settings)}))
+        plain: dict[str, Any] = json.loads(json.dumps({"data": self.data, "settings": self.settings}))
         return plain
 
     def differences(self, earlier: Run) -> list[str]:
@@ -54,7 +65,7 @@ class Run:
         found = [f"not the same {name}" for name in names if there["data"].get(name) != here["data"].get(name)]
         old, new = dict(_flat(there["settings"])), dict(_flat(here["settings"]))
         return found + [
-            f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
+            f"{name} was {reprlib.repr(old.get(name))} and is {reprlib.repr(new.get(name))}"
             for name in sorted({*old, *new})
             if old.get(name) != new.get(name)
         ]
@@ -102,20 +113,39 @@ class Checkpoint:
         """The same folder for a part of the work: its names are apart from all others."""
         return replace(self, prefix=f"{self.prefix}{name}.")
 
+    def has(self, name: str) -> bool:
+        """Whether there is an entry of this name, damaged or not."""
+        return self.folder is not None and self._path(self.folder, name).exists()
+
     def load(self, name: str) -> Entry | None:
         """The entry of this name as it was saved last; None where there is none, or it is damaged."""
+        return self.restored(name, lambda entry: entry)
+
+    def restored(self, name: str, restore: Callable[[Entry], T]) -> T | None:
+        """What `restore` makes of the entry of this name; None where there is none, or it is damaged.
+
+        Raises: CheckpointError where `restore` raises an error: it checks whether this run can have saved the entry.
+        """
+        from safetensors import SafetensorError
         from safetensors.numpy import load
 
         if self.folder is None:
             return None
+        path = self._path(self.folder, name)
+        if not path.is_file():
+            return None
         try:
-            with self._path(self.folder, name).open("rb") as file:
+            with path.open("rb") as file:
                 digest, values, arrays = file.readline(), file.readline(), file.read()
         except OSError:
             return None
         if digest != self._digest(name, values, arrays):
             return None
-        return Entry(load(arrays), json.loads(values))
+        with naming(f"{path} was not saved by this run", error=CheckpointError, advice="Start anew in another folder."):
+            try:
+                return restore(Entry(load(arrays), json.loads(values)))
+            except SafetensorError as error:
+                raise SettingError(f"its arrays cannot be read: {error}") from error
 
     def save(self, name: str, arrays: Mapping[str, npt.NDArray[Any]], values: Any = None) -> None:
         """Write an entry, instead of an earlier one of this name. Raises SettingError where that cannot be done."""
@@ -130,7 +160,7 @@ class Checkpoint:
     def forget(self) -> None:
         """Remove all entries: what they led to is kept elsewhere."""
         if self.folder is not None:
-            for pattern in (f"{self.prefix}*{ENDING}", f".{self.prefix}*{ENDING}.*.part"):
+            for pattern in (f"{self.prefix}*{ENDING}", f".{self.prefix}*{ENDING}.*part"):
                 for path in self.folder.glob(pattern):
                     path.unlink(missing_ok=True)
 
@@ -157,9 +187,10 @@ def check_checkpoint(folder: Path, *, resume: bool) -> None:
     """Raise SettingError where no checkpoint can be started or, with `resume`, resumed; before any work is done."""
     if folder.exists() and not folder.is_dir():
         raise SettingError(f"{folder}: a checkpoint is a folder, and this is a file. Give another path.")
+    check_folder(folder)
     found = _about(folder)
     if found is None:
-        if folder.is_dir() and any(not path.name.startswith(f".{ABOUT}.") for path in folder.iterdir()):
+        if folder.is_dir() and not all(_STARTED.fullmatch(path.name) for path in folder.iterdir()):
             raise SettingError(
                 f"{folder}: there is something already, and it is not a checkpoint that this version can read. "
                 "Give another folder."
@@ -177,22 +208,51 @@ def fingerprint(*arrays: npt.NDArray[Any]) -> str:
     return hashed.hexdigest()
 
 
-def read_state(path: Path, format_: str, *, keys: Collection[str] = ()) -> dict[str, Any] | None:
-    """The JSON object of this format, with these keys, in a file; None where there is none that can be read."""
+def check_like(arrays: Mapping[str, npt.NDArray[Any]], own: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Raise SettingError where arrays of an entry have other names, dtypes or shapes than `own`, or are not finite."""
+    check_shapes(arrays, {name: array.shape for name, array in own.items()}, no_others=True)
+    for name, array in own.items():
+        check_array(name, arrays[name], array.dtype.type)
+        check_finite(name, arrays[name])
+
+
+def can_be_kept(arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
+    """Whether the numbers are such that `check_like` would take them; those of a training that has diverged are not."""
     try:
-        state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return state if state["format"] == format_ and set(keys) <= set(state) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        check_like(arrays, arrays)
+    except SettingError:
+        return False
+    return True
+
+
+def restore_generator(generator: np.random.Generator, state: Any) -> None:
+    """Put a generator to an earlier state of its own. Raises SettingError for one that it cannot have been in."""
+    own: dict[str, Any] = dict(generator.bit_generator.state)
+    own["state"]["state"] = check_count("the generator's state", state["state"]["state"], most=2**128 - 1)
+    own["has_uint32"] = check_count("the generator's has_uint32", state["has_uint32"], most=1)
+    own["uinteger"] = check_count("the generator's uinteger", state["uinteger"], most=2**32 - 1)
+    if state != own:
+        raise SettingError("the generator is of another seed")
+    generator.bit_generator.state = own
+
+
+def read_state(path: Path, format_: str, **kinds: type) -> dict[str, Any] | None:
+    """The JSON object of this format, with keys of these types, in a file; None where there is none to be read."""
+    try:
+        state = parsed_json(path.read_bytes()) if path.is_file() else {}
+    except (OSError, SettingError):
         return None
+    is_whole = state.get("format") == format_ and all(isinstance(state.get(key), kind) for key, kind in kinds.items())
+    return state if is_whole else None
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write a JSON object for `read_state`, whole or not at all."""
-    write_whole(path, (json.dumps(state, ensure_ascii=False, indent=1) + "\n").encode())
+    write_whole(path, json.dumps(state, ensure_ascii=False, indent=1) + "\n")
 
 
 def _about(folder: Path) -> dict[str, Any] | None:
-    return read_state(folder / ABOUT, FORMAT, keys=("finished", "data", "settings"))
+    return read_state(folder / ABOUT, FORMAT, finished=bool, data=dict, settings=dict)
 
 
 def _flat(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,15 +1,139 @@
-"""Settings → plain JSON values, and back: small frozen dataclasses, nested, each with the name of its kind."""
+"""Settings → plain JSON values, and back: small frozen dataclasses, nested, each with the name of its kind.
+
+Whatever else is read from JSON becomes values of the types that it is annotated with by `typed`.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
+import inspect
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import math
+import re
+import sys
+import types
+import typing
+from collections import abc
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from numbers import Integral, Real
+from typing import Any, Literal, ParamSpec, TypeVar
 
-from bywords.errors import SettingError, did_you_mean, quoted
+from bywords.errors import SettingError, check_range, did_you_mean, is_among, quoted, shown
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+T = TypeVar("T")
 
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
+LARGEST = 2**31 - 1  # a whole number of settings: every compiled loop has room for it
+LARGEST_INTEGER = 2**63 - 1  # one of any other argument
+DATA = re.compile("Texts|Labels|ArrayLike|Paths")  # annotations of what is checked where it is read
+
+
+def check_fields(settings: Any) -> None:
+    """Raise SettingError for a field of a dataclass whose value is not what its annotation says.
+
+    A whole number is from -LARGEST to LARGEST; NaN, True and False are no numbers. A number of numpy's becomes one of
+    Python's, so that it can be saved, and a list a tuple.
+    """
+    of: Any = type(settings)
+    for name, kind in _annotations(of).items():
+        value = getattr(settings, name)
+        if isinstance(value, Real) and not isinstance(value, bool | int | float):
+            value = int(value) if isinstance(value, Integral) else float(value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        object.__setattr__(settings, name, value)
+        _check_annotated(name, value, kind)
+        if isinstance(value, int):
+            check_range(name, value, least=-LARGEST, most=LARGEST)
+
+
+def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that raises SettingError for an argument that is not what its annotation says, before any work.
+
+    What annotations of other kinds than those of settings say is not looked at, nor what DATA, *args and **kwargs hold.
+    """
+    signature = inspect.signature(function)
+    one = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [name for name, parameter in signature.parameters.items() if parameter.kind in one]
+
+    @functools.wraps(function)
+    def checking(*args: P.args, **kwargs: P.kwargs) -> R:
+        kinds = _annotations(function)
+        given = signature.bind(*args, **kwargs).arguments
+        for name in names:
+            if name in given and name in kinds:
+                _check_annotated(name, given[name], kinds[name])
+        return function(*args, **kwargs)
+
+    return checking
+
+
+@functools.cache
+def _annotations(of: Any) -> dict[str, Any]:
+    """The annotations of a class and those above it, or of a function; without those whose names are not imported."""
+    found = {}
+    for one in reversed(of.__mro__) if isinstance(of, type) else [of]:
+        names = vars(sys.modules[one.__module__])
+        for name, written in getattr(one, "__annotations__", {}).items():
+            if isinstance(written, str) and DATA.search(written):
+                continue
+            with contextlib.suppress(NameError, TypeError):
+                found[name] = eval(written, names) if isinstance(written, str) else written
+    if isinstance(of, type):
+        return {field.name: found[field.name] for field in dataclasses.fields(of) if field.name in found}
+    return found
+
+
+def _check_annotated(name: str, value: Any, kind: Any) -> None:
+    if not _is_of(value, kind):
+        raise SettingError(f"{name} is {shown(value)}, expected {' or '.join(_expected(kind))}.")
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Whether a value is what an annotation says."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return any(_is_of(value, one) for one in inner)
+    if origin is Literal:
+        return is_among(value, inner)
+    if origin is tuple:
+        kinds = inner[:1] * len(value) if inner[-1] is ... and isinstance(value, tuple) else inner
+        return isinstance(value, tuple) and len(value) == len(kinds) and all(map(_is_of, value, kinds))
+    if origin is Sequence:
+        if isinstance(value, range):
+            return inner[0] is int
+        is_list = isinstance(value, Sequence | Set | Mapping) and not isinstance(value, bytes)
+        return is_list and all(_is_of(item, inner[0]) for item in value)
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(_is_of(item, inner[1]) for item in value.values())
+    if kind in (int, float):
+        is_number = isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
+        return is_number and abs(value) <= (LARGEST_INTEGER if kind is int else float("inf"))
+    kind = origin or kind
+    return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _expected(kind: Any) -> list[str]:
+    """What an annotation says, in the words of an error."""
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        return [said for one in typing.get_args(kind) for said in _expected(one)]
+    if typing.get_origin(kind) is Literal:
+        return list(map(repr, typing.get_args(kind)))
+    if typing.get_origin(kind) in (tuple, abc.Sequence):
+        return ["several, each " + " or ".join(_expected(typing.get_args(kind)[0]))]
+    words = {
+        int: f"a whole number of at most {LARGEST_INTEGER}",
+        float: "a number",
+        bool: "True or False",
+        str: "a string",
+        type(None): "None",
+    }
+    return [words.get(kind) or str(getattr(kind, "__name__", kind))]
 
 
 def kind_of(settings: type) -> str:
@@ -30,22 +154,25 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def from_plain(plain: Mapping[str, Any], kinds: Mapping[str, type], *, where: str) -> Any:
+def from_plain(plain: Any, kinds: Mapping[str, type], *, where: str) -> Any:
     """What `to_plain` was given. `kinds` are the classes there may be, by name; `where` begins every error.
 
-    Raises: SettingError for an unknown kind or setting, with the nearest known one.
+    Raises: SettingError for an unknown kind or setting, with the nearest known one, and for a value of another type.
     """
+    if not isinstance(plain, Mapping):
+        raise _unexpected("settings", plain, where)
     name = str(plain.get("kind"))
     if name not in kinds:
         raise SettingError(f"{where} has no kind {name!r}.{_near(name, kinds)}")
-    known = {field.name for field in dataclasses.fields(kinds[name])}
-    values = {}
+    fields, values = _fields(kinds[name]), {}
     for key, value in plain.items():
         if key == "kind":
             continue
-        if key not in known:
-            raise SettingError(f"{where} {name} has no setting {key!r}.{_near(key, known)}")
-        values[key] = _value_of(value, kinds, f"{where} {name}.{key}:")
+        if key not in fields:
+            raise SettingError(f"{where} {name} has no setting {key!r}.{_near(key, fields)}")
+        inside = f"{where} {name}.{key}"
+        is_any = fields[key] is Any
+        values[key] = _value_of(value, kinds, inside) if is_any else _typed(fields[key], value, inside, kinds)
     try:
         return kinds[name](**values)
     except TypeError as error:
@@ -57,6 +184,149 @@ def _value_of(plain: Any, kinds: Mapping[str, type], where: str) -> Any:
     if isinstance(plain, Mapping):
         return from_plain(plain, kinds, where=where)
     return tuple(_value_of(item, kinds, where) for item in plain) if isinstance(plain, list) else plain
+
+
+def typed(kind: type[T], value: Any, *, where: str, kinds: Mapping[str, type] | None = None) -> T:
+    """JSON values as a value of this type: a dataclass, list, dict, pair, number, … Of a field `from_` the key is from.
+
+    Settings in it are read by `from_plain`, with the classes `kinds`.
+    Raises: SettingError, beginning with `where` and naming the key, where a value is missing, unknown or of another
+    type.
+    """
+    return typing.cast(T, _typed(kind, value, where, kinds or {}))
+
+
+def _typed(kind: Any, value: Any, where: str, kinds: Mapping[str, type]) -> Any:
+    if _is_plain(kind, value):
+        return value
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return _one_of(arguments, value, where, kinds)
+    if origin is typing.Annotated:  # a mapping whose values some reader asks for: those are checked
+        return _typed(arguments[1], value, where, kinds)
+    is_dataclass, is_dict = dataclasses.is_dataclass(kind), typing.is_typeddict(kind)
+    if isinstance(kind, type) and not is_dict and any(issubclass(one, kind) for one in kinds.values()):
+        settings = from_plain(value, kinds, where=where)
+        if isinstance(settings, kind):
+            return settings
+        raise _unexpected(kind_of(kind), value, where)
+    if (is_dataclass or is_dict) and isinstance(value, dict):
+        return _dataclass(kind, value, where, kinds) if is_dataclass else _dict(kind, value, where, kinds)
+    if origin in (dict, abc.Mapping) and isinstance(value, dict):
+        of_key, of_value = arguments
+        if of_key is str and all(_is_plain(of_value, part) for part in value.values()):
+            return dict(value)
+        return {
+            _typed(of_key, key, where, kinds): _typed(of_value, value[key], f"{where}.{key}", kinds) for key in value
+        }
+    is_list = isinstance(value, list | tuple)
+    if origin in (list, abc.Sequence) and is_list and all(_is_plain(arguments[0], part) for part in value):
+        return list(value)
+    if origin is tuple and is_list and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return tuple(_typed(arguments[0], part, f"{where}[{index}]", kinds) for index, part in enumerate(value))
+    if origin in (list, abc.Sequence) and is_list:
+        return [_typed(arguments[0], part, f"{where}[{index}]", kinds) for index, part in enumerate(value)]
+    if origin is tuple and is_list and len(value) == len(arguments):
+        return tuple(_typed(of_part, part, where, kinds) for of_part, part in zip(arguments, value, strict=True))
+    is_choice = origin is Literal and any(type(value) is type(one) and value == one for one in arguments)
+    is_foreign = isinstance(kind, type) and kind.__module__ != "builtins" and not (is_dataclass or is_dict)
+    if kind is Any or is_choice or is_foreign:
+        return value
+    raise _unexpected(" or ".join(map(repr, arguments)) if origin is Literal else kind, value, where)
+
+
+def _one_of(kinds_there: Sequence[Any], value: Any, where: str, kinds: Mapping[str, type]) -> Any:
+    """Of several types; where None is one, a number that is not finite is unknown as well."""
+    if type(None) in kinds_there and (value is None or (isinstance(value, float) and not math.isfinite(value))):
+        return None
+    *others, last = (one for one in kinds_there if one is not type(None))
+    for one in others:
+        try:
+            return _typed(one, value, where, kinds)
+        except SettingError:
+            continue
+    return _typed(last, value, where, kinds)
+
+
+def _dataclass(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[str, type]) -> Any:
+    fields, values = _fields(kind), {}
+    for key, value in found.items():
+        name = key if key in fields else f"{key}_"
+        if name not in fields:
+            raise SettingError(f"{where.rstrip(':')} has a key {key!r} that is unknown.{did_you_mean(key, fields)}")
+        values[name] = _typed(fields[name], value, _inside(where, key), kinds)
+    for each in dataclasses.fields(kind):
+        is_required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+        if is_required and each.name not in values:
+            raise SettingError(f"{where.rstrip(':')} lacks {each.name.rstrip('_')!r}.")
+    return kind(**values)
+
+
+def _dict(kind: Any, found: Mapping[str, Any], where: str, kinds: Mapping[str, type]) -> Any:
+    """The same mapping; the keys that its type names have values of their types, and others any."""
+    hints, required = _keys(kind)
+    if lacking := sorted(required - found.keys()):
+        raise SettingError(f"{where.rstrip(':')} lacks {lacking[0]!r}.")
+    checked = {
+        key: _typed(kind, found[key], _inside(where, key), kinds)
+        for key, kind in hints.items()
+        if key in found and not _is_plain(kind, found[key])
+    }
+    return {**found, **checked}
+
+
+def _is_plain(kind: Any, value: Any) -> bool:
+    """Whether it is a value of a type that JSON has itself: what most are, and soon seen."""
+    if kind is float:
+        return type(value) in (float, int) and math.isfinite(value)
+    return type(value) is kind
+
+
+def _inside(where: str, key: str) -> str:
+    return f"{where} {key}" if where.endswith(":") else f"{where}.{key}".lstrip(".")
+
+
+@functools.cache
+def _keys(kind: Any) -> tuple[dict[str, Any], set[str]]:
+    """The type of each key of a TypedDict by its name, and which there have to be."""
+    written = typing.get_type_hints(kind, include_extras=True)
+    required = {key for key, one in written.items() if kind.__total__ or typing.get_origin(one) is typing.Required}
+    return typing.get_type_hints(kind), required
+
+
+@functools.cache
+def _fields(kind: type) -> dict[str, Any]:
+    """The type of each field by its name; Any where its annotation cannot be read outside of where it was written."""
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        hints = {}
+    return {each.name: _readable(hints.get(each.name, Any)) for each in dataclasses.fields(kind)}
+
+
+def _readable(kind: Any) -> Any:
+    """A type that JSON values can be held against, else Any."""
+    arguments = [one for one in typing.get_args(kind) if one is not Ellipsis]
+    origin = typing.get_origin(kind)
+    if origin in (Literal, typing.Annotated):
+        return kind
+    if origin is None:
+        is_plain = kind in _PLAIN
+        return kind if is_plain or (isinstance(kind, type) and kind.__module__ != "builtins") else Any
+    return kind if all(_readable(one) is one for one in arguments) else Any
+
+
+def _unexpected(kind: Any, value: Any, where: str) -> SettingError:
+    kind = list if Ellipsis in typing.get_args(kind) else typing.get_origin(kind) or kind
+    expected = kind if isinstance(kind, str) else _NAMES.get(kind, "an object")
+    return SettingError(f"{where.rstrip(':')}: expected {expected}, found {json.dumps(value, default=str):.60}.")
+
+
+_PLAIN = {int, float, str, bool, list, dict, type(None)}
+_NAMES = {
+    float: "a number", int: "a whole number", str: "a text", bool: "true or false", list: "a list", tuple: "a pair",
+    abc.Sequence: "a list", type(None): "null",
+}  # fmt: skip
 
 
 def changed(settings: Any, assignments: Sequence[str]) -> Any:
@@ -72,7 +342,7 @@ def changed(settings: Any, assignments: Sequence[str]) -> Any:
             )
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = text
         settings = _changed(settings, path.split("."), value)
     return settings
@@ -94,12 +364,12 @@ def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:
     if dataclasses.is_dataclass(old):
         raise SettingError(f"{name!r} is a group of settings. Name one: {name}.{dataclasses.fields(old)[0].name}=….")
     allowed = _types_of(settings, name, old)
-    if "float" in allowed and type(value) is int:
+    if "float" in allowed and type(value) is int and abs(value) <= LARGEST:
         value = float(value)
     if PAIR in allowed and isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value):
         return dataclasses.replace(settings, **{name: tuple(value)})  # type: ignore[type-var]
     if type(value).__name__.removesuffix("Type") not in allowed:
-        raise SettingError(f"{kind}.{name} is {old!r}; expected {' or '.join(sorted(allowed))}, found {value!r}.")
+        raise SettingError(f"{kind}.{name} is {old!r}; expected {' or '.join(sorted(allowed))}, found {value!r:.100}.")
     return dataclasses.replace(settings, **{name: value})  # type: ignore[type-var]
 
 

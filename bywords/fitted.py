@@ -7,19 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Required, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.data.columns import Columns, frame_columns
+from bywords.data.groups import Together
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
 from bywords.data.targets import Codes
-from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
 from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.reliability import Reliability
+from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskPart
 from bywords.models.base import FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
@@ -84,15 +86,78 @@ class DataSummary:
     skipped: int = 0  # rows that could not be read
 
 
+class LabelScores(TypedDict):
+    """Of `Evaluation.per_class()`, what a card and `info` show."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Coverage(TypedDict):
+    """Of `Evaluation.coverage()`, what a card shows."""
+
+    coverage: float
+    min_confidence: float
+    accuracy: float
+
+
+class Scores(TypedDict, total=False):
+    """Of `Evaluation.summary()`, what a card and `info` show."""
+
+    n_documents: Required[int]
+    accuracy: Required[float]
+    accuracy_interval: Required[tuple[float, float]]
+    macro_f1: Required[float]
+    micro_f1: float
+    log_loss: float | None
+    macro_f1_interval: tuple[float, float] | None
+    micro_f1_interval: tuple[float, float] | None
+    samples_f1: float | None
+    samples_f1_interval: tuple[float, float] | None
+    calibration_error: float | None
+    per_class: list[LabelScores]
+    coverage: list[Coverage]
+
+
+class Seen(TypedDict):
+    """How many test documents are in training too, and the scores of the others; None where there are none."""
+
+    n_documents: int
+    without_them: Scores | None
+
+
+class Confusion(TypedDict):
+    """Of `Evaluation.hardest_confusions()`, one."""
+
+    true: str
+    predicted: str
+    count: int
+    share: float
+
+
+class TrainedOn(TypedDict, total=False):
+    """What `evaluate` needs to find the documents that were held out; older models have not all of it."""
+
+    data: Required[str]
+    test: Required[str | None]
+    test_share: Required[float]
+    seed: Required[int]
+    keep_together: Together
+    map_label: list[str] | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class CardRecord:
     """What a model card says beside what the classifier knows itself. What is missing is not spoken of."""
 
     system: str | None = None  # as the screen has it; else the name in the table
     data: DataSummary | None = None
-    test: Mapping[str, Any] | None = None  # `Evaluation.summary()` of documents that the model had not seen
-    also_in_training: Mapping[str, Any] | None = None  # n_documents of the test that are, and the scores without_them
-    hardest_confusions: Sequence[Mapping[str, Any]] = ()  # `Evaluation.hardest_confusions()`
+    test: Annotated[Mapping[str, Any], Scores] | None = None  # `Evaluation.summary()` of documents that were not seen
+    also_in_training: Annotated[Mapping[str, Any], Seen] | None = None
+    hardest_confusions: Sequence[Annotated[Mapping[str, Any], Confusion]] = ()
     reduction: str | None = None  # what was left out to make it smaller, and what that cost
     limits: Sequence[str] = ()  # more sentences on what it is not for
 
@@ -113,7 +178,7 @@ class TrainingRecord:
     seconds: float = 0.0
     vectors: VectorsSummary | None = None
     notes: tuple[str, ...] = ()
-    trained_on: Mapping[str, Any] | None = None  # the files, and how they were read and split
+    trained_on: Annotated[Mapping[str, Any], TrainedOn] | None = None  # the files, and how they were read and split
     columns: Columns | None = None  # of a table, that documents are made of; None where texts were given
     card: CardRecord = field(default_factory=CardRecord)
 
@@ -199,7 +264,7 @@ class FittedClassifier:
             is_nothing = share.astype(bool)
         else:
             documents = self.vocabulary.encode_texts(texts, self.tokenizer)
-            logits = self.model.logits(documents)
+            logits = self.logits_of(documents)
             share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         probabilities = self.calibration.probabilities(logits)
         labels = names_of(self.calibration.predict(probabilities), self.classes, self.label_format)
@@ -208,7 +273,18 @@ class FittedClassifier:
 
     def probabilities_of(self, tokens: Tokens) -> Numbers:
         """The probability of each class for documents that have been tokenized, float64 (N, K)."""
-        return self.calibration.probabilities(self.model.logits(self.vocabulary.encode(tokens)))
+        return self.calibration.probabilities(self.logits_of(self.vocabulary.encode(tokens)))
+
+    def logits_of(self, documents: Ragged) -> npt.NDArray[np.float32]:
+        """The logits of N documents, float32 (N, K). Raises ModelFolderError where they are no finite numbers."""
+        with np.errstate(over="ignore", invalid="ignore"):  # said below
+            logits = self.model.logits(documents)
+        if not np.isfinite(logits).all():
+            raise ModelFolderError(
+                "the numbers of the model are so large that its logits are no finite numbers. Train it again, with a "
+                "lower learning rate or another seed."
+            )
+        return logits
 
     def evaluate(self, texts: Texts, labels: Labels) -> AnyEvaluation:
         """Compare the answers for N texts with their true labels. Raises DataError for a label that is not a class."""
@@ -220,7 +296,7 @@ class FittedClassifier:
         """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
         logits, shares, is_nothing = [], [], []
         for documents in part.documents.batches(DOCUMENTS_AT_A_TIME):
-            logits.append(self.model.logits(documents))
+            logits.append(self.logits_of(documents))
             shares.append(documents.in_vocabulary_share)
             is_nothing.append(documents.all_out_of_vocabulary)
         return self._evaluation(
@@ -304,6 +380,7 @@ def documents_of(data: Any, columns: Columns | None) -> list[str]:
     is_one = names is not None and len(names) == 1
     if (names is None and not is_rows) or (columns.is_one_text and is_one):
         return checked_texts(data)
+    check_polars(what="a row of several columns")
     return columns.texts(frame_columns(data, columns.inputs)).to_list()
 
 

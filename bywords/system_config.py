@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, get_args
 
-from bywords.config import kind_of
+from bywords.config import check_fields, kind_of
 from bywords.data.groups import Together
-from bywords.errors import SettingError, check_choice, check_kind, check_range
+from bywords.errors import SettingError, check_choice, check_kind, check_range, check_seed
 from bywords.evaluation.metrics import Metric
 from bywords.models.base import MODELS, ModelConfig
 from bywords.text.tokenizer import TokenizerConfig
@@ -44,9 +44,9 @@ class TrainingConfig:
     like_length: bool = False  # batches of documents of like length, for models whose cost is the longest
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("max_epochs", "patience", "batch_size"):
             check_range(name, getattr(self, name), least=1)
-        check_choice("metric", self.metric, get_args(Metric))
         check_range("learning_rate", self.learning_rate, least=0, below=float("inf"))
         check_range("row_learning_rate", self.row_learning_rate, least=0, below=float("inf"))
         check_range("weight_decay", self.weight_decay, least=0, below=float("inf"))
@@ -65,6 +65,7 @@ class SelectionConfig(ModelConfig):
     title = "selection"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.candidates:
             raise SettingError("there is nothing to select from: give one candidate at least.")
 
@@ -101,6 +102,7 @@ class SystemConfig:
         check_kind(
             "training", self.training, (TrainingConfig, type(None)), f"settings, as in TrainingConfig(), {optional}"
         )
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,10 +122,11 @@ class FitParameters:
         check_kind("vectors", self.vectors, (str, type(None)), "the name of vectors or the path of a file as a string")
         check_choice("metric", self.metric, get_args(Metric))
         check_kind("validation_share", self.validation_share, Real, "a number between 0 and 1, as in 0.1")
+        object.__setattr__(self, "validation_share", float(self.validation_share))  # as it is saved
         check_kind("budget_seconds", self.budget_seconds, (Real, type(None)), "a number of seconds, or None")
-        check_range("budget_seconds", self.budget_seconds, above=0)
+        check_range("budget_seconds", self.budget_seconds, above=0, below=float("inf"))
         check_choice("keep_together", self.keep_together, get_args(Together))
-        check_kind("seed", self.seed, Integral, "a whole number of 0 or more")
+        check_seed(self.seed)
 
 
 def setting_kinds() -> dict[str, type]:

@@ -16,7 +16,7 @@ from bywords.models.lstm import LSTMConfig
 from bywords.models.mean_vector import MeanVectorConfig
 from bywords.models.tfidf_linear import TfidfConfig
 from bywords.system_config import SelectionConfig, SystemConfig, TrainingConfig
-from bywords.text.tokenizer import TokenizerConfig
+from bywords.text.tokenizer import LONGER_WORDS, TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.training.system import can_train_on_disk
 from bywords.training.workbench import DAN, DAN_TRAINING
@@ -24,7 +24,6 @@ from bywords.vectors.glove import GloveConfig
 from bywords.vectors.load import PretrainedConfig
 from bywords.vectors.word2vec import Word2VecConfig
 
-LONGER_WORDS = TokenizerConfig(pattern=r"\b\w\w+\b")  # of two signs or more, as scikit-learn's vectorisers have it
 TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
 LSTM_TRAINING = TrainingConfig(learning_rate=4e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
@@ -60,12 +59,12 @@ SYSTEMS: dict[str, SystemConfig] = {
     ),
     "tfidf-svc": SystemConfig(
         description="TF-IDF and a linear support vector machine",
-        tokenizer=LONGER_WORDS,
+        tokenizer=TokenizerConfig(pattern=LONGER_WORDS),
         model=TfidfConfig(estimator="svc", C=0.7, sublinear=True),
     ),
     "tfidf-nb": SystemConfig(
         description="TF-IDF and complement naive Bayes",
-        tokenizer=LONGER_WORDS,
+        tokenizer=TokenizerConfig(pattern=LONGER_WORDS),
         model=TfidfConfig(estimator="nb", alpha=0.3),
     ),
     "glove-mean": SystemConfig(

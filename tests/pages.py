@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -54,7 +55,8 @@ def dumped(page: Path, profile: Path) -> str:
     switches = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
     switches += ["--disable-background-networking", "--disable-component-update", "--window-size=500,900"]
     command = [_CHROMIUM, *switches, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()]
-    return subprocess.run(command, capture_output=True, timeout=120, check=True).stdout.decode()
+    outside = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # a sanitizer is for Python
+    return subprocess.run(command, capture_output=True, timeout=120, check=True, env=outside).stdout.decode()
 
 
 def opened(page: str, folder: Path, script: str = "") -> str:

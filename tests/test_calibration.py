@@ -134,7 +134,8 @@ def test_calibrations_come_back_from_their_json_values():
     logits, labels = drawn(np.array([1.0, 2.0]), np.array([0.0, 1.0]), 100)
     for targets in (Targets.of(labels), Targets.of(labels[:, 0].astype(np.int64))):
         calibration = fit_calibration(logits, targets)
-        again = restored(json.loads(json.dumps(calibration.plain())))
+        plain = json.loads(json.dumps(calibration.plain()))
+        again = restored(plain, 2, is_multilabel=targets.is_multilabel)
         probabilities = calibration.probabilities(logits)
         np.testing.assert_array_equal(again.probabilities(logits), probabilities)
         np.testing.assert_array_equal(again.predict(probabilities), calibration.predict(probabilities))

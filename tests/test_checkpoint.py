@@ -469,5 +469,5 @@ def test_a_checkpoint_that_cannot_be_is_refused_before_anything_is_read(bywords,
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     missing = ("train", "missing.csv", "--out", "model")
     assert "not a checkpoint" in bywords(*missing, "--checkpoint", "mine")[2]
-    assert "is the model's own folder or in it" in bywords(*missing, "--checkpoint", "model/ck")[2]
+    assert "the checkpoint cannot be in the folder of the model" in bywords(*missing, "--checkpoint", "model/ck")[2]
     assert "give its folder with --checkpoint" in bywords(*missing, "--resume")[2]

@@ -221,7 +221,7 @@ def _rewrite(folder, change):
 
 
 def test_settings_that_do_not_fit_the_weights_are_refused(folder):
-    _rewrite(folder, lambda told: told["label_names"].append("one more"))
+    _rewrite(folder, lambda told: told["label_names"].append("more"))
     with pytest.raises(ModelFolderError, match="do not fit this version"):
         TextClassifier.load(folder)
 

@@ -238,7 +238,7 @@ def test_one_class_only_is_refused():
     ("content", "message"),
     [
         ("{", "run.json: expected the JSON that `bywords compare` writes"),
-        ("[]", "run.json: expected the format bywords-run/3, found None"),
+        ("[]", "run.json: expected the JSON that `bywords compare` writes: it holds a list"),
         ('{"format": "bywords-run/2"}', "found 'bywords-run/2'. Make it anew with `bywords compare`"),
         ('{"format": "bywords-run/3"}', "run.json lacks 'bywords_version'"),
     ],

@@ -29,6 +29,29 @@ def test_a_kind_that_there_is_not_is_refused():
         from_plain({"kind": "Popen", "args": "x"}, setting_kinds(), where="model.json")
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("training.max_epochs", True, "TrainingConfig.max_epochs: expected a whole number, found true"),
+        ("training.max_epochs", 3.0, "expected a whole number, found 3.0"),
+        ("training.learning_rate", "fast", 'learning_rate: expected a number, found "fast"'),
+        ("training.metric", "median", "metric: expected 'log_loss' or"),
+        ("training", {"kind": "TokenizerConfig"}, "training: expected TrainingConfig, found"),
+        ("model.frozen", 1, "frozen: expected true or false, found 1"),
+        ("vocabulary.char_ngrams", [3], r"char_ngrams: expected a pair, found \[3\]"),
+        ("vocabulary.char_ngrams", [3, "5"], "char_ngrams: expected a whole number, found"),
+        ("vocabulary", None, "vocabulary: expected settings, found null"),
+        ("tokenizer.fields", "title", 'fields: expected a list, found "title"'),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_the_name_of_its_setting(path, value, message):
+    plain = json.loads(json.dumps(to_plain(SYSTEMS["averaging"])))
+    group, _, name = path.rpartition(".")
+    (plain[group] if group else plain)[name] = value
+    with pytest.raises(SettingError, match=message):
+        from_plain(plain, setting_kinds(), where="model.json:")
+
+
 def test_settings_are_changed_by_their_path():
     config = changed(SYSTEMS["lstm"], ["training.max_epochs=5", "model.pooling=mean", "training.learning_rate=1"])
     assert (config.training.max_epochs, config.model.pooling, config.training.learning_rate) == (5, "mean", 1.0)

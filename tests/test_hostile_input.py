@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -143,6 +143,27 @@ def predict(name: str, content: Any, *options: str) -> Callable[[Place], str]:
     return run
 
 
+def showing(
+    *words: str, labels: Sequence[str] = LABELS, name: str = "x.csv", column: str = "text"
+) -> Callable[[Place], str]:
+    """The first line of a command that has what is to be shown in it; FILE is a file of texts, MODEL a model of it."""
+
+    def run(index: Place) -> str:
+        pairs = [[text, label] for text, label in zip(TEXTS, labels, strict=True)]
+        path, model = index.folder / name, index.folder / "model"
+        pl.DataFrame(pairs, schema=[column, "label"], orient="row").write_csv(path)
+        asked = [{"FILE": str(path), "MODEL": str(model), "OUT": str(model)}.get(word, word) for word in words]
+        if "MODEL" in words:
+            index.command("train", str(path), "--system", "tfidf-nb", "--out", str(model))
+        out, error = index.command(*asked)
+        lines = [line.strip() for line in [*out.split("\n"), *error.split("\n")]]
+        line = next(line for line in lines if re.search(r"[\\$]|^error", line)).replace(f"{index.folder}/", "")
+        line = line.split("  ")[0]
+        return line if len(line) < 120 else f"{line[:70]}…"
+
+    return run
+
+
 def parquet(columns: dict[str, Any]) -> Callable[[Path], None]:
     return lambda path: pl.DataFrame(columns).write_parquet(path)
 
@@ -171,6 +192,7 @@ class Case:
 
 
 TEXT, LABEL, FILE, TABLE = "predict in Python", "fit in Python", "bywords predict", "bywords train"
+SHOWN = "what is shown"
 
 
 class Column:
@@ -811,6 +833,55 @@ CASES = [
         predict("x.csv", "text,label,probability\nmoon,q,7\n"),
         "answers: space. text: text · not read: label, probability",
     ),
+    # What is shown.
+    Case(
+        "a file whose name clears the screen and has a line end in it",
+        SHOWN,
+        showing("info", "\x1b[2J\nerror: x"),
+        "error: \\u001b[2J\\nerror: x: there is no such folder. Give the one that was named when training.",
+    ),
+    Case(
+        "a file whose name is no Unicode",
+        SHOWN,
+        showing("info", "caf\udce9"),
+        "error: caf\\udce9: there is no such folder. Give the one that was named when training.",
+    ),
+    Case(
+        "a system whose name names the window",
+        SHOWN,
+        showing("train", "FILE", "--system", "\x1b]0;x\x07"),
+        "error: there is no system '\\x1b]0;x\\x07'. The systems are auto, dan, d…",
+    ),
+    Case(
+        "a label that hides what follows",
+        SHOWN,
+        showing("explain", "MODEL", "moon", labels=["space\x1b[8m", "motor"] * 10),
+        "space\\u001b[8m (73.2%); the others: motor 26.8%.",
+    ),
+    Case(
+        "a label of C1 signs in JSON",
+        SHOWN,
+        showing("explain", "MODEL", "moon", "--json", labels=["space\x9b8m", "motor"] * 10),
+        '{"text": "moon", "predicted": "space\\u009b8m", "explained": "space\\u00…',
+    ),
+    Case(
+        "a column that turns the direction of writing",
+        SHOWN,
+        showing("train", "FILE", "--text", "n", column="\u202etext"),
+        "error: x.csv has no column 'n'. Its columns: '\\u202etext', 'label'. Name one of these with --text and --label.",
+    ),
+    Case(
+        "a text that overwrites its line",
+        SHOWN,
+        showing("explain", "MODEL", "moon\r\x1b[K rocket"),
+        "moon[+0.30]\\u000d\\u001b[K rocket[+0.36]",
+    ),
+    Case(
+        "a command to type next, with a file that has a command in its name",
+        SHOWN,
+        showing("train", "FILE", "--system", "tfidf-nb", "--out", "OUT", name="$(reboot).csv"),
+        "bywords audit '$(reboot).csv'",
+    ),
 ]
 
 
@@ -821,6 +892,15 @@ def test_there_is_an_answer_or_one_clear_error(case, tmp_path):
 
 def test_the_document_is_the_table():
     assert DOCUMENT.read_text(encoding="utf-8") == written(), "run python tests/test_hostile_input.py"
+
+
+OF_SHOWN = (
+    "Sentences, tables and JSON have `\\uXXXX` for control signs and for what turns the direction of writing, in a pipe too;",
+    "data, the answers of `predict`, is byte for byte as it is, but on a terminal. A command ends with 0; with 2 and one line",
+    "for what is wrong with what it was given, or with the system; with 130 after Ctrl-C; with 141 and no word where nobody",
+    "reads its output any more; with 1, a traceback and a line for a fault of bywords. Asserted in `tests/test_shown.py`.",
+    "",
+)
 
 
 def written() -> str:
@@ -836,9 +916,10 @@ def written() -> str:
         LABEL: "Texts and labels: `TextClassifier.fit` in Python",
         TABLE: "Files to learn from: `bywords train`",
         FILE: "Files to label: `bywords predict`",
+        SHOWN: "Names, labels and texts on a terminal",
     }
     for door, title in titles.items():
-        parts += [f"\n## {title}\n", "| fed | what happens |", "|---|---|"]
+        parts += [f"\n## {title}\n", *(OF_SHOWN if door == SHOWN else ()), "| fed | what happens |", "|---|---|"]
         parts += [f"| {case.name} | {_cell(case.happens)} |" for case in CASES if case.door == door]
     return "\n".join(parts) + "\n"
 

@@ -13,7 +13,7 @@ from bywords.kernels import _native, bags, calibration, ids, normalization, rows
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import replacements
 from bywords.text.ragged import offsets_of
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig
+from bywords.text.tokenizer import LONGER_WORDS, Tokenizer, TokenizerConfig
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.text.word_table import Words
 
@@ -54,12 +54,18 @@ def flat(listed):
 
 
 @few_examples
-@given(texts, st.booleans(), st.booleans(), st.integers(1, 3), st.integers(0, 2))
-def test_words_and_char_ngrams_are_the_same(listed, lowercase, signs, shortest, more):
+@given(
+    texts,
+    st.booleans(),
+    st.sampled_from([words.WORDS, words.SIGNS, words.LONGER]),
+    st.integers(1, 3),
+    st.integers(0, 2),
+)
+def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, more):
     encoded = [text.encode() for text in listed]
     data = np.frombuffer(b"".join(encoded), dtype=np.uint8)
     ends = np.cumsum([len(text) for text in encoded])
-    _, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, signs)
+    _, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, what)
     assert Words(*scanned[:2]).hashes.tolist() == scanned[2].tolist()
     both(words.cut, *scanned[:2], shortest, shortest + more)
     n_words, room = len(scanned[2]), 2 * len(data) + 8
@@ -106,7 +112,7 @@ def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
 def test_hashes_overflow_and_tables_grow_without_a_warning():
     text = " ".join(f"word{number}" * (1 + number % 4) for number in range(300)).encode()
     data = np.frombuffer(text, dtype=np.uint8)
-    _, _, *scanned = both(words.scan, data, np.array([len(data)]), kinds_of_characters()[:128], True, True)
+    _, _, *scanned = both(words.scan, data, np.array([len(data)]), kinds_of_characters()[:128], True, words.SIGNS)
     assert len(scanned[2]) == 300
     both(words.cut, *scanned[:2], 2, 4)
 
@@ -143,9 +149,13 @@ CONFIGS = st.builds(
 
 
 @settings(max_examples=100, deadline=None)
-@given(WILD, WILD, CONFIGS, st.booleans(), st.booleans(), st.booleans())
-def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, punctuation, normalize):
-    tokenizer = Tokenizer(TokenizerConfig(lowercase=lowercase, punctuation=punctuation, normalize=normalize))
+@given(WILD, WILD, CONFIGS, st.booleans(), st.sampled_from(["words", "signs", "longer"]), st.booleans())
+def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, what, normalize):
+    pattern = LONGER_WORDS if what == "longer" and normalize else None
+    tokenizer = Tokenizer(
+        TokenizerConfig(lowercase=lowercase, punctuation=what == "signs", normalize=normalize, pattern=pattern)
+    )
+    assert tokenizer.reads_bytes
     tokens, texts = tokenizer(learned), [*others, *learned[:2], ""]
     vocabulary = Vocabulary.of(tokens, config)
     both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
@@ -172,6 +182,7 @@ def test_counts_weights_and_their_sums_are_the_same(listed, block_starts, data):
     floats = np.random.default_rng(data.draw(st.integers(0, 9)))
     n_rows = data.draw(st.integers(2, N_ROWS))
     idf, matrix = floats.random(n_rows, dtype=np.float32) + 1, floats.random((n_rows, 3), dtype=np.float32)
+    idf[n_rows - n_rows // 2 :] = 0  # of words that were added later
     distinct, new_offsets, counts = both(bags.count, numbers, offsets, n_rows, UNKNOWN)
     for weighting in range(4):
         both(bags.weigh, distinct, new_offsets, idf, block_starts, weighting, counts)

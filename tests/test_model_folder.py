@@ -1,15 +1,21 @@
 """A model's folder: equal bytes for equal parts, and no byte of it that can change unseen."""
 
+import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import json
+import os
 import shutil
 import subprocess
-import sys
+import threading
+import warnings
 
 import numpy as np
 import pytest
+from dying import KilledError, dying, numbers
 
+from bywords import files
 from bywords.artifact import model_folder
 from bywords.artifact.description import _libraries
 from bywords.artifact.quantization import dequantize, quantize
@@ -135,18 +141,6 @@ def test_the_versions_are_those_of_the_libraries_that_train_such_a_model():
     assert model_folder.versions_of(["torch"])["torch"] == importlib.metadata.version("torch")
 
 
-def test_a_folder_is_looked_at_without_torch(folder):
-    look = "import sys, pathlib; from bywords.artifact.model_folder import look_at; "
-    look += f"found = look_at(pathlib.Path({str(folder)!r}))"
-    shown = (
-        "print(found.n_words, found.n_ngrams, found.n_char_ngrams, found.arrays['weights'][0], 'torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", f"{look}; {shown}"], capture_output=True, text=True, check=True)
-    vocabulary = small_parts().vocabulary
-    counts = f"{len(vocabulary.words)} {len(vocabulary.ngrams)} {len(vocabulary.char_ngrams)}"
-    assert done.stdout == f"{counts} F32 False\n"
-
-
 @pytest.mark.parametrize("storage_format", ["float32", "float16", "int8", "int8-rows"])
 @pytest.mark.parametrize("shape", [(50, 4), (50, 2), (50,), (0, 2), (50, 1)])
 def test_what_was_packed_once_stays_as_it_is(storage_format, shape):
@@ -182,7 +176,118 @@ def test_numbers_that_do_not_fit_into_16_bits_stay_whole():
     assert quantize({"x": array}, {"x": "float16"})["x"].dtype == np.float32
 
 
-def test_a_model_whose_replacement_was_killed_between_two_steps_is_read(folder):
-    """Where a system cannot swap two folders, the old one is under another name for a moment."""
-    folder.rename(folder.with_name(f".{folder.name}.being-replaced"))
-    assert model_folder.read_folder(folder).description["label_names"] == small_parts().description["label_names"]
+def labels_of(folder):
+    return "".join(model_folder.read_folder(folder).description["label_names"])
+
+
+def test_killed_at_any_change_of_the_disk_the_old_model_or_the_new_one_is_read(folder, monkeypatch):
+    monkeypatch.setattr(files, "exchange", lambda one, other: False)  # what takes the most steps
+    new, old = small_parts(label_names=["x", "y", "z"]), small_parts()
+    seen = []
+
+    def attempt(n):
+        with dying(monkeypatch, n), contextlib.suppress(KilledError):
+            model_folder.write_folder(new, folder, card=CARD)
+            return False
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            seen.append((labels_of(folder), [str(warning.message) for warning in told]))
+        model_folder.write_folder(old, folder, card=CARD)
+        assert sorted(path.name for path in folder.iterdir()) == FILES
+        return True
+
+    numbers(attempt)
+    assert {labels for labels, _ in seen} == {"abc", "xyz"}
+    ended = [f"{folder}: a save was cut off there; the new model was whole and is in place."]
+    assert ("xyz", ended) in seen
+    assert [told for _, told in seen if told not in ([], ended)] == []
+
+
+STRANGERS = [
+    {"README.md": b"mine", "SHA256SUMS": b"mine"},
+    {"model.json": b'{"format": "another/1"}', "SHA256SUMS": b"mine"},
+    {"model.json": b"[" * 100_000},
+    {"model.json": b"\xff"},
+    {".hidden": b"mine"},
+]
+
+
+@pytest.mark.parametrize("strangers", STRANGERS)
+def test_a_folder_is_a_model_only_if_its_model_json_says_so(tmp_path, strangers):
+    (tmp_path / "release").mkdir()
+    for name, content in strangers.items():
+        (tmp_path / "release" / name).write_bytes(content)
+    with pytest.raises(ModelFolderError, match="there is something already, and it is not a model: no"):
+        model_folder.write_folder(small_parts(), tmp_path / "release", card=CARD)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "release").iterdir()} == strangers
+
+
+def test_a_damaged_model_of_any_version_is_replaced(folder):
+    (folder / "model.json").write_text('{"format": "bywords-model/1"}')
+    (folder / "weights.safetensors").unlink()
+    model_folder.write_folder(small_parts(), folder, card=CARD)
+    assert labels_of(folder) == "abc"
+
+
+def test_a_file_of_the_model_that_is_a_link_is_not_cut_off(folder, tmp_path):
+    (folder / "weights.safetensors").rename(tmp_path / "blob")
+    (folder / "weights.safetensors").symlink_to(tmp_path / "blob")
+    with pytest.raises(ModelFolderError, match=r"weights.safetensors is a link to .*blob, which a new model would cut"):
+        model_folder.write_folder(small_parts(), folder, card=CARD)
+    assert labels_of(folder) == "abc"
+
+
+def test_a_folder_that_one_must_not_write_to_is_said_before_the_training(folder, monkeypatch):
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder.resolve() and may(path, mode))
+    with pytest.raises(ModelFolderError, match="model takes no files"):
+        model_folder.check_writable(folder)
+
+
+def test_of_two_threads_that_save_one_model_the_second_is_refused(folder, monkeypatch):
+    begun, go_on = threading.Event(), threading.Event()
+    really = model_folder.contents
+
+    def slow(parts, *, card):
+        begun.set()
+        go_on.wait(10)
+        yield from really(parts, card=card)
+
+    monkeypatch.setattr(model_folder, "contents", slow)
+    new = small_parts(label_names=["x", "y", "z"])
+    first = threading.Thread(target=model_folder.write_folder, args=(new, folder), kwargs={"card": CARD})
+    first.start()
+    begun.wait(10)
+    with pytest.raises(ModelFolderError, match="another thread is writing there already"):
+        model_folder.write_folder(small_parts(), folder, card=CARD)
+    go_on.set()
+    first.join()
+    assert labels_of(folder) == "xyz"
+
+
+@pytest.mark.filterwarnings("ignore:.*a save was cut off there")  # it has only not ended yet
+@pytest.mark.parametrize("way", ["exchanged", "moved into it one by one"])
+def test_a_model_that_is_saved_anew_while_it_is_read_is_the_old_one_or_the_new_one(folder, monkeypatch, way):
+    if way != "exchanged":
+        monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    ended = threading.Event()
+
+    def save():
+        for number in itertools.count():
+            if ended.is_set():
+                return
+            parts = small_parts(label_names=[str(number)] * 3)
+            parts.arrays["bias"][:] = number
+            model_folder.write_folder(parts, folder, card=CARD)
+
+    thread = threading.Thread(target=save)
+    thread.start()
+    seen = set()
+    try:
+        while len(seen) < 10:
+            read = model_folder.read_folder(folder)
+            seen.add(read.description["label_names"][0])
+            assert read.description["label_names"][0] in ("a", str(int(read.arrays["bias"][0])))
+    finally:
+        ended.set()
+        thread.join()

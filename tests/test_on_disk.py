@@ -253,8 +253,20 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays(lines, tmp_path
         stored_of(lines, lines)
 
 
+def test_files_of_somebody_else_with_names_like_ours_stay(lines, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for name in ("corpus.json", "vocabulary.txt"):
+        (tmp_path / "mine" / name).write_text('{"texts": ["mine"]}')
+    with pytest.raises(
+        SettingError, match=r"mine: there is 'corpus.json' in it already, which is not of a corpus on disk"
+    ):
+        stored_of(lines, tmp_path / "mine")
+    assert {path.read_text() for path in (tmp_path / "mine").iterdir()} == {'{"texts": ["mine"]}'}
+
+
 def test_a_folder_that_was_left_by_a_crash_is_written_anew(lines, tmp_path):
     (tmp_path / "ids").mkdir()
+    (tmp_path / "ids" / "corpus.json").write_text('{"format": "bywords-corpus/1", "run": null}')
     (tmp_path / "ids" / ".train.ids.i32.123.part").write_bytes(b"123")
     assert len(stored_of(lines, tmp_path / "ids").train.codes) == 432
     assert not (tmp_path / "ids" / ".train.ids.i32.123.part").exists()

@@ -412,7 +412,9 @@ def test_a_folder_that_is_something_else_is_left_alone(predict, tmp_path):
 
 def test_with_nothing_to_go_on_with_it_starts_afresh(predict, begun, tmp_path):
     (tmp_path / "out.csv.part" / resumable.DATA).write_bytes(b"")
-    assert predict("in.csv", "--out", "out.csv", "--resume") == (0, "", "text: text · not read: id\n")
+    code, out, error = predict("in.csv", "--out", "out.csv", "--resume")
+    assert (code, out) == (0, "")
+    assert error.endswith("out.csv.part is not as it was written: all rows are done anew.\ntext: text · not read: id\n")
     assert len(read_table(tmp_path / "out.csv")) == 60
     assert predict("in.csv", "--out", "out.csv", "--resume") == (0, "", "text: text · not read: id\n")
 

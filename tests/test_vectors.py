@@ -126,7 +126,7 @@ def test_a_save_that_fails_leaves_the_old_files_whole(tmp_path, monkeypatch):
     def fail(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(np, "save", fail)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", fail)
     with pytest.raises(SettingError, match=r"tiny\.npy: cannot be written: disk full"):
         vectors(b=[3, 4], c=[5, 6]).save(tmp_path / "tiny.npy")
     assert read_vectors(tmp_path / "tiny.npy").words.to_list() == ["a"]

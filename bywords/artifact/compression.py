@@ -5,7 +5,6 @@ Numbers are stored in 16 or 8 bits, and the rows that say least are left out: wo
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,11 +16,13 @@ import numpy.typing as npt
 from bywords.artifact import model_folder
 from bywords.artifact.description import card_of, contents_of
 from bywords.artifact.quantization import dequantize, quantize
+from bywords.config import check_arguments
 from bywords.data.labels import Labels
 from bywords.data.targets import Codes
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import score
 from bywords.fitted import FittedClassifier
+from bywords.forks import cached_property
 from bywords.models.base import FittedModel, ModelConfig, StorageFormat, restore_model
 from bywords.text.inputs import Texts
 from bywords.text.tokenizer import Tokens
@@ -51,12 +52,13 @@ class Compressed:
 def parse_size(text: str) -> int:
     """2MB, 500 kB, 1.5 MB or a number of bytes → bytes, in steps of 1,000. Raises SettingError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?b)?", text.strip().lower())
-    n_bytes = int(float(match[1]) * UNITS[match[2] or "b"]) if match else 0
-    if n_bytes < 1:
-        raise SettingError(f"the size is {text!r}, expected a number and a unit: 500kB, 2MB or 1.5 MB.")
-    return n_bytes
+    n_bytes = float(match[1]) * UNITS[match[2] or "b"] if match else 0
+    if not 1 <= n_bytes < float("inf"):
+        raise SettingError(f"the size is {text!r:.100}, expected a number and a unit: 500kB, 2MB or 1.5 MB.")
+    return int(n_bytes)
 
 
+@check_arguments
 def compress(classifier: FittedClassifier, max_bytes: int, texts: Texts, labels: Labels) -> Compressed:
     """Make the folder of a classifier at most `max_bytes`; N labelled texts say which way costs least.
 
@@ -229,7 +231,7 @@ class _Compressor:
             costs[: len(array)] += sum(a.nbytes for key, a in stored.items() if is_by_row or not key.endswith(":scale"))
         return costs
 
-    @functools.cached_property
+    @cached_property
     def _costs_of_vocabulary(self) -> npt.NDArray[np.int64]:
         vocabulary = self.vocabulary
         lines = np.array([len(line) + 1 for line in vocabulary.text().split(b"\n")[:-1]])

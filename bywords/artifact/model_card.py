@@ -12,6 +12,7 @@ from typing import Any
 from bywords.artifact.model_folder import Extent
 from bywords.evaluation.calibration import Sigmoids
 from bywords.fitted import FittedClassifier
+from bywords.terminal import visible
 
 FEW_DOCUMENTS_OF_CLASS = 30  # below which a card warns of it
 MOST_NAMED = 20  # classes in one sentence
@@ -48,7 +49,7 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
 def escaped(text: str) -> str:
     """Any text as one line of Markdown that shows it as it is, in a table too."""
     line = re.sub(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]", "↵", text)
-    line = re.sub(r"[\x00-\x1f\x7f]", "\ufffd", line.replace("\t", " "))
+    line = visible(line.replace("\t", " "))
     line = re.sub(r"[\\`*_\[\]|~#$!{}]", r"\\\g<0>", line)
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

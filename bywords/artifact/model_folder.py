@@ -15,29 +15,38 @@ it: equal parts make equal bytes.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 
 from bywords.artifact.quantization import dequantize, quantize
-from bywords.errors import ModelFolderError
-from bywords.files import check_parent, recover_folder, replacing_folder, write_errors
+from bywords.errors import ModelFolderError, SettingError
+from bywords.files import check_folder, check_room, format_of, recover_folder, replacing_folder, write_errors
+from bywords.io.archives import expanded
 from bywords.models.base import StorageFormat
 from bywords.text.vocabulary import MARKERS, Vocabulary
+from bywords.validation import naming, parsed_json
 from bywords.version import __version__
 
+R = TypeVar("R")
 FORMAT = "bywords-model/5"
 MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
+OWN = (SUMS, *FILES)
+MOST_SAVES = 100  # while a folder is read
 VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
+ADVICE = "Its sums are right, so it was written like this: get the model from elsewhere, or train it again."
+MOST_SUMS = 4096  # bytes: it has five lines
 OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
 
 
@@ -57,18 +66,6 @@ class FolderContents:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overview:
-    """What there is to say of a model folder without building the model. Sizes are bytes."""
-
-    description: Mapping[str, Any]
-    files: Mapping[str, int]
-    arrays: Mapping[str, tuple[str, tuple[int, ...]]]  # dtype and shape as stored, of what the model has learned
-    n_words: int
-    n_ngrams: int
-    n_char_ngrams: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Extent:
     """How much a model has: words, n-grams, character n-grams, numbers learned, and the bytes of the files of these."""
 
@@ -80,13 +77,17 @@ class Extent:
 
 
 def write_folder(parts: FolderContents, folder: Path, *, card: str) -> None:
-    """Write the folder beside its place, then rename it: a crash leaves an old model whole.
+    """Write the folder beside its place, then let the two change places: a crash leaves an old model whole.
 
     `card` is the text of README.md. Files that somebody else put into an old model stay.
-    Raises: ModelFolderError when the place cannot be written, or holds something that is not a model.
+    Raises: ModelFolderError when the place cannot be written, is being written by somebody else, or holds something
+    that is not a model.
     """
     check_writable(folder)
-    with write_errors(folder, error=ModelFolderError), replacing_folder(folder, own=(*FILES, SUMS)) as beside:
+    with (
+        write_errors(folder, error=ModelFolderError),
+        replacing_folder(folder, own=OWN, error=ModelFolderError) as beside,
+    ):
         for name, content in contents(parts, card=card):
             (beside / name).write_bytes(content)
 
@@ -99,61 +100,97 @@ def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]
     text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
     of_vocabulary = {VOCABULARY_ARRAYS + name: array for name, array in parts.vocabulary.arrays().items()}
     files = {
-        MODEL: f"{text}\n".encode(),
+        MODEL: f"{text}\n".encode("utf-8", "backslashreplace"),
         VOCABULARY: parts.vocabulary.text(),
         WEIGHTS: save({**quantize(parts.arrays, parts.storage), **of_vocabulary}),
-        CARD: card.encode(),
+        CARD: card.encode("utf-8", "backslashreplace"),
     }
     yield from files.items()
     yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
 
 
+def of_one_save(read: Callable[[Path], R]) -> Callable[[Path], R]:
+    """A decorator: what reads a folder does it once more where another process has saved it anew meanwhile."""
+
+    @functools.wraps(read)
+    def steadily(folder: Path) -> R:
+        for _ in range(MOST_SAVES):
+            before = _bytes_of_sums(folder)
+            try:
+                found = read(folder)
+            except Exception:
+                if _bytes_of_sums(folder) == before:
+                    raise
+                continue
+            if _bytes_of_sums(folder) == before:
+                return found
+        raise ModelFolderError(f"{folder}: is saved again and again while it is read. Wait until that has ended.")
+
+    return steadily
+
+
+def _bytes_of_sums(folder: Path) -> bytes | None:
+    try:
+        return (folder / SUMS).read_bytes()
+    except OSError:
+        return None
+
+
+@of_one_save
 def read_folder(folder: Path) -> FolderContents:
     """Read and check a folder that `write_folder` made.
 
-    Raises: ModelFolderError, naming the file, when one is missing or damaged, or the format is another.
+    Raises: ModelFolderError, naming the file, when one is missing or damaged, the format is another, or a file holds
+    what no model has: a number that is none, an id of a row that is not there, parts of different lengths.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     description = _checked(folder)
-    arrays, storage = dequantize(load_file(folder / WEIGHTS))
-    its_own = [name for name in arrays if name.startswith(VOCABULARY_ARRAYS)]
-    of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): arrays.pop(name) for name in its_own}
-    return FolderContents(description, Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary), arrays, storage)
-
-
-def look_at(folder: Path) -> Overview:
-    """Check a folder and say what is in it, in the time that it takes to read. Raises as `read_folder` does."""
-    from safetensors import safe_open
-
-    description = _checked(folder)
-    with safe_open(folder / WEIGHTS, "numpy") as file:
-        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118, it is no mapping
-        stored = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
-    shapes = {
-        name: stored.pop(VOCABULARY_ARRAYS + name, ("", (0,)))[1]
-        for name in ("ngrams", "char_ngrams", "char_ngram_lengths")
-    }
-    return Overview(
-        description=description,
-        files=sizes(folder),
-        arrays=stored,
-        n_words=(folder / VOCABULARY).read_bytes().count(b"\n") - len(MARKERS),
-        n_ngrams=shapes["ngrams"][0],
-        n_char_ngrams=shapes["char_ngram_lengths"][0],
-    )
+    with naming(folder / WEIGHTS, error=ModelFolderError, advice=ADVICE):
+        try:
+            packed = load_file(folder / WEIGHTS)
+        except SafetensorError as error:
+            raise SettingError(f"it cannot be read: {error}") from error
+        own = [name for name in packed if name.startswith(VOCABULARY_ARRAYS)]
+        of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): packed.pop(name) for name in own}
+        vocabulary = Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary)
+        arrays, storage = dequantize(packed)
+    return FolderContents(description, vocabulary, arrays, storage)
 
 
 def check_writable(folder: Path) -> None:
-    """Raise ModelFolderError when a model cannot be written there, before anything has been trained."""
-    if folder.exists() and not (folder / SUMS).exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise ModelFolderError(f"{folder}: there is something already, and it is not a model. Choose another folder.")
-    check_parent(folder, error=ModelFolderError)
+    """Raise ModelFolderError when a model cannot be written there, before anything has been trained.
+
+    What is there already has to be a model, if only by the format in its model.json: one that is damaged is replaced.
+    """
+    if not folder.is_file():
+        check_folder(folder, error=ModelFolderError)
+    if folder.exists() and not (folder.is_dir() and _is_model(folder)):
+        raise ModelFolderError(
+            f"{folder}: there is something already, and it is not a model: no {MODEL} says so. Choose another folder."
+        )
+    for name in OWN:
+        if (folder / name).is_symlink():
+            raise ModelFolderError(
+                f"{folder / name} is a link to {(folder / name).readlink()}, which a new model would cut. Choose "
+                "another folder, or put the file itself there."
+            )
+    old = sum((folder / name).stat().st_size for name in OWN if (folder / name).is_file())
+    check_room(folder, old, error=ModelFolderError)
+
+
+def _is_model(folder: Path) -> bool:
+    """Whether a folder is empty or holds a model of any format, whole or not."""
+    _recover(folder)
+    if format_of(folder / MODEL) == FORMAT.partition("/")[0]:
+        return True
+    return all(path.name.startswith(".bywords-") for path in folder.iterdir())  # left by a save that was killed
 
 
 def sizes(folder: Path) -> dict[str, int]:
     """The size of each file of a model, bytes; of files that are not its own there is nothing to say."""
-    return {name: (folder / name).stat().st_size for name in (*FILES, SUMS)}
+    return {name: (folder / name).stat().st_size for name in OWN}
 
 
 def size_bytes(folder: Path) -> int:
@@ -192,16 +229,19 @@ def _sha256(path: Path) -> str:
 
 def _checked(folder: Path) -> dict[str, Any]:
     """What model.json says, after every file has been held against its sum."""
-    recover_folder(folder)
+    expanded(folder, error=ModelFolderError)
+    _recover(folder)
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")
     try:
         _check_there(folder, SUMS)
         _check_there(folder, MODEL)
-        expected = (folder / SUMS).read_bytes()
+        with (folder / SUMS).open("rb") as file:
+            expected = file.read(MOST_SUMS)
         model = (folder / MODEL).read_bytes()
         is_whole = hashlib.sha256(model).hexdigest().encode() + b"  " in expected
-        description = json.loads(model) if is_whole else {}  # another format may have other files: look at it first
+        with naming(folder / MODEL, error=ModelFolderError, advice=ADVICE):
+            description = parsed_json(model) if is_whole else {}  # another format may have other files: look first
         if is_whole and description.get("format") != FORMAT:
             raise ModelFolderError(
                 f"{folder / MODEL}: expected the format {FORMAT}, found {description.get('format')!r}. "
@@ -218,7 +258,15 @@ def _checked(folder: Path) -> dict[str, Any]:
                 )
     except OSError as error:
         raise ModelFolderError(f"{folder}: cannot be read: {error.strerror}.") from error
-    return dict(description)
+    return description
+
+
+def _recover(folder: Path) -> None:
+    """End a save that was killed while it moved the files of a new model, which is whole, to their places; say so."""
+    advice = "A save was cut off there, and whoever may write to it can end it."
+    with write_errors(folder, advice, error=ModelFolderError):
+        if recover_folder(folder, OWN):
+            warnings.warn(f"{folder}: a save was cut off there; the new model was whole and is in place.", stacklevel=4)
 
 
 def _check_there(folder: Path, name: str) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.errors import SettingError
 from bywords.models.base import StorageFormat
+from bywords.validation import check_array, check_shapes, check_within
 
 Arrays = dict[str, npt.NDArray[Any]]
 SCALE, MIRRORED = ":scale", ":mirrored"  # how names end: of a scale; of the second of two columns, -x beside x
@@ -45,21 +47,41 @@ def quantize(arrays: Mapping[str, npt.NDArray[Any]], storage: Mapping[str, Stora
 
 
 def dequantize(packed: Mapping[str, npt.NDArray[Any]]) -> tuple[Arrays, dict[str, StorageFormat]]:
-    """The arrays of which `pack` made these, float32 where it made them smaller, and the forms that they had."""
+    """The arrays of which `quantize` made these, float32 where it made them smaller, and the forms that they had.
+
+    Raises: SettingError where the parts of one do not fit each other: before they would be made as large as they say.
+    """
     arrays: Arrays = {}
     storage: dict[str, StorageFormat] = {}
     for name, stored in packed.items():
-        if name.endswith(SCALE):
-            continue
         array, plain = stored, name.removesuffix(MIRRORED)
+        if name.endswith(SCALE):
+            if name.removesuffix(SCALE) not in packed:
+                raise SettingError(f"there is {name!r} without the array that it is of")
+            continue
+        if plain != name:
+            check_shapes(packed, {name: ("V", 1)})
+            if plain in packed:
+                raise SettingError(f"there are two arrays of {plain!r}")
         if name + SCALE in packed:
             scale = packed[name + SCALE]
+            _check_scale(name, stored, scale)
             array = stored.astype(np.float32) * scale
             storage[plain] = "int8" if len(scale) == 1 else "int8-rows"
         elif stored.dtype == np.float16:
             array, storage[plain] = stored.astype(np.float32), "float16"
         arrays[plain] = np.concatenate([-array, array], axis=1) if plain != name else array
     return arrays, storage
+
+
+def _check_scale(name: str, stored: npt.NDArray[Any], scale: npt.NDArray[Any]) -> None:
+    check_array(name, stored, np.int8)
+    check_array(name + SCALE, scale, np.float32)
+    of_columns, of_rows = (1, *stored.shape[1:]), (*stored.shape[:-1], 1)
+    if not stored.ndim or scale.shape not in (of_columns, of_rows):
+        shapes = f"{' x '.join(map(str, scale.shape))} for {' x '.join(map(str, stored.shape))}"
+        raise SettingError(f"the array {name + SCALE!r} is {shapes}, expected a number for each column or each row")
+    check_within(name + SCALE, scale, float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max) / LARGEST)
 
 
 def _is_mirrored(array: npt.NDArray[Any]) -> bool:

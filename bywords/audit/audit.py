@@ -16,6 +16,7 @@ from bywords.data.corpus import Corpus
 from bywords.data.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
 from bywords.data.label_names import remarks_on_labels
 from bywords.errors import DataError
+from bywords.forks import check_polars
 from bywords.records.audit import (
     AuditedData,
     AuditRecord,
@@ -52,6 +53,7 @@ def audit(
 
     Raises: DataError where there are no training documents.
     """
+    check_polars(what="an audit")
     if not len(train):
         raise DataError(f"{train.name} has no documents: there is nothing to look at.")
     on_start("counting words")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,9 +21,10 @@ from bywords.cli.screen import (
     tell_read,
     working,
 )
-from bywords.errors import quoted
+from bywords.errors import LARGEST_SEED, SettingError, quoted
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
+from bywords.terminal import command
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -51,7 +51,9 @@ def audit(
     seed: Annotated[
         int,
         typer.Option(
-            help="Of the folds and the systems that judge labels, of the impact of duplicates, and of drift.", min=0
+            help="Of the folds and the systems that judge labels, of the impact of duplicates, and of drift.",
+            min=0,
+            max=LARGEST_SEED,
         ),
     ] = 0,
     as_json: options.AsJson = False,
@@ -63,17 +65,23 @@ def audit(
     scripts and remains of markup.
     """
     from bywords.audit import audit as run_audit
-    from bywords.files import check_writable, write_whole
+    from bywords.cli.hold import check_ours, hold
+    from bywords.files import check_folder, write_whole
     from bywords.io.datasets import read_parts
+    from bywords.records.audit import AuditRecord
     from bywords.records.base import plain, write_record
     from bywords.report import render_audit
 
     check_installed("matplotlib", what="the page of an audit")
 
     folder = out or options.named_after(data, "-audit")
+    check_folder(folder)
+    hold(folder)
     for name in (RECORD, LABELS, PAGE):
-        check_writable(folder / name)
         options.check_output(folder / name, data, test, goes_on=name != RECORD)
+    check_ours(folder / RECORD, AuditRecord.FORMAT)
+    check_ours(folder / PAGE)
+    _check_labels(folder / LABELS)
     with working(f"reading {data}"):
         train, test_part = read_parts(data, reading, test=test)
     if not as_json:
@@ -84,7 +92,7 @@ def audit(
     asked = column_options(train.read_as) if reading.texts or reading.labels or reading.side else []
     train, test_part = train.texts_alone(), None if test_part is None else test_part.texts_alone()
     write_record(record, folder / RECORD)
-    write_whole(folder / PAGE, render_audit(record).encode())
+    write_whole(folder / PAGE, render_audit(record))
     if record.label_errors:
         write_whole(folder / LABELS, _to_correct(_listed(record), train))
     tell_read(*([train] if test_part is None else [train, test_part]))
@@ -96,6 +104,22 @@ def audit(
     _tell_label_errors(record, train)
     _tell_leakage_and_drift(record)
     _tell_next(record, folder, [data, *asked])
+
+
+def _check_labels(path: Path) -> None:
+    """Raise SettingError where somebody has written new labels into the csv file, or it is another one."""
+    from bywords.io.corrections import COLUMNS
+
+    if path.exists():
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            rows = csv.DictReader(file)
+            if not set(COLUMNS) <= set(rows.fieldnames or ()):
+                raise SettingError(f"{path}: is there already, and not from this command. Choose another --out.")
+            if n_written := sum(bool((row["new_label"] or "").strip()) for row in rows):
+                raise SettingError(
+                    f"{path}: somebody has written {n_written:,} new labels into it, which would be lost. Rename it or "
+                    "choose another --out."
+                )
 
 
 def _listed(record: AuditRecord) -> list[LabelError]:
@@ -231,4 +255,4 @@ def _tell_next(record: AuditRecord, folder: Path, data: list[str]) -> None:
             "them flagged. Write the right ones into its column new_label (- leaves the document out), and see what "
             "they bring:"
         )
-        say(f"  {shlex.join(['bywords', 'train', *data, '--labels', str(folder / LABELS)])}")
+        say(f"  {command('train', data[0], options=[*data[1:], '--labels', str(folder / LABELS)])}")

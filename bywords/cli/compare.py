@@ -9,7 +9,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_table, say, tell_about, tell_columns, tell_read, working
-from bywords.errors import SettingError
+from bywords.errors import MOST_SEEDS, SettingError
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
 
@@ -23,7 +23,7 @@ def compare(
     systems: Annotated[
         str | None, typer.Option(help="Which, with commas between; all by default. `bywords systems` lists them.")
     ] = None,
-    seeds: Annotated[int, typer.Option(help="How many seeds each is trained with.", min=1)] = 1,
+    seeds: Annotated[int, typer.Option(help="How many seeds each is trained with.", min=1, max=MOST_SEEDS)] = 1,
     out: Annotated[
         Path | None, typer.Option(help="A folder for run.json and report.html; by default DATA-compared.")
     ] = None,
@@ -53,10 +53,10 @@ def compare(
 
     check_installed("matplotlib", what="the page of a comparison")
     folder = out or options.named_after(data, "-compared")
-    files = ExperimentFolder(RunRecord, folder / "run.json", folder / "report.html", render_comparison)
-    files.check(data, test, resume=resume)
+    files = ExperimentFolder(RunRecord, folder / "run.json", folder / "report.html", render_comparison, resume)
+    files.check(data, test)
     names = list(SYSTEMS) if systems is None else [name.strip() for name in systems.split(",") if name.strip()]
-    earlier = files.earlier(resume=resume)
+    earlier = files.earlier()
     with working(f"reading {data}"):
         split = read_split(data, reading, test=test, test_share=test_share, keep_together=keep_together)
     tell_read(*{part.name: part for part in (split.train, split.test)}.values())
@@ -77,8 +77,10 @@ def compare(
 
 def _limit(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
-    if not number.isdecimal() or int(number) < 2:
-        raise SettingError(f"--limit {text}: expected a system, an equals sign and a number of documents: lstm=2000.")
+    if not number.isdecimal() or len(number) > 12 or int(number) < 2:
+        raise SettingError(
+            f"--limit {text:.200}: expected a system, an equals sign and a number of documents: lstm=2000."
+        )
     return name, int(number)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_table, rough_time, say, tell_about, tell_columns, tell_read, working
+from bywords.errors import MOST_SEEDS
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
 
@@ -23,7 +24,8 @@ def curve(
         str | None, typer.Option(help="Which system; `bywords systems` lists them. By default auto.")
     ] = None,
     seeds: Annotated[
-        int, typer.Option(help="How many times each part of the documents is drawn and trained on.", min=1)
+        int,
+        typer.Option(help="How many times each part of the documents is drawn and trained on.", min=1, max=MOST_SEEDS),
     ] = 3,
     out: Annotated[
         Path | None, typer.Option(help="A folder for curve.json and curve.html; by default DATA-curve.")
@@ -49,10 +51,10 @@ def curve(
 
     check_installed("matplotlib", what="the page of a learning curve")
     folder = out or options.named_after(data, "-curve")
-    files = ExperimentFolder(CurveRecord, folder / "curve.json", folder / "curve.html", render_curve)
-    files.check(data, test, resume=resume)
+    files = ExperimentFolder(CurveRecord, folder / "curve.json", folder / "curve.html", render_curve, resume)
+    files.check(data, test)
     system = system or DEFAULT_SYSTEM
-    earlier = files.earlier(resume=resume)
+    earlier = files.earlier()
     with working(f"reading {data}"):
         split = read_split(data, reading, test=test, test_share=test_share, keep_together=keep_together)
     tell_read(*{part.name: part for part in (split.train, split.test)}.values())

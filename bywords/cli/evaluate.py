@@ -161,7 +161,8 @@ def _divided_as(corpus: Corpus, trained_on: Mapping[str, Any]) -> Split:
     """The parts in which a corpus was trained and tested on."""
     from bywords.io.datasets import divided
 
-    return divided(corpus, **{name: trained_on[name] for name in ("test_share", "keep_together", "seed")})
+    how = {name: trained_on[name] for name in ("test_share", "keep_together", "seed") if name in trained_on}
+    return divided(corpus, **how)
 
 
 def _unseen(data: str, classifier: FittedClassifier, reading: ReadOptions) -> Corpus:

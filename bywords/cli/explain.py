@@ -25,6 +25,7 @@ from bywords.cli.screen import (
     working,
 )
 from bywords.errors import DataError, SettingError
+from bywords.terminal import visible_line
 
 if TYPE_CHECKING:
     from bywords.explain.counterfactual import Counterfactual
@@ -75,6 +76,8 @@ def explain(
     colours, numbers do. Of models without a hidden layer the numbers add up exactly.
     """
     from bywords.artifact.description import load_classifier
+    from bywords.artifact.model_folder import OWN
+    from bywords.cli.hold import hold
     from bywords.explain.counterfactual import counterfactual
     from bywords.explain.explanation import explain as explain_text
     from bywords.files import check_writable
@@ -85,8 +88,8 @@ def explain(
                 f"{out}: explanations are written as .jsonl or .html, not {out.suffix or 'without end'}."
             )
         check_writable(out)
-        options.check_output(out, text if len(text) < 1000 else None)
-    text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
+        hold(out)
+        options.check_output(out, text if len(text) < 1000 else None, *(model / name for name in OWN))
     is_file = options.is_file(text)
     classifier = load_classifier(model)
     if label is not None:
@@ -96,6 +99,7 @@ def explain(
         return
     if column:
         raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
+    text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     with working("explaining"):
         explanation = explain_text(classifier, text)
         changed = counterfactual(classifier, explanation)
@@ -180,7 +184,7 @@ def _write(
     of_file = of_file or {"n_documents": 1, "n_documents_used": 1, "class_words": {}}
     shown = list(counted(((1, record) for record in itertools.islice(records, MOST_SHOWN)), "explained"))
     page = render_explanations({"model": model, "file": file, **of_file, "documents": shown})
-    write_whole(out, page.encode())
+    write_whole(out, page)
 
 
 def _line(record: dict[str, Any]) -> bytes:
@@ -188,8 +192,6 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 def _tell(explanation: Explanation, changed: Counterfactual, label: str | None) -> None:
-    from bywords.report.formats import printable
-
     index = explanation.index_of(label)
     say(_answer(explanation))
     if not explanation.tokens:
@@ -209,7 +211,7 @@ def _tell(explanation: Explanation, changed: Counterfactual, label: str | None) 
     if n_unknown:
         are = "is" if n_unknown == 1 else "are"
         say(f"{n_unknown:,} of its {explanation.n_read:,} words and signs {are} new to the model.")
-    say(printable(changed.sentence))
+    say(changed.sentence)
 
 
 def _answer(explanation: Explanation) -> str:
@@ -230,7 +232,6 @@ def _show_text(explanation: Explanation, index: int) -> None:
     from rich.text import Text
 
     from bywords.explain.segments import segments, strengths
-    from bywords.report.formats import printable
 
     found = segments(len(explanation.text), explanation.offsets, explanation.attributions[:, index].tolist())
     levels = strengths(found, N_LEVELS)
@@ -240,7 +241,7 @@ def _show_text(explanation: Explanation, index: int) -> None:
     styles = FEW_STYLES if console.color_system == "standard" else STYLES
     shown = Text()
     for segment, level in zip(found, levels, strict=True):
-        part = printable(explanation.shown_text[segment.start : segment.end])
+        part = visible_line(explanation.shown_text[segment.start : segment.end])
         if not level or segment.value is None:
             shown.append(part)
         elif is_coloured:
@@ -252,7 +253,7 @@ def _show_text(explanation: Explanation, index: int) -> None:
         return
     console.print(shown)
     legend = Text()
-    legend.append(f" for {name} ", style=styles[N_LEVELS][0])
+    legend.append(f" for {visible_line(name)} ", style=styles[N_LEVELS][0])
     legend.append(" ")
     legend.append(" against it ", style=styles[N_LEVELS][1])
     legend.append(" the stronger the colour, the more", style="dim")
@@ -261,8 +262,6 @@ def _show_text(explanation: Explanation, index: int) -> None:
 
 def _tell_words(explanation: Explanation, index: int) -> None:
     """The words that add most to the class and against it, and what the others add together."""
-    from bywords.report.formats import printable
-
     name = str(explanation.labels[index])
     words = explanation.words(explanation.labels[index])
     for_it = [share for share in words if share.attribution > 0]
@@ -270,7 +269,7 @@ def _tell_words(explanation: Explanation, index: int) -> None:
     for title, shares in ((f"words for {name}", for_it), (f"words against {name}", against)):
         if not shares:
             continue
-        rows = [[printable(s.word), f"{s.attribution:+.3f}", f"{s.n_occurrences:,}"] for s in shares[:N_WORDS]]
+        rows = [[s.word, f"{s.attribution:+.3f}", f"{s.n_occurrences:,}"] for s in shares[:N_WORDS]]
         if rest := shares[N_WORDS:]:
             total = sum(share.attribution for share in rest)
             rows.append([f"{len(rest):,} others", f"{total:+.3f}", f"{sum(s.n_occurrences for s in rest):,}"])
@@ -300,8 +299,6 @@ def _signed(value: float) -> str:
 
 
 def _tell_class_words(record: dict[str, Any]) -> None:
-    from bywords.report.formats import printable
-
     n_documents, n_used = record["n_documents"], record["n_documents_used"]
     which = f"all {n_documents:,} documents"
     if n_used < n_documents:
@@ -317,7 +314,7 @@ def _tell_class_words(record: dict[str, Any]) -> None:
             continue
         print_table(
             [label, "added", "documents"],
-            [[printable(w["word"]), f"{w['attribution']:+.3f}", f"{w['n_documents']:,}"] for w in words],
+            [[w["word"], f"{w['attribution']:+.3f}", f"{w['n_documents']:,}"] for w in words],
         )
     if len(record["class_words"]) > MOST_LABELS:
         say(f"and {len(record['class_words']) - MOST_LABELS:,} more classes; --json has them all")

@@ -9,7 +9,7 @@ from bywords.cli.scores import tell_seen
 from bywords.cli.screen import MOST_NAMED, one_line, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from bywords.artifact.model_folder import Overview
+    from bywords.artifact.validate import Overview
 
 DTYPES = {"F32": "float32", "F16": "float16", "I8": "int8"}  # as safetensors has them
 MOST_LABELS = 30  # of the table; --json has all
@@ -17,7 +17,7 @@ MOST_LABELS = 30  # of the table; --json has all
 
 def info(model: options.Model, as_json: options.AsJson = False) -> None:
     """Check a model folder against its sums and say what is in it: labels, scores, sizes, versions, training data."""
-    from bywords.artifact.model_folder import look_at
+    from bywords.artifact.validate import look_at
 
     found = _record(look_at(model))
     if as_json:

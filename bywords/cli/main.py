@@ -1,20 +1,27 @@
 """The words of a command line → the command's output and an exit code.
 
-0 when all went well, 2 with one line on standard error for whatever is wrong with the input, 130 after Ctrl-C.
+0 when all went well, 2 with one line on standard error for whatever is wrong with the input or the system, 130 after
+Ctrl-C, 141 without a word where nobody reads the output any more, 1 with a traceback for a fault of bywords.
 Only the command that is asked for is imported, and that imports what it needs when it runs: a start takes no longer.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterable
 from importlib import import_module
+from textwrap import indent
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
+from bywords.cli.hold import HELD
+from bywords.cli.screen import say, tell_aside
+from bywords.cli.streams import OutputLostError, standard_streams
 from bywords.errors import BywordsError, SettingError
 from bywords.extras import named_extra
 from bywords.version import __version__
@@ -34,13 +41,14 @@ COMMANDS = (
     "vectors",
 )
 
+_UsageError: Any = typer.BadParameter.__bases__[0]  # of words that no command takes; typer does not name it
+
 
 def app_of(commands: Iterable[str]) -> typer.Typer:
     """The command line with these commands."""
     app = typer.Typer(
         name="bywords",
         help="Train, compare and use text classifiers built on word embeddings, on an ordinary CPU, in seconds.",
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
@@ -61,11 +69,19 @@ def app_of(commands: Iterable[str]) -> typer.Typer:
 class CommandOfOnce(TyperCommand):
     """A command that refuses an option given twice, where the last one would win; and twice the same in a list.
 
-    Of values like NAME=VALUE no two may have one name.
+    Of values like NAME=VALUE no two may have one name. What it has locked is free when it ends.
     """
+
+    def invoke(self, ctx: Any) -> Any:
+        """As the command has it; what it warns of is a line."""
+        with HELD, warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As the command has it. Raises SettingError, naming the option."""
+        if any("\0" in word for word in args):
+            raise SettingError("a word of the command line has a NUL in it, which no name or text can have.")
         values, _, order = self.make_parser(ctx).parse_args(args=list(args))
         for option in [one for one in dict.fromkeys(order) if order.count(one) > 1 and one.param_type_name == "option"]:
             name = max(option.opts, key=len)
@@ -79,6 +95,12 @@ class CommandOfOnce(TyperCommand):
         return super().parse_args(ctx, args)
 
 
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    from bywords.cli.screen import tell_aside
+
+    tell_aside(f"Note: {message}")
+
+
 def __getattr__(name: str) -> Any:
     """`app`, with all commands."""
     if name != "app":
@@ -88,7 +110,7 @@ def __getattr__(name: str) -> Any:
 
 def _show_version(is_asked: bool) -> None:
     if is_asked:
-        typer.echo(f"bywords {__version__}")
+        say(f"bywords {__version__}")
         raise typer.Exit
 
 
@@ -103,12 +125,63 @@ def main() -> None:
     # PyTorch's threads wait for each other by spinning. On a machine with other work that costs up to 40 times the
     # time of small steps; asleep they lose nothing that can be measured. It must be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with standard_streams():
+        try:
+            code = _run(sys.argv[1:])
+            sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            code = _told(error)
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of polars
+                raise
+            code = _told(error)
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    """Run a command. Returns: its exit code."""
+    asked = [name for name in words[:1] if name in COMMANDS]
+    command = typer.main.get_command(app_of(asked or COMMANDS))
     try:
-        asked = [name for name in sys.argv[1:2] if name in COMMANDS]
-        app_of(asked or COMMANDS)()
-    except (BywordsError, ModuleNotFoundError) as error:
-        said = named_extra(error, what="this command") if isinstance(error, ModuleNotFoundError) else error
-        if not isinstance(said, BywordsError):
-            raise
-        typer.echo(f"error: {said}", err=True)
-        sys.exit(2)
+        with command.make_context("bywords", list(words) or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as left:
+        return left.exit_code if words else 2
+    return 0
+
+
+def _told(error: BaseException) -> int:
+    """Say what stopped a command, on one line; a fault of bywords with its traceback. Returns: the exit code."""
+    if isinstance(error, OutputLostError) and isinstance(error.reason, BrokenPipeError):
+        return 141  # as of any program that a closed pipe ends
+    with contextlib.suppress(OutputLostError):
+        sys.stdout.flush()
+    if isinstance(error, KeyboardInterrupt):
+        tell_aside("Interrupted.")
+        return 130
+    said = _expected(error)
+    code = 1 if said is None else 2
+    if said is None:
+        from traceback import format_exception
+
+        sys.stderr.write(indent("".join(format_exception(error)), "  "))  # so that no line of it looks like one of ours
+        said = f"this is a fault of bywords {__version__}, not of what it was given. Please report it with these lines."
+    tell_aside(f"error: {said}")
+    return code
+
+
+def _expected(error: BaseException) -> str | None:
+    """What to say of an error that input or the system may cause; None of a fault of bywords."""
+    if isinstance(error, ModuleNotFoundError):
+        named = named_extra(error, what="this command")
+        return str(named) if isinstance(named, BywordsError) else None
+    if isinstance(error, _UsageError):
+        shown, of = error.format_message(), error.ctx.command_path if error.ctx else "bywords"
+        return f"{shown}{'' if shown[-1] in '.?' else '.'} `{of} --help` says what there is."
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory for this{f' ({error})' if str(error) else ''}."
+    if isinstance(error, RecursionError):
+        return f"what was read is nested too deeply ({error})."
+    if isinstance(error, BywordsError | OutputLostError | OSError):
+        return str(error)
+    return None

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 import typer
 
 from bywords.cli.screen import tell_aside
-from bywords.errors import BywordsError, DataError, SettingError
-from bywords.io.archives import is_pattern, split_member
+from bywords.errors import LARGEST_SEED, BywordsError, DataError, SettingError
+from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
+from bywords.terminal import shell_words
 
 if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier
@@ -179,6 +180,7 @@ Abstain = Annotated[
         metavar="SHARE",
     ),
 ]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of whatever is drawn.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume a run that was interrupted: keep what it has finished.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 FILE_ENDINGS = (
@@ -203,7 +205,7 @@ FILE_ENDINGS = (
 
 def command_line() -> str:
     """The command that is running, as it could be typed again."""
-    return shlex.join(["bywords", *sys.argv[1:]])
+    return shell_words(["bywords", *sys.argv[1:]])
 
 
 def least_confidence(
@@ -251,11 +253,13 @@ def named_after(data: str, ending: str) -> Path:
     Of a folder with its classes it is beside the folder, so that it is not taken for a class. Of several files it is
     called by the first.
     """
-    path = Path(data)
-    if path.is_dir():
+    path, whole = Path(data), None
+    with contextlib.suppress(BywordsError):  # several, which are too long together
+        whole = expanded(data)
+    if whole is not None and path.is_dir():
         path = path.resolve()
         return path.with_name((path.name or "texts") + ending)
-    if not path.exists():
+    if whole is None or not path.exists():
         with contextlib.suppress(ValueError):  # no quotes that pair
             path = Path((shlex.split(data) or [data])[0])
     name = "".join(sign for sign in path.name.replace(":", "-") if sign not in "*?[]")
@@ -276,7 +280,7 @@ def is_file(text: str) -> bool:
         return False
     try:
         path, member = split_member(Path(text).expanduser())
-        if path.is_file() and (member is None or path.suffix):
+        if path.exists() and not path.is_dir() and (member is None or path.suffix):
             return True
         if len(text.split()) == 1 and is_pattern(text) and files_of(text) != [text]:
             return True
@@ -310,7 +314,7 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
     for name in inputs:
         for path in [] if name is None else _paths(str(name)):
             try:
-                is_same = path.exists() and out.exists() and path.samefile(out)
+                is_same = path.samefile(out)
             except OSError:
                 is_same = False
             if is_same:
@@ -321,16 +325,16 @@ def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -
 
 def _paths(text: str) -> list[Path]:
     """The files that are meant: one, several on a line, or those that a pattern has; of a member its archive."""
-    whole = split_member(Path(text).expanduser())[0]
-    with contextlib.suppress(OSError):
-        if whole.exists():
-            return [whole]
-    from bywords.io.datasets import paths_of
-
     try:
-        return [split_member(Path(name).expanduser())[0] for name in paths_of(text)]
-    except (BywordsError, OSError):  # a data set by its name, or a text
-        return [whole]
+        with contextlib.suppress(BywordsError):  # several, which are too long together
+            whole = split_member(expanded(text))[0]
+            if whole.exists():
+                return [whole]
+        from bywords.io.datasets import paths_of
+
+        return [split_member(expanded(name))[0] for name in paths_of(text)]
+    except BywordsError:  # a data set by its name, or a text
+        return []
 
 
 Model = Annotated[Path, typer.Argument(help="A folder that `bywords train` wrote.", metavar="MODEL")]

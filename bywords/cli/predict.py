@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bywords.cli import options
-from bywords.cli.screen import columns_line, counted, tell_aside, tell_notes, tell_skipped
+from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped
 from bywords.errors import BywordsError, SettingError
+from bywords.io.archives import expanded
 from bywords.io.read_options import LABEL_PREFIX
+from bywords.terminal import shell_words
 from bywords.version import __version__
 
 if TYPE_CHECKING:
@@ -86,11 +87,11 @@ def predict(
     from bywords.io.readers import Block, skipped_rows
     from bywords.io.writers import Writer
 
-    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     source = file if options.is_file(file) else None
+    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
     if source is None and (text, file_format, encoding) != (None, None, None):
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
-    _check_output(out, source, top_k, resume=resume)
+    _check_output(out, source, model, top_k, resume=resume)
     classifier = load_classifier(model)
     least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
     answers, n_before = _Answers(classifier, top_k, least), 0
@@ -101,7 +102,7 @@ def predict(
     blocks = iter([Block.of_text(file)]) if source is None else _told(_blocks(source, {**reading, **more}))
     if out is None:
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
-            typer.echo(chunk.content, nl=False)
+            print_data(chunk.content)
     else:
         settings = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
         n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
@@ -110,8 +111,10 @@ def predict(
     answers.tell(is_rest=n_before > 0)
 
 
-def _check_output(out: Path | None, source: str | None, top_k: int | None, *, resume: bool) -> None:
+def _check_output(out: Path | None, source: str | None, model: Path, top_k: int | None, *, resume: bool) -> None:
     """Raise SettingError for what cannot be written, before there is any work."""
+    from bywords.artifact.model_folder import OWN
+    from bywords.cli.hold import hold
     from bywords.files import check_writable
     from bywords.io.writers import Writer
 
@@ -122,7 +125,9 @@ def _check_output(out: Path | None, source: str | None, top_k: int | None, *, re
     if out is not None:
         check_writable(out)
         Writer.of(out, ())
-        options.check_output(out, *(() if source is None else options.files_of(source)), goes_on=resume)
+        hold(out)
+        inputs = () if source is None else options.files_of(source)
+        options.check_output(out, *inputs, *(model / name for name in OWN), goes_on=resume)
 
 
 def _label_file(
@@ -148,6 +153,8 @@ def _label_file(
     is_new = not out.exists()
     output = ResumableOutput(out, Run({"model": model_digest}, run), resume=resume)
     n_before = output.n_rows
+    if output.is_damaged:
+        tell_aside(f"{output.folder} is not as it was written: all rows are done anew.")
     writer = Writer.of(out, answers.names)
     digest = hashlib.sha256() if source is None else _digest(source, settings["ending"])
     _write(output, blocks, answers, writer, digest)
@@ -176,7 +183,7 @@ def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: boo
     from bywords.files import keep_private
 
     if is_new and source is not None:
-        keep_private(out, source.expanduser())
+        keep_private(out, expanded(source))
     if writer.n_formulas:
         cells = "1 cell starts" if writer.n_formulas == 1 else f"{writer.n_formulas:,} cells start"
         tell_aside(
@@ -330,7 +337,7 @@ def _digest(file: str, ending: str | None) -> hashlib._Hash:
     digest = hashlib.sha256()
     for path in options.files_of(file):
         if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
-            with open_input(Path(path).expanduser()) as opened:
+            with open_input(expanded(path)) as opened:
                 while part := opened.read(1 << 20):
                     digest.update(part)
     return digest
@@ -345,10 +352,12 @@ def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
     except (KeyboardInterrupt, BywordsError) as error:
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
-        again = [*sys.argv[1:], *(["--resume"] if "--resume" not in sys.argv else [])]
+        again = ["bywords", *sys.argv[1:]]
+        if "--resume" not in again:
+            again.insert(again.index("--") if "--" in again else len(again), "--resume")
         rows = "1 row is" if folder.n_rows == 1 else f"{folder.n_rows:,} rows are"
-        how = f"{rows} done and kept. Go on with: {shlex.join(['bywords', *again])}"
+        how = f"{rows} done and kept. Go on with: {shell_words(again)}"
         if isinstance(error, BywordsError):
             raise type(error)(f"{error} {how}") from error
-        typer.echo(f"Interrupted: {how}", err=True)
+        tell_aside(f"Interrupted: {how}")
         raise typer.Exit(130) from error

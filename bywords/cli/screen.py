@@ -1,4 +1,7 @@
-"""What a person sees: progress on standard error if it is a terminal, tables and sentences on standard output."""
+"""What a person sees: progress on standard error if it is a terminal, tables and sentences on standard output.
+
+Whatever is shown may hold anything: here it is made visible, so that those who call need not think of it.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
-
+from bywords.terminal import visible, visible_line
 from bywords.training.callback import Callback
 
 if TYPE_CHECKING:
@@ -27,7 +29,17 @@ MOST_NAMED = 500  # characters of the names of columns
 
 def print_json(value: Any) -> None:
     """One JSON object and a line end. NaN, which JSON does not have, becomes null."""
-    typer.echo(json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False))
+    _write_line(visible(json.dumps(without_nan(value), ensure_ascii=False, allow_nan=False)))
+
+
+def print_data(content: Any) -> None:
+    """Data in UTF-8 to standard output: byte for byte, but to a terminal as it can be shown."""
+    if sys.stdout.isatty():
+        sys.stdout.write(visible(content.decode()))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+    sys.stdout.flush()
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, may_leave_out: Sequence[str] = ()) -> None:
@@ -35,11 +47,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, may_le
 
     Where a terminal is too narrow, the columns of `may_leave_out` go, the first named first, until it fits.
     """
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    widths = [max(map(len, cells)) + 2 for cells in zip(columns, *rows, strict=True)]
+    header, *lines = [[Text(visible_line(cell)) for cell in row] for row in (columns, *rows)]
+    widths = [max(cell_len(cell.plain) for cell in cells) + 2 for cells in zip(header, *lines, strict=True)]
     room = Console().width if sys.stdout.isatty() else sum(widths)
     shown = list(range(len(columns)))
     for name in may_leave_out:
@@ -47,27 +61,36 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, may_le
             shown.remove(columns.index(name))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index in shown:
-        table.add_column(columns[index], justify="left" if index == 0 else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(row[index]) for index in shown))
+        table.add_column(header[index], justify="left" if index == 0 else "right", no_wrap=True)
+    for line in lines:
+        table.add_row(*(line[index] for index in shown))
     Console(width=max(room, 40), highlight=False).print(table)
+    sys.stdout.flush()
 
 
 def say(text: str = "") -> None:
-    """A sentence for the person, on standard output."""
-    typer.echo(text)
+    """A sentence for the person, on a line of standard output."""
+    _write_line(visible_line(text))
 
 
 def one_line(text: str, limit: int) -> str:
-    """A text of unknown origin as a terminal can show it: no control signs, on one line, at most so many characters."""
+    """A text of any length on one line, of at most so many characters."""
     from bywords.report.formats import shorten
 
     return shorten(text, limit)
 
 
 def tell_aside(text: str) -> None:
-    """A sentence for the person, on standard error, beside what goes to standard output."""
-    typer.echo(text, err=True)
+    """A sentence for the person, on a line of standard error, beside what goes to standard output."""
+    if sys.stderr.isatty():
+        _show("")  # of progress
+    sys.stderr.write(f"{visible_line(text)}\n")
+    sys.stderr.flush()
+
+
+def _write_line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def tell_columns(*parts: Corpus | PartFacts) -> None:
@@ -101,7 +124,7 @@ def tell_skipped(n_skipped: int, first: str) -> None:
     """How many rows of a file were left out, on standard error; nothing where none were."""
     if n_skipped:
         rows = "row" if n_skipped == 1 else "rows"
-        typer.echo(f"Skipped {n_skipped:,} {rows} that could not be read; the first is {first}", err=True)
+        tell_aside(f"Skipped {n_skipped:,} {rows} that could not be read; the first is {first}")
 
 
 def tell_about(split: Split) -> None:
@@ -134,13 +157,17 @@ def tell_read(*corpora: Any) -> None:
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Show that something is going on, with the time it has taken; nothing in a pipe."""
+    """Show that something is going on; nothing in a pipe."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
 
-    with Console(stderr=True).status(f"{what} …"):
+    turning = Spinner("dots", Text(visible_line(f"{what} …")), style="status.spinner")
+    with Live(turning, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False):
         yield
 
 
@@ -231,13 +258,14 @@ class ProgressLines(Callback):
 
     def _line(self, text: str) -> None:
         if self.is_shown:
-            _show(f"{self.name} {text}\n")
+            _show(f"{self.name} {text}", end="\n")
 
 
-def _show(text: str) -> None:
+def _show(text: str, *, end: str = "") -> None:
     """Put a text into the last line of the terminal, instead of what is there."""
-    sys.stderr.write(f"\r\x1b[K{text}")
-    sys.stderr.flush()
+    as_it_is: Any = getattr(sys.stderr, "rich_proxied_file", sys.stderr)  # see `streams.standard_streams`
+    as_it_is.write(f"\r\x1b[K{visible_line(text)}{end}")
+    as_it_is.flush()
 
 
 def rough_time(seconds: float) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bywords.errors import LARGEST_SEED
+
 Out = Annotated[
     Path | None, typer.Option(help="The model's folder; by default the name of DATA with -model behind it.")
 ]
@@ -65,7 +67,7 @@ KeepTestOut = Annotated[
         "DATA to test on is learned as well when the scores are known.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Of the split and of every start.")]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of the split and of every start.")]
 CheckpointFolder = Annotated[
     Path | None,
     typer.Option(

@@ -9,6 +9,7 @@ from bywords.cli.failing import tell_slices
 from bywords.cli.scores import tell_classes, tell_scores, tell_seen
 from bywords.cli.screen import say, tell_skipped
 from bywords.errors import quoted
+from bywords.terminal import command
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus, Split
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FEW_COPIES = 0.95  # of the test documents that are different: below it they are said
 
 
-def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDiskSplit, data: str) -> None:
+def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDiskSplit, data: list[str]) -> None:
     """How it went, how good the model is, and what to type next; `data` is the file, with options for its columns."""
     dropped = record["dropped"]
     if record["interrupted"]:
@@ -69,30 +70,34 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
     _tell_next(record, split, data, is_multilabel=evaluation.is_multilabel)
 
 
-def _tell_next(record: dict[str, Any], split: Split | OnDiskSplit, data: str, *, is_multilabel: bool) -> None:
+def _tell_next(record: dict[str, Any], split: Split | OnDiskSplit, data: list[str], *, is_multilabel: bool) -> None:
     """What to type next, and what it gives."""
     columns = split.train.read_as
+    predict, evaluate, explain, info = (
+        command(name, record["model"]) for name in ("predict", "evaluate", "explain", "info")
+    )
     if columns is None or columns.is_one_text:
         commands = {
-            f"bywords predict {record['model']} TEXTS.txt": "a label for each line of a file, or of -",
-            f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled texts",
-            f'bywords explain {record["model"]} "A TEXT"': "which of its words the label comes from",
+            f"{predict} TEXTS.txt": "a label for each line of a file, or of -",
+            f"{evaluate} LABELLED.csv": "the same table on other labelled texts",
+            f'{explain} "A TEXT"': "which of its words the label comes from",
         }
     else:
         commands = {
-            f"bywords predict {record['model']} TABLE.csv": "a label for each row of a table with the same columns",
-            f"bywords evaluate {record['model']} LABELLED.csv": "the same table on other labelled rows",
-            f"bywords explain {record['model']} TABLE.csv": "which words and values the labels come from",
+            f"{predict} TABLE.csv": "a label for each row of a table with the same columns",
+            f"{evaluate} LABELLED.csv": "the same table on other labelled rows",
+            f"{explain} TABLE.csv": "which words and values the labels come from",
         }
     commands |= {
-        f"bywords audit {data}": "what is wrong with these texts and labels",
-        f"bywords info {record['model']}": "what it is, what it knows, and how good it is",
+        command("audit", data[0], options=data[1:]): "what is wrong with these texts and labels",
+        info: "what it is, what it knows, and how good it is",
     }
     if not is_multilabel:
-        commands[f"bywords compare {data}"] = "every system on these texts, with a report to look at"
+        compare = command("compare", data[0], options=data[1:])
+        commands[compare] = "every system on these texts, with a report to look at"
     width = max(map(len, commands))
-    for command, what in commands.items():
-        say(f"  {command:{width}}  {what}")
+    for words, what in commands.items():
+        say(f"  {words:{width}}  {what}")
 
 
 def files_of(split: Split | OnDiskSplit) -> list[Corpus | PartFacts]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from bywords.cli.hold import hold
 from bywords.cli.options import check_output
-from bywords.errors import SettingError, check_choice
+from bywords.errors import ModelFolderError, SettingError, check_choice
 from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
@@ -82,7 +84,9 @@ def requested(
 
     check_writable(folder)
     check_output(folder, reading.data, reading.test, goes_on=resume or folder == start_from)
-    _check_checkpoint(checkpoint, resume, folder)
+    _check_checkpoint(checkpoint, resume)
+    _check_apart(folder, checkpoint, on_disk)
+    hold(folder, error=ModelFolderError)
     max_bytes = None if max_size is None else parse_size(max_size)
     budget, vectors = parameters.budget_seconds, parameters.vectors
     if on_disk is not None:
@@ -174,7 +178,7 @@ def _refuse(message: str, **options: Any) -> None:
             raise SettingError(message.format(name))
 
 
-def _check_checkpoint(checkpoint: Path | None, resume: bool, folder: Path) -> None:
+def _check_checkpoint(checkpoint: Path | None, resume: bool) -> None:
     """Raise SettingError for one that cannot be used, before anything is read."""
     from bywords.checkpoint import check_checkpoint
 
@@ -182,9 +186,17 @@ def _check_checkpoint(checkpoint: Path | None, resume: bool, folder: Path) -> No
         if resume:
             raise SettingError("--resume goes on from a checkpoint: give its folder with --checkpoint.")
         return
+    hold(checkpoint)
     check_checkpoint(checkpoint, resume=resume)
-    if folder.resolve() in (checkpoint.resolve(), *checkpoint.resolve().parents):
-        raise SettingError(f"{checkpoint}: is the model's own folder or in it. Give the checkpoint another place.")
+
+
+def _check_apart(folder: Path, checkpoint: Path | None, on_disk: Path | None) -> None:
+    """Raise SettingError where one folder that is written is another, or in it; a model may be in a checkpoint."""
+    places = {"the model": folder, "the checkpoint": checkpoint, "the documents on disk": on_disk}
+    real = {what: place.resolve() for what, place in places.items() if place is not None}
+    for (outer, place), (inner, other) in itertools.permutations(real.items(), 2):
+        if other == place or (place in other.parents and (outer, inner) != ("the checkpoint", "the model")):
+            raise SettingError(f"{other}: {inner} cannot be in the folder of {outer}. Give it another place.")
 
 
 def _seconds(budget: str) -> float:

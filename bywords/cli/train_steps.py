@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from bywords.cli.screen import (
     columns_as_json,
     print_json,
     say,
+    tell_aside,
     tell_columns,
     tell_notes,
     working,
@@ -75,7 +75,7 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     else:
         named = request.reading.options
         asked = column_options(trained.split.train.read_as) if named.texts or named.labels or named.side else []
-        tell(record, trained.evaluation, trained.split, shlex.join([request.reading.data, *asked]))
+        tell(record, trained.evaluation, trained.split, [request.reading.data, *asked])
 
 
 def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
@@ -201,7 +201,9 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     progress = ProgressLines()
     progress.start(request.shown)
     config = request.config
-    return corpus_on_disk(source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block)
+    return corpus_on_disk(
+        source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block, on_damage=tell_aside
+    )
 
 
 def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus) -> FittedClassifier:

@@ -11,6 +11,7 @@ import typer
 from bywords.cli import options
 from bywords.cli.screen import ProgressLines, print_json, print_table, say, tell_read, working
 from bywords.io.read_options import ReadOptions
+from bywords.terminal import command
 
 vectors = typer.Typer(help="Train word vectors on a corpus, look into a file of them, find a word's neighbours.")
 
@@ -32,20 +33,23 @@ def train(
     min_count: Annotated[int, typer.Option(help="Words that occur less often get no vector.")] = 5,
     reading: ReadOptions = options.DEFAULT_READING,
     settings: options.Settings = None,
-    seed: int = 0,
+    seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
     """Train word2vec or GloVe vectors on the training part of a corpus."""
+    from bywords.cli.hold import hold
     from bywords.config import changed
     from bywords.io.datasets import read_split
     from bywords.text.tokenizer import Tokenizer
     from bywords.text.vocabulary import Vocabulary, VocabularyConfig
     from bywords.vectors.glove import GloveConfig, train_glove
     from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
-    from bywords.vectors.word_vectors import check_vectors_writable
+    from bywords.vectors.word_vectors import WORDS, check_vectors_writable
 
     check_vectors_writable(out)
-    options.check_output(out, data)
+    for path in (out, out.with_suffix(WORDS)):
+        hold(path)
+        options.check_output(path, data)
     callback = ProgressLines()
     losses: list[float | None] = []
     with working(f"reading {data}"):
@@ -84,7 +88,7 @@ def train(
     say(f"{method}: {len(trained):,} words of {trained.dimension} dimensions in {seconds:.1f} s, saved in {out}.")
     if losses and losses[0] is not None:
         say(f"The loss fell from {losses[0]:.4f} in the first epoch to {losses[-1]:.4f} in the last.")
-    say(f"Next: bywords vectors nearest {out} WORD")
+    say(f"Next: {command('vectors nearest', str(out))} WORD")
 
 
 @vectors.command()

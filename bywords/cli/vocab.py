@@ -23,10 +23,12 @@ def vocab(
     test: options.TestFile = None,
     reading: ReadOptions = options.DEFAULT_READING,
     test_share: options.TestShare = 0.2,
-    seed: int = 0,
+    seed: options.Seed = 0,
     as_json: options.AsJson = False,
 ) -> None:
     """Count the words of a corpus, and see how large a vocabulary unseen texts need."""
+    from bywords.cli.hold import hold
+    from bywords.files import check_writable
     from bywords.io.datasets import read_split
     from bywords.records.base import typed
     from bywords.records.run import TextStatistics
@@ -35,6 +37,8 @@ def vocab(
     from bywords.text.tokenizer import Tokenizer
 
     picture = out or options.named_after(data, "-words.svg")
+    check_writable(picture)
+    hold(picture)
     options.check_output(picture, data, test)
     with working(f"counting the words of {data}"):
         split = read_split(data, reading, test=test, test_share=test_share, seed=seed)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.config import typed
+from bywords.errors import DataError, SettingError, check_kind, did_you_mean, quoted
 from bywords.text.tokenizer import SEPARATOR, TokenizerConfig
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class SideColumn:
     date_format: str | None = None  # of a date, as polars writes it
     has_time: bool = False  # of a date: some value is not at midnight
     values: tuple[str, ...] = ()  # of a category: those there are, sorted; none where they are more than `MOST_VALUES`
+
+    def __post_init__(self) -> None:
+        """Raises SettingError for what `fit` does not give: no edges of a number, say."""
+        if self.kind == "number" and not (self.edges and np.all(np.diff(self.edges) > 0)):
+            raise SettingError(
+                f"the edges of the column {self.name!r} are {self.edges!r:.100}, expected ascending ones"
+            )
+        if self.kind == "date" and self.date_format not in DATE_FORMATS:
+            raise SettingError(f"the dates of the column {self.name!r} have no format {self.date_format!r:.60}")
 
     @classmethod
     def fit(cls, column: pl.Series) -> SideColumn:
@@ -168,14 +178,16 @@ class Columns:
     label: tuple[str, ...] = ()
     side: tuple[SideColumn, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises SettingError for a column that is named twice, and where there is none."""
+        check_once(self.text, [column.name for column in self.side], self.label)
+        if not self.inputs:
+            raise SettingError("there is no column to make documents of")
+
     @classmethod
     def plain(cls, found: Mapping[str, Any] | None) -> Columns | None:
-        """From JSON values, as `dataclasses.asdict` gives them."""
-        if found is None:
-            return None
-        lists = ("edges", "values")
-        side = [SideColumn(**{**one, **{name: tuple(one[name]) for name in lists}}) for one in found["side"]]
-        return cls(text=tuple(found["text"]), label=tuple(found["label"]), side=tuple(side))
+        """From JSON values, as `dataclasses.asdict` gives them. Raises SettingError for any others."""
+        return None if found is None else typed(cls, found, where="the columns")
 
     @property
     def is_one_text(self) -> bool:
@@ -226,12 +238,15 @@ def as_names(given: str | Sequence[str] | None, parameter: str = "columns") -> t
     """One name, or several, or none, as a tuple. Raises SettingError, naming the parameter, for what are no names."""
     if isinstance(given, str):
         return (given,)
-    is_list = given is None or (isinstance(given, Iterable) and not isinstance(given, Mapping))
-    names = tuple(given or ()) if is_list else (None,)
-    if not all(isinstance(name, str) for name in names):
-        shown, kind = f"{given!r:.100}", type(given).__name__
-        raise SettingError(f"{parameter} is {shown} of type {kind}, expected the name of a column or a list of names.")
-    return tuple(map(str, names))
+    if given is None:
+        return ()
+    is_list = isinstance(given, Iterable) and not isinstance(given, Mapping) and getattr(given, "ndim", 1) == 1
+    names: list[str] = []
+    for name in given if is_list else (None,):
+        if not isinstance(name, str):
+            check_kind(parameter, given, (), "the name of a column or a list of names")
+        names.append(str(name))
+    return tuple(names)
 
 
 def check_once(text: Sequence[str], side: Sequence[str], labels: Sequence[str]) -> None:

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,12 @@ from bywords.data.label_names import cleaned, several_spellings
 from bywords.data.labels import FLAGS, flags_in
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.forks import cached_property
+from bywords.memory import check_memory
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
+
+MOST_LABEL_BYTES = 1_000
+MEMORY_PER_FLAG = 9  # bytes for a document and a label, where it may have several: a flag, and a number for the split
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +67,14 @@ class Corpus:
 
         Raises: DataError when there are not as many labels as texts.
         """
-        text_column = pl.Series("text", texts, dtype=pl.String)
-        label_column = pl.Series("label", labels, dtype=pl.String)
+        try:
+            text_column = pl.Series("text", texts, dtype=pl.String)
+            label_column = pl.Series("label", labels, dtype=pl.String)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"{name}: expected texts and labels, each a list of strings: {error}") from error
         if len(text_column) != len(label_column):
             raise DataError(f"{name}: {len(text_column)} texts and {len(label_column)} labels, expected as many.")
-        label_column, remarks = _cleaned(label_column)
+        label_column, remarks = _cleaned(name, label_column)
         label_names = sorted_names(label_column.unique().to_list())
         codes = _indices(label_column, label_names)
         rows = np.arange(len(text_column)) if rows is None else rows
@@ -103,8 +110,13 @@ class Corpus:
         if flags is not None:
             names = tuple(map(str, range(flags.shape[1])))
             return cls(name, text_column, flags.astype(bool), names, rows, remarks=(_table_of_flags(len(names)),))
-        flat, remarks = _cleaned(flat)
+        flat, remarks = _cleaned(name, flat)
         names = sorted_names([*flat.unique().to_list(), *map(cleaned, label_names)])
+        check_memory(
+            MEMORY_PER_FLAG * len(sets) * len(names),
+            f"{name}: a table of {len(sets):,} documents and {len(names):,} labels",
+            "Take fewer labels, those that occur most, or fewer documents.",
+        )
         matrix = np.zeros((len(sets), len(names)), dtype=np.bool_)
         matrix[np.repeat(np.arange(len(sets)), sizes), _indices(flat, names)] = True
         return cls(name, text_column, matrix, names, rows, remarks=remarks)
@@ -266,7 +278,8 @@ def renamed(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
         return corpus
     new = [mapping.get(name, name) for name in corpus.label_names]
     names = sorted_names(new)
-    table = np.array([names.index(name) for name in new], dtype=np.int64)  # (K,) old -> new
+    index = {name: number for number, name in enumerate(names)}
+    table = np.array([index[name] for name in new], dtype=np.int64)  # (K,) old -> new
     if not corpus.is_multilabel:
         return dataclasses.replace(corpus, labels=table[corpus.labels], label_names=names)
     labels = np.zeros((len(corpus), len(names)), dtype=np.bool_)
@@ -418,8 +431,18 @@ def _first_with(corpus: Corpus, is_meant: npt.NDArray[np.bool_]) -> tuple[int, s
     return index, corpus.label_names[label if corpus.is_multilabel else int(corpus.labels[index])]
 
 
-def _cleaned(column: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
-    """Labels (N,) without what nobody sees, and a remark where that makes one label of several."""
+def _cleaned(corpus_name: str, column: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """Labels (N,) without what nobody sees, and a remark where that makes one label of several.
+
+    Raises: DataError for one that is too long for a label.
+    """
+    is_long = (column.str.len_bytes() > MOST_LABEL_BYTES).fill_null(False)
+    if is_long.any():
+        long = column.filter(is_long)[0]
+        raise DataError(
+            f"{corpus_name}: the label {long[:40]!r}… has {len(long.encode()):,} bytes, expected "
+            f"{MOST_LABEL_BYTES:,} at most. Check that the right column is read as label."
+        )
     names = {name: cleaned(name) or name for name in column.unique().to_list() if name is not None}
     if all(old == new for old, new in names.items()):
         return column, ()

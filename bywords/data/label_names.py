@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bywords.errors import SettingError, did_you_mean, quoted
+from bywords.terminal import shell_words
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -108,12 +109,10 @@ def _one_of_several(what: str, alike: Iterable[list[str]], counts: Mapping[str, 
 
 def _missing(counts: Mapping[str, int]) -> list[str]:
     """Of what programs write where there is nothing."""
-    import shlex
-
     found = [name for name in counts if name.casefold() in MISSING]
     if not found:
         return []
-    options = " ".join(f"--exclude-label {shlex.quote(name)}" for name in found[:AT_MOST])
+    options = shell_words(word for name in found[:AT_MOST] for word in ("--exclude-label", name))
     named = ", ".join(f"{name!r} ({counts[name]:,})" for name in found[:AT_MOST])
     return [
         f"Labels that are written where there is none: {named}{_more(found)}; each is a class. If it is a missing "
@@ -185,9 +184,7 @@ def _alone(counts: Mapping[str, int]) -> list[str]:
 
 
 def _option(old: str, new: str) -> str:
-    import shlex
-
-    return f"--map-label {shlex.quote(f'{old}={new}')}"
+    return shell_words(["--map-label", f"{old}={new}"])
 
 
 def _more(found: Sequence[object] | Mapping[str, object]) -> str:

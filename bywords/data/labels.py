@@ -62,7 +62,7 @@ def read_labels(labels: Any, *, part: str) -> GivenLabels:
     none = np.zeros(0, dtype=np.int64)
     if hasattr(labels, "toarray"):  # a sparse matrix
         labels = labels.toarray()
-    if isinstance(labels, str | set | frozenset | Mapping) or not hasattr(labels, "__len__"):
+    if isinstance(labels, str | bytes | set | frozenset | Mapping) or not hasattr(labels, "__len__"):
         raise DataError(f"expected a sequence of {part} labels, found {type(labels).__name__}: {labels!r:.200}.")
     if isinstance(labels, pl.Series) and isinstance(labels.dtype, pl.List | pl.Array):
         labels = labels.to_list()
@@ -75,17 +75,16 @@ def read_labels(labels: Any, *, part: str) -> GivenLabels:
             return read_labels(table[:, 0], part=part)
         names = np.arange(table.shape[1]) if columns is None else _array(list(columns), part)
         return GivenLabels("indicator", _flags(table, part), none, names)
-    if isinstance(labels, list | tuple | np.ndarray | pl.Series) or hasattr(labels, "tolist"):
-        listed = labels.tolist() if hasattr(labels, "tolist") else labels
-        are_sets = [isinstance(value, _SETS) for value in listed]
-        if any(are_sets):
-            if not all(are_sets):
-                index = are_sets.index(False)
-                raise DataError(
-                    f"the {part} label of document {index} (counted from 0) is {listed[index]!r}, expected a list of "
-                    "labels as others have."
-                )
-            return _read_sets([_members(value) for value in listed], part)
+    listed = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    are_sets = [isinstance(value, _SETS) for value in listed]
+    if any(are_sets):
+        if not all(are_sets):
+            index = are_sets.index(False)
+            raise DataError(
+                f"the {part} label of document {index} (counted from 0) is {listed[index]!r}, expected a list of "
+                "labels as others have."
+            )
+        return _read_sets([_members(value) for value in listed], part)
     dtype = getattr(labels, "dtype", None)
     if isinstance(dtype, np.dtype) and dtype.kind in "Uiub" and np.ndim(labels) == 1:
         if dtype.kind == "U":

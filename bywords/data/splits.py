@@ -5,10 +5,13 @@ Where documents are in groups, of equal texts say, a group is never divided, and
 
 from __future__ import annotations
 
+import heapq
+from numbers import Real
+
 import numpy as np
 import numpy.typing as npt
 
-from bywords.errors import SettingError, check_range
+from bywords.errors import SettingError, check_seed, shown
 
 Rows = npt.NDArray[np.int64]
 TOO_FEW = "too few documents to hold one out for validation: no class has two different texts. Add documents."
@@ -25,7 +28,7 @@ def stratified_split(
     group counts for the class of its first document, and no class is without a document in the first part.
 
     Returns: the kept and the held-out rows, int64, ascending; together they are 0 to N - 1.
-    Raises: SettingError when share is not between 0 and 1, or seed is negative.
+    Raises: SettingError when share is not a number between 0 and 1, or seed not one of `check_seed`.
     """
     check_split(share, seed)
     generator = np.random.default_rng(seed)
@@ -34,8 +37,9 @@ def stratified_split(
     of_groups = labels[firsts]
     n_held = _held_out_counts(np.bincount(of_groups, sizes).astype(np.int64), share)
     is_held = np.zeros(len(firsts), dtype=bool)
-    for label, count in enumerate(n_held):
-        indices = generator.permutation(np.flatnonzero(of_groups == label))
+    ends = np.cumsum(np.bincount(of_groups, minlength=len(n_held)))[:-1]
+    for of_class, count in zip(np.split(np.argsort(of_groups, kind="stable"), ends), n_held, strict=False):
+        indices = generator.permutation(of_class)
         is_held[_drawn(indices, sizes[indices], int(count))] = True
     for label in np.setdiff1d(labels, labels[~is_held[group_of]]):  # only in groups that count for another class
         is_held[group_of[labels == label][0]] = False
@@ -58,11 +62,10 @@ def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDAr
 
 
 def check_split(share: float, seed: int) -> None:
-    """Raise SettingError when share is not between 0 and 1, or seed is negative."""
-    if not 0 < share < 1:
-        raise SettingError(f"the share to hold out is {share}, expected a number between 0 and 1, as in 0.2.")
-    if seed < 0:
-        raise SettingError(f"seed is {seed}, expected 0 or more.")
+    """Raise SettingError when share is not a number between 0 and 1, or seed not one of `check_seed`."""
+    if not isinstance(share, Real) or not 0 < share < 1:
+        raise SettingError(f"the share to hold out is {shown(share)}, expected a number between 0 and 1, as in 0.2.")
+    check_seed(seed)
 
 
 def stratified_folds(
@@ -90,9 +93,9 @@ def nested_order(labels: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int
 
     Two documents of each class, or its only one, come first; of any more each class has as near to its share as can be.
     So subsets of several sizes are nested: a larger one has the documents of a smaller one and others.
-    Raises: SettingError when seed is negative.
+    Raises: SettingError for a seed as `check_seed`.
     """
-    check_range("seed", seed, least=0)
+    check_seed(seed)
     generator = np.random.default_rng(seed)
     shuffled = generator.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
@@ -142,8 +145,16 @@ def _held_out_counts(counts: npt.NDArray[np.int64], share: float) -> npt.NDArray
     wanted = share * counts
     n_held: npt.NDArray[np.int64] = np.clip(np.floor(wanted).astype(np.int64), least, most)
     total = np.clip(np.floor(share * counts.sum() + 0.5), least.sum(), most.sum())
-    while n_held.sum() < total:
-        n_held[np.where(n_held < most, wanted - n_held, -np.inf).argmax()] += 1
-    while n_held.sum() > total:
-        n_held[np.where(n_held > least, wanted - n_held, np.inf).argmin()] -= 1
+    step = 1 if n_held.sum() < total else -1
+    bounds = most if step > 0 else least
+    queue = [(step * (n - w), label) for label, (n, w) in enumerate(zip(n_held.tolist(), wanted.tolist(), strict=True))]
+    queue = [entry for entry in queue if n_held[entry[1]] != bounds[entry[1]]]
+    heapq.heapify(queue)  # what is furthest from its share is first
+    for _ in range(abs(int(total - n_held.sum()))):
+        label = queue[0][1]
+        n_held[label] += step
+        if n_held[label] == bounds[label]:
+            heapq.heappop(queue)
+        else:
+            heapq.heapreplace(queue, (step * float(n_held[label] - wanted[label]), label))
     return n_held

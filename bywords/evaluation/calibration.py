@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import typed
 from bywords.data.targets import Targets
+from bywords.errors import SettingError
 from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
 from bywords.evaluation.minimum import convex_minimum
 from bywords.kernels.calibration import calibrate
+from bywords.validation import LARGEST, check_finite, check_shapes, check_within
 
 MOST_NEWTON_STEPS = 50
 FLAT = 1e-6  # standard deviation of logits, below which they are taken as all the same
@@ -80,16 +84,48 @@ class Sigmoids:
 Calibration = Temperature | Sigmoids
 
 
-def restored(plain: dict[str, Any]) -> Calibration:
-    """The calibration with these JSON values. Raises KeyError where they are of something else."""
-    if "temperature" in plain:
-        a, b, c = map(float, plain["curve"])
-        return Temperature(float(plain["temperature"]), (a, b, c))
-    return Sigmoids(*(np.array(plain[name], dtype=np.float64) for name in ("scales", "offsets", "thresholds")))
+class _PlainTemperature(TypedDict):
+    temperature: float
+    curve: tuple[float, float, float]
+
+
+class _PlainSigmoids(TypedDict):
+    scales: list[float]
+    offsets: list[float]
+    thresholds: list[float]
+
+
+def restored(plain: Mapping[str, Any], n_classes: int, *, is_multilabel: bool) -> Calibration:
+    """The calibration with these JSON values, of K classes.
+
+    Raises: SettingError where they are of something else, or make probabilities of numbers that are none.
+    """
+    where = "the calibration"
+    if is_multilabel:
+        found = typed(_PlainSigmoids, plain, where=where)
+        arrays = {name: np.array(found[name], dtype=np.float64) for name in _PlainSigmoids.__annotations__}  # type: ignore[literal-required]
+        check_shapes(arrays, dict.fromkeys(arrays, (n_classes,)), no_others=True)
+        check_within(f"{where}: scales", arrays["scales"], float(np.finfo(np.float64).tiny), LARGEST)
+        check_finite(f"{where}: offsets", arrays["offsets"])
+        check_within(f"{where}: thresholds", arrays["thresholds"], 0, 1)
+        return Sigmoids(**arrays)
+    one = typed(_PlainTemperature, plain, where=where)
+    check_within(f"{where}: temperature", np.array([one["temperature"]]), HOTTEST**-2, HOTTEST**2)
+    check_within(f"{where}: curve", np.array(one["curve"]), -HOTTEST, HOTTEST)
+    check_within(f"{where}: curve, which has to rise", np.array(one["curve"][:2]), 0, HOTTEST)
+    return Temperature(**one)
 
 
 def fit_calibration(logits: Scores, targets: Targets) -> Calibration:
-    """The calibration that suits these documents best; logits are (N, K)."""
+    """The calibration that suits these documents best; logits are (N, K).
+
+    Raises: SettingError where some are not finite: probabilities of such a model are no numbers.
+    """
+    if not np.isfinite(logits).all():
+        raise SettingError(
+            "the answers of the model are not finite numbers: its weights have become too large. Lower the learning "
+            "rate, or take another system."
+        )
     if not targets.is_multilabel:
         temperature = fit_temperature(logits, targets)
         return Temperature(temperature, fit_curve(softmax(logits / temperature), targets))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.evaluation import metrics, reliability, significance
+from bywords.forks import cached_property
 
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answers first
 TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes

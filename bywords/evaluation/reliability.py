@@ -16,6 +16,7 @@ from bywords.text.bags import Bags
 from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
+from bywords.validation import check_count, check_within
 
 N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo et al. (2017)
 N_POINTS = 40  # of the curve of coverage that a model keeps
@@ -35,6 +36,18 @@ class Reliability:
     n_documents: int = 0  # held out
     selection: list[list[float]] = field(default_factory=list)  # `selection_curve`; empty for several labels
     in_vocabulary_floor: float = 0.0  # a text with a lower in-vocabulary share is out of distribution
+
+    def __post_init__(self) -> None:
+        """Raises SettingError for what no answers give: shares beyond 0 and 1, and a curve that does not rise."""
+        check_count("the number of documents held out", self.n_documents)
+        check_within("the floor of the in-vocabulary share", np.array([self.in_vocabulary_floor]), 0, 1)
+        if any(len(point) != len(("confidence", "coverage", "accuracy")) for point in self.selection):
+            raise SettingError("a point of the curve of coverage has other than three numbers")
+        curve = np.array(self.selection, dtype=np.float64).reshape(-1, 3)
+        check_within("the curve of coverage", curve, 0, 1)
+        steps = np.diff(curve[:, :2], axis=0)
+        if (steps[:, 0] > 0).any() or (steps[:, 1] < 0).any():
+            raise SettingError("the curve of coverage does not rise from the surest answers to all")
 
     @classmethod
     def of(cls, confidence: Probabilities, is_right: npt.NDArray[np.bool_], in_vocabulary_floor: float) -> Reliability:

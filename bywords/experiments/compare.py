@@ -15,16 +15,16 @@ import numpy as np
 
 from bywords.artifact import model_folder
 from bywords.classifier import TextClassifier
-from bywords.config import to_plain
+from bywords.config import check_arguments, to_plain
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split
 from bywords.data.splits import stratified_split
-from bywords.errors import BywordsError, DataError, SettingError
+from bywords.errors import BywordsError, DataError, SettingError, check_seeds
 from bywords.evaluation import metrics, significance
 from bywords.evaluation.evaluation import Evaluation
 from bywords.evaluation.slices import find_slices
 from bywords.experiments.pairwise import as_text, compare_pairs, from_text
-from bywords.experiments.setup import beginning, check_same, checked, spread
+from bywords.experiments.setup import WITHOUT_RESUME, beginning, check_close, check_same, checked, spread
 from bywords.records.base import finite, typed
 from bywords.records.run import (
     AnswerCoverage,
@@ -43,12 +43,14 @@ from bywords.records.run import (
 from bywords.text.statistics import text_statistics
 from bywords.text.tokenizer import Tokenizer
 from bywords.training.callback import Callback
+from bywords.validation import check_array, check_ids, naming
 
 COVERAGES = [index / 20 for index in range(1, 21)]  # of the curve of coverage against accuracy
 MOST_EXPLAINED = 1_000  # test documents that say which words speak for each class
 SHOWN_CHARACTERS = 2_000  # of a wrong document, in the record
 
 
+@check_arguments
 def compare(
     split: Split,
     systems: Sequence[str],
@@ -82,6 +84,7 @@ def compare(
     systems = list(dict.fromkeys(systems))
     if not systems or not seeds:
         raise SettingError("nothing to compare: expected at least one system and one seed.")
+    check_seeds(seeds)
     for name in [*systems, *limits]:
         _classifier(name, vectors)  # refuses an unknown name before anything is trained
     instead = "Train one system after the other instead: bywords train DATA --system NAME."
@@ -140,11 +143,34 @@ def _new_run(split: Split, seeds: Sequence[int], validation_share: float, comman
 
 
 def _rows_of(earlier: RunRecord | None, run: RunRecord) -> dict[str, SystemScores]:
-    """The systems that an earlier record of the same documents and seeds has whole, by name."""
+    """The systems that an earlier record of the same documents and seeds has whole, by name.
+
+    Raises: DataError where the scores of one are not those of its answers.
+    """
     if earlier is None:
         return {}
     check_same(run, earlier, "seeds")
-    return {row.name: row for row in earlier.systems if not row.interrupted}
+    rows = {row.name: row for row in earlier.systems if not row.interrupted}
+    for name, row in rows.items():
+        with naming(f"the earlier record of {name}", error=DataError, advice=WITHOUT_RESUME):
+            _check_row(row, run)
+    return rows
+
+
+def _check_row(row: SystemScores, run: RunRecord) -> None:
+    """Raise SettingError where the scores of a system are not those of its answers to the documents of this run."""
+    labels, n_classes = from_text(run.test_labels), len(run.corpus.label_names)
+    if [one.seed for one in row.seeds] != run.seeds:
+        raise SettingError(f"it has other seeds than {run.seeds}")
+    for one in row.seeds:
+        answers = from_text(one.answers)
+        check_array("answers", answers, np.int64, shape=labels.shape)
+        check_ids("answers", answers, n_classes)
+        check_close("accuracy", one.accuracy, float((answers == labels).mean()))
+    check_close("accuracy", row.accuracy, statistics.fmean(one.accuracy for one in row.seeds))
+    confusion = metrics.confusion_matrix(labels, from_text(row.seeds[0].answers), n_classes)
+    if row.confusion != confusion.tolist():
+        raise SettingError("its confusion matrix is not that of its answers")
 
 
 def _with_rows(run: RunRecord, rows: Sequence[SystemScores], *, finished: bool) -> RunRecord:

@@ -13,22 +13,24 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.classifier import TextClassifier
-from bywords.config import to_plain
+from bywords.config import check_arguments, to_plain
 from bywords.data.corpus import Split
 from bywords.data.splits import nested_order
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, SettingError, check_seeds
 from bywords.evaluation.evaluation import Evaluation
 from bywords.experiments import forecast
-from bywords.experiments.setup import beginning, check_same, checked, spread
+from bywords.experiments.setup import WITHOUT_RESUME, beginning, check_close, check_same, checked, spread
 from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
 from bywords.system_config import SystemConfig
 from bywords.systems import DEFAULT_SYSTEM
 from bywords.text.tokenizer import Tokenizer
+from bywords.validation import check_array, naming
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 LEAST_DOCUMENTS = 20  # of a point; and two of each class
 
 
+@check_arguments
 def learning_curve(
     split: Split,
     system: str = DEFAULT_SYSTEM,
@@ -60,6 +62,7 @@ def learning_curve(
     """
     if not seeds:
         raise SettingError("nothing to fit: expected at least one seed.")
+    check_seeds(seeds)
     more: dict[str, Any] = {"vectors": vectors, "validation_share": validation_share}
     config = TextClassifier(system, **more).config
     tokenizer = split.train.tokenizer_config(config.tokenizer)
@@ -138,11 +141,24 @@ def _point(classifier: TextClassifier, split: Split, rows: npt.NDArray[np.int64]
 
 
 def _points_of(earlier: CurveRecord | None, run: CurveRecord) -> dict[tuple[int, int], CurvePoint]:
-    """The points that an earlier record of the same documents and settings has, by size and seed."""
+    """The points that an earlier record of the same documents and settings has, by size and seed.
+
+    Raises: DataError where the scores of one are not those of its answers.
+    """
     if earlier is None:
         return {}
     check_same(run, earlier, "system", "vectors")
+    for point in earlier.points:
+        with naming(f"the earlier record of {point.n_documents} documents", error=DataError, advice=WITHOUT_RESUME):
+            check_close("accuracy", point.accuracy, float(_is_right(point, run.corpus.n_test).mean()))
     return {(point.n_documents, point.seed): point for point in earlier.points}
+
+
+def _is_right(point: CurvePoint, n_test: int) -> npt.NDArray[np.bool_]:
+    """Which of the N test documents were right, bool (N,). Raises an error where they are not as many."""
+    bits = np.frombuffer(base64.b64decode(point.right, validate=True), dtype=np.uint8)
+    check_array("right", bits, np.uint8, shape=(-(-n_test // 8),))
+    return np.unpackbits(bits, count=n_test).astype(np.bool_)
 
 
 def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
@@ -179,9 +195,7 @@ def right_answers(run: CurveRecord) -> tuple[list[int], forecast.Right]:
     """The P sizes that all S seeds have, ascending, and which of the N test documents were right: bool (S, P, N)."""
     by_size: dict[int, list[npt.NDArray[np.bool_]]] = {}
     for point in run.points:
-        bits = np.frombuffer(base64.b64decode(point.right), dtype=np.uint8)
-        is_right = np.unpackbits(bits, count=run.corpus.n_test).astype(np.bool_)
-        by_size.setdefault(point.n_documents, []).append(is_right)
+        by_size.setdefault(point.n_documents, []).append(_is_right(point, run.corpus.n_test))
     sizes = sorted(size for size, rows in by_size.items() if len(rows) == len(run.seeds))
     if not sizes:
         return [], np.zeros((len(run.seeds), 0, run.corpus.n_test), dtype=np.bool_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,10 +10,13 @@ from typing import Any
 
 from bywords.checkpoint import Run
 from bywords.data.corpus import Split, check_trainable
-from bywords.errors import DataError
+from bywords.errors import DataError, SettingError
+from bywords.forks import check_polars
 from bywords.records.base import CorpusFacts, ExperimentRecord, Spread, machine
 from bywords.text.tokenizer import Tokenizer
 from bywords.version import __version__
+
+WITHOUT_RESUME = "Start anew without --resume."
 
 
 def checked(split: Split, tokenizer: Tokenizer, *, what: str, instead: str) -> Split:
@@ -21,6 +25,7 @@ def checked(split: Split, tokenizer: Tokenizer, *, what: str, instead: str) -> S
     Raises: DataError for a corpus that cannot be trained on, one with any number of labels a document, and one without
     test documents. `what` is asked for, and `instead` says what to type where there are many labels.
     """
+    check_polars(what="an experiment")
     if split.train.is_multilabel:
         raise DataError(
             f"{split.train.name}: {what} documents with one label each, and these have any number. {instead}"
@@ -67,6 +72,12 @@ def check_same(record: ExperimentRecord, earlier: ExperimentRecord, *names: str)
 
     advice = "Take the same, or start anew without --resume."
     run_of(record).check_same(run_of(earlier), "the earlier record is", advice)
+
+
+def check_close(name: str, found: float, expected: float) -> None:
+    """Raise SettingError where a score of a record is not what follows from its answers."""
+    if not math.isclose(found, expected, abs_tol=1e-9):
+        raise SettingError(f"its {name} is {found}, and that of its answers {expected}")
 
 
 def spread(accuracies: Sequence[float]) -> Spread:

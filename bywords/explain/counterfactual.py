@@ -183,7 +183,7 @@ class _Probe:
         return predicted(self.classifier, self.classifier.calibration.probabilities(logits))
 
     def _logits(self, tokens: Tokens) -> Numbers:
-        return self.classifier.model.logits(self.classifier.vocabulary.encode(tokens)).astype(np.float64)
+        return self.classifier.logits_of(self.classifier.vocabulary.encode(tokens)).astype(np.float64)
 
     def _predict(self, probabilities: Numbers) -> npt.NDArray[Any]:
         return self.classifier.calibration.predict(probabilities).reshape(len(probabilities), -1)

@@ -138,8 +138,8 @@ def explain(classifier: FittedClassifier, text: str) -> Explanation:
     """
     tokens = classifier.tokenizer([text])
     alignment = TokenAlignment.of(classifier.vocabulary, tokens)
+    logits = classifier.logits_of(alignment.documents).astype(np.float64)
     of_tokens, bias = attributions(classifier, alignment, len(tokens.codes))
-    logits = classifier.model.logits(alignment.documents).astype(np.float64)
     answered = classifier.scaled(logits[0]) + classifier.offsets
     of_tokens, bias = classifier.scaled(of_tokens), classifier.scaled(bias) + classifier.offsets
     added_up = bias + of_tokens.sum(axis=0)

@@ -16,6 +16,7 @@ import numpy as np
 from bywords.explain.attributions import at_tokens, by_token
 from bywords.explain.token_alignment import TokenAlignment
 from bywords.extras import needed
+from bywords.forks import use_torch
 from bywords.models.base import FittedModel
 from bywords.models.linear_terms import Numbers
 
@@ -35,6 +36,7 @@ def integrated_gradients(model: FittedModel, alignment: TokenAlignment, n_tokens
     """
     import torch
 
+    use_torch()
     logits = model.logits(alignment.documents)[0].astype(np.float64)
     needed("captum.attr", what="to explain a model with a hidden layer")
     function = model.differentiable(alignment.documents)

@@ -11,13 +11,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
-from bywords.errors import BywordsError
+from bywords.errors import BywordsError, DataError
 
 _ARCHIVES = r"zip|tar|tgz|tbz2|txz|tar\.(?:gz|bz2|xz|zst)"
 _WITH_MEMBER = re.compile(rf"(.+?\.(?:{_ARCHIVES}|xlsx|xlsm|xlsb|xls|ods)):(.+)", re.IGNORECASE | re.DOTALL)
 _NO_DOCUMENT = re.compile(r"(^|/)(\.|__MACOSX(/|$)|Thumbs\.db$|desktop\.ini$)")  # what systems put beside files
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _SHOWN = 10  # names in an error
+
+
+def expanded(path: Path | str, *, error: type[BywordsError] = DataError) -> Path:
+    """The path with the home folder for its ~, or as it is for a user who has none.
+
+    Raises: an `error` for what no file can be called, or what cannot be looked at.
+    """
+    found = Path(path)
+    try:
+        with contextlib.suppress(RuntimeError):  # there is no such folder
+            found = found.expanduser()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found.stat()
+    except (OSError, ValueError) as reason:  # too long, links in a circle, signs that no name has
+        said = reason.strerror if isinstance(reason, OSError) else None
+        raise error(f"{str(path)!r:.200}: this cannot be the path of a file: {said or reason}.") from reason
+    return found
 
 
 def split_member(path: Path) -> tuple[Path, str | None]:

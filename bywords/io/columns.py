@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shlex
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -12,7 +11,8 @@ import polars as pl
 
 from bywords.data.columns import Columns, as_names, check_once, fit_columns
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.io.tables import Table
+from bywords.io.tables import MOST_JUDGED, Table
+from bywords.terminal import shell_words
 
 Name = TypeVar("Name", str, str | None)
 
@@ -25,6 +25,7 @@ LABEL_NAMES = (*("label", "labels", "class", "category", "target", "sentiment", 
 MUCH_LONGER = 3  # times as many characters on average as the column that is guessed to be the text
 MUCH_MORE_VARIED = 3  # times as many different values
 LEAST_WORDS, LEAST_LENGTH = 3, 20  # words of a sentence on average, and characters of one that may be meant instead
+LEAST_BYTES = 3 * LEAST_WORDS - 1  # of words of two letters and the blanks between them; a letter of Chinese has three
 
 
 def find_columns(
@@ -196,7 +197,7 @@ def find_text_and_labels(
 def _check_no_better_text(table: Table, text: str, *labels: str | None) -> None:
     """Raise DataError where another column holds much longer or more varied sentences than the one guessed as text."""
     length, n_values = _length(table, text), table.columns[text].n_unique()
-    for other in table.columns:
+    for other in _long_enough(table):
         if other in (text, *labels) or other in table.nested or not _has_sentences(table, other):
             continue
         its_length, its_values = _length(table, other), table.columns[other].n_unique()
@@ -236,7 +237,7 @@ def _proposal(table: Table, text: str | None = None, label: str | None = None) -
     texts = [text] if text is not None else _likely_texts(table, but=label)
     labels, few = [label] if label is not None else [], ""
     if not labels:
-        others = [name for name in table.columns if name not in texts and _may_be_label(table, name)]
+        others = [name for name in _judged(table) if name not in texts and _may_be_label(table, name)]
         labels = others if len(others) == 1 else []
         few = f" (few different values have {quoted(others)})" if len(others) > 1 else ""
     if not texts or not table.header_is_certain:
@@ -252,17 +253,29 @@ def _proposal_of_text(table: Table) -> str:
 
 
 def _options(option: str, names: Sequence[str]) -> str:
-    return " ".join(f"--{option} {shlex.quote(name)}" for name in names)
+    return shell_words(word for name in names for word in (f"--{option}", name))
 
 
 def _likely_texts(table: Table, *, but: str | None = None) -> list[str]:
-    names = [name for name in table.columns if name != but and _has_sentences(table, name)]
+    names = [name for name in _judged(table) if name != but and _has_sentences(table, name)]
     return [name for name in names if 2 * table.columns[name].n_unique() > len(table)]
+
+
+def _judged(table: Table) -> list[str]:
+    return list(table.columns)[:MOST_JUDGED]
 
 
 def _may_be_label(table: Table, name: str) -> bool:
     """Whether there are two values at least, and two rows of each on average."""
     return 2 <= table.columns[name].drop_nulls().n_unique() <= max(2, len(table) / 2)
+
+
+def _long_enough(table: Table) -> list[str]:
+    """The columns whose values have bytes enough on average that they may be sentences: of very many, in one pass."""
+    values = pl.concat(list(table.columns.values()))
+    n_bytes = values.str.len_bytes().fill_null(0).to_numpy().reshape(len(table.columns), len(table))
+    is_long = n_bytes.sum(axis=1) >= LEAST_BYTES * len(table)
+    return [name for name, its in zip(table.columns, is_long.tolist(), strict=True) if its]
 
 
 def _has_sentences(table: Table, name: str) -> bool:

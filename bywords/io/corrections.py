@@ -62,7 +62,6 @@ def read_corrections(path: Path) -> list[Correction]:
     Raises: DataError, naming the file and the line, for a row that is not a whole number or comes twice, for columns
     that are missing, and where no label is corrected.
     """
-    path = Path(path).expanduser()
     with open_input(path) as file:
         separator = "\t" if format_ending(path) == ".tsv" else None
         (table,) = read_delimited(file, separator=separator, known=set(COLUMNS), block_bytes=0)

@@ -26,6 +26,7 @@ from bywords.io.formats import guess_separator
 from bywords.io.streams import BLOCK_BYTES, Input, Lines, Skipped, refuse_row, wrong_byte
 
 RECORD_BYTES = 1 << 27  # no row is longer: quotes that are not closed within as many bytes never are
+BYTES_PER_COLUMN = 256  # of a block, at least
 _QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
 _ESCAPED = re.compile(rb'(?<!\\)((?:\\\\)*)\\"')  # an odd number of backslashes before a quote
 _SEPARATOR_LINE = re.compile(rb"(?:\xef\xbb\xbf)?sep=(.)\r?\n", re.IGNORECASE)  # Excel's
@@ -75,6 +76,9 @@ def record_blocks(
     reader, rest, line, offset = _Reader(file.name, dialect, skipped), b"", 1 + bool(start), len(start)
     is_end = False
     while not is_end:
+        of_columns = BYTES_PER_COLUMN * (reader.n_fields or 0)
+        if block_bytes and of_columns > BLOCK_BYTES:  # a block of very many columns takes long, whatever its rows
+            block_bytes = max(block_bytes, of_columns)
         wanted = max(block_bytes, len(rest)) or -1
         new = file.read(wanted)
         is_end = len(new) < wanted or wanted < 0

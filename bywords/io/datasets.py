@@ -11,19 +11,21 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.config import check_arguments
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split, concatenated, grouped, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, groups_of
 from bywords.data.label_names import parsed_mapping
 from bywords.data.splits import Rows, strata_of, stratified_split
-from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.io.archives import is_pattern, split_member
+from bywords.errors import DataError, SettingError, did_you_mean, quoted, shown
+from bywords.forks import check_polars
+from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.folders import matching
 from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
 from bywords.io.readers import read_corpus, without_labels
@@ -41,6 +43,7 @@ NEWSGROUPS_6 = {
     **dict.fromkeys(("talk.politics.guns", "talk.politics.mideast", "talk.politics.misc"), "politics"),
 }
 NEWSGROUPS_FILE = "20news-bydate_py3.pkz"  # scikit-learn's name for its copy of the data
+Paths: TypeAlias = str | Path | Sequence[str | Path]
 TIMEOUT_SECONDS = 10.0  # without any answer from the network
 
 
@@ -53,8 +56,9 @@ class Dataset:
     is_available: Callable[[], bool]  # without the network
 
 
+@check_arguments
 def load_dataset(
-    name_or_path: str | Path | Sequence[str],
+    name_or_path: Paths,
     *,
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
@@ -67,7 +71,7 @@ def load_dataset(
     encoding: str | None = None,
     exclude_labels: Sequence[str] = (),
     label_prefix: str = LABEL_PREFIX,
-    test: str | None = None,
+    test: Paths | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
     seed: int = 0,
@@ -98,10 +102,10 @@ def load_dataset(
 
 
 def read_split(
-    name_or_path: str | Path | Sequence[str],
+    name_or_path: Paths,
     options: ReadOptions | None = None,
     *,
-    test: str | None = None,
+    test: Paths | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
     seed: int = 0,
@@ -114,13 +118,14 @@ def read_split(
 
 
 def read_parts(
-    name_or_path: str | Path | Sequence[str],
+    name_or_path: Paths,
     options: ReadOptions | None = None,
     *,
-    test: str | None = None,
+    test: Paths | None = None,
     **named: Any,
 ) -> tuple[Corpus, Corpus | None]:
     """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
+    check_polars(what="to read documents")
     options = dataclasses.replace(options or ReadOptions(), **named)
     own_test = None
     if isinstance(name_or_path, str) and name_or_path in DATASETS:
@@ -149,9 +154,7 @@ def read_parts(
     return corpus, own_test
 
 
-def read_files(
-    data: str | Path | Sequence[str], options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any
-) -> Corpus:
+def read_files(data: Paths, options: ReadOptions | None = None, *, must_exclude: bool = True, **named: Any) -> Corpus:
     """The labelled documents of a file or folder, of several, or of those that a pattern with * or ? has.
 
     Several on a line are separated as in a shell, and `rows` counts on from one to the next. The columns of the first
@@ -189,7 +192,7 @@ def _read_like(columns: Columns | None, path: str, options: ReadOptions) -> Corp
     return dataclasses.replace(corpus, notes=(*corpus.notes, *said))
 
 
-def paths_of(data: str | Path | Sequence[str]) -> list[str]:
+def paths_of(data: Paths) -> list[str]:
     """The paths that are meant: of one, of several on a line, or those that a pattern has, sorted.
 
     Raises: DataError where there is none.
@@ -199,8 +202,20 @@ def paths_of(data: str | Path | Sequence[str]) -> list[str]:
     if hasattr(data, "columns"):
         raise DataError(f"expected a path or a name, found a {type(data).__name__}: give it to TextClassifier.fit.")
     if not isinstance(data, str):
+        if not isinstance(data, Sequence) or not all(isinstance(one, str | Path) for one in data):
+            raise DataError(f"expected a path or a name, or several, found {shown(data)}.")
+        if not data:
+            raise DataError("no file is given: expected a path, or several.")
         return [path for one in data for path in paths_of(str(one))]
-    path = Path(data).expanduser()
+    several: list[str] = []
+    with contextlib.suppress(ValueError):
+        several = shlex.split(data)
+    try:
+        path = expanded(data)
+    except DataError:
+        if len(several) > 1:  # each of them may be the path of a file, and together they are too long for one
+            return [path for one in several for path in paths_of(one)]
+        raise
     archive, member = split_member(path)
     if data == STANDARD_INPUT or path.exists() or (member is not None and archive.exists() and not is_pattern(member)):
         return [data]
@@ -209,23 +224,22 @@ def paths_of(data: str | Path | Sequence[str]) -> list[str]:
         if found:
             return found
         raise DataError(f"{data}: no file has a name like this. Check the pattern, and the folder you start from.")
-    with contextlib.suppress(ValueError):
-        several = shlex.split(data)
-        if len(several) > 1:
-            return [path for one in several for path in paths_of(one)]
+    if len(several) > 1:
+        return [path for one in several for path in paths_of(one)]
     raise DataError(
         f"{data}: there is no such file or folder, and no data set of this name."
         f"{did_you_mean(data, DATASETS)} The data sets are {quoted(list(DATASETS))}."
     )
 
 
-def _line_of(data: str | Path | Sequence[str]) -> str:
+def _line_of(data: Paths) -> str:
     return str(data) if isinstance(data, str | Path) else shlex.join(map(str, data))
 
 
 def _of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
     """The corpus without documents of labels that are not among these, which are counted as bad rows."""
-    is_new = np.array([name not in label_names for name in corpus.label_names], dtype=bool)
+    known = set(label_names)
+    is_new = np.array([name not in known for name in corpus.label_names], dtype=bool)
     has_new = (corpus.labels & is_new).any(axis=1) if corpus.is_multilabel else is_new[corpus.labels]
     rows = np.flatnonzero(has_new)
     if not len(rows):
@@ -307,7 +321,7 @@ def _newsgroups(
 
 
 def _newsgroups_path() -> Path:
-    return Path(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")).expanduser() / NEWSGROUPS_FILE
+    return expanded(os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")) / NEWSGROUPS_FILE
 
 
 @contextlib.contextmanager

@@ -76,7 +76,7 @@ class Recoded:
     def read(self, n_bytes: int = -1) -> bytes:
         """The next bytes, fewer only at the end. Raises DataError for those that are not in the encoding."""
         while not self._is_end and (n_bytes < 0 or len(self._ready) < n_bytes):
-            new = self._file.read(-1 if n_bytes < 0 else 1 << 16)
+            new = self._file.read(-1 if n_bytes < 0 else max(1 << 16, n_bytes - len(self._ready)))
             self._is_end = not new or n_bytes < 0
             try:
                 text = self._decoder.decode(self._start + new, final=self._is_end)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bywords.errors import DataError
-from bywords.io.archives import Archive, split_member
+from bywords.io.archives import Archive, expanded, split_member
 from bywords.io.encodings import check_encoding
 from bywords.io.formats import TABLE_ENDINGS, format_ending
 from bywords.io.streams import Skipped, archive_of, decode, open_input
@@ -67,11 +67,11 @@ def is_folder_of_classes(path: Path) -> bool:
 
 def matching(pattern: str) -> list[str]:
     """The files that a pattern with * or ? has, on the disk or in an archive, sorted."""
-    archive, member = split_member(Path(pattern).expanduser())
+    archive, member = split_member(expanded(pattern))
     if member is not None and archive.exists():
         with archive_of(archive) as opened:
             return [f"{archive}:{name}" for name in opened.matching(member)] if opened is not None else []
-    path = Path(pattern).expanduser()
+    path = expanded(pattern)
     root = Path(path.anchor) if path.is_absolute() else Path()
     found = sorted(str(one) for one in root.glob(str(path.relative_to(root))))
     return [one for one in found if Path(one).is_file()] or found

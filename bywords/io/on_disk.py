@@ -1,14 +1,14 @@
 """A file of labelled documents of any size → a folder with their ids and labels: what training on disk reads.
 
     FOLDER/
-    ├── corpus.json                       what was read and how, the labels, how many documents; written last
+    ├── corpus.json                       what was read and how, the labels, sums of all files; till then its format
     ├── vocabulary.txt, ngrams.i32        the words and n-grams that have an id
     └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64,
                                           a class number each, or codes.bool, a row of K for each document
 
 The file is read twice: to count its words and to draw what is held out, then to write its ids. For n-grams it is read
 once more in between. No more than a block of it is in memory; of a document, one byte is, and 16 MB of
-which texts there were.
+which texts there were. What is in the folder already is read once, and checked (`bywords.io.corpus_record`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.checkpoint import Run, read_state, write_state
+from bywords.checkpoint import Run, write_state
 from bywords.config import to_plain
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, labelled_as, renamed, with_label_names
@@ -36,19 +36,30 @@ from bywords.data.label_names import asked_of, parsed_mapping
 from bywords.data.splits import check_split
 from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
-from bywords.files import write_errors, write_whole
-from bywords.io.archives import split_member
+from bywords.files import check_folder, check_room, format_of, write_errors
+from bywords.io.archives import expanded, split_member
+from bywords.io.corpus_record import (
+    CORPUS,
+    FORMAT,
+    NGRAMS,
+    PARTS,
+    VOCABULARY,
+    CorpusRecord,
+    OnBlock,
+    Part,
+    codes_name,
+    read_checked,
+    write_record,
+)  # fmt: skip
 from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
-from bywords.text.memory_mapped import DocumentWriter, MappedDocuments, MappedNumbers, number_writer
+from bywords.locks import locked
+from bywords.text.memory_mapped import DocumentWriter, FileSum, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.version import __version__
 
-FORMAT = "bywords-corpus/2"
-CORPUS, VOCABULARY, NGRAMS = "corpus.json", "vocabulary.txt", "ngrams.i32"
-PARTS = ("train", "valid", "test")
 EMPTY = len(PARTS)  # beside the indices of PARTS: that of documents without tokens
 MOST_WORDS = 300_000  # that get a row, and as many n-grams, where the settings do not say how many
 MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of them is learned from
@@ -58,7 +69,7 @@ _OWN_FILES = re.compile(
     r"(corpus\.json|vocabulary\.txt|ngrams\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
     r"|\..+\.part"
 )
-OnBlock = Callable[[str, int, float | None], None]
+ADVICE = "Choose a folder on a disk with room: it takes about as much as the texts."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,28 +155,36 @@ def corpus_on_disk(
     vocabulary: VocabularyConfig,
     *,
     on_block: OnBlock = lambda what, n_documents, share: None,
+    on_damage: Callable[[str], None] = lambda what: None,
 ) -> OnDiskCorpus:
     """The corpus in a folder; read from `source` first, unless the folder holds just that already.
 
     Documents to test on and for validation are drawn with the seed while the file is read, of each class evenly along
     it; of several labels, the one that was rarest so far counts. The first document of a label is trained on, and equal
     texts, those of the same tokens, are in the part of the first. Of very many held out, MOST_TEST and MOST_VALID stay
-    so; the words of the others were not counted. Documents without tokens are left out. `on_block` gets what is done,
-    how many documents are, and what share of all (None where that is not known).
+    so; the words of the others were not counted. Documents without tokens are left out. What is in the folder is used
+    when all of it is as it was written; else `on_damage` is told what is not, and it is written anew. `on_block` gets
+    what is done, how many documents are, and what share of all (None where that is not known).
 
     Raises: DataError as `read_corpus`, for too few documents, and for a file that changes while it is read;
     SettingError for a folder that holds something else or cannot be written, and for a share that cannot be.
     """
     vocabulary = bounded(vocabulary)
-    check_folder(folder)
+    _check_ours(folder)
     run = _run_of(source, tokenizer, vocabulary).plain()
-    if (read_state(folder / CORPUS, FORMAT) or {}).get("run") != run:
-        with write_errors(folder, "Choose a folder on a disk with room: it takes about as much as the texts."):
-            folder.mkdir(parents=True, exist_ok=True)
-            for path in sorted(folder.iterdir(), key=lambda path: path.name != CORPUS):
-                path.unlink()
-            _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
-    return _opened(folder, tokenizer, vocabulary)
+    kept = _kept(folder, run, vocabulary, on_block, on_damage)
+    if kept is None:
+        with locked(folder), write_errors(folder, ADVICE):
+            kept = _kept(folder, run, vocabulary, on_block, lambda said: None)  # another run may just have written it
+            if kept is None:
+                check_room(folder)
+                folder.mkdir(parents=True, exist_ok=True)
+                write_state(folder / CORPUS, {"format": FORMAT, "run": None})  # if killed from here on
+                for path in folder.iterdir():
+                    if path.name != CORPUS:
+                        path.unlink()
+                kept = _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
+    return _opened(folder, tokenizer, *kept)
 
 
 def bounded(config: VocabularyConfig) -> VocabularyConfig:
@@ -173,16 +192,27 @@ def bounded(config: VocabularyConfig) -> VocabularyConfig:
     return config if config.max_size is not None else dataclasses.replace(config, max_size=MOST_WORDS)
 
 
-def check_folder(folder: Path) -> None:
-    """Raise SettingError when something other than a corpus on disk is at `folder`."""
-    if folder.exists() and not folder.is_dir():
-        raise SettingError(f"{folder} is a file, expected a folder. Choose another path.")
+def _check_ours(folder: Path) -> None:
+    """Raise SettingError when something other than a corpus on disk is at `folder`, or nothing can be put there."""
+    check_folder(folder)
+    is_ours = format_of(folder / CORPUS) == FORMAT.partition("/")[0]
     for path in sorted(folder.iterdir()) if folder.exists() else ():
-        if not _OWN_FILES.fullmatch(path.name):
+        if not (is_ours and _OWN_FILES.fullmatch(path.name)) and not path.name.startswith(f".{CORPUS}."):
             raise SettingError(
                 f"{folder}: there is {path.name!r} in it already, which is not of a corpus on disk. Choose another "
                 "folder, or an empty one."
             )
+
+
+def _kept(
+    folder: Path, run: dict[str, Any], config: VocabularyConfig, on_block: OnBlock, on_damage: Callable[[str], None]
+) -> tuple[CorpusRecord, Vocabulary] | None:
+    """What the folder holds of this run, checked; None where there is nothing, or it is damaged, which is told."""
+    try:
+        return read_checked(folder, run, config, on_block)
+    except DataError as error:
+        on_damage(f"{error} It is written anew.")
+        return None
 
 
 class _Draw:
@@ -288,9 +318,10 @@ class _Reading:
         self.n_documents: int | None = None  # known after the first reading
         self.columns: Columns | None = None  # and these with the first block
         self.not_read: tuple[str, ...] = ()
+        self.sums: dict[str, FileSum] = {}
 
-    def store(self, config: VocabularyConfig, run: dict[str, Any]) -> None:
-        """Write the whole folder."""
+    def store(self, config: VocabularyConfig, run: dict[str, Any]) -> tuple[CorpusRecord, Vocabulary]:
+        """Write the whole folder. Returns: its record and vocabulary."""
         source, skipped, is_multilabel = self.source, skipped_rows(self.source.reading.bad_rows), False
         parts, words = _Parts(source), WordCounter()
         for corpus, tokens in self._blocks("counting words", skipped):
@@ -316,26 +347,24 @@ class _Reading:
             vocabulary.ngrams = self._ngrams(vocabulary, indices)
         counts, fingerprint = self._write(indices, vocabulary, label_names, is_multilabel)
         n_in_parts = np.bincount(indices, minlength=EMPTY + 1).tolist()
-        dropped, n_tested, test_skipped = {"train": n_in_parts[EMPTY], "test": 0}, n_in_parts[2], None
+        dropped: dict[Literal["train", "test"], int] = {"train": n_in_parts[EMPTY], "test": 0}
+        n_tested, test_skipped = n_in_parts[2], None
         if source.test is not None:
             test_skipped = skipped_rows(source.reading.bad_rows)
             n_tested, dropped["test"] = self._write_test(vocabulary, label_names, is_multilabel, test_skipped)
-        write_whole(self.folder / VOCABULARY, vocabulary.text())
-        write_whole(self.folder / NGRAMS, vocabulary.ngrams.tobytes())
-        record = {
-            "format": FORMAT,
-            "run": run,
-            "label_names": label_names,
-            "is_multilabel": is_multilabel,
-            "columns": None if self.columns is None else dataclasses.asdict(self.columns),
-            "not_read": self.not_read,
-            "n_documents": {"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
-            "n_by_label": counts.tolist(),
-            "fingerprint": fingerprint,
-            "dropped": dropped,
-            "skipped": [None if s is None else dataclasses.asdict(s) for s in (skipped, test_skipped)],
-        }
-        write_state(self.folder / CORPUS, record)
+        text = np.frombuffer(vocabulary.text(), dtype=np.uint8)
+        for name, numbers in ((VOCABULARY, text), (NGRAMS, vocabulary.ngrams)):
+            with number_writer(self.folder / name) as write:
+                write(numbers)
+            self.sums[name] = write.sum
+        record = CorpusRecord(
+            run=run, label_names=list(label_names), is_multilabel=is_multilabel, columns=self.columns,
+            not_read=list(self.not_read), n_by_label=counts.tolist(), fingerprint=fingerprint, dropped=dropped,
+            n_documents={"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
+            skipped=[skipped, test_skipped], sums=self.sums,
+        )  # fmt: skip
+        write_record(self.folder, record)
+        return record, vocabulary
 
     def _blocks(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, Tokens]]:
         source, n_documents = self.source, 0
@@ -425,6 +454,8 @@ class _Reading:
                 learned = labelled(corpus.select(np.flatnonzero(its_indices < PARTS.index("test"))))
                 counts += learned.counts()
                 digest.update(_bytes_of(learned))
+            for writer in writers:
+                self.sums |= writer.sums()
         return counts, digest.hexdigest()[:16]
 
     def _write_test(
@@ -438,6 +469,7 @@ class _Reading:
                 its = with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names).select(rows)
                 writer.write(vocabulary, tokens.select(rows), its)
                 n_tested, n_dropped = n_tested + len(rows), n_dropped + len(corpus) - len(rows)
+            self.sums |= writer.sums()
         if not n_tested:
             raise DataError(f"{self.source.test} has no documents with words to test on.")
         return n_tested, n_dropped
@@ -446,18 +478,20 @@ class _Reading:
 class _PartWriter(contextlib.ExitStack):
     """Writes the documents of a part, and their codes."""
 
-    def __init__(self, folder: Path, name: str, is_multilabel: bool) -> None:
+    def __init__(self, folder: Path, name: Part, is_multilabel: bool) -> None:
         super().__init__()
         self._documents = self.enter_context(DocumentWriter(folder / name))
-        self._write_codes = self.enter_context(number_writer(folder / _codes_name(name, is_multilabel)))
+        self._codes_name = codes_name(name, is_multilabel=is_multilabel)
+        self._write_codes = self.enter_context(number_writer(folder / self._codes_name))
 
     def write(self, vocabulary: Vocabulary, tokens: Tokens, corpus: Corpus) -> None:
         self._documents.write(vocabulary.encode(tokens))
         self._write_codes(corpus.labels)
 
-
-def _codes_name(part: str, is_multilabel: bool) -> str:
-    return f"{part}.codes.{'bool' if is_multilabel else 'i64'}"
+    def sums(self) -> dict[str, FileSum]:
+        """Those of the files, by their names."""
+        writers = {**self._documents.writers, self._codes_name: self._write_codes}
+        return {name: writer.sum for name, writer in writers.items()}
 
 
 def _bytes_of(corpus: Corpus) -> bytes:
@@ -474,33 +508,31 @@ def _run_of(source: Source, tokenizer: TokenizerConfig, vocabulary: VocabularyCo
     """What has to be the same for the same folder to come out."""
     files = {}
     for name in filter(None, (source.data, source.test)):
-        path, _ = split_member(Path(name).expanduser())
+        path, _ = split_member(expanded(name))
         try:
             status = path.stat()
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise DataError(f"{name}: there is no such file. Documents on disk are read from a file.") from error
         files[str(path.resolve())] = f"{status.st_size} {status.st_mtime_ns}"
     settings = {"reading": to_plain(source), "tokenizer": to_plain(tokenizer), "vocabulary": to_plain(vocabulary)}
     return Run(files, {**settings, "version": __version__})
 
 
-def _opened(folder: Path, tokenizer: TokenizerConfig, config: VocabularyConfig) -> OnDiskCorpus:
-    record = read_state(folder / CORPUS, FORMAT) or {}
-    names, is_multilabel = tuple(record["label_names"]), record["is_multilabel"]
-    vocabulary = Vocabulary.load(folder / VOCABULARY, config=config)
-    vocabulary.ngrams = np.fromfile(folder / NGRAMS, dtype=np.int32).reshape(-1, 2)
+def _opened(folder: Path, tokenizer: TokenizerConfig, record: CorpusRecord, vocabulary: Vocabulary) -> OnDiskCorpus:
+    names, n_documents = tuple(record.label_names), record.n_documents
     parts = {}
     for name in PARTS:
-        path = folder / _codes_name(name, is_multilabel)
-        codes = MappedNumbers(path, np.bool_ if is_multilabel else np.int64, may_change=True).array
-        codes = codes.reshape(-1, len(names)) if is_multilabel else codes
+        path = folder / codes_name(name, is_multilabel=record.is_multilabel)
+        codes = MappedNumbers(path, np.bool_ if record.is_multilabel else np.int64, may_change=True).array
+        codes = codes.reshape(-1, len(names)) if record.is_multilabel else codes
         parts[name] = OnDiskPart(MappedDocuments(folder / name), codes)
-    files = [Path(path).name for path in record["run"]["data"]]
-    skipped = [(s["count"], s["first"]) if s else (0, "") for s in record["skipped"]]
-    n_documents, n_by_label = record["n_documents"], tuple(record["n_by_label"])
-    n_learned = n_documents["train"] + n_documents["valid"]
-    train = PartFacts(files[0], n_learned, names, n_by_label, record["fingerprint"], *skipped[0])
-    train = dataclasses.replace(train, read_as=Columns.plain(record["columns"]), not_read=tuple(record["not_read"]))
+    files = [Path(path).name for path in record.run["data"]]
+    skipped = [(0, "") if one is None else (one.count, one.first) for one in record.skipped]
+    n_learned, n_by_label = n_documents["train"] + n_documents["valid"], tuple(record.n_by_label)
+    train = PartFacts(
+        files[0], n_learned, names, n_by_label, record.fingerprint, *skipped[0],
+        read_as=record.columns, not_read=tuple(record.not_read),
+    )  # fmt: skip
     test = PartFacts(files[-1], n_documents["test"], names, (), "", *skipped[1])
-    facts = OnDiskSplit(train, test, record["dropped"]["train"], record["dropped"]["test"])
-    return OnDiskCorpus(vocabulary, tokenizer, names, is_multilabel, facts=facts, **parts)
+    facts = OnDiskSplit(train, test, record.dropped["train"], record.dropped["test"])
+    return OnDiskCorpus(vocabulary, tokenizer, names, record.is_multilabel, facts=facts, **parts)

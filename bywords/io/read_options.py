@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bywords.errors import SettingError, check_choice, quoted
+from bywords.config import check_fields
+from bywords.errors import SettingError, quoted
 from bywords.io.encodings import check_encoding
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class ReadOptions:
     label_prefix: str = LABEL_PREFIX  # of the labels in fastText's lines
 
     def __post_init__(self) -> None:
-        check_choice("bad_rows", self.bad_rows, ("fail", "skip"))
+        check_fields(self)
         if self.encoding is not None:
             check_encoding(self.encoding)
         if not self.label_prefix.strip() or self.label_prefix != "".join(self.label_prefix.split()):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus
 from bywords.data.label_names import INVISIBLE
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
-from bywords.io.archives import split_member
+from bywords.io.archives import expanded, split_member
 from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_columns, kept_columns, not_read
 from bywords.io.folders import UNLABELLED, is_folder_of_classes, read_folder
 from bywords.io.formats import LINES, NAMES, SPREADSHEETS, format_ending, format_of
@@ -130,7 +131,7 @@ def without_labels(corpus: Corpus, labels: Sequence[str], *, must_be: bool = Tru
 
 
 def _expanded(path: Path | str) -> Path | str:
-    return STANDARD_INPUT if str(path) == STANDARD_INPUT else Path(path).expanduser()
+    return STANDARD_INPUT if str(path) == STANDARD_INPUT else expanded(path)
 
 
 def _notes_on_folders(labels: Sequence[str]) -> tuple[str, ...]:
@@ -231,7 +232,7 @@ def read_labelled_blocks(
     Raises: as `read_corpus`, when the block at fault is reached; DataError for a folder.
     """
     options = dataclasses.replace(options or ReadOptions(), **named)
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.is_dir():
         raise DataError(f"{path} is a folder, expected a file: csv, tsv, jsonl, parquet, or __label__ lines.")
     with open_input(path, encoding=options.encoding) as file:
@@ -486,18 +487,19 @@ def _read_fasttext(
 
     Where a line has several labels, one without any is a document that has none.
     """
-    texts, labels, lines = [], [], []
+    texts, labels, lines = list[str](), list[tuple[str, ...]](), array("q")
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}  # the same labels of millions of lines are held once
     for number, line in enumerate(split_lines(content), start=first):
         if not line.strip():
             continue
-        found = pattern.findall(line)
+        found = tuple(pattern.findall(line))
         problem = wrong_byte(line) if skipped is not None else ""
         if "" in found:
             problem = "expected a label, as in '__label__pos a fine film', found none."
         if problem:
             refuse_row(shown, f"line {number}", problem, skipped)
             continue
-        labels.append(found)
+        labels.append(known.setdefault(found, found))
         texts.append(pattern.sub("", line).strip())
         lines.append(number)
     if any(len(found) > 1 for found in labels):

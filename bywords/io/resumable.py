@@ -5,39 +5,44 @@
     ├── data            all chunks of a text format, one behind the other
     └── 000000.parquet  the chunks of Parquet, a file each, put together at the end
 
-Killed at any moment, the folder holds all complete chunks; what comes behind the last of them does not count.
+Killed at any moment, the folder holds all complete chunks; what comes behind the last of them does not count. A folder
+whose chunks are not those that were written is as good as none.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from bywords.checkpoint import Run, read_state, write_state
-from bywords.errors import SettingError
+from bywords.config import typed
+from bywords.errors import DataError, SettingError
 from bywords.files import check_writable, move_whole, replacing, write_errors
-from bywords.io.writers import merge_parquet, write_spreadsheet
+from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
+from bywords.validation import check_count, naming
 
-FORMAT = "bywords-part/2"
+FORMAT = "bywords-part/3"
 PROGRESS, DATA = "progress.json", "data"
-_STARTED = f".{PROGRESS}.*.part"  # what may be in a folder without PROGRESS
+BLOCK_BYTES = 1 << 22  # of a file that are read at a time
+_STARTED = f".{PROGRESS}.*part"  # what may be in a folder without PROGRESS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """How far a file is."""
 
-    run: Mapping[str, Any]  # what the chunks depend on beside the input: `checkpoint.Run` as JSON values
+    run: Run  # what the chunks depend on beside the input
     n_rows: int = 0
     n_bytes: int = 0  # of the data file
     n_parts: int = 0  # files of Parquet
+    digest: str = ""  # SHA-256 of all chunks, one behind the other; of the file, once there are no more
     input_digest: str = ""  # SHA-256 of the input up to here, as far as it was read
     finished: bool = False  # there are no more chunks
     format: str = FORMAT
@@ -50,20 +55,27 @@ class ResumableOutput:
         """Resume what is in the folder, or start afresh where there is nothing or `resume` is false.
 
         Raises: SettingError when the file cannot be written, the folder is something else, or what is to be resumed is
-        of another run.
+        of another run; DataError where it says what cannot be.
         """
         check_writable(out)
+        if out.exists() and not out.is_file():
+            raise SettingError(f"{out}: is a pipe or a device, expected a file. Leave it out for standard output.")
         self.out = out.resolve()
+        if self.out.exists() and not self.out.is_file():
+            raise SettingError(f"{out}: cannot be written a chunk at a time, as it is no regular file. Choose another.")
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA
-        self.progress = Progress(run=run.plain())
-        self._is_started = False
+        self.progress = Progress(run=run)
+        self._is_started, self._hashed = False, hashlib.sha256()
+        self.is_damaged = False  # what there was to resume
         found = self._found() if self.folder.exists() else None
         if not resume or found is None:
             return
-        run.check_same(Run(**found.run), f"{self.folder} holds rows", "Leave out --resume to start afresh.")
-        if found.n_rows and self._is_there(found):
-            self.progress, self._is_started = found, True
+        run.check_same(found.run, f"{self.folder} holds rows", "Leave out --resume to start afresh.")
+        hashed = self._sum(found) if found.n_rows else None
+        if hashed is not None and hashed.hexdigest() == found.digest:
+            self.progress, self._is_started, self._hashed = found, True, hashed
+        self.is_damaged = found.n_rows > 0 and not self._is_started
 
     @property
     def n_rows(self) -> int:
@@ -89,12 +101,14 @@ class ResumableOutput:
                     file.write(chunk)
                     file.flush()
                     os.fsync(file.fileno())
+                self._hashed.update(chunk)
                 done = dataclasses.replace(done, n_bytes=done.n_bytes + len(chunk))
             else:
-                with replacing(self._part(self.progress.n_parts)) as beside:
+                with replacing(self._part(self.progress.n_parts)) as beside, disk_errors():
                     chunk.write_parquet(beside)
+                    _update(self._hashed, beside)
                 done = dataclasses.replace(done, n_parts=done.n_parts + 1)
-            self._write(done)
+            self._write(dataclasses.replace(done, digest=self._hashed.hexdigest()))
 
     def finish(self) -> None:
         """Move the file to its place and remove the folder. Raises SettingError when it cannot be written."""
@@ -103,32 +117,52 @@ class ResumableOutput:
                 if self.progress.n_parts:
                     put_together = write_spreadsheet if self.out.suffix.lower() == ".xlsx" else merge_parquet
                     with replacing(self._data) as beside:
-                        put_together([self._part(number) for number in range(self.progress.n_parts)], beside)
+                        self._put_together(put_together, beside)
+                    self._hashed = _update(hashlib.sha256(), self._data)
                 else:
                     os.truncate(self._data, self.progress.n_bytes)
-                self._write(dataclasses.replace(self.progress, finished=True))
+                self._write(dataclasses.replace(self.progress, finished=True, digest=self._hashed.hexdigest()))
             if self._data.exists():  # else it was moved, and only the folder is left
                 move_whole(self._data, self.out)
             self._clear()
 
+    def _put_together(self, put_together: Callable[[Sequence[Path], Path], None], out: Path) -> None:
+        try:
+            put_together([self._part(number) for number in range(self.progress.n_parts)], out)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # damaged data may panic
+            raise SettingError(
+                f"{self.folder}: its parts cannot be put together: {error}. Leave out --resume to start afresh."
+            ) from error
+
     def _found(self) -> Progress | None:
         """How far the folder is; None where it was killed before it was anywhere."""
-        state = read_state(self.folder / PROGRESS, FORMAT)
+        path = self.folder / PROGRESS
+        state = read_state(path, FORMAT)
         if state is not None:
-            return Progress(**state)
+            with naming(path, error=DataError, advice="Move the folder away."):
+                found = typed(Progress, state, where="it")
+                for name in ("n_rows", "n_bytes", "n_parts"):
+                    check_count(name, getattr(found, name))
+            return found
         if self.folder.is_dir() and all(file.match(_STARTED) for file in self.folder.iterdir()):
             return None
         raise SettingError(
             f"{self.folder}: expected a folder with the {PROGRESS} of a file that was being written. Move it away."
         )
 
-    def _is_there(self, progress: Progress) -> bool:
-        """Whether the files are there that the folder should have."""
-        if progress.finished:
-            return self._data.exists() or self.out.exists()
-        if progress.n_parts:
-            return all(self._part(number).exists() for number in range(progress.n_parts))
-        return self._data.exists() and self._data.stat().st_size >= progress.n_bytes
+    def _sum(self, progress: Progress) -> hashlib._Hash | None:
+        """That of the chunks that the folder should have; None where some are not there."""
+        hashed = hashlib.sha256()
+        try:
+            if progress.finished:
+                _update(hashed, self._data if self._data.exists() else self.out)
+            elif not progress.n_parts:
+                _update(hashed, self._data, progress.n_bytes)
+            for number in range(0 if progress.finished else progress.n_parts):
+                _update(hashed, self._part(number))
+        except OSError:
+            return None
+        return hashed
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number:06}.parquet"
@@ -148,13 +182,25 @@ class ResumableOutput:
 
     def _clear(self) -> None:
         """Remove the folder, and what says how far it is last: killed here too, it is known for what it is."""
-        for path in self.folder.iterdir():
-            if path.name != PROGRESS:
+        for pattern in (DATA, "[0-9]*.parquet", ".*part", PROGRESS):
+            for path in self.folder.glob(pattern):
                 path.unlink()
-        (self.folder / PROGRESS).unlink(missing_ok=True)
-        self.folder.rmdir()
+        with contextlib.suppress(OSError):  # somebody has put something there
+            self.folder.rmdir()
 
     def _write(self, progress: Progress) -> None:
         """Say how far it is, in a file that is whole at any moment."""
         write_state(self.folder / PROGRESS, dataclasses.asdict(progress))
         self.progress = progress
+
+
+def _update(hashed: hashlib._Hash, path: Path, n_bytes: int | None = None) -> hashlib._Hash:
+    """Add the first bytes of a file to what was hashed, or all of them. Raises OSError where there is none."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    with path.open("rb") as file:
+        left = path.stat().st_size if n_bytes is None else n_bytes
+        while left > 0 and (block := file.read(min(left, BLOCK_BYTES))):
+            hashed.update(block)
+            left -= len(block)
+    return hashed

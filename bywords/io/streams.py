@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from bywords.errors import BywordsError, DataError
-from bywords.io.archives import ZIP_STARTS, Archive, open_archive, split_member
+from bywords.io.archives import ZIP_STARTS, Archive, expanded, open_archive, split_member
 from bywords.io.encodings import UTF8, Recoded, check_encoding, encoding_of, not_utf8
+from bywords.memory import check_memory
 
 STANDARD_INPUT = "-"
 BLOCK_BYTES = 1 << 21
@@ -23,6 +24,11 @@ _STARTS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz", b"\x28\xb
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_CHARACTER = re.compile("[\udc80-\udcff]")  # how Python writes a byte that is not UTF-8
 _HEAD_BYTES = 1 << 16  # that say what a file is
+_PART_BYTES = 1 << 24  # of what is read as a whole
+LINE_BYTES = 1 << 29  # no line is longer
+MEMORY_PER_BYTE = 4  # of a file that is read as a whole, at the least: its bytes, columns, texts and their words
+MOST_COMPRESSED = 500  # bytes in one, where there are more than
+MOST_BYTES_UNQUESTIONED = 1 << 30
 SKIP_ROWS = "Or leave such rows out: --bad-rows skip."
 
 
@@ -66,6 +72,7 @@ class Input:
         self._stored = stored
         self._error = error
         self._head = b""  # read already, to look at
+        self._n_read = 0
 
     @property
     def share_read(self) -> float | None:
@@ -100,8 +107,35 @@ class Input:
             self._file, self._head = cast(Any, Recoded(self._file, self._head, self.encoding, self.name)), b""
 
     def _read(self, n_bytes: int, location: str) -> bytes:
+        if n_bytes < 0:
+            return self._rest(location)
         with _read_errors(location, self.compression, self._error):
-            return self._file.read(n_bytes)
+            data = self._file.read(n_bytes)
+        self._n_read += len(data)
+        if self.compression and self._stored is not None and self._n_read > MOST_BYTES_UNQUESTIONED:
+            n_stored = self._stored.tell()
+            if self._n_read > MOST_COMPRESSED * n_stored:
+                raise self._error(
+                    f"{self.name}: more than {self._n_read:,} bytes are compressed into {n_stored:,}, as no texts are. "
+                    "Check where the file is from; if it is as it should be, decompress it first."
+                )
+        return data
+
+    def _rest(self, location: str) -> bytes:
+        """All bytes that are left. Raises an error before they take more memory than there is."""
+        remedy = "Take a part of it; `bywords train --on-disk` reads and learns a part at a time."
+        if self._stored is not None and not self.compression:
+            n_bytes = os.fstat(self._stored.fileno()).st_size
+            what = f"{self.name}: reading its {n_bytes:,} bytes at once"
+            check_memory(MEMORY_PER_BYTE * n_bytes, what, remedy, error=self._error)
+            with _read_errors(location, self.compression, self._error):
+                return self._file.read()
+        whole = io.BytesIO()  # how much there is is not known beforehand
+        while data := self._read(_PART_BYTES, location):
+            whole.write(data)
+            what = f"{self.name}: reading {whole.tell():,} bytes and more at once"
+            check_memory((MEMORY_PER_BYTE - 1) * whole.tell(), what, remedy, error=self._error)
+        return whole.getvalue()
 
 
 @contextlib.contextmanager
@@ -124,7 +158,7 @@ def open_input(
             opened.recode(encoding)
         yield opened
         return
-    path, member = split_member(Path(path))
+    path, member = split_member(expanded(path, error=error))
     with _opened(path, error) as (file, stream, compression, archive), contextlib.ExitStack() as stack:
         name = str(path)
         if archive is not None:
@@ -150,6 +184,8 @@ def _opened(
     path: Path, error: type[BywordsError]
 ) -> Iterator[tuple[io.BufferedReader, IO[bytes], str, Archive | None]]:
     """A file, its bytes decompressed, by which compression, and the archive that they are."""
+    if not (path.is_file() or path.is_dir() or str(path) == os.devnull) and path.exists():
+        raise error(f"{path} is a pipe or a device, expected a file. Give - and let it come from standard input.")
     try:
         file = path.open("rb")
     except FileNotFoundError as reason:
@@ -159,8 +195,9 @@ def _opened(
     except OSError as reason:
         raise _unreadable(str(path), reason, error) from reason
     with file, contextlib.ExitStack() as stack:
-        compression = _compression_of(file, path)
-        is_zip = file.peek(4).startswith(ZIP_STARTS)
+        with _read_errors(str(path), "", error):
+            compression = _compression_of(file, path)
+            is_zip = file.peek(4).startswith(ZIP_STARTS)
         with _read_errors(str(path), compression or (path.suffix if is_zip else ""), error):
             stream = stack.enter_context(_decompressed(file, compression))
             archive = stack.enter_context(open_archive(file, stream, path))
@@ -300,6 +337,9 @@ def line_blocks(file: Input, block_bytes: int = BLOCK_BYTES) -> Iterator[Lines]:
         block = rest + new
         end = block.rfind(b"\n") + 1
         whole, rest = block[:end], block[end:]
+        if len(rest) > LINE_BYTES:
+            n_line = line + whole.count(b"\n")
+            raise DataError(f"{file.name}, line {n_line}: it is longer than {LINE_BYTES:,} bytes. Cut it into several.")
         if whole:
             yield Lines(whole, line, offset, file.encoding)
             line, offset = line + whole.count(b"\n"), offset + len(whole)

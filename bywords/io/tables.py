@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import io
 import json
 import re
+import zipfile
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +20,11 @@ import polars as pl
 
 from bywords.errors import DataError, quoted
 from bywords.extras import needed
+from bywords.io.archives import ZIP_STARTS
 from bywords.io.csv import Dialect, Records, record_blocks
 from bywords.io.streams import (
     BLOCK_BYTES,
+    MEMORY_PER_BYTE,
     Input,
     Skipped,
     decode,
@@ -29,8 +34,13 @@ from bywords.io.streams import (
     split_lines,
     wrong_byte,
 )
+from bywords.memory import check_memory
 
+FIRST_ROWS = 8  # of Parquet, by whose size a block is cut
 BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
+MOST_CELLS, MOST_EMPTY = 20_000_000, 10  # of a table of objects; for each that is filled, where there are more
+BLOCK_MEMORY = 1 << 28  # bytes of a block of Parquet, about
+MOST_JUDGED = 1_000  # columns, the first, by whose values it is guessed what is a header and what else may be meant
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +107,7 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
     """
     fastexcel = needed("fastexcel", what=f"{file.name} is a spreadsheet: to read it")
     data = file.read()
+    _check_spreadsheet(data, file.name)
     try:
         book = fastexcel.read_excel(data)
         names = book.sheet_names
@@ -129,6 +140,18 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
     return _tables(file.name, iter([records]), known, what="row", notes=notes)
 
 
+def _check_spreadsheet(data: bytes, name: str) -> None:
+    """Raise DataError for an archive that is no spreadsheet, and where a small file would be a large one in memory."""
+    if not data.startswith(ZIP_STARTS):
+        return
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as zipped:
+        if not {"[Content_Types].xml", "mimetype"} & {*zipped.namelist()}:
+            raise DataError(f"{name}: this is an archive within another, or no spreadsheet. Take out the file itself.")
+        n_bytes = sum(entry.file_size for entry in zipped.infolist())
+        what = f"{name}: reading its {n_bytes:,} bytes, decompressed,"
+        check_memory(MEMORY_PER_BYTE * n_bytes, what, "Save the sheet as .csv, or take a part of it.")
+
+
 def _tables(
     name: str, blocks: Iterator[Records], known: Collection[str], *, what: str, notes: Sequence[str] = ()
 ) -> Iterator[Table]:
@@ -146,10 +169,10 @@ def _tables(
             if has_header:
                 columns = [column or numbered for column, numbered in zip(header, columns, strict=True)]
                 frame, n_header = frame[1:], 1
-            repeated = [column for column in columns if columns.count(column) > 1]
-            if repeated:
+            repeated = next((column for column, count in Counter(columns).items() if count > 1), None)
+            if repeated is not None:
                 raise DataError(
-                    f"{name}, {what} 1: two columns are called {repeated[0]!r}. Give each column its own name."
+                    f"{name}, {what} 1: two columns are called {repeated!r}. Give each column its own name."
                 )
             nothing = [
                 column
@@ -167,13 +190,15 @@ def _tables(
                     f"{name}, {what} {records.line_of(n_header + row)}: there is something in {late!r}, which has no "
                     "name and nothing in the rows before. Give the column a name."
                 )
-            frame = frame.drop(nothing)
+            frame = frame.drop(nothing) if nothing else frame
+            series = frame.get_columns()
             yield Table(
                 name,
-                {column: frame[column] for column in frame.columns},
+                dict(zip(frame.columns, series, strict=True)),
                 functools.partial(_line_of, records.line_of, n_header, what),
                 header_is_certain=has_known,
-                rows=frame.fill_null(""),  # whether nothing was in quotes plays no part
+                # Whether nothing was in quotes plays no part. Of very many columns few have to be changed.
+                rows=pl.DataFrame([one.fill_null("") if one.null_count() else one for one in series]),
                 source=unread,
                 notes=tuple(told),
                 dialect=records.dialect,
@@ -191,8 +216,9 @@ def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
     Names are not values of their own column, nor numbers, unless they count the columns. One of several words may be a
     name where a column has few different values and the first line has none of them.
     """
-    columns = [frame.to_series(index)[1:].fill_null("").str.strip_chars() for index in range(len(header))]
-    if any(name and column.eq(name).any() for name, column in zip(header, columns, strict=True)):
+    judged = range(min(len(header), MOST_JUDGED))
+    columns = [frame.to_series(index)[1:].fill_null("").str.strip_chars() for index in judged]
+    if any(name and column.eq(name).any() for name, column in zip(header, columns, strict=False)):
         return False
     if header == [str(number) for number in range(len(header))]:
         return True
@@ -200,7 +226,7 @@ def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
         return False
     if not any(len(name.split()) > 1 for name in header):
         return True
-    return any(name and 2 * column.n_unique() <= len(column) for name, column in zip(header, columns, strict=True))
+    return any(name and 2 * column.n_unique() <= len(column) for name, column in zip(header, columns, strict=False))
 
 
 def _told_of_header(
@@ -359,6 +385,12 @@ def _check_keys(rows: list[dict[str, Any]], location: str) -> None:
 def _json_table(name: str, rows: list[dict[str, Any]], texts: list[str], location_of: Callable[[int], str]) -> Table:
     """Objects as a table; `texts` are the same as they are written."""
     keys = list(dict.fromkeys(key for row in rows for key in row))
+    n_cells, n_filled = len(keys) * len(rows), sum(map(len, rows))
+    if n_cells > MOST_CELLS and n_cells > MOST_EMPTY * n_filled:
+        raise DataError(
+            f"{name}: {len(rows):,} objects have {len(keys):,} different keys, {n_filled / len(rows):,.1f} each, and "
+            "every key is a column. Put under one key what differs from object to object."
+        )
     values = {key: [row.get(key) for row in rows] for key in keys}
     nested = {key: index for key in keys if (index := _first_nested(values[key])) is not None}
     lists = {key: column for key in nested if (column := _list_column(values[key])) is not None}
@@ -382,6 +414,9 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
             source = path if is_plain else io.BytesIO(file.read())
         frame = pl.scan_parquet(source, glob=False)
         n_whole = int(frame.select(pl.len()).collect().item())
+        if block_rows and n_whole:
+            first = frame.head(FIRST_ROWS).collect(engine="streaming")
+            block_rows = max(1, min(block_rows, BLOCK_MEMORY * len(first) // max(int(first.estimated_size()), 1)))
         while n_rows < n_whole:  # not `collect_batches`, which reads on while a block is worked at
             part = frame.slice(n_rows, block_rows or n_whole).collect(engine="streaming")
             yield _parquet_table(part, name, n_rows)

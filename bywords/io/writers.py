@@ -6,12 +6,14 @@ given_label and so on.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import json
 import math
+import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,17 +98,21 @@ class Writer:
             frame = _side_by_side(table, answers)
             return _checked(frame, "JSON").write_ndjson().encode()
         frame = _side_by_side(table, answers)
-        columns = self._columns or frame.columns
-        new = [name for name in frame.columns if name not in columns]
+        found = frame.columns
+        columns = self._columns or found
+        known = set(columns)
+        new = [name for name in dict.fromkeys(found) if name not in known] if found != columns else []
         if new and table is not None:
             location = table.location_of(int(frame[new[0]].is_not_null().arg_max() or 0))
             raise DataError(
                 f"{table.name}, {location}: the key {new[0]!r} is not in the first objects, so that the header "
                 "has no column for it. Write JSON lines (.jsonl) or .parquet instead."
             )
-        missing = [pl.lit(None, dtype=pl.String).alias(name) for name in columns if name not in frame.columns]
-        frame = _checked(frame.with_columns(missing).select(columns), "CSV")
-        frame = frame.select(_flat(column) for column in frame.get_columns())
+        if found != columns:
+            of_name = dict(zip(found, frame.get_columns(), strict=True))
+            nothing = pl.repeat(None, len(frame), dtype=pl.String, eager=True)
+            frame = pl.DataFrame([of_name[name] if name in of_name else nothing.alias(name) for name in columns])
+        frame = pl.DataFrame([_flat(column) for column in _checked(frame, "CSV").get_columns()])
         strings = pl.selectors.string()
         self.n_formulas += _n_formulas(frame)
         return (
@@ -133,7 +139,7 @@ def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
         names = pl.read_parquet_schema(part)
         columns += [name for name in names if name not in columns]
     columns = [*(name for name in columns if name not in _ANSWERS), *(name for name in columns if name in _ANSWERS)]
-    with xlsxwriter.Workbook(out, {**options, "nan_inf_to_errors": True}) as book:
+    with disk_errors(), xlsxwriter.Workbook(out, {**options, "nan_inf_to_errors": True}) as book:
         sheet = book.add_worksheet("bywords")
         sheet.write_row(0, 0, columns)
         row = 0
@@ -178,7 +184,21 @@ def merge_parquet(parts: Sequence[Path], out: Path) -> None:
             )
             for frame, schema in zip(frames, schemas, strict=True)
         ]
-    pl.concat(frames).sink_parquet(out, row_group_size=GROUP_ROWS)
+    with disk_errors():
+        pl.concat(frames).sink_parquet(out, row_group_size=GROUP_ROWS)
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """Raise OSError for what stops polars and xlsxwriter when they write, which have errors of their own for it."""
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)|\[Errno (\d+)\]", str(error))
+        if isinstance(error, OSError) or number is None:
+            raise
+        code = int(number[1] or number[2])
+        raise OSError(code, os.strerror(code)) from error
 
 
 def kept_name(name: str, names: Collection[str], answers: Collection[str]) -> str:
@@ -223,14 +243,16 @@ def without_formula(text: str) -> str:
 def _n_formulas(frame: pl.DataFrame) -> int:
     """How many cells start as a formula does, and are no numbers."""
     columns = [column for column in frame.get_columns() if column.dtype == pl.String]
-    return sum(int((column.str.contains(_FORMULA) & ~column.str.contains(_NUMBER)).sum()) for column in columns)
+    cells = pl.concat(columns) if columns else pl.Series(dtype=pl.String)  # in one pass, also of very many columns
+    return int((cells.str.contains(_FORMULA) & ~cells.str.contains(_NUMBER)).sum())
 
 
 def _side_by_side(table: Table | None, answers: pl.DataFrame) -> pl.DataFrame:
     if table is None:
         return answers
     rows = _frame_of(table, table.rows) if isinstance(table.rows, list) else table.rows
-    rows = rows.rename({name: kept_name(name, rows.columns, answers.columns) for name in rows.columns})
+    names = rows.columns
+    rows = rows.rename({name: kept_name(name, names, answers.columns) for name in names})
     return rows.hstack(answers)
 
 

@@ -108,10 +108,10 @@ def encode_texts(
     ends: Offsets,
     kinds: npt.NDArray[np.uint8],
     lowercase: bool,
-    signs: bool,
+    what: int,
     vocabulary: Vocabulary,
 ) -> tuple[Ids, Offsets, Shares]:
     """The same of what `bywords.kernels.words.scan` gives of these texts, in one pass over them."""
     offsets, shares = np.empty(len(ends) + 1, dtype=np.int64), np.empty(len(ends), dtype=np.float32)
-    _, ids = _native.encode_texts(text, ends, kinds, lowercase, signs, *vocabulary, offsets, shares)
+    _, ids = _native.encode_texts(text, ends, kinds, int(lowercase), what, *vocabulary, offsets, shares)
     return np.frombuffer(ids, dtype=np.int32), offsets, shares

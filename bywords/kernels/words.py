@@ -20,18 +20,20 @@ Slots = npt.NDArray[np.uint64]
 
 # What a code point is; the table of them is read by `bywords.text.characters`.
 SPACE, WORD, SIGN, UNSPACED, MARK = range(5)
+WORDS, SIGNS, LONGER = range(3)  # what a token is
 
 
 def scan(
-    text: Bytes, ends: Starts, kinds: Bytes, lowercase: bool, signs: bool
+    text: Bytes, ends: Starts, kinds: Bytes, lowercase: bool, what: int
 ) -> tuple[Indices, npt.NDArray[np.int64], Bytes, Starts, Hashes]:
     """The tokens of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, and a table of the distinct ones.
 
     `text` is uint8, valid UTF-8; `ends` int64 (N,); `kinds` uint8, by code point; those beyond its end are SIGN.
-    With `lowercase`, ASCII letters become lower-case (others have to be already); with `signs`, each SIGN is a token.
+    With `lowercase`, ASCII letters become lower-case (others have to be already).
 
-    A token is a sequence of WORD and MARK with single apostrophes within it; or a SIGN; or, of a sequence of UNSPACED
-    characters, each one with the marks after it, and then each two neighbours.
+    `what` is a token: of WORDS, a sequence of WORD and MARK with single apostrophes within it or, of a sequence of
+    UNSPACED characters, each one with the marks after it, and then each two neighbours; of SIGNS, each SIGN too; of
+    LONGER, whatever is between SPACE and SIGN, of two characters or more.
 
     Returns: the index of each token in the table int32 (T,), the number of tokens of each document int64 (N,), and the
     table's data, starts and hashes.
@@ -40,7 +42,7 @@ def scan(
     codes, hashes = np.empty(n_most, dtype=np.int32), np.empty(n_most, dtype=np.uint64)
     data = np.empty(3 * len(text) + 8, dtype=np.uint8)  # an UNSPACED character comes alone and in two pairs
     starts, lengths = np.empty(n_most + 1, dtype=np.int64), np.empty(len(ends) + 1, dtype=np.int64)
-    n_tokens = _native.scan(text, ends, kinds, int(lowercase), int(signs), codes, data, starts, hashes, lengths)
+    n_tokens = _native.scan(text, ends, kinds, int(lowercase), what, codes, data, starts, hashes, lengths)
     n_words = int(lengths[-1])
     return (
         codes[:n_tokens].copy(),

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.errors import check_choice, check_range
+from bywords.config import check_fields
+from bywords.errors import check_range
 from bywords.models.base import (
     Arrays,
     DifferentiableLogits,
@@ -27,6 +28,8 @@ from bywords.text.bags import Bags, Floats, Weighting, weighed_rows
 from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
+
+MOST_LAYERS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +48,12 @@ class AveragingConfig(ModelConfig):
     library = "torch"
 
     def __post_init__(self) -> None:
-        check_range("dimension", self.dimension, least=1)
-        check_range("hidden_layers", self.hidden_layers, least=0)
+        check_fields(self)
+        check_range("dimension", self.dimension, least=1, most=10_000)
+        check_range("hidden_layers", self.hidden_layers, least=0, most=MOST_LAYERS)
         check_range("dropout", self.dropout, least=0, below=1)
         check_range("word_dropout", self.word_dropout, least=0, below=1)
-        check_range("start", self.start, least=0)
-        check_choice("weighting", self.weighting, get_args(Weighting))
-        check_choice("features", self.features, get_args(Features))
+        check_range("start", self.start, least=0, most=1_000)
 
     @property
     def title(self) -> str:
@@ -75,6 +77,7 @@ class Averaging(NeuralModel):
     Config = AveragingConfig
     can_be_member = True
     row_arrays = ("embedding.weight", "word_weight")
+    rarities = ("word_weight",)
     trains_on_disk = True
     idf: Floats
     module_name = "averaging.AveragingModule"

@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from bywords.config import kind_of
 from bywords.data.targets import Targets
-from bywords.errors import SettingError, quoted
+from bywords.errors import SettingError
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.vocabulary import Features, Vocabulary
+from bywords.validation import check_array, check_finite, check_shapes, check_within
 from bywords.vectors.word_vectors import Aligned
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Shapes = Mapping[str, Sequence[int | str]]  # of arrays, by name; a letter stands for a length that is not known before
 StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]  # how an array is stored; see quantization
 Indices = npt.NDArray[np.int64]
+RAREST = 1e3  # inverse document frequency: of as many documents as there can be it is 45
 ModelType = TypeVar("ModelType", bound="type[FittedModel]")
 
 
@@ -76,8 +78,24 @@ class ModelConfig:
         return model_class(self).can_be_member
 
     def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
-        """Raise SettingError where arrays are not those of a fitted model with these settings."""
-        check_shapes(arrays, model_class(self).expected_shapes(self, vocabulary, n_classes))
+        """Raise SettingError where arrays are not those of a fitted model with these settings.
+
+        Where the model says what arrays it has, there are these and no others, float32; none has a number that is not
+        finite.
+        """
+        model = model_class(self)
+        shapes = model.expected_shapes(self, vocabulary, n_classes)
+        knows_all = issubclass(_defining(model, "expected_shapes"), _defining(model, "arrays"))
+        check_shapes(arrays, shapes, no_others=knows_all)
+        for name, array in arrays.items():
+            if name in shapes:
+                check_array(name, array, np.float32)
+                if not array.size:
+                    raise SettingError(f"the array {name!r} is empty")
+            if array.dtype.kind == "f":
+                check_finite(name, array)
+            if name in model.rarities:
+                check_within(name, array, 0, RAREST)
 
 
 @dataclass(frozen=True)
@@ -130,6 +148,7 @@ class FittedModel:
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
     can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
+    rarities: ClassVar[tuple[str, ...]] = ()  # of its arrays, those of idf: none is negative
 
     config: Any
     idf: Floats | None = None  # (V,), how rare each row is, where the model knows
@@ -185,7 +204,7 @@ class FittedModel:
 
     @classmethod
     def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Shapes:
-        """The shapes of its arrays, by name, as far as they can be known before; see `check_shapes`."""
+        """The shapes of its arrays, by name: of all, where it is beside `arrays` in one class; see `check_shapes`."""
         return {}
 
     # As a member of an ensemble; `members` add up to the whole, each by how the names of its arrays begin.
@@ -328,22 +347,6 @@ def strength_of_table(table: npt.NDArray[Any], *, is_of_classes: bool = True) ->
     return strength
 
 
-def check_shapes(arrays: Arrays, shapes: Shapes) -> None:
-    """Raise SettingError where an array is missing or has another shape; a letter is the same length wherever it is."""
-    lengths: dict[int | str, int] = {}
-    for name, shape in shapes.items():
-        if name not in arrays:
-            raise SettingError(f"there is no array {name!r}, only {quoted(sorted(arrays))}")
-        found = arrays[name].shape
-        for letter, length in zip(shape, found, strict=False):
-            if isinstance(letter, str):
-                lengths.setdefault(letter, length)
-        wanted = [lengths.get(length, length) for length in shape]
-        if wanted != list(found):
-            expected = " x ".join("any" if isinstance(length, str) else str(length) for length in wanted)
-            raise SettingError(f"the array {name!r} is {' x '.join(map(str, found))}, expected {expected}")
-
-
 # The table of models by the name of their settings: `bywords/models/__init__.py` has a row for each that the package
 # brings, and `register_model` adds others.
 MODELS: dict[str, type[FittedModel]] = {}
@@ -385,6 +388,11 @@ def register_model(model: ModelType) -> ModelType:
     return model
 
 
+def _defining(model: type[FittedModel], name: str) -> type:
+    """The class that a method of a model is written in."""
+    return next(one for one in model.__mro__ if name in vars(one))
+
+
 def model_class(config: ModelConfig) -> type[FittedModel]:
     """The model that has these settings. Raises SettingError for one that is not registered."""
     name = kind_of(type(config))
@@ -394,13 +402,16 @@ def model_class(config: ModelConfig) -> type[FittedModel]:
 
 
 def restore_model(config: ModelConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> FittedModel:
-    """A fitted model from the arrays that it gave.
-
-    Raises: KeyError, SettingError or an error of torch where the arrays are not those of the config.
-    """
+    """A fitted model from the arrays that it gave. Raises SettingError where they are not those of the config."""
     config.validate(arrays, vocabulary, n_classes)
-    model = model_class(config).from_arrays(config, arrays, vocabulary=vocabulary, n_classes=n_classes)
-    n_found = model.logits(Ragged.of([[]])).shape[1]
+    return model_of(config, arrays, vocabulary=vocabulary, n_classes=n_classes)
+
+
+def model_of(config: ModelConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> FittedModel:
+    """The same of arrays that `config.validate` has passed."""
+    with np.errstate(over="ignore", invalid="ignore"):  # said of the answers that it gives
+        model = model_class(config).from_arrays(config, arrays, vocabulary=vocabulary, n_classes=n_classes)
+        n_found = model.logits(Ragged.of([[]])).shape[1]
     if n_found != n_classes:
         raise SettingError(f"the weights are for {n_found} classes, and there are {n_classes} labels")
     return model

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_fields
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoid
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.minimum import convex_minimum
-from bywords.models.base import Arrays, FittedModel, Growth, Indices, ModelConfig, Shapes, model_class
+from bywords.models.base import Arrays, FittedModel, Growth, Indices, ModelConfig, model_class
 from bywords.text.bags import Floats
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Vocabulary
+from bywords.validation import check_shapes
 
+T = TypeVar("T")
 TOWARDS_EQUAL = 0.02  # how much it costs, in nats a document, to trust the members differently
 
 
@@ -30,6 +33,7 @@ class EnsembleConfig(ModelConfig):
     title = "ensemble"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not self.members:
             raise SettingError("an ensemble has no members. Give it one at least.")
 
@@ -40,6 +44,17 @@ class EnsembleConfig(ModelConfig):
     @property
     def can_be_member(self) -> bool:
         return all(member.can_be_member for member in self.members)
+
+    def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
+        taken = set()
+        for prefix, member in numbered(self.members):
+            own = below(arrays, prefix)
+            try:
+                member.validate(own, vocabulary, n_classes)
+            except SettingError as error:
+                raise SettingError(f"member {prefix.rstrip('.')}: {error}") from error
+            taken |= {prefix + name for name in own}
+        check_shapes({name: array for name, array in arrays.items() if name not in taken}, {}, no_others=True)
 
 
 class Ensemble(FittedModel):
@@ -71,7 +86,7 @@ class Ensemble(FittedModel):
 
     @property
     def members(self) -> Mapping[str, FittedModel]:
-        return {f"{number}.": member for number, member in enumerate(self._members)}
+        return dict(numbered(self._members))
 
     def logits(self, documents: Ragged) -> Floats:
         first, *others = (member.logits(documents) for member in self._members)
@@ -84,20 +99,14 @@ class Ensemble(FittedModel):
 
     @classmethod
     def from_arrays(cls, config: EnsembleConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
-        members = []
-        for number, member in enumerate(config.members):
-            prefix = f"{number}."
-            own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-            members.append(model_class(member).from_arrays(member, own, vocabulary=vocabulary, n_classes=n_classes))
-        return cls(members)
-
-    @classmethod
-    def expected_shapes(cls, config: EnsembleConfig, vocabulary: Vocabulary, n_classes: int) -> Shapes:
-        return {  # a letter of one member's is another length than the same letter of another's
-            f"{number}.{name}": [f"{number}.{length}" if isinstance(length, str) else length for length in shape]
-            for number, member in enumerate(config.members)
-            for name, shape in model_class(member).expected_shapes(member, vocabulary, n_classes).items()
-        }
+        return cls(
+            [
+                model_class(member).from_arrays(
+                    member, below(arrays, prefix), vocabulary=vocabulary, n_classes=n_classes
+                )
+                for prefix, member in numbered(config.members)
+            ]
+        )
 
     def scaled_by(self, weight: Floats) -> Self:
         return type(self)([member.scaled_by(weight) for member in self._members])
@@ -118,6 +127,16 @@ class Ensemble(FittedModel):
     @property
     def is_linear(self) -> bool:
         return all(member.is_linear for member in self._members)
+
+
+def numbered(members: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """Each member, or its settings, and how the names of its arrays begin."""
+    return ((f"{number}.", member) for number, member in enumerate(members))
+
+
+def below(arrays: Arrays, prefix: str) -> Arrays:
+    """The arrays whose names begin so, without that beginning."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def weighed_sum(logits: Sequence[Floats], weights: Floats) -> Floats:

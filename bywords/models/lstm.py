@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.errors import check_choice, check_range
+from bywords.config import check_fields
+from bywords.errors import check_range
 from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig, Shapes
 from bywords.models.linear_terms import LinearTerms
 from bywords.models.neural import NeuralModel, arrays_of
@@ -35,11 +36,10 @@ class LSTMConfig(ModelConfig):
     title, library = "LSTM", "torch"
 
     def __post_init__(self) -> None:
-        check_range("dimension", self.dimension, least=1)
-        check_range("hidden", self.hidden, least=1)
+        check_fields(self)
+        check_range("dimension", self.dimension, least=1, most=10_000)
+        check_range("hidden", self.hidden, least=1, most=2_000)
         check_range("dropout", self.dropout, least=0, below=1)
-        check_choice("pooling", self.pooling, get_args(Pooling))
-        check_choice("directions", self.directions, (1, 2))
 
     @property
     def can_continue(self) -> bool:

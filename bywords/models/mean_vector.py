@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_fields
 from bywords.data.targets import Targets
-from bywords.errors import SettingError, check_choice, check_range
+from bywords.errors import SettingError, check_range
 from bywords.extras import needed
 from bywords.models.base import Arrays, FittedModel, ModelConfig, Shapes, strength_of_table
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
@@ -36,9 +37,9 @@ class MeanVectorConfig(ModelConfig):
     title, library = "logistic regression on mean word vectors", "scikit-learn"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_range("C", self.C, above=0, below=float("inf"))
         check_range("max_iterations", self.max_iterations, least=1)
-        check_choice("pooling", self.pooling, get_args(Pooling))
 
 
 class MeanVector(FittedModel):
@@ -46,6 +47,7 @@ class MeanVector(FittedModel):
 
     Config = MeanVectorConfig
     row_arrays = ("vectors", "idf")
+    rarities = ("idf",)
     is_linear = True
     idf: Floats
 
@@ -67,7 +69,7 @@ class MeanVector(FittedModel):
         """Fit to N documents; also what there is to say of it: that it did not converge.
 
         Features are centred and scaled to variance 1; the layer that is kept takes them as they are.
-        Raises: SettingError without `aligned` word vectors.
+        Raises: SettingError without `aligned` word vectors, and for some with numbers too large to be summed up.
         """
         if aligned is None:
             raise SettingError("a mean of word vectors needs word vectors: give the system `vectors`.")
@@ -81,6 +83,8 @@ class MeanVector(FittedModel):
         centre, spread = features.mean(axis=0), features.std(axis=0)
         spread[spread == 0] = 1.0
         scaled = (features - centre) / spread
+        if not np.isfinite(scaled).all():
+            raise SettingError("the word vectors have numbers too large to be summed up. Check where they come from.")
         n_classes = targets.n_classes
         coefficients, intercept = np.zeros((n_classes, scaled.shape[1])), np.full(n_classes, UNSEEN)
         n_iterations = 0

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.extras import needed
+from bywords.forks import use_torch
 from bywords.models.base import Arrays, FittedModel, Growth
 from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import UNKNOWN, Ragged
@@ -35,6 +36,7 @@ class NeuralModel(FittedModel):
         """The module to train. Raises SettingError, naming the extra, where PyTorch is not installed."""
         file, _, name = cls.module_name.partition(".")
         needed("torch", what=f"a {name} model")
+        use_torch()
         module: type[Model] = getattr(needed(f"bywords.models.modules.{file}", what=f"a {name} model"), name)
         return module
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_fields
 from bywords.data.targets import Targets
-from bywords.errors import check_choice, check_range
+from bywords.errors import check_range
 from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
@@ -38,11 +39,10 @@ class TfidfConfig(ModelConfig):
     interpolation: float = 0.5  # nb-svc: from 0, scaled by naive Bayes alone, to 1, not scaled
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_range("C", self.C, above=0, below=float("inf"))
         check_range("alpha", self.alpha, above=0, below=float("inf"))
         check_range("interpolation", self.interpolation, least=0, most=1)
-        check_choice("estimator", self.estimator, get_args(Estimator))
-        check_choice("features", self.features, get_args(Features))
 
     @property
     def title(self) -> str:
@@ -80,6 +80,7 @@ class TfidfLinear(LinearModel):
 
     Config = TfidfConfig
     row_arrays = ("weights", "idf")
+    rarities = ("idf",)
     idf: Floats
 
     def __init__(

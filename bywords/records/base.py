@@ -7,21 +7,20 @@ type, and names file and key; numbers that are not finite are null in JSON, and 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 import os
 import platform
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 
-from bywords.errors import DataError, did_you_mean
+from bywords import config
+from bywords.errors import DataError, SettingError
 from bywords.files import write_whole
+from bywords.validation import naming, parsed_json
 
 Part = Literal["train", "test"]
 Interval = tuple[float, float]  # 95 %
@@ -129,7 +128,7 @@ def machine() -> dict[str, Any]:
 
 def write_record(record: Record, path: Path) -> None:
     """Write a record as JSON, whole or not at all. Raises SettingError when it cannot be written."""
-    write_whole(path, to_json(record).encode())
+    write_whole(path, to_json(record))
 
 
 def read_record(kind: type[AnyRecord], path: Path) -> AnyRecord:
@@ -150,23 +149,21 @@ def to_json(record: Record) -> str:
 
 def from_json(kind: type[AnyRecord], text: str, *, where: str) -> AnyRecord:
     """The record that `to_json` was given. Raises DataError, beginning with `where`, for anything else."""
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{where}: expected the JSON that `{kind.MADE_BY}` writes: {error}.") from error
-    format_ = found.pop("format", None) if isinstance(found, dict) else None
+    with naming(f"{where}: expected the JSON that `{kind.MADE_BY}` writes", error=DataError):
+        found = parsed_json(text.encode())
+    format_ = found.pop("format", None)
     if format_ != kind.FORMAT:
         raise DataError(
             f"{where}: expected the format {kind.FORMAT}, found {format_!r:.60}. Make it anew with `{kind.MADE_BY}`."
         )
-    return typed(kind, found, where=where)
+    return typed(kind, found, where=f"{where}:")
 
 
 def plain(value: Any) -> Any:
     """A record, or a part of one, as JSON values. None for a number that is not finite."""
     if dataclasses.is_dataclass(kind := type(value)):
         head = {"format": value.FORMAT} if isinstance(value, Record) else {}
-        return head | {name.rstrip("_"): plain(getattr(value, name)) for name in _fields(kind)}
+        return head | {each.name.rstrip("_"): plain(getattr(value, each.name)) for each in dataclasses.fields(kind)}
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -180,56 +177,8 @@ def finite(part: T) -> T:
 
 
 def typed(kind: type[T], value: Any, *, where: str = "the record") -> T:
-    """JSON values as a value of this type: a dataclass, list, dict, pair, number, … Of a field `from_` the key is from.
-
-    Raises: DataError, beginning with `where` and naming the key, where a value is missing, unknown or of another type.
-    """
-    return typing.cast(T, _typed(kind, value, where))
-
-
-def _typed(kind: Any, value: Any, where: str) -> Any:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        is_unknown = value is None or (isinstance(value, float) and not math.isfinite(value))
-        return None if is_unknown else _typed(arguments[0], value, where)
-    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        return _dataclass(kind, value, where)
-    if origin is dict and isinstance(value, dict):
-        return {_typed(arguments[0], key, where): _typed(arguments[1], value[key], f"{where}.{key}") for key in value}
-    if origin is list and isinstance(value, list | tuple):
-        return [_typed(arguments[0], part, f"{where}[{index}]") for index, part in enumerate(value)]
-    if origin is tuple and isinstance(value, list | tuple) and len(value) == len(arguments):
-        return tuple(_typed(of_part, part, where) for of_part, part in zip(arguments, value, strict=True))
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    if kind is Any or (type(value) is kind and kind is not float) or (origin is Literal and value in arguments):
-        return value
-    expected = " or ".join(map(repr, arguments)) if origin is Literal else _NAMES.get(origin or kind, "an object")
-    raise DataError(f"{where}: expected {expected}, found {json.dumps(value, default=str):.60}.")
-
-
-_NAMES = {
-    float: "a number", int: "a whole number", str: "a text", bool: "true or false", list: "a list", tuple: "a pair",
-}  # fmt: skip
-
-
-def _dataclass(kind: Any, found: dict[str, Any], where: str) -> Any:
-    fields = _fields(kind)
-    values = {}
-    for key, value in found.items():
-        name = key if key in fields else f"{key}_"
-        if name not in fields:
-            raise DataError(f"{where} has a key {key!r} that is unknown.{did_you_mean(key, fields)}")
-        values[name] = _typed(fields[name], value, f"{where}: {key}" if issubclass(kind, Record) else f"{where}.{key}")
-    for each in dataclasses.fields(kind):
-        is_required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-        if is_required and each.name not in values:
-            raise DataError(f"{where} lacks {each.name.rstrip('_')!r}.")
-    return kind(**values)
-
-
-@functools.cache
-def _fields(kind: type) -> dict[str, Any]:
-    """The type of each field by its name."""
-    hints = typing.get_type_hints(kind)
-    return {each.name: hints[each.name] for each in dataclasses.fields(kind)}
+    """JSON values as a value of this type; see `bywords.config.typed`. Raises DataError instead of SettingError."""
+    try:
+        return config.typed(kind, value, where=where)
+    except SettingError as error:
+        raise DataError(str(error)) from error

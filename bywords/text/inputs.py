@@ -63,7 +63,7 @@ def checked_texts(texts: Any) -> list[str]:
         return checked_texts(texts[texts.columns[0]])
     try:
         listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.") from error
     for index, text in enumerate(listed):
         if not isinstance(text, str):

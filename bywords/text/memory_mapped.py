@@ -10,12 +10,13 @@ What was read is released again, so that memory holds a part of the files, whate
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -169,29 +170,58 @@ class MappedNumbers:
             self._map.madvise(mmap.MADV_WILLNEED, start, last * size - start)
 
 
+@dataclass(frozen=True)
+class FileSum:
+    """By what a file is known again."""
+
+    n_bytes: int
+    sha256: str
+
+
+class NumberWriter:
+    """Writes arrays of any shape one after the other into an open file, and sums up what it wrote."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._hashed, self._n_bytes = file, hashlib.sha256(), 0
+
+    def __call__(self, numbers: npt.NDArray[Any]) -> None:
+        content = np.ascontiguousarray(numbers).data
+        self._file.write(content)
+        self._hashed.update(content)
+        self._n_bytes += content.nbytes
+
+    @property
+    def sum(self) -> FileSum:
+        """That of all that was written so far."""
+        return FileSum(self._n_bytes, self._hashed.hexdigest())
+
+
 class DocumentWriter(contextlib.ExitStack):
     """Writes documents of ids, some at a time, into the files that `MappedDocuments` reads.
 
-    Used in a `with` block: at its end the files get their names, unless there was an error.
+    Used in a `with` block: at its end the files get their names, unless there was an error. `writers` are those of the
+    files by their names.
     """
 
     def __init__(self, stem: Path) -> None:
         super().__init__()
-        self._writers = [self.enter_context(number_writer(Path(f"{stem}{ending}"))) for ending in ENDINGS]
+        self.writers: dict[str, NumberWriter] = {}
+        for ending in ENDINGS:
+            self.writers[f"{stem.name}{ending}"] = self.enter_context(number_writer(Path(f"{stem}{ending}")))
+        self._write_ids, self._write_offsets, self._write_shares = self.writers.values()
         self._n_ids = 0
-        self._writers[1](np.zeros(1, dtype=np.int64))
+        self._write_offsets(np.zeros(1, dtype=np.int64))
 
     def write(self, documents: Ragged) -> None:
         """Append these documents."""
-        write_ids, write_offsets, write_shares = self._writers
-        write_ids(documents.ids)
-        write_offsets(documents.offsets[1:] + self._n_ids)
-        write_shares(documents.in_vocabulary_share)
+        self._write_ids(documents.ids)
+        self._write_offsets(documents.offsets[1:] + self._n_ids)
+        self._write_shares(documents.in_vocabulary_share)
         self._n_ids += len(documents.ids)
 
 
 @contextlib.contextmanager
-def number_writer(path: Path) -> Iterator[Callable[[npt.NDArray[Any]], object]]:
-    """Writes arrays of any shape one after the other into a file, which gets its name once all are written."""
+def number_writer(path: Path) -> Iterator[NumberWriter]:
+    """Writes arrays into a file, which gets its name once all are written."""
     with replacing(path) as beside, beside.open("wb") as file:
-        yield lambda numbers: file.write(np.ascontiguousarray(numbers).data)
+        yield NumberWriter(file)

@@ -181,7 +181,7 @@ def replacements(lowercase: bool) -> Replacements:
     targets = np.zeros(points[-1] + 1, dtype=np.int32)
     targets[points] = np.arange(1, len(points) + 1)
     specials = np.zeros(ord(BLACK_FLAG) + 1, dtype=np.uint8)
-    specials[[ord(sign) for sign in JOINERS]] = JOINER
+    specials[[ord(sign) for sign in JOINERS]] = [ALWAYS, JOINER, JOINER]  # a zero-width space goes from any word
     specials[ord(BLACK_FLAG)] = ALWAYS
     if lowercase:
         specials[[ord(sign) for sign in "Σ\u0307"]] = ALWAYS

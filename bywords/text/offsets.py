@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bywords.forks import check_polars
 from bywords.kernels.words import MARK, SIGN, UNSPACED
 from bywords.text.characters import kinds_of_characters
 from bywords.text.composition import Offsets, parts_of, traced_back
@@ -31,10 +32,10 @@ def token_offsets(text: str, config: TokenizerConfig | None = None) -> Offsets:
         return _offsets_in_row(text, config)
     tokenizer = Tokenizer(config)
     seen, first, last = _as_seen(text, tokenizer.config)
-    if tokenizer.config.pattern is not None:
-        found = _matches(seen, tokenizer.config.pattern)
+    if tokenizer.config.custom_pattern is not None:
+        found = _matches(seen, tokenizer.config.custom_pattern)
     else:
-        found = _tokens(seen, tokenizer([text]).documents()[0])
+        found = _tokens(seen, tokenizer([text]).documents()[0], whole=tokenizer.config.pattern is not None)
     if not len(found):
         return np.zeros((0, 2), dtype=np.int64)
     return np.stack([first[found[:, 0]], last[found[:, 1] - 1]], axis=1)
@@ -86,6 +87,7 @@ def _as_seen(text: str, config: TokenizerConfig) -> tuple[str, Offsets, Offsets]
 
 def _matches(seen: str, pattern: str) -> Offsets:
     """Where the matches of a pattern are: they are put between two characters that the text does not have."""
+    check_polars(what=f"the pattern {pattern!r}")
     import polars as pl
 
     left, right = _unused(seen)
@@ -110,14 +112,14 @@ def _unused(text: str) -> list[str]:
     return found
 
 
-def _tokens(seen: str, tokens: Sequence[str]) -> Offsets:
-    """Where consecutive tokens are, with nothing between them that a token could start with."""
+def _tokens(seen: str, tokens: Sequence[str], *, whole: bool) -> Offsets:
+    """Where consecutive tokens are, with nothing between them that has a token in it; UNSPACED ones whole, or cut."""
     found: list[tuple[int, int]] = []
     index, number = 0, 0
     while number < len(tokens):
         token = tokens[number]
         index = seen.index(token, index)
-        if _kind(token[0]) != UNSPACED:
+        if _kind(token[0]) != UNSPACED or whole:
             found.append((index, index + len(token)))
             index, number = index + len(token), number + 1
             continue

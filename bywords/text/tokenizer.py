@@ -2,7 +2,7 @@
 
 There is no Python loop over words here. Threads read the texts as bytes, a chunk each: every word is made lower-case,
 looked up in a table of the words so far and replaced by its index there (`bywords.kernels.words`). A custom pattern is
-matched by polars instead, which is slower.
+matched by polars instead, which is slower and cannot be done in a forked child.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, quoted
+from bywords.forks import check_polars, polars_answers
 from bywords.kernels.bags import count
-from bywords.kernels.words import scan
+from bywords.kernels.words import LONGER, SIGNS, WORDS, scan
 from bywords.text.characters import kinds_of_characters
 from bywords.text.inputs import checked_texts
 from bywords.text.normalization import Bytes, Ends, encoded_text, joined_bytes, normalized, normalized_bytes
@@ -26,6 +28,7 @@ from bywords.text.threads import chunks_of, in_threads
 from bywords.text.word_table import Words, WordTable
 
 SEPARATOR = "\x1f"  # between the columns of a row; and the first character of a token that no text can give
+LONGER_WORDS = r"\b\w\w+\b"  # of two signs or more, as scikit-learn's vectorisers have it
 FIELDED = 2 * SEPARATOR  # before the name of a field and a word of it
 
 
@@ -55,6 +58,14 @@ class TokenizerConfig:
     pattern: str | None = None  # every match is a token, in Rust's syntax; overrides `punctuation`
     fields: tuple[str, ...] = ()  # the text columns of a row; none where a text is a text alone
     fielded: tuple[str, ...] = ()  # those whose words are also tokens of their own: the field and the word
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def custom_pattern(self) -> str | None:
+        """The pattern that polars has to match; models saved before there was `normalize` have all matched by it."""
+        return None if self.normalize and self.pattern == LONGER_WORDS else self.pattern
 
 
 @dataclass(frozen=True)
@@ -122,11 +133,12 @@ class Tokenizer:
     ['the', "printer's", 'on', 'fire', '!']
     """
 
+    @check_arguments
     def __init__(self, config: TokenizerConfig | None = None) -> None:
         """Raises SettingError when the pattern is not a regular expression, or matches the empty string."""
         self.config = config or TokenizerConfig()
-        if self.config.pattern is not None:
-            _check_pattern(self.config.pattern)
+        if self.config.custom_pattern is not None and polars_answers():  # else `__call__` says so
+            _check_pattern(self.config.custom_pattern)
 
     @property
     def what(self) -> str:
@@ -144,8 +156,8 @@ class Tokenizer:
         return self._of_rows(checked) if self.config.fields else self._of_texts(checked)
 
     def _of_texts(self, checked: list[str]) -> Tokens:
-        if self.config.pattern is not None:
-            return self._matches(checked, self.config.pattern)
+        if self.config.custom_pattern is not None:
+            return self._matches(checked, self.config.custom_pattern)
         chunks = chunks_of(checked)
         if len(chunks) == 1:
             codes, lengths, words = self._scan(checked)
@@ -181,9 +193,9 @@ class Tokenizer:
     @property
     def reads_bytes(self) -> bool:
         """Whether the tokens of a text are what `bywords.kernels.words.scan` finds in its `bytes_of`."""
-        return self.config.pattern is None and not self.config.fields
+        return self.config.custom_pattern is None and not self.config.fields
 
-    def bytes_of(self, texts: Sequence[str]) -> tuple[Bytes, Ends, Bytes, bool, bool]:
+    def bytes_of(self, texts: Sequence[str]) -> tuple[Bytes, Ends, Bytes, bool, int]:
         """N texts as the kernels read them: the first five arguments of `bywords.kernels.words.scan`."""
         lowercase = self.config.lowercase
         if self.config.normalize:
@@ -194,13 +206,15 @@ class Tokenizer:
                 [encoded_text(text.lower() if lowercase and not text.isascii() else text) for text in texts]
             )
         kinds = kinds_of_characters()
-        return whole, ends, kinds[:128] if is_ascii else kinds, lowercase, self.config.punctuation
+        what = LONGER if self.config.pattern is not None else SIGNS if self.config.punctuation else WORDS
+        return whole, ends, kinds[:128] if is_ascii else kinds, lowercase, what
 
     def _scan(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
         codes, lengths, data, starts, hashes = scan(*self.bytes_of(texts))
         return codes, lengths, Words(data, starts, hashes)
 
     def _matches(self, texts: Sequence[str], pattern: str) -> Tokens:
+        check_polars(what=f"the pattern {pattern!r}")
         import polars as pl
 
         if self.config.normalize:
@@ -269,9 +283,11 @@ def _check_pattern(pattern: str) -> None:
     try:
         matches = pl.Series(["a", ""]).str.extract_all(pattern)
     except pl.exceptions.PolarsError as error:
+        lines = str(error).splitlines()
+        said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[0]).removeprefix("error: ")
         raise SettingError(
-            f"pattern {pattern!r} is not a valid regular expression: {error}. "
+            f"pattern {pattern!r:.200} is not a valid regular expression: {said.rstrip('.')}. "
             "It is read in Rust's syntax, which has no look-around and no back-references."
         ) from error
     if matches.explode(empty_as_null=False).eq("").any():
-        raise SettingError(f"pattern {pattern!r} matches the empty string. Let it match at least one character.")
+        raise SettingError(f"pattern {pattern!r:.200} matches the empty string. Let it match at least one character.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,20 +11,27 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import check_fields
 from bywords.errors import ModelFolderError, SettingError, check_range
+from bywords.forks import cached_property
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, encode_texts, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.ids import Vocabulary as Tables
 from bywords.kernels.words import cut
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
 from bywords.text.tokenizer import Tokenizer, Tokens, side_tokens
 from bywords.text.word_table import Words, WordTable
+from bywords.validation import check_array, check_ids, check_lengths, check_shapes, check_within
 
 if TYPE_CHECKING:
     import polars as pl
 
 Features = Literal["words", "ngrams", "all"]
 PairTable = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int32]]  # as `table_of_pairs` makes it
+LONGEST_NGRAM, LONGEST_CHAR_NGRAM = 20, 32  # words; characters: each length takes memory for every token of a text
+MOST_COUNTED = 2**31 - 1  # tokens, words: what the compiled loops count to
+MOST_TOKENS = 2**62  # that a vocabulary may be of
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
+COUNTED_TOGETHER = 10_000_000  # character n-grams: of a word of many megabytes all would take many times as much
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +54,14 @@ class VocabularyConfig:
     char_ngram_min_count: int = 2
 
     def __post_init__(self) -> None:
-        for name in ("max_size", "min_count", "max_length", "ngrams", "ngram_min_count", "char_ngram_min_count"):
-            check_range(name, getattr(self, name), least=1)
-        if self.char_ngrams is not None and not 1 <= self.char_ngrams[0] <= self.char_ngrams[1]:
+        check_fields(self)
+        for name in ("max_size", "min_count", "max_length", "ngram_min_count", "char_ngram_min_count"):
+            check_range(name, getattr(self, name), least=1, most=MOST_COUNTED)
+        check_range("ngrams", self.ngrams, least=1, most=LONGEST_NGRAM)
+        if self.char_ngrams is not None and not 1 <= self.char_ngrams[0] <= self.char_ngrams[1] <= LONGEST_CHAR_NGRAM:
             raise SettingError(
-                f"char_ngrams is {self.char_ngrams}, expected a shortest length of 1 or more and a longest."
+                f"char_ngrams is {self.char_ngrams}, expected a shortest length of 1 or more and a longest of at most "
+                f"{LONGEST_CHAR_NGRAM}."
             )
 
 
@@ -91,7 +100,7 @@ class Vocabulary:
         self.char_ngrams = Words.of([]) if char_ngrams is None else char_ngrams
         self._words = words
 
-    @functools.cached_property
+    @cached_property
     def words(self) -> pl.Series:
         """The W real words as strings."""
         import polars as pl
@@ -216,7 +225,7 @@ class Vocabulary:
             return self.encode(tokenizer(texts))
         return Ragged(*encode_texts(*tokenizer.bytes_of(texts), self._tables))
 
-    @functools.cached_property
+    @cached_property
     def _tables(self) -> Tables:
         config = self.config
         shortest, longest = config.char_ngrams or (0, 0)
@@ -253,12 +262,12 @@ class Vocabulary:
             return indices
         return np.where(np.isin(indices, self._apart), np.int32(NOT_THERE), indices)
 
-    @functools.cached_property
+    @cached_property
     def _apart(self) -> npt.NDArray[np.int64]:
         """The ids of tokens that take no part in n-grams, int64 (A,)."""
         return np.flatnonzero(np.logical_or(*side_tokens(self._words))) + len(MARKERS)
 
-    @functools.cached_property
+    @cached_property
     def _pair_table(self) -> PairTable:
         return table_of_pairs(self.ngrams, self._ngram_ids)
 
@@ -290,7 +299,13 @@ class Vocabulary:
         word_counts = np.where(np.logical_or(*side_tokens(words)), 0, word_counts)
         codes, offsets, data, starts, hashes = cut(words.data, words.starts, *self.config.char_ngrams)
         char_ngrams = Words(data, starts, hashes)
-        counts = np.bincount(codes, weights=np.repeat(word_counts, np.diff(offsets)), minlength=len(char_ngrams))
+        counts = np.zeros(len(char_ngrams))
+        for start in range(0, len(codes), COUNTED_TOGETHER):
+            part = codes[start : start + COUNTED_TOGETHER]
+            first, last = np.searchsorted(offsets, [start, start + len(part)], side="right") - 1
+            within = np.clip(offsets[first : last + 2], start, start + len(part))
+            weights = np.repeat(word_counts[first : first + len(within) - 1], np.diff(within))
+            counts += np.bincount(part, weights=weights, minlength=len(char_ngrams))
         frequent = np.flatnonzero(counts >= self.config.char_ngram_min_count)
         counted = pl.DataFrame({"spelling": char_ngrams.strings(frequent), "count": counts[frequent]})
         by_count = counted.sort(["count", "spelling"], descending=[True, False])
@@ -308,11 +323,11 @@ class Vocabulary:
         before = np.concatenate([[0], np.cumsum(is_known)])
         return indices[is_known] + np.int32(self.n_words + len(self.ngrams)), before[offsets]
 
-    @functools.cached_property
+    @cached_property
     def _table(self) -> WordTable:
         return WordTable.of(self._words)
 
-    @functools.cached_property
+    @cached_property
     def _char_ngram_table(self) -> WordTable:
         return WordTable.of(self.char_ngrams)
 
@@ -353,31 +368,100 @@ class Vocabulary:
     ) -> Vocabulary:
         """Read a file with the result of `text()`; `arrays` is that of `arrays()`.
 
-        Raises: ModelFolderError, naming the line, where the file has another form.
+        Raises: ModelFolderError, naming the line, where the file has another form; SettingError for arrays that have.
         """
         counts, words = _read(path)
         vocabulary = cls(words, counts, config=config)
-        if arrays:
+        if arrays is not None:
+            shapes = {"ngrams": ("G", 2), "char_ngrams": ("B",), "char_ngram_lengths": ("P",)}
+            check_shapes(arrays, shapes, no_others=True)
+            for name in shapes:
+                check_array(name, arrays[name], *(NARROW if name != "char_ngrams" else [np.uint8]))
+            lengths = arrays["char_ngram_lengths"]
+            check_lengths("char_ngram_lengths", lengths, len(arrays["char_ngrams"]), least=1)
             vocabulary.ngrams = arrays["ngrams"].astype(np.int32)
-            vocabulary.char_ngrams = Words(arrays["char_ngrams"], offsets_of(arrays["char_ngram_lengths"]))
+            vocabulary.char_ngrams = Words(arrays["char_ngrams"], offsets_of(lengths))
         return vocabulary
+
+    def validate_words(self) -> None:
+        """Raise SettingError for a word that is there twice, and for counts beyond any corpus: after reading it.
+
+        The table that this makes is the one that texts are encoded with, and so are those of the next two.
+        """
+        _check_once("the words", self._table, self._words)
+        if self.counts.sum(dtype=np.float64) > MOST_TOKENS:
+            raise SettingError(f"the counts of the words are more than {MOST_TOKENS} together")
+
+    def validate_ngrams(self) -> None:
+        """Raise SettingError for n-grams that no texts give with these settings, and where an id is none."""
+        lefts, rights = self.ngrams[:, 0], self.ngrams[:, 1]
+        check_ids("the last words of the n-grams", rights, self.n_words)
+        if (is_wrong := (lefts < 0) | (lefts >= self._ngram_ids)).any():
+            index = int(is_wrong.argmax())
+            raise SettingError(
+                f"the n-gram {index} begins with row {lefts[index]}, expected a word or an earlier n-gram"
+            )
+        lengths = np.zeros(self.n_rows("ngrams"), dtype=np.int32)
+        lengths[: self.n_words] = 1
+        for length in range(2, self.config.ngrams + 1):
+            is_next = lengths[lefts] == length - 1
+            lengths[self.n_words :][is_next] = length
+            if not is_next.any():
+                break
+        if not lengths.all():
+            raise SettingError(
+                f"there are n-grams of more than {self.config.ngrams} words, the longest of the settings"
+            )
+        n_distinct = int((self._pair_table[1] != NOT_THERE).sum())
+        if n_distinct < len(self.ngrams):
+            raise SettingError(f"{len(self.ngrams) - n_distinct} of the n-grams are there twice, expected each once")
+
+    def validate_char_ngrams(self) -> None:
+        """Raise SettingError for character n-grams that no texts give with these settings."""
+        data, starts = self.char_ngrams.data, self.char_ngrams.starts
+        longest = self.config.char_ngrams and self.config.char_ngrams[1]
+        if not len(self.char_ngrams):
+            return
+        if longest is None:
+            raise SettingError("there are character n-grams, and the settings ask for none")
+        try:
+            data.tobytes().decode()
+        except UnicodeDecodeError as error:
+            raise SettingError(f"the character n-grams are not UTF-8: {error}") from error
+        is_first = (data & 0xC0) != 0x80  # the first byte of a character
+        if not is_first[starts[:-1]].all():
+            raise SettingError("a character n-gram begins within a character")
+        n_characters = np.add.reduceat(is_first, starts[:-1], dtype=np.int64)
+        check_within("the characters of the character n-grams", n_characters, 1, longest)
+        _check_once("the character n-grams", self._char_ngram_table, self.char_ngrams)
+
+
+def _check_once(what: str, table: WordTable, words: Words) -> None:
+    if (again := table.first_again(words)) is not None:
+        raise SettingError(f"{what} have {again!r:.60} twice, expected each once")
 
 
 def _read(path: Path) -> tuple[npt.NDArray[np.int64], Words]:
     """The counts int64 (W + 2,) and the W real words of a file; no string is made of a word without a backslash."""
     raw = path.read_bytes()
-    raw.decode()  # an error where it is no UTF-8
+    try:
+        raw.decode()
+    except UnicodeDecodeError as error:
+        raise ModelFolderError(f"{path}: expected UTF-8: {error}.") from error
     data = np.frombuffer(raw, dtype=np.uint8)
     ends = np.flatnonzero(data == ord("\n"))
+    if not raw.endswith(b"\n"):
+        raise ModelFolderError(f"{path}, line {len(ends) + 1}: expected an end of the line. The file may be cut off.")
     starts = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
     tabs = np.append(np.flatnonzero(data == ord("\t")), len(data))
     tabs = tabs[np.searchsorted(tabs, starts)]  # the first of each line
     counts, is_count = _numbers(data, starts, np.minimum(tabs, ends))
-    if (is_wrong := ~is_count | (tabs > ends)).any():
+    n_tabs = np.add.reduceat(data == ord("\t"), starts, dtype=np.int64)  # those of words are escaped
+    if (is_wrong := ~is_count | (tabs >= ends - 1) | (n_tabs > 1)).any():
         line = int(is_wrong.argmax())
         found = raw[starts[line] : ends[line]].decode()
         raise ModelFolderError(f"{path}, line {line + 1}: expected a count, a tab and a word, found {found!r}.")
-    if len(counts) < len(MARKERS):
+    if tuple(raw[tab + 1 : end].decode() for tab, end in zip(tabs[: len(MARKERS)], ends, strict=False)) != MARKERS:
         raise ModelFolderError(
             f"{path}: expected the rows {MARKERS[0]} and {MARKERS[1]} first, found {len(counts)} rows."
         )
@@ -418,12 +502,12 @@ def _unescaped(words: Words) -> Words:
 
 
 def _narrow(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The same numbers, none negative, in the narrowest dtype of uint8, uint16 and int32."""
+    """The same numbers, none negative, in the first dtype of NARROW that holds them."""
     largest = numbers.max(initial=0)
-    dtype = np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.int32
-    return numbers.astype(dtype)
+    return numbers.astype(next(dtype for dtype in NARROW if largest <= np.iinfo(dtype).max))
 
 
+NARROW = (np.uint8, np.uint16, np.int32)
 _UNESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 _ESCAPES = str.maketrans({sign: escaped for escaped, sign in _UNESCAPES.items()})
 _ESCAPED = re.compile(r"\\[\\tnr]")

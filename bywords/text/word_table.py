@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.forks import cached_property
 from bywords.kernels.words import add, find, hashes_of
 from bywords.text.ragged import offsets_of, ragged_positions
 
@@ -34,7 +34,7 @@ class Words:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    @functools.cached_property
+    @cached_property
     def hashes(self) -> npt.NDArray[np.uint64]:
         """The hash of each word, uint64 (U,)."""
         return hashes_of(self.data, self.starts) if self.known_hashes is None else self.known_hashes
@@ -91,6 +91,13 @@ class WordTable:
     def arrays(self) -> Arrays:
         """Its data, starts and slots, as `bywords.kernels.words` has them."""
         return self._data, self._starts, self._slots
+
+    def first_again(self, words: Words) -> str | None:
+        """Of the words that this table was made of, the first that is there twice; None where there is none."""
+        if self._n_words == len(words):
+            return None
+        index = int((self.find(words) != np.arange(len(words))).argmax())
+        return words.strings(np.array([index]))[0]
 
     def words(self) -> Words:
         """All that were added, once each."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
+from bywords.config import check_arguments
 from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
@@ -23,6 +24,9 @@ from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
+from bywords.forks import check_polars
+from bywords.locks import while_locked
+from bywords.memory import check_memory
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
@@ -62,6 +66,8 @@ COPIES = (
     "No class has two different texts: what was held out are copies of what was learned, so that the validation "
     "accuracy and the probabilities say nothing of texts that are new."
 )
+BYTES_PER_SCORE = 20  # a logit, and a probability before and after calibration
+BYTES_PER_WEIGHT = 4
 Part = tuple[Tokens, Targets]
 # Fits the same once more to other documents: all of before, then more.
 Again = Callable[[Part, Callback, Checkpoint], tuple[SystemConfig, SystemFit]]
@@ -98,6 +104,8 @@ class Repeatable(HeldOut):
         )  # fmt: skip
 
 
+@check_arguments
+@while_locked("checkpoint")
 def fit_classifier(
     config: SystemConfig,
     texts: Texts,
@@ -126,6 +134,7 @@ def fit_classifier(
     >>> fit_classifier(SYSTEMS["auto"], texts, labels).predict(["a flat tyre"]).labels.tolist()
     ['garage']
     """
+    check_polars(what="training")
     started = time.perf_counter()
     parameters = parameters or FitParameters()
     notes: tuple[str, ...] = ()
@@ -147,6 +156,7 @@ def fit_classifier(
     if valid is None:
         train, are_copies = with_copies_apart(train)
     later, _ = more_documents(tokenizer, test, classes, label_format, parameters, part="test")
+    _check_memory(config, targets, valid, later, len(documents.tokens.words), parameters)
     run = run_of(config, parameters, classes.tolist(), label_format, train, valid, later)
     kept = checkpoint_of(checkpoint, run, resume=resume)
     fit = _fit_selected if config.model.candidates else _fit_one
@@ -197,6 +207,27 @@ def learned_after(
         seconds=record.seconds + time.perf_counter() - started,
     )  # fmt: skip
     return replace(fitted, vocabulary=fit.vocabulary, model=fit.model, record=record)
+
+
+def _check_memory(
+    config: SystemConfig,
+    targets: Targets,
+    valid: Part | None,
+    later: Part | None,
+    n_words: int,
+    parameters: FitParameters,
+) -> None:
+    """Raise DataError where the tables of this many classes are larger than the memory, before anything is learned."""
+    n_classes = targets.n_classes
+    drawn = max(int(parameters.validation_share * len(targets)), min(n_classes, len(targets) // 2))  # one of each class
+    n_judged = max(drawn if valid is None else len(valid[1]), 0 if later is None else len(later[1]))
+    n_weights = n_words * n_classes if config.model.candidates else 0
+    check_memory(
+        BYTES_PER_SCORE * n_judged * n_classes + BYTES_PER_WEIGHT * n_weights,
+        f"{n_classes:,} classes and {len(targets):,} documents: a score for each class of each of {n_judged:,} "
+        f"documents to test on, and {n_weights:,} weights of words,",
+        "Check that the right column is the label; else join rare classes, or learn from a part of the documents.",
+    )
 
 
 def _check_judges(config: SystemConfig, metric: Metric) -> None:

@@ -25,6 +25,8 @@ from bywords.errors import DataError, SettingError, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, Temperature
 from bywords.evaluation.reliability import in_vocabulary_share_elsewhere, lower_floor
 from bywords.fitted import FittedClassifier
+from bywords.forks import check_polars
+from bywords.locks import while_locked
 from bywords.models.base import FittedModel, Growth, Indices, ModelConfig, model_class
 from bywords.models.ensemble import Ensemble
 from bywords.models.neural import take_over
@@ -63,6 +65,7 @@ def check_can_continue(config: SystemConfig) -> None:
         )
 
 
+@while_locked("checkpoint")
 def continue_fit(
     before: FittedClassifier,
     texts: Texts,
@@ -86,6 +89,7 @@ def continue_fit(
     Raises: SettingError for a system that cannot continue; DataError as `fit_classifier`, and for labels of another
     format or type.
     """
+    check_polars(what="training")
     started = time.perf_counter()
     parameters, config = parameters or before.record.parameters, before.record.config
     check_can_continue(config)

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (the name under which everybody knows it)
 from torch import Tensor
 
-from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept
+from bywords.config import typed
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import sigmoid
@@ -29,6 +30,7 @@ from bywords.text.memory_mapped import EpochRows, MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged, like_length_rows, shuffled_rows
 from bywords.training.sparse_adagrad import SparseAdagrad
 from bywords.training.state import arrays_of_training, restore_training
+from bywords.validation import check_count
 
 SECONDS_BETWEEN = 60.0  # checkpoints within an epoch; at its end there is one in any case
 
@@ -87,9 +89,10 @@ def fit(
     prepared = model.prepare(train)
     wanted = torch.from_numpy(targets.codes)
     weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
-    first_epoch, n_before, total_loss = run.restored()
+    n_epochs = n_epochs or config.max_epochs
+    n_before, total_loss = run.restored(n_epochs, -(-len(train) // config.batch_size))
     try:
-        for epoch in range(first_epoch, (n_epochs or config.max_epochs) + 1):
+        for epoch in range(len(run.history.epochs) + 1, n_epochs + 1):
             if run.stopping.done:
                 break
             started = time.perf_counter()
@@ -104,7 +107,7 @@ def fit(
                 run.step(loss)
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
                 on_batch(epoch, n_done, len(epoch_rows))
-                run.keep_within(epoch, n_done, total_loss, before)
+                run.keep_within(n_done, total_loss, before)
             record = run.judged(epoch, total_loss / len(train), started)
             n_before, total_loss = 0, 0.0
             on_epoch(record)
@@ -114,6 +117,16 @@ def fit(
             raise
         run.history.interrupted = True
     return run.finished()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Where a training is, beside its arrays."""
+
+    n_done: int  # batches of the epoch after those that there are
+    total_loss: float  # of these batches
+    generator: dict[str, Any]  # the state of the one that draws the batches, at the start of that epoch
+    epochs: list[EpochRecord]
 
 
 class _Run:
@@ -133,17 +146,29 @@ class _Run:
         self.best_weights: dict[str, Tensor] | None = None
         self.kept = time.perf_counter()
 
-    def restored(self) -> tuple[int, int, float]:
-        """Put back what the checkpoint has: the epoch to go on with, how many of its batches are done, their loss."""
-        if (entry := self.checkpoint.load("training")) is None:
-            return 1, 0, 0.0
-        self.best_weights = restore_training(entry, self.model, self.optimizers, self.generator)
-        if entry.values["best_is_now"]:
-            self.best_weights = copy.deepcopy(self.model.state_dict())
-        self.stopping = EarlyStopping(**entry.values["stopping"])
-        self.history.epochs = [EpochRecord(**record) for record in entry.values["epochs"]]
-        epoch, n_done, total_loss = entry.values["next"]
-        return epoch, n_done, total_loss
+    def restored(self, n_epochs: int, n_batches: int) -> tuple[int, float]:
+        """Put back what the checkpoint has: epochs, and how many batches of the next one are done, with what loss.
+
+        `n_epochs` are those of the whole training, `n_batches` those of an epoch.
+        """
+
+        def restore(entry: Entry) -> tuple[int, float]:
+            kept = typed(_Kept, entry.values, where="it")
+            self.history.epochs = kept.epochs
+            for record in kept.epochs:
+                self._is_best(record)
+            check_count("the number of epochs", len(kept.epochs), most=n_epochs)
+            check_count("the number of batches", kept.n_done, most=n_batches)
+            for number, record in enumerate(kept.epochs, start=1):
+                check_count(f"epoch {number}", record.epoch, least=number, most=number)
+            has_best = self.stopping.best_epoch > 0 and not self._best_is_now(kept.n_done)
+            best = restore_training(entry, self.model, self.optimizers, self.generator, has_best=has_best)
+            if self._best_is_now(kept.n_done):
+                best = copy.deepcopy(self.model.state_dict())
+            self.best_weights = best
+            return kept.n_done, kept.total_loss
+
+        return self.checkpoint.restored("training", restore) or (0, 0.0)
 
     def set_rates(self, share: float) -> None:
         """All learning rates as they were at the start, times a share."""
@@ -171,30 +196,39 @@ class _Run:
 
     def end_epoch(self, record: EpochRecord) -> None:
         """Keep the weights of an epoch where it is the best."""
-        if record.valid_score is None:
-            is_finite = record.train_loss is not None and math.isfinite(record.train_loss)
-            self.stopping.best_epoch = record.epoch if is_finite else 0
-            self.best_weights = copy.deepcopy(self.model.state_dict()) if self.stopping.best_epoch else None
-        elif self.stopping.update(record.valid_score):  # of equal scores the earliest wins
+        if self._is_best(record):
             self.best_weights = copy.deepcopy(self.model.state_dict())
-        self._keep(record.epoch + 1, 0, 0.0, self.generator.bit_generator.state)
+        elif not self.stopping.best_epoch:
+            self.best_weights = None
+        self._keep(0, 0.0, self.generator.bit_generator.state)
 
-    def keep_within(self, epoch: int, n_done: int, total_loss: float, before: Any) -> None:
+    def _is_best(self, record: EpochRecord) -> bool:
+        """Whether the next epoch is the best so far; without validation documents it is, where its loss is finite."""
+        if self.valid is not None:  # of equal scores the earliest wins
+            return self.stopping.update(math.nan if record.valid_score is None else record.valid_score)
+        is_finite = record.train_loss is not None and math.isfinite(record.train_loss)
+        self.stopping.best_epoch = record.epoch if is_finite else 0
+        return is_finite
+
+    def _best_is_now(self, n_done: int) -> bool:
+        """Whether the weights are those of the best epoch, when so many batches of the next one are done."""
+        return n_done == 0 and self.stopping.best_epoch == len(self.history.epochs) > 0
+
+    def keep_within(self, n_done: int, total_loss: float, before: Any) -> None:
         """Put the state of an unfinished epoch into the checkpoint, once in SECONDS_BETWEEN."""
         if time.perf_counter() - self.kept >= SECONDS_BETWEEN:
-            self._keep(epoch, n_done, total_loss, before)
+            self._keep(n_done, total_loss, before)
 
-    def _keep(self, epoch: int, n_done: int, total_loss: float, before: Any) -> None:
+    def _keep(self, n_done: int, total_loss: float, before: Any) -> None:
+        """Nothing is kept of numbers that are not finite: what is there leads to them again."""
         self.kept = time.perf_counter()
         if self.checkpoint.folder is None:
             return
-        is_now = self.best_weights is not None and n_done == 0 and self.stopping.best_epoch == epoch - 1
-        values = {
-            "next": [epoch, n_done, total_loss], "stopping": asdict(self.stopping), "generator": before,
-            "epochs": [asdict(record) for record in self.history.epochs], "best_is_now": is_now,
-        }  # fmt: skip
-        best_weights = None if is_now else self.best_weights
-        self.checkpoint.save("training", arrays_of_training(self.model, self.optimizers, best_weights), values)
+        best_weights = None if self._best_is_now(n_done) else self.best_weights
+        arrays = arrays_of_training(self.model, self.optimizers, best_weights)
+        if math.isfinite(total_loss) and can_be_kept(arrays):
+            values = asdict(_Kept(n_done, total_loss, before, self.history.epochs))
+            self.checkpoint.save("training", arrays, values)
 
     def finished(self) -> History:
         """Put back the weights of the best epoch. Raises SettingError where there is none."""

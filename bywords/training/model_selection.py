@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, CheckpointError, Entry
+from bywords.config import typed
 from bywords.data.splits import TOO_FEW, check_split
 from bywords.data.targets import Rows, Targets
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, SettingError, check_range
 from bywords.evaluation.metrics import Metric
 from bywords.fitted import History, SelectionSummary
 from bywords.models.base import FittedModel, ModelConfig
@@ -29,6 +30,7 @@ from bywords.training.callback import Callback
 from bywords.training.hyperparameter_search import HyperparameterSearch
 from bywords.training.system import SystemFit
 from bywords.training.workbench import KEPT_NONE, MOST_NUMBERS, CandidateResult, Kept, Trial, Workbench
+from bywords.validation import check_array, check_count
 
 CHAR_NGRAMS_UP_TO = 1_000_000  # tokens of the training texts: where there are more, words and n-grams say enough
 FEW_DOCUMENTS, FEW_FOLDS = 3_000, 5  # of so few a tenth would tell little, so all are held out in turn
@@ -224,28 +226,49 @@ def _longer(duals: Floats, n_documents: int) -> Floats:
 def _searched(
     workbench: Workbench, started: float, budget_seconds: float, *, seed: int, callback: Callback
 ) -> tuple[list[CandidateResult], bool]:
-    """What was judged until the budget was spent, by this run and those that it resumes; whether Ctrl-C ended it."""
+    """What was judged until the budget was spent, by this run and those that it resumes; whether Ctrl-C ended it.
+
+    When it is spent, what was tried before is taken from the checkpoint; what is not there any more is not done again.
+    """
     search, judged = HyperparameterSearch(seed=seed), list[CandidateResult]()
-    entry = workbench.checkpoint.load("search")
-    n_before, spent = entry.values if entry is not None else (0, 0.0)  # proposals, and seconds
+    n_before, spent, failed = workbench.checkpoint.restored("search", _tried_before) or (0, 0.0, set[int]())
     n_tried = 0
     try:
-        while n_tried < n_before or spent + time.perf_counter() - started < budget_seconds:
+        while (is_time := spent + time.perf_counter() - started < budget_seconds) or n_tried < n_before:
             proposed = search.propose()
-            try:
-                one = workbench.judge(proposed)
-            except SettingError:  # steps so large that no loss is a number: not a proposal to repeat
+            if n_tried in failed:
                 search.learn(float("inf"))
+            elif is_time or workbench.has_judged(proposed):
+                try:
+                    one = workbench.judge(proposed)
+                except CheckpointError:
+                    raise
+                except SettingError:  # steps so large that no loss is a number: not a proposal to repeat
+                    search.learn(float("inf"))
+                    failed.add(n_tried)
+                else:
+                    search.learn(-one.trial.score)
+                    judged.append(one)
+                    callback.step(len(judged), 0, f"{one.trial.name}: {workbench.in_words(one.trial)}")
             else:
-                search.learn(-one.trial.score)
-                judged.append(one)
-                callback.step(len(judged), 0, f"{one.trial.name}: {workbench.in_words(one.trial)}")
+                break
             n_tried += 1
             if n_tried > n_before:
-                workbench.checkpoint.save("search", {}, [n_tried, spent + time.perf_counter() - started])
+                values = [n_tried, spent + time.perf_counter() - started]
+                workbench.checkpoint.save("search", {"failed": np.array(sorted(failed), dtype=np.int64)}, values)
     except KeyboardInterrupt:
         return judged, True
     return judged, False
+
+
+def _tried_before(entry: Entry) -> tuple[int, float, set[int]]:
+    """How many settings were tried, in how many seconds, and which of them failed."""
+    n_tried, seconds = typed(tuple[int, float], entry.values, where="it")
+    failed = entry.arrays.get("failed", np.zeros(0, dtype=np.int64))
+    check_array("failed", failed, np.int64, shape=("n",))
+    check_count("the number of settings tried", n_tried)
+    check_range("the time of the search", seconds, least=0)
+    return n_tried, seconds, set(failed.tolist())
 
 
 def _best_ensemble(

@@ -16,7 +16,9 @@ from bywords.errors import SettingError
 from bywords.evaluation.metrics import check_metric
 from bywords.evaluation.reliability import floor_of
 from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
+from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskCorpus
+from bywords.locks import while_locked
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
 from bywords.text.tokenizer import Tokenizer
 from bywords.training.callback import Callback
@@ -39,6 +41,7 @@ def check_can_train_on_disk(config: SystemConfig, name: str, able: list[str]) ->
         )
 
 
+@while_locked("checkpoint")
 def fit_on_disk(
     config: SystemConfig,
     corpus: OnDiskCorpus,
@@ -54,6 +57,7 @@ def fit_on_disk(
 
     `able` are the names of the systems that can, for the error of one that cannot.
     """
+    check_polars(what="training")
     started = time.perf_counter()
     parameters = parameters or FitParameters()
     check_can_train_on_disk(config, system if isinstance(system, str) else config.description, able)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def _arrays_of(tokens: Tokens) -> tuple[npt.NDArray[Any], ...]:
     return tokens.codes, tokens.offsets, tokens.words.data, tokens.words.starts
 
 
-def run_on_disk(config: SystemConfig, seed: int, data: Mapping[str, str]) -> Run:
+def run_on_disk(config: SystemConfig, seed: int, data: dict[str, str]) -> Run:
     """The same for documents in files, whose fingerprints are known."""
     return Run(data, {"bywords": __version__, "seed": seed, **to_plain(config)})
 

@@ -10,8 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from bywords.checkpoint import Entry
+from bywords.checkpoint import Entry, check_like, restore_generator
 from bywords.models.modules.layers import Model
+from bywords.training.sparse_adagrad import SparseAdagrad
+from bywords.validation import check_within
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -32,12 +34,14 @@ def arrays_of_training(model: Model, optimizers: Sequence[Any], best_weights: Ma
 
 
 def restore_training(
-    entry: Entry, model: Model, optimizers: Sequence[Any], generator: np.random.Generator
+    entry: Entry, model: Model, optimizers: Sequence[Any], generator: np.random.Generator, *, has_best: bool
 ) -> dict[str, Tensor] | None:
     """Put back what `arrays_of_training` gave, and the state of the generator that is among the values.
 
-    Returns: the best weights, if some were beside them.
+    Returns: the best weights, if they are beside them.
+    Raises: SettingError for what is not of this model in training; RuntimeError of torch for generators that cannot be.
     """
+    _check(entry.arrays, model, optimizers, has_best=has_best)
     # Cloned by torch, they lie in memory as its own tensors do.
     tensors = {name: torch.from_numpy(array).clone() for name, array in entry.arrays.items()}
     model.load_state_dict(_named(tensors, "weights "))
@@ -49,8 +53,29 @@ def restore_training(
         optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
     for index, drawn_from in enumerate(model.generators()):
         drawn_from.set_state(tensors[f"generator {index}"])
-    generator.bit_generator.state = entry.values["generator"]
+    restore_generator(generator, entry.values["generator"])
     return _named(tensors, "best ") or None
+
+
+def _check(arrays: Arrays, model: Model, optimizers: Sequence[Any], *, has_best: bool) -> None:
+    """Raise SettingError where arrays are not those of a model in training, after a step or more."""
+    expected = arrays_of_training(model, [], model.state_dict() if has_best else None)
+    for index, optimizer in enumerate(optimizers):
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        for number, parameter in enumerate(parameters):
+            for name, shape in _shapes_of_state(optimizer, parameter).items():
+                expected[f"optimizer {index} {number} {name}"] = np.empty(shape, dtype=np.float32)
+    check_like(arrays, expected)
+    for name, array in arrays.items():
+        if name.startswith("optimizer ") and not name.endswith(" exp_avg"):
+            check_within(name, array, 0, np.inf)
+
+
+def _shapes_of_state(optimizer: Any, parameter: Tensor) -> dict[str, tuple[int, ...]]:
+    """What an optimizer holds of a parameter."""
+    if isinstance(optimizer, SparseAdagrad):
+        return {"squares": parameter.shape[:1]}
+    return {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
 
 
 def _named(tensors: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:

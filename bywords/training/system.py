@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like
+from bywords.config import typed
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.extras import needed
@@ -124,7 +125,7 @@ def fit_model(
         model, notes = kind.fit(
             config, prepared, targets, vocabulary=vocabulary, seed=seed, aligned=aligned, duals=duals
         )
-        return model, History(), notes
+        return _finite(model), History(), notes
     neural = cast("type[NeuralModel]", kind)
     callback = callback or Callback()
     max_epochs = n_epochs or training.max_epochs
@@ -138,7 +139,18 @@ def fit_model(
         generator=np.random.default_rng(seed), n_epochs=n_epochs, checkpoint=checkpoint,
         on_epoch=lambda record: callback.epoch(record, max_epochs), on_batch=callback.batch,
     )  # fmt: skip
-    return neural.from_module(config, module, vocabulary), history, []
+    return _finite(neural.from_module(config, module, vocabulary)), history, []
+
+
+def _finite(model: FittedModel) -> FittedModel:
+    """The model. Raises SettingError where it has numbers that are not finite."""
+    for name, array in model.arrays().items():
+        if array.size and not np.isfinite([array.min(), array.max()]).all():
+            raise SettingError(
+                f"{model.config.title}: its {name} are not all finite, so that it has no answers. Check the weights of "
+                "the documents and the settings: steps or penalties may be too large."
+            )
+    return model
 
 
 def can_train_on_disk(config: SystemConfig) -> bool:
@@ -173,8 +185,14 @@ def _vectors_for(
     """Read, or trained and kept in the checkpoint."""
     if config.is_pretrained:
         return config.vectors_for(tokens, vocabulary)
-    if (entry := checkpoint.load("vectors")) is not None:
-        return WordVectors(vocabulary.words, entry.arrays["matrix"], entry.values)
+
+    def restore(entry: Entry) -> WordVectors:
+        shape = len(vocabulary.words), getattr(config, "dimension", 0)
+        check_like(entry.arrays, {"matrix": np.empty(shape, dtype=np.float32)})
+        return WordVectors(vocabulary.words, entry.arrays["matrix"], typed(str, entry.values, where="it"))
+
+    if (kept := checkpoint.restored("vectors", restore)) is not None:
+        return kept
     started = time.perf_counter()
 
     def on_epoch(epoch: int, n_epochs: int, loss: float | None) -> None:
@@ -182,8 +200,9 @@ def _vectors_for(
 
     epochs = checkpoint.under("vectors")
     vectors = config.vectors_for(tokens, vocabulary, seed=seed, checkpoint=epochs, on_epoch=on_epoch)
-    checkpoint.save("vectors", {"matrix": vectors.matrix}, vectors.name)
-    epochs.forget()
+    if can_be_kept(arrays := {"matrix": vectors.matrix}):
+        checkpoint.save("vectors", arrays, vectors.name)
+        epochs.forget()
     return vectors
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from bywords.checkpoint import Checkpoint
+from bywords.checkpoint import Checkpoint, Entry, check_like
 from bywords.config import to_plain
 from bywords.data.targets import Rows, Targets
 from bywords.evaluation.calibration import fit_calibration
@@ -23,6 +23,7 @@ from bywords.text.bags import Floats
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Features, Vocabulary
 from bywords.training.system import aligned_vectors, check_has_words, fit_model
+from bywords.validation import check_count, check_within
 from bywords.vectors.word_vectors import Aligned
 
 MOST_NUMBERS = 100_000_000  # of a table of rows by classes, or of documents held out by classes
@@ -117,13 +118,15 @@ class Workbench:
             self._prepared_for(one)
         return list(seen)
 
+    def has_judged(self, config: ModelConfig) -> bool:
+        """Whether the checkpoint has an entry of it."""
+        return self.checkpoint.has(f"judged-{_key(config)}")
+
     def judge(self, config: ModelConfig) -> CandidateResult:
         """Fit to each part and answer for what it holds out."""
         name = f"judged-{_key(config)}"
-        if (entry := self.checkpoint.load(name)) is not None:
-            n_epochs, scores = entry.values
-            trial = Trial(name=config.title, settings=(config,), **scores)
-            return CandidateResult(trial, entry.arrays["logits"], n_epochs, entry.arrays.get("duals"))
+        if (before := self.checkpoint.restored(name, lambda entry: self._judged_before(config, entry))) is not None:
+            return before
         logits, epochs, duals = [], [], None
         own = self.checkpoint.under(name)
         prepared = self._prepared_for(config)
@@ -137,13 +140,27 @@ class Workbench:
             logits.append(model.logits_of(prepared.select(held_out)))
             epochs.append(history.best_epoch)
         together = np.concatenate(logits)
-        trial = self.trial(config.title, (config,), together)
-        judged = CandidateResult(trial, together, int(np.median(epochs)) or None, duals)
-        scores = {"accuracy": trial.accuracy, "log_loss": trial.log_loss, "score": trial.score}
-        arrays = {"logits": together} if duals is None else {"logits": together, "duals": duals}
-        self.checkpoint.save(name, arrays, [judged.n_epochs, scores])
+        trial, n_epochs = self.trial(config.title, (config,), together), int(np.median(epochs)) or None
+        self.checkpoint.save(
+            name, {"logits": together} if duals is None else {"logits": together, "duals": duals}, n_epochs
+        )
         own.forget()
-        return judged
+        return CandidateResult(trial, together, n_epochs, duals)
+
+    def _judged_before(self, config: ModelConfig, entry: Entry) -> CandidateResult:
+        """From the entry of a candidate. Raises SettingError for one that `judge` cannot have saved."""
+        n_classes, training = self.targets.n_classes, self.config.training or TrainingConfig()
+        own = {"logits": np.empty((len(self.held_out), n_classes), dtype=np.float32)}
+        if "duals" in entry.arrays:
+            n_columns = 1 if self.targets.is_binary else n_classes
+            own["duals"] = np.empty((len(self.documents), n_columns), dtype=np.float32)
+            check_within("duals", entry.arrays["duals"], 0, np.inf)
+        check_like(entry.arrays, own)
+        n_epochs = entry.values
+        if n_epochs is not None:
+            check_count("the number of epochs", n_epochs, least=1, most=training.max_epochs)
+        logits, duals = entry.arrays["logits"], entry.arrays.get("duals")
+        return CandidateResult(self.trial(config.title, (config,), logits), logits, n_epochs, duals)
 
     def judge_before(self, model: FittedModel) -> CandidateResult:
         """What was there already, asked for the documents held out."""
@@ -157,9 +174,12 @@ class Workbench:
         if judged.before is not None:
             return list(judged.before.members.values())
         config, name = judged.config, f"fitted-{_key(judged.config)}"
-        if (entry := self.checkpoint.load(name)) is not None:
-            n_classes = self.targets.n_classes
-            return [restore_model(config, entry.arrays, vocabulary=self.vocabulary, n_classes=n_classes)]
+
+        def restore(entry: Entry) -> FittedModel:
+            return restore_model(config, entry.arrays, vocabulary=self.vocabulary, n_classes=self.targets.n_classes)
+
+        if (kept := self.checkpoint.restored(name, restore)) is not None:
+            return [kept]
         everything, own = np.arange(len(self.documents)), self.checkpoint.under(name)
         fitted, history = self._fit(
             config, everything, None, n_epochs=judged.n_epochs, duals=judged.duals, checkpoint=own

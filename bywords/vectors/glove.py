@@ -6,17 +6,19 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like, restore_generator
+from bywords.config import check_fields, typed
 from bywords.errors import DataError, check_range
 from bywords.kernels.glove import train_block
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
+from bywords.validation import check_count, check_within
 from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
 
 if TYPE_CHECKING:
@@ -38,10 +40,12 @@ class GloveConfig(VectorsConfig):
     learning_rate: float = 0.1  # AdaGrad
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("dimension", "window", "n_epochs"):
-            check_range(name, getattr(self, name), least=1)
+            check_range(name, getattr(self, name), least=1, most=10_000)
         for name in ("x_max", "learning_rate"):
             check_range(name, getattr(self, name), above=0)
+        check_range("alpha", self.alpha, least=0, most=10)
 
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         return train_glove(tokens, vocabulary, self, **how)
@@ -119,11 +123,7 @@ def train_glove(
     generator = np.random.default_rng(seed)
     blocks = _blocks(counts, config, generator)
     words, contexts = (_Side.random(len(vocabulary), config.dimension, generator) for _ in range(2))
-    first_epoch = 1
-    if (entry := checkpoint.load("glove")) is not None:
-        for name, array in _arrays_of(words, contexts).items():
-            array[...] = entry.arrays[name]
-        first_epoch, generator.bit_generator.state = entry.values
+    first_epoch = checkpoint.restored("glove", lambda kept: _restore(kept, words, contexts, generator, config)) or 1
     n_threads = min(os.cpu_count() or 1, N_PARTS)
     with ThreadPoolExecutor(n_threads) as pool:
         for epoch in range(first_epoch, config.n_epochs + 1):
@@ -132,10 +132,24 @@ def train_glove(
                 disjoint = [blocks[part][(part + shift) % N_PARTS] for part in range(N_PARTS)]
                 losses = pool.map(lambda block: train_block(block, words, contexts, config.learning_rate), disjoint)
                 loss += sum(losses)
-            checkpoint.save("glove", _arrays_of(words, contexts), [epoch + 1, generator.bit_generator.state])
+            if can_be_kept(arrays := _arrays_of(words, contexts)):
+                checkpoint.save("glove", arrays, [epoch + 1, generator.bit_generator.state])
             if on_epoch is not None:
                 on_epoch(epoch, config.n_epochs, loss / counts.nnz)
     return WordVectors(vocabulary.words, (words.vectors + contexts.vectors)[UNKNOWN + 1 :], "glove")
+
+
+def _restore(entry: Entry, words: _Side, contexts: _Side, generator: np.random.Generator, config: GloveConfig) -> int:
+    """Put back what an epoch has come to. Returns: the next one. Raises SettingError for what cannot be of it."""
+    own, (next_epoch, state) = _arrays_of(words, contexts), typed(tuple[int, Any], entry.values, where="it")
+    check_count("the next epoch", next_epoch, least=2, most=config.n_epochs + 1)
+    check_like(entry.arrays, own)
+    for name, array in own.items():
+        if name.endswith("_squares"):
+            check_within(name, entry.arrays[name], 1, np.inf)
+        array[...] = entry.arrays[name]
+    restore_generator(generator, state)
+    return next_epoch
 
 
 class _Side(NamedTuple):

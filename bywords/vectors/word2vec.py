@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from bywords.config import check_fields
 from bywords.errors import DataError, check_range
 from bywords.extras import needed
 from bywords.text.ragged import UNKNOWN
@@ -35,8 +36,15 @@ class Word2VecConfig(VectorsConfig):
     n_threads: int = 1  # with more, the threads race and the same seed gives other vectors
 
     def __post_init__(self) -> None:
-        for name in ("dimension", "window", "negative", "n_epochs", "n_threads"):
-            check_range(name, getattr(self, name), least=1)
+        check_fields(self)
+        for name in ("dimension", "window", "n_epochs"):
+            check_range(name, getattr(self, name), least=1, most=10_000)
+        for name in ("negative", "n_threads"):
+            check_range(name, getattr(self, name), least=1, most=200)
+        check_range("noise_exponent", self.noise_exponent, least=-10, most=10)
+        check_range("sample", self.sample, least=0, most=1)
+        for name in ("learning_rate", "min_learning_rate"):
+            check_range(name, getattr(self, name), least=0, below=float("inf"))
 
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         seed, on_epoch = how.get("seed", 0), how.get("on_epoch")  # gensim has no checkpoints

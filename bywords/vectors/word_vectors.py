@@ -13,13 +13,15 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.checkpoint import Checkpoint
+from bywords.config import check_arguments, check_fields
 from bywords.errors import SettingError, VectorFileError
-from bywords.files import check_writable, replacing, write_errors
+from bywords.files import check_writable, replacing, sync, write_errors
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 
 OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
+WORDS = ".vocab"  # the ending of the file of words beside a matrix
 START_DEVIATION = 0.1  # of the start of words without a vector, where fewer than two words show what is usual
 
 
@@ -44,6 +46,7 @@ class WordVectors:
     name: str
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.matrix.ndim != 2 or self.matrix.dtype != np.float32:
             raise VectorFileError(
                 f"vectors {self.name!r}: expected a float32 matrix (V, D), "
@@ -108,14 +111,16 @@ class WordVectors:
         )
         return Aligned(matrix, has_vector, coverage)
 
+    @check_arguments
     def nearest(self, word: str, n: int = 10) -> list[tuple[str, float]]:
         """The `n` words whose vectors have the greatest cosine with that of `word`, greatest first, without itself.
 
         Raises: SettingError, with words of like spelling, when neither `word` nor its lower-case form has a vector.
         """
+        word = word.encode("utf-8", "replace").decode()
         row = int(self._rows_of(pl.Series([word], dtype=pl.String))[0][0])
         if row < 0:
-            raise SettingError(f"the vectors {self.name!r} have no word {word!r}.{self._did_you_mean(word)}")
+            raise SettingError(f"the vectors {self.name!r} have no word {word!r:.100}.{self._did_you_mean(word)}")
         lengths = np.linalg.norm(self.matrix, axis=1)
         scale = lengths * lengths[row]
         cosines = np.divide(self.matrix @ self.matrix[row], scale, out=np.zeros_like(scale), where=scale > 0)
@@ -131,10 +136,15 @@ class WordVectors:
         check_vectors_writable(path)
         if (broken := self.words.filter(self.words.str.contains("\n", literal=True))).len():
             raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
-        with write_errors(path), replacing(path.with_suffix(".vocab")) as words, replacing(path) as matrix:
+        with write_errors(path), replacing(path.with_suffix(WORDS)) as words, replacing(path) as matrix:
             words.write_text("".join(f"{word}\n" for word in self.words), encoding="utf-8", newline="")
-            with matrix.open("wb") as file:
-                np.save(file, self.matrix, allow_pickle=False)
+            with matrix.open("wb") as file:  # np.save would say nothing where the disk takes all but the last numbers
+                numbers = np.ascontiguousarray(self.matrix)
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(numbers))
+                file.write(numbers.data)
+            for written in (words, matrix):
+                sync(written)
+            path.with_suffix(WORDS).unlink(missing_ok=True)  # a crash leaves no words that are of another matrix
 
     def _rows_of(self, words: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """The row of each word, int64 (n,), -1 where it has none; whether it was found as it is written, bool (n,)."""
@@ -158,17 +168,24 @@ class WordVectors:
 
     def _did_you_mean(self, word: str) -> str:
         is_alike = self.words.str.starts_with(word[:1]) & self.words.str.len_chars().is_between(
-            len(word) - 2, len(word) + 2
+            max(len(word) - 2, 0), len(word) + 2
         )
         alike = difflib.get_close_matches(word, self.words.filter(is_alike).to_list(), n=3, cutoff=0.7)
         return f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
 
 
 def check_vectors_writable(path: Path) -> None:
-    """Raise VectorFileError when `path` does not end in .npy, SettingError when it cannot be written there."""
+    """Raise VectorFileError when `path` does not end in .npy, SettingError when it cannot be written there.
+
+    A file of words without a matrix beside it is somebody else's.
+    """
     if path.suffix != ".npy":
         raise VectorFileError(f"{path}: expected a file name that ends in .npy.")
     check_writable(path)
+    words = path.with_suffix(WORDS)
+    check_writable(words)
+    if words.exists() and not path.exists():
+        raise SettingError(f"{words}: is there already, and has no vectors beside it. Choose another name.")
 
 
 @dataclass(frozen=True)

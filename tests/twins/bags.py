@@ -10,6 +10,7 @@ from bywords.kernels.bags import IDF, LOG_TFIDF, UNIFORM
 from twins.rows import add_rows
 
 ONE, UNKNOWN = np.uint64(1), 1
+TINY = float(np.finfo(np.float32).tiny)  # what is divided by is no less
 
 
 def count(ids, offsets, n_rows, unknown):
@@ -61,7 +62,7 @@ def _scaled(weights, blocks):
     squares = {}
     for weight, block in zip(weights, blocks, strict=True):
         squares[block] = squares.get(block, 0.0) + float(weight) * float(weight)
-    lengths = {block: math.sqrt(max(square, float(np.finfo(np.float32).tiny))) for block, square in squares.items()}
+    lengths = {block: math.sqrt(max(square, TINY)) for block, square in squares.items()}
     return [weight / np.float32(lengths[block]) for weight, block in zip(weights, blocks, strict=True)]
 
 
@@ -76,7 +77,7 @@ def weigh(ids, offsets, idf, block_starts, weighting, weights):
         if weighting != UNIFORM:
             values = [value * idf[number] for number, value in zip(numbers, values, strict=True)]
         if weighting in (UNIFORM, IDF):
-            total = np.float32(sum(map(float, values)))
+            total = np.float32(max(sum(map(float, values)), TINY))
             weights[start:end] = [value / total for value in values]
             continue
         values = [np.float32(0) if number == UNKNOWN else value for number, value in zip(numbers, values, strict=True)]

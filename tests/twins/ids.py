@@ -146,6 +146,6 @@ def encode(codes, lengths, data, starts, hashes, vocabulary):
     return np.array(encoded, dtype=np.int32), np.array(offsets), np.array(shares, dtype=np.float32)
 
 
-def encode_texts(text, ends, kinds, lowercase, signs, vocabulary):
+def encode_texts(text, ends, kinds, lowercase, what, vocabulary):
     """The same of what `scan` gives of these texts."""
-    return encode(*words.scan(text, ends, kinds, lowercase, signs), vocabulary)
+    return encode(*words.scan(text, ends, kinds, lowercase, what), vocabulary)

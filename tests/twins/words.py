@@ -7,10 +7,13 @@ length << 32 | index + 1, which is 0 where the slot is free.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 # What a code point is; the table of them is read by `bywords.text.characters`.
 SPACE, WORD, SIGN, UNSPACED, MARK = range(5)
+WORDS, SIGNS, LONGER = range(3)  # what a token is
 APOSTROPHE, CURLY_APOSTROPHE = 0x27, 0x2019
 
 ZERO, ONE, BYTE, FULL = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(64)
@@ -164,18 +167,44 @@ def _add_unspaced(text, index, end, kinds, codes, n_tokens, data, starts, hashes
     return index, slots, n_tokens, n_words
 
 
-def scan(text, ends, kinds, lowercase, signs):
+def _longer(text, ends, kinds, lowercase):
+    """What `scan` returns for LONGER."""
+    table, codes, lengths, index = {}, [], [], 0
+    for end in ends:
+        words, word = [], []
+        while index < end:
+            kind, width = _kind(text, index, kinds)
+            if kind in (SPACE, SIGN):
+                words.append(word)
+                word = []
+            else:
+                character = bytes(text[index : index + width])
+                word.append(character.lower() if lowercase else character)
+            index += width
+        words = [b"".join(word) for word in (*words, word) if len(word) > 1]
+        codes += [table.setdefault(word, len(table)) for word in words]
+        lengths.append(len(words))
+    data = np.frombuffer(b"".join(table), dtype=np.uint8)
+    starts = np.cumsum([0, *map(len, table)])
+    hashes = np.array([_hash(data, *span) for span in itertools.pairwise(starts)], dtype=np.uint64)
+    return np.array(codes, dtype=np.int32), np.array(lengths, dtype=np.int64), data, starts, hashes
+
+
+def scan(text, ends, kinds, lowercase, what):
     """The tokens of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, and a table of the distinct ones.
 
     `text` is uint8, valid UTF-8; `ends` int64 (N,); `kinds` uint8, by code point; those beyond its end are SIGN.
-    With `lowercase`, ASCII letters become lower-case (others have to be already); with `signs`, each SIGN is a token.
+    With `lowercase`, ASCII letters become lower-case (others have to be already).
 
-    A token is a sequence of WORD and MARK with single apostrophes within it; or a SIGN; or, of a sequence of UNSPACED
-    characters, each one with the marks after it, and then each two neighbours.
+    `what` is a token: of WORDS, a sequence of WORD and MARK with single apostrophes within it or, of a sequence of
+    UNSPACED characters, each one with the marks after it, and then each two neighbours; of SIGNS, each SIGN too; of
+    LONGER, whatever is between SPACE and SIGN, of two characters or more.
 
     Returns: the index of each token in the table int32 (T,), the number of tokens of each document int64 (N,), and the
     table's data, starts and hashes.
     """
+    if what == LONGER:
+        return _longer(text, ends, kinds, lowercase)
     letters = np.zeros(256, dtype=np.uint8)  # the new byte for each that is a letter by itself
     for byte in range(128):
         if kinds[byte] == WORD:
@@ -202,7 +231,7 @@ def scan(text, ends, kinds, lowercase, signs):
                     kind, width = np.int64(kinds[byte]), 1
                 else:
                     kind, width = _kind(text, index, kinds)
-                if kind == SPACE or (kind == SIGN and not signs):
+                if kind == SPACE or (kind == SIGN and what != SIGNS):
                     index += width
                     continue
                 if kind == UNSPACED:

@@ -9,6 +9,8 @@
 enum { UNKNOWN = 1 };                    /* an id, as in ragged.py */
 enum { UNIFORM, IDF, TFIDF, LOG_TFIDF }; /* weightings, in the order of bags.py */
 
+#define MOST_DOCUMENTS UINT32_MAX
+
 /* A small table of the ids of one document, with linear probing: `owner` is the document + 1 that an entry is of. */
 typedef struct {
     uint32_t owner, index;
@@ -68,6 +70,8 @@ int64_t count(Call *call)
     int32_t *distinct = ARRAY(4);
     int64_t *new_offsets = ARRAY(5), n = 0;
     float *counts = ARRAY(6);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && LENGTH(5) == LENGTH(1) && n_documents < MOST_DOCUMENTS);
+    REQUIRE(LENGTH(4) >= LENGTH(0) + n_documents && LENGTH(6) >= LENGTH(0) + n_documents);
     Seen seen = new_seen(offsets, n_documents);
     if (seen.entries == NULL)
         return OUT_OF_MEMORY;
@@ -101,6 +105,8 @@ static Weighing new_weighing(Call *call, int first)
     n_starts = n_inside ? n_starts : 0;
     return (Weighing){ARRAY(first), starts, n_starts, (int)INTEGER(first + 2), malloc((n_starts + 1) * sizeof(double))};
 }
+
+INLINE bool is_weighting(int64_t weighting) { return UNIFORM <= weighting && weighting <= LOG_TFIDF; }
 
 INLINE int64_t block_of(const Weighing *weighing, int32_t id)
 {
@@ -140,6 +146,7 @@ INLINE void weigh_ids(const Weighing *weighing, const int32_t *restrict ids, int
         double sum = 0;
         for (int64_t index = 0; index < n; index++)
             sum += (double)weights[index];
+        sum = sum < FLT_MIN ? FLT_MIN : sum; /* 0 of words that have been added later */
         for (int64_t index = 0; index < n; index++)
             weights[index] /= (float)sum;
         return;
@@ -157,6 +164,8 @@ int64_t weigh(Call *call)
     const int32_t *ids = ARRAY(0);
     const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1;
     float *weights = ARRAY(5);
+    REQUIRE(ids_fit(call, 0, LENGTH(2)) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(5) == LENGTH(0));
+    REQUIRE(is_weighting(INTEGER(4)));
     const Weighing weighing = new_weighing(call, 2);
     if (weighing.squares == NULL)
         return OUT_OF_MEMORY;
@@ -175,6 +184,9 @@ VECTORIZED int64_t weighed_sums(Call *call)
     const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1, n_rows = LENGTH(2), dimension = WIDTH(5);
     const float *matrix = ARRAY(5);
     float *sums = ARRAY(6);
+    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)) && n_documents < MOST_DOCUMENTS);
+    REQUIRE(n_rows > UNKNOWN && LENGTH(5) == n_rows && LENGTH(6) == n_documents && WIDTH(6) == dimension);
+    REQUIRE(is_weighting(INTEGER(4)));
     Seen seen = new_seen(offsets, n_documents);
     const Weighing weighing = new_weighing(call, 2);
     int32_t *distinct = malloc(seen.n_entries * sizeof(int32_t));

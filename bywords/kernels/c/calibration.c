@@ -56,6 +56,7 @@ int64_t calibrate(Call *call)
     const double temperature = REAL(1);
     const bool is_bent = INTEGER(2);
     const int64_t n_documents = LENGTH(0), n = WIDTH(0);
+    REQUIRE(LENGTH(6) == n_documents && WIDTH(6) == n);
     for (int64_t document = 0; document < n_documents && n; document++, logits += n, probabilities += n) {
         for (int64_t k = 0; k < n; k++)
             logits[k] /= temperature;

@@ -58,6 +58,18 @@ static Vocabulary vocabulary_of(Call *call, int first)
         INTEGER(first + 12), INTEGER(first + 13)};
 }
 
+/* Whether these arguments are such, and the last two the offsets and the share of so many documents. Trusted: the slots
+ * are of the data and starts beside them, and one of each table is free; a key is FREE. */
+static bool vocabulary_fits(const Call *call, int first, int64_t n_documents)
+{
+    const int64_t shortest = INTEGER(first + 9), longest = INTEGER(first + 10), first_char_ngram = INTEGER(first + 11);
+    return is_power_of_two(LENGTH(first + 2)) && WIDTH(first + 2) == 2 && is_power_of_two(LENGTH(first + 5)) &&
+           WIDTH(first + 5) == 2 && is_power_of_two(LENGTH(first + 6)) && LENGTH(first + 7) == LENGTH(first + 6) &&
+           (longest == 0 || (1 <= shortest && shortest <= longest)) && 0 <= first_char_ngram &&
+           first_char_ngram <= INT32_MAX - LENGTH(first + 4) && 0 <= INTEGER(first + 12) &&
+           LENGTH(first + 14) == n_documents + 1 && LENGTH(first + 15) == n_documents;
+}
+
 /* The index of a word; -1 where it is not known. */
 INLINE int64_t index_in(const Known *known, const uint8_t *word, int64_t length, uint64_t h)
 {
@@ -210,24 +222,28 @@ static int64_t encode_documents(Call *call, const Vocabulary *vocabulary, const 
  * Result: the ids. Returns their number. */
 int64_t encode(Call *call)
 {
+    REQUIRE(LENGTH(3) == LENGTH(4) + 1 && offsets_fit(call, 3, LENGTH(2)) && ids_fit(call, 0, LENGTH(4)));
+    REQUIRE(lengths_fit(call, 1, LENGTH(0)) && vocabulary_fits(call, 5, LENGTH(1)));
     const Vocabulary vocabulary = vocabulary_of(call, 5);
     const Table table = {.data = ARRAY(2), .starts = ARRAY(3), .hashes = ARRAY(4), .n_words = LENGTH(4)};
     return encode_documents(call, &vocabulary, &table, ARRAY(0), ARRAY(1), LENGTH(1), ARRAY(19), ARRAY(20));
 }
 
-/* text, ends, kinds, lowercase, signs; 14 of a vocabulary; offsets, in_vocabulary_share. Result: the ids. Returns their
+/* text, ends, kinds, lowercase, what; 14 of a vocabulary; offsets, in_vocabulary_share. Result: the ids. Returns their
  * number. */
 int64_t encode_texts(Call *call)
 {
+    REQUIRE(scan_fits(call) && vocabulary_fits(call, 5, LENGTH(1)));
     const Vocabulary vocabulary = vocabulary_of(call, 5);
     const int64_t n_bytes = LENGTH(0), n_documents = LENGTH(1), most = MOST_TOKENS(n_bytes);
     int64_t *lengths = malloc((n_documents + 1) * sizeof(int64_t)), n = OUT_OF_MEMORY;
-    Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .codes = malloc(most * sizeof(int32_t))};
+    Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4)};
+    scan.codes = malloc(most * sizeof(int32_t));
     Table *table = &scan.table;
     *table = (Table){.data = malloc(MOST_BYTES(n_bytes)), .starts = malloc((most + 1) * sizeof(int64_t)),
                      .hashes = malloc(most * sizeof(uint64_t))};
     if (lengths && scan.codes && table->data && table->starts && table->hashes &&
-        scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), INTEGER(4), lengths))
+        scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), lengths))
         n = encode_documents(call, &vocabulary, table, scan.codes, lengths, n_documents, ARRAY(19), ARRAY(20));
     free(lengths);
     free(scan.codes);

@@ -23,6 +23,14 @@ INLINE float dot(const float *restrict left, const float *restrict right, int64_
     return sums[0] + rest;
 }
 
+/* Whether vectors, their squares, biases and the squares of those are as many, and ids of theirs. */
+INLINE bool vectors_fit(const Call *call, int ids, int vectors, int64_t dimension)
+{
+    const int64_t n = LENGTH(vectors);
+    return ids_fit(call, ids, n) && WIDTH(vectors) == dimension && LENGTH(vectors + 1) == n &&
+           WIDTH(vectors + 1) == dimension && LENGTH(vectors + 2) == n && LENGTH(vectors + 3) == n;
+}
+
 VECTORIZED int64_t train_block(Call *call)
 {
     const int32_t *rows = ARRAY(0), *columns = ARRAY(1);
@@ -33,6 +41,8 @@ VECTORIZED int64_t train_block(Call *call)
     double *loss = ARRAY(13);
     const float rate = (float)REAL(12);
     const int64_t n_pairs = LENGTH(0), dimension = WIDTH(4);
+    REQUIRE(vectors_fit(call, 0, 4, dimension) && vectors_fit(call, 1, 8, dimension) && LENGTH(1) == n_pairs);
+    REQUIRE(LENGTH(2) == n_pairs && LENGTH(3) == n_pairs && LENGTH(13) >= 1);
     double total = 0;
     for (int64_t pair = 0; pair < n_pairs; pair++) {
         const int64_t i = rows[pair], j = columns[pair];

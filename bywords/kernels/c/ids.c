@@ -7,6 +7,7 @@ int64_t with_edges(Call *call)
 {
     const int32_t *ids = ARRAY(0), edge = (int32_t)INTEGER(2);
     const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1;
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && LENGTH(4) == LENGTH(1) && LENGTH(3) >= LENGTH(0) + 2 * n_documents);
     int32_t *edged = ARRAY(3);
     int64_t *edged_offsets = ARRAY(4);
     for (int64_t document = 0; document <= n_documents; document++)
@@ -84,6 +85,7 @@ int64_t count_pairs(Call *call)
 {
     const int32_t *lefts = ARRAY(0), *rights = ARRAY(1);
     const int64_t *offsets = ARRAY(2), n_documents = LENGTH(2) - 1, gap = INTEGER(3), min_count = INTEGER(4);
+    REQUIRE(LENGTH(0) == LENGTH(1) && offsets_fit(call, 2, LENGTH(0)) && gap >= 0 && min_count >= 1);
     Counter counter;
     bool is_enough = new_counter(&counter, 1 << 12);
     int64_t n_kept = 0;
@@ -115,6 +117,8 @@ int64_t table_of_pairs(Call *call)
     const int32_t *pairs = ARRAY(0), *pair_ids = ARRAY(1);
     uint64_t *keys = ARRAY(2);
     int32_t *ids = ARRAY(3);
+    REQUIRE((WIDTH(0) == 2 || !LENGTH(0)) && LENGTH(1) == LENGTH(0));
+    REQUIRE(LENGTH(3) == LENGTH(2) && is_power_of_two(LENGTH(2)) && LENGTH(2) > LENGTH(0));
     for (int64_t pair = 0; pair < LENGTH(0); pair++) {
         const uint64_t key = key_of(pairs[2 * pair], pairs[2 * pair + 1]);
         const int64_t slot = slot_of_pair(keys, LENGTH(2), key);
@@ -124,13 +128,15 @@ int64_t table_of_pairs(Call *call)
     return 0;
 }
 
-/* lefts, rights, offsets, gap, the table's keys and ids; found, NOT_THERE before. */
+/* lefts, rights, offsets, gap, the table's keys and ids; found, NOT_THERE before. Trusted: a key is FREE. */
 int64_t find_pairs(Call *call)
 {
     const int32_t *lefts = ARRAY(0), *rights = ARRAY(1), *ids = ARRAY(5);
     const int64_t *offsets = ARRAY(2), n_documents = LENGTH(2) - 1, gap = INTEGER(3);
     const uint64_t *keys = ARRAY(4), n_keys = LENGTH(4);
     int32_t *found = ARRAY(6);
+    REQUIRE(LENGTH(0) == LENGTH(1) && LENGTH(6) == LENGTH(0) && offsets_fit(call, 2, LENGTH(0)) && gap >= 0);
+    REQUIRE(is_power_of_two(LENGTH(4)) && LENGTH(5) == LENGTH(4));
     for (int64_t document = 0; document < n_documents; document++) {
         for (int64_t index = offsets[document]; index < offsets[document + 1] - gap; index++) {
             if (lefts[index] != NOT_THERE && rights[index + gap] != NOT_THERE)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define OUT_OF_MEMORY (-1)
+#define WRONG (-2)
 #define MOST_ARGUMENTS 24
 #define MOST_RESULTS 4
 
@@ -30,9 +31,10 @@ typedef struct {
 typedef struct {
     Argument arguments[MOST_ARGUMENTS];
     Result results[MOST_RESULTS];
+    const char *expected; /* of a call that is WRONG */
 } Call;
 
-/* A whole number of 0 or more, or OUT_OF_MEMORY. Arrays that may be written to do not overlap any other. */
+/* A whole number of 0 or more, OUT_OF_MEMORY or WRONG. Arrays that may be written to do not overlap any other. */
 typedef int64_t Kernel(Call *call);
 
 /* `const int32_t *ids = ARRAY(0)` and the like. */
@@ -41,6 +43,12 @@ typedef int64_t Kernel(Call *call);
 #define WIDTH(i) (call->arguments[i].width)
 #define INTEGER(i) (call->arguments[i].integer)
 #define REAL(i) (call->arguments[i].real)
+
+/* At the start of a kernel: what it needs so as not to read or write outside of its arrays. What is trusted all the same
+ * is in a comment before the kernel. A pass over offsets or ids costs a small part of the kernel's own. */
+#define REQUIRE(condition) \
+    if (!(condition))      \
+    return call->expected = #condition, WRONG
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -53,16 +61,66 @@ typedef int64_t Kernel(Call *call);
 #define VECTORIZED
 #endif
 
-/* The code point at `at` of valid UTF-8, and how many bytes it takes. */
-INLINE int64_t decoded(const uint8_t *at, int64_t *width)
+/* Whether arguments are offsets of slices, one behind the other, of an array of `most`; `ends` are those without the 0. */
+INLINE bool offsets_fit(const Call *call, int offsets, int64_t most)
 {
-    if (at[0] < 0x80)
-        return *width = 1, at[0];
-    if (at[0] < 0xE0)
-        return *width = 2, (at[0] & 0x1F) << 6 | (at[1] & 0x3F);
-    if (at[0] < 0xF0)
-        return *width = 3, (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
-    return *width = 4, (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
+    const int64_t *at = ARRAY(offsets), n = LENGTH(offsets);
+    bool is_right = n >= 1 && at[0] >= 0 && at[n - 1] <= most;
+    for (int64_t i = 1; is_right && i < n; i++)
+        is_right = at[i - 1] <= at[i];
+    return is_right;
+}
+
+INLINE bool ends_fit(const Call *call, int ends, int64_t most)
+{
+    return LENGTH(ends) == 0 || offsets_fit(call, ends, most);
+}
+
+/* Whether arguments are lengths of slices, one behind the other, of an array of `most`. */
+INLINE bool lengths_fit(const Call *call, int lengths, int64_t most)
+{
+    const int64_t *at = ARRAY(lengths);
+    for (int64_t i = 0; i < LENGTH(lengths); most -= at[i++]) {
+        if (at[i] < 0 || at[i] > most)
+            return false;
+    }
+    return true;
+}
+
+/* Whether whole numbers are in the range from 0 to n - 1; those of 32 bits, and those of 64. */
+INLINE bool ids_fit(const Call *call, int ids, int64_t n)
+{
+    const uint32_t *at = ARRAY(ids);
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < LENGTH(ids); i++)
+        largest = at[i] > largest ? at[i] : largest;
+    return largest < (uint64_t)n || LENGTH(ids) == 0;
+}
+
+INLINE bool indices_fit(const Call *call, int indices, int64_t n)
+{
+    const int64_t *at = ARRAY(indices);
+    bool is_right = true;
+    for (int64_t i = 0; i < LENGTH(indices); i++)
+        is_right &= (uint64_t)at[i] < (uint64_t)n;
+    return is_right;
+}
+
+INLINE bool is_power_of_two(int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
+
+/* The code point at `at` of UTF-8, and how many bytes it takes; one that is cut off by the end is none that there is. */
+INLINE int64_t decoded(const uint8_t *at, const uint8_t *end, int64_t *width)
+{
+    *width = at[0] < 0x80 ? 1 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : 4;
+    if (*width > end - at)
+        return *width = end - at, INT32_MAX;
+    if (*width == 1)
+        return at[0];
+    if (*width == 2)
+        return (at[0] & 0x1F) << 6 | (at[1] & 0x3F);
+    if (*width == 3)
+        return (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F);
+    return (at[0] & 0x07) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F);
 }
 
 #endif

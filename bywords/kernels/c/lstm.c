@@ -130,12 +130,32 @@ INLINE void activate(float *restrict gates, const float *restrict cell_before, f
         state[j] = gates[2 * n_hidden + j] * tanh_of(cell[j]);
 }
 
+/* Whether the rows of the steps are `n_rows` or fewer, and no more in a step than in the one before. */
+static bool sizes_fit(const Call *call, int sizes, int64_t n_rows)
+{
+    const int64_t *at = ARRAY(sizes);
+    int64_t total = 0;
+    for (int64_t step = 0; step < LENGTH(sizes); total += at[step++])
+        if (at[step] < 0 || at[step] > n_rows - total || (step && at[step] > at[step - 1]))
+            return false;
+    return true;
+}
+
+INLINE bool has_shape(const Call *call, int array, int64_t length, int64_t width)
+{
+    return LENGTH(array) == length && (WIDTH(array) == width || !length);
+}
+
 VECTORIZED int64_t run_forward(Call *call)
 {
     const int64_t *sizes = ARRAY(0);
     const float *inputs = ARRAY(1), *from_input = ARRAY(2), *from_state = ARRAY(3), *bias = ARRAY(4);
     float *gates = ARRAY(5), *cells = ARRAY(6), *states = ARRAY(7);
     const int64_t n_steps = LENGTH(0), n_in = WIDTH(1), n_gates = WIDTH(5), n_hidden = WIDTH(7);
+    const int64_t n_rows = LENGTH(1);
+    REQUIRE(sizes_fit(call, 0, n_rows) && n_gates == 4 * n_hidden && has_shape(call, 2, n_in, n_gates));
+    REQUIRE(has_shape(call, 3, n_hidden, n_gates) && LENGTH(4) * WIDTH(4) == n_gates);
+    REQUIRE(LENGTH(5) == n_rows && LENGTH(6) == n_rows && WIDTH(6) == n_hidden && LENGTH(7) == n_rows);
     float *input_panels = room_for_panels(n_in, n_gates), *state_panels = room_for_panels(n_hidden, n_gates);
     const bool has_room = input_panels != NULL && state_panels != NULL;
     if (has_room) {
@@ -238,6 +258,11 @@ VECTORIZED int64_t run_backward(Call *call)
     float *of_states = ARRAY(7), *of_inputs = ARRAY(8);
     float *of_from_input = ARRAY(9), *of_from_state = ARRAY(10), *restrict of_bias = ARRAY(11);
     const int64_t n_steps = LENGTH(0), n_in = WIDTH(1), n = WIDTH(5), n_gates = 4 * n; /* n is H */
+    const int64_t n_rows = LENGTH(1);
+    REQUIRE(sizes_fit(call, 0, n_rows) && has_shape(call, 2, n_in, n_gates) && has_shape(call, 3, n, n_gates));
+    REQUIRE(has_shape(call, 4, n_rows, n_gates) && LENGTH(5) == n_rows && has_shape(call, 6, n_rows, n));
+    REQUIRE(has_shape(call, 7, n_rows, n) && (LENGTH(8) == 0 || has_shape(call, 8, n_rows, n_in)));
+    REQUIRE(has_shape(call, 9, n_in, n_gates) && has_shape(call, 10, n, n_gates) && LENGTH(11) * WIDTH(11) == n_gates);
     Room room;
     const bool has_room = open_room(&room, n_steps ? sizes[0] : 0, n_in, n);
     if (has_room) {
@@ -276,7 +301,9 @@ VECTORIZED int64_t rows_of_maxima(Call *call)
 {
     const float *states = ARRAY(0);
     const int64_t *sizes = ARRAY(1);
+    REQUIRE(sizes_fit(call, 1, LENGTH(0)));
     const int64_t n_steps = LENGTH(1), n_hidden = WIDTH(0), n_maxima = n_steps ? sizes[0] * n_hidden : 0;
+    REQUIRE(LENGTH(2) * WIDTH(2) == n_maxima);
     float *restrict largest = malloc(n_maxima * sizeof(float) + 1);
     int64_t *restrict rows = ARRAY(2);
     if (largest == NULL)

@@ -138,7 +138,9 @@ static PyObject *run(PyObject *arguments, const char *name, const char *signatur
     if (number < 0) {
         for (int i = 0; i < n_results; i++)
             free(call.results[i].data);
-        return PyErr_NoMemory();
+        if (number == OUT_OF_MEMORY)
+            return PyErr_NoMemory();
+        return PyErr_Format(PyExc_ValueError, "%s: the arrays do not fit together, expected %s", name, call.expected);
     }
     return returned(&call, number, n_results);
 }

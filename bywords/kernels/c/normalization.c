@@ -63,7 +63,7 @@ static int flags_of_wide(const uint8_t *start, const uint8_t *end, const uint8_t
         width = 1;
         if (*at < 0x80)
             continue;
-        const int64_t point = decoded(at, &width);
+        const int64_t point = decoded(at, end, &width);
         const uint8_t special = point < n_points ? specials[point] : 0;
         if (special == ALWAYS || (special == WITH_I && has_i) || (special == JOINER && !is_within_word(at, start, end)))
             found |= SPECIAL;
@@ -78,6 +78,7 @@ int64_t suspects(Call *call)
     const int64_t *ends = ARRAY(1);
     uint8_t *flags = ARRAY(3);
     int64_t start = 0, of_all = 0;
+    REQUIRE(ends_fit(call, 1, LENGTH(0)) && LENGTH(3) == LENGTH(1));
     for (int64_t document = 0; document < LENGTH(1); start = ends[document++]) {
         int found = flags_of_bytes(text + start, ends[document] - start);
         if (found & WIDE)
@@ -90,10 +91,10 @@ int64_t suspects(Call *call)
     return of_all;
 }
 
-INLINE bool is_mark(const uint8_t *at, const uint8_t *kinds, int64_t n_kinds)
+INLINE bool is_mark(const uint8_t *at, const uint8_t *end, const uint8_t *kinds, int64_t n_kinds)
 {
     int64_t width;
-    const int64_t point = decoded(at, &width);
+    const int64_t point = decoded(at, end, &width);
     return point < n_kinds && kinds[point] == MARK;
 }
 
@@ -114,6 +115,7 @@ int64_t replace_characters(Call *call)
     const int64_t *ends = ARRAY(1), *starts = ARRAY(4), n_targets = LENGTH(2), n_kinds = LENGTH(5);
     const int32_t *targets = ARRAY(2);
     int64_t *new_ends = ARRAY(6), room = LENGTH(0) + LENGTH(0) / 8 + 256, n = 0, index = 0;
+    REQUIRE(ends_fit(call, 1, LENGTH(0)) && offsets_fit(call, 4, LENGTH(3)) && LENGTH(6) == LENGTH(1) && LENGTH(7) == LENGTH(1));
     uint8_t *is_open = ARRAY(7), *out = malloc(room);
     for (int64_t document = 0; document < LENGTH(1) && out; document++) {
         bool is_changed = false; /* since the last character that is no mark */
@@ -127,19 +129,24 @@ int64_t replace_characters(Call *call)
                 is_changed = false;
                 continue;
             }
-            const int64_t point = decoded(text + index, &width);
+            const int64_t point = decoded(text + index, text + ends[document], &width);
             const int32_t target = point < n_targets ? targets[point] : 0;
             if (target) {
-                const int64_t length = starts[target] - starts[target - 1];
+                const bool is_there = 0 < target && target < LENGTH(4);
+                const int64_t length = is_there ? starts[target] - starts[target - 1] : INT64_MAX;
+                if (length > 250) {
+                    free(out);
+                    return call->expected = "targets that are there, of at most 250 bytes", WRONG;
+                }
                 memcpy(out + n, data + starts[target - 1], length);
-                is_open[document] |= length && is_mark(out + n, kinds, n_kinds);
+                is_open[document] |= length && is_mark(out + n, out + n + length, kinds, n_kinds);
                 is_changed = true;
                 n += length;
                 continue;
             }
             for (int64_t byte = 0; byte < width; byte++)
                 out[n++] = text[index + byte];
-            if (is_changed && is_mark(text + index, kinds, n_kinds))
+            if (is_changed && is_mark(text + index, text + ends[document], kinds, n_kinds))
                 is_open[document] = 1;
             else
                 is_changed = false;
@@ -156,7 +163,7 @@ INLINE int64_t in_word(const uint8_t *at, const uint8_t *end)
     if (at >= end)
         return 0;
     if (at[0] >= 0xC3 && at[0] < 0xE0)
-        return 2;
+        return end - at >= 2 ? 2 : 0;
     return is_letter(at[0]) || ('0' <= at[0] && at[0] <= '9');
 }
 
@@ -230,6 +237,7 @@ int64_t shorten_runs(Call *call)
     uint8_t *text = ARRAY(0), *out = text;
     int64_t *ends = ARRAY(1), start = 0;
     const uint8_t *flags = ARRAY(2);
+    REQUIRE(ends_fit(call, 1, LENGTH(0)) && LENGTH(2) == LENGTH(1));
     for (int64_t document = 0; document < LENGTH(1); document++) {
         const uint8_t *at = text + start, *end = text + ends[document];
         start = ends[document];

@@ -15,6 +15,7 @@ int64_t numbered(Call *call)
     const int64_t *offsets = ARRAY(1);
     int64_t *elements = ARRAY(3);
     const int64_t n_codes = LENGTH(0), n_documents = LENGTH(1) - 1, n_words = INTEGER(2);
+    REQUIRE(0 <= n_words && n_words <= INT32_MAX && ids_fit(call, 0, n_words) && offsets_fit(call, 1, n_codes) && LENGTH(3) == n_codes);
     int64_t *most = calloc(3 * n_words + 1, sizeof(int64_t)), *count = most + n_words, *last = count + n_words;
     if (most == NULL)
         return OUT_OF_MEMORY;
@@ -78,6 +79,7 @@ int64_t sort_each(Call *call)
     int32_t *elements = ARRAY(0);
     const int64_t *offsets = ARRAY(1);
     const int64_t n_documents = LENGTH(1) - 1;
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)));
     int64_t longest = 0;
     for (int64_t document = 0; document < n_documents; document++)
         if (offsets[document + 1] - offsets[document] > longest)
@@ -113,7 +115,9 @@ int64_t shared_by(Call *call)
     const int32_t *elements = ARRAY(0);
     const int64_t *offsets = ARRAY(1), *lefts = ARRAY(2), *rights = ARRAY(3);
     int64_t *shared = ARRAY(4);
-    const int64_t n_pairs = LENGTH(2);
+    const int64_t n_pairs = LENGTH(2), n_documents = LENGTH(1) - 1;
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, n_documents) && indices_fit(call, 3, n_documents));
+    REQUIRE(LENGTH(3) == n_pairs && LENGTH(4) == n_pairs);
     for (int64_t pair = 0; pair < n_pairs; pair++) {
         const int64_t *left = offsets + lefts[pair], *right = offsets + rights[pair];
         shared[pair] =
@@ -313,9 +317,22 @@ static void enter(Join *join, int64_t document)
     }
 }
 
+/* Whether no document has fewer elements than the one before. */
+static bool sizes_ascend(const Call *call, int offsets)
+{
+    const int64_t *at = ARRAY(offsets);
+    for (int64_t i = 2; i < LENGTH(offsets); i++)
+        if (at[i] - at[i - 1] < at[i - 1] - at[i - 2])
+            return false;
+    return true;
+}
+
 /* Returns the number of pairs; the result is theirs. */
 int64_t similar_pairs(Call *call)
 {
+    REQUIRE(0 <= INTEGER(3) && INTEGER(3) <= INT32_MAX && ids_fit(call, 0, INTEGER(3)));
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && sizes_ascend(call, 1));
+    REQUIRE(LENGTH(2) == LENGTH(1) - 1 && indices_fit(call, 2, 2) && REAL(4) > 0 && REAL(4) <= 1);
     Join join = {
         .elements = ARRAY(0),
         .offsets = ARRAY(1),

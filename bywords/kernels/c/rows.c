@@ -11,6 +11,8 @@ VECTORIZED int64_t add_rows(Call *call)
     const int64_t *restrict offsets = ARRAY(2);
     float *restrict sums = ARRAY(4);
     const int64_t n_documents = LENGTH(2) - 1, dimension = WIDTH(0);
+    REQUIRE(ids_fit(call, 1, LENGTH(0)) && offsets_fit(call, 2, LENGTH(1)) && LENGTH(3) == LENGTH(1));
+    REQUIRE(LENGTH(4) == n_documents && WIDTH(4) == dimension);
     for (int64_t document = 0; document < n_documents; document++) {
         const int64_t start = offsets[document], n = offsets[document + 1] - start;
         add_up(matrix, dimension, ids + start, weights + start, n, sums + document * dimension);
@@ -29,12 +31,15 @@ VECTORIZED int64_t gradients_of_rows(Call *call)
     float *restrict gradients = ARRAY(6);
     const int64_t n_ids = LENGTH(0), n_documents = LENGTH(1) - 1, dimension = WIDTH(3);
     int64_t n_rows = 0;
+    REQUIRE(ids_fit(call, 0, LENGTH(4)) && offsets_fit(call, 1, n_ids) && LENGTH(2) == n_ids);
+    REQUIRE(LENGTH(3) == n_documents && LENGTH(5) >= n_ids && LENGTH(6) >= n_ids && WIDTH(6) == dimension);
     for (int64_t index = 0; index < n_ids; index++) {
         if (index_of[ids[index]] < 0) {
             memset(gradients + n_rows * dimension, 0, dimension * sizeof(float));
             index_of[ids[index]] = (int32_t)n_rows;
             rows[n_rows++] = ids[index];
         }
+        REQUIRE(index_of[ids[index]] < n_rows);
     }
     for (int64_t document = 0; document < n_documents; document++) {
         const float *restrict of_document = gradient + document * dimension;
@@ -57,6 +62,7 @@ VECTORIZED int64_t adagrad(Call *call)
     const float *restrict gradients = ARRAY(3);
     const double rate = REAL(4), epsilon = REAL(5);
     const int64_t n_rows = LENGTH(2), dimension = WIDTH(3);
+    REQUIRE(indices_fit(call, 2, LENGTH(0)) && LENGTH(1) == LENGTH(0) && WIDTH(0) == dimension && LENGTH(3) == n_rows);
     for (int64_t index = 0; index < n_rows; index++) {
         const float *restrict gradient = gradients + index * dimension;
         float square = 0;

@@ -6,6 +6,14 @@
 
 #define SMALL 1e-3f /* violations below it are not worth a step */
 
+/* Whether ids, offsets, weights and signs are of some documents, and a table and its bias of what they are of. */
+INLINE bool documents_fit(const Call *call, int table, int bias)
+{
+    const bool is_table = WIDTH(table) == LENGTH(bias) || WIDTH(table) == 2 * LENGTH(bias);
+    return is_table && ids_fit(call, 0, LENGTH(table)) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(2) == LENGTH(0) &&
+           LENGTH(3) == LENGTH(1) - 1 && WIDTH(3) == LENGTH(bias);
+}
+
 VECTORIZED int64_t classifiers_of(Call *call)
 {
     const int32_t *restrict ids = ARRAY(0);
@@ -13,6 +21,7 @@ VECTORIZED int64_t classifiers_of(Call *call)
     const float *restrict weights = ARRAY(2), *restrict signs = ARRAY(3), *restrict duals = ARRAY(4);
     float *restrict table = ARRAY(5), *restrict bias = ARRAY(6);
     const int64_t n_documents = LENGTH(1) - 1, width = WIDTH(5), n = LENGTH(6);
+    REQUIRE(documents_fit(call, 5, 6) && LENGTH(4) == n_documents && WIDTH(4) == n);
     const bool is_scaled = width > n;
     for (int64_t document = 0; document < n_documents; document++) {
         for (int64_t k = 0; k < n; k++) {
@@ -36,7 +45,9 @@ VECTORIZED int64_t dual_pass(Call *call)
     const float *restrict weights = ARRAY(2), *restrict signs = ARRAY(3);
     const float *restrict slacks = ARRAY(5), *restrict norms = ARRAY(6);
     float *restrict table = ARRAY(7), *restrict bias = ARRAY(8), *restrict duals = ARRAY(9), *worst = ARRAY(10);
-    const int64_t n_steps = LENGTH(4), width = WIDTH(7), n = LENGTH(8);
+    const int64_t n_steps = LENGTH(4), width = WIDTH(7), n = LENGTH(8), n_documents = LENGTH(1) - 1;
+    REQUIRE(documents_fit(call, 7, 8) && indices_fit(call, 4, n_documents) && LENGTH(5) == n_documents);
+    REQUIRE(LENGTH(6) == n_documents && WIDTH(6) == n && LENGTH(9) == n_documents && WIDTH(9) == n && LENGTH(10) >= 1);
     const bool is_scaled = width > n;
     float *restrict scores = malloc(2 * (n + 1) * sizeof(float)), *restrict steps = scores + n;
     if (scores == NULL)

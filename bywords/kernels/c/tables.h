@@ -72,10 +72,11 @@ INLINE Slot *slot_of(const uint8_t *word, int64_t length, uint64_t h, const uint
 INLINE int64_t index_of(const Slot *slot) { return (int64_t)(slot->entry & 0xFFFFFFFF) - 1; }
 
 typedef struct {
-    const uint8_t *text; /* valid UTF-8 */
+    const uint8_t *text;
     const uint8_t *kinds;
     int64_t n_kinds;
     uint8_t letters[128]; /* the new byte for each that is a letter by itself, else 0 */
+    int64_t what;         /* a token is, as in words.py */
     int32_t *codes;
     int64_t n_tokens;
     Table table;
@@ -85,7 +86,8 @@ typedef struct {
 #define MOST_TOKENS(n_bytes) (2 * (n_bytes) + 1)
 #define MOST_BYTES(n_bytes) (3 * (n_bytes) + 8)
 
-bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_documents, bool lowercase, bool signs, int64_t *lengths);
+bool scan_fits(const Call *call);
+bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_documents, bool lowercase, int64_t *lengths);
 
 /* What cuts words into their character n-grams: a word with a space before and after it, and where its characters are. */
 typedef struct {

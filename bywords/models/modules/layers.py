@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bywords.errors import SettingError
+from bywords.forks import use_torch
 from bywords.text.bags import Bags
 from bywords.text.memory_mapped import MappedBags, MappedDocuments
 from bywords.text.ragged import PADDING, Ragged
@@ -86,6 +87,7 @@ def predict_logits(model: Model, documents: Ragged, *, batch_size: int = 256) ->
 
 def predict_prepared(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:
     """The same, of what `model.prepare` gave."""
+    use_torch()
     model.eval()
     if isinstance(documents, MappedBags):
         order = np.arange(len(documents))  # as they are on the disk; none waits for a longer one

@@ -1,0 +1,192 @@
+"""Arrays of the right types that do not fit together, and texts that are no UTF-8: a kernel refuses or answers.
+
+`make test-sanitized` runs these with kernels that stop where they leave an array; without, it takes luck to notice.
+"""
+
+import ctypes
+import os
+import sys
+
+import numpy as np
+import pytest
+from forking import in_child
+from small_corpus import small_corpus, small_system
+
+from bywords import TextClassifier
+from bywords.data.duplicates import find_duplicates
+from bywords.kernels import _native, ids, normalization, words
+from bywords.text.characters import kinds_of_characters
+from bywords.text.normalization import replacements
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+
+KERNELS = sorted(name for name in dir(_native) if not name.startswith("_"))
+WRONG = (ValueError, TypeError, MemoryError, OverflowError)
+# What a kernel trusts, by the index of the argument: tables that only other kernels fill. `c/` says so beside each.
+IN_VOCABULARY = {5, 6, 7, 8, 9, 10, 11}
+TRUSTED = {
+    "find": {3, 4, 5}, "add": {3, 4, 5, 6}, "find_pairs": {4}, "rehash": {0, 1}, "table_of_pairs": {2},
+    "encode": IN_VOCABULARY, "encode_texts": IN_VOCABULARY,
+}  # fmt: skip
+NUMBERS = (-(2**62), -(2**31), -2, -1, 0, 1, 2, 3, 2**31, 2**62)
+
+
+@pytest.fixture(scope="module")
+def calls():
+    """One real call of each kernel, by its name: the arguments before it."""
+    seen, real = {}, {name: getattr(_native, name) for name in KERNELS}
+
+    def recorder(name):
+        def call(*arguments):
+            size = sum(argument.size for argument in arguments if isinstance(argument, np.ndarray))
+            if name not in seen or size > seen[name][0]:
+                seen[name] = size, [np.copy(one) if isinstance(one, np.ndarray) else one for one in arguments]
+            return real[name](*arguments)
+
+        return call
+
+    corpus = small_corpus(60)
+    texts = [f"{text} Sooo ＡＢ é&amp; rooocket word{index}" for index, text in enumerate(corpus.texts)]
+    try:
+        for name in KERNELS:
+            setattr(_native, name, recorder(name))
+        for system in ("auto", "dan", "lstm", "glove-corpus-mean"):
+            TextClassifier(small_system(system, "")).fit(texts, corpus.names()).predict(texts)
+        words.add(*_many_words(), *_empty_table(), 0)
+        documents, (table, bias, duals) = seen["dual_pass"][1][:4], seen["dual_pass"][1][7:10]
+        _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))
+        find_duplicates(corpus.texts)
+    finally:
+        for name in KERNELS:
+            setattr(_native, name, real[name])
+    assert sorted(seen) == KERNELS
+    return {name: arguments for name, (_, arguments) in seen.items()}
+
+
+def _many_words():
+    data = np.frombuffer("".join(f"{number:012}" for number in range(40)).encode(), dtype=np.uint8)
+    starts = np.arange(0, 481, 12)
+    return data, starts, words.hashes_of(data, starts)
+
+
+def _empty_table():
+    return np.zeros(600, np.uint8), np.zeros(50, np.int64), np.zeros(50, np.uint64), np.zeros((16, 2), np.uint64)
+
+
+def changed(argument, generator, is_trusted):
+    """Other arguments in its place."""
+    if isinstance(argument, int):
+        return NUMBERS
+    if isinstance(argument, float):
+        return (-1.0, 0.0, 1e-300, 1.0, 2.0, float("nan"), float("inf"))
+    lengths = [] if is_trusted else [argument[:-1], argument[: len(argument) // 2], argument[:0], argument[1:]]
+    lengths += [np.concatenate([argument, argument]), argument[:, :-1] if argument.ndim > 1 else argument[None]]
+    lengths = [np.ascontiguousarray(one) for one in lengths]
+    if is_trusted or not argument.size:
+        return lengths
+    if argument.dtype.kind == "f":
+        fills = (0, -1, np.nan, np.inf)
+    else:
+        limits = np.iinfo(argument.dtype)
+        fills = (0, 1, 7, limits.max, limits.min, limits.max // 2)
+    filled = [np.full_like(argument, fill) for fill in fills]
+    one_is_wild = [argument.copy() for fill in fills for _ in range(2)]
+    for copy, fill in zip(one_is_wild, [fill for fill in fills for _ in range(2)], strict=True):
+        copy.flat[generator.integers(argument.size)] = fill
+    return [*lengths, *filled, *one_is_wild, np.ascontiguousarray(argument[::-1]), generator.permutation(argument)]
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_call_with_one_wild_argument_is_refused_or_answered(name, calls, tmp_path):
+    arguments, log = calls[name], tmp_path / "last.txt"
+
+    def call_all():
+        generator, n_refused = np.random.default_rng(0), 0
+        for index, argument in enumerate(arguments):
+            for number, wild in enumerate(changed(argument, generator, index in TRUSTED.get(name, ()))):
+                log.write_text(f"argument {index}, change {number}")
+                others = [np.copy(one) if isinstance(one, np.ndarray) else one for one in arguments]
+                others[index] = wild
+                try:
+                    getattr(_native, name)(*others)
+                except WRONG:
+                    n_refused += 1
+        return n_refused
+
+    try:
+        assert in_child(call_all) > 0
+    except AssertionError as error:
+        raise AssertionError(f"{name}, {log.read_text()}: {error}") from error
+
+
+def test_bytes_that_are_no_utf8_are_read_to_their_end_and_no_further():
+    config = VocabularyConfig(ngrams=3, ngram_min_count=1, char_ngrams=(1, 3), char_ngram_min_count=1)
+    vocabulary = Vocabulary.of(Tokenizer()(["a z aa é กิ 😀 . 我", "A Z aa é กิ 😀 . 我"]), config)._tables
+
+    def read_all():
+        generator, table = np.random.default_rng(0), replacements(True)
+        likely = np.frombuffer("aAzZ.'&;\\ \0é’ー我กิ😀ﬁ\u200b".encode() + b"\xc3\xdf\xe0\xf0\xff\x80", dtype=np.uint8)
+        for _ in range(2000):
+            size = int(generator.integers(0, 40))
+            text = generator.choice(likely, size) if generator.random() < 0.7 else _bytes(generator, size)
+            ends = np.sort(generator.integers(0, size + 1, generator.integers(0, 5)))
+            for what in (words.WORDS, words.SIGNS, words.LONGER):
+                *_, data, starts, _ = words.scan(text, ends, kinds_of_characters(), True, what)
+                ids.encode_texts(text, ends, kinds_of_characters(), True, what, vocabulary)
+            words.cut(data, starts, 1, 4)
+            words.cut(text, np.array([0, *ends]), 2, 3)
+            flags, _ = normalization.suspects(text, ends, table.specials)
+            tables = table.targets, table.data, table.starts, kinds_of_characters()
+            new, new_ends, _ = normalization.replace_characters(text, ends, *tables)
+            normalization.shorten_runs(new.copy(), new_ends, flags | normalization.RUN)
+        return "read"
+
+    assert in_child(read_all) == "read"
+
+
+def _bytes(generator, size):
+    return generator.integers(0, 256, size).astype(np.uint8)
+
+
+def test_what_a_call_is_wrong_about_is_said():
+    with pytest.raises(ValueError, match=r"with_edges: the arrays do not fit together, expected .*offsets_fit"):
+        _native.with_edges(np.zeros(3, np.int32), np.array([0, 4]), 7, np.zeros(9, np.int32), np.zeros(2, np.int64))
+
+
+def test_references_to_arguments_are_given_back():
+    array, offsets = np.zeros(3, np.int32), np.array([0, 4])  # which do not fit
+    out = np.zeros(9, np.int32), np.zeros(2, np.int64)
+    calls = [
+        ((array, offsets, 7, *out), ValueError), ((array, np.array([0, 3]), 7, *out), None),
+        ((array, offsets, "7", *out), TypeError), ((array, offsets, 7, out[0], array), TypeError),
+        ((array, offsets), TypeError), ((array, offsets, 7, *out, array), TypeError),
+    ]  # fmt: skip
+    before = [sys.getrefcount(one) for one in (array, offsets, *out)]
+    for _ in range(1000):
+        for arguments, error in calls:
+            if error is None:
+                _native.with_edges(*arguments)
+            else:
+                with pytest.raises(error):
+                    _native.with_edges(*arguments)
+    assert [sys.getrefcount(one) for one in (array, offsets, *out)] == before
+    array.resize(4, refcheck=False)  # would raise where a view of it is still open
+
+
+@pytest.mark.skipif("libasan" not in os.environ.get("LD_PRELOAD", ""), reason="needs make test-sanitized")
+@pytest.mark.parametrize("size", [1, 3, 100, 5000])
+def test_the_sanitizer_sees_the_end_of_an_array_of_any_size(size):
+    array = np.zeros(size, np.int32)
+    assert in_child(lambda: len(array)) == size
+    with pytest.raises(AssertionError, match="ended by"):
+        in_child(lambda: ctypes.memset(array.ctypes.data, 1, array.nbytes + 1))
+    with pytest.raises(AssertionError, match="ended by"):
+        in_child(lambda: _native.find(*_many_words(), *_wild_table(size)))
+
+
+def _wild_table(size):
+    """A table whose slots, which `find` trusts, say that its words are elsewhere."""
+    _, _, hashes = _many_words()
+    slots = np.zeros((1 << 10, 2), np.uint64)
+    slots[hashes[0] & np.uint64(1023)] = hashes[0], (12 << 32) | (size + 7)
+    return np.zeros(size, np.uint8), np.zeros(size, np.int64), slots, np.zeros(40, np.int32)

@@ -106,7 +106,7 @@ WEIGHT, IDF, NGRAMS = "0.weights", "0.idf", "vocabulary.ngrams"
 PIECES, LENGTHS = "vocabulary.char_ngrams", "vocabulary.char_ngram_lengths"
 REFUSED = {
     "piece lengths of 60,000": (put("config.vocabulary.char_ngrams", [1, 60_000]), "char_ngrams is .*at most 32"),
-    "n-grams of a million words": (put("config.vocabulary.ngrams", 1_000_000), "is 1000000, expected 100 or less"),
+    "n-grams of a million words": (put("config.vocabulary.ngrams", 1_000_000), "is 1000000, expected 20 or less"),
     "documents of 10^18 words": (put("config.vocabulary.max_length", 10**18), "max_length is 10{18}, expected"),
     "weights of two rows": (array(WEIGHT, lambda weights: weights[:2]), "'weights' is 2 x 3, expected"),
     "more weights than rows": (array(WEIGHT, lambda weights: np.tile(weights, (2, 1))), "'weights' is"),

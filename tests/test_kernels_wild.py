@@ -80,6 +80,7 @@ def changed(argument, generator, is_trusted):
     if isinstance(argument, float):
         return (-1.0, 0.0, 1e-300, 1.0, 2.0, float("nan"), float("inf"))
     lengths = [] if is_trusted else [argument[:-1], argument[: len(argument) // 2], argument[:0], argument[1:]]
+    lengths += [] if is_trusted else [np.empty((len(argument), 0), argument.dtype), np.empty((9, 0), argument.dtype)]
     lengths += [np.concatenate([argument, argument]), argument[:, :-1] if argument.ndim > 1 else argument[None]]
     lengths = [np.ascontiguousarray(one) for one in lengths]
     if is_trusted or not argument.size:

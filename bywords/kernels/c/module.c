@@ -69,8 +69,8 @@ static bool open_array(PyObject *object, char letter, bool is_written, Py_buffer
         return false;
     }
     argument->data = view->buf;
-    argument->length = view->shape[0];
     argument->width = view->ndim == 2 ? view->shape[1] : 1;
+    argument->length = argument->width ? view->shape[0] : 0; /* rows without columns have nothing to read */
     return true;
 }
 

@@ -13,7 +13,7 @@ setup(
         Extension(
             "bywords.kernels._native",
             sources=sorted(map(str, SOURCES.glob("*.c"))),
-            depends=[str(SOURCES / "kernels.h")],
+            depends=sorted(map(str, SOURCES.glob("*.h"))),
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,
             extra_compile_args=["-std=gnu11", "-O3", "-g0", *FLOATS, *WARNINGS],

@@ -255,15 +255,15 @@ class FittedClassifier:
         """
         checked = self.texts_of(texts)
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
-        return Predictions(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        return Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
 
-    def _answers(self, texts: Sequence[str]) -> tuple[npt.NDArray[Any], ...]:
+    def _answers(self, texts: list[str]) -> tuple[npt.NDArray[Any], ...]:
         """The columns of `Predictions`, for some of the texts."""
         if not texts:
             logits, share = np.zeros((0, len(self.classes)), dtype=np.float32), np.zeros(0, dtype=np.float32)
             is_nothing = share.astype(bool)
         else:
-            documents = self.vocabulary.encode(self.tokenizer(texts))
+            documents = self.vocabulary.encode_texts(texts, self.tokenizer)
             logits = self.logits_of(documents)
             share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         probabilities = self.calibration.probabilities(logits)
@@ -373,12 +373,12 @@ def documents_of(data: Any, columns: Columns | None) -> list[str]:
 
     A table of one column needs no name. Raises: DataError for missing columns, and for texts that are not strings.
     """
-    if hasattr(data, "collect_schema") and hasattr(data, "collect"):
-        return checked_texts(data)  # which refuses it
+    if columns is None or (hasattr(data, "collect_schema") and hasattr(data, "collect")):
+        return checked_texts(data)  # which refuses what has to be collected first
     names = getattr(data, "columns", data if isinstance(data, Mapping) else None)
     is_rows = isinstance(data, Sequence) and bool(len(data)) and isinstance(data[0], Mapping)
     is_one = names is not None and len(names) == 1
-    if columns is None or (names is None and not is_rows) or (columns.is_one_text and is_one):
+    if (names is None and not is_rows) or (columns.is_one_text and is_one):
         return checked_texts(data)
     check_polars(what="a row of several columns")
     return columns.texts(frame_columns(data, columns.inputs)).to_list()

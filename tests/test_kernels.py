@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twins.normalization import shorten_runs
 
-from bywords.kernels import _native, ids, normalization, rows, svm, words
+from bywords.evaluation.metrics import softmax
+from bywords.kernels import _native, bags, calibration, ids, normalization, rows, svm, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import replacements
 from bywords.text.ragged import offsets_of
+from bywords.text.tokenizer import LONGER_WORDS, Tokenizer, TokenizerConfig
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.text.word_table import Words
 
 UNKNOWN, N_ROWS = 1, 12
@@ -96,7 +99,7 @@ def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
     data, ends, _ = both(
         normalization.replace_characters, data, ends, table.targets, table.data, table.starts, kinds_of_characters()
     )
-    flags = both(normalization.suspects, data, ends, np.zeros(0, dtype=np.uint8))
+    flags, _ = both(normalization.suspects, data, ends, np.zeros(0, dtype=np.uint8))
     # What lies behind the bytes that are left is of no account, so the twin's results are compared alone.
 
     expected, found = (
@@ -115,22 +118,75 @@ def test_hashes_overflow_and_tables_grow_without_a_warning():
 
 
 @few_examples
-@given(documents, st.booleans(), st.booleans(), st.integers(1, 6), st.integers(1, 3), st.data())
-def test_ids_are_the_same(listed, has_edges, keep_unknown, max_length, gap, data):
+@given(documents, st.booleans(), st.integers(1, 3), st.integers(1, 2))
+def test_pairs_of_ids_are_the_same(listed, has_edges, gap, min_count):
     codes, offsets = flat(listed)
     numbers = np.where(codes % 5 == 3, np.int32(ids.NOT_THERE), codes)
     edged, edged_offsets = both(ids.with_edges, numbers, offsets, 0) if has_edges else (numbers, offsets)
-    pairs, _ = both(ids.count_pairs, edged, edged, edged_offsets, gap, data.draw(st.integers(1, 2)))
+    pairs, _ = both(ids.count_pairs, edged, edged, edged_offsets, gap, min_count)
     table = both(ids.table_of_pairs, pairs, np.arange(len(pairs), dtype=np.int32) + np.int32(N_ROWS))
-    found = both(ids.find_pairs, edged, edged, edged_offsets, gap, *table)
-    char_ngrams, char_offsets = flat(
-        data.draw(st.lists(st.lists(st.integers(20, 30), max_size=3), min_size=N_ROWS, max_size=N_ROWS))
+    both(ids.find_pairs, edged, edged, edged_offsets, gap, *table)
+
+
+WILD = st.lists(
+    st.one_of(
+        st.text("aab eeeZé'\u2019_3.\t\u0301我ー漢กิ👍&;Σ\x1fI"),
+        st.text(st.characters(codec="utf-8")),
+        st.lists(st.sampled_from(["the", "cat", "sat", "goooood", "&#39;", "\\n", "Işık", "x" * 30])).map(" ".join),
+    ),
+    max_size=6,
+)
+CONFIGS = st.builds(
+    VocabularyConfig,
+    max_size=st.sampled_from([None, 3]),
+    max_length=st.sampled_from([None, 1, 2, 5]),
+    keep_unknown=st.booleans(),
+    ngrams=st.integers(1, 4),
+    ngram_min_count=st.integers(1, 2),
+    char_ngrams=st.sampled_from([None, (1, 1), (2, 4), (3, 5)]),
+    char_ngram_min_count=st.integers(1, 2),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(WILD, WILD, CONFIGS, st.booleans(), st.sampled_from(["words", "signs", "longer"]), st.booleans())
+def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, what, normalize):
+    pattern = LONGER_WORDS if what == "longer" and normalize else None
+    tokenizer = Tokenizer(
+        TokenizerConfig(lowercase=lowercase, punctuation=what == "signs", normalize=normalize, pattern=pattern)
     )
-    encoded, new_offsets, _ = both(
-        ids.encode, np.stack([edged, found]), has_edges, offsets, codes, char_ngrams, char_offsets,
-        UNKNOWN, max_length, keep_unknown,
-    )  # fmt: skip
-    both(ids.count, encoded, new_offsets, 25, UNKNOWN)
+    assert tokenizer.reads_bytes
+    tokens, texts = tokenizer(learned), [*others, *learned[:2], ""]
+    vocabulary = Vocabulary.of(tokens, config)
+    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
+    both(ids.encode_texts, *tokenizer.bytes_of(texts), vocabulary._tables)
+    expected, encoded = vocabulary.encode(tokenizer(texts)), vocabulary.encode_texts(texts, tokenizer)
+    for name in ("ids", "offsets", "in_vocabulary_share"):
+        assert as_bytes(getattr(encoded, name)) == as_bytes(getattr(expected, name))
+
+
+@few_examples
+@given(WILD, CONFIGS, st.lists(st.text("abc", max_size=2), min_size=1, max_size=3))
+def test_ids_of_rows_with_fields_and_side_tokens_are_the_same(texts, config, sides):
+    tokenizer = Tokenizer(TokenizerConfig(fields=("title",), fielded=("title",)))
+    texts = [text.replace("\x1f", "") for text in ["the cat", *texts]]
+    tokens = tokenizer(["\x1f".join([text, *sides]) for text in texts])
+    vocabulary = Vocabulary.of(tokens, config)
+    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
+
+
+@few_examples
+@given(documents, st.sampled_from([(), (3,), (3, 7), (0, 5, N_ROWS), (4, N_ROWS)]), st.data())
+def test_counts_weights_and_their_sums_are_the_same(listed, block_starts, data):
+    numbers, offsets = flat(listed)
+    floats = np.random.default_rng(data.draw(st.integers(0, 9)))
+    n_rows = data.draw(st.integers(2, N_ROWS))
+    idf, matrix = floats.random(n_rows, dtype=np.float32) + 1, floats.random((n_rows, 3), dtype=np.float32)
+    idf[n_rows - n_rows // 2 :] = 0  # of words that were added later
+    distinct, new_offsets, counts = both(bags.count, numbers, offsets, n_rows, UNKNOWN)
+    for weighting in range(4):
+        both(bags.weigh, distinct, new_offsets, idf, block_starts, weighting, counts)
+        both(bags.weighed_sums, numbers, offsets, idf, block_starts, weighting, matrix)
 
 
 @few_examples
@@ -145,6 +201,20 @@ def test_sums_and_steps_are_the_same(listed, dimension, data):
     index_of = np.full(N_ROWS, -1, dtype=np.int32)
     read, gradients = both(rows.gradients_of_rows, numbers, offsets, weights, sums, index_of)
     both(rows.adagrad, matrix, np.zeros(N_ROWS, dtype=np.float32), read, gradients, *np.array([0.1, 1e-8]))
+
+
+logits_of_two = st.lists(st.floats(-900, 900), min_size=2, max_size=2)
+CURVES = st.one_of(st.none(), st.tuples(st.floats(0, 3), st.floats(0, 3), st.floats(-3, 3)))
+
+
+@few_examples
+@given(st.lists(logits_of_two, min_size=1, max_size=4), st.integers(1, 3), st.floats(0.01, 100), CURVES)
+def test_calibrated_probabilities_are_the_same_and_those_of_numpys_softmax(listed, width, temperature, curve):
+    logits = np.array(listed).reshape(len(listed), 2)[:, [0, 1, 0][:width]]
+    probabilities = both(calibration.calibrate, logits, temperature, curve)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
+    if curve is None:
+        np.testing.assert_allclose(probabilities, softmax(logits / temperature), rtol=1e-12, atol=1e-300)
 
 
 @few_examples

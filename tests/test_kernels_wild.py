@@ -14,14 +14,20 @@ from small_corpus import small_corpus, small_system
 
 from bywords import TextClassifier
 from bywords.data.duplicates import find_duplicates
-from bywords.kernels import _native, normalization, words
+from bywords.kernels import _native, ids, normalization, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import replacements
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
 KERNELS = sorted(name for name in dir(_native) if not name.startswith("_"))
 WRONG = (ValueError, TypeError, MemoryError, OverflowError)
 # What a kernel trusts, by the index of the argument: tables that only other kernels fill. `c/` says so beside each.
-TRUSTED = {"find": {3, 4, 5}, "add": {3, 4, 5, 6}, "find_pairs": {4}, "rehash": {0, 1}, "table_of_pairs": {2}}
+IN_VOCABULARY = {5, 6, 7, 8, 9, 10, 11}
+TRUSTED = {
+    "find": {3, 4, 5}, "add": {3, 4, 5, 6}, "find_pairs": {4}, "rehash": {0, 1}, "table_of_pairs": {2},
+    "encode": IN_VOCABULARY, "encode_texts": IN_VOCABULARY,
+}  # fmt: skip
 NUMBERS = (-(2**62), -(2**31), -2, -1, 0, 1, 2, 3, 2**31, 2**62)
 
 
@@ -74,6 +80,7 @@ def changed(argument, generator, is_trusted):
     if isinstance(argument, float):
         return (-1.0, 0.0, 1e-300, 1.0, 2.0, float("nan"), float("inf"))
     lengths = [] if is_trusted else [argument[:-1], argument[: len(argument) // 2], argument[:0], argument[1:]]
+    lengths += [] if is_trusted else [np.empty((len(argument), 0), argument.dtype), np.empty((9, 0), argument.dtype)]
     lengths += [np.concatenate([argument, argument]), argument[:, :-1] if argument.ndim > 1 else argument[None]]
     lengths = [np.ascontiguousarray(one) for one in lengths]
     if is_trusted or not argument.size:
@@ -114,6 +121,9 @@ def test_a_call_with_one_wild_argument_is_refused_or_answered(name, calls, tmp_p
 
 
 def test_bytes_that_are_no_utf8_are_read_to_their_end_and_no_further():
+    config = VocabularyConfig(ngrams=3, ngram_min_count=1, char_ngrams=(1, 3), char_ngram_min_count=1)
+    vocabulary = Vocabulary.of(Tokenizer()(["a z aa é กิ 😀 . 我", "A Z aa é กิ 😀 . 我"]), config)._tables
+
     def read_all():
         generator, table = np.random.default_rng(0), replacements(True)
         likely = np.frombuffer("aAzZ.'&;\\ \0é’ー我กิ😀ﬁ\u200b".encode() + b"\xc3\xdf\xe0\xf0\xff\x80", dtype=np.uint8)
@@ -123,9 +133,10 @@ def test_bytes_that_are_no_utf8_are_read_to_their_end_and_no_further():
             ends = np.sort(generator.integers(0, size + 1, generator.integers(0, 5)))
             for what in (words.WORDS, words.SIGNS, words.LONGER):
                 *_, data, starts, _ = words.scan(text, ends, kinds_of_characters(), True, what)
+                ids.encode_texts(text, ends, kinds_of_characters(), True, what, vocabulary)
             words.cut(data, starts, 1, 4)
             words.cut(text, np.array([0, *ends]), 2, 3)
-            flags = normalization.suspects(text, ends, table.specials)
+            flags, _ = normalization.suspects(text, ends, table.specials)
             tables = table.targets, table.data, table.starts, kinds_of_characters()
             new, new_ends, _ = normalization.replace_characters(text, ends, *tables)
             normalization.shorten_runs(new.copy(), new_ends, flags | normalization.RUN)

@@ -14,6 +14,7 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
 from bywords.evaluation.minimum import convex_minimum
+from bywords.kernels.calibration import calibrate
 from bywords.validation import LARGEST, check_finite, check_shapes, check_within
 
 MOST_NEWTON_STEPS = 50
@@ -41,22 +42,8 @@ class Temperature:
 
     def probabilities(self, logits: Scores) -> npt.NDArray[np.float64]:
         """Logits (N, K) → float64 (N, K), each row sums to 1."""
-        scaled = np.asarray(logits, dtype=np.float64) / self.temperature
-        probabilities = softmax(scaled)
-        if self.curve == STRAIGHT or not len(probabilities) or probabilities.shape[1] < 2:
-            return probabilities
-        documents, labels = np.arange(len(probabilities)), probabilities.argmax(axis=1)
-        highest = probabilities[documents, labels].copy()
-        probabilities[documents, labels] = 0
-        curved = sigmoid(_curve_log_odds(highest, probabilities.sum(axis=1), self.curve))
-        scaled[documents, labels] = -np.inf
-        shares = softmax(scaled)  # of what is left for the others
-        # The label stays the likeliest: no less than the next one, after it got its share of the rest.
-        second = shares.max(axis=1)
-        curved = np.maximum(curved, second / (1 + second) * (1 + 1e-12))
-        probabilities = shares * (1 - curved)[:, np.newaxis]
-        probabilities[documents, labels] = curved
-        return probabilities
+        scaled = np.array(logits, dtype=np.float64, order="C")
+        return calibrate(scaled, self.temperature, None if self.curve == STRAIGHT else self.curve)
 
     def predict(self, probabilities: Scores) -> Labels:
         """The likeliest class of each document, int64 (N,); of equals the first."""
@@ -218,11 +205,6 @@ def fit_curve(probabilities: Scores, targets: Targets) -> tuple[float, float, fl
     least = np.array([0, 0, -np.inf])  # rising: a surer answer stays a surer one
     a, b, c = convex_minimum(loss, np.array(STRAIGHT), least).tolist()
     return a, b, c
-
-
-def _curve_log_odds(highest: Scores, others: Scores, curve: tuple[float, float, float]) -> npt.NDArray[np.float64]:
-    a, b, c = curve
-    return a * _log(highest) - b * _log(others) + c
 
 
 def _log(shares: Scores) -> npt.NDArray[np.float64]:

@@ -5,5 +5,6 @@ another dtype or layout are refused there, and loops run without the interpreter
 work. The modules here make room for what they return. Each kernel has a slow twin in plain Python, in `tests/twins`.
 
 Lengths, shapes, offsets and ids that do not fit raise ValueError before a loop begins, and text may be invalid UTF-8.
-Trusted are only tables that other kernels filled: those of words (`find`, `add`, `rehash`) and of pairs (`find_pairs`).
+Trusted are only tables that other kernels filled: those of words (`find`, `add`, `rehash`), those of pairs
+(`find_pairs`), and both in a vocabulary (`encode`, `encode_texts`).
 """

@@ -1,6 +1,8 @@
-"""Documents of word ids → counts of n-grams, ids of n-grams, and the ids and counts that a model sees."""
+"""Documents of word ids → counts of n-grams, and ids of n-grams; tokens, or texts → the ids that a model sees."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,49 +57,61 @@ def find_pairs(lefts: Ids, rights: Ids, offsets: Offsets, gap: int, keys: Keys, 
     return found
 
 
+class Vocabulary(NamedTuple):
+    """What gives documents their ids: tables of words, as in `bywords.kernels.words`, and of pairs of ids.
+
+    The first word has the id 2, the first character n-gram `first_char_ngram`; `ngrams` is the number of words of the
+    longest n-gram, and `longest` that of the characters of the longest character n-gram, 0 where there are none.
+    """
+
+    data: npt.NDArray[np.uint8]
+    starts: Offsets
+    slots: Keys
+    char_data: npt.NDArray[np.uint8]
+    char_starts: Offsets
+    char_slots: Keys
+    pairs: Keys
+    pair_ids: Ids
+    ngrams: int
+    shortest: int
+    longest: int
+    first_char_ngram: int
+    max_length: int
+    keep_unknown: bool
+
+
 def encode(
-    ngrams: Ids,
-    has_edges: bool,
-    offsets: Offsets,
     codes: Ids,
-    char_ngrams: Ids,
-    char_ngram_offsets: Offsets,
-    unknown: int,
-    max_length: int,
-    keep_unknown: bool,
+    lengths: Offsets,
+    data: npt.NDArray[np.uint8],
+    starts: Offsets,
+    hashes: Keys,
+    vocabulary: Vocabulary,
 ) -> tuple[Ids, Offsets, Shares]:
     """All that a model sees of each document: the ids of its words, then of its n-grams, then of character n-grams.
 
-    `ngrams` is int32 (n, T): at each token, the id of the word, of the n-gram of 2 words, … that starts there, or
-    NOT_THERE; with `has_edges`, each document has one element more at its start and at its end, which are no words but
-    parts of n-grams. `codes` int32 (T,) are the distinct words; those of code c have the character n-grams
-    char_ngrams[char_ngram_offsets[c]:char_ngram_offsets[c + 1]]. Of each document only the first `max_length` tokens
-    are read. A word without an id is left out or, with `keep_unknown`, becomes `unknown`; a document without any id
-    becomes one `unknown`.
+    `codes` int32 (T,) are the distinct words of the tokens, `lengths` int64 (N,) the tokens of each document, and
+    `data`, `starts` and `hashes` those words. Of each document only the first `max_length` tokens are read. A word
+    without an id is left out or, with `keep_unknown`, becomes 1, the unknown word; a document without any id becomes
+    one 1. Before and after each document that has tokens is a 0, which is no word but part of n-grams; not after one
+    that is cut off. Words of two bytes and more that start with 0x1F take no part in n-grams, of words or characters.
 
     Returns: ids int32 (T',), offsets int64 (N + 1,), and the share of the tokens that have an id, float32 (N,).
     """
-    n_documents = len(offsets) - 1
-    n_most = n_documents + ngrams.size
-    if len(char_ngrams):
-        n_most += int(np.diff(char_ngram_offsets)[codes].sum())
-    encoded, new_offsets = np.empty(n_most, dtype=np.int32), np.empty(n_documents + 1, dtype=np.int64)
-    in_vocabulary_share = np.empty(n_documents, dtype=np.float32)
-    n_ids = _native.encode(
-        ngrams, int(has_edges), offsets, codes, char_ngrams, char_ngram_offsets, unknown, max_length, int(keep_unknown),
-        encoded, new_offsets, in_vocabulary_share,
-    )  # fmt: skip
-    return encoded[:n_ids].copy(), new_offsets, in_vocabulary_share
+    offsets, shares = np.empty(len(lengths) + 1, dtype=np.int64), np.empty(len(lengths), dtype=np.float32)
+    _, ids = _native.encode(codes, lengths, data, starts, hashes, *vocabulary, offsets, shares)
+    return np.frombuffer(ids, dtype=np.int32), offsets, shares
 
 
-def count(ids: Ids, offsets: Offsets, n_rows: int, unknown: int) -> tuple[Ids, Offsets, npt.NDArray[np.float32]]:
-    """How often each id below `n_rows` occurs in each document: each id once, in the order of first occurrence.
-
-    A document without any becomes one `unknown`.
-    Returns: ids int32 (T',), offsets int64 (N + 1,), counts float32 (T',).
-    """
-    n_most = len(ids) + len(offsets)
-    distinct, counts = np.empty(n_most, dtype=np.int32), np.empty(n_most, dtype=np.float32)
-    new_offsets = np.empty(len(offsets), dtype=np.int64)
-    n = _native.count(ids, offsets, n_rows, unknown, distinct, new_offsets, counts)
-    return distinct[:n].copy(), new_offsets, counts[:n].copy()
+def encode_texts(
+    text: npt.NDArray[np.uint8],
+    ends: Offsets,
+    kinds: npt.NDArray[np.uint8],
+    lowercase: bool,
+    what: int,
+    vocabulary: Vocabulary,
+) -> tuple[Ids, Offsets, Shares]:
+    """The same of what `bywords.kernels.words.scan` gives of these texts, in one pass over them."""
+    offsets, shares = np.empty(len(ends) + 1, dtype=np.int64), np.empty(len(ends), dtype=np.float32)
+    _, ids = _native.encode_texts(text, ends, kinds, int(lowercase), what, *vocabulary, offsets, shares)
+    return np.frombuffer(ids, dtype=np.int32), offsets, shares

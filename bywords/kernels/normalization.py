@@ -18,8 +18,8 @@ Ends = npt.NDArray[np.int64]
 Targets = npt.NDArray[np.int32]
 
 
-def suspects(text: Bytes, ends: Ends, specials: Bytes) -> Bytes:
-    """The flags of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, uint8 (N,).
+def suspects(text: Bytes, ends: Ends, specials: Bytes) -> tuple[Bytes, int]:
+    """The flags of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, uint8 (N,); and all that any has.
 
     `text` is uint8, valid UTF-8; `ends` int64 (N,); `specials` uint8, by code point, none beyond its end: ALWAYS;
     WITH_I, only in a document that has a capital I; JOINER, unless a character from U+0600 to U+07FF stands before it
@@ -28,8 +28,7 @@ def suspects(text: Bytes, ends: Ends, specials: Bytes) -> Bytes:
     to U+07FF.
     """
     flags = np.empty(len(ends), dtype=np.uint8)
-    _native.suspects(text, ends, specials, flags)
-    return flags
+    return flags, _native.suspects(text, ends, specials, flags)
 
 
 def replace_characters(

@@ -24,7 +24,7 @@ from bywords.models.base import (
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.models.neural import NeuralModel
 from bywords.models.tfidf_linear import ON_FEATURES
-from bywords.text.bags import Bags, Floats, Weighting
+from bywords.text.bags import Bags, Floats, Weighting, weighed_rows
 from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
@@ -98,7 +98,7 @@ class Averaging(NeuralModel):
 
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K)."""
-        sums = self.bags(documents).times(self.rows)
+        sums = weighed_rows(documents, self.rows, self.config.weighting, self.idf, self.blocks)
         if not self.config.hidden_layers:
             return sums + self.output_bias
         units = np.maximum(sums + self.bias, 0)

@@ -18,7 +18,7 @@ from bywords.errors import check_range
 from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
-from bywords.text.bags import Bags, Floats, Weighting
+from bywords.text.bags import Bags, Floats, Weighting, weighed_rows
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
 
@@ -133,6 +133,9 @@ class TfidfLinear(LinearModel):
 
     def bags(self, documents: Ragged) -> Bags:
         return Bags.of(documents, len(self.idf)).weighed(self.config.weighting, self.idf, blocks=self.blocks)
+
+    def logits(self, documents: Ragged) -> Floats:
+        return weighed_rows(documents, self.weights, self.config.weighting, self.idf, self.blocks) + self.bias
 
     def logits_of(self, prepared: TfidfFeatures) -> Floats:
         return prepared.bags.times(self.weights) + self.bias

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.kernels.ids import count
+from bywords.kernels.bags import count, weigh, weighed_sums
 from bywords.kernels.rows import add_rows
 from bywords.text.ragged import UNKNOWN, Ragged, ragged_positions
 
 Weighting = Literal["uniform", "idf", "tfidf", "log-tfidf"]
 Floats = npt.NDArray[np.float32]
+_WEIGHTINGS = get_args(Weighting)  # in the order of the constants of `bywords.kernels.bags`
 
 
 @dataclass(frozen=True)
@@ -74,19 +74,9 @@ class Bags:
         before the whole is, so that many ids of one kind do not drown few of another.
         Source: Salton and Buckley (1988), "Term-Weighting Approaches in Automatic Text Retrieval".
         """
-        weights: Floats = 1 + np.log(self.weights) if weighting == "log-tfidf" else self.weights
-        if weighting != "uniform":
-            weights = weights * idf[self.ids]
-        if weighting in ("uniform", "idf"):
-            sums = np.maximum(self._sums(weights), np.finfo(np.float32).tiny)  # 0 of words that have been added later
-            return replace(self, weights=weights / self._repeated(sums))
-        weights = weights * (self.ids != UNKNOWN)
-        if any(0 < block < self.n_rows for block in blocks):
-            for low, high in pairwise([0, *blocks, self.n_rows]):
-                is_inside = (self.ids >= low) & (self.ids < high)
-                lengths = self._repeated(self._lengths(weights * is_inside))
-                weights = np.where(is_inside, weights / lengths, weights)
-        return replace(self, weights=weights / self._repeated(self._lengths(weights)))
+        weights = self.weights.copy()
+        weigh(self.ids, self.offsets, idf, blocks, _WEIGHTINGS.index(weighting), weights)
+        return replace(self, weights=weights)
 
     def times(self, matrix: Floats) -> Floats:
         """Σ weight · matrix[id] over the ids of each document: (V, D) → float32 (N, D)."""
@@ -94,17 +84,11 @@ class Bags:
         add_rows(matrix, self.ids, self.offsets, self.weights, sums)
         return sums
 
-    def _sums(self, values: Floats) -> Floats:
-        sums: Floats = np.add.reduceat(values, self.offsets[:-1])
-        return sums
 
-    def _lengths(self, weights: Floats) -> Floats:
-        """The Euclidean length of each document's weights, float32 (N,), never 0."""
-        return np.sqrt(np.maximum(self._sums(weights * weights), np.finfo(np.float32).tiny))
-
-    def _repeated(self, values: Floats) -> Floats:
-        """One value per document → one per id."""
-        return np.repeat(values, self.lengths)
+def weighed_rows(documents: Ragged, matrix: Floats, weighting: Weighting, idf: Floats, blocks: Sequence[int]) -> Floats:
+    """`Bags.of(documents, V).weighed(weighting, idf, blocks=blocks).times(matrix)`, in one pass: float32 (N, D)."""
+    number = _WEIGHTINGS.index(weighting)
+    return weighed_sums(documents.ids, documents.offsets, idf, blocks, number, matrix)
 
 
 def inverse_document_frequency(frequency: npt.NDArray[np.int64], n_documents: int) -> Floats:

@@ -28,6 +28,8 @@ def checked_texts(texts: Any) -> list[str]:
     Raises: DataError, naming the index, when a text is missing or no string, when these are no texts at all, and for
     what has no order, such as a set.
     """
+    if type(texts) is list and set(map(type, texts)) <= {str}:
+        return texts.copy()
     polars = sys.modules.get("polars")  # who has a column of it has imported it
     if polars is not None and isinstance(texts, polars.Series):
         if texts.dtype in (polars.Categorical, polars.Enum):

@@ -95,7 +95,9 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
     encoded = [text.encode() if text.isascii() else encoded_text(text) for text in texts]
     whole, ends = joined_bytes(encoded)
     table = replacements(lowercase)
-    flags = suspects(whole, ends, table.specials)
+    flags, of_all = suspects(whole, ends, table.specials)
+    if not of_all:
+        return whole, ends, True
     changed = {}
     for index in np.flatnonzero(flags & (MARKUP | SPECIAL)).tolist():
         text = texts[index]
@@ -104,7 +106,7 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
             changed[index] = new
     if changed:
         whole, ends = _spliced(whole, ends, changed)
-        flags[list(changed)] = suspects(*joined_bytes(list(changed.values())), NO_SPECIALS)
+        flags[list(changed)], _ = suspects(*joined_bytes(list(changed.values())), NO_SPECIALS)
     if (flags & WIDE).any():
         whole, ends, is_open = replace_characters(
             whole, ends, table.targets, table.data, table.starts, kinds_of_characters()
@@ -116,7 +118,7 @@ def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, E
                 for index in np.flatnonzero(is_open).tolist()
             }
             whole, ends = _spliced(whole, ends, opened)
-        flags = suspects(whole, ends, NO_SPECIALS)
+        flags, _ = suspects(whole, ends, NO_SPECIALS)
     if (flags & RUN).any():
         whole, ends = shorten_runs(whole, ends, flags)
     return whole, ends, not (flags & WIDE).any()
@@ -154,7 +156,7 @@ def encoded_text(text: str) -> bytes:
 
 def joined_bytes(encoded: Sequence[bytes]) -> tuple[Bytes, Ends]:
     """Texts one after the other, uint8, and where each ends, int64 (N,)."""
-    ends = np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded)))
+    ends = np.fromiter(itertools.accumulate(map(len, encoded)), dtype=np.int64, count=len(encoded))
     return np.frombuffer(bytearray().join(encoded), dtype=np.uint8), ends
 
 

@@ -48,7 +48,8 @@ class Ragged:
     @property
     def all_out_of_vocabulary(self) -> npt.NDArray[np.bool_]:
         """True where a document is one unknown word: nothing in it has a row, no character n-gram either; bool (N,)."""
-        return (self.lengths == 1) & (self.ids[self.offsets[:-1]] == UNKNOWN)
+        starts = self.offsets[:-1]
+        return (self.offsets[1:] - starts == 1) & (self.ids[starts] == UNKNOWN)
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
         """Only these documents (int, any order, repeats allowed), in this order."""

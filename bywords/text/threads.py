@@ -53,8 +53,10 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
 
 def chunks_of(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Where to cut so that the parts have about CHUNK_SIZE characters each; one part at least."""
+    total = sum(map(len, texts))
+    if total <= CHUNK_SIZE:
+        return [(0, len(texts))]
     ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
-    total = int(ends[-1]) if len(ends) else 0
     cuts = np.searchsorted(ends, np.arange(CHUNK_SIZE, total, CHUNK_SIZE)) + 1
     bounds = np.unique(np.concatenate([[0], cuts, [len(texts)]])).tolist()
-    return list(itertools.pairwise(bounds)) or [(0, 0)]
+    return list(itertools.pairwise(bounds))

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from bywords.config import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, quoted
 from bywords.forks import check_polars, polars_answers
-from bywords.kernels.ids import count
+from bywords.kernels.bags import count
 from bywords.kernels.words import LONGER, SIGNS, WORDS, scan
 from bywords.text.characters import kinds_of_characters
 from bywords.text.inputs import checked_texts
-from bywords.text.normalization import encoded_text, joined_bytes, normalized, normalized_bytes
+from bywords.text.normalization import Bytes, Ends, encoded_text, joined_bytes, normalized, normalized_bytes
 from bywords.text.ragged import offsets_of, ragged_positions
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.word_table import Words, WordTable
@@ -190,17 +190,27 @@ class Tokenizer:
                 copies.append((table.add(words)[tokens.codes], tokens.offsets))
         return _side_by_side([*parts, *copies], table.words(), len(rows))
 
-    def _scan(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
+    @property
+    def reads_bytes(self) -> bool:
+        """Whether the tokens of a text are what `bywords.kernels.words.scan` finds in its `bytes_of`."""
+        return self.config.custom_pattern is None and not self.config.fields
+
+    def bytes_of(self, texts: Sequence[str]) -> tuple[Bytes, Ends, Bytes, bool, int]:
+        """N texts as the kernels read them: the first five arguments of `bywords.kernels.words.scan`."""
+        lowercase = self.config.lowercase
         if self.config.normalize:
-            whole, ends, is_ascii = normalized_bytes(texts, lowercase=self.config.lowercase)
+            whole, ends, is_ascii = normalized_bytes(texts, lowercase=lowercase)
         else:
             is_ascii = all(map(str.isascii, texts))
             whole, ends = joined_bytes(
-                [encoded_text(text.lower() if self.config.lowercase and not text.isascii() else text) for text in texts]
+                [encoded_text(text.lower() if lowercase and not text.isascii() else text) for text in texts]
             )
-        kinds = kinds_of_characters()[:128] if is_ascii else kinds_of_characters()
+        kinds = kinds_of_characters()
         what = LONGER if self.config.pattern is not None else SIGNS if self.config.punctuation else WORDS
-        codes, lengths, data, starts, hashes = scan(whole, ends, kinds, self.config.lowercase, what)
+        return whole, ends, kinds[:128] if is_ascii else kinds, lowercase, what
+
+    def _scan(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
+        codes, lengths, data, starts, hashes = scan(*self.bytes_of(texts))
         return codes, lengths, Words(data, starts, hashes)
 
     def _matches(self, texts: Sequence[str], pattern: str) -> Tokens:

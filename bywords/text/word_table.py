@@ -14,6 +14,7 @@ from bywords.kernels.words import add, find, hashes_of
 from bywords.text.ragged import offsets_of, ragged_positions
 
 Indices = npt.NDArray[np.int32]
+Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.uint64]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Words:
     def hashes(self) -> npt.NDArray[np.uint64]:
         """The hash of each word, uint64 (U,)."""
         return hashes_of(self.data, self.starts) if self.known_hashes is None else self.known_hashes
+
+    def arrays(self) -> Arrays:
+        """Its data, starts and hashes."""
+        return self.data, self.starts, self.hashes
 
     def select(self, indices: npt.NDArray[np.integer[Any]]) -> Words:
         """Only these words, in this order."""
@@ -82,6 +87,10 @@ class WordTable:
     def find(self, words: Words) -> Indices:
         """The index of each word, int32 (U,); -1 where the table does not have it."""
         return find(words.data, words.starts, words.hashes, self._data, self._starts, self._slots)
+
+    def arrays(self) -> Arrays:
+        """Its data, starts and slots, as `bywords.kernels.words` has them."""
+        return self._data, self._starts, self._slots
 
     def first_again(self, words: Words) -> str | None:
         """Of the words that this table was made of, the first that is there twice; None where there is none."""

@@ -1,12 +1,17 @@
-"""Documents of word ids → counts of n-grams, ids of n-grams, and the ids and counts that a model sees."""
+"""Documents of word ids → counts of n-grams, and ids of n-grams; tokens, or texts → the ids that a model sees."""
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
+
+from twins import words
 
 NOT_THERE = -1
 FREE = np.uint64(0xFFFFFFFFFFFFFFFF)
 ONE = np.uint64(1)
+UNKNOWN = 1
 
 
 def with_edges(ids, offsets, edge):
@@ -108,105 +113,39 @@ def find_pairs(lefts, rights, offsets, gap, keys, ids):
     return found
 
 
-def encode(ngrams, has_edges, offsets, codes, char_ngrams, char_ngram_offsets, unknown, max_length, keep_unknown):
-    """All that a model sees of each document: the ids of its words, then of its n-grams, then of character n-grams.
-
-    `ngrams` is int32 (n, T): at each token, the id of the word, of the n-gram of 2 words, … that starts there, or
-    NOT_THERE; with `has_edges`, each document has one element more at its start and at its end, which are no words but
-    parts of n-grams. `codes` int32 (T,) are the distinct words; those of code c have the character n-grams
-    char_ngrams[char_ngram_offsets[c]:char_ngram_offsets[c + 1]]. Of each document only the first `max_length` tokens
-    are read. A word without an id is left out or, with `keep_unknown`, becomes `unknown`; a document without any id
-    becomes one `unknown`.
-
-    Returns: ids int32 (T',), offsets int64 (N + 1,), and the share of the tokens that have an id, float32 (N,).
-    """
-    n_documents = len(offsets) - 1
-    n_most = n_documents + ngrams.size
-    if len(char_ngrams):
-        for code in codes:
-            n_most += char_ngram_offsets[code + 1] - char_ngram_offsets[code]
-    encoded = np.empty(n_most, dtype=np.int32)
-    new_offsets = np.zeros(n_documents + 1, dtype=np.int64)
-    in_vocabulary_share = np.empty(n_documents, dtype=np.float32)
-    n_ids = 0
-    for document in range(n_documents):
-        first = n_ids
-        start = offsets[document]
-        length = min(offsets[document + 1] - start, max_length)
-        is_cut = length < offsets[document + 1] - start
-        index = start + (2 * document + 1 if has_edges else 0)
-        n_known = 0
-        for number in ngrams[0, index : index + length]:
-            if number != NOT_THERE:
-                n_known += 1
-                encoded[n_ids] = number
-                n_ids += 1
-            elif keep_unknown:
-                encoded[n_ids] = unknown
-                n_ids += 1
-        first_start, end = index, index + length
-        if has_edges and length:
-            first_start, end = index - 1, index + length + (0 if is_cut else 1)
-        for more in range(1, len(ngrams)):
-            for number in ngrams[more, first_start : max(end - more, first_start)]:
-                if number != NOT_THERE:
-                    encoded[n_ids] = number
-                    n_ids += 1
-        n_char_ngrams = 0
-        if len(char_ngrams):
-            for position in range(start, start + length):
-                code = codes[position]
-                for entry in range(char_ngram_offsets[code], char_ngram_offsets[code + 1]):
-                    encoded[n_ids] = char_ngrams[entry]
-                    n_ids += 1
-                    n_char_ngrams += 1
-        if n_known + n_char_ngrams == 0:
-            encoded[first] = unknown
-            n_ids = first + 1
-        new_offsets[document + 1] = n_ids
-        in_vocabulary_share[document] = n_known / max(length, 1)
-    return encoded[:n_ids].copy(), new_offsets, in_vocabulary_share
+def encode(codes, lengths, data, starts, hashes, vocabulary):
+    """All that a model sees of each document: the ids of its words, then of its n-grams, then of character n-grams."""
+    found = words.find(data, starts, hashes, vocabulary.data, vocabulary.starts, vocabulary.slots)
+    spellings = [data[start:end].tobytes() for start, end in itertools.pairwise(starts.tolist())]
+    is_apart = [len(word) > 1 and word[0] == 0x1F for word in spellings]
+    char_ngrams = [[] for _ in spellings]
+    if vocabulary.longest:
+        of_words, bounds, *cut = words.cut(data, starts, vocabulary.shortest, vocabulary.longest)
+        indices = words.find(*cut, vocabulary.char_data, vocabulary.char_starts, vocabulary.char_slots)[of_words]
+        for word, (start, end) in enumerate(itertools.pairwise(bounds.tolist())):
+            known = [index for index in indices[start:end].tolist() if index >= 0 and not is_apart[word]]
+            char_ngrams[word] = [vocabulary.first_char_ngram + index for index in known]
+    encoded, offsets, shares, start = [], [0], [], 0
+    for length in lengths.tolist():
+        read = codes[start : start + min(length, vocabulary.max_length)].tolist()
+        start += length
+        numbers = [int(found[code]) + 2 if found[code] >= 0 else NOT_THERE for code in read]
+        ids = [UNKNOWN if number == NOT_THERE else number for number in numbers]
+        ids = [number for number in ids if number != UNKNOWN or vocabulary.keep_unknown]
+        rights = [NOT_THERE if is_apart[code] else number for code, number in zip(read, numbers, strict=True)]
+        rights = ([0, *rights, 0] if len(read) == length else [0, *rights]) if read else []
+        lefts, ends = np.array(rights, dtype=np.int32), np.array([0, len(rights)])
+        for gap in range(1, vocabulary.ngrams):
+            lefts = find_pairs(lefts, np.array(rights), ends, gap, vocabulary.pairs, vocabulary.pair_ids)
+            ids += lefts[lefts != NOT_THERE].tolist()
+        pieces = [number for code in read for number in char_ngrams[code]]
+        n_known = len(numbers) - numbers.count(NOT_THERE)
+        encoded += ids + pieces if n_known + len(pieces) else [UNKNOWN]
+        offsets.append(len(encoded))
+        shares.append(n_known / max(len(read), 1))
+    return np.array(encoded, dtype=np.int32), np.array(offsets), np.array(shares, dtype=np.float32)
 
 
-def count(ids, offsets, n_rows, unknown):
-    """How often each id below `n_rows` occurs in each document: each id once, in the order of first occurrence.
-
-    A document without any becomes one `unknown`.
-    Returns: ids int32 (T',), offsets int64 (N + 1,), counts float32 (T',).
-    """
-    distinct = np.empty(len(ids) + len(offsets), dtype=np.int32)
-    counts = np.empty(len(ids) + len(offsets), dtype=np.float32)
-    new_offsets = np.zeros(len(offsets), dtype=np.int64)
-    # A small table of the ids of one document, with linear probing: `owner` is the document + 1 that an entry is of.
-    longest, size = 1, 16
-    for document in range(len(offsets) - 1):
-        longest = max(longest, offsets[document + 1] - offsets[document])
-    while size < 2 * longest:
-        size *= 2
-    mask = np.uint64(size - 1)
-    owner = np.zeros(size, dtype=np.int64)
-    index_of = np.empty(size, dtype=np.int64)
-    n_distinct = 0
-    for document in range(len(offsets) - 1):
-        first = n_distinct
-        for position in range(offsets[document], offsets[document + 1]):
-            number = ids[position]
-            if number >= n_rows:
-                continue
-            slot = (np.uint64(number) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32) & mask
-            while owner[slot] == document + 1 and distinct[index_of[slot]] != number:
-                slot = (slot + ONE) & mask
-            if owner[slot] != document + 1:
-                owner[slot] = document + 1
-                index_of[slot] = n_distinct
-                distinct[n_distinct] = number
-                counts[n_distinct] = 1
-                n_distinct += 1
-            else:
-                counts[index_of[slot]] += 1
-        if n_distinct == first:
-            distinct[n_distinct] = unknown
-            counts[n_distinct] = 1
-            n_distinct += 1
-        new_offsets[document + 1] = n_distinct
-    return distinct[:n_distinct].copy(), new_offsets, counts[:n_distinct].copy()
+def encode_texts(text, ends, kinds, lowercase, what, vocabulary):
+    """The same of what `scan` gives of these texts."""
+    return encode(*words.scan(text, ends, kinds, lowercase, what), vocabulary)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import operator
 import re
 
 import numpy as np
@@ -45,7 +47,7 @@ def suspects(text, ends, specials):
             + WIDE * (not string.isascii())
             + SPECIAL * _may_change(string, specials)
         )
-    return np.array(flags, dtype=np.uint8)
+    return np.array(flags, dtype=np.uint8), functools.reduce(operator.or_, flags)
 
 
 def replace_characters(text, ends, targets, data, starts, kinds):

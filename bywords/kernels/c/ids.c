@@ -1,10 +1,6 @@
-/* Documents of word ids: counts of n-grams, ids of n-grams, and the ids and counts that a model sees. */
+/* Documents of word ids: counts of n-grams, and ids of n-grams. */
 
-#include "kernels.h"
-
-#define NOT_THERE (-1)
-#define FREE UINT64_MAX
-#define GOLDEN 0x9E3779B97F4A7C15 /* 2^64 divided by the golden ratio: Knuth's multiplicative hash */
+#include "tables.h"
 
 /* ids, offsets, edge; edged, their offsets. */
 int64_t with_edges(Call *call)
@@ -24,17 +20,6 @@ int64_t with_edges(Call *call)
         first[0] = first[length + 1] = length ? edge : NOT_THERE;
     }
     return 0;
-}
-
-INLINE uint64_t key_of(int32_t left, int32_t right) { return (uint64_t)left << 32 | (uint64_t)right; }
-
-INLINE int64_t slot_of(const uint64_t *keys, uint64_t n_keys, uint64_t key)
-{
-    const uint64_t h = key * GOLDEN;
-    uint64_t slot = (h ^ h >> 32) & (n_keys - 1);
-    while (keys[slot] != key && keys[slot] != FREE)
-        slot = (slot + 1) & (n_keys - 1);
-    return (int64_t)slot;
 }
 
 typedef struct {
@@ -65,7 +50,7 @@ static bool enlarge(Counter *counter)
     for (uint64_t old = 0; is_enough && old < counter->n_slots; old++) {
         if (counter->keys[old] == FREE)
             continue;
-        const int64_t slot = slot_of(larger.keys, larger.n_slots, counter->keys[old]);
+        const int64_t slot = slot_of_pair(larger.keys, larger.n_slots, counter->keys[old]);
         larger.keys[slot] = counter->keys[old];
         larger.counts[slot] = counter->counts[old];
     }
@@ -110,7 +95,7 @@ int64_t count_pairs(Call *call)
             if (left == NOT_THERE || right == NOT_THERE)
                 continue;
             const uint64_t key = key_of(left, right);
-            const int64_t slot = slot_of(counter.keys, counter.n_slots, key);
+            const int64_t slot = slot_of_pair(counter.keys, counter.n_slots, key);
             if (counter.keys[slot] == FREE) {
                 counter.keys[slot] = key;
                 counter.counts[slot] = 0;
@@ -136,7 +121,7 @@ int64_t table_of_pairs(Call *call)
     REQUIRE(LENGTH(3) == LENGTH(2) && is_power_of_two(LENGTH(2)) && LENGTH(2) > LENGTH(0));
     for (int64_t pair = 0; pair < LENGTH(0); pair++) {
         const uint64_t key = key_of(pairs[2 * pair], pairs[2 * pair + 1]);
-        const int64_t slot = slot_of(keys, LENGTH(2), key);
+        const int64_t slot = slot_of_pair(keys, LENGTH(2), key);
         keys[slot] = key;
         ids[slot] = pair_ids[pair];
     }
@@ -155,131 +140,8 @@ int64_t find_pairs(Call *call)
     for (int64_t document = 0; document < n_documents; document++) {
         for (int64_t index = offsets[document]; index < offsets[document + 1] - gap; index++) {
             if (lefts[index] != NOT_THERE && rights[index + gap] != NOT_THERE)
-                found[index] = ids[slot_of(keys, n_keys, key_of(lefts[index], rights[index + gap]))];
+                found[index] = ids[slot_of_pair(keys, n_keys, key_of(lefts[index], rights[index + gap]))];
         }
     }
     return 0;
-}
-
-typedef struct {
-    const int32_t *ngrams; /* (n, T) */
-    int64_t n_lengths, n_tokens;
-    bool has_edges;
-    int32_t *encoded;
-    int64_t n_ids;
-} Encoding;
-
-/* The ids that are there of those from `start` on. */
-INLINE int64_t add_ids(Encoding *encoding, const int32_t *ids, int64_t n, bool keep_unknown, int32_t unknown)
-{
-    int64_t n_known = 0;
-    for (int64_t index = 0; index < n; index++) {
-        if (ids[index] != NOT_THERE || keep_unknown)
-            encoding->encoded[encoding->n_ids++] = ids[index] != NOT_THERE ? ids[index] : unknown;
-        n_known += ids[index] != NOT_THERE;
-    }
-    return n_known;
-}
-
-/* The ids of the n-grams of more than one word that start within a document and end within what is read of it. */
-INLINE void add_ngrams(Encoding *encoding, int64_t index, int64_t length, bool is_cut)
-{
-    int64_t first = index, end = index + length;
-    if (encoding->has_edges && length) {
-        first--;
-        end += !is_cut;
-    }
-    for (int64_t more = 1; more < encoding->n_lengths; more++) {
-        if (end - more > first)
-            add_ids(encoding, encoding->ngrams + more * encoding->n_tokens + first, end - more - first, false, 0);
-    }
-}
-
-/* ngrams, has_edges, offsets, codes, char_ngrams, their offsets, unknown, max_length, keep_unknown; encoded, offsets,
- * in_vocabulary_share. Returns the number of ids. */
-int64_t encode(Call *call)
-{
-    Encoding encoding = {ARRAY(0), LENGTH(0), WIDTH(0), INTEGER(1), ARRAY(9), 0};
-    const int64_t *offsets = ARRAY(2), n_documents = LENGTH(2) - 1, *char_offsets = ARRAY(5), max_length = INTEGER(7);
-    const int32_t *codes = ARRAY(3), *char_ngrams = ARRAY(4), unknown = (int32_t)INTEGER(6);
-    const bool has_char_ngrams = LENGTH(4) > 0, keep_unknown = INTEGER(8);
-    int64_t *new_offsets = ARRAY(10);
-    float *in_vocabulary_share = ARRAY(11);
-    REQUIRE(offsets_fit(call, 2, WIDTH(0)) && LENGTH(10) == LENGTH(2) && LENGTH(11) == n_documents);
-    REQUIRE(LENGTH(0) >= 1 && WIDTH(0) >= offsets[n_documents] + (encoding.has_edges ? 2 * n_documents : 0));
-    REQUIRE(!has_char_ngrams || (offsets_fit(call, 5, LENGTH(4)) && ids_fit(call, 3, LENGTH(5) - 1)));
-    REQUIRE(max_length >= 0 && (!has_char_ngrams || LENGTH(3) >= offsets[n_documents]));
-    new_offsets[0] = 0;
-    for (int64_t document = 0; document < n_documents; document++) {
-        const int64_t start = offsets[document], whole = offsets[document + 1] - start, first = encoding.n_ids;
-        const int64_t length = whole < max_length ? whole : max_length;
-        const int64_t index = start + (encoding.has_edges ? 2 * document + 1 : 0);
-        REQUIRE(encoding.n_ids + LENGTH(0) * (length + (encoding.has_edges ? 2 : 0)) < LENGTH(9));
-        const int64_t n_known = add_ids(&encoding, encoding.ngrams + index, length, keep_unknown, unknown);
-        add_ngrams(&encoding, index, length, length < whole);
-        int64_t n_char_ngrams = 0;
-        for (int64_t position = start; has_char_ngrams && position < start + length; position++) {
-            const int64_t first_entry = char_offsets[codes[position]];
-            const int64_t n_entries = char_offsets[codes[position] + 1] - first_entry;
-            REQUIRE(encoding.n_ids + n_entries <= LENGTH(9));
-            memcpy(encoding.encoded + encoding.n_ids, char_ngrams + first_entry, n_entries * sizeof(int32_t));
-            encoding.n_ids += n_entries;
-            n_char_ngrams += n_entries;
-        }
-        if (n_known + n_char_ngrams == 0) {
-            encoding.encoded[first] = unknown;
-            encoding.n_ids = first + 1;
-        }
-        new_offsets[document + 1] = encoding.n_ids;
-        in_vocabulary_share[document] = (float)((double)n_known / (double)(length > 1 ? length : 1));
-    }
-    return encoding.n_ids;
-}
-
-/* ids, offsets, n_rows, unknown; distinct, offsets, counts. Returns the number of ids. */
-int64_t count(Call *call)
-{
-    const int32_t *ids = ARRAY(0), unknown = (int32_t)INTEGER(3);
-    const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1, n_rows = INTEGER(2);
-    int32_t *distinct = ARRAY(4);
-    int64_t *new_offsets = ARRAY(5), longest = 1, n = 0;
-    float *counts = ARRAY(6);
-    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && LENGTH(5) == LENGTH(1));
-    REQUIRE(LENGTH(4) >= LENGTH(0) + n_documents && LENGTH(6) >= LENGTH(0) + n_documents);
-    for (int64_t document = 0; document < n_documents; document++)
-        longest = offsets[document + 1] - offsets[document] > longest ? offsets[document + 1] - offsets[document] : longest;
-    uint64_t size = 16;
-    while (size < 2 * (uint64_t)longest)
-        size *= 2;
-    /* A small table of the ids of one document, with linear probing: `owner` is the document + 1 that an entry is of. */
-    int64_t *owner = calloc(2 * size, sizeof(int64_t)), *index_of = owner + size;
-    if (owner == NULL)
-        return OUT_OF_MEMORY;
-    new_offsets[0] = 0;
-    for (int64_t document = 0; document < n_documents; document++) {
-        const int64_t first = n;
-        for (int64_t position = offsets[document]; position < offsets[document + 1]; position++) {
-            const int32_t number = ids[position];
-            if (number >= n_rows)
-                continue;
-            uint64_t slot = ((uint64_t)number * GOLDEN >> 32) & (size - 1);
-            while (owner[slot] == document + 1 && distinct[index_of[slot]] != number)
-                slot = (slot + 1) & (size - 1);
-            if (owner[slot] == document + 1) {
-                counts[index_of[slot]] += 1;
-                continue;
-            }
-            owner[slot] = document + 1;
-            index_of[slot] = n;
-            distinct[n] = number;
-            counts[n++] = 1;
-        }
-        if (n == first) {
-            distinct[n] = unknown;
-            counts[n++] = 1;
-        }
-        new_offsets[document + 1] = n;
-    }
-    free(owner);
-    return n;
 }

@@ -10,7 +10,7 @@
 
 #define OUT_OF_MEMORY (-1)
 #define WRONG (-2)
-#define MOST_ARGUMENTS 16
+#define MOST_ARGUMENTS 24
 #define MOST_RESULTS 4
 
 typedef struct {
@@ -74,6 +74,17 @@ INLINE bool offsets_fit(const Call *call, int offsets, int64_t most)
 INLINE bool ends_fit(const Call *call, int ends, int64_t most)
 {
     return LENGTH(ends) == 0 || offsets_fit(call, ends, most);
+}
+
+/* Whether arguments are lengths of slices, one behind the other, of an array of `most`. */
+INLINE bool lengths_fit(const Call *call, int lengths, int64_t most)
+{
+    const int64_t *at = ARRAY(lengths);
+    for (int64_t i = 0; i < LENGTH(lengths); most -= at[i++]) {
+        if (at[i] < 0 || at[i] > most)
+            return false;
+    }
+    return true;
 }
 
 /* Whether whole numbers are in the range from 0 to n - 1; those of 32 bits, and those of 64. */

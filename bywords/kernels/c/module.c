@@ -8,6 +8,8 @@
 
 #include "kernels.h"
 
+#define VOCABULARY "BqQBqQQinnnnnn" /* as encode.c says */
+
 /* name, signature, number of results */
 #define KERNELS(X)                                            \
     X(scan, "BqBnn>i>B>q>Q>q", 0)                             \
@@ -23,8 +25,11 @@
     X(count_pairs, "iiqnn", 2)                                \
     X(table_of_pairs, "ii>Q>i", 0)                            \
     X(find_pairs, "iiqnQi>i", 0)                              \
-    X(encode, "inqiiqnnn>i>q>f", 0)                           \
+    X(encode, "iqBqQ" VOCABULARY ">q>f", 1)                   \
+    X(encode_texts, "BqBnn" VOCABULARY ">q>f", 1)             \
     X(count, "iqnn>i>q>f", 0)                                 \
+    X(weigh, "iqfqn>f", 0)                                    \
+    X(weighed_sums, "iqfqnf>f", 0)                            \
     X(add_rows, "fiqf>f", 0)                                  \
     X(gradients_of_rows, "iqff>i>q>f", 0)                     \
     X(adagrad, ">f>fqfrr", 0)                                 \
@@ -37,6 +42,7 @@
     X(run_forward, "qffff>f>f>f", 0)                          \
     X(run_backward, "qffffff>f>f>f>f>f", 0)                   \
     X(rows_of_maxima, "fq>q", 0)                              \
+    X(calibrate, ">drnrrr>d", 0)                              \
     X(train_block, "iiff>f>f>f>f>f>f>f>fr>d", 0)
 
 #define DECLARE(name, signature, n_results) Kernel name;
@@ -63,8 +69,8 @@ static bool open_array(PyObject *object, char letter, bool is_written, Py_buffer
         return false;
     }
     argument->data = view->buf;
-    argument->length = view->shape[0];
     argument->width = view->ndim == 2 ? view->shape[1] : 1;
+    argument->length = argument->width ? view->shape[0] : 0; /* rows without columns have nothing to read */
     return true;
 }
 

@@ -71,13 +71,13 @@ static int flags_of_wide(const uint8_t *start, const uint8_t *end, const uint8_t
     return found;
 }
 
-/* text, ends, specials; flags. */
+/* text, ends, specials; flags. Returns all flags that any document has. */
 int64_t suspects(Call *call)
 {
     const uint8_t *text = ARRAY(0), *specials = ARRAY(2);
     const int64_t *ends = ARRAY(1);
     uint8_t *flags = ARRAY(3);
-    int64_t start = 0;
+    int64_t start = 0, of_all = 0;
     REQUIRE(ends_fit(call, 1, LENGTH(0)) && LENGTH(3) == LENGTH(1));
     for (int64_t document = 0; document < LENGTH(1); start = ends[document++]) {
         int found = flags_of_bytes(text + start, ends[document] - start);
@@ -86,8 +86,9 @@ int64_t suspects(Call *call)
         if (found & MARKUP && !has_markup(text + start, text + ends[document]))
             found &= ~MARKUP;
         flags[document] = (uint8_t)(found & ~CAPITAL_I);
+        of_all |= flags[document];
     }
-    return 0;
+    return of_all;
 }
 
 INLINE bool is_mark(const uint8_t *at, const uint8_t *end, const uint8_t *kinds, int64_t n_kinds)

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "kernels.h"
+#include "rows.h"
 
 VECTORIZED int64_t add_rows(Call *call)
 {
@@ -14,14 +14,8 @@ VECTORIZED int64_t add_rows(Call *call)
     REQUIRE(ids_fit(call, 1, LENGTH(0)) && offsets_fit(call, 2, LENGTH(1)) && LENGTH(3) == LENGTH(1));
     REQUIRE(LENGTH(4) == n_documents && WIDTH(4) == dimension);
     for (int64_t document = 0; document < n_documents; document++) {
-        float *restrict total = sums + document * dimension;
-        memset(total, 0, dimension * sizeof(float));
-        for (int64_t index = offsets[document]; index < offsets[document + 1]; index++) {
-            const float *restrict row = matrix + ids[index] * dimension;
-            const float weight = weights[index];
-            for (int64_t d = 0; d < dimension; d++)
-                total[d] += weight * row[d];
-        }
+        const int64_t start = offsets[document], n = offsets[document + 1] - start;
+        add_up(matrix, dimension, ids + start, weights + start, n, sums + document * dimension);
     }
     return 0;
 }

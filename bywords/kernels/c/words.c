@@ -2,77 +2,11 @@
  *
  * words.py says what a table is and what a token is. */
 
-#include "kernels.h"
+#include "tables.h"
 
 enum { SPACE, WORD, SIGN, UNSPACED, MARK }; /* the kinds of code points, as in words.py */
 enum { WORDS, SIGNS, LONGER };              /* what a token is, as there */
 enum { APOSTROPHE = 0x27, CURLY_APOSTROPHE = 0x2019 };
-
-typedef struct {
-    uint64_t hash;
-    uint64_t entry; /* length << 32 | index + 1, 0 where the slot is free */
-} Slot;
-
-typedef struct {
-    uint8_t *data;
-    int64_t *starts;
-    uint64_t *hashes;
-    Slot *slots;
-    uint64_t n_slots; /* a power of two */
-    int64_t n_words;
-} Table;
-
-/* 64 bits to 64 bits, one to one. Source: the last step of Appleby's MurmurHash3. */
-INLINE uint64_t mixed(uint64_t h)
-{
-    h = (h ^ h >> 33) * 0xFF51AFD7ED558CCD;
-    h = (h ^ h >> 33) * 0xC4CEB9FE1A85EC53;
-    return h ^ h >> 33;
-}
-
-/* At most eight bytes as a number, the first the lowest; loads may overlap. Processors are little-endian. */
-INLINE uint64_t packed(const uint8_t *bytes, int64_t n)
-{
-    uint64_t whole;
-    uint32_t low, high;
-    if (n == 8)
-        return memcpy(&whole, bytes, 8), whole;
-    if (n >= 4) {
-        memcpy(&low, bytes, 4);
-        memcpy(&high, bytes + n - 4, 4);
-        return low | (uint64_t)high << 8 * (n - 4);
-    }
-    if (n == 0)
-        return 0;
-    return bytes[0] | (uint64_t)bytes[n / 2] << 8 * (n / 2) | (uint64_t)bytes[n - 1] << 8 * (n - 1);
-}
-
-/* Eight bytes at a time. Words of at most eight bytes have the same hash only if they are the same. */
-INLINE uint64_t hash_of(const uint8_t *word, int64_t length)
-{
-    uint64_t h = 0;
-    for (; length > 8; word += 8, length -= 8)
-        h = mixed(h ^ packed(word, 8));
-    return mixed(h ^ packed(word, length));
-}
-
-/* The slot that has the word, or the free one where it belongs. */
-INLINE Slot *slot_of(const uint8_t *word, int64_t length, uint64_t h, const uint8_t *data, const int64_t *starts,
-                     Slot *slots, uint64_t n_slots)
-{
-    uint64_t slot = h & (n_slots - 1);
-    for (; slots[slot].entry; slot = (slot + 1) & (n_slots - 1)) {
-        const uint64_t entry = slots[slot].entry;
-        if (slots[slot].hash != h || entry >> 32 != (uint64_t)length)
-            continue;
-        if (length <= 8 || memcmp(word, data + starts[(entry & 0xFFFFFFFF) - 1], length) == 0)
-            break;
-    }
-    return slots + slot;
-}
-
-/* The index of the word of a slot; -1 where it is free. */
-INLINE int64_t index_of(const Slot *slot) { return (int64_t)(slot->entry & 0xFFFFFFFF) - 1; }
 
 static void put_into(const Slot *slots, uint64_t n_slots, Slot *larger, uint64_t n_larger)
 {
@@ -114,17 +48,6 @@ INLINE bool keep_room(Table *table)
     table->n_slots *= 4;
     return true;
 }
-
-typedef struct {
-    const uint8_t *text; /* valid UTF-8 */
-    const uint8_t *kinds;
-    int64_t n_kinds;
-    uint8_t letters[128]; /* the new byte for each that is a letter by itself, else 0 */
-    int64_t what;
-    int32_t *codes;
-    int64_t n_tokens;
-    Table table;
-} Scan;
 
 INLINE int kind_of(const Scan *scan, int64_t code_point)
 {
@@ -245,37 +168,54 @@ static int64_t add_tokens(Scan *scan, int64_t index, int64_t end)
     return index;
 }
 
-/* text, ends, kinds, lowercase, what; codes, data, starts, hashes, lengths. Returns the number of tokens; that of the
- * distinct words is then in lengths[N]. */
-int64_t scan(Call *call)
+/* Whether text, ends and kinds, the first arguments of a call, fit together. */
+bool scan_fits(const Call *call)
 {
-    const int64_t n_bytes = LENGTH(0), *ends = ARRAY(1), n_documents = LENGTH(1);
-    const bool lowercase = INTEGER(3);
-    int64_t *lengths = ARRAY(9);
-    REQUIRE(ends_fit(call, 1, n_bytes) && LENGTH(2) >= 128 && LENGTH(9) == n_documents + 1);
-    REQUIRE(LENGTH(5) > 2 * n_bytes && LENGTH(6) >= 3 * n_bytes && LENGTH(7) > 2 * n_bytes + 1 && LENGTH(8) > 2 * n_bytes);
-    Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4), .codes = ARRAY(5)};
+    const uint8_t *kinds = ARRAY(2);
+    bool is_right = ends_fit(call, 1, LENGTH(0)) && LENGTH(2) >= 128;
+    for (int byte = 0; byte < 128 && is_right; byte++)
+        is_right = kinds[byte] <= SIGN; /* no mark is a single byte */
+    return is_right;
+}
+
+/* Scan the documents of a text, one behind the other. Returns whether there is memory for it; the caller frees the slots
+ * of the table. */
+bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_documents, bool lowercase, int64_t *lengths)
+{
+    const int64_t n_bytes = n_documents ? ends[n_documents - 1] : 0;
     for (int byte = 0; byte < 128; byte++) {
-        REQUIRE(scan.kinds[byte] <= SIGN); /* no mark is a single byte */
-        if (scan.kinds[byte] == WORD)
-            scan.letters[byte] = lowercase && 'A' <= byte && byte <= 'Z' ? byte + 0x20 : byte;
+        if (scan->kinds[byte] == WORD)
+            scan->letters[byte] = lowercase && 'A' <= byte && byte <= 'Z' ? byte + 0x20 : byte;
     }
     uint64_t n_slots = 64;
     while (n_slots < (uint64_t)n_bytes / 32 && n_slots < 65536)
         n_slots *= 2;
-    scan.table = (Table){ARRAY(6), ARRAY(7), ARRAY(8), calloc(n_slots, sizeof(Slot)), n_slots, 0};
-    if (scan.table.slots == NULL)
-        return OUT_OF_MEMORY;
-    scan.table.starts[0] = 0;
-    int64_t index = 0;
+    scan->table.slots = calloc(n_slots, sizeof(Slot));
+    scan->table.n_slots = n_slots;
+    scan->table.starts[0] = 0;
+    int64_t index = scan->table.slots ? 0 : OUT_OF_MEMORY;
     for (int64_t document = 0; document < n_documents && index >= 0; document++) {
-        const int64_t n_before = scan.n_tokens;
-        index = add_tokens(&scan, index, ends[document]);
-        lengths[document] = scan.n_tokens - n_before;
+        const int64_t n_before = scan->n_tokens;
+        index = add_tokens(scan, index, ends[document]);
+        lengths[document] = scan->n_tokens - n_before;
     }
-    lengths[n_documents] = scan.table.n_words;
+    return index >= 0;
+}
+
+/* text, ends, kinds, lowercase, what; codes, data, starts, hashes, lengths. Returns the number of tokens; that of the
+ * distinct words is then in lengths[N]. */
+int64_t scan(Call *call)
+{
+    const int64_t n_bytes = LENGTH(0), most = MOST_TOKENS(n_bytes);
+    int64_t *lengths = ARRAY(9);
+    REQUIRE(scan_fits(call) && LENGTH(9) == LENGTH(1) + 1);
+    REQUIRE(LENGTH(5) >= most && LENGTH(6) >= MOST_BYTES(n_bytes) && LENGTH(7) > most && LENGTH(8) >= most);
+    Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4), .codes = ARRAY(5)};
+    scan.table = (Table){.data = ARRAY(6), .starts = ARRAY(7), .hashes = ARRAY(8)};
+    const bool is_enough = scan_documents(&scan, ARRAY(1), LENGTH(1), INTEGER(3), lengths);
+    lengths[LENGTH(1)] = scan.table.n_words;
     free(scan.table.slots);
-    return index < 0 ? OUT_OF_MEMORY : scan.n_tokens;
+    return is_enough ? scan.n_tokens : OUT_OF_MEMORY;
 }
 
 /* data, starts; hashes. */
@@ -337,31 +277,28 @@ int64_t rehash(Call *call)
     return 0;
 }
 
-/* The starts of the characters of a padded word, and its end. Returns their number. */
-static int64_t find_characters(const uint8_t *padded, int64_t length, int64_t *starts)
-{
-    int64_t n = 0;
-    for (int64_t index = 0; index < length; index++) {
-        if ((padded[index] & 0xC0) != 0x80) /* the first byte of a character */
-            starts[n++] = index;
-    }
-    starts[n] = length;
-    return n;
-}
+typedef struct {
+    Table table;
+    int64_t room; /* of the table's data */
+    int32_t *codes;
+    int64_t n_ngrams;
+} Cut;
 
-/* Add a character n-gram. Whether there is memory for it; `room` is that of the table's data. */
-INLINE bool add_ngram(Table *table, const uint8_t *ngram, int64_t length, int64_t *room, int32_t *code)
+/* Add a character n-gram. Whether there is memory for it. */
+INLINE bool add_ngram(void *taker, const uint8_t *ngram, int64_t length)
 {
+    Cut *cut = taker;
+    Table *table = &cut->table;
     const int64_t top = table->starts[table->n_words];
-    if (top + length > *room) {
+    if (top + length > cut->room) {
         uint8_t *larger = realloc(table->data, 2 * (top + length));
         if (larger == NULL)
             return false;
-        *room = 2 * (top + length);
+        cut->room = 2 * (top + length);
         table->data = larger;
     }
     memcpy(table->data + top, ngram, length);
-    *code = (int32_t)intern(table, length, hash_of(ngram, length));
+    cut->codes[cut->n_ngrams++] = (int32_t)intern(table, length, hash_of(ngram, length));
     return keep_room(table);
 }
 
@@ -370,36 +307,22 @@ INLINE bool add_ngram(Table *table, const uint8_t *ngram, int64_t length, int64_
 int64_t cut(Call *call)
 {
     const uint8_t *data = ARRAY(0);
-    const int64_t *starts = ARRAY(1), n_words = LENGTH(1) - 1, shortest = INTEGER(2), longest = INTEGER(3);
-    int32_t *codes = ARRAY(4);
-    int64_t *offsets = ARRAY(5), most = 0, room = 1 << 16, n_ngrams = 0;
+    const int64_t *starts = ARRAY(1), n_words = LENGTH(1) - 1, shortest = INTEGER(2), longest = INTEGER(3), room = 1 << 16;
+    int64_t *offsets = ARRAY(5);
     REQUIRE(offsets_fit(call, 1, LENGTH(0)) && 1 <= shortest && shortest <= longest && LENGTH(5) == LENGTH(1));
     REQUIRE(LENGTH(4) / (longest - shortest + 1) >= starts[n_words] - starts[0] + 2 * n_words);
     REQUIRE(LENGTH(6) > LENGTH(4) && LENGTH(7) >= LENGTH(4));
-    for (int64_t word = 0; word < n_words; word++)
-        most = starts[word + 1] - starts[word] > most ? starts[word + 1] - starts[word] : most;
-    uint8_t *padded = malloc(most + 2);
-    int64_t *characters = malloc((most + 4) * sizeof(int64_t));
-    Table table = {malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), 1 << 10, 0};
-    bool is_enough = padded && characters && table.data && table.slots;
-    table.starts[0] = offsets[0] = 0;
+    Cutter cutter = new_cutter(starts, n_words, shortest, longest);
+    Cut cut = {.room = room, .codes = ARRAY(4)};
+    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), 1 << 10, 0};
+    bool is_enough = cutter.padded && cutter.characters && cut.table.data && cut.table.slots;
+    cut.table.starts[0] = offsets[0] = 0;
     for (int64_t word = 0; word < n_words && is_enough; word++) {
-        const int64_t length = starts[word + 1] - starts[word];
-        padded[0] = padded[length + 1] = ' ';
-        memcpy(padded + 1, data + starts[word], length);
-        const int64_t n = find_characters(padded, length + 2, characters);
-        for (int64_t size = shortest; size <= longest; size++) {
-            const int64_t n_firsts = size == shortest && n < size ? 1 : n - size + 1;
-            for (int64_t first = 0; first < n_firsts && is_enough; first++) {
-                const int64_t start = characters[first], end = characters[first + size < n ? first + size : n];
-                is_enough = add_ngram(&table, padded + start, end - start, &room, &codes[n_ngrams++]);
-            }
-        }
-        offsets[word + 1] = n_ngrams;
+        is_enough = each_ngram(&cutter, data + starts[word], starts[word + 1] - starts[word], add_ngram, &cut);
+        offsets[word + 1] = cut.n_ngrams;
     }
-    free(padded);
-    free(characters);
-    free(table.slots);
-    call->results[0] = (Result){table.data, is_enough ? table.starts[table.n_words] : 0};
-    return is_enough ? table.n_words : OUT_OF_MEMORY;
+    free_cutter(&cutter);
+    free(cut.table.slots);
+    call->results[0] = (Result){cut.table.data, is_enough ? cut.table.starts[cut.table.n_words] : 0};
+    return is_enough ? cut.table.n_words : OUT_OF_MEMORY;
 }

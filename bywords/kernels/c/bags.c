@@ -1,0 +1,207 @@
+/* Documents of ids: each id once, counted, weighed, and the rows of a matrix added up. bags.py says more. */
+
+#include <float.h>
+#include <math.h>
+
+#include "rows.h"
+#include "tables.h"
+
+enum { UNKNOWN = 1 };                    /* an id, as in ragged.py */
+enum { UNIFORM, IDF, TFIDF, LOG_TFIDF }; /* weightings, in the order of bags.py */
+
+#define MOST_DOCUMENTS UINT32_MAX
+
+/* A small table of the ids of one document, with linear probing: `owner` is the document + 1 that an entry is of. */
+typedef struct {
+    uint32_t owner, index;
+} Entry;
+
+typedef struct {
+    Entry *entries;
+    uint64_t n_entries; /* a power of two */
+} Seen;
+
+/* With room for the longest of the documents; without entries where there is no memory for it. */
+static Seen new_seen(const int64_t *offsets, int64_t n_documents)
+{
+    uint64_t longest = 8, n_entries = 16;
+    for (int64_t document = 0; document < n_documents; document++) {
+        const uint64_t length = offsets[document + 1] - offsets[document];
+        longest = length > longest ? length : longest;
+    }
+    while (n_entries < 2 * longest)
+        n_entries *= 2;
+    return (Seen){calloc(n_entries, sizeof(Entry)), n_entries};
+}
+
+/* Count the n ids of a document. Returns how many distinct ones there are. */
+INLINE int64_t count_ids(Seen *seen, uint32_t owner, const int32_t *restrict ids, int64_t n, int64_t n_rows,
+                         int32_t unknown, int32_t *restrict distinct, float *restrict counts)
+{
+    const uint64_t mask = seen->n_entries - 1;
+    int64_t n_distinct = 0;
+    for (int64_t position = 0; position < n; position++) {
+        const int32_t id = ids[position];
+        if (id >= n_rows)
+            continue;
+        uint64_t slot = ((uint64_t)id * GOLDEN >> 32) & mask;
+        while (seen->entries[slot].owner == owner && distinct[seen->entries[slot].index] != id)
+            slot = (slot + 1) & mask;
+        if (seen->entries[slot].owner == owner) {
+            counts[seen->entries[slot].index] += 1;
+            continue;
+        }
+        seen->entries[slot] = (Entry){owner, (uint32_t)n_distinct};
+        distinct[n_distinct] = id;
+        counts[n_distinct++] = 1;
+    }
+    if (n_distinct == 0) {
+        distinct[n_distinct] = unknown;
+        counts[n_distinct++] = 1;
+    }
+    return n_distinct;
+}
+
+/* ids, offsets, n_rows, unknown; distinct, offsets, counts. Returns the number of ids. */
+int64_t count(Call *call)
+{
+    const int32_t *ids = ARRAY(0);
+    const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1;
+    int32_t *distinct = ARRAY(4);
+    int64_t *new_offsets = ARRAY(5), n = 0;
+    float *counts = ARRAY(6);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && LENGTH(5) == LENGTH(1) && n_documents < MOST_DOCUMENTS);
+    REQUIRE(LENGTH(4) >= LENGTH(0) + n_documents && LENGTH(6) >= LENGTH(0) + n_documents);
+    Seen seen = new_seen(offsets, n_documents);
+    if (seen.entries == NULL)
+        return OUT_OF_MEMORY;
+    new_offsets[0] = 0;
+    for (int64_t document = 0; document < n_documents; document++) {
+        const int64_t start = offsets[document], length = offsets[document + 1] - start;
+        n += count_ids(&seen, (uint32_t)document + 1, ids + start, length, INTEGER(2), (int32_t)INTEGER(3), distinct + n,
+                       counts + n);
+        new_offsets[document + 1] = n;
+    }
+    free(seen.entries);
+    return n;
+}
+
+typedef struct {
+    const float *idf;
+    const int64_t *starts; /* of blocks of ids; the first starts at 0 */
+    int64_t n_starts;
+    int weighting;
+    double *squares; /* (n_starts + 1) */
+} Weighing;
+
+/* What the arguments from `first` on say: idf, starts, weighting. Blocks of which one has all rows are none. Without
+ * squares where there is no memory for them. */
+static Weighing new_weighing(Call *call, int first)
+{
+    const int64_t *starts = ARRAY(first + 1), n_rows = LENGTH(first);
+    int64_t n_starts = 0, n_inside = 0;
+    for (; n_starts < LENGTH(first + 1); n_starts++)
+        n_inside += 0 < starts[n_starts] && starts[n_starts] < n_rows;
+    n_starts = n_inside ? n_starts : 0;
+    return (Weighing){ARRAY(first), starts, n_starts, (int)INTEGER(first + 2), malloc((n_starts + 1) * sizeof(double))};
+}
+
+INLINE bool is_weighting(int64_t weighting) { return UNIFORM <= weighting && weighting <= LOG_TFIDF; }
+
+INLINE int64_t block_of(const Weighing *weighing, int32_t id)
+{
+    int64_t block = 0;
+    while (block < weighing->n_starts && weighing->starts[block] <= id)
+        block++;
+    return block;
+}
+
+/* Divide weights by the length of their block, or, with one block, of all of them; it is never 0. */
+INLINE void scale(const Weighing *weighing, int64_t n_starts, const int32_t *restrict ids, int64_t n,
+                  float *restrict weights)
+{
+    double *squares = weighing->squares;
+    memset(squares, 0, (n_starts + 1) * sizeof(double));
+    for (int64_t index = 0; index < n; index++)
+        squares[n_starts ? block_of(weighing, ids[index]) : 0] += (double)weights[index] * (double)weights[index];
+    for (int64_t block = 0; block <= n_starts; block++)
+        squares[block] = sqrt(squares[block] > FLT_MIN ? squares[block] : FLT_MIN);
+    for (int64_t index = 0; index < n; index++)
+        weights[index] /= (float)squares[n_starts ? block_of(weighing, ids[index]) : 0];
+}
+
+/* The n counts of a document → weights. Sums are taken in double precision. */
+INLINE void weigh_ids(const Weighing *weighing, const int32_t *restrict ids, int64_t n, float *restrict weights)
+{
+    const int weighting = weighing->weighting;
+    if (weighting == LOG_TFIDF) {
+        for (int64_t index = 0; index < n; index++)
+            weights[index] = weights[index] == 1 ? 1 : 1 + (float)log((double)weights[index]);
+    }
+    if (weighting != UNIFORM) {
+        for (int64_t index = 0; index < n; index++)
+            weights[index] *= weighing->idf[ids[index]];
+    }
+    if (weighting == UNIFORM || weighting == IDF) {
+        double sum = 0;
+        for (int64_t index = 0; index < n; index++)
+            sum += (double)weights[index];
+        sum = sum < FLT_MIN ? FLT_MIN : sum; /* 0 of words that have been added later */
+        for (int64_t index = 0; index < n; index++)
+            weights[index] /= (float)sum;
+        return;
+    }
+    for (int64_t index = 0; index < n; index++)
+        weights[index] = ids[index] == UNKNOWN ? 0 : weights[index];
+    if (weighing->n_starts)
+        scale(weighing, weighing->n_starts, ids, n, weights);
+    scale(weighing, 0, ids, n, weights);
+}
+
+/* ids, offsets, idf, starts of blocks, weighting; counts, which become weights. */
+int64_t weigh(Call *call)
+{
+    const int32_t *ids = ARRAY(0);
+    const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1;
+    float *weights = ARRAY(5);
+    REQUIRE(ids_fit(call, 0, LENGTH(2)) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(5) == LENGTH(0));
+    REQUIRE(is_weighting(INTEGER(4)));
+    const Weighing weighing = new_weighing(call, 2);
+    if (weighing.squares == NULL)
+        return OUT_OF_MEMORY;
+    for (int64_t document = 0; document < n_documents; document++) {
+        const int64_t start = offsets[document];
+        weigh_ids(&weighing, ids + start, offsets[document + 1] - start, weights + start);
+    }
+    free(weighing.squares);
+    return 0;
+}
+
+/* ids, offsets, idf, starts of blocks, weighting, matrix; sums of its rows, counted and weighed. */
+VECTORIZED int64_t weighed_sums(Call *call)
+{
+    const int32_t *ids = ARRAY(0);
+    const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1, n_rows = LENGTH(2), dimension = WIDTH(5);
+    const float *matrix = ARRAY(5);
+    float *sums = ARRAY(6);
+    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)) && n_documents < MOST_DOCUMENTS);
+    REQUIRE(n_rows > UNKNOWN && LENGTH(5) == n_rows && LENGTH(6) == n_documents && WIDTH(6) == dimension);
+    REQUIRE(is_weighting(INTEGER(4)));
+    Seen seen = new_seen(offsets, n_documents);
+    const Weighing weighing = new_weighing(call, 2);
+    int32_t *distinct = malloc(seen.n_entries * sizeof(int32_t));
+    float *weights = malloc(seen.n_entries * sizeof(float));
+    const bool is_enough = seen.entries && weighing.squares && distinct && weights;
+    for (int64_t document = 0; is_enough && document < n_documents; document++) {
+        const int64_t start = offsets[document], length = offsets[document + 1] - start;
+        const int64_t n =
+            count_ids(&seen, (uint32_t)document + 1, ids + start, length, n_rows, UNKNOWN, distinct, weights);
+        weigh_ids(&weighing, distinct, n, weights);
+        add_up(matrix, dimension, distinct, weights, n, sums + document * dimension);
+    }
+    free(seen.entries);
+    free(weighing.squares);
+    free(distinct);
+    free(weights);
+    return is_enough ? 0 : OUT_OF_MEMORY;
+}

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, get_args
 
-from bywords.config import check_fields, kind_of
+from bywords.annotations import check_fields
+from bywords.config import kind_of
 from bywords.data.groups import Together
 from bywords.errors import SettingError, check_choice, check_kind, check_range, check_seed
 from bywords.evaluation.metrics import Metric

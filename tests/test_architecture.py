@@ -11,9 +11,10 @@ from bywords.models.base import MODELS
 PACKAGE = Path(bywords.__file__).parent
 # A room may import those above it in this list, and none below. A folder is one room.
 ROOMS = [
-    *("terminal", "version", "errors", "memory", "validation", "config", "locks", "files", "checkpoint", "extras"),
-    *("forks", "records", "kernels", "text", "data", "io", "vectors", "evaluation", "models", "system_config"),
-    *("fitted", "explain", "training", "artifact", "systems", "classifier", "experiments", "audit", "report", "cli"),
+    *("terminal", "version", "errors", "memory", "validation", "annotations", "config", "locks", "files", "checkpoint"),
+    *("extras", "forks", "records", "kernels", "text", "data", "io", "vectors", "evaluation", "models"),
+    *("system_config", "fitted", "explain", "training", "artifact", "systems", "classifier", "experiments", "audit"),
+    *("report", "cli"),
 ]
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or not path.name.startswith("__"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}

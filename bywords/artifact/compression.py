@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.annotations import check_arguments
 from bywords.artifact import model_folder
 from bywords.artifact.description import card_of, contents_of
 from bywords.artifact.quantization import dequantize, quantize
-from bywords.config import check_arguments
 from bywords.data.labels import Labels
 from bywords.data.targets import Codes
 from bywords.errors import SettingError

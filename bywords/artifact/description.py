@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from bywords.annotations import check_arguments
 from bywords.artifact import model_card
 from bywords.artifact.model_folder import FolderContents, extent, write_folder
 from bywords.artifact.validate import misfits_named, read_parts
-from bywords.config import check_arguments, to_plain
+from bywords.config import to_plain
 from bywords.fitted import FittedClassifier, History, TrainingRecord
 from bywords.models.base import ModelConfig, model_of
 from bywords.system_config import SystemConfig

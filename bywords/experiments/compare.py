@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from bywords.annotations import check_arguments
 from bywords.artifact import model_folder
 from bywords.classifier import TextClassifier
-from bywords.config import check_arguments, to_plain
+from bywords.config import to_plain
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split
 from bywords.data.splits import stratified_split

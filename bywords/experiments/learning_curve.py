@@ -12,8 +12,9 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from bywords.annotations import check_arguments
 from bywords.classifier import TextClassifier
-from bywords.config import check_arguments, to_plain
+from bywords.config import to_plain
 from bywords.data.corpus import Split
 from bywords.data.splits import nested_order
 from bywords.errors import DataError, SettingError, check_seeds

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.config import check_arguments
+from bywords.annotations import check_arguments
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split, concatenated, grouped, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, groups_of

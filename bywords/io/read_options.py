@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bywords.config import check_fields
+from bywords.annotations import check_fields
 from bywords.errors import SettingError, quoted
 from bywords.io.encodings import check_encoding
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from bywords.config import check_fields
+from bywords.annotations import check_fields
 from bywords.errors import check_range
 from bywords.models.base import (
     Arrays,

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from bywords.config import check_fields
+from bywords.annotations import check_fields
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoid

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from bywords.config import check_fields
+from bywords.annotations import check_fields
 from bywords.errors import check_range
 from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig, Shapes
 from bywords.models.linear_terms import LinearTerms

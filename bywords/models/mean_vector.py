@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from bywords.config import check_fields
+from bywords.annotations import check_fields
 from bywords.data.targets import Targets
 from bywords.errors import SettingError, check_range
 from bywords.extras import needed

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.config import check_arguments, check_fields
+from bywords.annotations import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, quoted
 from bywords.forks import check_polars, polars_answers
 from bywords.kernels.bags import count

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bywords.config import check_fields
+from bywords.annotations import check_fields
 from bywords.errors import ModelFolderError, SettingError, check_range
 from bywords.forks import cached_property
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, encode_texts, find_pairs, table_of_pairs, with_edges

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.annotations import check_arguments
 from bywords.checkpoint import Checkpoint
-from bywords.config import check_arguments
 from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from bywords.annotations import check_fields
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like, restore_generator
-from bywords.config import check_fields, typed
+from bywords.config import typed
 from bywords.errors import DataError, check_range
 from bywords.kernels.glove import train_block
 from bywords.text.ragged import UNKNOWN

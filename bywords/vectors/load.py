@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.config import check_arguments, check_fields
+from bywords.annotations import check_arguments, check_fields
 from bywords.errors import VectorFileError, did_you_mean, quoted
 from bywords.extras import needed
 from bywords.forks import check_polars

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from bywords.config import check_fields
+from bywords.annotations import check_fields
 from bywords.errors import DataError, check_range
 from bywords.extras import needed
 from bywords.text.ragged import UNKNOWN

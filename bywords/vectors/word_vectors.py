@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.annotations import check_arguments, check_fields
 from bywords.checkpoint import Checkpoint
-from bywords.config import check_arguments, check_fields
 from bywords.errors import SettingError, VectorFileError
 from bywords.files import check_writable, replacing, sync, write_errors
 from bywords.text.ragged import UNKNOWN

@@ -1,6 +1,6 @@
 """Arrays of the right types that do not fit together, and texts that are no UTF-8: a kernel refuses or answers.
 
-`make test-sanitized` runs these with kernels that stop where they leave an array; without, it takes luck to notice.
+`make test KERNELS=sanitized` runs these with kernels that stop where they leave an array; without, it takes luck to notice.
 """
 
 import ctypes
@@ -174,7 +174,7 @@ def test_references_to_arguments_are_given_back():
     array.resize(4, refcheck=False)  # would raise where a view of it is still open
 
 
-@pytest.mark.skipif("libasan" not in os.environ.get("LD_PRELOAD", ""), reason="needs make test-sanitized")
+@pytest.mark.skipif("libasan" not in os.environ.get("LD_PRELOAD", ""), reason="needs make test KERNELS=sanitized")
 @pytest.mark.parametrize("size", [1, 3, 100, 5000])
 def test_the_sanitizer_sees_the_end_of_an_array_of_any_size(size):
     array = np.zeros(size, np.int32)

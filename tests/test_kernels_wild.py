@@ -1,6 +1,6 @@
 """Arrays of the right types that do not fit together, and texts that are no UTF-8: a kernel refuses or answers.
 
-`make test KERNELS=sanitized` runs these with kernels that stop where they leave an array; without, it takes luck to see.
+`make test KERNELS=sanitized` runs these with kernels that stop where they leave an array; else it takes luck to see it.
 """
 
 import ctypes

@@ -4,7 +4,7 @@ Claim: of 10,000 folders of each kind of model, each changed once or twice by `c
 refused with one ModelFolderError or answer: probabilities of 5 texts that are finite and, for one label each, sum to 1.
 None ends the process by a signal, none in another exception, none takes 10 seconds or 1 GB.
 
-`--folders N --seed S --kinds auto,lstm` runs a part; results of other kinds stay as they were.
+`--folders N --seed S --kinds "auto;lstm"` runs a part; results of other kinds stay as they were.
 """
 
 from __future__ import annotations

@@ -1357,11 +1357,11 @@ CASES: list[Case] = [
         example="good 120⏎bad 7",
     ),
     vectors(
-        "fastText's own .bin",
+        "fastText's own .bin, cut off",
         "x.bin",
-        b"\xba\x16\x4f\x2f" + b"\0" * 60,
-        "error: x.bin: a model in fastText's own format, expected word vectors. Take its .vec file.",
-        example="x.bin of fastText",
+        b"\xba\x16\x4f\x2f\x0c\0\0\0" + b"\0" * 20,
+        "error: x.bin, byte 8: the file ends before the settings. It may be cut off: compare its size with the source.",
+        example="the first 28 bytes of fastText's x.bin",
     ),
     vectors(
         "fastText's own .bin of before 2017",

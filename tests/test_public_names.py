@@ -72,7 +72,7 @@ def folder(tmp_path_factory):
     rows = [f"{text.format(word)},{label}\n" for text in TICKETS for word, label in KNOWN.items()]
     (folder / "tickets.csv").write_text("text,label\n" + "".join(rows), encoding="utf-8")
     (folder / "many-tickets.csv").write_text("text,label\n" + "".join(rows * 20), encoding="utf-8")
-    (folder / "vectors.txt").write_text("printer 1 0 0\ntyre 0 1 0\n", encoding="utf-8")
+    (folder / "vectors.txt").write_text("printer 1 0 0\ntyre 0 1 0\nfire 1 0 1\ncar 0 1 1\n", encoding="utf-8")
     texts, labels = zip(*(row.strip().split(",") for row in rows), strict=True)
     bywords.save_classifier(bywords.fit_classifier(bywords.SYSTEMS["auto"], texts, labels), folder / "tickets-model")
     return folder, list(texts), list(labels)

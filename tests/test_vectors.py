@@ -137,3 +137,14 @@ def test_a_word_that_cannot_be_one_line_is_not_saved(tmp_path):
         vectors(**{"a\nb": [1]}).save(tmp_path / "tiny.npy")
     with pytest.raises(VectorFileError, match=r"ends in \.npy"):
         vectors(a=[1]).save(tmp_path / "tiny.vec")
+
+
+def test_similarity_and_analogies_go_by_angle():
+    kin = vectors(king=[2, 0, 2], man=[1, 0, 0], woman=[0, 3, 0], queen=[0, 1, 1], fog=[-1, 0, 0])
+    assert kin.similarity("king", "man") == pytest.approx(0.5**0.5)
+    assert kin.similarity("fog", "man") == pytest.approx(-1)
+    assert [word for word, _ in kin.analogy("king", "man", "woman", n=9)] == ["queen", "fog"]
+    assert "KING" in kin
+    assert "duke" not in kin
+    with pytest.raises(SettingError, match=r"have no word 'quen'\. Did you mean 'queen'"):
+        kin.similarity("king", "quen")

@@ -26,6 +26,8 @@ from bywords.io.streams import Input, open_input
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
+from bywords.vectors.fasttext_format import is_fasttext, read_fasttext
+from bywords.vectors.subwords import Subwords
 from bywords.vectors.text_format import WordsAndMatrix, read_text
 from bywords.vectors.word_vectors import WORDS, TrainingOptions, VectorsConfig, WordVectors
 
@@ -95,6 +97,7 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     - GloVe text: one word and its D numbers per line; words may contain blanks, so numbers are taken from the right;
     - the same after a first line "V D": word2vec text and fastText .vec;
     - word2vec binary;
+    - fastText's own .bin, of vectors or of a classifier: words that it never saw have vectors of their n-grams;
     - each of them as gz, bz2, xz or zst or in an archive, `archive.zip:file.txt`;
     - a .npy or .safetensors matrix, its words beside it: same stem and .vocab or .txt (one word a line) or .parquet.
 
@@ -116,27 +119,32 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
         _refuse_other_formats(head, source)
         if head[8:10] == b'{"' and member is None:
             return _first_of_each(*_read_safetensors(file, head, path, wanted), name or path.name)
+        own_name = name or member or path.name
+        if is_fasttext(head):
+            read_words, matrix, subwords = read_fasttext(head, file, source, wanted)
+            return _first_of_each(read_words, matrix, own_name, subwords)
         if not head.startswith(b"\x93NUMPY"):
             read = read_binary if is_binary(head) else read_text
-            return _first_of_each(*read(head, file, source, wanted), name or (member or path.name))
+            return _first_of_each(*read(head, file, source, wanted), own_name)
     if path.suffix != ".npy" or member is not None:
         raise VectorFileError(f"{source}: a numpy matrix. Give a plain file that ends in .npy, its words beside it.")
     return _first_of_each(*_read_array(path, _words_beside(path), wanted), name or path.name)
 
 
-def _first_of_each(words: pl.Series, matrix: npt.NDArray[np.float32], name: str) -> WordVectors:
+def _first_of_each(
+    words: pl.Series, matrix: npt.NDArray[np.float32], name: str, subwords: Subwords | None = None
+) -> WordVectors:
     is_first = words.is_first_distinct()
     if not is_first.all():
         words, matrix = words.filter(is_first), matrix[is_first.to_numpy()]
-    return WordVectors(words.rename("word"), matrix, name)
+    return WordVectors(words.rename("word"), matrix, name, subwords)
 
 
 def _refuse_other_formats(head: bytes, source: str) -> None:
     """Raise VectorFileError for what is known and is no file of words and vectors, with what it is."""
-    if head.startswith(b"\xba\x16\x4f\x2f") or _is_old_fasttext(head):
-        old = "" if head.startswith(b"\xba") else " of before 2017"
+    if _is_old_fasttext(head):
         raise VectorFileError(
-            f"{source}: a model in fastText's own format{old}, expected word vectors. Take its .vec file."
+            f"{source}: a model in fastText's own format of before 2017, expected word vectors. Take its .vec file."
         )
     if (head.startswith(b"\x80") and head[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}) or head.startswith(
         _OLD_PICKLES

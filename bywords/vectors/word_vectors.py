@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypedDict, Unpack
@@ -19,6 +19,7 @@ from bywords.files import check_writable, replacing, sync, write_errors
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
+from bywords.vectors.subwords import Subwords, has_ngrams
 
 OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
 WORDS = ".vocab"  # the ending of the file of words beside a matrix
@@ -30,7 +31,8 @@ class WordVectors:
     """V distinct words with D numbers each.
 
     `words` is a string Series (V,), `matrix` float32 (V, D) in the same order and may be a memory map;
-    `name` says where they come from. No row is kept for padding or for the unknown word: `align` adds them.
+    `name` says where they come from. No row is kept for padding or for the unknown word: `align` adds them. Where there
+    are `subwords`, a word without a row has the vector of its character n-grams.
     Raises: VectorFileError when the two do not fit each other, or a word occurs twice.
 
     >>> import numpy as np
@@ -44,6 +46,7 @@ class WordVectors:
     words: pl.Series
     matrix: npt.NDArray[np.float32]
     name: str
+    subwords: Subwords | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -87,11 +90,17 @@ class WordVectors:
         rows, is_exact = self._rows_of(vocabulary.words)
         n_others = len(vocabulary) - vocabulary.n_words  # n-grams and character n-grams have no vector
         rows, is_exact = np.append(rows, np.full(n_others, -1)), np.append(is_exact, np.zeros(n_others, dtype=bool))
-        is_found = rows >= 0
+        is_found, is_row = rows >= 0, rows >= 0
         matrix = np.zeros((len(vocabulary), self.dimension), dtype=np.float32)
         real = matrix[UNKNOWN + 1 :]  # a view: the rows of real words
-        found = self.matrix[rows[is_found]]
-        real[is_found] = found
+        real[is_row] = self.matrix[rows[is_row]]
+        if self.subwords is not None:
+            missing = np.flatnonzero(~is_row[: len(vocabulary.words)])
+            words = vocabulary.words.gather(missing).to_list()
+            is_made = has_ngrams(self.subwords, words)
+            real[missing[is_made]] = self.subwords.vectors([words[index] for index in np.flatnonzero(is_made)])
+            is_found[missing[is_made]] = True
+        found = real[is_found]
         mean, deviation = np.float32(0.0), np.float32(START_DEVIATION)
         if len(found) > 1:
             mean, deviation = found.mean(axis=0), found.std(axis=0)
@@ -105,32 +114,85 @@ class WordVectors:
         coverage = Coverage(
             n_types=len(vocabulary.words),
             n_types_found=int(is_found.sum()),
-            n_by_lower_case=int((is_found & ~is_exact).sum()),
+            n_by_lower_case=int((is_row & ~is_exact).sum()),
+            n_by_subwords=int((is_found & ~is_row).sum()),
             n_tokens=n_tokens,
             n_tokens_found=int(vocabulary.counts[has_vector[: vocabulary.n_words]].sum()),
         )
         return Aligned(matrix, has_vector, coverage)
 
+    def __contains__(self, word: object) -> bool:
+        """Whether a word, or its lower-case form, has a row."""
+        return isinstance(word, str) and int(self._rows_of(_series([word]))[0][0]) >= 0
+
+    @check_arguments
+    def vector(self, word: str) -> npt.NDArray[np.float32]:
+        """The vector of a word, float32 (D,): its row, that of its lower-case form, or that of its n-grams.
+
+        Raises: SettingError, with words of like spelling, when it has none.
+
+        >>> from bywords import load_vectors
+        >>> load_vectors("vectors.txt").vector("fire").tolist()
+        [1.0, 0.0, 1.0]
+        """
+        word = word.encode("utf-8", "replace").decode()
+        row = int(self._rows_of(_series([word]))[0][0])
+        if row >= 0:
+            return np.array(self.matrix[row])
+        if self.subwords is not None and has_ngrams(self.subwords, [word])[0]:
+            return self.subwords.vectors([word])[0]
+        raise SettingError(f"the vectors {self.name!r} have no word {word!r:.100}.{self._did_you_mean(word)}")
+
+    @check_arguments
+    def similarity(self, one: str, other: str) -> float:
+        """The cosine of the angle between the vectors of two words, -1 to 1; 0 where one is all zeros.
+
+        Raises: as `vector`.
+
+        >>> from bywords import load_vectors
+        >>> round(load_vectors("vectors.txt").similarity("fire", "printer"), 4)
+        0.7071
+        """
+        return float(_unit(self.vector(one)) @ _unit(self.vector(other)))
+
     @check_arguments
     def nearest(self, word: str, n: int = 10) -> list[tuple[str, float]]:
         """The `n` words whose vectors have the greatest cosine with that of `word`, greatest first, without itself.
 
-        Raises: SettingError, with words of like spelling, when neither `word` nor its lower-case form has a vector.
+        Raises: as `vector`.
         """
-        word = word.encode("utf-8", "replace").decode()
-        row = int(self._rows_of(pl.Series([word], dtype=pl.String))[0][0])
-        if row < 0:
-            raise SettingError(f"the vectors {self.name!r} have no word {word!r:.100}.{self._did_you_mean(word)}")
+        return self._nearest_to(self.vector(word), [word], n)
+
+    @check_arguments
+    def analogy(self, one: str, less: str, plus: str, n: int = 10) -> list[tuple[str, float]]:
+        """The `n` words nearest to `one` - `less` + `plus`, each of length 1, by cosine, without these three.
+
+        "king", "man", "woman" asks what is to woman as king is to man.
+        Raises: as `vector`. Source: Mikolov, Yih, Zweig (2013), "Linguistic Regularities in Continuous Space Word
+        Representations".
+
+        >>> from bywords import load_vectors
+        >>> load_vectors("vectors.txt").analogy("fire", "printer", "tyre", n=1)[0][0]
+        'car'
+        """
+        wanted = _unit(self.vector(one)) - _unit(self.vector(less)) + _unit(self.vector(plus))
+        return self._nearest_to(wanted, [one, less, plus], n)
+
+    def _nearest_to(self, wanted: npt.NDArray[np.float32], without: Sequence[str], n: int) -> list[tuple[str, float]]:
+        """The `n` words with the greatest cosine to a vector, but for those that are named."""
         lengths = np.linalg.norm(self.matrix, axis=1)
-        scale = lengths * lengths[row]
-        cosines = np.divide(self.matrix @ self.matrix[row], scale, out=np.zeros_like(scale), where=scale > 0)
-        cosines[row] = -np.inf
-        best = np.argsort(-cosines, kind="stable")[: max(0, min(n, len(self) - 1))]
+        scale = lengths * np.linalg.norm(wanted)
+        cosines = np.divide(self.matrix @ wanted, scale, out=np.zeros_like(scale), where=scale > 0)
+        named = self._rows_of(_series(without))[0]
+        cosines[named[named >= 0]] = -np.inf
+        n_left = len(self) - len(np.unique(named[named >= 0]))
+        best = np.argsort(-cosines, kind="stable")[: max(0, min(n, n_left))]
         return list(zip(self.words.gather(best).to_list(), cosines[best].tolist(), strict=True))
 
     def save(self, path: Path) -> None:
         """Write the matrix to `path` (.npy) and the words, one a line, beside it (.vocab); `read_vectors` reads both.
 
+        Vectors of n-grams are not written.
         Raises: as `check_vectors_place`; VectorFileError when a word has a line end in it.
         """
         check_vectors_writable(path)
@@ -174,6 +236,16 @@ class WordVectors:
         return f" Did you mean {' or '.join(map(repr, alike))}?" if alike else ""
 
 
+def _series(words: Sequence[str]) -> pl.Series:
+    return pl.Series(list(words), dtype=pl.String)
+
+
+def _unit(vector: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The vector with length 1; zeros as they are."""
+    length = np.linalg.norm(vector)
+    return vector / length if length > 0 else vector
+
+
 def check_vectors_writable(path: Path) -> None:
     """Raise VectorFileError when `path` does not end in .npy, SettingError when it cannot be written there.
 
@@ -208,6 +280,7 @@ class Coverage:
     n_types: int
     n_types_found: int
     n_by_lower_case: int  # of those found, the ones found only by their lower-case form
+    n_by_subwords: int = 0  # of those found, the ones that only have a vector of their character n-grams
     n_tokens: int  # all that were counted, those outside of the vocabulary too
     n_tokens_found: int
 

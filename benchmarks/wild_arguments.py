@@ -43,7 +43,8 @@ LIGHT_IMPORTED = [
     *(f"bywords.cli.{name}" for name in cli.COMMANDS),
     "bywords.classifier", "bywords.explain.explanation", "rich.table", "safetensors.numpy",
 ]  # fmt: skip
-LIGHT = ("predict", "evaluate", "explain", "info", "systems", "vectors info", "vectors nearest", "train more.csv")
+LIGHT = ("predict", "evaluate", "explain", "info", "systems", "vectors info", "vectors nearest",
+         "vectors analogies", "vectors print", "train more.csv")  # fmt: skip
 
 # Command lines that go well, in a folder that `write_inputs` has filled.
 GOOD = [
@@ -65,9 +66,12 @@ GOOD = [
     "vocab data.csv --out out.svg",
     "systems",
     "vectors train data.csv --out out.npy --set dimension=8 --set n_epochs=1",
+    "vectors train data.csv --out out.npy --set dimension=8 --set n_epochs=1 --set n_buckets=100 --subwords 3,6",
     "vectors train data.csv --out out.npy --method glove --set dimension=8 --set n_epochs=1",
     "vectors info vectors.txt --data data.csv",
     "vectors nearest vectors.txt moon",
+    "vectors analogies vectors.txt moon rocket car",
+    "vectors print vectors.txt moon car",
 ]  # fmt: skip
 
 WORDS = [

@@ -273,8 +273,25 @@ def test_vectors_are_trained_described_and_searched(bywords, csv, method):
     assert (info["n_words"], info["dimension"], info["types_share"]) == (27, 8, 1.0)
     near = json.loads(bywords("vectors", "nearest", "v.npy", "moon", "-n", "3", "--json")[1])
     assert len(near["nearest"]) == 3
+    like = json.loads(bywords("vectors", "analogies", "v.npy", "moon", "moon", "car", "-n", "2", "--json")[1])
+    assert not {"moon", "car"} & {row["word"] for row in like["nearest"]}
+    word, *numbers = bywords("vectors", "print", "v.npy", "moon")[1].split()
+    assert (word, len(numbers)) == ("moon", 8)
     code, _, error = bywords("vectors", "nearest", "v.npy", "mooon")
     assert (code, "Did you mean 'moon'" in error) == (2, True)
+
+
+def test_vectors_are_trained_on_plain_lines_with_ngrams_for_words_that_are_new(bywords, tmp_path):
+    (tmp_path / "lines.txt").write_text("the moon is bright\na rocket to the moon\n", encoding="utf-8")
+    small = ["--set", "dimension=8", "--set", "n_buckets=100", "--min-count", "1", "--subwords", "3,6", "--cbow"]
+    code, out, error = bywords("vectors", "train", str(tmp_path / "lines.txt"), "--out", "v.npy", *small)
+    assert code == 0
+    assert "no labels: its 2 lines are all learned from" in error
+    assert "fastText: 7 words" in out
+    assert bywords("vectors", "nearest", "v.npy", "rockets", "-n", "1")[1].split()[-2] == "rocket"
+    for wrong, message in ((["--subwords", "x"], "as in 3,6"), (["--method", "glove", "--cbow"], "is for word2vec")):
+        code, _, error = bywords("vectors", "train", str(tmp_path / "lines.txt"), "--out", "w.npy", *wrong)
+        assert (code, message in error) == (2, True)
 
 
 def test_systems_are_listed(bywords):

@@ -186,8 +186,15 @@ def test_numbers_of_numpy_and_lists_are_taken_as_those_of_python():
             "seed",
         )
     ]
-    + [(load_vectors, "name_or_path"), (load_classifier, "folder"), (Tokenizer, "config")]
-    + [(WordVectors.nearest, "word"), (WordVectors.nearest, "n"), (compress, "max_bytes"), (compare, "seeds")],
+    + [(load_vectors, "source"), (load_classifier, "folder"), (Tokenizer, "config")]
+    + [(WordVectors.nearest, "word"), (WordVectors.nearest, "n"), (WordVectors.vector, "word")]
+    + [
+        (WordVectors.similarity, "one"),
+        (WordVectors.analogy, "one"),
+        (WordVectors.analogy, "n"),
+        (compress, "max_bytes"),
+        (compare, "seeds"),
+    ],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_public_functions_refuse_wild_arguments_or_answer(call, name, inputs, monkeypatch):
@@ -196,6 +203,9 @@ def test_public_functions_refuse_wild_arguments_or_answer(call, name, inputs, mo
     given = {
         load_dataset: {"name_or_path": "data.csv"},
         WordVectors.nearest: {"self": vectors, "word": "moon"},
+        WordVectors.vector: {"self": vectors},
+        WordVectors.similarity: {"self": vectors, "other": "moon"},
+        WordVectors.analogy: {"self": vectors, "one": "moon", "less": "moon", "plus": "moon"},
         compress: {"classifier": None, "texts": [], "labels": []},
         compare: {"split": load_dataset("data.csv"), "systems": []},
     }

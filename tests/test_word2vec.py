@@ -1,13 +1,16 @@
 """word2vec learns which words stand together, loses no word on the way, and can be repeated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, SettingError, VectorFileError
 from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.text.word_table import Words
 from bywords.vectors import word2vec
+from bywords.vectors.load import load_vectors, read_vectors
 from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
 
 # Two worlds of words that never meet.
@@ -101,3 +104,44 @@ def test_documents_without_known_words_are_an_error():
 def test_settings_that_cannot_be_are_named():
     with pytest.raises(SettingError, match="negative is 0, expected 1 or more"):
         Word2VecConfig(negative=0)
+
+
+def test_cbow_is_another_training_than_skip_gram():
+    tokens = shuffled(TEXTS)
+    vocabulary = Vocabulary.of(tokens)
+    skip_gram, cbow = (
+        train_word2vec(tokens, vocabulary, replace(SMALL, n_epochs=1, cbow=cbow)).matrix for cbow in (False, True)
+    )
+    assert not np.array_equal(skip_gram, cbow)
+
+
+def test_with_subwords_a_word_that_was_never_seen_is_near_those_that_look_like_it(tmp_path):
+    tokens = shuffled(TEXTS)
+    config = replace(SMALL, subwords=(3, 5), n_buckets=500)
+    vectors = train_word2vec(tokens, Vocabulary.of(tokens), config)
+    assert vectors.nearest("butters", 1)[0][0] == "butter"
+    vectors.save(tmp_path / "v.npy")
+    again = read_vectors(tmp_path / "v.npy")
+    np.testing.assert_array_equal(again.vector("butters"), vectors.vector("butters"))
+    np.testing.assert_array_equal(again.vector("butter"), vectors.vector("butter"))
+    (tmp_path / "v.subwords.safetensors").write_bytes(b"x")
+    with pytest.raises(VectorFileError, match="the vectors of n-grams cannot be read"):
+        read_vectors(tmp_path / "v.npy")
+    train_word2vec(tokens, Vocabulary.of(tokens), SMALL).save(tmp_path / "v.npy")
+    assert {path.name for path in tmp_path.iterdir()} == {"v.npy", "v.vocab"}
+
+
+def test_vectors_that_gensim_holds_are_taken_as_they_are():
+    models = pytest.importorskip("gensim.models")
+    sentences = [["milk", "bread"], ["sun", "rain"]] * 20
+    plain = models.Word2Vec(sentences, vector_size=4, min_count=1, seed=1, workers=1)
+    np.testing.assert_array_equal(load_vectors(plain.wv).vector("milk"), plain.wv["milk"])
+    of_ngrams = models.FastText(sentences, vector_size=4, min_count=1, bucket=100, seed=1, workers=1)
+    for word in ("milk", "milky"):
+        np.testing.assert_allclose(load_vectors(of_ngrams).vector(word), of_ngrams.wv[word], rtol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [3, ["sun", "rain"], (["sun"], "x"), (["sun"], [["x"]]), ([1], [[1.0]])])
+def test_what_is_no_vectors_is_refused_with_what_is_accepted(wrong):
+    with pytest.raises(SettingError, match="expected"):
+        load_vectors(wrong)

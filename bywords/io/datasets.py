@@ -28,9 +28,10 @@ from bywords.forks import check_polars
 from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.folders import matching
 from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
-from bywords.io.readers import read_corpus, without_labels
+from bywords.io.readers import are_plain_lines, read_blocks, read_corpus, skipped_rows, without_labels
 from bywords.io.streams import SKIP_ROWS, STANDARD_INPUT, open_input
 from bywords.io.tables import read_delimited
+from bywords.text.tokenizer import TokenizerConfig
 
 # The 20 groups in six, as the course has them.
 NEWSGROUPS_6 = {
@@ -115,6 +116,23 @@ def read_split(
     if own_test is not None:
         return Split(corpus, own_test)
     return divided(corpus, test_share=test_share, seed=seed, keep_together=keep_together)
+
+
+def read_texts(data: str, options: ReadOptions, *, seed: int = 0) -> tuple[pl.Series, TokenizerConfig, Corpus | None]:
+    """Texts to learn word vectors from, how they are tokenized, and the corpus that they are the training part of.
+
+    Of files of plain lines they are all lines, and there is no corpus.
+    """
+    if data not in DATASETS and all(are_plain_lines(path, options) for path in paths_of(data)):
+        options.refuse_columns(f"{data} is plain lines and has no columns")
+        blocks = [
+            block.texts
+            for path in paths_of(data)
+            for block in read_blocks(path, encoding=options.encoding, skipped=skipped_rows(options.bad_rows))
+        ]
+        return pl.concat(blocks) if blocks else pl.Series([], dtype=pl.String), TokenizerConfig(), None
+    corpus = read_split(data, options, seed=seed).train
+    return corpus.texts, corpus.tokenizer_config(), corpus
 
 
 def read_parts(

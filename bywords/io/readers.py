@@ -207,6 +207,17 @@ def read_blocks(
                 notes = ()
 
 
+def are_plain_lines(path: Path | str, options: ReadOptions) -> bool:
+    """Whether a file holds one text a line, without labels in front of them; never of the standard input."""
+    path = _expanded(path)
+    if path == STANDARD_INPUT or Path(path).is_dir():
+        return False
+    with open_input(path, encoding=options.encoding) as file:
+        known = _known_names((*TEXT_NAMES, *LABEL_NAMES), options)
+        is_lines = format_of(file, known, prefix=options.label_prefix, labelled=True) == LINES
+        return is_lines and not _is_fasttext(file.peek().decode("utf-8", "replace"), options.label_prefix)
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledBlock:
     """Some labelled documents of a file, one after the other."""

@@ -11,7 +11,7 @@ import polars as pl
 from bywords.errors import VectorFileError
 from bywords.io.streams import Input
 from bywords.memory import check_memory
-from bywords.vectors.subwords import Floats, Subwords, has_ngrams
+from bywords.vectors.subwords import LONGEST_NGRAM, Floats, Subwords, has_ngrams
 
 MAGIC = struct.pack("<i", 793712314)
 BLOCK_BYTES = 1 << 24
@@ -19,7 +19,7 @@ SETTINGS = ("dimension", "window", "epochs", "min_count", "negative", "word_ngra
             "shortest", "longest", "update_rate")  # fmt: skip
 NEWEST = 12  # the version of the format that fastText writes since 2017; 11 has no character n-grams in classifiers
 SUPERVISED = 3
-MOST_DIMENSIONS, MOST_WORDS, MOST_BUCKETS, LONGEST_NGRAM = 100_000, 100_000_000, 1 << 31, 100
+MOST_DIMENSIONS, MOST_WORDS, MOST_BUCKETS = 100_000, 100_000_000, 1 << 31
 LONGEST_WORD = 1 << 16  # bytes
 
 

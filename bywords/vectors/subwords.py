@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.errors import VectorFileError
+
 WORDS_AT_A_TIME = 4096
+LONGEST_NGRAM = 100  # characters
 FNV_OFFSET, FNV_PRIME = np.uint32(2166136261), np.uint32(16777619)
 SENTENCE_END = b"</s>"  # has no n-grams
 
@@ -26,6 +30,13 @@ class Subwords:
     shortest: int
     longest: int
     matrix: Floats
+
+    def save(self, path: Path) -> None:
+        """Write them to a file of tensors, which `read_subwords` reads."""
+        from safetensors.numpy import save_file
+
+        about = {"shortest": str(self.shortest), "longest": str(self.longest)}
+        save_file({"ngrams": np.ascontiguousarray(self.matrix)}, path, metadata=about)
 
     def vectors(self, words: Sequence[str]) -> Floats:
         """The mean of the n-grams of each of n words that have no row of their own, float32 (n, D); 0 without any."""
@@ -51,6 +62,28 @@ class Subwords:
             counts = lengths + has_own
             found[start : start + len(part)] = sums / np.maximum(counts, 1).astype(np.float32)[:, np.newaxis]
         return found
+
+
+def read_subwords(path: Path, dimension: int) -> Subwords:
+    """The n-grams that `Subwords.save` has written, for words of D dimensions.
+
+    Raises: VectorFileError where the file is something else, or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about, matrix = file.metadata() or {}, file.get_tensor("ngrams")
+        shortest, longest = int(about["shortest"]), int(about["longest"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise VectorFileError(f"{path}: the vectors of n-grams cannot be read: {error}. Train them again.") from error
+    is_possible = matrix.dtype == np.float32 and matrix.shape[1:] == (dimension,) and len(matrix)
+    if not is_possible or not 0 < shortest <= longest <= LONGEST_NGRAM or not np.isfinite(matrix).all():
+        raise VectorFileError(
+            f"{path}: n-grams of {shortest} to {longest} characters and a matrix {matrix.dtype} {matrix.shape}, "
+            f"expected float32 (B, {dimension}) of finite numbers. Train them again."
+        )
+    return Subwords(shortest, longest, matrix)
 
 
 def has_ngrams(subwords: Subwords, words: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Tokens and a vocabulary → word2vec vectors trained on them: skip-gram with negative sampling, by gensim."""
+"""Tokens and a vocabulary → word2vec or fastText vectors trained on them with negative sampling, by gensim."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any, Unpack
 import numpy as np
 
 from bywords.annotations import check_fields
-from bywords.errors import DataError, check_range
+from bywords.errors import DataError, SettingError, check_range
 from bywords.extras import needed
+from bywords.memory import check_memory
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
+from bywords.vectors.subwords import LONGEST_NGRAM, Subwords
 from bywords.vectors.word_vectors import OnEpoch, TrainingOptions, VectorsConfig, WordVectors
 
 MAX_SENTENCE = 10_000  # words; gensim silently drops what a longer sentence has beyond
@@ -25,6 +27,9 @@ class Word2VecConfig(VectorsConfig):
 
     library = "gensim"
 
+    cbow: bool = False  # a word from the mean of those around it; else skip-gram, those around it from the word
+    subwords: tuple[int, int] | None = None  # the shortest and longest character n-grams that have vectors too
+    n_buckets: int = 200_000  # rows that all character n-grams share by their hash
     dimension: int = 100
     window: int = 10  # words to each side; the width of each step is drawn from 1 to this
     negative: int = 5  # noise words for each real pair
@@ -39,6 +44,10 @@ class Word2VecConfig(VectorsConfig):
         check_fields(self)
         for name in ("dimension", "window", "n_epochs"):
             check_range(name, getattr(self, name), least=1, most=10_000)
+        check_range("n_buckets", self.n_buckets, least=1, most=1 << 31)
+        if self.subwords is not None:
+            check_range("the shortest n-gram of subwords", self.subwords[0], least=1, most=self.subwords[1])
+            check_range("the longest n-gram of subwords", self.subwords[1], least=1, most=LONGEST_NGRAM)
         for name in ("negative", "n_threads"):
             check_range(name, getattr(self, name), least=1, most=200)
         check_range("noise_exponent", self.noise_exponent, least=-10, most=10)
@@ -59,7 +68,10 @@ def train_word2vec(
     seed: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> WordVectors:
-    """Train skip-gram with negative sampling on the words of `tokens` that the vocabulary has.
+    """Train skip-gram or CBOW with negative sampling on the words of `tokens` that the vocabulary has.
+
+    With `subwords`, a word's vector is the mean of one of its own and those of its character n-grams, as in fastText,
+    and words that were never seen have one too.
 
     Other words are taken out before, so the window reaches over them. Windows do not reach from one document into
     another. With one thread, the same seed gives the same bits. `on_epoch(epoch, n_epochs, None)` is called after each
@@ -68,22 +80,31 @@ def train_word2vec(
     Returns: WordVectors of the vocabulary's real words in its order, float32 (V - 2, D); a word of the vocabulary that
     `tokens` does not have keeps its random start.
     Raises: DataError when no document has a word of the vocabulary.
-    Source: Mikolov, Sutskever, Chen, Corrado, Dean (2013), "Distributed Representations of Words and Phrases and their
-    Compositionality".
+    Sources: Mikolov, Chen, Corrado, Dean (2013), "Efficient Estimation of Word Representations in Vector Space"; with
+    negative sampling, Mikolov, Sutskever and others (2013), "Distributed Representations of Words and Phrases and
+    their Compositionality"; n-grams, Bojanowski and others (2017), "Enriching Word Vectors with Subword Information".
     """
     config = config or Word2VecConfig()
     sentences = _sentences(tokens, vocabulary)
     if not sentences:
         raise DataError("word2vec: no document has a word of the vocabulary. Give the documents it was counted from.")
     models = needed("gensim.models", what="to train word2vec vectors")
-    words = vocabulary.words.to_list()
-    model = models.Word2Vec(
+    words, kind, more = vocabulary.words.to_list(), models.Word2Vec, dict[str, int]()
+    if config.subwords is not None:
+        check_memory(
+            4.0 * config.dimension * (config.n_buckets + len(words)), f"{config.n_buckets:,} n-grams",
+            "Lower n_buckets or dimension.", error=SettingError,
+        )  # fmt: skip
+        shortest, longest = config.subwords
+        kind, more = models.FastText, {"min_n": shortest, "max_n": longest, "bucket": config.n_buckets}
+    model = kind(
+        **more,
         vector_size=config.dimension,
         window=config.window,
         negative=config.negative,
         ns_exponent=config.noise_exponent,
         sample=config.sample,
-        sg=1,  # skip-gram
+        sg=int(not config.cbow),
         hs=0,  # no hierarchical softmax
         min_count=0,  # the vocabulary has decided
         workers=config.n_threads,
@@ -102,7 +123,9 @@ def train_word2vec(
         callbacks=[] if on_epoch is None else [_progress(models, on_epoch, config.n_epochs)],
     )
     rows = [model.wv.key_to_index[word] for word in words]  # gensim sorts by count, in its own order
-    return WordVectors(vocabulary.words, model.wv.vectors[rows].astype(np.float32, copy=False), "word2vec")
+    subwords = None if config.subwords is None else Subwords(*config.subwords, model.wv.vectors_ngrams)
+    matrix = model.wv.vectors[rows].astype(np.float32, copy=False)
+    return WordVectors(vocabulary.words, matrix, "word2vec" if subwords is None else "fastText", subwords)
 
 
 def _progress(models: Any, on_epoch: OnEpoch, n_epochs: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.subwords import Subwords, has_ngrams
 
 OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
-WORDS = ".vocab"  # the ending of the file of words beside a matrix
+WORDS, SUBWORDS = ".vocab", ".subwords.safetensors"  # the endings of what is beside a matrix
 START_DEVIATION = 0.1  # of the start of words without a vector, where fewer than two words show what is usual
 
 
@@ -190,23 +191,30 @@ class WordVectors:
         return list(zip(self.words.gather(best).to_list(), cosines[best].tolist(), strict=True))
 
     def save(self, path: Path) -> None:
-        """Write the matrix to `path` (.npy) and the words, one a line, beside it (.vocab); `read_vectors` reads both.
+        """Write the matrix to `path` (.npy) and, beside it, the words, one a line (.vocab), and where there are
+        `subwords` the vectors of n-grams (.subwords.safetensors); `read_vectors` reads all.
 
-        Vectors of n-grams are not written.
         Raises: as `check_vectors_place`; VectorFileError when a word has a line end in it.
         """
         check_vectors_writable(path)
         if (broken := self.words.filter(self.words.str.contains("\n", literal=True))).len():
             raise VectorFileError(f"{path}: the word {broken[0]!r} has a line end in it, but is to be one line.")
-        with write_errors(path), replacing(path.with_suffix(WORDS)) as words, replacing(path) as matrix:
+        with write_errors(path), contextlib.ExitStack() as places:  # the last is exchanged first, the words last of all
+            words = places.enter_context(replacing(path.with_suffix(WORDS)))
+            matrix = places.enter_context(replacing(path))
             words.write_text("".join(f"{word}\n" for word in self.words), encoding="utf-8", newline="")
             with matrix.open("wb") as file:  # np.save would say nothing where the disk takes all but the last numbers
                 numbers = np.ascontiguousarray(self.matrix)
                 np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(numbers))
                 file.write(numbers.data)
-            for written in (words, matrix):
-                sync(written)
-            path.with_suffix(WORDS).unlink(missing_ok=True)  # a crash leaves no words that are of another matrix
+            written = [words, matrix]
+            if self.subwords is not None:
+                written.append(places.enter_context(replacing(path.with_suffix(SUBWORDS))))
+                self.subwords.save(written[-1])
+            for each in written:
+                sync(each)
+            for other in (WORDS, SUBWORDS):  # a crash leaves none that are of another matrix
+                path.with_suffix(other).unlink(missing_ok=True)
 
     def _rows_of(self, words: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
         """The row of each word, int64 (n,), -1 where it has none; whether it was found as it is written, bool (n,)."""
@@ -254,10 +262,10 @@ def check_vectors_writable(path: Path) -> None:
     if path.suffix != ".npy":
         raise VectorFileError(f"{path}: expected a file name that ends in .npy.")
     check_writable(path)
-    words = path.with_suffix(WORDS)
-    check_writable(words)
-    if words.exists() and not path.exists():
-        raise SettingError(f"{words}: is there already, and has no vectors beside it. Choose another name.")
+    for beside in (path.with_suffix(WORDS), path.with_suffix(SUBWORDS)):
+        check_writable(beside)
+        if beside.exists() and not path.exists():
+            raise SettingError(f"{beside}: is there already, and has no vectors beside it. Choose another name.")
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from bywords.artifact.description import load_classifier, save_classifier
     from bywords.classifier import TextClassifier
     from bywords.data.corpus import Corpus, Split
+    from bywords.data.shares import split
     from bywords.errors import BywordsError, DataError, ModelFolderError, SettingError, VectorFileError
     from bywords.experiments.compare import compare
     from bywords.experiments.learning_curve import learning_curve
     from bywords.fitted import FittedClassifier, Predictions
     from bywords.io.datasets import load_dataset
     from bywords.models.base import FittedModel, LinearModel, ModelConfig, register_model
+    from bywords.pytorch.dataset import TextDataset, collate_padded, collate_ragged
+    from bywords.pytorch.modules import AveragingModel, CNNModel, GRUModel, LSTMModel
+    from bywords.pytorch.training import fit_module, predict_module
     from bywords.system_config import SystemConfig, TrainingConfig
     from bywords.systems import SYSTEMS
     from bywords.text.tokenizer import Tokenizer, TokenizerConfig
@@ -29,11 +33,15 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "SYSTEMS": "systems",
+    "AveragingModel": "pytorch.modules",
     "BywordsError": "errors",
+    "CNNModel": "pytorch.modules",
     "Corpus": "data.corpus",
     "DataError": "errors",
     "FittedClassifier": "fitted",
     "FittedModel": "models.base",
+    "GRUModel": "pytorch.modules",
+    "LSTMModel": "pytorch.modules",
     "LinearModel": "models.base",
     "ModelConfig": "models.base",
     "ModelFolderError": "errors",
@@ -42,6 +50,7 @@ _HOMES = {
     "Split": "data.corpus",
     "SystemConfig": "system_config",
     "TextClassifier": "classifier",
+    "TextDataset": "pytorch.dataset",
     "Tokenizer": "text.tokenizer",
     "TokenizerConfig": "text.tokenizer",
     "TrainingConfig": "system_config",
@@ -49,24 +58,33 @@ _HOMES = {
     "Vocabulary": "text.vocabulary",
     "VocabularyConfig": "text.vocabulary",
     "WordVectors": "vectors.word_vectors",
+    "collate_padded": "pytorch.dataset",
+    "collate_ragged": "pytorch.dataset",
     "compare": "experiments.compare",
     "compress": "artifact.compression",
     "fit_classifier": "training.fit",
+    "fit_module": "pytorch.training",
     "learning_curve": "experiments.learning_curve",
     "load_classifier": "artifact.description",
     "load_dataset": "io.datasets",
     "load_vectors": "vectors.load",
+    "predict_module": "pytorch.training",
     "register_model": "models.base",
     "save_classifier": "artifact.description",
+    "split": "data.shares",
 }
 
 __all__ = [
     "SYSTEMS",
+    "AveragingModel",
     "BywordsError",
+    "CNNModel",
     "Corpus",
     "DataError",
     "FittedClassifier",
     "FittedModel",
+    "GRUModel",
+    "LSTMModel",
     "LinearModel",
     "ModelConfig",
     "ModelFolderError",
@@ -75,6 +93,7 @@ __all__ = [
     "Split",
     "SystemConfig",
     "TextClassifier",
+    "TextDataset",
     "Tokenizer",
     "TokenizerConfig",
     "TrainingConfig",
@@ -83,15 +102,20 @@ __all__ = [
     "VocabularyConfig",
     "WordVectors",
     "__version__",
+    "collate_padded",
+    "collate_ragged",
     "compare",
     "compress",
     "fit_classifier",
+    "fit_module",
     "learning_curve",
     "load_classifier",
     "load_dataset",
     "load_vectors",
+    "predict_module",
     "register_model",
     "save_classifier",
+    "split",
 ]
 
 

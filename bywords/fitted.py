@@ -21,6 +21,7 @@ from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
 from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.reliability import Reliability
+from bywords.extras import needed
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskPart
 from bywords.models.base import FittedModel, StorageFormat
@@ -43,6 +44,20 @@ class History:
     epochs: list[EpochRecord] = field(default_factory=list)
     best_epoch: int = 0
     interrupted: bool = False  # by Ctrl-C; the best weights so far are kept
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the loss of each epoch, in training and validation, and mark the best; matplotlib's axes."""
+        if axes is None:
+            axes = needed("matplotlib.pyplot", what="to draw a history").subplots()[1]
+        epochs = [record.epoch for record in self.epochs]
+        axes.plot(epochs, [record.train_loss for record in self.epochs], marker="o", label="training")
+        if any(record.valid_loss is not None for record in self.epochs):
+            axes.plot(epochs, [record.valid_loss for record in self.epochs], marker="o", label="validation")
+        if self.best_epoch:
+            axes.axvline(self.best_epoch, color="grey", linestyle=":", label=f"best: epoch {self.best_epoch}")
+        axes.set(xlabel="epoch", ylabel="loss, nats a document")
+        axes.legend()
+        return axes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,15 @@ import bywords
 from bywords.models.base import MODELS
 
 PUBLIC = {
+    "AveragingModel",
     "BywordsError",
+    "CNNModel",
     "Corpus",
     "DataError",
     "FittedClassifier",
     "FittedModel",
+    "GRUModel",
+    "LSTMModel",
     "LinearModel",
     "ModelConfig",
     "ModelFolderError",
@@ -25,6 +29,7 @@ PUBLIC = {
     "Split",
     "SystemConfig",
     "TextClassifier",
+    "TextDataset",
     "Tokenizer",
     "TokenizerConfig",
     "TrainingConfig",
@@ -32,15 +37,20 @@ PUBLIC = {
     "Vocabulary",
     "VocabularyConfig",
     "WordVectors",
+    "collate_padded",
+    "collate_ragged",
     "compare",
     "compress",
     "fit_classifier",
+    "fit_module",
     "learning_curve",
     "load_classifier",
     "load_dataset",
     "load_vectors",
+    "predict_module",
     "register_model",
     "save_classifier",
+    "split",
 }
 KNOWN = {"printer": "office", "toner": "office", "engine": "garage", "tyre": "garage"}
 TICKETS = ["the {} is on fire", "my {} squeals", "a flat {}", "no {} today", *(f"{{}} number {n}" for n in range(6))]

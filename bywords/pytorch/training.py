@@ -1,0 +1,209 @@
+"""A module and data sets in, its weights of the best epoch and a record of every epoch out."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name under which everybody knows it)
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from bywords.errors import SettingError, check_range, quoted
+from bywords.fitted import History
+from bywords.pytorch.dataset import Item, PaddedBatch, RaggedBatch, collate_padded
+from bywords.records.base import EpochRecord
+from bywords.training.loop import EarlyStopping
+
+Batch = PaddedBatch | RaggedBatch
+Collate = Callable[[Sequence[Item]], Batch]
+
+
+def fit_module(
+    module: nn.Module,
+    train: Dataset[Item],
+    valid: Dataset[Item] | None = None,
+    *,
+    max_epochs: int = 30,
+    patience: int = 3,
+    batch_size: int = 64,
+    learning_rate: float = 1e-3,
+    optimizer: Callable[[Any], torch.optim.Optimizer] | None = None,
+    schedule: Callable[[torch.optim.Optimizer], torch.optim.lr_scheduler.LRScheduler] | None = None,
+    collate: Collate = collate_padded,
+    device: str | torch.device = "cpu",
+    seed: int = 0,
+    on_epoch: Callable[[EpochRecord], None] = lambda record: None,
+) -> History:
+    """Train any module that makes logits (N, K) of a batch, until the validation loss stops falling.
+
+    The module is called with what its `forward` asks for by name: `ids` (or whatever comes first), `lengths` and
+    `is_token` of `collate_padded`, `ids` and `offsets` of `collate_ragged`, or `batch`, all of it. The loss is
+    cross-entropy; the optimizer is Adam with `learning_rate`, or what `optimizer` makes of the parameters that are
+    trained; `schedule` makes a scheduler of it, which steps at the end of each epoch. The module ends with the weights
+    of its best epoch; without `valid` it trains for `max_epochs` and keeps the last. Batches and dropout are drawn
+    from `seed`: the same seed, module and threads give the same bits. Ctrl-C after the first epoch ends the training
+    as patience would.
+
+    Raises: SettingError where `forward` asks for what no batch has, the logits are not (N, K), or no epoch has a loss
+    that is a number.
+
+    >>> from bywords import AveragingModel, TextDataset, fit_module
+    >>> data = TextDataset(texts, labels)
+    >>> model = AveragingModel(len(data.vocabulary), len(data.classes), dimension=8)
+    >>> history = fit_module(model, data, data, max_epochs=2)
+    >>> len(history.epochs), history.epochs[1].train_loss < history.epochs[0].train_loss
+    (2, True)
+    """
+    for name, value in (("max_epochs", max_epochs), ("patience", patience), ("batch_size", batch_size)):
+        check_range(name, value, least=1)
+    call, module = _call_of(module), module.to(device)
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if not trained:
+        raise SettingError("the module has no parameter to train: all are frozen.")
+    steps = torch.optim.Adam(trained, lr=learning_rate) if optimizer is None else optimizer(trained)
+    rates = None if schedule is None else schedule(steps)
+    generator = torch.Generator().manual_seed(seed)
+    batches = DataLoader(train, batch_size, shuffle=True, collate_fn=collate, generator=generator)
+    stopping, history, best_weights = EarlyStopping(patience), History(), None
+    try:
+        with torch.random.fork_rng(devices=[]):  # dropout draws from the global generator
+            torch.manual_seed(seed)
+            for epoch in range(1, max_epochs + 1):
+                started = time.perf_counter()
+                train_loss = _epoch(module, call, batches, steps, device)
+                if rates is not None:
+                    rates.step()
+                valid_loss, right, score = None, None, None
+                latest = float(epoch) if math.isfinite(train_loss) else math.nan  # without `valid` the last is best
+                if valid is not None:
+                    valid_loss, right = _judged(module, valid, batch_size, collate, device)
+                    latest = score = -valid_loss  # the higher, the better
+                record = EpochRecord(epoch, train_loss, valid_loss, right, time.perf_counter() - started, score)
+                history.epochs.append(record)
+                on_epoch(record)
+                if stopping.update(latest):
+                    best_weights = copy.deepcopy(module.state_dict())
+                if valid is not None and stopping.done:
+                    break
+    except KeyboardInterrupt:
+        if best_weights is None:
+            raise
+        history.interrupted = True
+    if best_weights is None:
+        raise SettingError(
+            f"the loss was not a number in any of {len(history.epochs)} epochs: the steps are too large. Lower "
+            f"learning_rate, which is {learning_rate}."
+        )
+    module.load_state_dict(best_weights)
+    history.best_epoch = stopping.best_epoch
+    return history
+
+
+def predict_module(
+    module: nn.Module,
+    documents: Dataset[Item],
+    *,
+    batch_size: int = 256,
+    collate: Collate = collate_padded,
+    device: str | torch.device = "cpu",
+) -> npt.NDArray[np.float32]:
+    """The logits of each document in order, float32 (N, K), without dropout.
+
+    >>> from bywords import AveragingModel, TextDataset, predict_module
+    >>> data = TextDataset(texts)
+    >>> predict_module(AveragingModel(len(data.vocabulary), 3, dimension=8), data).shape[1]
+    3
+    """
+    call = _call_of(module)
+    module.to(device).eval()
+    loader = DataLoader(documents, batch_size, collate_fn=collate)
+    with torch.inference_mode():
+        parts = [call(_moved(batch, device)).cpu().numpy() for batch in loader]
+    return np.concatenate(parts).astype(np.float32, copy=False)
+
+
+def _call_of(module: nn.Module) -> Callable[[Batch], Tensor]:
+    """How to call a module with a batch: with what its `forward` has parameters for."""
+    if not isinstance(module, nn.Module):
+        raise SettingError(f"the module is {type(module).__name__}, expected a torch.nn.Module.")
+    known = set(PaddedBatch._fields) | set(RaggedBatch._fields) - {"labels"} | {"batch"}
+    parameters = [
+        parameter
+        for parameter in inspect.signature(module.forward).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    wanted = [one.name for one in parameters if one.name in known or one.default is one.empty]
+    first = {} if not parameters or parameters[0].name in known else {parameters[0].name: "ids"}
+    unknown = [name for name in wanted if name not in known and name not in first]
+    if unknown or not wanted:
+        raise SettingError(
+            f"forward of {type(module).__name__} asks for {quoted(unknown) if unknown else 'nothing'}, expected some "
+            f"of {', '.join(sorted(known))}, as in forward(self, ids, lengths)."
+        )
+
+    def call(batch: Batch) -> Tensor:
+        has = {**batch._asdict(), "batch": batch}
+        missing = [name for name in wanted if first.get(name, name) not in has]
+        if missing:
+            raise SettingError(
+                f"forward of {type(module).__name__} asks for {quoted(missing)}, which this batch has not: it has "
+                f"{', '.join(batch._fields)}. Give the other collate."
+            )
+        logits: Tensor = module(**{name: has[first.get(name, name)] for name in wanted})
+        n_documents = len(batch.labels)
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != n_documents:
+            found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise SettingError(f"{type(module).__name__} gives {found}, expected logits ({n_documents}, K).")
+        return logits
+
+    return call
+
+
+def _moved(batch: Batch, device: str | torch.device) -> Batch:
+    return type(batch)(*(part.to(device) for part in batch))
+
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    if bool((labels < 0).any()) or bool((labels >= logits.shape[1]).any()):
+        raise SettingError(
+            f"labels from {int(labels.min())} to {int(labels.max())}, and {logits.shape[1]} logits: expected a label "
+            "for each document, and a logit for each class."
+        )
+    return F.cross_entropy(logits, labels)
+
+
+def _epoch(
+    module: nn.Module,
+    call: Callable[[Batch], Tensor],
+    batches: DataLoader[Item],
+    steps: torch.optim.Optimizer,
+    device: str | torch.device,
+) -> float:
+    """One step down the gradient for each batch. Returns: the mean loss, nats a document."""
+    module.train()
+    total_loss, n_documents = 0.0, 0
+    for batch in batches:
+        loss = _loss(call(_moved(batch, device)), batch.labels.to(device))
+        steps.zero_grad()
+        loss.backward()
+        steps.step()
+        total_loss += loss.item() * len(batch.labels)  # the last batch is smaller: weight by documents
+        n_documents += len(batch.labels)
+    return total_loss / max(n_documents, 1)
+
+
+def _judged(
+    module: nn.Module, valid: Dataset[Item], batch_size: int, collate: Collate, device: str | torch.device
+) -> tuple[float, float]:
+    """Mean loss (nats a document) and accuracy."""
+    logits = torch.from_numpy(predict_module(module, valid, batch_size=batch_size, collate=collate, device=device))
+    labels = torch.tensor([valid[index][1] for index in range(len(logits))])
+    return float(_loss(logits, labels)), float((logits.argmax(dim=1) == labels).float().mean())

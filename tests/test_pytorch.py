@@ -170,6 +170,13 @@ def test_a_module_of_ones_own_is_called_with_what_it_asks_for(data):
         fit_module(Bag(), data)
 
 
+def test_a_data_set_without_documents_is_one_clear_error(data):
+    model, empty = model_of("averaging", data), TextDataset([], None, data.vocabulary)
+    for call in (lambda: fit_module(model, data, empty), lambda: predict_module(model, empty)):
+        with pytest.raises(DataError, match="has no document"):
+            call()
+
+
 def test_optimizer_and_schedule_are_those_that_are_given(data):
     model, rates = model_of("averaging", data), []
     history = fit_module(

@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 (the name under which everybody kn
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from bywords.errors import SettingError, check_range, quoted
+from bywords.errors import DataError, SettingError, check_range, quoted
 from bywords.fitted import History
 from bywords.pytorch.dataset import Item, PaddedBatch, RaggedBatch, collate_padded
 from bywords.records.base import EpochRecord
@@ -53,7 +53,7 @@ def fit_module(
     as patience would.
 
     Raises: SettingError where `forward` asks for what no batch has, the logits are not (N, K), or no epoch has a loss
-    that is a number.
+    that is a number; DataError for a data set without documents.
 
     >>> from bywords import AveragingModel, TextDataset, fit_module
     >>> data = TextDataset(texts, labels)
@@ -64,6 +64,8 @@ def fit_module(
     """
     for name, value in (("max_epochs", max_epochs), ("patience", patience), ("batch_size", batch_size)):
         check_range(name, value, least=1)
+    for part in (train,) if valid is None else (train, valid):
+        _check_filled(part)
     call, module = _call_of(module), module.to(device)
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not trained:
@@ -122,6 +124,7 @@ def predict_module(
     >>> predict_module(AveragingModel(len(data.vocabulary), 3, dimension=8), data).shape[1]
     3
     """
+    _check_filled(documents)
     call = _call_of(module)
     module.to(device).eval()
     loader = DataLoader(documents, batch_size, collate_fn=collate)
@@ -165,6 +168,11 @@ def _call_of(module: nn.Module) -> Callable[[Batch], Tensor]:
         return logits
 
     return call
+
+
+def _check_filled(documents: Dataset[Item]) -> None:
+    if not len(documents):  # type: ignore[arg-type]
+        raise DataError("a data set has no document: expected one at least.")
 
 
 def _moved(batch: Batch, device: str | torch.device) -> Batch:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bywords.classifier import TextClassifier
     from bywords.data.corpus import Corpus, Split
     from bywords.data.shares import split
+    from bywords.document_vectors import DocumentVectors
     from bywords.errors import BywordsError, DataError, ModelFolderError, SettingError, VectorFileError
     from bywords.experiments.compare import compare
     from bywords.experiments.learning_curve import learning_curve
@@ -38,6 +39,7 @@ _HOMES = {
     "CNNModel": "pytorch.modules",
     "Corpus": "data.corpus",
     "DataError": "errors",
+    "DocumentVectors": "document_vectors",
     "FittedClassifier": "fitted",
     "FittedModel": "models.base",
     "GRUModel": "pytorch.modules",
@@ -81,6 +83,7 @@ __all__ = [
     "CNNModel",
     "Corpus",
     "DataError",
+    "DocumentVectors",
     "FittedClassifier",
     "FittedModel",
     "GRUModel",

@@ -16,6 +16,7 @@ PUBLIC = {
     "CNNModel",
     "Corpus",
     "DataError",
+    "DocumentVectors",
     "FittedClassifier",
     "FittedModel",
     "GRUModel",

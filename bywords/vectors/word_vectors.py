@@ -68,6 +68,10 @@ class WordVectors:
     def __len__(self) -> int:
         return len(self.words)
 
+    def __deepcopy__(self, memo: object) -> WordVectors:
+        """Itself: nothing in it changes, and scikit-learn copies what an estimator is given."""
+        return self
+
     @property
     def dimension(self) -> int:
         """D, the numbers of each word."""

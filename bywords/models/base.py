@@ -16,6 +16,7 @@ import numpy.typing as npt
 from bywords.config import kind_of
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
+from bywords.evaluation.top_scores import MOST_SCORES, TopScores
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
@@ -145,6 +146,7 @@ class FittedModel:
     Config: ClassVar[type[ModelConfig]]
     trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
     trains_on_disk: ClassVar[bool] = False  # its documents may be in files instead of memory
+    is_ranked: ClassVar[bool] = False  # it finds the best classes of a document, and has no logits of all: `top_logits`
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
     can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
@@ -190,6 +192,17 @@ class FittedModel:
     def logits_of(self, prepared: Any) -> Floats:
         """The same, of what `prepare` gave."""
         return self.logits(prepared)
+
+    def top_logits(self, documents: Ragged, m: int) -> TopScores:
+        """The best `m` logits of each of N documents, or of K where there are fewer classes.
+
+        They are worked out for some documents at a time, so that memory holds no table of all of them by K classes. A
+        model that `is_ranked` finds them in another way, and may find fewer.
+        """
+        n_classes = self.logits(Ragged.of([[]])).shape[1]
+        batches = documents.batches(max(1, MOST_SCORES // n_classes))
+        parts = [TopScores.of_table(self.logits(batch), m) for batch in batches]
+        return TopScores.joined(parts) if parts else TopScores.of_table(np.zeros((0, n_classes), dtype=np.float32), m)
 
     # Saving.
 

@@ -23,7 +23,7 @@ from bywords.data.labels import Labels, codes_of, weights_of
 from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import Calibration
 from bywords.evaluation.evaluation import AnyEvaluation
-from bywords.evaluation.metrics import Metric
+from bywords.evaluation.metrics import Metric, are_right
 from bywords.evaluation.reliability import Reliability
 from bywords.explain.class_words import class_words
 from bywords.explain.counterfactual import Counterfactual, counterfactual
@@ -252,8 +252,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = np.flatnonzero(is_known)
         codes = codes_of(given.select(rows), self.classes_, self.fitted_.label_format, part="test")
         is_right = np.zeros(len(answers), dtype=bool)
-        is_same = codes == answers[rows]
-        is_right[rows] = is_same.all(axis=tuple(range(1, is_same.ndim)))
+        is_right[rows] = are_right(codes, answers[rows])
         return float(np.average(is_right, weights=weights))
 
     def evaluate(self, texts: Texts, y: Labels) -> AnyEvaluation:

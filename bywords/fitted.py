@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Required, TypedDict
+from typing import Annotated, Any, Required, TypedDict, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.data.columns import Columns, frame_columns
 from bywords.data.groups import Together
+from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
-from bywords.data.targets import Codes
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
 from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
@@ -310,7 +310,8 @@ class FittedClassifier:
         """
         given = _as_many(labels, n_texts, part="test")
         is_known = are_known(given, self.classes)
-        if not is_known.any() and (given.values.dtype.kind == "U") != (self.classes.dtype.kind == "U"):
+        is_name = given.label_format != "indicator" and given.values.dtype.kind == "U"
+        if not is_known.any() and is_name != (self.classes.dtype.kind == "U"):
             codes_of(given, self.classes, self.label_format, part="test")  # raises
         return given, is_known
 
@@ -328,12 +329,13 @@ class FittedClassifier:
     ) -> AnyEvaluation:
         names = tuple(map(str, self.classes))
         probabilities = self.calibration.probabilities(logits)
-        if isinstance(self.calibration, Sigmoids):
+        predicted = self.calibration.predict(probabilities)
+        if isinstance(self.calibration, Sigmoids) and isinstance(codes, LabelSets) and isinstance(predicted, LabelSets):
             return ManyLabelsEvaluation(
-                names, codes.astype(bool), self.calibration.predict(probabilities), probabilities,
+                names, codes, predicted, probabilities,
                 self.calibration.thresholds, share, is_nothing, sigmoid(logits.astype(np.float64)),
             )  # fmt: skip
-        return Evaluation(names, codes.astype(np.int64), probabilities, share, is_nothing, softmax(logits))
+        return Evaluation(names, cast(npt.NDArray[np.int64], codes), probabilities, share, is_nothing, softmax(logits))
 
     def scaled(self, logits: npt.ArrayLike) -> Numbers:
         """Logits, or parts of them, (…, K) → the same on the scale of the probabilities, float64.

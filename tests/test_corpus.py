@@ -152,12 +152,11 @@ def moods() -> Corpus:
     return Corpus.of_sets("moods", ["a", "b", "c", "d"], sets, label_names=["fear"])
 
 
-def test_labels_in_sets_are_a_matrix_in_the_order_of_their_names():
+def test_labels_in_sets_are_in_the_order_of_their_names():
     corpus = moods()
     assert corpus.is_multilabel
     assert corpus.label_names == ("anger", "fear", "joy", "love")
-    assert corpus.labels.dtype == np.bool_
-    assert corpus.labels.astype(int).tolist() == [[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1], [1, 0, 0, 1]]
+    assert corpus.labels.table().astype(int).tolist() == [[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 1], [1, 0, 0, 1]]
     assert corpus.names().tolist() == [("joy", "love"), (), ("love",), ("anger", "love")]
     assert corpus.counts().tolist() == [1, 0, 1, 3]
     assert corpus.select([3, 1]).names().tolist() == [("anger", "love"), ()]
@@ -166,7 +165,7 @@ def test_labels_in_sets_are_a_matrix_in_the_order_of_their_names():
 
 def test_a_corpus_of_sets_may_be_without_documents_or_labels():
     empty = Corpus.of_sets("nothing", [], pl.Series([], dtype=pl.List(pl.String)))
-    assert (len(empty), empty.labels.shape, empty.names().tolist()) == (0, (0, 0), [])
+    assert (len(empty), empty.labels.n_labels, empty.names().tolist()) == (0, 0, [])
     none = Corpus.of_sets("none", ["a"], pl.Series([[]], dtype=pl.List(pl.String)))
     assert none.names().tolist() == [()]
     with pytest.raises(DataError, match="1 texts and 0 lists of labels"):

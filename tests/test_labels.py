@@ -13,7 +13,8 @@ from bywords.errors import DataError, SettingError
 def classes_and_codes(labels):
     given = read_labels(labels, part="training")
     classes = classes_of(given)
-    return given.label_format, classes.tolist(), codes_of(given, classes, given.label_format, part="training").tolist()
+    codes = codes_of(given, classes, given.label_format, part="training")
+    return given.label_format, classes.tolist(), (codes if given.label_format == "one" else codes.table()).tolist()
 
 
 @pytest.mark.parametrize(

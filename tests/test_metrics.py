@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from bywords.data.label_sets import LabelSets
 from bywords.errors import SettingError
 from bywords.evaluation import metrics
 
@@ -102,11 +103,12 @@ def test_top_k_and_balanced_accuracy_agree_with_scikit_learn():
 def test_the_f1_of_many_labels_agrees_with_scikit_learn():
     generator = np.random.default_rng(0)
     labels, predicted = generator.random((2, 50, 6)) < np.array([0.5, 0.3, 0.1, 0.02, 0.0, 1.0])
-    found = metrics.label_f1(labels, predicted)
+    has, got = LabelSets.of_table(labels), LabelSets.of_table(predicted)
+    found = metrics.label_f1(has, got)
     for average in ("micro", "macro", "samples"):
         expected = sklearn.metrics.f1_score(labels, predicted, average=average)
         assert found[f"{average}_f1"] == pytest.approx(expected)
-    for k, row in enumerate(metrics.per_label(labels, predicted)):
+    for k, row in enumerate(metrics.per_label(has, got)):
         expected = sklearn.metrics.precision_recall_fscore_support(
             labels[:, k], predicted[:, k], average="binary", zero_division=0
         )
@@ -121,19 +123,19 @@ def test_log_loss_counts_weights_and_sums_over_labels():
     many = np.random.default_rng(0).random((30, 3)) < 0.5
     chances = np.random.default_rng(1).random((30, 3))
     expected = sum(sklearn.metrics.log_loss(many[:, k], chances[:, k]) for k in range(3))
-    assert metrics.log_loss(many, chances) == pytest.approx(expected)
+    assert metrics.log_loss(LabelSets.of_table(many), chances) == pytest.approx(expected)
 
 
 def test_a_higher_score_is_better_by_every_measure():
     labels, probabilities = labels_and_probabilities()
-    many, chances = np.eye(4)[labels].astype(bool), probabilities
+    many, chances = LabelSets.of_table(np.eye(4)[labels]), probabilities
     wrong = probabilities[:, ::-1]
     for metric in get_args(metrics.Metric):
         good = metrics.score(metric, labels, probabilities, probabilities.argmax(axis=1))
         assert good > metrics.score(metric, labels, wrong, wrong.argmax(axis=1))
         if metric != "balanced_accuracy":
-            good = metrics.score(metric, many, chances, chances >= 0.5)
-            assert good > metrics.score(metric, many, wrong, wrong >= 0.5)
+            good = metrics.score(metric, many, chances, LabelSets.of_table(chances >= 0.5))
+            assert good > metrics.score(metric, many, wrong, LabelSets.of_table(wrong >= 0.5))
 
 
 def test_an_unknown_metric_is_refused():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from bywords.data.label_sets import LabelSets
 from bywords.evaluation import metrics
 from bywords.evaluation.significance import (
     bootstrap_interval,
@@ -120,7 +121,8 @@ def test_the_same_seed_draws_the_same_and_another_does_not():
 def test_drawn_f1_of_many_labels_lies_around_that_of_all_documents():
     generator = np.random.default_rng(0)
     labels = generator.random((400, 5)) < 0.3
-    predicted = labels ^ (generator.random((400, 5)) < 0.1)
+    predicted = LabelSets.of_table(labels ^ (generator.random((400, 5)) < 0.1))
+    labels = LabelSets.of_table(labels)
     of_all = metrics.label_f1(labels, predicted)
     for name, draws in label_f1_draws(labels, predicted).items():
         assert draws.shape == (1, 1000)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 from small_corpus import small_corpus
 
+from bywords.data.label_sets import LabelSets
 from bywords.evaluation.evaluation import Evaluation, ManyLabelsEvaluation
 from bywords.evaluation.metrics import wilson_interval
 from bywords.evaluation.significance import label_f1_draws
@@ -37,7 +38,12 @@ def many_labels(is_right, generator):
     predicted = labels & (is_right[:, np.newaxis] | (order > 0))
     known = np.ones(len(labels), dtype=np.float32)
     return ManyLabelsEvaluation(
-        tuple("abcd"), labels, predicted, predicted.astype(float), np.full(4, 0.5), known, known == 0
+        tuple("abcd"),
+        *map(LabelSets.of_table, (labels, predicted)),
+        predicted.astype(float),
+        np.full(4, 0.5),
+        known,
+        known == 0,
     )
 
 

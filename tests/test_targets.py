@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 
-MANY = np.array([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]], dtype=bool)
+MANY = LabelSets.of_table([[1, 0], [0, 0], [1, 1], [0, 1], [1, 0]])
 
 
 def test_a_class_each_is_a_label_each():
@@ -22,7 +23,7 @@ def test_pairs_are_each_document_with_each_of_its_labels():
 def test_documents_are_chosen_and_joined_with_their_weights():
     targets = Targets.of(MANY, weights=[1, 2, 3, 4, 5])
     both = targets.select(np.array([4, 0])).joined(targets.select(np.array([1])))
-    assert both.codes.tolist() == [[True, False], [True, False], [False, False]]
+    assert both.codes.table().tolist() == [[True, False], [True, False], [False, False]]
     assert both.weights.tolist() == [5, 1, 2]
 
 
@@ -41,7 +42,7 @@ def test_a_split_leaves_a_document_of_each_class_that_has_two():
 def test_documents_with_many_labels_are_held_out_by_their_rarest():
     generator = np.random.default_rng(0)
     labels = generator.random((400, 3)) < np.array([0.8, 0.3, 0.02])
-    kept, held_out = Targets.of(labels).split(0.25, 0)
+    kept, held_out = Targets.of(LabelSets.of_table(labels)).split(0.25, 0)
     assert labels[kept, 2].any()
     assert labels[held_out, 2].any()
     assert labels[held_out, 0].mean() == pytest.approx(labels[:, 0].mean(), abs=0.05)

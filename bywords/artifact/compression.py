@@ -17,8 +17,8 @@ from bywords.annotations import check_arguments
 from bywords.artifact import model_folder
 from bywords.artifact.description import card_of, contents_of
 from bywords.artifact.quantization import dequantize, quantize
+from bywords.data.label_sets import Codes
 from bywords.data.labels import Labels
-from bywords.data.targets import Codes
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import score
 from bywords.fitted import FittedClassifier

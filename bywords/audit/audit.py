@@ -251,11 +251,12 @@ def _kinds(corpus: Corpus) -> Indices:
     """A number for the label, or the labels, of each document, int64 (N,): the same for the same."""
     if not corpus.is_multilabel:
         return corpus.labels
-    packed = np.packbits(corpus.labels, axis=1)
-    return np.unique(packed, axis=0, return_inverse=True)[1].reshape(-1)
+    numbers: dict[tuple[int, ...], int] = {}
+    its = [numbers.setdefault(tuple(labels), len(numbers)) for labels in corpus.labels.lists()]
+    return np.array(its, dtype=np.int64)
 
 
 def _are_same(one: Corpus, other: Corpus, firsts: Indices, seconds: Indices) -> npt.NDArray[np.bool_]:
     """Whether the documents of each pair have the same label, or labels, bool (P,)."""
-    is_same = one.labels[firsts] == other.labels[seconds]
-    return np.asarray(is_same.all(axis=1) if one.is_multilabel else is_same)
+    here, there = one.labels[firsts], other.labels[seconds]
+    return np.asarray(here.are_equal(there) if one.is_multilabel else here == there)

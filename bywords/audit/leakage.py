@@ -134,10 +134,8 @@ def _one_hot(train: Corpus) -> Any:
     """Which classes each document has, a sparse matrix (N, K)."""
     from scipy.sparse import csr_matrix
 
-    if train.is_multilabel:
-        return csr_matrix(train.labels.astype(np.float64))
-    shape = len(train), len(train.label_names)
-    return csr_matrix((np.ones(len(train)), (np.arange(len(train)), train.labels)), shape=shape)
+    rows, labels = train.labels.pairs() if train.is_multilabel else (np.arange(len(train)), train.labels)
+    return csr_matrix((np.ones(len(rows)), (rows, labels)), shape=(len(train), len(train.label_names)))
 
 
 def _words_everywhere(train: Corpus, tokens: Tokens) -> tuple[list[str], Ints, Ints]:
@@ -163,7 +161,7 @@ def _rows(patterns: Patterns, told: _Told, train: Corpus) -> list[LeakingPattern
     for leader, others in _with_same_documents(patterns, order)[:MOST_SHOWN]:
         documents = patterns.documents[starts[leader] : starts[leader + 1]]
         k = int(told.classes[leader])
-        is_of_class = train.labels[documents, k] if train.is_multilabel else train.labels[documents] == k
+        is_of_class = train.of_class(k)[documents]
         n, n_of_class = int(told.n_documents[leader]), int(told.n_of_class[leader])
         rows.append(
             LeakingPattern(

@@ -137,7 +137,7 @@ def _classes(train: Corpus, lengths: npt.NDArray[np.int64], test: Corpus | None)
     test_counts = None if test is None else test.counts().tolist()
     rows = []
     for k, name in enumerate(train.label_names):
-        is_class = train.labels[:, k] if train.is_multilabel else train.labels == k
+        is_class = train.of_class(k)
         inside, outside = lengths[is_class], lengths[~is_class]
         auc = auc_and_variance(inside, outside)[0] if len(inside) and len(outside) else None
         rows.append(
@@ -161,10 +161,7 @@ def _lengths_by_class(train: Corpus, lengths: npt.NDArray[np.int64]) -> ClassHis
     """Documents of each class by tokens, in bins that grow by a constant factor; the first is for none at all."""
     edges = np.unique(np.geomspace(1, max(int(lengths.max(initial=1)), 1) + 1, N_BINS).round().astype(np.int64))
     edges = np.concatenate([[0], edges])
-    counts = [
-        np.histogram(lengths[train.labels[:, k] if train.is_multilabel else train.labels == k], bins=edges)[0].tolist()
-        for k in range(len(train.label_names))
-    ]
+    counts = [np.histogram(lengths[train.of_class(k)], bins=edges)[0].tolist() for k in range(len(train.label_names))]
     return ClassHistograms(edges=edges.tolist(), counts=counts)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import polars as pl
 
+    from bywords.data.label_sets import LabelSets
     from bywords.fitted import FittedClassifier
     from bywords.io.readers import Block
     from bywords.io.resumable import ResumableOutput
@@ -280,7 +281,8 @@ class _Answers:
             if self.least is None:
                 return list(likeliest)
             return [row[numbers[row] >= self.least] for row, numbers in zip(likeliest, probabilities, strict=True)]
-        return [np.flatnonzero(has) for has in self.classifier.calibration.predict(probabilities)]
+        given = cast("LabelSets", self.classifier.calibration.predict(probabilities))
+        return [np.array(labels, dtype=np.intp) for labels in given.lists()]
 
     def _kind(self) -> Any:
         import polars as pl

@@ -16,15 +16,14 @@ import polars as pl
 from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
 from bywords.data.label_names import cleaned, several_spellings
-from bywords.data.labels import FLAGS, flags_in
+from bywords.data.label_sets import Codes, LabelSets, arrays_of, joined_codes
+from bywords.data.labels import FLAGS, flags_in, names_of
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.forks import cached_property
-from bywords.memory import check_memory
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
 
 MOST_LABEL_BYTES = 1_000
-MEMORY_PER_FLAG = 9  # bytes for a document and a label, where it may have several: a flag, and a number for the split
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +40,7 @@ class Corpus:
 
     name: str  # of the data set or the file, for messages and records
     texts: pl.Series  # string (N,), no nulls
-    labels: npt.NDArray[Any]  # int64 (N,), index into label_names; multi-label: bool (N, K)
+    labels: Any  # int64 (N,), index into label_names; multi-label: LabelSets of N documents
     label_names: tuple[str, ...]  # (K,), in the order of `sorted_names`
     rows: npt.NDArray[np.int64]  # (N,), index of each document in what it was read from, counted from 0
     n_skipped: int = 0  # rows of the file that could not be read and were left out
@@ -109,17 +108,13 @@ class Corpus:
             raise DataError(f"{name}: {error}") from error
         if flags is not None:
             names = tuple(map(str, range(flags.shape[1])))
-            return cls(name, text_column, flags.astype(bool), names, rows, remarks=(_table_of_flags(len(names)),))
+            table = LabelSets.of_table(flags)
+            return cls(name, text_column, table, names, rows, remarks=(_table_of_flags(len(names)),))
         flat, remarks = _cleaned(name, flat)
         names = sorted_names([*flat.unique().to_list(), *map(cleaned, label_names)])
-        check_memory(
-            MEMORY_PER_FLAG * len(sets) * len(names),
-            f"{name}: a table of {len(sets):,} documents and {len(names):,} labels",
-            "Take fewer labels, those that occur most, or fewer documents.",
-        )
-        matrix = np.zeros((len(sets), len(names)), dtype=np.bool_)
-        matrix[np.repeat(np.arange(len(sets)), sizes), _indices(flat, names)] = True
-        return cls(name, text_column, matrix, names, rows, remarks=remarks)
+        indices = np.repeat(np.arange(len(sets)), sizes)
+        label_sets = LabelSets.of_pairs(indices, _indices(flat, names), len(sets), len(names))
+        return cls(name, text_column, label_sets, names, rows, remarks=remarks)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -127,7 +122,7 @@ class Corpus:
     @property
     def is_multilabel(self) -> bool:
         """Whether a document may have no label or several."""
-        return self.labels.ndim == 2
+        return isinstance(self.labels, LabelSets)
 
     def tokenizer_config(self, config: TokenizerConfig | None = None) -> TokenizerConfig:
         """These settings, by default the usual ones, for a tokenizer that takes apart what several columns made."""
@@ -163,18 +158,17 @@ class Corpus:
 
     def names(self) -> npt.NDArray[Any]:
         """The label of each document by its name, str (N,); multi-label: its labels, object (N,) of tuples of str."""
-        if not self.is_multilabel:
-            return np.array(self.label_names, dtype=np.str_)[self.labels]
-        sets = np.empty(len(self), dtype=object)
-        for index, row in enumerate(self.labels):
-            sets[index] = tuple(self.label_names[label] for label in np.flatnonzero(row))
-        return sets
+        return names_of(self.labels, np.array(self.label_names, dtype=np.str_), "sets")
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Documents of each class, int64 (K,)."""
-        if self.is_multilabel:
-            return self.labels.sum(axis=0, dtype=np.int64)
+        if isinstance(self.labels, LabelSets):
+            return self.labels.counts()
         return np.bincount(self.labels, minlength=len(self.label_names)).astype(np.int64, copy=False)
+
+    def of_class(self, k: int) -> npt.NDArray[np.bool_]:
+        """Which documents have the label of this index, bool (N,)."""
+        return np.asarray(self.labels.has(k) if isinstance(self.labels, LabelSets) else self.labels == k)
 
     @cached_property
     def groups(self) -> npt.NDArray[np.int64]:
@@ -194,10 +188,9 @@ class Corpus:
             digest.update(np.int64(len(strings)).astype("<i8").tobytes())
             digest.update(strings.str.len_bytes().to_numpy().astype("<i8").tobytes())
             digest.update("".join(strings.to_list()).encode())
-        if self.is_multilabel:
-            digest.update(b"multi-label" + np.packbits(self.labels, axis=1).tobytes())
-        else:
-            digest.update(self.labels.astype("<i8").tobytes())
+        digest.update(b"multi-label" if self.is_multilabel else b"")
+        for array in arrays_of(self.labels):
+            digest.update(array.astype("<i8").tobytes())
         return digest.hexdigest()[:16]
 
 
@@ -225,7 +218,7 @@ class Split:
         test, n_test = drop_empty(self.test, tokenizer)
         is_trained = train.counts() > 0
         if not is_trained.all():
-            untrained = _first_with(test, ~is_trained)
+            untrained = first_with(test, ~is_trained)
             if untrained is not None:
                 index, name = untrained
                 raise DataError(
@@ -247,7 +240,7 @@ class Split:
             raise DataError(f"{self.test.name} is no part of {self.train.name}.")
         both = dataclasses.replace(
             self.train, texts=pl.concat([self.train.texts, self.test.texts]), rows=rows, columns=None,
-            labels=np.concatenate([self.train.labels, self.test.labels]),
+            labels=joined_codes([self.train.labels, self.test.labels]),
         )  # fmt: skip
         return both.select(np.argsort(rows, kind="stable"))
 
@@ -280,12 +273,7 @@ def renamed(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
     names = sorted_names(new)
     index = {name: number for number, name in enumerate(names)}
     table = np.array([index[name] for name in new], dtype=np.int64)  # (K,) old -> new
-    if not corpus.is_multilabel:
-        return dataclasses.replace(corpus, labels=table[corpus.labels], label_names=names)
-    labels = np.zeros((len(corpus), len(names)), dtype=np.bool_)
-    for old, index in enumerate(table.tolist()):
-        labels[:, index] |= corpus.labels[:, old]
-    return dataclasses.replace(corpus, labels=labels, label_names=names)
+    return dataclasses.replace(corpus, labels=_renumbered(corpus.labels, table, len(names)), label_names=names)
 
 
 def grouped(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
@@ -325,9 +313,8 @@ def labelled_as(corpus: Corpus, *, multilabel: bool) -> Corpus:
             f"{corpus.name}: its documents have any number of labels, those of training one each. "
             "Give each document one label, or train on documents with several."
         )
-    matrix = np.zeros((len(corpus), len(corpus.label_names)), dtype=np.bool_)
-    matrix[np.arange(len(corpus)), corpus.labels] = True
-    return dataclasses.replace(corpus, labels=matrix)
+    sets = LabelSets.of_pairs(np.arange(len(corpus)), corpus.labels, len(corpus), len(corpus.label_names))
+    return dataclasses.replace(corpus, labels=sets)
 
 
 def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
@@ -337,7 +324,7 @@ def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
     """
     index = {name: number for number, name in enumerate(label_names)}
     table = np.array([index.get(name, -1) for name in corpus.label_names], dtype=np.int64)  # (K,) old -> new
-    new = _first_with(corpus, table < 0)
+    new = first_with(corpus, table < 0)
     if new is not None:
         first, name = new
         raise DataError(
@@ -345,12 +332,7 @@ def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
             f"{did_you_mean(name, label_names)} The labels there are: {quoted(label_names)}. "
             "Correct the label, take the row out, or add such documents to training."
         )
-    labels: npt.NDArray[Any]
-    if corpus.is_multilabel:
-        labels = np.zeros((len(corpus), len(label_names)), dtype=np.bool_)
-        labels[:, table[table >= 0]] = corpus.labels[:, table >= 0]
-    else:
-        labels = table[corpus.labels]
+    labels = _renumbered(corpus.labels, table, len(label_names))
     return dataclasses.replace(corpus, labels=labels, label_names=tuple(label_names))
 
 
@@ -369,7 +351,7 @@ def concatenated(corpora: Sequence[Corpus], name: str) -> Corpus:
     return Corpus(
         name,
         pl.concat([part.texts.alias("text") for part in parts]),
-        np.concatenate([part.labels for part in parts]),
+        joined_codes([part.labels for part in parts]),
         names,
         np.concatenate([part.rows + end for part, end in zip(parts, ends[:-1], strict=True)]),
         n_skipped=sum(part.n_skipped for part in parts),
@@ -421,14 +403,16 @@ def check_trainable(corpus: Corpus) -> None:
         )
 
 
-def _first_with(corpus: Corpus, is_meant: npt.NDArray[np.bool_]) -> tuple[int, str] | None:
+def first_with(corpus: Corpus, is_meant: npt.NDArray[np.bool_]) -> tuple[int, str] | None:
     """The index of the first document with a label where `is_meant`, bool (K,), is true, and the label's name."""
-    of_documents = corpus.labels & is_meant if corpus.is_multilabel else is_meant[corpus.labels][:, np.newaxis]
-    found = np.argwhere(of_documents)  # (F, 2), document by document
-    if not len(found):
-        return None
-    index, label = found[0].tolist()
-    return index, corpus.label_names[label if corpus.is_multilabel else int(corpus.labels[index])]
+    rows, labels = corpus.labels.pairs() if corpus.is_multilabel else (np.arange(len(corpus)), corpus.labels)
+    found = np.flatnonzero(is_meant[labels])  # document by document
+    return (int(rows[found[0]]), corpus.label_names[labels[found[0]]]) if len(found) else None
+
+
+def _renumbered(labels: Codes, new: npt.NDArray[np.int64], n_labels: int) -> Codes:
+    """Labels with `new[k]` for k, (K,); of several those of -1 are taken out."""
+    return labels.renumbered(new, n_labels) if isinstance(labels, LabelSets) else new[labels]
 
 
 def _cleaned(corpus_name: str, column: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:

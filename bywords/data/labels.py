@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.data.targets import Codes
+from bywords.data.label_sets import Codes, LabelSets
 from bywords.errors import DataError, SettingError, quoted
+from bywords.text.ragged import ragged_positions
 
 LabelFormat = Literal["one", "sets", "indicator"]
 Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
@@ -36,7 +37,7 @@ class GivenLabels:
     """Labels of N documents as they were given."""
 
     label_format: LabelFormat
-    values: npt.NDArray[Any]  # one: (N,); sets: all labels one after the other (P,); indicator: bool (N, K)
+    values: Any  # one: an array (N,); sets: of all labels one after the other (P,); indicator: LabelSets, K columns
     offsets: npt.NDArray[np.int64]  # sets: where each document's start, (N + 1,)
     columns: npt.NDArray[Any]  # indicator: the names of its columns, (K,)
 
@@ -47,10 +48,8 @@ class GivenLabels:
         """Only these documents, in this order."""
         if self.label_format != "sets":
             return GivenLabels(self.label_format, self.values[rows], self.offsets, self.columns)
-        lengths = np.diff(self.offsets)[rows]
-        parts = [self.values[self.offsets[row] : self.offsets[row + 1]] for row in rows.tolist()]
-        values = np.concatenate(parts) if parts else self.values[:0]
-        return GivenLabels(self.label_format, values, np.concatenate([[0], np.cumsum(lengths)]), self.columns)
+        positions, offsets = ragged_positions(self.offsets, rows)
+        return GivenLabels(self.label_format, self.values[positions], offsets, self.columns)
 
 
 def read_labels(labels: Any, *, part: str) -> GivenLabels:
@@ -60,8 +59,8 @@ def read_labels(labels: Any, *, part: str) -> GivenLabels:
     labels do not have.
     """
     none = np.zeros(0, dtype=np.int64)
-    if hasattr(labels, "toarray"):  # a sparse matrix
-        labels = labels.toarray()
+    if hasattr(labels, "tocoo"):  # a sparse matrix
+        return _read_sparse(labels, part)
     if isinstance(labels, str | bytes | set | frozenset | Mapping) or not hasattr(labels, "__len__"):
         raise DataError(f"expected a sequence of {part} labels, found {type(labels).__name__}: {labels!r:.200}.")
     if isinstance(labels, pl.Series) and isinstance(labels.dtype, pl.List | pl.Array):
@@ -73,8 +72,9 @@ def read_labels(labels: Any, *, part: str) -> GivenLabels:
         if table.shape[1] == 1:
             _warn_of_column()
             return read_labels(table[:, 0], part=part)
+        _check_flags(table, part)
         names = np.arange(table.shape[1]) if columns is None else _array(list(columns), part)
-        return GivenLabels("indicator", _flags(table, part), none, names)
+        return GivenLabels("indicator", LabelSets.of_table(table), none, names)
     listed = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     are_sets = [isinstance(value, _SETS) for value in listed]
     if any(are_sets):
@@ -101,7 +101,7 @@ def classes_of(given: GivenLabels) -> npt.NDArray[Any]:
 
 
 def codes_of(given: GivenLabels, classes: npt.NDArray[Any], label_format: LabelFormat, *, part: str) -> Codes:
-    """What `Targets` take: the index of each label in `classes` int64 (N,), or which each document has bool (N, K).
+    """What `Targets` take: the index of each label in `classes` int64 (N,), or those that each document has.
 
     Raises: DataError for a label that `classes` lack, and for labels of another form than `label_format`.
     """
@@ -109,9 +109,10 @@ def codes_of(given: GivenLabels, classes: npt.NDArray[Any], label_format: LabelF
         expected = "one label a document" if label_format == "one" else "any number of labels a document"
         raise DataError(f"the model was fitted to {expected}, and the {part} labels are of another form.")
     if given.label_format == "indicator":
-        return given.values[:, _in_order(given.columns.tolist(), classes.tolist(), part)]
+        new = np.argsort(_in_order(given.columns.tolist(), classes.tolist(), part))
+        return given.values.renumbered(new, len(classes))
     if not len(classes):
-        return np.zeros((len(given), 0), dtype=bool)
+        return LabelSets.of_pairs([], [], len(given), 0)
     in_order = np.argsort(classes, kind="stable")
     try:
         found = np.searchsorted(classes[in_order], given.values)
@@ -128,9 +129,8 @@ def codes_of(given: GivenLabels, classes: npt.NDArray[Any], label_format: LabelF
         )
     if given.label_format == "one":
         return indices
-    has = np.zeros((len(given), len(classes)), dtype=bool)
-    has[np.repeat(np.arange(len(given)), np.diff(given.offsets)), indices] = True
-    return has
+    rows = np.repeat(np.arange(len(given)), np.diff(given.offsets))
+    return LabelSets.of_pairs(rows, indices, len(given), len(classes))
 
 
 def are_known(given: GivenLabels, classes: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -164,14 +164,14 @@ def names_of(codes: Codes, classes: npt.NDArray[Any], label_format: LabelFormat)
 
     one: (N,) of the dtype of `classes`; sets: object (N,), a tuple of labels each; indicator: int64 (N, K).
     """
-    if label_format == "one":
+    if not isinstance(codes, LabelSets):
         return classes[codes]
     if label_format == "indicator":
-        return codes.astype(np.int64)
+        return codes.table().astype(np.int64)
     listed = classes.tolist()
     sets = np.empty(len(codes), dtype=object)
-    for index, has in enumerate(codes):
-        sets[index] = tuple(listed[k] for k in np.flatnonzero(has).tolist())
+    for index, its in enumerate(codes.lists()):
+        sets[index] = tuple([listed[k] for k in its])
     return sets
 
 
@@ -348,7 +348,19 @@ def _flags_of_lists(labels: Any) -> npt.NDArray[np.int64] | None:
     return flags_in([_members(row) for row in listed])
 
 
-def _flags(table: npt.NDArray[Any], part: str) -> npt.NDArray[np.bool_]:
+def _read_sparse(matrix: Any, part: str) -> GivenLabels:
+    """A table of 0 and 1 that is a sparse matrix of scipy, (N, K), without making a table of it."""
+    found = matrix.tocoo()
+    n_documents, n_labels = found.shape
+    if n_labels == 1:
+        return read_labels(matrix.toarray(), part=part)
+    _check_flags(found.data[np.newaxis], part)
+    has = found.data != 0
+    sets = LabelSets.of_pairs(found.row[has], found.col[has], n_documents, n_labels)
+    return GivenLabels("indicator", sets, np.zeros(0, dtype=np.int64), np.arange(n_labels))
+
+
+def _check_flags(table: npt.NDArray[Any], part: str) -> None:
     if table.dtype.kind not in "biuf" and not (table.dtype == object and np.isin(table, (0, 1)).all()):
         raise DataError(f"a table of {part} labels holds {table.dtype}, expected 0 and 1, a column for each label.")
     is_wrong = (table != 0) & (table != 1)
@@ -358,7 +370,6 @@ def _flags(table: npt.NDArray[Any], part: str) -> npt.NDArray[np.bool_]:
             f"Unknown label type: the table of {part} labels has {table[row, column]} in row {row}, column {column} "
             "(counted from 0), expected 0 or 1."
         )
-    return table.astype(bool)
 
 
 def _warn_of_column() -> None:

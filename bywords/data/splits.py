@@ -11,6 +11,7 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
+from bywords.data.label_sets import Codes, LabelSets
 from bywords.errors import SettingError, check_seed, shown
 
 Rows = npt.NDArray[np.int64]
@@ -46,19 +47,22 @@ def stratified_split(
     return np.flatnonzero(~is_held[group_of]), np.flatnonzero(is_held[group_of])
 
 
-def strata_of(labels: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def strata_of(labels: Codes) -> npt.NDArray[np.int64]:
     """Of what kind each document is when documents are held out, int64 (N,).
 
-    Class numbers (N,) are taken as they are. Of documents with any number of labels, bool (N, K), it is the rarest of
-    their labels that counts, so that no label is missed; those without labels are one more kind, K.
+    Class numbers (N,) are taken as they are. Of documents with any number of labels it is the rarest of theirs that
+    counts, of equals the first, so that no label is missed; those without labels are one more kind, K.
     """
-    if labels.ndim == 1:
+    if not isinstance(labels, LabelSets):
         return labels.astype(np.int64, copy=False)
-    n_labels = labels.shape[1]
-    if not n_labels:
-        return np.zeros(len(labels), dtype=np.int64)
-    rarest = np.where(labels, labels.sum(axis=0), len(labels) + 1).argmin(axis=1)
-    return np.where(labels.any(axis=1), rarest, n_labels).astype(np.int64)
+    strata = np.full(len(labels), labels.n_labels, dtype=np.int64)
+    by_rarity = np.argsort(labels.counts(), kind="stable")
+    rank = np.empty(labels.n_labels, dtype=np.int64)
+    rank[by_rarity] = np.arange(labels.n_labels)
+    is_filled = labels.lengths > 0
+    if is_filled.any():
+        strata[is_filled] = by_rarity[np.minimum.reduceat(rank[labels.labels], labels.offsets[:-1][is_filled])]
+    return strata
 
 
 def check_split(share: float, seed: int) -> None:

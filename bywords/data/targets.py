@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.data.label_sets import Codes, LabelSets, joined_codes
 from bywords.data.splits import first_of_groups, strata_of, stratified_folds, stratified_split
 
-Codes = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """`codes` is int64 (N,), a class number each, or bool (N, K): which labels each document has, if any.
+    """`codes` is int64 (N,), a class number each, or `LabelSets` of N documents: the labels that each has, if any.
 
     `weights` is float32 (N,), 0 or more: a document of weight 2 counts like two. `n_classes` is K. Documents with the
     same number in `groups`, int64 (N,), are on the same side of every split; None where each is alone. What `weights`
@@ -40,8 +40,8 @@ class Targets:
         class_weights: npt.ArrayLike | None = None,
     ) -> Targets:
         """By default each document counts 1, and there are as many classes as occur."""
-        if codes.ndim == 2:
-            n_classes = codes.shape[1]
+        if isinstance(codes, LabelSets):
+            n_classes = codes.n_labels
         elif n_classes is None:
             n_classes = int(codes.max()) + 1 if len(codes) else 0
         weighed = np.ones(len(codes)) if weights is None else np.asarray(weights)
@@ -53,7 +53,7 @@ class Targets:
 
     @property
     def is_multilabel(self) -> bool:
-        return self.codes.ndim == 2
+        return isinstance(self.codes, LabelSets)
 
     @property
     def is_binary(self) -> bool:
@@ -70,21 +70,24 @@ class Targets:
         """What each document counts, whatever its class, float32 (N,)."""
         if self.class_weights is None:
             return self.weights
-        of_class = self.class_weights[self.codes]
+        of_class = self.class_weights[self.codes]  # type: ignore[index]
         return np.divide(self.weights, of_class, out=np.zeros_like(self.weights), where=of_class > 0)
 
     def one_hot(self) -> npt.NDArray[np.bool_]:
-        """Which labels each document has, bool (N, K)."""
-        if self.codes.ndim == 2:
-            return self.codes.astype(bool, copy=False)
+        """Which labels each document has, bool (N, K): a table that few documents, or few classes, have room for."""
+        if isinstance(self.codes, LabelSets):
+            return self.codes.table()
         return self.codes[:, np.newaxis] == np.arange(self.n_classes)
 
     def pairs(self) -> tuple[Rows, npt.NDArray[np.int64]]:
         """Each document with each of its labels: rows int64 (P,) and labels int64 (P,)."""
-        if self.codes.ndim == 2:
-            rows, labels = np.nonzero(self.codes)
-            return rows.astype(np.int64), labels.astype(np.int64)
+        if isinstance(self.codes, LabelSets):
+            return self.codes.pairs()
         return np.arange(len(self), dtype=np.int64), self.codes.astype(np.int64, copy=False)
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Documents of each class, int64 (K,)."""
+        return np.bincount(self.pairs()[1], minlength=self.n_classes).astype(np.int64, copy=False)
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Targets:
         """Only these documents (int, any order, repeats allowed), in this order."""
@@ -93,7 +96,7 @@ class Targets:
 
     def joined(self, others: Targets) -> Targets:
         """These documents, then the others; whose groups the one has, the other has not, so that none are left."""
-        codes, weights = np.concatenate([self.codes, others.codes]), np.concatenate([self.weights, others.weights])
+        codes, weights = joined_codes([self.codes, others.codes]), np.concatenate([self.weights, others.weights])
         return Targets(codes, weights, self.n_classes, class_weights=self.class_weights)
 
     def can_be_split(self) -> bool:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.config import typed
+from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
-from bywords.evaluation.metrics import Labels, ManyLabels, Scores, softmax
+from bywords.evaluation.metrics import Labels, Scores, softmax
 from bywords.evaluation.minimum import convex_minimum
 from bywords.kernels.calibration import calibrate
 from bywords.validation import LARGEST, check_finite, check_shapes, check_within
@@ -66,9 +67,9 @@ class Sigmoids:
         """Logits (N, K) → float64 (N, K), each from 0 to 1 for itself."""
         return sigmoid(np.asarray(logits, dtype=np.float64) * self.scales + self.offsets)
 
-    def predict(self, probabilities: Scores) -> ManyLabels:
-        """Which labels each document gets, bool (N, K)."""
-        return np.asarray(probabilities >= self.thresholds)
+    def predict(self, probabilities: Scores) -> LabelSets:
+        """The labels that each document gets, from probabilities (N, K)."""
+        return LabelSets.of_table(probabilities >= self.thresholds)
 
     def keeping(self, labels: npt.NDArray[np.int64], thresholds: npt.NDArray[np.float64]) -> Sigmoids:
         """The same, but the logits of these labels are log-odds already, given at or above these thresholds."""
@@ -258,7 +259,7 @@ def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float
     return scales / spread, offsets
 
 
-def best_thresholds(has: ManyLabels, probabilities: Scores) -> npt.NDArray[np.float64]:
+def best_thresholds(has: npt.NDArray[np.bool_], probabilities: Scores) -> npt.NDArray[np.float64]:
     """Of each label, the probability at or above which to give it, for a high F1 on such documents, float64 (K,).
 
     Halfway, in log-odds, between the threshold of the highest F1 of the label and that of all decisions together: a

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.label_sets import LabelSets
 from bywords.evaluation import metrics, reliability, significance
 from bywords.forks import cached_property
 
@@ -213,8 +214,8 @@ class ManyLabelsEvaluation:
     """How a classifier did on N documents that have any number of K labels each. Every document counts the same."""
 
     label_names: tuple[str, ...]
-    labels: metrics.ManyLabels  # bool (N, K), the true ones
-    predicted: metrics.ManyLabels  # bool (N, K), those that the thresholds gave
+    labels: LabelSets  # the true ones of N documents
+    predicted: LabelSets  # those that the thresholds gave
     probabilities: npt.NDArray[np.float64]  # (N, K), each for itself
     thresholds: npt.NDArray[np.float64]  # (K,)
     in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
@@ -225,7 +226,7 @@ class ManyLabelsEvaluation:
     @property
     def accuracy(self) -> float:
         """The share of documents that are right in all labels."""
-        return metrics.score("accuracy", self.labels, self.probabilities, self.predicted)
+        return metrics.accuracy(self.labels, self.predicted)
 
     @cached_property
     def f1(self) -> dict[str, float]:
@@ -245,7 +246,7 @@ class ManyLabelsEvaluation:
         """Of all decisions, each label of each document for itself; None where the probabilities are not known."""
         if probabilities is None:
             return None
-        return _known(reliability.expected_calibration_error(probabilities.ravel(), self.labels.ravel()))
+        return _known(reliability.expected_calibration_error(probabilities.ravel(), self.labels.table().ravel()))
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, precision, recall, f1, support and threshold of each label, ready for JSON."""
@@ -270,7 +271,7 @@ class ManyLabelsEvaluation:
         return {
             "n_documents": len(self.labels),
             "n_all_out_of_vocabulary": int(self.all_out_of_vocabulary.sum()),
-            "n_without_labels": int((~self.labels.any(axis=1)).sum()),
+            "n_without_labels": int((self.labels.lengths == 0).sum()),
             **self.f1,
             **self.f1_intervals,
             "accuracy": self.accuracy,

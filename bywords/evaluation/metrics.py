@@ -1,6 +1,6 @@
 """Labels and probabilities → numbers: scores, an interval, a table by class.
 
-Labels are int64 (N,), indices into the label names, or bool (N, K) where a document has any number of them;
+Labels are int64 (N,), indices into the label names, or `LabelSets` where a document has any number of them;
 probabilities are (N, K). Every document counts the same where no weights are given.
 """
 
@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from bywords.data.label_sets import Codes, LabelSets
 from bywords.errors import SettingError, check_choice
 
 Labels = npt.NDArray[np.int64]
-ManyLabels = npt.NDArray[np.bool_]  # (N, K)
 Weights = npt.NDArray[np.floating[Any]]  # (N,)
 Scores = npt.NDArray[np.floating[Any]]
 
@@ -32,9 +32,16 @@ class ClassScores:
     support: int
 
 
-def accuracy(labels: Labels, predicted: Labels) -> float:
-    """The share of documents whose label is right; NaN without documents."""
-    return float(np.mean(labels == predicted)) if len(labels) else float("nan")
+def are_right(labels: Codes, predicted: Codes) -> npt.NDArray[np.bool_]:
+    """Which documents have the right label, or all the right ones, bool (N,)."""
+    if isinstance(labels, LabelSets) and isinstance(predicted, LabelSets):
+        return labels.are_equal(predicted)
+    return np.asarray(labels == predicted)
+
+
+def accuracy(labels: Codes, predicted: Codes) -> float:
+    """The share of documents whose label is right, of several labels all; NaN without documents."""
+    return float(np.mean(are_right(labels, predicted))) if len(labels) else float("nan")
 
 
 def wilson_interval(share: float, n_documents: float) -> tuple[float, float]:
@@ -97,26 +104,26 @@ def top_k_accuracy(labels: Labels, probabilities: Scores, k: int) -> float:
     return float((best == labels[:, np.newaxis]).any(axis=1).mean())
 
 
-def confusion_by_label(labels: ManyLabels, predicted: ManyLabels) -> npt.NDArray[np.int64]:
+def confusion_by_label(labels: LabelSets, predicted: LabelSets) -> npt.NDArray[np.int64]:
     """Of each label: documents that have it and got it, that got it, and that have it; int64 (K, 3)."""
-    return np.stack([(labels & predicted).sum(axis=0), predicted.sum(axis=0), labels.sum(axis=0)], axis=1)
+    return np.stack([sets.counts() for sets in (labels.both(predicted), predicted, labels)], axis=1)
 
 
-def per_label(labels: ManyLabels, predicted: ManyLabels) -> list[ClassScores]:
+def per_label(labels: LabelSets, predicted: LabelSets) -> list[ClassScores]:
     """Precision, recall and F1 of each label, for documents with any number of them."""
     return _class_scores(*confusion_by_label(labels, predicted).T)
 
 
-def label_f1(labels: ManyLabels, predicted: ManyLabels) -> dict[str, float]:
+def label_f1(labels: LabelSets, predicted: LabelSets) -> dict[str, float]:
     """The F1 of all decisions together (micro), the mean of the labels' (macro), the mean of the documents' (samples).
 
     A label or a document without a true or a given label has an F1 of 0, as in scikit-learn's `f1_score`; NaN without
     documents.
     """
-    if not labels.size:
+    if not len(labels) or not labels.n_labels:
         return dict.fromkeys(("micro_f1", "macro_f1", "samples_f1"), float("nan"))
     both, got, has = confusion_by_label(labels, predicted).sum(axis=0).tolist()
-    of_document = zip(*((part.sum(axis=1).tolist()) for part in (labels & predicted, predicted, labels)), strict=True)
+    of_document = zip(*(sets.lengths.tolist() for sets in (labels.both(predicted), predicted, labels)), strict=True)
     return {
         "micro_f1": _ratio(2 * both, got + has),
         "macro_f1": float(np.mean([score.f1 for score in per_label(labels, predicted)])),
@@ -124,7 +131,7 @@ def label_f1(labels: ManyLabels, predicted: ManyLabels) -> dict[str, float]:
     }
 
 
-def log_loss(labels: Labels | ManyLabels, probabilities: Scores, weights: Weights | None = None) -> float:
+def log_loss(labels: Codes, probabilities: Scores, weights: Weights | None = None) -> float:
     """The mean negative natural logarithm of the probability given to what is true; NaN without documents.
 
     Of documents with any number of labels, summed over the labels.
@@ -132,10 +139,11 @@ def log_loss(labels: Labels | ManyLabels, probabilities: Scores, weights: Weight
     return float(np.average(log_losses(labels, probabilities), weights=weights)) if len(labels) else float("nan")
 
 
-def log_losses(labels: Labels | ManyLabels, probabilities: Scores) -> npt.NDArray[np.float64]:
+def log_losses(labels: Codes, probabilities: Scores) -> npt.NDArray[np.float64]:
     """The same for each of N documents, in nats, float64 (N,)."""
-    if labels.ndim == 2:
-        chosen = np.where(labels, probabilities, 1 - np.asarray(probabilities))
+    if isinstance(labels, LabelSets):
+        chosen = 1 - np.asarray(probabilities)
+        chosen[labels.pairs()] = probabilities[labels.pairs()]
     else:
         chosen = probabilities[np.arange(len(labels)), labels][:, np.newaxis]
     losses: npt.NDArray[np.float64] = -np.log(np.maximum(chosen.astype(np.float64), np.finfo(np.float32).tiny))
@@ -165,9 +173,9 @@ def check_metric(metric: Metric, *, is_multilabel: bool) -> None:
 
 def score(
     metric: Metric,
-    labels: Labels | ManyLabels,
+    labels: Codes,
     probabilities: Scores,
-    predicted: Labels | ManyLabels,
+    predicted: Codes,
     weights: Weights | None = None,
 ) -> float:
     """How good answers are by a metric; the higher, the better: log loss is taken negative. Only it takes weights.
@@ -176,12 +184,10 @@ def score(
     """
     if metric == "log_loss":
         return -log_loss(labels, probabilities, weights)
-    if labels.ndim == 2:
-        if metric == "accuracy":
-            return float((labels == predicted).all(axis=1).mean()) if len(labels) else float("nan")
-        return label_f1(labels, predicted)[metric]  # type: ignore[arg-type]
+    if isinstance(labels, LabelSets) and isinstance(predicted, LabelSets):
+        return accuracy(labels, predicted) if metric == "accuracy" else label_f1(labels, predicted)[metric]
     if metric in ("accuracy", "micro_f1"):
-        return accuracy(labels, predicted)  # type: ignore[arg-type]
+        return accuracy(labels, predicted)
     confusion = confusion_matrix(labels, predicted, probabilities.shape[1])  # type: ignore[arg-type]
     return macro_f1(confusion) if metric == "macro_f1" else balanced_accuracy(confusion)
 

@@ -7,6 +7,7 @@ training with other seeds. Documents are taken as independent of each other, and
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.evaluation.metrics import Labels, ManyLabels, Z
+from bywords.data.label_sets import LabelSets
+from bywords.evaluation.metrics import Labels, Z
+from bywords.text.bags import Bags
+from bywords.text.ragged import offsets_of
 
 if TYPE_CHECKING:
     from statistics import NormalDist
@@ -107,22 +111,48 @@ def macro_f1_draws(labels: Labels, predicted: npt.NDArray[np.int64], n_classes: 
     return _drawn(scores, counts, seed)
 
 
-def label_f1_draws(labels: ManyLabels, predicted: ManyLabels) -> dict[str, Draws]:
+def label_f1_draws(labels: LabelSets, predicted: LabelSets) -> dict[str, Draws]:
     """Micro, macro and samples F1, as `metrics.label_f1` has them, on drawn test sets: float64 (1, B) each."""
-    rows, counts = np.unique(np.hstack([labels, predicted]), axis=0, return_counts=True)
-    has, got = (part.astype(np.float32) for part in np.hsplit(rows, 2))  # (U, K)
-    both = has * got
-    totals = has.sum(axis=1) + got.sum(axis=1)
-    of_document = np.divide(2 * both.sum(axis=1), totals, out=np.zeros_like(totals), where=totals > 0)
+    firsts, counts = _kinds(labels, predicted)
+    has, got = labels[firsts], predicted[firsts]  # of U kinds of answers
+    by_label = [_documents_by_label(sets) for sets in (has.both(got), has, got)]
+    both, totals = (lengths.astype(np.float32) for lengths in (has.both(got).lengths, has.lengths + got.lengths))
+    of_document = np.divide(2 * both, totals, out=np.zeros_like(totals), where=totals > 0)
 
     def scores(drawn: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        hits, sums = drawn @ both, drawn @ (has + got)  # (b, K)
+        by_kind = np.ascontiguousarray(drawn.T)  # (U, b)
+        hits, n_has, n_got = (np.ascontiguousarray(documents.times(by_kind).T) for documents in by_label)  # (b, K)
+        sums = n_has + n_got
         of_label = np.divide(2 * hits, sums, out=np.zeros_like(hits), where=sums > 0)
         together = 2 * hits.sum(axis=1) / np.maximum(sums.sum(axis=1), 1)
         return np.stack([together, of_label.mean(axis=1), drawn @ of_document / drawn.sum(axis=1)])
 
-    micro, macro, samples = _drawn(scores, counts, seed=0)[:, np.newaxis]
+    micro, macro, samples = _drawn(scores, counts, seed=0, width=labels.n_labels)[:, np.newaxis]
     return {"micro_f1": micro, "macro_f1": macro, "samples_f1": samples}
+
+
+def _kinds(labels: LabelSets, predicted: LabelSets) -> tuple[Labels, npt.NDArray[np.int64]]:
+    """The first document with each pair of true and given labels, int64 (U,), and how many have it.
+
+    They are in the order of the rows of a table of them: a row that has a label is behind one that has not.
+    """
+    firsts: dict[tuple[int, ...], int] = {}
+    counts: Counter[tuple[int, ...]] = Counter()
+    for document, (has, got) in enumerate(zip(labels.lists(), predicted.lists(), strict=True)):
+        kind = (*(-label for label in has), *(-label - labels.n_labels for label in got))
+        firsts.setdefault(kind, document)
+        counts[kind] += 1
+    in_order = sorted(firsts)
+    return (
+        np.array([firsts[kind] for kind in in_order], dtype=np.int64),
+        np.array([counts[kind] for kind in in_order], dtype=np.int64),
+    )
+
+
+def _documents_by_label(sets: LabelSets) -> Bags:
+    """The documents of each of K labels, to sum rows of a table of N documents by."""
+    documents = sets.rows[np.argsort(sets.labels, kind="stable")].astype(np.int32)
+    return Bags(documents, offsets_of(sets.counts()), np.ones(len(documents), dtype=np.float32), len(sets))
 
 
 def bootstrap_interval(draws: Draws, estimate: float) -> Interval:
@@ -159,15 +189,22 @@ def mean_interval(values: npt.NDArray[np.floating[Any]]) -> Interval:
 
 
 def _drawn(
-    scores: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]], counts: npt.NDArray[np.int64], seed: int
+    scores: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]],
+    counts: npt.NDArray[np.int64],
+    seed: int,
+    *,
+    width: int = 1,
 ) -> Draws:
-    """What `scores` gives for drawn counts of U kinds of documents, float32 (b, U), b draws at a time: (M, B)."""
+    """What `scores` gives for drawn counts of U kinds of documents, float32 (b, U), b draws at a time: (M, B).
+
+    `width` is how many numbers `scores` makes of each draw.
+    """
     n_documents, n_kinds = int(counts.sum()), len(counts)
     n_draws = int(np.clip(MOST_DRAWN // max(n_documents, 1), FEWEST_DRAWS, N_DRAWS)) if n_documents else 0
     generator = np.random.default_rng(seed)
     kind_of = np.repeat(np.arange(n_kinds), counts)
     parts = []
-    step = max(1, DRAWN_TOGETHER // max(n_kinds, 1))
+    step = max(1, DRAWN_TOGETHER // max(n_kinds, width))
     for start in range(0, max(n_draws, 1), step):
         drawn = np.empty((min(step, n_draws - start), n_kinds), dtype=np.float32)
         for row in drawn:

@@ -111,7 +111,7 @@ def slices_of(
         if isinstance(evaluation, Evaluation):
             yield Slice(CLASS, name, cast(Members, evaluation.labels == index))
         else:
-            yield Slice(CLASS, name, evaluation.labels[:, index])
+            yield Slice(CLASS, name, evaluation.labels.has(index))
     if isinstance(evaluation, Evaluation):
         for index, name in enumerate(evaluation.label_names):
             yield Slice(PREDICTED, name, cast(Members, evaluation.predicted == index))
@@ -269,8 +269,8 @@ class _F1:
     metric = "micro_f1"
 
     def __init__(self, evaluation: ManyLabelsEvaluation) -> None:
-        self.hits = 2.0 * (evaluation.labels & evaluation.predicted).sum(axis=1)
-        self.sums = evaluation.labels.sum(axis=1) + evaluation.predicted.sum(axis=1).astype(np.float64)
+        self.hits = 2.0 * evaluation.labels.both(evaluation.predicted).lengths
+        self.sums = (evaluation.labels.lengths + evaluation.predicted.lengths).astype(np.float64)
 
     def score(self, is_in: Members) -> tuple[float, Interval]:
         hits, sums = self.hits[is_in], self.sums[is_in]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bywords.data.label_sets import LabelSets
 from bywords.evaluation.calibration import Sigmoids
 from bywords.explain.explanation import Explanation, predicted
 from bywords.fitted import FittedClassifier
@@ -186,7 +187,8 @@ class _Probe:
         return self.classifier.logits_of(self.classifier.vocabulary.encode(tokens)).astype(np.float64)
 
     def _predict(self, probabilities: Numbers) -> npt.NDArray[Any]:
-        return self.classifier.calibration.predict(probabilities).reshape(len(probabilities), -1)
+        decided = self.classifier.calibration.predict(probabilities)
+        return decided.table() if isinstance(decided, LabelSets) else decided[:, np.newaxis]
 
     def _margins(self, logits: Numbers) -> Numbers:
         """How far N answers are from every other one, float64 (N, R): below 0 where it has become the other.

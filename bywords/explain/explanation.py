@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from bywords.data.label_sets import LabelSets
 from bywords.explain.attributions import linear_attributions
 from bywords.explain.gradients import integrated_gradients
 from bywords.explain.token_alignment import TokenAlignment
@@ -192,5 +193,5 @@ def attributions(classifier: FittedClassifier, alignment: TokenAlignment, n_toke
 def predicted(classifier: FittedClassifier, probabilities: Numbers) -> tuple[Any, ...]:
     """The labels of one text, from its probabilities (1, K)."""
     decided = classifier.calibration.predict(probabilities)
-    indices = np.flatnonzero(decided[0]) if classifier.is_multilabel else decided
+    indices = decided.labels if isinstance(decided, LabelSets) else decided
     return tuple(classifier.classes[indices].tolist())

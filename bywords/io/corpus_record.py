@@ -23,12 +23,12 @@ from bywords.data.columns import Columns
 from bywords.errors import DataError, SettingError
 from bywords.io.streams import Skipped
 from bywords.records.base import RecordPart, plain
-from bywords.text.memory_mapped import ENDINGS, FileSum
+from bywords.text.memory_mapped import ENDINGS, FileSum, MappedNumbers
 from bywords.text.ragged import UNKNOWN
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.validation import check_bytes, check_count, check_ids, check_offsets, check_within, naming
 
-FORMAT = "bywords-corpus/3"
+FORMAT = "bywords-corpus/4"
 CORPUS, VOCABULARY, NGRAMS = "corpus.json", "vocabulary.txt", "ngrams.i32"
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
@@ -53,9 +53,9 @@ class CorpusRecord(RecordPart):
     sums: dict[str, FileSum]  # of all files but this one
 
 
-def codes_name(part: Part, *, is_multilabel: bool) -> str:
-    """The name of the file with the labels of a part."""
-    return f"{part}.codes.{'bool' if is_multilabel else 'i64'}"
+def codes_names(part: Part, *, is_multilabel: bool) -> tuple[str, ...]:
+    """The names of the files with the labels of a part: a class number each; or label sets, labels and offsets."""
+    return (f"{part}.labels.i32", f"{part}.label_offsets.i64") if is_multilabel else (f"{part}.codes.i64",)
 
 
 def write_record(folder: Path, record: CorpusRecord) -> None:
@@ -133,34 +133,59 @@ class _Check:
     def _check_documents(self, part: Part, n_documents: int, n_rows: int) -> None:
         """Ids in the vocabulary, of each document one or more, and shares of its tokens that are."""
         ids, offsets, shares = (f"{part}{ending}" for ending in ENDINGS)
-        n_ids, last = self._size(ids) // 4, np.array([-1], dtype=np.int64)  # as if one came before that ends there
+        n_ids = self._check_offsets(offsets, ids, n_documents, least_length=1)
+        self._read(ids, np.int32, (n_ids,), lambda some: check_ids("ids", some, n_rows, least=UNKNOWN))
+        self._read(shares, np.float32, (n_documents,), lambda some: check_within("shares", some, 0, 1))
 
-        def check_some_offsets(some: Array) -> None:
+    def _check_offsets(self, name: str, of: str, n_documents: int, *, least_length: int) -> int:
+        """Offsets of so many documents in the int32 numbers of the file `of`. Returns: how many numbers there are."""
+        n_ids, last = self._size(of) // 4, np.array([-1], dtype=np.int64)  # as if one came before that ends there
+
+        def check_some(some: Array) -> None:
             nonlocal last
             check_within("offsets", some, 0, n_ids)
             joined = np.concatenate([last, some])
-            check_offsets("offsets", joined - joined[0], int(joined[-1] - joined[0]), least_length=1)
+            check_offsets("offsets", joined - joined[0], int(joined[-1] - joined[0]), least_length=least_length)
             if last[0] < 0:
                 check_within("offsets", some[:1], 0, 0)
             last = some[-1:]
 
-        self._read(offsets, np.int64, (n_documents + 1,), check_some_offsets)
+        self._read(name, np.int64, (n_documents + 1,), check_some)
         if last[0] != n_ids:
-            raise DataError(f"{self.folder / offsets}: it ends with {last[0]}, expected the number of ids, {n_ids}.")
-        self._read(ids, np.int32, (n_ids,), lambda some: check_ids("ids", some, n_rows, least=UNKNOWN))
-        self._read(shares, np.float32, (n_documents,), lambda some: check_within("shares", some, 0, 1))
+            what = "ids" if least_length else "labels"
+            raise DataError(f"{self.folder / name}: it ends with {last[0]}, expected the number of {what}, {n_ids}.")
+        return n_ids
 
     def _label_counts(self, part: Part, n_documents: int) -> npt.NDArray[np.int64]:
         """Documents of each label, int64 (K,)."""
         n_classes, is_many = len(self.record.label_names), self.record.is_multilabel
         counts = np.zeros(n_classes, dtype=np.int64)
+        labels, *offsets = codes_names(part, is_multilabel=is_many)
 
         def add(some: Array) -> None:
-            check_ids("codes", some, 2 if is_many else n_classes)
-            counts[:] += some.sum(axis=0, dtype=np.int64) if is_many else np.bincount(some, minlength=n_classes)
+            check_ids("codes", some, n_classes)
+            counts[:] += np.bincount(some, minlength=n_classes)
 
-        dtype, shape = (np.uint8, (n_documents, n_classes)) if is_many else (np.int64, (n_documents,))
-        self._read(codes_name(part, is_multilabel=is_many), dtype, shape, add)
+        if not offsets:
+            self._read(labels, np.int64, (n_documents,), add)
+            return counts
+        n_labels = self._check_offsets(offsets[0], labels, n_documents, least_length=0)
+        starts = MappedNumbers(self.folder / offsets[0], np.int64).array
+        n_read, last = 0, np.zeros(1, dtype=np.int32)
+
+        def add_ascending(some: Array) -> None:
+            """The labels of a document are ascending, each once."""
+            nonlocal n_read, last
+            add(some)
+            first, stop = np.searchsorted(starts, [n_read, n_read + len(some)])
+            is_within = np.diff(np.concatenate([last, some])) <= 0
+            is_within[starts[first:stop] - n_read] = False
+            if is_within.any():
+                index = int(is_within.argmax())
+                raise SettingError(f"labels[{n_read + index}] is {some[index]}, expected one above that before it")
+            n_read, last = n_read + len(some), some[-1:]
+
+        self._read(labels, np.int32, (n_labels,), add_ascending)
         return counts
 
     def _size(self, name: str) -> int:

@@ -14,14 +14,23 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from bywords.annotations import check_arguments
 from bywords.data.columns import Columns
-from bywords.data.corpus import Corpus, Split, concatenated, grouped, labelled_as, renamed, with_label_names
+from bywords.data.corpus import (
+    Corpus,
+    Split,
+    concatenated,
+    first_with,
+    grouped,
+    labelled_as,
+    renamed,
+    with_label_names,
+)
 from bywords.data.groups import Together, groups_of
 from bywords.data.label_names import parsed_mapping
+from bywords.data.label_sets import LabelSets
 from bywords.data.splits import Rows, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted, shown
 from bywords.forks import check_polars
@@ -31,6 +40,7 @@ from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
 from bywords.io.readers import read_corpus, without_labels
 from bywords.io.streams import SKIP_ROWS, STANDARD_INPUT, open_input
 from bywords.io.tables import read_delimited
+from bywords.text.ragged import offsets_of
 
 # The 20 groups in six, as the course has them.
 NEWSGROUPS_6 = {
@@ -240,18 +250,16 @@ def _of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
     """The corpus without documents of labels that are not among these, which are counted as bad rows."""
     known = set(label_names)
     is_new = np.array([name not in known for name in corpus.label_names], dtype=bool)
-    has_new = (corpus.labels & is_new).any(axis=1) if corpus.is_multilabel else is_new[corpus.labels]
-    rows = np.flatnonzero(has_new)
-    if not len(rows):
+    new = first_with(corpus, is_new)
+    if new is None:
         return corpus
-    index = int(rows[0])
-    codes = np.flatnonzero(corpus.labels[index] & is_new) if corpus.is_multilabel else corpus.labels[index : index + 1]
+    has_new = corpus.labels.have_any(is_new) if corpus.is_multilabel else is_new[corpus.labels]
+    index, name = new
     first = corpus.first_skipped or (
-        f"row {corpus.rows[index]} (counted from 0): the label {corpus.label_names[int(codes[0])]!r} does not occur in "
-        "training."
+        f"row {corpus.rows[index]} (counted from 0): the label {name!r} does not occur in training."
     )
     kept = corpus.select(np.flatnonzero(~has_new))
-    return dataclasses.replace(kept, n_skipped=corpus.n_skipped + len(rows), first_skipped=first)
+    return dataclasses.replace(kept, n_skipped=corpus.n_skipped + int(has_new.sum()), first_skipped=first)
 
 
 def divided(corpus: Corpus, *, test_share: float, seed: int, keep_together: Together = "equal") -> Split:
@@ -271,17 +279,22 @@ def divided(corpus: Corpus, *, test_share: float, seed: int, keep_together: Toge
     return Split(corpus.select(kept), corpus.select(held_out))
 
 
-def _with_every_label(labels: npt.NDArray[Any], kept: Rows, held_out: Rows, groups: Rows) -> tuple[Rows, Rows]:
-    """The two parts of a split, ascending, after one document of each label (N, K) that none is kept of is put back.
+def _with_every_label(labels: LabelSets, kept: Rows, held_out: Rows, groups: Rows) -> tuple[Rows, Rows]:
+    """The two parts of a split, ascending, after one document of each label that none is kept of is put back.
 
     Documents are drawn by their rarest label, so that all that have another one may have been held out. What goes back
     are all documents of a group.
     """
-    for label in np.flatnonzero(labels.any(axis=0)):
-        if not labels[kept, label].any():
-            is_back = groups[held_out] == groups[held_out[labels[held_out, label]][0]]
-            kept, held_out = np.sort(np.append(kept, held_out[is_back])), held_out[~is_back]
-    return kept, held_out
+    counts, n_kept = labels.counts(), labels[kept].counts()
+    by_label, starts = labels.rows[np.argsort(labels.labels, kind="stable")], offsets_of(counts)
+    is_held = np.zeros(len(labels), dtype=np.bool_)
+    is_held[held_out] = True
+    for label in np.flatnonzero((counts > 0) & (n_kept == 0)).tolist():
+        if not n_kept[label]:  # it has not come back with another one
+            back = np.flatnonzero(groups == groups[by_label[starts[label]]])
+            is_held[back] = False
+            np.add.at(n_kept, labels[back].labels, 1)
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
 def is_available(name: str) -> bool:

@@ -4,7 +4,7 @@
     ├── corpus.json                       what was read and how, the labels, sums of all files; till then its format
     ├── vocabulary.txt, ngrams.i32        the words and n-grams that have an id
     └── train.*, valid.*, test.*          ids of documents (`bywords.text.memory_mapped`) and their labels: codes.i64,
-                                          a class number each, or codes.bool, a row of K for each document
+                                          a class number each, or labels.i32 and label_offsets.i64, `LabelSets`
 
 The file is read twice: to count its words and to draw what is held out, then to write its ids. For n-grams it is read
 once more in between. No more than a block of it is in memory; of a document, one byte is, and 16 MB of
@@ -33,8 +33,8 @@ from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, keys_of
 from bywords.data.label_names import asked_of, parsed_mapping
+from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.splits import check_split
-from bywords.data.targets import Codes
 from bywords.errors import DataError, SettingError
 from bywords.files import check_folder, check_room, format_of, write_errors
 from bywords.io.archives import expanded, split_member
@@ -47,7 +47,7 @@ from bywords.io.corpus_record import (
     CorpusRecord,
     OnBlock,
     Part,
-    codes_name,
+    codes_names,
     read_checked,
     write_record,
 )  # fmt: skip
@@ -66,7 +66,7 @@ MOST_VALID, MOST_TEST = 20_000, 100_000  # documents held out; what is more of t
 N_BUCKETS = 1 << 24  # of texts, a byte each, that say in which part those of before are
 MOST_ANSWERS = 20_000_000  # documents held out times classes
 _OWN_FILES = re.compile(
-    r"(corpus\.json|vocabulary\.txt|ngrams\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+))"
+    r"(corpus\.json|vocabulary\.txt|ngrams\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+|labels\.i32|label_offsets\.i64))"
     r"|\..+\.part"
 )
 ADVICE = "Choose a folder on a disk with room: it takes about as much as the texts."
@@ -131,7 +131,7 @@ class OnDiskPart:
     """Some of the documents of a corpus on disk, and their labels."""
 
     documents: MappedDocuments
-    codes: Codes  # mapped too; int64 (N,), or bool (N, K)
+    codes: Codes  # mapped too
 
 
 @dataclass(frozen=True, eq=False)
@@ -481,26 +481,35 @@ class _PartWriter(contextlib.ExitStack):
     def __init__(self, folder: Path, name: Part, is_multilabel: bool) -> None:
         super().__init__()
         self._documents = self.enter_context(DocumentWriter(folder / name))
-        self._codes_name = codes_name(name, is_multilabel=is_multilabel)
-        self._write_codes = self.enter_context(number_writer(folder / self._codes_name))
+        names = codes_names(name, is_multilabel=is_multilabel)
+        self._codes = {name: self.enter_context(number_writer(folder / name)) for name in names}
+        self._n_labels = 0  # written so far, of label sets
+        if is_multilabel:
+            self._codes[names[1]](np.zeros(1, dtype=np.int64))
 
     def write(self, vocabulary: Vocabulary, tokens: Tokens, corpus: Corpus) -> None:
         self._documents.write(vocabulary.encode(tokens))
-        self._write_codes(corpus.labels)
+        labels, *offsets = self._codes.values()
+        if not offsets:
+            labels(corpus.labels)
+            return
+        labels(corpus.labels.labels)
+        offsets[0](corpus.labels.offsets[1:] + self._n_labels)
+        self._n_labels += len(corpus.labels.labels)
 
     def sums(self) -> dict[str, FileSum]:
         """Those of the files, by their names."""
-        writers = {**self._documents.writers, self._codes_name: self._write_codes}
+        writers = {**self._documents.writers, **self._codes}
         return {name: writer.sum for name, writer in writers.items()}
 
 
 def _bytes_of(corpus: Corpus) -> bytes:
     """Texts and labels as bytes that no other documents have."""
-    labels = corpus.labels[:, np.newaxis] if corpus.labels.ndim == 1 else np.packbits(corpus.labels, axis=1)
+    codes = corpus.labels.lists() if corpus.is_multilabel else corpus.labels[:, np.newaxis].tolist()
     parts = []
-    for text, row in zip(corpus.texts.to_list(), labels, strict=True):
+    for text, labels in zip(corpus.texts.to_list(), codes, strict=True):
         encoded = text.encode()
-        parts += [len(encoded).to_bytes(8, "little"), encoded, row.tobytes()]
+        parts += [np.array([len(encoded), len(labels), *labels], dtype="<i8").tobytes(), encoded]
     return b"".join(parts)
 
 
@@ -522,9 +531,12 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, record: CorpusRecord, voca
     names, n_documents = tuple(record.label_names), record.n_documents
     parts = {}
     for name in PARTS:
-        path = folder / codes_name(name, is_multilabel=record.is_multilabel)
-        codes = MappedNumbers(path, np.bool_ if record.is_multilabel else np.int64, may_change=True).array
-        codes = codes.reshape(-1, len(names)) if record.is_multilabel else codes
+        paths = [folder / its for its in codes_names(name, is_multilabel=record.is_multilabel)]
+        dtypes = (np.int32, np.int64) if record.is_multilabel else (np.int64,)
+        first, *offsets = (
+            MappedNumbers(path, dtype, may_change=True).array for path, dtype in zip(paths, dtypes, strict=True)
+        )
+        codes = LabelSets(first, offsets[0], len(names)) if offsets else first
         parts[name] = OnDiskPart(MappedDocuments(folder / name), codes)
     files = [Path(path).name for path in record.run["data"]]
     skipped = [(0, "") if one is None else (one.count, one.first) for one in record.skipped]

@@ -124,7 +124,9 @@ def without_labels(corpus: Corpus, labels: Sequence[str], *, must_be: bool = Tru
         return corpus
     names = tuple(name for name in corpus.label_names if name not in labels)
     if corpus.is_multilabel:
-        return dataclasses.replace(corpus, labels=corpus.labels[:, is_kept], label_names=names)
+        new_codes = np.where(is_kept, np.cumsum(is_kept) - 1, -1)
+        labels = corpus.labels.renumbered(new_codes, len(names))
+        return dataclasses.replace(corpus, labels=labels, label_names=names)
     new_codes = np.cumsum(is_kept) - 1
     corpus = corpus.select(np.flatnonzero(is_kept[corpus.labels]))
     return dataclasses.replace(corpus, labels=new_codes[corpus.labels], label_names=names)

@@ -6,6 +6,7 @@ Fitted by scikit-learn and kept as plain arrays, so that it saves without pickle
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.annotations import check_fields
+from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import SettingError, check_range
 from bywords.extras import needed
@@ -150,17 +152,18 @@ class MeanVector(FittedModel):
         return LinearTerms(positions, dimensions, values, len(self.weights), lambda rows: self.weights[rows], bias)
 
 
-def _problems(targets: Targets) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]]:
+def _problems(targets: Targets) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]]:
     """What logistic regressions there are to fit: the classes that each gives logits of, and its labels of all texts.
 
     Of one label a document one, for the classes that occur; of any number, one for each label that some have and some
     have not.
     """
-    if not targets.is_multilabel:
-        return [(np.unique(targets.codes), targets.codes)]
-    has = targets.one_hot()
-    counts = has.sum(axis=0)
-    return [(np.array([k]), has[:, k]) for k in np.flatnonzero((counts > 0) & (counts < len(has)))]
+    if not isinstance(targets.codes, LabelSets):
+        yield np.unique(targets.codes), targets.codes
+        return
+    counts = targets.counts()
+    for label in np.flatnonzero((counts > 0) & (counts < len(targets))).tolist():
+        yield np.array([label]), targets.codes.has(label)
 
 
 def pool(documents: Ragged, vectors: Floats, idf: Floats, pooling: Pooling) -> Floats:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import fit_calibration
-from bywords.evaluation.metrics import Metric, check_metric, score
+from bywords.evaluation.metrics import Metric, are_right, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
 from bywords.forks import check_polars
@@ -58,7 +58,9 @@ class Documents:
         by_class = None
         if parameters.class_weight is not None:
             by_class = np.ones(len(classes))
-            by_class[codes] = weights_of(parameters.class_weight, self.labels, classes, None)
+            by_class[cast(npt.NDArray[np.int64], codes)] = weights_of(
+                parameters.class_weight, self.labels, classes, None
+            )
         return Targets.of(codes, len(classes), weights=weights, groups=self.groups, class_weights=by_class)
 
 
@@ -306,8 +308,10 @@ def check_can_be_told_apart(targets: Targets, classes: npt.NDArray[Any]) -> None
     if not targets.is_multilabel:
         if len(classes) < 2:
             raise DataError(f"there is one class only, {classes.tolist()[0]!r}: expected at least two to tell apart.")
-    elif not targets.codes.any() or targets.codes.all():
-        which = "no labels" if not targets.codes.any() else "all labels"
+        return
+    n_given = int(targets.counts().sum())
+    if n_given in (0, len(targets) * targets.n_classes):
+        which = "all labels" if n_given else "no labels"
         raise DataError(f"all documents have {which}: expected some that have a label and some that do not.")
 
 
@@ -332,7 +336,9 @@ def calibrated(
     if found.targets.is_multilabel:
         reliability = Reliability(n_documents=len(found.targets), in_vocabulary_floor=floor)
     else:
-        reliability = Reliability.of(probabilities.max(axis=1, initial=0.0), predicted == found.targets.codes, floor)
+        reliability = Reliability.of(
+            probabilities.max(axis=1, initial=0.0), are_right(predicted, found.targets.codes), floor
+        )
     summary = FitSummary(
         valid_accuracy=score("micro_f1", found.targets.codes, probabilities, predicted),
         n_train=found.n_train, n_valid=found.n_valid, **counts,

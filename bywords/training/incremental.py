@@ -147,7 +147,7 @@ def continue_fit(
 
 def too_few(targets: Targets, columns: Indices) -> Indices:
     """The old classes of which so few of the new documents are that they cannot be learned from, int64 indices."""
-    counts = np.bincount(targets.pairs()[1], minlength=targets.n_classes)
+    counts = targets.counts()
     return columns[counts[columns] < FEW_NEW_DOCUMENTS]
 
 
@@ -170,8 +170,10 @@ def _standing_for(targets: Targets, columns: Indices, n_before: int) -> Targets:
     Documents of old classes stand for the `n_before` that are not there any more: without that, a class that many new
     documents have would seem as common as they make it. `columns` are the indices of the old classes.
     """
-    is_old = targets.one_hot()[:, columns].any(axis=1)
-    if not is_old.any() or not targets.codes.size or len(columns) == targets.n_classes:
+    rows, labels = targets.pairs()
+    is_old = np.zeros(len(targets), dtype=np.bool_)
+    is_old[rows[np.isin(labels, columns)]] = True
+    if not is_old.any() or len(columns) == targets.n_classes:
         return targets
     weights = np.where(is_old, 1 + n_before / is_old.sum(), 1.0)
     weights *= targets.weights / weights.mean()
@@ -353,7 +355,7 @@ def _more_classes(before: FittedClassifier, given: GivenLabels) -> tuple[npt.NDA
 
 def _check_can_teach(targets: Targets, classes: npt.NDArray[Any], columns: Indices, before: FittedClassifier) -> None:
     """Raise DataError where new documents of one label each cannot teach what tells the classes apart."""
-    there = np.unique(targets.codes)
+    there = np.flatnonzero(targets.counts())
     if len(there) < 2:
         raise DataError(
             f"all new documents are of one class, {classes[there[0]].item()!r}: they cannot teach what tells it from "

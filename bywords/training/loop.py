@@ -18,6 +18,7 @@ from torch import Tensor
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept
 from bywords.config import typed
+from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import sigmoid
@@ -87,7 +88,6 @@ def fit(
     """
     run = _Run(model, valid, config, generator, checkpoint)
     prepared = model.prepare(train)
-    wanted = torch.from_numpy(targets.codes)
     weights = torch.from_numpy(targets.weights / targets.weights.mean()) if targets.is_weighed else None
     n_epochs = n_epochs or config.max_epochs
     n_before, total_loss = run.restored(n_epochs, -(-len(train) // config.batch_size))
@@ -102,7 +102,7 @@ def fit(
             for n_done, rows in islice(enumerate(epoch_rows, start=1), n_before, None):
                 if config.decay:
                     run.set_rates(1 - (epoch - 1 + (n_done - 1) / len(epoch_rows)) / config.max_epochs)
-                losses = _losses(run.wrapped(prepared.select(rows)), wanted[rows])  # (N,)
+                losses = _losses(run.wrapped(prepared.select(rows)), targets.codes[rows])  # (N,)
                 loss = losses.mean() if weights is None else (losses * weights[rows]).mean()
                 run.step(loss)
                 total_loss += loss.item() * len(rows)  # the last batch is smaller: weight by documents
@@ -249,19 +249,20 @@ def validate(model: Model, documents: Batch, targets: Targets, metric: Metric) -
     Of several labels, those with a probability of ½ or more are given.
     """
     logits = predict_prepared(model, documents)
-    losses = _losses(torch.from_numpy(logits), torch.from_numpy(targets.codes)).numpy().astype(np.float64)
+    losses = _losses(torch.from_numpy(logits), targets.codes).numpy().astype(np.float64)
     probabilities = sigmoid(logits.astype(np.float64)) if targets.is_multilabel else softmax(logits)
-    predicted = probabilities >= 0.5 if targets.is_multilabel else probabilities.argmax(axis=1)
+    predicted = LabelSets.of_table(probabilities >= 0.5) if targets.is_multilabel else probabilities.argmax(axis=1)
     loss = float(np.average(losses, weights=targets.weights if targets.weights.any() else None))
     right = score("accuracy", targets.codes, probabilities, predicted)
     return loss, right, -loss if metric == "log_loss" else score(metric, targets.codes, probabilities, predicted)
 
 
-def _losses(logits: Tensor, wanted: Tensor) -> Tensor:
-    """The loss of each document, (N,), for logits (N, K) and class numbers (N,) or labels (N, K)."""
-    if wanted.ndim == 1:
-        return F.cross_entropy(logits, wanted, reduction="none")
-    return F.binary_cross_entropy_with_logits(logits, wanted.to(logits.dtype), reduction="none").sum(dim=1)
+def _losses(logits: Tensor, wanted: Codes) -> Tensor:
+    """The loss of each document, (N,), for logits (N, K) and the classes or the labels of N documents."""
+    if not isinstance(wanted, LabelSets):
+        return F.cross_entropy(logits, torch.from_numpy(wanted), reduction="none")
+    has = torch.from_numpy(wanted.table()).to(logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, has, reduction="none").sum(dim=1)
 
 
 def _epoch_rows(

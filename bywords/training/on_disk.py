@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +69,11 @@ def fit_on_disk(
     classes = np.array(corpus.label_names)
     by_class = _weights_of_classes(corpus, classes, label_format, parameters)
     targets, valid_targets = (
-        Targets.of(part.codes, len(classes), weights=None if by_class is None else by_class[part.codes])
+        Targets.of(
+            part.codes,
+            len(classes),
+            weights=None if by_class is None else by_class[cast(npt.NDArray[np.int64], part.codes)],
+        )
         for part in (corpus.train, corpus.valid)
     )
     data = {**fingerprints_of("training ", targets), **fingerprints_of("validation ", valid_targets)}

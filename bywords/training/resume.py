@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Run, fingerprint
 from bywords.config import to_plain
+from bywords.data.label_sets import arrays_of
 from bywords.data.targets import Targets
 from bywords.fitted import FittedClassifier
 from bywords.system_config import FitParameters, SystemConfig
@@ -42,7 +43,7 @@ def run_of(
             data |= {f"{part}texts": fingerprint(*_arrays_of(given[0])), **fingerprints_of(part, given[1])}
     if test is not None:
         tokens, targets = test
-        data["test documents"] = fingerprint(*_arrays_of(tokens), targets.codes, targets.weights)
+        data["test documents"] = fingerprint(*_arrays_of(tokens), *arrays_of(targets.codes), targets.weights)
     if before is not None:
         words = np.array(before.vocabulary.words.to_list(), dtype=np.str_)
         data["model to go on from"] = fingerprint(words, *before.model.arrays().values())
@@ -61,4 +62,4 @@ def run_on_disk(config: SystemConfig, seed: int, data: dict[str, str]) -> Run:
 
 def fingerprints_of(part: str, targets: Targets) -> dict[str, str]:
     """Those of what is to be learned of a part."""
-    return {f"{part}labels": fingerprint(targets.codes), f"{part}weights": fingerprint(targets.weights)}
+    return {f"{part}labels": fingerprint(*arrays_of(targets.codes)), f"{part}weights": fingerprint(targets.weights)}

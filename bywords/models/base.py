@@ -16,6 +16,7 @@ import numpy.typing as npt
 from bywords.config import kind_of
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
+from bywords.evaluation.top_scores import TopScores
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
@@ -30,6 +31,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Shapes = Mapping[str, Sequence[int | str]]  # of arrays, by name; a letter stands for a length that is not known before
 StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]  # how an array is stored; see quantization
 Indices = npt.NDArray[np.int64]
+MOST_LOGITS = 1 << 22  # in a table, where only the best are asked for
 RAREST = 1e3  # inverse document frequency: of as many documents as there can be it is 45
 ModelType = TypeVar("ModelType", bound="type[FittedModel]")
 
@@ -146,6 +148,7 @@ class FittedModel:
     trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
     trains_on_disk: ClassVar[bool] = False  # its documents may be in files instead of memory
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
+    is_ranked: ClassVar[bool] = False  # there may be too many labels for `logits`: it is asked for `top_logits` alone
     can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
     rarities: ClassVar[tuple[str, ...]] = ()  # of its arrays, those of idf: none is negative
@@ -191,6 +194,12 @@ class FittedModel:
         """The same, of what `prepare` gave."""
         return self.logits(prepared)
 
+    def top_logits(self, documents: Ragged, m: int) -> TopScores:
+        """The best m labels of each of N documents with their logits; no table is larger than MOST_LOGITS."""
+        n_classes = self.logits(Ragged.of([[]])).shape[1]
+        batches = documents.batches(max(1, MOST_LOGITS // n_classes))
+        return TopScores.joined([TopScores.of_table(self.logits(batch), m) for batch in batches])
+
     # Saving.
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -206,6 +215,11 @@ class FittedModel:
     def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Shapes:
         """The shapes of its arrays, by name: of all, where it is beside `arrays` in one class; see `check_shapes`."""
         return {}
+
+    def arrays_of_rows(self, rows: Indices) -> dict[str, npt.NDArray[Any]]:
+        """The same of some rows of the vocabulary alone, int (V',), ascending: what the model knows of the others goes."""
+        arrays = self.arrays()
+        return arrays | {name: arrays[name][rows[rows < len(arrays[name])]] for name in self.row_arrays}
 
     # As a member of an ensemble; `members` add up to the whole, each by how the names of its arrays begin.
 
@@ -255,6 +269,10 @@ class FittedModel:
     def row_strength(self) -> npt.NDArray[np.float64]:
         """How far each row tells classes apart, float64 (V,); 1 where that cannot be said of a row alone."""
         return np.ones(len(self.arrays()[self.row_arrays[0]]))
+
+    def weights_of_rows(self) -> npt.NDArray[np.int64]:
+        """How many numbers, each with an index, it has for each row beside `row_arrays`, int64 (V,)."""
+        return np.zeros(len(self.arrays()[self.row_arrays[0]]), dtype=np.int64)
 
     # Explaining.
 

@@ -59,6 +59,7 @@ def search_tree(
     n_labels: int,
     beam: int,
     scale: float,
+    decay: float,
     most: int,
 ) -> tuple[Ids, Floats]:
     """The best `most` labels of N bags by a beam search from node 0: at each depth, only the best `beam` nodes go on.
@@ -67,12 +68,12 @@ def search_tree(
     than the number of a node that comes later; their bias, float32 (C,); where the features of each node start, int64
     (M + 1,); the features, int32 (F,), ascending in each node; where the weights of each start, int64 (F + 1,); of which
     of the node's children each weight is, int32 (E,); and what it is, float32 (E,).
-    A label's score is the sum of log σ(`scale` · (w · x + b)) along its path.
+    The score of a child is log σ(`scale` · (w · x + b)) plus `decay` times the score of its node; that of node 0 is 0.
 
     Returns: labels int32 (N, most), -1 where there are fewer, and scores float32 (N, most), descending, -inf there.
     Source: Prabhu et al. (2018), "Parabel: Partitioned Label Trees for Extreme Classification".
     """
     labels = np.empty((len(offsets) - 1, most), dtype=np.int32)
     scores = np.empty((len(offsets) - 1, most), dtype=np.float32)
-    _native.search_tree(ids, offsets, weights, *tree, n_rows, n_labels, beam, scale, labels, scores)
+    _native.search_tree(ids, offsets, weights, *tree, n_rows, n_labels, beam, scale, decay, labels, scores)
     return labels, scores

@@ -5,7 +5,8 @@ For many labels or classes: what is fitted and asked grows with the depth of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -30,6 +31,7 @@ from bywords.validation import check_array, check_finite, check_ids, check_lengt
 DIMENSION = 128  # of the vectors of labels, by random projection
 TOLERANCE = 0.1  # of the optimality conditions
 STEEPNESS = 3.0  # of the sigmoid of a score, as in LibMultiLabel's tree
+DECAY = 0.1  # of the score of the node above: classifiers below have seen documents that are led there by mistake
 MOST_SCORES = 1 << 24  # of children, of some documents at a time
 MOST_EXPLAINED = 1_000  # labels: a gradient of each takes its time
 _DTYPES: dict[str, type[np.generic]] = {
@@ -47,7 +49,7 @@ class LabelTreeConfig(ModelConfig):
     max_leaf: int = 100  # labels of a node that has no nodes below
     beam: int = 10  # nodes of each depth from which the search goes on
     C: float = 1.0  # the inverse of the regularisation
-    threshold: float = 0.1  # weights of no more than it, without their sign, are cut off
+    threshold: float = 0.05  # weights of no more than it, without their sign, are cut off
     passes: int = 10  # over the documents of a node, at most
     sublinear: bool = True  # a word that occurs n times counts 1 + ln n
     features: Features = "all"  # which of the vocabulary's rows play a part
@@ -115,14 +117,15 @@ class LabelTree(FittedModel):
 
     Labels are in clusters of like ones, by what words the documents that have them have, and clusters in clusters. The
     classifiers of a node are SVMs, each child against the others, learned from the documents that have a label below
-    the node; small weights are cut off, the others are stored sparse. A label's score is the sum of log σ(3 s) over the
-    scores s on its way; a search goes on from the best `beam` nodes of each depth.
+    the node, and from those that a search by the nodes above leads there all the same; small weights are cut off, the
+    others are stored sparse. The score of a child is log σ(3 s), of its classifier's s, and a tenth of the score of the
+    node; a search goes on from the best `beam` nodes of each depth.
 
     Fitting takes, for as many nodes at a time as there are threads, 4 bytes for each of its children and each of its
     documents and their words together; and 12 bytes for each weight that is kept. Refused where that is not free.
 
     Source: Prabhu et al. (2018), "Parabel"; Khandagale, Xiao, Babbar (2020), "Bonsai: Diverse and Shallow Trees for
-    Extreme Multi-label Classification".
+    Extreme Multi-label Classification"; Yu et al. (2022), "PECOS", for the documents that are led there.
     """
 
     Config = LabelTreeConfig
@@ -135,11 +138,6 @@ class LabelTree(FittedModel):
         """`blocks` as `Bags.weighed` takes them; `arrays` as `config.validate` has them."""
         self.config, self.blocks, self.n_labels, self._arrays = config, blocks, n_labels, dict(arrays)
         self.idf = arrays["idf"]
-        self._tree = (
-            offsets_of(arrays["child_lengths"]), arrays["children"], arrays["bias"],
-            offsets_of(arrays["feature_lengths"]), arrays["features"], offsets_of(arrays["weight_lengths"]),
-            arrays["columns"], arrays["values"],
-        )  # fmt: skip
 
     @classmethod
     def prepare(cls, config: LabelTreeConfig, documents: Ragged, vocabulary: Vocabulary) -> TfidfFeatures:
@@ -181,7 +179,8 @@ class LabelTree(FittedModel):
 
     def logits(self, documents: Ragged) -> Floats:
         """The score of each label, wherever it is in the tree, ≤ 0: float32 (N, K), for few documents or few labels."""
-        found = self._searched(self.bags(documents), self.n_labels, beam=len(self._arrays["child_lengths"]))
+        everywhere = len(self._arrays["child_lengths"])
+        found = searched(self._arrays, self.bags(documents), self.n_labels, self.n_labels, beam=everywhere)
         table = np.empty((len(found), self.n_labels), dtype=np.float32)
         np.put_along_axis(table, found.labels.astype(np.int64), found.scores, axis=1)
         return table
@@ -191,23 +190,7 @@ class LabelTree(FittedModel):
 
     def top_logits(self, documents: Ragged, m: int) -> TopScores:
         """The best labels that the search has reached; a label's score is that of `logits`."""
-        return self._searched(self.bags(documents), m, beam=self.config.beam)
-
-    def _searched(self, bags: Bags, m: int, *, beam: int) -> TopScores:
-        from bywords.kernels.label_tree import search_tree
-
-        lengths = self._arrays["child_lengths"]
-        size = max(1, MOST_SCORES // (min(beam, len(lengths)) * int(lengths.max())))
-
-        def part(start: int) -> TopScores:
-            rows = slice(start, min(start + size, len(bags)) + 1)
-            labels, scores = search_tree(
-                bags.ids, bags.offsets[rows], bags.weights, self._tree, n_rows=bags.n_rows, n_labels=self.n_labels,
-                beam=beam, scale=STEEPNESS, most=m,
-            )  # fmt: skip
-            return TopScores(labels, scores)
-
-        return TopScores.joined(list(in_threads(part, range(0, max(len(bags), 1), size))))
+        return searched(self._arrays, self.bags(documents), self.n_labels, m, beam=self.config.beam)
 
     # Saving and compressing.
 
@@ -261,8 +244,11 @@ class LabelTree(FittedModel):
 
         def logits(weights: Tensor) -> Tensor:
             scores = torch.nn.functional.logsigmoid(STEEPNESS * (weights @ table + bias))
-            padded = torch.nn.functional.pad(scores, (0, 1))  # of a way that has ended
-            return torch.stack([padded[:, torch.from_numpy(way)] for way in ways]).sum(dim=0)
+            padded, total = torch.nn.functional.pad(scores, (0, 1)), torch.zeros(())
+            for way in ways:
+                is_on = torch.from_numpy(way < len(bias))
+                total = torch.where(is_on, DECAY * total + padded[:, torch.from_numpy(way)], total)
+            return total
 
         order = np.argsort(bags.ids)
 
@@ -286,6 +272,29 @@ class LabelTree(FittedModel):
         table = np.zeros((len(rows), len(arrays["bias"])), dtype=np.float32)
         table[at[at >= 0], column[at >= 0]] = arrays["values"][at >= 0]
         return table
+
+
+def searched(arrays: Arrays, bags: Bags, n_labels: int, m: int, *, beam: int) -> TopScores:
+    """The best m labels of each of N bags, by a search in the tree of these arrays."""
+    from bywords.kernels.label_tree import search_tree
+
+    lengths = arrays["child_lengths"]
+    size = max(1, MOST_SCORES // (min(beam, len(lengths)) * int(lengths.max())))
+    tree = (
+        offsets_of(lengths), arrays["children"], arrays["bias"], offsets_of(arrays["feature_lengths"]),
+        arrays["features"], offsets_of(arrays["weight_lengths"]), arrays["columns"], arrays["values"],
+    )  # fmt: skip
+
+    def part(start: int) -> TopScores:
+        offsets = bags.offsets[start : min(start + size, len(bags)) + 1]
+        return TopScores(
+            *search_tree(
+                bags.ids, offsets, bags.weights, tree, n_rows=bags.n_rows, n_labels=n_labels, beam=beam,
+                scale=STEEPNESS, decay=DECAY, most=m,
+            )
+        )  # fmt: skip
+
+    return TopScores.joined(list(in_threads(part, range(0, max(len(bags), 1), size))))
 
 
 def _label_vectors(bags: Bags, targets: Targets, seed: int) -> Floats:
@@ -315,7 +324,7 @@ class _Node:
 
 
 def _trained(config: LabelTreeConfig, bags: Bags, targets: Targets, shape: TreeShape, seed: int) -> dict[str, Any]:
-    """The classifiers of all nodes, as arrays of the model."""
+    """The classifiers of all nodes, as arrays of the model: those of one depth after the other."""
     from bywords.kernels.label_tree import train_node
 
     slacks = np.float32(0.5 / config.C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)
@@ -327,9 +336,18 @@ def _trained(config: LabelTreeConfig, bags: Bags, targets: Targets, shape: TreeS
             tolerance=TOLERANCE, threshold=config.threshold, seed=(seed << 32) + node.number + 1,
         )  # fmt: skip
 
-    nodes = list(_nodes(targets, shape))
-    _check_memory(bags, nodes, shape)
-    columns = list(zip(*in_threads(train, nodes), strict=True))
+    parts = list[tuple[Ids, Ids, Ids, Floats, Floats]]()
+    for of_labels, child_of_labels in shape.paths():
+        led = _led_to(config, bags, shape, parts) if parts else np.zeros((len(bags), 0), dtype=np.int64)
+        nodes = _nodes(targets, of_labels, child_of_labels, led, first=len(parts))
+        _check_memory(bags, nodes, shape)
+        parts += in_threads(train, nodes)
+    return _joined(parts)
+
+
+def _joined(parts: Sequence[tuple[Ids, Ids, Ids, Floats, Floats]]) -> dict[str, npt.NDArray[Any]]:
+    """What the kernel gave of each node, as arrays of the model."""
+    columns = list(zip(*parts, strict=True))
     features, lengths, children, values, bias = map(np.concatenate, columns)
     return {
         "features": features, "weight_lengths": lengths, "columns": children, "values": values, "bias": bias,
@@ -337,22 +355,46 @@ def _trained(config: LabelTreeConfig, bags: Bags, targets: Targets, shape: TreeS
     }  # fmt: skip
 
 
-def _nodes(targets: Targets, shape: TreeShape) -> Iterator[_Node]:
-    """All nodes, in their order, which is that of their depth."""
+def _led_to(
+    config: LabelTreeConfig, bags: Bags, shape: TreeShape, parts: Sequence[tuple[Ids, Ids, Ids, Floats, Floats]]
+) -> Indices:
+    """The nodes without classifiers yet to which a search by those of `parts` leads each document: int64 (N, beam).
+
+    -1 where there are fewer. Nodes stand for labels in this search, and labels come behind them.
+    """
+    n_labels, n_nodes = shape.n_labels, len(shape.lengths)
+    children = shape.children[: int(shape.lengths[: len(parts)].sum())].astype(np.int64)
+    number = children - n_labels
+    children = np.where(number < 0, n_nodes + children, np.where(number < len(parts), n_nodes + children, number))
+    arrays = {"children": children.astype(np.int32), "child_lengths": shape.lengths[: len(parts)], **_joined(parts)}
+    found = searched(arrays, bags, n_nodes + n_labels, config.beam, beam=config.beam).labels.astype(np.int64)
+    return np.where(found < n_nodes, found, -1)
+
+
+def _nodes(
+    targets: Targets, of_labels: Indices, child_of_labels: Indices, led: Indices, *, first: int
+) -> list[_Node]:
+    """The nodes of one depth, from `first` on; `led`, (N, beam), are nodes that documents are to be told from, too.
+
+    Source: Yu et al. (2022), "PECOS: Prediction for Enormous and Correlated Output Spaces", matcher-aware negatives.
+    """
+    n, widest, n_nodes = len(targets), int(child_of_labels.max()) + 2, int(of_labels.max()) + 1
     rows, labels = targets.pairs()
-    rows, labels = (pairs[targets.weights[rows] > 0] for pairs in (rows, labels))
-    number, widest = 0, int(shape.lengths.max())
-    for of_labels, child_of_labels in shape.paths():
-        nodes = of_labels[labels]
-        keys = ((nodes * len(targets) + rows) * widest + child_of_labels[labels])[nodes >= 0]
-        keys, children = np.divmod(np.unique(keys), widest)
-        nodes, own_rows = np.divmod(keys, len(targets))
-        last = int(of_labels.max())
-        bounds = np.searchsorted(nodes, np.arange(number, last + 2))
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
-            distinct, counts = np.unique(own_rows[start:stop], return_counts=True)
-            yield _Node(number, distinct, children[start:stop].astype(np.int32), offsets_of(counts))
-            number += 1
+    keys = ((of_labels[labels] * n + rows) * widest + child_of_labels[labels] + 1)[of_labels[labels] >= 0]
+    led_rows = np.repeat(np.arange(n), led.shape[1])
+    keys = np.unique(np.concatenate([keys, ((led.ravel() * n + led_rows) * widest)[led.ravel() >= 0]]))
+    keys, children = np.divmod(keys, widest)  # child 0 is none
+    nodes, rows = np.divmod(keys, n)
+    counts_most = targets.weights[rows] > 0
+    nodes, rows, children = nodes[counts_most], rows[counts_most], children[counts_most]
+    found = []
+    for start, stop in itertools.pairwise(np.searchsorted(nodes, np.arange(first, n_nodes + 1)).tolist()):
+        distinct, places = np.unique(rows[start:stop], return_inverse=True)
+        is_child = children[start:stop] > 0
+        counts = np.bincount(places[is_child], minlength=len(distinct))
+        own = (children[start:stop][is_child] - 1).astype(np.int32)
+        found.append(_Node(first + len(found), distinct, own, offsets_of(counts)))
+    return found
 
 
 def _check_memory(bags: Bags, nodes: list[_Node], shape: TreeShape) -> None:

@@ -239,6 +239,12 @@ typedef struct {
     int32_t id;
 } Ranked;
 
+/* The best `most` of those that it was given, a heap whose top is the worst. */
+typedef struct {
+    Ranked *heap;
+    int64_t n, most;
+} Best;
+
 INLINE bool is_worse(Ranked a, Ranked b) { return a.score < b.score || (a.score == b.score && a.id > b.id); }
 
 /* Let `one` sink from the top of a heap of n, whose top is the worst. */
@@ -255,15 +261,15 @@ static void sink(Ranked *heap, int64_t n, Ranked one)
     heap[at] = one;
 }
 
-/* Keep the best `most`. */
-static void push(Ranked *heap, int64_t *n, int64_t most, Ranked one)
+static void push(Best *best, Ranked one)
 {
-    if (*n == most) {
-        if (most && is_worse(heap[0], one))
-            sink(heap, most, one);
+    Ranked *heap = best->heap;
+    if (best->n == best->most) {
+        if (is_worse(heap[0], one))
+            sink(heap, best->n, one);
         return;
     }
-    int64_t at = (*n)++;
+    int64_t at = best->n++;
     for (; at > 0 && is_worse(one, heap[(at - 1) / 2]); at = (at - 1) / 2)
         heap[at] = heap[(at - 1) / 2];
     heap[at] = one;
@@ -276,6 +282,8 @@ typedef struct {
     const int32_t *children, *features, *columns;
     const float *bias, *values;
     int64_t n_nodes, n_children, n_features, n_entries, n_rows, n_labels;
+    double scale; /* of the scores of classifiers */
+    float decay;  /* of the score of the node above */
 } Tree;
 
 typedef struct {
@@ -378,19 +386,19 @@ INLINE bool score_visits(const Call *call, const Tree *tree, const Visit *visits
 INLINE float log_sigmoid(double scaled) { return (float)(scaled < 0 ? scaled - log1p(exp(scaled)) : -log1p(exp(-scaled))); }
 
 /* Of the children of the visits of one document, keep the best labels and, to be visited next, the best nodes. */
-static bool keep_best(const Tree *tree, const Visit *visits, int64_t n, const float *scores, int64_t widest, double scale,
-                      Ranked *labels, int64_t *n_labels, int64_t most, Ranked *beam, int64_t *n_beam, int64_t width)
+static bool keep_best(const Tree *tree, const Visit *visits, int64_t n, const float *scores, int64_t widest, Best *labels,
+                      Best *beam)
 {
     for (int64_t visit = 0; visit < n; visit++) {
         const int64_t node = visits[visit].node, first = tree->child_offsets[node];
+        const float above = tree->decay * visits[visit].score, *own = scores + visit * widest;
         for (int64_t index = first; index < tree->child_offsets[node + 1]; index++) {
-            const int32_t child = tree->children[index];
-            const float score = visits[visit].score + log_sigmoid(scale * (double)scores[visit * widest + index - first]);
-            const int64_t next = child - tree->n_labels;
+            const int64_t child = tree->children[index], next = child - tree->n_labels;
+            const float score = above + log_sigmoid(tree->scale * (double)own[index - first]);
             if (0 <= child && next < 0)
-                push(labels, n_labels, most, (Ranked){score, child});
+                push(labels, (Ranked){score, (int32_t)child});
             else if (node < next && next < tree->n_nodes)
-                push(beam, n_beam, width, (Ranked){score, (int32_t)next});
+                push(beam, (Ranked){score, (int32_t)next});
             else
                 return false;
         }
@@ -398,21 +406,21 @@ static bool keep_best(const Tree *tree, const Visit *visits, int64_t n, const fl
     return true;
 }
 
-/* Bags: ids, offsets, weights; a tree; V, K, the width of the beam, the scale of scores; labels (N, m), their scores. */
+/* Bags: ids, offsets, weights; a tree; V, K, the width of the beam, scale and decay of scores; labels (N, m), their scores. */
 VECTORIZED int64_t search_tree(Call *call)
 {
     const Tree tree = {
         .child_offsets = ARRAY(3), .children = ARRAY(4), .bias = ARRAY(5), .feature_offsets = ARRAY(6), .features = ARRAY(7),
         .entry_offsets = ARRAY(8), .columns = ARRAY(9), .values = ARRAY(10), .n_nodes = LENGTH(3) - 1,
         .n_children = LENGTH(4), .n_features = LENGTH(7), .n_entries = LENGTH(9), .n_rows = INTEGER(11),
-        .n_labels = INTEGER(12),
+        .n_labels = INTEGER(12), .scale = REAL(14), .decay = (float)REAL(15),
     };
-    const int64_t n_documents = LENGTH(1) - 1, width = INTEGER(13), most = WIDTH(15);
-    int32_t *labels = ARRAY(15);
-    float *scores_of_labels = ARRAY(16);
+    const int64_t n_documents = LENGTH(1) - 1, width = INTEGER(13), most = WIDTH(16);
+    int32_t *labels = ARRAY(16);
+    float *scores_of_labels = ARRAY(17);
     REQUIRE(tree.n_rows >= 0 && tree.n_rows < INT32_MAX && ids_fit(call, 0, tree.n_rows) && LENGTH(2) == LENGTH(0));
-    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && n_documents < INT32_MAX && LENGTH(15) == n_documents && most > 0);
-    REQUIRE(LENGTH(16) == n_documents && WIDTH(16) == most && 0 < width && width < INT32_MAX && tree.n_nodes > 0);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && n_documents < INT32_MAX && LENGTH(16) == n_documents && most > 0);
+    REQUIRE(LENGTH(17) == n_documents && WIDTH(17) == most && 0 < width && width < INT32_MAX && tree.n_nodes > 0);
     REQUIRE(LENGTH(5) == tree.n_children && LENGTH(6) == LENGTH(3) && LENGTH(8) == tree.n_features + 1);
     REQUIRE(LENGTH(10) == tree.n_entries && tree.n_labels >= 0 && tree.n_labels + tree.n_nodes < INT32_MAX);
     int64_t widest = 1, n_visits = n_documents;
@@ -422,12 +430,12 @@ VECTORIZED int64_t search_tree(Call *call)
         widest = n > widest ? n : widest;
     }
     const int64_t beam_width = width < tree.n_nodes ? width : tree.n_nodes, most_visits = n_documents * beam_width + 1;
-    Ranked *best = malloc((n_documents * most + 1) * sizeof(Ranked)), *beam = malloc(beam_width * sizeof(Ranked));
+    Ranked *heaps = malloc((n_documents * most + 1) * sizeof(Ranked)), *beam = malloc(beam_width * sizeof(Ranked));
     int64_t *n_best = calloc(n_documents + 1, sizeof(int64_t)), *order = malloc(most_visits * sizeof(int64_t));
     int64_t *starts = malloc((tree.n_nodes + 1) * sizeof(int64_t));
     Visit *visits = malloc(most_visits * sizeof(Visit)), *next = malloc(most_visits * sizeof(Visit));
     int32_t *places = calloc(tree.n_rows + 1, sizeof(int32_t));
-    bool is_enough = best && beam && n_best && order && starts && visits && next && places, is_right = true;
+    bool is_enough = heaps && beam && n_best && order && starts && visits && next && places, is_right = true;
     for (int32_t document = 0; is_enough && document < n_documents; document++)
         visits[document] = (Visit){document, 0, 0};
     while (is_enough && is_right && n_visits > 0) {
@@ -442,10 +450,10 @@ VECTORIZED int64_t search_tree(Call *call)
             const int32_t document = visits[first].document;
             while (end < n_visits && visits[end].document == document)
                 end++;
-            int64_t n_beam = 0;
-            is_right = keep_best(&tree, visits + first, end - first, scores + first * widest, widest, REAL(14),
-                                 best + document * most, n_best + document, most, beam, &n_beam, beam_width);
-            for (int64_t at = 0; is_right && at < n_beam && n_next < most_visits; at++)
+            Best best = {heaps + document * most, n_best[document], most}, below = {beam, 0, beam_width};
+            is_right = keep_best(&tree, visits + first, end - first, scores + first * widest, widest, &best, &below);
+            n_best[document] = best.n;
+            for (int64_t at = 0; is_right && at < below.n && n_next < most_visits; at++)
                 next[n_next++] = (Visit){document, beam[at].id, beam[at].score};
         }
         free(scores);
@@ -453,7 +461,7 @@ VECTORIZED int64_t search_tree(Call *call)
         visits = next, next = before, n_visits = n_next;
     }
     for (int64_t document = 0; is_enough && is_right && document < n_documents; document++) {
-        Ranked *heap = best + document * most;
+        Ranked *heap = heaps + document * most;
         for (int64_t at = most - 1; at >= 0; at--) { /* the worst comes off first */
             const bool is_there = at < n_best[document];
             labels[document * most + at] = is_there ? heap[0].id : -1;
@@ -462,7 +470,7 @@ VECTORIZED int64_t search_tree(Call *call)
                 sink(heap, at, heap[at]);
         }
     }
-    free(best), free(beam), free(n_best), free(order), free(starts), free(visits), free(next), free(places);
+    free(heaps), free(beam), free(n_best), free(order), free(starts), free(visits), free(next), free(places);
     REQUIRE(is_right);
     return is_enough ? 0 : OUT_OF_MEMORY;
 }

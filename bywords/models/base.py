@@ -16,7 +16,7 @@ import numpy.typing as npt
 from bywords.config import kind_of
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
-from bywords.evaluation.top_scores import TopScores
+from bywords.evaluation.top_scores import MOST_SCORES, TopScores
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
@@ -31,7 +31,6 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 Shapes = Mapping[str, Sequence[int | str]]  # of arrays, by name; a letter stands for a length that is not known before
 StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]  # how an array is stored; see quantization
 Indices = npt.NDArray[np.int64]
-MOST_LOGITS = 1 << 22  # in a table, where only the best are asked for
 RAREST = 1e3  # inverse document frequency: of as many documents as there can be it is 45
 ModelType = TypeVar("ModelType", bound="type[FittedModel]")
 
@@ -147,8 +146,8 @@ class FittedModel:
     Config: ClassVar[type[ModelConfig]]
     trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
     trains_on_disk: ClassVar[bool] = False  # its documents may be in files instead of memory
+    is_ranked: ClassVar[bool] = False  # it finds the best classes of a document, and has no logits of all: `top_logits`
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
-    is_ranked: ClassVar[bool] = False  # there may be too many labels for `logits`: it is asked for `top_logits` alone
     can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
     rarities: ClassVar[tuple[str, ...]] = ()  # of its arrays, those of idf: none is negative
@@ -195,10 +194,15 @@ class FittedModel:
         return self.logits(prepared)
 
     def top_logits(self, documents: Ragged, m: int) -> TopScores:
-        """The best m labels of each of N documents with their logits; no table is larger than MOST_LOGITS."""
+        """The best `m` logits of each of N documents, or of K where there are fewer classes.
+
+        They are worked out for some documents at a time, so that memory holds no table of all of them by K classes. A
+        model that `is_ranked` finds them in another way, and may find fewer.
+        """
         n_classes = self.logits(Ragged.of([[]])).shape[1]
-        batches = documents.batches(max(1, MOST_LOGITS // n_classes))
-        return TopScores.joined([TopScores.of_table(self.logits(batch), m) for batch in batches])
+        batches = documents.batches(max(1, MOST_SCORES // n_classes))
+        parts = [TopScores.of_table(self.logits(batch), m) for batch in batches]
+        return TopScores.joined(parts) if parts else TopScores.of_table(np.zeros((0, n_classes), dtype=np.float32), m)
 
     # Saving.
 

@@ -190,7 +190,7 @@ class LabelTree(FittedModel):
 
     def top_logits(self, documents: Ragged, m: int) -> TopScores:
         """The best labels that the search has reached; a label's score is that of `logits`."""
-        return searched(self._arrays, self.bags(documents), self.n_labels, m, beam=self.config.beam)
+        return searched(self._arrays, self.bags(documents), self.n_labels, min(m, self.n_labels), beam=self.config.beam)
 
     # Saving and compressing.
 

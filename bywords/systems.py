@@ -12,6 +12,7 @@ from dataclasses import replace
 from bywords.errors import SettingError, check_kind, did_you_mean
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import ModelConfig
+from bywords.models.label_tree import LabelTreeConfig
 from bywords.models.lstm import LSTMConfig
 from bywords.models.mean_vector import MeanVectorConfig
 from bywords.models.tfidf_linear import TfidfConfig
@@ -66,6 +67,11 @@ SYSTEMS: dict[str, SystemConfig] = {
         description="TF-IDF and complement naive Bayes",
         tokenizer=TokenizerConfig(pattern=LONGER_WORDS),
         model=TfidfConfig(estimator="nb", alpha=0.3),
+    ),
+    "label-tree": SystemConfig(
+        description="TF-IDF and linear support vector machines in a tree of labels, for very many of them",
+        tokenizer=TokenizerConfig(pattern=LONGER_WORDS),
+        model=LabelTreeConfig(),
     ),
     "glove-mean": SystemConfig(
         description="idf-weighted mean of pre-trained GloVe vectors and logistic regression",

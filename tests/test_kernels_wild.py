@@ -50,7 +50,7 @@ def calls():
     try:
         for name in KERNELS:
             setattr(_native, name, recorder(name))
-        for system in ("auto", "dan", "lstm", "glove-corpus-mean"):
+        for system in ("auto", "dan", "lstm", "glove-corpus-mean", "label-tree"):
             TextClassifier(small_system(system, "")).fit(texts, corpus.names()).predict(texts)
         words.add(*_many_words(), *_empty_table(), 0)
         documents, (table, bias, duals) = seen["dual_pass"][1][:4], seen["dual_pass"][1][7:10]

@@ -32,6 +32,7 @@ from bywords.kernels import lstm as lstm_kernels
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import MODELS, Growth, LinearModel, ModelConfig, model_class, restore_model
 from bywords.models.ensemble import Ensemble, EnsembleConfig
+from bywords.models.label_tree import LabelTreeConfig
 from bywords.models.lstm import LSTMConfig
 from bywords.models.mean_vector import MeanVectorConfig
 from bywords.models.modules.layers import Dropout, predict_logits
@@ -85,6 +86,8 @@ MODEL_CASES = {
     "svm": TfidfConfig(estimator="svc", sublinear=True),
     "naive bayes svm": TfidfConfig(estimator="nb-svc", sublinear=True, features="ngrams"),
     "naive bayes": TfidfConfig(estimator="nb", features="words"),
+    "label tree": LabelTreeConfig(),
+    "label tree of several nodes": LabelTreeConfig(max_leaf=2, threshold=0.05),
     "mean vector": MeanVectorConfig(pooling="idf"),
     "highest vector": MeanVectorConfig(pooling="max"),
     "averaging": AveragingConfig(dimension=6, features="words"),
@@ -140,10 +143,6 @@ def restored(model, arrays, vocabulary=VOCABULARY):
     return restore_model(model.config, arrays, vocabulary=vocabulary, n_classes=3)
 
 
-def row_arrays(model):
-    return [prefix + name for prefix, member in model.members.items() for name in member.row_arrays]
-
-
 def test_every_model_of_the_table_has_a_case():
     assert {type(config) for config in MODEL_CASES.values()} == {model.Config for model in MODELS.values()}
 
@@ -177,10 +176,7 @@ def test_the_rows_of_a_document_are_all_that_its_answer_needs(name):
     is_kept = np.zeros(len(VOCABULARY), dtype=bool)
     is_kept[document.ids] = True
     smaller, rows = VOCABULARY.keep_rows(is_kept)
-    arrays = {key: array.copy() for key, array in model.arrays().items()}
-    for key in row_arrays(model):
-        arrays[key] = arrays[key][rows[rows < len(arrays[key])]]
-    cut = restored(model, arrays, smaller)
+    cut = restored(model, model.arrays_of_rows(rows), smaller)
     assert len(smaller) < len(VOCABULARY) / 2
     encoded = smaller.encode(TOKENS.select([0]))
     np.testing.assert_allclose(cut.logits(encoded), model.logits(document), atol=1e-5)

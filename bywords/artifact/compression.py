@@ -157,12 +157,8 @@ class _Compressor:
         is_kept = np.zeros(len(self.vocabulary), dtype=bool)
         is_kept[rows] = True
         smaller, old = self.vocabulary.keep_rows(is_kept)
-        arrays = dict(self.arrays)
-        for name in self.row_arrays:
-            arrays[name] = arrays[name][old[old < len(arrays[name])]]
-        model = self._restored(
-            self.model.config, arrays, smaller
-        )  # members that differed in rows that are gone are one
+        # Members that differed in rows that are gone are one.
+        model = self._restored(self.model.config, self.model.arrays_of_rows(old), smaller)
         on_grid, storage = dequantize(quantize(model.arrays(), self._storage(model, storage_format)))
         model = self._restored(model.config, on_grid, smaller)
         record = self.classifier.record
@@ -229,6 +225,9 @@ class _Compressor:
             stored = quantize({name: array[:1]}, {name: storage.get(name, "float32")})
             is_by_row = storage.get(name) == "int8-rows"
             costs[: len(array)] += sum(a.nbytes for key, a in stored.items() if is_by_row or not key.endswith(":scale"))
+        for member in self.model.members.values():
+            weights = member.weights_of_rows()
+            costs[: len(weights)] += weights * (4 + (4 if storage_format == "float32" else 2))
         return costs
 
     @cached_property
@@ -244,7 +243,7 @@ class _Compressor:
             return {}
         arrays = model.arrays()
         storage: dict[str, StorageFormat] = {
-            name: "float16" for name, array in arrays.items() if array.size >= FEW_NUMBERS
+            name: "float16" for name, array in arrays.items() if array.size >= FEW_NUMBERS and array.dtype.kind == "f"
         }
         for name in _row_arrays(model) if storage_format == "int8" else ():
             is_wide = arrays[name].ndim == 2 and arrays[name].shape[1] >= MANY_COLUMNS

@@ -220,6 +220,11 @@ class FittedModel:
         """The shapes of its arrays, by name: of all, where it is beside `arrays` in one class; see `check_shapes`."""
         return {}
 
+    def arrays_of_rows(self, rows: Indices) -> dict[str, npt.NDArray[Any]]:
+        """The same of some rows of the vocabulary alone, int (V',), ascending: what the model knows of the others goes."""
+        arrays = self.arrays()
+        return arrays | {name: arrays[name][rows[rows < len(arrays[name])]] for name in self.row_arrays}
+
     # As a member of an ensemble; `members` add up to the whole, each by how the names of its arrays begin.
 
     @property
@@ -268,6 +273,10 @@ class FittedModel:
     def row_strength(self) -> npt.NDArray[np.float64]:
         """How far each row tells classes apart, float64 (V,); 1 where that cannot be said of a row alone."""
         return np.ones(len(self.arrays()[self.row_arrays[0]]))
+
+    def weights_of_rows(self) -> npt.NDArray[np.int64]:
+        """How many numbers, each with an index, it has for each row beside `row_arrays`, int64 (V,)."""
+        return np.zeros(len(self.arrays()[self.row_arrays[0]]), dtype=np.int64)
 
     # Explaining.
 

@@ -97,6 +97,10 @@ class Ensemble(FittedModel):
             prefix + name: array for prefix, member in self.members.items() for name, array in member.arrays().items()
         }
 
+    def arrays_of_rows(self, rows: Indices) -> dict[str, npt.NDArray[Any]]:
+        found = ((prefix, member.arrays_of_rows(rows)) for prefix, member in self.members.items())
+        return {prefix + name: array for prefix, arrays in found for name, array in arrays.items()}
+
     @classmethod
     def from_arrays(cls, config: EnsembleConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
         return cls(

@@ -35,6 +35,8 @@
     X(adagrad, ">f>fqfrr", 0)                                 \
     X(classifiers_of, "iqfff>f>f", 0)                         \
     X(dual_pass, "iqffqff>f>f>f>f", 0)                        \
+    X(train_node, "iqfqiqfnnnrrn>f", 4)                       \
+    X(search_tree, "iqfqifqiqifnnnrr>i>f", 0)                 \
     X(numbered, "iqn>q", 0)                                   \
     X(sort_each, ">iq", 0)                                    \
     X(similar_pairs, "iqqnrn", 1)                             \

@@ -33,8 +33,9 @@
     X(add_rows, "fiqf>f", 0)                                  \
     X(gradients_of_rows, "iqff>i>q>f", 0)                     \
     X(adagrad, ">f>fqfrr", 0)                                 \
-    X(classifiers_of, "iqfff>f>f", 0)                         \
-    X(dual_pass, "iqffqff>f>f>f>f", 0)                        \
+    X(classifiers_of, "iqqfff>f>f", 0)                        \
+    X(dual_pass, "iqqffqf>f>f>f>f>f", 0)                      \
+    X(class_sums, "iqqqff>d", 0)                              \
     X(numbered, "iqn>q", 0)                                   \
     X(sort_each, ">iq", 0)                                    \
     X(similar_pairs, "iqqnrn", 1)                             \

@@ -55,6 +55,9 @@ class TfidfConfig(ModelConfig):
     def with_features(self, features: Features) -> Self:
         return replace(self, features=features)
 
+    def with_strength(self, C: float) -> Self:
+        return self if self.estimator == "nb" else replace(self, C=C)
+
     def numbers_per_row(self, n_classes: int) -> int:
         return n_classes
 

@@ -33,6 +33,9 @@ NB_SVC = TfidfConfig(
     estimator="nb-svc", sublinear=True, features="ngrams"
 )  # the slowest of the candidates is the first
 SVC = TfidfConfig(estimator="svc", sublinear=True)
+NB_SVCS = tuple(replace(NB_SVC, C=C) for C in (1.0, 0.3, 0.1))
+SVCS = tuple(replace(SVC, C=C) for C in (1.0, 0.3, 0.1, 3.0))
+SVCS_ON_WORDS = tuple(replace(one, features="words") for one in SVCS)
 NB = TfidfConfig(estimator="nb", alpha=0.1, sublinear=True, features="words")
 WORDS_AND_PAIRS = VocabularyConfig(ngrams=2)
 
@@ -42,8 +45,8 @@ SYSTEMS: dict[str, SystemConfig] = {
         description="the best of several linear models on words, n-grams and character n-grams, or an ensemble of them",
         vocabulary=VocabularyConfig(ngrams=2, char_ngrams=(3, 5)),
         model=SelectionConfig(
-            candidates=(NB_SVC, SVC, replace(NB, alpha=0.3, features="ngrams"), NB),
-            candidates_of_many=(NB_SVC, replace(SVC, features="words"), NB),
+            candidates=(*NB_SVCS, *SVCS, replace(NB, alpha=0.3, features="ngrams"), NB),
+            candidates_of_many=(*NB_SVCS, *SVCS_ON_WORDS, NB),
         ),
         training=DAN_TRAINING,  # of the averaging models that a longer search tries
     ),

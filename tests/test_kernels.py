@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twins.normalization import shorten_runs
 
 from bywords.evaluation.metrics import softmax
-from bywords.kernels import _native, bags, calibration, ids, normalization, rows, svm, words
+from bywords.kernels import _native, bags, calibration, class_sums, ids, normalization, rows, svm, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import replacements
 from bywords.text.ragged import offsets_of
@@ -218,19 +218,32 @@ def test_calibrated_probabilities_are_the_same_and_those_of_numpys_softmax(liste
 
 
 @few_examples
-@given(documents, st.booleans(), st.integers(0, 9))
-def test_a_pass_of_the_svm_is_the_same(listed, is_scaled, seed):
+@given(documents, st.sampled_from([1, 2, 8, 16, 24, 32, 40]), st.booleans(), st.integers(0, 9))
+def test_a_pass_of_the_svm_is_the_same(listed, n_classes, is_scaled, seed):
     numbers, offsets = flat(listed)
     floats = np.random.default_rng(seed)
-    shape = (len(listed), 2)
+    rows = floats.permutation(len(listed))[: max(1, len(listed) - 1)]
+    shape = (len(rows), n_classes)
     weights = floats.random(len(numbers), dtype=np.float32)
-    signs = np.where(floats.random(shape) < 0.5, np.float32(-1), np.float32(1))
+    signs = floats.integers(-1, 2, shape).astype(np.float32)  # 0: there is no such class
     slacks, norms, duals = floats.random(shape[0], dtype=np.float32), *floats.random((2, *shape), dtype=np.float32)
-    table = floats.random((N_ROWS, 4 if is_scaled else 2), dtype=np.float32)
-    bias = np.zeros(2, dtype=np.float32)
-    order = floats.permutation(len(listed))
-    both(svm.dual_pass, numbers, offsets, weights, signs, order, slacks, norms + np.float32(1), table, bias, duals)
-    both(svm.classifiers_of, numbers, offsets, weights, signs, duals, table, bias)
+    norms[:1] = -1  # and so 0 below: not known yet
+    table = floats.random((N_ROWS, n_classes * (1 + is_scaled)), dtype=np.float32)
+    bias = np.zeros(n_classes, dtype=np.float32)
+    order = floats.permutation(len(rows))
+    norms += np.float32(1)
+    both(svm.dual_pass, numbers, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals)
+    both(svm.classifiers_of, numbers, offsets, rows, weights, signs, duals, table, bias)
+
+
+@few_examples
+@given(documents, st.integers(0, 9))
+def test_the_sums_of_classes_are_the_same(listed, seed):
+    numbers, offsets = flat(listed)
+    floats = np.random.default_rng(seed)
+    rows, labels = floats.integers(0, len(listed), 5), floats.integers(0, 3, 5)
+    counts, weights = floats.random(5, dtype=np.float32), floats.random(len(numbers), dtype=np.float32)
+    both(class_sums.class_sums, numbers, offsets, rows, labels, counts, weights, (N_ROWS, 3))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def calls():
         for system in ("auto", "dan", "lstm", "glove-corpus-mean", "label-tree"):
             TextClassifier(small_system(system, "")).fit(texts, corpus.names()).predict(texts)
         words.add(*_many_words(), *_empty_table(), 0)
-        documents, (table, bias, duals) = seen["dual_pass"][1][:4], seen["dual_pass"][1][7:10]
+        documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))
         find_duplicates(corpus.texts)
     finally:

@@ -15,10 +15,9 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import Labels, Scores, softmax
 from bywords.evaluation.minimum import convex_minimum
-from bywords.kernels.calibration import calibrate
+from bywords.kernels import calibration as kernels
 from bywords.validation import LARGEST, check_finite, check_shapes, check_within
 
-MOST_NEWTON_STEPS = 50
 FLAT = 1e-6  # standard deviation of logits, below which they are taken as all the same
 HOTTEST = 1e3  # temperature; the lowest is one over it
 STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no certainty
@@ -44,7 +43,7 @@ class Temperature:
     def probabilities(self, logits: Scores) -> npt.NDArray[np.float64]:
         """Logits (N, K) → float64 (N, K), each row sums to 1."""
         scaled = np.array(logits, dtype=np.float64, order="C")
-        return calibrate(scaled, self.temperature, None if self.curve == STRAIGHT else self.curve)
+        return kernels.calibrate(scaled, self.temperature, None if self.curve == STRAIGHT else self.curve)
 
     def predict(self, probabilities: Scores) -> Labels:
         """The likeliest class of each document, int64 (N,); of equals the first."""
@@ -138,7 +137,8 @@ def fit_calibration(logits: Scores, targets: Targets) -> Calibration:
 
 def sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """1 / (1 + exp(-value)), without overflow."""
-    return np.exp(-np.logaddexp(0, -values))
+    small = np.exp(-np.abs(values))
+    return np.where(values < 0, small, 1) / (1 + small)
 
 
 def fit_temperature(logits: Scores, targets: Targets) -> float:
@@ -220,43 +220,8 @@ def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float
     Source: Platt (1999), "Probabilistic Outputs for Support Vector Machines", sections 2.1 and 2.2; by Newton's method,
     as in Lin, Lin, Weng (2007), "A Note on Platt's Probabilistic Outputs for Support Vector Machines".
     """
-    has, weights = targets.one_hot(), targets.weights.astype(np.float64)[:, np.newaxis]
-    n_with, n_without = (weights * has).sum(axis=0), (weights * ~has).sum(axis=0)
-    wanted = np.where(has, (n_with + 1) / (n_with + 2), 1 / (n_without + 2))
-    spread = np.asarray(logits, dtype=np.float64).std(axis=0) if len(logits) else np.zeros(logits.shape[1])
-    is_flat = spread < FLAT  # logits that tell no document from another: the offset says all
-    spread = np.where(is_flat, 1 / FLAT, spread)
-    z = np.asarray(logits, dtype=np.float64) / spread
-    scales, offsets = np.ones(z.shape[1]), np.log((n_with + 1) / (n_without + 1))
-
-    def losses(scales: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        odds = z * scales + offsets
-        return (weights * (np.logaddexp(0, odds) - wanted * odds)).sum(axis=0)
-
-    loss = losses(scales, offsets)
-    for _ in range(MOST_NEWTON_STEPS):
-        probabilities = sigmoid(z * scales + offsets)
-        errors, curve = weights * (probabilities - wanted), weights * probabilities * (1 - probabilities)
-        gradient_a, gradient_b = (errors * z).sum(axis=0), errors.sum(axis=0)
-        aa, ab, bb = (curve * z * z).sum(axis=0) + 1e-9, (curve * z).sum(axis=0), curve.sum(axis=0) + 1e-9
-        determinant = np.maximum(aa * bb - ab * ab, 1e-18)
-        step_a = (bb * gradient_a - ab * gradient_b) / determinant
-        step_b = (aa * gradient_b - ab * gradient_a) / determinant
-        size = np.ones_like(loss)
-        for _ in range(12):  # half the step of those labels that it would not help
-            new_a, new_b = np.clip(scales - size * step_a, 1e-6, STEEPEST), offsets - size * step_b
-            new = losses(new_a, new_b)
-            is_worse = new > loss + 1e-12
-            if not is_worse.any():
-                break
-            size = np.where(is_worse, size / 2, size)
-        better = new < loss
-        gained = float((loss - new)[better].sum()) if better.any() else 0.0
-        scales, offsets = np.where(better, new_a, scales), np.where(better, new_b, offsets)
-        loss = np.where(better, new, loss)
-        if gained < 1e-9 * max(1.0, float(loss.sum())):
-            break
-    return scales / spread, offsets
+    table = np.ascontiguousarray(logits, dtype=np.float64)
+    return kernels.fit_sigmoids(table, targets.one_hot(), targets.weights, FLAT, STEEPEST)
 
 
 def best_thresholds(has: npt.NDArray[np.bool_], probabilities: Scores) -> npt.NDArray[np.float64]:
@@ -280,12 +245,13 @@ def best_thresholds(has: npt.NDArray[np.bool_], probabilities: Scores) -> npt.ND
 
 
 def _best_threshold(has: npt.NDArray[np.bool_], probabilities: Scores) -> float:
-    order = np.argsort(-probabilities, kind="stable")
-    ordered, right = probabilities[order], np.cumsum(has[order])
-    if not right[-1]:
+    given, right = np.sort(probabilities), np.sort(probabilities[has])
+    if not len(right):
         return 0.5
-    f1 = 2 * right / (np.arange(1, len(order) + 1) + right[-1])
-    is_cut = np.append(ordered[:-1] > ordered[1:], True)  # between equals there is nothing to cut
-    best = int(np.where(is_cut, f1, -1).argmax())
-    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
-    return float((ordered[best] + below) / 2)
+    # The best is the probability of a document that has the label: to go on to one that has not only adds a mistake.
+    n_given = len(given) - np.searchsorted(given, right)
+    n_right = len(right) - np.searchsorted(right, right)
+    f1 = 2 * n_right / (n_given + len(right))
+    best = len(f1) - 1 - int(f1[::-1].argmax())
+    below = given[-n_given[best] - 1] if n_given[best] < len(given) else 0.0
+    return float((right[best] + below) / 2)

@@ -1,4 +1,4 @@
-"""Logits of one label a document → calibrated probabilities, one document after the other."""
+"""Logits of one label a document → calibrated probabilities; of any number of labels → the sigmoid of each."""
 
 from __future__ import annotations
 
@@ -20,3 +20,17 @@ def calibrate(logits: Numbers, temperature: float, curve: tuple[float, float, fl
     probabilities = np.empty_like(logits)
     _native.calibrate(logits, temperature, curve is not None, *(curve or (0.0, 0.0, 0.0)), probabilities)
     return probabilities
+
+
+def fit_sigmoids(
+    logits: Numbers, has: npt.NDArray[np.bool_], weights: npt.NDArray[np.float32], flat: float, steepest: float
+) -> tuple[Numbers, Numbers]:
+    """How to scale and to shift the logits (N, K) of each label for the least log loss, float64 (K,) each.
+
+    `has`, bool (N, K), are the labels of the documents, `weights`, float32 (N,), what each document counts. Logits
+    whose standard deviation is below `flat` are taken as all the same; a scale, of logits with a standard deviation of
+    1, is at most `steepest`. `bywords.evaluation.calibration` says the rest.
+    """
+    scales, offsets = np.empty(logits.shape[1]), np.empty(logits.shape[1])
+    _native.fit_sigmoids(logits, has, weights, flat, steepest, scales, offsets)
+    return scales, offsets

@@ -9,39 +9,42 @@ from bywords.kernels import _native
 
 Ids = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
 def classifiers_of(
-    ids: Ids, offsets: Offsets, weights: Floats, signs: Floats, duals: Floats, table: Floats, bias: Floats
+    ids: Ids, offsets: Offsets, rows: Rows, weights: Floats, signs: Floats, duals: Floats, table: Floats, bias: Floats
 ) -> None:
     """Dual variables → the classifiers that they stand for, put into `table` and `bias`, which are 0 before."""
-    _native.classifiers_of(ids, offsets, weights, signs, duals, table, bias)
+    _native.classifiers_of(ids, offsets, rows, weights, signs, duals, table, bias)
 
 
 def dual_pass(
     ids: Ids,
     offsets: Offsets,
+    rows: Rows,
     weights: Floats,
     signs: Floats,
-    order: npt.NDArray[np.int64],
+    order: Rows,
     slacks: Floats,
     norms: Floats,
     table: Floats,
     bias: Floats,
     duals: Floats,
 ) -> float:
-    """Improve each document's dual variables once, in the order of `order`.
+    """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
     Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K classifiers at once. `table` is float32 (V, K),
     their weights, or (V, 2 K): then the second half is the scale of each squared feature for each classifier, beside
     the weights in memory, and the weights are w times the roots of the scales, to be used on x as it is. `bias` is
-    (K,). `signs` is float32 (N, K), 1 or -1, `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is
-    ‖x‖² + 1, scaled. `table`, `bias` and `duals` float32 (N, K) are changed in place.
+    (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
+    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
+    `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place.
 
     Returns: the largest violation of the optimality conditions that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
     """
     worst = np.zeros(1, dtype=np.float32)
-    _native.dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, duals, worst)
+    _native.dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, worst)
     return float(worst[0])

@@ -51,6 +51,7 @@ class ModelConfig:
 
     features: Features = "all"  # which of the vocabulary's rows the model sees
     dimension: int | None = None  # of its word vectors, where the settings say so
+    C: float = 1.0  # the inverse of its regularisation, where the settings say so
     candidates: tuple[ModelConfig, ...] = ()  # the models to select from; empty where there is nothing to select
     candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
     library: str | None = None  # the package that it is trained by, beside numpy
@@ -62,6 +63,10 @@ class ModelConfig:
 
     def with_features(self, features: Features) -> Self:
         """The same model on other rows, where it can see others."""
+        return self
+
+    def with_strength(self, C: float) -> Self:
+        """The same model with another C, the inverse of its regularisation, where it goes on from another's duals."""
         return self
 
     def numbers_per_row(self, n_classes: int) -> int:

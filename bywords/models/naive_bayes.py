@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bywords.data.targets import Targets
+from bywords.data.targets import Rows, Targets
 from bywords.evaluation.calibration import fit_temperature
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN
@@ -13,8 +13,12 @@ from bywords.text.ragged import UNKNOWN
 LEAST_WEIGHT = 1e-6  # of a class, of what it would count without weights: one of 0 would have odds of nothing
 
 
-def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float) -> tuple[Floats, Floats]:
+def naive_bayes(
+    bags: Bags, targets: Targets, *, smoothing: float, rows: Rows | None = None
+) -> tuple[Floats, Floats]:
     """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,).
+
+    The targets are those of `rows` of the bags, of all where they are not given.
 
     It knows nothing of how common a class is: the (K,) are 0 unless classes are weighed, then `_odds_of_weights`.
 
@@ -24,17 +28,18 @@ def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float) -> tuple[Floa
     as well, since what lacks one label may have another.
     Source: Rennie et al. (2003), "Tackling the Poor Assumptions of Naive Bayes Text Classifiers", section 3.1.
     """
-    of_class, total = _class_sums(bags, targets)
+    rows = np.arange(len(bags)) if rows is None else rows
+    of_class, total = _class_sums(bags, targets, rows)
     others = total[:, np.newaxis] - of_class + smoothing
     weights = -_log_shares(others)
     if targets.is_multilabel:
         weights += _log_shares(of_class + smoothing)
     else:
         weights -= weights.mean(axis=1, keepdims=True)
-    return weights.astype(np.float32), _odds_of_weights(bags, targets, smoothing)
+    return weights.astype(np.float32), _odds_of_weights(bags, targets, smoothing, rows)
 
 
-def _odds_of_weights(bags: Bags, targets: Targets, smoothing: float) -> Floats:
+def _odds_of_weights(bags: Bags, targets: Targets, smoothing: float, rows: Rows) -> Floats:
     """What is added to the logit of each class because its documents count more or less than one each, float32 (K,).
 
     A class whose documents count w has w times the odds that it had. So the logarithm of w, on the scale of the logits:
@@ -45,51 +50,55 @@ def _odds_of_weights(bags: Bags, targets: Targets, smoothing: float) -> Floats:
     equal = Targets.of(targets.codes, targets.n_classes)
     logits = np.zeros((len(targets), targets.n_classes), dtype=np.float32)
     for kept, held_out in equal.folds(2, 0):
-        weights, _ = naive_bayes(bags.select(kept), equal.select(kept), smoothing=smoothing)
-        logits[held_out] = bags.select(held_out).times(weights)
+        weights, _ = naive_bayes(bags, equal.select(kept), smoothing=smoothing, rows=rows[kept])
+        logits[held_out] = bags.select(rows[held_out]).times(weights)
     counted = np.log(np.maximum(targets.class_weights, LEAST_WEIGHT))
     return (fit_temperature(logits, equal) * (counted - counted.mean())).astype(np.float32)
 
 
-def count_ratios(bags: Bags, targets: Targets) -> Floats:
+def count_ratios(bags: Bags, targets: Targets, *, rows: Rows | None = None) -> Floats:
     """How much a word tells of each class: the size of its log-count ratio, float32 (V, K), 1 on average.
 
-    For two classes there is one column: it is the same for both.
+    The targets are those of `rows` of the bags, of all where they are not given. For two classes there is one column:
+    it is the same for both.
     Source: Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
     presence = Bags(bags.ids, bags.offsets, np.ones_like(bags.weights), bags.n_rows).without_unknown()
-    sums, total = _class_sums(presence, targets)
-    of_class = sums.astype(np.float32)
-    others = total.astype(np.float32)[:, np.newaxis] - of_class
-    for table in (of_class, others):  # in place: there may be many words and many classes
-        table += np.float32(1)
-        table /= table.sum(axis=0, dtype=np.float64).astype(np.float32)
-        np.log(table, out=table)
-    of_class -= others
-    ratios: Floats = np.abs(of_class[:, 1:] if targets.is_binary else of_class)
+    sums, total = _class_sums(presence, targets, np.arange(len(bags)) if rows is None else rows)
+    if targets.is_binary:
+        sums = np.ascontiguousarray(sums[:, 1:])
+    in_class = sums.sum(axis=0)
+    share_of_all = (in_class + len(sums)) / (total.sum() - in_class + len(sums))
+    ratios = sums.astype(np.float32)  # what follows is in place: there may be many words and many classes
+    others = total.astype(np.float32)[:, np.newaxis] - ratios
+    ratios += np.float32(1)
+    others += np.float32(1)
+    others *= share_of_all.astype(np.float32)
+    ratios /= others
+    np.log(ratios, out=ratios)
+    np.abs(ratios, out=ratios)
     ratios /= np.mean(ratios, dtype=np.float64).astype(np.float32)
     return ratios
 
 
-def _class_sums(bags: Bags, targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _class_sums(
+    bags: Bags, targets: Targets, rows: Rows
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,).
 
     Weights of classes play no part: were a class of many words in all, because its documents count much, smoothing
     would speak against it.
     """
-    n_classes = targets.n_classes
-    counted = bags
-    if targets.is_weighed:
-        weights = np.repeat(targets.document_weights, bags.lengths)
-        counted = Bags(bags.ids, bags.offsets, bags.weights * weights, bags.n_rows)
-    rows, labels = targets.pairs()
-    of_pairs = counted.select(rows) if targets.is_multilabel else counted
-    index = of_pairs.ids.astype(np.int64) * n_classes + np.repeat(labels, of_pairs.lengths)
-    sums = np.bincount(index, of_pairs.weights, minlength=bags.n_rows * n_classes).astype(np.float64, copy=False)
-    table = sums.reshape(bags.n_rows, n_classes)
+    from bywords.kernels.class_sums import class_sums
+
+    counts = targets.document_weights if targets.is_weighed else np.ones(len(targets), dtype=np.float32)
+    places, labels = targets.pairs()
+    shape = bags.n_rows, targets.n_classes
+    table = class_sums(bags.ids, bags.offsets, rows[places], labels, counts[places], bags.weights, shape)
     if not targets.is_multilabel:
         return table, table.sum(axis=1)
-    return table, np.bincount(counted.ids, counted.weights, minlength=bags.n_rows).astype(np.float64, copy=False)
+    none = np.zeros(len(rows), dtype=np.int64)
+    return table, class_sums(bags.ids, bags.offsets, rows, none, counts, bags.weights, (bags.n_rows, 1))[:, 0]
 
 
 def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.annotations import check_fields
-from bywords.data.targets import Targets
+from bywords.data.targets import Rows, Targets
 from bywords.errors import check_range
 from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.models.naive_bayes import count_ratios, naive_bayes
@@ -55,20 +55,28 @@ class TfidfConfig(ModelConfig):
     def with_features(self, features: Features) -> Self:
         return replace(self, features=features)
 
+    def with_strength(self, C: float) -> Self:
+        return self if self.estimator == "nb" else replace(self, C=C)
+
     def numbers_per_row(self, n_classes: int) -> int:
         return n_classes
 
 
 @dataclass(frozen=True, eq=False)
 class TfidfFeatures:
-    """The idf of some documents, float32 (V,), 0 for rows that none of them has, and the features of N of them."""
+    """The idf of some documents, float32 (V,), 0 for rows that none of them has, and the features of N of them.
+
+    `rows`, int64 (N,), says which of the bags they are; None all. To select copies no features.
+    """
 
     idf: Floats
     bags: Bags
+    rows: Rows | None = None
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> TfidfFeatures:
         """The features of these documents only, with the same idf."""
-        return TfidfFeatures(self.idf, self.bags.select(rows))
+        chosen = rows.astype(np.int64, copy=False) if self.rows is None else self.rows[rows]
+        return TfidfFeatures(self.idf, self.bags, chosen)
 
 
 class TfidfLinear(LinearModel):
@@ -120,15 +128,17 @@ class TfidfLinear(LinearModel):
         **_: Any,
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes."""
-        bags = prepared.bags
+        bags, rows = prepared.bags, prepared.rows
         if config.estimator == "nb":
-            weights, bias = naive_bayes(bags, targets, smoothing=config.alpha)
+            weights, bias = naive_bayes(bags, targets, smoothing=config.alpha, rows=rows)
         else:
             scales = None
             if config.estimator == "nb-svc":
-                scales = count_ratios(bags, targets)
+                scales = count_ratios(bags, targets, rows=rows)
                 scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
-            weights, bias, duals = support_vectors(bags, targets, C=config.C, scales=scales, duals=duals, seed=seed)
+            weights, bias, duals = support_vectors(
+                bags, targets, C=config.C, scales=scales, duals=duals, seed=seed, rows=rows
+            )
         return cls(config, vocabulary.blocks, prepared.idf, weights, bias, duals), []
 
     def bags(self, documents: Ragged) -> Bags:
@@ -138,7 +148,8 @@ class TfidfLinear(LinearModel):
         return weighed_rows(documents, self.weights, self.config.weighting, self.idf, self.blocks) + self.bias
 
     def logits_of(self, prepared: TfidfFeatures) -> Floats:
-        return prepared.bags.times(self.weights) + self.bias
+        bags = prepared.bags if prepared.rows is None else prepared.bags.select(prepared.rows)
+        return bags.times(self.weights) + self.bias
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"idf": self.idf, "weights": self.weights, "bias": self.bias}

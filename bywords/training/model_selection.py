@@ -7,7 +7,7 @@ all.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -75,7 +75,7 @@ class SelectionResult:
             replace(
                 member,
                 before=before[1] if before is not None and member.before is not None else member.before,
-                duals=None if member.duals is None else _longer(member.duals, len(tokens)),
+                duals=None if (start := member.start) is None else _longer(start, len(tokens)),
             )
             for member in self.members
         ]
@@ -191,10 +191,14 @@ def _judged(
     callback: Callback,
 ) -> tuple[list[CandidateResult], History, int]:
     """The candidates, and what else was tried until the budget was spent; and how many steps there are in all."""
-    judged, history, n_steps = list[CandidateResult](), History(), 2 * len(candidates)
-    for one in in_threads(workbench.judge, candidates):
-        judged.append(one)
-        callback.step(len(judged), n_steps, f"{one.trial.name}: {workbench.in_words(one.trial)}")
+    races: dict[ModelConfig, list[ModelConfig]] = {}
+    for one in candidates:
+        races.setdefault(one.with_strength(1.0), []).append(one)
+    judged, history, n_steps = list[CandidateResult](), History(), 2 * len(races)
+    for number, raced in enumerate(in_threads(workbench.race, races.values()), start=1):
+        judged += raced
+        best = max(raced, key=lambda one: one.trial.score).trial
+        callback.step(number, n_steps, f"{best.name}: {workbench.in_words(best)}")
     if budget_seconds is not None:
         found, history.interrupted = _searched(workbench, started, budget_seconds, seed=seed, callback=callback)
         judged += found
@@ -217,9 +221,9 @@ def _refitted(
 
 
 def _longer(duals: Floats, n_documents: int) -> Floats:
-    """Dual variables (N, K) for more documents: 0 for those that come after."""
-    longer = np.zeros((n_documents, duals.shape[1]), dtype=duals.dtype)
-    longer[: len(duals)] = duals
+    """Dual variables (N, K) for more documents, as of one part, (1, N', K): 0 for those that come after."""
+    longer = np.zeros((1, n_documents, duals.shape[1]), dtype=duals.dtype)
+    longer[0, : len(duals)] = duals
     return longer
 
 
@@ -278,10 +282,7 @@ def _best_ensemble(
 
     Of candidates of one kind on the same features only the best is asked, and of the best only MOST_MEMBERS.
     """
-    best: dict[str, CandidateResult] = {}
-    for one in sorted(judged, key=lambda one: -one.trial.score):
-        best.setdefault(one.trial.name, one)
-    members = list(best.values())[:MOST_MEMBERS]
+    members = _best_of_each(judged)[:MOST_MEMBERS]
     weights = fit_weights([one.logits for one in members], workbench.held_out)
     alone = members[0]
     is_used = weights.reshape(len(members), -1).max(axis=1) > 0
@@ -293,6 +294,14 @@ def _best_ensemble(
     return [alone], np.ones(1, dtype=np.float32), alone.logits
 
 
+def _best_of_each(judged: Iterable[CandidateResult]) -> list[CandidateResult]:
+    """The best of each kind on the same features, the best of all first; of equals that which was judged first."""
+    best: dict[str, CandidateResult] = {}
+    for one in sorted(judged, key=lambda one: -one.trial.score):
+        best.setdefault(one.trial.name, one)
+    return list(best.values())
+
+
 def _ensemble_that_keeps(
     judged: Sequence[CandidateResult], workbench: Workbench
 ) -> tuple[list[CandidateResult], Floats, Floats]:
@@ -301,7 +310,7 @@ def _ensemble_that_keeps(
     Documents held out say nothing about these classes, so nothing may be taken from their odds because of them.
     """
     (before,) = (one for one in judged if one.before is not None)
-    others = sorted((one for one in judged if one is not before), key=lambda one: -one.trial.score)[: MOST_MEMBERS - 1]
+    others = _best_of_each(one for one in judged if one is not before)[: MOST_MEMBERS - 1]
     members = [before, *others]
     weights = fit_weights([one.logits for one in members], workbench.held_out)
     if workbench.targets.is_multilabel:

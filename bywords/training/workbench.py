@@ -18,7 +18,7 @@ from bywords.evaluation.metrics import Metric, log_loss, score
 from bywords.fitted import History
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import FittedModel, ModelConfig, model_class, restore_model
-from bywords.system_config import SystemConfig, TrainingConfig
+from bywords.system_config import SelectionConfig, SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Features, Vocabulary
@@ -69,12 +69,17 @@ class CandidateResult:
     trial: Trial
     logits: Floats
     n_epochs: int | None = None
-    duals: Floats | None = None  # of an SVM, for all documents, 0 for those held out
+    duals: Floats | None = None  # of an SVM, (F, N, K) of F parts and all documents, 0 for those held out
     before: FittedModel | None = None  # what was there already
 
     @property
     def config(self) -> ModelConfig:
         return self.trial.settings[0]
+
+    @property
+    def start(self) -> Floats | None:
+        """Where an SVM on all documents may begin, (N, K): the mean of the parts that had each, if there are several."""
+        return None if self.duals is None else self.duals.sum(axis=0) / np.float32(max(1, len(self.duals) - 1))
 
 
 class Workbench:
@@ -122,30 +127,51 @@ class Workbench:
         """Whether the checkpoint has an entry of it."""
         return self.checkpoint.has(f"judged-{_key(config)}")
 
-    def judge(self, config: ModelConfig) -> CandidateResult:
-        """Fit to each part and answer for what it holds out."""
+    def judge(self, config: ModelConfig, start: CandidateResult | None = None) -> CandidateResult:
+        """Fit to each part and answer for what it holds out; an SVM goes on from what `start`, one like it, found."""
         name = f"judged-{_key(config)}"
         if (before := self.checkpoint.restored(name, lambda entry: self._judged_before(config, entry))) is not None:
             return before
-        logits, epochs, duals = [], [], None
+        logits, epochs, duals = [], [], []
         own = self.checkpoint.under(name)
         prepared = self._prepared_for(config)
         for number, (kept, held_out) in enumerate(self.parts):
-            model, history = self._fit(config, kept, held_out, checkpoint=own.under(str(number)))
+            first = None if start is None or start.duals is None else start.duals[number][kept]
+            model, history = self._fit(config, kept, held_out, duals=first, checkpoint=own.under(str(number)))
             if history.interrupted:
                 raise KeyboardInterrupt
-            if len(self.parts) == 1 and model.duals is not None:
-                duals = np.zeros((len(self.documents), model.duals.shape[1]), dtype=np.float32)
-                duals[kept] = model.duals
+            if model.duals is not None:
+                duals.append(np.zeros((len(self.documents), model.duals.shape[1]), dtype=np.float32))
+                duals[-1][kept] = model.duals
             logits.append(model.logits_of(prepared.select(held_out)))
             epochs.append(history.best_epoch)
-        together = np.concatenate(logits)
-        trial, n_epochs = self.trial(config.title, (config,), together), int(np.median(epochs)) or None
-        self.checkpoint.save(
-            name, {"logits": together} if duals is None else {"logits": together, "duals": duals}, n_epochs
-        )
+        arrays = {"logits": np.concatenate(logits)}
+        if duals:
+            arrays["duals"] = np.stack(duals)
+        trial, n_epochs = self.trial(config.title, (config,), arrays["logits"]), int(np.median(epochs)) or None
+        self.checkpoint.save(name, arrays, n_epochs)
         own.forget()
-        return CandidateResult(trial, together, n_epochs, duals)
+        return CandidateResult(trial, arrays["logits"], n_epochs, arrays.get("duals"))
+
+    def race(self, candidates: Sequence[ModelConfig]) -> list[CandidateResult]:
+        """Judge candidates that differ in their C only, each from where its neighbour stopped.
+
+        From the first of them to smaller C as long as that makes them better; where it does not, to larger.
+        """
+        judged = [first := self.judge(candidates[0])]
+        is_race = isinstance(self.config.model, SelectionConfig) and self.config.model.is_race
+        others = sorted(candidates[1:], key=lambda one: one.C)
+        smaller = [one for one in reversed(others) if one.C < first.config.C]
+        for way in (smaller, [one for one in others if one not in smaller]):
+            last = first
+            for config in way:
+                judged.append(one := self.judge(config, last))
+                if is_race and one.trial.score <= last.trial.score:
+                    break
+                last = one
+            if is_race and last is not first:
+                break
+        return judged
 
     def _judged_before(self, config: ModelConfig, entry: Entry) -> CandidateResult:
         """From the entry of a candidate. Raises SettingError for one that `judge` cannot have saved."""
@@ -153,7 +179,7 @@ class Workbench:
         own = {"logits": np.empty((len(self.held_out), n_classes), dtype=np.float32)}
         if "duals" in entry.arrays:
             n_columns = 1 if self.targets.is_binary else n_classes
-            own["duals"] = np.empty((len(self.documents), n_columns), dtype=np.float32)
+            own["duals"] = np.empty((len(self.parts), len(self.documents), n_columns), dtype=np.float32)
             check_within("duals", entry.arrays["duals"], 0, np.inf)
         check_like(entry.arrays, own)
         n_epochs = entry.values
@@ -182,7 +208,7 @@ class Workbench:
             return [kept]
         everything, own = np.arange(len(self.documents)), self.checkpoint.under(name)
         fitted, history = self._fit(
-            config, everything, None, n_epochs=judged.n_epochs, duals=judged.duals, checkpoint=own
+            config, everything, None, n_epochs=judged.n_epochs, duals=judged.start, checkpoint=own
         )
         if not history.interrupted:
             self.checkpoint.save(name, fitted.arrays())

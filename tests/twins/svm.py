@@ -7,13 +7,13 @@ import numpy as np
 SMALL = np.float32(1e-3)  # violations below it are not worth a step
 
 
-def classifiers_of(ids, offsets, weights, signs, duals, table, bias):
+def classifiers_of(ids, offsets, rows, weights, signs, duals, table, bias):
     """Dual variables → the classifiers that they stand for, put into `table` and `bias`, which are 0 before."""
     n_classifiers = len(bias)
     is_scaled = table.shape[1] > n_classifiers
-    for document in range(len(offsets) - 1):
+    for place, document in enumerate(rows):
         for k in range(n_classifiers):
-            dual = signs[document, k] * duals[document, k]
+            dual = signs[place, k] * duals[place, k]
             if dual != 0:
                 bias[k] += dual
                 for index in range(offsets[document], offsets[document + 1]):
@@ -21,14 +21,15 @@ def classifiers_of(ids, offsets, weights, signs, duals, table, bias):
                     row[k] += weights[index] * dual * (row[n_classifiers + k] if is_scaled else np.float32(1))
 
 
-def dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, duals):
-    """Improve each document's dual variables once, in the order of `order`.
+def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals):
+    """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
     Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K classifiers at once. `table` is float32 (V, K),
     their weights, or (V, 2 K): then the second half is the scale of each squared feature for each classifier, beside
     the weights in memory, and the weights are w times the roots of the scales, to be used on x as it is. `bias` is
-    (K,). `signs` is float32 (N, K), 1 or -1, `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is
-    ‖x‖² + 1, scaled. `table`, `bias` and `duals` float32 (N, K) are changed in place.
+    (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
+    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
+    `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place.
 
     Returns: the largest violation of the optimality conditions that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
@@ -37,26 +38,31 @@ def dual_pass(ids, offsets, weights, signs, order, slacks, norms, table, bias, d
     is_scaled = table.shape[1] > n_classifiers
     scores, steps = np.empty(n_classifiers, dtype=np.float32), np.empty(n_classifiers, dtype=np.float32)
     worst = np.float32(0)
-    for document in order:
-        slack = slacks[document]
+    for place in order:
+        slack, span = slacks[place], range(offsets[rows[place]], offsets[rows[place] + 1])
+        if norms[place, 0] == 0:
+            norms[place] = 1
+            for index in span:
+                scales = table[ids[index], n_classifiers:] if is_scaled else np.float32(1)
+                norms[place] += weights[index] * weights[index] * scales
         scores[:] = bias
-        for index in range(offsets[document], offsets[document + 1]):
+        for index in span:
             row, weight = table[ids[index]], weights[index]
             for k in range(n_classifiers):
                 scores[k] += weight * row[k]
         is_changed = False
         for k in range(n_classifiers):
-            dual, sign = duals[document, k], signs[document, k]
+            dual, sign = duals[place, k], signs[place, k]
             gradient = sign * scores[k] - np.float32(1) + slack * dual
             steps[k] = 0
-            if (dual > 0 or gradient < 0) and abs(gradient) > SMALL:
+            if sign != 0 and (dual > 0 or gradient < 0) and abs(gradient) > SMALL:
                 worst = max(worst, abs(gradient))
-                new = max(dual - gradient / (norms[document, k] + slack), np.float32(0))
+                new = max(dual - gradient / (norms[place, k] + slack), np.float32(0))
                 steps[k] = (new - dual) * sign
-                duals[document, k] = new
+                duals[place, k] = new
                 is_changed = True
         if is_changed:
-            for index in range(offsets[document], offsets[document + 1]):
+            for index in span:
                 row, weight = table[ids[index]], weights[index]
                 if is_scaled:
                     for k in range(n_classifiers):

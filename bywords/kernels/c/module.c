@@ -33,8 +33,9 @@
     X(add_rows, "fiqf>f", 0)                                  \
     X(gradients_of_rows, "iqff>i>q>f", 0)                     \
     X(adagrad, ">f>fqfrr", 0)                                 \
-    X(classifiers_of, "iqfff>f>f", 0)                         \
-    X(dual_pass, "iqffqff>f>f>f>f", 0)                        \
+    X(classifiers_of, "iqqfff>f>f", 0)                        \
+    X(dual_pass, "iqqffqf>f>f>f>f>f", 0)                      \
+    X(class_sums, "iqqqff>d", 0)                              \
     X(train_node, "iqfqiqfnnnrrn>f", 4)                       \
     X(search_tree, "iqfqifqiqifnnnrr>i>f", 0)                 \
     X(numbered, "iqn>q", 0)                                   \
@@ -45,6 +46,7 @@
     X(run_backward, "qffffff>f>f>f>f>f", 0)                   \
     X(rows_of_maxima, "fq>q", 0)                              \
     X(calibrate, ">drnrrr>d", 0)                              \
+    X(fit_sigmoids, "d?frr>d>d", 0)                           \
     X(train_block, "iiff>f>f>f>f>f>f>f>fr>d", 0)
 
 #define DECLARE(name, signature, n_results) Kernel name;

@@ -5,96 +5,180 @@
 #include "kernels.h"
 
 #define SMALL 1e-3f /* violations below it are not worth a step */
+#define LANES 8
+#define MOST_BLOCKS 4 /* of LANES classes, up to which the loops over them are unrolled */
 
-/* Whether ids, offsets, weights and signs are of some documents, and a table and its bias of what they are of. */
-INLINE bool documents_fit(const Call *call, int table, int bias)
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+
+/* Documents, classes that differ in what they want of them, and classifiers: what both kernels take. */
+typedef struct {
+    const int32_t *ids;
+    const int64_t *offsets, *rows;
+    const float *weights, *signs;
+    float *table, *bias, *duals;
+    int64_t n, width; /* of bias, and of a row of the table: n, or 2 n with scales */
+} Machine;
+
+/* Whether ids, offsets, rows, weights and signs are of some documents, and duals, a table and its bias of these. */
+INLINE bool documents_fit(const Call *call, int table, int bias, int duals)
 {
     const bool is_table = WIDTH(table) == LENGTH(bias) || WIDTH(table) == 2 * LENGTH(bias);
-    return is_table && ids_fit(call, 0, LENGTH(table)) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(2) == LENGTH(0) &&
-           LENGTH(3) == LENGTH(1) - 1 && WIDTH(3) == LENGTH(bias);
+    return is_table && ids_fit(call, 0, LENGTH(table)) && offsets_fit(call, 1, LENGTH(0)) &&
+           indices_fit(call, 2, LENGTH(1) - 1) && LENGTH(3) == LENGTH(0) && LENGTH(4) == LENGTH(2) &&
+           WIDTH(4) == LENGTH(bias) && LENGTH(duals) == LENGTH(2) && WIDTH(duals) == LENGTH(bias);
 }
 
-VECTORIZED int64_t classifiers_of(Call *call)
+INLINE Machine machine_of(const Call *call, int table, int bias, int duals)
 {
-    const int32_t *restrict ids = ARRAY(0);
-    const int64_t *restrict offsets = ARRAY(1);
-    const float *restrict weights = ARRAY(2), *restrict signs = ARRAY(3), *restrict duals = ARRAY(4);
-    float *restrict table = ARRAY(5), *restrict bias = ARRAY(6);
-    const int64_t n_documents = LENGTH(1) - 1, width = WIDTH(5), n = LENGTH(6);
-    REQUIRE(documents_fit(call, 5, 6) && LENGTH(4) == n_documents && WIDTH(4) == n);
-    const bool is_scaled = width > n;
-    for (int64_t document = 0; document < n_documents; document++) {
-        for (int64_t k = 0; k < n; k++) {
-            const float dual = signs[document * n + k] * duals[document * n + k];
-            if (dual == 0)
+    return (Machine){ARRAY(0),     ARRAY(1),    ARRAY(2),     ARRAY(3),     ARRAY(4),
+                     ARRAY(table), ARRAY(bias), ARRAY(duals), LENGTH(bias), WIDTH(table)};
+}
+
+/* Scores of a document, in blocks of LANES classes, or one by one without blocks; `norms` are 1 + Σ weight² · scale,
+ * where they are asked for. A sum has the order of the ids, whatever the blocks. */
+INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict scores, float *restrict norms,
+                  const int64_t n_blocks)
+{
+    const bool is_scaled = m->width > m->n;
+    for (int64_t first = 0; first < m->n; first += n_blocks ? n_blocks * LANES : 1) {
+        Lanes totals[MOST_BLOCKS], squares[MOST_BLOCKS];
+        float total = m->bias[first], square = 1;
+        for (int64_t b = 0; b < n_blocks; b++) {
+            totals[b] = *(const Lanes *)(m->bias + first + b * LANES);
+            squares[b] = (Lanes){0} + 1;
+        }
+        for (int64_t index = start; index < end; index++) {
+            const float *restrict row = m->table + m->ids[index] * m->width + first;
+            const float weight = m->weights[index];
+            if (n_blocks == 0)
+                total += weight * row[0];
+            for (int64_t b = 0; b < n_blocks; b++)
+                totals[b] += weight * *(const Lanes *)(row + b * LANES);
+            if (norms == NULL)
                 continue;
-            bias[k] += dual;
-            for (int64_t index = offsets[document]; index < offsets[document + 1]; index++) {
-                float *restrict row = table + ids[index] * width;
-                row[k] += weights[index] * dual * (is_scaled ? row[n + k] : 1.0f);
+            if (n_blocks == 0)
+                square += is_scaled ? weight * weight * row[m->n] : weight * weight;
+            for (int64_t b = 0; b < n_blocks; b++)
+                squares[b] += is_scaled ? weight * weight * *(const Lanes *)(row + m->n + b * LANES)
+                                        : (Lanes){0} + weight * weight;
+        }
+        if (n_blocks == 0)
+            scores[first] = total;
+        if (n_blocks == 0 && norms != NULL)
+            norms[first] = square;
+        for (int64_t b = 0; b < n_blocks; b++) {
+            *(Lanes *)(scores + first + b * LANES) = totals[b];
+            if (norms != NULL)
+                *(Lanes *)(norms + first + b * LANES) = squares[b];
+        }
+    }
+}
+
+/* Add a document to the classifiers, times its steps. */
+INLINE void add(const Machine *m, int64_t start, int64_t end, const float *restrict steps, const int64_t n_blocks)
+{
+    const bool is_scaled = m->width > m->n;
+    for (int64_t first = 0; first < m->n; first += n_blocks ? n_blocks * LANES : 1) {
+        Lanes all[MOST_BLOCKS];
+        for (int64_t b = 0; b < n_blocks; b++)
+            all[b] = *(const Lanes *)(steps + first + b * LANES);
+        for (int64_t index = start; index < end; index++) {
+            float *restrict row = m->table + m->ids[index] * m->width + first;
+            const float weight = m->weights[index];
+            if (n_blocks == 0)
+                row[0] += is_scaled ? weight * steps[first] * row[m->n] : weight * steps[first];
+            for (int64_t b = 0; b < n_blocks; b++) {
+                Lanes *at = (Lanes *)(row + b * LANES);
+                *at += is_scaled ? weight * all[b] * *(const Lanes *)(row + m->n + b * LANES) : weight * all[b];
             }
         }
     }
+    for (int64_t k = 0; k < m->n; k++)
+        m->bias[k] += steps[k];
+}
+
+/* The steps of a document from its scores; its duals make them. Returns whether there are any. */
+INLINE bool step(int64_t n, const float *restrict scores, const float *restrict sign, const float *restrict norm,
+                 float slack, float *restrict dual, float *restrict steps, float *worst)
+{
+    float largest = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const float gradient = sign[k] * scores[k] - 1.0f + slack * dual[k], size = fabsf(gradient);
+        const float wanted = dual[k] - gradient / (norm[k] + slack), new = wanted > 0 ? wanted : 0;
+        const bool is_active = ((dual[k] > 0) | (gradient < 0)) & (size > SMALL) & (sign[k] != 0);
+        steps[k] = is_active ? (new - dual[k]) * sign[k] : 0;
+        dual[k] = is_active ? new : dual[k];
+        largest = is_active && size > largest ? size : largest;
+    }
+    *worst = largest > *worst ? largest : *worst;
+    return largest > 0;
+}
+
+INLINE void descend(const Machine *m, Call *call, float *restrict scores, const int64_t n_blocks)
+{
+    const int64_t *restrict order = ARRAY(5), n_steps = LENGTH(5), n = m->n;
+    const float *restrict slacks = ARRAY(6);
+    float *restrict norms = ARRAY(7), *worst = ARRAY(11), *steps = scores + n;
+    *worst = 0;
+    for (int64_t at = 0; at < n_steps; at++) {
+        const int64_t place = order[at], document = m->rows[place];
+        const int64_t start = m->offsets[document], end = m->offsets[document + 1];
+        float *norm = norms + place * n;
+        if (norm[0] == 0) /* not known yet */
+            score(m, start, end, scores, norm, n_blocks);
+        else
+            score(m, start, end, scores, NULL, n_blocks);
+        if (step(n, scores, m->signs + place * n, norm, slacks[place], m->duals + place * n, steps, worst))
+            add(m, start, end, steps, n_blocks);
+    }
+}
+
+/* How many blocks the loops take at a time, as a constant; 0 where classes do not fill blocks. */
+#define IN_BLOCKS(n, DO)               \
+    if ((n) % LANES)                   \
+        DO(0);                         \
+    else if ((n) % (4 * LANES) == 0)   \
+        DO(4);                         \
+    else if ((n) % (3 * LANES) == 0)   \
+        DO(3);                         \
+    else if ((n) % (2 * LANES) == 0)   \
+        DO(2);                         \
+    else                               \
+        DO(1)
+
+VECTORIZED int64_t classifiers_of(Call *call)
+{
+    REQUIRE(documents_fit(call, 6, 7, 5));
+    const Machine m = machine_of(call, 6, 7, 5);
+    float *steps = malloc((m.n + 1) * sizeof(float));
+    if (steps == NULL)
+        return OUT_OF_MEMORY;
+    for (int64_t place = 0; place < LENGTH(2); place++) {
+        const int64_t start = m.offsets[m.rows[place]], end = m.offsets[m.rows[place] + 1];
+        bool is_any = false;
+        for (int64_t k = 0; k < m.n; k++) {
+            steps[k] = m.signs[place * m.n + k] * m.duals[place * m.n + k];
+            is_any |= steps[k] != 0;
+        }
+        if (!is_any)
+            continue;
+#define ADD(n_blocks) add(&m, start, end, steps, n_blocks)
+        IN_BLOCKS(m.n, ADD);
+    }
+    free(steps);
     return 0;
 }
 
 VECTORIZED int64_t dual_pass(Call *call)
 {
-    const int32_t *restrict ids = ARRAY(0);
-    const int64_t *restrict offsets = ARRAY(1), *restrict order = ARRAY(4);
-    const float *restrict weights = ARRAY(2), *restrict signs = ARRAY(3);
-    const float *restrict slacks = ARRAY(5), *restrict norms = ARRAY(6);
-    float *restrict table = ARRAY(7), *restrict bias = ARRAY(8), *restrict duals = ARRAY(9), *worst = ARRAY(10);
-    const int64_t n_steps = LENGTH(4), width = WIDTH(7), n = LENGTH(8), n_documents = LENGTH(1) - 1;
-    REQUIRE(documents_fit(call, 7, 8) && indices_fit(call, 4, n_documents) && LENGTH(5) == n_documents);
-    REQUIRE(LENGTH(6) == n_documents && WIDTH(6) == n && LENGTH(9) == n_documents && WIDTH(9) == n && LENGTH(10) >= 1);
-    const bool is_scaled = width > n;
-    float *restrict scores = malloc(2 * (n + 1) * sizeof(float)), *restrict steps = scores + n;
+    REQUIRE(documents_fit(call, 8, 9, 10) && indices_fit(call, 5, LENGTH(2)) && LENGTH(6) == LENGTH(2));
+    REQUIRE(LENGTH(7) == LENGTH(2) && WIDTH(7) == LENGTH(9) && LENGTH(11) >= 1);
+    const Machine m = machine_of(call, 8, 9, 10);
+    float *scores = malloc(2 * (m.n + 1) * sizeof(float));
     if (scores == NULL)
         return OUT_OF_MEMORY;
-    *worst = 0;
-    for (int64_t step = 0; step < n_steps; step++) {
-        const int64_t document = order[step], start = offsets[document], end = offsets[document + 1];
-        const float slack = slacks[document];
-        const float *restrict sign = signs + document * n, *restrict norm = norms + document * n;
-        float *restrict dual = duals + document * n;
-        memcpy(scores, bias, n * sizeof(float));
-        for (int64_t index = start; index < end; index++) {
-            const float *restrict row = table + ids[index] * width;
-            const float weight = weights[index];
-            for (int64_t k = 0; k < n; k++)
-                scores[k] += weight * row[k];
-        }
-        bool is_changed = false;
-        for (int64_t k = 0; k < n; k++) {
-            const float gradient = sign[k] * scores[k] - 1.0f + slack * dual[k];
-            steps[k] = 0;
-            if ((dual[k] > 0 || gradient < 0) && fabsf(gradient) > SMALL) {
-                if (fabsf(gradient) > *worst)
-                    *worst = fabsf(gradient);
-                float new = dual[k] - gradient / (norm[k] + slack);
-                new = new > 0 ? new : 0;
-                steps[k] = (new - dual[k]) * sign[k];
-                dual[k] = new;
-                is_changed = true;
-            }
-        }
-        if (!is_changed)
-            continue;
-        for (int64_t index = start; index < end; index++) {
-            float *restrict row = table + ids[index] * width;
-            const float weight = weights[index];
-            if (is_scaled) {
-                for (int64_t k = 0; k < n; k++)
-                    row[k] += weight * steps[k] * row[n + k];
-            } else {
-                for (int64_t k = 0; k < n; k++)
-                    row[k] += weight * steps[k];
-            }
-        }
-        for (int64_t k = 0; k < n; k++)
-            bias[k] += steps[k];
-    }
+#define DESCEND(n_blocks) descend(&m, call, scores, n_blocks)
+    IN_BLOCKS(m.n, DESCEND);
     free(scores);
     return 0;
 }

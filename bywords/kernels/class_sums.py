@@ -1,0 +1,24 @@
+"""Weighted ids of documents and their labels → the weights of each id summed over the documents of each label."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.kernels import _native
+
+Ids = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+def class_sums(
+    ids: Ids, offsets: Indices, rows: Indices, labels: Indices, counts: Floats, weights: Floats, shape: tuple[int, int]
+) -> npt.NDArray[np.float64]:
+    """Of P pairs of a document, `rows`, with a label, int64 (P,), each counting `counts`, float32 (P,): float64 `shape`.
+
+    `shape` is (V, K), more than any id and any label. `weights` are float32 (T,), those of the ids.
+    """
+    sums = np.zeros(shape)
+    _native.class_sums(ids, offsets, rows, labels, counts, weights, sums)
+    return sums

@@ -71,15 +71,19 @@ INLINE Slot *slot_of(const uint8_t *word, int64_t length, uint64_t h, const uint
 /* The index of the word of a slot; -1 where it is free. */
 INLINE int64_t index_of(const Slot *slot) { return (int64_t)(slot->entry & 0xFFFFFFFF) - 1; }
 
+#define MOST_FOUND 512
+
 typedef struct {
     const uint8_t *text;
     const uint8_t *kinds;
     int64_t n_kinds;
-    uint8_t letters[128]; /* the new byte for each that is a letter by itself, else 0 */
     int64_t what;         /* a token is, as in words.py */
     int32_t *codes;
-    int64_t n_tokens;
+    int64_t n_tokens;     /* that have a code */
     Table table;
+    uint8_t *lowered;     /* the text, with what may be read behind it */
+    uint8_t classes[256]; /* of bytes */
+    int64_t starts[MOST_FOUND], stops[MOST_FOUND], n_starts, n_stops; /* of tokens that have no code yet */
 } Scan;
 
 /* What the arrays of a scan have room for; an UNSPACED character comes alone and in two pairs. */

@@ -16,7 +16,7 @@ from bywords.errors import ModelFolderError, SettingError, check_range
 from bywords.forks import cached_property
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, encode_texts, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.ids import Vocabulary as Tables
-from bywords.kernels.words import cut
+from bywords.kernels.words import cut, rank
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
 from bywords.text.tokenizer import Tokenizer, Tokens, side_tokens
 from bywords.text.word_table import Words, WordTable
@@ -124,28 +124,12 @@ class Vocabulary:
 
         It has no n-grams.
         """
-        import polars as pl
-
         config = config or VocabularyConfig()
-        frequent = np.flatnonzero(word_counts >= config.min_count)
-        counted = pl.DataFrame(
-            {
-                "word": words.strings(frequent),
-                "count": word_counts[frequent],
-                "index": frequent,
-                "is_side": side_tokens(words)[0][frequent],
-            },
-            schema={"word": pl.String, "count": pl.Int64, "index": pl.Int64, "is_side": pl.Boolean},
-        )
-        kept = counted.sort(["is_side", "count", "word"], descending=[True, True, False]).head(
-            config.max_size or len(counted)
-        )
-        counts = np.zeros(len(kept) + 2, dtype=np.int64)
-        counts[2:] = kept["count"].to_numpy()
+        order = rank(words.data, words.starts, word_counts, side_tokens(words)[0], config.min_count)[: config.max_size]
+        counts = np.zeros(len(order) + 2, dtype=np.int64)
+        counts[2:] = word_counts[order]
         counts[UNKNOWN] = n_tokens - counts.sum()
-        vocabulary = cls(words.select(kept["index"].to_numpy()), counts, config=config)
-        vocabulary.words = kept["word"]
-        return vocabulary
+        return cls(words.select(order), counts, config=config)
 
     def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
         """Only the rows that are true in `is_kept` (V,), and the markers; the others' counts go to the unknown word.
@@ -282,6 +266,8 @@ class Vocabulary:
         return count_pairs(indices, indices, offsets, 1, 1)
 
     def _add_ngrams(self, tokens: Tokens) -> None:
+        if self.config.ngrams == 1:
+            return
         indices, offsets = self._indices(tokens)
         lefts = indices = self._in_ngrams(indices)
         for length in range(1, self.config.ngrams):

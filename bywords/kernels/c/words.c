@@ -417,6 +417,63 @@ int64_t add(Call *call)
     return table.n_words;
 }
 
+typedef struct {
+    const uint8_t *word;
+    int64_t length, count, index;
+    uint64_t beginning; /* eight bytes, the first the highest */
+    bool is_first;
+} Ranked;
+
+/* Those that are to be first, then the more frequent, then by their bytes, which is the order of their code points. */
+static int compare_ranked(const void *left, const void *right)
+{
+    const Ranked *a = left, *b = right;
+    if (a->is_first != b->is_first)
+        return a->is_first ? -1 : 1;
+    if (a->count != b->count)
+        return a->count > b->count ? -1 : 1;
+    if (a->beginning != b->beginning)
+        return a->beginning < b->beginning ? -1 : 1;
+    const int order = memcmp(a->word, b->word, a->length < b->length ? a->length : b->length);
+    return order ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+/* data, starts, counts, which come first, the least count; the indices of those that reach it. Returns their number. */
+int64_t rank(Call *call)
+{
+    const uint8_t *data = ARRAY(0), *is_first = ARRAY(3);
+    const int64_t *starts = ARRAY(1), *counts = ARRAY(2), n_words = LENGTH(2);
+    int64_t *order = ARRAY(5), n = 0;
+    REQUIRE(LENGTH(1) == n_words + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(3) == n_words && LENGTH(5) == n_words);
+    Ranked *ranked = malloc((n_words + 1) * sizeof(Ranked));
+    for (int64_t word = 0; word < n_words && ranked; word++) {
+        if (counts[word] < INTEGER(4))
+            continue;
+        Ranked one = {data + starts[word], starts[word + 1] - starts[word], counts[word], word, 0, is_first[word]};
+        for (int64_t byte = 0; byte < 8; byte++)
+            one.beginning = one.beginning << 8 | (byte < one.length ? one.word[byte] : 0);
+        ranked[n++] = one;
+    }
+    if (ranked)
+        qsort(ranked, n, sizeof(Ranked), compare_ranked);
+    for (int64_t place = 0; place < n; place++)
+        order[place] = ranked[place].index;
+    const bool is_enough = ranked != NULL;
+    free(ranked);
+    return is_enough ? n : OUT_OF_MEMORY;
+}
+
+/* codes; how often each of them is there, 0 before. */
+int64_t count_codes(Call *call)
+{
+    const int32_t *codes = ARRAY(0);
+    int64_t *counts = ARRAY(1);
+    REQUIRE(ids_fit(call, 0, LENGTH(1)));
+    for (int64_t token = 0; token < LENGTH(0); token++)
+        counts[codes[token]]++;
+    return 0;
+}
+
 /* slots; larger slots, 0 before: the same words. */
 int64_t rehash(Call *call)
 {

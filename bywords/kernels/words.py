@@ -101,7 +101,7 @@ def rank(
     Those with `is_first` bool (U,), then the others, each by (-count, word); `counts` is int64 (U,).
     """
     order = np.empty(len(counts), dtype=np.int64)
-    return order[: _native.rank(data, starts, counts, is_first, min_count, order)]
+    return order[: _native.rank(data, starts, counts, is_first.astype(np.uint8), min_count, order)]
 
 
 def count_codes(codes: Indices, n_codes: int) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bywords.kernels.ids import NOT_THERE, count_pairs, encode, encode_texts, fi
 from bywords.kernels.ids import Vocabulary as Tables
 from bywords.kernels.words import cut, rank
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
+from bywords.text.threads import in_threads, n_threads
 from bywords.text.tokenizer import Tokenizer, Tokens, side_tokens
 from bywords.text.word_table import Words, WordTable
 from bywords.validation import check_array, check_ids, check_lengths, check_shapes, check_within
@@ -31,6 +33,7 @@ LONGEST_NGRAM, LONGEST_CHAR_NGRAM = 20, 32  # words; characters: each length tak
 MOST_COUNTED = 2**31 - 1  # tokens, words: what the compiled loops count to
 MOST_TOKENS = 2**62  # that a vocabulary may be of
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
+MANY_TOKENS = 1_000_000  # that several threads encode; each looks up all words
 COUNTED_TOGETHER = 10_000_000  # character n-grams: of a word of many megabytes all would take many times as much
 
 
@@ -201,7 +204,15 @@ class Vocabulary:
 
         A document in which nothing is known becomes one unknown word with an in-vocabulary share of 0.
         """
-        return Ragged(*encode(tokens.codes, tokens.lengths, *tokens.words.arrays(), self._tables))
+        n_parts = n_threads() if len(tokens.codes) > MANY_TOKENS else 1
+        cuts = np.searchsorted(tokens.offsets, np.arange(1, n_parts) * (len(tokens.codes) // n_parts))
+        parts = itertools.pairwise([0, *cuts.tolist(), len(tokens)])
+        encoded = list(in_threads(lambda part: self._encoded(tokens, *part), parts))
+        return encoded[0] if len(encoded) == 1 else Ragged.joined(encoded)
+
+    def _encoded(self, tokens: Tokens, start: int, stop: int) -> Ragged:
+        codes = tokens.codes[tokens.offsets[start] : tokens.offsets[stop]]
+        return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), self._tables))
 
     def encode_texts(self, texts: list[str], tokenizer: Tokenizer) -> Ragged:
         """The same as `encode(tokenizer(texts))`, by one thread: in one pass where the tokenizer allows."""

@@ -54,6 +54,18 @@ INLINE bool is_within_word(const uint8_t *at, const uint8_t *start, const uint8_
     return at - start >= 2 && end - at >= 5 && 0xD8 <= at[-2] && at[-2] < 0xE0 && 0xD8 <= at[3] && at[3] < 0xE0;
 }
 
+/* How many of the n bytes are ASCII, where the first is: up to 128 of them. */
+INLINE int64_t length_of_ascii(const uint8_t *at, int64_t n)
+{
+    int64_t length = 1;
+    for (uint64_t bytes; length + 8 <= n && length < 120; length += 8) {
+        memcpy(&bytes, at + length, 8);
+        if (bytes & 0x8080808080808080)
+            break;
+    }
+    return length;
+}
+
 /* Code points → numbers; 0 beyond the end. */
 typedef struct {
     const uint8_t *numbers;
@@ -69,8 +81,8 @@ static int flags_of_wide(const uint8_t *start, const uint8_t *end, Points specia
     uint8_t before = 0;
     int64_t width;
     for (const uint8_t *at = start; at < end && specials.n + orders.n; at += width) {
-        width = 1;
         if (*at < 0x80) {
+            width = length_of_ascii(at, end - at);
             before = 0;
             continue;
         }
@@ -139,8 +151,9 @@ int64_t replace_characters(Call *call)
             if (n + 256 > room && !enlarge(&out, &room))
                 return OUT_OF_MEMORY;
             if (text[index] < 0x80) {
-                width = 1;
-                out[n++] = text[index];
+                width = length_of_ascii(text + index, ends[document] - index);
+                memcpy(out + n, text + index, width);
+                n += width;
                 is_changed = false;
                 continue;
             }
@@ -159,8 +172,8 @@ int64_t replace_characters(Call *call)
                 n += length;
                 continue;
             }
-            for (int64_t byte = 0; byte < width; byte++)
-                out[n++] = text[index + byte];
+            memcpy(out + n, text + index, index + 4 <= LENGTH(0) ? 4 : width); /* 4 is one instruction */
+            n += width;
             if (is_changed && is_mark(text + index, text + ends[document], kinds, n_kinds))
                 is_open[document] = 1;
             else

@@ -83,6 +83,7 @@ typedef struct {
     Table table;
     uint8_t *lowered;     /* the text, with what may be read behind it */
     uint8_t classes[256]; /* of bytes */
+    bool is_usual;        /* whether they are those of `characters.txt` */
     int64_t starts[MOST_FOUND], stops[MOST_FOUND], n_starts, n_stops; /* of tokens that have no code yet */
 } Scan;
 

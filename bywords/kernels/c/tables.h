@@ -156,10 +156,15 @@ INLINE bool each_ngram(Cutter *cutter, const uint8_t *word, int64_t length,
 
 INLINE uint64_t key_of(int32_t left, int32_t right) { return (uint64_t)left << 32 | (uint64_t)right; }
 
-INLINE int64_t slot_of_pair(const uint64_t *keys, uint64_t n_keys, uint64_t key)
+INLINE uint64_t first_slot_of_pair(uint64_t n_keys, uint64_t key)
 {
     const uint64_t h = key * GOLDEN;
-    uint64_t slot = (h ^ h >> 32) & (n_keys - 1);
+    return (h ^ h >> 32) & (n_keys - 1);
+}
+
+INLINE int64_t slot_of_pair(const uint64_t *keys, uint64_t n_keys, uint64_t key)
+{
+    uint64_t slot = first_slot_of_pair(n_keys, key);
     while (keys[slot] != key && keys[slot] != FREE)
         slot = (slot + 1) & (n_keys - 1);
     return (int64_t)slot;

@@ -11,7 +11,7 @@ from twins.normalization import shorten_runs
 from bywords.evaluation.metrics import softmax
 from bywords.kernels import _native, bags, calibration, class_sums, ids, normalization, rows, svm, words
 from bywords.text.characters import kinds_of_characters
-from bywords.text.normalization import replacements
+from bywords.text.normalization import NOTHING, orders_of_characters, replacements
 from bywords.text.ragged import offsets_of
 from bywords.text.tokenizer import LONGER_WORDS, Tokenizer, TokenizerConfig
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
@@ -95,11 +95,11 @@ def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
     encoded = [text.encode() for text in listed]
     data, table = np.frombuffer(bytearray().join(encoded), dtype=np.uint8), replacements(lowercase)
     ends = np.cumsum([len(text) for text in encoded])
-    both(normalization.suspects, data, ends, table.specials)
+    both(normalization.suspects, data, ends, table.specials, orders_of_characters())
     data, ends, _ = both(
         normalization.replace_characters, data, ends, table.targets, table.data, table.starts, kinds_of_characters()
     )
-    flags, _ = both(normalization.suspects, data, ends, np.zeros(0, dtype=np.uint8))
+    flags, _ = both(normalization.suspects, data, ends, NOTHING, NOTHING)
     # What lies behind the bytes that are left is of no account, so the twin's results are compared alone.
 
     expected, found = (

@@ -16,7 +16,7 @@ from bywords import TextClassifier
 from bywords.data.duplicates import find_duplicates
 from bywords.kernels import _native, ids, normalization, words
 from bywords.text.characters import kinds_of_characters
-from bywords.text.normalization import replacements
+from bywords.text.normalization import orders_of_characters, replacements
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
@@ -136,7 +136,7 @@ def test_bytes_that_are_no_utf8_are_read_to_their_end_and_no_further():
                 ids.encode_texts(text, ends, kinds_of_characters(), True, what, vocabulary)
             words.cut(data, starts, 1, 4)
             words.cut(text, np.array([0, *ends]), 2, 3)
-            flags, _ = normalization.suspects(text, ends, table.specials)
+            flags, _ = normalization.suspects(text, ends, table.specials, orders_of_characters())
             tables = table.targets, table.data, table.starts, kinds_of_characters()
             new, new_ends, _ = normalization.replace_characters(text, ends, *tables)
             normalization.shorten_runs(new.copy(), new_ends, flags | normalization.RUN)

@@ -1,7 +1,8 @@
 """UTF-8 texts → which of them a normalisation would change; and the changes of characters and of runs of letters.
 
 Flags of a text: MARKUP, it may have an entity of HTML, or an escape with a backslash; RUN, a letter three times in a
-row; WIDE, a character that is not ASCII; SPECIAL, a character whose change depends on its neighbours.
+row; WIDE, a character that is not ASCII; SPECIAL, a character whose change depends on its neighbours; UNCOMPOSED, it may
+not be in the form NFC.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ import numpy.typing as npt
 
 from bywords.kernels import _native
 
-MARKUP, RUN, WIDE, SPECIAL = 1, 2, 4, 8
+MARKUP, RUN, WIDE, SPECIAL, UNCOMPOSED = 1, 2, 4, 8, 16
 ALWAYS, WITH_I, JOINER = 1, 2, 3  # when a special code point counts; 0 is none
+LOOKED_AT = 255  # the order of code points that the form NFC may change, or join with what is before them
 Bytes = npt.NDArray[np.uint8]
 Ends = npt.NDArray[np.int64]
 Targets = npt.NDArray[np.int32]
 
 
-def suspects(text: Bytes, ends: Ends, specials: Bytes) -> tuple[Bytes, int]:
+def suspects(text: Bytes, ends: Ends, specials: Bytes, orders: Bytes) -> tuple[Bytes, int]:
     """The flags of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, uint8 (N,); and all that any has.
 
     `text` is uint8, valid UTF-8; `ends` int64 (N,); `specials` uint8, by code point, none beyond its end: ALWAYS;
@@ -26,9 +28,12 @@ def suspects(text: Bytes, ends: Ends, specials: Bytes) -> tuple[Bytes, int]:
     and after it. An entity is an ampersand before # or a letter, and a semicolon among the 64 bytes from it; an escape,
     a backslash before one of n t r " ' / u x. A run is of an ASCII letter in either case, or of a character from U+00C0
     to U+07FF.
+
+    `orders` is uint8, by code point, none beyond its end: the canonical combining class, or LOOKED_AT. A document is
+    UNCOMPOSED where it has such a code point, or a class above 0 behind a higher one.
     """
     flags = np.empty(len(ends), dtype=np.uint8)
-    return flags, _native.suspects(text, ends, specials, flags)
+    return flags, _native.suspects(text, ends, specials, orders, flags)
 
 
 def replace_characters(

@@ -93,6 +93,24 @@ def add(
     return indices, slots, n_words
 
 
+def rank(
+    data: Bytes, starts: Starts, counts: npt.NDArray[np.int64], is_first: npt.NDArray[np.bool_], min_count: int
+) -> npt.NDArray[np.int64]:
+    """The indices of the words that are counted `min_count` times or more, int64, in the order of their rows.
+
+    Those with `is_first` bool (U,), then the others, each by (-count, word); `counts` is int64 (U,).
+    """
+    order = np.empty(len(counts), dtype=np.int64)
+    return order[: _native.rank(data, starts, counts, is_first.astype(np.uint8), min_count, order)]
+
+
+def count_codes(codes: Indices, n_codes: int) -> npt.NDArray[np.int64]:
+    """How often each code below `n_codes` is there, int64 (n_codes,)."""
+    counts = np.zeros(n_codes, dtype=np.int64)
+    _native.count_codes(codes, counts)
+    return counts
+
+
 def cut(
     data: Bytes, starts: Starts, shortest: int, longest: int
 ) -> tuple[Indices, npt.NDArray[np.int64], Bytes, Starts, Hashes]:

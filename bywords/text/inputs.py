@@ -21,7 +21,13 @@ Texts: TypeAlias = (
 
 
 def checked_texts(texts: Any) -> list[str]:
-    """Texts in any kind of sequence, array or column as a list.
+    """What `checked_column` gives, as a list."""
+    checked = checked_column(texts)
+    return checked if isinstance(checked, list) else checked.to_list()
+
+
+def checked_column(texts: Any) -> list[str] | pl.Series:
+    """Texts in any kind of sequence, array or column as a list; a column of polars as one of strings without nulls.
 
     An array (N, 1) and a table of one column are that column.
 
@@ -39,7 +45,7 @@ def checked_texts(texts: Any) -> list[str]:
         if texts.null_count():
             index = texts.is_null().arg_max()
             raise DataError(f"text {index} is missing. Drop the row, or give it an empty text.")
-        return texts.to_list()
+        return texts
     if isinstance(texts, str | bytes):
         raise DataError("expected a sequence of texts, found one text. Put it into a list.")
     if isinstance(texts, set | frozenset | Mapping):
@@ -54,13 +60,13 @@ def checked_texts(texts: Any) -> list[str]:
             raise DataError(
                 f"expected one column of texts, found an array of the shape {tuple(shape)}. Choose one column."
             )
-        return checked_texts(np.ravel(texts))
+        return checked_column(np.ravel(texts))
     if hasattr(texts, "columns"):  # a data frame would give the names of its columns
         if len(texts.columns) != 1:
             raise DataError(
                 f"expected one column of texts, found a table of {len(texts.columns)}. Choose its text column."
             )
-        return checked_texts(texts[texts.columns[0]])
+        return checked_column(texts[texts.columns[0]])
     try:
         listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
     except (TypeError, OverflowError) as error:

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,15 +24,20 @@ from bywords.kernels.normalization import (
     MARKUP,
     RUN,
     SPECIAL,
+    UNCOMPOSED,
     WIDE,
     WITH_I,
     replace_characters,
     shorten_runs,
     suspects,
 )
+from bywords.kernels.utf8 import joined_bytes, joined_texts
 from bywords.text.characters import kinds_of_characters
 from bywords.text.composition import parts_of, traced_back
 from bywords.text.ragged import offsets_of
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Bytes = npt.NDArray[np.uint8]
 Ends = npt.NDArray[np.int64]
@@ -39,7 +45,7 @@ Edit = tuple[int, int, str]  # where a replaced part starts and ends, and what t
 Step = Callable[[str], Iterable[Edit]]
 
 JOINERS, BLACK_FLAG, TURKISH = "\u200b\u200c\u200d", "\U0001f3f4", "ıİğĞşŞ"  # what they become depends on neighbours
-NO_SPECIALS = np.zeros(0, dtype=np.uint8)
+NOTHING = np.zeros(0, dtype=np.uint8)  # of no code point
 
 _ENTITY = re.compile(r"&(?:(?:amp|#0*38|#[xX]0*26);)*(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _ESCAPE = re.compile(
@@ -87,38 +93,31 @@ _WORD = re.compile("[A-Za-z0-9\u00c0-\u07ff]+")
 _ROMAN = re.compile("[IVXLCDMivxlcdm]+")
 
 
-def normalized_bytes(texts: Sequence[str], *, lowercase: bool) -> tuple[Bytes, Ends, bool]:
+def normalized_bytes(texts: Sequence[str] | pl.Series, *, lowercase: bool) -> tuple[Bytes, Ends, bool]:
     """N texts, normalised, as UTF-8: uint8, where each ends, int64 (N,), and whether all is ASCII.
 
     With `lowercase` all letters but those of ASCII are small.
     """
-    encoded = [text.encode() if text.isascii() else encoded_text(text) for text in texts]
-    whole, ends = joined_bytes(encoded)
-    table = replacements(lowercase)
-    flags, of_all = suspects(whole, ends, table.specials)
+    whole, ends = joined_texts(texts)
+    table, orders = replacements(lowercase), orders_of_characters()
+    flags, of_all = suspects(whole, ends, table.specials, orders)
     if not of_all:
         return whole, ends, True
-    changed = {}
-    for index in np.flatnonzero(flags & (MARKUP | SPECIAL)).tolist():
-        text = texts[index]
-        new = encoded_text(_in_context(text if text.isascii() else _composed(text), lowercase))
-        if new != encoded[index]:
-            changed[index] = new
-    if changed:
-        whole, ends = _spliced(whole, ends, changed)
-        flags[list(changed)], _ = suspects(*joined_bytes(list(changed.values())), NO_SPECIALS)
+    for kinds_of_change, change, specials in (
+        (UNCOMPOSED, _composed, table.specials),
+        (MARKUP | SPECIAL, functools.partial(_in_context, lowercase=lowercase), NOTHING),
+    ):
+        changed = _changed(whole, ends, np.flatnonzero(flags & kinds_of_change), change)
+        if changed:
+            whole, ends = _spliced(whole, ends, changed)
+            flags[list(changed)], _ = suspects(*joined_bytes(list(changed.values())), specials, NOTHING)
     if (flags & WIDE).any():
         whole, ends, is_open = replace_characters(
             whole, ends, table.targets, table.data, table.starts, kinds_of_characters()
         )
         if is_open.any():
-            bounds = [0, *ends.tolist()]
-            opened = {
-                index: _composed(whole[bounds[index] : bounds[index + 1]].tobytes().decode()).encode()
-                for index in np.flatnonzero(is_open).tolist()
-            }
-            whole, ends = _spliced(whole, ends, opened)
-        flags, _ = suspects(whole, ends, NO_SPECIALS)
+            whole, ends = _spliced(whole, ends, _changed(whole, ends, np.flatnonzero(is_open), _composed))
+        flags, _ = suspects(whole, ends, NOTHING, NOTHING)
     if (flags & RUN).any():
         whole, ends = shorten_runs(whole, ends, flags)
     return whole, ends, not (flags & WIDE).any()
@@ -147,17 +146,6 @@ def traced(text: str, *, lowercase: bool) -> tuple[str, Ends, Ends]:
     trace = trace.edited(_single_characters(trace.text, lowercase)).composed()
     trace = trace.edited(shorter_runs(trace.text))
     return _small(trace.text) if lowercase else trace.text, trace.starts, trace.ends
-
-
-def encoded_text(text: str) -> bytes:
-    """In the form NFC, as UTF-8. Half of a surrogate pair, which has no meaning, is a question mark."""
-    return (text if text.isascii() else unicodedata.normalize("NFC", text)).encode("utf-8", "replace")
-
-
-def joined_bytes(encoded: Sequence[bytes]) -> tuple[Bytes, Ends]:
-    """Texts one after the other, uint8, and where each ends, int64 (N,)."""
-    ends = np.fromiter(itertools.accumulate(map(len, encoded)), dtype=np.int64, count=len(encoded))
-    return np.frombuffer(bytearray().join(encoded), dtype=np.uint8), ends
 
 
 @dataclass(frozen=True)
@@ -195,12 +183,32 @@ def replacements(lowercase: bool) -> Replacements:
     )
 
 
+@functools.cache
+def orders_of_characters() -> Bytes:
+    """Those of `composition.txt`, which `tests/composition_table.py` writes, by code point, as `suspects` takes them."""
+    lines = (Path(__file__).parent / "composition.txt").read_text().split()
+    starts = np.array([*(int(start, 16) for start in lines[::2]), 0x110000])
+    return np.repeat(np.array(lines[1::2], dtype=np.uint8), np.diff(starts))
+
+
 def _from_hex(word: str) -> str:
     return "" if word == "-" else "".join(chr(int(point, 16)) for point in word.split("+"))
 
 
+def _changed(
+    whole: Bytes, ends: Ends, indices: npt.NDArray[np.intp], change: Callable[[str], str]
+) -> dict[int, bytes]:
+    """Those of the texts at `indices` that a change makes others, as bytes, by ascending index."""
+    found = {}
+    for index in indices.tolist():
+        text = whole[ends[index - 1] if index else 0 : ends[index]].tobytes()
+        if (new := change(text.decode()).encode()) != text:
+            found[index] = new
+    return found
+
+
 def _spliced(whole: Bytes, ends: Ends, new: Mapping[int, bytes]) -> tuple[Bytes, Ends]:
-    """Texts as `joined_bytes` gives them, with some replaced, by ascending index."""
+    """Texts as `joined_texts` gives them, with some replaced, by ascending index."""
     view, pieces, done = whole.data, list[memoryview | bytes](), 0
     lengths = np.diff(ends, prepend=0)
     for index, text in new.items():

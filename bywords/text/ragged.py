@@ -37,6 +37,13 @@ class Ragged:
         known = [sum(number != UNKNOWN for number in document) / len(document) for document in filled]
         return cls(ids, offsets, np.array(known, dtype=np.float32))
 
+    @classmethod
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """The documents of all parts, one part after the other."""
+        lengths = np.concatenate([part.lengths for part in parts])
+        shares = np.concatenate([part.in_vocabulary_share for part in parts])
+        return cls(np.concatenate([part.ids for part in parts]), offsets_of(lengths), shares)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

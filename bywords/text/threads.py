@@ -13,7 +13,9 @@ import numpy as np
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-CHUNK_SIZE = 1 << 20  # characters that a thread reads at a time
+    import polars as pl
+
+CHUNK_SIZE = 1 << 20  # characters, or bytes, that a thread reads at a time
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -51,12 +53,12 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
             raise
 
 
-def chunks_of(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Where to cut so that the parts have about CHUNK_SIZE characters each; one part at least."""
-    total = sum(map(len, texts))
-    if total <= CHUNK_SIZE:
-        return [(0, len(texts))]
-    ends = np.cumsum(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
-    cuts = np.searchsorted(ends, np.arange(CHUNK_SIZE, total, CHUNK_SIZE)) + 1
-    bounds = np.unique(np.concatenate([[0], cuts, [len(texts)]])).tolist()
-    return list(itertools.pairwise(bounds))
+def chunks_of(texts: Sequence[str] | pl.Series) -> list[tuple[int, int]]:
+    """Where to cut so that the parts have about CHUNK_SIZE characters each, or bytes of a column; one part at least."""
+    if isinstance(texts, Sequence):
+        lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    else:
+        lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
+    ends = np.cumsum(lengths)
+    cuts = np.searchsorted(ends, np.arange(CHUNK_SIZE, ends[-1] if len(ends) else 0, CHUNK_SIZE)) + 1
+    return list(itertools.pairwise([0, *np.unique(cuts[cuts < len(texts)]).tolist(), len(texts)]))

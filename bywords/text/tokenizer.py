@@ -8,9 +8,10 @@ matched by polars instead, which is slower and cannot be done in a forked child.
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +20,17 @@ from bywords.annotations import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, quoted
 from bywords.forks import check_polars, polars_answers
 from bywords.kernels.bags import count
-from bywords.kernels.words import LONGER, SIGNS, WORDS, scan
+from bywords.kernels.words import LONGER, SIGNS, WORDS, count_codes, scan
+from bywords.kernels.utf8 import joined_texts
 from bywords.text.characters import kinds_of_characters
-from bywords.text.inputs import checked_texts
-from bywords.text.normalization import Bytes, Ends, encoded_text, joined_bytes, normalized, normalized_bytes
+from bywords.text.inputs import checked_column, checked_texts
+from bywords.text.normalization import Bytes, Ends, normalized, normalized_bytes
 from bywords.text.ragged import offsets_of, ragged_positions
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.word_table import Words, WordTable
+
+if TYPE_CHECKING:
+    import polars as pl
 
 SEPARATOR = "\x1f"  # between the columns of a row; and the first character of a token that no text can give
 LONGER_WORDS = r"\b\w\w+\b"  # of two signs or more, as scikit-learn's vectorisers have it
@@ -90,7 +95,7 @@ class Tokens:
 
     def counts(self) -> npt.NDArray[np.int64]:
         """How often each of `words` occurs, int64 (U,)."""
-        return np.bincount(self.codes, minlength=len(self.words))
+        return count_codes(self.codes, len(self.words))
 
     def distinct(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Each word of each document once: codes int32 (T',), and the documents they are of, int64 (T',), ascending."""
@@ -152,10 +157,10 @@ class Tokenizer:
 
         Raises: DataError, naming the index, when a text is missing or not a string.
         """
-        checked = checked_texts(texts)
-        return self._of_rows(checked) if self.config.fields else self._of_texts(checked)
+        checked = checked_column(texts) if self.reads_bytes else checked_texts(texts)
+        return self._of_rows(checked) if isinstance(checked, list) and self.config.fields else self._of_texts(checked)
 
-    def _of_texts(self, checked: list[str]) -> Tokens:
+    def _of_texts(self, checked: list[str] | pl.Series) -> Tokens:
         if self.config.custom_pattern is not None:
             return self._matches(checked, self.config.custom_pattern)
         chunks = chunks_of(checked)
@@ -195,25 +200,23 @@ class Tokenizer:
         """Whether the tokens of a text are what `bywords.kernels.words.scan` finds in its `bytes_of`."""
         return self.config.custom_pattern is None and not self.config.fields
 
-    def bytes_of(self, texts: Sequence[str]) -> tuple[Bytes, Ends, Bytes, bool, int]:
+    def bytes_of(self, texts: Sequence[str] | pl.Series) -> tuple[Bytes, Ends, Bytes, bool, int]:
         """N texts as the kernels read them: the first five arguments of `bywords.kernels.words.scan`."""
         lowercase = self.config.lowercase
         if self.config.normalize:
             whole, ends, is_ascii = normalized_bytes(texts, lowercase=lowercase)
         else:
             is_ascii = all(map(str.isascii, texts))
-            whole, ends = joined_bytes(
-                [encoded_text(text.lower() if lowercase and not text.isascii() else text) for text in texts]
-            )
+            whole, ends = joined_texts([text if text.isascii() else _composed(text, lowercase) for text in texts])
         kinds = kinds_of_characters()
         what = LONGER if self.config.pattern is not None else SIGNS if self.config.punctuation else WORDS
         return whole, ends, kinds[:128] if is_ascii else kinds, lowercase, what
 
-    def _scan(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
+    def _scan(self, texts: Sequence[str] | pl.Series) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
         codes, lengths, data, starts, hashes = scan(*self.bytes_of(texts))
         return codes, lengths, Words(data, starts, hashes)
 
-    def _matches(self, texts: Sequence[str], pattern: str) -> Tokens:
+    def _matches(self, texts: Sequence[str] | pl.Series, pattern: str) -> Tokens:
         check_polars(what=f"the pattern {pattern!r}")
         import polars as pl
 
@@ -230,6 +233,10 @@ class Tokenizer:
         indices = pl.Series(np.arange(len(distinct), dtype=np.int32))
         codes = flat.replace_strict(distinct, indices, return_dtype=pl.Int32) if len(flat) else indices
         return Tokens(codes.to_numpy(), Words.of(distinct.to_list()), offsets)
+
+
+def _composed(text: str, lowercase: bool) -> str:
+    return unicodedata.normalize("NFC", text.lower() if lowercase else text)
 
 
 def parts_of_row(row: str, fields: Sequence[str], index: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from bywords.errors import ModelFolderError, SettingError, check_range
 from bywords.forks import cached_property
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, encode_texts, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.ids import Vocabulary as Tables
-from bywords.kernels.words import cut
+from bywords.kernels.words import cut, rank
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
+from bywords.text.threads import in_threads, n_threads
 from bywords.text.tokenizer import Tokenizer, Tokens, side_tokens
 from bywords.text.word_table import Words, WordTable
 from bywords.validation import check_array, check_ids, check_lengths, check_shapes, check_within
@@ -31,6 +33,7 @@ LONGEST_NGRAM, LONGEST_CHAR_NGRAM = 20, 32  # words; characters: each length tak
 MOST_COUNTED = 2**31 - 1  # tokens, words: what the compiled loops count to
 MOST_TOKENS = 2**62  # that a vocabulary may be of
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
+MANY_TOKENS = 1_000_000  # that several threads encode; each looks up all words
 COUNTED_TOGETHER = 10_000_000  # character n-grams: of a word of many megabytes all would take many times as much
 
 
@@ -124,28 +127,12 @@ class Vocabulary:
 
         It has no n-grams.
         """
-        import polars as pl
-
         config = config or VocabularyConfig()
-        frequent = np.flatnonzero(word_counts >= config.min_count)
-        counted = pl.DataFrame(
-            {
-                "word": words.strings(frequent),
-                "count": word_counts[frequent],
-                "index": frequent,
-                "is_side": side_tokens(words)[0][frequent],
-            },
-            schema={"word": pl.String, "count": pl.Int64, "index": pl.Int64, "is_side": pl.Boolean},
-        )
-        kept = counted.sort(["is_side", "count", "word"], descending=[True, True, False]).head(
-            config.max_size or len(counted)
-        )
-        counts = np.zeros(len(kept) + 2, dtype=np.int64)
-        counts[2:] = kept["count"].to_numpy()
+        order = rank(words.data, words.starts, word_counts, side_tokens(words)[0], config.min_count)[: config.max_size]
+        counts = np.zeros(len(order) + 2, dtype=np.int64)
+        counts[2:] = word_counts[order]
         counts[UNKNOWN] = n_tokens - counts.sum()
-        vocabulary = cls(words.select(kept["index"].to_numpy()), counts, config=config)
-        vocabulary.words = kept["word"]
-        return vocabulary
+        return cls(words.select(order), counts, config=config)
 
     def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
         """Only the rows that are true in `is_kept` (V,), and the markers; the others' counts go to the unknown word.
@@ -217,7 +204,15 @@ class Vocabulary:
 
         A document in which nothing is known becomes one unknown word with an in-vocabulary share of 0.
         """
-        return Ragged(*encode(tokens.codes, tokens.lengths, *tokens.words.arrays(), self._tables))
+        n_parts = n_threads() if len(tokens.codes) > MANY_TOKENS else 1
+        cuts = np.searchsorted(tokens.offsets, np.arange(1, n_parts) * (len(tokens.codes) // n_parts))
+        parts = itertools.pairwise([0, *cuts.tolist(), len(tokens)])
+        encoded = list(in_threads(lambda part: self._encoded(tokens, *part), parts))
+        return encoded[0] if len(encoded) == 1 else Ragged.joined(encoded)
+
+    def _encoded(self, tokens: Tokens, start: int, stop: int) -> Ragged:
+        codes = tokens.codes[tokens.offsets[start] : tokens.offsets[stop]]
+        return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), self._tables))
 
     def encode_texts(self, texts: list[str], tokenizer: Tokenizer) -> Ragged:
         """The same as `encode(tokenizer(texts))`, by one thread: in one pass where the tokenizer allows."""
@@ -282,6 +277,8 @@ class Vocabulary:
         return count_pairs(indices, indices, offsets, 1, 1)
 
     def _add_ngrams(self, tokens: Tokens) -> None:
+        if self.config.ngrams == 1:
+            return
         indices, offsets = self._indices(tokens)
         lefts = indices = self._in_ngrams(indices)
         for length in range(1, self.config.ngrams):

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from bywords.kernels.normalization import ALWAYS, JOINER, MARKUP, RUN, SPECIAL, WIDE, WITH_I
+from bywords.kernels.normalization import ALWAYS, JOINER, LOOKED_AT, MARKUP, RUN, SPECIAL, UNCOMPOSED, WIDE, WITH_I
 from bywords.kernels.words import MARK
 
 
@@ -33,7 +33,13 @@ def _may_change(string, specials):
     return False
 
 
-def suspects(text, ends, specials):
+def _may_be_composed(string, orders):
+    found = [orders[ord(character)] if ord(character) < len(orders) else 0 for character in string]
+    found = [0 if character.isascii() else order for character, order in zip(string, found, strict=True)]
+    return LOOKED_AT in found or any(0 < right < left for left, right in itertools.pairwise(found))
+
+
+def suspects(text, ends, specials, orders):
     flags = []
     for string in _strings(text, ends):
         has_entity = any(
@@ -46,6 +52,7 @@ def suspects(text, ends, specials):
             + RUN * (has_run is not None)
             + WIDE * (not string.isascii())
             + SPECIAL * _may_change(string, specials)
+            + UNCOMPOSED * _may_be_composed(string, orders)
         )
     return np.array(flags, dtype=np.uint8), functools.reduce(operator.or_, flags)
 

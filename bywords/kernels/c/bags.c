@@ -38,8 +38,11 @@ static Seen new_seen(const int64_t *offsets, int64_t n_documents)
 INLINE int64_t count_ids(Seen *seen, uint32_t owner, const int32_t *restrict ids, int64_t n, int64_t n_rows,
                          int32_t unknown, int32_t *restrict distinct, float *restrict counts)
 {
-    const uint64_t mask = seen->n_entries - 1;
+    uint64_t n_entries = 16; /* as few as there may be, so that they stay in a near cache */
     int64_t n_distinct = 0;
+    while (n_entries < 2 * (uint64_t)n)
+        n_entries *= 2;
+    const uint64_t mask = n_entries - 1;
     for (int64_t position = 0; position < n; position++) {
         const int32_t id = ids[position];
         if (id >= n_rows)

@@ -4,6 +4,7 @@
 
 #include "tables.h"
 
+enum { PAIRS_AHEAD = 16 };             /* that are asked for beforehand: they are all over a large table */
 enum { PADDING, UNKNOWN, FIRST_WORD }; /* ids, as in ragged.py */
 enum { SEPARATOR = 0x1F };             /* the first byte of tokens that take no part in n-grams, as in tokenizer.py */
 
@@ -145,6 +146,12 @@ INLINE bool add_ngrams(const Vocabulary *vocabulary, int32_t *lefts, const int32
             return false;
         for (int64_t index = 0; index < n - gap; index++) {
             const int32_t left = lefts[index], right = rights[index + gap];
+            if (index + PAIRS_AHEAD < n - gap) {
+                const uint64_t key = key_of(lefts[index + PAIRS_AHEAD], rights[index + PAIRS_AHEAD + gap]);
+                const uint64_t slot = first_slot_of_pair(n_keys, key);
+                __builtin_prefetch(keys + slot);
+                __builtin_prefetch(vocabulary->pair_ids + slot);
+            }
             lefts[index] = NOT_THERE;
             if (left == NOT_THERE || right == NOT_THERE)
                 continue;

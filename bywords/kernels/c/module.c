@@ -17,8 +17,10 @@
     X(find, "BqQBqQ>i", 0)                                    \
     X(add, "BqQ>B>q>Q>Qn>i", 0)                               \
     X(rehash, "Q>Q", 0)                                       \
+    X(rank, "BqqBn>q", 0)                                     \
+    X(count_codes, "i>q", 0)                                  \
     X(cut, "Bqnn>i>q>q>Q", 1)                                 \
-    X(suspects, "BqB>B", 0)                                   \
+    X(suspects, "BqBB>B", 0)                                  \
     X(replace_characters, "BqiBqB>q>B", 1)                    \
     X(shorten_runs, ">B>qB", 0)                               \
     X(with_edges, "iqn>i>q", 0)                               \
@@ -48,6 +50,9 @@
     X(calibrate, ">drnrrr>d", 0)                              \
     X(fit_sigmoids, "d?frr>d>d", 0)                           \
     X(train_block, "iiff>f>f>f>f>f>f>f>fr>d", 0)
+
+PyObject *join_texts(PyObject *module, PyObject *list);
+PyObject *join_column(PyObject *module, PyObject *capsule);
 
 #define DECLARE(name, signature, n_results) Kernel name;
 KERNELS(DECLARE)
@@ -157,7 +162,12 @@ static PyObject *run(PyObject *arguments, const char *name, const char *signatur
 KERNELS(DEFINE)
 
 #define LIST(name, signature, n_results) {#name, call_##name, METH_VARARGS, signature},
-static PyMethodDef methods[] = {KERNELS(LIST){NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {
+    KERNELS(LIST) /* and those of utf8.c, which take objects */
+    {"_join_texts", join_texts, METH_O, NULL},
+    {"_join_column", join_column, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "_native", "The kernels as machine code; their wrappers say what they do.", -1, methods, NULL, NULL, NULL, NULL,

@@ -4,8 +4,8 @@
 
 #include "kernels.h"
 
-enum { MARKUP = 1, RUN = 2, WIDE = 4, SPECIAL = 8, CAPITAL_I = 128 }; /* flags, as in normalization.py */
-enum { ALWAYS = 1, WITH_I, JOINER };                             /* special code points, as there */
+enum { MARKUP = 1, RUN = 2, WIDE = 4, SPECIAL = 8, UNCOMPOSED = 16, CAPITAL_I = 128 }; /* flags, as in normalization.py */
+enum { ALWAYS = 1, WITH_I, JOINER, LOOKED_AT = 255 };                            /* special code points, as there */
 enum { MARK = 4 };                                   /* the kind of code points, as in words.py */
 
 INLINE bool is_letter(uint8_t byte) { return (uint8_t)((byte | 0x20) - 'a') < 26; }
@@ -54,35 +54,62 @@ INLINE bool is_within_word(const uint8_t *at, const uint8_t *start, const uint8_
     return at - start >= 2 && end - at >= 5 && 0xD8 <= at[-2] && at[-2] < 0xE0 && 0xD8 <= at[3] && at[3] < 0xE0;
 }
 
+/* How many of the n bytes are ASCII, where the first is: up to 128 of them. */
+INLINE int64_t length_of_ascii(const uint8_t *at, int64_t n)
+{
+    int64_t length = 1;
+    for (uint64_t bytes; length + 8 <= n && length < 120; length += 8) {
+        memcpy(&bytes, at + length, 8);
+        if (bytes & 0x8080808080808080)
+            break;
+    }
+    return length;
+}
+
+/* Code points → numbers; 0 beyond the end. */
+typedef struct {
+    const uint8_t *numbers;
+    int64_t n;
+} Points;
+
+INLINE uint8_t number_of(const Points *points, int64_t point) { return point < points->n ? points->numbers[point] : 0; }
+
 /* The flags that characters beyond ASCII give. */
-static int flags_of_wide(const uint8_t *start, const uint8_t *end, const uint8_t *specials, int64_t n_points, bool has_i)
+static int flags_of_wide(const uint8_t *start, const uint8_t *end, Points specials, Points orders, bool has_i)
 {
     int found = has_wide_run(start, end - start) ? RUN : 0;
+    uint8_t before = 0;
     int64_t width;
-    for (const uint8_t *at = start; n_points && at < end; at += width) {
-        width = 1;
-        if (*at < 0x80)
+    for (const uint8_t *at = start; at < end && specials.n + orders.n; at += width) {
+        if (*at < 0x80) {
+            width = length_of_ascii(at, end - at);
+            before = 0;
             continue;
+        }
         const int64_t point = decoded(at, end, &width);
-        const uint8_t special = point < n_points ? specials[point] : 0;
+        const uint8_t special = number_of(&specials, point), order = number_of(&orders, point);
         if (special == ALWAYS || (special == WITH_I && has_i) || (special == JOINER && !is_within_word(at, start, end)))
             found |= SPECIAL;
+        if (order == LOOKED_AT || (order && order < before))
+            found |= UNCOMPOSED;
+        before = order;
     }
     return found;
 }
 
-/* text, ends, specials; flags. Returns all flags that any document has. */
+/* text, ends, specials, orders; flags. Returns all flags that any document has. */
 int64_t suspects(Call *call)
 {
-    const uint8_t *text = ARRAY(0), *specials = ARRAY(2);
+    const uint8_t *text = ARRAY(0);
     const int64_t *ends = ARRAY(1);
-    uint8_t *flags = ARRAY(3);
+    const Points specials = {ARRAY(2), LENGTH(2)}, orders = {ARRAY(3), LENGTH(3)};
+    uint8_t *flags = ARRAY(4);
     int64_t start = 0, of_all = 0;
-    REQUIRE(ends_fit(call, 1, LENGTH(0)) && LENGTH(3) == LENGTH(1));
+    REQUIRE(ends_fit(call, 1, LENGTH(0)) && LENGTH(4) == LENGTH(1));
     for (int64_t document = 0; document < LENGTH(1); start = ends[document++]) {
         int found = flags_of_bytes(text + start, ends[document] - start);
         if (found & WIDE)
-            found |= flags_of_wide(text + start, text + ends[document], specials, LENGTH(2), found & CAPITAL_I);
+            found |= flags_of_wide(text + start, text + ends[document], specials, orders, found & CAPITAL_I);
         if (found & MARKUP && !has_markup(text + start, text + ends[document]))
             found &= ~MARKUP;
         flags[document] = (uint8_t)(found & ~CAPITAL_I);
@@ -124,8 +151,9 @@ int64_t replace_characters(Call *call)
             if (n + 256 > room && !enlarge(&out, &room))
                 return OUT_OF_MEMORY;
             if (text[index] < 0x80) {
-                width = 1;
-                out[n++] = text[index];
+                width = length_of_ascii(text + index, ends[document] - index);
+                memcpy(out + n, text + index, width);
+                n += width;
                 is_changed = false;
                 continue;
             }
@@ -144,8 +172,8 @@ int64_t replace_characters(Call *call)
                 n += length;
                 continue;
             }
-            for (int64_t byte = 0; byte < width; byte++)
-                out[n++] = text[index + byte];
+            memcpy(out + n, text + index, index + 4 <= LENGTH(0) ? 4 : width); /* 4 is one instruction */
+            n += width;
             if (is_changed && is_mark(text + index, text + ends[document], kinds, n_kinds))
                 is_open[document] = 1;
             else

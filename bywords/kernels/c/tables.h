@@ -71,15 +71,20 @@ INLINE Slot *slot_of(const uint8_t *word, int64_t length, uint64_t h, const uint
 /* The index of the word of a slot; -1 where it is free. */
 INLINE int64_t index_of(const Slot *slot) { return (int64_t)(slot->entry & 0xFFFFFFFF) - 1; }
 
+#define MOST_FOUND 512
+
 typedef struct {
     const uint8_t *text;
     const uint8_t *kinds;
     int64_t n_kinds;
-    uint8_t letters[128]; /* the new byte for each that is a letter by itself, else 0 */
     int64_t what;         /* a token is, as in words.py */
     int32_t *codes;
-    int64_t n_tokens;
+    int64_t n_tokens;     /* that have a code */
     Table table;
+    uint8_t *lowered;     /* the text, with what may be read behind it */
+    uint8_t classes[256]; /* of bytes */
+    bool is_usual;        /* whether they are those of `characters.txt` */
+    int64_t starts[MOST_FOUND], stops[MOST_FOUND], n_starts, n_stops; /* of tokens that have no code yet */
 } Scan;
 
 /* What the arrays of a scan have room for; an UNSPACED character comes alone and in two pairs. */
@@ -151,10 +156,15 @@ INLINE bool each_ngram(Cutter *cutter, const uint8_t *word, int64_t length,
 
 INLINE uint64_t key_of(int32_t left, int32_t right) { return (uint64_t)left << 32 | (uint64_t)right; }
 
-INLINE int64_t slot_of_pair(const uint64_t *keys, uint64_t n_keys, uint64_t key)
+INLINE uint64_t first_slot_of_pair(uint64_t n_keys, uint64_t key)
 {
     const uint64_t h = key * GOLDEN;
-    uint64_t slot = (h ^ h >> 32) & (n_keys - 1);
+    return (h ^ h >> 32) & (n_keys - 1);
+}
+
+INLINE int64_t slot_of_pair(const uint64_t *keys, uint64_t n_keys, uint64_t key)
+{
+    uint64_t slot = first_slot_of_pair(n_keys, key);
     while (keys[slot] != key && keys[slot] != FREE)
         slot = (slot + 1) & (n_keys - 1);
     return (int64_t)slot;

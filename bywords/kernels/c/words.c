@@ -2,11 +2,18 @@
  *
  * words.py says what a table is and what a token is. */
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "tables.h"
 
 enum { SPACE, WORD, SIGN, UNSPACED, MARK }; /* the kinds of code points, as in words.py */
 enum { WORDS, SIGNS, LONGER };              /* what a token is, as there */
 enum { APOSTROPHE = 0x27, CURLY_APOSTROPHE = 0x2019 };
+enum { LETTER = 1, ALONE = 2, JOINING = 4, WIDE = 8 }; /* classes of bytes */
+enum { PADDING = 64 };                                 /* bytes behind a text */
+#define HIGH_BITS 0x8080808080808080
 
 static void put_into(const Slot *slots, uint64_t n_slots, Slot *larger, uint64_t n_larger)
 {
@@ -76,96 +83,265 @@ INLINE bool is_of_word(const Scan *scan, int kind)
     return kind == WORD || kind == MARK || (kind == UNSPACED && scan->what == LONGER);
 }
 
-/* How many bytes of a word are at `index`: a letter or mark, or an apostrophe before one; 0 if there is none. */
-static int64_t joining(const Scan *scan, int64_t index, int64_t end)
+/* Whether a part of a word is at `index`. */
+INLINE bool is_word_at(const Scan *scan, int64_t index, int64_t end)
 {
-    int64_t width, next_width;
-    const int64_t code_point = decoded(scan->text + index, scan->text + end, &width);
-    const bool may_join = (code_point == APOSTROPHE || code_point == CURLY_APOSTROPHE) && scan->what != LONGER;
-    int kind = kind_of(scan, code_point);
-    if (may_join && kind != WORD && index + width < end)
-        kind = kind_at(scan, index + width, end, &next_width);
-    return is_of_word(scan, kind) ? width : 0;
+    int64_t width;
+    return index < end && is_of_word(scan, kind_at(scan, index, end, &width));
 }
 
-/* Add the token of `length` bytes that is behind the words of the table; whether there is memory for it. */
-INLINE bool add_token(Scan *scan, int64_t length)
+/* Whether tokens from `first` on are those that were found, of which one may go on. */
+INLINE bool is_open(const Scan *scan) { return scan->n_starts > scan->n_stops; }
+
+INLINE void start_token(Scan *scan, int64_t index) { scan->starts[scan->n_starts++] = index; }
+
+INLINE void stop_token(Scan *scan, int64_t index) { scan->stops[scan->n_stops++] = index; }
+
+/* Eight bytes that the padding lets be read, the first `n` of them, as `packed` has them. */
+INLINE uint64_t first_bytes(const uint8_t *bytes, int64_t n)
 {
-    const uint8_t *word = scan->table.data + scan->table.starts[scan->table.n_words];
-    scan->codes[scan->n_tokens++] = (int32_t)intern(&scan->table, length, hash_of(word, length));
-    return keep_room(&scan->table);
+    uint64_t whole;
+    memcpy(&whole, bytes, 8);
+    return n < 8 ? whole & ((UINT64_C(1) << 8 * n) - 1) : whole;
 }
 
-static bool add_slice(Scan *scan, int64_t start, int64_t stop)
+/* `hash_of` a word behind which eight bytes may be read. */
+INLINE uint64_t hash_of_padded(const uint8_t *word, int64_t length)
 {
-    memcpy(scan->table.data + scan->table.starts[scan->table.n_words], scan->text + start, stop - start);
-    return add_token(scan, stop - start);
+    uint64_t h = mixed(first_bytes(word, length));
+    for (; length > 8;) {
+        word += 8;
+        length -= 8;
+        h = mixed(h ^ first_bytes(word, length));
+    }
+    return h;
 }
 
-/* Add the tokens of the UNSPACED characters from `index` on: each one, then each two neighbours. Returns their end. */
-static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
+/* The same for a word in pieces of eight bytes. */
+INLINE bool is_same_padded(const uint8_t *left, const uint8_t *right, int64_t length)
+{
+    return first_bytes(left, 8) == first_bytes(right, 8) && memcmp(left + 8, right + 8, length - 8) == 0;
+}
+
+/* Leave out the tokens of one character. */
+static void drop_short(Scan *scan)
+{
+    int64_t n = 0;
+    for (int64_t token = 0; token < scan->n_stops; token++) {
+        int64_t n_characters = 0;
+        for (int64_t index = scan->starts[token]; index < scan->stops[token] && n_characters < 2; index++)
+            n_characters += (scan->text[index] & 0xC0) != 0x80;
+        scan->starts[n] = scan->starts[token];
+        scan->stops[n] = scan->stops[token];
+        n += n_characters > 1;
+    }
+    scan->starts[n] = scan->starts[scan->n_stops];
+    scan->n_starts -= scan->n_stops - n;
+    scan->n_stops = n;
+}
+
+/* Give the tokens that were found their codes. Whether there is memory for it. */
+INLINE bool add_found(Scan *scan)
+{
+    Table *table = &scan->table;
+    uint64_t hashes[MOST_FOUND];
+    if (scan->what == LONGER)
+        drop_short(scan);
+    const int64_t n = scan->n_stops;
+    for (int64_t token = 0; token < n; token++) {
+        const int64_t start = scan->starts[token];
+        hashes[token] = hash_of_padded(scan->lowered + start, scan->stops[token] - start);
+        __builtin_prefetch(table->slots + (hashes[token] & (table->n_slots - 1)));
+    }
+    for (int64_t token = 0; token < n; token++) {
+        const uint8_t *word = scan->lowered + scan->starts[token];
+        const int64_t length = scan->stops[token] - scan->starts[token];
+        const uint64_t h = hashes[token];
+        uint64_t slot = h & (table->n_slots - 1), entry;
+        for (; (entry = table->slots[slot].entry); slot = (slot + 1) & (table->n_slots - 1)) {
+            if (table->slots[slot].hash == h && entry >> 32 == (uint64_t)length &&
+                (length <= 8 || is_same_padded(word, table->data + table->starts[(entry & 0xFFFFFFFF) - 1], length)))
+                break;
+        }
+        scan->codes[scan->n_tokens + token] = (int32_t)(entry & 0xFFFFFFFF) - 1;
+        if (entry == 0) {
+            const int64_t start = table->starts[table->n_words];
+            memcpy(table->data + start, word, length);
+            scan->codes[scan->n_tokens + token] = (int32_t)table->n_words;
+            table->hashes[table->n_words] = h;
+            table->starts[++table->n_words] = start + length;
+            table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)table->n_words};
+            if (!keep_room(table))
+                return false;
+        }
+    }
+    scan->n_tokens += n;
+    scan->starts[0] = scan->starts[n]; /* of one that goes on */
+    scan->n_starts -= n;
+    scan->n_stops = 0;
+    return true;
+}
+
+INLINE bool keep_free(Scan *scan) { return scan->n_starts + 128 < MOST_FOUND || add_found(scan); }
+
+/* Find the tokens of the UNSPACED characters from `index` on: each one, then each two neighbours. Returns their end. */
+static int64_t find_unspaced(Scan *scan, int64_t index, int64_t end)
 {
     const int64_t first = index;
     int64_t last = index, width;
     while (index < end && kind_at(scan, index, end, &width) == UNSPACED) {
         last = index;
         index = end_of_character(scan, index, end);
+        start_token(scan, last);
+        stop_token(scan, index);
+        if (!keep_free(scan))
+            return OUT_OF_MEMORY;
     }
-    for (int in_pairs = 0; in_pairs < 2; in_pairs++) {
-        for (int64_t start = first; start < last || (start == last && !in_pairs);) {
-            const int64_t next = end_of_character(scan, start, end);
-            if (!add_slice(scan, start, in_pairs ? end_of_character(scan, next, end) : next))
-                return OUT_OF_MEMORY;
-            start = next;
-        }
+    for (int64_t start = first; start < last;) {
+        const int64_t next = end_of_character(scan, start, end);
+        start_token(scan, start);
+        stop_token(scan, end_of_character(scan, next, end));
+        if (!keep_free(scan))
+            return OUT_OF_MEMORY;
+        start = next;
     }
     return index;
 }
 
-/* Add the word that starts at `index`, if it is long enough. Returns its end. */
-INLINE int64_t add_word(Scan *scan, int64_t index, int64_t end)
+/* Find tokens from `index` on, a character at a time, until eight bytes are all ASCII. Returns where that is. */
+INLINE int64_t find_wide(Scan *scan, int64_t index, int64_t end)
 {
-    int64_t n_characters = 0;
     const uint8_t *text = scan->text;
-    uint8_t *word = scan->table.data + scan->table.starts[scan->table.n_words], *stop = word;
-    while (index < end) {
-        const uint8_t byte = text[index];
-        if (byte < 0x80 && scan->letters[byte]) {
-            *stop++ = scan->letters[byte];
-            index++;
-            n_characters++;
+    int64_t width;
+    for (; index >= 0 && index < end; index += width) {
+        if (text[index] < 0x80 && !(first_bytes(scan->lowered + index, 8) & HIGH_BITS))
+            break;
+        if (!keep_free(scan))
+            return OUT_OF_MEMORY;
+        const int64_t point = decoded(text + index, text + end, &width);
+        const int kind = kind_of(scan, point);
+        if (is_of_word(scan, kind)) {
+            if (!is_open(scan))
+                start_token(scan, index);
             continue;
         }
-        if (byte < 0x80 && byte != APOSTROPHE)
-            break;
-        int64_t width = joining(scan, index, end);
-        if (width == 0)
-            break;
-        while (width--)
-            *stop++ = text[index++];
-        n_characters++;
-    }
-    if (scan->what == LONGER && n_characters < 2)
-        return index;
-    return add_token(scan, stop - word) ? index : OUT_OF_MEMORY;
-}
-
-static int64_t add_tokens(Scan *scan, int64_t index, int64_t end)
-{
-    while (index >= 0 && index < end) {
-        int64_t width = 1;
-        const uint8_t byte = scan->text[index];
-        const int kind = byte < 0x80 ? scan->letters[byte] ? WORD : scan->kinds[byte] : kind_at(scan, index, end, &width);
-        if (is_of_word(scan, kind))
-            index = add_word(scan, index, end);
-        else if (kind == UNSPACED)
-            index = add_unspaced(scan, index, end);
-        else if (kind == SIGN && scan->what == SIGNS)
-            index = add_slice(scan, index, index + width) ? index + width : OUT_OF_MEMORY;
-        else
-            index += width;
+        const bool may_join = is_open(scan) && (point == APOSTROPHE || point == CURLY_APOSTROPHE) && scan->what != LONGER;
+        if (may_join && is_word_at(scan, index + width, end))
+            continue;
+        if (is_open(scan))
+            stop_token(scan, index);
+        if (kind == UNSPACED) {
+            index = find_unspaced(scan, index, end);
+            width = 0;
+        } else if (kind == SIGN && scan->what == SIGNS) {
+            start_token(scan, index);
+            stop_token(scan, index + width);
+        }
     }
     return index;
+}
+
+/* Which of 64 bytes are what, a bit each. */
+typedef struct {
+    uint64_t letters, signs, apostrophes, wide;
+} Classes;
+
+#ifdef __SSE2__
+/* Those that text has by `characters.txt`, 16 bytes at a time. */
+INLINE Classes usual_classes(const uint8_t *bytes)
+{
+    Classes found = {0};
+    for (int part = 0; part < 4; part++) {
+        const __m128i c = _mm_loadu_si128((const __m128i *)(bytes + 16 * part));
+        const __m128i small = _mm_or_si128(c, _mm_set1_epi8(0x20));
+#define WITHIN(x, first, last) _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8(first - 1)), _mm_cmplt_epi8(x, _mm_set1_epi8(last + 1)))
+        const __m128i letter = _mm_or_si128(_mm_or_si128(WITHIN(small, 'a', 'z'), WITHIN(c, '0', '9')), _mm_cmpeq_epi8(c, _mm_set1_epi8('_')));
+        const __m128i space = _mm_or_si128(_mm_cmpeq_epi8(c, _mm_set1_epi8(' ')), WITHIN(c, '\t', '\r'));
+#undef WITHIN
+        const uint64_t letters = _mm_movemask_epi8(letter), wide = _mm_movemask_epi8(c);
+        const uint64_t spaces = _mm_movemask_epi8(space);
+        found.letters |= letters << 16 * part;
+        found.wide |= wide << 16 * part;
+        found.signs |= (~(letters | spaces | wide) & 0xFFFF) << 16 * part;
+        found.apostrophes |= (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(c, _mm_set1_epi8(APOSTROPHE))) << 16 * part;
+    }
+    return found;
+}
+#endif
+
+/* Those of a table. */
+INLINE Classes classes_by_table(const uint8_t *bytes, const uint8_t *classes)
+{
+    Classes found = {0};
+    for (int byte = 0; byte < 64; byte++) {
+        const uint64_t class = classes[bytes[byte]];
+        found.letters |= (class & LETTER) << byte;
+        found.signs |= (class >> 1 & 1) << byte;
+        found.apostrophes |= (class >> 2 & 1) << byte;
+        found.wide |= class >> 3 << byte;
+    }
+    return found;
+}
+
+INLINE Classes classes_of(const Scan *scan, const uint8_t *bytes)
+{
+#ifdef __SSE2__
+    if (scan->is_usual)
+        return usual_classes(bytes);
+#endif
+    return classes_by_table(bytes, scan->classes);
+}
+
+/* Put the places of the bits behind the first n. Returns how many there are now. */
+INLINE int64_t put_bits(int64_t *places, int64_t n, uint64_t bits, int64_t first)
+{
+    for (; bits; bits &= bits - 1)
+        places[n++] = first + __builtin_ctzll(bits);
+    return n;
+}
+
+/* Find the tokens of one document, 64 bytes of ASCII at a time. Whether there is memory for it. */
+INLINE bool find_tokens(Scan *scan, int64_t index, int64_t end)
+{
+    while (index < end) {
+        if (scan->lowered[index] >= 0x80) {
+            index = find_wide(scan, index, end);
+            if (index < 0)
+                return false;
+            continue;
+        }
+        if (!keep_free(scan))
+            return false;
+        const Classes found = classes_of(scan, scan->lowered + index);
+        int64_t n = end - index < 64 ? end - index : 64;
+        n = found.wide && __builtin_ctzll(found.wide) < n ? __builtin_ctzll(found.wide) : n;
+        const uint64_t valid = ~UINT64_C(0) >> (64 - n), last = UINT64_C(1) << (n - 1), before = is_open(scan);
+        const uint64_t letters = found.letters & valid, behind = letters << 1 | before;
+        uint64_t words = letters | (found.apostrophes & behind & letters >> 1);
+        if (found.apostrophes & behind & last && is_word_at(scan, index + n, end))
+            words |= last;
+        const uint64_t edges = words ^ (words << 1 | before), alone = scan->what == SIGNS ? found.signs & valid & ~words : 0;
+        scan->n_starts = put_bits(scan->starts, scan->n_starts, (edges & words) | alone, index);
+        scan->n_stops = put_bits(scan->stops, scan->n_stops, ((edges & ~words) | alone << 1) & valid, index);
+        index += n;
+        if (alone & last)
+            stop_token(scan, index);
+    }
+    if (is_open(scan))
+        stop_token(scan, end);
+    return scan->what != LONGER || add_found(scan); /* so that what is left out is not counted */
+}
+
+/* A copy of a text with small ASCII letters, and what `find_wide` and others may read behind it. */
+VECTORIZED static uint8_t *lowered(const uint8_t *text, int64_t n_bytes, bool lowercase)
+{
+    uint8_t *copy = malloc(n_bytes + PADDING);
+    if (copy == NULL)
+        return NULL;
+    memset(copy + n_bytes, 0, PADDING);
+    for (int64_t i = 0; i < n_bytes; i++)
+        copy[i] = text[i] + ((uint8_t)(text[i] - 'A') < 26 && lowercase ? 0x20 : 0);
+    return copy;
 }
 
 /* Whether text, ends and kinds, the first arguments of a call, fit together. */
@@ -175,31 +351,48 @@ bool scan_fits(const Call *call)
     bool is_right = ends_fit(call, 1, LENGTH(0)) && LENGTH(2) >= 128;
     for (int byte = 0; byte < 128 && is_right; byte++)
         is_right = kinds[byte] <= SIGN; /* no mark is a single byte */
+    for (int byte = 'A'; byte <= 'Z' && is_right; byte++)
+        is_right = kinds[byte] == WORD && kinds[byte | 0x20] == WORD;
     return is_right;
+}
+
+/* What single bytes are, by the kinds of their code points. */
+static void set_classes(Scan *scan)
+{
+    scan->is_usual = scan->what != LONGER;
+    for (int byte = 0; byte < 256; byte++) {
+        const int kind = byte < 128 ? scan->kinds[byte] : SPACE;
+        const bool is_letter = (uint8_t)((byte | 0x20) - 'a') < 26 || (uint8_t)(byte - '0') < 10 || byte == '_';
+        const bool is_space = byte == ' ' || ('\t' <= byte && byte <= '\r');
+        scan->classes[byte] = byte >= 128 ? WIDE : kind == WORD ? LETTER : kind == SIGN ? ALONE : 0;
+        scan->is_usual &= byte >= 128 || kind == (is_letter ? WORD : is_space ? SPACE : SIGN);
+        if (byte == APOSTROPHE && kind != WORD && scan->what != LONGER)
+            scan->classes[byte] |= JOINING;
+    }
 }
 
 /* Scan the documents of a text, one behind the other. Returns whether there is memory for it; the caller frees the slots
  * of the table. */
-bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_documents, bool lowercase, int64_t *lengths)
+VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_documents, bool lowercase, int64_t *lengths)
 {
     const int64_t n_bytes = n_documents ? ends[n_documents - 1] : 0;
-    for (int byte = 0; byte < 128; byte++) {
-        if (scan->kinds[byte] == WORD)
-            scan->letters[byte] = lowercase && 'A' <= byte && byte <= 'Z' ? byte + 0x20 : byte;
-    }
+    set_classes(scan);
     uint64_t n_slots = 64;
     while (n_slots < (uint64_t)n_bytes / 32 && n_slots < 65536)
         n_slots *= 2;
     scan->table.slots = calloc(n_slots, sizeof(Slot));
     scan->table.n_slots = n_slots;
     scan->table.starts[0] = 0;
-    int64_t index = scan->table.slots ? 0 : OUT_OF_MEMORY;
-    for (int64_t document = 0; document < n_documents && index >= 0; document++) {
-        const int64_t n_before = scan->n_tokens;
-        index = add_tokens(scan, index, ends[document]);
-        lengths[document] = scan->n_tokens - n_before;
+    scan->lowered = lowered(scan->text, n_bytes, lowercase);
+    bool is_enough = scan->table.slots && scan->lowered;
+    for (int64_t document = 0; document < n_documents && is_enough; document++) {
+        const int64_t n_before = scan->n_tokens + scan->n_stops;
+        is_enough = find_tokens(scan, document ? ends[document - 1] : 0, ends[document]);
+        lengths[document] = scan->n_tokens + scan->n_stops - n_before;
     }
-    return index >= 0;
+    is_enough = is_enough && add_found(scan);
+    free(scan->lowered);
+    return is_enough;
 }
 
 /* text, ends, kinds, lowercase, what; codes, data, starts, hashes, lengths. Returns the number of tokens; that of the
@@ -267,6 +460,63 @@ int64_t add(Call *call)
         indices[word] = (int32_t)intern(&table, length, hashes[word]);
     }
     return table.n_words;
+}
+
+typedef struct {
+    const uint8_t *word;
+    int64_t length, count, index;
+    uint64_t beginning; /* eight bytes, the first the highest */
+    bool is_first;
+} Ranked;
+
+/* Those that are to be first, then the more frequent, then by their bytes, which is the order of their code points. */
+static int compare_ranked(const void *left, const void *right)
+{
+    const Ranked *a = left, *b = right;
+    if (a->is_first != b->is_first)
+        return a->is_first ? -1 : 1;
+    if (a->count != b->count)
+        return a->count > b->count ? -1 : 1;
+    if (a->beginning != b->beginning)
+        return a->beginning < b->beginning ? -1 : 1;
+    const int order = memcmp(a->word, b->word, a->length < b->length ? a->length : b->length);
+    return order ? order : (a->length > b->length) - (a->length < b->length);
+}
+
+/* data, starts, counts, which come first, the least count; the indices of those that reach it. Returns their number. */
+int64_t rank(Call *call)
+{
+    const uint8_t *data = ARRAY(0), *is_first = ARRAY(3);
+    const int64_t *starts = ARRAY(1), *counts = ARRAY(2), n_words = LENGTH(2);
+    int64_t *order = ARRAY(5), n = 0;
+    REQUIRE(LENGTH(1) == n_words + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(3) == n_words && LENGTH(5) == n_words);
+    Ranked *ranked = malloc((n_words + 1) * sizeof(Ranked));
+    for (int64_t word = 0; word < n_words && ranked; word++) {
+        if (counts[word] < INTEGER(4))
+            continue;
+        Ranked one = {data + starts[word], starts[word + 1] - starts[word], counts[word], word, 0, is_first[word]};
+        for (int64_t byte = 0; byte < 8; byte++)
+            one.beginning = one.beginning << 8 | (byte < one.length ? one.word[byte] : 0);
+        ranked[n++] = one;
+    }
+    if (ranked)
+        qsort(ranked, n, sizeof(Ranked), compare_ranked);
+    for (int64_t place = 0; place < n; place++)
+        order[place] = ranked[place].index;
+    const bool is_enough = ranked != NULL;
+    free(ranked);
+    return is_enough ? n : OUT_OF_MEMORY;
+}
+
+/* codes; how often each of them is there, 0 before. */
+int64_t count_codes(Call *call)
+{
+    const int32_t *codes = ARRAY(0);
+    int64_t *counts = ARRAY(1);
+    REQUIRE(ids_fit(call, 0, LENGTH(1)));
+    for (int64_t token = 0; token < LENGTH(0); token++)
+        counts[codes[token]]++;
+    return 0;
 }
 
 /* slots; larger slots, 0 before: the same words. */

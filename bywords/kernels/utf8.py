@@ -1,0 +1,36 @@
+"""Texts as Python has them, or a column of polars → their bytes as UTF-8, one behind the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.kernels import _native
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def joined_texts(texts: Sequence[str] | pl.Series) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """N texts one after the other, uint8, and where each ends, int64 (N,).
+
+    Half of a surrogate pair, which has no meaning, becomes a question mark. Of a column of strings without nulls no
+    Python string is made: it gives its buffers (Arrow's string views).
+    """
+    if not isinstance(texts, list | tuple):
+        return _as_arrays(_native._join_column(texts.__arrow_c_stream__()))
+    if all(map(str.isascii, texts)):
+        return joined_bytes(texts)
+    return joined_bytes([text if text.isascii() else text.encode("utf-8", "replace") for text in texts])
+
+
+def joined_bytes(texts: Sequence[str | bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The same of texts as UTF-8, or of strings in ASCII."""
+    return _as_arrays(_native._join_texts(list(texts)))
+
+
+def _as_arrays(joined: tuple[bytearray, bytearray]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    return np.frombuffer(joined[0], dtype=np.uint8), np.frombuffer(joined[1], dtype=np.int64)

@@ -108,8 +108,8 @@ def test_drawn_macro_f1_is_that_of_the_documents_drawn():
     for index in range(20):
         rows = order[generator.integers(9, size=9)]
         for system in range(2):
-            confusion = metrics.confusion_matrix(labels[rows], predicted[system][rows], 3)
-            assert found[system, index] == pytest.approx(metrics.macro_f1(confusion), abs=1e-6)
+            counts = metrics.ClassCounts.of(labels[rows], predicted[system][rows], 3)
+            assert found[system, index] == pytest.approx(counts.macro_f1, abs=1e-6)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
@@ -131,14 +131,25 @@ def test_drawn_f1_of_many_labels_lies_around_that_of_all_documents():
         assert draws.mean() == pytest.approx(of_all[name], abs=0.01)
 
 
+def test_the_interval_of_many_rare_labels_is_around_their_macro_f1_though_all_draws_are_below_it():
+    generator = np.random.default_rng(0)
+    has = generator.random((300, 200)) < 0.01
+    labels, predicted = LabelSets.of_table(has), LabelSets.of_table(has & (generator.random(has.shape) < 0.8))
+    of_all = metrics.label_f1(labels, predicted)["macro_f1"]
+    draws = label_f1_draws(labels, predicted)["macro_f1"][0]
+    assert (draws < of_all).all()
+    low, high = bootstrap_interval(draws, of_all)
+    assert low < of_all < high < low + 0.1
+
+
 def test_the_bootstrap_interval_of_macro_f1_covers_it_in_95_of_100_test_sets():
     generator = np.random.default_rng(2)
     labels, predicted = some_answers(n_documents=5000, n_classes=5, seed=3)
-    truth = metrics.macro_f1(metrics.confusion_matrix(labels, predicted[0], 5))
+    truth = metrics.ClassCounts.of(labels, predicted[0], 5).macro_f1
     covered = []
     for index in range(400):
         rows = generator.integers(5000, size=300)
-        estimate = metrics.macro_f1(metrics.confusion_matrix(labels[rows], predicted[0][rows], 5))
+        estimate = metrics.ClassCounts.of(labels[rows], predicted[0][rows], 5).macro_f1
         draws = macro_f1_draws(labels[rows], predicted[:1, rows], 5, seed=index)[0]
         low, high = bootstrap_interval(draws, estimate)
         covered.append(low <= truth <= high)

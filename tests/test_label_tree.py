@@ -22,7 +22,7 @@ CONFIG = LabelTreeConfig(max_leaf=6, beam=3, threshold=0.01)
 
 
 def many_documents(n_documents=400, *, seed=0):
-    """Documents of words that belong to one or two of 40 labels, some words to the eight of a group, and their labels."""
+    """Documents of words of one or two of 40 labels, and of the group of eight that they are in."""
     generator = np.random.default_rng(seed)
     sets, documents = [], []
     for _ in range(n_documents):
@@ -33,8 +33,6 @@ def many_documents(n_documents=400, *, seed=0):
         documents.append([*words, 82 + group, *generator.integers(2, 92, 2)])
     rows = np.repeat(np.arange(n_documents), list(map(len, sets)))
     return Ragged.of(documents), LabelSets.of_pairs(rows, np.concatenate(sets), n_documents, N_LABELS)
-
-
 
 
 @pytest.fixture(scope="module")

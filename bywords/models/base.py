@@ -221,7 +221,7 @@ class FittedModel:
         return {}
 
     def arrays_of_rows(self, rows: Indices) -> dict[str, npt.NDArray[Any]]:
-        """The same of some rows of the vocabulary alone, int (V',), ascending: what the model knows of the others goes."""
+        """The same of some rows of the vocabulary alone, int (V',), ascending: what it knows of the others goes."""
         arrays = self.arrays()
         return arrays | {name: arrays[name][rows[rows < len(arrays[name])]] for name in self.row_arrays}
 

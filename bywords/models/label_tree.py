@@ -306,9 +306,9 @@ def _label_vectors(bags: Bags, targets: Targets, seed: int) -> Floats:
     signs = generator.integers(0, 2, size=(bags.n_rows, DIMENSION), dtype=np.int8)
     documents = bags.times(2 * signs.astype(np.float32) - 1)
     rows, labels = targets.pairs()
-    rows = rows[np.argsort(labels, kind="stable")].astype(np.int32)
+    sorted_rows = rows[np.argsort(labels, kind="stable")].astype(np.int32)
     offsets = offsets_of(np.bincount(labels, minlength=targets.n_classes))
-    sums = Bags(rows, offsets, np.ones(len(rows), dtype=np.float32), len(documents)).times(documents)
+    sums = Bags(sorted_rows, offsets, np.ones(len(rows), dtype=np.float32), len(documents)).times(documents)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
 
@@ -327,7 +327,7 @@ def _trained(config: LabelTreeConfig, bags: Bags, targets: Targets, shape: TreeS
     """The classifiers of all nodes, as arrays of the model: those of one depth after the other."""
     from bywords.kernels.label_tree import train_node
 
-    slacks = np.float32(0.5 / config.C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)
+    slacks = (0.5 / config.C / np.maximum(targets.weights, np.finfo(np.float32).tiny)).astype(np.float32)
 
     def train(node: _Node) -> tuple[Ids, Ids, Ids, Floats, Floats]:
         return train_node(
@@ -371,9 +371,7 @@ def _led_to(
     return np.where(found < n_nodes, found, -1)
 
 
-def _nodes(
-    targets: Targets, of_labels: Indices, child_of_labels: Indices, led: Indices, *, first: int
-) -> list[_Node]:
+def _nodes(targets: Targets, of_labels: Indices, child_of_labels: Indices, led: Indices, *, first: int) -> list[_Node]:
     """The nodes of one depth, from `first` on; `led`, (N, beam), are nodes that documents are to be told from, too.
 
     Source: Yu et al. (2022), "PECOS: Prediction for Enormous and Correlated Output Spaces", matcher-aware negatives.
@@ -387,7 +385,7 @@ def _nodes(
     nodes, rows = np.divmod(keys, n)
     counts_most = targets.weights[rows] > 0
     nodes, rows, children = nodes[counts_most], rows[counts_most], children[counts_most]
-    found = []
+    found = list[_Node]()
     for start, stop in itertools.pairwise(np.searchsorted(nodes, np.arange(first, n_nodes + 1)).tolist()):
         distinct, places = np.unique(rows[start:stop], return_inverse=True)
         is_child = children[start:stop] > 0

@@ -102,7 +102,7 @@ def coverage(one: Evaluation, other: Evaluation, n_documents: int) -> dict[str, 
 
 
 def _macro_f1(labels: metrics.Labels, predicted: npt.NDArray[np.int64], n_classes: int) -> float:
-    return metrics.macro_f1(metrics.confusion_matrix(labels, predicted, n_classes))
+    return metrics.ClassCounts.of(labels, predicted, n_classes).macro_f1
 
 
 if __name__ == "__main__":

@@ -5,24 +5,26 @@ It needs neither scikit-learn nor, for linear models, PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Required, TypedDict, cast
+from typing import Annotated, Any, Required, TypedDict, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.data.columns import Columns, frame_columns
 from bywords.data.groups import Together
-from bywords.data.label_sets import Codes, LabelSets
+from bywords.data.label_sets import Codes, LabelSets, joined_codes
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
 from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
-from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
+from bywords.evaluation.evaluation import MOST_RANKED, AnyEvaluation, Evaluation, KeptAnswers, ManyLabelsEvaluation
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.reliability import Reliability
+from bywords.evaluation.top_scores import MOST_SCORES, TopScores
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskPart
+from bywords.memory import check_memory
 from bywords.models.base import FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
 from bywords.system_config import FitParameters, SystemConfig
@@ -32,8 +34,15 @@ from bywords.text.threads import chunks_of, in_threads
 from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.text.vocabulary import Vocabulary
 
+MOST_KEPT = 1 << 24  # probabilities of more classes that are kept
+N_FOUND = 50  # labels of a document that a model which finds the best alone is asked for
+FEW_CLASSES = 100  # all probabilities of so many are kept, however many documents are evaluated
+BYTES_PER_ANSWER = 12  # a logit and a probability
 DOCUMENTS_AT_A_TIME = 4096  # of documents on disk that are answered
 Numbers = npt.NDArray[np.float64]
+DType = TypeVar("DType", bound=np.generic)
+# Of some documents: what they get, what is kept of the answers, all probabilities and uncalibrated ones, what is known.
+_Judged = tuple[Codes, KeptAnswers, Numbers | None, Numbers | None, npt.NDArray[np.float32], npt.NDArray[np.bool_]]
 
 
 @dataclass
@@ -58,6 +67,7 @@ class FitSummary:
     n_new_words: int = 0
     new_classes: list[Any] = field(default_factory=list)
     kept_classes: list[Any] = field(default_factory=list)  # old ones that few of the documents were of
+    n_by_label: list[int] = field(default_factory=list)  # of any number of labels: documents of each, learned from
 
     @property
     def n_documents(self) -> int:
@@ -187,6 +197,9 @@ class TrainingRecord:
 class Predictions:
     """Answers for N documents, in their order.
 
+    A model that finds the best classes of many alone has neither probabilities nor logits of all: see
+    `FittedClassifier.top`.
+
     >>> from bywords import load_classifier
     >>> answers = load_classifier("tickets-model").predict(["the printer is on fire", "zxqv"])
     >>> answers.labels.tolist()[0], answers.probabilities.shape
@@ -196,11 +209,39 @@ class Predictions:
     """
 
     labels: npt.NDArray[Any]  # as `FittedClassifier.predict` says
-    probabilities: Numbers  # (N, K); each row sums to 1, or each number is for itself
+    table: Numbers | None  # `probabilities`, where there are any
     in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), true where no word is known, nor an n-gram of one
     out_of_distribution: npt.NDArray[np.bool_]  # (N,), true where fewer words are known than of nearly all training
-    logits: npt.NDArray[np.float32]  # (N, K), what the probabilities are made of by the calibration
+    all_logits: npt.NDArray[np.float32] | None  # `logits`, where there are any
+
+    @property
+    def probabilities(self) -> Numbers:
+        """(N, K); each row sums to 1, or each number is for itself. Raises SettingError where there are none."""
+        return _of_all(self.table)
+
+    @property
+    def logits(self) -> npt.NDArray[np.float32]:
+        """(N, K), what the probabilities are made of by the calibration. Raises SettingError where there are none."""
+        return _of_all(self.all_logits)
+
+
+@dataclass(frozen=True, eq=False)
+class TopPredictions:
+    """The m likeliest labels of N documents, the likeliest first.
+
+    >>> from bywords import load_classifier
+    >>> answers = load_classifier("tickets-model").top(["the printer is on fire", "zxqv"], 1)
+    >>> answers.labels.tolist()[0], answers.probabilities.shape
+    (['office'], (2, 1))
+    """
+
+    labels: npt.NDArray[Any]  # (N, m), of the dtype of `classes`; objects, and None, where fewer were found
+    probabilities: Numbers  # (N, m), descending; 0 where fewer were found
+    indices: npt.NDArray[np.int32]  # (N, m), of the labels among the classes; -1 where fewer were found
+    in_vocabulary_share: npt.NDArray[np.float32]  # (N,), as in `Predictions`
+    all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,)
+    out_of_distribution: npt.NDArray[np.bool_]  # (N,)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -235,6 +276,11 @@ class FittedClassifier:
         """Whether texts have any number of labels."""
         return self.label_format != "one"
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it finds the likeliest of many labels alone, and has no probability for each of them all."""
+        return self.model.is_ranked
+
     def encode(self, texts: Texts) -> Ragged:
         """N texts → their ids; one in which nothing is known has one id, the unknown word's."""
         return self.vocabulary.encode(self.tokenizer(self.texts_of(texts)))
@@ -254,20 +300,80 @@ class FittedClassifier:
         int64 (N, K).
         """
         checked = self.texts_of(texts)
+        self._check_room(len(checked))
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
-        return Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
+        columns = parts[0] if len(parts) == 1 else map(_concatenated, zip(*parts, strict=True))
+        return Predictions(*columns)
 
-    def _answers(self, texts: list[str]) -> tuple[npt.NDArray[Any], ...]:
-        """The columns of `Predictions`, for some of the texts."""
+    def top(self, texts: Texts, m: int) -> TopPredictions:
+        """The `m` likeliest labels of each of N texts and their probabilities, or all where there are fewer.
+
+        Memory holds no table of all texts by all classes, however many there are of both.
+        """
+        checked = self.texts_of(texts)
+
+        def answers(texts: list[str]) -> tuple[TopScores, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+            documents = self._encoded(texts)
+            return self.top_of(documents, m), documents.in_vocabulary_share, documents.all_out_of_vocabulary
+
+        parts = list(in_threads(answers, (checked[start:stop] for start, stop in chunks_of(checked))))
+        top = TopScores.joined([part[0] for part in parts])
+        share, is_nothing = (np.concatenate([part[index] for part in parts]) for index in (1, 2))
+        labels = self.classes[top.labels]
+        if not top.is_there.all():
+            labels = labels.astype(object)
+            labels[~top.is_there] = None
+        return TopPredictions(
+            labels, np.where(top.is_there, top.scores, 0), top.labels, share, is_nothing,
+            self.reliability.is_out_of_distribution(share, is_nothing),
+        )  # fmt: skip
+
+    def top_of(self, documents: Ragged, m: int) -> TopScores:
+        """The `m` likeliest labels of N documents and their probabilities, worked out for some of them at a time."""
+        if self.model.is_ranked:
+            return self._found(documents).best(m)
+        tables = (self.calibration.probabilities(self.logits_of(some)) for some in self._some(documents))
+        parts = [TopScores.of_table(table, m) for table in tables]
+        return TopScores.joined(parts) if parts else TopScores.of_table(np.zeros((0, len(self.classes))), m)
+
+    def _found(self, documents: Ragged) -> TopScores:
+        """The probabilities of the labels that a model which `is_ranked` finds."""
+        found = self.model.top_logits(documents, N_FOUND)
+        _check_finite(found.scores[found.is_there])
+        return self.calibration.top_probabilities(found)
+
+    def _some(self, documents: Ragged) -> Iterator[Ragged]:
+        """The documents, so many at a time that there is room for a table of them by all classes."""
+        return documents.batches(max(1, MOST_SCORES // len(self.classes)))
+
+    def _encoded(self, texts: list[str]) -> Ragged:
         if not texts:
-            logits, share = np.zeros((0, len(self.classes)), dtype=np.float32), np.zeros(0, dtype=np.float32)
-            is_nothing = share.astype(bool)
+            return Ragged(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.float32))
+        return self.vocabulary.encode_texts(texts, self.tokenizer)
+
+    def _check_room(self, n_texts: int) -> None:
+        """Raise DataError where there is no memory for the probabilities of so many texts."""
+        if self.model.is_ranked or n_texts * len(self.classes) <= MOST_KEPT:
+            return
+        check_memory(
+            BYTES_PER_ANSWER * n_texts * len(self.classes),
+            f"a probability for each of {len(self.classes):,} classes of {n_texts:,} texts",
+            "Ask for fewer texts at a time, or for the likeliest labels alone: `top`, predict --top-k.",
+        )
+
+    def _answers(self, texts: list[str]) -> tuple[Any, ...]:
+        """The columns of `Predictions`, for some of the texts."""
+        documents = self._encoded(texts)
+        logits = probabilities = None
+        predicted: Codes
+        if self.model.is_ranked:
+            predicted = self.calibration.predict_top(self._found(documents))
         else:
-            documents = self.vocabulary.encode_texts(texts, self.tokenizer)
-            logits = self.logits_of(documents)
-            share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
-        probabilities = self.calibration.probabilities(logits)
-        labels = names_of(self.calibration.predict(probabilities), self.classes, self.label_format)
+            logits = self._logits_of_any(documents)
+            probabilities = self.calibration.probabilities(logits)
+            predicted = self.calibration.predict(probabilities)
+        labels = names_of(predicted, self.classes, self.label_format)
+        share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         is_other = self.reliability.is_out_of_distribution(share, is_nothing)
         return labels, probabilities, share, is_nothing, is_other, logits
 
@@ -279,29 +385,31 @@ class FittedClassifier:
         """The logits of N documents, float32 (N, K). Raises ModelFolderError where they are no finite numbers."""
         with np.errstate(over="ignore", invalid="ignore"):  # said below
             logits = self.model.logits(documents)
-        if not np.isfinite(logits).all():
-            raise ModelFolderError(
-                "the numbers of the model are so large that its logits are no finite numbers. Train it again, with a "
-                "lower learning rate or another seed."
-            )
+        _check_finite(logits)
         return logits
+
+    def _logits_of_any(self, documents: Ragged) -> npt.NDArray[np.float32]:
+        """The logits of N documents, also of none."""
+        return self.logits_of(documents) if len(documents) else np.zeros((0, len(self.classes)), dtype=np.float32)
 
     def evaluate(self, texts: Texts, labels: Labels) -> AnyEvaluation:
         """Compare the answers for N texts with their true labels. Raises DataError for a label that is not a class."""
-        answers = self.predict(texts)
-        _, codes = self.true_codes(labels, len(answers.probabilities))
-        return self._evaluation(codes, answers.logits, answers.in_vocabulary_share, answers.all_out_of_vocabulary)
+        checked = self.texts_of(texts)
+        _, codes = self.true_codes(labels, len(checked))
+
+        def judged(chunk: tuple[int, int]) -> _Judged:
+            start, stop = chunk
+            return self._judged(self._encoded(checked[start:stop]), codes[start:stop], len(checked))
+
+        return self._evaluation(codes, in_threads(judged, chunks_of(checked)))
 
     def evaluate_on_disk(self, part: OnDiskPart) -> AnyEvaluation:
         """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
-        logits, shares, is_nothing = [], [], []
-        for documents in part.documents.batches(DOCUMENTS_AT_A_TIME):
-            logits.append(self.logits_of(documents))
-            shares.append(documents.in_vocabulary_share)
-            is_nothing.append(documents.all_out_of_vocabulary)
-        return self._evaluation(
-            part.codes, np.concatenate(logits), np.concatenate(shares), np.concatenate(is_nothing)
-        )  # fmt: skip
+        n_documents = len(part.codes)
+        starts = range(0, n_documents, DOCUMENTS_AT_A_TIME)
+        batches = zip(part.documents.batches(DOCUMENTS_AT_A_TIME), starts, strict=True)
+        judged = (self._judged(some, part.codes[start : start + len(some)], n_documents) for some, start in batches)
+        return self._evaluation(part.codes, judged)
 
     def known_labels(self, labels: Labels, n_texts: int) -> tuple[GivenLabels, npt.NDArray[np.bool_]]:
         """The true labels of so many texts, and which texts have no others than those of training, bool (N,).
@@ -320,22 +428,48 @@ class FittedClassifier:
         given = _as_many(labels, n_texts, part=part)
         return given, codes_of(given, self.classes, self.label_format, part=part)
 
-    def _evaluation(
-        self,
-        codes: Codes,
-        logits: npt.NDArray[np.float32],
-        share: npt.NDArray[np.float32],
-        is_nothing: npt.NDArray[np.bool_],
-    ) -> AnyEvaluation:
-        names = tuple(map(str, self.classes))
-        probabilities = self.calibration.probabilities(logits)
-        predicted = self.calibration.predict(probabilities)
-        if isinstance(self.calibration, Sigmoids) and isinstance(codes, LabelSets) and isinstance(predicted, LabelSets):
-            return ManyLabelsEvaluation(
-                names, codes, predicted, probabilities,
-                self.calibration.thresholds, share, is_nothing, sigmoid(logits.astype(np.float64)),
-            )  # fmt: skip
-        return Evaluation(names, cast(npt.NDArray[np.int64], codes), probabilities, share, is_nothing, softmax(logits))
+    def _evaluation(self, codes: Codes, parts: Iterable[_Judged]) -> AnyEvaluation:
+        """What the answers for N documents, which come in parts, say beside their codes."""
+        predicted, kept, tables, before, shares, is_nothing = zip(*parts, strict=True)
+        has_table = all(table is not None for table in tables)
+        names, table = tuple(map(str, self.classes)), np.concatenate(tables) if has_table else None
+        known = np.concatenate(shares), np.concatenate(is_nothing)
+        more: dict[str, Any] = {"uncalibrated": np.concatenate(before) if has_table else None}
+        more["kept"] = KeptAnswers.joined(kept)
+        if not isinstance(codes, LabelSets):
+            return Evaluation(names, codes, table, *known, **more)
+        summary = self.record.summary
+        if summary.n_by_label:
+            more |= {"n_by_label": np.array(summary.n_by_label), "n_learned": summary.n_documents}
+        given, thresholds = cast(LabelSets, joined_codes(predicted)), cast(Sigmoids, self.calibration).thresholds
+        return ManyLabelsEvaluation(names, codes, given, table, thresholds, *known, **more)
+
+    def _judged(self, documents: Ragged, codes: Codes, n_all: int) -> _Judged:
+        """The answers for some of `n_all` documents beside their codes, worked out for so many as there is room for.
+
+        Their tables are kept where those of all documents are small.
+        """
+        n_classes = len(self.classes)
+        has_table = not self.model.is_ranked and (n_classes <= FEW_CLASSES or n_all * n_classes <= MOST_KEPT)
+        parts, start = [], 0
+        for some in self._some(documents) if len(documents) else [documents]:
+            its = codes[start : start + len(some)]
+            start += len(some)
+            if self.model.is_ranked:
+                found = self._found(some)
+                parts.append((self.calibration.predict_top(found), KeptAnswers(found.best(MOST_RANKED)), None, None))
+                continue
+            logits = self._logits_of_any(some)
+            probabilities = self.calibration.probabilities(logits)
+            before = sigmoid(logits.astype(np.float64)) if isinstance(codes, LabelSets) else softmax(logits)
+            kept = KeptAnswers.of(its, probabilities, before)
+            tables = (probabilities, before) if has_table else (None, None)
+            parts.append((self.calibration.predict(probabilities), kept, *tables))
+        predicted, kept_of, probable, uncalibrated = zip(*parts, strict=True)
+        return (
+            joined_codes(predicted), KeptAnswers.joined(kept_of), _concatenated(probable), _concatenated(uncalibrated),
+            documents.in_vocabulary_share, documents.all_out_of_vocabulary,
+        )  # fmt: skip
 
     def scaled(self, logits: npt.ArrayLike) -> Numbers:
         """Logits, or parts of them, (…, K) → the same on the scale of the probabilities, float64.
@@ -360,6 +494,29 @@ class FittedClassifier:
     def index_of(self, label: Any) -> int:
         """The index of a class, given itself or as it is written. Raises SettingError for an unknown one."""
         return index_of_label(label, self.classes.tolist())
+
+
+def _check_finite(logits: npt.NDArray[np.floating[Any]]) -> None:
+    """Raise ModelFolderError for logits that are no finite numbers."""
+    if not np.isfinite(logits).all():
+        raise ModelFolderError(
+            "the numbers of the model are so large that its logits are no finite numbers. Train it again, with a "
+            "lower learning rate or another seed."
+        )
+
+
+def _concatenated(parts: Sequence[Any]) -> Any:
+    """Arrays one after the other; None where there are none."""
+    return None if parts[0] is None else np.concatenate(parts)
+
+
+def _of_all(table: npt.NDArray[DType] | None) -> npt.NDArray[DType]:
+    if table is None:
+        raise SettingError(
+            "the model finds the likeliest of many labels alone, and has no probability for each of them all. Ask for "
+            "the likeliest, with `top`."
+        )
+    return table
 
 
 def _as_many(labels: Labels, n_texts: int, *, part: str) -> GivenLabels:

@@ -26,6 +26,7 @@ from bywords.evaluation.calibration import (
     sigmoid,
 )
 from bywords.evaluation.metrics import softmax
+from bywords.evaluation.top_scores import TopScores
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -118,7 +119,7 @@ def test_the_threshold_of_one_label_is_the_one_with_the_highest_f1():
     generator = np.random.default_rng(0)
     probabilities = generator.random((60, 1))
     labels = generator.random((60, 1)) < probabilities**2
-    (threshold,) = best_thresholds(labels, probabilities)
+    (threshold,) = best_thresholds(LabelSets.of_table(labels), probabilities)
     tried = [f1_score(labels, probabilities >= cut) for cut in np.linspace(0, 1, 2001)]
     assert f1_score(labels, probabilities >= threshold) == pytest.approx(max(tried))
 
@@ -129,8 +130,8 @@ def test_a_label_of_few_documents_takes_the_threshold_of_all_together():
     labels = generator.random((200, 2)) < probabilities
     labels[:, 1] = False
     labels[:3, 1] = True
-    common = best_thresholds(labels.reshape(-1, 1), probabilities.reshape(-1, 1))[0]
-    assert best_thresholds(labels, probabilities)[1] == pytest.approx(common)
+    common = best_thresholds(LabelSets.of_table(labels.reshape(-1, 1)), probabilities.reshape(-1, 1))[0]
+    assert best_thresholds(LabelSets.of_table(labels), probabilities)[1] == pytest.approx(common)
 
 
 def test_calibrations_come_back_from_their_json_values():
@@ -203,3 +204,61 @@ def test_logits_that_are_very_far_apart_are_bent_as_those_that_are_far_apart(gap
     np.testing.assert_allclose(probabilities.sum(), 1)
     assert probabilities[0, 0] == pytest.approx(0.9406, abs=0.001)
     assert probabilities[0, 1] == probabilities[0, 2]
+
+
+def many_labels(n_documents=600, n_labels=150):
+    """Logits of labels of which most are rare, and which documents have them."""
+    generator = np.random.default_rng(0)
+    shares = 1 / np.arange(1, n_labels + 1)
+    logits = generator.normal(size=(n_documents, n_labels)) + np.log(3 * shares / shares.sum())
+    return logits, generator.random(logits.shape) < sigmoid(1.5 * logits)
+
+
+def test_of_many_labels_those_of_few_documents_share_a_sigmoid_and_others_have_their_own():
+    logits, labels = many_labels()
+    scales, offsets = fit_sigmoids(logits, Targets.of(LabelSets.of_table(labels)))
+    is_rare = labels.sum(axis=0) < 5
+    assert 20 < is_rare.sum() < 130
+    assert len(set(scales[is_rare])) == len(set(offsets[is_rare])) == 1
+    own = fit_sigmoids(logits[:, ~is_rare], Targets.of(LabelSets.of_table(labels[:, ~is_rare])))
+    np.testing.assert_allclose((scales[~is_rare], offsets[~is_rare]), own, rtol=1e-5, atol=1e-6)
+    flat = fit_sigmoids(
+        logits[:, is_rare].reshape(-1, 1), Targets.of(LabelSets.of_table(labels[:, is_rare].reshape(-1, 1)))
+    )
+    np.testing.assert_allclose((scales[is_rare][0], offsets[is_rare][0]), np.ravel(flat), rtol=0.01)
+
+
+def test_the_best_logits_alone_are_calibrated_as_all_are_where_they_are_all():
+    logits, labels = many_labels(400, 20)
+    targets = Targets.of(LabelSets.of_table(labels))
+    top = TopScores.of_table(logits, 20)
+    for one, other in zip(fit_sigmoids(top, targets), fit_sigmoids(logits, targets), strict=True):
+        is_own = labels.sum(axis=0) >= 5
+        np.testing.assert_allclose(one[is_own], other[is_own], rtol=1e-4, atol=1e-5)
+    calibration = fit_calibration(top, targets)
+    given = calibration.predict_top(calibration.top_probabilities(top))
+    assert given.are_equal(calibration.predict(calibration.probabilities(logits))).all()
+
+
+def test_the_best_logits_of_classes_are_probabilities_of_those_that_were_found():
+    generator = np.random.default_rng(0)
+    logits, classes = generator.normal(size=(500, 30)), generator.integers(30, size=500)
+    logits[np.arange(500), classes] += 2
+    top = TopScores.of_table(logits, 10)
+    top.labels[0, 5:], top.scores[0, 5:] = -1, -np.inf
+    calibration = fit_calibration(top, Targets.of(classes, 30))
+    found = calibration.top_probabilities(top)
+    np.testing.assert_allclose(np.where(found.is_there, found.scores, 0).sum(axis=1), 1)
+    assert (calibration.predict_top(found) == logits.argmax(axis=1)).all()
+    right = (calibration.predict_top(found) == classes).mean()
+    assert found.scores[:, 0].mean() == pytest.approx(right, abs=0.03)
+
+
+@pytest.mark.parametrize("n_documents", [40, 4_000])
+def test_the_threshold_of_all_decisions_is_found_among_the_most_probable(n_documents):
+    generator = np.random.default_rng(0)
+    probabilities = generator.random((n_documents, 3)).round(3) ** 3
+    labels = generator.random((n_documents, 3)) < probabilities / 4
+    (threshold,) = best_thresholds(LabelSets.of_table(labels.reshape(-1, 1)), probabilities.reshape(-1, 1))
+    tried = [f1_score(labels.ravel(), probabilities.ravel() >= cut) for cut in np.linspace(0, 1, 1001) ** 3 - 1e-9]
+    assert f1_score(labels.ravel(), probabilities.ravel() >= threshold) == pytest.approx(max(tried))

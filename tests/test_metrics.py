@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from bywords.data.label_sets import LabelSets
 from bywords.errors import SettingError
 from bywords.evaluation import metrics
+from bywords.evaluation.top_scores import TopScores
 
 labelled = st.integers(1, 60).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 3), min_size=n, max_size=n).map(np.array) for _ in range(2)))
@@ -24,11 +25,14 @@ def test_scores_agree_with_scikit_learn(pair):
     confusion = metrics.confusion_matrix(labels, predicted, 4)
     np.testing.assert_array_equal(confusion, sklearn.metrics.confusion_matrix(labels, predicted, labels=range(4)))
     assert metrics.accuracy(labels, predicted) == sklearn.metrics.accuracy_score(labels, predicted)
-    assert metrics.macro_f1(confusion) == pytest.approx(
-        sklearn.metrics.f1_score(labels, predicted, average="macro", zero_division=0)
+    counts = metrics.ClassCounts.of(labels, predicted, 4)
+    assert (
+        counts.macro_f1
+        == metrics.ClassCounts.of_matrix(confusion).macro_f1
+        == pytest.approx(sklearn.metrics.f1_score(labels, predicted, average="macro", zero_division=0))
     )
     expected = sklearn.metrics.precision_recall_fscore_support(labels, predicted, labels=range(4), zero_division=0)
-    found = [(row.precision, row.recall, row.f1, row.support) for row in metrics.per_class(confusion)]
+    found = [(row.precision, row.recall, row.f1, row.support) for row in counts.scores()]
     np.testing.assert_allclose(np.array(found), np.array(expected).T)
 
 
@@ -70,8 +74,10 @@ def test_softmax_of_huge_logits_is_finite():
 
 def test_the_hardest_confusions_are_the_commonest_mistakes():
     confusion = np.array([[50, 3, 0], [7, 20, 1], [0, 0, 9]])
-    assert metrics.hardest_confusions(confusion, 2) == [(1, 0, 7), (0, 1, 3)]
-    assert len(metrics.hardest_confusions(confusion, 10)) == 3
+    labels, predicted = np.repeat(np.arange(9), confusion.ravel()) // 3, np.repeat(np.arange(9), confusion.ravel()) % 3
+    assert metrics.hardest_confusions(labels, predicted, 2) == [(1, 0, 7), (0, 1, 3)]
+    assert len(metrics.hardest_confusions(labels, predicted, 10)) == 3
+    assert metrics.hardest_confusions(labels, labels, 10) == []
 
 
 def test_without_documents_scores_are_not_numbers():
@@ -93,10 +99,10 @@ def test_top_k_and_balanced_accuracy_agree_with_scikit_learn():
     predicted = probabilities.argmax(axis=1)
     for k in (1, 2, 3, 4):
         expected = sklearn.metrics.top_k_accuracy_score(labels, probabilities, k=k) if k < 4 else 1.0
-        assert metrics.top_k_accuracy(labels, probabilities, k) == pytest.approx(expected)
-    confusion = metrics.confusion_matrix(labels, predicted, 4)
+        assert metrics.top_k_accuracy(labels, TopScores.of_table(probabilities, 4), k) == pytest.approx(expected)
+    counts = metrics.ClassCounts.of(labels, predicted, 4)
     expected = sklearn.metrics.balanced_accuracy_score(labels, predicted)
-    assert metrics.balanced_accuracy(confusion) == pytest.approx(expected)
+    assert counts.balanced_accuracy == pytest.approx(expected)
 
 
 @pytest.mark.filterwarnings("ignore:F-score is ill-defined")

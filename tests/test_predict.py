@@ -22,7 +22,8 @@ from bywords.cli import main as cli
 from bywords.cli import predict as command
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import Sigmoids
-from bywords.fitted import FittedClassifier, Predictions
+from bywords.evaluation.top_scores import TopScores
+from bywords.fitted import FittedClassifier, Predictions, TopPredictions
 from bywords.io import resumable
 from bywords.io.resumable import ResumableOutput
 from bywords.io.writers import Writer, kept_name
@@ -161,7 +162,7 @@ def test_the_likeliest_labels_are_added(predict, tmp_path):
 class MultilabelModel:
     """What a classifier of several labels answers."""
 
-    is_multilabel = True
+    is_multilabel, is_ranked = True, False
     classes = np.array(["anger", "joy", "love"])
     calibration = Sigmoids(np.ones(3), np.zeros(3), np.full(3, 0.5))
 
@@ -169,6 +170,12 @@ class MultilabelModel:
         probabilities = np.array([[0.1, 0.6, 0.9], [0.2, 0.3, 0.1]])[: len(texts)]
         known = np.ones(len(texts), dtype=np.float32)
         return Predictions(probabilities > 0.5, probabilities, known, known < 0, known < 0, probabilities)
+
+    def top(self, texts, m):
+        found = self.predict(texts)
+        top = TopScores.of_table(found.probabilities, m)
+        known = found.in_vocabulary_share, found.all_out_of_vocabulary, found.out_of_distribution
+        return TopPredictions(self.classes[top.labels], top.scores, top.labels, *known)
 
 
 def test_a_model_of_several_labels_names_them_all_and_their_probabilities():

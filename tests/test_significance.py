@@ -108,8 +108,8 @@ def test_drawn_macro_f1_is_that_of_the_documents_drawn():
     for index in range(20):
         rows = order[generator.integers(9, size=9)]
         for system in range(2):
-            confusion = metrics.confusion_matrix(labels[rows], predicted[system][rows], 3)
-            assert found[system, index] == pytest.approx(metrics.macro_f1(confusion), abs=1e-6)
+            counts = metrics.ClassCounts.of(labels[rows], predicted[system][rows], 3)
+            assert found[system, index] == pytest.approx(counts.macro_f1, abs=1e-6)
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
@@ -134,11 +134,11 @@ def test_drawn_f1_of_many_labels_lies_around_that_of_all_documents():
 def test_the_bootstrap_interval_of_macro_f1_covers_it_in_95_of_100_test_sets():
     generator = np.random.default_rng(2)
     labels, predicted = some_answers(n_documents=5000, n_classes=5, seed=3)
-    truth = metrics.macro_f1(metrics.confusion_matrix(labels, predicted[0], 5))
+    truth = metrics.ClassCounts.of(labels, predicted[0], 5).macro_f1
     covered = []
     for index in range(400):
         rows = generator.integers(5000, size=300)
-        estimate = metrics.macro_f1(metrics.confusion_matrix(labels[rows], predicted[0][rows], 5))
+        estimate = metrics.ClassCounts.of(labels[rows], predicted[0][rows], 5).macro_f1
         draws = macro_f1_draws(labels[rows], predicted[:1, rows], 5, seed=index)[0]
         low, high = bootstrap_interval(draws, estimate)
         covered.append(low <= truth <= high)

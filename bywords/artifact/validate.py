@@ -125,6 +125,9 @@ def _parts(folder: Path, contents: FolderContents) -> Parts:
         classes = _classes(found.label_names, found.label_dtype)
         calibration = restored(found.calibration, len(classes), is_multilabel=found.label_format != "one")
         tokenizer = Tokenizer(found.config.tokenizer)
+        n_by_label, n_most = found.summary.n_by_label, found.summary.n_documents
+        if len(n_by_label) not in (0, len(classes)) or not all(0 <= count <= n_most for count in n_by_label):
+            raise SettingError(f"the summary: n_by_label is not a number from 0 to {n_most:,} for each label")
     vocabulary = contents.vocabulary
     vocabulary.config = found.config.vocabulary
     validate(folder, found, vocabulary, contents.arrays, len(classes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from bywords.data.label_sets import LabelSets
-    from bywords.fitted import FittedClassifier
+    from bywords.evaluation.calibration import Sigmoids
+    from bywords.fitted import FittedClassifier, Predictions, TopPredictions
     from bywords.io.readers import Block
     from bywords.io.resumable import ResumableOutput
     from bywords.io.writers import Writer
@@ -215,6 +217,7 @@ class _Answers:
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
         self.top_k = None if top_k is None else self.n_classes if top_k < 0 else min(top_k, self.n_classes)
+        self.width = self.top_k or (1 if classifier.is_ranked else self.n_classes)  # probabilities of a text
         self.names = self([]).columns
 
     def __call__(self, texts: Sequence[str] | pl.Series) -> pl.DataFrame:
@@ -226,12 +229,12 @@ class _Answers:
         import numpy as np
         import polars as pl
 
-        found = self.classifier.predict(texts)
-        columns: dict[str, Any] = {}
+        found, columns = self._found(texts), dict[str, Any]()
         self.n_texts += len(texts)
         self.n_out_of_distribution += int(found.out_of_distribution.sum())
         if not self.is_multilabel:
-            labels, highest = found.labels.tolist(), found.probabilities.max(axis=1, initial=0)
+            labels = (found.labels[:, 0] if found.labels.ndim > 1 else found.labels).tolist()
+            highest = found.probabilities.max(axis=1, initial=0)
             if self.least is not None:
                 is_open = (highest < self.least) | found.out_of_distribution
                 self.n_open += int(is_open.sum())
@@ -239,14 +242,11 @@ class _Answers:
             columns["label"] = pl.Series(labels, dtype=self._kind())
             columns["probability"] = np.round(highest, 6)
         if self.is_multilabel or self.top_k is not None:
-            indices = self._several(found.probabilities)
-            names = self.classifier.classes.tolist()
-            labels = [[names[index] for index in row] for row in indices]
-            numbers = [
-                np.round(row[index], 6).tolist() for row, index in zip(found.probabilities, indices, strict=True)
-            ]
-            columns["labels"] = pl.Series(labels, dtype=pl.List(self._kind()))
-            columns["probabilities"] = pl.Series(numbers, dtype=pl.List(pl.Float64))
+            indices, numbers, lengths = self._several(found)
+            names = self.classifier.classes[indices].tolist()
+            columns["labels"] = pl.Series(_cut(names, lengths), dtype=pl.List(self._kind()))
+            rounded = np.round(numbers, 6).tolist()
+            columns["probabilities"] = pl.Series(_cut(rounded, lengths), dtype=pl.List(pl.Float64))
         columns["in_vocabulary_share"] = np.round(found.in_vocabulary_share.astype(np.float64), 4)
         columns["all_out_of_vocabulary"] = found.all_out_of_vocabulary
         columns["out_of_distribution"] = found.out_of_distribution
@@ -272,22 +272,48 @@ class _Answers:
                 "trust these answers (out_of_distribution is true)."
             )
 
-    def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
-        """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`."""
+    def _found(self, texts: Sequence[str] | pl.Series) -> Predictions | TopPredictions:
+        """The likeliest labels where they are all that is asked for, or all that there are; else all probabilities."""
+        if self.top_k is None and not self.classifier.is_ranked:
+            return self.classifier.predict(texts)
+        from bywords.fitted import N_FOUND
+
+        return self.classifier.top(texts, self.top_k or N_FOUND)
+
+    def _several(
+        self, found: Predictions | TopPredictions
+    ) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """The labels to name for each text, the likeliest first where they are `top_k`, as indices in `classes` (P,).
+
+        Returns: they of all texts, their probabilities (P,), and how many there are of each text (N,).
+        """
         import numpy as np
 
-        if self.top_k is not None:
-            likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k]
-            if self.least is None:
-                return list(likeliest)
-            return [row[numbers[row] >= self.least] for row, numbers in zip(likeliest, probabilities, strict=True)]
-        given = cast("LabelSets", self.classifier.calibration.predict(probabilities))
-        return [np.array(labels, dtype=np.intp) for labels in given.lists()]
+        from bywords.fitted import TopPredictions
+
+        if not isinstance(found, TopPredictions):
+            sets = cast("LabelSets", self.classifier.calibration.predict(found.probabilities))
+            return sets.labels, found.probabilities[sets.pairs()], sets.lengths
+        indices, numbers = found.indices, found.probabilities
+        is_named = indices >= 0
+        if self.top_k is None:
+            is_named &= numbers >= cast("Sigmoids", self.classifier.calibration).thresholds[indices]
+            order = np.lexsort((indices[is_named], np.nonzero(is_named)[0]))  # as the classes are
+        else:
+            is_named &= numbers >= (self.least or 0)
+            order = np.arange(int(is_named.sum()))
+        return indices[is_named][order], numbers[is_named][order], is_named.sum(axis=1)
 
     def _kind(self) -> Any:
         import polars as pl
 
         return pl.Series(self.classifier.classes.tolist()).dtype
+
+
+def _cut(values: list[Any], lengths: npt.NDArray[np.int64]) -> list[list[Any]]:
+    """Values (P,) as a list of each of N texts, of these lengths."""
+    ends = lengths.cumsum().tolist()
+    return [values[start:stop] for start, stop in itertools.pairwise([0, *ends])]
 
 
 @dataclass(frozen=True)
@@ -309,7 +335,7 @@ def _chunks(
     `digest` goes over the input. Raises SettingError where what the folder has was made from another input.
     """
     n_done, n_rows = 0 if folder is None else folder.n_rows, 0
-    step = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // answers.n_classes))
+    step = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // answers.width))
     for number, block in enumerate(blocks):
         if digest is not None:
             digest.update(block.source)

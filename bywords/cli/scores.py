@@ -9,6 +9,9 @@ from bywords.cli.screen import print_table, say
 
 if TYPE_CHECKING:
     from bywords.evaluation.evaluation import AnyEvaluation
+MANY_LABELS = 20  # of more, it is said how many of the first are right
+MOST_ROWS = 100  # of the table by class
+RANKING = {"precision": "P", "recall": "R", "ndcg": "nDCG", "propensity_scored_precision": "PSP"}
 
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
@@ -23,7 +26,12 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         )
         say(f"On {n_documents}: {f1} (95 % intervals).")
         say(f"All labels are right for {scores['accuracy']:.1%} ({_interval(scores['accuracy_interval'])}).")
-        say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
+        if len(evaluation.label_names) > MANY_LABELS:
+            _tell_ranking(scores["ranking"])
+        if scores["calibration_error"] is None:
+            say("How far its probabilities are off is not known: it finds the likeliest of many labels alone.")
+        else:
+            say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
         _warn(commonest(evaluation))
         return
     always = commonest(evaluation)
@@ -43,8 +51,24 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     say(
         f"Where each class counts the same: macro F1 {scores['macro_f1']:.3f} "
         f"({_interval(scores['macro_f1_interval'], '.3f')}), balanced accuracy {scores['balanced_accuracy']:.1%}. "
-        f"Log loss {scores['log_loss']:.3f}."
+        f"Log loss {'not known' if scores['log_loss'] is None else format(scores['log_loss'], '.3f')}."
     )
+
+
+def _tell_ranking(ranking: Mapping[str, Any]) -> None:
+    """How many of the first labels are right, where there are so many that a person looks at the first ones."""
+    rows = {k: row for k, row in ranking.items() if k != "n_documents"}
+    if not rows:
+        return
+    told = [
+        f"{short}@{k} {row[name]:.3f} ({_interval(row[f'{name}_interval'], '.3f')})"
+        for name, short in RANKING.items()
+        for k, row in rows.items()
+        if row[name] is not None
+    ]
+    listed = [", ".join(part) for part in (told[: len(rows)], told[len(rows) : 2 * len(rows)], told[2 * len(rows) :])]
+    say(f"Of its likeliest labels are right (P), of the right ones it finds (R): {listed[0]}; {listed[1]}.")
+    say(f"With the order (nDCG), and where rare labels count more (PSP, by their propensity): {listed[2]}.")
 
 
 def tell_seen(found: Mapping[str, Any], n_test: int) -> None:
@@ -111,6 +135,10 @@ def _points(share: float | None) -> str:
 def tell_classes(evaluation: AnyEvaluation) -> None:
     """The table by class, worst F1 first, and the commonest mistakes."""
     rows = sorted(evaluation.per_class(), key=lambda row: float(row["f1"]))
+    n_more = max(len(rows) - MOST_ROWS, 0)
+    if n_more:  # those with the most documents
+        shown = sorted(rows, key=lambda row: -int(row["support"]))[:MOST_ROWS]
+        rows = sorted(shown, key=lambda row: float(row["f1"]))
     many = evaluation.is_multilabel
     print_table(
         ["label, worst first" if many else "class, worst first", "precision", "recall", "F1", "documents"]
@@ -121,6 +149,8 @@ def tell_classes(evaluation: AnyEvaluation) -> None:
             for row in rows
         ],
     )
+    if n_more:
+        say(f"and {n_more:,} more with fewer documents, which evaluate --json has.")
     mistakes = evaluation.hardest_confusions(3)
     if mistakes:
         say()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -15,7 +16,9 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import Labels, Scores, softmax
 from bywords.evaluation.minimum import convex_minimum
+from bywords.evaluation.top_scores import MOST_SCORES, TopScores
 from bywords.kernels.calibration import calibrate
+from bywords.text.ragged import offsets_of
 from bywords.validation import LARGEST, check_finite, check_shapes, check_within
 
 MOST_NEWTON_STEPS = 50
@@ -23,6 +26,9 @@ FLAT = 1e-6  # standard deviation of logits, below which they are taken as all t
 HOTTEST = 1e3  # temperature; the lowest is one over it
 STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no certainty
 FEWEST_WITH_LABEL = 5  # documents: a label with fewer takes the threshold of all labels together
+MANY_LABELS = 100  # of more, a label with fewer documents than that takes the sigmoid of all such labels together too
+N_SHARED_BINS = 2048  # of the logits of labels that share a sigmoid
+FAR_BELOW = 30.0  # nats, of a class that a model has not found
 STRAIGHT = (1.0, 1.0, 0.0)  # the curve that changes nothing
 TOWARDS_STRAIGHT = 10.0  # documents' worth of log loss that a curve has to save to be one off; fewer: less sure answers
 
@@ -50,6 +56,14 @@ class Temperature:
         """The likeliest class of each document, int64 (N,); of equals the first."""
         return probabilities.argmax(axis=1)
 
+    def top_probabilities(self, top: TopScores) -> TopScores:
+        """Logits of the classes that a model has found → probabilities, as if there were no others."""
+        return TopScores(top.labels, np.where(top.is_there, self.probabilities(_with_floor(top)), -np.inf)).ordered()
+
+    def predict_top(self, top: TopScores) -> Labels:
+        """The likeliest class of each document, int64 (N,)."""
+        return top.labels[:, 0].astype(np.int64)
+
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
         return {"temperature": self.temperature, "curve": list(self.curve)}
@@ -70,6 +84,15 @@ class Sigmoids:
     def predict(self, probabilities: Scores) -> LabelSets:
         """The labels that each document gets, from probabilities (N, K)."""
         return LabelSets.of_table(probabilities >= self.thresholds)
+
+    def top_probabilities(self, top: TopScores) -> TopScores:
+        """Logits of the labels that a model has found → probabilities, the highest first."""
+        odds = np.where(top.is_there, top.scores, 0) * self.scales[top.labels] + self.offsets[top.labels]
+        return TopScores(top.labels, np.where(top.is_there, sigmoid(odds), -np.inf)).ordered()
+
+    def predict_top(self, top: TopScores) -> LabelSets:
+        """The labels that each document gets, from the probabilities of those that a model has found."""
+        return top.sets(top.scores >= self.thresholds[top.labels], len(self.thresholds))
 
     def keeping(self, labels: npt.NDArray[np.int64], thresholds: npt.NDArray[np.float64]) -> Sigmoids:
         """The same, but the logits of these labels are log-odds already, given at or above these thresholds."""
@@ -117,23 +140,41 @@ def restored(plain: Mapping[str, Any], n_classes: int, *, is_multilabel: bool) -
     return Temperature(**one)
 
 
-def fit_calibration(logits: Scores, targets: Targets) -> Calibration:
-    """The calibration that suits these documents best; logits are (N, K).
+def fit_calibration(logits: Scores | TopScores, targets: Targets) -> Calibration:
+    """The calibration that suits these documents best; logits are (N, K), or the best of a model that `is_ranked`.
 
+    Of the best alone, what is fitted says how likely such a label is, given that it was found.
     Raises: SettingError where some are not finite: probabilities of such a model are no numbers.
     """
-    if not np.isfinite(logits).all():
+    if not np.isfinite(logits.scores[logits.is_there] if isinstance(logits, TopScores) else logits).all():
         raise SettingError(
             "the answers of the model are not finite numbers: its weights have become too large. Lower the learning "
             "rate, or take another system."
         )
-    if not targets.is_multilabel:
-        temperature = fit_temperature(logits, targets)
+    if not isinstance(targets.codes, LabelSets):
+        if isinstance(logits, TopScores):
+            is_label = logits.labels == targets.codes[:, np.newaxis]
+            is_found, columns = is_label.any(axis=1), is_label.argmax(axis=1)
+            logits = _with_floor(logits)
+            found = Targets.of(columns[is_found], logits.shape[1], weights=targets.weights[is_found])
+            temperature = fit_temperature(logits[is_found], found)
+            targets = Targets.of(np.where(is_found, columns, -1), logits.shape[1], weights=targets.weights)
+        else:
+            temperature = fit_temperature(logits, targets)
         return Temperature(temperature, fit_curve(softmax(logits / temperature), targets))
     scales, offsets = fit_sigmoids(logits, targets)
     plain = Sigmoids(scales, offsets, np.full(len(scales), 0.5))
-    thresholds = best_thresholds(targets.one_hot(), plain.probabilities(logits))
+    if isinstance(logits, TopScores):
+        thresholds = best_thresholds(targets.codes, plain.top_probabilities(logits))
+    else:
+        thresholds = best_thresholds(targets.codes, plain.probabilities(logits))
     return Sigmoids(scales, offsets, thresholds)
+
+
+def _with_floor(top: TopScores) -> npt.NDArray[np.float64]:
+    """Logits as a table, float64 (N, m): what is not there is far below what is."""
+    floor = np.where(top.is_there, top.scores, np.inf).min(axis=1, keepdims=True, initial=0.0) - FAR_BELOW
+    return np.where(top.is_there, top.scores, floor).astype(np.float64)
 
 
 def sigmoid(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -213,32 +254,131 @@ def _log(shares: Scores) -> npt.NDArray[np.float64]:
     return np.log(np.maximum(shares, 1e-6))
 
 
-def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def fit_sigmoids(
+    logits: Scores | TopScores, targets: Targets
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """How to scale and to shift the logits of each label so that its sigmoid has the least log loss, float64 (K,) each.
 
-    A label is taken as right with (n + 1) / (n + 2) of its n documents only, and so is its absence.
+    A label is taken as right with (n + 1) / (n + 2) of its n documents only, and so is its absence. Where there are
+    more than MANY_LABELS, or the best logits alone, labels with fewer than FEWEST_WITH_LABEL documents share a sigmoid.
     Source: Platt (1999), "Probabilistic Outputs for Support Vector Machines", sections 2.1 and 2.2; by Newton's method,
     as in Lin, Lin, Weng (2007), "A Note on Platt's Probabilistic Outputs for Support Vector Machines".
     """
-    has, weights = targets.one_hot(), targets.weights.astype(np.float64)[:, np.newaxis]
-    n_with, n_without = (weights * has).sum(axis=0), (weights * ~has).sum(axis=0)
-    wanted = np.where(has, (n_with + 1) / (n_with + 2), 1 / (n_without + 2))
-    spread = np.asarray(logits, dtype=np.float64).std(axis=0) if len(logits) else np.zeros(logits.shape[1])
-    is_flat = spread < FLAT  # logits that tell no document from another: the offset says all
-    spread = np.where(is_flat, 1 / FLAT, spread)
-    z = np.asarray(logits, dtype=np.float64) / spread
-    scales, offsets = np.ones(z.shape[1]), np.log((n_with + 1) / (n_without + 1))
+    assert isinstance(targets.codes, LabelSets)
+    if isinstance(logits, TopScores):
+        return _fit_found(logits, targets.codes, targets)
+    n_documents, n_labels = logits.shape
+    is_own = np.full(n_labels, n_labels <= MANY_LABELS) | (targets.counts() >= FEWEST_WITH_LABEL)
+    own, step = np.flatnonzero(is_own), max(1, MOST_SCORES // max(n_documents, 1))
+    scales, offsets = np.ones(n_labels), np.zeros(n_labels)
+    weights = targets.weights.astype(np.float64)[:, np.newaxis]
+    for start in range(0, len(own), step):
+        labels = own[start : start + step]
+        has = _columns_of(targets.codes, labels).table()
+        z = np.ascontiguousarray(logits[:, labels], dtype=np.float64)
+        spread = z.std(axis=0) if len(z) else np.zeros(len(labels))
+        scales[labels], offsets[labels] = _newton(z, has, weights, spread, lambda x: x.sum(axis=0), lambda x: x)
+    if not is_own.all():
+        scales[~is_own], offsets[~is_own] = _fit_shared(logits, np.flatnonzero(~is_own), targets.codes, weights[:, 0])
+    return scales, offsets
+
+
+def _columns_of(sets: LabelSets, labels: npt.NDArray[np.int64]) -> LabelSets:
+    """The same documents with these labels alone, numbered in their order."""
+    new = np.full(sets.n_labels, -1, dtype=np.int64)
+    new[labels] = np.arange(len(labels))
+    return sets.renumbered(new, len(labels))
+
+
+def _fit_shared(
+    logits: Scores, labels: npt.NDArray[np.int64], sets: LabelSets, weights: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """One sigmoid for all decisions on these labels together; their logits are put into bins of equal width."""
+    low, high = float(logits[:, labels].min(initial=np.inf)), float(logits[:, labels].max(initial=-np.inf))
+    if not high - low > FLAT:
+        low, high = min(low, 0.0), max(high, 0.0) + 1.0
+    width = (high - low) / N_SHARED_BINS
+    rows, columns = _columns_of(sets, labels).pairs()
+
+    def binned(values: Scores) -> npt.NDArray[np.int64]:
+        return np.minimum(((values - low) / width).astype(np.int64), N_SHARED_BINS - 1)
+
+    n_all, n_with = (
+        np.zeros(N_SHARED_BINS),
+        np.bincount(binned(logits[rows, labels[columns]]), weights[rows], minlength=N_SHARED_BINS),
+    )
+    step = max(1, MOST_SCORES // max(len(labels), 1))
+    for start in range(0, len(logits), step):
+        part = binned(logits[start : start + step][:, labels])
+        its = np.broadcast_to(weights[start : start + step, np.newaxis], part.shape)
+        n_all += np.bincount(part.ravel(), its.ravel(), minlength=N_SHARED_BINS)
+    centres = low + width * (np.arange(N_SHARED_BINS) + 0.5)
+    z, has = (
+        np.concatenate([centres, centres])[:, np.newaxis],
+        np.arange(2 * N_SHARED_BINS)[:, np.newaxis] < N_SHARED_BINS,
+    )
+    counted = np.concatenate([n_with, np.maximum(n_all - n_with, 0)])[:, np.newaxis]
+    total = max(float(counted.sum()), 1e-9)
+    mean = float((counted * z).sum()) / total
+    spread = np.sqrt((counted * (z - mean) ** 2).sum(axis=0) / total)
+    scale, offset = _newton(z, has, counted, spread, lambda x: x.sum(axis=0), lambda x: x)
+    return scale.item(), offset.item()
+
+
+def _fit_found(
+    top: TopScores, sets: LabelSets, targets: Targets
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The same from the labels that were found for each document: float64 (K,) each."""
+    documents, columns = np.nonzero(top.is_there)
+    labels, z = top.labels[documents, columns].astype(np.int64), top.scores[documents, columns].astype(np.float64)
+    has, weights = top.hits(sets)[documents, columns], targets.weights.astype(np.float64)[documents]
+    n_labels = sets.n_labels
+    n_with = np.bincount(labels, has, minlength=n_labels)
+    n_without = np.bincount(labels, ~has, minlength=n_labels)
+    own = np.flatnonzero(np.minimum(n_with, n_without) >= FEWEST_WITH_LABEL)
+    group_of = np.full(n_labels, len(own))  # that of the labels which share a sigmoid is the last
+    group_of[own] = np.arange(len(own))
+    group = group_of[labels]
+
+    def sums(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return np.bincount(group, values, minlength=len(own) + 1).astype(np.float64, copy=False)
+
+    n_pairs = np.maximum(sums(np.ones(len(z))), 1)
+    means = sums(z) / n_pairs
+    spread = np.sqrt(sums((z - means[group]) ** 2) / n_pairs)
+    scales, offsets = _newton(z, has, weights, spread, sums, lambda values: values[group])
+    return scales[group_of], offsets[group_of]
+
+
+def _newton(
+    z: npt.NDArray[np.float64],
+    has: npt.NDArray[np.bool_],
+    weights: npt.NDArray[np.float64],
+    spread: npt.NDArray[np.float64],
+    sums: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]],
+    each: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Scale and offset of each of G labels, from logits `z` and where the label is right.
+
+    `spread` (G,) is the standard deviation of the logits of each label, `sums` adds up numbers of logits over those of
+    each label, (G,), and `each` gives numbers of labels to their logits.
+    """
+    n_with, n_without = sums(weights * has), sums(weights * ~has)
+    wanted = np.where(has, each((n_with + 1) / (n_with + 2)), each(1 / (n_without + 2)))
+    spread = np.where(spread < FLAT, 1 / FLAT, spread)  # logits that tell no document from another: the offset says all
+    z = z / each(spread)
+    scales, offsets = np.ones(len(spread)), np.log((n_with + 1) / (n_without + 1))
 
     def losses(scales: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        odds = z * scales + offsets
-        return (weights * (np.logaddexp(0, odds) - wanted * odds)).sum(axis=0)
+        odds = z * each(scales) + each(offsets)
+        return sums(weights * (np.logaddexp(0, odds) - wanted * odds))
 
     loss = losses(scales, offsets)
     for _ in range(MOST_NEWTON_STEPS):
-        probabilities = sigmoid(z * scales + offsets)
+        probabilities = sigmoid(z * each(scales) + each(offsets))
         errors, curve = weights * (probabilities - wanted), weights * probabilities * (1 - probabilities)
-        gradient_a, gradient_b = (errors * z).sum(axis=0), errors.sum(axis=0)
-        aa, ab, bb = (curve * z * z).sum(axis=0) + 1e-9, (curve * z).sum(axis=0), curve.sum(axis=0) + 1e-9
+        gradient_a, gradient_b = sums(errors * z), sums(errors)
+        aa, ab, bb = sums(curve * z * z) + 1e-9, sums(curve * z), sums(curve) + 1e-9
         determinant = np.maximum(aa * bb - ab * ab, 1e-18)
         step_a = (bb * gradient_a - ab * gradient_b) / determinant
         step_b = (aa * gradient_b - ab * gradient_a) / determinant
@@ -259,33 +399,96 @@ def fit_sigmoids(logits: Scores, targets: Targets) -> tuple[npt.NDArray[np.float
     return scales / spread, offsets
 
 
-def best_thresholds(has: npt.NDArray[np.bool_], probabilities: Scores) -> npt.NDArray[np.float64]:
+def best_thresholds(sets: LabelSets, probabilities: Scores | TopScores) -> npt.NDArray[np.float64]:
     """Of each label, the probability at or above which to give it, for a high F1 on such documents, float64 (K,).
 
-    Halfway, in log-odds, between the threshold of the highest F1 of the label and that of all decisions together: a
-    label's own is drawn from few documents and alone gives too much away. A label with fewer than FEWEST_WITH_LABEL
-    documents takes that of all.
+    `probabilities` are (N, K), or the highest of each document. Halfway, in log-odds, between the threshold of the
+    highest F1 of the label and that of all decisions together: a label's own is drawn from few documents and alone
+    gives too much away. A label with fewer than FEWEST_WITH_LABEL documents takes that of all.
     Source: Lipton, Elkan, Naryanaswamy (2014), "Optimal Thresholding of Classifiers to Maximize F1 Measure".
     """
-    if not has.size:
-        return np.full(has.shape[1], 0.5)
-    together = _best_threshold(has.ravel(), probabilities.ravel())
-    own = [
-        _best_threshold(has[:, k], probabilities[:, k]) if has[:, k].sum() >= FEWEST_WITH_LABEL else together
-        for k in range(has.shape[1])
-    ]
-    bounded = np.clip([together, *own], 1e-6, 1 - 1e-6)
-    odds = np.log(bounded / (1 - bounded))
-    return sigmoid((odds[1:] + odds[0]) / 2)
+    n_with = sets.counts()
+    odds = np.full(len(n_with), np.nan)
+    own = np.flatnonzero(n_with >= FEWEST_WITH_LABEL)
+    if isinstance(probabilities, TopScores):
+        documents, columns = np.nonzero(probabilities.is_there)
+        found, chances = probabilities.labels[documents, columns], probabilities.scores[documents, columns]
+        has = probabilities.hits(sets)[documents, columns]
+        together = _threshold_of_all(chances, lambda chosen: has[chosen], len(sets.labels))
+        own = np.intersect1d(own, found)
+        chosen = np.flatnonzero(np.isin(found, own))
+        group = np.searchsorted(own, found[chosen])
+        odds[own] = _log_odds(_thresholds(chances[chosen], has[chosen], group, n_with[own]))
+    else:
+        if not len(sets) or not len(n_with):
+            return np.full(len(n_with), 0.5)
+        keys = sets.keys
+        together = _threshold_of_all(
+            np.ravel(probabilities), lambda chosen: np.isin(chosen, keys, assume_unique=True), len(keys)
+        )
+        step = max(1, MOST_SCORES // len(sets))
+        for start in range(0, len(own), step):
+            labels = own[start : start + step]
+            has = _columns_of(sets, labels).table().T.ravel()
+            group = np.repeat(np.arange(len(labels)), len(sets))
+            odds[labels] = _log_odds(_thresholds(probabilities[:, labels].T.ravel(), has, group, n_with[labels]))
+    of_all = _log_odds(np.array([together]))
+    return sigmoid((np.where(np.isnan(odds), of_all, odds) + of_all) / 2)
 
 
-def _best_threshold(has: npt.NDArray[np.bool_], probabilities: Scores) -> float:
-    order = np.argsort(-probabilities, kind="stable")
-    ordered, right = probabilities[order], np.cumsum(has[order])
-    if not right[-1]:
-        return 0.5
-    f1 = 2 * right / (np.arange(1, len(order) + 1) + right[-1])
-    is_cut = np.append(ordered[:-1] > ordered[1:], True)  # between equals there is nothing to cut
-    best = int(np.where(is_cut, f1, -1).argmax())
-    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
-    return float((ordered[best] + below) / 2)
+def _log_odds(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    bounded = np.clip(probabilities, 1e-6, 1 - 1e-6)
+    return np.log(bounded / (1 - bounded))
+
+
+def _threshold_of_all(
+    probabilities: Scores, are_right: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]], n_right: int
+) -> float:
+    """The threshold of the highest F1 of P decisions together, of which `n_right` are right where they are given.
+
+    The most probable of them are looked at first: given to n, F1 is at most 2 · n_right / (n + n_right).
+    """
+    n_first = max(4 * n_right, 1000)
+    while n_right:
+        if n_first >= len(probabilities):
+            chosen = np.arange(len(probabilities))
+        else:
+            chosen = np.flatnonzero(probabilities >= np.partition(probabilities, -n_first)[-n_first])
+        ordered, f1 = _f1_of_cuts(
+            probabilities[chosen], are_right(chosen), np.zeros(len(chosen), dtype=np.int64), n_right
+        )
+        if not len(chosen) or f1.max() <= 0:
+            break
+        if len(chosen) == len(probabilities) or f1.max() > 2 * n_right / (len(chosen) + n_right):
+            best = int(f1.argmax())
+            return float((ordered[best] + (ordered[best + 1] if best + 1 < len(ordered) else 0.0)) / 2)
+        n_first *= 4
+    return 0.5
+
+
+def _thresholds(
+    probabilities: Scores, has: npt.NDArray[np.bool_], group: npt.NDArray[np.int64], n_with: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """The threshold of the highest F1 of each of G labels; `group`, int64 (P,), says which label a decision is on."""
+    ordered, f1 = _f1_of_cuts(probabilities, has, group, n_with[group])
+    starts = offsets_of(np.bincount(group, minlength=len(n_with)))
+    thresholds = np.empty(len(n_with))
+    for label, (start, stop) in enumerate(itertools.pairwise(starts.tolist())):
+        best = start + int(f1[start:stop].argmax())
+        below = ordered[best + 1] if best + 1 < stop else 0.0
+        thresholds[label] = (ordered[best] + below) / 2 if f1[best] > 0 else 0.5
+    return thresholds
+
+
+def _f1_of_cuts(
+    probabilities: Scores, has: npt.NDArray[np.bool_], group: npt.NDArray[np.int64], n_with: npt.ArrayLike
+) -> tuple[Scores, npt.NDArray[np.float64]]:
+    """Decisions by group, the most probable first, and the F1 of giving so many of the group; -1 between equals."""
+    order = np.lexsort((-probabilities, group))
+    ordered, its = probabilities[order], group[order]
+    right = np.cumsum(has[order])
+    first = np.searchsorted(its, its)  # of each decision, the first of its group
+    right = right - np.where(first > 0, right[first - 1], 0)
+    f1 = 2 * right / (np.arange(len(order)) - first + 1 + np.broadcast_to(n_with, len(order))[order])
+    is_cut = np.append((ordered[:-1] > ordered[1:]) | (its[:-1] != its[1:]), True)  # between equals nothing is to cut
+    return ordered, np.where(is_cut, f1, -1)

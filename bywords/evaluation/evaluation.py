@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,13 +10,61 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.data.label_sets import LabelSets
+from bywords.data.label_sets import Codes, LabelSets
+from bywords.errors import DataError
 from bywords.evaluation import metrics, reliability, significance
+from bywords.evaluation.ranking import AT, ranking_scores
+from bywords.evaluation.top_scores import TopScores
 from bywords.forks import cached_property
 
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answers first
 TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes
+MOST_RANKED = max(*TOP_K, *AT)  # likeliest labels of a document that are kept
 EXAMPLE_CHARACTERS = 300  # of a text that is shown as an example
+
+
+Numbers = npt.NDArray[np.float64]
+Table = npt.NDArray[np.float64]  # of documents by classes, (N, K)
+
+
+@dataclass(frozen=True, eq=False)
+class KeptAnswers:
+    """What is kept of the answers for N documents, instead of a probability for each of K classes.
+
+    Of a model that finds the best classes alone, log losses and bins are not known, and None.
+    """
+
+    top: TopScores  # the most probable labels
+    log_losses: Numbers | None = None  # (N,)
+    confidence_before: Numbers | None = None  # (N,), of the likeliest class, uncalibrated
+    bins: reliability.Bins | None = None  # of all decisions on labels
+    bins_before: reliability.Bins | None = None  # the same, uncalibrated
+
+    @classmethod
+    def of(cls, labels: Codes, probabilities: Table, before: Table | None) -> KeptAnswers:
+        """From a table (N, K), and one of the probabilities before they were calibrated."""
+        losses = metrics.log_losses(labels, probabilities)
+        if not isinstance(labels, LabelSets):
+            highest = None if before is None else before.max(axis=1, initial=0.0)
+            return cls(TopScores.of_table(probabilities, MOST_RANKED), losses, highest)
+        has = labels.table().ravel()
+        bins_before = None if before is None else reliability.Bins.of(before.ravel(), has)
+        bins = reliability.Bins.of(probabilities.ravel(), has)
+        return cls(TopScores.of_table(probabilities, MOST_RANKED), losses, None, bins, bins_before)
+
+    @classmethod
+    def joined(cls, parts: Sequence[KeptAnswers]) -> KeptAnswers:
+        """Those of several parts of the documents, one at least."""
+
+        def together(name: str, join: Callable[[list[Any]], Any]) -> Any:
+            values = [getattr(part, name) for part in parts]
+            return None if any(value is None for value in values) else join(values)
+
+        return cls(
+            together("top", TopScores.joined),
+            *(together(name, np.concatenate) for name in ("log_losses", "confidence_before")),
+            *(together(name, lambda bins: sum(bins[1:], bins[0])) for name in ("bins", "bins_before")),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,20 +73,41 @@ class Evaluation:
 
     label_names: tuple[str, ...]
     labels: metrics.Labels  # int64 (N,), the true ones
-    probabilities: npt.NDArray[np.float64]  # (N, K)
+    table: Table | None  # `probabilities`, where they are kept
     in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), where no word or character n-gram is known
-    uncalibrated: npt.NDArray[np.float64] | None = None  # (N, K), a softmax of the logits as they are
+    uncalibrated: Table | None = None  # (N, K), a softmax of the logits as they are, where it is kept
+    kept: KeptAnswers | None = None  # what is known of the answers where there is no table
     is_multilabel: ClassVar[bool] = False
+
+    @property
+    def probabilities(self) -> Table:
+        """The probability of each class, float64 (N, K). Raises DataError where such a table would be too large."""
+        return _table_of(self)
+
+    @cached_property
+    def top(self) -> TopScores:
+        """The likeliest classes of each document and their probabilities."""
+        return TopScores.of_table(self.probabilities, MOST_RANKED) if self.kept is None else self.kept.top
+
+    @cached_property
+    def log_losses(self) -> Numbers | None:
+        """Nats of each document, (N,); None where the probability of what is true is not known of all."""
+        return metrics.log_losses(self.labels, self.probabilities) if self.kept is None else self.kept.log_losses
 
     @cached_property
     def predicted(self) -> metrics.Labels:
         """The likeliest class of each document, int64 (N,); of equals the first."""
-        return self.probabilities.argmax(axis=1)
+        return self.top.labels[:, 0].astype(np.int64)
+
+    @cached_property
+    def counts(self) -> metrics.ClassCounts:
+        """Documents of each class that are right, that got it and that have it."""
+        return metrics.ClassCounts.of(self.labels, self.predicted, len(self.label_names))
 
     @cached_property
     def confusion(self) -> npt.NDArray[np.int64]:
-        """Documents by true class (rows) and predicted class (columns), int64 (K, K)."""
+        """Documents by true class (rows) and predicted class (columns), int64 (K, K): for few classes."""
         return metrics.confusion_matrix(self.labels, self.predicted, len(self.label_names))
 
     @property
@@ -69,7 +138,7 @@ class Evaluation:
 
     @property
     def macro_f1(self) -> float:
-        return metrics.macro_f1(self.confusion)
+        return self.counts.macro_f1
 
     @cached_property
     def macro_f1_interval(self) -> significance.Interval:
@@ -79,18 +148,18 @@ class Evaluation:
 
     @property
     def log_loss(self) -> float:
-        """Nats a document."""
-        return metrics.log_loss(self.labels, self.probabilities)
+        """Nats a document; NaN where it is not known."""
+        return _mean(self.log_losses)
 
     @property
     def log_loss_interval(self) -> significance.Interval:
         """The 95 % interval of the log loss."""
-        return significance.mean_interval(metrics.log_losses(self.labels, self.probabilities))
+        return (np.nan, np.nan) if self.log_losses is None else significance.mean_interval(self.log_losses)
 
     @cached_property
     def confidence(self) -> npt.NDArray[np.float64]:
         """The probability of the likeliest class of each document, (N,)."""
-        return self.probabilities.max(axis=1, initial=0.0)
+        return self.top.scores[:, 0].astype(np.float64)
 
     @property
     def is_right(self) -> npt.NDArray[np.bool_]:
@@ -107,8 +176,10 @@ class Evaluation:
             "bins": reliability.reliability_bins(self.confidence, self.is_right),
             "error": reliability.expected_calibration_error(self.confidence, self.is_right),
         }
+        before = None if self.kept is None else self.kept.confidence_before
         if self.uncalibrated is not None:
             before = self.uncalibrated.max(axis=1, initial=0.0)
+        if before is not None:
             found["bins_before"] = reliability.reliability_bins(before, self.is_right)
             found["error_before"] = reliability.expected_calibration_error(before, self.is_right)
         return found
@@ -127,20 +198,18 @@ class Evaluation:
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, precision, recall, f1 and support of each class, ready for JSON."""
-        rows = metrics.per_class(self.confusion)
-        return [{"label": name, **vars(row)} for name, row in zip(self.label_names, rows, strict=True)]
+        return [{"label": name, **vars(row)} for name, row in zip(self.label_names, self.counts.scores(), strict=True)]
 
     def hardest_confusions(self, n: int = 5) -> list[dict[str, Any]]:
         """The n commonest mistakes: true and predicted label, how many, and their share of the true class."""
-        support = self.confusion.sum(axis=1)
         return [
             {
                 "true": self.label_names[true],
                 "predicted": self.label_names[predicted],
                 "count": count,
-                "share": count / int(support[true]),
+                "share": count / int(self.counts.has[true]),
             }
-            for true, predicted, count in metrics.hardest_confusions(self.confusion, n)
+            for true, predicted, count in metrics.hardest_confusions(self.labels, self.predicted, n)
         ]
 
     def confusion_examples(
@@ -159,7 +228,7 @@ class Evaluation:
                 {
                     "row": int(rows[index]),
                     "text": texts[index][:EXAMPLE_CHARACTERS],
-                    "probability": float(self.probabilities[index].max()),
+                    "probability": float(self.confidence[index]),
                 }
                 for index in its.tolist()
             ]
@@ -167,8 +236,7 @@ class Evaluation:
 
     def wrong(self, n: int = 10) -> npt.NDArray[np.int64]:
         """The indices of the n documents that got a wrong label with the highest probability, int64 (≤ n,)."""
-        chosen = self.probabilities.max(axis=1)
-        order = np.argsort(-chosen, kind="stable")
+        order = np.argsort(-self.confidence, kind="stable")
         return order[self.predicted[order] != self.labels[order]][:n]
 
     def summary(self) -> dict[str, Any]:
@@ -179,15 +247,13 @@ class Evaluation:
             "n_all_out_of_vocabulary": int(self.all_out_of_vocabulary.sum()),
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
-            "balanced_accuracy": metrics.balanced_accuracy(self.confusion),
+            "balanced_accuracy": self.counts.balanced_accuracy,
             "top_k_accuracy": {
-                str(k): metrics.top_k_accuracy(self.labels, self.probabilities, k)
-                for k in TOP_K
-                if k < len(self.label_names)
+                str(k): metrics.top_k_accuracy(self.labels, self.top, k) for k in TOP_K if k < len(self.label_names)
             },
             "macro_f1": self.macro_f1,
             "macro_f1_interval": _known(self.macro_f1_interval),
-            "log_loss": self.log_loss,
+            "log_loss": _known(self.log_loss),
             "log_loss_interval": _known(self.log_loss_interval),
             "calibration_error": _known(reliability["error"]),
             "calibration_error_before": _known(reliability.get("error_before")),
@@ -203,7 +269,7 @@ class Evaluation:
                 "text": texts[index],
                 "label": self.label_names[self.labels[index]],
                 "predicted": self.label_names[self.predicted[index]],
-                "probability": float(self.probabilities[index].max()),
+                "probability": float(self.confidence[index]),
             }
             for index in self.wrong(n).tolist()
         ]
@@ -216,12 +282,34 @@ class ManyLabelsEvaluation:
     label_names: tuple[str, ...]
     labels: LabelSets  # the true ones of N documents
     predicted: LabelSets  # those that the thresholds gave
-    probabilities: npt.NDArray[np.float64]  # (N, K), each for itself
+    table: Table | None  # `probabilities`, where they are kept
     thresholds: npt.NDArray[np.float64]  # (K,)
     in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), where no word or character n-gram is known
-    uncalibrated: npt.NDArray[np.float64] | None = None  # (N, K), sigmoids of the logits as they are
+    uncalibrated: Table | None = None  # (N, K), sigmoids of the logits as they are, where it is kept
+    kept: KeptAnswers | None = None  # what is known of the answers where there is no table
+    n_by_label: npt.NDArray[np.int64] | None = None  # (K,), documents of each label that were learned from
+    n_learned: int = 0  # documents that were learned from
     is_multilabel: ClassVar[bool] = True
+
+    @property
+    def probabilities(self) -> Table:
+        """The probability of each label for itself, (N, K). Raises DataError where such a table would be too large."""
+        return _table_of(self)
+
+    @cached_property
+    def _kept(self) -> KeptAnswers:
+        return self.kept or KeptAnswers.of(self.labels, self.probabilities, self.uncalibrated)
+
+    @property
+    def top(self) -> TopScores:
+        """The most probable labels of each document and their probabilities."""
+        return self._kept.top
+
+    @cached_property
+    def ranking(self) -> dict[str, Any]:
+        """How many of the first labels are right, as `ranking_scores` has it."""
+        return ranking_scores(self.labels, self.top, self.n_by_label, self.n_learned)
 
     @property
     def accuracy(self) -> float:
@@ -242,12 +330,6 @@ class ManyLabelsEvaluation:
             for name, drawn in draws.items()
         }
 
-    def _calibration_error(self, probabilities: npt.NDArray[np.float64] | None) -> Any:
-        """Of all decisions, each label of each document for itself; None where the probabilities are not known."""
-        if probabilities is None:
-            return None
-        return _known(reliability.expected_calibration_error(probabilities.ravel(), self.labels.table().ravel()))
-
     def per_class(self) -> list[dict[str, Any]]:
         """Label, precision, recall, f1, support and threshold of each label, ready for JSON."""
         rows = metrics.per_label(self.labels, self.predicted)
@@ -267,7 +349,8 @@ class ManyLabelsEvaluation:
         return []
 
     def summary(self) -> dict[str, Any]:
-        """The scores, ready for JSON."""
+        """The scores, ready for JSON; None is what a model that finds the best labels alone does not know."""
+        losses, bins, before = self._kept.log_losses, self._kept.bins, self._kept.bins_before
         return {
             "n_documents": len(self.labels),
             "n_all_out_of_vocabulary": int(self.all_out_of_vocabulary.sum()),
@@ -276,14 +359,26 @@ class ManyLabelsEvaluation:
             **self.f1_intervals,
             "accuracy": self.accuracy,
             "accuracy_interval": list(metrics.wilson_interval(self.accuracy, len(self.labels))),
-            "log_loss": metrics.log_loss(self.labels, self.probabilities),
-            "log_loss_interval": _known(
-                significance.mean_interval(metrics.log_losses(self.labels, self.probabilities))
-            ),
-            "calibration_error": self._calibration_error(self.probabilities),
-            "calibration_error_before": self._calibration_error(self.uncalibrated),
+            "log_loss": _known(_mean(losses)),
+            "log_loss_interval": None if losses is None else _known(significance.mean_interval(losses)),
+            "calibration_error": None if bins is None else _known(bins.error),
+            "calibration_error_before": None if before is None else _known(before.error),
+            "ranking": self.ranking,
             "per_class": self.per_class(),
         }
+
+
+def _table_of(evaluation: AnyEvaluation) -> Table:
+    if evaluation.table is None:
+        raise DataError(
+            f"the probabilities of {len(evaluation.labels):,} documents for {len(evaluation.label_names):,} labels are "
+            "not kept: they would take too much memory. The highest of each document are in `top`."
+        )
+    return evaluation.table
+
+
+def _mean(losses: Numbers | None) -> float:
+    return float("nan") if losses is None or not len(losses) else float(np.average(losses))
 
 
 def _known(value: float | significance.Interval | None) -> Any:

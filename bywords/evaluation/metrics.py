@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from bywords.data.label_sets import Codes, LabelSets
 from bywords.errors import SettingError, check_choice
+from bywords.evaluation.top_scores import TopScores
 
 Labels = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.floating[Any]]  # (N,)
@@ -67,41 +68,59 @@ def wilson_bounds(
     return np.where(is_known, low, 0.0), np.where(is_known, high, 1.0)
 
 
+@dataclass(frozen=True, eq=False)
+class ClassCounts:
+    """Documents of each class that are right, that got it and that have it, int64 (K,) each."""
+
+    right: npt.NDArray[np.int64]
+    got: npt.NDArray[np.int64]
+    has: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, labels: Labels, predicted: Labels, n_classes: int) -> ClassCounts:
+        """From the classes of N documents and those that they got, int64 (N,) each."""
+        counted = (labels[labels == predicted], predicted, labels)
+        return cls(*(np.bincount(codes, minlength=n_classes) for codes in counted))
+
+    @classmethod
+    def of_matrix(cls, confusion: npt.NDArray[np.int64]) -> ClassCounts:
+        """From a confusion matrix (K, K)."""
+        return cls(np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1))
+
+    def scores(self) -> list[ClassScores]:
+        """Precision, recall and F1 of each class."""
+        return _class_scores(self.right, self.got, self.has)
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the classes that occur, as true or as predicted label; NaN without documents.
+
+        Agrees with scikit-learn's `f1_score(average="macro")`.
+        """
+        occurs = self.got + self.has > 0
+        scores = [score.f1 for score, is_there in zip(self.scores(), occurs, strict=True) if is_there]
+        return float(np.mean(scores)) if scores else float("nan")
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean recall of the classes that there are documents of, each class counting the same; NaN without.
+
+        Source: Brodersen et al. (2010), "The Balanced Accuracy and Its Posterior Distribution".
+        """
+        recalls = [score.recall for score in self.scores() if score.support]
+        return float(np.mean(recalls)) if recalls else float("nan")
+
+
 def confusion_matrix(labels: Labels, predicted: Labels, n_classes: int) -> npt.NDArray[np.int64]:
     """Documents of each true class (rows) by predicted class (columns), int64 (K, K)."""
     return np.bincount(labels * n_classes + predicted, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
 
 
-def per_class(confusion: npt.NDArray[np.int64]) -> list[ClassScores]:
-    """Precision, recall and F1 of each class from a confusion matrix (K, K)."""
-    return _class_scores(np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1))
-
-
-def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
-    """The mean F1 of the classes that occur, as true or as predicted label; NaN without documents.
-
-    Agrees with scikit-learn's `f1_score(average="macro")`.
-    """
-    occurs = confusion.sum(axis=0) + confusion.sum(axis=1) > 0
-    scores = [score.f1 for score, is_there in zip(per_class(confusion), occurs, strict=True) if is_there]
-    return float(np.mean(scores)) if scores else float("nan")
-
-
-def balanced_accuracy(confusion: npt.NDArray[np.int64]) -> float:
-    """The mean recall of the classes that there are documents of, each class counting the same; NaN without documents.
-
-    Source: Brodersen et al. (2010), "The Balanced Accuracy and Its Posterior Distribution".
-    """
-    recalls = [score.recall for score in per_class(confusion) if score.support]
-    return float(np.mean(recalls)) if recalls else float("nan")
-
-
-def top_k_accuracy(labels: Labels, probabilities: Scores, k: int) -> float:
+def top_k_accuracy(labels: Labels, top: TopScores, k: int) -> float:
     """The share of documents whose label is among the k likeliest; of equals the first ones. NaN without documents."""
     if not len(labels):
         return float("nan")
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-    return float((best == labels[:, np.newaxis]).any(axis=1).mean())
+    return float((top.labels[:, :k] == labels[:, np.newaxis]).any(axis=1).mean())
 
 
 def confusion_by_label(labels: LabelSets, predicted: LabelSets) -> npt.NDArray[np.int64]:
@@ -188,8 +207,8 @@ def score(
         return accuracy(labels, predicted) if metric == "accuracy" else label_f1(labels, predicted)[metric]
     if metric in ("accuracy", "micro_f1"):
         return accuracy(labels, predicted)
-    confusion = confusion_matrix(labels, predicted, probabilities.shape[1])  # type: ignore[arg-type]
-    return macro_f1(confusion) if metric == "macro_f1" else balanced_accuracy(confusion)
+    counts = ClassCounts.of(labels, predicted, probabilities.shape[1])  # type: ignore[arg-type]
+    return counts.macro_f1 if metric == "macro_f1" else counts.balanced_accuracy
 
 
 def auc_and_variance(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> tuple[float, float]:
@@ -207,13 +226,12 @@ def auc_and_variance(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> 
     return auc, float(variance)
 
 
-def hardest_confusions(confusion: npt.NDArray[np.int64], n: int) -> list[tuple[int, int, int]]:
+def hardest_confusions(labels: Labels, predicted: Labels, n: int) -> list[tuple[int, int, int]]:
     """The n commonest mistakes as (true class, predicted class, documents), most documents first, ties by class."""
-    mistakes = confusion - np.diag(np.diag(confusion))
-    order = np.argsort(-mistakes, axis=None, kind="stable")[:n]
-    rows, columns = np.unravel_index(order, mistakes.shape)
-    found = [(int(i), int(j), int(mistakes[i, j])) for i, j in zip(rows, columns, strict=True)]
-    return [mistake for mistake in found if mistake[2] > 0]
+    is_wrong = labels != predicted
+    pairs, counts = np.unique(np.stack([labels[is_wrong], predicted[is_wrong]]), axis=1, return_counts=True)
+    order = np.argsort(-counts, kind="stable")[:n]
+    return [(int(true), int(got), int(count)) for true, got, count in zip(*pairs[:, order], counts[order], strict=True)]
 
 
 def _class_scores(*counts: npt.NDArray[np.int64]) -> list[ClassScores]:

@@ -89,16 +89,38 @@ class Reliability:
         )
 
 
-def expected_calibration_error(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> float:
-    """How far probabilities, (N,), are from how often what they are of happened: the mean over bins; NaN without any.
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Probabilities in N_BINS bins, all as wide: how many, their sum, and of how many what they are of happened."""
 
-    Source: Naeini, Cooper, Hauskrecht (2015), "Obtaining Well Calibrated Probabilities Using Bayesian Binning";
-    of the likeliest class of each document, Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
-    """
-    bins = reliability_bins(probabilities, happened)
-    if not bins:
-        return float("nan")
-    return sum(row["n_documents"] * abs(row["probability"] - row["share"]) for row in bins) / len(probabilities)
+    counts: npt.NDArray[np.int64]
+    sums: npt.NDArray[np.float64]
+    n_happened: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> Bins:
+        """Of probabilities (P,) and whether what they are of happened (P,)."""
+        bins = np.minimum((np.asarray(probabilities) * N_BINS).astype(np.int64), N_BINS - 1)
+        sums = np.bincount(bins, probabilities, minlength=N_BINS).astype(np.float64, copy=False)
+        return cls(np.bincount(bins, minlength=N_BINS), sums, np.bincount(bins[happened], minlength=N_BINS))
+
+    def __add__(self, others: Bins) -> Bins:
+        return Bins(self.counts + others.counts, self.sums + others.sums, self.n_happened + others.n_happened)
+
+    @property
+    def error(self) -> float:
+        """How far the probabilities are from how often it happened: the mean over bins; NaN without any.
+
+        Source: Naeini, Cooper, Hauskrecht (2015), "Obtaining Well Calibrated Probabilities Using Bayesian Binning"; of
+        the likeliest class of each document, Guo et al. (2017), "On Calibration of Modern Neural Networks", equation 3.
+        """
+        total = int(self.counts.sum())
+        return float(np.abs(self.sums - self.n_happened).sum()) / total if total else float("nan")
+
+
+def expected_calibration_error(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> float:
+    """How far probabilities, (N,), are from how often what they are of happened, as `Bins.error` has it."""
+    return Bins.of(probabilities, happened).error
 
 
 def reliability_bins(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
@@ -106,17 +128,17 @@ def reliability_bins(probabilities: Probabilities, happened: npt.NDArray[np.bool
 
     JSON-ready: `from`, `to`, `n_documents`, `probability` (the mean), `share` (that happened) and its 95 % `interval`.
     """
-    bins = np.minimum((np.asarray(probabilities) * N_BINS).astype(np.int64), N_BINS - 1)
+    bins = Bins.of(probabilities, happened)
     rows = []
-    for index in np.unique(bins).tolist():
-        inside = bins == index
-        n_documents, share = int(inside.sum()), float(happened[inside].mean())
+    for index in np.flatnonzero(bins.counts).tolist():
+        n_documents = int(bins.counts[index])
+        share = int(bins.n_happened[index]) / n_documents
         rows.append(
             {
                 "from": index / N_BINS,
                 "to": (index + 1) / N_BINS,
                 "n_documents": n_documents,
-                "probability": float(probabilities[inside].mean()),
+                "probability": float(bins.sums[index]) / n_documents,
                 "share": share,
                 "interval": list(wilson_interval(share, n_documents)),
             }

@@ -155,6 +155,18 @@ def _documents_by_label(sets: LabelSets) -> Bags:
     return Bags(documents, offsets_of(sets.counts()), np.ones(len(documents), dtype=np.float32), len(sets))
 
 
+def ratio_draws(numerators: Draws, denominators: Draws) -> Draws:
+    """Sums over documents divided by sums, of numbers (N, M) each, on drawn test sets: float64 (M, B)."""
+    both = np.concatenate([numerators, denominators], axis=1).astype(np.float32)
+    n_ratios = numerators.shape[1]
+
+    def scores(drawn: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        sums = drawn @ both  # (b, 2 M)
+        return np.asarray((sums[:, :n_ratios] / sums[:, n_ratios:]).T)
+
+    return _drawn(scores, np.ones(len(both), dtype=np.int64), seed=0)
+
+
 def bootstrap_interval(draws: Draws, estimate: float) -> Interval:
     """The 95 % interval of a score from B draws of it, float64 (B,), and what it is on all documents; bias-corrected.
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bywords.data.label_sets import LabelSets
 
 NO_LABEL = -1  # where a document has fewer labels than there is room for; its score is -inf
-MOST_SCORES = 1 << 23  # of documents times labels in memory at a time, where they are worked out in chunks
+MOST_SCORES = 1 << 21  # of documents times labels in memory at a time, where they are worked out in chunks
 
 
 @dataclass(frozen=True, eq=False)

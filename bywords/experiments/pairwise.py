@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from bywords.evaluation.metrics import Labels, confusion_matrix, macro_f1
+from bywords.evaluation.metrics import ClassCounts, Labels
 from bywords.evaluation.significance import (
     bootstrap_interval,
     bootstrap_p_value,
@@ -113,4 +113,4 @@ def _mean_draws(
 
 def _macro_f1(labels: Labels, rows: npt.NDArray[np.int64], n_classes: int) -> float:
     """The mean over the seeds."""
-    return float(np.mean([macro_f1(confusion_matrix(labels, row, n_classes)) for row in rows]))
+    return float(np.mean([ClassCounts.of(labels, row, n_classes).macro_f1 for row in rows]))

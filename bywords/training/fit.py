@@ -23,7 +23,8 @@ from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, are_right, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
-from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
+from bywords.evaluation.top_scores import TopScores
+from bywords.fitted import N_FOUND, FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
 from bywords.forks import check_polars
 from bywords.locks import while_locked
 from bywords.memory import check_memory
@@ -81,7 +82,7 @@ class HeldOut:
 
     config: SystemConfig
     fit: SystemFit
-    logits: Floats  # (N, K)
+    logits: Floats | TopScores  # (N, K), or the best of a model that `is_ranked`
     targets: Targets  # (N,)
     n_train: int
     n_valid: int
@@ -169,6 +170,7 @@ def fit_classifier(
     fitted = calibrated(
         found, tokenizer, classes, label_format, floor,
         system=config if system is None else system, parameters=parameters, n_dropped=n_dropped,
+        n_by_label=counts_by_label(targets, valid),
     )  # fmt: skip
     record = replace(
         fitted.record, seconds=time.perf_counter() - started, columns=columns, notes=(*notes, *fitted.record.notes)
@@ -315,6 +317,13 @@ def check_can_be_told_apart(targets: Targets, classes: npt.NDArray[Any]) -> None
         raise DataError(f"all documents have {which}: expected some that have a label and some that do not.")
 
 
+def counts_by_label(targets: Targets, valid: Part | None) -> list[int]:
+    """Documents of each label that are learned from, those held out too; none where each has one label."""
+    if not targets.is_multilabel:
+        return []
+    return (targets.counts() + (0 if valid is None else valid[1].counts())).tolist()
+
+
 def calibrated(
     found: HeldOut,
     tokenizer: Tokenizer,
@@ -331,16 +340,18 @@ def calibrated(
     `floor` is the share of known words below which a text is unlike the training's; `counts` are for `FitSummary`.
     """
     calibration = fit_calibration(found.logits, found.targets)
-    probabilities = calibration.probabilities(found.logits)
-    predicted = calibration.predict(probabilities)
+    if isinstance(found.logits, TopScores):
+        top = calibration.top_probabilities(found.logits)
+        predicted, highest = calibration.predict_top(top), top.scores[:, 0]
+    else:
+        probabilities = calibration.probabilities(found.logits)
+        predicted, highest = calibration.predict(probabilities), probabilities.max(axis=1, initial=0.0)
     if found.targets.is_multilabel:
         reliability = Reliability(n_documents=len(found.targets), in_vocabulary_floor=floor)
     else:
-        reliability = Reliability.of(
-            probabilities.max(axis=1, initial=0.0), are_right(predicted, found.targets.codes), floor
-        )
+        reliability = Reliability.of(highest, are_right(predicted, found.targets.codes), floor)
     summary = FitSummary(
-        valid_accuracy=score("micro_f1", found.targets.codes, probabilities, predicted),
+        valid_accuracy=score("micro_f1", found.targets.codes, highest, predicted),
         n_train=found.n_train, n_valid=found.n_valid, **counts,
     )  # fmt: skip
     record = TrainingRecord(
@@ -390,7 +401,8 @@ def _fit_one(
     fitted = fit_system(
         config, *train, valid, seed=parameters.seed, callback=callback, checkpoint=checkpoint.under("first")
     )
-    logits = fitted.model.logits(fitted.vocabulary.encode(valid[0]))
+    documents, is_ranked = fitted.vocabulary.encode(valid[0]), fitted.model.is_ranked
+    logits = fitted.model.top_logits(documents, N_FOUND) if is_ranked else fitted.model.logits(documents)
     history = fitted.history
     in_epochs = model_class(config.model).trains_in_epochs
     if not in_epochs or (config.training is not None and config.training.refit and not history.interrupted):

@@ -42,6 +42,7 @@ from bywords.training.fit import (
     Part,
     Repeatable,
     calibrated,
+    counts_by_label,
     learned_after,
     more_documents,
     read_documents,
@@ -124,7 +125,7 @@ def continue_fit(
         found, before.tokenizer, classes, before.label_format,
         lower_floor(before.reliability.in_vocabulary_floor, shares),
         system=before.record.system, parameters=parameters, n_dropped=documents.n_dropped + n_dropped,
-        n_before=n_before,
+        n_before=n_before, n_by_label=_counts_with_before(counts_by_label(targets, valid), before, columns),
         n_new_words=len(found.fit.vocabulary.words) - len(before.vocabulary.words),
         new_classes=[name for name in classes.tolist() if name not in known], kept_classes=classes[few].tolist(),
     )  # fmt: skip
@@ -143,6 +144,15 @@ def continue_fit(
     together = (as_given if valid is None else as_given.joined(valid[1])).joined(later[1])
     part = everything.joined(later[0]), _standing_for(together, columns, n_before)
     return learned_after(fitted, found, part, len(later[0]), callback, kept, started=started)
+
+
+def _counts_with_before(counts: list[int], before: FittedClassifier, columns: Indices) -> list[int]:
+    """Documents of each label that were learned from now and before; none where that is not known."""
+    counted = np.array(counts, dtype=np.int64)
+    if not counts or not before.record.summary.n_by_label:
+        return []
+    counted[columns] += before.record.summary.n_by_label
+    return counted.tolist()
 
 
 def too_few(targets: Targets, columns: Indices) -> Indices:

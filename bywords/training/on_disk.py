@@ -95,6 +95,7 @@ def fit_on_disk(
         found, Tokenizer(config.tokenizer), classes, label_format, floor_of(np.concatenate(shares)),
         system=config if system is None else system, parameters=parameters,
         n_dropped=corpus.facts.n_dropped_train,
+        n_by_label=list(corpus.facts.train.counts().tolist()) if corpus.is_multilabel else [],
     )  # fmt: skip
     columns = corpus.facts.train.read_as
     return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started, columns=columns))

@@ -5,6 +5,7 @@ What can be measured on it: how label trees compare. What cannot: how good any o
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,13 +68,10 @@ def generated(n_train: int, n_test: int, n_labels: int, *, seed: int = 0) -> tup
     of_label = kind >= COMMON + OF_FAMILY
     spoken[of_label] = own_words[label[of_label], (rank[of_label] * OWN_WORDS).astype(np.int64)]
     bounds = np.cumsum([0, *lengths]).tolist()
-    texts = [" ".join(words[spoken[start:stop]]) for start, stop in zip(bounds, bounds[1:], strict=False)]
+    texts = [" ".join(words[spoken[start:stop]]) for start, stop in itertools.pairwise(bounds)]
     is_given = generator.random(len(rows)) >= MISSING
     is_given[firsts[:-1]] = True
-    sets = [
-        np.unique(labels[start:stop][is_given[start:stop]]).tolist()
-        for start, stop in zip(firsts, firsts[1:], strict=False)
-    ]
+    sets = [np.unique(labels[start:stop][is_given[start:stop]]).tolist() for start, stop in itertools.pairwise(firsts)]
     return LabelledTexts(texts[:n_train], sets[:n_train]), LabelledTexts(texts[n_train:], sets[n_train:])
 
 

@@ -77,7 +77,7 @@ def omikuji(train: LabelledTexts) -> Fitted:
             file.write(",".join(map(str, labels)) + " " + " ".join(f"{i}:{v:.6f}" for i, v in pairs) + "\n")
     WRITING[0] = time.perf_counter() - started
     model = Model.train_on_data(file.name)
-    os.unlink(file.name)
+    Path(file.name).unlink()
 
     def predict(texts: list[str]) -> Ranked:
         rows = vectorizer.transform(texts)

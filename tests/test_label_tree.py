@@ -5,6 +5,7 @@ import pytest
 from small_corpus import small_corpus
 from twins import label_tree as plain
 
+from bywords import TextClassifier
 from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
@@ -22,7 +23,7 @@ CONFIG = LabelTreeConfig(max_leaf=6, beam=3, threshold=0.01)
 
 
 def many_documents(n_documents=400, *, seed=0):
-    """Documents of words that belong to one or two of 40 labels, some words to the eight of a group, and their labels."""
+    """Documents of words of one or two of 40 labels, and of the group of eight that they are in."""
     generator = np.random.default_rng(seed)
     sets, documents = [], []
     for _ in range(n_documents):
@@ -33,8 +34,6 @@ def many_documents(n_documents=400, *, seed=0):
         documents.append([*words, 82 + group, *generator.integers(2, 92, 2)])
     rows = np.repeat(np.arange(n_documents), list(map(len, sets)))
     return Ragged.of(documents), LabelSets.of_pairs(rows, np.concatenate(sets), n_documents, N_LABELS)
-
-
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +199,7 @@ def test_arrays_that_a_search_could_not_walk_are_refused(change, message, vocabu
 
 
 def test_a_tree_of_very_many_labels_is_not_explained(vocabulary, monkeypatch):
-    monkeypatch.setattr(label_tree, "MOST_EXPLAINED", 39)
+    monkeypatch.setattr(label_tree, "FEW_LABELS", 39)
     with pytest.raises(SettingError, match="a tree of 40 labels, and one of more than 39 cannot be explained"):
         fitted(vocabulary).differentiable(many_documents(1)[0])
 
@@ -211,8 +210,18 @@ def test_its_settings_are_checked():
             LabelTreeConfig(**wrong)
 
 
-def test_it_learns_one_label_a_document_too(vocabulary):
+@pytest.mark.parametrize("most", [1, 1000])
+def test_it_learns_one_label_a_document_and_any_number_whether_all_or_the_best_get_a_score(most, monkeypatch, tmp_path):
+    monkeypatch.setattr(label_tree, "FEW_LABELS", most)
     corpus = small_corpus(90)
-    from bywords import TextClassifier
-
-    assert TextClassifier("label-tree").fit(corpus.texts, corpus.names()).score(corpus.texts, corpus.names()) > 0.95
+    for labels in (corpus.names(), [[name, "any"] if n % 2 else [name] for n, name in enumerate(corpus.names())]):
+        classifier = TextClassifier("label-tree").fit(corpus.texts, labels)
+        assert classifier.fitted_.is_ranked == (most == 1)
+        found = classifier.evaluate(corpus.texts, labels).summary()
+        assert found.get("micro_f1", found["accuracy"]) > 0.75
+        classifier.save(tmp_path / "model")
+        loaded = TextClassifier.load(tmp_path / "model")
+        assert list(loaded.predict(corpus.texts)) == list(classifier.predict(corpus.texts))
+        top = loaded.fitted_.top(["a rocket to the moon", "qqq"], 2)
+        assert top.labels[0, 0] in ("space", "any")
+        assert (top.probabilities <= 1).all()

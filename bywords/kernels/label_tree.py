@@ -64,10 +64,10 @@ def search_tree(
 ) -> tuple[Ids, Floats]:
     """The best `most` labels of N bags by a beam search from node 0: at each depth, only the best `beam` nodes go on.
 
-    `tree` is: where the children of M nodes start, int64 (M + 1,); the children, int32 (C,), a label below K, or K more
-    than the number of a node that comes later; their bias, float32 (C,); where the features of each node start, int64
-    (M + 1,); the features, int32 (F,), ascending in each node; where the weights of each start, int64 (F + 1,); of which
-    of the node's children each weight is, int32 (E,); and what it is, float32 (E,).
+    `tree` is: where the children of M nodes start, int64 (M + 1,); the children, int32 (C,), a label below K, or K
+    more than the number of a node that comes later; their bias, float32 (C,); where the features of each node start,
+    int64 (M + 1,); the features, int32 (F,), ascending in each node; where the weights of each start, int64 (F + 1,);
+    of which of the node's children each weight is, int32 (E,); and what it is, float32 (E,).
     The score of a child is log σ(`scale` · (w · x + b)) plus `decay` times the score of its node; that of node 0 is 0.
 
     Returns: labels int32 (N, most), -1 where there are fewer, and scores float32 (N, most), descending, -inf there.

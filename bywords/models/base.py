@@ -73,6 +73,10 @@ class ModelConfig:
         """How many numbers it has for each row of the vocabulary, as far as that grows with the classes."""
         return 1
 
+    def is_ranked(self, n_classes: int) -> bool:
+        """Whether, of so many classes, it finds the best of a document alone, and has no logits of all."""
+        return False
+
     @property
     def can_continue(self) -> bool:
         """Whether what was fitted can learn from new documents without the old ones."""
@@ -151,7 +155,6 @@ class FittedModel:
     Config: ClassVar[type[ModelConfig]]
     trains_in_epochs: ClassVar[bool] = False  # by `bywords.training.loop`, from what `new_module` gives; else by `fit`
     trains_on_disk: ClassVar[bool] = False  # its documents may be in files instead of memory
-    is_ranked: ClassVar[bool] = False  # it finds the best classes of a document, and has no logits of all: `top_logits`
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
     can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
@@ -198,6 +201,11 @@ class FittedModel:
         """The same, of what `prepare` gave."""
         return self.logits(prepared)
 
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it is to be asked for the best classes of a document alone, by `top_logits`."""
+        return False
+
     def top_logits(self, documents: Ragged, m: int) -> TopScores:
         """The best `m` logits of each of N documents, or of K where there are fewer classes.
 
@@ -226,7 +234,7 @@ class FittedModel:
         return {}
 
     def arrays_of_rows(self, rows: Indices) -> dict[str, npt.NDArray[Any]]:
-        """The same of some rows of the vocabulary alone, int (V',), ascending: what the model knows of the others goes."""
+        """The same of some rows of the vocabulary alone, int (V',), ascending: what it knows of the others goes."""
         arrays = self.arrays()
         return arrays | {name: arrays[name][rows[rows < len(arrays[name])]] for name in self.row_arrays}
 

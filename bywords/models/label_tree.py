@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ TOLERANCE = 0.1  # of the optimality conditions
 STEEPNESS = 3.0  # of the sigmoid of a score, as in LibMultiLabel's tree
 DECAY = 0.1  # of the score of the node above: classifiers below have seen documents that are led there by mistake
 MOST_SCORES = 1 << 24  # of children, of some documents at a time
-MOST_EXPLAINED = 1_000  # labels: a gradient of each takes its time
+FEW_LABELS = 1_000  # of so many each gets its score; of more the best alone
 _DTYPES: dict[str, type[np.generic]] = {
     "idf": np.float32, "children": np.int32, "bias": np.float32, "child_lengths": np.int32,
     "feature_lengths": np.int32, "features": np.int32, "weight_lengths": np.int32, "columns": np.int32,
@@ -72,6 +72,9 @@ class LabelTreeConfig(ModelConfig):
 
     def with_features(self, features: Features) -> Self:
         return replace(self, features=features)
+
+    def is_ranked(self, n_classes: int) -> bool:
+        return n_classes > FEW_LABELS
 
     def validate(self, arrays: Arrays, vocabulary: Vocabulary, n_classes: int) -> None:
         """Every index is within the array that it is of, each label once in the tree, each node behind its parent."""
@@ -129,7 +132,6 @@ class LabelTree(FittedModel):
     """
 
     Config = LabelTreeConfig
-    is_ranked: ClassVar[bool] = True
     row_arrays = ("idf",)
     rarities = ("idf",)
     idf: Floats
@@ -188,6 +190,10 @@ class LabelTree(FittedModel):
     def logits_of(self, prepared: TfidfFeatures) -> Floats:
         raise NotImplementedError
 
+    @property
+    def is_ranked(self) -> bool:
+        return self.config.is_ranked(self.n_labels)
+
     def top_logits(self, documents: Ragged, m: int) -> TopScores:
         """The best labels that the search has reached; a label's score is that of `logits`."""
         return searched(self._arrays, self.bags(documents), self.n_labels, min(m, self.n_labels), beam=self.config.beam)
@@ -228,9 +234,9 @@ class LabelTree(FittedModel):
 
     def differentiable(self, documents: Ragged) -> DifferentiableLogits:
         """The logits are a function of the weights of one document's words, (1, T')."""
-        if self.n_labels > MOST_EXPLAINED:
+        if self.n_labels > FEW_LABELS:
             raise SettingError(
-                f"the model is a tree of {self.n_labels:,} labels, and one of more than {MOST_EXPLAINED:,} cannot be "
+                f"the model is a tree of {self.n_labels:,} labels, and one of more than {FEW_LABELS:,} cannot be "
                 "explained by its words. Train tfidf-svc on the labels that are in question."
             )
         import torch
@@ -306,9 +312,9 @@ def _label_vectors(bags: Bags, targets: Targets, seed: int) -> Floats:
     signs = generator.integers(0, 2, size=(bags.n_rows, DIMENSION), dtype=np.int8)
     documents = bags.times(2 * signs.astype(np.float32) - 1)
     rows, labels = targets.pairs()
-    rows = rows[np.argsort(labels, kind="stable")].astype(np.int32)
+    sorted_rows = rows[np.argsort(labels, kind="stable")].astype(np.int32)
     offsets = offsets_of(np.bincount(labels, minlength=targets.n_classes))
-    sums = Bags(rows, offsets, np.ones(len(rows), dtype=np.float32), len(documents)).times(documents)
+    sums = Bags(sorted_rows, offsets, np.ones(len(rows), dtype=np.float32), len(documents)).times(documents)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     return np.asarray(sums / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
 
@@ -327,7 +333,7 @@ def _trained(config: LabelTreeConfig, bags: Bags, targets: Targets, shape: TreeS
     """The classifiers of all nodes, as arrays of the model: those of one depth after the other."""
     from bywords.kernels.label_tree import train_node
 
-    slacks = np.float32(0.5 / config.C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)
+    slacks = (0.5 / config.C / np.maximum(targets.weights, np.finfo(np.float32).tiny)).astype(np.float32)
 
     def train(node: _Node) -> tuple[Ids, Ids, Ids, Floats, Floats]:
         return train_node(
@@ -371,9 +377,7 @@ def _led_to(
     return np.where(found < n_nodes, found, -1)
 
 
-def _nodes(
-    targets: Targets, of_labels: Indices, child_of_labels: Indices, led: Indices, *, first: int
-) -> list[_Node]:
+def _nodes(targets: Targets, of_labels: Indices, child_of_labels: Indices, led: Indices, *, first: int) -> list[_Node]:
     """The nodes of one depth, from `first` on; `led`, (N, beam), are nodes that documents are to be told from, too.
 
     Source: Yu et al. (2022), "PECOS: Prediction for Enormous and Correlated Output Spaces", matcher-aware negatives.
@@ -387,7 +391,7 @@ def _nodes(
     nodes, rows = np.divmod(keys, n)
     counts_most = targets.weights[rows] > 0
     nodes, rows, children = nodes[counts_most], rows[counts_most], children[counts_most]
-    found = []
+    found = list[_Node]()
     for start, stop in itertools.pairwise(np.searchsorted(nodes, np.arange(first, n_nodes + 1)).tolist()):
         distinct, places = np.unique(rows[start:stop], return_inverse=True)
         is_child = children[start:stop] > 0

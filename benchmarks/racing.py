@@ -87,10 +87,10 @@ def check(rows: dict[str, dict[str, dict[str, Any]]]) -> None:
         error = float((flags[0] - flags[1]).std() / len(flags[0]) ** 0.5)
         for key, values in apart.items():
             values.append(row["race"][key] - row["all"][key])
+        seconds = row["race"]["cpu_seconds"] / row["all"]["cpu_seconds"]
         print(
-            f"{name:20} race {row['race']['accuracy']:.4f}, all {row['all']['accuracy']:.4f}: {apart['accuracy'][-1]:+.4f} "
-            f"± {error:.4f}; log loss {apart['log_loss'][-1]:+.4f}; "
-            f"{row['race']['cpu_seconds'] / row['all']['cpu_seconds']:.2f} of its CPU time"
+            f"{name:20} race {row['race']['accuracy']:.4f}, all {row['all']['accuracy']:.4f}: "
+            f"{apart['accuracy'][-1]:+.4f} ± {error:.4f}; loss {apart['log_loss'][-1]:+.4f}; {seconds:.2f} of its CPU"
         )
         assert apart["accuracy"][-1] >= -2 * error, name
     means = {key: statistics.mean(values) for key, values in apart.items()}

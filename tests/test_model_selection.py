@@ -45,7 +45,7 @@ def test_every_kind_of_candidate_is_tried_and_every_trial_is_kept():
     assert all(0 < trial.accuracy <= 1 and trial.log_loss > 0 for trial in selection.trials)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.4])  # of labels that are wrong: the more, the smaller C has to be
+@pytest.mark.parametrize("share", [0.2, 0.4])  # of labels that are wrong: the more, the smaller C has to be
 def test_a_race_tries_fewer_strengths_and_finds_the_best_of_all(share):
     targets, tokens = Targets.of(noisy(TRAIN, share)), Tokenizer()(TRAIN.texts)
     auto = SYSTEMS["auto"]

@@ -41,9 +41,8 @@ def main() -> None:
     parser.add_argument("corpora", nargs="*", help="names, or NAME=TRAIN[,TEST]; by default the data sets at hand")
     parser.add_argument("--again", action="store_true", help="fit the peer again, where its numbers are known")
     arguments = parser.parse_args()
-    at_hand = [name for name in (*NAMED, *GROUPS) if is_available("20newsgroups" if name in GROUPS else name)]
     rows = read_result("tuned")["corpora"] if (RESULTS / "tuned.json").exists() else {}
-    for corpus in arguments.corpora or at_hand:
+    for corpus in arguments.corpora or at_hand():
         name, _, files = corpus.partition("=")
         train, test = parts(files.split(",") if files else [name])
         known = rows.get(name, {})
@@ -54,6 +53,11 @@ def main() -> None:
         print(name, {kind: {**found, "is_right": None} for kind, found in known.items()}, flush=True)
         write_result("tuned", {"corpora": rows})
     check(rows)
+
+
+def at_hand() -> list[str]:
+    """The corpora that this machine has by name."""
+    return [name for name in (*NAMED, *GROUPS) if is_available("20newsgroups" if name in GROUPS else name)]
 
 
 def measured(classifier: Any, train: Part, test: Part) -> dict[str, Any]:

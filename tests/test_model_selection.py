@@ -29,16 +29,42 @@ def chosen(**more):
     return select_model(SYSTEMS["auto"], Tokenizer()(TRAIN.texts), Targets.of(noisy(TRAIN, 0.4)), **more)
 
 
-def test_every_candidate_is_tried_and_every_trial_is_kept():
+def strengths(selection, title):
+    """The C of each trial of a model, and its log loss, in the order of the trials."""
+    return [(one.settings[0].C, one.log_loss) for one in selection.trials if one.name == title]
+
+
+def test_every_kind_of_candidate_is_tried_and_every_trial_is_kept():
     selection = chosen()
-    names = [trial.name for trial in selection.trials]
-    assert [name for name in names if name != "ensemble"] == [
+    assert list(dict.fromkeys(trial.name for trial in selection.trials if trial.name != "ensemble")) == [
         "naive Bayes SVM on words and n-grams",
         "SVM on words, n-grams and character n-grams",
         "naive Bayes on words and n-grams",
         "naive Bayes on words",
     ]
     assert all(0 < trial.accuracy <= 1 and trial.log_loss > 0 for trial in selection.trials)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4])  # of labels that are wrong: the more, the smaller C has to be
+def test_a_race_tries_fewer_strengths_and_finds_the_best_of_all(share):
+    targets, tokens = Targets.of(noisy(TRAIN, share)), Tokenizer()(TRAIN.texts)
+    auto = SYSTEMS["auto"]
+    race = select_model(auto, tokens, targets, None, seed=0)
+    everything = select_model(changed(auto, ["model.is_race=false"]), tokens, targets, None, seed=0)
+    for title in {trial.name for trial in everything.trials} - {"ensemble"}:
+        raced, tried = strengths(race, title), strengths(everything, title)
+        assert set(raced) <= set(tried)
+        assert min(loss for _, loss in raced) == min(loss for _, loss in tried)
+    assert len(race.trials) < len(everything.trials)
+
+
+def test_an_svm_of_all_documents_goes_on_from_those_of_the_folds():
+    selection = chosen()
+    member = next(one for one in selection.members if one.duals is not None)
+    assert member.duals.shape[:2] == (FEW_FOLDS, len(TRAIN))
+    held_out = (member.duals == 0).all(axis=2)
+    assert [held_out[number][rows].all() for number, (_, rows) in enumerate(selection.workbench.parts)] == [True] * 5
+    np.testing.assert_allclose(member.start, member.duals.sum(axis=0) / (FEW_FOLDS - 1), rtol=1e-6)
 
 
 def test_what_is_chosen_has_the_least_log_loss_of_all_trials_and_the_reason_says_so():

@@ -111,6 +111,43 @@ def test_a_machine_that_goes_on_from_its_own_end_is_there_already():
     np.testing.assert_allclose(bias_again, bias, atol=0.1)
 
 
+def test_a_machine_that_goes_on_from_one_of_another_strength_comes_to_its_own_end(monkeypatch):
+    bags, labels = random_problem(n_classes=3)
+    _, _, duals = support_vectors(bags, Targets.of(labels, 3), C=1.0, scales=None, duals=None, seed=0)
+    monkeypatch.setattr("bywords.models.svm.TOLERANCE", 1e-4)
+    monkeypatch.setattr("bywords.models.svm.PASSES_OF_FEW", 2000)
+    monkeypatch.setattr("bywords.models.svm.MORE_PASSES", 2000)
+    weights, _, _ = support_vectors(bags, Targets.of(labels, 3), C=0.1, scales=None, duals=None, seed=0)
+    gone_on, _, _ = support_vectors(bags, Targets.of(labels, 3), C=0.1, scales=None, duals=duals, seed=0)
+    np.testing.assert_allclose(gone_on, weights, atol=2e-3)
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3, 8, 9, 28, 40])
+def test_as_many_classes_as_there_are_have_weights_however_many_are_done_at_once(n_classes):
+    bags, labels = random_problem(n_classes=2)
+    codes = np.arange(len(labels)) % n_classes == 0
+    targets = Targets.of(np.repeat(codes[:, np.newaxis], n_classes, axis=1))
+    weights, bias, duals = support_vectors(bags, targets, C=1.0, scales=None, duals=None, seed=0)
+    assert (weights.shape[1], len(bias), duals.shape[1]) == (n_classes, n_classes, n_classes)
+    np.testing.assert_array_equal(weights, np.repeat(weights[:, :1], n_classes, axis=1))
+
+
+@pytest.mark.parametrize("estimator", ["svc", "nb-svc", "nb"])
+def test_a_model_of_some_documents_is_that_of_their_features_alone(estimator):
+    bags, labels = random_problem(n_classes=3)
+    config, vocabulary = TfidfConfig(estimator=estimator), vocabulary_and(TEXTS)[0]
+    rows = np.random.default_rng(0).permutation(len(bags))[: len(bags) // 2]
+    idf = np.ones(bags.n_rows, dtype=np.float32)
+    some = TfidfFeatures(idf, bags).select(rows)
+    assert some.bags is bags  # nothing is copied
+    targets = Targets.of(labels, 3).select(rows)
+    seen, _ = TfidfLinear.fit(config, some, targets, vocabulary=vocabulary)
+    alone, _ = TfidfLinear.fit(config, TfidfFeatures(idf, bags.select(rows)), targets, vocabulary=vocabulary)
+    np.testing.assert_array_equal(seen.weights, alone.weights)
+    np.testing.assert_array_equal(seen.logits_of(some), alone.logits_of(some))
+    np.testing.assert_array_equal(seen.logits_of(some.select(np.arange(3))), seen.logits_of(some)[:3])
+
+
 def test_words_that_tell_of_a_class_are_scaled_up_for_it():
     bags = Bags.of(Ragged.of([[2, 3]] * 5 + [[2, 4]] * 5 + [[2, 5]] * 5), 6)
     ratios = count_ratios(bags, Targets.of(np.repeat([0, 1, 2], 5)))

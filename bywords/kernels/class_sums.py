@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 def class_sums(
     ids: Ids, offsets: Indices, rows: Indices, labels: Indices, counts: Floats, weights: Floats, shape: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
-    """Of P pairs of a document, `rows`, with a label, int64 (P,), each counting `counts`, float32 (P,): float64 `shape`.
+    """Of P pairs of a document, `rows`, with a label, int64 (P,), that count `counts`, float32 (P,): float64 `shape`.
 
     `shape` is (V, K), more than any id and any label. `weights` are float32 (T,), those of the ids.
     """

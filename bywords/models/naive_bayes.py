@@ -13,9 +13,7 @@ from bywords.text.ragged import UNKNOWN
 LEAST_WEIGHT = 1e-6  # of a class, of what it would count without weights: one of 0 would have odds of nothing
 
 
-def naive_bayes(
-    bags: Bags, targets: Targets, *, smoothing: float, rows: Rows | None = None
-) -> tuple[Floats, Floats]:
+def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float, rows: Rows | None = None) -> tuple[Floats, Floats]:
     """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,).
 
     The targets are those of `rows` of the bags, of all where they are not given.
@@ -81,9 +79,7 @@ def count_ratios(bags: Bags, targets: Targets, *, rows: Rows | None = None) -> F
     return ratios
 
 
-def _class_sums(
-    bags: Bags, targets: Targets, rows: Rows
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _class_sums(bags: Bags, targets: Targets, rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,).
 
     Weights of classes play no part: were a class of many words in all, because its documents count much, smoothing

@@ -142,7 +142,7 @@ def select_model(
     trials = [one.trial for one in judged]
     if len(members) > 1:
         settings = tuple(config for one in members for config in one.trial.settings)
-        trials.append(workbench.trial(ENSEMBLE, settings, combined))
+        trials.append(workbench.result(ENSEMBLE, settings, combined).trial)
     return SelectionResult(
         config=replace(config, model=ensemble.config),
         fit=SystemFit(workbench.vocabulary, ensemble, history=history),
@@ -289,7 +289,7 @@ def _best_ensemble(
     members, weights = [members[index] for index in np.flatnonzero(is_used).tolist()], weights[is_used]
     if members:
         together = weighed_sum([one.logits for one in members], weights)
-        if workbench.trial(ENSEMBLE, (), together).score > alone.trial.score:
+        if workbench.result(ENSEMBLE, (), together).trial.score > alone.trial.score:
             return members, weights, together
     return [alone], np.ones(1, dtype=np.float32), alone.logits
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint, Entry, check_like
 from bywords.config import to_plain
 from bywords.data.targets import Rows, Targets
 from bywords.evaluation.calibration import fit_calibration
-from bywords.evaluation.metrics import Metric, log_loss, score
+from bywords.evaluation.metrics import Metric, log_losses, score
 from bywords.fitted import History
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import FittedModel, ModelConfig, model_class, restore_model
@@ -68,6 +69,7 @@ class CandidateResult:
 
     trial: Trial
     logits: Floats
+    losses: npt.NDArray[np.float64]  # (N,), the log loss of each, calibrated as in the trial
     n_epochs: int | None = None
     duals: Floats | None = None  # of an SVM, (F, N, K) of F parts and all documents, 0 for those held out
     before: FittedModel | None = None  # what was there already
@@ -78,7 +80,7 @@ class CandidateResult:
 
     @property
     def start(self) -> Floats | None:
-        """Where an SVM on all documents may begin, (N, K): the mean of the parts that had each, if there are several."""
+        """Where an SVM on all documents may begin, (N, K): the mean of the parts that had each document."""
         return None if self.duals is None else self.duals.sum(axis=0) / np.float32(max(1, len(self.duals) - 1))
 
 
@@ -148,30 +150,40 @@ class Workbench:
         arrays = {"logits": np.concatenate(logits)}
         if duals:
             arrays["duals"] = np.stack(duals)
-        trial, n_epochs = self.trial(config.title, (config,), arrays["logits"]), int(np.median(epochs)) or None
+        n_epochs = int(np.median(epochs)) or None
+        judged = self.result(config.title, (config,), arrays["logits"], n_epochs=n_epochs, duals=arrays.get("duals"))
         self.checkpoint.save(name, arrays, n_epochs)
         own.forget()
-        return CandidateResult(trial, arrays["logits"], n_epochs, arrays.get("duals"))
+        return judged
 
     def race(self, candidates: Sequence[ModelConfig]) -> list[CandidateResult]:
         """Judge candidates that differ in their C only, each from where its neighbour stopped.
 
-        From the first of them to smaller C as long as that makes them better; where it does not, to larger.
+        From the first of them to smaller C, until one is worse than the one before by more than chance (its standard
+        error on the same documents); and to larger C, where no smaller one was better than the first.
         """
         judged = [first := self.judge(candidates[0])]
         is_race = isinstance(self.config.model, SelectionConfig) and self.config.model.is_race
         others = sorted(candidates[1:], key=lambda one: one.C)
         smaller = [one for one in reversed(others) if one.C < first.config.C]
         for way in (smaller, [one for one in others if one not in smaller]):
+            if is_race and max(one.trial.score for one in judged) > first.trial.score:
+                break
             last = first
             for config in way:
                 judged.append(one := self.judge(config, last))
-                if is_race and one.trial.score <= last.trial.score:
+                if is_race and self._is_worse(one, last):
                     break
                 last = one
-            if is_race and last is not first:
-                break
         return judged
+
+    def _is_worse(self, one: CandidateResult, other: CandidateResult) -> bool:
+        """Whether its score is lower, and its log loss higher by more than its standard error."""
+        apart = one.losses - other.losses
+        weights = self.held_out.weights / self.held_out.weights.sum(dtype=np.float64)
+        mean = float(apart @ weights)
+        error = float(np.sqrt(((apart - mean) * weights) @ ((apart - mean) * weights)))
+        return one.trial.score <= other.trial.score and mean >= error
 
     def _judged_before(self, config: ModelConfig, entry: Entry) -> CandidateResult:
         """From the entry of a candidate. Raises SettingError for one that `judge` cannot have saved."""
@@ -186,14 +198,14 @@ class Workbench:
         if n_epochs is not None:
             check_count("the number of epochs", n_epochs, least=1, most=training.max_epochs)
         logits, duals = entry.arrays["logits"], entry.arrays.get("duals")
-        return CandidateResult(self.trial(config.title, (config,), logits), logits, n_epochs, duals)
+        return self.result(config.title, (config,), logits, n_epochs=n_epochs, duals=duals)
 
     def judge_before(self, model: FittedModel) -> CandidateResult:
         """What was there already, asked for the documents held out."""
         held_out = np.concatenate([held_out for _, held_out in self.parts])
         logits = model.logits(self.documents.select(held_out))
         members = tuple(member.config for member in model.members.values())
-        return CandidateResult(self.trial("what was known before", members, logits), logits, before=model)
+        return self.result("what was known before", members, logits, before=model)
 
     def refit(self, judged: CandidateResult) -> list[FittedModel]:
         """Fit to all documents, for as many epochs as were best, or on from the part that was fitted before."""
@@ -215,19 +227,21 @@ class Workbench:
             own.forget()
         return [fitted]
 
-    def trial(self, name: str, settings: tuple[ModelConfig, ...], logits: Floats) -> Trial:
+    def result(self, name: str, settings: tuple[ModelConfig, ...], logits: Floats, **more: Any) -> CandidateResult:
         """How good these logits, (N, K), are for the documents held out, at their own best calibration."""
         calibration = fit_calibration(logits, self.held_out)
         probabilities = calibration.probabilities(logits)
         codes, weights = self.held_out.codes, self.held_out.weights
         answers = codes, probabilities, calibration.predict(probabilities)
-        return Trial(
+        losses = log_losses(codes, probabilities)
+        trial = Trial(
             name=name,
             settings=settings,
             accuracy=score("micro_f1", *answers),
-            log_loss=log_loss(codes, probabilities, weights),
+            log_loss=float(np.average(losses, weights=weights)),
             score=score(self.metric, *answers, weights),
         )
+        return CandidateResult(trial, logits, losses, **more)
 
     def in_words(self, trial: Trial) -> str:
         """How good a candidate was, in words, and by what it is judged."""

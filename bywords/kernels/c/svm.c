@@ -6,6 +6,7 @@
 
 #define SMALL 1e-3f /* violations below it are not worth a step */
 #define LANES 8
+#define AHEAD 12 /* ids whose rows are asked of the memory before they are needed */
 #define MOST_BLOCKS 4 /* of LANES classes, up to which the loops over them are unrolled */
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
@@ -50,6 +51,8 @@ INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict 
         for (int64_t index = start; index < end; index++) {
             const float *restrict row = m->table + m->ids[index] * m->width + first;
             const float weight = m->weights[index];
+            if (n_blocks && index + AHEAD < end)
+                __builtin_prefetch(m->table + m->ids[index + AHEAD] * m->width + first);
             if (n_blocks == 0)
                 total += weight * row[0];
             for (int64_t b = 0; b < n_blocks; b++)

@@ -10,6 +10,7 @@ enum { UNKNOWN = 1 };                    /* an id, as in ragged.py */
 enum { UNIFORM, IDF, TFIDF, LOG_TFIDF }; /* weightings, in the order of bags.py */
 
 #define MOST_DOCUMENTS UINT32_MAX
+#define N_LOGARITHMS 8
 
 /* A small table of the ids of one document, with linear probing: `owner` is the document + 1 that an entry is of. */
 typedef struct {
@@ -95,6 +96,7 @@ typedef struct {
     int64_t n_starts;
     int weighting;
     double *squares; /* (n_starts + 1) */
+    float logarithms[N_LOGARITHMS]; /* of counts, and 1 */
 } Weighing;
 
 /* What the arguments from `first` on say: idf, starts, weighting. Blocks of which one has all rows are none. Without
@@ -106,7 +108,11 @@ static Weighing new_weighing(Call *call, int first)
     for (; n_starts < LENGTH(first + 1); n_starts++)
         n_inside += 0 < starts[n_starts] && starts[n_starts] < n_rows;
     n_starts = n_inside ? n_starts : 0;
-    return (Weighing){ARRAY(first), starts, n_starts, (int)INTEGER(first + 2), malloc((n_starts + 1) * sizeof(double))};
+    Weighing weighing = {
+        ARRAY(first), starts, n_starts, (int)INTEGER(first + 2), malloc((n_starts + 1) * sizeof(double)), {-INFINITY, 1}};
+    for (int count = 2; count < N_LOGARITHMS && weighing.weighting == LOG_TFIDF; count++)
+        weighing.logarithms[count] = 1 + (float)log((double)count);
+    return weighing;
 }
 
 INLINE bool is_weighting(int64_t weighting) { return UNIFORM <= weighting && weighting <= LOG_TFIDF; }
@@ -119,18 +125,43 @@ INLINE int64_t block_of(const Weighing *weighing, int32_t id)
     return block;
 }
 
+/* The end of the ids from `start` on that are of one block, which it gives; of all, where there are no blocks. */
+INLINE int64_t end_of_block(const Weighing *weighing, int64_t n_starts, const int32_t *ids, int64_t start, int64_t n,
+                            int64_t *block)
+{
+    *block = 0;
+    if (n_starts == 0)
+        return n;
+    *block = block_of(weighing, ids[start]);
+    const int64_t first = *block ? weighing->starts[*block - 1] : 0;
+    const int64_t behind = *block < n_starts ? weighing->starts[*block] : INT64_MAX;
+    while (start < n && first <= ids[start] && ids[start] < behind)
+        start++;
+    return start;
+}
+
 /* Divide weights by the length of their block, or, with one block, of all of them; it is never 0. */
 INLINE void scale(const Weighing *weighing, int64_t n_starts, const int32_t *restrict ids, int64_t n,
                   float *restrict weights)
 {
     double *squares = weighing->squares;
+    int64_t block;
     memset(squares, 0, (n_starts + 1) * sizeof(double));
-    for (int64_t index = 0; index < n; index++)
-        squares[n_starts ? block_of(weighing, ids[index]) : 0] += (double)weights[index] * (double)weights[index];
-    for (int64_t block = 0; block <= n_starts; block++)
+    for (int64_t start = 0, end; start < n; start = end) {
+        end = end_of_block(weighing, n_starts, ids, start, n, &block);
+        double sum = squares[block];
+        for (int64_t index = start; index < end; index++)
+            sum += (double)weights[index] * (double)weights[index];
+        squares[block] = sum;
+    }
+    for (block = 0; block <= n_starts; block++)
         squares[block] = sqrt(squares[block] > FLT_MIN ? squares[block] : FLT_MIN);
-    for (int64_t index = 0; index < n; index++)
-        weights[index] /= (float)squares[n_starts ? block_of(weighing, ids[index]) : 0];
+    for (int64_t start = 0, end; start < n; start = end) {
+        end = end_of_block(weighing, n_starts, ids, start, n, &block);
+        const float length = (float)squares[block];
+        for (int64_t index = start; index < end; index++)
+            weights[index] /= length;
+    }
 }
 
 /* The n counts of a document → weights. Sums are taken in double precision. */
@@ -138,8 +169,11 @@ INLINE void weigh_ids(const Weighing *weighing, const int32_t *restrict ids, int
 {
     const int weighting = weighing->weighting;
     if (weighting == LOG_TFIDF) {
-        for (int64_t index = 0; index < n; index++)
-            weights[index] = weights[index] == 1 ? 1 : 1 + (float)log((double)weights[index]);
+        for (int64_t index = 0; index < n; index++) {
+            const float count = weights[index];
+            const bool is_small = 1 <= count && count < N_LOGARITHMS && count == (float)(int)count;
+            weights[index] = is_small ? weighing->logarithms[(int)count] : 1 + (float)log((double)count);
+        }
     }
     if (weighting != UNIFORM) {
         for (int64_t index = 0; index < n; index++)

@@ -375,13 +375,13 @@ class _Decisions:
         if len(labels) == self.n_labels:
             return self
         if self.group is None:
-            columns = (np.take(table, labels, axis=1) for table in (self.z, self.wanted))
-            return _Decisions(*columns, self.weights, len(labels))
+            z, wanted = (np.take(table, labels, axis=1) for table in (self.z, self.wanted))
+            return _Decisions(z, wanted, self.weights, len(labels))
         new = np.full(self.n_labels, -1)
         new[labels] = np.arange(len(labels))
         group = new[self.group]
-        parts = (part[group >= 0] for part in (self.z, self.wanted, self.weights))
-        return _Decisions(*parts, len(labels), group[group >= 0])
+        z, wanted, weights = (part[group >= 0] for part in (self.z, self.wanted, self.weights))
+        return _Decisions(z, wanted, weights, len(labels), group[group >= 0])
 
     def losses(self, scales: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The log loss of each label, (G,)."""

@@ -412,11 +412,15 @@ class FittedClassifier:
 
     def evaluate_on_disk(self, part: OnDiskPart) -> AnyEvaluation:
         """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
-        n_documents = len(part.codes)
-        starts = range(0, n_documents, DOCUMENTS_AT_A_TIME)
-        batches = zip(part.documents.batches(DOCUMENTS_AT_A_TIME), starts, strict=True)
-        judged = (self._judged(some, part.codes[start : start + len(some)], n_documents) for some, start in batches)
-        return self._evaluation(part.codes, judged)
+
+        def judged() -> Iterator[_Judged]:
+            start = 0
+            for documents in part.documents.batches(DOCUMENTS_AT_A_TIME):
+                codes = part.codes[start : start + len(documents)]
+                start += len(documents)
+                yield self._judged(documents, codes, len(part.codes))
+
+        return self._evaluation(part.codes, judged())
 
     def known_labels(self, labels: Labels, n_texts: int) -> tuple[GivenLabels, npt.NDArray[np.bool_]]:
         """The true labels of so many texts, and which texts have no others than those of training, bool (N,).

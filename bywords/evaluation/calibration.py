@@ -496,9 +496,10 @@ def _threshold_of_all(
         ordered, f1 = _f1_of_cuts(
             probabilities[chosen], are_right(chosen), np.zeros(len(chosen), dtype=np.int64), n_right
         )
-        if not len(chosen) or f1.max() <= 0:
+        is_all = len(chosen) == len(probabilities)
+        if is_all and f1.max(initial=0) <= 0:
             break
-        if len(chosen) == len(probabilities) or f1.max() > 2 * n_right / (len(chosen) + n_right):
+        if is_all or f1.max() > 2 * n_right / (len(chosen) + n_right):
             best = int(f1.argmax())
             return float((ordered[best] + (ordered[best + 1] if best + 1 < len(ordered) else 0.0)) / 2)
         n_first *= 4

@@ -254,6 +254,15 @@ def test_the_best_logits_of_classes_are_probabilities_of_those_that_were_found()
     assert found.scores[:, 0].mean() == pytest.approx(right, abs=0.03)
 
 
+@pytest.mark.parametrize("n_first_right", [0, 1])
+def test_the_threshold_of_all_decisions_is_found_where_the_most_probable_are_wrong(n_first_right):
+    probabilities = np.linspace(1, 0, 4_000)[:, np.newaxis]
+    labels = np.zeros((4_000, 1), dtype=bool)
+    labels[1_500:1_600], labels[:n_first_right] = True, True
+    (threshold,) = best_thresholds(LabelSets.of_table(labels), probabilities)
+    assert (probabilities >= threshold).sum() == 1_600
+
+
 @pytest.mark.parametrize("n_documents", [40, 4_000])
 def test_the_threshold_of_all_decisions_is_found_among_the_most_probable(n_documents):
     generator = np.random.default_rng(0)

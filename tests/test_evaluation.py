@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from bywords.evaluation.evaluation import Evaluation
+from bywords.errors import DataError
+from bywords.evaluation.evaluation import Evaluation, KeptAnswers
 from bywords.evaluation.reliability import Reliability
 
 LABELS = np.array([0, 0, 1, 1, 2])
@@ -75,3 +76,22 @@ def test_answers_that_are_not_sure_enough_or_of_texts_unlike_the_training_are_no
     is_out_of_distribution = Reliability(in_vocabulary_floor=0.0).is_out_of_distribution(KNOWN, KNOWN == 0)
     assert EVALUATION.answered(0.99, is_out_of_distribution)["accuracy"] is None
     assert EVALUATION.answered(0.0, is_out_of_distribution)["n_documents"] == 4  # nothing is known of the last
+
+
+def test_many_classes_are_evaluated_alike_from_a_table_and_from_what_is_kept_of_parts():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(50, size=400)
+    before = generator.dirichlet(np.full(50, 0.2), size=400)
+    probabilities = (before + 0.5 * np.eye(50)[labels]) / 1.5
+    known = np.ones(400, dtype=np.float32)
+    names = tuple(f"class{number:02}" for number in range(50))
+    whole = Evaluation(names, labels, probabilities, known, known == 0, before)
+    parts = [slice(0, 7), slice(7, 300), slice(300, 400)]
+    kept = KeptAnswers.joined([KeptAnswers.of(labels[part], probabilities[part], before[part]) for part in parts])
+    found = Evaluation(names, labels, None, known, known == 0, kept=kept)
+    assert found.summary() == whole.summary()
+    assert found.hardest_confusions() == whole.hardest_confusions()
+    assert found.reliability() == whole.reliability()
+    assert found.wrong(20).tolist() == whole.wrong(20).tolist()
+    with pytest.raises(DataError, match="the probabilities of 400 documents for 50 labels are not kept"):
+        _ = found.probabilities

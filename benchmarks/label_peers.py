@@ -106,16 +106,15 @@ def libmultilabel(train: LabelledTexts) -> Fitted:
 
 
 def bywords_system(train: LabelledTexts, system: str) -> Fitted:
-    """A system of the table, or `auto` by its name."""
+    """A system of the table, by its name."""
     from bywords.classifier import TextClassifier
 
-    classifier = TextClassifier(system).fit(train.texts, train.labels)
-    fitted = classifier.fitted_
+    fitted = TextClassifier(system).fit(train.texts, train.labels).fitted_
+    assert fitted is not None
 
     def predict(texts: list[str]) -> Ranked:
-        top = fitted.model.top_logits(fitted.encode(texts), MOST)
-        names = np.append(fitted.classes, -1)
-        return np.asarray(names[top.labels]).tolist()
+        answers = fitted.top(texts, MOST)
+        return [[-1 if label is None else int(label) for label in row] for row in answers.labels.tolist()]
 
     return predict
 

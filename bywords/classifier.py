@@ -242,7 +242,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         A text with a label that was not in training is wrong. Raises DataError for labels of another type.
         """
-        answers = self.fitted_.calibration.predict(self.predict_proba(X))
+        check_is_fitted(self)
+        answers = self.fitted_.decided(self.fitted_.encoded(self.fitted_.texts_of(X)))
         given, is_known = self.fitted_.known_labels(y, len(answers))
         if not len(answers):
             raise DataError("there are no texts: there is nothing to score.")

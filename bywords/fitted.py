@@ -31,7 +31,7 @@ from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.inputs import Texts, checked_texts
 from bywords.text.ragged import Ragged
 from bywords.text.threads import chunks_of, in_threads
-from bywords.text.tokenizer import Tokenizer, Tokens
+from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
 
 MOST_KEPT = 1 << 24  # probabilities of more classes that are kept
@@ -313,7 +313,7 @@ class FittedClassifier:
         checked = self.texts_of(texts)
 
         def answers(texts: list[str]) -> tuple[TopScores, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-            documents = self._encoded(texts)
+            documents = self.encoded(texts)
             return self.top_of(documents, m), documents.in_vocabulary_share, documents.all_out_of_vocabulary
 
         parts = list(in_threads(answers, (checked[start:stop] for start, stop in chunks_of(checked))))
@@ -336,6 +336,16 @@ class FittedClassifier:
         parts = [TopScores.of_table(table, m) for table in tables]
         return TopScores.joined(parts) if parts else TopScores.of_table(np.zeros((0, len(self.classes))), m)
 
+    def decided(self, documents: Ragged) -> Codes:
+        """The class of each of N documents, or its labels, worked out for some of them at a time."""
+        parts: list[Codes] = []
+        for some in self._some(documents) if len(documents) else [documents]:
+            if self.model.is_ranked:
+                parts.append(self.calibration.predict_top(self._found(some)))
+            else:
+                parts.append(self.calibration.predict(self.calibration.probabilities(self._logits_of_any(some))))
+        return joined_codes(parts)
+
     def _found(self, documents: Ragged) -> TopScores:
         """The probabilities of the labels that a model which `is_ranked` finds."""
         found = self.model.top_logits(documents, N_FOUND)
@@ -346,7 +356,8 @@ class FittedClassifier:
         """The documents, so many at a time that there is room for a table of them by all classes."""
         return documents.batches(max(1, MOST_SCORES // len(self.classes)))
 
-    def _encoded(self, texts: list[str]) -> Ragged:
+    def encoded(self, texts: list[str]) -> Ragged:
+        """As `encode`, of texts that are strings, also of none."""
         if not texts:
             return Ragged(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.float32))
         return self.vocabulary.encode_texts(texts, self.tokenizer)
@@ -363,7 +374,7 @@ class FittedClassifier:
 
     def _answers(self, texts: list[str]) -> tuple[Any, ...]:
         """The columns of `Predictions`, for some of the texts."""
-        documents = self._encoded(texts)
+        documents = self.encoded(texts)
         logits = probabilities = None
         predicted: Codes
         if self.model.is_ranked:
@@ -376,10 +387,6 @@ class FittedClassifier:
         share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         is_other = self.reliability.is_out_of_distribution(share, is_nothing)
         return labels, probabilities, share, is_nothing, is_other, logits
-
-    def probabilities_of(self, tokens: Tokens) -> Numbers:
-        """The probability of each class for documents that have been tokenized, float64 (N, K)."""
-        return self.calibration.probabilities(self.logits_of(self.vocabulary.encode(tokens)))
 
     def logits_of(self, documents: Ragged) -> npt.NDArray[np.float32]:
         """The logits of N documents, float32 (N, K). Raises ModelFolderError where they are no finite numbers."""
@@ -399,17 +406,21 @@ class FittedClassifier:
 
         def judged(chunk: tuple[int, int]) -> _Judged:
             start, stop = chunk
-            return self._judged(self._encoded(checked[start:stop]), codes[start:stop], len(checked))
+            return self._judged(self.encoded(checked[start:stop]), codes[start:stop], len(checked))
 
         return self._evaluation(codes, in_threads(judged, chunks_of(checked)))
 
     def evaluate_on_disk(self, part: OnDiskPart) -> AnyEvaluation:
         """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
-        n_documents = len(part.codes)
-        starts = range(0, n_documents, DOCUMENTS_AT_A_TIME)
-        batches = zip(part.documents.batches(DOCUMENTS_AT_A_TIME), starts, strict=True)
-        judged = (self._judged(some, part.codes[start : start + len(some)], n_documents) for some, start in batches)
-        return self._evaluation(part.codes, judged)
+
+        def judged() -> Iterator[_Judged]:
+            start = 0
+            for documents in part.documents.batches(DOCUMENTS_AT_A_TIME):
+                codes = part.codes[start : start + len(documents)]
+                start += len(documents)
+                yield self._judged(documents, codes, len(part.codes))
+
+        return self._evaluation(part.codes, judged())
 
     def known_labels(self, labels: Labels, n_texts: int) -> tuple[GivenLabels, npt.NDArray[np.bool_]]:
         """The true labels of so many texts, and which texts have no others than those of training, bool (N,).

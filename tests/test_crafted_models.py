@@ -135,6 +135,13 @@ REFUSED = {
     "true for a number": (put("config.vocabulary.min_count", True), "min_count: expected a whole number, found true"),
     "null for a group": (put("card", None), "card: expected an object, found null"),
     "a key that is missing": (told(lambda found: found.pop("summary")), "lacks 'summary'"),
+    "documents of a label below none": (
+        told(lambda found: found["summary"].update(n_by_label=[-1, *[1] * (len(found["label_names"]) - 1)])),
+        "n_by_label",
+    ),
+    "documents of more labels than there are": (
+        told(lambda found: found["summary"].update(n_by_label=[1] * (len(found["label_names"]) + 1))), "n_by_label",
+    ),
     "scores that are none": (put("card.test", {"accuracy": 1.0}), "card.test lacks 'accuracy_interval'"),
     "a link to nowhere": (filled(NGRAMS, 255), "expected a number from 0 to"),
     "an n-gram of itself": (

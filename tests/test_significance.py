@@ -131,6 +131,17 @@ def test_drawn_f1_of_many_labels_lies_around_that_of_all_documents():
         assert draws.mean() == pytest.approx(of_all[name], abs=0.01)
 
 
+def test_the_interval_of_many_rare_labels_is_around_their_macro_f1_though_all_draws_are_below_it():
+    generator = np.random.default_rng(0)
+    has = generator.random((300, 200)) < 0.01
+    labels, predicted = LabelSets.of_table(has), LabelSets.of_table(has & (generator.random(has.shape) < 0.8))
+    of_all = metrics.label_f1(labels, predicted)["macro_f1"]
+    draws = label_f1_draws(labels, predicted)["macro_f1"][0]
+    assert (draws < of_all).all()
+    low, high = bootstrap_interval(draws, of_all)
+    assert low < of_all < high < low + 0.1
+
+
 def test_the_bootstrap_interval_of_macro_f1_covers_it_in_95_of_100_test_sets():
     generator = np.random.default_rng(2)
     labels, predicted = some_answers(n_documents=5000, n_classes=5, seed=3)

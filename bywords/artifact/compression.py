@@ -17,10 +17,10 @@ from bywords.annotations import check_arguments
 from bywords.artifact import model_folder
 from bywords.artifact.description import card_of, contents_of
 from bywords.artifact.quantization import dequantize, quantize
-from bywords.data.label_sets import Codes
+from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.labels import Labels
 from bywords.errors import SettingError
-from bywords.evaluation.metrics import score
+from bywords.evaluation.metrics import accuracy, label_f1
 from bywords.fitted import FittedClassifier
 from bywords.forks import cached_property
 from bywords.models.base import FittedModel, ModelConfig, StorageFormat, restore_model
@@ -113,8 +113,10 @@ def _with_sentence(
 
 def _score(classifier: FittedClassifier, tokens: Tokens, codes: Codes) -> float:
     """The share that is right, or the F1 of all decisions together."""
-    probabilities = classifier.probabilities_of(tokens)
-    return score("micro_f1", codes, probabilities, classifier.calibration.predict(probabilities))
+    decided = classifier.decided(classifier.vocabulary.encode(tokens))
+    if isinstance(codes, LabelSets) and isinstance(decided, LabelSets):
+        return label_f1(codes, decided)["micro_f1"]
+    return accuracy(codes, decided)
 
 
 @dataclass(frozen=True)

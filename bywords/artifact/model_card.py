@@ -15,6 +15,7 @@ from bywords.fitted import FittedClassifier
 from bywords.terminal import visible
 
 FEW_DOCUMENTS_OF_CLASS = 30  # below which a card warns of it
+MOST_ROWS = 200  # of a table by label
 MOST_NAMED = 20  # classes in one sentence
 
 
@@ -33,12 +34,16 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
     thresholds = {}  # the probability at or above which each label is given; a text of one label needs none
     if isinstance(calibration, Sigmoids):
         thresholds = dict(zip(map(str, labels), calibration.thresholds.tolist(), strict=True))
+    rows = (card.test or {}).get("per_class") or []  # where there are many, those with the most documents
+    least = sorted((row["support"] for row in rows), reverse=True)[MOST_ROWS - 1] if len(rows) > MOST_ROWS else 0
+    per_class = [row for row in rows if row["support"] >= least][:MOST_ROWS]
     kinds = (("word", extent.words), ("n-gram", extent.ngrams), ("character n-gram", extent.char_ngrams))
     return environment.get_template("model_card.md").render(
         record=record, card=card, data=card.data, test=card.test, summary=record.summary, extent=extent, labels=labels,
         parameters=record.parameters, is_multilabel=classifier.is_multilabel, few_documents=FEW_DOCUMENTS_OF_CLASS,
         system=card.system or (record.system if isinstance(record.system, str) else "a custom system"),
-        averages=_averages(card.test or {}), thresholds=thresholds,
+        averages=_averages(card.test or {}), thresholds=thresholds, per_class=per_class,
+        n_more=len(rows) - len(per_class), most_rows=MOST_ROWS,
         kinds=[counted(number, what) for what, number in kinds if number],
         held_out=counted(n_valid, "validation document") if n_valid else "documents that were held out in turn",
         floor=classifier.reliability.in_vocabulary_floor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli.screen import print_table, say
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from bywords.evaluation.evaluation import AnyEvaluation
 MANY_LABELS = 20  # of more, it is said how many of the first are right
 MOST_ROWS = 100  # of the table by class
-RANKING = {"precision": "P", "recall": "R", "ndcg": "nDCG", "propensity_scored_precision": "PSP"}
 
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
@@ -60,15 +59,18 @@ def _tell_ranking(ranking: Mapping[str, Any]) -> None:
     rows = {k: row for k, row in ranking.items() if k != "n_documents"}
     if not rows:
         return
-    told = [
-        f"{short}@{k} {row[name]:.3f} ({_interval(row[f'{name}_interval'], '.3f')})"
-        for name, short in RANKING.items()
-        for k, row in rows.items()
-        if row[name] is not None
-    ]
-    listed = [", ".join(part) for part in (told[: len(rows)], told[len(rows) : 2 * len(rows)], told[2 * len(rows) :])]
-    say(f"Of its likeliest labels are right (P), of the right ones it finds (R): {listed[0]}; {listed[1]}.")
-    say(f"With the order (nDCG), and where rare labels count more (PSP, by their propensity): {listed[2]}.")
+
+    def told(name: str, short: str, at: Iterable[str]) -> str:
+        scores = ((k, rows[k][name], rows[k][f"{name}_interval"]) for k in at)
+        return ", ".join(f"{short}@{k} {score:.3f} ({_interval(interval, '.3f')})" for k, score, interval in scores)
+
+    last = list(rows)[-1:]
+    say(
+        f"Of its likeliest labels are right: {told('precision', 'P', rows)}. Of the right ones it finds "
+        f"{told('recall', 'R', last)}; in order, {told('ndcg', 'nDCG', last)}."
+    )
+    if rows[last[0]]["propensity_scored_precision"] is not None:
+        say(f"Where rare labels count more, by their propensity: {told('propensity_scored_precision', 'PSP', rows)}.")
 
 
 def tell_seen(found: Mapping[str, Any], n_test: int) -> None:

@@ -277,7 +277,7 @@ def fit_sigmoids(
         has = _columns_of(targets.codes, labels).table()
         z = np.ascontiguousarray(logits[:, labels], dtype=np.float64)
         spread = z.std(axis=0) if len(z) else np.zeros(len(labels))
-        scales[labels], offsets[labels] = _newton(z, has, weights, spread, lambda x: x.sum(axis=0), lambda x: x)
+        scales[labels], offsets[labels] = _newton(z, has, weights, spread)
     if not is_own.all():
         scales[~is_own], offsets[~is_own] = _fit_shared(logits, np.flatnonzero(~is_own), targets.codes, weights[:, 0])
     return scales, offsets
@@ -303,25 +303,21 @@ def _fit_shared(
     def binned(values: Scores) -> npt.NDArray[np.int64]:
         return np.minimum(((values - low) / width).astype(np.int64), N_SHARED_BINS - 1)
 
-    n_all, n_with = (
-        np.zeros(N_SHARED_BINS),
-        np.bincount(binned(logits[rows, labels[columns]]), weights[rows], minlength=N_SHARED_BINS),
-    )
+    n_with = np.bincount(binned(logits[rows, labels[columns]]), weights[rows], minlength=N_SHARED_BINS)
+    n_all = np.zeros(N_SHARED_BINS)
     step = max(1, MOST_SCORES // max(len(labels), 1))
     for start in range(0, len(logits), step):
         part = binned(logits[start : start + step][:, labels])
         its = np.broadcast_to(weights[start : start + step, np.newaxis], part.shape)
         n_all += np.bincount(part.ravel(), its.ravel(), minlength=N_SHARED_BINS)
     centres = low + width * (np.arange(N_SHARED_BINS) + 0.5)
-    z, has = (
-        np.concatenate([centres, centres])[:, np.newaxis],
-        np.arange(2 * N_SHARED_BINS)[:, np.newaxis] < N_SHARED_BINS,
-    )
+    z = np.concatenate([centres, centres])[:, np.newaxis]
+    has = np.arange(len(z))[:, np.newaxis] < N_SHARED_BINS
     counted = np.concatenate([n_with, np.maximum(n_all - n_with, 0)])[:, np.newaxis]
     total = max(float(counted.sum()), 1e-9)
     mean = float((counted * z).sum()) / total
     spread = np.sqrt((counted * (z - mean) ** 2).sum(axis=0) / total)
-    scale, offset = _newton(z, has, counted, spread, lambda x: x.sum(axis=0), lambda x: x)
+    scale, offset = _newton(z, has, counted, spread)
     return scale.item(), offset.item()
 
 
@@ -346,8 +342,62 @@ def _fit_found(
     n_pairs = np.maximum(sums(np.ones(len(z))), 1)
     means = sums(z) / n_pairs
     spread = np.sqrt(sums((z - means[group]) ** 2) / n_pairs)
-    scales, offsets = _newton(z, has, weights, spread, sums, lambda values: values[group])
+    scales, offsets = _newton(z, has, weights, spread, group)
     return scales[group_of], offsets[group_of]
+
+
+@dataclass(frozen=True, eq=False)
+class _Decisions:
+    """Logits of G labels and what is wanted of their probabilities, each with a weight.
+
+    They are tables (N, G), with weights (N, 1); or of some documents for each label, (P,) all, where `group`, int64
+    (P,), says which of the labels each is of.
+    """
+
+    z: npt.NDArray[np.float64]
+    wanted: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+    n_labels: int
+    group: npt.NDArray[np.int64] | None = None
+
+    def sums(self, values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """Numbers of the logits added up over those of each label, (G,)."""
+        if self.group is None:
+            return np.asarray(values.sum(axis=0))
+        return np.bincount(self.group, values, minlength=self.n_labels).astype(np.float64, copy=False)
+
+    def each(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Numbers of the labels (G,), for their logits."""
+        return values if self.group is None else values[self.group]
+
+    def of(self, labels: npt.NDArray[np.int64]) -> _Decisions:
+        """Those on some of the labels."""
+        if len(labels) == self.n_labels:
+            return self
+        if self.group is None:
+            z, wanted = (np.take(table, labels, axis=1) for table in (self.z, self.wanted))
+            return _Decisions(z, wanted, self.weights, len(labels))
+        new = np.full(self.n_labels, -1)
+        new[labels] = np.arange(len(labels))
+        group = new[self.group]
+        z, wanted, weights = (part[group >= 0] for part in (self.z, self.wanted, self.weights))
+        return _Decisions(z, wanted, weights, len(labels), group[group >= 0])
+
+    def losses(self, scales: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The log loss of each label, (G,)."""
+        odds = self.z * self.each(scales) + self.each(offsets)
+        return self.sums(self.weights * (np.logaddexp(0, odds) - self.wanted * odds))
+
+    def step(
+        self, scales: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Newton's, for the scale and the offset of each label, (G,) both."""
+        probabilities = sigmoid(self.z * self.each(scales) + self.each(offsets))
+        errors, curve = self.weights * (probabilities - self.wanted), self.weights * probabilities * (1 - probabilities)
+        gradient_a, gradient_b = self.sums(errors * self.z), self.sums(errors)
+        aa, ab, bb = self.sums(curve * self.z * self.z) + 1e-9, self.sums(curve * self.z), self.sums(curve) + 1e-9
+        determinant = np.maximum(aa * bb - ab * ab, 1e-18)
+        return (bb * gradient_a - ab * gradient_b) / determinant, (aa * gradient_b - ab * gradient_a) / determinant
 
 
 def _newton(
@@ -355,45 +405,34 @@ def _newton(
     has: npt.NDArray[np.bool_],
     weights: npt.NDArray[np.float64],
     spread: npt.NDArray[np.float64],
-    sums: Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]],
-    each: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    group: npt.NDArray[np.int64] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Scale and offset of each of G labels, from logits `z` and where the label is right.
+    """Scale and offset of each of G labels, from logits as `_Decisions` have them and where the label is right.
 
-    `spread` (G,) is the standard deviation of the logits of each label, `sums` adds up numbers of logits over those of
-    each label, (G,), and `each` gives numbers of labels to their logits.
+    `spread` (G,) is the standard deviation of the logits of each label. A label that a step does not help is done.
     """
-    n_with, n_without = sums(weights * has), sums(weights * ~has)
-    wanted = np.where(has, each((n_with + 1) / (n_with + 2)), each(1 / (n_without + 2)))
+    given = _Decisions(z, z, weights, len(spread), group)
+    n_with, n_without = given.sums(weights * has), given.sums(weights * ~has)
     spread = np.where(spread < FLAT, 1 / FLAT, spread)  # logits that tell no document from another: the offset says all
-    z = z / each(spread)
+    wanted = np.where(has, given.each((n_with + 1) / (n_with + 2)), given.each(1 / (n_without + 2)))
+    given = _Decisions(z / given.each(spread), wanted, weights, len(spread), group)
     scales, offsets = np.ones(len(spread)), np.log((n_with + 1) / (n_without + 1))
-
-    def losses(scales: npt.NDArray[np.float64], offsets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        odds = z * each(scales) + each(offsets)
-        return sums(weights * (np.logaddexp(0, odds) - wanted * odds))
-
-    loss = losses(scales, offsets)
+    loss, going, its = given.losses(scales, offsets), np.arange(len(spread)), given
     for _ in range(MOST_NEWTON_STEPS):
-        probabilities = sigmoid(z * each(scales) + each(offsets))
-        errors, curve = weights * (probabilities - wanted), weights * probabilities * (1 - probabilities)
-        gradient_a, gradient_b = sums(errors * z), sums(errors)
-        aa, ab, bb = sums(curve * z * z) + 1e-9, sums(curve * z), sums(curve) + 1e-9
-        determinant = np.maximum(aa * bb - ab * ab, 1e-18)
-        step_a = (bb * gradient_a - ab * gradient_b) / determinant
-        step_b = (aa * gradient_b - ab * gradient_a) / determinant
-        size = np.ones_like(loss)
+        step_a, step_b = its.step(scales[going], offsets[going])
+        new_a, new_b, new = scales[going], offsets[going], np.full(len(going), np.inf)
+        worse, size = np.arange(len(going)), 1.0
         for _ in range(12):  # half the step of those labels that it would not help
-            new_a, new_b = np.clip(scales - size * step_a, 1e-6, STEEPEST), offsets - size * step_b
-            new = losses(new_a, new_b)
-            is_worse = new > loss + 1e-12
-            if not is_worse.any():
+            new_a[worse] = np.clip(scales[going][worse] - size * step_a[worse], 1e-6, STEEPEST)
+            new_b[worse] = offsets[going][worse] - size * step_b[worse]
+            new[worse] = its.of(worse).losses(new_a[worse], new_b[worse])
+            worse, size = np.flatnonzero(new > loss[going] + 1e-12), size / 2
+            if not len(worse):
                 break
-            size = np.where(is_worse, size / 2, size)
-        better = new < loss
-        gained = float((loss - new)[better].sum()) if better.any() else 0.0
-        scales, offsets = np.where(better, new_a, scales), np.where(better, new_b, offsets)
-        loss = np.where(better, new, loss)
+        better = np.flatnonzero(new < loss[going])
+        gained = float((loss[going] - new)[better].sum())
+        its, going = its.of(better), going[better]
+        scales[going], offsets[going], loss[going] = new_a[better], new_b[better], new[better]
         if gained < 1e-9 * max(1.0, float(loss.sum())):
             break
     return scales / spread, offsets

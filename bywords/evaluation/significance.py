@@ -28,6 +28,7 @@ MOST_DRAWN = 50_000_000  # documents in all draws together: of very large test p
 FEWEST_DRAWS = 200
 DRAWN_TOGETHER = 5_000_000  # numbers of draws in memory at a time
 MOST_EXACT = 20_000  # documents that two classifiers differ on
+FAR_OFF = 0.01  # share of the draws on one side of the estimate, below which they are off
 POWER = 0.8  # the chance to find a difference that is there
 
 Interval = tuple[float, float]
@@ -171,12 +172,16 @@ def bootstrap_interval(draws: Draws, estimate: float) -> Interval:
     """The 95 % interval of a score from B draws of it, float64 (B,), and what it is on all documents; bias-corrected.
 
     Drawn test sets repeat documents, so that small classes drop out and their scores are off to one side; the interval
-    is moved by as much. (NaN, NaN) without draws.
+    is moved by as much. Where nearly all draws are on one side, as of many rare labels, the correction has nothing to
+    go by, and the draws are moved so that the estimate is their median. (NaN, NaN) without draws.
     Source: Efron (1981), "Nonparametric Standard Errors and Confidence Intervals", section 7.
     """
     if not len(draws) or math.isnan(estimate):
         return float("nan"), float("nan")
     below = float((draws < estimate).mean() + (draws == estimate).mean() / 2)
+    if not FAR_OFF < below < 1 - FAR_OFF:
+        low, high = np.quantile(draws + (estimate - np.median(draws)), [0.025, 0.975])
+        return float(low), float(high)
     normal = _normal()
     shift = 2 * normal.inv_cdf(min(max(below, 1 / len(draws)), 1 - 1 / len(draws)))
     low, high = np.quantile(draws, [normal.cdf(shift - Z), normal.cdf(shift + Z)])

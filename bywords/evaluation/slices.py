@@ -22,6 +22,7 @@ from bywords.evaluation.significance import Interval, holm
 LENGTH, KNOWN, CLASS, PREDICTED = "length", "known words", "class", "predicted class"
 MOST_BINS = 5
 MOST_VALUES = 20  # of a column; where there are more, the rest are one slice, or numbers are put into bins
+MOST_CLASSES = 500  # of more, slices are of the commonest
 MOST_OF_EACH = 2  # slices by the same thing that are reported together
 LEAST_TESTED = 10  # documents: of fewer there is nothing to say
 SIGNIFICANT = 0.05
@@ -107,18 +108,23 @@ def slices_of(
         yield from _by_length(np.asarray(n_tokens))
     if len(evaluation.labels):
         yield from _by_known(evaluation.in_vocabulary_share.astype(np.float64).round(6))
-    for index, name in enumerate(evaluation.label_names):
-        if isinstance(evaluation, Evaluation):
-            yield Slice(CLASS, name, cast(Members, evaluation.labels == index))
-        else:
-            yield Slice(CLASS, name, evaluation.labels.has(index))
+    names = evaluation.label_names
     if isinstance(evaluation, Evaluation):
-        for index, name in enumerate(evaluation.label_names):
-            yield Slice(PREDICTED, name, cast(Members, evaluation.predicted == index))
+        for by, codes in ((CLASS, evaluation.labels), (PREDICTED, evaluation.predicted)):
+            for index in _commonest(np.bincount(codes, minlength=len(names))):
+                yield Slice(by, names[index], cast(Members, codes == index))
+    else:
+        for index in _commonest(evaluation.labels.counts()):
+            yield Slice(CLASS, names[index], evaluation.labels.has(index))
     for column in [] if columns is None else columns.get_columns():
         own = (LENGTH, KNOWN, CLASS, PREDICTED)
         by = f"column {column.name}" if column.name in own else column.name
         yield from _by_column(by, column.cast(pl.String).fill_null(""))
+
+
+def _commonest(counts: npt.NDArray[np.int64]) -> list[int]:
+    """The MOST_CLASSES classes of the most documents, in their order; all where there are no more."""
+    return sorted(np.argsort(-counts, kind="stable")[:MOST_CLASSES].tolist())
 
 
 def _by_length(n_tokens: npt.NDArray[np.integer[Any]]) -> Iterator[Slice]:

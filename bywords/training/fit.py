@@ -163,7 +163,7 @@ def fit_classifier(
     if valid is None:
         train, are_copies = with_copies_apart(train)
     later, _ = more_documents(tokenizer, test, classes, label_format, parameters, part="test")
-    _check_memory(config, targets, valid, later, len(documents.tokens.words), parameters)
+    _check_memory(config, targets, valid, len(documents.tokens.words), parameters)
     run = run_of(config, parameters, classes.tolist(), label_format, train, valid, later)
     kept = checkpoint_of(checkpoint, run, resume=resume)
     fit = _fit_selected if config.model.candidates else _fit_one
@@ -221,19 +221,20 @@ def _check_memory(
     config: SystemConfig,
     targets: Targets,
     valid: Part | None,
-    later: Part | None,
     n_words: int,
     parameters: FitParameters,
 ) -> None:
     """Raise DataError where the tables of this many classes are larger than the memory, before anything is learned."""
+    if not config.model.candidates and model_class(config.model).is_ranked:
+        return
     n_classes = targets.n_classes
     drawn = max(int(parameters.validation_share * len(targets)), min(n_classes, len(targets) // 2))  # one of each class
-    n_judged = max(drawn if valid is None else len(valid[1]), 0 if later is None else len(later[1]))
+    n_judged = drawn if valid is None else len(valid[1])
     n_weights = n_words * n_classes if config.model.candidates else 0
     check_memory(
         BYTES_PER_SCORE * n_judged * n_classes + BYTES_PER_WEIGHT * n_weights,
         f"{n_classes:,} classes and {len(targets):,} documents: a score for each class of each of {n_judged:,} "
-        f"documents to test on, and {n_weights:,} weights of words,",
+        f"documents held out, and {n_weights:,} weights of words,",
         "Check that the right column is the label; else join rare classes, or learn from a part of the documents.",
     )
 

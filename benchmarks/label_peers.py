@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -38,7 +37,8 @@ def main() -> None:
         started = time.perf_counter()
         ranked = predict(test.texts)
         seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    status = Path("/proc/self/status").read_text(encoding="ascii")  # getrusage has the peak of the parent in it
+    peak = 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
     found = {"fit_seconds": fit_seconds - WRITING[0], "cpu_seconds": fit_ticks, "predict_seconds": seconds}
     print(json.dumps({**precision(ranked, test.labels), **found, "peak_bytes": peak}))
 

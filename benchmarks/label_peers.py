@@ -32,7 +32,7 @@ def main() -> None:
     train, test = LabelledTexts.read(folder, "train"), LabelledTexts.read(folder, "test")
     with contextlib.redirect_stdout(sys.stderr):
         started, ticks = time.perf_counter(), time.process_time()
-        predict = FITTERS.get(name, lambda part: bywords_system(part, name))(train)
+        predict = FITTERS[name](train) if name in FITTERS else bywords_system(train, name)
         fit_seconds, fit_ticks = time.perf_counter() - started, time.process_time() - ticks
         started = time.perf_counter()
         ranked = predict(test.texts)

@@ -66,7 +66,8 @@ def main() -> None:
         name, _, files = corpus.partition("=")
         rows[name] = measured(name, *files.split(","))
     for size in given.generated:
-        trees[size] = measured_trees(*map(int, size.split("x")), given.peers)
+        n_texts, _, n_labels = size.partition("x")
+        trees[size] = measured_trees(int(n_texts), int(n_labels), given.peers)
     write_result("many_labels", {"corpora": rows, "generated": trees})
     for size, found in trees.items():
         assert_trees(size, found)

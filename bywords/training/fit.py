@@ -225,7 +225,7 @@ def _check_memory(
     parameters: FitParameters,
 ) -> None:
     """Raise DataError where the tables of this many classes are larger than the memory, before anything is learned."""
-    if not config.model.candidates and model_class(config.model).is_ranked:
+    if config.model.is_ranked(targets.n_classes):
         return
     n_classes = targets.n_classes
     drawn = max(int(parameters.validation_share * len(targets)), min(n_classes, len(targets) // 2))  # one of each class

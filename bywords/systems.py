@@ -47,6 +47,7 @@ SYSTEMS: dict[str, SystemConfig] = {
         model=SelectionConfig(
             candidates=(*NB_SVCS, *SVCS, replace(NB, alpha=0.3, features="ngrams"), NB),
             candidates_of_many=(*NB_SVCS, *SVCS_ON_WORDS, NB),
+            of_many_labels=LabelTreeConfig(),
         ),
         training=DAN_TRAINING,  # of the averaging models that a longer search tries
     ),
@@ -190,5 +191,5 @@ def _with_vectors(config: SystemConfig, name: str) -> SystemConfig:
     assert isinstance(config.model, SelectionConfig)
     tuned = replace(DAN, dimension=None, features="words")
     few, many = config.model.candidates, config.model.candidates_of_many
-    model = SelectionConfig(candidates=(*few, tuned), candidates_of_many=(*many, tuned) if many else ())
+    model = replace(config.model, candidates=(*few, tuned), candidates_of_many=(*many, tuned) if many else ())
     return replace(config, model=model, vectors=PretrainedConfig(name=name), training=DAN_TRAINING)

@@ -13,6 +13,7 @@ from sklearn.metrics import f1_score
 
 from bywords.data.label_sets import LabelSets, arrays_of
 from bywords.data.targets import Targets
+from bywords.evaluation import calibration as calibration_room
 from bywords.evaluation.calibration import (
     STRAIGHT,
     Sigmoids,
@@ -214,7 +215,8 @@ def many_labels(n_documents=600, n_labels=150):
     return logits, generator.random(logits.shape) < sigmoid(1.5 * logits)
 
 
-def test_of_many_labels_those_of_few_documents_share_a_sigmoid_and_others_have_their_own():
+def test_of_many_labels_those_of_few_documents_share_a_sigmoid_and_others_have_their_own(monkeypatch):
+    monkeypatch.setattr(calibration_room, "FEWEST_OF_MANY", 5)
     logits, labels = many_labels()
     scales, offsets = fit_sigmoids(logits, Targets.of(LabelSets.of_table(labels)))
     is_rare = labels.sum(axis=0) < 5

@@ -17,6 +17,7 @@ from bywords.models.label_tree import LabelTree, LabelTreeConfig
 from bywords.text import threads
 from bywords.text.ragged import Ragged, offsets_of
 from bywords.text.vocabulary import Vocabulary
+from bywords.training import fit
 
 N_LABELS, N_WORDS = 40, 90
 CONFIG = LabelTreeConfig(max_leaf=6, beam=3, threshold=0.01)
@@ -225,3 +226,18 @@ def test_it_learns_one_label_a_document_and_any_number_whether_all_or_the_best_g
         top = loaded.fitted_.top(["a rocket to the moon", "qqq"], 2)
         assert top.labels[0, 0] in ("space", "any")
         assert (top.probabilities <= 1).all()
+
+
+def test_auto_takes_the_tree_where_labels_are_very_many(monkeypatch, tmp_path):
+    corpus = small_corpus(90)
+    sets = [[name, "any"] if n % 2 else [name] for n, name in enumerate(corpus.names())]
+    assert not isinstance(TextClassifier().fit(corpus.texts, corpus.names()).fitted_.model, LabelTree)
+    monkeypatch.setattr(fit, "MANY_LABELS", 4)
+    many = TextClassifier().fit(corpus.texts, sets)
+    assert isinstance(many.fitted_.model, LabelTree)
+    assert many.fitted_.record.notes[0].startswith("With 4 labels and 27 words no models were tried against each other")
+    many.save(tmp_path / "model")
+    assert list(TextClassifier.load(tmp_path / "model").predict(corpus.texts)) == list(many.predict(corpus.texts))
+    assert not isinstance(TextClassifier().fit(corpus.texts, corpus.names()).fitted_.model, LabelTree)
+    monkeypatch.setattr(fit, "MOST_NUMBERS", 80)
+    assert isinstance(TextClassifier().fit(corpus.texts, corpus.names()).fitted_.model, LabelTree)

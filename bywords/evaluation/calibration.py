@@ -26,7 +26,8 @@ FLAT = 1e-6  # standard deviation of logits, below which they are taken as all t
 HOTTEST = 1e3  # temperature; the lowest is one over it
 STEEPEST = 1e3  # of a label's scale: a few documents without a mistake prove no certainty
 FEWEST_WITH_LABEL = 5  # documents: a label with fewer takes the threshold of all labels together
-MANY_LABELS = 100  # of more, a label with fewer documents than that takes the sigmoid of all such labels together too
+MANY_LABELS = 100  # of more, a label with fewer than FEWEST_OF_MANY documents shares a sigmoid with others
+FEWEST_OF_MANY = 100  # with fewer it would change which label is best more often for the worse than for the better
 N_SHARED_BINS = 2048  # of the logits of labels that share a sigmoid
 FAR_BELOW = 30.0  # nats, of a class that a model has not found
 STRAIGHT = (1.0, 1.0, 0.0)  # the curve that changes nothing
@@ -261,7 +262,7 @@ def fit_sigmoids(
     """How to scale and to shift the logits of each label so that its sigmoid has the least log loss, float64 (K,) each.
 
     A label is taken as right with (n + 1) / (n + 2) of its n documents only, and so is its absence. Where there are
-    more than MANY_LABELS, or the best logits alone, labels with fewer than FEWEST_WITH_LABEL documents share a sigmoid.
+    more than MANY_LABELS, those with fewer than FEWEST_OF_MANY documents share a sigmoid.
     Source: Platt (1999), "Probabilistic Outputs for Support Vector Machines", sections 2.1 and 2.2; by Newton's method,
     as in Lin, Lin, Weng (2007), "A Note on Platt's Probabilistic Outputs for Support Vector Machines".
     """
@@ -269,7 +270,7 @@ def fit_sigmoids(
     if isinstance(logits, TopScores):
         return _fit_found(logits, targets.codes, targets)
     n_documents, n_labels = logits.shape
-    is_own = np.full(n_labels, n_labels <= MANY_LABELS) | (targets.counts() >= FEWEST_WITH_LABEL)
+    is_own = np.full(n_labels, n_labels <= MANY_LABELS) | (targets.counts() >= FEWEST_OF_MANY)
     own, step = np.flatnonzero(is_own), max(1, MOST_SCORES // max(n_documents, 1))
     scales, offsets = np.ones(n_labels), np.zeros(n_labels)
     weights = targets.weights.astype(np.float64)[:, np.newaxis]
@@ -331,7 +332,8 @@ def _fit_found(
     n_labels = sets.n_labels
     n_with = np.bincount(labels, has, minlength=n_labels)
     n_without = np.bincount(labels, ~has, minlength=n_labels)
-    own = np.flatnonzero(np.minimum(n_with, n_without) >= FEWEST_WITH_LABEL)
+    least = FEWEST_WITH_LABEL if n_labels <= MANY_LABELS else FEWEST_OF_MANY
+    own = np.flatnonzero(np.minimum(n_with, n_without) >= least)
     group_of = np.full(n_labels, len(own))  # that of the labels which share a sigmoid is the last
     group_of[own] = np.arange(len(own))
     group = group_of[labels]

@@ -54,6 +54,7 @@ class ModelConfig:
     C: float = 1.0  # the inverse of its regularisation, where the settings say so
     candidates: tuple[ModelConfig, ...] = ()  # the models to select from; empty where there is nothing to select
     candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
+    of_many_labels: ModelConfig | None = None  # instead of all candidates, where there are very many labels
     library: str | None = None  # the package that it is trained by, beside numpy
 
     @property

@@ -38,6 +38,7 @@ from bywords.training.fields import with_fields
 from bywords.training.model_selection import SelectionResult, select_model
 from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_system, vectors_summary
+from bywords.training.workbench import MOST_NUMBERS
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ COPIES = (
 )
 BYTES_PER_SCORE = 20  # a logit, and a probability before and after calibration
 BYTES_PER_WEIGHT = 4
+MANY_LABELS = 200  # of which a document may have any number: to try several models on each label takes minutes
 Part = tuple[Tokens, Targets]
 # Fits the same once more to other documents: all of before, then more.
 Again = Callable[[Part, Callback, Checkpoint], tuple[SystemConfig, SystemFit]]
@@ -155,6 +157,8 @@ def fit_classifier(
     n_dropped += documents.n_dropped
     check_metric(parameters.metric, is_multilabel=targets.is_multilabel)
     _check_judges(config, parameters.metric)
+    config, more_notes = _for_many_labels(config, targets, len(documents.tokens.words))
+    notes = (*notes, *more_notes)
     train, are_copies = (documents.tokens, targets), False
     if valid is None:
         train, are_copies = with_copies_apart(train)
@@ -221,7 +225,7 @@ def _check_memory(
     parameters: FitParameters,
 ) -> None:
     """Raise DataError where the tables of this many classes are larger than the memory, before anything is learned."""
-    if not config.model.candidates and model_class(config.model).is_ranked:
+    if config.model.is_ranked(targets.n_classes):
         return
     n_classes = targets.n_classes
     drawn = max(int(parameters.validation_share * len(targets)), min(n_classes, len(targets) // 2))  # one of each class
@@ -233,6 +237,20 @@ def _check_memory(
         f"documents held out, and {n_weights:,} weights of words,",
         "Check that the right column is the label; else join rare classes, or learn from a part of the documents.",
     )
+
+
+def _for_many_labels(config: SystemConfig, targets: Targets, n_words: int) -> tuple[SystemConfig, tuple[str, ...]]:
+    """The system itself; or, for very many labels, its one model for those instead of a selection, which it says."""
+    instead, n_labels = config.model.of_many_labels, targets.n_classes
+    is_many = (targets.is_multilabel and n_labels >= MANY_LABELS) or n_labels * n_words > MOST_NUMBERS
+    if instead is None or not is_many:
+        return config, ()
+    vocabulary = replace(config.vocabulary, ngrams=1, char_ngrams=None)
+    note = (
+        f"With {n_labels:,} labels and {n_words:,} words no models were tried against each other, and no metric or "
+        f"budget was needed: a {instead.title} was taken, which stays fast and small."
+    )
+    return replace(config, model=instead, vocabulary=vocabulary, training=None, vectors=None), (note,)
 
 
 def _check_judges(config: SystemConfig, metric: Metric) -> None:

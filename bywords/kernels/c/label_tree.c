@@ -8,6 +8,8 @@
 #define SMALL 1e-3f /* violations below it are not worth a step */
 #define LANES 8     /* classifiers are padded to a multiple of it; one that pads learns nothing */
 #define BLOCK 32
+#define AHEAD 4 /* rows that are asked for beforehand: they are all over a large table */
+#define LINE 16 /* numbers that memory gives at a time */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -26,6 +28,8 @@ INLINE void add_scores(const float *restrict table, int64_t width, const int32_t
         float sums[BLOCK];
         memcpy(sums, totals + start, sizeof sums);
         for (int64_t index = 0; index < n; index++) {
+            for (int64_t k = 0; start == 0 && index + AHEAD < n && k < width; k += LINE)
+                __builtin_prefetch(table + ids[index + AHEAD] * width + k);
             const float *restrict row = table + ids[index] * width + start, weight = weights[index];
             for (int64_t k = 0; k < BLOCK; k++)
                 sums[k] += weight * row[k];

@@ -53,6 +53,7 @@ class ModelConfig:
     C: float = 1.0  # the inverse of its regularisation, where the settings say so
     candidates: tuple[ModelConfig, ...] = ()  # the models to select from; empty where there is nothing to select
     candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
+    is_race: bool = True  # of candidates that differ in C only, those beyond one that is worse are not tried
     library: str | None = None  # the package that it is trained by, beside numpy
 
     @property

@@ -63,7 +63,7 @@ class SelectionConfig(ModelConfig):
 
     candidates: tuple[ModelConfig, ...] = ()
     candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
-    is_race: bool = True  # of candidates that differ in C only, those further from the best are not tried
+    is_race: bool = True  # of candidates that differ in C only, those beyond one that is worse are not tried
     of_many_labels: ModelConfig | None = None  # instead of all, on words alone, where there are very many labels
     title = "selection"
 

@@ -218,6 +218,16 @@ def test_calibrated_probabilities_are_the_same_and_those_of_numpys_softmax(liste
 
 
 @few_examples
+@given(st.integers(0, 12), st.integers(1, 3), st.booleans(), st.integers(0, 9))
+def test_the_sigmoids_of_labels_are_the_same(n_documents, n_labels, is_weighed, seed):
+    floats = np.random.default_rng(seed)
+    logits = floats.normal(size=(n_documents, n_labels)) * floats.choice([0, 1, 30], n_labels)
+    has = floats.random(logits.shape) < 1 / (1 + np.exp(-logits))
+    weights = floats.integers(0, 3, n_documents).astype(np.float32) if is_weighed else np.ones(n_documents, np.float32)
+    both(calibration.fit_sigmoids, logits, has, weights, 1e-6, 1e3)
+
+
+@few_examples
 @given(documents, st.sampled_from([1, 2, 8, 16, 24, 32, 40]), st.booleans(), st.integers(0, 9))
 def test_a_pass_of_the_svm_is_the_same(listed, n_classes, is_scaled, seed):
     numbers, offsets = flat(listed)

@@ -14,7 +14,7 @@ from small_corpus import small_corpus, small_system
 
 from bywords import TextClassifier
 from bywords.data.duplicates import find_duplicates
-from bywords.kernels import _native, ids, normalization, words
+from bywords.kernels import _native, calibration, ids, normalization, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import orders_of_characters, replacements
 from bywords.text.tokenizer import Tokenizer
@@ -53,6 +53,7 @@ def calls():
         for system in ("auto", "dan", "lstm", "glove-corpus-mean", "label-tree"):
             TextClassifier(small_system(system, "")).fit(texts, corpus.names()).predict(texts)
         words.add(*_many_words(), *_empty_table(), 0)
+        calibration.fit_sigmoids(np.eye(4), np.eye(4, dtype=bool), np.ones(4, np.float32), 1e-6, 1e3)
         documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))
         find_duplicates(corpus.texts)

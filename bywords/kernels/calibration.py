@@ -32,5 +32,5 @@ def fit_sigmoids(
     1, is at most `steepest`. `bywords.evaluation.calibration` says the rest.
     """
     scales, offsets = np.empty(logits.shape[1]), np.empty(logits.shape[1])
-    _native.fit_sigmoids(logits, has, weights, flat, steepest, scales, offsets)
+    _native.fit_sigmoids(logits, has.view(np.uint8), weights, flat, steepest, scales, offsets)
     return scales, offsets

@@ -55,6 +55,7 @@ class ModelConfig:
     candidates: tuple[ModelConfig, ...] = ()  # the models to select from; empty where there is nothing to select
     candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
     of_many_labels: ModelConfig | None = None  # instead of all candidates, where there are very many labels
+    is_race: bool = True  # of candidates that differ in C only, those beyond one that is worse are not tried
     library: str | None = None  # the package that it is trained by, beside numpy
 
     @property

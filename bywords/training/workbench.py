@@ -19,7 +19,7 @@ from bywords.evaluation.metrics import Metric, log_losses, score
 from bywords.fitted import History
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import FittedModel, ModelConfig, model_class, restore_model
-from bywords.system_config import SelectionConfig, SystemConfig, TrainingConfig
+from bywords.system_config import SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Features, Vocabulary
@@ -163,7 +163,7 @@ class Workbench:
         error on the same documents); and to larger C, where no smaller one was better than the first.
         """
         judged = [first := self.judge(candidates[0])]
-        is_race = isinstance(self.config.model, SelectionConfig) and self.config.model.is_race
+        is_race = self.config.model.is_race
         others = sorted(candidates[1:], key=lambda one: one.C)
         smaller = [one for one in reversed(others) if one.C < first.config.C]
         for way in (smaller, [one for one in others if one not in smaller]):

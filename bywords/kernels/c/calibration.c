@@ -139,7 +139,7 @@ INLINE void fit_sigmoid(const Label *label, double steepest, double *scale, doub
 int64_t fit_sigmoids(Call *call)
 {
     const double *logits = ARRAY(0), flat = REAL(3), steepest = REAL(4);
-    const bool *has = ARRAY(1);
+    const uint8_t *has = ARRAY(1);
     double *scales = ARRAY(5), *offsets = ARRAY(6);
     const int64_t n = LENGTH(0), width = WIDTH(0);
     REQUIRE(LENGTH(1) == n && WIDTH(1) == width && LENGTH(2) == n && LENGTH(5) == width && LENGTH(6) == width);
@@ -149,7 +149,7 @@ int64_t fit_sigmoids(Call *call)
         double with = 0, without = 0, mean = 0, spread = 0;
         for (int64_t i = 0; i < n; i++) {
             label.z[i] = logits[i * width + k];
-            label.has[i] = has[i * width + k];
+            label.has[i] = has[i * width + k] != 0;
             *(label.has[i] ? &with : &without) += (double)label.weights[i];
             mean += label.z[i] / (double)n;
         }

@@ -48,7 +48,7 @@
     X(run_backward, "qffffff>f>f>f>f>f", 0)                   \
     X(rows_of_maxima, "fq>q", 0)                              \
     X(calibrate, ">drnrrr>d", 0)                              \
-    X(fit_sigmoids, "d?frr>d>d", 0)                           \
+    X(fit_sigmoids, "dBfrr>d>d", 0)                           \
     X(train_block, "iiff>f>f>f>f>f>f>f>fr>d", 0)
 
 PyObject *join_texts(PyObject *module, PyObject *list);

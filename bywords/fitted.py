@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Required, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,14 @@ from bywords.io.on_disk import OnDiskPart
 from bywords.models.base import FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
 from bywords.system_config import FitParameters, SystemConfig
-from bywords.text.inputs import Texts, checked_texts
+from bywords.text.inputs import Texts, as_list, checked_column
 from bywords.text.ragged import Ragged
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.tokenizer import Tokenizer, Tokens
 from bywords.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import polars as pl
 
 DOCUMENTS_AT_A_TIME = 4096  # of documents on disk that are answered
 Numbers = npt.NDArray[np.float64]
@@ -237,14 +240,14 @@ class FittedClassifier:
 
     def encode(self, texts: Texts) -> Ragged:
         """N texts → their ids; one in which nothing is known has one id, the unknown word's."""
-        return self.vocabulary.encode(self.tokenizer(self.texts_of(texts)))
+        return self.vocabulary.encode(self.tokenizer(documents_of(texts, self.record.columns)))
 
     def texts_of(self, texts: Texts) -> list[str]:
         """N texts as they are; or the rows of a frame, or dicts, as texts of the columns that were learned from.
 
         Raises: DataError for missing columns, and for texts that are not strings.
         """
-        return documents_of(texts, self.record.columns)
+        return as_list(documents_of(texts, self.record.columns))
 
     def predict(self, texts: Texts) -> Predictions:
         """An answer for each of N texts; every text gets one, an empty one too.
@@ -253,13 +256,13 @@ class FittedClassifier:
         thresholds, in the form in which they were learned: a tuple for each text, object (N,), or a table of 0 and 1,
         int64 (N, K).
         """
-        checked = self.texts_of(texts)
+        checked = documents_of(texts, self.record.columns)
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
         return Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
 
-    def _answers(self, texts: list[str]) -> tuple[npt.NDArray[Any], ...]:
+    def _answers(self, texts: list[str] | pl.Series) -> tuple[npt.NDArray[Any], ...]:
         """The columns of `Predictions`, for some of the texts."""
-        if not texts:
+        if not len(texts):
             logits, share = np.zeros((0, len(self.classes)), dtype=np.float32), np.zeros(0, dtype=np.float32)
             is_nothing = share.astype(bool)
         else:
@@ -368,20 +371,20 @@ def _as_many(labels: Labels, n_texts: int, *, part: str) -> GivenLabels:
     return given
 
 
-def documents_of(data: Any, columns: Columns | None) -> list[str]:
-    """N documents: texts as they are, or made of the columns of a frame, of a mapping of columns or of dicts.
+def documents_of(data: Any, columns: Columns | None) -> list[str] | pl.Series:
+    """N documents, a list or a column: texts as they are, or made of the columns of a frame, a mapping or dicts.
 
     A table of one column needs no name. Raises: DataError for missing columns, and for texts that are not strings.
     """
     if columns is None or (hasattr(data, "collect_schema") and hasattr(data, "collect")):
-        return checked_texts(data)  # which refuses what has to be collected first
+        return checked_column(data)  # which refuses what has to be collected first
     names = getattr(data, "columns", data if isinstance(data, Mapping) else None)
     is_rows = isinstance(data, Sequence) and bool(len(data)) and isinstance(data[0], Mapping)
     is_one = names is not None and len(names) == 1
     if (names is None and not is_rows) or (columns.is_one_text and is_one):
-        return checked_texts(data)
+        return checked_column(data)
     check_polars(what="a row of several columns")
-    return columns.texts(frame_columns(data, columns.inputs)).to_list()
+    return columns.texts(frame_columns(data, columns.inputs))
 
 
 def index_of_label(label: Any, labels: Sequence[Any]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Required, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,14 @@ from bywords.memory import check_memory
 from bywords.models.base import FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
 from bywords.system_config import FitParameters, SystemConfig
-from bywords.text.inputs import Texts, checked_texts
+from bywords.text.inputs import Texts, as_list, checked_column
 from bywords.text.ragged import Ragged
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MOST_KEPT = 1 << 24  # probabilities of more classes that are kept
 N_FOUND = 50  # labels of a document that a model which finds the best alone is asked for
@@ -298,14 +301,14 @@ class FittedClassifier:
 
     def encode(self, texts: Texts) -> Ragged:
         """N texts → their ids; one in which nothing is known has one id, the unknown word's."""
-        return self.vocabulary.encode(self.tokenizer(self.texts_of(texts)))
+        return self.vocabulary.encode(self.tokenizer(documents_of(texts, self.record.columns)))
 
     def texts_of(self, texts: Texts) -> list[str]:
         """N texts as they are; or the rows of a frame, or dicts, as texts of the columns that were learned from.
 
         Raises: DataError for missing columns, and for texts that are not strings.
         """
-        return documents_of(texts, self.record.columns)
+        return as_list(documents_of(texts, self.record.columns))
 
     def predict(self, texts: Texts) -> Predictions:
         """An answer for each of N texts; every text gets one, an empty one too.
@@ -314,7 +317,7 @@ class FittedClassifier:
         thresholds, in the form in which they were learned: a tuple for each text, object (N,), or a table of 0 and 1,
         int64 (N, K).
         """
-        checked = self.texts_of(texts)
+        checked = documents_of(texts, self.record.columns)
         self._check_room(len(checked))
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
         columns = parts[0] if len(parts) == 1 else map(_concatenated, zip(*parts, strict=True))
@@ -325,9 +328,9 @@ class FittedClassifier:
 
         Memory holds no table of all texts by all classes, however many there are of both.
         """
-        checked = self.texts_of(texts)
+        checked = documents_of(texts, self.record.columns)
 
-        def answers(texts: list[str]) -> tuple[TopScores, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        def answers(texts: list[str] | pl.Series) -> tuple[TopScores, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
             documents = self.encoded(texts)
             return self.top_of(documents, m), documents.in_vocabulary_share, documents.all_out_of_vocabulary
 
@@ -371,9 +374,9 @@ class FittedClassifier:
         """The documents, so many at a time that there is room for a table of them by all classes."""
         return documents.batches(max(1, MOST_SCORES // len(self.classes)))
 
-    def encoded(self, texts: list[str]) -> Ragged:
+    def encoded(self, texts: list[str] | pl.Series) -> Ragged:
         """As `encode`, of texts that are strings, also of none."""
-        if not texts:
+        if not len(texts):
             return Ragged(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.float32))
         return self.vocabulary.encode_texts(texts, self.tokenizer)
 
@@ -387,7 +390,7 @@ class FittedClassifier:
             "Ask for fewer texts at a time, or for the likeliest labels alone: `top`, predict --top-k.",
         )
 
-    def _answers(self, texts: list[str]) -> tuple[Any, ...]:
+    def _answers(self, texts: list[str] | pl.Series) -> tuple[Any, ...]:
         """The columns of `Predictions`, for some of the texts."""
         documents = self.encoded(texts)
         logits = probabilities = None
@@ -553,20 +556,20 @@ def _as_many(labels: Labels, n_texts: int, *, part: str) -> GivenLabels:
     return given
 
 
-def documents_of(data: Any, columns: Columns | None) -> list[str]:
-    """N documents: texts as they are, or made of the columns of a frame, of a mapping of columns or of dicts.
+def documents_of(data: Any, columns: Columns | None) -> list[str] | pl.Series:
+    """N documents, a list or a column: texts as they are, or made of the columns of a frame, a mapping or dicts.
 
     A table of one column needs no name. Raises: DataError for missing columns, and for texts that are not strings.
     """
     if columns is None or (hasattr(data, "collect_schema") and hasattr(data, "collect")):
-        return checked_texts(data)  # which refuses what has to be collected first
+        return checked_column(data)  # which refuses what has to be collected first
     names = getattr(data, "columns", data if isinstance(data, Mapping) else None)
     is_rows = isinstance(data, Sequence) and bool(len(data)) and isinstance(data[0], Mapping)
     is_one = names is not None and len(names) == 1
     if (names is None and not is_rows) or (columns.is_one_text and is_one):
-        return checked_texts(data)
+        return checked_column(data)
     check_polars(what="a row of several columns")
-    return columns.texts(frame_columns(data, columns.inputs)).to_list()
+    return columns.texts(frame_columns(data, columns.inputs))
 
 
 def index_of_label(label: Any, labels: Sequence[Any]) -> int:

@@ -1,7 +1,7 @@
 """Unicode's data → of each code point, what says whether a text that has it may be in another form than NFC.
 
-Run as a script, it writes `bywords/text/composition.txt`; a test compares the two. Code points that this Python does not
-know are looked at, so that the table is right for those that know more.
+Run as a script, it writes `bywords/text/composition.txt`; a test compares the two. Code points that this Python does
+not know are looked at, so that the table is right for those that know more.
 """
 
 from __future__ import annotations

@@ -65,7 +65,10 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, m
     encoded = [text.encode() for text in listed]
     data = np.frombuffer(b"".join(encoded), dtype=np.uint8)
     ends = np.cumsum([len(text) for text in encoded])
-    _, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, what)
+    codes, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, what)
+    counts = both(words.count_codes, codes, len(scanned[2]))
+    for least in (1, 2):
+        both(words.rank, *scanned[:2], counts, np.arange(len(counts)) % 3 == 1, least)
     assert Words(*scanned[:2]).hashes.tolist() == scanned[2].tolist()
     both(words.cut, *scanned[:2], shortest, shortest + more)
     n_words, room = len(scanned[2]), 2 * len(data) + 8
@@ -107,6 +110,23 @@ def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
         normalization.shorten_runs(data.copy(), ends, flags),
     )
     assert [one.tolist() for one in found] == [one.tolist() for one in expected]
+
+
+@pytest.mark.parametrize("what", [words.WORDS, words.SIGNS, words.LONGER])
+def test_words_that_lie_across_the_bytes_that_are_read_together_are_whole(what):
+    for before in range(56, 72):
+        listed = [
+            "x" * before + " don't I'm o''k it's é'à e'é _9' end!!",
+            "a" * before + "'",
+            "'b",
+            "." * before + "Ünd",
+        ]
+        encoded = [text.encode() for text in listed]
+        data, ends = np.frombuffer(b"".join(encoded), dtype=np.uint8), np.cumsum([len(text) for text in encoded])
+        both(words.scan, data, ends, kinds_of_characters(), True, what)
+        other = kinds_of_characters().copy()
+        other[ord("#")] = words.SPACE  # no longer those that text has
+        both(words.scan, data, ends, other, False, what)
 
 
 def test_hashes_overflow_and_tables_grow_without_a_warning():

@@ -5,16 +5,22 @@ import itertools
 import json
 import re
 import shutil
+import unicodedata
 
+import composition_table
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from normalization_table import TABLE, replacements, rows
 from small_corpus import small_corpus
 
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.data.duplicates import find_duplicates
-from bywords.text.normalization import normalized
+from bywords.kernels.normalization import LOOKED_AT, UNCOMPOSED, suspects
+from bywords.kernels.utf8 import joined_texts
+from bywords.text.normalization import NOTHING, normalized, orders_of_characters
 from bywords.text.offsets import token_offsets
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig
 
@@ -154,13 +160,27 @@ def test_each_kind_is_there_and_no_input_twice():
 
 
 def test_the_table_is_what_unicode_says():
-    import unicodedata
-
     kept = TABLE.read_text().splitlines()
     if unicodedata.unidata_version == "14.0.0":
         assert kept == rows()
     else:  # newer Unicode may have small letters that were not there before
         assert set(kept) <= set(rows())
+
+
+def test_what_may_be_in_another_form_is_what_unicode_says():
+    kept = composition_table.TABLE.read_text().splitlines()
+    if unicodedata.unidata_version == "14.0.0":
+        assert kept == composition_table.rows()
+    expected, found = composition_table.orders(), orders_of_characters()
+    assert (found[found != expected] == LOOKED_AT).all()  # code points that are newer than the table
+
+
+@given(
+    st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("aeso\u0301\u0323\u0345\u3099か\u1161\u1100각")))
+)
+def test_a_text_in_another_form_than_nfc_is_seen_to_be(text):
+    flags, _ = suspects(*joined_texts([text]), NOTHING, orders_of_characters())
+    assert flags[0] & UNCOMPOSED or unicodedata.is_normalized("NFC", text)
 
 
 @pytest.mark.parametrize("lowercase", [True, False])

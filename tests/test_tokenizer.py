@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bywords.errors import DataError, SettingError
+from bywords.kernels.utf8 import joined_texts
 from bywords.kernels.words import SIGN
 from bywords.text.characters import UNSPACED, kinds_of_characters
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig
@@ -97,6 +98,23 @@ def test_chunks_read_by_several_threads_give_the_same_tokens(monkeypatch):
     assert cut.documents() == whole.documents()
     assert cut.offsets.tolist() == whole.offsets.tolist()
     assert len(cut.words) == len(whole.words)
+
+
+def test_a_column_of_polars_gives_the_tokens_of_its_texts(monkeypatch):
+    texts = [f"a{'b' * number} don't, café {number}" for number in range(40)] + ["", "e\u0301t\u00e9", "我爱", "&amp;"]
+    column = pl.concat([pl.Series(texts[:7]), pl.Series(texts[7:])], rechunk=False)
+    monkeypatch.setattr("bywords.text.threads.CHUNK_SIZE", 300)
+    for first in (0, 3, 39, len(texts)):
+        assert Tokenizer()(column[first:]).documents() == Tokenizer()(texts[first:]).documents()
+    for config in (TokenizerConfig(normalize=False), TokenizerConfig(pattern="[a-z]+")):
+        assert Tokenizer(config)(column).documents() == Tokenizer(config)(texts).documents()
+
+
+def test_a_column_that_is_none_of_texts_is_refused_where_it_is_joined():
+    with pytest.raises(ValueError, match="a text is missing"):
+        joined_texts(pl.Series(["a", None]))
+    with pytest.raises(TypeError, match="expected vu"):
+        joined_texts(pl.Series([1]))
 
 
 def test_joined_tokens_are_the_documents_of_both():

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier, Predictions, TopPredictions
     from bywords.io.readers import Block
     from bywords.io.resumable import ResumableOutput
+    from bywords.io.tables import Table
     from bywords.io.writers import Writer
 
 CHUNK_ROWS = 20_000  # documents at a time
@@ -203,12 +204,12 @@ def _write(
         for chunk in counted(_chunks(blocks, answers, writer, output, digest), "labelled"):
             output.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
         if not output.n_rows:
-            output.add(writer(None, answers([]), is_first=True), n_rows=0, input_digest="")
+            output.add(writer(None, answers(answers.found([])), is_first=True), n_rows=0, input_digest="")
         output.finish()
 
 
 class _Answers:
-    """Texts in, columns of answers out."""
+    """What a model has found in, columns of answers out."""
 
     def __init__(self, classifier: FittedClassifier, top_k: int | None, least: float | None = None) -> None:
         """Labels of answers that are less probable than `least` are left out; None leaves none out."""
@@ -218,10 +219,10 @@ class _Answers:
         self.n_classes = len(classifier.classes)
         self.top_k = None if top_k is None else self.n_classes if top_k < 0 else min(top_k, self.n_classes)
         self.width = self.top_k or (1 if classifier.is_ranked else self.n_classes)  # probabilities of a text
-        self.names = self([]).columns
+        self.names = self(self.found([])).columns
 
-    def __call__(self, texts: Sequence[str] | pl.Series) -> pl.DataFrame:
-        """The answers for N texts: label and probability; or labels and probabilities, lists, where there are several.
+    def __call__(self, found: Predictions | TopPredictions) -> pl.DataFrame:
+        """The columns for N texts: label and probability; or labels and probabilities, lists, where there are several.
 
         Of a multi-label model these are the labels of each text, or its `top_k` likeliest; of another the likeliest,
         and `top_k` of them behind it.
@@ -229,8 +230,8 @@ class _Answers:
         import numpy as np
         import polars as pl
 
-        found, columns = self._found(texts), dict[str, Any]()
-        self.n_texts += len(texts)
+        columns: dict[str, Any] = {}
+        self.n_texts += len(found.labels)
         self.n_out_of_distribution += int(found.out_of_distribution.sum())
         if not self.is_multilabel:
             labels = (found.labels[:, 0] if found.labels.ndim > 1 else found.labels).tolist()
@@ -272,7 +273,7 @@ class _Answers:
                 "trust these answers (out_of_distribution is true)."
             )
 
-    def _found(self, texts: Sequence[str] | pl.Series) -> Predictions | TopPredictions:
+    def found(self, texts: Sequence[str] | pl.Series) -> Predictions | TopPredictions:
         """The likeliest labels where they are all that is asked for, or all that there are; else all probabilities."""
         if self.top_k is None and not self.classifier.is_ranked:
             return self.classifier.predict(texts)
@@ -323,6 +324,16 @@ class _Chunk:
     input_digest: str  # of the input as far as it was read for it
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Some documents to be labelled."""
+
+    texts: pl.Series
+    table: Table | None
+    input_digest: str
+    is_first: bool
+
+
 def _chunks(
     blocks: Iterable[Block],
     answers: _Answers,
@@ -332,16 +343,38 @@ def _chunks(
 ) -> Iterator[tuple[int, _Chunk]]:
     """What to write for each chunk of documents, and how many they are; without those that the folder has.
 
+    Threads label some chunks while others are read and written.
+    """
+    from bywords.text.threads import in_threads
+
+    def labelled(part: _Part) -> tuple[_Part, Predictions | TopPredictions]:
+        return part, answers.found(part.texts)
+
+    for part, found in in_threads(labelled, _parts(blocks, answers.width, writer, folder, digest)):
+        content = writer(part.table, answers(found), is_first=part.is_first)
+        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest)
+
+
+def _parts(
+    blocks: Iterable[Block],
+    width: int,
+    writer: Writer,
+    folder: ResumableOutput | None,
+    digest: hashlib._Hash | None,
+) -> Iterator[_Part]:
+    """The documents to be labelled, some at a time: `width` is how many probabilities there are of each.
+
     `digest` goes over the input. Raises SettingError where what the folder has was made from another input.
     """
     n_done, n_rows = 0 if folder is None else folder.n_rows, 0
-    step = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // answers.width))
     for number, block in enumerate(blocks):
         if digest is not None:
             digest.update(block.source)
         if number == 0:
             writer.start(block.table)
         tell_notes(block.notes)
+        most = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // width))
+        step = -(-len(block.texts) // (-(-len(block.texts) // most) or 1)) or 1  # chunks of like sizes
         for start in range(0, len(block.texts), step):
             texts = block.texts[start : start + step]
             n_before, n_rows = n_rows, n_rows + len(texts)
@@ -351,8 +384,7 @@ def _chunks(
             if n_rows <= n_done:
                 continue
             table = None if block.table is None else block.table.slice(start, len(texts))
-            content = writer(table, answers(texts), is_first=n_before == 0)
-            yield len(texts), _Chunk(content, len(texts), input_digest)
+            yield _Part(texts, table, input_digest, is_first=n_before == 0)
     if folder is not None and n_rows < n_done:
         folder.check_input("")
 

@@ -1,8 +1,8 @@
 """UTF-8 texts → which of them a normalisation would change; and the changes of characters and of runs of letters.
 
 Flags of a text: MARKUP, it may have an entity of HTML, or an escape with a backslash; RUN, a letter three times in a
-row; WIDE, a character that is not ASCII; SPECIAL, a character whose change depends on its neighbours; UNCOMPOSED, it may
-not be in the form NFC.
+row; WIDE, a character that is not ASCII; SPECIAL, a character whose change depends on its neighbours; UNCOMPOSED, it
+may not be in the form NFC.
 """
 
 from __future__ import annotations

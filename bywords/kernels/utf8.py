@@ -20,7 +20,7 @@ def joined_texts(texts: Sequence[str] | pl.Series) -> tuple[npt.NDArray[np.uint8
     Half of a surrogate pair, which has no meaning, becomes a question mark. Of a column of strings without nulls no
     Python string is made: it gives its buffers (Arrow's string views).
     """
-    if not isinstance(texts, list | tuple):
+    if not isinstance(texts, Sequence):
         return _as_arrays(_native._join_column(texts.__arrow_c_stream__()))
     if all(map(str.isascii, texts)):
         return joined_bytes(texts)

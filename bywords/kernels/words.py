@@ -29,7 +29,7 @@ def scan(
     """The tokens of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, and a table of the distinct ones.
 
     `text` is uint8, valid UTF-8; `ends` int64 (N,); `kinds` uint8, by code point; those beyond its end are SIGN.
-    With `lowercase`, ASCII letters become lower-case (others have to be already).
+    With `lowercase`, ASCII letters, which are WORD, become lower-case (others have to be already).
 
     `what` is a token: of WORDS, a sequence of WORD and MARK with single apostrophes within it or, of a sequence of
     UNSPACED characters, each one with the marks after it, and then each two neighbours; of SIGNS, each SIGN too; of

@@ -123,7 +123,7 @@ def normalized_bytes(texts: Sequence[str] | pl.Series, *, lowercase: bool) -> tu
     return whole, ends, not (flags & WIDE).any()
 
 
-def normalized(texts: Sequence[str], *, lowercase: bool = True) -> list[str]:
+def normalized(texts: Sequence[str] | pl.Series, *, lowercase: bool = True) -> list[str]:
     """Texts as the tokenizer reads them; with `lowercase` in small letters.
 
     >>> from bywords.text.normalization import normalized
@@ -185,7 +185,7 @@ def replacements(lowercase: bool) -> Replacements:
 
 @functools.cache
 def orders_of_characters() -> Bytes:
-    """Those of `composition.txt`, which `tests/composition_table.py` writes, by code point, as `suspects` takes them."""
+    """Those of `composition.txt`, which `tests/composition_table.py` writes, as `suspects` takes them."""
     lines = (Path(__file__).parent / "composition.txt").read_text().split()
     starts = np.array([*(int(start, 16) for start in lines[::2]), 0x110000])
     return np.repeat(np.array(lines[1::2], dtype=np.uint8), np.diff(starts))
@@ -195,9 +195,7 @@ def _from_hex(word: str) -> str:
     return "" if word == "-" else "".join(chr(int(point, 16)) for point in word.split("+"))
 
 
-def _changed(
-    whole: Bytes, ends: Ends, indices: npt.NDArray[np.intp], change: Callable[[str], str]
-) -> dict[int, bytes]:
+def _changed(whole: Bytes, ends: Ends, indices: npt.NDArray[np.intp], change: Callable[[str], str]) -> dict[int, bytes]:
     """Those of the texts at `indices` that a change makes others, as bytes, by ascending index."""
     found = {}
     for index in indices.tolist():

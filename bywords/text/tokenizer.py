@@ -20,8 +20,8 @@ from bywords.annotations import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, quoted
 from bywords.forks import check_polars, polars_answers
 from bywords.kernels.bags import count
-from bywords.kernels.words import LONGER, SIGNS, WORDS, count_codes, scan
 from bywords.kernels.utf8 import joined_texts
+from bywords.kernels.words import LONGER, SIGNS, WORDS, count_codes, scan
 from bywords.text.characters import kinds_of_characters
 from bywords.text.inputs import checked_column, checked_texts
 from bywords.text.normalization import Bytes, Ends, normalized, normalized_bytes
@@ -206,8 +206,9 @@ class Tokenizer:
         if self.config.normalize:
             whole, ends, is_ascii = normalized_bytes(texts, lowercase=lowercase)
         else:
-            is_ascii = all(map(str.isascii, texts))
-            whole, ends = joined_texts([text if text.isascii() else _composed(text, lowercase) for text in texts])
+            listed = list(texts)
+            is_ascii = all(map(str.isascii, listed))
+            whole, ends = joined_texts([text if text.isascii() else _composed(text, lowercase) for text in listed])
         kinds = kinds_of_characters()
         what = LONGER if self.config.pattern is not None else SIGNS if self.config.punctuation else WORDS
         return whole, ends, kinds[:128] if is_ascii else kinds, lowercase, what

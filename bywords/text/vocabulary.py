@@ -214,7 +214,7 @@ class Vocabulary:
         codes = tokens.codes[tokens.offsets[start] : tokens.offsets[stop]]
         return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), self._tables))
 
-    def encode_texts(self, texts: list[str], tokenizer: Tokenizer) -> Ragged:
+    def encode_texts(self, texts: Sequence[str] | pl.Series, tokenizer: Tokenizer) -> Ragged:
         """The same as `encode(tokenizer(texts))`, by one thread: in one pass where the tokenizer allows."""
         if not tokenizer.reads_bytes:
             return self.encode(tokenizer(texts))

@@ -31,7 +31,7 @@ from bywords.memory import check_memory
 from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
-from bywords.text.inputs import Texts, checked_texts
+from bywords.text.inputs import Texts, as_list, checked_column
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.training.callback import Callback
 from bywords.training.fields import with_fields
@@ -144,7 +144,7 @@ def fit_classifier(
     parameters = parameters or FitParameters()
     notes: tuple[str, ...] = ()
     if columns is not None:
-        texts = documents_of(texts, columns)
+        texts = as_list(documents_of(texts, columns))
         validation = None if validation is None else (documents_of(validation[0], columns), validation[1])
         test = None if test is None else (documents_of(test[0], columns), test[1])
         config, notes = with_fields(config, columns, texts, labels, parameters)
@@ -273,8 +273,8 @@ def read_documents(
     part: str,
 ) -> Documents:
     """Tokens, labels, weights and groups of the documents that have tokens and count."""
-    texts = checked_texts(texts)
-    tokens = tokenizer(texts)
+    checked = checked_column(texts)
+    tokens = tokenizer(checked)
     if labels is None:
         raise DataError("requires y to be passed, but the target y is None: give each text its label.")
     given = read_labels(labels, part=part)
@@ -290,7 +290,7 @@ def read_documents(
             f"the weight of all {part} documents is zero: there is nothing to learn from. Check sample_weight."
         )
     is_default = tokenizer.config == TokenizerConfig()
-    groups = groups_of(texts, parameters.keep_together, tokens=tokens if is_default else None)
+    groups = groups_of(as_list(checked), parameters.keep_together, tokens=tokens if is_default else None)
     return Documents(
         tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()),
         groups[kept],

@@ -319,6 +319,18 @@ def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_w
     return indices, slots, n_words
 
 
+def rank(data, starts, counts, is_first, min_count):
+    """The indices of the words that are counted often enough: those that come first, then by (-count, word)."""
+    words = [data[start:end].tobytes() for start, end in itertools.pairwise(starts.tolist())]
+    order = sorted(range(len(words)), key=lambda index: (not is_first[index], -counts[index], words[index]))
+    return np.array([index for index in order if counts[index] >= min_count], dtype=np.int64)
+
+
+def count_codes(codes, n_codes):
+    """How often each code below `n_codes` is there, int64 (n_codes,)."""
+    return np.bincount(codes, minlength=n_codes)
+
+
 def cut(data, starts, shortest, longest):
     """The character n-grams of each word: `shortest` to `longest` characters, a space before and after it included.
 

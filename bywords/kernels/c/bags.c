@@ -9,55 +9,59 @@
 enum { UNKNOWN = 1 };                    /* an id, as in ragged.py */
 enum { UNIFORM, IDF, TFIDF, LOG_TFIDF }; /* weightings, in the order of bags.py */
 
-#define MOST_DOCUMENTS UINT32_MAX
 #define N_LOGARITHMS 8
 
-/* A small table of the ids of one document, with linear probing: `owner` is the document + 1 that an entry is of. */
+/* A small table of the ids of one document, with linear probing: index + 1 of a distinct id, 0 where it is free. */
 typedef struct {
-    uint32_t owner, index;
-} Entry;
-
-typedef struct {
-    Entry *entries;
-    uint64_t n_entries; /* a power of two */
+    uint32_t *entries;
+    uint64_t n_entries;
 } Seen;
+
+/* Four times as many as there may be ids, a power of two: few of them meet, and those of a short document are near. */
+INLINE uint64_t n_entries_for(int64_t n_ids)
+{
+    uint64_t n_entries = 16;
+    while (n_entries < 4 * (uint64_t)n_ids)
+        n_entries *= 2;
+    return n_entries;
+}
 
 /* With room for the longest of the documents; without entries where there is no memory for it. */
 static Seen new_seen(const int64_t *offsets, int64_t n_documents)
 {
-    uint64_t longest = 8, n_entries = 16;
+    int64_t longest = 8;
     for (int64_t document = 0; document < n_documents; document++) {
-        const uint64_t length = offsets[document + 1] - offsets[document];
+        const int64_t length = offsets[document + 1] - offsets[document];
         longest = length > longest ? length : longest;
     }
-    while (n_entries < 2 * longest)
-        n_entries *= 2;
-    return (Seen){calloc(n_entries, sizeof(Entry)), n_entries};
+    const uint64_t n_entries = n_entries_for(longest);
+    return (Seen){malloc(n_entries * sizeof(uint32_t)), n_entries};
 }
 
 /* Count the n ids of a document. Returns how many distinct ones there are. */
-INLINE int64_t count_ids(Seen *seen, uint32_t owner, const int32_t *restrict ids, int64_t n, int64_t n_rows,
-                         int32_t unknown, int32_t *restrict distinct, float *restrict counts)
+INLINE int64_t count_ids(Seen *seen, const int32_t *restrict ids, int64_t n, int64_t n_rows, int32_t unknown,
+                         int32_t *restrict distinct, float *restrict counts)
 {
-    uint64_t n_entries = 16; /* as few as there may be, so that they stay in a near cache */
+    while (n && ids[n - 1] >= n_rows) /* those that a model does not see are behind the others */
+        n--;
+    const uint64_t n_entries = n_entries_for(n), mask = n_entries - 1;
     int64_t n_distinct = 0;
-    while (n_entries < 2 * (uint64_t)n)
-        n_entries *= 2;
-    const uint64_t mask = n_entries - 1;
+    memset(seen->entries, 0, n_entries * sizeof(uint32_t));
     for (int64_t position = 0; position < n; position++) {
         const int32_t id = ids[position];
         if (id >= n_rows)
             continue;
         uint64_t slot = ((uint64_t)id * GOLDEN >> 32) & mask;
-        while (seen->entries[slot].owner == owner && distinct[seen->entries[slot].index] != id)
+        uint32_t entry;
+        while ((entry = seen->entries[slot]) && distinct[entry - 1] != id)
             slot = (slot + 1) & mask;
-        if (seen->entries[slot].owner == owner) {
-            counts[seen->entries[slot].index] += 1;
+        if (entry) {
+            counts[entry - 1] += 1;
             continue;
         }
-        seen->entries[slot] = (Entry){owner, (uint32_t)n_distinct};
         distinct[n_distinct] = id;
         counts[n_distinct++] = 1;
+        seen->entries[slot] = (uint32_t)n_distinct;
     }
     if (n_distinct == 0) {
         distinct[n_distinct] = unknown;
@@ -74,7 +78,7 @@ int64_t count(Call *call)
     int32_t *distinct = ARRAY(4);
     int64_t *new_offsets = ARRAY(5), n = 0;
     float *counts = ARRAY(6);
-    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && LENGTH(5) == LENGTH(1) && n_documents < MOST_DOCUMENTS);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && LENGTH(5) == LENGTH(1));
     REQUIRE(LENGTH(4) >= LENGTH(0) + n_documents && LENGTH(6) >= LENGTH(0) + n_documents);
     Seen seen = new_seen(offsets, n_documents);
     if (seen.entries == NULL)
@@ -82,7 +86,7 @@ int64_t count(Call *call)
     new_offsets[0] = 0;
     for (int64_t document = 0; document < n_documents; document++) {
         const int64_t start = offsets[document], length = offsets[document + 1] - start;
-        n += count_ids(&seen, (uint32_t)document + 1, ids + start, length, INTEGER(2), (int32_t)INTEGER(3), distinct + n,
+        n += count_ids(&seen, ids + start, length, INTEGER(2), (int32_t)INTEGER(3), distinct + n,
                        counts + n);
         new_offsets[document + 1] = n;
     }
@@ -149,10 +153,10 @@ INLINE void scale(const Weighing *weighing, int64_t n_starts, const int32_t *res
     memset(squares, 0, (n_starts + 1) * sizeof(double));
     for (int64_t start = 0, end; start < n; start = end) {
         end = end_of_block(weighing, n_starts, ids, start, n, &block);
-        double sum = squares[block];
+        double sums[4] = {0}; /* one waits for the other */
         for (int64_t index = start; index < end; index++)
-            sum += (double)weights[index] * (double)weights[index];
-        squares[block] = sum;
+            sums[(index - start) & 3] += (double)weights[index] * (double)weights[index];
+        squares[block] += (sums[0] + sums[1]) + (sums[2] + sums[3]);
     }
     for (block = 0; block <= n_starts; block++)
         squares[block] = sqrt(squares[block] > FLT_MIN ? squares[block] : FLT_MIN);
@@ -221,7 +225,7 @@ VECTORIZED int64_t weighed_sums(Call *call)
     const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1, n_rows = LENGTH(2), dimension = WIDTH(5);
     const float *matrix = ARRAY(5);
     float *sums = ARRAY(6);
-    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)) && n_documents < MOST_DOCUMENTS);
+    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)));
     REQUIRE(n_rows > UNKNOWN && LENGTH(5) == n_rows && LENGTH(6) == n_documents && WIDTH(6) == dimension);
     REQUIRE(is_weighting(INTEGER(4)));
     Seen seen = new_seen(offsets, n_documents);
@@ -231,8 +235,7 @@ VECTORIZED int64_t weighed_sums(Call *call)
     const bool is_enough = seen.entries && weighing.squares && distinct && weights;
     for (int64_t document = 0; is_enough && document < n_documents; document++) {
         const int64_t start = offsets[document], length = offsets[document + 1] - start;
-        const int64_t n =
-            count_ids(&seen, (uint32_t)document + 1, ids + start, length, n_rows, UNKNOWN, distinct, weights);
+        const int64_t n = count_ids(&seen, ids + start, length, n_rows, UNKNOWN, distinct, weights);
         weigh_ids(&weighing, distinct, n, weights);
         add_up(matrix, dimension, distinct, weights, n, sums + document * dimension);
     }

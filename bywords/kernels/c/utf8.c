@@ -95,7 +95,7 @@ PyObject *join_texts(PyObject *module, PyObject *list)
     return both;
 }
 
-/* Add the texts of an array to those before it; `both` is NULL where there is no memory, or this is no array of views. */
+/* The texts of all arrays of views. */
 static PyObject *joined_arrays(const ArrowArray *arrays, int n_arrays)
 {
     int64_t n_bytes = 0, n_texts = 0, *ends = NULL;

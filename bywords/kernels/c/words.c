@@ -90,7 +90,7 @@ INLINE bool is_word_at(const Scan *scan, int64_t index, int64_t end)
     return index < end && is_of_word(scan, kind_at(scan, index, end, &width));
 }
 
-/* Whether tokens from `first` on are those that were found, of which one may go on. */
+/* Whether the last token that was found goes on. */
 INLINE bool is_open(const Scan *scan) { return scan->n_starts > scan->n_stops; }
 
 INLINE void start_token(Scan *scan, int64_t index) { scan->starts[scan->n_starts++] = index; }
@@ -117,7 +117,7 @@ INLINE uint64_t hash_of_padded(const uint8_t *word, int64_t length)
     return h;
 }
 
-/* The same for a word in pieces of eight bytes. */
+/* Whether two words of more than eight bytes are the same. */
 INLINE bool is_same_padded(const uint8_t *left, const uint8_t *right, int64_t length)
 {
     return first_bytes(left, 8) == first_bytes(right, 8) && memcmp(left + 8, right + 8, length - 8) == 0;

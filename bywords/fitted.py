@@ -6,7 +6,7 @@ It needs neither scikit-learn nor, for linear models, PyTorch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Required, TypedDict
 
 import numpy as np
@@ -16,10 +16,11 @@ from bywords.data.columns import Columns, frame_columns
 from bywords.data.groups import Together
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
 from bywords.data.targets import Codes
-from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean, quoted
+from bywords.errors import DataError, ModelFolderError, SettingError, check_kind, did_you_mean, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
 from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.evaluation.metrics import softmax
+from bywords.evaluation.operating_points import AtLeast, OperatingCurves, OperatingPoint, decided
 from bywords.evaluation.reliability import Reliability
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskPart
@@ -225,6 +226,7 @@ class FittedClassifier:
     model: FittedModel
     calibration: Calibration
     reliability: Reliability
+    operating_curves: OperatingCurves
     classes: npt.NDArray[Any]
     label_format: LabelFormat
     record: TrainingRecord
@@ -246,8 +248,11 @@ class FittedClassifier:
         """
         return documents_of(texts, self.record.columns)
 
-    def predict(self, texts: Texts) -> Predictions:
+    def predict(self, texts: Texts, *, at_least: AtLeast | None = None) -> Predictions:
         """An answer for each of N texts; every text gets one, an empty one too.
+
+        `at_least` has the precision or recall that is wanted of some labels, {"refund": {"precision": 0.95}}: they are
+        given by their `operating_point`. Labels are objects then, None where the answer is left open.
 
         Labels are (N,) of the dtype of `classes`. Where texts have any number of labels, those at or above their
         thresholds, in the form in which they were learned: a tuple for each text, object (N,), or a table of 0 and 1,
@@ -255,7 +260,32 @@ class FittedClassifier:
         """
         checked = self.texts_of(texts)
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
-        return Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
+        answers = Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
+        if at_least is None:
+            return answers
+        predicted = self.calibration.predict(answers.probabilities)
+        codes = decided(self.operating_points(at_least), answers.probabilities, predicted)
+        classes = self.classes if self.is_multilabel else np.array([*self.classes.tolist(), None], dtype=object)
+        return replace(answers, labels=names_of(codes, classes, self.label_format))
+
+    def operating_points(self, at_least: AtLeast) -> list[OperatingPoint]:
+        """The operating point of each label of which something is wanted. Raises SettingError as `operating_point`."""
+        check_kind("at_least", at_least, Mapping, "wanted precision or recall by label")
+        indices = {self.index_of(label): wanted for label, wanted in at_least.items()}
+        listed = self.classes.tolist()
+        return [self.operating_curves.point(index, listed[index], wanted) for index, wanted in indices.items()]
+
+    def operating_point(
+        self, label: Any, *, precision: float | None = None, recall: float | None = None
+    ) -> OperatingPoint:
+        """The threshold of a label that gives at least this precision, this recall, or both, and what it gives.
+
+        Raises: SettingError for an unknown label, a share that is none, what no threshold gives, and where too few of
+        the documents held out have the label.
+        """
+        index, wanted = self.index_of(label), {"precision": precision, "recall": recall}
+        given = {kind: least for kind, least in wanted.items() if least is not None}
+        return self.operating_curves.point(index, self.classes.tolist()[index], given)
 
     def _answers(self, texts: list[str]) -> tuple[npt.NDArray[Any], ...]:
         """The columns of `Predictions`, for some of the texts."""

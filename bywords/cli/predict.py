@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped
 from bywords.errors import BywordsError, SettingError
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import polars as pl
 
-    from bywords.fitted import FittedClassifier
+    from bywords.evaluation.operating_points import OperatingPoint
+    from bywords.fitted import FittedClassifier, Predictions
     from bywords.io.readers import Block
     from bywords.io.resumable import ResumableOutput
     from bywords.io.writers import Writer
@@ -71,6 +73,7 @@ def predict(
     ] = None,
     min_confidence: options.MinConfidence = None,
     abstain: options.Abstain = None,
+    at_least: wishes.Option = None,
     bad_rows: options.BadRows = "fail",
     encoding: options.Encoding = None,
     label_prefix: options.LabelPrefix = LABEL_PREFIX,
@@ -81,7 +84,8 @@ def predict(
     """Label texts: label, probability, and how much of it was known, behind the columns that the file has.
 
     With --min-confidence or --abstain a text keeps its label only where the answer is sure enough and the text is not
-    unlike those that the model has learned from.
+    unlike those that the model has learned from. With --at-least precision:LABEL=0.95 a text gets LABEL only where it
+    is the likeliest and sure enough, else none; with recall:LABEL=0.95 also where another label is likelier.
     """
     from bywords.artifact.description import load_classifier
     from bywords.io.readers import Block, skipped_rows
@@ -94,7 +98,9 @@ def predict(
     _check_output(out, source, model, top_k, resume=resume)
     classifier = load_classifier(model)
     least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
-    answers, n_before = _Answers(classifier, top_k, least), 0
+    points = wishes.operating_points(classifier, at_least)
+    wishes.tell_points(points, classifier)
+    answers, n_before = _Answers(classifier, top_k, least, points), 0
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
@@ -105,6 +111,9 @@ def predict(
             print_data(chunk.content)
     else:
         settings = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
+        settings["at_least"] = [
+            f"{kind}:{point.label}={least}" for point in points for kind, least in point.wanted.items()
+        ]
         n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
@@ -207,9 +216,17 @@ def _write(
 class _Answers:
     """Texts in, columns of answers out."""
 
-    def __init__(self, classifier: FittedClassifier, top_k: int | None, least: float | None = None) -> None:
-        """Labels of answers that are less probable than `least` are left out; None leaves none out."""
-        self.classifier, self.least = classifier, least
+    def __init__(
+        self,
+        classifier: FittedClassifier,
+        top_k: int | None,
+        least: float | None = None,
+        points: Sequence[OperatingPoint] = (),
+    ) -> None:
+        """Labels of answers that are less probable than `least` are left out; None leaves none out. Labels that have an
+        operating point are given or left out by that instead.
+        """
+        self.classifier, self.least, self.points = classifier, least, points
         self.n_texts = self.n_open = self.n_out_of_distribution = 0
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
@@ -230,13 +247,9 @@ class _Answers:
         self.n_texts += len(texts)
         self.n_out_of_distribution += int(found.out_of_distribution.sum())
         if not self.is_multilabel:
-            labels, highest = found.labels.tolist(), found.probabilities.max(axis=1, initial=0)
-            if self.least is not None:
-                is_open = (highest < self.least) | found.out_of_distribution
-                self.n_open += int(is_open.sum())
-                labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
+            labels, probability = self._one(found)
             columns["label"] = pl.Series(labels, dtype=self._kind())
-            columns["probability"] = np.round(highest, 6)
+            columns["probability"] = np.round(probability, 6)
         if self.is_multilabel or self.top_k is not None:
             indices = self._several(found.probabilities)
             names = self.classifier.classes.tolist()
@@ -251,18 +264,39 @@ class _Answers:
         columns["out_of_distribution"] = found.out_of_distribution
         return pl.DataFrame(columns)
 
+    def _one(self, found: Predictions) -> tuple[list[Any], npt.NDArray[np.float64]]:
+        """The label of each text, None where it is left open, and its probability, or that of the likeliest."""
+        import numpy as np
+
+        from bywords.evaluation.operating_points import OPEN, decided
+
+        highest = found.probabilities.max(axis=1, initial=0)
+        if self.least is None and not self.points:
+            return found.labels.tolist(), highest
+        likeliest = found.probabilities.argmax(axis=1)
+        codes = decided(self.points, found.probabilities, likeliest)
+        if self.least is not None:
+            by_point = np.isin(codes, [point.index for point in self.points])
+            codes = np.where(((highest < self.least) & ~by_point) | found.out_of_distribution, OPEN, codes)
+        self.n_open += int((codes == OPEN).sum())
+        listed = [*self.classifier.classes.tolist(), None]
+        shown = np.where(codes == OPEN, likeliest, codes)
+        return [listed[code] for code in codes.tolist()], found.probabilities[np.arange(len(codes)), shown]
+
     def tell(self, *, is_rest: bool) -> None:
         """What a person should know of the answers, on standard error; nothing where all is as usual.
 
         `is_rest` says that others were given by a run that this one resumes.
         """
         texts = f"{self.n_texts:,} texts{' of this run' if is_rest else ''}"
-        if self.least is not None and not self.is_multilabel:
-            n_given = self.n_texts - self.n_open
-            tell_aside(
-                f"{n_given:,} of {texts} got a label. Of the others no answer reached {self.least:.1%}, "
-                "or the text is unlike those of the training."
+        if (self.least is not None or self.points) and not self.is_multilabel:
+            why = (
+                []
+                if self.least is None
+                else [f"no answer reached {self.least:.1%}", "the text is unlike those of the training"]
             )
+            why = [*(["the likeliest label did not reach its threshold"] if self.points else []), *why]
+            tell_aside(f"{self.n_texts - self.n_open:,} of {texts} got a label. Of the others {', or '.join(why)}.")
         if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):
             floor = self.classifier.reliability.in_vocabulary_floor
             tell_aside(
@@ -272,15 +306,28 @@ class _Answers:
             )
 
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
-        """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`."""
+        """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`.
+
+        Labels that have an operating point are named where they reach it, whatever `top_k` and `least`.
+        """
         import numpy as np
 
-        if self.top_k is not None:
-            likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k]
-            if self.least is None:
-                return list(likeliest)
-            return [row[numbers[row] >= self.least] for row, numbers in zip(likeliest, probabilities, strict=True)]
-        return [np.flatnonzero(has) for has in self.classifier.calibration.predict(probabilities)]
+        from bywords.evaluation.operating_points import decided
+
+        points = self.points if self.is_multilabel else ()
+        if self.top_k is None:
+            return [
+                np.flatnonzero(has)
+                for has in decided(points, probabilities, self.classifier.calibration.predict(probabilities))
+            ]
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        likeliest = order[:, : self.top_k]
+        if self.least is None and not points:
+            return list(likeliest)
+        is_named = np.zeros(probabilities.shape, dtype=bool)
+        np.put_along_axis(is_named, likeliest, True, axis=1)
+        is_named = decided(points, probabilities, is_named & (probabilities >= (self.least or 0)))
+        return [row[has[row]] for row, has in zip(order, is_named, strict=True)]
 
     def _kind(self) -> Any:
         import polars as pl

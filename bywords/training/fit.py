@@ -22,6 +22,7 @@ from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, check_metric, score
+from bywords.evaluation.operating_points import OperatingCurves
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.fitted import FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
 from bywords.forks import check_polars
@@ -191,7 +192,7 @@ def learned_after(
     started: float,
 ) -> FittedClassifier:
     """The classifier fitted once more to `part`, whose last `n_after` documents it was tested on; as it was, after
-    Ctrl-C. What was found out by documents held out stays: calibration, thresholds, reliability.
+    Ctrl-C. What was found out by documents held out stays: calibration, thresholds, reliability, operating curves.
     """
     record = fitted.record
     if record.history.interrupted:
@@ -322,7 +323,7 @@ def calibrated(
     parameters: FitParameters,
     **counts: Any,
 ) -> FittedClassifier:
-    """The classifier of a fitted system: its calibration and reliability come from the answers held out.
+    """The classifier of a fitted system: its calibration, reliability and operating curves come from answers held out.
 
     `floor` is the share of known words below which a text is unlike the training's; `counts` are for `FitSummary`.
     """
@@ -343,7 +344,8 @@ def calibrated(
     )  # fmt: skip
     return FittedClassifier(
         tokenizer=tokenizer, vocabulary=found.fit.vocabulary, model=found.fit.model, calibration=calibration,
-        reliability=reliability, classes=classes, label_format=label_format, record=record,
+        reliability=reliability, operating_curves=OperatingCurves.of(probabilities, found.targets), classes=classes,
+        label_format=label_format, record=record,
     )  # fmt: skip
 
 

@@ -128,13 +128,13 @@ def _parts(folder: Path, contents: FolderContents) -> Parts:
         classes = _classes(found.label_names, found.label_dtype)
         calibration = restored(found.calibration, len(classes), is_multilabel=found.label_format != "one")
         tokenizer = Tokenizer(found.config.tokenizer)
+    vocabulary = contents.vocabulary
+    vocabulary.config = found.config.vocabulary
+    validate(folder, found, vocabulary, contents.arrays, len(classes))
     with naming(f"{folder / WEIGHTS}: operating curves", error=ModelFolderError, advice=ADVICE):
         curves = OperatingCurves.restored(
             contents.curves, found.reliability.n_documents, len(classes), is_multilabel=found.label_format != "one"
         )
-    vocabulary = contents.vocabulary
-    vocabulary.config = found.config.vocabulary
-    validate(folder, found, vocabulary, contents.arrays, len(classes))
     return Parts(found, tokenizer, vocabulary, contents.arrays, contents.storage, classes, calibration, curves)
 
 

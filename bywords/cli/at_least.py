@@ -119,17 +119,21 @@ def kept(points: Sequence[OperatingPoint], evaluation: AnyEvaluation) -> list[di
 
 def tell_kept(points: Sequence[OperatingPoint], evaluation: AnyEvaluation, classifier: FittedClassifier) -> None:
     """A table of the same: what was asked, on documents held out, on these."""
+    from bywords.evaluation.operating_points import KINDS
+
     cells, rows = [], kept(points, evaluation)
     for row in rows:
-        for kind, least in row["expected"]["wanted"].items():
+        for kind in KINDS:
+            least = row["expected"]["wanted"].get(kind)
             found = [
                 "none"
                 if one[kind] is None
                 else f"{one[kind]:.1%} ({one[f'{kind}_interval'][0]:.1%} to {one[f'{kind}_interval'][1]:.1%})"
                 for one in (row["expected"], row)
             ]
-            cells.append([row["label"], f"{kind} {least:.1%}", f"{row['expected']['threshold']:.3g}", *found])
-    say("Labels by thresholds of their own, on the documents held out when the model was trained and on these:")
-    print_table(["label", "at least", "threshold", "held out", "these"], cells)
+            asked = "" if least is None else f"{least:.1%}"
+            cells.append([f"{row['label']}, {kind}", asked, f"{row['expected']['threshold']:.3g}", *found])
+    say("Labels by thresholds of their own, on documents held out when the model was trained, and on these:")
+    print_table(["label", "at least", "threshold", "held out", "these documents"], cells)
     tell_remarks(points, classifier)
     say()

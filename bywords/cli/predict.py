@@ -290,12 +290,9 @@ class _Answers:
         """
         texts = f"{self.n_texts:,} texts{' of this run' if is_rest else ''}"
         if (self.least is not None or self.points) and not self.is_multilabel:
-            why = (
-                []
-                if self.least is None
-                else [f"no answer reached {self.least:.1%}", "the text is unlike those of the training"]
-            )
-            why = [*(["the likeliest label did not reach its threshold"] if self.points else []), *why]
+            why = ["the likeliest label did not reach its threshold"] if self.points else []
+            if self.least is not None:
+                why += [f"no answer reached {self.least:.1%}", "the text is unlike those of the training"]
             tell_aside(f"{self.n_texts - self.n_open:,} of {texts} got a label. Of the others {', or '.join(why)}.")
         if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):
             floor = self.classifier.reliability.in_vocabulary_floor

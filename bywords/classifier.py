@@ -201,7 +201,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         them, a tuple of labels for each text, object (N,), or a table of 0 and 1, int64 (N, K). `at_least` is what is
         wanted of some labels, {"refund": {"precision": 0.95}}: labels are objects then, and None is no answer.
         """
-        return self.predict_documents(X, at_least=at_least).labels
+        answers = self.predict_documents(X)
+        return answers.labels if at_least is None else self.fitted_.labels_at_least(answers, at_least)
 
     def predict_proba(self, X: Texts) -> npt.NDArray[np.float64]:
         """The probability of each class, float64 (N, K) in the order of `classes_`.
@@ -210,10 +211,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self.predict_documents(X).probabilities
 
-    def predict_documents(self, texts: Texts, *, at_least: AtLeast | None = None) -> Predictions:
+    def predict_documents(self, texts: Texts) -> Predictions:
         """Label, probabilities and share of known words of each text; every text gets an answer, an empty one too."""
         check_is_fitted(self)
-        return self.fitted_.predict(texts, at_least=at_least)
+        return self.fitted_.predict(texts)
 
     def operating_point(
         self, label: Any, *, precision: float | None = None, recall: float | None = None

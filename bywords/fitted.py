@@ -261,12 +261,14 @@ class FittedClassifier:
         checked = self.texts_of(texts)
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
         answers = Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
-        if at_least is None:
-            return answers
+        return answers if at_least is None else replace(answers, labels=self.labels_at_least(answers, at_least))
+
+    def labels_at_least(self, answers: Predictions, at_least: AtLeast) -> npt.NDArray[Any]:
+        """The labels of N answers by what is wanted, as `predict` gives them."""
         predicted = self.calibration.predict(answers.probabilities)
         codes = decided(self.operating_points(at_least), answers.probabilities, predicted)
         classes = self.classes if self.is_multilabel else np.array([*self.classes.tolist(), None], dtype=object)
-        return replace(answers, labels=names_of(codes, classes, self.label_format))
+        return names_of(codes, classes, self.label_format)
 
     def operating_points(self, at_least: AtLeast) -> list[OperatingPoint]:
         """The operating point of each label of which something is wanted. Raises SettingError as `operating_point`."""

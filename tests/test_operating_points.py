@@ -280,6 +280,13 @@ def test_a_warning_says_that_what_is_asked_is_not_sure(bywords, model):
         ("recall:sport=120%", "expected a recall"),
         ("recall:sport=nan", "expected a recall"),
         ("recall:sport=", "expected a recall"),
+        ("recall:sport=-0.5", "expected a recall"),
+        (f"recall:sport={'9' * 400}", "expected a recall"),
+        ("", "expected precision or recall"),
+        ("==", "expected precision or recall"),
+        ("::=:=", "expected precision or recall"),
+        (f"precision:{'x' * 5000}=0.5", "the model has no label"),
+        ("precision:a\x1b[31m=0.5", "the model has no label"),
     ],
 )
 @pytest.mark.parametrize("command", ["predict", "evaluate"])
@@ -321,7 +328,8 @@ def test_a_run_is_resumed_with_what_was_asked_of_labels_alone(bywords, model, tm
     with monkeypatch.context() as patched:
         patched.setattr(command._Answers, "__call__", stops)
         assert bywords(*arguments, "recall:sport=0.9")[0] == 130
-    assert "at least" in bywords(*arguments, "recall:sport=0.8", "--resume")[2]
+    code, _, told = bywords(*arguments, "recall:sport=0.8", "--resume")
+    assert (code, "at least was ['recall:sport=0.9'] and is" in told) == (2, True)
     assert bywords(*arguments, "recall:sport=0.9", "--resume")[0] == 0
     resumed = (tmp_path / "out.csv").read_bytes()
     (tmp_path / "out.csv").unlink()

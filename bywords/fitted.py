@@ -20,7 +20,7 @@ from bywords.errors import DataError, ModelFolderError, SettingError, check_kind
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
 from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.evaluation.metrics import softmax
-from bywords.evaluation.operating_points import AtLeast, OperatingCurves, OperatingPoint, decided
+from bywords.evaluation.operating_points import AtLeast, OperatingCurves, OperatingPoint, decided, with_points
 from bywords.evaluation.reliability import Reliability
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskPart
@@ -265,10 +265,19 @@ class FittedClassifier:
 
     def labels_at_least(self, answers: Predictions, at_least: AtLeast) -> npt.NDArray[Any]:
         """The labels of N answers by what is wanted, as `predict` gives them."""
-        predicted = self.calibration.predict(answers.probabilities)
-        codes = decided(self.operating_points(at_least), answers.probabilities, predicted)
-        classes = self.classes if self.is_multilabel else np.array([*self.classes.tolist(), None], dtype=object)
-        return names_of(codes, classes, self.label_format)
+        points = self.operating_points(at_least)
+        if self.is_multilabel:
+            given = self.with_points(points).calibration.predict(answers.probabilities)
+            return names_of(given, self.classes, self.label_format)
+        codes = decided(points, answers.probabilities, answers.probabilities.argmax(axis=1))
+        return np.array([*self.classes.tolist(), None], dtype=object)[codes]
+
+    def with_points(self, points: Sequence[OperatingPoint]) -> FittedClassifier:
+        """The same with the thresholds of these; itself where texts have one label, of which `decided` takes care."""
+        if not isinstance(self.calibration, Sigmoids) or not points:
+            return self
+        thresholds = with_points(self.calibration.thresholds, points)
+        return replace(self, calibration=replace(self.calibration, thresholds=thresholds))
 
     def operating_points(self, at_least: AtLeast) -> list[OperatingPoint]:
         """The operating point of each label of which something is wanted. Raises SettingError as `operating_point`."""

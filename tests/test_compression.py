@@ -153,7 +153,7 @@ def ensemble_of(corpus, configs, *, label_format="one"):
         tokenizer=Tokenizer(), vocabulary=vocabulary, model=ensemble,
         calibration=Temperature(1.0) if label_format == "one" else Sigmoids(np.ones(3), np.zeros(3), np.full(3, 0.5)),
         reliability=Reliability(n_documents=len(labels), in_vocabulary_floor=0.0),
-        operating_curves=OperatingCurves.of(np.zeros((0, 3)), targets.select(np.arange(0))),
+        operating_curves=OperatingCurves.of(np.full((len(targets), 3), 1 / 3), targets),
         classes=np.array(corpus.label_names), label_format=label_format, record=record,
     )  # fmt: skip
 

@@ -148,14 +148,6 @@ def test_a_label_with_a_wanted_precision_is_given_where_it_is_likeliest_and_one_
     assert decided(both, probabilities, likeliest).tolist() == [0, 1, 1, 2, 2]
     mixed = [point_of(0, 0.7, precision=0.9), point_of(1, 0.3, recall=0.9, precision=0.5)]
     assert decided(mixed, probabilities, likeliest).tolist() == [0, 1, 1, 2, OPEN]
-    has = probabilities >= 0.5
-    assert decided([point_of(2, 0.4, precision=0.9)], probabilities, has)[:, 2].tolist() == [
-        False,
-        False,
-        False,
-        True,
-        True,
-    ]
     assert likeliest.tolist() == [0, 0, 1, 2, 0]
 
 
@@ -385,9 +377,40 @@ def test_of_any_number_of_labels_one_that_is_asked_for_has_another_threshold(man
     rows = [json.loads(line) for line in bywords("predict", "many", "in.txt", *options, "--top-k", 1)[1].splitlines()]
     likeliest = plain.probabilities.argmax(axis=1)
     for row, first, one in zip(rows, likeliest.tolist(), reaches.tolist(), strict=True):
-        named = {many_labels.classes.tolist()[first]} - {"any"}
-        assert set(row["labels"]) == named | ({"any"} if one else set())
-        assert row["probabilities"] == sorted(row["probabilities"], reverse=True)
+        name = many_labels.classes.tolist()[first]
+        assert row["labels"] == ([] if name == "any" and not one else [name])
+
+
+def test_evaluate_of_any_number_of_labels_is_of_the_thresholds_that_are_asked_for(many_labels, bywords, tmp_path):
+    corpus = small_corpus(200, seed=3)
+    has = np.arange(200) % 3 == 0
+    names = [f"{name}|any" if one else name for name, one in zip(corpus.names(), has, strict=True)]
+    pl.DataFrame({"text": corpus.texts, "label": names}).write_csv(tmp_path / "new.csv")
+    save_classifier(many_labels, tmp_path / "many")
+    options = ("--label-separator", "|", "--at-least", "recall:any=0.7", "--json")
+    found = json.loads(bywords("evaluate", "many", "new.csv", *options)[1])
+    (row,), point = found["at_least"], many_labels.operating_point("any", recall=0.7)
+    gets = many_labels.predict(corpus.texts).probabilities[:, point.index] >= point.threshold
+    assert (row["precision"], row["recall"]) == ((gets & has).sum() / gets.sum(), (gets & has).sum() / has.sum())
+    (by_class,) = (one for one in found["per_class"] if one["label"] == "any")
+    assert (by_class["threshold"], by_class["precision"]) == (point.threshold, row["precision"])
+
+
+@pytest.mark.parametrize("is_multilabel", [False, True])
+def test_curves_of_the_best_labels_alone_are_those_of_all_where_all_are_among_them(is_multilabel):
+    probabilities, targets = answers(500, is_multilabel=is_multilabel)
+    best = np.argsort(-probabilities, axis=1, kind="stable").astype(np.int32)
+    ordered = np.take_along_axis(probabilities, best, axis=1)
+    whole, found = OperatingCurves.of(probabilities, targets), OperatingCurves.of_best(best, ordered, targets)
+    for name, array in whole.arrays().items():
+        np.testing.assert_array_equal(found.arrays()[name], array)
+    best[:, 2] = -1  # no longer found
+    found = OperatingCurves.of_best(best, ordered, targets)
+    with pytest.raises(SettingError, match=r"a recall of 100\.0%: on the documents held out the best is \d\d\.\d%"):
+        found.point(2, "c", {"recall": 1.0})
+    point = found.point(2, "c", {"recall": 0.5})
+    gets = (best[:, :2] == 2).any(axis=1) & (probabilities[:, 2] >= point.threshold)
+    assert (point.n_given, point.n_right) == (gets.sum(), (gets & targets.one_hot()[:, 2]).sum())
 
 
 def test_a_model_that_kept_no_curves_says_so(fitted):

@@ -97,19 +97,31 @@ def _share(point: OperatingPoint, kind: str) -> str:
 
 
 def kept(points: Sequence[OperatingPoint], evaluation: AnyEvaluation) -> list[dict[str, Any]]:
-    """What was expected of each label and what it gives on these documents, a row each, ready for JSON."""
+    """What was expected of each label and what it gives on these documents, a row each, ready for JSON.
+
+    The evaluation is of the classifier `with_points`.
+    """
     from bywords.evaluation.evaluation import Evaluation
-    from bywords.evaluation.metrics import wilson_interval
+    from bywords.evaluation.metrics import confusion_by_label, wilson_interval
     from bywords.evaluation.operating_points import decided
 
-    is_one = isinstance(evaluation, Evaluation)
-    given = decided(points, evaluation.probabilities, evaluation.predicted)
+    if isinstance(evaluation, Evaluation):
+        labels, given = evaluation.labels, decided(points, evaluation.probabilities, evaluation.predicted)
+        counts = {
+            index: [
+                int((given[labels == index] == index).sum()),
+                int((given == index).sum()),
+                int((labels == index).sum()),
+            ]
+            for index in (point.index for point in points)
+        }
+    else:
+        counts = dict(enumerate(confusion_by_label(evaluation.labels, evaluation.predicted).tolist()))
     rows = []
     for point in points:
-        has, gets = (codes == point.index if is_one else codes[:, point.index] for codes in (evaluation.labels, given))
-        n_right = int((has & gets).sum())
+        n_right, n_given, n_with = counts[point.index]
         row: dict[str, Any] = {"label": str(point.label), "expected": point.plain()}
-        for kind, n_of in (("precision", int(gets.sum())), ("recall", int(has.sum()))):
+        for kind, n_of in (("precision", n_given), ("recall", n_with)):
             share = n_right / n_of if n_of else None
             low, high = wilson_interval(share or 0.0, n_of)
             row |= {kind: share, f"{kind}_interval": [low, high], f"n_{kind}": n_of}

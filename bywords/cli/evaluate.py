@@ -43,6 +43,7 @@ def evaluate(
     classifier = load_classifier(model)
     least = options.least_confidence(classifier, min_confidence, abstain)
     points = wishes.operating_points(classifier, at_least)
+    classifier = classifier.with_points(points)
     if examples and classifier.is_multilabel:
         raise SettingError(
             "the model gives any number of labels, so that none is taken for another: leave out --examples."

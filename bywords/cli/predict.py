@@ -100,7 +100,7 @@ def predict(
     least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
     points = wishes.operating_points(classifier, at_least)
     wishes.tell_points(points, classifier)
-    answers, n_before = _Answers(classifier, top_k, least, points), 0
+    answers, n_before = _Answers(classifier.with_points(points), top_k, least, points), 0
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
@@ -305,26 +305,22 @@ class _Answers:
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
         """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`.
 
-        Labels that have an operating point are named where they reach it, whatever `top_k` and `least`.
+        Labels that have an operating point have to reach it.
         """
         import numpy as np
 
-        from bywords.evaluation.operating_points import decided
-
-        points = self.points if self.is_multilabel else ()
         if self.top_k is None:
-            return [
-                np.flatnonzero(has)
-                for has in decided(points, probabilities, self.classifier.calibration.predict(probabilities))
-            ]
-        order = np.argsort(-probabilities, axis=1, kind="stable")
-        likeliest = order[:, : self.top_k]
-        if self.least is None and not points:
-            return list(likeliest)
-        is_named = np.zeros(probabilities.shape, dtype=bool)
-        np.put_along_axis(is_named, likeliest, True, axis=1)
-        is_named = decided(points, probabilities, is_named & (probabilities >= (self.least or 0)))
-        return [row[has[row]] for row, has in zip(order, is_named, strict=True)]
+            return [np.flatnonzero(has) for has in self.classifier.calibration.predict(probabilities)]
+        likeliest, least = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k], self._least_of_each()
+        return [row[numbers[row] >= least[row]] for row, numbers in zip(likeliest, probabilities, strict=True)]
+
+    def _least_of_each(self) -> npt.NDArray[np.float64]:
+        """The probability that each label has to have to be listed among the likeliest, (K,)."""
+        import numpy as np
+
+        from bywords.evaluation.operating_points import with_points
+
+        return with_points(np.full(self.n_classes, self.least or 0.0), self.points if self.is_multilabel else ())
 
     def _kind(self) -> Any:
         import polars as pl

@@ -8,7 +8,7 @@ share itself is, as by `precision_recall_curve`, it is not kept on new documents
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.errors import SettingError, did_you_mean, shown
-from bywords.evaluation.metrics import Labels, ManyLabels, Scores, wilson_bounds, wilson_interval
+from bywords.evaluation.metrics import Labels, Scores, wilson_bounds, wilson_interval
 from bywords.validation import check_array, check_lengths, check_within
 
 KINDS = ("precision", "recall")
@@ -25,6 +25,7 @@ FEWEST = 10  # documents held out that have a label, or get it: a share of fewer
 MOST_POINTS = 64  # of a curve
 OPEN = -1  # for the index of a class: no label is given
 Counts = npt.NDArray[np.int32]
+_Asked = tuple[Scores, npt.NDArray[np.bool_]]
 Wanted = Mapping[str, float]  # the least precision, the least recall, or both
 AtLeast = Mapping[Any, Wanted]  # by label
 
@@ -103,22 +104,48 @@ class OperatingCurves:
     @classmethod
     def of(cls, probabilities: Scores, targets: Targets) -> OperatingCurves:
         """From the probabilities (N, K) of documents held out."""
-        rows, labels = targets.pairs()
-        n_documents, n_classes = probabilities.shape
-        n_with = np.bincount(labels, minlength=n_classes).astype(np.int32)
         likeliest = None if targets.is_multilabel else probabilities.argmax(axis=1)
-        lengths = np.zeros((1 if likeliest is None else 2, n_classes), dtype=np.int32)
+        rows, labels = targets.pairs()
+
+        def asked(label: int, *, is_likeliest: bool) -> _Asked:
+            has = np.zeros(len(targets), dtype=bool)
+            has[rows[labels == label]] = True
+            which = slice(None) if likeliest is None or not is_likeliest else likeliest == label
+            return probabilities[which, label], has[which]
+
+        return cls._of(targets, asked)
+
+    @classmethod
+    def of_best(cls, best: npt.NDArray[np.integer[Any]], probabilities: Scores, targets: Targets) -> OperatingCurves:
+        """The same from the best m labels alone, (N, m), -1 where there are fewer, and their probabilities, (N, m)."""
+        rows, columns = np.nonzero(best >= 0)
+        order = np.argsort(best[rows, columns], kind="stable")
+        rows, columns = rows[order], columns[order]
+        labels, (of_rows, of_labels) = best[rows, columns].astype(np.int64), targets.pairs()
+        has = np.isin(rows * targets.n_classes + labels, of_rows * targets.n_classes + of_labels)
+        starts = np.searchsorted(labels, np.arange(targets.n_classes + 1)).tolist()
+
+        def asked(label: int, *, is_likeliest: bool) -> _Asked:
+            part = np.arange(starts[label], starts[label + 1])
+            if is_likeliest and not targets.is_multilabel:
+                part = part[columns[part] == 0]
+            return probabilities[rows[part], columns[part]], has[part]
+
+        return cls._of(targets, asked)
+
+    @classmethod
+    def _of(cls, targets: Targets, asked: Callable[..., _Asked]) -> OperatingCurves:
+        """`asked` gives the probabilities of a label, of documents that may get it, and whether they have it."""
+        n_with = np.bincount(targets.pairs()[1], minlength=targets.n_classes).astype(np.int32)
+        lengths = np.zeros((1 if targets.is_multilabel else 2, targets.n_classes), dtype=np.int32)
         points: list[npt.NDArray[Any]] = [np.zeros((3, 0))]
         for which in range(len(lengths)):
             for label in np.flatnonzero(n_with >= FEWEST).tolist():
-                has = np.zeros(n_documents, dtype=bool)
-                has[rows[labels == label]] = True
-                asked = slice(None) if likeliest is None or which else likeliest == label
-                points.append(_curve(probabilities[asked, label], has[asked]))
+                points.append(_curve(*asked(label, is_likeliest=which == 0)))
                 lengths[which, label] = points[-1].shape[1]
         thresholds, n_given, n_right = np.concatenate(points, axis=1)
         return cls(
-            n_documents=n_documents, n_with=n_with, lengths=lengths, thresholds=thresholds.astype(np.float32),
+            n_documents=len(targets), n_with=n_with, lengths=lengths, thresholds=thresholds.astype(np.float32),
             n_given=n_given.astype(np.int32), n_right=n_right.astype(np.int32),
         )  # fmt: skip
 
@@ -160,11 +187,10 @@ class OperatingCurves:
         n_with = self.n_with[curves % len(self.n_with)].astype(np.int64)
         n_wrong = n_given - n_right
         is_possible = (n_wrong >= 0) & (n_right <= n_with) & (n_wrong <= self.n_documents - n_with)
-        has_curve = self.n_with >= FEWEST
-        ends = np.cumsum(self.lengths, dtype=np.int64).reshape(self.lengths.shape)[-1][has_curve] - 1
-        if self.lengths[:, ~has_curve].any() or not self.lengths[-1][has_curve].all():
-            raise SettingError("there is an operating curve of too few documents, or one is missing")
-        is_possible &= np.isin(np.arange(n_points), ends, invert=True) | (n_right == n_with)  # any recall is reached
+        if len(self.lengths) == 2 and int(self.n_with.sum(dtype=np.int64)) != self.n_documents:
+            raise SettingError(f"n_with sum to {self.n_with.sum(dtype=np.int64)}, expected {self.n_documents}")
+        if self.lengths[:, self.n_with < FEWEST].any():
+            raise SettingError("there is an operating curve of too few documents")
         is_same = curves[1:] == curves[:-1]
         is_falling = (self.thresholds[1:] < self.thresholds[:-1]) & (n_right[1:] > n_right[:-1])
         is_falling &= n_right[1:] * n_given[:-1] < n_right[:-1] * n_given[1:]  # the precision
@@ -243,29 +269,31 @@ def check_wanted(label: Any, wanted: Any) -> None:
             )
 
 
-def decided(
-    points: Sequence[OperatingPoint], probabilities: Scores, predicted: Labels | ManyLabels
-) -> Labels | ManyLabels:
-    """What N texts get, in the form of `predicted`, where these labels are given by their operating points.
+def decided(points: Sequence[OperatingPoint], probabilities: Scores, likeliest: Labels) -> Labels:
+    """The label of each of N texts that have one, where these labels are given by their operating points, int64 (N,).
 
-    `probabilities` are (N, K); `predicted` is int64 (N,), where OPEN stands for no label, or bool (N, K). Of several
-    labels with a wanted recall that one text reaches, it gets the one that it is furthest above the threshold of.
+    `probabilities` are (N, K); OPEN stands for no label. Of several labels with a wanted recall that one text reaches,
+    it gets the one that it is furthest above the threshold of.
     """
     if not points:
-        return predicted
-    given = predicted.copy()
+        return likeliest
+    given = likeliest.copy()
     reached = np.stack([probabilities[:, point.index] - point.threshold for point in points], axis=1)  # (N, P)
-    if predicted.ndim == 2:
-        given[:, [point.index for point in points]] = reached >= 0
-        return given
     for point, margin in zip(points, reached.T, strict=True):
-        given[(predicted == point.index) & (margin < 0)] = OPEN
+        given[(likeliest == point.index) & (margin < 0)] = OPEN
     takes = [number for number, point in enumerate(points) if "recall" in point.wanted]
     if takes:
         margins, indices = reached[:, takes], np.array([points[number].index for number in takes])
         is_taken = margins.max(axis=1) >= 0
         given[is_taken] = indices[margins.argmax(axis=1)][is_taken]
     return given
+
+
+def with_points(thresholds: npt.NDArray[np.float64], points: Sequence[OperatingPoint]) -> npt.NDArray[np.float64]:
+    """The thresholds of K labels, (K,), of which a text may have any number, with those of the operating points."""
+    thresholds = thresholds.copy()
+    thresholds[[point.index for point in points]] = [point.threshold for point in points]
+    return thresholds
 
 
 def _curve(probabilities: Scores, has: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
@@ -291,27 +319,28 @@ def _unreached(
     label: Any, wanted: Wanted, n_given: npt.NDArray[np.int64], n_right: npt.NDArray[np.int64], n_with: int
 ) -> str:
     """What to say where no threshold gives what is wanted."""
-    name, precision = shown(label), wanted["precision"]  # any recall can be reached
-    enough = np.flatnonzero(n_given >= FEWEST)
-    advice = "Ask for less, or train on more documents that have it."
-    if not len(enough):
+    name, advice = shown(label), "Ask for less, or train on more documents that have it."
+    enough = n_given >= FEWEST
+    if not enough.any():
         return (
             f"fewer than {FEWEST} of the documents held out got the label {name}, which is too few to choose a "
-            f"threshold by. Train on more documents that have it."
+            "threshold by. Train on more documents that have it."
         )
-    best = enough[(n_right[enough] / n_given[enough]).argmax()]
-    low, high = wilson_interval(n_right[best] / n_given[best], int(n_given[best]))
-    if "recall" in wanted and n_right[best] / n_given[best] >= precision:
-        most = n_right[enough][n_right[enough] / n_given[enough] >= precision].max() / n_with
-        far = np.flatnonzero(n_right / n_with >= wanted["recall"])
-        exact = (n_right[far] / n_given[far]).max()
-        return (
-            f"no threshold gives {name} a precision of {precision:.1%} and a recall of {wanted['recall']:.1%} "
-            f"together. On the documents held out, with that precision the recall is at most {most:.1%}; with "
-            f"that recall the precision is at most {exact:.1%}. {advice}"
-        )
+    shares = {"precision": n_right / n_given, "recall": n_right / n_with}
+    is_met = {kind: enough & (shares[kind] >= least) for kind, least in wanted.items()}
+    for kind, met in is_met.items():
+        if not met.any():
+            best = np.where(enough, shares[kind], -1).argmax()
+            n_of, other = (n_given[best], "recall") if kind == "precision" else (n_with, "precision")
+            low, high = wilson_interval(shares[kind][best], int(n_of))
+            return (
+                f"no threshold gives {name} a {kind} of {wanted[kind]:.1%}: on the documents held out the best is "
+                f"{shares[kind][best]:.1%} (95 % interval {low:.1%} to {high:.1%}), at a {other} of "
+                f"{shares[other][best]:.1%}. {advice}"
+            )
+    most = {kind: shares[kind][is_met[other]].max() for kind, other in zip(KINDS, reversed(KINDS), strict=True)}
     return (
-        f"no threshold gives {name} a precision of {precision:.1%}: on the documents held out the best is "
-        f"{n_right[best] / n_given[best]:.1%} (95 % interval {low:.1%} to {high:.1%}), at a recall of "
-        f"{n_right[best] / n_with:.1%}. {advice}"
+        f"no threshold gives {name} a precision of {wanted['precision']:.1%} and a recall of {wanted['recall']:.1%} "
+        f"together. On the documents held out, with that precision the recall is at most {most['recall']:.1%}; with "
+        f"that recall the precision is at most {most['precision']:.1%}. {advice}"
     )

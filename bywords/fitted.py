@@ -5,7 +5,7 @@ It needs neither scikit-learn nor, for linear models, PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Required, TypedDict
 
@@ -427,7 +427,7 @@ def documents_of(data: Any, columns: Columns | None) -> list[str]:
 
 def index_of_label(label: Any, labels: Sequence[Any]) -> int:
     """The index of a label, given itself or as it is written. Raises SettingError, with the nearest, for an unknown."""
-    if label in labels:
+    if isinstance(label, Hashable) and label in labels:
         return list(labels).index(label)
     names = list(map(str, labels))
     if str(label) not in names:

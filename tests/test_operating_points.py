@@ -445,3 +445,18 @@ def test_curves_that_no_answers_give_are_refused(name, change):
         OperatingCurves.restored(changed, 400, 3, is_multilabel=False)
     with pytest.raises(SettingError):
         OperatingCurves.restored(arrays, 100, 3, is_multilabel=False)
+
+
+@pytest.mark.parametrize(
+    "wild", [None, 7, "", "x" * 5000, b"x", (), object(), np.array([1.5, 2]), print, 1j, float("nan")], ids=type
+)
+def test_wild_labels_and_wishes_are_refused(fitted, wild):
+    for call in (
+        lambda: fitted.operating_point(wild, precision=0.5),
+        lambda: fitted.operating_point("sport", precision=wild),
+        lambda: fitted.predict(["x"], at_least={"sport": wild}),
+        lambda: fitted.predict(["x"], at_least={"sport": {"recall": wild}}),
+        lambda: fitted.predict(["x"], at_least=[wild]),
+    ):
+        with pytest.raises(SettingError):
+            call()

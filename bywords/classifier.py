@@ -216,16 +216,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self.fitted_.predict(texts)
 
-    def operating_point(
-        self, label: Any, *, precision: float | None = None, recall: float | None = None
-    ) -> OperatingPoint:
-        """The threshold of a label that gives at least this precision, this recall, or both, and what it gives.
-
-        Raises: SettingError as `FittedClassifier.operating_point`.
-        """
-        check_is_fitted(self)
-        return self.fitted_.operating_point(label, precision=precision, recall=recall)
-
     def explain(self, texts: Texts | str) -> list[Explanation]:
         """Why each text gets its label: what each of its words adds to the logit of each class.
 
@@ -249,6 +239,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The `n` words that speak most for each class over all texts, as `bywords.explain.class_words` has them."""
         check_is_fitted(self)
         return class_words(self.fitted_, self.fitted_.texts_of(texts), n=n)
+
+    def operating_point(
+        self, label: Any, *, precision: float | None = None, recall: float | None = None
+    ) -> OperatingPoint:
+        """The threshold of a label that gives at least this precision, this recall, or both, and what it gives.
+
+        Raises: SettingError as `FittedClassifier.operating_point`.
+        """
+        check_is_fitted(self)
+        return self.fitted_.operating_point(label, precision=precision, recall=recall)
 
     def score(self, X: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
         """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be.

@@ -258,45 +258,12 @@ class FittedClassifier:
         thresholds, in the form in which they were learned: a tuple for each text, object (N,), or a table of 0 and 1,
         int64 (N, K).
         """
+        if at_least is not None:
+            answers = self.predict(texts)
+            return replace(answers, labels=self.labels_at_least(answers, at_least))
         checked = self.texts_of(texts)
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
-        answers = Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
-        return answers if at_least is None else replace(answers, labels=self.labels_at_least(answers, at_least))
-
-    def labels_at_least(self, answers: Predictions, at_least: AtLeast) -> npt.NDArray[Any]:
-        """The labels of N answers by what is wanted, as `predict` gives them."""
-        points = self.operating_points(at_least)
-        if self.is_multilabel:
-            given = self.with_points(points).calibration.predict(answers.probabilities)
-            return names_of(given, self.classes, self.label_format)
-        codes = decided(points, answers.probabilities, answers.probabilities.argmax(axis=1))
-        return np.array([*self.classes.tolist(), None], dtype=object)[codes]
-
-    def with_points(self, points: Sequence[OperatingPoint]) -> FittedClassifier:
-        """The same with the thresholds of these; itself where texts have one label, of which `decided` takes care."""
-        if not isinstance(self.calibration, Sigmoids) or not points:
-            return self
-        thresholds = with_points(self.calibration.thresholds, points)
-        return replace(self, calibration=replace(self.calibration, thresholds=thresholds))
-
-    def operating_points(self, at_least: AtLeast) -> list[OperatingPoint]:
-        """The operating point of each label of which something is wanted. Raises SettingError as `operating_point`."""
-        check_kind("at_least", at_least, Mapping, "wanted precision or recall by label")
-        indices = {self.index_of(label): wanted for label, wanted in at_least.items()}
-        listed = self.classes.tolist()
-        return [self.operating_curves.point(index, listed[index], wanted) for index, wanted in indices.items()]
-
-    def operating_point(
-        self, label: Any, *, precision: float | None = None, recall: float | None = None
-    ) -> OperatingPoint:
-        """The threshold of a label that gives at least this precision, this recall, or both, and what it gives.
-
-        Raises: SettingError for an unknown label, a share that is none, what no threshold gives, and where too few of
-        the documents held out have the label.
-        """
-        index, wanted = self.index_of(label), {"precision": precision, "recall": recall}
-        given = {kind: least for kind, least in wanted.items() if least is not None}
-        return self.operating_curves.point(index, self.classes.tolist()[index], given)
+        return Predictions(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
 
     def _answers(self, texts: list[str]) -> tuple[npt.NDArray[Any], ...]:
         """The columns of `Predictions`, for some of the texts."""
@@ -399,6 +366,43 @@ class FittedClassifier:
     def index_of(self, label: Any) -> int:
         """The index of a class, given itself or as it is written. Raises SettingError for an unknown one."""
         return index_of_label(label, self.classes.tolist())
+
+    def labels_at_least(self, answers: Predictions, at_least: AtLeast) -> npt.NDArray[Any]:
+        """The labels of N answers by what is wanted, as `predict` gives them."""
+        points = self.operating_points(at_least)
+        if self.is_multilabel:
+            given = self.with_points(points).calibration.predict(answers.probabilities)
+            return names_of(given, self.classes, self.label_format)
+        codes = decided(points, answers.probabilities, answers.probabilities.argmax(axis=1))
+        return np.array([*self.classes.tolist(), None], dtype=object)[codes]
+
+    def with_points(self, points: Sequence[OperatingPoint]) -> FittedClassifier:
+        """The same with the thresholds of these; itself where texts have one label, of which `decided` takes care."""
+        if not isinstance(self.calibration, Sigmoids) or not points:
+            return self
+        thresholds = with_points(self.calibration.thresholds, points)
+        return replace(self, calibration=replace(self.calibration, thresholds=thresholds))
+
+    def operating_points(self, at_least: AtLeast) -> list[OperatingPoint]:
+        """The operating point of each label of which something is wanted. Raises SettingError as `operating_point`."""
+        check_kind("at_least", at_least, Mapping, "wanted precision or recall by label")
+        indices = {self.index_of(label): wanted for label, wanted in at_least.items()}
+        if len(indices) < len(at_least):
+            raise SettingError(f"at_least has a label twice: {quoted(list(at_least))}.")
+        listed = self.classes.tolist()
+        return [self.operating_curves.point(index, listed[index], wanted) for index, wanted in indices.items()]
+
+    def operating_point(
+        self, label: Any, *, precision: float | None = None, recall: float | None = None
+    ) -> OperatingPoint:
+        """The threshold of a label that gives at least this precision, this recall, or both, and what it gives.
+
+        Raises: SettingError for an unknown label, a share that is none, what no threshold gives, and where too few of
+        the documents held out have the label.
+        """
+        index, wanted = self.index_of(label), {"precision": precision, "recall": recall}
+        given = {kind: least for kind, least in wanted.items() if least is not None}
+        return self.operating_curves.point(index, self.classes.tolist()[index], given)
 
 
 def _as_many(labels: Labels, n_texts: int, *, part: str) -> GivenLabels:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -192,6 +193,8 @@ def test_a_classifier_gives_labels_by_what_is_wanted_and_says_the_same_when_it_w
         fitted.predict(texts, at_least={"sprt": {"recall": 0.9}})
     with pytest.raises(SettingError, match=r"at_least is 0\.9"):
         fitted.predict(texts, at_least=0.9)
+    with pytest.raises(SettingError, match="a label twice"):
+        fitted.predict(texts, at_least={"sport": {"recall": 0.9}, Path("sport"): {"recall": 0.8}})
     assert fitted.predict([], at_least={"sport": {"recall": 0.9}}).labels.tolist() == []
 
 

@@ -58,8 +58,9 @@ def _parsed(text: str, classifier: FittedClassifier) -> tuple[str, str, float]:
     if kind.strip().lower() not in KINDS:
         near = did_you_mean(kind, KINDS)
         raise SettingError(f"--at-least {text}: expected precision or recall before the colon, as in {example}.{near}")
-    expected = f"expected a {kind} above 0 and up to 1, as in {example} or 95%"
-    return kind.strip().lower(), label, share_of(share, f"--at-least {text}: {expected}.")
+    if (found := share_of(share)) is None:
+        raise SettingError(f"--at-least {text}: expected a {kind} above 0 and up to 1, as in {example} or 95%.")
+    return kind.strip().lower(), label, found
 
 
 def tell_points(points: Sequence[OperatingPoint], classifier: FittedClassifier) -> None:

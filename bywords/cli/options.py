@@ -229,23 +229,27 @@ def least_confidence(
             "--min-confidence and --abstain are for one label a text."
         )
     if abstain is not None:
-        expected = "expected a share of the labels that is to be right, as in 95% or 0.95"
-        return classifier.reliability.min_confidence_for(share_of(abstain, f"--abstain {abstain}: {expected}."))
+        return classifier.reliability.min_confidence_for(_share("--abstain", abstain))
     if min_confidence is not None and not 0 <= min_confidence <= 1:
         raise SettingError(f"--min-confidence {min_confidence}: expected a probability from 0 to 1, as in 0.8.")
     return min_confidence
 
 
-def share_of(text: str, error: str) -> float:
-    """95% or 0.95 → 0.95. Raises SettingError, which says `error`, for what is no share above 0."""
+def _share(option: str, text: str) -> float:
+    """95% or 0.95 → 0.95."""
+    if (share := share_of(text)) is None:
+        raise SettingError(f"{option} {text}: expected a share of the labels that is to be right, as in 95% or 0.95.")
+    return share
+
+
+def share_of(text: str) -> float | None:
+    """95% or 0.95 → 0.95; None for what is no share above 0."""
     number, percent, rest = text.strip().partition("%")
     try:
         share = float(number) / (100 if percent else 1)
     except ValueError:
-        share = -1.0
-    if rest or not 0 < share <= 1:
-        raise SettingError(error)
-    return share
+        return None
+    return share if not rest and 0 < share <= 1 else None
 
 
 def named_after(data: str, ending: str) -> Path:

@@ -247,9 +247,15 @@ class _Answers:
         self.n_texts += len(texts)
         self.n_out_of_distribution += int(found.out_of_distribution.sum())
         if not self.is_multilabel:
-            labels, probability = self._one(found)
+            labels, highest = found.labels.tolist(), found.probabilities.max(axis=1, initial=0)
+            if self.points:
+                labels, highest = self._by_points(found)
+            elif self.least is not None:
+                is_open = (highest < self.least) | found.out_of_distribution
+                self.n_open += int(is_open.sum())
+                labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
             columns["label"] = pl.Series(labels, dtype=self._kind())
-            columns["probability"] = np.round(probability, 6)
+            columns["probability"] = np.round(highest, 6)
         if self.is_multilabel or self.top_k is not None:
             indices = self._several(found.probabilities)
             names = self.classifier.classes.tolist()
@@ -264,15 +270,13 @@ class _Answers:
         columns["out_of_distribution"] = found.out_of_distribution
         return pl.DataFrame(columns)
 
-    def _one(self, found: Predictions) -> tuple[list[Any], npt.NDArray[np.float64]]:
+    def _by_points(self, found: Predictions) -> tuple[list[Any], npt.NDArray[np.float64]]:
         """The label of each text, None where it is left open, and its probability, or that of the likeliest."""
         import numpy as np
 
         from bywords.evaluation.operating_points import OPEN, decided
 
         highest = found.probabilities.max(axis=1, initial=0)
-        if self.least is None and not self.points:
-            return found.labels.tolist(), highest
         likeliest = found.probabilities.argmax(axis=1)
         codes = decided(self.points, found.probabilities, likeliest)
         if self.least is not None:
@@ -309,10 +313,13 @@ class _Answers:
         """
         import numpy as np
 
-        if self.top_k is None:
-            return [np.flatnonzero(has) for has in self.classifier.calibration.predict(probabilities)]
-        likeliest, least = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k], self._least_of_each()
-        return [row[numbers[row] >= least[row]] for row, numbers in zip(likeliest, probabilities, strict=True)]
+        if self.top_k is not None:
+            likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : self.top_k]
+            if self.least is None and not self.points:
+                return list(likeliest)
+            least = self._least_of_each()
+            return [row[numbers[row] >= least[row]] for row, numbers in zip(likeliest, probabilities, strict=True)]
+        return [np.flatnonzero(has) for has in self.classifier.calibration.predict(probabilities)]
 
     def _least_of_each(self) -> npt.NDArray[np.float64]:
         """The probability that each label has to have to be listed among the likeliest, (K,)."""

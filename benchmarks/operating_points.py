@@ -112,7 +112,7 @@ def _case(
     """What was asked and what came of it."""
     gets = probabilities[:, point.index] >= point.threshold
     if not fitted.is_multilabel:
-        gets = decided([point], probabilities, probabilities.argmax(axis=1)) == point.index
+        gets = decided([point], probabilities[:, [point.index]], probabilities.argmax(axis=1)) == point.index
     n_right, n_given, n_with = int((gets & has).sum()), int(gets.sum()), int(has.sum())
     found = {"precision": n_right / n_given if n_given else 1.0, "recall": n_right / n_with if n_with else 1.0}
     n_of = n_given if kind == "precision" else n_with

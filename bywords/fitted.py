@@ -373,7 +373,8 @@ class FittedClassifier:
         if self.is_multilabel:
             given = self.with_points(points).calibration.predict(answers.probabilities)
             return names_of(given, self.classes, self.label_format)
-        codes = decided(points, answers.probabilities, answers.probabilities.argmax(axis=1))
+        own = answers.probabilities[:, [point.index for point in points]]
+        codes = decided(points, own, answers.probabilities.argmax(axis=1))
         return np.array([*self.classes.tolist(), None], dtype=object)[codes]
 
     def with_points(self, points: Sequence[OperatingPoint]) -> FittedClassifier:

@@ -107,7 +107,8 @@ def kept(points: Sequence[OperatingPoint], evaluation: AnyEvaluation) -> list[di
     from bywords.evaluation.operating_points import decided
 
     if isinstance(evaluation, Evaluation):
-        labels, given = evaluation.labels, decided(points, evaluation.probabilities, evaluation.predicted)
+        own = evaluation.probabilities[:, [point.index for point in points]]
+        labels, given = evaluation.labels, decided(points, own, evaluation.predicted)
         counts = {
             index: [
                 int((given[labels == index] == index).sum()),

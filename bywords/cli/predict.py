@@ -277,15 +277,16 @@ class _Answers:
         from bywords.evaluation.operating_points import OPEN, decided
 
         highest = found.probabilities.max(axis=1, initial=0)
-        likeliest = found.probabilities.argmax(axis=1)
-        codes = decided(self.points, found.probabilities, likeliest)
+        likeliest, indices = found.probabilities.argmax(axis=1), [point.index for point in self.points]
+        own = found.probabilities[:, indices]
+        codes = decided(self.points, own, likeliest)
         if self.least is not None:
-            by_point = np.isin(codes, [point.index for point in self.points])
-            codes = np.where(((highest < self.least) & ~by_point) | found.out_of_distribution, OPEN, codes)
+            is_unsure = (highest < self.least) & ~np.isin(codes, indices)
+            codes = np.where(is_unsure | found.out_of_distribution, OPEN, codes)
         self.n_open += int((codes == OPEN).sum())
         listed = [*self.classifier.classes.tolist(), None]
-        shown = np.where(codes == OPEN, likeliest, codes)
-        return [listed[code] for code in codes.tolist()], found.probabilities[np.arange(len(codes)), shown]
+        shown = np.where(codes[:, np.newaxis] == indices, own, 0).max(axis=1)  # of the label that is given by a point
+        return [listed[code] for code in codes.tolist()], np.where(np.isin(codes, indices), shown, highest)
 
     def tell(self, *, is_rest: bool) -> None:
         """What a person should know of the answers, on standard error; nothing where all is as usual.

@@ -269,16 +269,14 @@ def check_wanted(label: Any, wanted: Any) -> None:
             )
 
 
-def decided(points: Sequence[OperatingPoint], probabilities: Scores, likeliest: Labels) -> Labels:
+def decided(points: Sequence[OperatingPoint], own: Scores, likeliest: Labels) -> Labels:
     """The label of each of N texts that have one, where these labels are given by their operating points, int64 (N,).
 
-    `probabilities` are (N, K); OPEN stands for no label. Of several labels with a wanted recall that one text reaches,
-    it gets the one that it is furthest above the threshold of.
+    `own` are the probabilities of the P labels of the points, (N, P); OPEN stands for no label. Of several labels with
+    a wanted recall that one text reaches, it gets the one that it is furthest above the threshold of.
     """
-    if not points:
-        return likeliest
     given = likeliest.copy()
-    reached = np.stack([probabilities[:, point.index] - point.threshold for point in points], axis=1)  # (N, P)
+    reached = own - np.array([point.threshold for point in points])
     for point, margin in zip(points, reached.T, strict=True):
         given[(likeliest == point.index) & (margin < 0)] = OPEN
     takes = [number for number, point in enumerate(points) if "recall" in point.wanted]

@@ -55,6 +55,9 @@ def reliability() -> str:
     curve, forms = read_result("learning_curve")["summary"], read_result("leakage")["forms"]
     shares = [share for row in intervals["rows"] if row["is_claimed"] for share in row["covered"].values()]
     errors = {name: calibration[name]["auto"] for name in ("20newsgroups-6", "imdb")}
+    asked, by_share = (
+        read_result("operating_points")["corpora"]["all"][way] for way in ("assured", "by the share alone")
+    )
     exact, deep = explained["auto"], explained["dan"]
     flipped = {name: [row["in_first_tenth"] for row in found["labels"]] for name, found in audit["corpora"].items()}
     planted = {name: found["duplicates"] for name, found in audit["corpora"].items()}
@@ -69,6 +72,11 @@ def reliability() -> str:
             "calibration error of `auto`, mean of three seeds",
             "calibration",
             "; ".join(f"{name} {row['error']:.3f}, before {row['error before']:.3f}" for name, row in errors.items()),
+        ),
+        (
+            f"{asked['n']:,} precisions and recalls asked of labels by `--at-least`; by the share held out alone",
+            "operating_points",
+            f"kept on test documents in {asked['kept']:.1%}; {by_share['kept']:.1%}",
         ),
         (
             f"label of {n_reviews} reviews changed by taking out the three highest words; three random ones",

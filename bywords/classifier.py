@@ -24,6 +24,7 @@ from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import Calibration
 from bywords.evaluation.evaluation import AnyEvaluation
 from bywords.evaluation.metrics import Metric, are_right
+from bywords.evaluation.operating_points import AtLeast, OperatingPoint
 from bywords.evaluation.reliability import Reliability
 from bywords.explain.class_words import class_words
 from bywords.explain.counterfactual import Counterfactual, counterfactual
@@ -193,13 +194,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.fitted_, self.checkpoint_ = fitted, folder
         return self
 
-    def predict(self, X: Texts) -> npt.NDArray[Any]:
+    def predict(self, X: Texts, *, at_least: AtLeast | None = None) -> npt.NDArray[Any]:
         """The likeliest label of each text, (N,) of the dtype of `classes_`.
 
         Where texts have any number of labels: those at or above their thresholds, in the form in which `fit` was given
-        them, a tuple of labels for each text, object (N,), or a table of 0 and 1, int64 (N, K).
+        them, a tuple of labels for each text, object (N,), or a table of 0 and 1, int64 (N, K). `at_least` is what is
+        wanted of some labels, {"refund": {"precision": 0.95}}: labels are objects then, and None is no answer.
         """
-        return self.predict_documents(X).labels
+        answers = self.predict_documents(X)
+        return answers.labels if at_least is None else self.fitted_.labels_at_least(answers, at_least)
 
     def predict_proba(self, X: Texts) -> npt.NDArray[np.float64]:
         """The probability of each class, float64 (N, K) in the order of `classes_`.
@@ -236,6 +239,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The `n` words that speak most for each class over all texts, as `bywords.explain.class_words` has them."""
         check_is_fitted(self)
         return class_words(self.fitted_, self.fitted_.texts_of(texts), n=n)
+
+    def operating_point(
+        self, label: Any, *, precision: float | None = None, recall: float | None = None
+    ) -> OperatingPoint:
+        """The threshold of a label that gives at least this precision, this recall, or both, and what it gives.
+
+        Raises: SettingError as `FittedClassifier.operating_point`.
+        """
+        check_is_fitted(self)
+        return self.fitted_.operating_point(label, precision=precision, recall=recall)
 
     def score(self, X: Texts, y: Labels, sample_weight: npt.ArrayLike | None = None) -> float:
         """The share of texts that are right, weighed by `sample_weight`; of several labels all have to be.

@@ -5,8 +5,8 @@ It needs neither scikit-learn nor, for linear models, PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict, TypeVar, cast
 
 import numpy as np
@@ -16,10 +16,11 @@ from bywords.data.columns import Columns, frame_columns
 from bywords.data.groups import Together
 from bywords.data.label_sets import Codes, LabelSets, joined_codes
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
-from bywords.errors import DataError, ModelFolderError, SettingError, did_you_mean, quoted
+from bywords.errors import DataError, ModelFolderError, SettingError, check_kind, did_you_mean, quoted
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
 from bywords.evaluation.evaluation import MOST_RANKED, AnyEvaluation, Evaluation, KeptAnswers, ManyLabelsEvaluation
 from bywords.evaluation.metrics import softmax
+from bywords.evaluation.operating_points import AtLeast, OperatingCurves, OperatingPoint, decided, with_points
 from bywords.evaluation.reliability import Reliability
 from bywords.evaluation.top_scores import MOST_SCORES, TopScores
 from bywords.extras import needed
@@ -284,6 +285,7 @@ class FittedClassifier:
     model: FittedModel
     calibration: Calibration
     reliability: Reliability
+    operating_curves: OperatingCurves
     classes: npt.NDArray[Any]
     label_format: LabelFormat
     record: TrainingRecord
@@ -310,13 +312,19 @@ class FittedClassifier:
         """
         return as_list(documents_of(texts, self.record.columns))
 
-    def predict(self, texts: Texts) -> Predictions:
+    def predict(self, texts: Texts, *, at_least: AtLeast | None = None) -> Predictions:
         """An answer for each of N texts; every text gets one, an empty one too.
+
+        `at_least` has the precision or recall that is wanted of some labels, {"refund": {"precision": 0.95}}: they are
+        given by their `operating_point`. Labels are objects then, None where the answer is left open.
 
         Labels are (N,) of the dtype of `classes`. Where texts have any number of labels, those at or above their
         thresholds, in the form in which they were learned: a tuple for each text, object (N,), or a table of 0 and 1,
         int64 (N, K).
         """
+        if at_least is not None:
+            answers = self.predict(texts)
+            return replace(answers, labels=self.labels_at_least(answers, at_least))
         checked = documents_of(texts, self.record.columns)
         self._check_room(len(checked))
         parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
@@ -524,6 +532,52 @@ class FittedClassifier:
         """The index of a class, given itself or as it is written. Raises SettingError for an unknown one."""
         return index_of_label(label, self.classes.tolist())
 
+    def labels_at_least(self, answers: Predictions, at_least: AtLeast) -> npt.NDArray[Any]:
+        """The labels of N answers by what is wanted, as `predict` gives them."""
+        points = self.operating_points(at_least)
+        if self.is_multilabel:
+            given = self.with_points(points).calibration.predict(answers.probabilities)
+            return names_of(given, self.classes, self.label_format)
+        own = answers.probabilities[:, [point.index for point in points]]
+        codes = decided(points, own, answers.probabilities.argmax(axis=1))
+        return np.array([*self.classes.tolist(), None], dtype=object)[codes]
+
+    def with_points(self, points: Sequence[OperatingPoint]) -> FittedClassifier:
+        """The same with the thresholds of these; itself where texts have one label, of which `decided` takes care."""
+        if not isinstance(self.calibration, Sigmoids) or not points:
+            return self
+        thresholds = with_points(self.calibration.thresholds, points)
+        return replace(self, calibration=replace(self.calibration, thresholds=thresholds))
+
+    def operating_points(self, at_least: AtLeast) -> list[OperatingPoint]:
+        """The operating point of each label of which something is wanted. Raises SettingError as `operating_point`."""
+        check_kind("at_least", at_least, Mapping, "wanted precision or recall by label")
+        indices = {self.index_of(label): wanted for label, wanted in at_least.items()}
+        if len(indices) < len(at_least):
+            raise SettingError(f"at_least has a label twice: {quoted(list(at_least))}.")
+        return [self.point_of(index, wanted) for index, wanted in indices.items()]
+
+    def operating_point(
+        self, label: Any, *, precision: float | None = None, recall: float | None = None
+    ) -> OperatingPoint:
+        """The threshold of a label that gives at least this precision, this recall, or both, and what it gives.
+
+        Raises: SettingError for an unknown label, a share that is none, what no threshold gives, and where too few of
+        the documents held out have the label.
+        """
+        index, wanted = self.index_of(label), {"precision": precision, "recall": recall}
+        given = {kind: least for kind, least in wanted.items() if least is not None}
+        return self.point_of(index, given)
+
+    def point_of(self, index: int, wanted: Mapping[str, float]) -> OperatingPoint:
+        """The same of a class by its index. Raises SettingError too for a model that finds the likeliest alone."""
+        if self.is_ranked:
+            raise SettingError(
+                "the model finds the likeliest of many labels alone, so that it is not known which documents get a "
+                "label by another threshold: leave out the wanted precision or recall."
+            )
+        return self.operating_curves.point(index, self.classes.tolist()[index], wanted)
+
 
 def _check_finite(logits: npt.NDArray[np.floating[Any]]) -> None:
     """Raise ModelFolderError for logits that are no finite numbers."""
@@ -574,7 +628,7 @@ def documents_of(data: Any, columns: Columns | None) -> list[str] | pl.Series:
 
 def index_of_label(label: Any, labels: Sequence[Any]) -> int:
     """The index of a label, given itself or as it is written. Raises SettingError, with the nearest, for an unknown."""
-    if label in labels:
+    if isinstance(label, Hashable) and label in labels:
         return list(labels).index(label)
     names = list(map(str, labels))
     if str(label) not in names:

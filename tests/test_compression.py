@@ -18,6 +18,7 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import Sigmoids, Temperature
 from bywords.evaluation.metrics import softmax
+from bywords.evaluation.operating_points import OperatingCurves
 from bywords.evaluation.reliability import Reliability
 from bywords.fitted import FitSummary, FittedClassifier, TrainingRecord
 from bywords.models.base import model_class
@@ -152,6 +153,7 @@ def ensemble_of(corpus, configs, *, label_format="one"):
         tokenizer=Tokenizer(), vocabulary=vocabulary, model=ensemble,
         calibration=Temperature(1.0) if label_format == "one" else Sigmoids(np.ones(3), np.zeros(3), np.full(3, 0.5)),
         reliability=Reliability(n_documents=len(labels), in_vocabulary_floor=0.0),
+        operating_curves=OperatingCurves.of(np.full((len(targets), 3), 1 / 3), targets),
         classes=np.array(corpus.label_names), label_format=label_format, record=record,
     )  # fmt: skip
 

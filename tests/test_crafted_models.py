@@ -103,6 +103,7 @@ def scaled(arrays):
 
 
 WEIGHT, IDF, NGRAMS = "0.weights", "0.idf", "vocabulary.ngrams"
+CURVES, POINTS = "operating_curves.", ("thresholds", "n_given", "n_right")
 PIECES, LENGTHS = "vocabulary.char_ngrams", "vocabulary.char_ngram_lengths"
 REFUSED = {
     "piece lengths of 60,000": (put("config.vocabulary.char_ngrams", [1, 60_000]), "char_ngrams is .*at most 32"),
@@ -125,6 +126,25 @@ REFUSED = {
     "temperature NaN": (put("calibration.temperature", float("nan")), "it says NaN"),
     "a curve that falls": (put("calibration.curve", [-1.0, 1.0, 0.0]), "has to rise"),
     "a curve of coverage that falls": (put("reliability.selection", [[0.5, 1.0, 1.0], [0.9, 0.1, 1.0]]), "not rise"),
+    "curves that are missing": (stored(lambda arrays: arrays.pop(f"{CURVES}n_given")), "operating curves are"),
+    "another array beside the curves": (
+        stored(lambda arrays: arrays.update({f"{CURVES}more": np.ones(3)})), "operating curves are",
+    ),
+    "thresholds that are no numbers": (filled(f"{CURVES}thresholds", np.nan), "expected a number from 0 to 1"),
+    "a curve of 64-bit numbers": (array(f"{CURVES}n_given", lambda counts: counts.astype(np.int64)), "of int64"),
+    "more right than there are": (filled(f"{CURVES}n_right", 60), "documents that cannot be|expected a number"),
+    "more given than there are": (filled(f"{CURVES}n_given", 10**6), "expected a number from 1 to"),
+    "none given": (filled(f"{CURVES}n_given", 0), "expected a number from 1 to"),
+    "a curve cut off": (
+        stored(lambda arrays: arrays.update({f"{CURVES}{name}": arrays[f"{CURVES}{name}"][:-1] for name in POINTS})),
+        "lengths sum to",
+    ),
+    "thresholds without counts": (
+        array(f"{CURVES}n_right", lambda counts: counts[:-1]), "thresholds, 6 n_given, 5 n_right",
+    ),
+    "lengths below zero": (filled(f"{CURVES}lengths", -1, 0), "expected a number from 0 to 64"),
+    "curves of two labels": (array(f"{CURVES}n_with", lambda counts: counts[:2]), "'n_with' is 2, expected 3"),
+    "curves of few documents": (filled(f"{CURVES}n_with", 3), "n_with sum to 9, expected 150"),
     "labels of 1.6 GB": (put("label_dtype", "<U400000000"), "the longest label has 5 signs"),
     "labels that are tables": (put("label_dtype", "(9999,9999)f8"), "expected that of strings or numbers"),
     "a label twice": (put("label_names.0", "sport"), "again, expected each once"),

@@ -23,6 +23,7 @@ from bywords.data.targets import Targets
 from bywords.errors import ModelFolderError, SettingError
 from bywords.evaluation.calibration import Temperature
 from bywords.evaluation.metrics import accuracy
+from bywords.evaluation.operating_points import OperatingCurves
 from bywords.evaluation.reliability import Reliability
 from bywords.explain.attributions import linear_attributions
 from bywords.explain.explanation import explain
@@ -135,6 +136,7 @@ def classifier_of(model):
     return FittedClassifier(
         tokenizer=Tokenizer(), vocabulary=VOCABULARY, model=model, calibration=Temperature(1.0),
         reliability=Reliability(), classes=np.array(CORPUS.label_names), label_format="one",
+        operating_curves=OperatingCurves.of(np.zeros((0, 3)), Targets.of(CORPUS.labels[:0], 3)),
         record=TrainingRecord(system=config, parameters=FitParameters(), config=config, summary=summary),
     )  # fmt: skip
 

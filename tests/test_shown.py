@@ -156,6 +156,7 @@ REFUSED = [
     ("predict", MODEL, "-", "--out", EVIL),
     ("explain", MODEL, "moon", "--label", EVIL), ("explain", MODEL, "moon", "--out", EVIL), ("info", EVIL),
     ("evaluate", MODEL, "plain.csv", "--label", EVIL), ("evaluate", MODEL, FILE, "--abstain", EVIL),
+    ("evaluate", MODEL, FILE, "--at-least", EVIL), ("predict", MODEL, FILE, "--at-least", f"recall:{EVIL}=0.5"),
     ("evaluate", MODEL, FILE, "--slice-by", EVIL), ("compare", "plain.csv", "--systems", EVIL),
     ("compare", "plain.csv", "--limit", EVIL), ("curve", "plain.csv", "--system", EVIL),
     ("vectors", "nearest", FILE, EVIL), ("vectors", "info", EVIL), ("vectors", "train", "plain.csv", "--out", EVIL),

@@ -72,6 +72,7 @@ REFUSED = {
     "train data.csv --system dan --set 'tokenizer.pattern=(?:a{999}){999}'": "exceeds size limit",
     f"vectors train data.csv --out v.npy --min-count {HUGE}": "min_count",
     "predict model data.csv --out pipe.csv": "",
+    "evaluate model data.csv --at-least recall:sport=0.5 --at-least recall:sport=0.6": "expected once",
 }
 
 
@@ -123,7 +124,13 @@ def test_every_command_is_fuzzed():
         for path in [f"{name} {below}" for below in getattr(command, "commands", {})] or [name]:
             assert any(line == path or line.startswith(f"{path} ") for line in known), path
     named = {(parameter.line.split()[0], parameter.place) for parameter in parameters() if parameter.line}
-    assert {("train", "--seed"), ("predict", "--top-k"), ("explain", 1), ("curve", "--seeds")} <= named
+    assert {
+        ("train", "--seed"),
+        ("predict", "--top-k"),
+        ("predict", "--at-least"),
+        ("explain", 1),
+        ("curve", "--seeds"),
+    } <= named
     settings_of_auto = {parameter.before for parameter in parameters() if parameter.place == "--set"}
     assert {"vocabulary.ngrams=", "model.C=", "training.batch_size=", "tokenizer.pattern="} <= settings_of_auto
 

@@ -63,6 +63,7 @@ def load_classifier(folder: Path | str) -> FittedClassifier:
         model=model,
         calibration=parts.calibration,
         reliability=found.reliability,
+        operating_curves=parts.operating_curves,
         classes=parts.classes,
         label_format=found.label_format,
         record=record,
@@ -91,7 +92,10 @@ def contents_of(classifier: FittedClassifier) -> FolderContents:
         "card": dataclasses.asdict(record.card),
     }
     libraries = sorted(set(_libraries(record.config)))
-    return FolderContents(description, classifier.vocabulary, classifier.model.arrays(), classifier.storage, libraries)
+    return FolderContents(
+        description, classifier.vocabulary, classifier.model.arrays(), classifier.storage,
+        classifier.operating_curves.arrays(), libraries,
+    )  # fmt: skip
 
 
 def card_of(classifier: FittedClassifier, contents: FolderContents) -> str:

@@ -5,7 +5,7 @@ Nobody else knows the files.
     MODEL/
     ├── model.json            format, versions, settings, label names in order, calibration, how it was trained
     ├── vocabulary.txt        a count and a word a line, in the order of the ids
-    ├── weights.safetensors   all that was learned; the vocabulary's n-grams and character n-grams
+    ├── weights.safetensors   all that was learned; the vocabulary's n-grams and character n-grams; operating curves
     ├── README.md             the model card: what it is, how good it is, what it is not for
     └── SHA256SUMS            of the four above, as `sha256sum --check` reads it, and of itself in the last line
 
@@ -38,13 +38,13 @@ from bywords.validation import naming, parsed_json
 from bywords.version import __version__
 
 R = TypeVar("R")
-FORMAT = "bywords-model/5"
+FORMAT = "bywords-model/6"
 MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
 OWN = (SUMS, *FILES)
 MOST_SAVES = 100  # while a folder is read
-VOCABULARY_ARRAYS = "vocabulary."  # how the names of its arrays begin
+VOCABULARY_ARRAYS, CURVE_ARRAYS = "vocabulary.", "operating_curves."  # how the names of their arrays begin
 ADVICE = "Its sums are right, so it was written like this: get the model from elsewhere, or train it again."
 MOST_SUMS = 4096  # bytes: it has five lines
 OWN_SUM = b"# of the lines above: "  # a remark to `sha256sum --check`
@@ -62,6 +62,7 @@ class FolderContents:
     vocabulary: Vocabulary
     arrays: Mapping[str, npt.NDArray[Any]]
     storage: Mapping[str, StorageFormat] = field(default_factory=dict)
+    curves: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)  # of `OperatingCurves`
     libraries: Iterable[str] = ()  # that have trained it, beside numpy
 
 
@@ -98,11 +99,12 @@ def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]
 
     description = {"format": FORMAT, "versions": versions_of(parts.libraries), **parts.description}
     text = json.dumps(description, ensure_ascii=False, indent=1, allow_nan=False)
-    of_vocabulary = {VOCABULARY_ARRAYS + name: array for name, array in parts.vocabulary.arrays().items()}
+    others = {VOCABULARY_ARRAYS + name: array for name, array in parts.vocabulary.arrays().items()}
+    others |= {CURVE_ARRAYS + name: array for name, array in parts.curves.items()}
     files = {
         MODEL: f"{text}\n".encode("utf-8", "backslashreplace"),
         VOCABULARY: parts.vocabulary.text(),
-        WEIGHTS: save({**quantize(parts.arrays, parts.storage), **of_vocabulary}),
+        WEIGHTS: save({**quantize(parts.arrays, parts.storage), **others}),
         CARD: card.encode("utf-8", "backslashreplace"),
     }
     yield from files.items()
@@ -152,11 +154,13 @@ def read_folder(folder: Path) -> FolderContents:
             packed = load_file(folder / WEIGHTS)
         except SafetensorError as error:
             raise SettingError(f"it cannot be read: {error}") from error
-        own = [name for name in packed if name.startswith(VOCABULARY_ARRAYS)]
-        of_vocabulary = {name.removeprefix(VOCABULARY_ARRAYS): packed.pop(name) for name in own}
+        of_vocabulary, curves = (
+            {name.removeprefix(start): packed.pop(name) for name in list(packed) if name.startswith(start)}
+            for start in (VOCABULARY_ARRAYS, CURVE_ARRAYS)
+        )
         vocabulary = Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary)
         arrays, storage = dequantize(packed)
-    return FolderContents(description, vocabulary, arrays, storage)
+    return FolderContents(description, vocabulary, arrays, storage, curves)
 
 
 def check_writable(folder: Path) -> None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from bywords.artifact.model_folder import (
     ADVICE,
+    CURVE_ARRAYS,
     MODEL,
     VOCABULARY,
     VOCABULARY_ARRAYS,
@@ -32,6 +33,7 @@ from bywords.data.columns import Columns
 from bywords.data.labels import LabelFormat
 from bywords.errors import ModelFolderError, SettingError, quoted
 from bywords.evaluation.calibration import Calibration, restored
+from bywords.evaluation.operating_points import OperatingCurves
 from bywords.evaluation.reliability import Reliability
 from bywords.fitted import CardRecord, FitSummary, History, SelectionSummary, TrainedOn
 from bywords.models.base import Arrays, StorageFormat
@@ -79,6 +81,7 @@ class Parts:
     storage: Mapping[str, StorageFormat]
     classes: npt.NDArray[Any]
     calibration: Calibration
+    operating_curves: OperatingCurves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +114,7 @@ def look_at(folder: Path) -> Overview:
     return Overview(
         description=contents.description,
         files=sizes(folder),
-        arrays={name: one for name, one in stored.items() if not name.startswith(VOCABULARY_ARRAYS)},
+        arrays={name: one for name, one in stored.items() if not name.startswith((VOCABULARY_ARRAYS, CURVE_ARRAYS))},
         n_words=vocabulary.n_words - len(MARKERS),
         n_ngrams=len(vocabulary.ngrams),
         n_char_ngrams=len(vocabulary.char_ngrams),
@@ -131,7 +134,11 @@ def _parts(folder: Path, contents: FolderContents) -> Parts:
     vocabulary = contents.vocabulary
     vocabulary.config = found.config.vocabulary
     validate(folder, found, vocabulary, contents.arrays, len(classes))
-    return Parts(found, tokenizer, vocabulary, contents.arrays, contents.storage, classes, calibration)
+    with naming(f"{folder / WEIGHTS}: operating curves", error=ModelFolderError, advice=ADVICE):
+        curves = OperatingCurves.restored(
+            contents.curves, found.reliability.n_documents, len(classes), is_multilabel=found.label_format != "one"
+        )
+    return Parts(found, tokenizer, vocabulary, contents.arrays, contents.storage, classes, calibration, curves)
 
 
 def validate(folder: Path, found: Description, vocabulary: Vocabulary, arrays: Arrays, n_classes: int) -> None:

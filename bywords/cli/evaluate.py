@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.failing import slices_in, tell_examples, tell_slices
 from bywords.cli.scores import commonest, tell_classes, tell_scores
@@ -33,6 +34,7 @@ def evaluate(
     ] = 0,
     min_confidence: options.MinConfidence = None,
     abstain: options.Abstain = None,
+    at_least: wishes.Option = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
@@ -40,6 +42,8 @@ def evaluate(
 
     classifier = load_classifier(model)
     least = options.least_confidence(classifier, min_confidence, abstain)
+    points = wishes.operating_points(classifier, at_least)
+    classifier = classifier.with_points(points)
     if examples and classifier.is_multilabel:
         raise SettingError(
             "the model gives any number of labels, so that none is taken for another: leave out --examples."
@@ -60,9 +64,12 @@ def evaluate(
         more: dict[str, Any] = {"columns": columns_as_json(corpus.read_as), "commonest": commonest(evaluation)}
         more |= {"n_seen_in_training": n_seen} if n_seen else {}
         more |= {} if answered is None else {"answered": answered}
+        more |= {"at_least": wishes.kept(points, evaluation)} if points else {}
         print_json({**evaluation.summary(), "hardest_confusions": confusions, "slices": slices, **more})
         return
     _tell(evaluation, len(corpus), n_seen, answered)
+    if points:
+        wishes.tell_kept(points, evaluation, classifier)
     tell_slices(slices, n=5)
     if examples:
         tell_examples(confusions)

@@ -237,14 +237,19 @@ def least_confidence(
 
 def _share(option: str, text: str) -> float:
     """95% or 0.95 → 0.95."""
+    if (share := share_of(text)) is None:
+        raise SettingError(f"{option} {text}: expected a share of the labels that is to be right, as in 95% or 0.95.")
+    return share
+
+
+def share_of(text: str) -> float | None:
+    """95% or 0.95 → 0.95; None for what is no share above 0."""
     number, percent, rest = text.strip().partition("%")
     try:
         share = float(number) / (100 if percent else 1)
     except ValueError:
-        share = -1.0
-    if rest or not 0 < share <= 1:
-        raise SettingError(f"{option} {text}: expected a share of the labels that is to be right, as in 95% or 0.95.")
-    return share
+        return None
+    return share if not rest and 0 < share <= 1 else None
 
 
 def named_after(data: str, ending: str) -> Path:

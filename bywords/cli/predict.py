@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped
 from bywords.errors import BywordsError, SettingError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from bywords.data.label_sets import LabelSets
     from bywords.evaluation.calibration import Sigmoids
+    from bywords.evaluation.operating_points import OperatingPoint
     from bywords.fitted import FittedClassifier, Predictions, TopPredictions
     from bywords.io.readers import Block
     from bywords.io.resumable import ResumableOutput
@@ -75,6 +77,7 @@ def predict(
     ] = None,
     min_confidence: options.MinConfidence = None,
     abstain: options.Abstain = None,
+    at_least: wishes.Option = None,
     bad_rows: options.BadRows = "fail",
     encoding: options.Encoding = None,
     label_prefix: options.LabelPrefix = LABEL_PREFIX,
@@ -85,7 +88,8 @@ def predict(
     """Label texts: label, probability, and how much of it was known, behind the columns that the file has.
 
     With --min-confidence or --abstain a text keeps its label only where the answer is sure enough and the text is not
-    unlike those that the model has learned from.
+    unlike those that the model has learned from. With --at-least precision:LABEL=0.95 a text gets LABEL only where it
+    is the likeliest and sure enough, else none; with recall:LABEL=0.95 also where another label is likelier.
     """
     from bywords.artifact.description import load_classifier
     from bywords.io.readers import Block, skipped_rows
@@ -98,7 +102,9 @@ def predict(
     _check_output(out, source, model, top_k, resume=resume)
     classifier = load_classifier(model)
     least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
-    answers, n_before = _Answers(classifier, top_k, least), 0
+    points = wishes.operating_points(classifier, at_least)
+    wishes.tell_points(points, classifier)
+    answers, n_before = _Answers(classifier.with_points(points), top_k, least, points), 0
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
@@ -109,6 +115,9 @@ def predict(
             print_data(chunk.content)
     else:
         settings = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
+        settings["at_least"] = [
+            f"{kind}:{point.label}={least}" for point in points for kind, least in point.wanted.items()
+        ]
         n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
@@ -211,9 +220,17 @@ def _write(
 class _Answers:
     """What a model has found in, columns of answers out."""
 
-    def __init__(self, classifier: FittedClassifier, top_k: int | None, least: float | None = None) -> None:
-        """Labels of answers that are less probable than `least` are left out; None leaves none out."""
-        self.classifier, self.least = classifier, least
+    def __init__(
+        self,
+        classifier: FittedClassifier,
+        top_k: int | None,
+        least: float | None = None,
+        points: Sequence[OperatingPoint] = (),
+    ) -> None:
+        """Labels of answers that are less probable than `least` are left out; None leaves none out. Labels that have an
+        operating point are given or left out by that instead.
+        """
+        self.classifier, self.least, self.points = classifier, least, points
         self.n_texts = self.n_open = self.n_out_of_distribution = 0
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
@@ -236,7 +253,9 @@ class _Answers:
         if not self.is_multilabel:
             labels = (found.labels[:, 0] if found.labels.ndim > 1 else found.labels).tolist()
             highest = found.probabilities.max(axis=1, initial=0)
-            if self.least is not None:
+            if self.points:
+                labels, highest = self._by_points(cast("Predictions", found))
+            elif self.least is not None:
                 is_open = (highest < self.least) | found.out_of_distribution
                 self.n_open += int(is_open.sum())
                 labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
@@ -253,18 +272,35 @@ class _Answers:
         columns["out_of_distribution"] = found.out_of_distribution
         return pl.DataFrame(columns)
 
+    def _by_points(self, found: Predictions) -> tuple[list[Any], npt.NDArray[np.float64]]:
+        """The label of each text, None where it is left open, and its probability, or that of the likeliest."""
+        import numpy as np
+
+        from bywords.evaluation.operating_points import OPEN, decided
+
+        highest = found.probabilities.max(axis=1, initial=0)
+        likeliest, indices = found.probabilities.argmax(axis=1), [point.index for point in self.points]
+        own = found.probabilities[:, indices]
+        codes = decided(self.points, own, likeliest)
+        if self.least is not None:
+            is_unsure = (highest < self.least) & ~np.isin(codes, indices)
+            codes = np.where(is_unsure | found.out_of_distribution, OPEN, codes)
+        self.n_open += int((codes == OPEN).sum())
+        listed = [*self.classifier.classes.tolist(), None]
+        shown = np.where(codes[:, np.newaxis] == indices, own, 0).max(axis=1)  # of the label that is given by a point
+        return [listed[code] for code in codes.tolist()], np.where(np.isin(codes, indices), shown, highest)
+
     def tell(self, *, is_rest: bool) -> None:
         """What a person should know of the answers, on standard error; nothing where all is as usual.
 
         `is_rest` says that others were given by a run that this one resumes.
         """
         texts = f"{self.n_texts:,} texts{' of this run' if is_rest else ''}"
-        if self.least is not None and not self.is_multilabel:
-            n_given = self.n_texts - self.n_open
-            tell_aside(
-                f"{n_given:,} of {texts} got a label. Of the others no answer reached {self.least:.1%}, "
-                "or the text is unlike those of the training."
-            )
+        if (self.least is not None or self.points) and not self.is_multilabel:
+            why = ["the likeliest label did not reach its threshold"] if self.points else []
+            if self.least is not None:
+                why += [f"no answer reached {self.least:.1%}", "the text is unlike those of the training"]
+            tell_aside(f"{self.n_texts - self.n_open:,} of {texts} got a label. Of the others {', or '.join(why)}.")
         if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):
             floor = self.classifier.reliability.in_vocabulary_floor
             tell_aside(
@@ -275,7 +311,8 @@ class _Answers:
 
     def found(self, texts: Sequence[str] | pl.Series) -> Predictions | TopPredictions:
         """The likeliest labels where they are all that is asked for, or all that there are; else all probabilities."""
-        if self.top_k is None and not self.classifier.is_ranked:
+        needs_all = self.top_k is None or (self.points and not self.is_multilabel)
+        if needs_all and not self.classifier.is_ranked:
             return self.classifier.predict(texts)
         from bywords.fitted import N_FOUND
 
@@ -286,24 +323,38 @@ class _Answers:
     ) -> tuple[npt.NDArray[np.integer[Any]], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """The labels to name for each text, the likeliest first where they are `top_k`, as indices in `classes` (P,).
 
+        Labels that have an operating point have to reach it.
         Returns: they of all texts, their probabilities (P,), and how many there are of each text (N,).
         """
         import numpy as np
 
+        from bywords.evaluation.top_scores import TopScores
         from bywords.fitted import TopPredictions
 
-        if not isinstance(found, TopPredictions):
+        if isinstance(found, TopPredictions):
+            indices, numbers = found.indices, found.probabilities
+        elif self.top_k is None:
             sets = cast("LabelSets", self.classifier.calibration.predict(found.probabilities))
             return sets.labels, found.probabilities[sets.pairs()], sets.lengths
-        indices, numbers = found.indices, found.probabilities
+        else:
+            top = TopScores.of_table(found.probabilities, self.top_k)
+            indices, numbers = top.labels, top.scores.astype(np.float64)
         is_named = indices >= 0
         if self.top_k is None:
             is_named &= numbers >= cast("Sigmoids", self.classifier.calibration).thresholds[indices]
             order = np.lexsort((indices[is_named], np.nonzero(is_named)[0]))  # as the classes are
         else:
-            is_named &= numbers >= (self.least or 0)
+            is_named &= numbers >= self._least_of_each()[indices]
             order = np.arange(int(is_named.sum()))
         return indices[is_named][order], numbers[is_named][order], is_named.sum(axis=1)
+
+    def _least_of_each(self) -> npt.NDArray[np.float64]:
+        """The probability that each label has to have to be listed among the likeliest, (K,)."""
+        import numpy as np
+
+        from bywords.evaluation.operating_points import with_points
+
+        return with_points(np.full(self.n_classes, self.least or 0.0), self.points if self.is_multilabel else ())
 
     def _kind(self) -> Any:
         import polars as pl

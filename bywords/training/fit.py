@@ -22,6 +22,7 @@ from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, are_right, check_metric, score
+from bywords.evaluation.operating_points import OperatingCurves
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.evaluation.top_scores import TopScores
 from bywords.fitted import N_FOUND, FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
@@ -199,7 +200,7 @@ def learned_after(
     started: float,
 ) -> FittedClassifier:
     """The classifier fitted once more to `part`, whose last `n_after` documents it was tested on; as it was, after
-    Ctrl-C. What was found out by documents held out stays: calibration, thresholds, reliability.
+    Ctrl-C. What was found out by documents held out stays: calibration, thresholds, reliability, operating curves.
     """
     record = fitted.record
     if record.history.interrupted:
@@ -354,7 +355,7 @@ def calibrated(
     parameters: FitParameters,
     **counts: Any,
 ) -> FittedClassifier:
-    """The classifier of a fitted system: its calibration and reliability come from the answers held out.
+    """The classifier of a fitted system: its calibration, reliability and operating curves come from answers held out.
 
     `floor` is the share of known words below which a text is unlike the training's; `counts` are for `FitSummary`.
     """
@@ -362,9 +363,11 @@ def calibrated(
     if isinstance(found.logits, TopScores):
         top = calibration.top_probabilities(found.logits)
         predicted, highest = calibration.predict_top(top), top.scores[:, 0]
+        curves = OperatingCurves.none(len(found.targets), len(classes), is_multilabel=found.targets.is_multilabel)
     else:
         probabilities = calibration.probabilities(found.logits)
         predicted, highest = calibration.predict(probabilities), probabilities.max(axis=1, initial=0.0)
+        curves = OperatingCurves.of(probabilities, found.targets)
     if found.targets.is_multilabel:
         reliability = Reliability(n_documents=len(found.targets), in_vocabulary_floor=floor)
     else:
@@ -379,7 +382,8 @@ def calibrated(
     )  # fmt: skip
     return FittedClassifier(
         tokenizer=tokenizer, vocabulary=found.fit.vocabulary, model=found.fit.model, calibration=calibration,
-        reliability=reliability, classes=classes, label_format=label_format, record=record,
+        reliability=reliability, operating_curves=curves, classes=classes,
+        label_format=label_format, record=record,
     )  # fmt: skip
 
 

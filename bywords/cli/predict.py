@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import polars as pl
 
+    from bywords.evaluation.back_off import BackOff
     from bywords.fitted import FittedClassifier
     from bywords.io.readers import Block
     from bywords.io.resumable import ResumableOutput
@@ -81,7 +83,8 @@ def predict(
     """Label texts: label, probability, and how much of it was known, behind the columns that the file has.
 
     With --min-confidence or --abstain a text keeps its label only where the answer is sure enough and the text is not
-    unlike those that the model has learned from.
+    unlike those that the model has learned from. Of labels that are paths, it gets the deepest level that is sure
+    enough.
     """
     from bywords.artifact.description import load_classifier
     from bywords.io.readers import Block, skipped_rows
@@ -93,8 +96,12 @@ def predict(
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
     _check_output(out, source, model, top_k, resume=resume)
     classifier = load_classifier(model)
-    least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
-    answers, n_before = _Answers(classifier, top_k, least), 0
+    back_off = options.back_off(classifier, min_confidence, abstain)
+    if back_off is None:
+        least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
+    else:
+        least = back_off.least
+    answers, n_before = _Answers(classifier, top_k, least, back_off), 0
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
@@ -105,6 +112,7 @@ def predict(
             print_data(chunk.content)
     else:
         settings = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
+        settings |= {} if back_off is None else {"thresholds": back_off.thresholds}
         n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
@@ -207,9 +215,16 @@ def _write(
 class _Answers:
     """Texts in, columns of answers out."""
 
-    def __init__(self, classifier: FittedClassifier, top_k: int | None, least: float | None = None) -> None:
-        """Labels of answers that are less probable than `least` are left out; None leaves none out."""
-        self.classifier, self.least = classifier, least
+    def __init__(
+        self,
+        classifier: FittedClassifier,
+        top_k: int | None,
+        least: float | None = None,
+        back_off: BackOff | None = None,
+    ) -> None:
+        """Labels of answers that are less probable than `least` are left out, or `back_off`; None leaves none out."""
+        self.classifier, self.least, self.back_off = classifier, least, back_off
+        self.n_of_level: Counter[int] = Counter()
         self.n_texts = self.n_open = self.n_out_of_distribution = 0
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
@@ -231,11 +246,18 @@ class _Answers:
         self.n_out_of_distribution += int(found.out_of_distribution.sum())
         if not self.is_multilabel:
             labels, highest = found.labels.tolist(), found.probabilities.max(axis=1, initial=0)
-            if self.least is not None:
+            levels = None
+            if self.back_off is not None:
+                given = self.back_off(found.probabilities, found.out_of_distribution)
+                labels, levels, highest = given.labels.tolist(), given.levels, given.probabilities
+                self.n_of_level.update(levels.tolist())
+            elif self.least is not None:
                 is_open = (highest < self.least) | found.out_of_distribution
                 self.n_open += int(is_open.sum())
                 labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
             columns["label"] = pl.Series(labels, dtype=self._kind())
+            if self.classifier.hierarchy is not None:
+                columns["level"] = self._levels(found.probabilities) if levels is None else levels
             columns["probability"] = np.round(highest, 6)
         if self.is_multilabel or self.top_k is not None:
             indices = self._several(found.probabilities)
@@ -257,7 +279,9 @@ class _Answers:
         `is_rest` says that others were given by a run that this one resumes.
         """
         texts = f"{self.n_texts:,} texts{' of this run' if is_rest else ''}"
-        if self.least is not None and not self.is_multilabel:
+        if self.back_off is not None:
+            self._tell_levels(texts)
+        elif self.least is not None and not self.is_multilabel:
             n_given = self.n_texts - self.n_open
             tell_aside(
                 f"{n_given:,} of {texts} got a label. Of the others no answer reached {self.least:.1%}, "
@@ -270,6 +294,24 @@ class _Answers:
                 f"knows less than {floor:.0%} of their words, as of at most one training document in a hundred. Do not "
                 "trust these answers (out_of_distribution is true)."
             )
+
+    def _tell_levels(self, texts: str) -> None:
+        """How many texts got an answer of each level, and from which probability on."""
+        assert self.back_off is not None
+        given = [
+            f"{self.n_of_level[n]:,} of {n} level{'s' if n > 1 else ''} "
+            + ("(none is sure enough)" if least is None else f"(at least {least:.1%} sure)")
+            for n, least in reversed(list(enumerate(self.back_off.thresholds, start=1)))
+        ]
+        tell_aside(
+            f"Of {texts}, the deepest answer that is sure enough: {', '.join(given)}. {self.n_of_level[0]:,} got no "
+            "label: not even the first level is sure enough, or the text is unlike those of the training."
+        )
+
+    def _levels(self, probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """How many levels the likeliest label of each text has, int64 (N,)."""
+        assert self.classifier.hierarchy is not None
+        return self.classifier.hierarchy.lengths[probabilities.argmax(axis=1)]
 
     def _several(self, probabilities: npt.NDArray[np.float64]) -> list[npt.NDArray[np.intp]]:
         """The indices in `classes` of the labels to name for each text, the likeliest first where they are `top_k`."""

@@ -10,6 +10,8 @@ from bywords.cli.screen import print_table, say
 if TYPE_CHECKING:
     from bywords.evaluation.evaluation import AnyEvaluation
 
+_HIERARCHICAL = ("precision", "recall", "f1")
+
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     """How good the answers for `which` documents are and how far to trust them, in sentences."""
@@ -25,6 +27,7 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         say(f"All labels are right for {scores['accuracy']:.1%} ({_interval(scores['accuracy_interval'])}).")
         say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
         _warn(commonest(evaluation))
+        tell_levels(scores)
         return
     always = commonest(evaluation)
     say(f"Right on {accuracy}. Always saying the commonest class would be right on {always['score']:.1%}.")
@@ -45,6 +48,43 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         f"({_interval(scores['macro_f1_interval'], '.3f')}), balanced accuracy {scores['balanced_accuracy']:.1%}. "
         f"Log loss {scores['log_loss']:.3f}."
     )
+    tell_levels(scores)
+
+
+def tell_levels(scores: Mapping[str, Any]) -> None:
+    """The scores of labels that are paths, at each level; nothing where they are none."""
+    found = scores.get("hierarchy")
+    if found is None:
+        return
+    first = "accuracy" if "accuracy" in found["levels"][0] else "micro_f1"
+    form = ".1%" if first == "accuracy" else ".3f"
+    say()
+    print_table(
+        ["labels cut to", "labels", f"{first.replace('_f1', ' F1')} (95 % interval)", "macro F1 (95 % interval)"],
+        [
+            [
+                "1 level" if row["level"] == 1 else f"{row['level']} levels", f"{row['n_labels']:,}",
+                f"{row[first]:{form}} ({_interval(row[f'{first}_interval'], form)})",
+                f"{row['macro_f1']:.3f} ({_interval(row['macro_f1_interval'], '.3f')})",
+            ]
+            for row in found["levels"]
+        ],
+    )  # fmt: skip
+    parts = (f"{name} {found[name]:.3f} ({_interval(found[f'{name}_interval'], '.3f')})" for name in _HIERARCHICAL)
+    say(f"With every level of a path counted: hierarchical {', '.join(parts).replace('f1', 'F1')}.")
+
+
+def tell_back_off(answered: Mapping[str, Any]) -> None:
+    """How many answers are given at each level and how often they are right, where less sure ones back off."""
+    say(f"Answers at the deepest level that is sure enough, for texts like those of the training: {_given(answered)}.")
+    for row in answered["levels"]:
+        if row["n_documents"]:
+            say(f"  of {row['level']} level{'s' if row['level'] > 1 else ''}: {_given(row)}")
+
+
+def _given(row: Mapping[str, Any]) -> str:
+    right = "" if row["accuracy"] is None else f", right on {row['accuracy']:.1%} ({_interval(row['interval'])})"
+    return f"{row['n_documents']:,} documents, {row['coverage']:.1%} of all{right}"
 
 
 def tell_seen(found: Mapping[str, Any], n_test: int) -> None:

@@ -75,6 +75,7 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     else:
         named = request.reading.options
         asked = column_options(trained.split.train.read_as) if named.texts or named.labels or named.side else []
+        asked += [] if named.label_hierarchy is None else ["--label-hierarchy", named.label_hierarchy]
         tell(record, trained.evaluation, trained.split, [request.reading.data, *asked])
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from bywords.data.hierarchy import tidied
 from bywords.errors import SettingError, did_you_mean, quoted
 from bywords.terminal import shell_words
 
@@ -40,21 +41,21 @@ def several_spellings(names: Mapping[str, str]) -> list[str]:
     return [name for name, count in sorted(counts.items()) if count > 1]
 
 
-def asked_of(options: Sequence[str], names: Sequence[str]) -> list[str]:
+def asked_of(options: Sequence[str], names: Sequence[str], *, hierarchy: str | None = None) -> list[str]:
     """Those of the options OLD=NEW whose OLD is among `names`."""
-    return [option for option in options if any(option.startswith(f"{name}=") for name in names)]
+    return [option for option in options if any(old in names for old, _ in _pairs(option, hierarchy))]
 
 
-def parsed_mapping(options: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+def parsed_mapping(options: Sequence[str], names: Sequence[str], *, hierarchy: str | None = None) -> dict[str, str]:
     """OLD=NEW of several options → a mapping of `names`, those that there are; a label may have an = of its own.
+
+    Of labels that are paths, separated by `hierarchy`, both may have blanks around their levels.
 
     Raises: SettingError for one without an =, an OLD that there is not, and one that is given two names.
     """
     found: dict[str, str] = {}
     for option in options:
-        parts = option.split("=")
-        ways = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
-        pairs = [(cleaned(old), cleaned(new)) for old, new in ways]
+        pairs = _pairs(option, hierarchy)
         if not pairs or not any(new for _, new in pairs):
             raise SettingError(f"--map-label {option}: expected OLD=NEW, a label and the name it is to have.")
         old, new = next(((old, new) for old, new in pairs if old in names), pairs[0])
@@ -67,6 +68,14 @@ def parsed_mapping(options: Sequence[str], names: Sequence[str]) -> dict[str, st
             raise SettingError(f"--map-label gives {old!r} two names, {found[old]!r} and {new!r}. Give it one.")
         found[old] = new
     return found
+
+
+def _pairs(option: str, hierarchy: str | None) -> list[tuple[str, str]]:
+    """The two names in OLD=NEW, whichever = is meant, as labels are read."""
+    parts = option.split("=")
+    ways = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
+    pairs = [(cleaned(old), cleaned(new)) for old, new in ways]
+    return pairs if hierarchy is None else [(tidied(old, hierarchy), tidied(new, hierarchy)) for old, new in pairs]
 
 
 def remarks_on_labels(corpus: Corpus) -> list[str]:

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.hierarchy import Hierarchy
 from bywords.evaluation import metrics, reliability, significance
+from bywords.evaluation.levels import hierarchy_scores
 from bywords.forks import cached_property
 
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answers first
@@ -28,6 +30,7 @@ class Evaluation:
     in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), where no word or character n-gram is known
     uncalibrated: npt.NDArray[np.float64] | None = None  # (N, K), a softmax of the logits as they are
+    hierarchy: Hierarchy | None = None  # of the labels, where they are paths
     is_multilabel: ClassVar[bool] = False
 
     @cached_property
@@ -192,6 +195,7 @@ class Evaluation:
             "calibration_error_before": _known(reliability.get("error_before")),
             "coverage": self.coverage(),
             "per_class": self.per_class(),
+            **_by_level(self),
         }
 
     def wrong_documents(self, texts: Sequence[str], rows: npt.NDArray[np.int64], n: int = 10) -> list[dict[str, Any]]:
@@ -220,6 +224,7 @@ class ManyLabelsEvaluation:
     in_vocabulary_share: npt.NDArray[np.float32]  # (N,), share of the tokens that the vocabulary has
     all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), where no word or character n-gram is known
     uncalibrated: npt.NDArray[np.float64] | None = None  # (N, K), sigmoids of the logits as they are
+    hierarchy: Hierarchy | None = None  # of the labels, where they are paths
     is_multilabel: ClassVar[bool] = True
 
     @property
@@ -282,7 +287,14 @@ class ManyLabelsEvaluation:
             "calibration_error": self._calibration_error(self.probabilities),
             "calibration_error_before": self._calibration_error(self.uncalibrated),
             "per_class": self.per_class(),
+            **_by_level(self),
         }
+
+
+def _by_level(evaluation: AnyEvaluation) -> dict[str, Any]:
+    """The scores of labels that are paths; none of others."""
+    hierarchy = evaluation.hierarchy
+    return {} if hierarchy is None else {"hierarchy": hierarchy_scores(evaluation, hierarchy)}
 
 
 def _known(value: float | significance.Interval | None) -> Any:

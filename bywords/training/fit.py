@@ -16,10 +16,12 @@ from bywords.annotations import check_arguments
 from bywords.checkpoint import Checkpoint
 from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
+from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
+from bywords.evaluation.back_off import back_off_table
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, check_metric, score
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
@@ -146,6 +148,8 @@ def fit_classifier(
     tokenizer = Tokenizer(config.tokenizer)
     documents = read_documents(tokenizer, texts, labels, sample_weight, parameters, part="training")
     classes, label_format = classes_of(documents.labels), documents.labels.label_format
+    if parameters.label_hierarchy is not None:
+        Hierarchy.of(classes.tolist(), parameters.label_hierarchy)  # raises, before anything is learned
     targets = documents.targets(classes, label_format, parameters, part="training")
     check_can_be_told_apart(targets, classes)
     valid, n_dropped = more_documents(tokenizer, validation, classes, label_format, parameters, part="validation")
@@ -333,6 +337,10 @@ def calibrated(
         reliability = Reliability(n_documents=len(found.targets), in_vocabulary_floor=floor)
     else:
         reliability = Reliability.of(probabilities.max(axis=1, initial=0.0), predicted == found.targets.codes, floor)
+        if parameters.label_hierarchy is not None:
+            hierarchy = Hierarchy.of(classes.tolist(), parameters.label_hierarchy)
+            table = back_off_table(hierarchy, probabilities, found.targets.codes.astype(np.int64))
+            reliability = replace(reliability, back_off=table)
     summary = FitSummary(
         valid_accuracy=score("micro_f1", found.targets.codes, probabilities, predicted),
         n_train=found.n_train, n_valid=found.n_valid, **counts,

@@ -1,0 +1,86 @@
+"""An evaluation of labels that are paths → the scores at each level, and those of whole paths with their ancestors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.hierarchy import Hierarchy
+from bywords.evaluation import metrics, significance
+
+if TYPE_CHECKING:
+    from bywords.evaluation.evaluation import AnyEvaluation
+
+Labels = npt.NDArray[Any]  # int64 (N,), or bool (N, K)
+
+
+def hierarchy_scores(evaluation: AnyEvaluation, hierarchy: Hierarchy) -> dict[str, Any]:
+    """The scores of answers that are paths, ready for JSON; labels and answers are cut to the same number of levels.
+
+    `levels` has a row for each level: `level`, how many `n_labels` there are, and `accuracy` and `macro_f1` with their
+    95 % intervals; of documents with any number of labels `micro_f1` instead of `accuracy`. `precision`, `recall` and
+    `f1` are hierarchical: of the nodes of all answers, those above them included, which share is right; of those of all
+    labels, which is found.
+    Source: Kiritchenko, Matwin, Nock, Famili (2006), "Learning and Evaluation in the Presence of Class Hierarchies:
+    Application to Text Categorization", section 3.
+    """
+    true, given = evaluation.labels, evaluation.predicted
+    score = _many_at if evaluation.is_multilabel else _one_at
+    overlap = _overlap_of_sets if evaluation.is_multilabel else _overlap
+    return {
+        "separator": hierarchy.separator,
+        "levels": [
+            {"level": n, "n_labels": len(level), **score(cut(true, hierarchy, n), cut(given, hierarchy, n), len(level))}
+            for n, level in enumerate(hierarchy.levels, start=1)
+        ],
+        **significance.overlap_scores(*overlap(true, given, hierarchy)),
+    }
+
+
+def cut(labels: Labels, hierarchy: Hierarchy, n_levels: int) -> Labels:
+    """Labels by class → by node of a level: int64 (N,), or which nodes each document has some label of, bool (N, M)."""
+    level = hierarchy.level(n_levels)
+    if labels.ndim == 1:
+        return level.codes[labels]
+    return np.asarray(np.logical_or.reduceat(labels[:, hierarchy.order], level.starts, axis=1))
+
+
+def _one_at(true: Labels, given: Labels, n_nodes: int) -> dict[str, Any]:
+    accuracy = metrics.accuracy(true, given)
+    macro = metrics.macro_f1(metrics.confusion_matrix(true, given, n_nodes))
+    draws = significance.macro_f1_draws(true, given[np.newaxis], n_nodes)[0]
+    return {
+        "accuracy": accuracy,
+        "accuracy_interval": list(metrics.wilson_interval(accuracy, len(true))),
+        "macro_f1": macro,
+        "macro_f1_interval": significance.interval_or_none(draws, macro),
+    }
+
+
+def _many_at(true: Labels, given: Labels, n_nodes: int) -> dict[str, Any]:
+    scores, draws = metrics.label_f1(true, given), significance.label_f1_draws(true, given)
+    found: dict[str, Any] = {}
+    for name in ("micro_f1", "macro_f1"):
+        found |= {name: scores[name], f"{name}_interval": significance.interval_or_none(draws[name][0], scores[name])}
+    return found
+
+
+def _overlap(true: Labels, given: Labels, hierarchy: Hierarchy) -> Iterator[Labels]:
+    """Of each document how many nodes are in both paths, in the answer's and in the label's: int64 (N,) each."""
+    both = np.zeros(len(true), dtype=np.int64)
+    for n, level in enumerate(hierarchy.levels, start=1):
+        both += (level.codes[true] == level.codes[given]) & (hierarchy.lengths[true] >= n)
+    yield from (both, hierarchy.lengths[given], hierarchy.lengths[true])
+
+
+def _overlap_of_sets(true: Labels, given: Labels, hierarchy: Hierarchy) -> Iterator[Labels]:
+    """The same of documents with any number of labels, each node once."""
+    both, got, has = (np.zeros(len(true), dtype=np.int64) for _ in range(3))
+    for n, level in enumerate(hierarchy.levels, start=1):
+        is_there = level.lengths == n  # a shorter path is counted where it ends
+        of_given, of_true = (cut(labels, hierarchy, n)[:, is_there] for labels in (given, true))
+        both, got, has = both + (of_given & of_true).sum(1), got + of_given.sum(1), has + of_true.sum(1)
+    yield from (both, got, has)

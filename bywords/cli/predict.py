@@ -111,7 +111,7 @@ def predict(
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
             print_data(chunk.content)
     else:
-        settings = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
+        settings: dict[str, Any] = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
         settings |= {} if back_off is None else {"thresholds": back_off.thresholds}
         n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
     if skipped is not None:

@@ -107,6 +107,27 @@ class Coverage(TypedDict):
     accuracy: float
 
 
+class LevelScores(TypedDict, total=False):
+    """Of `hierarchy_scores`, one level."""
+
+    level: Required[int]
+    n_labels: Required[int]
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    micro_f1: float
+    micro_f1_interval: tuple[float, float] | None
+    macro_f1: Required[float]
+    macro_f1_interval: Required[tuple[float, float] | None]
+
+
+class HierarchyScores(TypedDict):
+    """Of `hierarchy_scores`, what a card shows."""
+
+    levels: list[LevelScores]
+    f1: float
+    f1_interval: tuple[float, float] | None
+
+
 class Scores(TypedDict, total=False):
     """Of `Evaluation.summary()`, what a card and `info` show."""
 
@@ -123,6 +144,7 @@ class Scores(TypedDict, total=False):
     calibration_error: float | None
     per_class: list[LabelScores]
     coverage: list[Coverage]
+    hierarchy: HierarchyScores
 
 
 class Seen(TypedDict):

@@ -53,6 +53,8 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
 
 def tell_levels(scores: Mapping[str, Any]) -> None:
     """The scores of labels that are paths, at each level; nothing where they are none."""
+    from bywords.evaluation.levels import distinct_levels
+
     found = scores.get("hierarchy")
     if found is None:
         return
@@ -63,11 +65,11 @@ def tell_levels(scores: Mapping[str, Any]) -> None:
         ["labels cut to", "labels", f"{first.replace('_f1', ' F1')} (95 % interval)", "macro F1 (95 % interval)"],
         [
             [
-                "1 level" if row["level"] == 1 else f"{row['level']} levels", f"{row['n_labels']:,}",
+                "1 level" if levels == "1" else f"{levels} levels", f"{row['n_labels']:,}",
                 f"{row[first]:{form}} ({_interval(row[f'{first}_interval'], form)})",
                 f"{row['macro_f1']:.3f} ({_interval(row['macro_f1_interval'], '.3f')})",
             ]
-            for row in found["levels"]
+            for levels, row in distinct_levels(found["levels"], lambda row: int(row["n_labels"]))
         ],
     )  # fmt: skip
     parts = (f"{name} {found[name]:.3f} ({_interval(found[f'{name}_interval'], '.3f')})" for name in _HIERARCHICAL)
@@ -77,9 +79,10 @@ def tell_levels(scores: Mapping[str, Any]) -> None:
 def tell_back_off(answered: Mapping[str, Any]) -> None:
     """How many answers are given at each level and how often they are right, where less sure ones back off."""
     say(f"Answers at the deepest level that is sure enough, for texts like those of the training: {_given(answered)}.")
+    say(f"  whole labels: {_given(answered['whole_label'])}")
     for row in answered["levels"]:
         if row["n_documents"]:
-            say(f"  of {row['level']} level{'s' if row['level'] > 1 else ''}: {_given(row)}")
+            say(f"  cut to {row['level']} level{'s' if row['level'] > 1 else ''}: {_given(row)}")
 
 
 def _given(row: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ class NodeAnswers:
 
     labels: npt.NDArray[Any]  # object (N,): strings, None where no level is sure enough
     levels: npt.NDArray[np.int64]  # (N,), how many levels each has; 0 for None
+    are_whole: npt.NDArray[np.bool_]  # (N,), true of whole labels, false of nodes of several and of None
     probabilities: Numbers  # (N,), of the node; of None that of the likeliest node of the first level
 
 
@@ -58,25 +59,27 @@ class BackOff:
         n_texts = len(probabilities)
         left = np.ones(n_texts, dtype=bool) if is_open is None else ~is_open
         labels, levels = np.full(n_texts, None, dtype=object), np.zeros(n_texts, dtype=np.int64)
-        chosen = np.zeros(n_texts)
+        chosen, are_whole = np.zeros(n_texts), np.zeros(n_texts, dtype=bool)
         for number in range(self.hierarchy.depth, 0, -1):
             level = self.hierarchy.levels[number - 1]
             best, confidence = likeliest(self.hierarchy, number, probabilities)
             given = given_at(self.thresholds[number - 1], confidence, left)
             labels[given] = np.array(level.names, dtype=object)[best[given]]
             levels[given], chosen[given] = level.lengths[best[given]], confidence[given]
+            are_whole[given] = (np.bincount(level.codes) == 1)[best[given]]
             left = left & ~given
             if number == 1:
                 chosen[levels == 0] = confidence[levels == 0]
-        return NodeAnswers(labels, levels, chosen)
+        return NodeAnswers(labels, levels, are_whole, chosen)
 
     def scores(
         self, codes: npt.NDArray[np.int64], probabilities: Numbers, is_open: npt.NDArray[np.bool_]
     ) -> dict[str, Any]:
         """How many of N documents with these classes, (N,), get an answer at each level and how often it is right.
 
-        Ready for JSON: `n_documents` that get one, their share as `coverage`, `accuracy` with its 95 % `interval`, and
-        the same of each level under `levels`. Right is a label that was cut to as many levels.
+        Ready for JSON: `n_documents` that get one, their share as `coverage`, `accuracy` with its 95 % `interval`; the
+        same of those that get a `whole_label`, and of nodes of several labels under `levels`, the deepest first. An
+        answer is right where the true label is it or in it.
         """
         answers = self(probabilities, is_open)
         true = (self.hierarchy.paths[code] for code in codes.tolist())
@@ -88,11 +91,15 @@ class BackOff:
             ],
             dtype=bool,
         )
-        rows = [
-            {"level": n, "min_confidence": self.thresholds[n - 1], **_share(is_right[answers.levels == n], len(codes))}
-            for n in range(self.hierarchy.depth, 0, -1)
-        ]
-        return {**_share(is_right[answers.levels > 0], len(codes)), "levels": rows}
+        backed_off = np.where(answers.are_whole, 0, answers.levels)
+        return {
+            **_share(is_right[answers.levels > 0], len(codes)),
+            "whole_label": _share(is_right[answers.are_whole], len(codes)),
+            "levels": [
+                {"level": n, **_share(is_right[backed_off == n], len(codes))}
+                for n in range(self.hierarchy.depth - 1, 0, -1)
+            ],
+        }
 
 
 def _share(is_right: npt.NDArray[np.bool_], n_documents: int) -> dict[str, Any]:
@@ -126,18 +133,23 @@ def back_off_table(
     A row is the rate and a threshold for each level. They are chosen from the deepest level up, each on the documents
     that no deeper one answers, which are harder than all are: so the answers of every level are right at that rate, not
     only all of them together. A level with fewer than FEWEST_ANSWERED answers has none, nor has one with one node only,
-    which says nothing. Rates that no level reaches have no row. Kept to four digits, rounded down.
+    which says nothing, or with no other nodes than the next deeper one. Rates that no level reaches have no row.
+    Thresholds are kept to four digits, rounded down.
     """
     found = [likeliest(hierarchy, number, probabilities) for number in range(1, hierarchy.depth + 1)]
     rows: list[list[float | None]] = []
     for rate in RATES:
         left = np.ones(len(codes), dtype=bool)
         thresholds: list[float | None] = []
+        n_deeper = 1  # nodes
         for level, (best, confidence) in zip(reversed(hierarchy.levels), reversed(found), strict=True):
             is_right = best == level.codes[codes]
-            threshold = None if len(level) == 1 else _lowest(confidence[left], is_right[left], rate)
-            left &= ~given_at(threshold, confidence, left)
+            threshold = None
+            if len(level) not in (1, n_deeper):
+                threshold = _lowest(confidence[left], is_right[left], rate)
+                left &= ~given_at(threshold, confidence, left)
             thresholds.insert(0, threshold)
+            n_deeper = len(level)
         if all(threshold is None for threshold in thresholds):
             break
         rows.append([rate, *thresholds])

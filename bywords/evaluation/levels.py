@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from bywords.evaluation import metrics, significance
 if TYPE_CHECKING:
     from bywords.evaluation.evaluation import AnyEvaluation
 
+R = TypeVar("R")
 Labels = npt.NDArray[Any]  # int64 (N,), or bool (N, K)
 
 
@@ -30,14 +32,25 @@ def hierarchy_scores(evaluation: AnyEvaluation, hierarchy: Hierarchy) -> dict[st
     true, given = evaluation.labels, evaluation.predicted
     score = _many_at if evaluation.is_multilabel else _one_at
     overlap = _overlap_of_sets if evaluation.is_multilabel else _overlap
+    rows: list[dict[str, Any]] = []
+    for n, level in enumerate(hierarchy.levels, start=1):
+        if rows and rows[-1]["n_labels"] == len(level):  # no node is divided
+            rows.append({**rows[-1], "level": n})
+        else:
+            found = score(cut(true, hierarchy, n), cut(given, hierarchy, n), len(level))
+            rows.append({"level": n, "n_labels": len(level), **found})
     return {
         "separator": hierarchy.separator,
-        "levels": [
-            {"level": n, "n_labels": len(level), **score(cut(true, hierarchy, n), cut(given, hierarchy, n), len(level))}
-            for n, level in enumerate(hierarchy.levels, start=1)
-        ],
+        "levels": rows,
         **significance.overlap_scores(*overlap(true, given, hierarchy)),
     }
+
+
+def distinct_levels(rows: Iterable[R], n_labels: Callable[[R], int]) -> list[tuple[str, R]]:
+    """Rows of `levels`, one where several have the same labels but for their names, each with its level or levels."""
+    groups = [list(its) for _, its in groupby(enumerate(rows, start=1), key=lambda row: n_labels(row[1]))]
+    spans = [(its[0][0], its[-1][0], its[0][1]) for its in groups]
+    return [(f"{first}" if first == last else f"{first} to {last}", row) for first, last, row in spans]
 
 
 def cut(labels: Labels, hierarchy: Hierarchy, n_levels: int) -> Labels:

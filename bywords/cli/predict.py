@@ -224,7 +224,7 @@ class _Answers:
     ) -> None:
         """Labels of answers that are less probable than `least` are left out, or `back_off`; None leaves none out."""
         self.classifier, self.least, self.back_off = classifier, least, back_off
-        self.n_of_level: Counter[int] = Counter()
+        self.n_of_level: Counter[int] = Counter()  # texts by the levels that are left of a label; whole ones at depth
         self.n_texts = self.n_open = self.n_out_of_distribution = 0
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
@@ -250,7 +250,7 @@ class _Answers:
             if self.back_off is not None:
                 given = self.back_off(found.probabilities, found.out_of_distribution)
                 labels, levels, highest = given.labels.tolist(), given.levels, given.probabilities
-                self.n_of_level.update(levels.tolist())
+                self.n_of_level.update(np.where(given.are_whole, self.back_off.hierarchy.depth, levels).tolist())
             elif self.least is not None:
                 is_open = (highest < self.least) | found.out_of_distribution
                 self.n_open += int(is_open.sum())
@@ -298,14 +298,13 @@ class _Answers:
     def _tell_levels(self, texts: str) -> None:
         """How many texts got an answer of each level, and from which probability on."""
         assert self.back_off is not None
-        given = [
-            f"{self.n_of_level[n]:,} of {n} level{'s' if n > 1 else ''} "
-            + ("(none is sure enough)" if least is None else f"(at least {least:.1%} sure)")
-            for n, least in reversed(list(enumerate(self.back_off.thresholds, start=1)))
-        ]
+        thresholds = list(enumerate(self.back_off.thresholds, start=1))
+        n_of = [f"{self.n_of_level[n]:,} one that is cut to {n} level{'s'[: n > 1]}" for n, _ in thresholds[-2::-1]]
+        least = [f"{'no answer' if p is None else f'{p:.1%}'} at level {n}" for n, p in reversed(thresholds)]
         tell_aside(
-            f"Of {texts}, the deepest answer that is sure enough: {', '.join(given)}. {self.n_of_level[0]:,} got no "
-            "label: not even the first level is sure enough, or the text is unlike those of the training."
+            f"Of {texts} {self.n_of_level[len(thresholds)]:,} got a whole label, {', '.join(n_of)}; "
+            f"{self.n_of_level[0]:,} got none: no level is sure enough, or the text is unlike those of the training. "
+            f"Sure enough is from {', '.join(least)}."
         )
 
     def _levels(self, probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -146,7 +146,7 @@ def check_separator(separator: str) -> None:
     """Raise SettingError for what separates no levels."""
     if not separator:
         raise SettingError(
-            f"label_hierarchy is {separator!r}, expected what separates the levels of a label, as '/' in a/b/c."
+            f"the separator of the label hierarchy is {separator!r}, expected what is between levels, as '/' in a/b/c."
         )
 
 
@@ -164,7 +164,7 @@ def tidied(label: str, separator: str) -> str:
 
 def problem_of(label: Any, separator: str) -> str | None:
     """What is wrong with a label as a path, a sentence; None where nothing is."""
-    what = f"label_hierarchy is {separator!r}, and the label {label!r:.200}"
+    what = f"labels are to be paths separated by {separator!r}, and the label {label!r:.200}"
     if not isinstance(label, str):
         return f"{what} is no string: expected paths, as in 'a{separator}b'."
     levels = levels_of(label, separator)
@@ -180,9 +180,7 @@ def problem_of(label: Any, separator: str) -> str | None:
 
 def no_paths(labels: Sequence[Any], separator: str) -> str:
     """What to say where the separator is in no label."""
-    return (
-        f"label_hierarchy is {separator!r}, which is in no label, so that none is a path. The labels: {quoted(labels)}."
-    )
+    return f"labels are to be paths separated by {separator!r}, which is in none of them. The labels: {quoted(labels)}."
 
 
 def with_tidy_levels(corpus: Corpus, separator: str | None) -> Corpus:

@@ -153,7 +153,10 @@ def as_before(parameters: FitParameters | None, before: FitParameters) -> FitPar
     parameters = parameters or before
     if parameters.label_hierarchy not in (None, before.label_hierarchy):
         has = "no paths" if before.label_hierarchy is None else f"paths separated by {before.label_hierarchy!r}"
-        raise SettingError(f"label_hierarchy is {parameters.label_hierarchy!r}, and the labels of the model are {has}.")
+        raise SettingError(
+            f"labels are to be paths separated by {parameters.label_hierarchy!r}, and those of the model are {has}. "
+            "Leave out the hierarchy: a model that is continued keeps its own."
+        )
     return replace(parameters, label_hierarchy=before.label_hierarchy)
 
 

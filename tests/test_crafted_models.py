@@ -125,6 +125,7 @@ REFUSED = {
     "temperature NaN": (put("calibration.temperature", float("nan")), "it says NaN"),
     "a curve that falls": (put("calibration.curve", [-1.0, 1.0, 0.0]), "has to rise"),
     "a curve of coverage that falls": (put("reliability.selection", [[0.5, 1.0, 1.0], [0.9, 0.1, 1.0]]), "not rise"),
+    "paths that are none": (put("parameters.label_hierarchy", "/"), "separated by '/', which is in none of them"),
     "labels of 1.6 GB": (put("label_dtype", "<U400000000"), "the longest label has 5 signs"),
     "labels that are tables": (put("label_dtype", "(9999,9999)f8"), "expected that of strings or numbers"),
     "a label twice": (put("label_names.0", "sport"), "again, expected each once"),

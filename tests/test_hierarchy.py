@@ -172,7 +172,7 @@ def test_labels_that_look_like_paths_are_remarked_and_others_are_not():
     (remark,) = remarks_on_labels(Corpus.of("a", texts, labels))
     assert "look like paths" in remark
     assert "--label-hierarchy /" in remark
-    lists = ["and/or", "and/not", "or/and", "not/or"] * 15
+    lists = ["and/or", "and/not", "and/but", "or/and"] * 15
     assert not any("paths" in remark for remark in remarks_on_labels(Corpus.of("a", texts, lists)))
     told = dataclasses.replace(Corpus.of("a", texts, labels), label_hierarchy="/")
     assert remarks_on_labels(told) == []
@@ -270,12 +270,14 @@ def test_what_no_level_gives_is_refused(fitted):
         fitted.predict_at(["x"], 4)
 
 
-def test_levels_of_which_one_says_nothing_are_left_out():
-    hierarchy = Hierarchy.of(["root/a/x", "root/b/y"], "/")  # the first level has one node, the second no others
+def test_a_level_of_one_node_says_nothing_and_is_left_out():
+    hierarchy = Hierarchy.of(["root/a/x", "root/b/y"], "/")
     codes = np.arange(100) % 2
-    table = back_off_table(hierarchy, np.eye(2)[codes], codes)
+    probabilities = np.where((np.arange(100) < 50)[:, np.newaxis], np.eye(2)[codes], [[0.6, 0.4]])
+    table = back_off_table(hierarchy, probabilities, codes)
     assert len(table) == len(RATES)
-    assert all(row[1:] == [None, None, 1.0] for row in table)
+    assert all(row[1] is None for row in table)
+    assert table[-1][1:] == [None, None, 1.0]
 
 
 def test_answers_of_a_level_are_its_likeliest_nodes(fitted, unseen):

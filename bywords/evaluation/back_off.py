@@ -133,23 +133,20 @@ def back_off_table(
     A row is the rate and a threshold for each level. They are chosen from the deepest level up, each on the documents
     that no deeper one answers, which are harder than all are: so the answers of every level are right at that rate, not
     only all of them together. A level with fewer than FEWEST_ANSWERED answers has none, nor has one with one node only,
-    which says nothing, or with no other nodes than the next deeper one. Rates that no level reaches have no row.
-    Thresholds are kept to four digits, rounded down.
+    which says nothing. Rates that no level reaches have no row. Thresholds are kept to four digits, rounded down.
     """
     found = [likeliest(hierarchy, number, probabilities) for number in range(1, hierarchy.depth + 1)]
     rows: list[list[float | None]] = []
     for rate in RATES:
         left = np.ones(len(codes), dtype=bool)
         thresholds: list[float | None] = []
-        n_deeper = 1  # nodes
         for level, (best, confidence) in zip(reversed(hierarchy.levels), reversed(found), strict=True):
             is_right = best == level.codes[codes]
             threshold = None
-            if len(level) not in (1, n_deeper):
+            if len(level) > 1:
                 threshold = _lowest(confidence[left], is_right[left], rate)
                 left &= ~given_at(threshold, confidence, left)
             thresholds.insert(0, threshold)
-            n_deeper = len(level)
         if all(threshold is None for threshold in thresholds):
             break
         rows.append([rate, *thresholds])

@@ -21,6 +21,7 @@ from bywords.data.columns import Columns, as_names, fit_columns, frame_columns
 from bywords.data.groups import Together
 from bywords.data.labels import Labels, codes_of, weights_of
 from bywords.errors import DataError, SettingError
+from bywords.evaluation.back_off import NodeAnswers
 from bywords.evaluation.calibration import Calibration
 from bywords.evaluation.evaluation import AnyEvaluation
 from bywords.evaluation.metrics import Metric, are_right
@@ -30,7 +31,7 @@ from bywords.explain.class_words import class_words
 from bywords.explain.counterfactual import Counterfactual, counterfactual
 from bywords.explain.explanation import Explanation, explain
 from bywords.extras import named_extra
-from bywords.fitted import CardRecord, FitSummary, FittedClassifier, Predictions, SelectionSummary
+from bywords.fitted import CardRecord, FitSummary, FittedClassifier, LevelPredictions, Predictions, SelectionSummary
 from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.systems import DEFAULT_SYSTEM, able_to_train_on_disk, default_candidates, system_config
@@ -73,6 +74,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         validation_share: float = 0.1,
         budget_seconds: float | None = None,
         keep_together: Together = "equal",
+        label_hierarchy: str | None = None,
         seed: int = 0,
         text: str | Sequence[str] | None = None,
         columns: Sequence[str] = (),
@@ -84,7 +86,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         `validation_share` of the documents of each class is held out to stop early by, to select by, and to set the
         temperature. A system that selects its model tries other settings for `budget_seconds`. Equal texts, whatever
         their capitals and blanks, are held out together or not at all; with `keep_together` "near", near duplicates are
-        too, as `bywords audit` finds them.
+        too, as `bywords audit` finds them. With `label_hierarchy`, "/" say, labels are paths as in "billing/refund":
+        `predict_at` answers at one level, `back_off` at the deepest that is sure enough, and `evaluate` scores each.
 
         With `text` and `columns`, the classifier reads rows: a pandas or polars frame, a mapping of columns, or a list
         of dicts. `text` names one or several text columns, `columns` those beside them: categories as they are, numbers
@@ -97,6 +100,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.validation_share = validation_share
         self.budget_seconds = budget_seconds
         self.keep_together = keep_together
+        self.label_hierarchy = label_hierarchy
         self.seed = seed
         self.text = text
         self.columns = columns
@@ -215,6 +219,18 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Label, probabilities and share of known words of each text; every text gets an answer, an empty one too."""
         check_is_fitted(self)
         return self.fitted_.predict(texts)
+
+    def predict_at(self, texts: Texts, level: int) -> LevelPredictions:
+        """The answer for each text among labels cut to so many levels, as `FittedClassifier.predict_at` has it."""
+        check_is_fitted(self)
+        return self.fitted_.predict_at(texts, level)
+
+    def back_off(
+        self, texts: Texts, *, accuracy: float | None = None, min_confidence: float | None = None
+    ) -> NodeAnswers:
+        """The label of each text, or the deepest node above that is sure enough, as `FittedClassifier.back_off`."""
+        check_is_fitted(self)
+        return self.fitted_.back_off(texts, accuracy=accuracy, min_confidence=min_confidence)
 
     def explain(self, texts: Texts | str) -> list[Explanation]:
         """Why each text gets its label: what each of its words adds to the logit of each class.

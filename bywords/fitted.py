@@ -14,17 +14,20 @@ import numpy.typing as npt
 
 from bywords.data.columns import Columns, frame_columns
 from bywords.data.groups import Together
+from bywords.data.hierarchy import Hierarchy
 from bywords.data.label_sets import Codes, LabelSets, joined_codes
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
-from bywords.errors import DataError, ModelFolderError, SettingError, check_kind, did_you_mean, quoted
+from bywords.errors import DataError, ModelFolderError, SettingError, check_kind, check_range, did_you_mean, quoted
+from bywords.evaluation.back_off import BackOff, NodeAnswers, thresholds_for
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
 from bywords.evaluation.evaluation import MOST_RANKED, AnyEvaluation, Evaluation, KeptAnswers, ManyLabelsEvaluation
+from bywords.evaluation.levels import cut
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.operating_points import AtLeast, OperatingCurves, OperatingPoint, decided, with_points
 from bywords.evaluation.reliability import Reliability
 from bywords.evaluation.top_scores import MOST_SCORES, TopScores
 from bywords.extras import needed
-from bywords.forks import check_polars
+from bywords.forks import cached_property, check_polars
 from bywords.io.on_disk import OnDiskPart
 from bywords.memory import check_memory
 from bywords.models.base import FittedModel, StorageFormat
@@ -133,6 +136,27 @@ class Coverage(TypedDict):
     accuracy: float
 
 
+class LevelScores(TypedDict, total=False):
+    """Of `hierarchy_scores`, one level."""
+
+    level: Required[int]
+    n_labels: Required[int]
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    micro_f1: float
+    micro_f1_interval: tuple[float, float] | None
+    macro_f1: Required[float]
+    macro_f1_interval: Required[tuple[float, float] | None]
+
+
+class HierarchyScores(TypedDict):
+    """Of `hierarchy_scores`, what a card shows."""
+
+    levels: list[LevelScores]
+    f1: float
+    f1_interval: tuple[float, float] | None
+
+
 class Scores(TypedDict, total=False):
     """Of `Evaluation.summary()`, what a card and `info` show."""
 
@@ -149,6 +173,7 @@ class Scores(TypedDict, total=False):
     calibration_error: float | None
     per_class: list[LabelScores]
     coverage: list[Coverage]
+    hierarchy: HierarchyScores
 
 
 class Seen(TypedDict):
@@ -263,6 +288,15 @@ class TopPredictions:
     out_of_distribution: npt.NDArray[np.bool_]  # (N,)
 
 
+@dataclass(frozen=True, eq=False)
+class LevelPredictions:
+    """Answers for N texts among labels cut to some levels."""
+
+    labels: npt.NDArray[Any]  # (N,) strings; object (N,) of tuples of them where texts have any number of labels
+    probabilities: Numbers  # (N, M), as `Hierarchy.probabilities_at` has them
+    names: tuple[str, ...]  # (M,), of the nodes
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FittedClassifier:
     """A tokenizer, a vocabulary, a model, and what makes labels and probabilities of its logits.
@@ -300,6 +334,12 @@ class FittedClassifier:
     def is_ranked(self) -> bool:
         """Whether it finds the likeliest of many labels alone, and has no probability for each of them all."""
         return self.model.is_ranked
+
+    @cached_property
+    def hierarchy(self) -> Hierarchy | None:
+        """The levels of labels that are paths; None where they are not."""
+        separator = self.record.parameters.label_hierarchy
+        return None if separator is None else Hierarchy.of(self.classes.tolist(), separator)
 
     def encode(self, texts: Texts) -> Ragged:
         """N texts → their ids; one in which nothing is known has one id, the unknown word's."""
@@ -398,6 +438,52 @@ class FittedClassifier:
             "Ask for fewer texts at a time, or for the likeliest labels alone: `top`, predict --top-k.",
         )
 
+    def predict_at(self, texts: Texts, level: int) -> LevelPredictions:
+        """The answer for each of N texts among labels cut to so many levels, 1 or more: the likeliest node.
+
+        Where texts have any number of labels: the nodes of those that `predict` gives. Raises SettingError where labels
+        are no paths, or have not as many levels.
+        """
+        hierarchy = self._paths()
+        at, found = hierarchy.level(level), self.predict(texts).probabilities
+        probabilities = hierarchy.probabilities_at(at, found, is_multilabel=self.is_multilabel)
+        names = np.array(at.names)
+        if not self.is_multilabel:
+            return LevelPredictions(names[probabilities.argmax(axis=1)], probabilities, at.names)
+        given = cut(self.calibration.predict(found), hierarchy, level)
+        return LevelPredictions(names_of(given, names, "sets"), probabilities, at.names)
+
+    def back_off(
+        self, texts: Texts, *, accuracy: float | None = None, min_confidence: float | None = None
+    ) -> NodeAnswers:
+        """For each of N texts the label, or where it is not sure enough the deepest node of its hierarchy that is.
+
+        Either `accuracy` says which share of the answers of each level is to be right, as it was on documents held out,
+        or `min_confidence` how probable an answer has to be. Texts unlike those of the training get none.
+        Raises: SettingError as `back_off_by`.
+        """
+        found, by = self.predict(texts), self.back_off_by(accuracy=accuracy, min_confidence=min_confidence)
+        return by(found.probabilities, found.out_of_distribution)
+
+    def back_off_by(self, *, accuracy: float | None = None, min_confidence: float | None = None) -> BackOff:
+        """What `back_off` decides by. Raises SettingError where labels are no paths, or texts have any number of them;
+        for a share that held-out answers do not reach; and where not one of the two is given.
+        """
+        hierarchy = self._paths()
+        if self.is_multilabel or (accuracy is None) == (min_confidence is None):
+            what = "the model gives any number of labels" if self.is_multilabel else "back_off takes one of the two"
+            raise SettingError(f"{what}: accuracy and min_confidence are for one label a text, give one of them.")
+        for name, value in (("accuracy", accuracy), ("min_confidence", min_confidence)):
+            check_range(name, value, least=0, most=1)
+        if accuracy is None:
+            return BackOff(hierarchy, [min_confidence] * hierarchy.depth)
+        return BackOff(hierarchy, thresholds_for(self.reliability.back_off, accuracy, self.reliability.n_documents))
+
+    def _paths(self) -> Hierarchy:
+        if self.hierarchy is None:
+            raise SettingError("the labels of the model are no paths: train it with label_hierarchy, as in '/'.")
+        return self.hierarchy
+
     def _answers(self, texts: list[str] | pl.Series) -> tuple[Any, ...]:
         """The columns of `Predictions`, for some of the texts."""
         documents = self.encoded(texts)
@@ -472,7 +558,7 @@ class FittedClassifier:
         names, table = tuple(map(str, self.classes)), np.concatenate(tables) if has_table else None
         known = np.concatenate(shares), np.concatenate(is_nothing)
         more: dict[str, Any] = {"uncalibrated": np.concatenate(before) if has_table else None}
-        more["kept"] = KeptAnswers.joined(kept)
+        more |= {"kept": KeptAnswers.joined(kept), "hierarchy": self.hierarchy}
         if not isinstance(codes, LabelSets):
             return Evaluation(names, codes, table, *known, **more)
         summary = self.record.summary

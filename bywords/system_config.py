@@ -10,6 +10,7 @@ from typing import Any, get_args
 from bywords.annotations import check_fields
 from bywords.config import kind_of
 from bywords.data.groups import Together
+from bywords.data.hierarchy import check_separator
 from bywords.errors import SettingError, check_choice, check_kind, check_range, check_seed
 from bywords.evaluation.metrics import Metric
 from bywords.models.base import MODELS, ModelConfig
@@ -118,6 +119,7 @@ class FitParameters:
     validation_share: float = 0.1
     budget_seconds: float | None = None
     keep_together: Together = "equal"
+    label_hierarchy: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -129,6 +131,9 @@ class FitParameters:
         check_kind("budget_seconds", self.budget_seconds, (Real, type(None)), "a number of seconds, or None")
         check_range("budget_seconds", self.budget_seconds, above=0, below=float("inf"))
         check_choice("keep_together", self.keep_together, get_args(Together))
+        check_kind("label_hierarchy", self.label_hierarchy, (str, type(None)), "what separates levels, as in '/'")
+        if self.label_hierarchy is not None:
+            check_separator(self.label_hierarchy)
         check_seed(self.seed)
 
 

@@ -145,6 +145,7 @@ REFUSED = {
     "lengths below zero": (filled(f"{CURVES}lengths", -1, 0), "expected a number from 0 to 64"),
     "curves of two labels": (array(f"{CURVES}n_with", lambda counts: counts[:2]), "'n_with' is 2, expected 3"),
     "curves of few documents": (filled(f"{CURVES}n_with", 3), "n_with sum to 9, expected 150"),
+    "paths that are none": (put("parameters.label_hierarchy", "/"), "separated by '/', which is in none of them"),
     "labels of 1.6 GB": (put("label_dtype", "<U400000000"), "the longest label has 5 signs"),
     "labels that are tables": (put("label_dtype", "(9999,9999)f8"), "expected that of strings or numbers"),
     "a label twice": (put("label_names.0", "sport"), "again, expected each once"),

@@ -206,6 +206,7 @@ WRONG = {
     "validation_share": [("0.1", "validation_share is '0.1'"), (None, "is None"), (True, "is True of type bool")],
     "budget_seconds": [("5m", "budget_seconds is '5m'"), (-1, "budget_seconds is -1")],
     "keep_together": [(True, "keep_together is True")],
+    "label_hierarchy": [(5, "label_hierarchy is 5 of type int"), ("", "label hierarchy is ''")],
     "text": [(5, "text is 5 of type int"), (["subject", 5], "text is .'subject', 5. of type list")],
     "columns": [(5, "columns is 5 of type int"), ([5], "columns is .5. of type list"), ({"a": 1}, "of type dict")],
     "seed": [(None, "seed is None"), ("x", "seed is 'x'"), (1.5, "seed is 1.5"), (-1, "seed is -1")],

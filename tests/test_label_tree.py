@@ -1,5 +1,7 @@
 """A label tree: what its kernels do, what tree it learns or is given, and how it answers where labels are many."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_corpus import small_corpus
@@ -44,10 +46,10 @@ def vocabulary():
     return Vocabulary.of(Tokenizer()([f"word{index:03} " * (N_WORDS - index) for index in range(N_WORDS)]))
 
 
-def fitted(vocabulary, config=CONFIG, **more):
+def fitted(vocabulary, config=CONFIG, tree=None, **more):
     documents, sets = many_documents()
     prepared = LabelTree.prepare(config, documents, vocabulary)
-    return LabelTree.fit(config, prepared, Targets.of(sets), vocabulary=vocabulary, **more)[0]
+    return LabelTree.fit(config, prepared, replace(Targets.of(sets), tree=tree), vocabulary=vocabulary, **more)[0]
 
 
 def bags_of_a_few():

@@ -11,6 +11,7 @@ from typing import Any
 
 from bywords.artifact.model_folder import Extent
 from bywords.evaluation.calibration import Sigmoids
+from bywords.evaluation.levels import distinct_levels
 from bywords.fitted import FittedClassifier
 from bywords.terminal import visible
 
@@ -46,6 +47,7 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
         n_more=len(rows) - len(per_class), most_rows=MOST_ROWS,
         kinds=[counted(number, what) for what, number in kinds if number],
         held_out=counted(n_valid, "validation document") if n_valid else "documents that were held out in turn",
+        hierarchy=classifier.hierarchy, levels=_levels((card.test or {}).get("hierarchy")),
         floor=classifier.reliability.in_vocabulary_floor,
         seldom=[label for label, count in classes.items() if count < FEW_DOCUMENTS_OF_CLASS],
     )  # fmt: skip
@@ -73,6 +75,11 @@ def _averages(test: Mapping[str, Any]) -> list[str]:
             between = "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
             found.append(f"{name} F1 {test[f'{name}_f1']:.3f}{between}")
     return found if test.get("log_loss") is None else [*found, f"log loss {test['log_loss']:.3f}"]
+
+
+def _levels(scores: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:
+    """The levels of labels that are paths, each with its scores; none of others."""
+    return [] if scores is None else distinct_levels(scores["levels"], lambda row: int(row["n_labels"]))
 
 
 def _named(labels: Iterable[Any]) -> str:

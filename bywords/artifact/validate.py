@@ -30,8 +30,10 @@ from bywords.artifact.model_folder import (
 )
 from bywords.config import typed
 from bywords.data.columns import Columns
+from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import LabelFormat
 from bywords.errors import ModelFolderError, SettingError, quoted
+from bywords.evaluation.back_off import check_table
 from bywords.evaluation.calibration import Calibration, restored
 from bywords.evaluation.operating_points import OperatingCurves
 from bywords.evaluation.reliability import Reliability
@@ -150,6 +152,8 @@ def validate(folder: Path, found: Description, vocabulary: Vocabulary, arrays: A
         vocabulary.validate_char_ngrams()
     with misfits_named(folder, found.versions):
         found.config.model.validate(arrays, vocabulary, n_classes)
+        if (separator := found.parameters.label_hierarchy) is not None:
+            check_table(found.reliability.back_off, Hierarchy.of(found.label_names, separator).depth)
         fields_read = () if found.columns is None or found.columns.is_one_text else found.columns.text
         if found.config.tokenizer.fields != fields_read:
             raise SettingError(

@@ -150,3 +150,12 @@ def tell_kept(points: Sequence[OperatingPoint], evaluation: AnyEvaluation, class
     print_table(["label", "at least", "threshold", "held out", "these documents"], cells)
     tell_remarks(points, classifier)
     say()
+
+
+def refuse_beside_back_off(points: Sequence[OperatingPoint]) -> None:
+    """Raise SettingError where labels have thresholds of their own and answers would be cut to a level as well."""
+    if points:
+        raise SettingError(
+            "labels that are paths are cut to the level that is sure enough by --min-confidence and --abstain, and "
+            "--at-least is for whole labels: leave out one of the two."
+        )

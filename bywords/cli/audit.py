@@ -13,7 +13,7 @@ from bywords.cli import options
 from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
 from bywords.cli.screen import (
     ProgressLines,
-    column_options,
+    asked_again,
     print_json,
     print_table,
     say,
@@ -89,7 +89,7 @@ def audit(
     callback = ProgressLines()
     record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
     callback.end()
-    asked = column_options(train.read_as) if reading.texts or reading.labels or reading.side else []
+    asked = asked_again(train.read_as, reading)
     train, test_part = train.texts_alone(), None if test_part is None else test_part.texts_alone()
     write_record(record, folder / RECORD)
     write_whole(folder / PAGE, render_audit(record))

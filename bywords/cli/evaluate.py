@@ -12,13 +12,14 @@ import typer
 from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.failing import slices_in, tell_examples, tell_slices
-from bywords.cli.scores import commonest, tell_classes, tell_scores
+from bywords.cli.scores import commonest, tell_back_off, tell_classes, tell_scores
 from bywords.cli.screen import columns_as_json, print_json, say, tell_columns, tell_read, working
 from bywords.errors import DataError, SettingError
 from bywords.io.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus, Split
+    from bywords.evaluation.back_off import BackOff
     from bywords.evaluation.evaluation import AnyEvaluation
     from bywords.fitted import FittedClassifier
 
@@ -41,14 +42,20 @@ def evaluate(
     from bywords.artifact.description import load_classifier
 
     classifier = load_classifier(model)
-    least = options.least_confidence(classifier, min_confidence, abstain)
     points = wishes.operating_points(classifier, at_least)
+    back_off = options.back_off(classifier, min_confidence, abstain)
+    if back_off is not None:
+        wishes.refuse_beside_back_off(points)
+    least = options.least_confidence(classifier, min_confidence, abstain) if back_off is None else None
     classifier = classifier.with_points(points)
     if examples and classifier.is_multilabel:
         raise SettingError(
             "the model gives any number of labels, so that none is taken for another: leave out --examples."
         )
-    reading = dataclasses.replace(reading, columns=tuple(slice_by or ()), contract=classifier.record.columns)
+    reading = dataclasses.replace(
+        reading, columns=tuple(slice_by or ()), contract=classifier.record.columns,
+        label_hierarchy=_hierarchy(classifier, reading.label_hierarchy),
+    )  # fmt: skip
     with working(f"reading {data}"):
         corpus, n_seen = _read(data, classifier, reading)
     tell_read(corpus)
@@ -59,7 +66,7 @@ def evaluate(
         evaluation = classifier.evaluate(corpus.texts, labels)
         slices = slices_in(classifier, evaluation, corpus)
         confusions = evaluation.confusion_examples(corpus.shown_texts(), corpus.rows, examples=examples or 3)
-    answered = None if least is None else _answered(classifier, evaluation, least)
+    answered = _answered(classifier, evaluation, back_off if back_off is not None else least)
     if as_json:
         more: dict[str, Any] = {"columns": columns_as_json(corpus.read_as), "commonest": commonest(evaluation)}
         more |= {"n_seen_in_training": n_seen} if n_seen else {}
@@ -83,7 +90,9 @@ def _tell(evaluation: AnyEvaluation, n_documents: int, n_seen: int, answered: di
             "it was tested on when it was trained is in its README.md."
         )
     tell_scores(evaluation, "documents")
-    if answered is not None:
+    if answered is not None and "levels" in answered:
+        tell_back_off(answered)
+    elif answered is not None:
         low, high = answered["interval"]
         right = (
             "" if answered["accuracy"] is None else f": right on {answered['accuracy']:.1%} ({low:.1%} to {high:.1%})"
@@ -103,14 +112,28 @@ def _tell(evaluation: AnyEvaluation, n_documents: int, n_seen: int, answered: di
     say()
 
 
-def _answered(classifier: FittedClassifier, evaluation: AnyEvaluation, least: float) -> dict[str, Any] | None:
+def _answered(
+    classifier: FittedClassifier, evaluation: AnyEvaluation, by: BackOff | float | None
+) -> dict[str, Any] | None:
     """How good the answers are that are sure enough; None where a text has any number of labels."""
     from bywords.evaluation.evaluation import Evaluation
 
-    if not isinstance(evaluation, Evaluation):
+    if not isinstance(evaluation, Evaluation) or by is None:
         return None
     share, is_nothing = evaluation.in_vocabulary_share, evaluation.all_out_of_vocabulary
-    return evaluation.answered(least, classifier.reliability.is_out_of_distribution(share, is_nothing))
+    is_other = classifier.reliability.is_out_of_distribution(share, is_nothing)
+    if isinstance(by, float | int):
+        return evaluation.answered(by, is_other)
+    return by.scores(evaluation.labels, evaluation.probabilities, is_other)
+
+
+def _hierarchy(classifier: FittedClassifier, asked: str | None) -> str | None:
+    """What separates the levels of the model's labels. Raises SettingError where another is asked for."""
+    its = classifier.record.parameters.label_hierarchy
+    if asked not in (None, its):
+        is_so = "are no paths" if its is None else f"are paths separated by {its!r}"
+        raise SettingError(f"--label-hierarchy {asked}: the labels of the model {is_so}. Leave it out.")
+    return its
 
 
 def _read(data: str, classifier: FittedClassifier, reading: ReadOptions) -> tuple[Corpus, int]:
@@ -122,7 +145,7 @@ def _read(data: str, classifier: FittedClassifier, reading: ReadOptions) -> tupl
     if data in DATASETS:
         return _unseen(data, classifier, reading), 0
     corpus = read_files(data, reading)
-    corpus = renamed(corpus, parsed_mapping(reading.map_label, corpus.label_names))
+    corpus = renamed(corpus, parsed_mapping(reading.map_label, corpus.label_names, hierarchy=reading.label_hierarchy))
     corpus = _renamed_as(corpus, classifier)
     return corpus, _n_seen(corpus, data, classifier)
 
@@ -161,7 +184,8 @@ def _renamed_as(corpus: Corpus, classifier: FittedClassifier) -> Corpus:
     from bywords.data.label_names import asked_of, parsed_mapping
 
     options = (classifier.record.trained_on or {}).get("map_label") or ()
-    return renamed(corpus, parsed_mapping(asked_of(options, corpus.label_names), corpus.label_names))
+    names, separator = corpus.label_names, classifier.record.parameters.label_hierarchy
+    return renamed(corpus, parsed_mapping(asked_of(options, names, hierarchy=separator), names, hierarchy=separator))
 
 
 def _divided_as(corpus: Corpus, trained_on: Mapping[str, Any]) -> Split:

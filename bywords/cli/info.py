@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli import options
@@ -39,6 +40,7 @@ def _record(overview: Overview) -> dict[str, Any]:
         "description": (found.get("config") or {}).get("description"),
         "reason": (found.get("selection") or {}).get("reason"),
         "is_multilabel": "thresholds" in (found.get("calibration") or {}),
+        "hierarchy": _hierarchy(found),
         "labels": [
             {"label": label, "n_documents": counts.get(str(label)), "f1": scores.get(str(label), {}).get("f1")}
             for label in found["label_names"]
@@ -60,6 +62,17 @@ def _record(overview: Overview) -> dict[str, Any]:
         "size_bytes": sum(overview.files.values()),
         "whole": True,  # else looking at it would have failed
     }
+
+
+def _hierarchy(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The hierarchy of labels that are paths, ready for JSON; None of others."""
+    from bywords.data.hierarchy import Hierarchy
+
+    separator = found["parameters"].get("label_hierarchy")
+    if separator is None:
+        return None
+    its = Hierarchy.of(found["label_names"], separator)
+    return {"separator": separator, "levels": [len(level) for level in its.levels], "described": its.described()}
 
 
 def described(columns: dict[str, Any]) -> str:
@@ -89,6 +102,8 @@ def _tell(found: dict[str, Any]) -> None:
         say(f"Fingerprint of the training documents: {found['fingerprint']}")
     _tell_scores(found)
     say()
+    if found["hierarchy"] is not None:
+        say(found["hierarchy"]["described"])
     _tell_labels(found["labels"])
     say()
     kinds = ("words", "n-grams", "character n-grams")

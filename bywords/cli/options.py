@@ -19,6 +19,7 @@ from bywords.io.read_options import LABEL_PREFIX, ReadOptions
 from bywords.terminal import shell_words
 
 if TYPE_CHECKING:
+    from bywords.evaluation.back_off import BackOff
     from bywords.fitted import FittedClassifier
 
 Data = Annotated[
@@ -51,7 +52,17 @@ Label = Annotated[
     list[str] | None,
     typer.Option(
         "--label",
-        help="The column with the labels, where it is not clear. Repeat it for columns of 0 and 1, a label each.",
+        help="The column with the labels, where it is not clear. Repeat it for columns of 0 and 1, a label each; or "
+        "with --label-hierarchy for one of each level.",
+    ),
+]
+LabelHierarchy = Annotated[
+    str | None,
+    typer.Option(
+        "--label-hierarchy",
+        metavar="SIGN",
+        help="Labels are paths, and this is between their levels: / for billing/refund/late. Of several label columns, "
+        "it joins the levels.",
     ),
 ]
 LabelSeparator = Annotated[
@@ -90,6 +101,7 @@ _READING: dict[str, tuple[Any, Any]] = {  # option of a command: its kind and it
     "column": (Column, None),
     "label": (Label, None),
     "label_separator": (LabelSeparator, None),
+    "label_hierarchy": (LabelHierarchy, None),
     "map_label": (MapLabel, None),
     "label_prefix": (LabelPrefix, LABEL_PREFIX),
     "exclude_label": (ExcludeLabel, None),
@@ -208,6 +220,19 @@ def command_line() -> str:
     return shell_words(["bywords", *sys.argv[1:]])
 
 
+def back_off(classifier: FittedClassifier, min_confidence: float | None, abstain: str | None) -> BackOff | None:
+    """What gives answers at the deepest level that is sure enough; None where neither is given or labels are no paths.
+
+    Raises: SettingError as `least_confidence`, and for a share that held-out answers reach at no level.
+    """
+    if classifier.hierarchy is None or classifier.is_multilabel or (min_confidence is None and abstain is None):
+        return None
+    _check_one_of(min_confidence, abstain)
+    if abstain is not None:
+        return classifier.back_off_by(accuracy=_share("--abstain", abstain))
+    return classifier.back_off_by(min_confidence=_probability(min_confidence))
+
+
 def least_confidence(
     classifier: FittedClassifier, min_confidence: float | None, abstain: str | None, *, is_for_labels: bool = False
 ) -> float | None:
@@ -219,10 +244,7 @@ def least_confidence(
     """
     if min_confidence is None and abstain is None:
         return None
-    if min_confidence is not None and abstain is not None:
-        raise SettingError(
-            "--min-confidence says how sure an answer has to be, --abstain finds it out: give one of them."
-        )
+    _check_one_of(min_confidence, abstain)
     if classifier.is_multilabel and not (is_for_labels and abstain is None):
         raise SettingError(
             "the model gives any number of labels, each at or above its own threshold (its README.md has them): "
@@ -230,6 +252,17 @@ def least_confidence(
         )
     if abstain is not None:
         return classifier.reliability.min_confidence_for(_share("--abstain", abstain))
+    return _probability(min_confidence)
+
+
+def _check_one_of(min_confidence: float | None, abstain: str | None) -> None:
+    if min_confidence is not None and abstain is not None:
+        raise SettingError(
+            "--min-confidence says how sure an answer has to be, --abstain finds it out: give one of them."
+        )
+
+
+def _probability(min_confidence: float | None) -> float | None:
     if min_confidence is not None and not 0 <= min_confidence <= 1:
         raise SettingError(f"--min-confidence {min_confidence}: expected a probability from 0 to 1, as in 0.8.")
     return min_confidence

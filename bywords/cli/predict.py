@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from bywords.data.label_sets import LabelSets
+    from bywords.evaluation.back_off import BackOff
     from bywords.evaluation.calibration import Sigmoids
     from bywords.evaluation.operating_points import OperatingPoint
     from bywords.fitted import FittedClassifier, Predictions, TopPredictions
@@ -88,8 +90,9 @@ def predict(
     """Label texts: label, probability, and how much of it was known, behind the columns that the file has.
 
     With --min-confidence or --abstain a text keeps its label only where the answer is sure enough and the text is not
-    unlike those that the model has learned from. With --at-least precision:LABEL=0.95 a text gets LABEL only where it
-    is the likeliest and sure enough, else none; with recall:LABEL=0.95 also where another label is likelier.
+    unlike those that the model has learned from. Of labels that are paths, it gets the deepest level that is sure
+    enough. With --at-least precision:LABEL=0.95 a text gets LABEL only where it is the likeliest and sure enough, else
+    none; with recall:LABEL=0.95 also where another label is likelier.
     """
     from bywords.artifact.description import load_classifier
     from bywords.io.readers import Block, skipped_rows
@@ -101,10 +104,15 @@ def predict(
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
     _check_output(out, source, model, top_k, resume=resume)
     classifier = load_classifier(model)
-    least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
     points = wishes.operating_points(classifier, at_least)
+    back_off = options.back_off(classifier, min_confidence, abstain)
+    if back_off is None:
+        least = options.least_confidence(classifier, min_confidence, abstain, is_for_labels=top_k is not None)
+    else:
+        wishes.refuse_beside_back_off(points)
+        least = back_off.least
     wishes.tell_points(points, classifier)
-    answers, n_before = _Answers(classifier.with_points(points), top_k, least, points), 0
+    answers, n_before = _Answers(classifier.with_points(points), top_k, least, points, back_off), 0
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
@@ -114,10 +122,11 @@ def predict(
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
             print_data(chunk.content)
     else:
-        settings = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
+        settings: dict[str, Any] = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
         settings["at_least"] = [
             f"{kind}:{point.label}={least}" for point in points for kind, least in point.wanted.items()
         ]
+        settings |= {} if back_off is None else {"thresholds": back_off.thresholds}
         n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
@@ -226,11 +235,13 @@ class _Answers:
         top_k: int | None,
         least: float | None = None,
         points: Sequence[OperatingPoint] = (),
+        back_off: BackOff | None = None,
     ) -> None:
-        """Labels of answers that are less probable than `least` are left out; None leaves none out. Labels that have an
-        operating point are given or left out by that instead.
+        """Labels of answers that are less probable than `least` are left out, or `back_off`; None leaves none out.
+        Labels that have an operating point are given or left out by that instead.
         """
-        self.classifier, self.least, self.points = classifier, least, points
+        self.classifier, self.least, self.points, self.back_off = classifier, least, points, back_off
+        self.n_of_level: Counter[int] = Counter()  # texts by the levels that are left of a label; whole ones at depth
         self.n_texts = self.n_open = self.n_out_of_distribution = 0
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
@@ -252,14 +263,20 @@ class _Answers:
         self.n_out_of_distribution += int(found.out_of_distribution.sum())
         if not self.is_multilabel:
             labels = (found.labels[:, 0] if found.labels.ndim > 1 else found.labels).tolist()
-            highest = found.probabilities.max(axis=1, initial=0)
+            highest, levels = found.probabilities.max(axis=1, initial=0), None
             if self.points:
                 labels, highest = self._by_points(cast("Predictions", found))
+            elif self.back_off is not None:
+                given = self.back_off(found.probabilities, found.out_of_distribution)
+                labels, levels, highest = given.labels.tolist(), given.levels, given.probabilities
+                self.n_of_level.update(np.where(given.are_whole, self.back_off.hierarchy.depth, levels).tolist())
             elif self.least is not None:
                 is_open = (highest < self.least) | found.out_of_distribution
                 self.n_open += int(is_open.sum())
                 labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
             columns["label"] = pl.Series(labels, dtype=self._kind())
+            if self.classifier.hierarchy is not None:
+                columns["level"] = self._levels(labels) if levels is None else levels
             columns["probability"] = np.round(highest, 6)
         if self.is_multilabel or self.top_k is not None:
             indices, numbers, lengths = self._several(found)
@@ -296,7 +313,9 @@ class _Answers:
         `is_rest` says that others were given by a run that this one resumes.
         """
         texts = f"{self.n_texts:,} texts{' of this run' if is_rest else ''}"
-        if (self.least is not None or self.points) and not self.is_multilabel:
+        if self.back_off is not None:
+            self._tell_levels(texts)
+        elif (self.least is not None or self.points) and not self.is_multilabel:
             why = ["the likeliest label did not reach its threshold"] if self.points else []
             if self.least is not None:
                 why += [f"no answer reached {self.least:.1%}", "the text is unlike those of the training"]
@@ -311,12 +330,30 @@ class _Answers:
 
     def found(self, texts: Sequence[str] | pl.Series) -> Predictions | TopPredictions:
         """The likeliest labels where they are all that is asked for, or all that there are; else all probabilities."""
-        needs_all = self.top_k is None or (self.points and not self.is_multilabel)
+        needs_all = self.top_k is None or self.back_off is not None or (self.points and not self.is_multilabel)
         if needs_all and not self.classifier.is_ranked:
             return self.classifier.predict(texts)
         from bywords.fitted import N_FOUND
 
         return self.classifier.top(texts, self.top_k or N_FOUND)
+
+    def _tell_levels(self, texts: str) -> None:
+        """How many texts got an answer of each level, and from which probability on."""
+        assert self.back_off is not None
+        thresholds = list(enumerate(self.back_off.thresholds, start=1))
+        n_of = [f"{self.n_of_level[n]:,} one that is cut to {n} level{'s'[: n > 1]}" for n, _ in thresholds[-2::-1]]
+        least = [f"{'no answer' if p is None else f'{p:.1%}'} at level {n}" for n, p in reversed(thresholds)]
+        tell_aside(
+            f"Of {texts} {self.n_of_level[len(thresholds)]:,} got a whole label, {', '.join(n_of)}; "
+            f"{self.n_of_level[0]:,} got none: no level is sure enough, or the text is unlike those of the training. "
+            f"Sure enough is from {', '.join(least)}."
+        )
+
+    def _levels(self, labels: list[Any]) -> list[int]:
+        """How many levels each label has, 0 where there is none."""
+        assert self.classifier.hierarchy is not None
+        lengths = dict(zip(self.classifier.classes.tolist(), self.classifier.hierarchy.lengths.tolist(), strict=True))
+        return [0 if label is None else lengths[label] for label in labels]
 
     def _several(
         self, found: Predictions | TopPredictions

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 MANY_LABELS = 20  # of more, it is said how many of the first are right
 MOST_ROWS = 100  # of the table by class
 
+_HIERARCHICAL = ("precision", "recall", "f1")
+
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     """How good the answers for `which` documents are and how far to trust them, in sentences."""
@@ -32,6 +34,7 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         else:
             say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
         _warn(commonest(evaluation))
+        tell_levels(scores)
         return
     always = commonest(evaluation)
     say(f"Right on {accuracy}. Always saying the commonest class would be right on {always['score']:.1%}.")
@@ -52,6 +55,46 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         f"({_interval(scores['macro_f1_interval'], '.3f')}), balanced accuracy {scores['balanced_accuracy']:.1%}. "
         f"Log loss {'not known' if scores['log_loss'] is None else format(scores['log_loss'], '.3f')}."
     )
+    tell_levels(scores)
+
+
+def tell_levels(scores: Mapping[str, Any]) -> None:
+    """The scores of labels that are paths, at each level; nothing where they are none."""
+    from bywords.evaluation.levels import distinct_levels
+
+    found = scores.get("hierarchy")
+    if found is None:
+        return
+    first = "accuracy" if "accuracy" in found["levels"][0] else "micro_f1"
+    form = ".1%" if first == "accuracy" else ".3f"
+    say()
+    print_table(
+        ["labels cut to", "labels", f"{first.replace('_f1', ' F1')} (95 % interval)", "macro F1 (95 % interval)"],
+        [
+            [
+                "1 level" if levels == "1" else f"{levels} levels", f"{row['n_labels']:,}",
+                f"{row[first]:{form}} ({_interval(row[f'{first}_interval'], form)})",
+                f"{row['macro_f1']:.3f} ({_interval(row['macro_f1_interval'], '.3f')})",
+            ]
+            for levels, row in distinct_levels(found["levels"], lambda row: int(row["n_labels"]))
+        ],
+    )  # fmt: skip
+    parts = (f"{name} {found[name]:.3f} ({_interval(found[f'{name}_interval'], '.3f')})" for name in _HIERARCHICAL)
+    say(f"With every level of a path counted: hierarchical {', '.join(parts).replace('f1', 'F1')}.")
+
+
+def tell_back_off(answered: Mapping[str, Any]) -> None:
+    """How many answers are given at each level and how often they are right, where less sure ones back off."""
+    say(f"Answers at the deepest level that is sure enough, for texts like those of the training: {_given(answered)}.")
+    say(f"  whole labels: {_given(answered['whole_label'])}")
+    for row in answered["levels"]:
+        if row["n_documents"]:
+            say(f"  cut to {row['level']} level{'s' if row['level'] > 1 else ''}: {_given(row)}")
+
+
+def _given(row: Mapping[str, Any]) -> str:
+    right = "" if row["accuracy"] is None else f", right on {row['accuracy']:.1%} ({_interval(row['interval'])})"
+    return f"{row['n_documents']:,} documents, {row['coverage']:.1%} of all{right}"
 
 
 def _tell_ranking(ranking: Mapping[str, Any]) -> None:

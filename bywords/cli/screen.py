@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bywords.data.columns import Columns
     from bywords.data.corpus import Corpus, Split
     from bywords.io.on_disk import PartFacts
+    from bywords.io.read_options import ReadOptions
     from bywords.records.base import EpochRecord
 
 
@@ -107,12 +108,13 @@ def columns_line(columns: Columns, not_read: Sequence[str], n_rows: str = "") ->
     return " · ".join(one_line(part, MOST_NAMED) for part in (columns.described(), n_rows, rest) if part)
 
 
-def column_options(columns: Columns | None) -> list[str]:
-    """The words of a command line that name these columns; none for none."""
-    if columns is None:
-        return []
-    named = [("--text", name) for name in columns.text] + [("--column", column.name) for column in columns.side]
-    return [word for pair in [*named, *(("--label", name) for name in columns.label)] for word in pair]
+def asked_again(read_as: Columns | None, options: ReadOptions) -> list[str]:
+    """The words of a command line that name the columns and the hierarchy of labels, where these options do."""
+    words = [] if options.label_hierarchy is None else ["--label-hierarchy", options.label_hierarchy]
+    if read_as is None or not (options.texts or options.labels or options.side):
+        return words
+    named = [("--text", name) for name in read_as.text] + [("--column", column.name) for column in read_as.side]
+    return [word for pair in [*named, *(("--label", name) for name in read_as.label)] for word in pair] + words
 
 
 def columns_as_json(columns: Columns | None) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ def train(
     )
     parameters = train_request.parameters(
         vectors=vectors, class_weight=class_weight, metric=metric, validation_share=validation_share, budget=budget,
-        keep_together=keep_together, seed=seed,
+        keep_together=keep_together, label_hierarchy=reading.label_hierarchy, seed=seed,
     )  # fmt: skip
     request = train_request.requested(
         documents, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,

@@ -80,7 +80,7 @@ def requested(
     from bywords.artifact.model_folder import check_writable
     from bywords.config import changed
     from bywords.systems import DEFAULT_SYSTEM, system_config
-    from bywords.training.incremental import check_can_continue
+    from bywords.training.incremental import as_before, check_can_continue
 
     check_writable(folder)
     check_output(folder, reading.data, reading.test, goes_on=resume or folder == start_from)
@@ -115,6 +115,9 @@ def requested(
         before = load_classifier(start_from)
         config, recorded, shown = before.record.config, before.record.system, f"{start_from}, continued"
         check_can_continue(config)
+        parameters = as_before(parameters, before.record.parameters)
+        options = replace(reading.options, label_hierarchy=parameters.label_hierarchy)
+        reading = replace(reading, options=options)
     else:
         recorded = shown = system or DEFAULT_SYSTEM
         config = system_config(shown, vectors=vectors, budget=budget)
@@ -136,6 +139,7 @@ def parameters(
     validation_share: float,
     budget: str | None,
     keep_together: Together,
+    label_hierarchy: str | None,
     seed: int,
 ) -> FitParameters:
     """What a fit is asked for. Raises SettingError for values that cannot be."""
@@ -149,6 +153,7 @@ def parameters(
         validation_share=validation_share,
         budget_seconds=None if budget is None else _seconds(budget),
         keep_together=keep_together,
+        label_hierarchy=label_hierarchy,
         seed=seed,
     )
 

@@ -12,7 +12,7 @@ from bywords.cli.failing import slices_in
 from bywords.cli.scores import commonest
 from bywords.cli.screen import (
     ProgressLines,
-    column_options,
+    asked_again,
     columns_as_json,
     print_json,
     say,
@@ -73,8 +73,7 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     if as_json:
         print_json(record)
     else:
-        named = request.reading.options
-        asked = column_options(trained.split.train.read_as) if named.texts or named.labels or named.side else []
+        asked = asked_again(trained.split.train.read_as, request.reading.options)
         tell(record, trained.evaluation, trained.split, [request.reading.data, *asked])
 
 

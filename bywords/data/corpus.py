@@ -50,6 +50,7 @@ class Corpus:
     read_as: Columns | None = None  # which columns of a table it was made of
     not_read: tuple[str, ...] = ()  # the other columns of the table
     notes: tuple[str, ...] = ()  # what was guessed about the file when it was read, for a person
+    label_hierarchy: str | None = None  # what separates the levels of labels that are paths
 
     @classmethod
     def of(
@@ -361,6 +362,7 @@ def concatenated(corpora: Sequence[Corpus], name: str) -> Corpus:
         not_read=tuple(dict.fromkeys(name for part in parts for name in part.not_read)),
         remarks=tuple(dict.fromkeys(remark for part in parts for remark in part.remarks)),
         notes=tuple(dict.fromkeys(f"{part.name}: {note}" for part in parts for note in part.notes)),
+        label_hierarchy=corpora[0].label_hierarchy,
     )
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from bywords.data.hierarchy import levels_of, tidied
 from bywords.errors import SettingError, did_you_mean, quoted
 from bywords.terminal import shell_words
 
@@ -20,6 +21,8 @@ MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "nil", "<na>", "undefined
 SEPARATORS = ("|", ";", ",", "/", " ")  # that may stand between several labels in one
 MANY_AMOUNTS, MANY_NUMBERS = 10, 50  # labels that are numbers: with fractions, or whole
 FEW_OF_NUMBER = 5  # documents a label, on average, where whole numbers are amounts
+PATH_SEPARATORS = ("/", " > ", ">", "::")  # that may stand between the levels of a label
+FEWEST_PATHS = 4  # labels: of fewer, shared first parts may be chance
 AT_MOST = 3  # named in a sentence
 
 
@@ -40,21 +43,21 @@ def several_spellings(names: Mapping[str, str]) -> list[str]:
     return [name for name, count in sorted(counts.items()) if count > 1]
 
 
-def asked_of(options: Sequence[str], names: Sequence[str]) -> list[str]:
+def asked_of(options: Sequence[str], names: Sequence[str], *, hierarchy: str | None = None) -> list[str]:
     """Those of the options OLD=NEW whose OLD is among `names`."""
-    return [option for option in options if any(option.startswith(f"{name}=") for name in names)]
+    return [option for option in options if any(old in names for old, _ in _pairs(option, hierarchy))]
 
 
-def parsed_mapping(options: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+def parsed_mapping(options: Sequence[str], names: Sequence[str], *, hierarchy: str | None = None) -> dict[str, str]:
     """OLD=NEW of several options → a mapping of `names`, those that there are; a label may have an = of its own.
+
+    Of labels that are paths, separated by `hierarchy`, both may have blanks around their levels.
 
     Raises: SettingError for one without an =, an OLD that there is not, and one that is given two names.
     """
     found: dict[str, str] = {}
     for option in options:
-        parts = option.split("=")
-        ways = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
-        pairs = [(cleaned(old), cleaned(new)) for old, new in ways]
+        pairs = _pairs(option, hierarchy)
         if not pairs or not any(new for _, new in pairs):
             raise SettingError(f"--map-label {option}: expected OLD=NEW, a label and the name it is to have.")
         old, new = next(((old, new) for old, new in pairs if old in names), pairs[0])
@@ -69,13 +72,23 @@ def parsed_mapping(options: Sequence[str], names: Sequence[str]) -> dict[str, st
     return found
 
 
+def _pairs(option: str, hierarchy: str | None) -> list[tuple[str, str]]:
+    """The two names in OLD=NEW, whichever = is meant, as labels are read."""
+    parts = option.split("=")
+    ways = [("=".join(parts[:at]), "=".join(parts[at:])) for at in range(1, len(parts))]
+    pairs = [(cleaned(old), cleaned(new)) for old, new in ways]
+    return pairs if hierarchy is None else [(tidied(old, hierarchy), tidied(new, hierarchy)) for old, new in pairs]
+
+
 def remarks_on_labels(corpus: Corpus) -> list[str]:
     """What is odd about the labels of documents, a sentence each, with the option that helps."""
     counts = dict(zip(corpus.label_names, corpus.counts().tolist(), strict=True))
     counts = {name: count for name, count in counts.items() if count}
     odd = [*corpus.remarks, *_capitals(counts), *_same_numbers(counts), *_ends(counts), *_missing(counts)]
+    paths = [] if corpus.label_hierarchy is not None else _paths(counts)
+    odd += paths
     if not corpus.is_multilabel:
-        odd += _lists(counts)
+        odd += [] if paths or corpus.label_hierarchy is not None else _lists(counts)
         amounts = _amounts(counts)
         odd += amounts or _alone(counts)
     return odd
@@ -141,6 +154,26 @@ def _lists(counts: Mapping[str, int]) -> list[str]:
         f"Labels that look like lists: {named}{_more(shown)}; each is a class of its own. If a document has several "
         f"labels: --label-separator {separator if separator == ',' else repr(separator)}"
     ]
+
+
+def _paths(counts: Mapping[str, int]) -> list[str]:
+    """Of labels that look like paths: most have a separator, first parts are shared, and are no parts further on."""
+    for separator in PATH_SEPARATORS:
+        paths = [levels_of(name, separator) for name in counts]
+        several = [path for path in paths if len(path) > 1 and all(path)]
+        first = Counter(path[0] for path in several)
+        later = {level for path in several for level in path[1:]}
+        if (
+            len(several) >= max(FEWEST_PATHS, 2 / 3 * len(counts))
+            and 2 * len(first) <= len(several)
+            and not first.keys() & later
+        ):
+            named = ", ".join(repr(separator.join(path)) for path in several[:AT_MOST])
+            return [
+                f"Labels that look like paths: {named}{_more(several)}. To score each level, and to back off to a "
+                f"higher one where the whole label is not sure: {shell_words(['--label-hierarchy', separator])}"
+            ]
+    return []
 
 
 def _divided_by(separator: str, counts: Mapping[str, int]) -> list[str]:

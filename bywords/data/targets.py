@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ class Targets:
 
     `weights` is float32 (N,), 0 or more: a document of weight 2 counts like two. `n_classes` is K. Documents with the
     same number in `groups`, int64 (N,), are on the same side of every split; None where each is alone. What `weights`
-    have of the class is in `class_weights` too, float32 (K,), None where classes are not weighed.
+    have of the class is in `class_weights` too, float32 (K,), None where classes are not weighed. `tree`, nested
+    clusters of class numbers as [[0, 3], [1, 2]], is that of labels that are paths.
     """
 
     codes: Codes
@@ -28,6 +30,7 @@ class Targets:
     n_classes: int
     groups: Rows | None = None
     class_weights: npt.NDArray[np.float32] | None = None
+    tree: Sequence[Any] | None = None
 
     @classmethod
     def of(
@@ -92,12 +95,12 @@ class Targets:
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Targets:
         """Only these documents (int, any order, repeats allowed), in this order."""
         groups = None if self.groups is None else self.groups[rows]
-        return Targets(self.codes[rows], self.weights[rows], self.n_classes, groups, self.class_weights)
+        return replace(self, codes=self.codes[rows], weights=self.weights[rows], groups=groups)
 
     def joined(self, others: Targets) -> Targets:
         """These documents, then the others; whose groups the one has, the other has not, so that none are left."""
         codes, weights = joined_codes([self.codes, others.codes]), np.concatenate([self.weights, others.weights])
-        return Targets(codes, weights, self.n_classes, class_weights=self.class_weights)
+        return replace(self, codes=codes, weights=weights, groups=None)
 
     def can_be_split(self) -> bool:
         """Whether a group of documents can be held out without a class that loses its only one."""

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bywords.data.hierarchy import Hierarchy
 from bywords.data.label_sets import Codes, LabelSets
 from bywords.errors import DataError
 from bywords.evaluation import metrics, reliability, significance
+from bywords.evaluation.levels import hierarchy_scores
 from bywords.evaluation.ranking import AT, ranking_scores
 from bywords.evaluation.top_scores import TopScores
 from bywords.forks import cached_property
@@ -78,6 +80,7 @@ class Evaluation:
     all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), where no word or character n-gram is known
     uncalibrated: Table | None = None  # (N, K), a softmax of the logits as they are, where it is kept
     kept: KeptAnswers | None = None  # what is known of the answers where there is no table
+    hierarchy: Hierarchy | None = None  # of the labels, where they are paths
     is_multilabel: ClassVar[bool] = False
 
     @property
@@ -259,6 +262,7 @@ class Evaluation:
             "calibration_error_before": _known(reliability.get("error_before")),
             "coverage": self.coverage(),
             "per_class": self.per_class(),
+            **_by_level(self),
         }
 
     def wrong_documents(self, texts: Sequence[str], rows: npt.NDArray[np.int64], n: int = 10) -> list[dict[str, Any]]:
@@ -290,6 +294,7 @@ class ManyLabelsEvaluation:
     kept: KeptAnswers | None = None  # what is known of the answers where there is no table
     n_by_label: npt.NDArray[np.int64] | None = None  # (K,), documents of each label that were learned from
     n_learned: int = 0  # documents that were learned from
+    hierarchy: Hierarchy | None = None  # of the labels, where they are paths
     is_multilabel: ClassVar[bool] = True
 
     @property
@@ -365,6 +370,7 @@ class ManyLabelsEvaluation:
             "calibration_error_before": None if before is None else _known(before.error),
             "ranking": self.ranking,
             "per_class": self.per_class(),
+            **_by_level(self),
         }
 
 
@@ -379,6 +385,12 @@ def _table_of(evaluation: AnyEvaluation) -> Table:
 
 def _mean(losses: Numbers | None) -> float:
     return float("nan") if losses is None or not len(losses) else float(np.average(losses))
+
+
+def _by_level(evaluation: AnyEvaluation) -> dict[str, Any]:
+    """The scores of labels that are paths; none of others."""
+    hierarchy = evaluation.hierarchy
+    return {} if hierarchy is None else {"hierarchy": hierarchy_scores(evaluation, hierarchy)}
 
 
 def _known(value: float | significance.Interval | None) -> Any:

@@ -36,6 +36,7 @@ class Reliability:
     n_documents: int = 0  # held out
     selection: list[list[float]] = field(default_factory=list)  # `selection_curve`; empty for several labels
     in_vocabulary_floor: float = 0.0  # a text with a lower in-vocabulary share is out of distribution
+    back_off: list[list[float | None]] = field(default_factory=list)  # of labels that are paths: `back_off_table`
 
     def __post_init__(self) -> None:
         """Raises SettingError for what no answers give: shares beyond 0 and 1, and a curve that does not rise."""

@@ -168,6 +168,32 @@ def ratio_draws(numerators: Draws, denominators: Draws) -> Draws:
     return _drawn(scores, np.ones(len(both), dtype=np.int64), seed=0)
 
 
+def overlap_scores(
+    both: npt.NDArray[np.int64], got: npt.NDArray[np.int64], has: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """Precision, recall and F1 of all decisions together, and their 95 % intervals, ready for JSON.
+
+    Each of N documents has got so many labels, has so many, and so many of them in both, int64 (N,) each.
+    """
+    kinds, counts = np.unique(np.stack([both, got, has], axis=1), axis=0, return_counts=True)  # (U, 3)
+
+    def scores(drawn: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+        right, given, true = (drawn @ kinds).astype(np.float64).T
+        return np.stack([right, right, 2 * right]) / np.maximum([given, true, given + true], 1)
+
+    estimates, draws = scores(counts[np.newaxis].astype(np.float64))[:, 0].tolist(), _drawn(scores, counts, seed=0)
+    found: dict[str, Any] = {}
+    for name, estimate, drawn in zip(("precision", "recall", "f1"), estimates, draws, strict=True):
+        found |= {name: estimate, f"{name}_interval": interval_or_none(drawn, estimate)}
+    return found
+
+
+def interval_or_none(draws: Draws, estimate: float) -> list[float] | None:
+    """`bootstrap_interval` as JSON has it: a list, or None for what is not known."""
+    interval = bootstrap_interval(draws, estimate)
+    return None if math.isnan(interval[0]) else list(interval)
+
+
 def bootstrap_interval(draws: Draws, estimate: float) -> Interval:
     """The 95 % interval of a score from B draws of it, float64 (B,), and what it is on all documents; bias-corrected.
 

@@ -19,10 +19,12 @@ from bywords.classifier import TextClassifier
 from bywords.config import to_plain
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, Split
+from bywords.data.hierarchy import Hierarchy
 from bywords.data.splits import stratified_split
 from bywords.errors import BywordsError, DataError, SettingError, check_seeds
 from bywords.evaluation import metrics, significance
 from bywords.evaluation.evaluation import Evaluation
+from bywords.evaluation.levels import hierarchy_scores
 from bywords.evaluation.slices import find_slices
 from bywords.experiments.pairwise import as_text, compare_pairs, from_text
 from bywords.experiments.setup import WITHOUT_RESUME, beginning, check_close, check_same, checked, spread
@@ -33,6 +35,7 @@ from bywords.records.run import (
     ClassWord,
     Confusion,
     FailedSystem,
+    HierarchyScores,
     ReliabilityCurve,
     RunRecord,
     SeedScores,
@@ -243,7 +246,9 @@ def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[Evaluation, flo
     probabilities, uncalibrated = (np.zeros((len(test), len(test.label_names))) for _ in range(2))
     probabilities[:, columns], uncalibrated[:, columns] = answers.probabilities, metrics.softmax(answers.logits)
     known = answers.in_vocabulary_share, answers.all_out_of_vocabulary
-    return Evaluation(test.label_names, test.labels, probabilities, *known, uncalibrated), seconds
+    separator = test.label_hierarchy
+    hierarchy = None if separator is None else Hierarchy.of(test.label_names, separator)
+    return Evaluation(test.label_names, test.labels, probabilities, *known, uncalibrated, hierarchy=hierarchy), seconds
 
 
 def _seed_scores(seed: int, classifier: TextClassifier, evaluation: Evaluation, predict_seconds: float) -> SeedScores:
@@ -298,6 +303,9 @@ def _described(
         class_words=_class_words(classifier, test),
         reliability=typed(ReliabilityCurve, evaluation.reliability()),
         coverage=typed(list[AnswerCoverage], evaluation.coverage(COVERAGES)),
+        hierarchy=None
+        if evaluation.hierarchy is None
+        else typed(HierarchyScores, hierarchy_scores(evaluation, evaluation.hierarchy)),
         vectors=None if vectors is None else finite(vectors),
         notes=list(classifier.fitted_.record.notes),
         config=to_plain(classifier.config),

@@ -29,6 +29,7 @@ from bywords.data.corpus import (
     with_label_names,
 )
 from bywords.data.groups import Together, groups_of
+from bywords.data.hierarchy import check_paths, with_tidy_levels
 from bywords.data.label_names import parsed_mapping
 from bywords.data.label_sets import LabelSets
 from bywords.data.splits import Rows, strata_of, stratified_split
@@ -82,6 +83,7 @@ def load_dataset(
     encoding: str | None = None,
     exclude_labels: Sequence[str] = (),
     label_prefix: str = LABEL_PREFIX,
+    label_hierarchy: str | None = None,
     test: Paths | None = None,
     test_share: float = 0.2,
     keep_together: Together = "equal",
@@ -91,8 +93,8 @@ def load_dataset(
 
     The test part is the file `test` if one is given, else the data set's own, else a share of the documents of each
     class, drawn with `seed`; equal texts are on the same side, with `keep_together` "near" near duplicates too. The
-    names from `text` to `label_prefix` are fields of `ReadOptions`, and hold for both files: the test file is read by
-    the columns of the other; with `bad_rows` "skip" a test document whose label training does not have is left out.
+    names from `text` to `label_hierarchy` are fields of `ReadOptions`, and hold for both files: the test file is read
+    by the columns of the other; with `bad_rows` "skip" a test document whose label training does not have is left out.
     Where training is multi-label the test part is too. Documents without tokens stay in.
 
     Returns: Split, both parts with the label names of the training part.
@@ -107,7 +109,7 @@ def load_dataset(
     options = ReadOptions(
         text=text, label=label, label_separator=label_separator, bad_rows=bad_rows, map_label=map_label,
         columns=columns, side=side, contract=contract, encoding=encoding, exclude_labels=exclude_labels,
-        label_prefix=label_prefix,
+        label_prefix=label_prefix, label_hierarchy=label_hierarchy,
     )  # fmt: skip
     return read_split(name_or_path, options, test=test, test_share=test_share, keep_together=keep_together, seed=seed)
 
@@ -159,18 +161,20 @@ def read_parts(
     if isinstance(name_or_path, str) and name_or_path in DATASETS:
         options.refuse_columns(f"{name_or_path} is a data set with fixed columns")
         corpus, own_test = DATASETS[name_or_path].load()
-        corpus = without_labels(corpus, options.exclude_labels)
-        own_test = None if own_test is None else without_labels(own_test, options.exclude_labels, must_be=False)
+        corpus = without_labels(with_tidy_levels(corpus, options.label_hierarchy), options.excluded)
+        if own_test is not None:
+            own_test = with_tidy_levels(own_test, options.label_hierarchy)
+            own_test = without_labels(own_test, options.excluded, must_be=False)
     else:
         corpus = read_files(name_or_path, options)
     if test is not None:
         if corpus.read_as is not None:  # the same columns
             options = dataclasses.replace(options, text=None, label=None, side=(), contract=corpus.read_as)
         own_test = read_files(test, options, must_exclude=False)
-    if options.map_label:
-        mapping = parsed_mapping(options.map_label, corpus.label_names)
-        corpus = renamed(corpus, mapping)
-        own_test = None if own_test is None else renamed(own_test, mapping)
+    mapping = parsed_mapping(options.map_label, corpus.label_names, hierarchy=options.label_hierarchy)
+    corpus = renamed(corpus, mapping)
+    check_paths(corpus)
+    own_test = None if own_test is None else renamed(own_test, mapping)
     if own_test is not None:
         own_test = labelled_as(own_test, multilabel=corpus.is_multilabel)
         if options.bad_rows == "skip":

@@ -379,7 +379,8 @@ class _Reading:
 
     def _mapping(self, corpus: Corpus) -> dict[str, str]:
         """Other names for those labels that this block has."""
-        return parsed_mapping(asked_of(self.source.reading.map_label, corpus.label_names), corpus.label_names)
+        asked, names, its = self.source.reading.map_label, corpus.label_names, corpus.label_hierarchy
+        return parsed_mapping(asked_of(asked, names, hierarchy=its), names, hierarchy=its)
 
     def _again(self, what: str, indices: npt.NDArray[np.uint8]) -> Iterator[tuple[Corpus, Tokens, Any]]:
         """The blocks once more, with the parts that their documents belong to. Raises DataError if they are others."""

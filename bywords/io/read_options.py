@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bywords.annotations import check_fields
+from bywords.data.hierarchy import check_separator, tidied
 from bywords.errors import SettingError, quoted
 from bywords.io.encodings import check_encoding
 
@@ -32,11 +33,14 @@ class ReadOptions:
     exclude_labels: Sequence[str] = ()  # documents of these labels are left out
     map_label: Sequence[str] = ()  # other names of labels, each as in "OLD=NEW"
     label_prefix: str = LABEL_PREFIX  # of the labels in fastText's lines
+    label_hierarchy: str | None = None  # between the levels of labels that are paths; of several columns, a level each
 
     def __post_init__(self) -> None:
         check_fields(self)
         if self.encoding is not None:
             check_encoding(self.encoding)
+        if self.label_hierarchy is not None:
+            check_separator(self.label_hierarchy)
         if not self.label_prefix.strip() or self.label_prefix != "".join(self.label_prefix.split()):
             raise SettingError(
                 f"the label prefix is {self.label_prefix!r}, expected signs without blanks, as in {LABEL_PREFIX!r}."
@@ -51,6 +55,17 @@ class ReadOptions:
     def labels(self) -> tuple[str, ...]:
         """The columns of labels that are named."""
         return (self.label,) if isinstance(self.label, str) else tuple(self.label or ())
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """The labels that are left out, as they are read."""
+        separator = self.label_hierarchy
+        return tuple(label if separator is None else tidied(label, separator) for label in self.exclude_labels)
+
+    def are_levels(self, labels: Sequence[str]) -> bool:
+        """Whether several label columns are levels of one label, not 0 and 1 each; those may have paths as names."""
+        separator = self.label_hierarchy
+        return len(labels) > 1 and separator is not None and not any(separator in name for name in labels)
 
     @property
     def named(self) -> tuple[str, ...]:

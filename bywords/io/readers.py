@@ -26,6 +26,7 @@ import polars as pl
 
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus
+from bywords.data.hierarchy import with_tidy_levels
 from bywords.data.label_names import INVISIBLE
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.io.archives import expanded, split_member
@@ -97,10 +98,12 @@ def read_corpus(
         )
         corpus = Corpus.of(Path(path).resolve().name, texts, labels)
         corpus = dataclasses.replace(corpus, notes=_notes_on_folders(corpus.label_names))
+        corpus = with_tidy_levels(corpus, options.label_hierarchy)
     else:
         with open_input(path, encoding=options.encoding) as file:
             (corpus,) = _corpora(path, file, options, skipped, unlabelled, block_bytes=0)
-            corpus = without_labels(corpus, options.exclude_labels, must_be=must_exclude)
+            corpus = with_tidy_levels(corpus, options.label_hierarchy)
+            corpus = without_labels(corpus, options.excluded, must_be=must_exclude)
     found = [one for one in (skipped, unlabelled) if one is not None and one.count]
     first = found[0].first if found else ""
     return dataclasses.replace(corpus, n_skipped=sum(one.count for one in found), first_skipped=first)
@@ -251,7 +254,8 @@ def read_labelled_blocks(
     with open_input(path, encoding=options.encoding) as file:
         unlabelled = skipped or Skipped()
         for corpus in _corpora(path, file, options, skipped, unlabelled, block_bytes=block_bytes):
-            kept = without_labels(corpus, options.exclude_labels, must_be=False)
+            corpus = with_tidy_levels(corpus, options.label_hierarchy)
+            kept = without_labels(corpus, options.excluded, must_be=False)
             yield LabelledBlock(kept, None if format_ending(path) == ".parquet" else file.share_read)
 
 
@@ -296,7 +300,7 @@ def _corpora(
             )
             are_lists = found.label[0] in table.lists
             notes = (*notes, *(() if options.contract is None else found.surprises(table.columns)))
-        corpus = _labelled(table, name, found, options.label_separator, skipped)
+        corpus = _labelled(table, name, found, options, skipped)
         yield dataclasses.replace(
             corpus, rows=corpus.rows + n_rows, columns=None if kept is None else kept[corpus.rows], read_as=found,
             not_read=not_read(table, found), notes=(*notes, *table.notes),
@@ -385,12 +389,15 @@ def skipped_rows(bad_rows: BadRows) -> Skipped | None:
     return Skipped() if ReadOptions(bad_rows=bad_rows).bad_rows == "skip" else None
 
 
-def _labelled(table: Table, name: str, columns: Columns, separator: str | None, skipped: Skipped | None) -> Corpus:
+def _labelled(table: Table, name: str, columns: Columns, options: ReadOptions, skipped: Skipped | None) -> Corpus:
     """The corpus in a table whose columns have been found."""
-    texts, labels = columns.texts(table.columns), columns.label
+    texts, labels, separator = columns.texts(table.columns), columns.label, options.label_separator
     if separator is not None and (len(labels) > 1 or labels[0] in table.lists):
         what = "is one of several label columns" if len(labels) > 1 else "holds lists of labels"
         raise SettingError(f"{table.name}: the column {labels[0]!r} {what}: leave out --label-separator {separator}.")
+    if options.are_levels(labels):
+        kept, paths = _paths(table, labels, str(options.label_hierarchy), skipped)
+        return Corpus.of(name, texts.gather(kept), paths, rows=kept)
     if len(labels) > 1:
         answers = [table.columns[label].str.strip_chars().str.to_lowercase().fill_null("") for label in labels]
         is_clear = np.stack([column.is_in([*_YES, *_NO]).to_numpy() for column in answers], axis=1)
@@ -421,6 +428,45 @@ def _labelled(table: Table, name: str, columns: Columns, separator: str | None, 
     remedy = "Give each document a label, or take the row out."
     kept = _labelled_rows(table, label, values.str.contains(_VISIBLE), remedy, skipped)
     return Corpus.of(name, texts.gather(kept), values.gather(kept), rows=kept)
+
+
+def _paths(
+    table: Table, names: Sequence[str], separator: str, skipped: Skipped | None
+) -> tuple[npt.NDArray[np.int64], pl.Series]:
+    """The rows of a table with a column for each level of their labels, int64 (M,), and their paths, string (M,).
+
+    A path ends before the first empty cell. Raises DataError, unless rows are skipped, for one with an empty cell
+    before one that is not, or none that is not; and for the separator in a cell.
+    """
+    cells = pl.DataFrame({name: table.columns[name].fill_null("").str.strip_chars() for name in names})
+    paths, kept = [], []
+    known: dict[tuple[str, ...], tuple[str, str]] = {}
+    for row, levels in enumerate(cells.iter_rows()):
+        if levels not in known:
+            known[levels] = _path_of(levels, names, separator)
+        path, problem = known[levels]
+        if problem:
+            refuse_row(table.name, table.location_of(row), problem, skipped)
+        else:
+            kept.append(row)
+            paths.append(path)
+    return np.array(kept, dtype=np.int64), pl.Series("label", paths, dtype=pl.String)
+
+
+def _path_of(levels: Sequence[str], names: Sequence[str], separator: str) -> tuple[str, str]:
+    """The path of cells, and what is wrong with them."""
+    given = [level for level in levels if level]
+    if not given:
+        return "", f"the label (columns {quoted(names)}) is missing. Give the document one, or take the row out."
+    if list(levels[: len(given)]) != given:
+        empty = next(index for index, level in enumerate(levels) if not level)
+        return "", f"the level {names[empty]!r} of the label is empty, and a deeper one is not: {quoted(given)}."
+    if wrong := next((level for level in given if separator in f" {level} "), None):
+        return "", (
+            f"the level {wrong!r} of the label has {separator!r} in it, which is to separate levels. Say another, as "
+            "in --label-hierarchy ' > '."
+        )
+    return separator.join(given), ""
 
 
 def _labelled_rows(

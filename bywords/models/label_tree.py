@@ -19,7 +19,7 @@ from bywords.errors import SettingError, check_range
 from bywords.evaluation.top_scores import TopScores
 from bywords.memory import check_memory
 from bywords.models.base import RAREST, Arrays, DifferentiableLogits, FittedModel, Indices, ModelConfig
-from bywords.models.label_clusters import Nested, TreeShape, balanced_clusters
+from bywords.models.label_clusters import TreeShape, balanced_clusters
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.models.tfidf_linear import ON_FEATURES, TfidfFeatures, TfidfLinear
 from bywords.text.bags import Bags, Floats, Weighting
@@ -158,16 +158,15 @@ class LabelTree(FittedModel):
         *,
         vocabulary: Vocabulary,
         seed: int = 0,
-        tree: Nested | None = None,
         **_: Any,
     ) -> tuple[Self, list[str]]:
-        """Fit to the features of N documents. `tree`, nested clusters of labels, takes the place of the learned one.
+        """Fit to the features of N documents. A `tree` that the targets have takes the place of the learned one.
 
         Raises: SettingError for a tree that does not have each label once, DataError where there is not the memory.
         """
         bags = prepared.bags
-        if tree is not None:
-            shape = TreeShape.of_nested(tree, targets.n_classes)
+        if targets.tree is not None:
+            shape = TreeShape.of_nested(targets.tree, targets.n_classes)
         else:
             shape = balanced_clusters(_label_vectors(bags, targets, seed), max_leaf=config.max_leaf, seed=seed)
         arrays = {"idf": prepared.idf, "children": shape.children, "child_lengths": shape.lengths}

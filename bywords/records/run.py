@@ -170,6 +170,30 @@ class AnswerCoverage(RecordPart):
     interval: Interval
 
 
+class LevelScores(RecordPart):
+    """Labels that are paths, cut to some levels, and answers cut to as many."""
+
+    level: int
+    n_labels: int
+    accuracy: float
+    accuracy_interval: Interval
+    macro_f1: float
+    macro_f1_interval: Interval | None = None
+
+
+class HierarchyScores(RecordPart):
+    """Labels that are paths: each level, and every level of a path counted, as `bywords.evaluation.levels` does."""
+
+    separator: str
+    levels: list[LevelScores] = field(default_factory=list)
+    precision: float
+    precision_interval: Interval | None = None
+    recall: float
+    recall_interval: Interval | None = None
+    f1: float
+    f1_interval: Interval | None = None
+
+
 class WrongDocument(RecordPart):
     """A test document with a wrong label."""
 
@@ -209,6 +233,7 @@ class SystemScores(RecordPart):
     class_words: dict[str, list[ClassWord]] = field(default_factory=dict)
     reliability: ReliabilityCurve = field(default_factory=ReliabilityCurve)
     coverage: list[AnswerCoverage] = field(default_factory=list)
+    hierarchy: HierarchyScores | None = None  # of labels that are paths
     vectors: VectorsSummary | None = None
     notes: list[str] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bywords.evaluation.levels import distinct_levels
 from bywords.records.base import Part
-from bywords.records.run import RunRecord, SystemPair, SystemScores, WrongDocument
+from bywords.records.run import HierarchyScores, LevelScores, RunRecord, SystemPair, SystemScores, WrongDocument
 from bywords.report import comparison_words as words
 from bywords.report import system_pictures
 from bywords.report.page import render
@@ -42,6 +43,7 @@ def render_comparison(run: RunRecord) -> str:
         sure=_sure(best) if best else None,
         failing=_failing(best) if best else None,
         strips=_strips(systems),
+        by_level=_by_level(systems),
     )
 
 
@@ -81,6 +83,12 @@ def _pair(run: RunRecord, one: str, other: str) -> _Pair | None:
         found, mark = behind.accuracy, "behind" if behind.is_better else "undecided"
         return _Pair(behind, -found.difference, (-found.interval[1], -found.interval[0]), mark)
     return None
+
+
+def _by_level(systems: Sequence[SystemScores]) -> list[tuple[str, HierarchyScores, list[tuple[str, LevelScores]]]]:
+    """The systems by how they do at each level of labels that are paths; none where labels are no paths."""
+    found = [(system.name, system.hierarchy) for system in systems]
+    return [(name, its, distinct_levels(its.levels, lambda row: row.n_labels)) for name, its in found if its]
 
 
 def _sure(best: SystemScores) -> dict[str, Any] | None:

@@ -16,10 +16,12 @@ from bywords.annotations import check_arguments
 from bywords.checkpoint import Checkpoint
 from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
+from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
+from bywords.evaluation.back_off import back_off_table
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, are_right, check_metric, score
 from bywords.evaluation.operating_points import OperatingCurves
@@ -152,7 +154,10 @@ def fit_classifier(
     tokenizer = Tokenizer(config.tokenizer)
     documents = read_documents(tokenizer, texts, labels, sample_weight, parameters, part="training")
     classes, label_format = classes_of(documents.labels), documents.labels.label_format
-    targets = documents.targets(classes, label_format, parameters, part="training")
+    tree = None  # of labels that are paths; raises, before anything is learned, where some are none
+    if parameters.label_hierarchy is not None:
+        tree = Hierarchy.of(classes.tolist(), parameters.label_hierarchy).tree()
+    targets = replace(documents.targets(classes, label_format, parameters, part="training"), tree=tree)
     check_can_be_told_apart(targets, classes)
     valid, n_dropped = more_documents(tokenizer, validation, classes, label_format, parameters, part="validation")
     n_dropped += documents.n_dropped
@@ -362,7 +367,7 @@ def calibrated(
     calibration = fit_calibration(found.logits, found.targets)
     if isinstance(found.logits, TopScores):
         top = calibration.top_probabilities(found.logits)
-        predicted, highest = calibration.predict_top(top), top.scores[:, 0]
+        predicted, highest, probabilities = calibration.predict_top(top), top.scores[:, 0], None
         curves = OperatingCurves.none(len(found.targets), len(classes), is_multilabel=found.targets.is_multilabel)
     else:
         probabilities = calibration.probabilities(found.logits)
@@ -372,6 +377,10 @@ def calibrated(
         reliability = Reliability(n_documents=len(found.targets), in_vocabulary_floor=floor)
     else:
         reliability = Reliability.of(highest, are_right(predicted, found.targets.codes), floor)
+        if parameters.label_hierarchy is not None and probabilities is not None:
+            hierarchy = Hierarchy.of(classes.tolist(), parameters.label_hierarchy)
+            table = back_off_table(hierarchy, probabilities, np.asarray(found.targets.codes))
+            reliability = replace(reliability, back_off=table)
     summary = FitSummary(
         valid_accuracy=score("micro_f1", found.targets.codes, highest, predicted),
         n_train=found.n_train, n_valid=found.n_valid, **counts,

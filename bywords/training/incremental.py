@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint
+from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, Labels, classes_of
 from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Targets
@@ -92,12 +93,14 @@ def continue_fit(
     """
     check_polars(what="training")
     started = time.perf_counter()
-    parameters, config = parameters or before.record.parameters, before.record.config
+    parameters, config = as_before(parameters, before.record.parameters), before.record.config
     check_can_continue(config)
     documents = read_documents(
         before.tokenizer, before.texts_of(texts), labels, sample_weight, parameters, part="training"
     )
     classes, columns = _more_classes(before, documents.labels)
+    if parameters.label_hierarchy is not None:
+        Hierarchy.of(classes.tolist(), parameters.label_hierarchy)  # raises, before anything is learned
     n_before = before.record.summary.n_documents
     as_given = documents.targets(classes, before.label_format, parameters, part="training")
     targets = _standing_for(as_given, columns, n_before)
@@ -153,6 +156,18 @@ def _counts_with_before(counts: list[int], before: FittedClassifier, columns: In
         return []
     counted[columns] += before.record.summary.n_by_label
     return counted.tolist()
+
+
+def as_before(parameters: FitParameters | None, before: FitParameters) -> FitParameters:
+    """The parameters, with the hierarchy that the labels have. Raises SettingError where another is asked for."""
+    parameters = parameters or before
+    if parameters.label_hierarchy not in (None, before.label_hierarchy):
+        has = "no paths" if before.label_hierarchy is None else f"paths separated by {before.label_hierarchy!r}"
+        raise SettingError(
+            f"labels are to be paths separated by {parameters.label_hierarchy!r}, and those of the model are {has}. "
+            "Leave out the hierarchy: a model that is continued keeps its own."
+        )
+    return replace(parameters, label_hierarchy=before.label_hierarchy)
 
 
 def too_few(targets: Targets, columns: Indices) -> Indices:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import fingerprint
+from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, LabelFormat, weights_of
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
@@ -67,6 +68,8 @@ def fit_on_disk(
     training = replace(config.training or TrainingConfig(), metric=parameters.metric, refit=False)
     config = replace(config, tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training)
     classes = np.array(corpus.label_names)
+    if parameters.label_hierarchy is not None:
+        Hierarchy.of(classes.tolist(), parameters.label_hierarchy)  # raises, before anything is learned
     by_class = _weights_of_classes(corpus, classes, label_format, parameters)
     targets, valid_targets = (
         Targets.of(

@@ -124,12 +124,13 @@ class OperatingCurves:
         )  # fmt: skip
 
     @classmethod
-    def none(cls, n_documents: int, n_classes: int, *, is_multilabel: bool) -> OperatingCurves:
-        """No curve of any of K labels: where it is not known which documents get them by another threshold."""
+    def none(cls, targets: Targets) -> OperatingCurves:
+        """No curve of any label: where it is not known which documents get them by another threshold."""
         nothing = np.zeros(0, dtype=np.int32)
         return cls(
-            n_documents=n_documents, n_with=np.zeros(n_classes, dtype=np.int32), thresholds=nothing.astype(np.float32),
-            lengths=np.zeros((1 if is_multilabel else 2, n_classes), dtype=np.int32), n_given=nothing, n_right=nothing,
+            n_documents=len(targets), n_with=targets.counts().astype(np.int32), thresholds=nothing.astype(np.float32),
+            lengths=np.zeros((1 if targets.is_multilabel else 2, targets.n_classes), dtype=np.int32), n_given=nothing,
+            n_right=nothing,
         )  # fmt: skip
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -368,7 +368,7 @@ def calibrated(
     if isinstance(found.logits, TopScores):
         top = calibration.top_probabilities(found.logits)
         predicted, highest, probabilities = calibration.predict_top(top), top.scores[:, 0], None
-        curves = OperatingCurves.none(len(found.targets), len(classes), is_multilabel=found.targets.is_multilabel)
+        curves = OperatingCurves.none(found.targets)
     else:
         probabilities = calibration.probabilities(found.logits)
         predicted, highest = calibration.predict(probabilities), probabilities.max(axis=1, initial=0.0)

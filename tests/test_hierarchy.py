@@ -11,6 +11,7 @@ from bywords import SYSTEMS, Corpus, TextClassifier, fit_classifier, load_classi
 from bywords.data.corpus import Split
 from bywords.data.hierarchy import MOST_LEVELS, Hierarchy
 from bywords.data.label_names import remarks_on_labels
+from bywords.data.label_sets import LabelSets
 from bywords.errors import DataError, ModelFolderError, SettingError
 from bywords.evaluation.back_off import RATES, BackOff, back_off_table, check_table, thresholds_for
 from bywords.evaluation.evaluation import Evaluation, ManyLabelsEvaluation
@@ -204,9 +205,10 @@ def test_scores_of_each_level_and_of_paths_are_those_worked_out_by_hand():
 
 def test_scores_of_any_number_of_labels_count_each_node_once():
     labels = ["a/x", "a/y", "b"]
-    true, given = np.array([[1, 1, 0], [0, 0, 1]], bool), np.array([[1, 0, 1], [0, 0, 1]], bool)
+    true, table = np.array([[1, 1, 0], [0, 0, 1]], bool), np.array([[1, 0, 1], [0, 0, 1]], bool)
     known = np.ones(2, dtype=np.float32), np.zeros(2, dtype=bool)
-    evaluation = ManyLabelsEvaluation(tuple(labels), true, given, given.astype(float), np.full(3, 0.5), *known)
+    sets = LabelSets.of_table(true), LabelSets.of_table(table)
+    evaluation = ManyLabelsEvaluation(tuple(labels), *sets, table.astype(float), np.full(3, 0.5), *known)
     scores = hierarchy_scores(evaluation, Hierarchy.of(labels, "/"))
     # given {a, a/x, b} and {b}; true {a, a/x, a/y} and {b}
     assert scores["precision"] == scores["recall"] == pytest.approx(3 / 4)

@@ -318,11 +318,11 @@ def test_a_run_is_resumed_with_what_was_asked_of_labels_alone(bywords, model, tm
     monkeypatch.setattr(command, "CHUNK_ROWS", 50)
     calls, answer = [], command._Answers.__call__
 
-    def stops(self, texts):
-        calls.append(len(texts))
+    def stops(self, found):
+        calls.append(len(found.labels))
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return answer(self, texts)
+        return answer(self, found)
 
     arguments = ("predict", "model", "in.txt", "--out", "out.csv", "--at-least")
     with monkeypatch.context() as patched:
@@ -405,20 +405,14 @@ def test_evaluate_of_any_number_of_labels_is_of_the_thresholds_that_are_asked_fo
 
 
 @pytest.mark.parametrize("is_multilabel", [False, True])
-def test_curves_of_the_best_labels_alone_are_those_of_all_where_all_are_among_them(is_multilabel):
-    probabilities, targets = answers(500, is_multilabel=is_multilabel)
-    best = np.argsort(-probabilities, axis=1, kind="stable").astype(np.int32)
-    ordered = np.take_along_axis(probabilities, best, axis=1)
-    whole, found = OperatingCurves.of(probabilities, targets), OperatingCurves.of_best(best, ordered, targets)
-    for name, array in whole.arrays().items():
-        np.testing.assert_array_equal(found.arrays()[name], array)
-    best[:, 2] = -1  # no longer found
-    found = OperatingCurves.of_best(best, ordered, targets)
-    with pytest.raises(SettingError, match=r"a recall of 100\.0%: on the documents held out the best is \d\d\.\d%"):
-        found.point(2, "c", {"recall": 1.0})
-    point = found.point(2, "c", {"recall": 0.5})
-    gets = (best[:, :2] == 2).any(axis=1) & (probabilities[:, 2] >= point.threshold)
-    assert (point.n_given, point.n_right) == (gets.sum(), (gets & targets.one_hot()[:, 2]).sum())
+def test_a_model_that_finds_the_likeliest_alone_says_that_it_knows_no_threshold(is_multilabel, fitted, monkeypatch):
+    _, targets = answers(500, is_multilabel=is_multilabel)
+    none = OperatingCurves.none(targets)
+    kept = OperatingCurves.restored(none.arrays(), 500, 3, is_multilabel=is_multilabel)
+    assert kept.n_with.tolist() == targets.counts().tolist()
+    monkeypatch.setattr(type(fitted.model), "is_ranked", True)
+    with pytest.raises(SettingError, match="finds the likeliest of many labels alone"):
+        fitted.operating_point(fitted.classes[0], precision=0.9)
 
 
 def test_a_model_that_kept_no_curves_says_so(fitted):

@@ -68,7 +68,7 @@ OF_DAN = [
     (TRAINING, "generator", lambda g: {**g, "uinteger": -1}, "uinteger is -1"),
 ]  # fmt: skip
 OF_AUTO = [
-    (JUDGED, "duals", lambda a: a[:1], "'duals' is 1 x 3, expected 150 x 3"),
+    (JUDGED, "duals", lambda a: a[:, :1], "'duals' is 1 x 1 x 3, expected 1 x 150 x 3"),
     (JUDGED, "duals", lambda a: a - 1, "duals"),
     (JUDGED, "logits", lambda a: a[:, :2], "'logits' is 30 x 2, expected 30 x 3"),
     (JUDGED, "logits", lambda a: changed_number(a, np.inf), "inf"),

@@ -125,7 +125,7 @@ def test_lists_of_yes_and_no_are_a_table_however_they_are_written(tmp_path, flag
     (tmp_path / "x.json").write_text(json.dumps(rows))
     corpus = read_files(str(tmp_path / "x.json"))
     assert corpus.label_names == ("0", "1", "2")
-    assert corpus.labels.tolist() == [[True, False, True], [False, False, True]]
+    assert corpus.labels.table().tolist() == [[True, False, True], [False, False, True]]
 
 
 def test_a_path_may_be_a_path_and_a_frame_is_none(films):

@@ -43,6 +43,10 @@ class NumbersAsTexts(TextClassifier):
         numbers, y = validate_data(self, X, y, multi_output=True)
         return super().fit(self._texts(numbers), y, sample_weight)
 
+    def score(self, X, y, sample_weight=None):  # noqa: N803 (scikit-learn's name)
+        check_is_fitted(self)
+        return super().score(self._texts(validate_data(self, X, reset=False)), y, sample_weight)
+
     def predict_documents(self, numbers):
         check_is_fitted(self)
         return super().predict_documents(self._texts(validate_data(self, numbers, reset=False)))

@@ -18,7 +18,7 @@ def test_lists_as_they_are_printed_are_read_with_a_separator(labels, tmp_path):
     pl.DataFrame({"text": ["a", "b"], "label": labels}).write_csv(tmp_path / "lists.csv")
     corpus = read_corpus(tmp_path / "lists.csv", text="text", label="label", label_separator=",")
     assert corpus.label_names == ("food", "joy")
-    assert corpus.labels.tolist() == [[True, True], [False, False]]
+    assert corpus.labels.table().tolist() == [[True, True], [False, False]]
 
 
 @pytest.mark.parametrize(("option", "mapping"), [

@@ -126,11 +126,15 @@ def test_it_survives_a_folder_and_is_scored_as_an_estimator(fitted, tmp_path):
 
 
 def test_files_are_labelled_with_what_it_finds(fitted):
-    sets = _Answers(fitted["found"], None)(TEXTS)
+    def labelled(name, top_k):
+        answers = _Answers(fitted[name], top_k)
+        return answers(answers.found(TEXTS))
+
+    sets = labelled("found", None)
     assert [tuple(labels) for labels in sets["labels"].to_list()] == fitted["found"].predict(TEXTS).labels.tolist()
-    likeliest = _Answers(fitted["found"], 3)(TEXTS)
+    likeliest = labelled("found", 3)
     assert likeliest["labels"].list.len().to_list() == [2 if row % 5 == 0 else 3 for row in range(200)]
-    one = _Answers(fitted["one"], None)(TEXTS)
+    one = labelled("one", None)
     assert one["label"].to_list() == fitted["one"].predict(TEXTS).labels.tolist()
 
 

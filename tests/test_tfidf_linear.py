@@ -8,6 +8,7 @@ from sklearn.naive_bayes import ComplementNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
+from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import softmax
 from bywords.models.naive_bayes import count_ratios
@@ -126,7 +127,7 @@ def test_a_machine_that_goes_on_from_one_of_another_strength_comes_to_its_own_en
 def test_as_many_classes_as_there_are_have_weights_however_many_are_done_at_once(n_classes):
     bags, labels = random_problem(n_classes=2)
     codes = np.arange(len(labels)) % n_classes == 0
-    targets = Targets.of(np.repeat(codes[:, np.newaxis], n_classes, axis=1))
+    targets = Targets.of(LabelSets.of_table(np.repeat(codes[:, np.newaxis], n_classes, axis=1)))
     weights, bias, duals = support_vectors(bags, targets, C=1.0, scales=None, duals=None, seed=0)
     assert (weights.shape[1], len(bias), duals.shape[1]) == (n_classes, n_classes, n_classes)
     np.testing.assert_array_equal(weights, np.repeat(weights[:, :1], n_classes, axis=1))
@@ -212,10 +213,11 @@ def test_a_document_that_counts_twice_is_like_two_and_one_that_counts_nothing_li
 def test_with_any_number_of_labels_each_is_learned_as_if_it_were_alone(config, exact):
     bags, _ = random_problem(n_classes=2)
     labels = np.random.default_rng(1).random((len(bags), 3)) < 0.4
-    together = fitted(config, bags, Targets.of(labels)).logits_of(features_of(bags))
+    together = fitted(config, bags, Targets.of(LabelSets.of_table(labels))).logits_of(features_of(bags))
     assert together.shape == (len(bags), 3)
     for k in range(3):
-        alone = fitted(config, bags, Targets.of(labels[:, k : k + 1])).logits_of(features_of(bags))[:, 0]
+        one = Targets.of(LabelSets.of_table(labels[:, k : k + 1]))
+        alone = fitted(config, bags, one).logits_of(features_of(bags))[:, 0]
         if config.estimator == "nb-svc":  # how far features are scaled is shared by all labels
             assert np.corrcoef(together[:, k], alone)[0, 1] > 0.99
         else:
@@ -226,7 +228,7 @@ def test_machines_for_many_labels_are_those_of_one_against_the_rest(exact):
     bags, _ = random_problem(n_classes=2)
     labels = np.random.default_rng(1).random((len(bags), 3)) < 0.4
     features = csr_array((bags.weights, bags.ids, bags.offsets.astype(np.int32)), shape=(len(bags), bags.n_rows))
-    model = fitted(TfidfConfig(estimator="svc"), bags, Targets.of(labels))
+    model = fitted(TfidfConfig(estimator="svc"), bags, Targets.of(LabelSets.of_table(labels)))
     for k in range(3):
         peer = LinearSVC(dual=True, tol=1e-8, max_iter=100_000, random_state=0).fit(features, labels[:, k])
         np.testing.assert_allclose(

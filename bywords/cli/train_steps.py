@@ -274,7 +274,7 @@ def _compressed(
     """The smaller model, its scores, and what was done and cost, by the test part."""
     compressed = _compress(fitted, split.train, max_bytes)
     smaller = compressed.classifier
-    if not smaller.storage:
+    if smaller.model is fitted.model:  # it was small enough
         return smaller, whole, compressed.sentence
     evaluation = smaller.evaluate(split.test.texts, _labels(split.test, smaller))
     if whole.is_multilabel:

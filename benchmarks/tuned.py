@@ -6,7 +6,7 @@ files that are given: NAME=TRAIN or NAME=TRAIN,TEST; documents with several labe
 so it is fitted once a corpus and its numbers are kept in results/tuned.json; `--again` fits it once more.
 
 Claims: `auto` is nowhere under it by more than chance (two standard errors of the difference on the same test
-documents), above it on average, and takes a tenth of its CPU time at most, over all corpora.
+documents), .01 above it on average or more, and takes a tenth of its CPU time at most, over all corpora.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bywords.text.tokenizer import Tokenizer
 Part = tuple[list[str], list[str]]
 NAMED = ("20newsgroups-6", "20newsgroups", "20newsgroups-full", "imdb")
 GROUPS = ("comp", "rec", "sci", "talk")
-LEAST_MEAN = 0.0  # how far above the peer on average
+LEAST_MEAN = 0.01  # how far above the peer on average
 MOST_TIME = 0.1  # of the peer's
 
 

@@ -68,7 +68,10 @@ def main() -> None:
     for size in given.generated:
         n_texts, _, n_labels = size.partition("x")
         trees[size] = measured_trees(int(n_texts), int(n_labels), given.peers)
-    write_result("many_labels", {"corpora": rows, "generated": trees})
+    if rows:
+        write_result("many_labels", {"corpora": rows})
+    if trees:
+        write_result("label_trees", {"generated": trees})
     for size, found in trees.items():
         assert_trees(size, found)
     for name, found in rows.items():

@@ -340,14 +340,17 @@ class _Answers:
     def _tell_levels(self, texts: str) -> None:
         """How many texts got an answer of each level, and from which probability on."""
         assert self.back_off is not None
-        thresholds = list(enumerate(self.back_off.thresholds, start=1))
-        n_of = [f"{self.n_of_level[n]:,} one that is cut to {n} level{'s'[: n > 1]}" for n, _ in thresholds[-2::-1]]
-        least = [f"{'no answer' if p is None else f'{p:.1%}'} at level {n}" for n, p in reversed(thresholds)]
-        tell_aside(
-            f"Of {texts} {self.n_of_level[len(thresholds)]:,} got a whole label, {', '.join(n_of)}; "
-            f"{self.n_of_level[0]:,} got none: no level is sure enough, or the text is unlike those of the training. "
-            f"Sure enough is from {', '.join(least)}."
-        )
+        thresholds, n_of = self.back_off.thresholds, self.n_of_level
+        cut = [
+            f"{n_of[n]:,} one that is cut to {n} level{'s'[: n > 1]}"
+            for n in range(len(thresholds) - 1, 0, -1)
+            if n_of[n]
+        ]
+        least = [f"{p:.1%} at level {n}" for n, p in reversed(list(enumerate(thresholds, start=1))) if p is not None]
+        given = ", ".join([f"{n_of[len(thresholds)]:,} got a whole label", *cut])
+        why = "no level is sure enough, or the text is unlike those of the training"
+        enough = f"from {', '.join(least)}" if least else "no answer"
+        tell_aside(f"Of {texts} {given}; {n_of[0]:,} got none{f': {why}' if n_of[0] else ''}. Sure enough is {enough}.")
 
     def _levels(self, labels: list[Any]) -> list[int]:
         """How many levels each label has, 0 where there is none."""

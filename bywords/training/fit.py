@@ -254,7 +254,7 @@ def _for_many_labels(config: SystemConfig, targets: Targets, n_words: int) -> tu
     vocabulary = replace(config.vocabulary, ngrams=1, char_ngrams=None)
     note = (
         f"With {n_labels:,} labels and {n_words:,} words no models were tried against each other, and no metric or "
-        f"budget was needed: a {instead.title} was taken, which stays fast and small."
+        f"budget was needed: a {instead.with_features('words').title} was taken, which stays fast and small."
     )
     return replace(config, model=instead, vocabulary=vocabulary, training=None, vectors=None), (note,)
 

@@ -35,6 +35,7 @@ from bywords.explain.explanation import explain
 from bywords.extras import needed
 from bywords.fitted import CardRecord, DataSummary, FittedClassifier
 from bywords.models.base import StorageFormat
+from bywords.system_config import FitParameters
 from bywords.systems import SYSTEMS
 
 SMALL: dict[str, list[str]] = {
@@ -45,11 +46,15 @@ SMALL: dict[str, list[str]] = {
     "averaging-glove-frozen": ["training.max_epochs=3"],
     "dan": ["model.dimension=6", "training.max_epochs=3"],
     "dan-ngrams": ["model.dimension=6", "training.max_epochs=3"],
+    "label-tree": ["model.max_leaf=2"],
     "lstm": ["model.dimension=6", "model.hidden=4", "training.max_epochs=2"],
     "lstm-glove": ["model.hidden=4", "training.max_epochs=2"],
 }
 COMPRESSED: tuple[StorageFormat, ...] = ("float16", "int8", "int8-rows")
-VARIANTS = ["auto, many labels", "dan, many labels", "auto, columns", "tfidf-nb, numbers as labels"]
+VARIANTS = [
+    "auto, many labels", "dan, many labels", "label-tree, many labels", "auto, columns", "tfidf-nb, numbers as labels",
+    "auto, paths",
+]  # fmt: skip
 KINDS = [*SYSTEMS, *VARIANTS, *(f"{system}, {form}" for system in ("auto", "dan") for form in COMPRESSED)]
 TOPICS = {"space": "orbit moon rocket nasa", "sport": "goal team hockey season", "motor": "engine car oil wheel"}
 COMMON = ["the", "a", "of", "is", "and", "it", "was", ",", "."]
@@ -106,6 +111,8 @@ def train_one(kind: str, folder: Path) -> None:
     labels: Any = topics
     if variant == "many labels":
         labels = [[topic, "even"] if number % 2 else [topic] for number, topic in enumerate(topics)]
+    elif variant == "paths":
+        labels = [f"things/{topic}" if topic == "motor" else topic for topic in topics]
     elif variant == "numbers as labels":
         labels = [list(TOPICS).index(topic) for topic in topics]
     if variant == "columns":
@@ -121,7 +128,8 @@ def train_one(kind: str, folder: Path) -> None:
     else:
         from bywords.training.fit import fit_classifier
 
-        fitted = fit_classifier(config, texts, labels, system=system)
+        parameters = FitParameters(label_hierarchy="/" if variant == "paths" else None)
+        fitted = fit_classifier(config, texts, labels, system=system, parameters=parameters)
         answers = fitted.evaluate(texts, labels)
     card = CardRecord(
         system=system, data=DataSummary(name="texts", n_documents=90, classes=dict.fromkeys(TOPICS, 30)),

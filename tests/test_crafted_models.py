@@ -24,7 +24,7 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 from crafted import Outcome, answer_of, crafted, read_files, run_cases, write_sealed
 
-KINDS = ("auto", "tfidf-nb, many labels", "glove-corpus-mean", "averaging", "lstm")
+KINDS = ("auto", "tfidf-nb, many labels", "glove-corpus-mean", "averaging", "lstm", "label-tree, many labels")
 TEXTS = ["the rocket's engine and a team", "", "🚀 Łódź ﬁn 東京 \x00", "moon goal oil " * 300]
 _files: dict[str, dict[str, bytes]] = {}
 

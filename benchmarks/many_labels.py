@@ -33,6 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from bywords.classifier import TextClassifier
+from bywords.data.label_sets import LabelSets
 from bywords.evaluation.metrics import label_f1
 from bywords.io.datasets import load_dataset
 from bywords.text.tokenizer import Tokenizer
@@ -90,9 +91,9 @@ def measured(name: str, train: str, test: str) -> dict[str, dict[str, Any]]:
     found = {}
     for maker, make in MAKERS.items():
         started = time.perf_counter()
-        fitted = make().fit(texts, split.train.labels)
+        fitted = make().fit(texts, split.train.labels.table().astype(int))
         seconds = time.perf_counter() - started
-        scores = label_f1(split.test.labels.astype(bool), fitted.predict(new_texts).astype(bool))
+        scores = label_f1(split.test.labels, LabelSets.of_table(fitted.predict(new_texts).astype(bool)))
         found[maker] = {**scores, "seconds": seconds}
         shown = "  ".join(f"{metric} {score:.4f}" for metric, score in scores.items())
         print(f"{name:12} {maker:42} {shown}  {seconds:6.1f} s", flush=True)

@@ -319,7 +319,8 @@ class _Answers:
             why = ["the likeliest label did not reach its threshold"] if self.points else []
             if self.least is not None:
                 why += [f"no answer reached {self.least:.1%}", "the text is unlike those of the training"]
-            tell_aside(f"{self.n_texts - self.n_open:,} of {texts} got a label. Of the others {', or '.join(why)}.")
+            others = f" Of the others {', or '.join(why)}." if self.n_open else ""
+            tell_aside(f"{self.n_texts - self.n_open:,} of {texts} got a label.{others}")
         if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):
             floor = self.classifier.reliability.in_vocabulary_floor
             tell_aside(

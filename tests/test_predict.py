@@ -529,6 +529,7 @@ def test_abstain_takes_the_probability_from_which_on_so_many_answers_were_right(
     classifier = TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names())
     classifier.save(model.parent / "larger")
     least = classifier.reliability_.min_confidence_for(0.95)
+    (tmp_path / "in.txt").write_text("moon rocket orbit\nnothing of this is known\n")
     told = predict("in.txt", "--abstain", "95%", of=model.parent / "larger")
     assert f"no answer reached {least:.1%}" in told[2]
     assert told[1] == predict("in.txt", "--min-confidence", least, of=model.parent / "larger")[1]

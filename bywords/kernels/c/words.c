@@ -512,7 +512,7 @@ int64_t rank(Call *call)
 int64_t count_codes(Call *call)
 {
     const int32_t *codes = ARRAY(0);
-    int64_t *counts = ARRAY(1);
+    uint64_t *counts = ARRAY(1); /* of what is there already, which may be anything */
     REQUIRE(ids_fit(call, 0, LENGTH(1)));
     for (int64_t token = 0; token < LENGTH(0); token++)
         counts[codes[token]]++;

@@ -92,7 +92,8 @@ def main() -> None:
 
 def run(folder: Path, *command: str) -> float:
     """How long a process takes, in seconds. A file that it is to write is taken away before."""
-    (folder / "labelled.csv").unlink(missing_ok=True)
+    if "--out" in command and (out := folder / command[command.index("--out") + 1]).is_file():
+        out.unlink()
     here = Path(__file__).parent.parent
     environment = {**os.environ, "PYTHONPATH": str(here)}
     started = time.perf_counter()

@@ -28,7 +28,7 @@ def main() -> None:
     tables: dict[tuple[str, str], list[Callable[[], str]]] = {
         ("README.md", "accuracy"): [accuracy],
         ("docs/trust.md", "reliability"): [reliability],
-        ("docs/benchmarks.md", "speed"): [speed, sizes, many_labels],
+        ("docs/benchmarks.md", "speed"): [speed, sizes, many_labels, label_trees],
         ("docs/benchmarks.md", "commands"): [whole_commands],
         ("docs/benchmarks.md", "texts"): [normalization],
         ("docs/benchmarks.md", "columns"): [side_columns],
@@ -255,6 +255,20 @@ def many_labels() -> str:
         for name, row in systems.items():
             cells = [f"{row[metric]:.3f}" for metric in ("micro_f1", "macro_f1", "samples_f1")]
             lines.append(f"| {corpus}: {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def label_trees() -> str:
+    """One row a learner of very many labels, on generated texts."""
+    lines = [
+        "| generated texts × labels | P@1 | P@3 | P@5 | s to learn | s of processor | MB |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for size, systems in read_result("label_trees")["generated"].items():
+        for name, row in systems.items():
+            cells = [f"{row[f'p@{k}']:.3f}" for k in (1, 3, 5)]
+            cells += [f"{row['fit_seconds']:.1f}", f"{row['cpu_seconds']:.1f}", f"{row['peak_bytes'] / 1e6:,.0f}"]
+            lines.append(f"| {size.replace('x', ' × ')}: {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from bywords.annotations import check_fields
 from bywords.config import kind_of
 from bywords.data.groups import Together
-from bywords.data.hierarchy import check_separator
+from bywords.data.label_paths import check_separator
 from bywords.errors import SettingError, check_choice, check_kind, check_range, check_seed
 from bywords.evaluation.metrics import Metric
 from bywords.models.base import MODELS, ModelConfig

@@ -69,3 +69,9 @@ def test_reading_splitting_encoding_and_evaluating_load_none(tmp_path):
     frame.write_parquet(tmp_path / "films.parquet")
     (tmp_path / "small.txt").write_text("moon 1 2\ngoal 3 4\n")
     assert slow_ones(WORK, tmp_path) == []
+
+
+def test_the_options_of_all_commands_are_there_without_numpy(tmp_path):
+    code = "import sys, bywords.cli.options, bywords.io.read_options; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]

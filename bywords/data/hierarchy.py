@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from bywords.data.label_paths import check_separator, levels_of, tidied
 from bywords.errors import DataError, SettingError, quoted
 from bywords.forks import cached_property
 
@@ -140,26 +141,6 @@ class Hierarchy:
         """What the labels are, in one sentence."""
         counts = ", ".join(f"{len(level):,} at level {n}" for n, level in enumerate(self.levels, start=1))
         return f"Labels are paths of up to {self.depth} levels, separated by {self.separator!r}: {counts}."
-
-
-def check_separator(separator: str) -> None:
-    """Raise SettingError for what separates no levels."""
-    if not separator:
-        raise SettingError(
-            f"the separator of the label hierarchy is {separator!r}, expected what is between levels, as '/' in a/b/c."
-        )
-
-
-def levels_of(label: str, separator: str) -> list[str]:
-    """The names of its levels, without blanks around them."""
-    padded = label if separator.isspace() else f" {label} "  # so that "a > " has an empty level behind " > "
-    return [level.strip() for level in padded.split(separator)]
-
-
-def tidied(label: str, separator: str) -> str:
-    """A label without blanks around its levels; as it is where a level has no name."""
-    levels = levels_of(label, separator)
-    return separator.join(levels) if all(levels) else label
 
 
 def problem_of(label: Any, separator: str) -> str | None:

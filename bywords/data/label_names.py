@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bywords.data.hierarchy import levels_of, tidied
+from bywords.data.label_paths import levels_of, tidied
 from bywords.errors import SettingError, did_you_mean, quoted
 from bywords.terminal import shell_words
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bywords.annotations import check_fields
-from bywords.data.hierarchy import check_separator, tidied
+from bywords.data.label_paths import check_separator, tidied
 from bywords.errors import SettingError, quoted
 from bywords.io.encodings import check_encoding
 

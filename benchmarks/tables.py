@@ -22,6 +22,9 @@ PUBLISHED = {  # accuracies of the lab that bywords grew out of; lab/parts.py ha
     "word2vec-mean": ".618 (validation)",
 }
 
+# Scripts whose results are older than the code: their rows are left out until they are run and taken from here.
+OUTDATED = {"kills", "lstm", "on_disk", "scaling", "step", "streams"}
+
 
 def main() -> None:
     """Replace what is between the marks."""
@@ -229,7 +232,11 @@ def speed() -> str:
         ("`bywords --help`", "start_up", f"{start['seconds']['bywords --help']:.2f} s", "–"),
     ]
     lines = ["| what | bywords | beside it | script |", "|---|---|---|---|"]
-    lines += [f"| {what} | **{ours}** | {peers} | `benchmarks/{script}.py` |" for what, script, ours, peers in rows]
+    lines += [
+        f"| {what} | **{ours}** | {peers} | `benchmarks/{script}.py` |"
+        for what, script, ours, peers in rows
+        if script not in OUTDATED
+    ]
     return "\n".join(lines) + "\n"
 
 

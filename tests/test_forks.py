@@ -235,14 +235,14 @@ def test_processes_of_joblib_fit_and_ask(fitted):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process takes up is read as Linux tells it")
 @pytest.mark.parametrize("system", ["auto", "dan", "lstm"])
-def test_memory_stays_where_it_is_over_two_hundred_loads(system, fitted, tmp_path):
-    """In full, with larger models, by `benchmarks/memory.py`."""
+def test_memory_stays_where_it_is_over_two_hundred_and_fifty_loads(system, fitted, tmp_path):
+    """In full, with larger models, by `benchmarks/memory.py`. What leaks does so in most of five times fifty loads."""
     fitted[system].save(tmp_path / "model")
     taken = []
-    for number in range(251):
+    for number in range(301):
         load_classifier(tmp_path / "model").predict(TEXTS)
-        if number in (50, 250):
+        if number and number % 50 == 0:
             gc.collect()
             lines = Path("/proc/self/status").read_text().splitlines()
             taken.append(next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024)
-    assert taken[1] - taken[0] <= 1
+    assert np.median(np.diff(taken)) <= 0.25

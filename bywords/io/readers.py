@@ -404,7 +404,8 @@ def _labelled(table: Table, name: str, columns: Columns, options: ReadOptions, s
         for row, index in np.argwhere(~is_clear).tolist():
             problem = (
                 f"the label column {labels[index]!r} holds {table.columns[labels[index]][row]!r}, "
-                "expected 0 or 1, true or false, yes or no, or nothing."
+                "expected 0 or 1, true or false, yes or no, or nothing. Where they are levels of one label, "
+                "say --label-hierarchy /."
             )
             if is_clear[row, :index].all():  # the first of its row
                 refuse_row(table.name, table.location_of(row), problem, skipped)

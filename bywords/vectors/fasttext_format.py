@@ -11,7 +11,7 @@ import polars as pl
 from bywords.errors import VectorFileError
 from bywords.io.streams import Input
 from bywords.memory import check_memory
-from bywords.vectors.subwords import LONGEST_NGRAM, Floats, Subwords, has_ngrams
+from bywords.vectors.subwords import LONGEST_NGRAM, Floats, Subwords
 
 MAGIC = struct.pack("<i", 793712314)
 BLOCK_BYTES = 1 << 24
@@ -81,7 +81,7 @@ def _vectors(
     if subwords is None:
         return words, rows[own]
     if wanted is not None:  # a word that is new and too short for an n-gram has nothing
-        has_any = has_ngrams(subwords, words.to_list()) | (own >= 0)
+        has_any = subwords.has(words.to_list()) | (own >= 0)
         names, own = [names[index] for index in np.flatnonzero(has_any)], own[has_any]
         words = words.filter(pl.Series(has_any))
     return words, subwords.joined(names, own, rows)

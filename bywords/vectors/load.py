@@ -27,6 +27,7 @@ from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.vectors.binary_format import is_binary, read_binary
 from bywords.vectors.fasttext_format import is_fasttext, read_fasttext
+from bywords.vectors.static_embeddings import WORDLLAMA, StaticEmbeddings, is_static, read_static, read_wordllama
 from bywords.vectors.subwords import Subwords, read_subwords
 from bywords.vectors.text_format import WordsAndMatrix, read_text
 from bywords.vectors.word_vectors import SUBWORDS, WORDS, TrainingOptions, VectorsConfig, WordVectors
@@ -47,7 +48,8 @@ GENSIM_NAMES = {  # the word vectors of gensim's downloader: MB to fetch
     "word2vec-google-news-300": 1662,
     "word2vec-ruscorpora-300": 198,
 }
-VECTOR_NAMES = (PACKAGED, *GENSIM_NAMES)
+VECTOR_NAMES = (PACKAGED, WORDLLAMA, *GENSIM_NAMES)
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")  # of an owner and a model, on the hub of Hugging Face
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,8 @@ class PretrainedConfig(VectorsConfig):
 def load_vectors(source: Any, *, words: pl.Series | None = None) -> WordVectors:
     """Word vectors by a name of VECTOR_NAMES or by a path; with `words` only the rows for them (see `read_vectors`).
 
+    A folder of static embeddings, of model2vec or sentence-transformers, is one too, or its name on the hub of Hugging
+    Face, as in "minishlab/potion-base-32M"; "wordllama" are those of the package: words have the mean of their pieces.
     They may also be at hand already: `WordVectors`, gensim's `KeyedVectors`, or a pair of V words and a matrix (V, D).
     A name of gensim's is fetched once and kept in gensim's own folder (GENSIM_DATA_DIR, else gensim-data in the home
     folder). A file that is there already is read without asking the network.
@@ -86,15 +90,39 @@ def load_vectors(source: Any, *, words: pl.Series | None = None) -> WordVectors:
     name = str(source)
     if name == PACKAGED:
         return _packaged(words)
+    if name == WORDLLAMA:
+        return _of_pieces(read_wordllama())
     if name in GENSIM_NAMES:
         return read_vectors(_gensim_file(name), words=words, name=name)
     path = expanded(name, error=VectorFileError)
+    if is_static(path):
+        return _of_pieces(read_static(path))
+    if HUB_NAME.fullmatch(name) and not path.suffix and not path.exists() and not path.parent.exists():
+        return _of_pieces(read_static(_hub_folder(name), name))
     if not split_member(path)[0].exists() and not path.suffix and path.name == name:  # it reads like a name
         raise VectorFileError(
             f"there are no vectors and no file named {name!r}.{did_you_mean(name, VECTOR_NAMES)} "
             f"Give a path, or one of {', '.join(VECTOR_NAMES)}."
         )
     return read_vectors(path, words=words)
+
+
+def _of_pieces(static: StaticEmbeddings) -> WordVectors:
+    """A row for each piece that is a word; other words have the mean of their pieces."""
+    words = static.words()
+    return WordVectors(words, static.vectors(words.to_list()), static.name, static)
+
+
+def _hub_folder(name: str) -> Path:
+    """Where the hub's package keeps the folder of this name; fetched if it is not there."""
+    hub = needed("huggingface_hub", what=f"to fetch the vectors {name}")
+    try:
+        return Path(hub.snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "0_StaticEmbedding/*"]))
+    except Exception as error:  # of the network, of the hub, and of names that are none, in many kinds
+        raise VectorFileError(
+            f"there is no file {name!r}, and it could not be fetched as static embeddings: {type(error).__name__}. "
+            "Connect to the network, or give the path of a folder or file."
+        ) from error
 
 
 def _at_hand(source: Any) -> WordVectors:

@@ -46,6 +46,11 @@ class Subwords:
             self.matrix[:0],
         )
 
+    def has(self, words: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Which of n words have a character n-gram of these lengths, bool (n,)."""
+        encoded = [word.encode("utf-8", "replace") for word in words]
+        return np.diff(ngram_buckets(encoded, self.shortest, self.longest, len(self.matrix))[1]) > 0
+
     def joined(self, words: Sequence[bytes], own: Rows, rows: Floats) -> Floats:
         """The mean of each word's own row among `rows`, where `own` is not -1, and those of its n-grams: (n, D)."""
         found = np.zeros((len(words), self.matrix.shape[1]), dtype=np.float32)
@@ -84,12 +89,6 @@ def read_subwords(path: Path, dimension: int) -> Subwords:
             f"expected float32 (B, {dimension}) of finite numbers. Train them again."
         )
     return Subwords(shortest, longest, matrix)
-
-
-def has_ngrams(subwords: Subwords, words: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Which of n words have a character n-gram of these lengths, bool (n,)."""
-    encoded = [word.encode("utf-8", "replace") for word in words]
-    return np.diff(ngram_buckets(encoded, subwords.shortest, subwords.longest, len(subwords.matrix))[1]) > 0
 
 
 def ngram_buckets(words: Sequence[bytes], shortest: int, longest: int, n_buckets: int) -> tuple[Rows, Rows]:

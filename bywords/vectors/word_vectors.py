@@ -20,7 +20,8 @@ from bywords.files import check_writable, replacing, sync, write_errors
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
-from bywords.vectors.subwords import Subwords, has_ngrams
+from bywords.vectors.static_embeddings import StaticEmbeddings
+from bywords.vectors.subwords import Subwords
 
 OnEpoch = Callable[[int, int, float | None], None]  # epoch from 1, number of epochs, loss or None
 WORDS, SUBWORDS = ".vocab", ".subwords.safetensors"  # the endings of what is beside a matrix
@@ -33,7 +34,7 @@ class WordVectors:
 
     `words` is a string Series (V,), `matrix` float32 (V, D) in the same order and may be a memory map;
     `name` says where they come from. No row is kept for padding or for the unknown word: `align` adds them. Where there
-    are `subwords`, a word without a row has the vector of its character n-grams.
+    are `subwords`, a word without a row has the vector of its character n-grams or of its pieces.
     Raises: VectorFileError when the two do not fit each other, or a word occurs twice.
 
     >>> import numpy as np
@@ -47,7 +48,7 @@ class WordVectors:
     words: pl.Series
     matrix: npt.NDArray[np.float32]
     name: str
-    subwords: Subwords | None = None
+    subwords: Subwords | StaticEmbeddings | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -102,7 +103,7 @@ class WordVectors:
         if self.subwords is not None:
             missing = np.flatnonzero(~is_row[: len(vocabulary.words)])
             words = vocabulary.words.gather(missing).to_list()
-            is_made = has_ngrams(self.subwords, words)
+            is_made = self.subwords.has(words)
             real[missing[is_made]] = self.subwords.vectors([words[index] for index in np.flatnonzero(is_made)])
             is_found[missing[is_made]] = True
         found = real[is_found]
@@ -132,7 +133,7 @@ class WordVectors:
 
     @check_arguments
     def vector(self, word: str) -> npt.NDArray[np.float32]:
-        """The vector of a word, float32 (D,): its row, that of its lower-case form, or that of its n-grams.
+        """The vector of a word, float32 (D,): its row, that of its lower-case form, or that of its parts.
 
         Raises: SettingError, with words of like spelling, when it has none.
 
@@ -144,7 +145,7 @@ class WordVectors:
         row = int(self._rows_of(_series([word]))[0][0])
         if row >= 0:
             return np.array(self.matrix[row])
-        if self.subwords is not None and has_ngrams(self.subwords, [word])[0]:
+        if self.subwords is not None and self.subwords.has([word])[0]:
             return self.subwords.vectors([word])[0]
         raise SettingError(f"the vectors {self.name!r} have no word {word!r:.100}.{self._did_you_mean(word)}")
 
@@ -196,7 +197,8 @@ class WordVectors:
 
     def save(self, path: Path) -> None:
         """Write the matrix to `path` (.npy) and, beside it, the words, one a line (.vocab), and where there are
-        `subwords` the vectors of n-grams (.subwords.safetensors); `read_vectors` reads all.
+        n-grams their vectors (.subwords.safetensors); `read_vectors` reads all. Of static embeddings the words are
+        kept, and not their tokenizer.
 
         Raises: as `check_vectors_place`; VectorFileError when a word has a line end in it.
         """
@@ -212,7 +214,7 @@ class WordVectors:
                 np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(numbers))
                 file.write(numbers.data)
             written = [words, matrix]
-            if self.subwords is not None:
+            if isinstance(self.subwords, Subwords):
                 written.append(places.enter_context(replacing(path.with_suffix(SUBWORDS))))
                 self.subwords.save(written[-1])
             for each in written:

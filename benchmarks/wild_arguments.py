@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -68,6 +68,7 @@ GOOD = [
     "vectors train data.csv --out out.npy --set dimension=8 --set n_epochs=1",
     "vectors train data.csv --out out.npy --set dimension=8 --set n_epochs=1 --set n_buckets=100 --subwords 3,6",
     "vectors train data.csv --out out.npy --method glove --set dimension=8 --set n_epochs=1",
+    "vectors distill transformer data.csv --words words.txt --out out.npy --set dimension=4",
     "vectors info vectors.txt --data data.csv",
     "vectors nearest vectors.txt moon",
     "vectors analogies vectors.txt moon rocket car",
@@ -100,6 +101,22 @@ KEPT = ("kept", "ids")  # folders of --checkpoint and --on-disk: what is done st
 KNOWN = {"OLD=NEW": ["space"], "SYSTEM=N": ["tfidf-nb"], "balanced|LABEL=N": ["space"]}  # what is before the =
 
 
+def write_transformer(folder: Path, words: Sequence[str]) -> None:
+    """A sentence transformer as they are published, but small, and of random numbers."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    pieces = {piece: number for number, piece in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
+    tokenizer = Tokenizer(models.WordPiece(pieces, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]").save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 16}
+    BertModel(BertConfig(vocab_size=len(pieces), max_position_embeddings=32, **sizes)).save_pretrained(folder)
+
+
 def write_inputs(folder: Path) -> None:
     """The files of the good command lines, and others with which no command can do anything."""
     from bywords.classifier import TextClassifier
@@ -111,6 +128,8 @@ def write_inputs(folder: Path) -> None:
         (folder / name).write_text("\n".join(["text,label,n", *lines, ""]), encoding="utf-8")
     vectors = [f"{word} {number} {number % 3} 1" for number, word in enumerate([*words, "the"])]
     (folder / "vectors.txt").write_text("\n".join([*vectors, ""]), encoding="utf-8")
+    (folder / "words.txt").write_text("\n".join(words), encoding="utf-8")
+    write_transformer(folder / "transformer", words)
     texts, labels = zip(*rows, strict=True)
     TextClassifier("tfidf-nb").fit(texts, labels).save(folder / "model")
     for name in ("folder", "folder.csv"):

@@ -20,6 +20,7 @@ EXTRAS = {  # the first part of a module's name → the extra of this package th
     "sklearn": "sklearn",
     "tokenizers": "static",
     "torch": "neural",
+    "transformers": "distill",
     "xlsxwriter": "excel",
     "zstandard": "zstd",
 }

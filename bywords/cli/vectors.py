@@ -1,4 +1,4 @@
-"""`bywords vectors train|info|nearest|analogies|print`: word vectors from a corpus, and what a file of them says."""
+"""`bywords vectors train|distill|info|nearest|analogies|print`: made, and looked into."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from bywords.cli import options
+from bywords.cli.distill import distill
 from bywords.cli.screen import ProgressLines, print_data, print_json, print_table, say, tell_aside, tell_read, working
 from bywords.errors import SettingError
 from bywords.io.read_options import ReadOptions
@@ -21,10 +22,12 @@ vectors = typer.Typer(help="Train word vectors on a corpus, look into a file of 
 NameOrPath = Annotated[
     str,
     typer.Argument(
-        help="glove-6b-50d, a name of gensim's downloader, or a file: GloVe or word2vec text, .vec, .bin, .npy.",
+        help="glove-6b-50d, wordllama, a name of gensim's downloader, or a path: GloVe or word2vec text, .vec, .bin, "
+        ".npy, a folder of static embeddings.",
         metavar="VECTORS",
     ),
 ]
+vectors.command()(distill)
 Number = Annotated[int, typer.Option("--n", "-n", help="How many.", min=1)]
 
 

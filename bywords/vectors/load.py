@@ -98,7 +98,7 @@ def load_vectors(source: Any, *, words: pl.Series | None = None) -> WordVectors:
     if is_static(path):
         return _of_pieces(read_static(path))
     if HUB_NAME.fullmatch(name) and not path.suffix and not path.exists() and not path.parent.exists():
-        return _of_pieces(read_static(_hub_folder(name), name))
+        return _of_pieces(read_static(hub_folder(name), name))
     if not split_member(path)[0].exists() and not path.suffix and path.name == name:  # it reads like a name
         raise VectorFileError(
             f"there are no vectors and no file named {name!r}.{did_you_mean(name, VECTOR_NAMES)} "
@@ -113,7 +113,7 @@ def _of_pieces(static: StaticEmbeddings) -> WordVectors:
     return WordVectors(words, static.vectors(words.to_list()), static.name, static)
 
 
-def _hub_folder(name: str) -> Path:
+def hub_folder(name: str) -> Path:
     """Where the hub's package keeps the folder of this name; fetched if it is not there."""
     hub = needed("huggingface_hub", what=f"to fetch the vectors {name}")
     try:

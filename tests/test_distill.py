@@ -14,7 +14,7 @@ from bywords.vectors.distill import DistillConfig, Transformer, distill, zipf_sh
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
-from wild_arguments import write_transformer  # noqa: E402
+from wild_arguments import write_transformer
 
 WORDS = ["the", "film", "was", "bad", "good", "##ly", "a", "plot", "of", "scene"]
 

@@ -73,8 +73,8 @@ def test_words_spelt_like_the_markers_are_words_like_others():
 
 
 def test_coverage_is_the_share_of_tokens_that_the_most_frequent_words_cover():
-    assert vocabulary_of(TEXTS).coverage(tokens_of(["the dog bird the"]), [0, 1, 2, 100]) == [0, 0.5, 0.75, 0.75]
-    assert np.isnan(vocabulary_of(TEXTS).coverage(tokens_of([""]), [1])[0])
+    assert vocabulary_of(TEXTS).coverage([0, 1, 2, 100], tokens_of(["the dog bird the"])) == [0, 0.5, 0.75, 0.75]
+    assert np.isnan(vocabulary_of(TEXTS).coverage([1], tokens_of([""]))[0])
 
 
 def test_kept_rows_hand_the_counts_of_the_others_to_the_unknown_word():

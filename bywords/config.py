@@ -210,7 +210,7 @@ def _readable(kind: Any) -> Any:
     """A type that JSON values can be held against, else Any."""
     arguments = [one for one in typing.get_args(kind) if one is not Ellipsis]
     origin = typing.get_origin(kind)
-    if origin in (Literal, typing.Annotated):
+    if origin in (Literal, typing.Annotated, abc.Callable):
         return kind
     if origin is None:
         is_plain = kind in _PLAIN

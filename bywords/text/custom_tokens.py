@@ -87,8 +87,8 @@ def tokens_by(function: TokenFunction, texts: Iterable[str]) -> list[list[str]]:
             )
             of = "" if wrong is None else f" with {shown(wrong)} of type {type(wrong).__name__} in it"
             raise DataError(
-                f"the tokenizer {name} gave {shown(given)} of type {type(given).__name__}{of} for text {index}, expected "
-                f"{EXAMPLE}."
+                f"the tokenizer {name} gave {shown(given)} of type {type(given).__name__}{of} for text {index}, "
+                f"expected {EXAMPLE}."
             )
         found.append(tokens)
     return found

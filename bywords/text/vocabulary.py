@@ -324,8 +324,8 @@ class Vocabulary:
         if isinstance(tokens, str):
             if tokenizer is None:
                 raise DataError(
-                    f"{tokens!r:.60} is a text: cut it first, as in encode(Tokenizer()([text])), or say what cuts it, as "
-                    "in encode(text, tokenizer=Tokenizer())."
+                    f"{tokens!r:.60} is a text: cut it first, as in encode(Tokenizer()([text])), or say what cuts it, "
+                    "as in encode(text, tokenizer=Tokenizer())."
                 )
             return self.encode(tokenizer([tokens])).ids
         is_one = isinstance(tokens, Sequence | np.ndarray) and all(isinstance(token, str) for token in tokens)

@@ -105,13 +105,12 @@ def coded(
     return codes, offsets_of(np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))), list(indices)
 
 
-def without_accents(word: str) -> str:
-    """A word without accents and other combining marks, as scikit-learn's `strip_accents_unicode` takes them off."""
-    if word.isascii():
-        return word
-    decomposed = unicodedata.normalize("NFKD", word)
-    bare = "".join(character for character in decomposed if not unicodedata.combining(character))
-    return unicodedata.normalize("NFC", bare).strip()
+def without_accents(text: str) -> str:
+    """A text without accents and other combining marks, as scikit-learn's `strip_accents_unicode` takes them off."""
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", "".join(sign for sign in decomposed if not unicodedata.combining(sign)))
 
 
 def found_in_order(text: str, tokens: Sequence[str]) -> Offsets | None:

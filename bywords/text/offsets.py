@@ -17,7 +17,7 @@ from bywords.forks import check_polars
 from bywords.kernels.words import MARK, SIGN, UNSPACED
 from bywords.text.characters import kinds_of_characters
 from bywords.text.composition import Offsets, parts_of, traced_back
-from bywords.text.custom_tokens import found_in_order
+from bywords.text.custom_tokens import found_in_order, without_accents
 from bywords.text.normalization import traced
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig, parts_of_row
 
@@ -40,8 +40,12 @@ def token_offsets(text: str, tokenizer: Tokenizer | TokenizerConfig | None = Non
         return found_in_order(text, [token for token, is_in in zip(cut, is_left.tolist(), strict=True) if is_in])
     if config.strip_accents or config.stop_words:
         plain = Tokenizer(dataclasses.replace(config, strip_accents=False, stop_words=()))
-        every = token_offsets(text, plain)
-        return None if every is None else every[tokenizer.settled(text)[1]]
+        parts = [without_accents(sign) for sign in text] if config.strip_accents else list(text)
+        index = np.repeat(np.arange(len(parts)), list(map(len, parts)))  # in the text, of each sign that is cut
+        every = token_offsets("".join(parts), plain)
+        if every is None or not len(every):
+            return every
+        return np.stack([index[every[:, 0]], index[every[:, 1] - 1] + 1], axis=1)[tokenizer.settled(text)[1]]
     seen, first, last = _as_seen(text, tokenizer.config)
     if tokenizer.config.custom_pattern is not None:
         found = _matches(seen, tokenizer.config.custom_pattern)

@@ -73,7 +73,8 @@ class TokenizerConfig:
     A `custom` function gets each text as it is, once, in their order, and its tokens are taken as they are too, but for
     `lowercase`, `strip_accents` and `stop_words`; empty ones are left out. It is saved by its import path, and has to
     be given again when it is loaded. With `custom="given"`, documents are lists of tokens, or texts of tokens with
-    blanks between them. `stop_words="english"` is scikit-learn's list; they and accents go when tokens have been cut.
+    blanks between them. `stop_words="english"` is scikit-learn's list. Accents are stripped before a text is cut, or
+    of the tokens of a function, as its stop words are left out, behind it.
 
     >>> from bywords import Tokenizer, TokenizerConfig
     >>> Tokenizer(TokenizerConfig(punctuation=False, lowercase=False))(["The fire!"]).words.strings()
@@ -304,6 +305,8 @@ class Tokenizer:
     def _cut(self, checked: list[str] | pl.Series) -> Tokens:
         if self.config.custom is not None:
             return self._by_custom(checked, self.config.custom)
+        if self.config.strip_accents:
+            checked = [without_accents(text) for text in checked]
         if self.config.custom_pattern is not None:
             return self._matches(checked, self.config.custom_pattern)
         chunks = chunks_of(checked)

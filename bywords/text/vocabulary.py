@@ -80,7 +80,10 @@ class VocabularyConfig:
     @property
     def has_df(self) -> bool:
         """Whether words have to be in so many documents, and not in too many."""
-        return self.words is None and (self.min_df, self.max_df) != (1, 1.0)
+        is_all = (
+            isinstance(self.min_df, int) and self.min_df == 1 and isinstance(self.max_df, float) and self.max_df == 1
+        )
+        return self.words is None and not is_all
 
     def fits_df(self, frequency: npt.NDArray[np.int64], n_documents: int) -> npt.NDArray[np.bool_]:
         """Which words are in as many of N documents as `min_df` and `max_df` say, by theirs, int64 (U,)."""

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ import polars as pl
 import pytest
 import spacy
 from nltk.tokenize import NLTKWordTokenizer, RegexpTokenizer, wordpunct_tokenize
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
 from small_corpus import small_split, small_system, write_small_glove
 
-from bywords import TextClassifier, Tokenizer, TokenizerConfig, load_classifier
+from bywords import TextClassifier, TextDataset, Tokenizer, TokenizerConfig, Vocabulary, load_classifier, split
 from bywords.config import import_path
 from bywords.errors import DataError, ModelFolderError, SettingError
 from bywords.text.custom_tokens import found_in_order
@@ -369,6 +372,40 @@ def test_a_function_cuts_the_texts_of_rows(tmp_path):
     classifier.save(tmp_path / "model")
     loaded = TextClassifier.load(tmp_path / "model", tokenizer=stems)
     np.testing.assert_array_equal(loaded.predict_proba(frame), classifier.predict_proba(frame))
+
+
+def test_lists_of_tokens_go_wherever_texts_go():
+    classifier = TextClassifier("tfidf-nb", tokenizer="given").fit(TOKENS, LABELS, validation=(TOKENS[:9], LABELS[:9]))
+    assert classifier.evaluate(TOKENS, LABELS).accuracy == classifier.score(TOKENS, LABELS) > 0.9
+    assert (
+        classifier.fitted_.top(TOKENS, 1).labels[:, 0].tolist() == classifier.predict(np.array(TOKENS, object)).tolist()
+    )
+    assert set(classifier.class_words(TOKENS)) == set(LABELS)
+    assert classifier.compress(9_000, TOKENS, LABELS).classifier.predict(TOKENS).labels.tolist() == LABELS
+    scores = cross_val_score(TextClassifier("tfidf-nb", tokenizer="given"), TOKENS, LABELS, cv=3)
+    assert scores.min() > 0.9
+    train, test = split(TOKENS, LABELS, (0.8, 0.2))
+    assert {len(part) for part, _ in (train, test)} == {120, 30}
+    assert all(document in TOKENS for document in train[0])
+    data = TextDataset(*train, tokenizer=Tokenizer("given"))
+    assert data.vocabulary.text() == Vocabulary.from_tokens(train[0]).text()
+
+
+def test_an_own_tokenizer_is_a_parameter_of_the_estimator():
+    classifier = TextClassifier("tfidf-nb", tokenizer=str.split)
+    assert clone(classifier).get_params()["tokenizer"] is str.split
+    fitted = classifier.fit(TEXTS, LABELS)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).predict(TEXTS), fitted.predict(TEXTS))
+
+
+def test_a_model_goes_on_learning_from_given_tokens():
+    classifier = TextClassifier("tfidf-nb", tokenizer="given").fit(TOKENS[:90], LABELS[:90])
+    classifier.continue_fit([[*document, "brand-new word"] for document in TOKENS[90:]], LABELS[90:])
+    assert "brand-new word" in classifier.fitted_.vocabulary.index
+
+
+def test_the_card_says_what_the_tokens_are(saved):
+    assert "tokens come from the function builtins:str.split" in (saved / "split" / "README.md").read_text()
 
 
 def test_pieces_of_words_are_cut_from_the_tokens_of_a_function():

@@ -50,15 +50,12 @@ def load_classifier(folder: Path | str, *, tokenizer: TokenFunction | str | None
     parts = read_parts(Path(folder))
     found = parts.description
     cut_by = with_function(found.config.tokenizer, tokenizer, folder)
-    if isinstance(found.system, SystemConfig) and found.system.tokenizer == found.config.tokenizer:
-        found = dataclasses.replace(found, system=dataclasses.replace(found.system, tokenizer=cut_by))
-    found = dataclasses.replace(found, config=dataclasses.replace(found.config, tokenizer=cut_by))
     with misfits_named(Path(folder), found.versions):
         model = model_of(found.config.model, parts.arrays, vocabulary=parts.vocabulary, n_classes=len(parts.classes))
     record = TrainingRecord(
         system=found.system,
         parameters=found.parameters,
-        config=found.config,
+        config=dataclasses.replace(found.config, tokenizer=cut_by),
         summary=found.summary,
         selection=found.selection,
         history=found.history,

@@ -64,7 +64,7 @@ def _as_text(document: Any, index: int) -> str:
 
 def tokens_given(text: str) -> list[str]:
     """The tokens of a text that was made of them, or of one that has blanks between them."""
-    return text.split(TOKEN_END) if TOKEN_END in text else text.split()
+    return text.removesuffix(TOKEN_END).split(TOKEN_END) if TOKEN_END in text else text.split()
 
 
 def tokens_by(function: TokenFunction, texts: Iterable[str]) -> list[list[str]]:

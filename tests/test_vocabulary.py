@@ -286,6 +286,10 @@ def test_documents_are_encoded_one_or_many_from_tokens_or_with_what_cuts_a_text(
     assert vocabulary.encode("The fire", tokenizer=Tokenizer()).tolist() == [2, 4]
     with pytest.raises(DataError, match="'the fire' is a text: cut it first, as in"):
         vocabulary.encode("the fire")
+    with pytest.raises(
+        DataError, match=r"the tokens of one document, .* found 'the fire' among them\. Cut texts first"
+    ):
+        vocabulary.encode(["the fire", "fire"])
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,9 @@ class Tokenizer:
         if listed and self.config.custom is None and self.config.normalize:
             listed = normalized(listed, lowercase=self.config.lowercase)
         self._stop_words = set(map(self._plain, listed))
+        self._settles = self.config.custom is not None or self.config.strip_accents or bool(self._stop_words)
+        is_plain = self.config.custom_pattern is None and not self.config.fields and not self._settles
+        self.reads_bytes = is_plain  # its tokens are what `bywords.kernels.words.scan` finds in the `bytes_of` a text
 
     @property
     def what(self) -> str:
@@ -280,10 +283,6 @@ class Tokenizer:
     def _of_texts(self, checked: list[str] | pl.Series) -> Tokens:
         tokens = self._cut(checked)
         return self._settled(tokens)[0] if self._settles else tokens
-
-    @property
-    def _settles(self) -> bool:
-        return self.config.custom is not None or self.config.strip_accents or bool(self._stop_words)
 
     def _settled(self, tokens: Tokens) -> tuple[Tokens, npt.NDArray[np.bool_]]:
         """The tokens in their last form, those that are left; and which they are, bool (T',)."""
@@ -340,11 +339,6 @@ class Tokenizer:
                 words = Words.of([f"{FIELDED}{name}:{word}" for word in tokens.words.strings()])
                 copies.append((table.add(words)[tokens.codes], tokens.offsets))
         return _side_by_side([*parts, *copies], table.words(), len(rows))
-
-    @property
-    def reads_bytes(self) -> bool:
-        """Whether the tokens of a text are what `bywords.kernels.words.scan` finds in its `bytes_of`."""
-        return self.config.custom_pattern is None and not self.config.fields and not self._settles
 
     def bytes_of(self, texts: Sequence[str] | pl.Series) -> tuple[Bytes, Ends, Bytes, bool, int]:
         """N texts as the kernels read them: the first five arguments of `bywords.kernels.words.scan`."""

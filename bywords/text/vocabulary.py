@@ -335,8 +335,8 @@ class Vocabulary:
         phrases = [token for token in tokens if len(token.split()) > 1] if is_one else []
         if phrases and not any(phrase in self.index for phrase in phrases):
             raise DataError(
-                f"expected the tokens of one document, as in encode(['the', 'printer']), found {phrases[0]!r:.60} among "
-                "them. Cut texts first, as in encode(Tokenizer()(texts)); if these are tokens, give [tokens]."
+                f"expected the tokens of one document, as in encode(['the', 'printer']), found {phrases[0]!r:.60} "
+                "among them. Cut texts first, as in encode(Tokenizer()(texts)); if these are tokens, give [tokens]."
             )
         encoded = self.encode(_tokens_of([tokens] if is_one else tokens))
         return encoded.ids if is_one else encoded

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -202,22 +202,24 @@ class Tokens:
         return [words[start:stop] for start, stop in itertools.pairwise(self.offsets.tolist())]
 
 
+GIVEN_TOKENS = TokenizerConfig(custom=GIVEN, lowercase=False, normalize=False)
+
+
 def tokenizer_config(tokenizer: Tokenizer | TokenizerConfig | TokenFunction | str | None) -> TokenizerConfig:
     """The settings that are meant: by a name, a pattern, a function, or settings themselves.
 
     Raises: SettingError for anything else, and for a string of letters alone, which is no pattern but a slip.
     """
-    if tokenizer is None or tokenizer == "words":
-        return TokenizerConfig()
-    if isinstance(tokenizer, TokenizerConfig | Tokenizer):
-        return tokenizer if isinstance(tokenizer, TokenizerConfig) else tokenizer.config
-    if tokenizer == "characters":
-        return TokenizerConfig(pattern=CHARACTERS)
-    if tokenizer == GIVEN or (callable(tokenizer) and not isinstance(tokenizer, type)):
-        return TokenizerConfig(custom=tokenizer, lowercase=False, normalize=False)
-    if isinstance(tokenizer, str) and tokenizer and not tokenizer.isalpha():
-        return TokenizerConfig(pattern=tokenizer)
-    near = did_you_mean(tokenizer, ("words", "characters", GIVEN)) if isinstance(tokenizer, str) else ""
+    named = {"words": TokenizerConfig(), "characters": TokenizerConfig(pattern=CHARACTERS), GIVEN: GIVEN_TOKENS}
+    if tokenizer is None or isinstance(tokenizer, TokenizerConfig):
+        return tokenizer or TokenizerConfig()
+    if isinstance(tokenizer, Tokenizer):
+        return tokenizer.config
+    if isinstance(tokenizer, str) and (tokenizer in named or (tokenizer and not tokenizer.isalpha())):
+        return named.get(tokenizer) or TokenizerConfig(pattern=tokenizer)
+    if callable(tokenizer) and not isinstance(tokenizer, type):
+        return replace(GIVEN_TOKENS, custom=tokenizer)
+    near = did_you_mean(tokenizer, named) if isinstance(tokenizer, str) else ""
     raise SettingError(f"tokenizer is {shown(tokenizer)}, expected {ACCEPTED}.{near}")
 
 

@@ -581,6 +581,11 @@ class Vocabulary:
         _check_once("the character n-grams", self._char_ngram_table, self.char_ngrams)
 
 
+def _check_once(what: str, table: WordTable, words: Words) -> None:
+    if (again := table.first_again(words)) is not None:
+        raise SettingError(f"{what} have {again!r:.60} twice, expected each once")
+
+
 def _tokens_of(documents: Any) -> Tokens:
     """Those of documents that are lists of tokens. Raises DataError for anything else."""
     is_list = isinstance(documents, Iterable) and not isinstance(documents, str | Mapping)
@@ -601,11 +606,6 @@ def _fixed(
     kept = Words.of([*words.strings(sides), *fixed])
     indices = WordTable.of(words).find(kept)
     return kept, np.where(indices < 0, 0, word_counts[indices] if len(word_counts) else 0)
-
-
-def _check_once(what: str, table: WordTable, words: Words) -> None:
-    if (again := table.first_again(words)) is not None:
-        raise SettingError(f"{what} have {again!r:.60} twice, expected each once")
 
 
 def _read(path: Path) -> tuple[npt.NDArray[np.int64], Words]:

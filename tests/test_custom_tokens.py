@@ -392,7 +392,7 @@ def test_lists_of_tokens_go_wherever_texts_go():
     train, test = split(TOKENS, LABELS, (0.8, 0.2))
     assert {len(part) for part, _ in (train, test)} == {120, 30}
     assert all(document in TOKENS for document in train[0])
-    data = TextDataset(*train, tokenizer=Tokenizer("given"))
+    data = TextDataset(*train, tokenizer="given")
     assert data.vocabulary.text() == Vocabulary.from_tokens(train[0]).text()
 
 

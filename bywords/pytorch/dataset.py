@@ -46,8 +46,8 @@ class TextDataset(Dataset[Item]):
     The `vocabulary` is counted from these texts where none is given; those to choose or test on are given that of the
     training texts, and its `classes`. Words that it does not have are left out; a document of which nothing is known
     is one unknown word, id 1. No document contains id 0, which is padding. Of more than `max_length` tokens the first
-    count. Without `labels` each label is -1. `tokenizer` is what `Tokenizer` takes: a function, say, or "given" for texts
-    that are lists of tokens.
+    count. Without `labels` each label is -1. `tokenizer` is what `Tokenizer` takes: a function, say, or "given" where
+    texts are lists of tokens.
     Raises: DataError for texts or labels that are none, and for a label that is not among the classes.
 
     >>> from bywords import TextDataset, collate_padded

@@ -96,7 +96,7 @@ class SystemConfig:
     def __post_init__(self) -> None:
         """Raises SettingError, naming the setting, for one that is not of its class: a tokenizer that is a function."""
         check_kind("model", self.model, ModelConfig, "the settings of a model, a ModelConfig as in TfidfConfig()")
-        check_kind("tokenizer", self.tokenizer, TokenizerConfig, "settings, as in TokenizerConfig(lowercase=False)")
+        check_kind("tokenizer", self.tokenizer, TokenizerConfig, "settings, as in TokenizerConfig(custom=str.split)")
         check_kind("vocabulary", self.vocabulary, VocabularyConfig, "settings, as in VocabularyConfig(min_count=2)")
         optional = "or None"
         check_kind(

@@ -1030,7 +1030,7 @@ MEANING_CASES: list[Case] = [
         "a tokenizer of the wrong kind",
         "replace(config, tokenizer=str.split)",
         _replaced(tokenizer="x"),
-        "SettingError: tokenizer is 'x' of type str, expected settings, as in TokenizerConfig(lowercase=False).",
+        "SettingError: tokenizer is 'x' of type str, expected settings, as in TokenizerConfig(custom=str.split).",
     ),
     python(
         ESTIMATOR,

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from bywords.config import changed, from_plain, to_plain
 from bywords.errors import SettingError
@@ -84,3 +85,25 @@ def test_a_pair_of_numbers_is_written_as_in_json_and_can_be_taken_away():
     for wrong in ("char_ngrams=3", "char_ngrams=[3]", 'char_ngrams=["a", "b"]'):
         with pytest.raises(SettingError, match=r"char_ngrams is None; expected None or tuple\[int, int\]"):
             changed(VocabularyConfig(), [wrong])
+
+
+@pytest.mark.parametrize(
+    ("assignment", "group", "name", "expected"),
+    [
+        ("tokenizer.stop_words=english", "tokenizer", "stop_words", tuple(sorted(ENGLISH_STOP_WORDS))),
+        ('tokenizer.stop_words=["the", "a"]', "tokenizer", "stop_words", ("the", "a")),
+        ("tokenizer.custom=given", "tokenizer", "custom", "given"),
+        ("tokenizer.strip_accents=true", "tokenizer", "strip_accents", True),
+        ("vocabulary.min_df=2", "vocabulary", "min_df", 2),
+        ("vocabulary.min_df=0.25", "vocabulary", "min_df", 0.25),
+        ("vocabulary.max_df=1.0", "vocabulary", "max_df", 1.0),
+        ('vocabulary.words=["fire"]', "vocabulary", "words", ("fire",)),
+    ],
+)
+def test_settings_of_words_are_set_on_the_command_line_and_read_back(assignment, group, name, expected):
+    settings = changed(SYSTEMS["auto"], [assignment])
+    value = getattr(getattr(settings, group), name)
+    assert (type(value), value) == (type(expected), expected)  # 2 is documents, and 2.0 would be a share
+    read = from_plain(json.loads(json.dumps(to_plain(settings))), setting_kinds(), where="")
+    assert read == settings
+    assert type(getattr(getattr(read, group), name)) is type(expected)

@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 
 from bywords.data.labels import Labels, classes_of, codes_of, read_labels
 from bywords.errors import DataError, SettingError, shown
-from bywords.text.inputs import Texts, checked_texts
+from bywords.text.custom_tokens import TokenFunction
+from bywords.text.inputs import Texts
 from bywords.text.ragged import PADDING
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
@@ -45,7 +46,8 @@ class TextDataset(Dataset[Item]):
     The `vocabulary` is counted from these texts where none is given; those to choose or test on are given that of the
     training texts, and its `classes`. Words that it does not have are left out; a document of which nothing is known
     is one unknown word, id 1. No document contains id 0, which is padding. Of more than `max_length` tokens the first
-    count. Without `labels` each label is -1.
+    count. Without `labels` each label is -1. `tokenizer` is what `Tokenizer` takes: a function, say, or "given" where
+    texts are lists of tokens.
     Raises: DataError for texts or labels that are none, and for a label that is not among the classes.
 
     >>> from bywords import TextDataset, collate_padded
@@ -66,11 +68,11 @@ class TextDataset(Dataset[Item]):
         *,
         max_length: int | None = None,
         classes: Sequence[Any] | npt.NDArray[Any] | None = None,
-        tokenizer: Tokenizer | None = None,
+        tokenizer: Tokenizer | TokenFunction | str | None = None,
     ) -> None:
         if max_length is not None and (not isinstance(max_length, int) or max_length < 1):
             raise SettingError(f"max_length is {shown(max_length)}, expected a whole number of tokens, 1 or more.")
-        tokens = (tokenizer or Tokenizer())(checked_texts(texts))
+        tokens = Tokenizer(tokenizer)(texts)
         self.vocabulary = vocabulary if vocabulary is not None else Vocabulary.of(tokens)
         self.classes: npt.NDArray[Any] = np.zeros(0, dtype=np.str_) if classes is None else np.asarray(classes)
         self.labels = torch.full((len(tokens),), NO_LABEL)

@@ -6,8 +6,10 @@ Texts are called X where scikit-learn calls them so.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -17,12 +19,13 @@ import numpy.typing as npt
 from bywords.artifact.compression import Compressed, compress
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.checkpoint import Checkpoint
+from bywords.config import nested_settings, with_setting
 from bywords.data.columns import Columns, as_names, fit_columns, frame_columns
 from bywords.data.groups import Together
 from bywords.data.labels import Labels, codes_of, weights_of
-from bywords.errors import DataError, SettingError
+from bywords.errors import BywordsError, DataError, SettingError, check_kind
 from bywords.evaluation.back_off import NodeAnswers
-from bywords.evaluation.calibration import Calibration
+from bywords.evaluation.calibration import Calibration, Sigmoids
 from bywords.evaluation.evaluation import AnyEvaluation
 from bywords.evaluation.metrics import Metric, are_right
 from bywords.evaluation.operating_points import AtLeast, OperatingPoint
@@ -42,15 +45,16 @@ from bywords.training.callback import Callback
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit
 from bywords.training.on_disk import fit_on_disk
+from bywords.vectors.load import GivenVectors
 
 try:
-    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
     from sklearn.utils.validation import check_is_fitted
 except ModuleNotFoundError as error:
     raise named_extra(error, what="TextClassifier") from error
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """One system of the table, fitted to labelled texts; an estimator of scikit-learn's that takes texts.
 
     After `fit`: `fitted_`, the `FittedClassifier` that answers, and from it `classes_` (K,) sorted, `config_`,
@@ -70,7 +74,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         system: str | SystemConfig = DEFAULT_SYSTEM,
         *,
-        vectors: str | None = None,
+        vectors: Any = None,
         class_weight: str | Mapping[Any, float] | None = None,
         metric: Metric = "log_loss",
         validation_share: float = 0.1,
@@ -78,11 +82,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         keep_together: Together = "equal",
         label_hierarchy: str | None = None,
         seed: int = 0,
+        random_state: int | np.random.RandomState | None = None,
         tokenizer: Tokenizer | TokenizerConfig | TokenFunction | str | None = None,
         text: str | Sequence[str] | None = None,
         columns: Sequence[str] = (),
     ) -> None:
-        """`system` is a name in `SYSTEMS` or a custom config; `vectors`, a name or a path, replaces its own.
+        """`system` is a name in `SYSTEMS` or a custom config; `vectors` replaces its own: a name, a path,
+        `WordVectors`, gensim's `KeyedVectors`, or a pair of words and a matrix. `random_state`, where given, is the
+        `seed`, by scikit-learn's name for it. Settings of the system are parameters too, as in `vocabulary__min_count`
+        and `training__max_epochs`: `get_params` lists them, and `set_params` and `GridSearchCV` change them.
 
         `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `metric` is what
         epochs and candidates are judged by: "log_loss", "accuracy", "balanced_accuracy", "micro_f1" or "macro_f1".
@@ -109,6 +117,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.keep_together = keep_together
         self.label_hierarchy = label_hierarchy
         self.seed = seed
+        self.random_state = random_state
         self.tokenizer = tokenizer
         self.text = text
         self.columns = columns
@@ -224,6 +233,37 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self.predict_documents(X).probabilities
 
+    def predict_log_proba(self, X: Texts) -> npt.NDArray[np.float64]:
+        """The logarithm of what `predict_proba` gives, (N, K); -708 for what is 0."""
+        return np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
+
+    def decision_function(self, X: Texts) -> npt.NDArray[np.float64]:
+        """How much speaks for each class of N texts, calibrated log-odds, float64 (N, K).
+
+        Of two classes how much speaks for the second, (N,): it is given above 0. Of any number of labels those are
+        given that have 0 or more.
+        """
+        probabilities = np.clip(self.predict_proba(X), np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
+        odds = np.log(probabilities) - np.log1p(-probabilities)
+        if isinstance(self.calibration_, Sigmoids):
+            least = np.clip(self.calibration_.thresholds, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
+            return np.asarray(odds - (np.log(least) - np.log1p(-least)))
+        if len(self.classes_) == 2:
+            return np.asarray(np.log(probabilities[:, 1]) - np.log(probabilities[:, 0]))
+        return np.asarray(odds)
+
+    def transform(self, X: Texts) -> Any:
+        """What the fitted model makes of N texts before its last layer, float32 (N, D), to go on with: see
+        `FittedModel.features`. Sparse (scipy's CSR) for linear models on words.
+        """
+        check_is_fitted(self)
+        return self.fitted_.model.features(self.fitted_.encoded(self.fitted_.texts_of(X)))
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[Any]:
+        """The names of the D columns that `transform` gives, object (D,)."""
+        check_is_fitted(self)
+        return np.array(self.fitted_.model.feature_names(self.fitted_.vocabulary), dtype=object)
+
     def predict_documents(self, texts: Texts) -> Predictions:
         """Label, probabilities and share of known words of each text; every text gets an answer, an empty one too."""
         check_is_fitted(self)
@@ -331,6 +371,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if (columns := fitted.record.columns) is not None and not columns.is_one_text:
             made.text, made.columns = list(columns.text), [column.name for column in columns.side]
         made.fitted_ = fitted
+        if isinstance(fitted.record.config.vectors, GivenVectors):
+            made.vectors = fitted.record.config.vectors
         cut_by = replace(fitted.record.config.tokenizer, fields=(), fielded=())
         if cut_by != made.config.tokenizer:
             names = (name for name in ("words", "characters", GIVEN) if tokenizer_config(name) == cut_by)
@@ -395,9 +437,45 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.fitted_
 
     def _parameters(self) -> FitParameters:
-        others = ("system", "tokenizer", "text", "columns")
+        others = ("system", "tokenizer", "random_state", "text", "columns")
         given = {name: value for name, value in self.get_params(deep=False).items() if name not in others}
+        if self.vectors is not None:  # objects are named by the system's settings
+            given["vectors"] = str(self.vectors) if isinstance(self.vectors, str | Path) else None
+        if self.random_state is not None:
+            given["seed"] = self._drawn_seed()
         return FitParameters(**given)
+
+    def _drawn_seed(self) -> int:
+        """The seed that `random_state` says. Raises SettingError where `seed` says another."""
+        if isinstance(self.random_state, np.random.RandomState):
+            return int(self.random_state.randint(2**31 - 1))
+        check_kind("random_state", self.random_state, Integral, "a whole number, a RandomState or None, as in 0")
+        if self.seed not in (0, self.random_state):
+            raise SettingError(f"seed is {self.seed} and random_state is {self.random_state}: give one of them.")
+        return cast(int, self.random_state)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; with `deep`, the settings of the system too, as in `vocabulary__min_count`."""
+        parameters: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            with contextlib.suppress(BywordsError):  # what the system is not is said by `fit`
+                parameters |= nested_settings(self.config)
+        return parameters
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Change parameters, and settings of the system by names such as `training__max_epochs`.
+
+        Raises: SettingError, a ValueError, for a name that is none, and for a value that a setting cannot have.
+        """
+        nested = {name: value for name, value in parameters.items() if "__" in name}
+        super().set_params(**{name: value for name, value in parameters.items() if name not in nested})
+        for name, value in nested.items():
+            part, _, setting = name.partition("__")
+            if part == "tokenizer" and self.tokenizer is not None:
+                self.tokenizer = with_setting(tokenizer_config(self.tokenizer), setting, value)
+            else:
+                self.system = with_setting(system_config(self.system), name, value)
+        return self
 
     def _columns_of(self, data: Any) -> Columns | None:
         """What rows are made of, by the values of these; None for texts."""
@@ -413,6 +491,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string, tags.input_tags.one_d_array, tags.input_tags.two_d_array = True, True, False
         tags.classifier_tags.multi_label = True
         tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = []  # of texts it makes float32
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -15,6 +15,8 @@ from collections import abc
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
 from bywords.annotations import LARGEST
 from bywords.errors import SettingError, did_you_mean, quoted
 
@@ -248,6 +250,30 @@ def changed(settings: Any, assignments: Sequence[str]) -> Any:
             value = text
         settings = _changed(settings, path.split("."), value)
     return settings
+
+
+def nested_settings(settings: Any) -> dict[str, Any]:
+    """The settings inside of each other, by names such as `training__max_epochs`; groups of them by theirs too."""
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if dataclasses.is_dataclass(value):
+            found |= {f"{field.name}__{name}": inner for name, inner in _leaves(value).items()}
+    return found
+
+
+def _leaves(settings: Any) -> dict[str, Any]:
+    """The settings of a group that are none themselves, and those of its groups."""
+    names = (field.name for field in dataclasses.fields(settings))
+    own = {name: getattr(settings, name) for name in names if not dataclasses.is_dataclass(getattr(settings, name))}
+    return own | nested_settings(settings)
+
+
+def with_setting(settings: T, name: str, value: Any) -> T:
+    """The same settings with the one of a name such as `training__max_epochs` replaced. Raises as `changed`."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return typing.cast(T, _changed(settings, name.split("__"), list(value) if isinstance(value, tuple) else value))
 
 
 def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:

@@ -17,7 +17,7 @@ from bywords.models.base import MODELS, ModelConfig
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.vectors.glove import GloveConfig
-from bywords.vectors.load import PretrainedConfig
+from bywords.vectors.load import GivenVectors, PretrainedConfig
 from bywords.vectors.word2vec import Word2VecConfig
 from bywords.vectors.word_vectors import VectorsConfig
 
@@ -140,6 +140,6 @@ class FitParameters:
 def setting_kinds() -> dict[str, type]:
     """The classes that the settings of a system may have, by the names under which they are saved."""
     own = (SystemConfig, TokenizerConfig, VocabularyConfig, TrainingConfig, SelectionConfig)
-    of_vectors = (PretrainedConfig, Word2VecConfig, GloveConfig)
+    of_vectors = (GivenVectors, PretrainedConfig, Word2VecConfig, GloveConfig)
     of_models = (model.Config for model in MODELS.values())
     return {kind_of(kind): kind for kind in (*own, *of_vectors, *of_models)}

@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from bywords.errors import SettingError, check_kind, did_you_mean
+from bywords.errors import SettingError, did_you_mean
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import ModelConfig
 from bywords.models.label_tree import LabelTreeConfig
@@ -22,8 +24,9 @@ from bywords.text.vocabulary import VocabularyConfig
 from bywords.training.system import can_train_on_disk
 from bywords.training.workbench import DAN, DAN_TRAINING
 from bywords.vectors.glove import GloveConfig
-from bywords.vectors.load import PretrainedConfig
+from bywords.vectors.load import GivenVectors, PretrainedConfig
 from bywords.vectors.word2vec import Word2VecConfig
+from bywords.vectors.word_vectors import VectorsConfig
 
 TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
@@ -134,10 +137,9 @@ SYSTEMS: dict[str, SystemConfig] = {
 }
 
 
-def system_config(
-    system: str | SystemConfig, *, vectors: str | None = None, budget: float | None = None
-) -> SystemConfig:
-    """The settings of a system by its name in the table, or as they are; `vectors` replaces those it starts from.
+def system_config(system: str | SystemConfig, *, vectors: Any = None, budget: float | None = None) -> SystemConfig:
+    """The settings of a system by its name in the table, or as they are; `vectors` replaces those it starts from: a
+    name, a path, or what else `load_vectors` takes.
 
     Raises: SettingError for an unknown system, `vectors` for one that starts from none, a `budget` for one without
     anything to select.
@@ -162,16 +164,19 @@ def system_config(
         )
     if vectors is None:
         return config
-    check_kind("vectors", vectors, str, "the name of vectors or the path of a file as a string")
+    if isinstance(vectors, str | Path):
+        wanted: VectorsConfig = PretrainedConfig(name=str(vectors))
+    else:
+        wanted = vectors if isinstance(vectors, GivenVectors) else GivenVectors.of(vectors)
     if config.model.candidates:
-        return _with_vectors(config, vectors)
+        return _with_vectors(config, wanted)
     if config.vectors is None or not config.vectors.is_pretrained:
         able = [name for name, row in SYSTEMS.items() if row.vectors is not None and row.vectors.is_pretrained]
         raise SettingError(
             f"the system {system!r} does not start from given vectors, so `vectors` cannot replace any. "
             f"Those that do: {', '.join(able)}."
         )
-    return replace(config, vectors=PretrainedConfig(name=vectors))
+    return replace(config, vectors=wanted)
 
 
 def default_candidates(config: SystemConfig) -> tuple[ModelConfig, ...]:
@@ -186,10 +191,10 @@ def able_to_train_on_disk() -> list[str]:
     return [name for name, config in SYSTEMS.items() if can_train_on_disk(config)]
 
 
-def _with_vectors(config: SystemConfig, name: str) -> SystemConfig:
+def _with_vectors(config: SystemConfig, vectors: VectorsConfig) -> SystemConfig:
     """A system that selects, with one more candidate: a deep averaging network that starts from these vectors."""
     assert isinstance(config.model, SelectionConfig)
     tuned = replace(DAN, dimension=None, features="words")
     few, many = config.model.candidates, config.model.candidates_of_many
     model = replace(config.model, candidates=(*few, tuned), candidates_of_many=(*many, tuned) if many else ())
-    return replace(config, model=model, vectors=PretrainedConfig(name=name), training=DAN_TRAINING)
+    return replace(config, model=model, vectors=vectors, training=DAN_TRAINING)

@@ -51,6 +51,10 @@ class NumbersAsTexts(TextClassifier):
         check_is_fitted(self)
         return super().predict_documents(self._texts(validate_data(self, numbers, reset=False)))
 
+    def transform(self, X):  # noqa: N803 (scikit-learn's name)
+        check_is_fitted(self)
+        return super().transform(self._texts(validate_data(self, X, reset=False)))
+
     @staticmethod
     def _texts(numbers):
         return [" ".join(f"c{column}n{round(float(n) * 2)}" for column, n in enumerate(row)) for row in numbers]

@@ -96,15 +96,19 @@ class Averaging(NeuralModel):
         if not config.hidden_layers:
             self.rows = self.rows @ self.output  # (V, K)
 
+    def features(self, documents: Ragged) -> Floats:
+        """The last hidden layer, float32 (N, D); without one the sums that are the logits but for the bias."""
+        units = weighed_rows(documents, self.rows, self.config.weighting, self.idf, self.blocks)
+        if self.config.hidden_layers:
+            units = np.maximum(units + self.bias, 0)
+            for weight, bias in self.layers:
+                units = np.maximum(units @ weight + bias, 0)
+        return units
+
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K)."""
-        sums = weighed_rows(documents, self.rows, self.config.weighting, self.idf, self.blocks)
-        if not self.config.hidden_layers:
-            return sums + self.output_bias
-        units = np.maximum(sums + self.bias, 0)
-        for weight, bias in self.layers:
-            units = np.maximum(units @ weight + bias, 0)
-        return units @ self.output + self.output_bias
+        units = self.features(documents)
+        return units @ self.output + self.output_bias if self.config.hidden_layers else units + self.output_bias
 
     def bags(self, documents: Ragged) -> Bags:
         """What each row counts in the sums of N documents."""

@@ -203,6 +203,22 @@ class FittedModel:
         """The same, of what `prepare` gave."""
         return self.logits(prepared)
 
+    def features(self, documents: Ragged) -> Any:
+        """What its last layer reads of N documents, float32 (N, D), or sparse in scipy's CSR; here its logits.
+
+        Linear models on words give the weighed words, TF-IDF say; mean vectors the mean; a network its last hidden
+        layer; an ensemble those of its members side by side.
+        """
+        return self.logits(documents)
+
+    def feature_names(self, vocabulary: Vocabulary) -> list[str]:
+        """The names of the D columns of `features`."""
+        kind, n_columns = (
+            kind_of(type(self.config)).removesuffix("Config").lower(),
+            self.features(Ragged.of([[]])).shape[1],
+        )
+        return [f"{kind}_{number}" for number in range(n_columns)]
+
     @property
     def is_ranked(self) -> bool:
         """Whether it is to be asked for the best classes of a document alone, by `top_logits`."""
@@ -332,6 +348,18 @@ class LinearModel(FittedModel):
 
     def logits(self, documents: Ragged) -> Floats:
         return self.bags(documents).times(self.weights) + self.bias
+
+    def features(self, documents: Ragged) -> Any:
+        """The weights of its words and n-grams, sparse (N, V - 2): a column for each of the vocabulary's `names`."""
+        from scipy import sparse
+
+        bags = self.bags(documents)
+        return sparse.csr_array((bags.weights, bags.ids, bags.offsets), shape=(len(bags), bags.n_rows))[
+            :, UNKNOWN + 1 :
+        ]
+
+    def feature_names(self, vocabulary: Vocabulary) -> list[str]:
+        return vocabulary.names()[: len(self.weights) - UNKNOWN - 1]
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"weights": self.weights, "bias": self.bias}

@@ -92,6 +92,15 @@ class Ensemble(FittedModel):
         first, *others = (member.logits(documents) for member in self._members)
         return sum(others, first)
 
+    def features(self, documents: Ragged) -> Any:
+        from scipy import sparse
+
+        parts = [member.features(documents) for member in self._members]
+        return sparse.hstack(parts, format="csr") if any(map(sparse.issparse, parts)) else np.hstack(parts)
+
+    def feature_names(self, vocabulary: Vocabulary) -> list[str]:
+        return [prefix + name for prefix, one in self.members.items() for name in one.feature_names(vocabulary)]
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {
             prefix + name: array for prefix, member in self.members.items() for name, array in member.arrays().items()

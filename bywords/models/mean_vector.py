@@ -107,9 +107,13 @@ class MeanVector(FittedModel):
             notes.append(f"The logistic regression did not converge in {n_iterations} iterations.")
         return cls(config, vectors, idf, weights.astype(np.float32), bias.astype(np.float32)), notes
 
+    def features(self, documents: Ragged) -> Floats:
+        """The pooled word vectors, float32 (N, D)."""
+        return pool(documents, self.vectors, self.idf, self.config.pooling)
+
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K)."""
-        return pool(documents, self.vectors, self.idf, self.config.pooling) @ self.weights + self.bias
+        return self.features(documents) @ self.weights + self.bias
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"vectors": self.vectors, "idf": self.idf, "weights": self.weights, "bias": self.bias}

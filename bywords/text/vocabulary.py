@@ -271,6 +271,16 @@ class Vocabulary:
         )
         return smaller, np.flatnonzero(is_kept)
 
+    def names(self) -> list[str]:
+        """What each row from 2 on is: words, n-grams with blanks between their words, character n-grams after "char:".
+
+        In n-grams the edge of a text is |.
+        """
+        named = ["|", "", *self.words.to_list()]
+        for first, last in self.ngrams.tolist():
+            named.append(f"{named[first]} {named[last]}")
+        return named[UNKNOWN + 1 :] + [f"char:{ngram}" for ngram in self.char_ngrams.strings()]
+
     def __len__(self) -> int:
         """V, the rows of a matrix for it: the two markers, the real words and the n-grams of both kinds."""
         return self.n_words + len(self.ngrams) + len(self.char_ngrams)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import hashlib
 import importlib.util
 import logging
 import os
@@ -65,6 +66,38 @@ class PretrainedConfig(VectorsConfig):
 
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
         return load_vectors(self.name, words=vocabulary.words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenVectors(VectorsConfig):
+    """Word vectors that were at hand as an object: their name and fingerprint are saved, they themselves are not."""
+
+    is_pretrained = True
+
+    name: str
+    fingerprint: str  # of words and numbers
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @classmethod
+    def of(cls, source: Any) -> GivenVectors:
+        """What `load_vectors` takes as an object. Raises as it does."""
+        found = _at_hand(source)
+        hashed = hashlib.sha256("\n".join(found.words).encode())
+        hashed.update(np.ascontiguousarray(found.matrix).data)
+        given = cls(name=found.name, fingerprint=hashed.hexdigest())
+        object.__setattr__(given, "_vectors", found)  # no setting
+        return given
+
+    def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
+        found: WordVectors | None = getattr(self, "_vectors", None)
+        if found is None:
+            raise SettingError(
+                f"the vectors {self.name!r} were given as an object, which is not saved with a model. Give them again: "
+                "TextClassifier(system, vectors=...)."
+            )
+        return found
 
 
 @check_arguments

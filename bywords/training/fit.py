@@ -298,7 +298,7 @@ def read_documents(
     is_default = tokenizer.config == TokenizerConfig()
     groups = groups_of(checked, parameters.keep_together, tokens=tokens if is_default else None)
     return Documents(
-        tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()),
+        tokens if len(kept) == len(tokens) else tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()),
         groups[kept],
     )  # fmt: skip
 

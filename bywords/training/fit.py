@@ -297,10 +297,11 @@ def read_documents(
         )
     is_default = tokenizer.config == TokenizerConfig()
     groups = groups_of(checked, parameters.keep_together, tokens=tokens if is_default else None)
+    if len(kept) < len(tokens):
+        tokens = tokens.select(kept)
     return Documents(
-        tokens if len(kept) == len(tokens) else tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()),
-        groups[kept],
-    )  # fmt: skip
+        tokens, given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()), groups[kept]
+    )
 
 
 def more_documents(

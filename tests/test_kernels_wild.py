@@ -53,6 +53,7 @@ def calls():
         for system in ("auto", "dan", "lstm", "glove-corpus-mean", "label-tree"):
             TextClassifier(small_system(system, "")).fit(texts, corpus.names()).predict(texts)
         words.add(*_many_words(), *_empty_table(), 0)
+        Vocabulary.of(Tokenizer()(texts), VocabularyConfig(ngrams=3))  # longer n-grams are made of shorter ones
         calibration.fit_sigmoids(np.eye(4), np.eye(4, dtype=bool), np.ones(4, np.float32), 1e-6, 1e3)
         documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from bywords.text.ragged import offsets_of
+from bywords.kernels.ids import Keys, keys_of_documents
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
+from bywords.text.word_table import Words
 
 if TYPE_CHECKING:
     import polars as pl
 
 Together = Literal["equal", "near"]  # which texts stay on one side: equal ones, or near duplicates too
 Groups = npt.NDArray[np.int64]
-N_SAMPLED = 8  # tokens of a document that tell it from most others
 MOST_SIGN_BYTES = 4  # a sign is one character
+ALPHANUMERIC = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
 
 
 def groups_of(
@@ -40,7 +41,9 @@ def groups_of(
     from bywords.data.duplicates import find_duplicates
 
     firsts = np.unique(equal, return_index=True)[1]
-    column = pl.Series([text.encode("utf-8", "replace").decode() for text in texts], dtype=pl.String)
+    column = texts
+    if not isinstance(column, pl.Series):
+        column = pl.Series([text.encode("utf-8", "replace").decode() for text in texts], dtype=pl.String)
     return _numbered(find_duplicates(column.gather(firsts)).train.groups[equal])
 
 
@@ -52,60 +55,30 @@ def is_also_in(texts: Sequence[str] | pl.Series, others: Sequence[str] | pl.Seri
     return np.isin(keys[len(there) :], keys[: len(there)])
 
 
-def _keys(tokens: Tokens) -> npt.NDArray[np.uint64]:
-    """A number for each document that only those with the same words have, uint64 (N,): a hash of 64 bits.
+def _keys(tokens: Tokens) -> Keys:
+    """As `keys_of`; of a document without words its own index."""
+    return np.where(tokens.lengths > 0, keys_of(tokens), np.arange(len(tokens), dtype=np.uint64))
 
-    Most differ in their length and some of their tokens already; all tokens are looked at of those that do not.
-    Source: Carter and Wegman (1979), "Universal Classes of Hash Functions"; a sum of random numbers of word and place.
+
+def keys_of(tokens: Tokens) -> Keys:
+    """A hash of 64 bits that only documents with the same words have, whatever they came with, uint64 (N,).
+
+    Signs do not count, but in a document that has nothing else.
     """
-    tokens, generator = _without_signs(tokens), np.random.default_rng(0)
-    lengths, is_filled = tokens.lengths, tokens.lengths > 0
-    of_word = generator.integers(0, 1 << 64, len(tokens.words), dtype=np.uint64)
-    of_position = generator.integers(0, 1 << 64, lengths.max(initial=N_SAMPLED), dtype=np.uint64) | np.uint64(1)
-    keys = np.arange(len(tokens), dtype=np.uint64)  # of a document without words its own index
-    sampled = tokens.offsets[:-1, np.newaxis] + np.arange(N_SAMPLED) * lengths[:, np.newaxis] // N_SAMPLED  # (N, 8)
-    some = (of_word[tokens.codes[sampled[is_filled]]] * of_position[:N_SAMPLED]).sum(axis=1, dtype=np.uint64)
-    keys[is_filled] = some + lengths[is_filled].astype(np.uint64) * of_position[-1]
-    _, index, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    alike = np.flatnonzero((counts[index] > 1) & is_filled)
-    if len(alike):
-        whole = tokens.select(alike)
-        position = np.arange(len(whole.codes)) - np.repeat(whole.offsets[:-1], whole.lengths)
-        keys[alike] = np.add.reduceat(of_word[whole.codes] * of_position[position], whole.offsets[:-1])
-    return keys
+    return keys_of_documents(tokens.codes, tokens.offsets, tokens.words.hashes, _are_signs(tokens.words))
 
 
-def keys_of(tokens: Tokens) -> npt.NDArray[np.uint64]:
-    """A number for each document that only those with the same words have, whatever they came with, uint64 (N,)."""
-    import polars as pl
-
-    tokens = _without_signs(tokens)
-    lengths = tokens.lengths
-    of_word = pl.Series(tokens.words.strings(), dtype=pl.String).hash(0).to_numpy()
-    of_position = np.random.default_rng(0).integers(0, 1 << 64, lengths.max(initial=0), dtype=np.uint64)
-    position = np.arange(len(tokens.codes)) - np.repeat(tokens.offsets[:-1], lengths)
-    keys = np.zeros(len(tokens), dtype=np.uint64)
-    if len(tokens.codes):
-        products = of_word[tokens.codes] * (of_position[position] | np.uint64(1))
-        keys[lengths > 0] = np.add.reduceat(products, tokens.offsets[:-1][lengths > 0])
-    return keys
+def _are_signs(words: Words) -> npt.NDArray[np.bool_]:
+    """Which words have no letter and no digit, bool (U,)."""
+    lengths = np.diff(words.starts)
+    may_be = np.flatnonzero((lengths > 0) & (lengths <= MOST_SIGN_BYTES))
+    may_be = may_be[~ALPHANUMERIC[words.data[words.starts[may_be]]]]
+    are_signs = np.zeros(len(words), dtype=np.bool_)
+    are_signs[may_be] = [not any(map(str.isalnum, word)) for word in words.strings(may_be)]
+    return are_signs
 
 
-def _without_signs(tokens: Tokens) -> Tokens:
-    """The documents without the tokens that are signs; those that have nothing else keep them."""
-    short = np.flatnonzero(np.diff(tokens.words.starts) <= MOST_SIGN_BYTES)
-    is_sign = np.zeros(len(tokens.words), dtype=np.bool_)
-    is_sign[short] = [not any(map(str.isalnum, word)) for word in tokens.words.strings(short)]
-    document = np.repeat(np.arange(len(tokens)), tokens.lengths)
-    is_word = ~is_sign[tokens.codes]
-    has_words = np.bincount(document[is_word], minlength=len(tokens)) > 0
-    is_kept = is_word | ~has_words[document]
-    return Tokens(
-        tokens.codes[is_kept], tokens.words, offsets_of(np.bincount(document[is_kept], minlength=len(tokens)))
-    )
-
-
-def _numbered(keys: npt.NDArray[np.uint64] | Groups) -> Groups:
+def _numbered(keys: Keys | Groups) -> Groups:
     """The same groups with numbers in the order of their first members."""
     _, firsts, index = np.unique(keys, return_index=True, return_inverse=True)
     rank = np.empty(len(firsts), dtype=np.int64)

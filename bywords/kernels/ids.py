@@ -29,15 +29,29 @@ def with_edges(ids: Ids, offsets: Offsets, edge: int) -> tuple[Ids, Offsets]:
 
 
 def count_pairs(
-    lefts: Ids, rights: Ids, offsets: Offsets, gap: int, min_count: int
-) -> tuple[Ids, npt.NDArray[np.int64]]:
+    lefts: Ids, rights: Ids, offsets: Offsets, gap: int, min_count: int, share: int = 0, n_shares: int = 1
+) -> tuple[Keys, Offsets]:
     """Count the pairs (lefts[i], rights[i + gap]) within each document; those with a NOT_THERE are skipped.
 
-    `lefts` and `rights` are int32 (T,). Returns: the pairs that occur `min_count` times or more, int32 (P, 2), in
-    arbitrary order, and their counts int64 (P,).
+    `lefts` and `rights` are int32 (T,). Each pair belongs to one of `n_shares`; only those of `share` are counted, and
+    8 bytes are taken for each of their occurrences.
+
+    Returns: the pairs that occur `min_count` times or more, uint64 (P,), left << 32 | right, in arbitrary order; and
+    their counts int64 (P,).
     """
-    _, pairs, counts = _native.count_pairs(lefts, rights, offsets, gap, min_count)
-    return np.frombuffer(pairs, dtype=np.int32).reshape(-1, 2), np.frombuffer(counts, dtype=np.int64)
+    _, pairs, counts = _native.count_pairs(lefts, rights, offsets, gap, min_count, share, n_shares)
+    return np.frombuffer(pairs, dtype=np.uint64), np.frombuffer(counts, dtype=np.int64)
+
+
+def keys_of_documents(codes: Ids, offsets: Offsets, hashes: Keys, is_sign: npt.NDArray[np.bool_]) -> Keys:
+    """A hash of the words of each document, in their order, uint64 (N,).
+
+    `codes` int32 (T,) are indices in the distinct words, of which `hashes` are uint64 (U,). Those that are true in
+    `is_sign` (U,) do not count, but in a document that has nothing else; of one that has nothing it is 0.
+    """
+    keys = np.empty(len(offsets) - 1, dtype=np.uint64)
+    _native.keys_of_documents(codes, offsets, hashes, is_sign.astype(np.uint8), keys)
+    return keys
 
 
 def table_of_pairs(pairs: Ids, pair_ids: Ids) -> tuple[Keys, Ids]:

@@ -18,7 +18,7 @@ from bywords.errors import check_range
 from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
-from bywords.text.bags import Bags, Floats, Weighting, weighed_rows
+from bywords.text.bags import Bags, Floats, Weighting, inverse_document_frequency, weighed_rows
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
 
@@ -107,8 +107,9 @@ class TfidfLinear(LinearModel):
     @classmethod
     def prepare(cls, config: TfidfConfig, documents: Ragged, vocabulary: Vocabulary) -> TfidfFeatures:
         counts = Bags.of(documents, vocabulary.n_rows(config.features))
-        idf = counts.inverse_document_frequency()
-        idf[np.bincount(counts.ids, minlength=counts.n_rows) == 0] = 0
+        frequency = counts.document_frequency()
+        idf = inverse_document_frequency(frequency, len(counts))
+        idf[frequency == 0] = 0
         return TfidfFeatures(idf, counts.weighed(config.weighting, idf, blocks=vocabulary.blocks))
 
     @classmethod

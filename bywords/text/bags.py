@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from bywords.kernels.bags import count, weigh, weighed_sums
 from bywords.kernels.rows import add_rows
+from bywords.kernels.words import count_codes
 from bywords.text.ragged import UNKNOWN, Ragged, ragged_positions
 
 Weighting = Literal["uniform", "idf", "tfidf", "log-tfidf"]
@@ -59,7 +60,11 @@ class Bags:
         Source: scikit-learn's smoothed idf, after Spärck Jones (1972), "A Statistical Interpretation of Term
         Specificity".
         """
-        return inverse_document_frequency(np.bincount(self.ids, minlength=self.n_rows), len(self))
+        return inverse_document_frequency(self.document_frequency(), len(self))
+
+    def document_frequency(self) -> npt.NDArray[np.int64]:
+        """How many documents have each id, int64 (V,)."""
+        return count_codes(self.ids, self.n_rows)
 
     def without_unknown(self) -> Bags:
         """The unknown word stays, with a weight of 0."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -54,11 +55,16 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
 
 
 def chunks_of(texts: Sequence[str] | pl.Series) -> list[tuple[int, int]]:
-    """Where to cut so that the parts have about CHUNK_SIZE characters each, or bytes of a column; one part at least."""
+    """Where to cut so that the parts have at most about CHUNK_SIZE characters each, or bytes of a column.
+
+    Where there are several, each thread gets as many.
+    """
     if isinstance(texts, Sequence):
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     else:
         lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
     ends = np.cumsum(lengths)
-    cuts = np.searchsorted(ends, np.arange(CHUNK_SIZE, ends[-1] if len(ends) else 0, CHUNK_SIZE)) + 1
+    n_each = math.ceil(int(lengths.sum()) / CHUNK_SIZE / n_threads())
+    n_chunks = n_threads() * n_each if lengths.sum() > CHUNK_SIZE else 1
+    cuts = np.searchsorted(ends, np.arange(1, n_chunks) * (int(lengths.sum()) / n_chunks)) + 1
     return list(itertools.pairwise([0, *np.unique(cuts[cuts < len(texts)]).tolist(), len(texts)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ MOST_COUNTED = 2**31 - 1  # tokens, words: what the compiled loops count to
 MOST_TOKENS = 2**62  # that a vocabulary may be of
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
 MANY_TOKENS = 1_000_000  # that several threads encode; each looks up all words
+PAIRS_TOGETHER = 16_000_000  # tokens: n-grams that a thread counts take 8 bytes for each
 COUNTED_TOGETHER = 10_000_000  # character n-grams: of a word of many megabytes all would take many times as much
 
 
@@ -412,10 +414,10 @@ class Vocabulary:
         return np.arange(self.n_words, self.n_rows("ngrams"), dtype=np.int32)
 
     def pairs_in(self, tokens: Tokens) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """The ids of consecutive words in these documents, int32 (P, 2), each pair once; their counts, (P,)."""
+        """The ids of consecutive words in these documents, int32 (P, 2), and their counts, (P,), the highest first."""
         indices, offsets = self._indices(tokens)
         indices = self._in_ngrams(indices)
-        return count_pairs(indices, indices, offsets, 1, 1)
+        return _counted_pairs(indices, indices, offsets, 1, 1)
 
     def _add_ngrams(self, tokens: Tokens) -> None:
         if self.config.ngrams == 1:
@@ -423,10 +425,10 @@ class Vocabulary:
         indices, offsets = self._indices(tokens)
         lefts = indices = self._in_ngrams(indices)
         for length in range(1, self.config.ngrams):
-            pairs, counts = count_pairs(lefts, indices, offsets, length, self.config.ngram_min_count)
-            pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0], -counts))]
-            ids = np.arange(len(self), len(self) + len(pairs), dtype=np.int32)
-            lefts = find_pairs(lefts, indices, offsets, length, *table_of_pairs(pairs, ids))
+            pairs, _ = _counted_pairs(lefts, indices, offsets, length, self.config.ngram_min_count)
+            if length + 1 < self.config.ngrams:  # longer ones are made of these
+                ids = np.arange(len(self), len(self) + len(pairs), dtype=np.int32)
+                lefts = find_pairs(lefts, indices, offsets, length, *table_of_pairs(pairs, ids))
             self.ngrams = np.concatenate([self.ngrams, pairs])
 
     def _add_char_ngrams(self, words: Words, word_counts: npt.NDArray[np.int64]) -> None:
@@ -589,6 +591,35 @@ class Vocabulary:
         n_characters = np.add.reduceat(is_first, starts[:-1], dtype=np.int64)
         check_within("the characters of the character n-grams", n_characters, 1, longest)
         _check_once("the character n-grams", self._char_ngram_table, self.char_ngrams)
+
+
+def _counted_pairs(
+    lefts: npt.NDArray[np.int32],
+    rights: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int64],
+    gap: int,
+    min_count: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """The pairs of `count_pairs`, int32 (P, 2), by (-count, pair), and their counts, (P,); counted by several threads."""
+    n_shares = max(n_threads() if len(lefts) > MANY_TOKENS else 1, math.ceil(len(lefts) / PAIRS_TOGETHER))
+    counted = in_threads(
+        lambda share: count_pairs(lefts, rights, offsets, gap, min_count, share, n_shares), range(n_shares)
+    )
+    keys, counts = (np.concatenate(arrays) for arrays in zip(*counted, strict=True))
+    largest = int(counts.max(initial=0))
+    width = max(int(lefts.max(initial=0)), int(rights.max(initial=0))).bit_length()
+    if largest.bit_length() + 2 * width <= 64:  # one number says all, and numbers alone are sorted fastest
+        pair, count_at = np.uint64((1 << width) - 1), np.uint64(2 * width)
+        packed = (np.uint64(largest) - counts.astype(np.uint64)) << count_at
+        packed |= keys >> np.uint64(32) << np.uint64(width) | keys & pair
+        packed.sort()
+        counts = largest - (packed >> count_at).astype(np.int64)
+        columns = packed >> np.uint64(width) & pair, packed & pair
+    else:
+        order = np.lexsort((keys, -counts))
+        keys, counts = keys[order], counts[order]
+        columns = keys >> np.uint64(32), keys & np.uint64(2**32 - 1)
+    return np.stack(columns, axis=1).astype(np.int32), counts
 
 
 def _check_once(what: str, table: WordTable, words: Words) -> None:

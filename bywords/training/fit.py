@@ -297,11 +297,12 @@ def read_documents(
             f"the weight of all {part} documents is zero: there is nothing to learn from. Check sample_weight."
         )
     is_default = tokenizer.config == TokenizerConfig()
-    groups = groups_of(as_list(checked), parameters.keep_together, tokens=tokens if is_default else None)
+    groups = groups_of(checked, parameters.keep_together, tokens=tokens if is_default else None)
+    if len(kept) < len(tokens):
+        tokens = tokens.select(kept)
     return Documents(
-        tokens.select(kept), given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()),
-        groups[kept],
-    )  # fmt: skip
+        tokens, given.select(kept), None if weights is None else weights[kept], int((~is_filled).sum()), groups[kept]
+    )
 
 
 def more_documents(

@@ -22,7 +22,7 @@ from bywords.system_config import SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
-from bywords.text.vocabulary import Vocabulary
+from bywords.text.vocabulary import MARKERS, Vocabulary
 from bywords.training.callback import Callback
 from bywords.vectors.word_vectors import Aligned, Coverage, VectorsConfig, WordVectors
 
@@ -161,7 +161,7 @@ def can_train_on_disk(config: SystemConfig) -> bool:
 
 def check_has_words(vocabulary: Vocabulary) -> None:
     """Raise DataError where a vocabulary has no word."""
-    if not len(vocabulary.words):
+    if vocabulary.n_words == len(MARKERS):
         raise DataError(
             f"no word of the training texts occurs {vocabulary.config.min_count} times or more, so there is nothing to "
             "learn from. Add documents, or lower vocabulary.min_count."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -21,6 +22,7 @@ from bywords.models.averaging import AveragingConfig
 from bywords.models.base import FittedModel, ModelConfig, model_class, restore_model
 from bywords.system_config import SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
+from bywords.text.threads import in_threads
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Features, Vocabulary
 from bywords.training.system import aligned_vectors, check_has_words, fit_model
@@ -121,8 +123,8 @@ class Workbench:
         possible = [smaller for one in candidates if (smaller := self._small_enough(one)) is not None]
         candidates = possible or [replace(DAN, features="words")]
         seen = {one.with_features(self._least(one.features)): one for one in candidates}
-        for one in candidates:  # counted and weighed before threads ask for the same
-            self._prepared_for(one)
+        prepared = {_preparation(one, self.vocabulary): one for one in candidates}  # before threads ask for the same
+        deque(in_threads(self._prepared_for, prepared.values()), maxlen=0)
         return list(seen)
 
     def has_judged(self, config: ModelConfig) -> bool:
@@ -274,10 +276,9 @@ class Workbench:
 
     def _prepared_for(self, config: ModelConfig) -> Any:
         """What models with these settings take of the documents: shared by all that take the same."""
-        kind = model_class(config)
-        key = kind.prepare, kind.prepared_by(config, self.vocabulary)
+        key = _preparation(config, self.vocabulary)
         if key not in self._prepared:
-            self._prepared[key] = kind.prepare(config, self.documents, self.vocabulary)
+            self._prepared[key] = model_class(config).prepare(config, self.documents, self.vocabulary)
         return self._prepared[key]
 
     def _small_enough(self, config: ModelConfig) -> ModelConfig | None:
@@ -294,6 +295,12 @@ class Workbench:
         names: tuple[Features, ...] = get_args(Features)
         n_rows = self.vocabulary.n_rows(features)
         return next(name for name in names if self.vocabulary.n_rows(name) == n_rows)
+
+
+def _preparation(config: ModelConfig, vocabulary: Vocabulary) -> Hashable:
+    """What tells what models with these settings take of the documents from what others do."""
+    kind = model_class(config)
+    return kind.prepare, kind.prepared_by(config, vocabulary)
 
 
 def _key(config: ModelConfig) -> str:

@@ -40,51 +40,44 @@ def _slot(keys, key):
     return slot
 
 
-def _larger(keys, values):
-    larger_keys = np.full(4 * len(keys), FREE, dtype=np.uint64)
-    larger_values = np.empty(4 * len(keys), dtype=np.int32)
-    for old in range(len(keys)):
-        if keys[old] != FREE:
-            slot = _slot(larger_keys, keys[old])
-            larger_keys[slot] = keys[old]
-            larger_values[slot] = values[old]
-    return larger_keys, larger_values
+def count_pairs(lefts, rights, offsets, gap, min_count, share=0, n_shares=1):
+    """The pairs (lefts[i], rights[i + gap]) of one share, within each document, that occur often enough: keys, counts.
 
-
-def count_pairs(lefts, rights, offsets, gap, min_count):
-    """Count the pairs (lefts[i], rights[i + gap]) within each document; those with a NOT_THERE are skipped.
-
-    `lefts` and `rights` are int32 (T,). Returns: the pairs that occur `min_count` times or more, int32 (P, 2), in
-    arbitrary order, and their counts int64 (P,).
+    They are in the order of 256 piles, and in each of a table of its own.
     """
-    keys = np.full(1 << 12, FREE, dtype=np.uint64)
-    counts = np.zeros(1 << 12, dtype=np.int32)
-    n_pairs = n_kept = 0
+    piles = [[] for _ in range(256)]
     for document in range(len(offsets) - 1):
         for position in range(offsets[document], offsets[document + 1] - gap):
             left, right = lefts[position], rights[position + gap]
             if left == NOT_THERE or right == NOT_THERE:
                 continue
             key = _key(left, right)
+            place = int(key * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) * n_shares
+            if place >> 32 == share:
+                piles[place >> 24 & 255].append(key)
+    kept, kept_counts = [], []
+    for pile in piles:
+        size = 16
+        while size < 2 * len(pile):
+            size *= 2
+        keys, counts = np.full(size, FREE, dtype=np.uint64), np.zeros(size, dtype=np.int64)
+        for key in pile:
             slot = _slot(keys, key)
-            if keys[slot] == FREE:
-                keys[slot] = key
-                counts[slot] = 0
-                n_pairs += 1
+            keys[slot] = key
             counts[slot] += 1
-            n_kept += counts[slot] == min_count
-            if 2 * n_pairs > len(keys):
-                keys, counts = _larger(keys, counts)
-    pairs = np.empty((n_kept, 2), dtype=np.int32)
-    pair_counts = np.empty(n_kept, dtype=np.int64)
-    n_kept = 0
-    for slot in range(len(keys)):
-        if keys[slot] != FREE and counts[slot] >= min_count:
-            pairs[n_kept, 0] = keys[slot] >> np.uint64(32)
-            pairs[n_kept, 1] = keys[slot] & np.uint64(0xFFFFFFFF)
-            pair_counts[n_kept] = counts[slot]
-            n_kept += 1
-    return pairs, pair_counts
+        kept.append(keys[counts >= min_count])
+        kept_counts.append(counts[counts >= min_count])
+    return np.concatenate(kept), np.concatenate(kept_counts)
+
+
+def keys_of_documents(codes, offsets, hashes, is_sign):
+    """A hash of the words of each document; of its signs where it has nothing else; 0 where it has nothing."""
+    keys = np.zeros(len(offsets) - 1, dtype=np.uint64)
+    for document in range(len(keys)):
+        listed = codes[offsets[document] : offsets[document + 1]]
+        for code in listed[~is_sign[listed]] if (~is_sign[listed]).any() else listed:
+            keys[document] = words.mixed((keys[document] + np.uint64(0x9E3779B97F4A7C15)) ^ hashes[code])
+    return keys
 
 
 def table_of_pairs(pairs, pair_ids):

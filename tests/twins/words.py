@@ -20,7 +20,7 @@ ZERO, ONE, BYTE, FULL = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(64)
 LOWER_HALF = np.uint64(0xFFFFFFFF)
 
 
-def _mixed(h):
+def mixed(h):
     """64 bits → 64 bits, one to one. Source: the last step of Appleby's MurmurHash3."""
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
@@ -32,11 +32,11 @@ def _hash(data, start, end):
     h = packed = shift = ZERO
     for index in range(start, end):
         if shift == FULL:
-            h = _mixed(h ^ packed)
+            h = mixed(h ^ packed)
             packed = shift = ZERO
         packed |= np.uint64(data[index]) << shift
         shift += BYTE
-    return _mixed(h ^ packed)
+    return mixed(h ^ packed)
 
 
 def _same(data, start, other, other_start, length):
@@ -257,7 +257,7 @@ def scan(text, ends, kinds, lowercase, what):
                             break
                 while True:
                     if shift == FULL:
-                        h = _mixed(h ^ packed)
+                        h = mixed(h ^ packed)
                         packed = shift = ZERO
                     packed |= np.uint64(letter) << shift
                     shift += BYTE
@@ -270,7 +270,7 @@ def scan(text, ends, kinds, lowercase, what):
                     letter = text[index]
                 if is_sign:
                     break
-            code = _intern(data, starts, hashes, slots, n_words, stop, _mixed(h ^ packed))
+            code = _intern(data, starts, hashes, slots, n_words, stop, mixed(h ^ packed))
             n_words += code == n_words
             codes[n_tokens] = code
             n_tokens += 1

@@ -126,6 +126,8 @@ static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, con
         const uint8_t *bytes = data + starts[word];
         const int64_t length = starts[word + 1] - starts[word];
         const int64_t index = index_in(known, bytes, length, hashes[word]);
+        if (word + WORDS_AHEAD < n_words)
+            __builtin_prefetch(known->slots + (hashes[word + WORDS_AHEAD] & (known->n_slots - 1)));
         const bool is_apart = length > 1 && bytes[0] == SEPARATOR;
         words->ids[word] = index < 0 ? NOT_THERE : (int32_t)index + FIRST_WORD;
         words->in_ngrams[word] = is_apart ? NOT_THERE : words->ids[word];
@@ -170,23 +172,29 @@ static bool add_document(const Vocabulary *vocabulary, const Words *words, const
 {
     const int64_t length = n_tokens < vocabulary->max_length ? n_tokens : vocabulary->max_length, first = ids->n;
     int32_t *lefts = scratch, *rights = scratch + length + 2;
-    int64_t n_known = 0, n_char_ngrams = 0, n_elements = 0;
+    int64_t n_known = 0, n_char_ngrams = 0;
     if (!make_room(ids, length + 1))
         return false;
-    if (length)
-        rights[n_elements++] = PADDING;
     for (int64_t token = 0; token < length; token++) {
-        const int32_t code = codes[token], id = words->ids[code];
-        if (id != NOT_THERE || vocabulary->keep_unknown)
-            add_id(ids, id != NOT_THERE ? id : UNKNOWN);
+        const int32_t id = words->ids[codes[token]];
+        ids->ids[ids->n] = id != NOT_THERE ? id : UNKNOWN;
+        ids->n += id != NOT_THERE || vocabulary->keep_unknown;
         n_known += id != NOT_THERE;
-        n_char_ngrams += words->offsets[code + 1] - words->offsets[code];
-        rights[n_elements++] = words->in_ngrams[code];
     }
-    if (length && length == n_tokens) /* the end of a document that is cut off has no edge */
+    for (int64_t token = 0; token < length && vocabulary->longest_char_ngram; token++)
+        n_char_ngrams += words->offsets[codes[token] + 1] - words->offsets[codes[token]];
+    if (length && vocabulary->longest_ngram > 1) {
+        int64_t n_elements = 0;
         rights[n_elements++] = PADDING;
-    memcpy(lefts, rights, n_elements * sizeof(int32_t));
-    if (!add_ngrams(vocabulary, lefts, rights, n_elements, ids) || !make_room(ids, n_char_ngrams + 1))
+        for (int64_t token = 0; token < length; token++)
+            rights[n_elements++] = words->in_ngrams[codes[token]];
+        if (length == n_tokens) /* the end of a document that is cut off has no edge */
+            rights[n_elements++] = PADDING;
+        memcpy(lefts, rights, n_elements * sizeof(int32_t));
+        if (!add_ngrams(vocabulary, lefts, rights, n_elements, ids))
+            return false;
+    }
+    if (!make_room(ids, n_char_ngrams + 1))
         return false;
     for (int64_t token = 0; token < length && n_char_ngrams; token++) {
         const int64_t start = words->offsets[codes[token]], n = words->offsets[codes[token] + 1] - start;

@@ -1,4 +1,4 @@
-/* Documents of word ids: counts of n-grams, and ids of n-grams. */
+/* Documents of word ids: counts of n-grams, ids of n-grams, and a number by which equal documents are found. */
 
 #include "tables.h"
 
@@ -22,93 +22,114 @@ int64_t with_edges(Call *call)
     return 0;
 }
 
+enum { N_PILES = 256 }; /* of pairs: the table that counts one pile stays in the processor's cache */
+
+/* A number whose upper 32 bits are the share that a pair belongs to, and the next 8 its pile. */
+INLINE uint64_t place_of_pair(uint64_t key, uint64_t n_shares) { return (key * GOLDEN >> 32) * n_shares; }
+
+INLINE uint64_t pile_of(uint64_t place) { return place >> 24 & (N_PILES - 1); }
+
+/* Put the keys of one share of the pairs on piles, or only count them, where `keys` is NULL. `tops` are where the piles
+ * end. */
+static void pile_up(const Call *call, uint64_t share, uint64_t n_shares, uint64_t *keys, int64_t *tops)
+{
+    const int32_t *lefts = ARRAY(0), *rights = ARRAY(1);
+    const int64_t *offsets = ARRAY(2), gap = INTEGER(3);
+    for (int64_t document = 0; document < LENGTH(2) - 1; document++) {
+        for (int64_t index = offsets[document]; index < offsets[document + 1] - gap; index++) {
+            const int32_t left = lefts[index], right = rights[index + gap];
+            const uint64_t key = key_of(left, right), place = place_of_pair(key, n_shares);
+            if (place >> 32 != share || left == NOT_THERE || right == NOT_THERE)
+                continue;
+            if (keys)
+                keys[tops[pile_of(place)]] = key;
+            tops[pile_of(place)]++;
+        }
+    }
+}
+
 typedef struct {
     uint64_t *keys;
-    int32_t *counts;
-    uint64_t n_slots; /* a power of two */
-    int64_t n_pairs;
+    int64_t *counts;
 } Counter;
 
-static bool new_counter(Counter *counter, uint64_t n_slots)
+/* Count the n keys of a pile in a table of so many slots, all FREE before, which are twice as many at least. Those that
+ * are there often enough take the place of the first keys, with their counts. Returns their number. */
+static int64_t count_pile(Counter counter, uint64_t n_slots, uint64_t *keys, int64_t n, int64_t min_count, int64_t *counts)
 {
-    *counter = (Counter){malloc(n_slots * sizeof(uint64_t)), malloc(n_slots * sizeof(int32_t)), n_slots, 0};
-    if (counter->keys)
-        memset(counter->keys, 0xFF, n_slots * sizeof(uint64_t));
-    return counter->keys && counter->counts;
-}
-
-static void free_counter(Counter *counter)
-{
-    free(counter->keys);
-    free(counter->counts);
-}
-
-static bool enlarge(Counter *counter)
-{
-    Counter larger;
-    const bool is_enough = new_counter(&larger, 4 * counter->n_slots);
-    for (uint64_t old = 0; is_enough && old < counter->n_slots; old++) {
-        if (counter->keys[old] == FREE)
-            continue;
-        const int64_t slot = slot_of_pair(larger.keys, larger.n_slots, counter->keys[old]);
-        larger.keys[slot] = counter->keys[old];
-        larger.counts[slot] = counter->counts[old];
+    int64_t n_kept = 0;
+    for (int64_t index = 0; index < n; index++) {
+        const int64_t slot = slot_of_pair(counter.keys, n_slots, keys[index]);
+        counter.counts[slot] = counter.keys[slot] == FREE ? 1 : counter.counts[slot] + 1;
+        counter.keys[slot] = keys[index];
     }
-    larger.n_pairs = counter->n_pairs;
-    free_counter(is_enough ? counter : &larger);
-    if (is_enough)
-        *counter = larger;
-    return is_enough;
-}
-
-/* Put the pairs that were counted often enough into the results. */
-static int64_t frequent_pairs(Call *call, const Counter *counter, int64_t min_count, int64_t n_kept)
-{
-    int32_t *pairs = malloc((2 * n_kept + 1) * sizeof(int32_t));
-    int64_t *counts = malloc((n_kept + 1) * sizeof(int64_t)), n = 0;
-    call->results[0] = (Result){pairs, 2 * n_kept * (int64_t)sizeof(int32_t)};
-    call->results[1] = (Result){counts, n_kept * (int64_t)sizeof(int64_t)};
-    if (pairs == NULL || counts == NULL)
-        return OUT_OF_MEMORY;
-    for (uint64_t slot = 0; slot < counter->n_slots; slot++) {
-        if (counter->keys[slot] == FREE || counter->counts[slot] < min_count)
+    for (uint64_t slot = 0; slot < n_slots; slot++) {
+        if (counter.keys[slot] == FREE || counter.counts[slot] < min_count)
             continue;
-        pairs[2 * n] = (int32_t)(counter->keys[slot] >> 32);
-        pairs[2 * n + 1] = (int32_t)counter->keys[slot];
-        counts[n++] = counter->counts[slot];
+        keys[n_kept] = counter.keys[slot];
+        counts[n_kept++] = counter.counts[slot];
     }
     return n_kept;
 }
 
-/* lefts, rights, offsets, gap, min_count. Results: pairs, counts. */
+/* lefts, rights, offsets, gap, min_count, share, n_shares. Results: the pairs, a key each, and their counts. */
 int64_t count_pairs(Call *call)
 {
-    const int32_t *lefts = ARRAY(0), *rights = ARRAY(1);
-    const int64_t *offsets = ARRAY(2), n_documents = LENGTH(2) - 1, gap = INTEGER(3), min_count = INTEGER(4);
-    REQUIRE(LENGTH(0) == LENGTH(1) && offsets_fit(call, 2, LENGTH(0)) && gap >= 0 && min_count >= 1);
-    Counter counter;
-    bool is_enough = new_counter(&counter, 1 << 12);
-    int64_t n_kept = 0;
-    for (int64_t document = 0; document < n_documents && is_enough; document++) {
-        for (int64_t index = offsets[document]; index < offsets[document + 1] - gap && is_enough; index++) {
-            const int32_t left = lefts[index], right = rights[index + gap];
-            if (left == NOT_THERE || right == NOT_THERE)
-                continue;
-            const uint64_t key = key_of(left, right);
-            const int64_t slot = slot_of_pair(counter.keys, counter.n_slots, key);
-            if (counter.keys[slot] == FREE) {
-                counter.keys[slot] = key;
-                counter.counts[slot] = 0;
-                counter.n_pairs++;
-            }
-            n_kept += ++counter.counts[slot] == min_count;
-            if (2 * (uint64_t)counter.n_pairs > counter.n_slots)
-                is_enough = enlarge(&counter);
-        }
+    const int64_t min_count = INTEGER(4), share = INTEGER(5), n_shares = INTEGER(6);
+    int64_t tops[N_PILES] = {0}, starts[N_PILES + 1] = {0}, largest = 8, n_kept = 0;
+    REQUIRE(LENGTH(0) == LENGTH(1) && offsets_fit(call, 2, LENGTH(0)) && INTEGER(3) >= 0 && min_count >= 1);
+    REQUIRE(0 <= share && share < n_shares && n_shares <= UINT32_MAX);
+    pile_up(call, share, n_shares, NULL, tops);
+    for (int pile = 0; pile < N_PILES; pile++) {
+        largest = tops[pile] > largest ? tops[pile] : largest;
+        starts[pile + 1] = starts[pile] + tops[pile];
+        tops[pile] = starts[pile];
     }
-    const int64_t n = is_enough ? frequent_pairs(call, &counter, min_count, n_kept) : OUT_OF_MEMORY;
-    free_counter(&counter);
-    return n;
+    uint64_t most = 16;
+    while (most < 2 * (uint64_t)largest)
+        most *= 2;
+    uint64_t *keys = malloc((starts[N_PILES] + 1) * sizeof(uint64_t));
+    int64_t *counts = malloc((starts[N_PILES] / min_count + 1) * sizeof(int64_t));
+    Counter counter = {malloc(most * sizeof(uint64_t)), malloc(most * sizeof(int64_t))};
+    const bool is_enough = keys && counts && counter.keys && counter.counts;
+    if (is_enough)
+        pile_up(call, share, n_shares, keys, tops);
+    for (int pile = 0; pile < N_PILES && is_enough; pile++) {
+        const int64_t n = starts[pile + 1] - starts[pile];
+        uint64_t n_slots = 16;
+        while (n_slots < 2 * (uint64_t)n)
+            n_slots *= 2;
+        memset(counter.keys, 0xFF, n_slots * sizeof(uint64_t));
+        const int64_t n_more = count_pile(counter, n_slots, keys + starts[pile], n, min_count, counts + n_kept);
+        memmove(keys + n_kept, keys + starts[pile], n_more * sizeof(uint64_t));
+        n_kept += n_more;
+    }
+    free(counter.keys);
+    free(counter.counts);
+    call->results[0] = (Result){keys, n_kept * (int64_t)sizeof(uint64_t)};
+    call->results[1] = (Result){counts, n_kept * (int64_t)sizeof(int64_t)};
+    return is_enough ? n_kept : OUT_OF_MEMORY;
+}
+
+/* codes, offsets, the hashes of the distinct words, which of them are signs; keys. */
+int64_t keys_of_documents(Call *call)
+{
+    const int32_t *codes = ARRAY(0);
+    const int64_t *offsets = ARRAY(1);
+    const uint64_t *hashes = ARRAY(2);
+    const uint8_t *is_sign = ARRAY(3);
+    uint64_t *keys = ARRAY(4);
+    REQUIRE(ids_fit(call, 0, LENGTH(2)) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(3) == LENGTH(2));
+    REQUIRE(LENGTH(4) == LENGTH(1) - 1);
+    for (int64_t document = 0; document < LENGTH(4); document++) {
+        uint64_t of_words = 0, of_all = 0;
+        for (int64_t token = offsets[document]; token < offsets[document + 1]; token++)
+            of_words = is_sign[codes[token]] ? of_words : mixed((of_words + GOLDEN) ^ hashes[codes[token]]);
+        for (int64_t token = offsets[document]; token < offsets[document + 1] && !of_words; token++)
+            of_all = mixed((of_all + GOLDEN) ^ hashes[codes[token]]);
+        keys[document] = of_words + of_all;
+    }
+    return 0;
 }
 
 /* pairs, their ids; keys, FREE before, and ids of a table, twice as many as pairs and a power of two. */

@@ -24,7 +24,8 @@
     X(replace_characters, "BqiBqB>q>B", 1)                    \
     X(shorten_runs, ">B>qB", 0)                               \
     X(with_edges, "iqn>i>q", 0)                               \
-    X(count_pairs, "iiqnn", 2)                                \
+    X(count_pairs, "iiqnnnn", 2)                              \
+    X(keys_of_documents, "iqQB>Q", 0)                         \
     X(table_of_pairs, "ii>Q>i", 0)                            \
     X(find_pairs, "iiqnQi>i", 0)                              \
     X(encode, "iqBqQ" VOCABULARY ">q>f", 1)                   \

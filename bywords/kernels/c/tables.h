@@ -71,6 +71,7 @@ INLINE Slot *slot_of(const uint8_t *word, int64_t length, uint64_t h, const uint
 /* The index of the word of a slot; -1 where it is free. */
 INLINE int64_t index_of(const Slot *slot) { return (int64_t)(slot->entry & 0xFFFFFFFF) - 1; }
 
+#define WORDS_AHEAD 12 /* that are asked for beforehand: they are all over a large table */
 #define MOST_FOUND 512
 
 typedef struct {
@@ -84,6 +85,8 @@ typedef struct {
     uint8_t *lowered;     /* the text, with what may be read behind it */
     uint8_t classes[256]; /* of bytes */
     bool is_usual;        /* whether they are those of `characters.txt` */
+    int32_t *singles;     /* of UNSPACED characters of three bytes, by code point: their code and 1; 0 for none */
+    int64_t *bounds, n_bounds; /* of UNSPACED characters, and how many there is room for */
     int64_t starts[MOST_FOUND], stops[MOST_FOUND], n_starts, n_stops; /* of tokens that have no code yet */
 } Scan;
 

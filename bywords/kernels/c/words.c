@@ -46,13 +46,13 @@ INLINE bool keep_room(Table *table)
 {
     if (2 * (uint64_t)table->n_words <= table->n_slots)
         return true;
-    Slot *larger = calloc(4 * table->n_slots, sizeof(Slot));
+    Slot *larger = calloc(2 * table->n_slots, sizeof(Slot));
     if (larger == NULL)
         return false;
-    put_into(table->slots, table->n_slots, larger, 4 * table->n_slots);
+    put_into(table->slots, table->n_slots, larger, 2 * table->n_slots);
     free(table->slots);
     table->slots = larger;
-    table->n_slots *= 4;
+    table->n_slots *= 2;
     return true;
 }
 
@@ -64,17 +64,6 @@ INLINE int kind_of(const Scan *scan, int64_t code_point)
 INLINE int kind_at(const Scan *scan, int64_t index, int64_t end, int64_t *width)
 {
     return kind_of(scan, decoded(scan->text + index, scan->text + end, width));
-}
-
-/* Where the character that starts at `index` ends, with the combining marks after it. */
-static int64_t end_of_character(const Scan *scan, int64_t index, int64_t end)
-{
-    int64_t width;
-    kind_at(scan, index, end, &width);
-    index += width;
-    while (index < end && kind_at(scan, index, end, &width) == MARK)
-        index += width;
-    return index;
 }
 
 /* Whether a character is part of a word. */
@@ -140,6 +129,29 @@ static void drop_short(Scan *scan)
     scan->n_stops = n;
 }
 
+/* Give the next token its code. Whether there is memory for it. */
+INLINE bool add_code(Scan *scan, const uint8_t *word, int64_t length, uint64_t h)
+{
+    Table *table = &scan->table;
+    uint64_t slot = h & (table->n_slots - 1), entry;
+    for (; (entry = table->slots[slot].entry); slot = (slot + 1) & (table->n_slots - 1)) {
+        if (table->slots[slot].hash == h && entry >> 32 == (uint64_t)length &&
+            (length <= 8 || is_same_padded(word, table->data + table->starts[(entry & 0xFFFFFFFF) - 1], length)))
+            break;
+    }
+    if (entry) {
+        scan->codes[scan->n_tokens++] = (int32_t)(entry & 0xFFFFFFFF) - 1;
+        return true;
+    }
+    const int64_t start = table->starts[table->n_words];
+    memcpy(table->data + start, word, length);
+    scan->codes[scan->n_tokens++] = (int32_t)table->n_words;
+    table->hashes[table->n_words] = h;
+    table->starts[++table->n_words] = start + length;
+    table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)table->n_words};
+    return keep_room(table);
+}
+
 /* Give the tokens that were found their codes. Whether there is memory for it. */
 INLINE bool add_found(Scan *scan)
 {
@@ -154,28 +166,10 @@ INLINE bool add_found(Scan *scan)
         __builtin_prefetch(table->slots + (hashes[token] & (table->n_slots - 1)));
     }
     for (int64_t token = 0; token < n; token++) {
-        const uint8_t *word = scan->lowered + scan->starts[token];
-        const int64_t length = scan->stops[token] - scan->starts[token];
-        const uint64_t h = hashes[token];
-        uint64_t slot = h & (table->n_slots - 1), entry;
-        for (; (entry = table->slots[slot].entry); slot = (slot + 1) & (table->n_slots - 1)) {
-            if (table->slots[slot].hash == h && entry >> 32 == (uint64_t)length &&
-                (length <= 8 || is_same_padded(word, table->data + table->starts[(entry & 0xFFFFFFFF) - 1], length)))
-                break;
-        }
-        scan->codes[scan->n_tokens + token] = (int32_t)(entry & 0xFFFFFFFF) - 1;
-        if (entry == 0) {
-            const int64_t start = table->starts[table->n_words];
-            memcpy(table->data + start, word, length);
-            scan->codes[scan->n_tokens + token] = (int32_t)table->n_words;
-            table->hashes[table->n_words] = h;
-            table->starts[++table->n_words] = start + length;
-            table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)table->n_words};
-            if (!keep_room(table))
-                return false;
-        }
+        const int64_t start = scan->starts[token];
+        if (!add_code(scan, scan->lowered + start, scan->stops[token] - start, hashes[token]))
+            return false;
     }
-    scan->n_tokens += n;
     scan->starts[0] = scan->starts[n]; /* of one that goes on */
     scan->n_starts -= n;
     scan->n_stops = 0;
@@ -184,28 +178,64 @@ INLINE bool add_found(Scan *scan)
 
 INLINE bool keep_free(Scan *scan) { return scan->n_starts + 128 < MOST_FOUND || add_found(scan); }
 
-/* Find the tokens of the UNSPACED characters from `index` on: each one, then each two neighbours. Returns their end. */
-static int64_t find_unspaced(Scan *scan, int64_t index, int64_t end)
+/* Where the UNSPACED characters from `index` on start, with the combining marks after each, and where the last one ends,
+ * in `scan->bounds`. Returns their number. */
+static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
 {
-    const int64_t first = index;
-    int64_t last = index, width;
-    while (index < end && kind_at(scan, index, end, &width) == UNSPACED) {
-        last = index;
-        index = end_of_character(scan, index, end);
-        start_token(scan, last);
-        stop_token(scan, index);
-        if (!keep_free(scan))
-            return OUT_OF_MEMORY;
+    int64_t n = 0, width;
+    for (; index < end; index += width) {
+        const int kind = kind_at(scan, index, end, &width);
+        if (kind != UNSPACED && kind != MARK)
+            break;
+        if (n + 1 >= scan->n_bounds) {
+            const int64_t n_bounds = 2 * scan->n_bounds + 64;
+            int64_t *larger = realloc(scan->bounds, n_bounds * sizeof(int64_t));
+            if (larger == NULL)
+                return OUT_OF_MEMORY;
+            scan->bounds = larger;
+            scan->n_bounds = n_bounds;
+        }
+        scan->bounds[n] = index;
+        n += kind == UNSPACED;
     }
-    for (int64_t start = first; start < last;) {
-        const int64_t next = end_of_character(scan, start, end);
-        start_token(scan, start);
-        stop_token(scan, end_of_character(scan, next, end));
-        if (!keep_free(scan))
-            return OUT_OF_MEMORY;
-        start = next;
+    scan->bounds[n] = index;
+    return n;
+}
+
+/* Give an UNSPACED character its code: those of three bytes have a table of their own. Whether there is memory for it. */
+INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length)
+{
+    if (length != 3)
+        return add_code(scan, word, length, hash_of_padded(word, length));
+    int64_t width;
+    int32_t *code = scan->singles + decoded(word, word + length, &width);
+    if (*code) {
+        scan->codes[scan->n_tokens++] = *code - 1;
+        return true;
     }
-    return index;
+    const bool is_enough = add_code(scan, word, length, hash_of_padded(word, length));
+    *code = scan->codes[scan->n_tokens - 1] + 1;
+    return is_enough;
+}
+
+/* Give the UNSPACED characters from `index` on their codes: each one, then each two neighbours. Returns their end. */
+static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
+{
+    const int64_t n = add_found(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY, *bounds = scan->bounds;
+    bool is_enough = n >= 0;
+    for (int64_t one = 0; one < n && is_enough; one++)
+        is_enough = add_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one]);
+    uint64_t hashes[64];
+    for (int64_t first = 0; first < n - 1 && is_enough; first += 64) {
+        const int64_t last = first + 64 < n - 1 ? first + 64 : n - 1;
+        for (int64_t one = first; one < last; one++) {
+            hashes[one - first] = hash_of_padded(scan->lowered + bounds[one], bounds[one + 2] - bounds[one]);
+            __builtin_prefetch(scan->table.slots + (hashes[one - first] & (scan->table.n_slots - 1)));
+        }
+        for (int64_t one = first; one < last && is_enough; one++)
+            is_enough = add_code(scan, scan->lowered + bounds[one], bounds[one + 2] - bounds[one], hashes[one - first]);
+    }
+    return is_enough ? bounds[n] : OUT_OF_MEMORY;
 }
 
 /* Find tokens from `index` on, a character at a time, until eight bytes are all ASCII. Returns where that is. */
@@ -231,7 +261,7 @@ INLINE int64_t find_wide(Scan *scan, int64_t index, int64_t end)
         if (is_open(scan))
             stop_token(scan, index);
         if (kind == UNSPACED) {
-            index = find_unspaced(scan, index, end);
+            index = add_unspaced(scan, index, end);
             width = 0;
         } else if (kind == SIGN && scan->what == SIGNS) {
             start_token(scan, index);
@@ -384,7 +414,8 @@ VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_docume
     scan->table.n_slots = n_slots;
     scan->table.starts[0] = 0;
     scan->lowered = lowered(scan->text, n_bytes, lowercase);
-    bool is_enough = scan->table.slots && scan->lowered;
+    scan->singles = calloc(1 << 16, sizeof(int32_t));
+    bool is_enough = scan->table.slots && scan->lowered && scan->singles;
     for (int64_t document = 0; document < n_documents && is_enough; document++) {
         const int64_t n_before = scan->n_tokens + scan->n_stops;
         is_enough = find_tokens(scan, document ? ends[document - 1] : 0, ends[document]);
@@ -392,6 +423,8 @@ VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_docume
     }
     is_enough = is_enough && add_found(scan);
     free(scan->lowered);
+    free(scan->singles);
+    free(scan->bounds);
     return is_enough;
 }
 
@@ -435,6 +468,8 @@ int64_t find(Call *call)
     REQUIRE(is_power_of_two(LENGTH(5)) && WIDTH(5) == 2);
     for (int64_t word = 0; word < LENGTH(2); word++) {
         const int64_t length = starts[word + 1] - starts[word];
+        if (word + WORDS_AHEAD < LENGTH(2))
+            __builtin_prefetch(slots + (hashes[word + WORDS_AHEAD] & (LENGTH(5) - 1)));
         indices[word] = (int32_t)index_of(
             slot_of(data + starts[word], length, hashes[word], table_data, table_starts, slots, LENGTH(5)));
     }
@@ -456,6 +491,8 @@ int64_t add(Call *call)
     REQUIRE(table.starts[table.n_words] >= 0 && starts[n_new] - starts[0] <= LENGTH(3) - table.starts[table.n_words]);
     for (int64_t word = 0; word < LENGTH(2); word++) {
         const int64_t length = starts[word + 1] - starts[word];
+        if (word + WORDS_AHEAD < LENGTH(2))
+            __builtin_prefetch(table.slots + (hashes[word + WORDS_AHEAD] & (table.n_slots - 1)));
         memcpy(table.data + table.starts[table.n_words], data + starts[word], length);
         indices[word] = (int32_t)intern(&table, length, hashes[word]);
     }
@@ -463,48 +500,90 @@ int64_t add(Call *call)
 }
 
 typedef struct {
-    const uint8_t *word;
-    int64_t length, count, index;
-    uint64_t beginning; /* eight bytes, the first the highest */
-    bool is_first;
+    uint64_t keys[2]; /* the first eight bytes, the first of them the highest; and how late it comes by its count */
+    int64_t index;
 } Ranked;
 
-/* Those that are to be first, then the more frequent, then by their bytes, which is the order of their code points. */
-static int compare_ranked(const void *left, const void *right)
+enum { DIGIT_BITS = 11 };
+
+/* Sort by one of the keys, those with the same key as they were: a digit at a time, from the lowest to the highest.
+ * `room` is for as many. Returns which of the two has them now. */
+static Ranked *sorted_by(int key, Ranked *ranked, Ranked *room, int64_t n)
 {
-    const Ranked *a = left, *b = right;
-    if (a->is_first != b->is_first)
-        return a->is_first ? -1 : 1;
-    if (a->count != b->count)
-        return a->count > b->count ? -1 : 1;
-    if (a->beginning != b->beginning)
-        return a->beginning < b->beginning ? -1 : 1;
-    const int order = memcmp(a->word, b->word, a->length < b->length ? a->length : b->length);
-    return order ? order : (a->length > b->length) - (a->length < b->length);
+    uint64_t differing = 0;
+    for (int64_t i = 0; i < n; i++)
+        differing |= ranked[i].keys[key] ^ ranked[0].keys[key];
+    for (int shift = 0; shift < 64; shift += DIGIT_BITS) {
+        int64_t places[(1 << DIGIT_BITS) + 1] = {0};
+        const uint64_t mask = (1 << DIGIT_BITS) - 1;
+        if (!(differing >> shift & mask))
+            continue;
+        for (int64_t i = 0; i < n; i++)
+            places[(ranked[i].keys[key] >> shift & mask) + 1]++;
+        for (int digit = 0; digit < 1 << DIGIT_BITS; digit++)
+            places[digit + 1] += places[digit];
+        for (int64_t i = 0; i < n; i++)
+            room[places[ranked[i].keys[key] >> shift & mask]++] = ranked[i];
+        Ranked *sorted = room;
+        room = ranked;
+        ranked = sorted;
+    }
+    return ranked;
 }
 
-/* data, starts, counts, which come first, the least count; the indices of those that reach it. Returns their number. */
+/* Whether two words that begin with the same eight bytes, or are shorter, are in their order. */
+INLINE bool are_in_order(const uint8_t *data, const int64_t *starts, int64_t left, int64_t right)
+{
+    const int64_t length = starts[left + 1] - starts[left], other = starts[right + 1] - starts[right];
+    const int order = memcmp(data + starts[left], data + starts[right], length < other ? length : other);
+    return order < 0 || (order == 0 && length <= other);
+}
+
+/* Sort words with the same keys; `room` is for as many. */
+static void sort_alike(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
+{
+    if (n < 2)
+        return;
+    const int64_t half = n / 2;
+    sort_alike(ranked, room, half, data, starts);
+    sort_alike(ranked + half, room, n - half, data, starts);
+    memcpy(room, ranked, half * sizeof(Ranked));
+    for (int64_t i = 0, left = 0, right = half; left < half; i++) {
+        const bool is_left = right == n || are_in_order(data, starts, room[left].index, ranked[right].index);
+        ranked[i] = is_left ? room[left++] : ranked[right++];
+    }
+}
+
+/* data, starts, counts, which come first, the least count; the indices of those that reach it: those that are to be
+ * first, then the more frequent, then by their bytes, which is the order of their code points. Returns their number. */
 int64_t rank(Call *call)
 {
     const uint8_t *data = ARRAY(0), *is_first = ARRAY(3);
     const int64_t *starts = ARRAY(1), *counts = ARRAY(2), n_words = LENGTH(2);
     int64_t *order = ARRAY(5), n = 0;
     REQUIRE(LENGTH(1) == n_words + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(3) == n_words && LENGTH(5) == n_words);
-    Ranked *ranked = malloc((n_words + 1) * sizeof(Ranked));
-    for (int64_t word = 0; word < n_words && ranked; word++) {
+    Ranked *all = malloc((n_words + 1) * sizeof(Ranked)), *room = malloc((n_words + 1) * sizeof(Ranked));
+    const bool is_enough = all && room;
+    for (int64_t word = 0; word < n_words && is_enough; word++) {
         if (counts[word] < INTEGER(4))
             continue;
-        Ranked one = {data + starts[word], starts[word + 1] - starts[word], counts[word], word, 0, is_first[word]};
+        uint64_t beginning = 0;
         for (int64_t byte = 0; byte < 8; byte++)
-            one.beginning = one.beginning << 8 | (byte < one.length ? one.word[byte] : 0);
-        ranked[n++] = one;
+            beginning = beginning << 8 | (starts[word] + byte < starts[word + 1] ? data[starts[word] + byte] : 0);
+        const uint64_t lateness = (INT64_MAX - (uint64_t)counts[word]) & INT64_MAX; /* no count is below 0 */
+        all[n++] = (Ranked){{beginning, lateness | (is_first[word] ? 0 : UINT64_C(1) << 63)}, word};
     }
-    if (ranked)
-        qsort(ranked, n, sizeof(Ranked), compare_ranked);
+    Ranked *ranked = is_enough ? sorted_by(0, all, room, n) : NULL;
+    ranked = is_enough ? sorted_by(1, ranked, ranked == all ? room : all, n) : NULL;
+    for (int64_t first = 0, last = 0; first < n; first = last) {
+        while (last < n && memcmp(ranked[last].keys, ranked[first].keys, sizeof(ranked->keys)) == 0)
+            last++;
+        sort_alike(ranked + first, ranked == all ? room : all, last - first, data, starts);
+    }
     for (int64_t place = 0; place < n; place++)
         order[place] = ranked[place].index;
-    const bool is_enough = ranked != NULL;
-    free(ranked);
+    free(all);
+    free(room);
     return is_enough ? n : OUT_OF_MEMORY;
 }
 

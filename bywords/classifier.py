@@ -23,6 +23,7 @@ from bywords.config import nested_settings, with_setting
 from bywords.data.columns import Columns, as_names, fit_columns, frame_columns
 from bywords.data.groups import Together
 from bywords.data.labels import Labels, codes_of, weights_of
+from bywords.display import shown_table
 from bywords.errors import BywordsError, DataError, SettingError, check_kind
 from bywords.evaluation.back_off import NodeAnswers
 from bywords.evaluation.calibration import Calibration, Sigmoids
@@ -41,7 +42,7 @@ from bywords.systems import DEFAULT_SYSTEM, able_to_train_on_disk, default_candi
 from bywords.text.custom_tokens import GIVEN, TokenFunction
 from bywords.text.inputs import Texts
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, tokenizer_config
-from bywords.training.callback import Callback
+from bywords.training.callback import Callback, progress_bar
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit
 from bywords.training.on_disk import fit_on_disk
@@ -49,6 +50,7 @@ from bywords.vectors.load import GivenVectors
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+    from sklearn.utils import estimator_html_repr
     from sklearn.utils.validation import check_is_fitted
 except ModuleNotFoundError as error:
     raise named_extra(error, what="TextClassifier") from error
@@ -136,6 +138,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         *,
         validation: tuple[Texts, Labels] | None = None,
         callback: Callback | None = None,
+        progress: bool = False,
         checkpoint: Path | str | None = None,
         resume: bool = False,
     ) -> Self:
@@ -147,6 +150,8 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         where given, is used instead of a share of the documents. All but the neural systems of the lab are fitted once
         more to all documents, the validation part too, when the temperature is set.
 
+        With `progress`, a bar in the notebook or terminal shows how far it is; `callback` hears the same.
+
         `checkpoint` is a folder that keeps what has been worked out, until `save` has saved it all. With `resume`, what
         is there already is not done again, and the fit ends with the same bits; where nothing is, it starts afresh.
 
@@ -155,10 +160,11 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         SettingError for a checkpoint of another run, or an unfinished one without `resume`.
         """
         folder = None if checkpoint is None else Path(checkpoint)
-        fitted = fit_classifier(
-            self.config, X, y, sample_weight, system=self.system, parameters=self._parameters(),
-            validation=validation, columns=self._columns_of(X), callback=callback, checkpoint=folder, resume=resume,
-        )  # fmt: skip
+        with progress_bar() if progress and callback is None else contextlib.nullcontext(callback) as hears:
+            fitted = fit_classifier(
+                self.config, X, y, sample_weight, system=self.system, parameters=self._parameters(),
+                validation=validation, columns=self._columns_of(X), callback=hears, checkpoint=folder, resume=resume,
+            )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder
         return self
 
@@ -493,6 +499,25 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = []  # of texts it makes float32
         return tags
+
+    def _repr_html_(self) -> str:
+        """What scikit-learn shows of it, then what was fitted: its classes, and how good it was when held out."""
+        shown: str = estimator_html_repr(self)
+        if "fitted_" not in self.__dict__:
+            return shown
+        record, names = self.fitted_.record, self.classes_.astype(str).tolist()
+        summary, measure = record.summary, "micro F1" if self.is_multilabel else "right"
+        row = {
+            "system": record.system if isinstance(record.system, str) else "custom",
+            "documents": summary.n_train + summary.n_valid + summary.n_learned_after,
+            "classes": f"{len(names):,}: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}",
+            f"{measure} on documents held out": f"{summary.valid_accuracy:.1%}",
+            "seconds": record.seconds,
+        }
+        return shown + shown_table("Fitted", [row], notes=[] if self.selection_ is None else [self.selection_.reason])
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def __sklearn_is_fitted__(self) -> bool:
         return "fitted_" in self.__dict__

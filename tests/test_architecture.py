@@ -11,8 +11,8 @@ from bywords.models.base import MODELS
 PACKAGE = Path(bywords.__file__).parent
 # A room may import those above it in this list, and none below. A folder is one room.
 ROOMS = [
-    *("terminal", "version", "errors", "memory", "validation", "annotations", "config", "locks", "files", "checkpoint"),
-    *("extras", "forks", "records", "kernels", "text", "data", "io", "vectors", "evaluation", "models"),
+    *("terminal", "version", "display", "errors", "memory", "validation", "annotations", "config", "locks", "files"),
+    *("checkpoint", "extras", "forks", "records", "kernels", "text", "data", "io", "vectors", "evaluation", "models"),
     *("system_config", "fitted", "explain", "training", "pytorch", "artifact", "systems", "classifier"),
     *("document_vectors", "experiments", "audit", "report", "cli"),
 ]

@@ -12,13 +12,16 @@ import polars as pl
 
 from bywords.data.hierarchy import Hierarchy
 from bywords.data.label_sets import Codes, LabelSets
+from bywords.display import shown_table
 from bywords.errors import DataError
 from bywords.evaluation import metrics, reliability, significance
 from bywords.evaluation.levels import hierarchy_scores
 from bywords.evaluation.ranking import AT, ranking_scores
 from bywords.evaluation.top_scores import TopScores
+from bywords.extras import needed
 from bywords.forks import cached_property
 
+MOST_DRAWN = 20  # classes in a picture of the confusion matrix
 COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answers first
 TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes
 MOST_RANKED = max(*TOP_K, *AT)  # likeliest labels of a document that are kept
@@ -203,6 +206,37 @@ class Evaluation:
         """Label, precision, recall, f1 and support of each class, ready for JSON."""
         return [{"label": name, **vars(row)} for name, row in zip(self.label_names, self.counts.scores(), strict=True)]
 
+    def to_frame(self) -> pl.DataFrame:
+        """`per_class` as a frame of polars."""
+        return pl.DataFrame(self.per_class(), infer_schema_length=None)
+
+    def _repr_html_(self) -> str:
+        low, high = self.accuracy_interval
+        title = f"Right on {self.accuracy:.1%} of {len(self.labels):,} documents ({low:.1%} to {high:.1%})"
+        said = [
+            f"{row['share']:.1%} of {row['true']} ({row['count']:,}) are taken for {row['predicted']}."
+            for row in self.hardest_confusions(3)
+        ]
+        return shown_table(title, sorted(self.per_class(), key=lambda row: row["f1"]), notes=said)
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the confusion matrix, of the MOST_DRAWN commonest classes where there are more; matplotlib's axes."""
+        if axes is None:
+            axes = needed("matplotlib.pyplot", what="to draw a confusion matrix").subplots()[1]
+        counts = np.bincount(self.labels, minlength=len(self.label_names))
+        chosen = np.sort(np.argsort(-counts, kind="stable")[:MOST_DRAWN])
+        table = metrics.confusion_matrix(self.labels, self.predicted, len(counts))[np.ix_(chosen, chosen)]
+        names = [self.label_names[index] for index in chosen.tolist()]
+        axes.imshow(table, cmap="Blues")
+        for row, column in np.argwhere(table > 0).tolist():
+            colour = "white" if table[row, column] > table.max() / 2 else "black"
+            axes.text(column, row, f"{table[row, column]:,}", ha="center", va="center", color=colour)
+        axes.set_xticks(range(len(names)), names, rotation=90)
+        axes.set_yticks(range(len(names)), names)
+        left = "" if len(chosen) == len(counts) else f", the {len(chosen)} commonest of {len(counts)} classes"
+        axes.set(xlabel=f"predicted{left}", ylabel="true")
+        return axes
+
     def hardest_confusions(self, n: int = 5) -> list[dict[str, Any]]:
         """The n commonest mistakes: true and predicted label, how many, and their share of the true class."""
         return [
@@ -334,6 +368,16 @@ class ManyLabelsEvaluation:
             f"{name}_interval": _known(significance.bootstrap_interval(drawn[0], self.f1[name]))
             for name, drawn in draws.items()
         }
+
+    def to_frame(self) -> pl.DataFrame:
+        """`per_class` as a frame of polars."""
+        return pl.DataFrame(self.per_class(), infer_schema_length=None)
+
+    def _repr_html_(self) -> str:
+        shares = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in self.f1.items())
+        title = f"On {len(self.labels):,} documents: {shares}"
+        rows = sorted(self.per_class(), key=lambda row: row["f1"])
+        return shown_table(title, rows, notes=[f"All labels are right for {self.accuracy:.1%}."])
 
     def per_class(self) -> list[dict[str, Any]]:
         """Label, precision, recall, f1, support and threshold of each label, ready for JSON."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import repeat
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.data.label_sets import LabelSets
+from bywords.display import shown_words
 from bywords.explain.attributions import linear_attributions
 from bywords.explain.gradients import integrated_gradients
 from bywords.explain.token_alignment import TokenAlignment
@@ -19,6 +20,9 @@ from bywords.text.composition import Offsets
 from bywords.text.offsets import token_offsets
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import FIELDED, SEPARATOR, TokenizerConfig, shown_document, shown_token
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Method = Literal["exact", "integrated gradients"]
 
@@ -97,6 +101,30 @@ class Explanation:
             return list(self.tokens)
         each = zip(self.tokens, self.fields, self.is_copy, strict=True)
         return [f"{field}:{token}" if field and not is_copy else token for token, field, is_copy in each]
+
+    def to_frame(self, label: Any = None) -> pl.DataFrame:
+        """The distinct words and what they add to the logit of a class, as `words`: a frame of polars."""
+        import polars as pl
+
+        schema = {"word": pl.String, "attribution": pl.Float64, "count": pl.Int64}
+        return pl.DataFrame([tuple(asdict(share).values()) for share in self.words(label)], schema=schema, orient="row")
+
+    def _repr_html_(self) -> str:
+        index = self.index_of()
+        column = self.attributions[:, index]
+        largest = max(float(np.abs(column).max(initial=0.0)), 1e-12)
+        parts, done = [], 0
+        for (begin, end), value in zip(self.offsets.tolist(), (column / largest).tolist(), strict=True):
+            if begin >= done:
+                parts += [(self.shown_text[done:begin], 0.0), (self.shown_text[begin:end], value)]
+                done = end
+        parts.append((self.shown_text[done:], 0.0))
+        title = f"{self.labels[index]}: {self.probabilities[index]:.1%}"
+        others = np.argsort(-self.probabilities, kind="stable")[1:4].tolist()
+        notes = [", ".join(f"{self.labels[other]} {self.probabilities[other]:.1%}" for other in others)]
+        if self.method != "exact":
+            notes.append(f"By {self.method}; the sum of the words misses {self.completeness_gap:.3f} of the logit.")
+        return shown_words(title, parts, notes=notes)
 
     def plain(self, label: Any = None, *, n_words: int = 10) -> dict[str, Any]:
         """As JSON values; `start` and `end` of a token count the characters of `text`, as Python's strings do.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from bywords.records.base import Interval, Part, Quantiles, Record, RecordPart
+from bywords.display import shown_table
+from bywords.records.base import Interval, Part, Quantiles, Record, RecordPart, scalars
 
 
 class AuditedData(RecordPart):
@@ -300,6 +301,7 @@ class AuditRecord(Record):
 
     FORMAT: ClassVar[str] = "bywords-audit/2"
     MADE_BY: ClassVar[str] = "bywords audit"
+    PAGE: ClassVar[str] = "bywords.report.audit:render_audit"
 
     seed: int
     data: AuditedData
@@ -318,3 +320,13 @@ class AuditRecord(Record):
     def small_classes(self) -> list[ClassProfile]:
         """Classes with too few training documents, the smallest first."""
         return sorted((row for row in self.profile.classes if row.is_small), key=lambda row: row.n_train)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The training documents whose label is doubtful, the likeliest error first."""
+        return [scalars(error) for error in self.label_errors]
+
+    def _repr_html_(self) -> str:
+        flagged = [row for row in self.rows() if row.pop("is_flagged")]
+        small = [f"Few documents have {row.label}: {row.n_train:,}." for row in self.small_classes[:3]]
+        title = f"{self.n_flagged:,} labels are likely wrong"
+        return shown_table(title, flagged, notes=[*self.notes, *small])

@@ -7,6 +7,7 @@ type, and names file and key; numbers that are not finite are null in JSON, and 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import math
 import os
@@ -15,12 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 from bywords import config
 from bywords.errors import DataError, SettingError
 from bywords.files import write_whole
 from bywords.validation import naming, parsed_json
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Part = Literal["train", "test"]
 Interval = tuple[float, float]  # 95 %
@@ -45,6 +49,34 @@ class Record(RecordPart):
 
     bywords_version: str
     command: str = ""  # as it was typed
+
+    PAGE: ClassVar[str]  # what makes its page: the module and the function, "bywords.report.curve:render_curve"
+
+    def to_html(self, path: Path | str) -> None:
+        """Write its page, which needs no other file. Raises SettingError where it cannot be written."""
+        module, _, function = self.PAGE.partition(":")
+        write_whole(Path(path), getattr(importlib.import_module(module), function)(self))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What it is mainly about, a row each, of plain values."""
+        raise NotImplementedError
+
+    def to_frame(self) -> pl.DataFrame:
+        """`rows` as a frame of polars."""
+        import polars as pl
+
+        return pl.DataFrame(self.rows(), infer_schema_length=None)
+
+
+def scalars(part: RecordPart, *without: str) -> dict[str, Any]:
+    """The fields of a part of a record that are one value each, or an interval, which becomes _low and _high."""
+    found: dict[str, Any] = {}
+    for name, value in vars(part).items():
+        if name.endswith("_interval"):
+            found |= {f"{name}_{end}": each for end, each in zip(("low", "high"), value or (None, None), strict=True)}
+        elif name not in without and (value is None or isinstance(value, bool | int | float | str)):
+            found[name] = value
+    return found
 
 
 class CorpusFacts(RecordPart):

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from bywords.records.base import ExperimentRecord, Interval, RecordPart, Spread
+from bywords.display import shown_table
+from bywords.extras import needed
+from bywords.records.base import ExperimentRecord, Interval, RecordPart, Spread, scalars
 
 
 class CurvePoint(RecordPart):
@@ -87,6 +89,7 @@ class CurveRecord(ExperimentRecord):
 
     FORMAT: ClassVar[str] = "bywords-curve/2"
     MADE_BY: ClassVar[str] = "bywords curve"
+    PAGE: ClassVar[str] = "bywords.report.curve:render_curve"
 
     system: str
     vectors: str | None = None
@@ -96,3 +99,34 @@ class CurveRecord(ExperimentRecord):
     sizes: list[CurveSize] = field(default_factory=list)
     forecast: Forecast | None = None
     backtest: Backtest | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The scores of each size."""
+        return [scalars(size) for size in self.sizes]
+
+    def _repr_html_(self) -> str:
+        notes = []
+        if self.forecast is not None:
+            low, high = self.forecast.interval
+            notes = [
+                f"With {self.forecast.n_documents:,} documents about {self.forecast.accuracy:.1%} would be right "
+                f"({low:.1%} to {high:.1%})."
+            ]
+        return shown_table(f"{self.system} on growing parts of {self.corpus.name}", self.rows(), notes=notes)
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw the accuracy of each size with its interval, and the forecast; matplotlib's axes."""
+        if axes is None:
+            axes = needed("matplotlib.pyplot", what="to draw a learning curve").subplots()[1]
+        sizes, accuracies = [size.n_documents for size in self.sizes], [size.accuracy for size in self.sizes]
+        low, high = zip(*(size.accuracy_interval for size in self.sizes), strict=True)
+        axes.plot(sizes, accuracies, marker="o", label=self.system)
+        axes.fill_between(sizes, low, high, alpha=0.2)
+        if self.forecast is not None:
+            band = self.forecast.band
+            at = [point.n_documents for point in band]
+            axes.plot(at, [point.accuracy for point in band], linestyle=":", label="forecast")
+            axes.fill_between(at, [point.low for point in band], [point.high for point in band], alpha=0.1)
+        axes.set(xlabel="training documents", ylabel="accuracy", xscale="log")
+        axes.legend()
+        return axes

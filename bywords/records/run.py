@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Any, ClassVar, Literal
 
+from bywords.display import shown_table
 from bywords.records.base import (
     EpochRecord,
     ExperimentRecord,
@@ -14,6 +15,7 @@ from bywords.records.base import (
     RecordPart,
     Spread,
     VectorsSummary,
+    scalars,
 )
 
 
@@ -274,6 +276,7 @@ class RunRecord(ExperimentRecord):
 
     FORMAT: ClassVar[str] = "bywords-run/3"
     MADE_BY: ClassVar[str] = "bywords compare"
+    PAGE: ClassVar[str] = "bywords.report.comparison:render_comparison"
 
     words: TextStatistics = field(default_factory=TextStatistics)
     test_labels: str  # the true classes, as `pairwise.as_text` writes them
@@ -282,3 +285,14 @@ class RunRecord(ExperimentRecord):
     best: str | None = None
     pairwise: list[SystemPair] = field(default_factory=list)
     wrong_documents: list[WrongDocument] = field(default_factory=list)  # of the best system
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The scores of each system, the best first as in the record."""
+        return [scalars(system, "description", "interrupted", "limit", "best_epoch") for system in self.systems]
+
+    def _repr_html_(self) -> str:
+        rows = [scalars(system, "description", "kind", "interrupted", "limit", "best_epoch") for system in self.systems]
+        notes = [f"{one.name} could not be fitted: {one.reason}" for one in self.failed]
+        notes += [pair.sentence for pair in self.pairwise[:3]]
+        title = f"{len(rows)} systems on {self.corpus.name}: {self.corpus.n_train:,} training documents, "
+        return shown_table(f"{title}{self.corpus.n_test:,} to test on", rows, notes=notes)

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,9 @@ import polars as pl
 
 from bywords.annotations import check_arguments, check_fields
 from bywords.checkpoint import Checkpoint
+from bywords.display import shown_table
 from bywords.errors import SettingError, VectorFileError
+from bywords.extras import needed
 from bywords.files import check_writable, replacing, sync, write_errors
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import Tokens
@@ -195,6 +197,35 @@ class WordVectors:
         best = np.argsort(-cosines, kind="stable")[: max(0, min(n, n_left))]
         return list(zip(self.words.gather(best).to_list(), cosines[best].tolist(), strict=True))
 
+    def _repr_html_(self) -> str:
+        first = zip(self.words[:8], self.matrix[:8], strict=True)
+        rows = [{"word": word, "numbers": _beginning(row)} for word, row in first]
+        title = f"{self.name}: {len(self):,} words of {self.dimension} dimensions"
+        return shown_table(title, rows, notes=[f"{len(self) - 8:,} more words."] if len(self) > 8 else [])
+
+    @check_arguments
+    def plot(self, words: Sequence[str] | None = None, axes: Any = None) -> Any:
+        """Draw words, by default the first 50, by the first two principal components of their vectors; returns
+        matplotlib's axes. What is near in many dimensions may be apart in two, and the other way round.
+
+        Raises: as `vector`.
+        """
+        chosen = list(words) if words is not None else self.words[:50].to_list()
+        rows = np.stack([self.vector(word) for word in chosen]) if chosen else np.zeros((0, self.dimension), np.float32)
+        if len(chosen) < 2 or self.dimension < 2:
+            raise SettingError(
+                f"a map takes two words and two dimensions, and there are {len(chosen)} and {self.dimension}."
+            )
+        if axes is None:
+            axes = needed("matplotlib.pyplot", what="to draw words").subplots()[1]
+        centred = rows - rows.mean(axis=0)
+        places = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        axes.scatter(*places.T, s=8)
+        for word, place in zip(chosen, places, strict=True):
+            axes.annotate(word, place, xytext=(3, 3), textcoords="offset points")
+        axes.set(xlabel="first principal component", ylabel="second")
+        return axes
+
     def save(self, path: Path) -> None:
         """Write the matrix to `path` (.npy) and, beside it, the words, one a line (.vocab), and where there are
         n-grams their vectors (.subwords.safetensors); `read_vectors` reads all. Of static embeddings the words are
@@ -252,6 +283,10 @@ class WordVectors:
 
 def _series(words: Sequence[str]) -> pl.Series:
     return pl.Series(list(words), dtype=pl.String)
+
+
+def _beginning(row: npt.NDArray[np.float32]) -> str:
+    return ", ".join(f"{value:.2f}" for value in row[:6].tolist()) + (", …" if len(row) > 6 else "")
 
 
 def _unit(vector: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

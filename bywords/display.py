@@ -1,0 +1,59 @@
+"""What a notebook shows of a result: small pieces of HTML, with every text escaped, in the page's own colours."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+MOST_ROWS = 30
+MOST_CHARACTERS = 2_000  # of a text that is shown
+FOR, AGAINST = "38, 132, 86", "204, 82, 48"  # red, green and blue of words that speak for a class, and against it
+
+
+def shown_table(title: str, rows: Sequence[Mapping[str, Any]], *, notes: Iterable[str] = ()) -> str:
+    """A title, rows with the same keys, the first MOST_ROWS of them, and sentences."""
+    columns = list(rows[0]) if rows else []
+    head = "".join(f"<th style='text-align:left'>{_escaped(name.replace('_', ' '))}</th>" for name in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td style='text-align:left'>{_escaped(_said(row[name]))}</td>" for name in columns) + "</tr>"
+        for row in rows[:MOST_ROWS]
+    )
+    left = [f"{len(rows) - MOST_ROWS:,} more rows: to_frame() has all."] if len(rows) > MOST_ROWS else []
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+    said = "".join(f"<p style='margin:.3em 0'>{_escaped(note)}</p>" for note in [*notes, *left])
+    return (
+        f"<div style='overflow-x:auto;max-width:100%'><p style='margin:.3em 0'><strong>{_escaped(title)}</strong></p>"
+        f"{table}{said}</div>"
+    )
+
+
+def shown_words(title: str, parts: Iterable[tuple[str, float]], *, notes: Iterable[str] = ()) -> str:
+    """A text in parts, each coloured by a number from -1, against, to 1, for; 0 has no colour."""
+    pieces, length = list[str](), 0
+    for text, value in parts:
+        if length >= MOST_CHARACTERS:
+            pieces.append(" …")
+            break
+        length += len(text)
+        strength = min(abs(value), 1.0)
+        colour = f"background:rgba({FOR if value > 0 else AGAINST}, {0.15 + 0.55 * strength:.2f});border-radius:.2em"
+        piece = _escaped(text)
+        pieces.append(f"<span style='{colour}' title='{value:+.2f}'>{piece}</span>" if strength > 0.02 else piece)
+    said = "".join(f"<p style='margin:.3em 0'>{_escaped(note)}</p>" for note in notes)
+    return (
+        f"<div style='max-width:60em'><p style='margin:.3em 0'><strong>{_escaped(title)}</strong></p>"
+        f"<p style='white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7'>{''.join(pieces)}</p>{said}</div>"
+    )
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _escaped(text: str) -> str:
+    return html.escape(text.encode("utf-8", "replace").decode(), quote=True)

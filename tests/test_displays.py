@@ -1,0 +1,104 @@
+"""A notebook shows results as tables and coloured words; whatever stands in a text stays a text."""
+
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+from small_corpus import small_corpus
+
+from bywords import SettingError, TextClassifier, WordVectors, compare, learning_curve
+from bywords.audit.audit import audit
+from bywords.data.corpus import Split
+from bywords.training.callback import Callback
+
+EVIL = "<script>alert('x')</script> & \ud800"
+TRAIN, TEST = small_corpus(), small_corpus(60, seed=1)
+TEXTS, LABELS = TRAIN.texts.to_list(), TRAIN.names().tolist()
+SPLIT = Split(train=TRAIN, test=TEST)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return TextClassifier("tfidf-svc").fit(TEXTS, [f"{label}<b>" for label in LABELS])
+
+
+@pytest.fixture(scope="module")
+def record():
+    return compare(SPLIT, ["tfidf-svc", "tfidf-nb"])
+
+
+def cells(shown):
+    return re.findall(r"<td[^>]*>(.*?)</td>", shown)
+
+
+def test_an_estimator_shows_what_was_fitted(fitted):
+    shown = fitted._repr_html_()
+    assert "&lt;b&gt;" in shown
+    assert "<b>" not in shown.partition("Fitted")[2]
+    assert f"{len(TEXTS):,}" in cells(shown.partition("Fitted")[2])
+    assert "Fitted" not in TextClassifier()._repr_html_()
+    assert fitted._repr_mimebundle_()["text/html"] == shown
+
+
+def test_an_explanation_colours_its_words_and_keeps_every_character(fitted):
+    word = TEXTS[0].split()[0]
+    (explanation,) = fitted.explain([f"{word} {EVIL}"])
+    shown = explanation._repr_html_()
+    assert "<script>" not in shown
+    assert re.search(rf"<span style='background:[^']*' title='[+-]\d\.\d\d'>{word}</span>", shown)
+    assert explanation.to_frame().columns == ["word", "attribution", "count"]
+    assert explanation.to_frame()["word"].to_list() == [share.word for share in explanation.words()]
+
+
+def test_an_evaluation_has_a_row_a_class_and_a_picture(fitted):
+    found = TextClassifier("tfidf-svc").fit(TEXTS, LABELS).evaluate(TEST.texts, TEST.names().tolist())
+    assert len(cells(found._repr_html_())) == 5 * len(set(LABELS))
+    assert found.to_frame()["label"].to_list() == list(found.label_names)
+    axes = found.plot()
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(found.label_names)
+    assert sum(int(text.get_text()) for text in axes.texts) == len(TEST)
+
+
+def test_of_many_classes_the_picture_has_the_commonest_and_says_so():
+    names = [f"class {n:02}" for n in range(30)]
+    texts = [f"word{n % 30} word{n % 30} {n}" for n in range(180)]
+    labels = [names[n % 30] for n in range(180)]
+    axes = TextClassifier("tfidf-nb").fit(texts, labels).evaluate(texts, labels).plot()
+    assert len(axes.get_yticklabels()) == 20
+    assert axes.get_xlabel() == "predicted, the 20 commonest of 30 classes"
+
+
+def test_a_comparison_a_curve_and_an_audit_are_tables_frames_and_pages(record, tmp_path):
+    curve = learning_curve(Split(train=small_corpus(300), test=TEST), "tfidf-nb", seeds=[0])
+    found = audit(TRAIN, TEST)
+    for number, (one, rows) in enumerate([(record, record.systems), (curve, curve.sizes), (found, found.label_errors)]):
+        assert len(one.to_frame()) == len(rows)
+        assert "<table>" in one._repr_html_() or not rows or found is one
+        one.to_html(tmp_path / f"{number}.html")
+        assert "</html>" in (tmp_path / f"{number}.html").read_text(encoding="utf-8")
+    assert record.to_frame()["name"].to_list() == [system.name for system in record.systems]
+    assert record.to_frame()["accuracy_interval_low"].to_list() == [one.accuracy_interval[0] for one in record.systems]
+    assert curve.plot().get_xlabel() == "training documents"
+
+
+def test_vectors_show_their_first_words_and_draw_a_map():
+    words, matrix = ["fire", "<b>", "rain", "snow"], np.array([[1, 0, 0], [2, 0, 0], [0, 3, 0], [0, 4, 0]], np.float32)
+    vectors = WordVectors(pl.Series(words), matrix, name="four words")
+    assert "&lt;b&gt;" in vectors._repr_html_()
+    axes = vectors.plot()
+    assert [text.get_text() for text in axes.texts] == words
+    places = np.array([text.xy for text in axes.texts])
+    np.testing.assert_allclose(np.linalg.norm(places[0] - places[3]), np.sqrt(17), rtol=1e-5)
+    with pytest.raises(SettingError, match="a map takes two words and two dimensions, and there are 1 and 3"):
+        vectors.plot(["fire"])
+
+
+def test_a_bar_hears_of_every_step_and_a_callback_is_heard_instead(monkeypatch):
+    heard = []
+    monkeypatch.setattr("bywords.training.callback._Bar._move", lambda self, *what: heard.append(what))
+    TextClassifier("dan").fit(TEXTS, LABELS, progress=True)
+    assert any(what.startswith("epoch 1") for what, _, _ in heard)
+    heard.clear()
+    TextClassifier("dan").fit(TEXTS, LABELS, progress=True, callback=Callback())
+    assert not heard

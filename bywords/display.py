@@ -12,8 +12,8 @@ FOR, AGAINST = "38, 132, 86", "204, 82, 48"  # red, green and blue of words that
 
 
 def shown_table(title: str, rows: Sequence[Mapping[str, Any]], *, notes: Iterable[str] = ()) -> str:
-    """A title, rows with the same keys, the first MOST_ROWS of them, and sentences."""
-    columns = list(rows[0]) if rows else []
+    """A title, rows with the same keys, the first MOST_ROWS of them, without empty columns; and sentences."""
+    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)] if rows else []
     head = "".join(f"<th style='text-align:left'>{_escaped(name.replace('_', ' '))}</th>" for name in columns)
     body = "".join(
         "<tr>" + "".join(f"<td style='text-align:left'>{_escaped(_said(row[name]))}</td>" for name in columns) + "</tr>"

@@ -8,7 +8,9 @@ All reviews of imdb (33 MB), two threads where a library can use them; medians o
 
 Then the same of other scripts: 8 MB each of words drawn by Zipf's law from 50,000 that are made of a block of Unicode,
 and a file of texts that is given (`python benchmarks/text_to_ids.py texts.txt`, one a line), as a share of the bytes a
-second of words in ASCII. Claim: Russian, Arabic and Latin with accents at .5 of them or more.
+second of words in ASCII. Claim: Russian, Arabic and Latin with accents at .5 of them or more. There is none for scripts
+without spaces, of which each character and each pair of neighbours is a token: 5.3 million of them in 8 MB of Chinese,
+which has 2.0 million in ASCII, and 336,000 distinct ones against 43,000.
 """
 
 from __future__ import annotations
@@ -38,6 +40,9 @@ LETTERS = {
     "accented": 5 * "abcdefghijklmnoprstuvz" + "àâçéèêëîïôùûüñóáíúößäœčšžěř",
     "Russian": "абвгдежзийклмнопрстуфхцчшщъыьэюя",
     "Arabic": "ابتثجحخدذرزسشصضطظعغفقكلمنهوي",
+    "Korean": "".join(map(chr, range(0xAC00, 0xAC00 + 600))),
+    "Thai": 30 * "กขคงจฉชซญณดตถทธนบปผพฟมยรลวศสหอะาำเแโใไ",
+    "Japanese": 8 * "".join(map(chr, range(0x3042, 0x3094))) + "".join(map(chr, range(0x4E00, 0x4E00 + 2000))),
     "Chinese": "".join(map(chr, range(0x4E00, 0x4E00 + 3000))),
 }
 SHARE_OF_ASCII = {"accented": 0.5, "Russian": 0.5, "Arabic": 0.5}
@@ -102,7 +107,7 @@ def shares_of_ascii() -> dict[str, float]:
 
 
 def made_of(letters: str) -> list[str]:
-    """Texts of about 1,000 bytes of words of these letters, the frequent ones short; of Chinese without blanks."""
+    """Texts of about 1,000 bytes of words of these letters, frequent ones short; without blanks of 1,000 or more."""
     generator = np.random.default_rng(0)
     is_spaced = len(letters) < 1000
     lengths = 1 + generator.poisson(np.log2(2 + np.arange(N_WORDS)) / 2.5)

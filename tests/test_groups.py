@@ -166,3 +166,13 @@ def test_targets_that_are_chosen_keep_their_groups():
     assert targets.groups.tolist() == [0, 0, 1]
     assert not targets.can_be_split()
     assert targets.n_groups == 2
+
+
+def test_fitting_makes_no_string_of_a_text_that_is_in_a_column(monkeypatch):
+    texts, labels = copies(20)
+    expected = TextClassifier("tfidf-svc").fit(texts, labels).predict_proba(texts[:9])
+    column = pl.Series(texts)
+    monkeypatch.setattr(pl.Series, "to_list", lambda self: pytest.fail("a list was made of a column"))
+    fitted = TextClassifier("tfidf-svc").fit(column, labels)
+    monkeypatch.undo()
+    assert (fitted.predict_proba(texts[:9]) == expected).all()

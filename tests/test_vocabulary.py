@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from bywords.errors import DataError, ModelFolderError, SettingError
 from bywords.text.ragged import UNKNOWN
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig, Tokens
-from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig, _counted_pairs
 from bywords.text.word_table import Words
 
 TEXTS = ["the cat sat on the mat", "the dog sat", "a dog"]
@@ -406,3 +406,15 @@ def test_words_and_counts_are_those_of_scikit_learn_with_the_same_settings(token
     documents = np.repeat(np.arange(len(texts)), found.lengths)
     np.add.at(table, (documents, vocabulary.token_ids(found)), 1)
     np.testing.assert_array_equal(table[:, [vocabulary.index[name] for name in names]], expected.toarray())
+def test_ngrams_are_in_the_order_of_their_counts_and_ids_however_they_are_sorted_and_shared(monkeypatch):
+    generator = np.random.default_rng(0)
+    tokens = Tokenizer()([" ".join(f"w{word}" for word in generator.zipf(1.5, 40) % 50) for _ in range(60)])
+    expected = Vocabulary.of(tokens, VocabularyConfig(ngrams=3))
+    pairs, counts = expected.pairs_in(tokens)
+    assert (np.lexsort((pairs[:, 1], pairs[:, 0], -counts)) == np.arange(len(pairs))).all()
+    monkeypatch.setattr("bywords.text.vocabulary.PAIRS_TOGETHER", 100)
+    assert (Vocabulary.of(tokens, VocabularyConfig(ngrams=3)).ngrams == expected.ngrams).all()
+    huge = np.array(5 * [7, 2**31 - 1] + [0], dtype=np.int32)  # too large to be one number with their counts
+    pairs, counts = _counted_pairs(huge, huge, np.array([0, 11]), 1, 1)
+    assert pairs.tolist() == [[7, 2**31 - 1], [2**31 - 1, 7], [2**31 - 1, 0]]
+    assert counts.tolist() == [5, 4, 1]

@@ -600,7 +600,7 @@ def _counted_pairs(
     gap: int,
     min_count: int,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """The pairs of `count_pairs`, int32 (P, 2), by (-count, pair), and their counts, (P,); by several threads."""
+    """The pairs of `count_pairs`, int32 (P, 2), by (-count, pair), and their counts, (P,); threads share the work."""
     n_shares = max(n_threads() if len(lefts) > MANY_TOKENS else 1, math.ceil(len(lefts) / PAIRS_TOGETHER))
     counted = in_threads(
         lambda share: count_pairs(lefts, rights, offsets, gap, min_count, share, n_shares), range(n_shares)

@@ -37,7 +37,7 @@ class OperatingPoint:
     Of texts with one label: with a recall that is wanted, all at or above the threshold get the label; otherwise those
     whose likeliest label it is. Those whose likeliest label it is and that are below the threshold are left open.
 
-    >>> from bywords import load_classifier
+    >>> from bywords import SettingError, load_classifier
     >>> try:
     ...     load_classifier("tickets-model").operating_point("office", precision=0.9)
     ... except SettingError as error:

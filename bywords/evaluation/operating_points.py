@@ -37,12 +37,10 @@ class OperatingPoint:
     Of texts with one label: with a recall that is wanted, all at or above the threshold get the label; otherwise those
     whose likeliest label it is. Those whose likeliest label it is and that are below the threshold are left open.
 
-    >>> from bywords import SettingError, load_classifier
-    >>> try:
-    ...     load_classifier("tickets-model").operating_point("office", precision=0.9)
-    ... except SettingError as error:
-    ...     print("office" in str(error))
-    True
+    >>> from bywords import load_classifier
+    >>> point = load_classifier("tickets-model").operating_point("office", precision=0.9)
+    >>> point.label, point.wanted, point.n_right / point.n_given >= 0.9
+    ('office', {'precision': 0.9}, True)
     """
 
     label: Any

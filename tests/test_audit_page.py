@@ -37,6 +37,10 @@ def render_audit(record: dict[str, Any]) -> str:
 NONE = {"n_documents": 0, "share": 0.0, "rows": []}
 
 
+SAME = {"same_label": True, "labels": ["space", "space"]}
+OTHER = {"same_label": False, "labels": ["space", "sport <i>"]}
+
+
 def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win a prize now") -> dict[str, Any]:
     """A whole record of the shape that `bywords audit` writes, small and the same every time."""
     duplicates = {"n_exact": 12, "n_near": 8, "n_groups": 9, "n_conflicting": 2, "n_conflicting_exact": 0}
@@ -81,10 +85,10 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
         },
         "duplicate_pairs": {
             "across": [
-                {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
-                {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", "same_label": True},
+                {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", **SAME},
+                {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", **SAME},
             ],
-            "train": [{"row": 3, "other_row": 5, "similarity": 0.85, "kind": "near", "same_label": False}],
+            "train": [{"row": 3, "other_row": 5, "similarity": 0.85, "kind": "near", **OTHER}],
             "test": [],
         },
         "label_errors": [
@@ -268,8 +272,22 @@ def test_the_page_of_a_real_audit_says_that_a_copy_in_test_has_another_label(pag
 def test_pairs_across_with_different_labels_come_first_and_say_so(without_pictures):
     record = audit_record()
     record["duplicate_pairs"]["across"] = [
-        {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
-        {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", "same_label": False},
+        {
+            "row": 3,
+            "other_row": 7,
+            "similarity": 0.91,
+            "kind": "near",
+            "same_label": True,
+            "labels": ["space", "space"],
+        },
+        {
+            "row": 4,
+            "other_row": 8,
+            "similarity": 1.0,
+            "kind": "exact",
+            "same_label": False,
+            "labels": ["space", "sport <i>"],
+        },
     ]
     text = " ".join(Page(render_audit(record)).text.split())
     unlike = text.index("Training row 4 and test row 8: exact, similarity 1.000, different labels")

@@ -85,6 +85,7 @@ class DuplicatePair(RecordPart):
     similarity: float
     kind: Literal["exact", "near"]
     same_label: bool
+    labels: list[str]  # of both; where a document has several, with commas between them
 
 
 class DuplicatePairs(RecordPart):

@@ -114,6 +114,8 @@ def _expected(kind: Any) -> list[str]:
         return [said for one in get_args(kind) for said in _expected(one)]
     if get_origin(kind) is Literal:
         return list(map(repr, get_args(kind)))
+    if get_origin(kind) is Callable:
+        return ["a function"]
     if get_origin(kind) in (tuple, Sequence):
         return ["several, each " + " or ".join(_expected(get_args(kind)[0]))]
     words = {

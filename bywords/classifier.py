@@ -35,7 +35,9 @@ from bywords.fitted import CardRecord, FitSummary, FittedClassifier, LevelPredic
 from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.systems import DEFAULT_SYSTEM, able_to_train_on_disk, default_candidates, system_config
+from bywords.text.custom_tokens import GIVEN, TokenFunction
 from bywords.text.inputs import Texts
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, tokenizer_config
 from bywords.training.callback import Callback
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit
@@ -76,6 +78,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         keep_together: Together = "equal",
         label_hierarchy: str | None = None,
         seed: int = 0,
+        tokenizer: Tokenizer | TokenizerConfig | TokenFunction | str | None = None,
         text: str | Sequence[str] | None = None,
         columns: Sequence[str] = (),
     ) -> None:
@@ -88,6 +91,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         their capitals and blanks, are held out together or not at all; with `keep_together` "near", near duplicates are
         too, as `bywords audit` finds them. With `label_hierarchy`, "/" say, labels are paths as in "billing/refund":
         `predict_at` answers at one level, `back_off` at the deepest that is sure enough, and `evaluate` scores each.
+
+        `tokenizer`, where given, replaces that of the system: "words" (with signs), "characters", a pattern in Rust's
+        syntax, a function text → list of strings, as in `str.split`, which gets every text as it is and in their order,
+        or settings. With "given", documents are lists of tokens. A function has to be given again to `load`.
 
         With `text` and `columns`, the classifier reads rows: a pandas or polars frame, a mapping of columns, or a list
         of dicts. `text` names one or several text columns, `columns` those beside them: categories as they are, numbers
@@ -102,13 +109,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.keep_together = keep_together
         self.label_hierarchy = label_hierarchy
         self.seed = seed
+        self.tokenizer = tokenizer
         self.text = text
         self.columns = columns
 
     @property
     def config(self) -> SystemConfig:
         """The system's settings. Raises SettingError for an unknown system, or one without vectors to replace."""
-        return system_config(self.system, vectors=self.vectors, budget=self.budget_seconds)
+        config = system_config(self.system, vectors=self.vectors, budget=self.budget_seconds)
+        return config if self.tokenizer is None else replace(config, tokenizer=tokenizer_config(self.tokenizer))
 
     def fit(
         self,
@@ -308,9 +317,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Checkpoint(self.checkpoint_).finish()
 
     @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Read a model folder. Raises ModelFolderError, naming the file, when it is missing, damaged or foreign."""
-        return cls.of(load_classifier(folder))
+    def load(cls, folder: Path | str, *, tokenizer: TokenFunction | str | None = None) -> Self:
+        """Read a model folder. Raises ModelFolderError, naming the file, when it is missing, damaged or foreign.
+
+        `tokenizer` is the custom function of a model that was fitted with one: nothing is imported from a folder.
+        """
+        return cls.of(load_classifier(folder, tokenizer=tokenizer))
 
     @classmethod
     def of(cls, fitted: FittedClassifier) -> Self:
@@ -319,6 +331,10 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if (columns := fitted.record.columns) is not None and not columns.is_one_text:
             made.text, made.columns = list(columns.text), [column.name for column in columns.side]
         made.fitted_ = fitted
+        cut_by = replace(fitted.record.config.tokenizer, fields=(), fielded=())
+        if cut_by != made.config.tokenizer:
+            names = (name for name in ("words", "characters", GIVEN) if tokenizer_config(name) == cut_by)
+            made.tokenizer = next(names, cut_by)
         return made
 
     def compress(self, max_bytes: int, texts: Texts, y: Labels) -> Compressed:
@@ -379,7 +395,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.fitted_
 
     def _parameters(self) -> FitParameters:
-        others = ("system", "text", "columns")
+        others = ("system", "tokenizer", "text", "columns")
         given = {name: value for name, value in self.get_params(deep=False).items() if name not in others}
         return FitParameters(**given)
 

@@ -20,6 +20,7 @@ from bywords.errors import SettingError, did_you_mean, quoted
 
 T = TypeVar("T")
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
+NAMES = "tuple[str, ...]"  # of one that JSON writes as ["a", "b"]
 
 
 def kind_of(settings: type) -> str:
@@ -37,7 +38,22 @@ def to_plain(settings: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return to_plain(value)
+    if callable(value):
+        return import_path(value)
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def import_path(function: Any) -> str:
+    """By what name a function can be imported, module:name. One that cannot has < or ( in it: a lambda, a bound method.
+
+    A local function is as f.<locals>.g, a method of an object as Class().method, an object as Class().
+    """
+    owner = getattr(function, "__self__", None)
+    if owner is not None and not isinstance(owner, type | types.ModuleType):
+        return f"{type(owner).__module__}:{type(owner).__qualname__}().{function.__name__}"
+    module = getattr(function, "__module__", None) or getattr(function, "__objclass__", type(function)).__module__
+    name = getattr(function, "__qualname__", None)
+    return f"{module}:{name}" if name else f"{type(function).__module__}:{type(function).__qualname__}()"
 
 
 def from_plain(plain: Any, kinds: Mapping[str, type], *, where: str) -> Any:
@@ -194,7 +210,7 @@ def _readable(kind: Any) -> Any:
     """A type that JSON values can be held against, else Any."""
     arguments = [one for one in typing.get_args(kind) if one is not Ellipsis]
     origin = typing.get_origin(kind)
-    if origin in (Literal, typing.Annotated):
+    if origin in (Literal, typing.Annotated, abc.Callable):
         return kind
     if origin is None:
         is_plain = kind in _PLAIN
@@ -250,9 +266,11 @@ def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:
     if dataclasses.is_dataclass(old):
         raise SettingError(f"{name!r} is a group of settings. Name one: {name}.{dataclasses.fields(old)[0].name}=….")
     allowed = _types_of(settings, name, old)
-    if "float" in allowed and type(value) is int and abs(value) <= LARGEST:
+    if "float" in allowed and "int" not in allowed and type(value) is int and abs(value) <= LARGEST:
         value = float(value)
     if PAIR in allowed and isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value):
+        return dataclasses.replace(settings, **{name: tuple(value)})  # type: ignore[type-var]
+    if NAMES in allowed and isinstance(value, list) and all(type(name) is str for name in value):
         return dataclasses.replace(settings, **{name: tuple(value)})  # type: ignore[type-var]
     if type(value).__name__.removesuffix("Type") not in allowed:
         raise SettingError(f"{kind}.{name} is {old!r}; expected {' or '.join(sorted(allowed))}, found {value!r:.100}.")
@@ -263,7 +281,8 @@ def _types_of(settings: Any, name: str, value: Any) -> set[str]:
     """The names of the types that a setting may have: what its annotation says, else the type that it has now."""
     field = next(field for field in dataclasses.fields(settings) if field.name == name)
     written = {part.strip() for part in str(field.type).split("|")}
-    return written if written <= {"int", "float", "bool", "str", "None", PAIR} else {type(value).__name__}
+    known = written & {"int", "float", "bool", "str", "None", PAIR, NAMES}
+    return known if known == written else known | {type(value).__name__}
 
 
 def _near(name: str, names: Iterable[str]) -> str:

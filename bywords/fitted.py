@@ -5,7 +5,7 @@ It needs neither scikit-learn nor, for linear models, PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict, TypeVar, cast
 
@@ -343,14 +343,14 @@ class FittedClassifier:
 
     def encode(self, texts: Texts) -> Ragged:
         """N texts → their ids; one in which nothing is known has one id, the unknown word's."""
-        return self.vocabulary.encode(self.tokenizer(documents_of(texts, self.record.columns)))
+        return self.vocabulary.encode(self.tokenizer(documents_of(texts, self.record.columns, self.tokenizer.read)))
 
     def texts_of(self, texts: Texts) -> list[str]:
         """N texts as they are; or the rows of a frame, or dicts, as texts of the columns that were learned from.
 
         Raises: DataError for missing columns, and for texts that are not strings.
         """
-        return as_list(documents_of(texts, self.record.columns))
+        return as_list(documents_of(texts, self.record.columns, self.tokenizer.read))
 
     def predict(self, texts: Texts, *, at_least: AtLeast | None = None) -> Predictions:
         """An answer for each of N texts; every text gets one, an empty one too.
@@ -365,9 +365,9 @@ class FittedClassifier:
         if at_least is not None:
             answers = self.predict(texts)
             return replace(answers, labels=self.labels_at_least(answers, at_least))
-        checked = documents_of(texts, self.record.columns)
+        checked = documents_of(texts, self.record.columns, self.tokenizer.read)
         self._check_room(len(checked))
-        parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in chunks_of(checked))))
+        parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in self._chunks(checked))))
         columns = parts[0] if len(parts) == 1 else map(_concatenated, zip(*parts, strict=True))
         return Predictions(*columns)
 
@@ -376,13 +376,13 @@ class FittedClassifier:
 
         Memory holds no table of all texts by all classes, however many there are of both.
         """
-        checked = documents_of(texts, self.record.columns)
+        checked = documents_of(texts, self.record.columns, self.tokenizer.read)
 
         def answers(texts: list[str] | pl.Series) -> tuple[TopScores, npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
             documents = self.encoded(texts)
             return self.top_of(documents, m), documents.in_vocabulary_share, documents.all_out_of_vocabulary
 
-        parts = list(in_threads(answers, (checked[start:stop] for start, stop in chunks_of(checked))))
+        parts = list(in_threads(answers, (checked[start:stop] for start, stop in self._chunks(checked))))
         top = TopScores.joined([part[0] for part in parts])
         share, is_nothing = (np.concatenate([part[index] for part in parts]) for index in (1, 2))
         labels = self.classes[top.labels]
@@ -427,6 +427,10 @@ class FittedClassifier:
         if not len(texts):
             return Ragged(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.float32))
         return self.vocabulary.encode_texts(texts, self.tokenizer)
+
+    def _chunks(self, texts: list[str] | pl.Series) -> list[tuple[int, int]]:
+        """Where to cut for threads; nowhere where a custom function cuts the texts, which gets one after the other."""
+        return [(0, len(texts))] if self.tokenizer.config.calls else chunks_of(texts)
 
     def _check_room(self, n_texts: int) -> None:
         """Raise DataError where there is no memory for the probabilities of so many texts."""
@@ -696,18 +700,21 @@ def _as_many(labels: Labels, n_texts: int, *, part: str) -> GivenLabels:
     return given
 
 
-def documents_of(data: Any, columns: Columns | None) -> list[str] | pl.Series:
+def documents_of(
+    data: Any, columns: Columns | None, read: Callable[[Any], list[str] | pl.Series] = checked_column
+) -> list[str] | pl.Series:
     """N documents, a list or a column: texts as they are, or made of the columns of a frame, a mapping or dicts.
 
-    A table of one column needs no name. Raises: DataError for missing columns, and for texts that are not strings.
+    Texts alone are checked by `read`: that of the tokenizer, where it has an own way. A table of one column needs no
+    name. Raises: DataError for missing columns, and for texts that are not strings.
     """
     if columns is None or (hasattr(data, "collect_schema") and hasattr(data, "collect")):
-        return checked_column(data)  # which refuses what has to be collected first
+        return read(data)  # which refuses what has to be collected first
     names = getattr(data, "columns", data if isinstance(data, Mapping) else None)
     is_rows = isinstance(data, Sequence) and bool(len(data)) and isinstance(data[0], Mapping)
     is_one = names is not None and len(names) == 1
     if (names is None and not is_rows) or (columns.is_one_text and is_one):
-        return checked_column(data)
+        return read(data)
     check_polars(what="a row of several columns")
     return columns.texts(frame_columns(data, columns.inputs))
 

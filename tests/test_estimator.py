@@ -211,6 +211,11 @@ WRONG = {
     "budget_seconds": [("5m", "budget_seconds is '5m'"), (-1, "budget_seconds is -1")],
     "keep_together": [(True, "keep_together is True")],
     "label_hierarchy": [(5, "label_hierarchy is 5 of type int"), ("", "label hierarchy is ''")],
+    "tokenizer": [
+        (5, "tokenizer is 5, expected .*tokenizer=str.split"),
+        (np.zeros((2, 2)), "tokenizer is array"),
+        (["words"], "tokenizer is .'words'., expected"),
+    ],
     "text": [(5, "text is 5 of type int"), (["subject", 5], "text is .'subject', 5. of type list")],
     "columns": [(5, "columns is 5 of type int"), ([5], "columns is .5. of type list"), ({"a": 1}, "of type dict")],
     "seed": [(None, "seed is None"), ("x", "seed is 'x'"), (1.5, "seed is 1.5"), (-1, "seed is -1")],

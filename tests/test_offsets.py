@@ -133,3 +133,20 @@ def test_a_pattern_is_found_where_it_matches_and_nowhere_before():
 
 def test_a_text_without_tokens_has_no_indices():
     assert token_offsets("").shape == token_offsets(" \n").shape == token_offsets("", PATTERN).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"stop_words": ("the", "of")}, ["Élan", "cafe\u0301s"]),
+        ({"strip_accents": True}, ["the", "Élan", "of", "cafe\u0301s"]),
+        ({"strip_accents": True, "stop_words": ("élan", "THE")}, ["of", "cafe\u0301s"]),
+    ],
+)
+@pytest.mark.parametrize("pattern", [None, r"\w+"])
+def test_tokens_without_accents_and_among_stop_words_are_where_they_were(settings, expected, pattern):
+    text = " the Élan of cafe\u0301s"
+    config = TokenizerConfig(pattern=pattern, **settings)
+    assert found(text, config) == expected
+    assert len(tokens_of(text, config)) == len(expected)
+    assert found("", config) == []

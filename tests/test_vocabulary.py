@@ -1,17 +1,20 @@
 """Tokens → ids."""
 
+import itertools
 import random
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
 
-from bywords.errors import ModelFolderError, SettingError
+from bywords.errors import DataError, ModelFolderError, SettingError
 from bywords.text.ragged import UNKNOWN
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
+from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.text.word_table import Words
 
@@ -73,8 +76,8 @@ def test_words_spelt_like_the_markers_are_words_like_others():
 
 
 def test_coverage_is_the_share_of_tokens_that_the_most_frequent_words_cover():
-    assert vocabulary_of(TEXTS).coverage(tokens_of(["the dog bird the"]), [0, 1, 2, 100]) == [0, 0.5, 0.75, 0.75]
-    assert np.isnan(vocabulary_of(TEXTS).coverage(tokens_of([""]), [1])[0])
+    assert vocabulary_of(TEXTS).coverage([0, 1, 2, 100], tokens_of(["the dog bird the"])) == [0, 0.5, 0.75, 0.75]
+    assert np.isnan(vocabulary_of(TEXTS).coverage([1], tokens_of([""]))[0])
 
 
 def test_kept_rows_hand_the_counts_of_the_others_to_the_unknown_word():
@@ -243,3 +246,163 @@ def test_words_cannot_be_left_out_where_ngrams_are_made_of_them():
 def test_impossible_lengths_of_char_ngrams_are_refused():
     with pytest.raises(SettingError, match=r"char_ngrams is \(3, 2\)"):
         VocabularyConfig(char_ngrams=(3, 2))
+
+
+DOCUMENTS = [["the", "fire", "the"], ["New York", "the"], []]
+
+
+def test_a_vocabulary_of_lists_of_tokens_is_that_of_their_texts():
+    vocabulary = Vocabulary.from_tokens(DOCUMENTS)
+    assert vocabulary.index == {"the": 2, "New York": 3, "fire": 4}
+    assert vocabulary.words.to_list() == list(vocabulary.index)
+    assert vocabulary.counts.tolist() == [0, 0, 3, 1, 1]
+    assert Vocabulary.from_tokens(Tokenizer("given")(DOCUMENTS)).text() == vocabulary.text()
+    fewer = Vocabulary.from_tokens(DOCUMENTS, max_size=2, min_count=1)
+    assert (fewer.index, fewer.counts.tolist()) == ({"the": 2, "New York": 3}, [0, 1, 3, 1])
+    assert Vocabulary.from_tokens(DOCUMENTS, min_count=2).index == {"the": 2}
+
+
+def test_a_vocabulary_of_counts_is_that_of_the_tokens_that_were_counted():
+    counter = Counter(itertools.chain.from_iterable(DOCUMENTS))
+    for counts in (counter, dict(counter)):
+        assert Vocabulary.from_counts(counts).text() == Vocabulary.from_tokens(DOCUMENTS).text()
+        assert Vocabulary.from_counts(counts, max_size=1).text() == Vocabulary.from_tokens(DOCUMENTS, max_size=1).text()
+    assert Vocabulary.from_counts({"a": 1, "b": np.int64(5)}, min_count=2).counts.tolist() == [0, 1, 5]
+
+
+def test_a_vocabulary_of_words_has_them_in_their_order():
+    vocabulary = Vocabulary.from_words(["fire", "a", "<unk>"], max_size=5)
+    assert vocabulary.index == {"fire": 2, "a": 3, "<unk>": 4}
+    assert vocabulary.encode(["a", "<unk>", "no", "fire"]).tolist() == [3, 4, 2]
+    assert Vocabulary.from_words(["fire", "a"], max_size=1).index == {"fire": 2}
+
+
+def test_documents_are_encoded_one_or_many_from_tokens_or_with_what_cuts_a_text():
+    vocabulary = Vocabulary.from_tokens(DOCUMENTS)
+    many = vocabulary.encode([["fire", "New York"], ["the"], []])
+    assert (many.ids.tolist(), many.offsets.tolist()) == ([4, 3, 2, 1], [0, 2, 3, 4])  # none is one unknown word
+    assert vocabulary.encode(["fire", "New York"]).tolist() == [4, 3]
+    assert vocabulary.encode(("fire", "New York")).tolist() == [4, 3]
+    assert vocabulary.encode("The fire", tokenizer=Tokenizer()).tolist() == [2, 4]
+    with pytest.raises(DataError, match="'the fire' is a text: cut it first, as in"):
+        vocabulary.encode("the fire")
+    with pytest.raises(
+        DataError, match=r"the tokens of one document, .* found 'the fire' among them\. Cut texts first"
+    ):
+        vocabulary.encode(["the fire", "fire"])
+
+
+@pytest.mark.parametrize(
+    ("make", "wrong", "said"),
+    [
+        (
+            Vocabulary.from_tokens,
+            ["the fire"],
+            r"lists of tokens, as in \[\['the', 'printer'\], \['fire'\]\].*Cut texts",
+        ),
+        (Vocabulary.from_tokens, "the fire", "lists of tokens"),
+        (Vocabulary.from_tokens, [["a"], [5]], "document 1 has the token 5"),
+        (Vocabulary.from_tokens, 5, "lists of tokens"),
+        (Vocabulary.from_counts, [("a", 1)], r"words with their counts, as in \{'the': 12, 'fire': 3\} or a Counter"),
+        (Vocabulary.from_counts, {"a": "1"}, "found 'a': '1' in them"),
+        (Vocabulary.from_counts, {"a": -1}, "found 'a': -1 in them"),
+        (Vocabulary.from_counts, {5: 1}, "found 5: 1 in them"),
+        (Vocabulary.from_words, "fire", "a list of strings, as in"),
+        (Vocabulary.from_words, [5], "a list of strings, as in"),
+    ],
+)
+def test_what_is_none_of_these_is_said_with_an_example(make, wrong, said):
+    with pytest.raises(DataError, match=said):
+        make(wrong)
+
+
+def test_coverage_is_of_what_was_counted_or_of_other_tokens():
+    vocabulary = Vocabulary.from_counts({"a": 6, "b": 3, "c": 1}, max_size=2)
+    assert vocabulary.coverage([0, 1, 2, 9]) == [0, 0.6, 0.9, 0.9]
+    assert vocabulary.coverage([1, 2], Tokenizer("given")([["b", "b", "a", "d"]])) == [0.25, 0.75]
+    assert np.isnan(Vocabulary.from_words(["a"]).coverage([1])[0])
+
+
+def test_zipf_is_drawn_with_two_logarithms():
+    axes = Vocabulary.from_counts({"a": 6, "b": 3, "c": 1}).plot_zipf()
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    ((line,),) = [axes.lines]
+    assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([1, 2, 3], [6, 3, 1])
+    assert axes.figure.axes == [axes]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"min_df": 0}, "min_df is 0"),
+        ({"min_df": 1.5}, "min_df is 1.5"),
+        ({"max_df": 0}, "max_df is 0"),
+        ({"max_df": -0.5}, "max_df is -0.5"),
+        ({"min_df": True}, "min_df is True"),
+        ({"words": ()}, "words is an empty vocabulary"),
+        ({"words": ["a", "a"]}, "words has 'a' twice"),
+        ({"words": ["a", ""]}, "words has ''"),
+        ({"words": "abc"}, "words is 'abc'"),
+    ],
+)
+def test_limits_that_cannot_be_are_said(settings, said):
+    with pytest.raises(SettingError, match=said):
+        VocabularyConfig(**settings)
+
+
+def test_limits_by_documents_that_leave_nothing_are_said_with_their_numbers():
+    with pytest.raises(
+        SettingError, match=r"max_df is 1 and min_df is 0\.9: of 5 documents that is at most 1 and at least"
+    ):
+        Vocabulary.of(tokens_of(["a"] * 5), VocabularyConfig(min_df=0.9, max_df=1))
+
+
+def test_a_fixed_vocabulary_has_a_row_for_each_word_and_for_no_other():
+    vocabulary = vocabulary_of(["the dog bird the", "cat"], words=("bird", "zebra", "the"), min_count=5, max_size=1)
+    assert (vocabulary.index, vocabulary.counts.tolist()) == ({"the": 2, "bird": 3, "zebra": 4}, [0, 2, 2, 1, 0])
+
+
+def test_columns_beside_the_text_stay_whatever_the_limits_of_words():
+    tokens = Tokenizer(TokenizerConfig(fields=("body",)))([f"a b{SEPARATOR}k=x", f"a c{SEPARATOR}k=x"])
+    for config in (VocabularyConfig(max_df=1), VocabularyConfig(words=("b", "c"))):
+        assert sorted(Vocabulary.of(tokens, config).index) == [f"{SEPARATOR}k=x", "b", "c"]
+
+
+ROOT = Path(__file__).parents[1]
+PARAGRAPHS = "\n\n".join(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("[dl][oa][cb]*/*.md"))).split(
+    "\n\n"
+)
+REAL = [
+    *(text for text in PARAGRAPHS if max(text, default="") < "\u0300"),  # marks are in a word here, and not there
+    *("Où est le café ? L'été, à Nîmes — déjà vu.", "Größe, Übermut, ein Straßencafé", "¡Mañana será otro día!"),
+]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        ({}, {}),
+        ({"stop_words": "english"}, {"min_df": 2}),
+        ({"stop_words": ["the", "und", "est"]}, {"min_df": 0.01, "max_df": 0.2}),
+        ({"strip_accents": True}, {"max_df": 100}),
+        ({"strip_accents": True, "stop_words": "english"}, {"min_df": 3, "max_df": 0.5}),
+        ({"strip_accents": True}, {"words": ("cafe", "vocabulary", "the", "nowhere", "été")}),
+        ({"lowercase": False}, {"min_df": 4}),
+    ],
+)
+def test_words_and_counts_are_those_of_scikit_learn_with_the_same_settings(tokens, words):
+    texts = [*REAL, "x²"] if "strip_accents" in tokens else REAL  # whose word is another without its accents
+    tokenizer = Tokenizer(TokenizerConfig(pattern=r"\b\w\w+\b", normalize=False, **tokens))
+    vocabulary = Vocabulary.of(found := tokenizer(texts), VocabularyConfig(**words))
+    theirs = dict(tokens)
+    theirs["strip_accents"] = "unicode" if theirs.pop("strip_accents", False) else None
+    limits = {"vocabulary" if name == "words" else name: value for name, value in words.items()}
+    vectorizer = CountVectorizer(**theirs, **limits)
+    expected = vectorizer.fit_transform(texts)
+    names = vectorizer.get_feature_names_out().tolist()
+    assert sorted(vocabulary.index) == sorted(names)
+    assert len(names) > 4 or words
+    table = np.zeros((len(texts), len(vocabulary)), dtype=np.int64)
+    documents = np.repeat(np.arange(len(texts)), found.lengths)
+    np.add.at(table, (documents, vocabulary.token_ids(found)), 1)
+    np.testing.assert_array_equal(table[:, [vocabulary.index[name] for name in names]], expected.toarray())

@@ -13,10 +13,13 @@ from bywords.annotations import check_arguments
 from bywords.artifact import model_card
 from bywords.artifact.model_folder import FolderContents, extent, write_folder
 from bywords.artifact.validate import misfits_named, read_parts
-from bywords.config import to_plain
+from bywords.config import import_path, to_plain
+from bywords.errors import SettingError
 from bywords.fitted import FittedClassifier, History, TrainingRecord
 from bywords.models.base import ModelConfig, model_of
 from bywords.system_config import SystemConfig
+from bywords.text.custom_tokens import TokenFunction
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, tokenizer_config
 
 
 @check_arguments
@@ -32,11 +35,13 @@ def save_classifier(classifier: FittedClassifier, folder: Path) -> None:
 
 
 @check_arguments
-def load_classifier(folder: Path | str) -> FittedClassifier:
+def load_classifier(folder: Path | str, *, tokenizer: TokenFunction | str | None = None) -> FittedClassifier:
     """Read a model folder, which cannot run code; with a linear model, neither PyTorch nor scikit-learn is imported.
 
-    Raises: ModelFolderError, naming the file, when it is missing, damaged, foreign, or of a model that is not
-    registered.
+    A model whose texts were cut by a custom function needs the same once more, as `tokenizer`.
+
+    Raises: SettingError where that is missing, another, or not needed; ModelFolderError, naming the file, when it is
+    missing, damaged, foreign, or of a model that is not registered.
 
     >>> from bywords import load_classifier
     >>> load_classifier("tickets-model").predict(["the printer is on fire"]).labels.tolist()
@@ -44,12 +49,13 @@ def load_classifier(folder: Path | str) -> FittedClassifier:
     """
     parts = read_parts(Path(folder))
     found = parts.description
+    cut_by = with_function(found.config.tokenizer, tokenizer, folder)
     with misfits_named(Path(folder), found.versions):
         model = model_of(found.config.model, parts.arrays, vocabulary=parts.vocabulary, n_classes=len(parts.classes))
     record = TrainingRecord(
         system=found.system,
         parameters=found.parameters,
-        config=found.config,
+        config=dataclasses.replace(found.config, tokenizer=cut_by),
         summary=found.summary,
         selection=found.selection,
         history=found.history,
@@ -58,7 +64,7 @@ def load_classifier(folder: Path | str) -> FittedClassifier:
         card=found.card,
     )
     return FittedClassifier(
-        tokenizer=parts.tokenizer,
+        tokenizer=Tokenizer(cut_by),
         vocabulary=parts.vocabulary,
         model=model,
         calibration=parts.calibration,
@@ -69,6 +75,36 @@ def load_classifier(folder: Path | str) -> FittedClassifier:
         record=record,
         storage=parts.storage,
     )
+
+
+def with_function(config: TokenizerConfig, function: TokenFunction | str | None, folder: Path | str) -> TokenizerConfig:
+    """The settings of a tokenizer that were loaded, with the custom function that they name.
+
+    Raises: SettingError where it is missing, of another name, or there is none; a name that nobody can import, as that
+    of a lambda, or of a script's own function, is not compared.
+    """
+    if config.missing is None:
+        if function is not None and config.custom != function:
+            raise SettingError(f"{folder}: the model cuts its texts itself. Leave out tokenizer.")
+        return config
+    if not callable(function):
+        has_none = " (no name that can be imported)" if _is_nameless(config.missing) else ""
+        raise SettingError(
+            f"{folder}: the texts of this model are cut by the function {config.missing}{has_none}, and nothing is "
+            "imported from a folder: give it in Python, as in load_classifier(folder, tokenizer=function)."
+        )
+    given = dataclasses.replace(config, custom=tokenizer_config(function).custom)
+    name = import_path(given.custom)
+    if name != config.missing and not _is_nameless(name) and not _is_nameless(config.missing):
+        raise SettingError(
+            f"{folder}: the texts of this model are cut by the function {config.missing}, and tokenizer is {name}. "
+            "Give the function that it was trained with; if it has moved, as in tokenizer=lambda text: moved(text)."
+        )
+    return given
+
+
+def _is_nameless(path: str) -> bool:
+    return "<" in path or path.startswith("__main__:")
 
 
 def contents_of(classifier: FittedClassifier) -> FolderContents:

@@ -77,7 +77,6 @@ class Parts:
     """The parts of a classifier but its model, and the arrays of that."""
 
     description: Description
-    tokenizer: Tokenizer
     vocabulary: Vocabulary
     arrays: Arrays
     storage: Mapping[str, StorageFormat]
@@ -129,7 +128,7 @@ def _parts(folder: Path, contents: FolderContents) -> Parts:
         found = described(contents.description)
         classes = _classes(found.label_names, found.label_dtype)
         calibration = restored(found.calibration, len(classes), is_multilabel=found.label_format != "one")
-        tokenizer = Tokenizer(found.config.tokenizer)
+        Tokenizer(found.config.tokenizer)  # raises for a pattern that is none
         n_by_label, n_most = found.summary.n_by_label, found.summary.n_documents
         if len(n_by_label) not in (0, len(classes)) or not all(0 <= count <= n_most for count in n_by_label):
             raise SettingError(f"the summary: n_by_label is not a number from 0 to {n_most:,} for each label")
@@ -140,7 +139,7 @@ def _parts(folder: Path, contents: FolderContents) -> Parts:
         curves = OperatingCurves.restored(
             contents.curves, found.reliability.n_documents, len(classes), is_multilabel=found.label_format != "one"
         )
-    return Parts(found, tokenizer, vocabulary, contents.arrays, contents.storage, classes, calibration, curves)
+    return Parts(found, vocabulary, contents.arrays, contents.storage, classes, calibration, curves)
 
 
 def validate(folder: Path, found: Description, vocabulary: Vocabulary, arrays: Arrays, n_classes: int) -> None:

@@ -233,7 +233,7 @@ def _show_text(explanation: Explanation, index: int) -> None:
 
     from bywords.explain.segments import segments, strengths
 
-    found = segments(len(explanation.text), explanation.offsets, explanation.attributions[:, index].tolist())
+    found = segments(len(explanation.shown_text), explanation.offsets, explanation.attributions[:, index].tolist())
     levels = strengths(found, N_LEVELS)
     name = explanation.labels[index]
     console = Console(highlight=False)

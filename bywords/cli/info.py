@@ -53,6 +53,7 @@ def _record(overview: Overview) -> dict[str, Any]:
         "test": record.get("test"),
         "test_also_in_training": record.get("also_in_training"),
         "reduction": record.get("reduction"),
+        "tokens": _tokens(found),
         "vocabulary": {"words": overview.n_words, "ngrams": overview.n_ngrams, "char_ngrams": overview.n_char_ngrams},
         "arrays": {
             name: {"dtype": DTYPES.get(dtype, dtype), "shape": list(shape)}
@@ -62,6 +63,13 @@ def _record(overview: Overview) -> dict[str, Any]:
         "size_bytes": sum(overview.files.values()),
         "whole": True,  # else looking at it would have failed
     }
+
+
+def _tokens(found: Mapping[str, Any]) -> str | None:
+    """What there is to say of the tokens beside the usual; None where there is nothing."""
+    from bywords.artifact.validate import described as description_of
+
+    return description_of(found).config.tokenizer.described()
 
 
 def _hierarchy(found: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -98,6 +106,8 @@ def _tell(found: dict[str, Any]) -> None:
         say(f"It had learned from {found['validation']['n_before']:,} documents before.")
     if found["columns"] is not None:
         say(f"Columns that it reads: {described(found['columns'])}.")
+    if found["tokens"]:
+        say(found["tokens"])
     if found["fingerprint"]:
         say(f"Fingerprint of the training documents: {found['fingerprint']}")
     _tell_scores(found)

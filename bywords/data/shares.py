@@ -13,16 +13,17 @@ from bywords.data.groups import groups_of
 from bywords.data.labels import Labels, classes_of, codes_of, read_labels
 from bywords.data.splits import check_split, stratified_split
 from bywords.errors import DataError, SettingError, shown
-from bywords.text.inputs import Texts, checked_texts
+from bywords.text.custom_tokens import TOKEN_END, given_texts, tokens_given
+from bywords.text.inputs import Texts, as_list
 
 
 @check_arguments
 def split(
     texts: Texts, labels: Labels, shares: Sequence[float] = (0.8, 0.1, 0.1), *, seed: int = 0
-) -> list[tuple[list[str], npt.NDArray[Any]]]:
+) -> list[tuple[list[Any], npt.NDArray[Any]]]:
     """N texts and their labels → parts of these shares, each with about the same share of every class.
 
-    Equal texts are in one part. The same seed gives the same parts.
+    Equal texts are in one part. The same seed gives the same parts. Texts may be lists of tokens.
     Returns: for each share, its texts and labels in the order in which they were given.
     Raises: SettingError where the shares are not above 0 or do not sum to 1; DataError for what is no texts or labels.
 
@@ -35,7 +36,7 @@ def split(
         raise SettingError(
             f"the shares are {shown(shares)}, expected two or more above 0 that sum to 1, as in (0.8, 0.2)."
         )
-    checked, given = checked_texts(texts), read_labels(labels, part="given")
+    checked, given = as_list(given_texts(texts)), read_labels(labels, part="given")
     if len(checked) != len(given) or given.label_format != "one":
         raise DataError(f"{len(checked)} texts and {len(given)} labels: expected one label for each text.")
     groups, classes = groups_of(checked), classes_of(given)
@@ -47,4 +48,5 @@ def split(
         parts.append(left[held_out])
         left, whole = left[kept], whole - share
     names = classes[codes]
-    return [([checked[row] for row in rows.tolist()], names[rows]) for rows in (left, *reversed(parts))]
+    documents: list[Any] = [tokens_given(text) if TOKEN_END in text else text for text in checked]
+    return [([documents[row] for row in rows.tolist()], names[rows]) for rows in (left, *reversed(parts))]

@@ -18,7 +18,7 @@ from bywords.evaluation.calibration import Sigmoids
 from bywords.explain.explanation import Explanation, predicted
 from bywords.fitted import FittedClassifier
 from bywords.models.linear_terms import Numbers
-from bywords.text.tokenizer import SEPARATOR, Tokens, shown_token
+from bywords.text.tokenizer import Tokens, shown_document, shown_token
 
 MOST_TOKENS = 500_000  # of all texts together that are tried with one word less
 MOST_TOKENS_AT_ONCE = 50_000
@@ -42,7 +42,7 @@ class Counterfactual:
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
         lists = {"words": list(self.words), "predicted": list(self.predicted)}
-        return {**vars(self), **lists, "text": self.text.replace(SEPARATOR, "\n"), "sentence": self.sentence}
+        return {**vars(self), **lists, "text": shown_document(self.text), "sentence": self.sentence}
 
     @property
     def sentence(self) -> str:
@@ -90,6 +90,7 @@ class _Probe:
 
     def __init__(self, classifier: FittedClassifier, explanation: Explanation) -> None:
         self.classifier, self.explanation = classifier, explanation
+        self.text = explanation.shown_text if explanation.is_by_token else explanation.text
         self.tokens = classifier.tokenizer([explanation.text])
         self.decided = self._predict(explanation.probabilities[np.newaxis])
         self.margins = self._margins(explanation.logits[np.newaxis])[0]  # (R,): to each other answer, all 0 or more
@@ -119,7 +120,7 @@ class _Probe:
     def first_that_holds(self, sets: Sequence[Words]) -> Words:
         """The first set without whose words the text itself gets another answer; empty where none is."""
         for words in sets:
-            if self._answer(self._text_without(words)) != self.explanation.predicted:
+            if self._answer(words) != self.explanation.predicted:
                 return words
         return ()
 
@@ -146,10 +147,10 @@ class _Probe:
         text = self._text_without(words)
         first = dict.fromkeys(code for code in self.tokens.codes.tolist() if code in words)  # in the text's order
         spelled = self.tokens.words.strings(np.array(list(first)))
-        return Counterfactual(tuple(map(shown_token, spelled)), self._answer(text), text, is_smallest)
+        return Counterfactual(tuple(map(shown_token, spelled)), self._answer(words), text, is_smallest)
 
     def nothing(self) -> Counterfactual:
-        return Counterfactual((), self.explanation.predicted, self.explanation.text, is_smallest=False)
+        return Counterfactual((), self.explanation.predicted, self.text, is_smallest=False)
 
     def _goes(self, words: Words) -> npt.NDArray[np.bool_]:
         """Which tokens are not there without these words, bool (T,): those too that share a character with them."""
@@ -160,7 +161,7 @@ class _Probe:
     def _is_taken_out(self, words: Words) -> npt.NDArray[np.bool_]:
         """Which characters of the text belong to these words."""
         starts, ends = self.explanation.offsets[np.isin(self.tokens.codes, words)].T
-        steps = np.zeros(len(self.explanation.text) + 1, dtype=np.int64)
+        steps = np.zeros(len(self.text) + 1, dtype=np.int64)
         np.add.at(steps, starts, 1)
         np.add.at(steps, ends, -1)
         return np.cumsum(steps)[:-1] > 0
@@ -170,7 +171,7 @@ class _Probe:
         left = []
         for is_out, run in itertools.groupby(enumerate(self._is_taken_out(words).tolist()), key=lambda pair: pair[1]):
             if not is_out:
-                left.append("".join(self.explanation.text[index] for index, _ in run))
+                left.append("".join(self.text[index] for index, _ in run))
         whole = ""
         for part in left:
             if not whole or whole[-1].isspace():
@@ -179,8 +180,14 @@ class _Probe:
                 whole += part if part[0].isspace() else f" {part}"
         return whole
 
-    def _answer(self, text: str) -> tuple[Any, ...]:
-        logits = self._logits(self.classifier.tokenizer([text]))
+    def _answer(self, words: Words) -> tuple[Any, ...]:
+        """The answer for the text without the words; for its tokens without them, where they are not in the text."""
+        if self.explanation.is_by_token:
+            left = self.tokens.codes[~self._goes(words)]
+            tokens = Tokens(left, self.tokens.words, np.array([0, len(left)]))
+        else:
+            tokens = self.classifier.tokenizer([self._text_without(words)])
+        logits = self._logits(tokens)
         return predicted(self.classifier, self.classifier.calibration.probabilities(logits))
 
     def _logits(self, tokens: Tokens) -> Numbers:

@@ -18,7 +18,7 @@ from bywords.models.linear_terms import Numbers
 from bywords.text.composition import Offsets
 from bywords.text.offsets import token_offsets
 from bywords.text.ragged import UNKNOWN
-from bywords.text.tokenizer import FIELDED, SEPARATOR, TokenizerConfig, shown_token
+from bywords.text.tokenizer import FIELDED, SEPARATOR, TokenizerConfig, shown_document, shown_token
 
 Method = Literal["exact", "integrated gradients"]
 
@@ -62,12 +62,16 @@ class Explanation:
     method: Method
     completeness_gap: float
     fields: tuple[str, ...] = ()  # (T,), the text column of each token, "" for a value of another; none of a text alone
+    is_by_token: bool = False  # not all tokens are in the text: `shown_text` is the tokens, and `offsets` are in that
     is_copy: tuple[bool, ...] = ()  # (T,), whether it is a word of a text once more, with the name of its column
 
     @property
     def shown_text(self) -> str:
-        """The text for a person, of as many characters: columns are on lines of their own."""
-        return self.text.replace(SEPARATOR, "\n")
+        """The text for a person, of as many characters: columns are on lines of their own.
+
+        Where the tokens of a custom function are not all in the text, the tokens, with blanks between them.
+        """
+        return " ".join(self.tokens) if self.is_by_token else shown_document(self.text)
 
     def index_of(self, label: Any = None) -> int:
         """The index of a class in `labels`; by default the likeliest. Raises SettingError for an unknown label."""
@@ -99,13 +103,15 @@ class Explanation:
 
         Numbers of a token are `attribution`, to the class `explained`, and `attributions`, to all in the order of
         `labels`; `words_for` and `words_against` it are at most `n_words` each, with all their occurrences. Of a row, a
-        token has its `field`, None for a value of a column beside the texts.
+        token has its `field`, None for a value of a column beside the texts. Where there is `by_token`, tokens are not
+        in the text that was given, and `text` is the tokens.
         """
         index = self.index_of(label)
         words = self.words(self.labels[index])
         of_tokens = (self.tokens, self.offsets.tolist(), self.is_known.tolist(), self.attributions.tolist())
         return {
             "text": self.shown_text,
+            **({"by_token": True} if self.is_by_token else {}),
             "predicted": list(self.predicted) if self.is_multilabel else self.predicted[0],
             "explained": self.labels[index],
             "labels": list(self.labels),
@@ -149,11 +155,15 @@ def explain(classifier: FittedClassifier, text: str) -> Explanation:
     is_known = classifier.vocabulary.token_ids(tokens) != UNKNOWN
     is_known[n_read:] = False
     found, config = tokens.documents()[0], classifier.tokenizer.config
-    offsets = token_offsets(text, config)
+    offsets = token_offsets(text, classifier.tokenizer)
+    if is_by_token := offsets is None:
+        ends = np.cumsum([len(shown_token(token)) + 1 for token in found], dtype=np.int64)
+        offsets = np.stack([np.concatenate([[0], ends[:-1]]), ends - 1], axis=1)
     return Explanation(
         text=text,
         tokens=tuple(map(shown_token, found)),
         offsets=offsets,
+        is_by_token=is_by_token,
         fields=_fields_of(text, offsets, config),
         is_copy=tuple(token.startswith(FIELDED) for token in found) if config.fields else (),
         is_known=is_known,

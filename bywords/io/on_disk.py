@@ -188,7 +188,9 @@ def corpus_on_disk(
 
 
 def bounded(config: VocabularyConfig) -> VocabularyConfig:
-    """The settings with a limit on the words, where they have none."""
+    """The settings with a limit on the words, where they have none. Raises SettingError for min_df and max_df."""
+    if config.has_df:
+        raise SettingError("min_df and max_df need all documents in memory: take min_count, or no documents on disk.")
     return config if config.max_size is not None else dataclasses.replace(config, max_size=MOST_WORDS)
 
 

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from bywords.data.labels import Labels, classes_of, codes_of, read_labels
 from bywords.errors import DataError, SettingError, shown
-from bywords.text.inputs import Texts, checked_texts
+from bywords.text.inputs import Texts
 from bywords.text.ragged import PADDING
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
@@ -70,7 +70,7 @@ class TextDataset(Dataset[Item]):
     ) -> None:
         if max_length is not None and (not isinstance(max_length, int) or max_length < 1):
             raise SettingError(f"max_length is {shown(max_length)}, expected a whole number of tokens, 1 or more.")
-        tokens = (tokenizer or Tokenizer())(checked_texts(texts))
+        tokens = (tokenizer or Tokenizer())(texts)
         self.vocabulary = vocabulary if vocabulary is not None else Vocabulary.of(tokens)
         self.classes: npt.NDArray[Any] = np.zeros(0, dtype=np.str_) if classes is None else np.asarray(classes)
         self.labels = torch.full((len(tokens),), NO_LABEL)

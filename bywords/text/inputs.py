@@ -77,5 +77,6 @@ def checked_column(texts: Any) -> list[str] | pl.Series:
         raise DataError(f"expected a sequence of texts, found {type(texts).__name__}. Put them into a list.") from error
     for index, text in enumerate(listed):
         if not isinstance(text, str):
-            raise DataError(f"text {index} is {text!r} of type {type(text).__name__}, expected a string.")
+            hint = ' Of lists of tokens, say tokenizer="given".' if isinstance(text, list | tuple) else ""
+            raise DataError(f"text {index} is {text!r} of type {type(text).__name__}, expected a string.{hint}")
     return listed

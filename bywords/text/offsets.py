@@ -17,20 +17,35 @@ from bywords.forks import check_polars
 from bywords.kernels.words import MARK, SIGN, UNSPACED
 from bywords.text.characters import kinds_of_characters
 from bywords.text.composition import Offsets, parts_of, traced_back
+from bywords.text.custom_tokens import found_in_order, without_accents
 from bywords.text.normalization import traced
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig, parts_of_row
 
 
-def token_offsets(text: str, config: TokenizerConfig | None = None) -> Offsets:
-    """Where each token of `Tokenizer(config)([text])` starts and ends, in their order, int64 (T, 2).
+def token_offsets(text: str, tokenizer: Tokenizer | TokenizerConfig | None = None) -> Offsets | None:
+    """Where each token of `Tokenizer(tokenizer)([text])` starts and ends, in their order, int64 (T, 2).
+
+    Of a custom function the tokens are looked for in their order: None where one is not there.
 
     Token t is cut from `text[start:end]`, which is never empty. Two tokens that were cut from one character of the
     text both have its offsets. Of scripts without spaces the pairs of neighbours overlap with their characters.
     A token with the name of its field has those of its word.
     """
-    if config is not None and config.fields:
+    tokenizer = Tokenizer(tokenizer)
+    config = tokenizer.config
+    if config.fields:
         return _offsets_in_row(text, config)
-    tokenizer = Tokenizer(config)
+    if config.custom is not None:
+        cut, is_left = tokenizer.settled(text)
+        return found_in_order(text, [token for token, is_in in zip(cut, is_left.tolist(), strict=True) if is_in])
+    if config.strip_accents or config.stop_words:
+        plain = Tokenizer(dataclasses.replace(config, strip_accents=False, stop_words=()))
+        parts = [without_accents(sign) for sign in text] if config.strip_accents else list(text)
+        index = np.repeat(np.arange(len(parts)), list(map(len, parts)))  # in the text, of each sign that is cut
+        every = token_offsets("".join(parts), plain)
+        if every is None or not len(every):
+            return every
+        return np.stack([index[every[:, 0]], index[every[:, 1] - 1] + 1], axis=1)[tokenizer.settled(text)[1]]
     seen, first, last = _as_seen(text, tokenizer.config)
     if tokenizer.config.custom_pattern is not None:
         found = _matches(seen, tokenizer.config.custom_pattern)
@@ -50,9 +65,16 @@ def _offsets_in_row(row: str, config: TokenizerConfig) -> Offsets:
         (start, start + len(part)) for start, part in zip(starts[n_fields:], parts[n_fields:], strict=False) if part
     ]
     plain = dataclasses.replace(config, fields=(), fielded=())
-    of_texts = [token_offsets(parts[index], plain) + starts[index] for index in range(n_fields)]
+    tokenizer = Tokenizer(plain)
+    of_texts = [_offsets_in_field(parts[index], tokenizer) + starts[index] for index in range(n_fields)]
     copies = [of_texts[index] for index, name in enumerate(config.fields) if name in config.fielded]
     return np.concatenate([np.array(sides, dtype=np.int64).reshape(-1, 2), *of_texts, *copies])
+
+
+def _offsets_in_field(text: str, tokenizer: Tokenizer) -> Offsets:
+    """Those of one of the texts of a row; each token has all of it where they are not to be found."""
+    found = token_offsets(text, tokenizer)
+    return np.tile(np.array([[0, len(text)]]), (len(tokenizer([text]).codes), 1)) if found is None else found
 
 
 def _as_seen(text: str, config: TokenizerConfig) -> tuple[str, Offsets, Offsets]:

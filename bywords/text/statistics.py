@@ -28,7 +28,7 @@ def text_statistics(train: Tokens, test: Tokens, *, cut_lengths: Sequence[int] =
     counts = vocabulary.counts[2:]
     sizes = [size for size in COVERAGE_SIZES if size < len(counts)] + [len(counts)]
     parts = {"train": train, "test": test}
-    covered = {name: vocabulary.coverage(tokens, sizes) for name, tokens in parts.items()}
+    covered = {name: vocabulary.coverage(sizes, tokens) for name, tokens in parts.items()}
     ranks = np.unique(np.geomspace(1, max(len(counts), 1), N_ZIPF_POINTS).round().astype(np.int64))[: len(counts)]
     return {
         "n_tokens": {name: len(tokens.codes) for name, tokens in parts.items()},

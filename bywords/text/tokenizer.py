@@ -10,20 +10,32 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bywords.annotations import check_arguments, check_fields
-from bywords.errors import DataError, SettingError, quoted
+from bywords.annotations import check_fields
+from bywords.config import import_path
+from bywords.errors import DataError, SettingError, did_you_mean, quoted, shown
+from bywords.extras import needed
 from bywords.forks import check_polars, polars_answers
 from bywords.kernels.bags import count
 from bywords.kernels.utf8 import joined_texts
 from bywords.kernels.words import LONGER, SIGNS, WORDS, count_codes, scan
 from bywords.text.characters import kinds_of_characters
-from bywords.text.inputs import checked_column, checked_texts
+from bywords.text.custom_tokens import (
+    GIVEN,
+    TOKEN_END,
+    TokenFunction,
+    coded,
+    given_texts,
+    tokens_by,
+    tokens_given,
+    without_accents,
+)
+from bywords.text.inputs import as_list, checked_column
 from bywords.text.normalization import Bytes, Ends, normalized, normalized_bytes
 from bywords.text.ragged import offsets_of, ragged_positions
 from bywords.text.threads import chunks_of, in_threads
@@ -35,6 +47,12 @@ if TYPE_CHECKING:
 SEPARATOR = "\x1f"  # between the columns of a row; and the first character of a token that no text can give
 LONGER_WORDS = r"\b\w\w+\b"  # of two signs or more, as scikit-learn's vectorisers have it
 FIELDED = 2 * SEPARATOR  # before the name of a field and a word of it
+CHARACTERS = r"[^\s\p{M}]\p{M}*"  # a visible character, with the combining marks after it
+ENGLISH = "english"  # stop words: scikit-learn's list
+ACCEPTED = (
+    '"words", "characters", "given" for documents that are lists of tokens, a pattern as in r"\\w+", a function that '
+    "makes a list of strings of a text, as in tokenizer=str.split, or settings, as in TokenizerConfig(lowercase=False)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +70,12 @@ class TokenizerConfig:
     With `fields`, the names of F text columns, each text is a row as `bywords.data.columns.Columns` makes it: F texts,
     then any number of side tokens, which are taken as they are; SEPARATOR between them.
 
+    A `custom` function gets each text as it is, once, in their order, and its tokens are taken as they are too, but for
+    `lowercase`, `strip_accents` and `stop_words`; empty ones are left out. It is saved by its import path, and has to
+    be given again when it is loaded. With `custom="given"`, documents are lists of tokens, or texts of tokens with
+    blanks between them. `stop_words="english"` is scikit-learn's list. Accents are stripped before a text is cut, or
+    of the tokens of a function, as its stop words are left out, behind it.
+
     >>> from bywords import Tokenizer, TokenizerConfig
     >>> Tokenizer(TokenizerConfig(punctuation=False, lowercase=False))(["The fire!"]).words.strings()
     ['The', 'fire']
@@ -61,16 +85,65 @@ class TokenizerConfig:
     punctuation: bool = True  # keep punctuation marks as separate tokens
     normalize: bool = True  # write the same what means the same; models saved before there was this have it off
     pattern: str | None = None  # every match is a token, in Rust's syntax; overrides `punctuation`
+    custom: TokenFunction | str | None = None  # overrides `pattern`, `punctuation` and `normalize`
+    stop_words: tuple[str, ...] | str = ()  # tokens that are left out, written as the text has them or as tokens are
+    strip_accents: bool = False  # é as e: all combining marks, also those of scripts that need them
     fields: tuple[str, ...] = ()  # the text columns of a row; none where a text is a text alone
     fielded: tuple[str, ...] = ()  # those whose words are also tokens of their own: the field and the word
 
     def __post_init__(self) -> None:
+        """Raises SettingError, naming the setting, for what it cannot be."""
+        if self.stop_words == ENGLISH:
+            english = needed("sklearn.feature_extraction.text", what="the list of English stop words")
+            object.__setattr__(self, "stop_words", tuple(sorted(english.ENGLISH_STOP_WORDS)))
+        if isinstance(self.stop_words, set | frozenset):
+            object.__setattr__(self, "stop_words", tuple(sorted(self.stop_words)))
+        if isinstance(self.stop_words, str):
+            raise SettingError(
+                f'stop_words is {self.stop_words!r:.60}, expected "english", or words as in ["the", "a"].'
+            )
         check_fields(self)
+        if (phrase := next((word for word in self.stop_words if len(word.split()) != 1), None)) is not None:
+            raise SettingError(f"stop_words has {phrase!r:.60}, expected words, without blanks within them.")
+        is_name = isinstance(self.custom, str)
+        if is_name and self.custom != GIVEN and ":" not in str(self.custom):
+            raise SettingError(f'custom is {self.custom!r:.60}, expected "given", or a function as in str.split.')
+        if self.custom == GIVEN and self.fields:
+            raise SettingError(
+                f"documents of given tokens are lists, and these are rows with the columns {quoted(self.fields)}: take "
+                "a function that cuts their texts, as in tokenizer=str.split."
+            )
 
     @property
     def custom_pattern(self) -> str | None:
         """The pattern that polars has to match; models saved before there was `normalize` have all matched by it."""
-        return None if self.normalize and self.pattern == LONGER_WORDS else self.pattern
+        return None if self.custom or (self.normalize and self.pattern == LONGER_WORDS) else self.pattern
+
+    @property
+    def calls(self) -> bool:
+        """Whether it takes a function of somebody else's, which is called for one text after the other."""
+        return self.custom not in (None, GIVEN)
+
+    @property
+    def missing(self) -> str | None:
+        """The import path of the function that has to be given again, after loading; None where nothing is missing."""
+        return self.custom if isinstance(self.custom, str) and self.calls else None
+
+    def described(self) -> str | None:
+        """What there is to say of it beside the usual, a sentence or more; None where there is nothing."""
+        said = []
+        if self.calls:
+            name = self.custom if isinstance(self.custom, str) else import_path(self.custom)
+            said.append(f"Its tokens come from the function {name}, which has to be given to load it.")
+        elif self.custom:
+            said.append("Its tokens are given: documents are lists of them, or have blanks between them.")
+        if self.stop_words:
+            first = ", ".join(self.stop_words[:5])
+            more = "" if len(self.stop_words) <= 5 else f" and {len(self.stop_words) - 5:,} more"
+            said.append(f"Stop words are left out: {first}{more}.")
+        if self.strip_accents:
+            said.append("Accents are stripped.")
+        return " ".join(said) or None
 
 
 @dataclass(frozen=True)
@@ -129,25 +202,65 @@ class Tokens:
         return [words[start:stop] for start, stop in itertools.pairwise(self.offsets.tolist())]
 
 
+GIVEN_TOKENS = TokenizerConfig(custom=GIVEN, lowercase=False, normalize=False)
+
+
+def tokenizer_config(tokenizer: Tokenizer | TokenizerConfig | TokenFunction | str | None) -> TokenizerConfig:
+    """The settings that are meant: by a name, a pattern, a function, or settings themselves.
+
+    Raises: SettingError for anything else, and for a string of letters alone, which is no pattern but a slip.
+    """
+    named = {"words": TokenizerConfig(), "characters": TokenizerConfig(pattern=CHARACTERS), GIVEN: GIVEN_TOKENS}
+    if tokenizer is None or isinstance(tokenizer, TokenizerConfig):
+        return tokenizer or TokenizerConfig()
+    if isinstance(tokenizer, Tokenizer):
+        return tokenizer.config
+    if isinstance(tokenizer, str) and (tokenizer in named or (tokenizer and not tokenizer.isalpha())):
+        return named.get(tokenizer) or TokenizerConfig(pattern=tokenizer)
+    if callable(tokenizer) and not isinstance(tokenizer, type):
+        return replace(GIVEN_TOKENS, custom=tokenizer)
+    near = did_you_mean(tokenizer, named) if isinstance(tokenizer, str) else ""
+    raise SettingError(f"tokenizer is {shown(tokenizer)}, expected {ACCEPTED}.{near}")
+
+
 class Tokenizer:
-    """Cuts texts into tokens. Holds nothing but its settings.
+    r"""Cuts texts into tokens. Holds nothing but its settings.
 
     >>> from bywords import Tokenizer
     >>> tokens = Tokenizer()(["The printer's on fire!"])
     >>> tokens.words.strings()
     ['the', "printer's", 'on', 'fire', '!']
+    >>> Tokenizer(str.split)(["The printer's on fire!"]).documents()
+    [['The', "printer's", 'on', 'fire!']]
+    >>> Tokenizer(r"\w+")(["The printer's on fire!"]).documents()
+    [['the', 'printer', 's', 'on', 'fire']]
+    >>> Tokenizer("given")([["New York", "calls"], ["no", "answer"]]).documents()
+    [['New York', 'calls'], ['no', 'answer']]
     """
 
-    @check_arguments
-    def __init__(self, config: TokenizerConfig | None = None) -> None:
-        """Raises SettingError when the pattern is not a regular expression, or matches the empty string."""
-        self.config = config or TokenizerConfig()
+    def __init__(self, tokenizer: Tokenizer | TokenizerConfig | TokenFunction | str | None = None) -> None:
+        """`tokenizer` is "words", the default, "characters", a pattern in Rust's syntax, a function that makes a list
+        of strings of a text, "given" for documents that are lists of tokens, or settings.
+
+        Raises: SettingError for anything else, and when the pattern is not a regular expression, or matches the empty
+        string.
+        """
+        self.config = tokenizer_config(tokenizer)
         if self.config.custom_pattern is not None and polars_answers():  # else `__call__` says so
             _check_pattern(self.config.custom_pattern)
+        listed = list(self.config.stop_words)
+        if listed and self.config.custom is None and self.config.normalize:
+            listed = normalized(listed, lowercase=self.config.lowercase)
+        self._stop_words = set(map(self._plain, listed))
+        self._settles = self.config.custom is not None or self.config.strip_accents or bool(self._stop_words)
+        is_plain = self.config.custom_pattern is None and not self.config.fields and not self._settles
+        self.reads_bytes = is_plain  # its tokens are what `bywords.kernels.words.scan` finds in the `bytes_of` a text
 
     @property
     def what(self) -> str:
         """What a token is, for a message."""
+        if self.config.custom is not None:
+            return "token"
         if self.config.pattern is not None:
             return f"token that matches {self.config.pattern!r}"
         return "token: a word or a sign" if self.config.punctuation else "token: a word"
@@ -155,12 +268,46 @@ class Tokenizer:
     def __call__(self, texts: Any) -> Tokens:
         """Cut each text into its tokens. An empty text has none.
 
-        Raises: DataError, naming the index, when a text is missing or not a string.
+        Raises: DataError, naming the index, when a text is missing or not a string, or a custom function fails.
         """
-        checked = checked_column(texts) if self.reads_bytes else checked_texts(texts)
+        checked = self.read(texts) if self.reads_bytes else as_list(self.read(texts))
         return self._of_rows(checked) if isinstance(checked, list) and self.config.fields else self._of_texts(checked)
 
+    def read(self, documents: Any) -> list[str] | pl.Series:
+        """N documents as N texts; of given tokens, each becomes a text that holds them. Raises DataError as a call."""
+        return given_texts(documents) if self.config.custom == GIVEN else checked_column(documents)
+
+    def settled(self, text: str) -> tuple[list[str], npt.NDArray[np.bool_]]:
+        """The T' tokens of a text as they were cut, and which of them stay, bool (T',): T, in the form of a call."""
+        cut = self._cut([text])
+        return cut.documents()[0], self._settled(cut)[1]
+
     def _of_texts(self, checked: list[str] | pl.Series) -> Tokens:
+        tokens = self._cut(checked)
+        return self._settled(tokens)[0] if self._settles else tokens
+
+    def _settled(self, tokens: Tokens) -> tuple[Tokens, npt.NDArray[np.bool_]]:
+        """The tokens in their last form, those that are left; and which they are, bool (T',)."""
+        forms = [self._plain(word) for word in tokens.words.strings()]
+        distinct = dict.fromkeys(form for form in forms if form and form not in self._stop_words)
+        indices = {form: index for index, form in enumerate(distinct)}
+        codes = np.array([indices.get(form, -1) for form in forms], dtype=np.int32)[tokens.codes]
+        is_left = codes >= 0
+        before = np.concatenate([[0], np.cumsum(is_left, dtype=np.int64)])
+        return Tokens(codes[is_left], Words.of(list(distinct)), before[tokens.offsets]), is_left
+
+    def _plain(self, word: str) -> str:
+        if self.config.custom is not None:  # no token of a text begins like that of a column
+            word = word.lstrip(SEPARATOR)
+        if self.config.lowercase:
+            word = word.lower()
+        return without_accents(word) if self.config.strip_accents else word
+
+    def _cut(self, checked: list[str] | pl.Series) -> Tokens:
+        if self.config.custom is not None:
+            return self._by_custom(checked, self.config.custom)
+        if self.config.strip_accents:
+            checked = [without_accents(text) for text in checked]
         if self.config.custom_pattern is not None:
             return self._matches(checked, self.config.custom_pattern)
         chunks = chunks_of(checked)
@@ -195,11 +342,6 @@ class Tokenizer:
                 copies.append((table.add(words)[tokens.codes], tokens.offsets))
         return _side_by_side([*parts, *copies], table.words(), len(rows))
 
-    @property
-    def reads_bytes(self) -> bool:
-        """Whether the tokens of a text are what `bywords.kernels.words.scan` finds in its `bytes_of`."""
-        return self.config.custom_pattern is None and not self.config.fields
-
     def bytes_of(self, texts: Sequence[str] | pl.Series) -> tuple[Bytes, Ends, Bytes, bool, int]:
         """N texts as the kernels read them: the first five arguments of `bywords.kernels.words.scan`."""
         lowercase = self.config.lowercase
@@ -216,6 +358,16 @@ class Tokenizer:
     def _scan(self, texts: Sequence[str] | pl.Series) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Words]:
         codes, lengths, data, starts, hashes = scan(*self.bytes_of(texts))
         return codes, lengths, Words(data, starts, hashes)
+
+    def _by_custom(self, texts: Sequence[str] | pl.Series, custom: TokenFunction | str) -> Tokens:
+        if self.config.missing is not None:
+            raise SettingError(
+                f"the texts are cut by the function {self.config.missing}, which is not there: give it, as in "
+                "TextClassifier.load(folder, tokenizer=function). Nothing is imported by its name."
+            )
+        lists = map(tokens_given, texts) if isinstance(custom, str) else tokens_by(custom, texts)
+        codes, offsets, distinct = coded(lists)
+        return Tokens(codes, Words.of([word.encode("utf-8", "replace").decode() for word in distinct]), offsets)
 
     def _matches(self, texts: Sequence[str] | pl.Series, pattern: str) -> Tokens:
         check_polars(what=f"the pattern {pattern!r}")
@@ -264,6 +416,11 @@ def side_tokens(words: Words) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.boo
         is_side[filled] = marks[starts] & ~marks[starts + 1]
         is_fielded[filled] = marks[starts] & marks[starts + 1]
     return is_side, is_fielded
+
+
+def shown_document(text: str) -> str:
+    """A document for a person, of as many characters: columns are on lines of their own, given tokens have blanks."""
+    return text.replace(SEPARATOR, "\n").replace(TOKEN_END, " ")
 
 
 def shown_token(token: str) -> str:

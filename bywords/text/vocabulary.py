@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.annotations import check_fields
-from bywords.errors import ModelFolderError, SettingError, check_range
+from bywords.errors import DataError, ModelFolderError, SettingError, check_range, shown
+from bywords.extras import needed
 from bywords.forks import cached_property
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, encode_texts, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.ids import Vocabulary as Tables
 from bywords.kernels.words import cut, rank
+from bywords.text.custom_tokens import EXAMPLE, GIVEN
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
 from bywords.text.threads import in_threads, n_threads
-from bywords.text.tokenizer import Tokenizer, Tokens, side_tokens
+from bywords.text.tokenizer import SEPARATOR, Tokenizer, Tokens, side_tokens
 from bywords.text.word_table import Words, WordTable
 from bywords.validation import check_array, check_ids, check_lengths, check_shapes, check_within
 
@@ -49,6 +51,9 @@ class VocabularyConfig:
 
     max_size: int | None = None  # words, the most frequent first; None keeps all
     min_count: int = 1  # tokens of the training texts
+    min_df: int | float = 1  # documents that have a word, as a number or a share: rarer ones have no row
+    max_df: int | float = 1.0  # the same of words that are in too many
+    words: tuple[str, ...] | None = None  # a fixed vocabulary, a row for each of these; overrides the four above
     max_length: int | None = None  # tokens of a document; later ones are cut off
     keep_unknown: bool = False  # False leaves unknown words out, True replaces each by the unknown word
     ngrams: int = 1  # words of the longest n-gram that gets a row, for models that do not see the order
@@ -58,6 +63,11 @@ class VocabularyConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        for name, limit in (("min_df", self.min_df), ("max_df", self.max_df)):
+            is_number = isinstance(limit, int)
+            check_range(name, limit, least=1 if is_number else 0, most=MOST_COUNTED if is_number else 1)
+        if self.words is not None:
+            _check_fixed(self.words)
         for name in ("max_size", "min_count", "max_length", "ngram_min_count", "char_ngram_min_count"):
             check_range(name, getattr(self, name), least=1, most=MOST_COUNTED)
         check_range("ngrams", self.ngrams, least=1, most=LONGEST_NGRAM)
@@ -66,6 +76,37 @@ class VocabularyConfig:
                 f"char_ngrams is {self.char_ngrams}, expected a shortest length of 1 or more and a longest of at most "
                 f"{LONGEST_CHAR_NGRAM}."
             )
+
+    @property
+    def has_df(self) -> bool:
+        """Whether words have to be in so many documents, and not in too many."""
+        is_all = (
+            isinstance(self.min_df, int) and self.min_df == 1 and isinstance(self.max_df, float) and self.max_df == 1
+        )
+        return self.words is None and not is_all
+
+    def fits_df(self, frequency: npt.NDArray[np.int64], n_documents: int) -> npt.NDArray[np.bool_]:
+        """Which words are in as many of N documents as `min_df` and `max_df` say, by theirs, int64 (U,)."""
+        least, most = (df if isinstance(df, int) else df * n_documents for df in (self.min_df, self.max_df))
+        if most < least:
+            raise SettingError(
+                f"max_df is {self.max_df} and min_df is {self.min_df}: of {n_documents:,} documents that is at most "
+                f"{most:g} and at least {least:g}. Give a larger max_df, or a smaller min_df."
+            )
+        return np.asarray((frequency >= least) & (frequency <= most))
+
+
+def _check_fixed(words: Sequence[str]) -> None:
+    """Raise SettingError for a fixed vocabulary that is empty, has a word twice, or one that no tokenizer gives."""
+    if not words:
+        raise SettingError("words is an empty vocabulary: give a word, or leave it out to count those of the texts.")
+    among = set[str]()
+    for word in words:
+        if word in among:
+            raise SettingError(f"words has {word!r:.60} twice, expected each word once.")
+        if not word or word[0] == SEPARATOR or word.encode("utf-8", "replace").decode() != word:
+            raise SettingError(f"words has {word!r:.60}, expected words as a tokenizer gives them.")
+        among.add(word)
 
 
 class Vocabulary:
@@ -81,6 +122,11 @@ class Vocabulary:
     >>> vocabulary = Vocabulary.of(tokens)
     >>> vocabulary.encode(tokens).ids.tolist()
     [2, 2, 3]
+    >>> counted = Vocabulary.from_counts({"fire": 3, "printer": 1, "the": 4}, max_size=2)
+    >>> counted.words.to_list(), counted.index, counted.coverage([1, 2])
+    (['the', 'fire'], {'the': 2, 'fire': 3}, [0.5, 0.875])
+    >>> counted.encode(["fire", "the", "fire"]).tolist()
+    [3, 2, 3]
     """
 
     def __init__(
@@ -110,11 +156,63 @@ class Vocabulary:
 
         return pl.Series("word", self._words.strings(), dtype=pl.String)
 
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The id of each of the W real words; `counts` has its count there. The first id is 2."""
+        return {word: index for index, word in enumerate(self._words.strings(), start=len(MARKERS))}
+
+    @classmethod
+    def from_tokens(
+        cls, documents: Iterable[Sequence[str]] | Tokens, *, max_size: int | None = None, min_count: int = 1
+    ) -> Vocabulary:
+        """The words of N documents, each a list of tokens: at most `max_size`, each `min_count` times or more.
+
+        Raises: DataError, naming the index, for a document that is no list of strings.
+        """
+        tokens = documents if isinstance(documents, Tokens) else _tokens_of(documents)
+        return cls.of(tokens, VocabularyConfig(max_size=max_size, min_count=min_count))
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], *, max_size: int | None = None, min_count: int = 1) -> Vocabulary:
+        """Words with their counts, a dict or a Counter: at most `max_size`, each counted `min_count` times or more.
+
+        What is left out is counted for the unknown word. Raises: DataError for a word or a count that is none.
+        """
+        example = "words with their counts, as in {'the': 12, 'fire': 3} or a Counter"
+        if not isinstance(counts, Mapping):
+            raise DataError(f"expected {example}, found {shown(counts)} of type {type(counts).__name__}.")
+        for word, count in counts.items():
+            is_word = isinstance(word, str) and word and word[0] != SEPARATOR
+            is_count = (
+                isinstance(count, int | np.integer) and not isinstance(count, bool) and 0 <= count <= MOST_COUNTED
+            )
+            if not is_word or not is_count:
+                raise DataError(f"expected {example}, found {shown(word)}: {shown(count)} in them.")
+        numbers = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+        config = VocabularyConfig(max_size=max_size, min_count=min_count)
+        return cls.of_counts(Words.of(list(counts)), numbers, int(numbers.sum()), config)
+
+    @classmethod
+    def from_words(cls, words: Sequence[str], *, max_size: int | None = None) -> Vocabulary:
+        """These words in this order, the first `max_size` of them, with counts of 0.
+
+        Raises: DataError for what is no list of words; SettingError for a word that is there twice.
+        """
+        listed = [] if isinstance(words, str) or not isinstance(words, Iterable) else list(words)[:max_size]
+        if not listed or not all(isinstance(word, str) for word in listed):
+            raise DataError(f"expected {EXAMPLE}, found {shown(words)} of type {type(words).__name__}.")
+        config = VocabularyConfig(words=tuple(listed))
+        return cls(Words.of(listed), np.zeros(len(listed) + len(MARKERS), dtype=np.int64), config=config)
+
     @classmethod
     def of(cls, tokens: Tokens, config: VocabularyConfig | None = None) -> Vocabulary:
         """Count the words of `tokens` and keep those that `config` asks for; the documents' order does not matter."""
         word_counts = tokens.counts()
-        vocabulary = cls.of_counts(tokens.words, word_counts, len(tokens.codes), config)
+        counted = word_counts
+        if config is not None and config.has_df:
+            fits = config.fits_df(tokens.document_frequency(), len(tokens)) | side_tokens(tokens.words)[0]
+            counted = np.where(fits, word_counts, 0)
+        vocabulary = cls.of_counts(tokens.words, counted, len(tokens.codes), config)
         vocabulary._add_ngrams(tokens)
         vocabulary._add_char_ngrams(tokens.words, word_counts)
         return vocabulary
@@ -128,7 +226,11 @@ class Vocabulary:
         It has no n-grams.
         """
         config = config or VocabularyConfig()
-        order = rank(words.data, words.starts, word_counts, side_tokens(words)[0], config.min_count)[: config.max_size]
+        min_count, max_size = config.min_count, config.max_size
+        if config.words is not None:
+            words, word_counts = _fixed(words, word_counts, config.words)
+            min_count, max_size = 0, None
+        order = rank(words.data, words.starts, word_counts, side_tokens(words)[0], min_count)[:max_size]
         counts = np.zeros(len(order) + 2, dtype=np.int64)
         counts[2:] = word_counts[order]
         counts[UNKNOWN] = n_tokens - counts.sum()
@@ -199,16 +301,45 @@ class Vocabulary:
         """The id of each token, int32 (T,); 1 where the vocabulary does not have it."""
         return self.ids(tokens.words)[tokens.codes]
 
-    def encode(self, tokens: Tokens) -> Ragged:
+    @overload
+    def encode(self, tokens: Tokens | Sequence[Sequence[str]]) -> Ragged: ...
+
+    @overload
+    def encode(self, tokens: Sequence[str], *, tokenizer: Tokenizer | None = None) -> npt.NDArray[np.int32]: ...
+
+    def encode(self, tokens: Any, *, tokenizer: Tokenizer | None = None) -> Ragged | npt.NDArray[np.int32]:
         """Documents of tokens → documents of ids, cut at `config.max_length`.
 
-        A document in which nothing is known becomes one unknown word with an in-vocabulary share of 0.
+        A document in which nothing is known becomes one unknown word with an in-vocabulary share of 0. One document, a
+        list of tokens or, with the `tokenizer` that cuts it, a text, gives its ids alone, int32 (T,).
+        Raises: DataError for a text without a tokenizer, and for what are no tokens.
         """
+        if not isinstance(tokens, Tokens):
+            return self._encoded_lists(tokens, tokenizer)
         n_parts = n_threads() if len(tokens.codes) > MANY_TOKENS else 1
         cuts = np.searchsorted(tokens.offsets, np.arange(1, n_parts) * (len(tokens.codes) // n_parts))
         parts = itertools.pairwise([0, *cuts.tolist(), len(tokens)])
         encoded = list(in_threads(lambda part: self._encoded(tokens, *part), parts))
         return encoded[0] if len(encoded) == 1 else Ragged.joined(encoded)
+
+    def _encoded_lists(self, tokens: Any, tokenizer: Tokenizer | None) -> Ragged | npt.NDArray[np.int32]:
+        """One document, a text or a list of tokens; or several lists of them."""
+        if isinstance(tokens, str):
+            if tokenizer is None:
+                raise DataError(
+                    f"{tokens!r:.60} is a text: cut it first, as in encode(Tokenizer()([text])), or say what cuts it, "
+                    "as in encode(text, tokenizer=Tokenizer())."
+                )
+            return self.encode(tokenizer([tokens])).ids
+        is_one = isinstance(tokens, Sequence | np.ndarray) and all(isinstance(token, str) for token in tokens)
+        phrases = [token for token in tokens if len(token.split()) > 1] if is_one else []
+        if phrases and not any(phrase in self.index for phrase in phrases):
+            raise DataError(
+                f"expected the tokens of one document, as in encode(['the', 'printer']), found {phrases[0]!r:.60} "
+                "among them. Cut texts first, as in encode(Tokenizer()(texts)); if these are tokens, give [tokens]."
+            )
+        encoded = self.encode(_tokens_of([tokens] if is_one else tokens))
+        return encoded.ids if is_one else encoded
 
     def _encoded(self, tokens: Tokens, start: int, stop: int) -> Ragged:
         codes = tokens.codes[tokens.offsets[start] : tokens.offsets[stop]]
@@ -328,17 +459,29 @@ class Vocabulary:
     def _char_ngram_table(self) -> WordTable:
         return WordTable.of(self.char_ngrams)
 
-    def coverage(self, tokens: Tokens, sizes: Sequence[int]) -> list[float]:
-        """The share of `tokens` that the `size` most frequent words of this vocabulary cover.
+    def coverage(self, sizes: Sequence[int], tokens: Tokens | None = None) -> list[float]:
+        """The share of `tokens`, by default of those that were counted, that the first `size` words of this cover.
 
-        One number from 0 to 1 for each size; NaN where `tokens` is empty.
+        One number from 0 to 1 for each size; NaN where there are no tokens.
         """
-        counted = np.zeros(self.n_words, dtype=np.int64)
-        np.add.at(counted, self.ids(tokens.words), tokens.counts())
+        counted = self.counts
+        if tokens is not None:
+            counted = np.zeros(self.n_words, dtype=np.int64)
+            np.add.at(counted, self.ids(tokens.words), tokens.counts())
+        total = int(counted.sum())
         counted = counted[len(MARKERS) :]
-        total = len(tokens.codes)
         covered = np.concatenate([[0], np.cumsum(counted)])
         return [float(covered[min(size, len(counted))] / total) if total else float("nan") for size in sizes]
+
+    def plot_zipf(self, axes: Any = None) -> Any:
+        """Draw the count of each word against its rank, both logarithmic; matplotlib's axes."""
+        if axes is None:
+            axes = needed("matplotlib.pyplot", what="to draw the counts of words").subplots()[1]
+        counts = -np.sort(-self.counts[len(MARKERS) :])
+        counts = counts[counts > 0]
+        axes.loglog(np.arange(1, len(counts) + 1), counts, marker=".", linestyle="none")
+        axes.set(xlabel="rank of the word", ylabel="count, tokens")
+        return axes
 
     def text(self) -> bytes:
         """The words as plain text: a line a row, its count, a tab, the word; tabs, line ends, backslashes escaped."""
@@ -381,13 +524,18 @@ class Vocabulary:
         return vocabulary
 
     def validate_words(self) -> None:
-        """Raise SettingError for a word that is there twice, and for counts beyond any corpus: after reading it.
+        """Raise SettingError for a word that is there twice, one that is not in a fixed vocabulary, and for counts
+        beyond any corpus: after reading it.
 
         The table that this makes is the one that texts are encoded with, and so are those of the next two.
         """
         _check_once("the words", self._table, self._words)
         if self.counts.sum(dtype=np.float64) > MOST_TOKENS:
             raise SettingError(f"the counts of the words are more than {MOST_TOKENS} together")
+        if self.config.words is not None:
+            is_text = ~side_tokens(self._words)[0]
+            if others := sorted(set(self._words.strings(np.flatnonzero(is_text))) - set(self.config.words)):
+                raise SettingError(f"the words have {others[0]!r:.60}, which the fixed vocabulary lacks")
 
     def validate_ngrams(self) -> None:
         """Raise SettingError for n-grams that no texts give with these settings, and where an id is none."""
@@ -431,6 +579,28 @@ class Vocabulary:
         n_characters = np.add.reduceat(is_first, starts[:-1], dtype=np.int64)
         check_within("the characters of the character n-grams", n_characters, 1, longest)
         _check_once("the character n-grams", self._char_ngram_table, self.char_ngrams)
+
+
+def _tokens_of(documents: Any) -> Tokens:
+    """Those of documents that are lists of tokens. Raises DataError for anything else."""
+    is_list = isinstance(documents, Iterable) and not isinstance(documents, str | Mapping)
+    listed = list(documents) if is_list else [""]
+    if any(isinstance(document, str) for document in listed):
+        raise DataError(
+            f"expected documents that are lists of tokens, as in [['the', 'printer'], ['fire']], found "
+            f"{shown(documents)}. Cut texts first, as in Tokenizer()(texts)."
+        )
+    return Tokenizer(GIVEN)(listed)
+
+
+def _fixed(
+    words: Words, word_counts: npt.NDArray[np.int64], fixed: Sequence[str]
+) -> tuple[Words, npt.NDArray[np.int64]]:
+    """The tokens of columns beside the text, and the words of a fixed vocabulary; and the counts of each."""
+    sides = np.flatnonzero(side_tokens(words)[0])
+    kept = Words.of([*words.strings(sides), *fixed])
+    indices = WordTable.of(words).find(kept)
+    return kept, np.where(indices < 0, 0, word_counts[indices] if len(word_counts) else 0)
 
 
 def _check_once(what: str, table: WordTable, words: Words) -> None:

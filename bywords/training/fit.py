@@ -147,9 +147,10 @@ def fit_classifier(
     parameters = parameters or FitParameters()
     notes: tuple[str, ...] = ()
     if columns is not None:
-        texts = as_list(documents_of(texts, columns))
-        validation = None if validation is None else (documents_of(validation[0], columns), validation[1])
-        test = None if test is None else (documents_of(test[0], columns), test[1])
+        read = checked_column if not columns.is_one_text else Tokenizer(config.tokenizer).read
+        texts = as_list(documents_of(texts, columns, read))
+        validation = None if validation is None else (documents_of(validation[0], columns, read), validation[1])
+        test = None if test is None else (documents_of(test[0], columns, read), test[1])
         config, notes = with_fields(config, columns, texts, labels, parameters)
     tokenizer = Tokenizer(config.tokenizer)
     documents = read_documents(tokenizer, texts, labels, sample_weight, parameters, part="training")
@@ -279,7 +280,7 @@ def read_documents(
     part: str,
 ) -> Documents:
     """Tokens, labels, weights and groups of the documents that have tokens and count."""
-    checked = checked_column(texts)
+    checked = tokenizer.read(texts)
     tokens = tokenizer(checked)
     if labels is None:
         raise DataError("requires y to be passed, but the target y is None: give each text its label.")

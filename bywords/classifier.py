@@ -66,7 +66,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        system: str | SystemConfig = DEFAULT_SYSTEM,
+        system: str | SystemConfig | type[Any] = DEFAULT_SYSTEM,
         *,
         vectors: str | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
@@ -79,7 +79,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         text: str | Sequence[str] | None = None,
         columns: Sequence[str] = (),
     ) -> None:
-        """`system` is a name in `SYSTEMS` or a custom config; `vectors`, a name or a path, replaces its own.
+        """`system` is a name in `SYSTEMS`, a custom config, or a class of `torch.nn.Module` as `module_system` takes
+        it; `vectors`, a name or a path, replaces its own.
 
         `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `metric` is what
         epochs and candidates are judged by: "log_loss", "accuracy", "balanced_accuracy", "micro_f1" or "macro_f1".
@@ -110,6 +111,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """The system's settings. Raises SettingError for an unknown system, or one without vectors to replace."""
         return system_config(self.system, vectors=self.vectors, budget=self.budget_seconds)
 
+    @property
+    def _recorded(self) -> str | SystemConfig:
+        """The system as it is saved: its name, or its settings."""
+        return self.system if isinstance(self.system, str) else self.config
+
     def fit(
         self,
         X: Texts,
@@ -138,7 +144,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         folder = None if checkpoint is None else Path(checkpoint)
         fitted = fit_classifier(
-            self.config, X, y, sample_weight, system=self.system, parameters=self._parameters(),
+            self.config, X, y, sample_weight, system=self._recorded, parameters=self._parameters(),
             validation=validation, columns=self._columns_of(X), callback=callback, checkpoint=folder, resume=resume,
         )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder
@@ -162,7 +168,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         folder = None if checkpoint is None else Path(checkpoint)
         fitted = fit_on_disk(
-            self.config, corpus, system=self.system, parameters=self._parameters(), able=able_to_train_on_disk(),
+            self.config, corpus, system=self._recorded, parameters=self._parameters(), able=able_to_train_on_disk(),
             callback=callback, checkpoint=folder, resume=resume,
         )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder

@@ -20,6 +20,7 @@ from bywords.errors import SettingError, did_you_mean, quoted
 
 T = TypeVar("T")
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
+NUMBERS = "tuple[int, ...]"  # the same of any number of them
 
 
 def kind_of(settings: type) -> str:
@@ -254,6 +255,8 @@ def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:
         value = float(value)
     if PAIR in allowed and isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value):
         return dataclasses.replace(settings, **{name: tuple(value)})  # type: ignore[type-var]
+    if NUMBERS in allowed and isinstance(value, list) and all(type(number) is int for number in value):
+        return dataclasses.replace(settings, **{name: tuple(value)})  # type: ignore[type-var]
     if type(value).__name__.removesuffix("Type") not in allowed:
         raise SettingError(f"{kind}.{name} is {old!r}; expected {' or '.join(sorted(allowed))}, found {value!r:.100}.")
     return dataclasses.replace(settings, **{name: value})  # type: ignore[type-var]
@@ -263,7 +266,7 @@ def _types_of(settings: Any, name: str, value: Any) -> set[str]:
     """The names of the types that a setting may have: what its annotation says, else the type that it has now."""
     field = next(field for field in dataclasses.fields(settings) if field.name == name)
     written = {part.strip() for part in str(field.type).split("|")}
-    return written if written <= {"int", "float", "bool", "str", "None", PAIR} else {type(value).__name__}
+    return written if written <= {"int", "float", "bool", "str", "None", PAIR, NUMBERS} else {type(value).__name__}
 
 
 def _near(name: str, names: Iterable[str]) -> str:

@@ -96,7 +96,7 @@ MODEL_CASES = {
     "averaging": AveragingConfig(dimension=6, features="words"),
     "averaging deeper": AveragingConfig(dimension=6, weighting="log-tfidf", hidden_layers=2, dropout=0.1),
     "lstm": LSTMConfig(dimension=6, hidden=5),
-    "gru": GRUConfig(dimension=6, hidden=5, n_layers=2, dropout=0.1),
+    "gru": GRUConfig(dimension=6, hidden=8, n_layers=2, dropout=0.1, pooling="mean"),
     "cnn": CNNConfig(dimension=6, n_filters=8, widths=(1, 3)),
     "ensemble": EnsembleConfig(members=(TfidfConfig(estimator="svc"), TfidfConfig(estimator="nb", features="words"))),
     "deep ensemble": EnsembleConfig(

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier, Predictions
     from bywords.io.datasets import load_dataset
     from bywords.models.base import FittedModel, LinearModel, ModelConfig, register_model
+    from bywords.models.modules.plain import AveragingModel, CNNModel, GRUModel, LSTMModel
     from bywords.pytorch.dataset import TextDataset, collate_padded, collate_ragged
-    from bywords.pytorch.modules import AveragingModel, CNNModel, GRUModel, LSTMModel
     from bywords.pytorch.training import fit_module, predict_module
     from bywords.system_config import SystemConfig, TrainingConfig
-    from bywords.systems import SYSTEMS
+    from bywords.systems import SYSTEMS, module_system
     from bywords.text.tokenizer import Tokenizer, TokenizerConfig
     from bywords.text.vocabulary import Vocabulary, VocabularyConfig
     from bywords.training.fit import fit_classifier
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "SYSTEMS": "systems",
-    "AveragingModel": "pytorch.modules",
+    "AveragingModel": "models.modules.plain",
     "BywordsError": "errors",
-    "CNNModel": "pytorch.modules",
+    "CNNModel": "models.modules.plain",
     "Corpus": "data.corpus",
     "DataError": "errors",
     "DocumentVectors": "document_vectors",
     "FittedClassifier": "fitted",
     "FittedModel": "models.base",
-    "GRUModel": "pytorch.modules",
-    "LSTMModel": "pytorch.modules",
+    "GRUModel": "models.modules.plain",
+    "LSTMModel": "models.modules.plain",
     "LinearModel": "models.base",
     "ModelConfig": "models.base",
     "ModelFolderError": "errors",
@@ -70,6 +70,7 @@ _HOMES = {
     "load_classifier": "artifact.description",
     "load_dataset": "io.datasets",
     "load_vectors": "vectors.load",
+    "module_system": "systems",
     "predict_module": "pytorch.training",
     "register_model": "models.base",
     "save_classifier": "artifact.description",
@@ -115,6 +116,7 @@ __all__ = [
     "load_classifier",
     "load_dataset",
     "load_vectors",
+    "module_system",
     "predict_module",
     "register_model",
     "save_classifier",

@@ -68,7 +68,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        system: str | SystemConfig = DEFAULT_SYSTEM,
+        system: str | SystemConfig | type[Any] = DEFAULT_SYSTEM,
         *,
         vectors: str | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
@@ -82,7 +82,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         text: str | Sequence[str] | None = None,
         columns: Sequence[str] = (),
     ) -> None:
-        """`system` is a name in `SYSTEMS` or a custom config; `vectors`, a name or a path, replaces its own.
+        """`system` is a name in `SYSTEMS`, a custom config, or a class of `torch.nn.Module` as `module_system` takes
+        it; `vectors`, a name or a path, replaces its own.
 
         `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `metric` is what
         epochs and candidates are judged by: "log_loss", "accuracy", "balanced_accuracy", "micro_f1" or "macro_f1".
@@ -119,6 +120,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         config = system_config(self.system, vectors=self.vectors, budget=self.budget_seconds)
         return config if self.tokenizer is None else replace(config, tokenizer=tokenizer_config(self.tokenizer))
 
+    @property
+    def _recorded(self) -> str | SystemConfig:
+        """The system as it is saved: its name, or its settings."""
+        return self.system if isinstance(self.system, str) else self.config
+
     def fit(
         self,
         X: Texts,
@@ -147,7 +153,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         folder = None if checkpoint is None else Path(checkpoint)
         fitted = fit_classifier(
-            self.config, X, y, sample_weight, system=self.system, parameters=self._parameters(),
+            self.config, X, y, sample_weight, system=self._recorded, parameters=self._parameters(),
             validation=validation, columns=self._columns_of(X), callback=callback, checkpoint=folder, resume=resume,
         )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder
@@ -171,7 +177,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         folder = None if checkpoint is None else Path(checkpoint)
         fitted = fit_on_disk(
-            self.config, corpus, system=self.system, parameters=self._parameters(), able=able_to_train_on_disk(),
+            self.config, corpus, system=self._recorded, parameters=self._parameters(), able=able_to_train_on_disk(),
             callback=callback, checkpoint=folder, resume=resume,
         )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder

@@ -207,7 +207,7 @@ class AsksForMore(Wrong):
         (Wrong((3,)), r"gives \(3,\), expected logits \(6, K\)"),
         (Wrong((6, 1)), "labels from 0 to 1, and 1 logits"),
         (AsksForMore(), "asks for 'attention', expected some of"),
-        ("a module", "is str, expected a torch.nn.Module"),
+        ("a module", "is 'a module', expected a torch.nn.Module"),
         (Wrong(), "the loss was not a number in any of 30 epochs"),
         (nn.Identity(), "no parameter to train|asks for"),
     ],

@@ -52,6 +52,7 @@ PUBLIC = {
     "load_classifier",
     "load_dataset",
     "load_vectors",
+    "module_system",
     "predict_module",
     "register_model",
     "save_classifier",

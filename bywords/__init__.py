@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from bywords.artifact.compression import compress
     from bywords.artifact.description import load_classifier, save_classifier
     from bywords.classifier import TextClassifier
-    from bywords.data.corpus import Corpus, Split
+    from bywords.data.corpus import Corpus, Split, grouped
     from bywords.data.shares import split
     from bywords.document_vectors import DocumentVectors
     from bywords.errors import BywordsError, DataError, ModelFolderError, SettingError, VectorFileError
+    from bywords.evaluation.metrics import wilson_interval
+    from bywords.evaluation.significance import holm, paired_difference
     from bywords.experiments.compare import compare
     from bywords.experiments.learning_curve import learning_curve
     from bywords.fitted import FittedClassifier, Predictions
@@ -66,15 +68,19 @@ _HOMES = {
     "compress": "artifact.compression",
     "fit_classifier": "training.fit",
     "fit_module": "pytorch.training",
+    "grouped": "data.corpus",
+    "holm": "evaluation.significance",
     "learning_curve": "experiments.learning_curve",
     "load_classifier": "artifact.description",
     "load_dataset": "io.datasets",
     "load_vectors": "vectors.load",
     "module_system": "systems",
+    "paired_difference": "evaluation.significance",
     "predict_module": "pytorch.training",
     "register_model": "models.base",
     "save_classifier": "artifact.description",
     "split": "data.shares",
+    "wilson_interval": "evaluation.metrics",
 }
 
 __all__ = [
@@ -112,15 +118,19 @@ __all__ = [
     "compress",
     "fit_classifier",
     "fit_module",
+    "grouped",
+    "holm",
     "learning_curve",
     "load_classifier",
     "load_dataset",
     "load_vectors",
     "module_system",
+    "paired_difference",
     "predict_module",
     "register_model",
     "save_classifier",
     "split",
+    "wilson_interval",
 ]
 
 

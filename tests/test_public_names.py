@@ -48,15 +48,19 @@ PUBLIC = {
     "compress",
     "fit_classifier",
     "fit_module",
+    "grouped",
+    "holm",
     "learning_curve",
     "load_classifier",
     "load_dataset",
     "load_vectors",
     "module_system",
+    "paired_difference",
     "predict_module",
     "register_model",
     "save_classifier",
     "split",
+    "wilson_interval",
 }
 KNOWN = {"printer": "office", "toner": "office", "engine": "garage", "tyre": "garage"}
 TICKETS = ["the {} is on fire", "my {} squeals", "a flat {}", "no {} today", *(f"{{}} number {n}" for n in range(6))]

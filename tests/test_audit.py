@@ -43,7 +43,7 @@ def record(train, test):
 
 def test_the_record_is_plain_json_and_says_what_was_looked_at(record):
     assert from_json(AuditRecord, to_json(record), where="audit.json") == record
-    assert plain(record)["format"] == "bywords-audit/2"
+    assert plain(record)["format"] == "bywords-audit/3"
     assert plain(record)["data"] == {
         "train": "train.csv",
         "test": "test.csv",

@@ -299,7 +299,7 @@ class Profile(RecordPart):
 class AuditRecord(Record):
     """What is wrong with labelled documents. What could not be found out is None or empty, and `notes` say why."""
 
-    FORMAT: ClassVar[str] = "bywords-audit/2"
+    FORMAT: ClassVar[str] = "bywords-audit/3"
     MADE_BY: ClassVar[str] = "bywords audit"
 
     seed: int

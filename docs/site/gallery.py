@@ -69,8 +69,9 @@ def main() -> None:
 
 def run(command: str) -> None:
     """Run a command in this process; whatever fails ends the build."""
+    sys.argv = shlex.split(command)  # which a page says that it was made by
     try:
-        app(shlex.split(command)[1:], standalone_mode=False)
+        app(sys.argv[1:], standalone_mode=False)
     except SystemExit as stopped:
         if stopped.code:
             sys.exit(f"{command!r} ended with {stopped.code}")

@@ -70,10 +70,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # of small steps two are slower
-    yield Lab()
-    torch.set_num_threads(n_threads)
+    return Lab()
 
 
 def test_this_file_imports_nothing_of_bywords_but_the_package():

@@ -10,7 +10,7 @@ LAB_STAMP := $(VENV)/installed-lab
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install wheel demo test coverage check format bench lab lab-small lab-table lab-open clean
+.PHONY: help install wheel demo test coverage check format bench docs lab lab-small lab-table lab-open clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -81,6 +81,12 @@ bench: $(STAMP) ## measure against fastText and others, about two and a half hou
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test,dev,bench]'
 	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 	$(BIN)/python benchmarks/tables.py
+
+docs: $(STAMP) ## build the site of manual, course, public names and reports: build/site; a link that leads nowhere is an error
+	$(BIN)/python docs/site/gallery.py > /dev/null
+	rm -rf build/site
+	$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning -c docs/site -d build/doctrees . build/site
+	@echo "Look at the site: build/site/index.html"
 
 lab: $(LAB_STAMP) ## run the course, seven notebooks, in full: pages in build/lab, up to an hour
 	$(BIN)/python lab/run.py --resume

@@ -12,20 +12,22 @@ if TYPE_CHECKING:
     from bywords.artifact.compression import compress
     from bywords.artifact.description import load_classifier, save_classifier
     from bywords.classifier import TextClassifier
-    from bywords.data.corpus import Corpus, Split
+    from bywords.data.corpus import Corpus, Split, grouped
     from bywords.data.shares import split
     from bywords.document_vectors import DocumentVectors
     from bywords.errors import BywordsError, DataError, ModelFolderError, SettingError, VectorFileError
+    from bywords.evaluation.metrics import wilson_interval
+    from bywords.evaluation.significance import holm, paired_difference
     from bywords.experiments.compare import compare
     from bywords.experiments.learning_curve import learning_curve
     from bywords.fitted import FittedClassifier, Predictions
     from bywords.io.datasets import load_dataset
     from bywords.models.base import FittedModel, LinearModel, ModelConfig, register_model
+    from bywords.models.modules.plain import AveragingModel, CNNModel, GRUModel, LSTMModel
     from bywords.pytorch.dataset import TextDataset, collate_padded, collate_ragged
-    from bywords.pytorch.modules import AveragingModel, CNNModel, GRUModel, LSTMModel
     from bywords.pytorch.training import fit_module, predict_module
     from bywords.system_config import SystemConfig, TrainingConfig
-    from bywords.systems import SYSTEMS
+    from bywords.systems import SYSTEMS, module_system
     from bywords.text.tokenizer import Tokenizer, TokenizerConfig
     from bywords.text.vocabulary import Vocabulary, VocabularyConfig
     from bywords.training.fit import fit_classifier
@@ -34,16 +36,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "SYSTEMS": "systems",
-    "AveragingModel": "pytorch.modules",
+    "AveragingModel": "models.modules.plain",
     "BywordsError": "errors",
-    "CNNModel": "pytorch.modules",
+    "CNNModel": "models.modules.plain",
     "Corpus": "data.corpus",
     "DataError": "errors",
     "DocumentVectors": "document_vectors",
     "FittedClassifier": "fitted",
     "FittedModel": "models.base",
-    "GRUModel": "pytorch.modules",
-    "LSTMModel": "pytorch.modules",
+    "GRUModel": "models.modules.plain",
+    "LSTMModel": "models.modules.plain",
     "LinearModel": "models.base",
     "ModelConfig": "models.base",
     "ModelFolderError": "errors",
@@ -66,14 +68,19 @@ _HOMES = {
     "compress": "artifact.compression",
     "fit_classifier": "training.fit",
     "fit_module": "pytorch.training",
+    "grouped": "data.corpus",
+    "holm": "evaluation.significance",
     "learning_curve": "experiments.learning_curve",
     "load_classifier": "artifact.description",
     "load_dataset": "io.datasets",
     "load_vectors": "vectors.load",
+    "module_system": "systems",
+    "paired_difference": "evaluation.significance",
     "predict_module": "pytorch.training",
     "register_model": "models.base",
     "save_classifier": "artifact.description",
     "split": "data.shares",
+    "wilson_interval": "evaluation.metrics",
 }
 
 __all__ = [
@@ -111,14 +118,19 @@ __all__ = [
     "compress",
     "fit_classifier",
     "fit_module",
+    "grouped",
+    "holm",
     "learning_curve",
     "load_classifier",
     "load_dataset",
     "load_vectors",
+    "module_system",
+    "paired_difference",
     "predict_module",
     "register_model",
     "save_classifier",
     "split",
+    "wilson_interval",
 ]
 
 

@@ -74,7 +74,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
 
     def __init__(
         self,
-        system: str | SystemConfig = DEFAULT_SYSTEM,
+        system: str | SystemConfig | type[Any] = DEFAULT_SYSTEM,
         *,
         vectors: Any = None,
         class_weight: str | Mapping[Any, float] | None = None,
@@ -89,10 +89,11 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         text: str | Sequence[str] | None = None,
         columns: Sequence[str] = (),
     ) -> None:
-        """`system` is a name in `SYSTEMS` or a custom config; `vectors` replaces its own: a name, a path,
-        `WordVectors`, gensim's `KeyedVectors`, or a pair of words and a matrix. `random_state`, where given, is the
-        `seed`, by scikit-learn's name for it. Settings of the system are parameters too, as in `vocabulary__min_count`
-        and `training__max_epochs`: `get_params` lists them, and `set_params` and `GridSearchCV` change them.
+        """`system` is a name in `SYSTEMS`, a custom config, or a class of `torch.nn.Module` as `module_system` takes
+        it; `vectors` replaces its own: a name, a path, `WordVectors`, gensim's `KeyedVectors`, or a pair of words and a
+        matrix. `random_state`, where given, is the `seed`, by scikit-learn's name for it. Settings of the system are
+        parameters too, as in `vocabulary__min_count` and `training__max_epochs`: `get_params` lists them, and
+        `set_params` and `GridSearchCV` change them.
 
         `class_weight` is "balanced", so that each class counts the same, or a weight for each label. `metric` is what
         epochs and candidates are judged by: "log_loss", "accuracy", "balanced_accuracy", "micro_f1" or "macro_f1".
@@ -130,6 +131,11 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         config = system_config(self.system, vectors=self.vectors, budget=self.budget_seconds)
         return config if self.tokenizer is None else replace(config, tokenizer=tokenizer_config(self.tokenizer))
 
+    @property
+    def _recorded(self) -> str | SystemConfig:
+        """The system as it is saved: its name, or its settings."""
+        return self.system if isinstance(self.system, str) else self.config
+
     def fit(
         self,
         X: Texts,
@@ -162,7 +168,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         folder = None if checkpoint is None else Path(checkpoint)
         with progress_bar() if progress and callback is None else contextlib.nullcontext(callback) as hears:
             fitted = fit_classifier(
-                self.config, X, y, sample_weight, system=self.system, parameters=self._parameters(),
+                self.config, X, y, sample_weight, system=self._recorded, parameters=self._parameters(),
                 validation=validation, columns=self._columns_of(X), callback=hears, checkpoint=folder, resume=resume,
             )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder
@@ -186,7 +192,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         """
         folder = None if checkpoint is None else Path(checkpoint)
         fitted = fit_on_disk(
-            self.config, corpus, system=self.system, parameters=self._parameters(), able=able_to_train_on_disk(),
+            self.config, corpus, system=self._recorded, parameters=self._parameters(), able=able_to_train_on_disk(),
             callback=callback, checkpoint=folder, resume=resume,
         )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder

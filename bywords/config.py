@@ -22,6 +22,7 @@ from bywords.errors import SettingError, did_you_mean, quoted
 
 T = TypeVar("T")
 PAIR = "tuple[int, int]"  # the annotation of a setting that JSON writes as [3, 5]
+NUMBERS = "tuple[int, ...]"  # the same of any number of them
 NAMES = "tuple[str, ...]"  # of one that JSON writes as ["a", "b"]
 
 
@@ -296,7 +297,8 @@ def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:
         value = float(value)
     if PAIR in allowed and isinstance(value, list) and len(value) == 2 and all(type(number) is int for number in value):
         return dataclasses.replace(settings, **{name: tuple(value)})  # type: ignore[type-var]
-    if NAMES in allowed and isinstance(value, list) and all(type(name) is str for name in value):
+    items = {type(item) for item in value} if isinstance(value, list) else None
+    if items is not None and ((NAMES in allowed and items <= {str}) or (NUMBERS in allowed and items <= {int})):
         return dataclasses.replace(settings, **{name: tuple(value)})  # type: ignore[type-var]
     if type(value).__name__.removesuffix("Type") not in allowed:
         raise SettingError(f"{kind}.{name} is {old!r}; expected {' or '.join(sorted(allowed))}, found {value!r:.100}.")
@@ -307,7 +309,7 @@ def _types_of(settings: Any, name: str, value: Any) -> set[str]:
     """The names of the types that a setting may have: what its annotation says, else the type that it has now."""
     field = next(field for field in dataclasses.fields(settings) if field.name == name)
     written = {part.strip() for part in str(field.type).split("|")}
-    known = written & {"int", "float", "bool", "str", "None", PAIR, NAMES}
+    known = written & {"int", "float", "bool", "str", "None", PAIR, NAMES, NUMBERS}
     return known if known == written else known | {type(value).__name__}
 
 

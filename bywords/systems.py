@@ -7,13 +7,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from bywords.errors import SettingError, did_you_mean
+from bywords.errors import SettingError, did_you_mean, quoted
 from bywords.models.averaging import AveragingConfig
-from bywords.models.base import ModelConfig
+from bywords.models.base import ModelConfig, register_model
+from bywords.models.cnn import CNNConfig
+from bywords.models.gru import GRUConfig
 from bywords.models.label_tree import LabelTreeConfig
 from bywords.models.lstm import LSTMConfig
 from bywords.models.mean_vector import MeanVectorConfig
@@ -31,6 +33,8 @@ from bywords.vectors.word_vectors import VectorsConfig
 TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
 LSTM_TRAINING = TrainingConfig(learning_rate=4e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
+CNN_TRAINING = TrainingConfig(learning_rate=2e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
+MODULE_TRAINING = TrainingConfig(learning_rate=2e-3, like_length=True)
 
 NB_SVC = TfidfConfig(
     estimator="nb-svc", sublinear=True, features="ngrams"
@@ -134,18 +138,50 @@ SYSTEMS: dict[str, SystemConfig] = {
         vectors=PretrainedConfig(),
         training=LSTM_TRAINING,
     ),
+    "gru": SystemConfig(
+        description="GRU in both directions, maximum over its states, learned from scratch",
+        vocabulary=LSTM_VOCABULARY,
+        model=GRUConfig(dimension=100),
+        training=LSTM_TRAINING,
+    ),
+    "gru-glove": SystemConfig(
+        description="GRU in both directions, maximum over its states, started from GloVe and tuned",
+        vocabulary=LSTM_VOCABULARY,
+        model=GRUConfig(),
+        vectors=PretrainedConfig(),
+        training=LSTM_TRAINING,
+    ),
+    "cnn": SystemConfig(
+        description="convolutional network over windows of words, learned from scratch",
+        vocabulary=LSTM_VOCABULARY,
+        model=CNNConfig(dimension=100),
+        training=CNN_TRAINING,
+    ),
+    "cnn-glove": SystemConfig(
+        description="convolutional network over windows of words, started from GloVe and tuned",
+        vocabulary=LSTM_VOCABULARY,
+        model=CNNConfig(),
+        vectors=PretrainedConfig(),
+        training=CNN_TRAINING,
+    ),
 }
 
 
-def system_config(system: str | SystemConfig, *, vectors: Any = None, budget: float | None = None) -> SystemConfig:
+def system_config(
+    system: str | SystemConfig | type[Any], *, vectors: Any = None, budget: float | None = None
+) -> SystemConfig:
     """The settings of a system by its name in the table, or as they are; `vectors` replaces those it starts from: a
     name, a path, or what else `load_vectors` takes.
+
+    A class of `torch.nn.Module` has those that `module_system` gives it.
 
     Raises: SettingError for an unknown system, `vectors` for one that starts from none, a `budget` for one without
     anything to select.
     """
     if isinstance(system, SystemConfig):
         config = system
+    elif isinstance(system, type):
+        config = module_system(system)
     elif not isinstance(system, str):
         raise SettingError(
             f"system is {system!r:.100} of type {type(system).__name__}, expected a name, as in {DEFAULT_SYSTEM!r}, or "
@@ -177,6 +213,62 @@ def system_config(system: str | SystemConfig, *, vectors: Any = None, budget: fl
             f"Those that do: {', '.join(able)}."
         )
     return replace(config, vectors=wanted)
+
+
+def module_system(
+    module: type[Any],
+    *,
+    tokenizer: TokenizerConfig | None = None,
+    vocabulary: VocabularyConfig | None = None,
+    vectors: str | VectorsConfig | None = None,
+    training: TrainingConfig | None = None,
+    **settings: Any,
+) -> SystemConfig:
+    """A custom class of `torch.nn.Module` as a system: trained, saved, loaded, explained and compared like all others.
+
+    It is made in each fit as `module(n_words=…, n_classes=…, **settings)`; ids are below `n_words`, 0 is padding and 1
+    a document without a known word. Its `forward` asks by name for `ids` int64 (N, L), `lengths` (N,) and `is_token`
+    bool (N, L) of a padded batch, or for `ids` (T,) and `offsets` (N + 1,) of a ragged one, and gives logits (N, K).
+    `vectors`, a name or a path, are handed to its parameter of this name, float32 (V, D), centred and scaled. Settings
+    are numbers, strings or several of them, which the folder of a saved model holds; the code it does not hold: whoever
+    loads it calls `register_model(MyNet)` first.
+
+    Raises: SettingError for a module that is none, with an example, and for a setting that it does not take.
+
+    >>> import torch
+    >>> from bywords import TextClassifier, module_system
+    >>> class MyNet(torch.nn.Module):
+    ...     def __init__(self, n_words, n_classes, hidden=64):
+    ...         super().__init__()
+    ...         self.embedding = torch.nn.Embedding(n_words, hidden)
+    ...         self.output = torch.nn.Linear(hidden, n_classes)
+    ...
+    ...     def forward(self, ids, is_token):
+    ...         vectors = self.embedding(ids).masked_fill(~is_token.unsqueeze(2), 0)
+    ...         return self.output(torch.tanh(vectors.sum(dim=1)))
+    >>> classifier = TextClassifier(module_system(MyNet, hidden=16)).fit(texts, labels)
+    >>> classifier.predict(["the printer is on fire"]).tolist()
+    ['office']
+    """
+    register_model(module)
+    known = [each.name for each in fields(module.Config)]
+    if unknown := sorted(set(settings) - set(known)):
+        raise SettingError(
+            f"__init__ of {module.__name__} takes no {quoted(unknown)}.{did_you_mean(unknown[0], known)} Beside "
+            f"n_words and n_classes it takes {quoted(known) if known else 'nothing'}."
+        )
+    try:
+        model = module.Config(**settings)
+    except TypeError as error:
+        raise SettingError(f"{module.__name__} lacks a setting: {error}.") from error
+    return SystemConfig(
+        description=f"the custom module {module.__name__}",
+        model=model,
+        tokenizer=tokenizer or TokenizerConfig(),
+        vocabulary=vocabulary or LSTM_VOCABULARY,
+        vectors=PretrainedConfig(name=vectors) if isinstance(vectors, str) else vectors,
+        training=training or MODULE_TRAINING,
+    )
 
 
 def default_candidates(config: SystemConfig) -> tuple[ModelConfig, ...]:

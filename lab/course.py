@@ -30,17 +30,21 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from parts import CORPUS, INSTEAD, PARTS
 
-from bywords.data.corpus import Corpus, Split
+from bywords import (
+    Corpus,
+    DataError,
+    Split,
+    Tokenizer,
+    Vocabulary,
+    VocabularyConfig,
+    WordVectors,
+    load_dataset,
+    wilson_interval,
+)
 from bywords.data.splits import stratified_split
-from bywords.errors import DataError
-from bywords.evaluation.metrics import wilson_interval
-from bywords.io.datasets import load_dataset
-from bywords.text.tokenizer import Tokenizer
-from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.vectors.glove import GloveConfig, train_glove
 from bywords.vectors.load import read_vectors
 from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
-from bywords.vectors.word_vectors import WordVectors
 
 SMALL = os.environ.get("LAB") == "small"
 KEPT = Path(__file__).parents[1] / "build" / "lab"  # vectors that took a while, and the pages
@@ -93,6 +97,27 @@ def load_corpus() -> Split:
             "published figures are not theirs."
         )
     return limited(split, 1_500, 800) if SMALL else split
+
+
+@functools.cache
+def load_reviews() -> Split:
+    """IMDB in full, 25,000 and 25,000 reviews, where ACLIMDB names the folder aclImdb or it is beside the checkout.
+
+    Elsewhere the half that a package brings, a fifth of which is to test on. This says which it is.
+    """
+    folder = Path(os.environ.get("ACLIMDB", KEPT.parents[2] / "aclImdb"))
+    if not (folder / "test").is_dir():
+        say(
+            "> **Half of IMDB.** The package that brings the reviews has the labelled training half of it alone, "
+            "of which a fifth is held out to test on: published figures, which are of the other half, cannot be put "
+            "beside these. With the folder aclImdb (ai.stanford.edu/~amaas/data/sentiment) beside this checkout, or "
+            "named by ACLIMDB, this page is about all of it."
+        )
+        return load_dataset("imdb").drop_empty(Tokenizer())
+    names = ["neg=negative", "pos=positive"]
+    found = load_dataset(folder / "train", test=folder / "test", exclude_labels=["unsup"], map_label=names)
+    say(f"IMDB in full: {len(found.train):,} reviews to train on and {len(found.test):,} to test on, as published.")
+    return found.drop_empty(Tokenizer())
 
 
 def limited(split: Split, n_train: int, n_test: int) -> Split:

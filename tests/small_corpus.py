@@ -24,6 +24,10 @@ SMALLER = {
     "averaging-glove-frozen": ["training.max_epochs=30", "training.batch_size=32"],
     "lstm": ["model.dimension=16", "model.hidden=12", "training.max_epochs=6", "training.learning_rate=0.02"],
     "lstm-glove": ["model.hidden=12", "training.max_epochs=6", "training.learning_rate=0.02"],
+    "gru": ["model.dimension=16", "model.hidden=12", "training.max_epochs=6", "training.learning_rate=0.02"],
+    "gru-glove": ["model.hidden=12", "training.max_epochs=6", "training.learning_rate=0.02"],
+    "cnn": ["model.dimension=16", "model.n_filters=12", "training.max_epochs=6", "training.learning_rate=0.02"],
+    "cnn-glove": ["model.n_filters=12", "training.max_epochs=6", "training.learning_rate=0.02"],
 }
 
 

@@ -37,6 +37,10 @@ def render_audit(record: dict[str, Any]) -> str:
 NONE = {"n_documents": 0, "share": 0.0, "rows": []}
 
 
+SAME = {"same_label": True, "labels": ["space", "space"]}
+OTHER = {"same_label": False, "labels": ["space", "sport <i>"]}
+
+
 def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win a prize now") -> dict[str, Any]:
     """A whole record of the shape that `bywords audit` writes, small and the same every time."""
     duplicates = {"n_exact": 12, "n_near": 8, "n_groups": 9, "n_conflicting": 2, "n_conflicting_exact": 0}
@@ -53,7 +57,7 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
     }
     k = len(labels)
     return {
-        "format": "bywords-audit/2",
+        "format": "bywords-audit/3",
         "bywords_version": "0.1.0",
         "command": "bywords audit mails.csv",
         "seed": 0,
@@ -81,10 +85,10 @@ def audit_record(*, labels: tuple[str, ...] = ("ham", "spam"), text: str = "win 
         },
         "duplicate_pairs": {
             "across": [
-                {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
-                {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", "same_label": True},
+                {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", **SAME},
+                {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", **SAME},
             ],
-            "train": [{"row": 3, "other_row": 5, "similarity": 0.85, "kind": "near", "same_label": False}],
+            "train": [{"row": 3, "other_row": 5, "similarity": 0.85, "kind": "near", **OTHER}],
             "test": [],
         },
         "label_errors": [
@@ -268,12 +272,22 @@ def test_the_page_of_a_real_audit_says_that_a_copy_in_test_has_another_label(pag
 def test_pairs_across_with_different_labels_come_first_and_say_so(without_pictures):
     record = audit_record()
     record["duplicate_pairs"]["across"] = [
-        {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", "same_label": True},
-        {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", "same_label": False},
+        {"row": 3, "other_row": 7, "similarity": 0.91, "kind": "near", **SAME},
+        {"row": 4, "other_row": 8, "similarity": 1.0, "kind": "exact", **OTHER},
     ]
     text = " ".join(Page(render_audit(record)).text.split())
-    unlike = text.index("Training row 4 and test row 8: exact, similarity 1.000, different labels")
-    assert unlike < text.index("Training row 3 and test row 7: near, similarity 0.910 ")
+    unlike = text.index("Training row 4 and test row 8: exact, similarity 1.000, different labels; space and sport <i>")
+    assert unlike < text.index("Training row 3 and test row 7: near, similarity 0.910; space")
+
+
+@pytest.mark.parametrize(("median", "is_topic"), [(12, True), (200, False)])
+def test_what_short_texts_begin_with_is_not_called_beside_their_subject(median, is_topic, without_pictures):
+    record = audit_record()
+    record["profile"]["parts"]["train"]["tokens"]["median"] = median
+    record["leakage"]["found"][0] |= {"kind": "beginning", "what": "i lost my phone"}
+    text = " ".join(Page(render_audit(record)).text.split())
+    assert ("may be what a text is about" in text) == is_topic
+    assert ("that may be what they are about: read some" in text) == is_topic
 
 
 @pytest.mark.parametrize(
@@ -415,7 +429,7 @@ def test_hostile_labels_names_and_texts_are_shown_and_never_run():
 
 
 def test_a_record_of_another_format_is_refused():
-    with pytest.raises(DataError, match=r"expected the format bywords-audit/2, found 'bywords-audit/1'.*bywords audit"):
+    with pytest.raises(DataError, match=r"expected the format bywords-audit/3, found 'bywords-audit/1'.*bywords audit"):
         render_audit(audit_record() | {"format": "bywords-audit/1"})
 
 

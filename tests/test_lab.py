@@ -1,5 +1,6 @@
 """The course: its notebooks keep their form, its table points to what made the figures, its pages are complete."""
 
+import ast
 import json
 import os
 import re
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from pages import Page, needs_chromium, opened
+
+import bywords
 
 LAB = Path(__file__).parents[1] / "lab"
 NOTEBOOKS = sorted(LAB.glob("[0-9]-*.md"))
@@ -26,6 +29,7 @@ kernelspec:
 ---
 
 """
+MOST_FROM_WITHIN = 32  # names that the course shows from within; it may only become less
 RUFF = shutil.which("ruff", path=Path(sys.executable).parent)
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -74,6 +78,17 @@ def test_every_exercise_has_a_folded_solution(path):
 def test_links_lead_somewhere(path):
     for link in re.findall(r"\]\(([^)#]+)", prose(path.read_text(encoding="utf-8"))):
         assert link.startswith("https://") or (LAB / link).exists(), link
+
+
+def test_a_notebook_takes_whatever_is_public_by_its_public_name_and_little_else():
+    sources = ["\n\n".join(match[2] for match in CELL.finditer(path.read_text(encoding="utf-8"))) for path in NOTEBOOKS]
+    sources.append((LAB / "course.py").read_text(encoding="utf-8"))
+    imports = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    public = {one.name for node in imports if node.module == "bywords" for one in node.names}
+    within = {one.name for node in imports if str(node.module).startswith("bywords.") for one in node.names}
+    assert public <= set(bywords.__all__)
+    assert not within & set(bywords.__all__)
+    assert len(within) <= MOST_FROM_WITHIN
 
 
 @each_notebook

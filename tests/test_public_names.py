@@ -1,9 +1,13 @@
 """What `import bywords` offers: this list, without importing anything heavy, each name with an example that runs."""
 
+import ast
 import doctest
+import functools
 import importlib
+import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,14 +48,19 @@ PUBLIC = {
     "compress",
     "fit_classifier",
     "fit_module",
+    "grouped",
+    "holm",
     "learning_curve",
     "load_classifier",
     "load_dataset",
     "load_vectors",
+    "module_system",
+    "paired_difference",
     "predict_module",
     "register_model",
     "save_classifier",
     "split",
+    "wilson_interval",
 }
 KNOWN = {"printer": "office", "toner": "office", "engine": "garage", "tyre": "garage"}
 TICKETS = ["the {} is on fire", "my {} squeals", "a flat {}", "no {} today", *(f"{{}} number {n}" for n in range(6))]
@@ -98,16 +107,43 @@ def models():
     MODELS.update(before)
 
 
-@pytest.mark.usefixtures("models")
-@pytest.mark.parametrize("name", sorted(PUBLIC))
-def test_a_public_name_has_a_docstring_with_an_example_that_runs(name, folder, monkeypatch, capsys):
+def with_examples():
+    """Module and name of whatever has `>>>` in its docstring and is no public name itself; nothing is imported."""
+
+    def inside(node, prefix):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.ClassDef):
+                if ">>>" in (ast.get_docstring(child) or ""):
+                    yield prefix + child.name
+                yield from inside(child, f"{prefix}{child.name}.")
+
+    package = Path(bywords.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        module = ".".join(path.relative_to(package.parent).with_suffix("").parts)
+        names = inside(ast.parse(path.read_text(encoding="utf-8")), "")
+        yield from ((module, name) for name in names if name not in PUBLIC)
+
+
+def run_examples(documented, name, folder, monkeypatch, capsys):
+    """Run the examples of a docstring in the folder that they may use; there have to be some."""
     path, texts, labels = folder
     monkeypatch.chdir(path)
-    public = getattr(bywords, name)
-    documented = importlib.import_module("bywords.systems") if name == "SYSTEMS" else public
     names = {"texts": texts, "labels": labels}
-    example = doctest.DocTestParser().get_doctest(documented.__doc__, names, name, None, None)
+    example = doctest.DocTestParser().get_doctest(inspect.getdoc(documented), names, name, None, None)
     assert example.examples
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     runner.run(example)
     assert runner.failures == 0, capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("models")
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_a_public_name_has_a_docstring_with_an_example_that_runs(name, folder, monkeypatch, capsys):
+    documented = importlib.import_module("bywords.systems") if name == "SYSTEMS" else getattr(bywords, name)
+    run_examples(documented, name, folder, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(("module", "name"), list(with_examples()))
+def test_every_other_example_in_a_docstring_runs_too(module, name, folder, monkeypatch, capsys):
+    documented = functools.reduce(getattr, name.split("."), importlib.import_module(module))
+    run_examples(documented, name, folder, monkeypatch, capsys)

@@ -207,7 +207,7 @@ class AsksForMore(Wrong):
         (Wrong((3,)), r"gives \(3,\), expected logits \(6, K\)"),
         (Wrong((6, 1)), "labels from 0 to 1, and 1 logits"),
         (AsksForMore(), "asks for 'attention', expected some of"),
-        ("a module", "is str, expected a torch.nn.Module"),
+        ("a module", "is 'a module', expected a torch.nn.Module"),
         (Wrong(), "the loss was not a number in any of 30 epochs"),
         (nn.Identity(), "no parameter to train|asks for"),
     ],
@@ -246,6 +246,12 @@ def test_parts_share_no_text_and_have_the_share_of_each_class():
         split(texts, labels, (0.5, 0.2))
     with pytest.raises(DataError, match="expected one label for each text"):
         split(texts, labels[:-1])
+
+
+def test_a_text_stays_a_text_when_it_has_the_sign_that_stands_between_tokens():
+    for given in ([f"a\x1eb {number}" for number in range(10)], [["new york", str(number)] for number in range(10)]):
+        one, other = split(given, ["x", "y"] * 5, (0.5, 0.5))
+        assert sorted([*one[0], *other[0]]) == given
 
 
 def test_a_vocabulary_of_training_texts_is_shared_with_the_others():

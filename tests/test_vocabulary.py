@@ -406,6 +406,8 @@ def test_words_and_counts_are_those_of_scikit_learn_with_the_same_settings(token
     documents = np.repeat(np.arange(len(texts)), found.lengths)
     np.add.at(table, (documents, vocabulary.token_ids(found)), 1)
     np.testing.assert_array_equal(table[:, [vocabulary.index[name] for name in names]], expected.toarray())
+
+
 def test_ngrams_are_in_the_order_of_their_counts_and_ids_however_they_are_sorted_and_shared(monkeypatch):
     generator = np.random.default_rng(0)
     tokens = Tokenizer()([" ".join(f"w{word}" for word in generator.zipf(1.5, 40) % 50) for _ in range(60)])

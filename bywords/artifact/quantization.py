@@ -42,7 +42,7 @@ def quantize(arrays: Mapping[str, npt.NDArray[Any]], storage: Mapping[str, Stora
             scale = _scale(stored, axis=0 if storage_format == "int8" else -1)
             packed[name + SCALE] = scale
             stored = np.rint(stored / scale).astype(np.int8)
-        packed[name] = np.ascontiguousarray(stored)
+        packed[name] = np.require(stored, requirements="C")  # a number stays one
     return packed
 
 

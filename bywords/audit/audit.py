@@ -165,19 +165,27 @@ def _all_pairs(train: Corpus, test: Corpus | None, duplicates: Duplicates) -> Du
 def _pairs(one: Corpus, other: Corpus, pairs: Pairs) -> list[DuplicatePair]:
     """Pairs of a document of `one` and a document of `other`."""
     columns = (
-        one.rows[pairs.firsts],
-        other.rows[pairs.seconds],
-        pairs.similarities,
-        pairs.is_exact,
-        _are_same(one, other, pairs.firsts, pairs.seconds),
+        one.rows[pairs.firsts].tolist(),
+        other.rows[pairs.seconds].tolist(),
+        pairs.similarities.tolist(),
+        pairs.is_exact.tolist(),
+        _are_same(one, other, pairs.firsts, pairs.seconds).tolist(),
+        _named(one, pairs.firsts),
+        _named(other, pairs.seconds),
     )
     return [
         DuplicatePair(
             row=row, other_row=other_row, similarity=similarity, kind="exact" if is_exact else "near",
-            same_label=same_label,
+            same_label=same_label, labels=labels,
         )
-        for row, other_row, similarity, is_exact, same_label in zip(*(each.tolist() for each in columns), strict=True)
+        for row, other_row, similarity, is_exact, same_label, *labels in zip(*columns, strict=True)
     ]  # fmt: skip
+
+
+def _named(corpus: Corpus, indices: npt.NDArray[np.int64]) -> list[str]:
+    """The label of each document as text."""
+    names = corpus.select(indices).names()
+    return [", ".join(each) if corpus.is_multilabel else str(each) for each in names]
 
 
 def _label_errors(

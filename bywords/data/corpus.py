@@ -282,6 +282,11 @@ def grouped(corpus: Corpus, mapping: Mapping[str, str]) -> Corpus:
 
     Raises: SettingError when the mapping leaves out a label name, or has one that the corpus does not know, and for a
     multi-label corpus.
+
+    >>> from bywords import Corpus, grouped
+    >>> fine = Corpus.of("toy", ["a late goal", "a home run", "a dead mouse"], ["hockey", "baseball", "mac"])
+    >>> grouped(fine, {"hockey": "sport", "baseball": "sport", "mac": "computers"}).names().tolist()
+    ['sport', 'sport', 'computers']
     """
     if corpus.is_multilabel:
         raise SettingError(f"{corpus.name} has documents with several labels: only single labels can be grouped.")

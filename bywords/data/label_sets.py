@@ -26,6 +26,7 @@ class LabelSets:
     `labels` is int32 (P,); document i has `labels[offsets[i]:offsets[i + 1]]`, ascending, each once; `offsets` is int64
     (N + 1,); `n_labels` is K.
 
+    >>> from bywords.data.label_sets import LabelSets
     >>> sets = LabelSets.of_pairs([0, 2, 2], [1, 3, 0], n_documents=3, n_labels=4)
     >>> sets.labels.tolist(), sets.offsets.tolist()
     ([1, 0, 3], [0, 1, 1, 3])

@@ -13,7 +13,7 @@ from bywords.data.groups import groups_of
 from bywords.data.labels import Labels, classes_of, codes_of, read_labels
 from bywords.data.splits import check_split, stratified_split
 from bywords.errors import DataError, SettingError, shown
-from bywords.text.custom_tokens import TOKEN_END, given_texts, tokens_given
+from bywords.text.custom_tokens import given_texts, tokens_given
 from bywords.text.inputs import Texts, as_list
 
 
@@ -48,5 +48,7 @@ def split(
         parts.append(left[held_out])
         left, whole = left[kept], whole - share
     names = classes[codes]
-    documents: list[Any] = [tokens_given(text) if TOKEN_END in text else text for text in checked]
+    documents: list[Any] = [
+        text if isinstance(document, str) else tokens_given(text) for text, document in zip(checked, texts, strict=True)
+    ]
     return [([documents[row] for row in rows.tolist()], names[rows]) for rows in (left, *reversed(parts))]

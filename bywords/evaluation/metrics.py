@@ -49,6 +49,10 @@ def wilson_interval(share: float, n_documents: float) -> tuple[float, float]:
     """The 95 % interval around a share of independent documents, from 0 to 1; (0, 1) without documents.
 
     Source: Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference".
+
+    >>> from bywords import wilson_interval
+    >>> [round(end, 3) for end in wilson_interval(0.9, 100)]
+    [0.826, 0.945]
     """
     low, high = wilson_bounds(share, n_documents)
     return float(low), float(high)

@@ -59,6 +59,12 @@ def paired_difference(
     (1937), "Significance Tests Which May Be Applied to Samples from Any Populations"; Bonett and Price (2012),
     "Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired Data"; for `n_needed`,
     Connor (1987), "Sample Size for Testing Differences in Proportions for the Paired-Sample Design", equation 2.
+
+    >>> import numpy as np
+    >>> from bywords import paired_difference
+    >>> found = paired_difference(np.array([1.0] * 18 + [0.0] * 2), np.array([1.0] * 10 + [0.0] * 10))
+    >>> round(found.difference, 2), round(found.p_value, 4)
+    (0.4, 0.0078)
     """
     apart = np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64)
     n_documents = len(apart)
@@ -78,6 +84,10 @@ def holm(p_values: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """P-values of M tests at once, float64 (M,): below .05, no more than one time in twenty is any of them wrong.
 
     Source: Holm (1979), "A Simple Sequentially Rejective Multiple Test Procedure".
+
+    >>> from bywords import holm
+    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
     """
     given = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(given, kind="stable")

@@ -22,6 +22,8 @@ class TopScores:
     `labels` is int32 (N, m), -1 behind the last where there are fewer; `scores`, float32 or float64 (N, m), descending,
     is -inf there.
 
+    >>> import numpy as np
+    >>> from bywords.evaluation.top_scores import TopScores
     >>> top = TopScores.of_table(np.array([[0.1, 0.7, 0.2], [0.5, 0.5, 0.0]]), 2)
     >>> top.labels.tolist(), top.scores.tolist()
     ([[1, 2], [0, 1]], [[0.7, 0.2], [0.5, 0.5]])

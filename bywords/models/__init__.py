@@ -6,11 +6,13 @@ every test in `tests/test_models.py` without a line of test code.
 
 from bywords.models.averaging import Averaging
 from bywords.models.base import register_model
+from bywords.models.cnn import CNN
 from bywords.models.ensemble import Ensemble
+from bywords.models.gru import GRU
 from bywords.models.label_tree import LabelTree
 from bywords.models.lstm import LSTM
 from bywords.models.mean_vector import MeanVector
 from bywords.models.tfidf_linear import TfidfLinear
 
-for _model in (TfidfLinear, MeanVector, Averaging, LSTM, LabelTree, Ensemble):
+for _model in (TfidfLinear, MeanVector, Averaging, LSTM, GRU, CNN, LabelTree, Ensemble):
     register_model(_model)

@@ -32,7 +32,7 @@ Shapes = Mapping[str, Sequence[int | str]]  # of arrays, by name; a letter stand
 StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]  # how an array is stored; see quantization
 Indices = npt.NDArray[np.int64]
 RAREST = 1e3  # inverse document frequency: of as many documents as there can be it is 45
-ModelType = TypeVar("ModelType", bound="type[FittedModel]")
+ModelType = TypeVar("ModelType", bound="type[Any]")
 
 
 class ModelConfig:
@@ -420,12 +420,13 @@ MODELS: dict[str, type[FittedModel]] = {}
 def register_model(model: ModelType) -> ModelType:
     """Add a model, so that systems with its settings are trained, saved, loaded and explained like all others.
 
-    `model` is a subclass of `LinearModel` or `FittedModel` with a `Config`, a frozen dataclass that is a `ModelConfig`.
-    Settings are saved under the name of their class, or that of the model where they are called just Config. A model
-    folder holds arrays and settings, no code: whoever loads it has to register the model first.
+    `model` is a subclass of `LinearModel` or `FittedModel` with a `Config`, a frozen dataclass that is a `ModelConfig`;
+    or one of `torch.nn.Module`, as `module_system` takes it. Settings are saved under the name of their class, or that
+    of the model where they are called just Config. A model folder holds arrays and settings, no code: whoever loads it
+    has to register the model first.
 
     Returns: the class, so that it can be used as a decorator.
-    Raises: SettingError where there is another model of this name.
+    Raises: SettingError where there is another model of this name, and for what is no model.
 
     >>> from dataclasses import dataclass
     >>> import numpy as np
@@ -446,10 +447,15 @@ def register_model(model: ModelType) -> ModelType:
     >>> TextClassifier(counting).fit(texts, labels).predict(["the printer is on fire"]).tolist()
     ['office']
     """
-    name = kind_of(model.Config)
-    if MODELS.get(name, model).__qualname__ != model.__qualname__:
+    kind: type[FittedModel] = model
+    if not (isinstance(model, type) and issubclass(model, FittedModel)):
+        from bywords.models.custom import model_of_module
+
+        kind = model_of_module(model)
+    name = kind_of(kind.Config)
+    if MODELS.get(name, kind).__qualname__ != kind.__qualname__:
         raise SettingError(f"there is a model with the settings {name!r} already: {MODELS[name].__qualname__}.")
-    MODELS[name] = model
+    MODELS[name] = kind
     return model
 
 

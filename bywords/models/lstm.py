@@ -1,24 +1,15 @@
-"""The settings of an LSTM, and its answers: ids in their order → states, pooled → logits."""
+"""The settings of an LSTM, and the shapes of what it learns: ids in their order → states, pooled → logits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import Literal
 
 from bywords.annotations import check_fields
 from bywords.errors import check_range
-from bywords.models.base import Arrays, DifferentiableLogits, ModelConfig, Shapes
-from bywords.models.linear_terms import LinearTerms
-from bywords.models.neural import NeuralModel, arrays_of
-from bywords.text.bags import Floats
-from bywords.text.ragged import Ragged
+from bywords.models.base import ModelConfig, Shapes
+from bywords.models.neural import SequenceModel
 from bywords.text.vocabulary import Vocabulary
-
-if TYPE_CHECKING:
-    from bywords.models.modules.layers import Model
 
 Pooling = Literal["last", "mean", "max"]
 
@@ -46,40 +37,11 @@ class LSTMConfig(ModelConfig):
         return not self.frozen
 
 
-class LSTM(NeuralModel):
+class LSTM(SequenceModel):
     """An LSTM that has been trained. It answers by PyTorch."""
 
     Config = LSTMConfig
-    row_arrays = ("embedding.weight",)
-    reads_in_order = True
     module_name = "lstm.LSTMModule"
-
-    def __init__(self, config: LSTMConfig, module: Any) -> None:
-        self.config, self.module = config, module
-
-    def logits(self, documents: Ragged) -> Floats:
-        from bywords.models.modules.layers import predict_logits
-
-        return predict_logits(self.module, documents)
-
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return arrays_of(self.module)
-
-    @classmethod
-    def from_module(cls, config: LSTMConfig, module: Model, vocabulary: Vocabulary) -> Self:
-        return cls(config, module)
-
-    @classmethod
-    def from_arrays(cls, config: LSTMConfig, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
-        module_class = cls.module_class()
-        import torch
-
-        vectors = torch.from_numpy(arrays["embedding.weight"])
-        module = module_class(
-            config, n_words=len(vectors), n_classes=n_classes, generator=torch.Generator(), vectors=vectors
-        )
-        module.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
-        return cls(config, module)
 
     @classmethod
     def expected_shapes(cls, config: LSTMConfig, vocabulary: Vocabulary, n_classes: int) -> Shapes:
@@ -92,31 +54,3 @@ class LSTM(NeuralModel):
             "output.weight": (n_classes, directions * hidden),
             "output.bias": (n_classes,),
         }
-
-    def differentiable(self, documents: Ragged) -> DifferentiableLogits:
-        """The logits are a function of all word vectors in their order, (1, T', D)."""
-        import torch
-        from torch import Tensor
-
-        n_ids, module = len(documents.ids), self.module.eval()
-
-        def logits(vectors: Tensor) -> Tensor:  # (B, T', D): as many documents of the same words, with other vectors
-            n_documents = len(vectors)
-            batch = Ragged(
-                np.tile(documents.ids, n_documents),
-                n_ids * np.arange(n_documents + 1),
-                np.repeat(documents.in_vocabulary_share, n_documents),
-            )
-            found: Tensor = module(batch, vectors.flatten(0, 1))
-            return found
-
-        vectors = module.embedding.weight.detach()[torch.from_numpy(documents.ids)].unsqueeze(0)
-
-        def terms(gradients: npt.NDArray[np.float64]) -> LinearTerms:
-            by_id = (gradients * vectors.numpy().astype(np.float64)).sum(axis=2).T  # (K, T', D) -> (T', K)
-            positions = np.arange(n_ids)
-            return LinearTerms(
-                positions, positions, np.ones(n_ids), n_ids, lambda rows: by_id[rows], np.zeros(by_id.shape[1])
-            )  # fmt: skip
-
-        return DifferentiableLogits(vectors, logits, terms)

@@ -5,7 +5,9 @@ The modules are in `bywords.models.modules`; importing this room does not import
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +15,9 @@ import numpy.typing as npt
 
 from bywords.extras import needed
 from bywords.forks import use_torch
-from bywords.models.base import Arrays, FittedModel, Growth
+from bywords.models.base import Arrays, DifferentiableLogits, FittedModel, Growth, ModelConfig
+from bywords.models.linear_terms import LinearTerms
+from bywords.text.bags import Floats
 from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.vocabulary import Vocabulary
@@ -32,12 +36,12 @@ class NeuralModel(FittedModel):
     module_name: ClassVar[str]  # in `bywords.models.modules`, a class of the same file: "lstm.LSTM"
 
     @classmethod
-    def module_class(cls) -> type[Model]:
+    def module_class(cls) -> Callable[..., Model]:
         """The module to train. Raises SettingError, naming the extra, where PyTorch is not installed."""
         file, _, name = cls.module_name.partition(".")
         needed("torch", what=f"a {name} model")
         use_torch()
-        module: type[Model] = getattr(needed(f"bywords.models.modules.{file}", what=f"a {name} model"), name)
+        module: Callable[..., Model] = getattr(needed(f"bywords.models.modules.{file}", what=f"a {name} model"), name)
         return module
 
     @classmethod
@@ -77,6 +81,93 @@ class NeuralModel(FittedModel):
         """The fitted model of a module that has been trained."""
         arrays = arrays_of(module)
         return cls.from_arrays(config, arrays, vocabulary=vocabulary, n_classes=len(arrays["output.bias"]))
+
+
+class SequenceModel(NeuralModel):
+    """A module that reads the words of a document in their order. It answers by PyTorch."""
+
+    row_arrays = ("embedding.weight",)
+    reads_in_order = True
+
+    def __init__(self, config: Any, module: Any) -> None:
+        self.config, self.module = config, module
+
+    def logits(self, documents: Ragged) -> Floats:
+        from bywords.models.modules.layers import predict_logits
+
+        return predict_logits(self.module, documents)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return arrays_of(self.module)
+
+    @classmethod
+    def from_module(cls, config: Any, module: Model, vocabulary: Vocabulary) -> Self:
+        return cls(config, module)
+
+    @classmethod
+    def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
+        module_class = cls.module_class()
+        import torch
+
+        n_words, vectors = vocabulary.n_rows(config.features), torch.from_numpy(arrays["embedding.weight"])
+        module = module_class(
+            config, n_words=n_words, n_classes=n_classes, generator=torch.Generator(), vectors=vectors
+        )
+        module.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+        return cls(config, module)
+
+    def differentiable(self, documents: Ragged) -> DifferentiableLogits:
+        """The logits are a function of all word vectors in their order, (1, T', D): of all tables, side by side."""
+        import torch
+        from torch import Tensor
+
+        n_ids, module = len(documents.ids), self.module.eval()
+        learned = module.state_dict()
+        tables = {name: learned[name] for name in self.row_arrays}
+        widths, n_markers = [table.shape[1] for table in tables.values()], UNKNOWN + 1
+
+        def logits(vectors: Tensor) -> Tensor:  # (B, T', D): as many documents of the same words, with other vectors
+            n_documents = len(vectors)
+            batch = Ragged(
+                np.arange(n_markers, n_markers + n_documents * n_ids, dtype=np.int32),  # each word has its own row
+                n_ids * np.arange(n_documents + 1),
+                np.repeat(documents.in_vocabulary_share, n_documents),
+            )
+            rows = torch.nn.functional.pad(vectors.flatten(0, 1), (0, 0, n_markers, 0))
+            found: Tensor = module.with_rows(dict(zip(tables, rows.split(widths, dim=1), strict=True)), batch)
+            return found
+
+        ids = torch.from_numpy(documents.ids)
+        vectors = torch.cat([table[ids] for table in tables.values()], dim=1).unsqueeze(0)
+
+        def terms(gradients: npt.NDArray[np.float64]) -> LinearTerms:
+            by_id = (gradients * vectors.numpy().astype(np.float64)).sum(axis=2).T  # (K, T', D) -> (T', K)
+            positions = np.arange(n_ids)
+            return LinearTerms(
+                positions, positions, np.ones(n_ids), n_ids, lambda rows: by_id[rows], np.zeros(by_id.shape[1])
+            )  # fmt: skip
+
+        return DifferentiableLogits(vectors, logits, terms)
+
+
+class PlainModel(SequenceModel):
+    """A model whose module is a plain one, called with tensors: `bywords.models.modules.wrapper` hands it documents.
+
+    Its settings are a `ModelConfig` with `arguments`, what the plain module is made with beside its sizes.
+    """
+
+    @classmethod
+    def module_class(cls) -> Callable[..., Model]:
+        plain = super().module_class()
+        from bywords.models.modules.wrapper import Wrapper
+
+        return partial(Wrapper, plain)
+
+
+def arguments_of(config: ModelConfig) -> dict[str, Any]:
+    """All settings by name, but those that are None."""
+    values = {field.name: getattr(config, field.name) for field in fields(config)}  # type: ignore[arg-type]
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def arrays_of(module: Model) -> dict[str, npt.NDArray[Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,31 +13,13 @@ from torch.utils.data import Dataset
 
 from bywords.data.labels import Labels, classes_of, codes_of, read_labels
 from bywords.errors import DataError, SettingError, shown
+from bywords.models.modules.batches import NO_LABEL, PaddedBatch, RaggedBatch, padded_batch
 from bywords.text.custom_tokens import TokenFunction
 from bywords.text.inputs import Texts
-from bywords.text.ragged import PADDING
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
 
 Item = tuple[Tensor, int]
-NO_LABEL = -1
-
-
-class PaddedBatch(NamedTuple):
-    """N documents, each filled up to the length of the longest; padding is id 0."""
-
-    ids: Tensor  # int64 (N, L)
-    lengths: Tensor  # int64 (N,), all ≥ 1
-    is_token: Tensor  # bool (N, L), false on padding
-    labels: Tensor  # int64 (N,); -1 where there is none
-
-
-class RaggedBatch(NamedTuple):
-    """N documents, one after the other, as `torch.nn.EmbeddingBag(include_last_offset=True)` takes them."""
-
-    ids: Tensor  # int64 (T,)
-    offsets: Tensor  # int64 (N + 1,): document i is ids[offsets[i]:offsets[i + 1]]
-    labels: Tensor  # int64 (N,); -1 where there is none
 
 
 class TextDataset(Dataset[Item]):
@@ -109,10 +91,7 @@ def collate_padded(items: Sequence[Item]) -> PaddedBatch:
     >>> next(iter(loader)).is_token.dtype
     torch.bool
     """
-    ids, labels = [ids for ids, _ in items], [label for _, label in items]
-    padded = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=PADDING)
-    lengths = torch.tensor([len(each) for each in ids])
-    return PaddedBatch(padded, lengths, torch.arange(padded.shape[1]) < lengths.unsqueeze(1), torch.tensor(labels))
+    return padded_batch([ids for ids, _ in items], torch.tensor([label for _, label in items]))
 
 
 def collate_ragged(items: Sequence[Item]) -> RaggedBatch:

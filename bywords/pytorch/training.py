@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -16,13 +15,13 @@ import torch.nn.functional as F  # noqa: N812 (the name under which everybody kn
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from bywords.errors import DataError, SettingError, check_range, quoted
+from bywords.errors import DataError, SettingError, check_range
 from bywords.fitted import History
-from bywords.pytorch.dataset import Item, PaddedBatch, RaggedBatch, collate_padded
+from bywords.models.modules.batches import Batch, call_of
+from bywords.pytorch.dataset import Item, collate_padded
 from bywords.records.base import EpochRecord
 from bywords.training.loop import EarlyStopping
 
-Batch = PaddedBatch | RaggedBatch
 Collate = Callable[[Sequence[Item]], Batch]
 
 
@@ -66,7 +65,7 @@ def fit_module(
         check_range(name, value, least=1)
     for part in (train,) if valid is None else (train, valid):
         _check_filled(part)
-    call, module = _call_of(module), module.to(device)
+    call, module = call_of(module), module.to(device)
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not trained:
         raise SettingError("the module has no parameter to train: all are frozen.")
@@ -125,49 +124,12 @@ def predict_module(
     3
     """
     _check_filled(documents)
-    call = _call_of(module)
+    call = call_of(module)
     module.to(device).eval()
     loader = DataLoader(documents, batch_size, collate_fn=collate)
     with torch.inference_mode():
         parts = [call(_moved(batch, device)).cpu().numpy() for batch in loader]
     return np.concatenate(parts).astype(np.float32, copy=False)
-
-
-def _call_of(module: nn.Module) -> Callable[[Batch], Tensor]:
-    """How to call a module with a batch: with what its `forward` has parameters for."""
-    if not isinstance(module, nn.Module):
-        raise SettingError(f"the module is {type(module).__name__}, expected a torch.nn.Module.")
-    known = set(PaddedBatch._fields) | set(RaggedBatch._fields) - {"labels"} | {"batch"}
-    parameters = [
-        parameter
-        for parameter in inspect.signature(module.forward).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
-    wanted = [one.name for one in parameters if one.name in known or one.default is one.empty]
-    first = {} if not parameters or parameters[0].name in known else {parameters[0].name: "ids"}
-    unknown = [name for name in wanted if name not in known and name not in first]
-    if unknown or not wanted:
-        raise SettingError(
-            f"forward of {type(module).__name__} asks for {quoted(unknown) if unknown else 'nothing'}, expected some "
-            f"of {', '.join(sorted(known))}, as in forward(self, ids, lengths)."
-        )
-
-    def call(batch: Batch) -> Tensor:
-        has = {**batch._asdict(), "batch": batch}
-        missing = [name for name in wanted if first.get(name, name) not in has]
-        if missing:
-            raise SettingError(
-                f"forward of {type(module).__name__} asks for {quoted(missing)}, which this batch has not: it has "
-                f"{', '.join(batch._fields)}. Give the other collate."
-            )
-        logits: Tensor = module(**{name: has[first.get(name, name)] for name in wanted})
-        n_documents = len(batch.labels)
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != n_documents:
-            found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise SettingError(f"{type(module).__name__} gives {found}, expected logits ({n_documents}, K).")
-        return logits
-
-    return call
 
 
 def _check_filled(documents: Dataset[Item]) -> None:

@@ -86,6 +86,7 @@ class DuplicatePair(RecordPart):
     similarity: float
     kind: Literal["exact", "near"]
     same_label: bool
+    labels: list[str]  # of both; where a document has several, with commas between them
 
 
 class DuplicatePairs(RecordPart):
@@ -299,7 +300,7 @@ class Profile(RecordPart):
 class AuditRecord(Record):
     """What is wrong with labelled documents. What could not be found out is None or empty, and `notes` say why."""
 
-    FORMAT: ClassVar[str] = "bywords-audit/2"
+    FORMAT: ClassVar[str] = "bywords-audit/3"
     MADE_BY: ClassVar[str] = "bywords audit"
     PAGE: ClassVar[str] = "bywords.report.audit:render_audit"
 

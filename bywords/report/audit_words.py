@@ -12,6 +12,8 @@ Problem = tuple[float, str]  # about the share of the documents or answers that 
 
 _SMALLEST = 0.001  # of the documents: what concerns fewer is on the page, and not worth a sentence
 _LEAST_LEAKED = 0.03  # accuracy that leakage brings beyond guessing
+_SHORT_TOKENS = 30
+_MAY_BE_TOPIC = "In texts this short that may be what they are about: read some, and leave it in if it is."
 _LEAST_KNOWN = 0.9  # of the tokens of test
 _HTML = 0.05  # of the documents with tags
 
@@ -105,16 +107,24 @@ def _leaked(audit: AuditRecord) -> Iterator[Problem]:
     if not leakage.found:
         return
     first, rule, named = leakage.found[0], leakage.rule, leakage_named(leakage)
+    may_be_topic = is_short(audit) and first.kind in ("beginning", "end")
     example = f"{first.kind} “{shorten(first.what, 60)}” means {shorten(first.label, 60)}"
     if rule is None:
-        yield 0.05, f"{named} ({example}). See whether texts from elsewhere have that too; if not, take it out."
+        advice = "See whether texts from elsewhere have that too; if not, take it out."
+        yield 0.05, f"{named} ({example}). {_MAY_BE_TOPIC if may_be_topic else advice}"
     elif rule.accuracy - rule.guess >= _LEAST_LEAKED:
+        advice = "Texts from elsewhere may not have it: take it out before you train."
         yield (
             (rule.accuracy - rule.guess) / max(1 - rule.guess, 0.01),
             f"{named} ({example}). Alone that is right on {percent(rule.accuracy)} of documents that it was not chosen"
-            f" on, where guessing is right on {percent(rule.guess)}. Texts from elsewhere may not have it: take it out"
-            " before you train.",
+            f" on, where guessing is right on {percent(rule.guess)}. {_MAY_BE_TOPIC if may_be_topic else advice}",
         )
+
+
+def is_short(audit: AuditRecord) -> bool:
+    """Whether half of the training texts are so short that their first words may be all that they are about."""
+    tokens = audit.profile.parts["train"].tokens
+    return tokens is not None and tokens.median <= _SHORT_TOKENS
 
 
 def leakage_named(leakage: Leakage) -> str:

@@ -33,6 +33,8 @@ SECOND: dict[str, Any] = {"color": ORANGE, "linestyle": "--", "marker": "s", "ma
 _POINTERS = ("href", "clip-path")  # where matplotlib's SVG refers to an id
 _REFERENCE = re.compile(r"#([\w.-]+)")
 
+LEAST_LETTER = 9.5  # pixels, of a letter's height on a narrow page
+
 _STYLE = {
     "svg.fonttype": "none",  # letters stay letters: searchable, small, in the reader's font
     "text.parse_math": False,  # a label may be "$100_000"
@@ -129,14 +131,28 @@ def _svg(figure: Figure) -> str:
 
 def _for_page(svg: str, finding: str) -> str:
     root = _bare(svg)
-    box = root.attrib["viewBox"].split()
+    width = root.attrib["viewBox"].split()[2]
     del root.attrib["width"], root.attrib["height"], root.attrib["version"]
-    root.attrib.update({"class": "picture", "role": "img", "aria-label": finding, "style": f"max-width: {box[2]}px"})
+    root.attrib.update(
+        {
+            "class": "picture",
+            "role": "img",
+            "aria-label": finding,
+            "style": f"{_least_width(root, width)}max-width: {width}px",
+        }
+    )
     for element in root.iter():
         if "style" in element.attrib and element is not root:
             style = re.sub(r" ?font-family: [^;]*;?", "", element.attrib["style"])
             element.set("style", re.sub(r"(fill|stroke): (#[0-9a-f]{6})", _as_variable, style))
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _least_width(root: ElementTree.Element, width: str) -> str:
+    """At which width the smallest letters can still be read; below it the frame scrolls."""
+    styles = (element.get("style", "") for element in root.iter("text"))
+    sizes = [float(size[1]) for style in styles if (size := re.search(r"(?:font-size|font): *([\d.]+)px", style))]
+    return f"min-width: min({width}px, {LEAST_LETTER / min(sizes) * float(width):.0f}px); " if sizes else ""
 
 
 def _alone(svg: str, finding: str) -> bytes:

@@ -129,6 +129,7 @@ def _system_view(system: SystemScores, anchor: str, run: RunRecord, top_loss: fl
         "scores": system,
         "anchor": anchor,
         "confusion_picture": system_pictures.confusion_picture(system, run.corpus.label_names),
+        "n_drawn": len(system_pictures.busiest_classes(system.confusion)),
         "loss_picture": system_pictures.loss_picture(system, top=top_loss),
         "loss_finding": system_pictures.loss_finding(system),
         "settings": list(_settings(system.config)),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bywords.records.base import EpochRecord
 from bywords.records.run import AnswerCoverage, ReliabilityBin, ReliabilityCurve, SystemScores
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_WRITTEN = 12  # classes up to which the counts of a confusion matrix are written into its cells
-MOST_DRAWN = 40  # classes up to which one is drawn at all
+MOST_DRAWN = 40  # classes up to which all are drawn
+BUSIEST = 20  # classes that are drawn of more
 _SHADES = 25  # steps of colour; a share of less than half a step has none
 _FEWEST_DRAWN = 5  # documents of a bin: a share of fewer is a spike that says nothing
 
@@ -30,15 +32,36 @@ def loss_picture(system: SystemScores, *, top: float | None = None) -> Markup | 
 
 
 def confusion_picture(system: SystemScores, label_names: Sequence[str]) -> Markup | None:
-    """The confusion matrix, each row a true label and as dark as its shares; K counts written in when K is small."""
-    k = len(system.confusion)
-    if not 0 < k <= MOST_DRAWN:
+    """The confusion matrix, each row a true label and as dark as its shares; K counts written in when K is small.
+
+    Of more than MOST_DRAWN classes the BUSIEST are drawn: those with the most mistakes among each other.
+    """
+    if not system.confusion:
         return None
-    names = [shorten(name, 26) for name in label_names]
+    drawn = busiest_classes(system.confusion)
+    names = [shorten(label_names[index], 26) for index in drawn]
+    k = len(drawn)
     cell = 56 if k <= 6 else 46 if k <= MOST_WRITTEN else 26 if k <= 20 else 17
     side = cell * k + 48 + 6.2 * max(len(name) for name in names)  # labels are left of the cells and below them
     finding = _confusion_finding(system)
-    return picture(_draw_confusion, system.confusion, names, width=max(side, 240), height=side, finding=finding)
+    counts = np.asarray(system.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return picture(
+        _draw_confusion, counts[np.ix_(drawn, drawn)], shares[np.ix_(drawn, drawn)], names,
+        width=max(side, 240), height=side, finding=finding,
+    )  # fmt: skip
+
+
+def busiest_classes(confusion: list[list[int]]) -> list[int]:
+    """The classes of a picture, ascending: all of them, or those of the pairs that are most often confused."""
+    counts = np.asarray(confusion)
+    if len(counts) <= MOST_DRAWN:
+        return list(range(len(counts)))
+    mistakes = counts + counts.T
+    np.fill_diagonal(mistakes, 0)
+    pairs = np.argsort(-mistakes, axis=None, kind="stable")
+    in_order = dict.fromkeys(np.stack(np.unravel_index(pairs, mistakes.shape), axis=1).ravel().tolist())
+    return sorted(list(in_order)[:BUSIEST])
 
 
 def reliability_picture(system: SystemScores) -> Markup | None:
@@ -119,11 +142,10 @@ def _draw_loss(axes: Axes, system: SystemScores, top: float | None) -> None:
     axes.legend(loc="best")
 
 
-def _draw_confusion(axes: Axes, confusion: list[list[int]], names: list[str]) -> None:
-    counts = np.asarray(confusion, dtype=float)
+def _draw_confusion(
+    axes: Axes, counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], names: list[str]
+) -> None:
     k = len(counts)
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
     shades = np.rint(shares * _SHADES).astype(int)
     for shade in range(1, _SHADES + 1):
         axes.add_patch(_cells(np.argwhere(shades == shade), alpha=shade / _SHADES))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -23,6 +25,7 @@ class Model(nn.Module):
     """What all models are; the names in `by_row` are those of parameters whose gradient is sparse."""
 
     by_row: frozenset[str] = frozenset()
+    row_prefix = ""  # how the names of tables begin here that `state_dict` names without
 
     def prepare(self, documents: Ragged | MappedDocuments) -> Batch:
         """What `forward` takes, for all documents at once. Called once, not for each epoch.
@@ -32,6 +35,12 @@ class Model(nn.Module):
         if isinstance(documents, MappedDocuments):
             raise SettingError("only averaging models can be trained on documents that are not in memory.")
         return documents
+
+    def with_rows(self, tables: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        """The logits that it would give with other word vectors: tables (V', D) by their names in `state_dict`."""
+        named = {self.row_prefix + name: table for name, table in tables.items()}
+        logits: Tensor = torch.func.functional_call(self, named, (batch,), tie_weights=False)
+        return logits
 
     def generators(self) -> list[torch.Generator]:
         """Those that training draws from, each once."""

@@ -44,13 +44,11 @@ class LSTMModule(Model):
         self.lstm = PackedLSTM(vectors.shape[1], config.hidden, config.directions, generator)
         self.output = seeded_linear(config.hidden * config.directions, n_classes, generator)
 
-    def forward(self, batch: Ragged, word_vectors: Tensor | None = None) -> Tensor:
-        """`word_vectors`, float32 (T, D), stand in for those of the words of the batch."""
+    def forward(self, batch: Ragged) -> Tensor:
         ids, offsets = torch.from_numpy(batch.ids), torch.from_numpy(batch.offsets).to(torch.int32)
         lengths, order = offsets.diff().sort(descending=True, stable=True)
         positions, step_sizes = packed_positions(offsets[:-1][order], lengths, n_directions=self.lstm.n_directions)
-        vectors = self.embedding(ids[positions]) if word_vectors is None else word_vectors[positions]
-        vectors = self.dropout(vectors)  # (R, T, D), word 1 of all, word 2 of all, …
+        vectors = self.dropout(self.embedding(ids[positions]))  # (R, T, D), word 1 of all, word 2 of all, …
         states = self.lstm(vectors, step_sizes)  # (R, T, H)
         pooled = self._pool(states, step_sizes, lengths)  # (R, N, H)
         logits = self.output(self.dropout(pooled.transpose(0, 1).flatten(1)))  # (N, K), longest document first

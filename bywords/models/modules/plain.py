@@ -1,6 +1,6 @@
 """Padded batches of ids in, logits out: plain modules to read, change and train with `fit_module`.
 
-The systems of the table have faster ones of their own (`bywords.models.modules`), which give the same answers.
+The systems `gru` and `cnn` are these, by `wrapper`; `averaging` and `lstm` have faster ones, with the same answers.
 """
 
 from __future__ import annotations
@@ -98,7 +98,10 @@ class _RecurrentModel(nn.Module):
         frozen: bool = False,
         dropout: float = 0.0,
     ) -> None:
-        """`hidden` units in each direction. `pooling` takes the state after the last word, the mean or the maximum."""
+        """`hidden` units in each direction. `pooling` takes the state after the last word, the mean or the maximum.
+
+        `dropout` is the share of the units that rest while training: of word vectors, between layers, of the pooled.
+        """
         super().__init__()
         if pooling not in ("last", "mean", "max"):
             raise SettingError(f"pooling is {pooling!r}, expected 'last', 'mean' or 'max'.")
@@ -106,8 +109,9 @@ class _RecurrentModel(nn.Module):
         self.embedding = embedding_of(n_words, dimension, vectors, frozen=frozen)
         self.dropout = nn.Dropout(dropout)
         self.recurrent = self.kind(
-            self.embedding.embedding_dim, hidden, n_layers, batch_first=True, bidirectional=bidirectional
-        )
+            self.embedding.embedding_dim, hidden, n_layers, batch_first=True, bidirectional=bidirectional,
+            dropout=dropout if n_layers > 1 else 0.0,
+        )  # fmt: skip
         self.output = nn.Linear(hidden * (2 if bidirectional else 1), n_classes)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:

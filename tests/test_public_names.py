@@ -49,6 +49,7 @@ PUBLIC = {
     "load_dataset",
     "load_vectors",
     "predict_module",
+    "module_system",
     "register_model",
     "save_classifier",
     "split",

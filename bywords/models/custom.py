@@ -129,7 +129,7 @@ def model_of_module(module: Any) -> type[FittedModel]:
         raise SettingError(f"the module is {shown(module)}, expected {EXAMPLE}: the class itself.{is_made}")
     known: Any = MODELS.get(f"{module.__name__}Config")
     if getattr(known, "plain", None) is module:
-        return known  # type: ignore[no-any-return]
+        return known
     parameters = list(inspect.signature(module).parameters.values())
     if missing := [name for name in GIVEN[:2] if name not in {one.name for one in parameters}]:
         raise SettingError(f"__init__ of {module.__name__} takes no {quoted(missing)}, expected {EXAMPLE}.")

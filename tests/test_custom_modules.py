@@ -104,7 +104,7 @@ def test_it_is_compared_with_auto_by_a_paired_test_once_it_is_in_the_table(monke
     monkeypatch.setitem(SYSTEMS, "my-net", module_system(MyNet, hidden=16, training=TRAINING))
     record = compare(SPLIT, ["auto", "my-net"])
     assert [row.name for row in record.systems] == ["auto", "my-net"]
-    (pair,) = record.pairs
+    (pair,) = record.pairwise
     assert {pair.one, pair.other} == {"auto", "my-net"}
     assert 0 <= pair.accuracy.p_value <= 1
 

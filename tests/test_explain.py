@@ -22,6 +22,7 @@ from bywords.explain.explanation import explain
 from bywords.explain.segments import segments, strengths
 from bywords.explain.token_alignment import NO_TOKEN, TokenAlignment
 from bywords.models.averaging import AveragingConfig
+from bywords.models.cnn import CNNConfig
 from bywords.models.ensemble import Ensemble
 from bywords.models.label_tree import LabelTreeConfig
 from bywords.models.lstm import LSTMConfig
@@ -37,7 +38,8 @@ CORPUS = small_corpus()
 LINEAR = [
     name
     for name, config in SYSTEMS.items()
-    if not isinstance(config.model, LSTMConfig | LabelTreeConfig) and not getattr(config.model, "hidden_layers", 0)
+    if not isinstance(config.model, LSTMConfig | CNNConfig | LabelTreeConfig)
+    and not getattr(config.model, "hidden_layers", 0)
 ]
 DEEP = [name for name in SYSTEMS if name not in LINEAR]
 WORDS = [*(word for words in TOPICS.values() for word in words), *COMMON, "rocketry", "qqq", "我爱", "Café", "\u0130"]

@@ -118,7 +118,7 @@ def test_the_weights_of_the_best_epoch_are_kept(data):
     best = []
     history = fit_module(
         model, data, other, patience=2, learning_rate=0.05,
-        on_epoch=lambda record: best.append({name: value.clone() for name, value in model.state_dict().items()}),
+        callbacks=[lambda record: best.append({name: value.clone() for name, value in model.state_dict().items()})],
     )  # fmt: skip
     assert (history.best_epoch, len(history.epochs)) == (1, 3)
     for name, value in model.state_dict().items():
@@ -163,11 +163,11 @@ def test_a_module_of_ones_own_is_called_with_what_it_asks_for(data):
         def forward(self, x, is_token, scale=1.0):
             return (self.table(x) * is_token.unsqueeze(2)).sum(dim=1) * scale
 
-    for module, collate in ((Bag(), collate_ragged), (Masked(), collate_padded)):
-        fit_module(module, data, max_epochs=30, learning_rate=0.1, collate=collate)
-        assert (predict_module(module, data, collate=collate).argmax(axis=1) == data.labels.numpy()).all()
+    for module in (Bag(), Masked()):
+        fit_module(module, data, max_epochs=30, learning_rate=0.1)
+        assert (predict_module(module, data).argmax(axis=1) == data.labels.numpy()).all()
     with pytest.raises(SettingError, match="asks for 'offsets', which this batch has not"):
-        fit_module(Bag(), data)
+        fit_module(Bag(), data, collate=collate_padded)
 
 
 def test_a_data_set_without_documents_is_one_clear_error(data):
@@ -185,6 +185,72 @@ def test_optimizer_and_schedule_are_those_that_are_given(data):
     )  # fmt: skip
     assert len(history.epochs) == 3
     assert rates[0].param_groups[0]["lr"] == 0.125
+
+
+@pytest.mark.parametrize(("schedule", "expected"), [("linear", 0.25), ("cosine", 0.1464), ("constant", 1.0)])
+def test_a_schedule_has_a_name_and_a_class_of_optimizers_gets_the_rate(schedule, expected, data):
+    made = []
+
+    class Kept(torch.optim.SGD):
+        def __init__(self, *args, **more):
+            super().__init__(*args, **more)
+            made.append(self)
+
+    fit_module(
+        model_of("averaging", data), data, max_epochs=4, optimizer=Kept, schedule=schedule,
+        callbacks=[lambda record: record.epoch == 3],
+    )  # fmt: skip
+    assert made[0].param_groups[0]["lr"] == pytest.approx(1e-3 * expected, rel=1e-3)
+
+
+def test_a_schedule_by_the_loss_hears_the_loss(data):
+    def plateau(steps):
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(steps, factor=0.1, patience=0, threshold=10.0)
+
+    rates = []
+    fit_module(
+        model_of("averaging", data),
+        data,
+        data,
+        max_epochs=3,
+        schedule=lambda steps: rates.append(steps) or plateau(steps),
+    )
+    assert rates[0].param_groups[0]["lr"] == pytest.approx(1e-6)
+
+
+def test_a_callback_ends_the_training_and_ctrl_c_keeps_the_best_so_far(data, capsys):
+    history = fit_module(model_of("averaging", data), data, data, callbacks=[lambda record: record.epoch == 2])
+    assert len(history.epochs) == 2
+    assert not history.interrupted
+
+    def interrupting(record):
+        if record.epoch == 2:
+            raise KeyboardInterrupt
+
+    model, weights = model_of("averaging", data), []
+    history = fit_module(
+        model, data, data, progress=True, learning_rate=0.05,
+        callbacks=[lambda record: weights.append(model.output.weight.clone()), interrupting],
+    )  # fmt: skip
+    assert (history.interrupted, history.best_epoch) == (True, 2)
+    assert torch.equal(model.output.weight, weights[1])
+    assert "training" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"train": TEXTS}, r"a data set is .*, expected one whose items are \(ids, label\), as in TextDataset\(texts"),
+        ({"schedule": "sawtooth"}, "schedule is 'sawtooth'"),
+        (
+            {"device": "cuda" if not torch.cuda.is_available() else "xyz"},
+            "not there, expected 'cpu', or 'cuda'",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_with_is_one_clear_error(arguments, message, data):
+    with pytest.raises((SettingError, DataError), match=message):
+        fit_module(model_of("averaging", data), **{"train": data, **arguments})
 
 
 class Wrong(nn.Module):

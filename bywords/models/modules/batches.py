@@ -67,11 +67,16 @@ class Call:
             raise SettingError(f"{name} gives {found}, expected logits ({n_documents}, K).")
         return logits
 
+    @property
+    def wants_ragged(self) -> bool:
+        """Whether it asks for `offsets`, which batches without padding have."""
+        return "offsets" in self.wanted.values()
+
     def batch_of(self, documents: Ragged) -> Batch:
-        """The batch that the module takes: ragged where it asks for `offsets`, else padded."""
+        """The batch that the module takes."""
         ids, offsets = torch.from_numpy(documents.ids).to(torch.int64), torch.from_numpy(documents.offsets)
         labels = torch.full((len(documents),), NO_LABEL)
-        if "offsets" in self.wanted.values():
+        if self.wants_ragged:
             return RaggedBatch(ids, offsets, labels)
         return padded_batch(ids.split(documents.lengths.tolist()), labels)
 

@@ -28,7 +28,7 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         say(f"On {n_documents}: {f1} (95 % intervals).")
         say(f"All labels are right for {scores['accuracy']:.1%} ({_interval(scores['accuracy_interval'])}).")
         if len(evaluation.label_names) > MANY_LABELS:
-            _tell_ranking(scores["ranking"])
+            tell_ranking(scores["ranking"])
         if scores["calibration_error"] is None:
             say("How far its probabilities are off is not known: it finds the likeliest of many labels alone.")
         else:
@@ -97,7 +97,7 @@ def _given(row: Mapping[str, Any]) -> str:
     return f"{row['n_documents']:,} documents, {row['coverage']:.1%} of all{right}"
 
 
-def _tell_ranking(ranking: Mapping[str, Any]) -> None:
+def tell_ranking(ranking: Mapping[str, Any]) -> None:
     """How many of the first labels are right, where there are so many that a person looks at the first ones."""
     rows = {k: row for k, row in ranking.items() if k != "n_documents"}
     if not rows:

@@ -20,6 +20,7 @@ from bywords.report.time_picture import error_floor, stretch, time_picture
 MOST_CLASSES = 60  # rows of a table of classes
 LEAST_SUPPORT = 10  # test documents of a label that is shown for being bad
 _SHOWN_TEXT, _KEPT_TEXT = 420, 20_000  # characters of a wrong document that are shown at once, and at all
+_MOST_WITH_WORDS = 30  # labels of a table of words, where documents have any number
 _MOST_SLICES = 12  # that are worse than the rest
 _LISTED_COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
 
@@ -46,7 +47,7 @@ def render_comparison(run: RunRecord) -> str:
         verdict=words.verdict(run),
         pairs=_pairs(run, [system.name for system in systems]),
         sure=_sure(best) if best else None,
-        failing=_failing(best) if best else None,
+        failing=_failing(best, run) if best else None,
         strips=_strips(systems),
         by_level=_by_level(systems),
         ranking=ranking_picture(systems),
@@ -121,15 +122,20 @@ def _sure(best: SystemScores) -> dict[str, Any] | None:
     }
 
 
-def _failing(best: SystemScores) -> dict[str, Any] | None:
+def _failing(best: SystemScores, run: RunRecord) -> dict[str, Any] | None:
     """Where the best system fails: the slices that are worse, confusions with examples, and the words it goes by."""
     worse = sorted((row for row in best.slices if row.is_worse), key=lambda row: row.n_lost)
+    n_train = dict(zip(run.corpus.label_names, run.corpus.class_counts["train"], strict=True))
+    labels, most = list(best.class_words), _MOST_WITH_WORDS if run.is_multilabel else MOST_CLASSES
+    if len(labels) > most:
+        labels = sorted(labels, key=lambda label: -n_train.get(label, 0))[:most]
     shown = {
         "slices": worse[:_MOST_SLICES],
         "n_slices": len(best.slices),
         "by": ", ".join(dict.fromkeys(row.by for row in best.slices)),
         "confusions": [row for row in best.hardest_confusions if row.examples],
-        "class_words": dict(list(best.class_words.items())[:MOST_CLASSES]),
+        "class_words": {label: best.class_words[label] for label in labels},
+        "n_words_left_out": len(best.class_words) - len(labels),
     }
     return shown if shown["n_slices"] or shown["confusions"] or shown["class_words"] else None
 

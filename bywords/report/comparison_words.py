@@ -50,9 +50,10 @@ def pair_of(run: RunRecord, one: str, other: str) -> SystemPair | None:
 def _score(best: SystemScores, run: RunRecord) -> str:
     documents = count(run.corpus.n_test, "test document")
     if run.is_multilabel:
-        said = f"{best.name} has a {score(best)} on {documents} (95 % interval: {score_interval(best)})"
+        said = f"{best.name} has a micro F1 of {decimal(best.score)} on {documents}"
     else:
-        said = f"{best.name} labels {score(best)} of {documents} correctly (95 % interval: {score_interval(best)})"
+        said = f"{best.name} labels {score(best)} of {documents} correctly"
+    said += f" (95 % interval: {score_interval(best)})"
     if len(best.seeds) > 1:
         ends = decimal if run.is_multilabel else percent
         low, high = (ends(bound) for bound in (best.score_spread.min, best.score_spread.max))
@@ -62,7 +63,7 @@ def _score(best: SystemScores, run: RunRecord) -> str:
 
 def score(system: SystemScores) -> str:
     """What systems are ranked by: 83.4 %, or micro F1 0.562 where documents have any number of labels."""
-    return percent(system.accuracy) if system.micro_f1 is None else f"micro F1 of {decimal(system.micro_f1)}"
+    return percent(system.accuracy) if system.micro_f1 is None else f"micro F1 {decimal(system.micro_f1)}"
 
 
 def score_interval(system: SystemScores) -> str:

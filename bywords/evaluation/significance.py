@@ -334,7 +334,7 @@ def _common_unit(sizes: npt.NDArray[np.floating[Any]]) -> float:
 
 def _n_needed(difference: float, disagreement: float, level: float) -> int | None:
     """Test documents to find a difference with the chance POWER, from the mean of its squares."""
-    if difference == 0:
+    if abs(difference) < 1e-12:  # equal sums of shares differ by what rounding leaves
         return None
     spread = max(disagreement - difference**2, 0.0)
     normal = _normal()

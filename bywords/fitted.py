@@ -157,6 +157,19 @@ class HierarchyScores(TypedDict):
     f1_interval: tuple[float, float] | None
 
 
+class FirstLabels(TypedDict):
+    """Of `ranking_scores`, what a card and `info` show of the first k labels."""
+
+    precision: float
+    precision_interval: tuple[float, float]
+    recall: float
+    recall_interval: tuple[float, float]
+    ndcg: float
+    ndcg_interval: tuple[float, float]
+    propensity_scored_precision: float | None
+    propensity_scored_precision_interval: tuple[float, float] | None
+
+
 class Scores(TypedDict, total=False):
     """Of `Evaluation.summary()`, what a card and `info` show."""
 
@@ -174,6 +187,7 @@ class Scores(TypedDict, total=False):
     per_class: list[LabelScores]
     coverage: list[Coverage]
     hierarchy: HierarchyScores
+    ranking: dict[str, int | FirstLabels]  # by k, beside n_documents
 
 
 class Seen(TypedDict):

@@ -432,6 +432,24 @@ class FittedClassifier:
         _check_finite(found.scores[found.is_there])
         return self.calibration.top_probabilities(found)
 
+    def narrowed(self, labels: npt.NDArray[np.int64]) -> FittedClassifier:
+        """A classifier of these classes alone, by their indices, ascending; itself where its model cannot be narrowed.
+
+        Of a model that finds the likeliest labels alone, their probabilities are those of the whole model where they
+        are the labels that it finds.
+        """
+        model = self.model.narrowed(labels)
+        if model is None:
+            return self
+        calibration = self.calibration
+        own = calibration.narrowed(labels) if isinstance(calibration, Sigmoids) else calibration
+        return replace(self, model=model, calibration=own, classes=self.classes[labels])
+
+    def found_labels(self, documents: Ragged) -> npt.NDArray[np.int64]:
+        """The indices of the labels that a model which `is_ranked` finds for one document, ascending."""
+        found = self._found(documents)
+        return np.sort(found.labels[found.is_there]).astype(np.int64)
+
     def _some(self, documents: Ragged) -> Iterator[Ragged]:
         """The documents, so many at a time that there is room for a table of them by all classes."""
         return documents.batches(max(1, MOST_SCORES // len(self.classes)))

@@ -157,6 +157,19 @@ class HierarchyScores(TypedDict):
     f1_interval: tuple[float, float] | None
 
 
+class FirstLabels(TypedDict):
+    """Of `ranking_scores`, what a card and `info` show of the first k labels."""
+
+    precision: float
+    precision_interval: tuple[float, float]
+    recall: float
+    recall_interval: tuple[float, float]
+    ndcg: float
+    ndcg_interval: tuple[float, float]
+    propensity_scored_precision: float | None
+    propensity_scored_precision_interval: tuple[float, float] | None
+
+
 class Scores(TypedDict, total=False):
     """Of `Evaluation.summary()`, what a card and `info` show."""
 
@@ -174,6 +187,7 @@ class Scores(TypedDict, total=False):
     per_class: list[LabelScores]
     coverage: list[Coverage]
     hierarchy: HierarchyScores
+    ranking: dict[str, int | FirstLabels]  # by k, beside n_documents
 
 
 class Seen(TypedDict):
@@ -417,6 +431,24 @@ class FittedClassifier:
         found = self.model.top_logits(documents, N_FOUND)
         _check_finite(found.scores[found.is_there])
         return self.calibration.top_probabilities(found)
+
+    def narrowed(self, labels: npt.NDArray[np.int64]) -> FittedClassifier:
+        """A classifier of these classes alone, by their indices, ascending; itself where its model cannot be narrowed.
+
+        Of a model that finds the likeliest labels alone, their probabilities are those of the whole model where they
+        are the labels that it finds.
+        """
+        model = self.model.narrowed(labels)
+        if model is None:
+            return self
+        calibration = self.calibration
+        own = calibration.narrowed(labels) if isinstance(calibration, Sigmoids) else calibration
+        return replace(self, model=model, calibration=own, classes=self.classes[labels])
+
+    def found_labels(self, documents: Ragged) -> npt.NDArray[np.int64]:
+        """The indices of the labels that a model which `is_ranked` finds for one document, ascending."""
+        found = self._found(documents)
+        return np.sort(found.labels[found.is_there]).astype(np.int64)
 
     def _some(self, documents: Ragged) -> Iterator[Ragged]:
         """The documents, so many at a time that there is room for a table of them by all classes."""

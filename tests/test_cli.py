@@ -414,14 +414,16 @@ def test_documents_with_any_number_of_labels_are_trained_evaluated_and_predicted
     assert (code, error) == (0, "")
     assert "micro F1" in out
     assert "given from" in out
-    assert "compare" not in out
+    assert "bywords compare many.jsonl" in out
     scores = json.loads(bywords("evaluate", "many-model", "many.jsonl", "--json")[1])
     assert {"micro_f1", "macro_f1", "samples_f1"} <= set(scores)
     (tmp_path / "new.txt").write_text("moon rocket orbit\n")
     row = json.loads(bywords("predict", "many-model", "new.txt")[1])
     assert row["labels"] == ["space"]
-    code, _, error = bywords("compare", "many.jsonl")
-    assert (code, "documents with one label each" in error) == (2, True)
+    code, out, _ = bywords("compare", "many.jsonl", "--systems", "tfidf-svc,tfidf-nb")
+    assert (code, "points of micro F1" in out) == (0, True)
+    found = json.loads(bywords("compare", "many.jsonl", "--systems", "tfidf-nb", "--out", "one", "--json")[1])
+    assert found["systems"][0]["micro_f1"] > 0.5
 
 
 def test_a_model_goes_on_with_a_file_and_says_what_was_new(bywords, model, tmp_path):

@@ -243,3 +243,31 @@ def test_auto_takes_the_tree_where_labels_are_very_many(monkeypatch, tmp_path):
     assert not isinstance(TextClassifier().fit(corpus.texts, corpus.names()).fitted_.model, LabelTree)
     monkeypatch.setattr(fit, "MOST_NUMBERS", 80)
     assert isinstance(TextClassifier().fit(corpus.texts, corpus.names()).fitted_.model, LabelTree)
+
+
+def test_a_tree_narrowed_to_some_labels_gives_them_the_same_scores(vocabulary):
+    model, documents = fitted(vocabulary), many_documents(20)[0]
+    labels = np.array([0, 3, 4, 17, 39])
+    narrow = model.narrowed(labels)
+    narrow.config.validate(narrow.arrays(), vocabulary, len(labels))
+    np.testing.assert_array_equal(narrow.logits(documents), model.logits(documents)[:, labels])
+
+
+def test_of_very_many_labels_those_that_are_found_are_explained(monkeypatch):
+    monkeypatch.setattr(label_tree, "FEW_LABELS", 39)
+    monkeypatch.setattr("bywords.fitted.N_FOUND", 6)
+    generator = np.random.default_rng(0)
+    labels = [generator.choice(40, size=2, replace=False).tolist() for _ in range(400)]
+    texts = [" ".join(f"word{label}{part}" for label in row for part in "ab") for row in labels]
+    classifier = TextClassifier("label-tree").fit(texts, [[f"l{label}" for label in row] for row in labels])
+    text = "word3a word3b word17a word17b"
+    explanation, top = classifier.explain(text)[0], classifier.fitted_.top([text], 6)
+    assert set(explanation.labels) == set(top.labels[0])
+    np.testing.assert_allclose(np.sort(explanation.probabilities)[::-1], top.probabilities[0], rtol=1e-5)
+    assert explanation.predicted == classifier.predict([text])[0] == ("l17", "l3")
+    assert {share.word for share in explanation.words("l3")[:2]} == {"word3a", "word3b"}
+    assert explanation.completeness_gap < 0.01
+    assert set(classifier.counterfactual(text).predicted) != {"l17", "l3"}
+    missing = next(name for name in classifier.classes_ if name not in explanation.labels)
+    with pytest.raises(SettingError, match=f"'{missing}' is not among the 6 labels that the model finds likeliest"):
+        explanation.words(missing)

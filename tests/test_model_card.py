@@ -104,6 +104,19 @@ def test_a_model_of_several_labels_says_its_averages_and_thresholds():
     assert "| dog | 0.667 | 1.000 | 0.800 | 2 | 0.25 |" in text
 
 
+def test_a_model_of_many_labels_says_how_many_of_the_first_are_right_and_which_share_was_tested():
+    first = dict.fromkeys(("precision", "recall", "ndcg", "propensity_scored_precision"), 0.5)
+    first |= {f"{name}_interval": [0.4, 0.6] for name in first}
+    rows = [{"label": f"l{n}", "precision": 1.0, "recall": float(n > 5), "f1": 0.5, "support": n} for n in range(30)]
+    test = {**evaluation().summary(), "per_class": rows, "ranking": {"n_documents": 4, "1": first, "3": first}}
+    text = model_card.write(classifier(card(test=test)), EXTENT)
+    assert "| nDCG | propensity-scored precision |\n|---|---:|---:|---:|---:|\n| 1 |" in text
+    assert "| 3 | 0.500 (0.400 to 0.600) | 0.500 | 0.500 | 0.500 |" in text
+    assert "Of its 30 labels 29 are those of test documents; 24 of them it finds." in text
+    few = {**test, "per_class": rows[:20]}
+    assert "first labels" not in model_card.write(classifier(card(test=few)), EXTENT)
+
+
 def test_of_what_is_not_known_it_does_not_speak():
     text = model_card.write(FITTED, EXTENT)
     assert "**tfidf-nb**" in text

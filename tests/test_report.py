@@ -361,7 +361,7 @@ def test_numbers_that_are_not_finite_become_a_dash_where_they_may_be_unknown():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"log_loss": math.nan}, r"run.json: systems\[0\].log_loss: expected a number, found NaN"),
+        ({"macro_f1": math.nan}, r"run.json: systems\[0\].macro_f1: expected a number, found NaN"),
         ({"accuracy_interval": [0.8]}, r"systems\[0\].accuracy_interval: expected a pair, found \[0.8\]"),
         ({"seeds": [{"sed": 0}]}, r"systems\[0\].seeds\[0\] has a key 'sed' that is unknown. Did you mean 'seed'"),
         ({"kind": "quick"}, r"systems\[0\].kind: expected 'neural' or 'linear', found \"quick\""),

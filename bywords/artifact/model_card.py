@@ -12,6 +12,7 @@ from typing import Any
 from bywords.artifact.model_folder import Extent
 from bywords.evaluation.calibration import Sigmoids
 from bywords.evaluation.levels import distinct_levels
+from bywords.evaluation.ranking import coverage_of, ranking_of
 from bywords.fitted import FittedClassifier
 from bywords.terminal import visible
 
@@ -43,8 +44,8 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
         record=record, card=card, data=card.data, test=card.test, summary=record.summary, extent=extent, labels=labels,
         parameters=record.parameters, is_multilabel=classifier.is_multilabel, few_documents=FEW_DOCUMENTS_OF_CLASS,
         system=card.system or (record.system if isinstance(record.system, str) else "a custom system"),
-        averages=_averages(card.test or {}), thresholds=thresholds, per_class=per_class,
-        n_more=len(rows) - len(per_class), most_rows=MOST_ROWS,
+        averages=_averages(card.test or {}), ranking=ranking_of(card.test or {}), thresholds=thresholds,
+        per_class=per_class, coverage=coverage_of(rows), n_more=len(rows) - len(per_class), most_rows=MOST_ROWS,
         kinds=[counted(number, what) for what, number in kinds if number],
         held_out=counted(n_valid, "validation document") if n_valid else "documents that were held out in turn",
         hierarchy=classifier.hierarchy, levels=_levels((card.test or {}).get("hierarchy")),

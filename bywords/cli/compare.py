@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bywords.cli import options
+from bywords.cli.scores import tell_ranking
 from bywords.cli.screen import ProgressLines, print_table, say, tell_about, tell_columns, tell_read, working
 from bywords.errors import MOST_SEEDS, SettingError
 from bywords.extras import check_installed
@@ -96,18 +97,31 @@ def _tell(run: RunRecord) -> None:
     )
     say()
     several = len(run.seeds) > 1
+    ks = list(run.systems[0].ranking) if run.systems else []
+    own = ["all right", *(f"P@{k}" for k in ks)] if run.is_multilabel else []
     columns = [
-        "system", "accuracy", "95 % interval", "points behind the best", "macro F1", "log loss", "validation", "fit",
-        "documents/s", "size",
+        "system", "micro F1" if run.is_multilabel else "accuracy", "95 % interval", "points behind the best",
+        "macro F1", *own, "log loss", "validation", "fit", "documents/s", "size",
     ]  # fmt: skip
     print_table(
         columns + (["spread over seeds"] if several else []),
-        [_cells(row, run, several=several) for row in ranked(run)],
-        may_leave_out=("validation", "log loss", "size", "spread over seeds", "documents/s", "95 % interval"),
+        [_cells(row, run, several=several) for row in ranked(run)]
+        + [[failed.name, "not fitted", *[""] * (len(columns) - 2 + several)] for failed in run.failed],
+        may_leave_out=(
+            "validation",
+            "log loss",
+            "size",
+            "spread over seeds",
+            "documents/s",
+            "all right",
+            "95 % interval",
+        ),
     )
     say()
     for sentence in verdict(run):
         say(sentence)
+    for row in ranked(run)[:1]:
+        _tell_ranking(row)
     if run.pairwise:
         say(
             f"Paired tests on the same documents, corrected for all {count(len(run.pairwise), 'pair')}; 95 % "
@@ -121,6 +135,15 @@ def _tell(run: RunRecord) -> None:
         say(f"{failed.name} could not be fitted: {failed.reason}")
 
 
+def _tell_ranking(best: SystemScores) -> None:
+    """Of any number of labels, how good the first ones of the best system are."""
+    from bywords.records.base import plain
+
+    if best.ranking:
+        say(f"{best.name}:")
+        tell_ranking(plain(best.ranking))
+
+
 def _behind(row: SystemScores, run: RunRecord) -> str:
     """How many points a system is behind the best, with the interval; ~ before it where chance may explain it."""
     from bywords.report.comparison_words import pair_of
@@ -128,24 +151,26 @@ def _behind(row: SystemScores, run: RunRecord) -> str:
     pair = pair_of(run, run.best or "", row.name)
     if pair is None:
         return ""
-    low, high = pair.accuracy.interval
+    low, high = pair.score.interval
     mark = "" if pair.is_better else "~ "
-    return f"{mark}{100 * pair.accuracy.difference:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{mark}{100 * pair.score.difference:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _cells(row: SystemScores, run: RunRecord, *, several: bool) -> list[str]:
-    low, high = row.accuracy_interval
+    low, high = row.score_interval
+    ks = [f"{its.precision:.4f}" for its in row.ranking.values()]
     cells = [
         row.name,
-        f"{row.accuracy:.4f}",
+        f"{row.score:.4f}",
         f"{low:.4f} to {high:.4f}",
         _behind(row, run),
         f"{row.macro_f1:.4f}",
-        f"{row.log_loss:.3f}",
+        *([f"{row.accuracy:.4f}", *ks] if run.is_multilabel else []),
+        "" if row.log_loss is None else f"{row.log_loss:.3f}",
         "" if row.valid_accuracy is None else f"{row.valid_accuracy:.4f}",
         f"{row.fit_seconds:.1f} s",
         f"{row.predict_documents_per_second:,.0f}",
         f"{row.size_bytes / 1e6:.1f} MB",
     ]
-    spread = row.accuracy_spread
+    spread = row.score_spread
     return cells + ([f"{spread.min:.4f} to {spread.max:.4f}"] if several else [])

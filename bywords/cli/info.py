@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bywords.cli import options
-from bywords.cli.scores import tell_seen
+from bywords.cli.scores import tell_ranking, tell_seen
 from bywords.cli.screen import MOST_NAMED, one_line, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -150,6 +150,8 @@ def _tell_scores(found: dict[str, Any]) -> None:
             f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} test documents{unseen} "
             f"(95 % interval {low:.1%} to {high:.1%}), {micro}macro F1 {test['macro_f1']:.3f}."
         )
+        if found["is_multilabel"]:
+            _tell_ranking(test)
         if validation and validation["n_learned_after"]:
             say("It has since learned from these too: the scores are those of the model without them.")
         if found["test_also_in_training"]:
@@ -158,6 +160,14 @@ def _tell_scores(found: dict[str, Any]) -> None:
         score = validation["valid_accuracy"]
         how_good = f"F1 {score:.3f} on" if found["is_multilabel"] else f"Right on {score:.1%} of"
         say(f"{how_good} the validation documents; not tested on others.")
+
+
+def _tell_ranking(test: dict[str, Any]) -> None:
+    from bywords.evaluation.ranking import coverage_of, ranking_of
+
+    if ranking := ranking_of(test):
+        tell_ranking(ranking)
+        say(coverage_of(test["per_class"]))
 
 
 def _tell_labels(labels: list[dict[str, Any]]) -> None:

@@ -9,7 +9,6 @@ from bywords.cli.screen import print_table, say
 
 if TYPE_CHECKING:
     from bywords.evaluation.evaluation import AnyEvaluation
-MANY_LABELS = 20  # of more, it is said how many of the first are right
 MOST_ROWS = 100  # of the table by class
 
 _HIERARCHICAL = ("precision", "recall", "f1")
@@ -17,6 +16,8 @@ _HIERARCHICAL = ("precision", "recall", "f1")
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     """How good the answers for `which` documents are and how far to trust them, in sentences."""
+    from bywords.evaluation.ranking import ranking_of
+
     scores = evaluation.summary()
     n_documents = f"{scores['n_documents']:,} {which}"
     accuracy = f"{scores['accuracy']:.1%} of {n_documents} (95 % interval {_interval(scores['accuracy_interval'])})"
@@ -27,8 +28,8 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         )
         say(f"On {n_documents}: {f1} (95 % intervals).")
         say(f"All labels are right for {scores['accuracy']:.1%} ({_interval(scores['accuracy_interval'])}).")
-        if len(evaluation.label_names) > MANY_LABELS:
-            _tell_ranking(scores["ranking"])
+        if ranking := ranking_of(scores):
+            tell_ranking(ranking)
         if scores["calibration_error"] is None:
             say("How far its probabilities are off is not known: it finds the likeliest of many labels alone.")
         else:
@@ -97,23 +98,22 @@ def _given(row: Mapping[str, Any]) -> str:
     return f"{row['n_documents']:,} documents, {row['coverage']:.1%} of all{right}"
 
 
-def _tell_ranking(ranking: Mapping[str, Any]) -> None:
+def tell_ranking(ranking: Mapping[str, Any]) -> None:
     """How many of the first labels are right, where there are so many that a person looks at the first ones."""
-    rows = {k: row for k, row in ranking.items() if k != "n_documents"}
-    if not rows:
-        return
 
     def told(name: str, short: str, at: Iterable[str]) -> str:
-        scores = ((k, rows[k][name], rows[k][f"{name}_interval"]) for k in at)
+        scores = ((k, ranking[k][name], ranking[k][f"{name}_interval"]) for k in at)
         return ", ".join(f"{short}@{k} {score:.3f} ({_interval(interval, '.3f')})" for k, score, interval in scores)
 
-    last = list(rows)[-1:]
+    last = list(ranking)[-1:]
     say(
-        f"Of its likeliest labels are right: {told('precision', 'P', rows)}. Of the right ones it finds "
+        f"Of its likeliest labels are right: {told('precision', 'P', ranking)}. Of the right ones it finds "
         f"{told('recall', 'R', last)}; in order, {told('ndcg', 'nDCG', last)}."
     )
-    if rows[last[0]]["propensity_scored_precision"] is not None:
-        say(f"Where rare labels count more, by their propensity: {told('propensity_scored_precision', 'PSP', rows)}.")
+    if ranking[last[0]]["propensity_scored_precision"] is not None:
+        say(
+            f"Where rare labels count more, by their propensity: {told('propensity_scored_precision', 'PSP', ranking)}."
+        )
 
 
 def tell_seen(found: Mapping[str, Any], n_test: int) -> None:

@@ -67,10 +67,10 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
     if record["reduction"]:
         say(f"Made smaller: {record['reduction']}")
     say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
-    _tell_next(record, split, data, is_multilabel=evaluation.is_multilabel)
+    _tell_next(record, split, data)
 
 
-def _tell_next(record: dict[str, Any], split: Split | OnDiskSplit, data: list[str], *, is_multilabel: bool) -> None:
+def _tell_next(record: dict[str, Any], split: Split | OnDiskSplit, data: list[str]) -> None:
     """What to type next, and what it gives."""
     columns = split.train.read_as
     predict, evaluate, explain, info = (
@@ -91,10 +91,8 @@ def _tell_next(record: dict[str, Any], split: Split | OnDiskSplit, data: list[st
     commands |= {
         command("audit", data[0], options=data[1:]): "what is wrong with these texts and labels",
         info: "what it is, what it knows, and how good it is",
+        command("compare", data[0], options=data[1:]): "every system on these texts, with a report to look at",
     }
-    if not is_multilabel:
-        compare = command("compare", data[0], options=data[1:])
-        commands[compare] = "every system on these texts, with a report to look at"
     width = max(map(len, commands))
     for words, what in commands.items():
         say(f"  {words:{width}}  {what}")

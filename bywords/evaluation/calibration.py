@@ -95,6 +95,10 @@ class Sigmoids:
         """The labels that each document gets, from the probabilities of those that a model has found."""
         return top.sets(top.scores >= self.thresholds[top.labels], len(self.thresholds))
 
+    def narrowed(self, labels: npt.NDArray[np.int64]) -> Sigmoids:
+        """Those of these labels alone."""
+        return Sigmoids(self.scales[labels], self.offsets[labels], self.thresholds[labels])
+
     def keeping(self, labels: npt.NDArray[np.int64], thresholds: npt.NDArray[np.float64]) -> Sigmoids:
         """The same, but the logits of these labels are log-odds already, given at or above these thresholds."""
         scales, offsets, own = self.scales.copy(), self.offsets.copy(), self.thresholds.copy()

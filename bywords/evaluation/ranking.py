@@ -6,6 +6,7 @@ out: there is nothing to find in them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from bywords.evaluation.top_scores import TopScores
 
 AT = (1, 3, 5)  # first labels that are looked at
 NAMES = ("precision", "recall", "ndcg", "propensity_scored_precision")
+MANY_LABELS = 20  # of more, it is said how many of the first are right
 A, B = 0.55, 1.5  # of the propensities, as Jain et al. set them for most data
 Numbers = npt.NDArray[np.float64]
 
@@ -88,3 +90,17 @@ def ranking_scores(
             row |= {name: score, f"{name}_interval": list(bootstrap_interval(drawn, score))}
         found[str(k)] = row
     return found
+
+
+def ranking_of(test: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """How good the first k labels are, by k; none where there are too few labels for that to say something."""
+    if len(test.get("per_class") or ()) <= MANY_LABELS:
+        return {}
+    return {k: row for k, row in (test.get("ranking") or {}).items() if isinstance(row, Mapping)}
+
+
+def coverage_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How many of many labels the test documents have, and how many of those are found at all."""
+    tested = [row for row in rows if row["support"]]
+    n_found = sum(row["recall"] > 0 for row in tested)
+    return f"Of its {len(rows):,} labels {len(tested):,} are those of test documents; {n_found:,} of them it finds."

@@ -71,8 +71,12 @@ def learning_curve(
     if tokenizer != config.tokenizer:  # documents that several columns made
         fitted = config = replace(config, tokenizer=tokenizer)
         more["vectors"] = None
-    instead = "Train on parts of the file instead: bywords train PART --test FILE."
-    split = checked(split, Tokenizer(config.tokenizer), what="a learning curve needs", instead=instead)
+    if split.train.is_multilabel:
+        raise DataError(
+            f"{split.train.name}: a learning curve needs documents with one label each, and these have any number. "
+            "Train on parts of the file instead: bywords train PART --test FILE."
+        )
+    split = checked(split, Tokenizer(config.tokenizer))
     sizes, notes = _sizes(split, len(seeds))
     run = CurveRecord(
         **beginning(split, seeds=seeds, validation_share=validation_share, command=command),

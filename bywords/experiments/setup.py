@@ -19,17 +19,12 @@ from bywords.version import __version__
 WITHOUT_RESUME = "Start anew without --resume."
 
 
-def checked(split: Split, tokenizer: Tokenizer, *, what: str, instead: str) -> Split:
+def checked(split: Split, tokenizer: Tokenizer) -> Split:
     """The split without documents that have no tokens.
 
-    Raises: DataError for a corpus that cannot be trained on, one with any number of labels a document, and one without
-    test documents. `what` is asked for, and `instead` says what to type where there are many labels.
+    Raises: DataError for a corpus that cannot be trained on, and one without test documents.
     """
     check_polars(what="an experiment")
-    if split.train.is_multilabel:
-        raise DataError(
-            f"{split.train.name}: {what} documents with one label each, and these have any number. {instead}"
-        )
     split = split.drop_empty(tokenizer)
     check_trainable(split.train)
     if not len(split.test):

@@ -61,8 +61,11 @@ class Counterfactual:
 def counterfactual(classifier: FittedClassifier, explanation: Explanation) -> Counterfactual:
     """Each word alone, then every two of the strongest, then the strongest together, as few as are needed.
 
-    Of a very long text only the words that add most are tried. MOST_WORDS are taken out together at most.
+    Of a very long text only the words that add most are tried. MOST_WORDS are taken out together at most. Of a model
+    that finds the likeliest of many labels alone, those of the explanation are the labels that there are.
     """
+    if explanation.is_part:
+        classifier = classifier.narrowed(np.flatnonzero(np.isin(classifier.classes, explanation.labels)))
     probe = _Probe(classifier, explanation)
     words, is_all = probe.candidates()
     if not words:

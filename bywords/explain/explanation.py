@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bywords.data.label_sets import LabelSets
 from bywords.display import shown_words
+from bywords.errors import SettingError
 from bywords.explain.attributions import linear_attributions
 from bywords.explain.gradients import integrated_gradients
 from bywords.explain.token_alignment import TokenAlignment
@@ -56,7 +57,7 @@ class Explanation:
     offsets: Offsets  # int64 (T, 2): token t was cut from text[begin:end]
     is_known: npt.NDArray[np.bool_]  # (T,), whether the vocabulary has the word, and it was read
     n_read: int  # tokens; a model may cut off what comes later
-    labels: tuple[Any, ...]  # K, of all classes
+    labels: tuple[Any, ...]  # K, of all classes, or of those that a model of very many finds
     predicted: tuple[Any, ...]  # one, or any number of them
     attributions: Numbers  # (T, K)
     bias: Numbers  # (K,), of a text without any word that counts
@@ -67,6 +68,7 @@ class Explanation:
     completeness_gap: float
     fields: tuple[str, ...] = ()  # (T,), the text column of each token, "" for a value of another; none of a text alone
     is_by_token: bool = False  # not all tokens are in the text: `shown_text` is the tokens, and `offsets` are in that
+    is_part: bool = False  # whether there are more labels than those that the model has found
     is_copy: tuple[bool, ...] = ()  # (T,), whether it is a word of a text once more, with the name of its column
 
     @property
@@ -79,6 +81,11 @@ class Explanation:
 
     def index_of(self, label: Any = None) -> int:
         """The index of a class in `labels`; by default the likeliest. Raises SettingError for an unknown label."""
+        if self.is_part and label is not None and str(label) not in map(str, self.labels):
+            raise SettingError(
+                f"{str(label)!r:.200} is not among the {len(self.labels)} labels that the model finds likeliest for "
+                "this text, and it explains those alone. Take one of `labels`."
+            )
         return int(self.probabilities.argmax()) if label is None else index_of_label(label, self.labels)
 
     def words(self, label: Any = None) -> list[WordShare]:
@@ -169,10 +176,18 @@ class Explanation:
 def explain(classifier: FittedClassifier, text: str) -> Explanation:
     """Explain the answer for one text; one without words has the bias alone.
 
+    Of a model that finds the likeliest of many labels alone, it is about those that it finds for this text. In a tree
+    of labels a word adds to a label what it adds to the scores of the label's own classifier and, a tenth of it each
+    step up, of the classifiers that lead there.
+
     Raises: SettingError for a model with a hidden layer where Captum is not there.
     """
     tokens = classifier.tokenizer([text])
     alignment = TokenAlignment.of(classifier.vocabulary, tokens)
+    n_labels = len(classifier.classes)
+    if classifier.is_ranked:
+        classifier = classifier.narrowed(classifier.found_labels(alignment.documents))
+    is_part = len(classifier.classes) < n_labels
     logits = classifier.logits_of(alignment.documents).astype(np.float64)
     of_tokens, bias = attributions(classifier, alignment, len(tokens.codes))
     answered = classifier.scaled(logits[0]) + classifier.offsets
@@ -203,6 +218,7 @@ def explain(classifier: FittedClassifier, text: str) -> Explanation:
         logits=added_up if classifier.model.is_linear else answered,
         probabilities=probabilities[0],
         is_multilabel=classifier.is_multilabel,
+        is_part=is_part,
         method="exact" if classifier.model.is_linear else "integrated gradients",
         completeness_gap=float(np.abs(added_up - answered).max()),
     )

@@ -320,6 +320,10 @@ class FittedModel:
         """Its logits for N documents, taken apart."""
         raise SettingError("the logits of a model with a hidden layer are no sum over words.")
 
+    def narrowed(self, labels: Indices) -> FittedModel | None:
+        """The same model of these labels alone, int64, ascending; None of one whose labels are told apart together."""
+        return None
+
     def differentiable(self, documents: Ragged) -> DifferentiableLogits:
         """Its logits for one document, as a function that PyTorch differentiates."""
         raise SettingError(f"there are no gradients of a {type(self).__name__} by its words.")

@@ -231,6 +231,36 @@ class LabelTree(FittedModel):
 
     # Explaining.
 
+    def narrowed(self, labels: Indices) -> LabelTree:
+        """The same tree with nothing but what leads to these labels, ascending: their scores are what they were."""
+        arrays, lengths = self._arrays, self._arrays["child_lengths"]
+        starts = offsets_of(lengths)
+        is_kept = np.zeros(len(arrays["children"]), dtype=np.bool_)
+        for node, child in TreeShape(arrays["children"], lengths, self.n_labels).paths():
+            own = labels[node[labels] >= 0]
+            is_kept[starts[node[own]] + child[own]] = True
+        parents = np.repeat(np.arange(len(lengths)), lengths)
+        n_kept = np.bincount(parents[is_kept], minlength=len(lengths))
+        new = np.empty(self.n_labels + len(lengths), dtype=np.int32)
+        new[labels] = np.arange(len(labels))
+        new[self.n_labels :] = len(labels) - 1 + np.cumsum(n_kept > 0)
+        nodes = np.repeat(np.arange(len(lengths)), arrays["feature_lengths"])
+        rows = np.repeat(np.arange(len(nodes)), arrays["weight_lengths"])
+        children = starts[nodes[rows]] + arrays["columns"]
+        is_weight = is_kept[children]
+        n_weights = np.bincount(rows[is_weight], minlength=len(nodes))
+        of_nodes = np.bincount(nodes[n_weights > 0], minlength=len(lengths))
+        before = np.cumsum(is_kept) - 1
+        firsts = offsets_of(n_kept)[:-1]
+        columns = (before[children] - firsts[nodes[rows]])[is_weight]
+        return LabelTree(self.config, self.blocks, {
+            "idf": self.idf, "children": new[arrays["children"][is_kept]], "bias": arrays["bias"][is_kept],
+            "child_lengths": n_kept[n_kept > 0].astype(np.int32),
+            "feature_lengths": of_nodes[n_kept > 0].astype(np.int32), "features": arrays["features"][n_weights > 0],
+            "weight_lengths": n_weights[n_weights > 0].astype(np.int32), "columns": columns.astype(np.int32),
+            "values": arrays["values"][is_weight],
+        }, len(labels))  # fmt: skip
+
     def differentiable(self, documents: Ragged) -> DifferentiableLogits:
         """The logits are a function of the weights of one document's words, (1, T')."""
         if self.n_labels > FEW_LABELS:

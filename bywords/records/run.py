@@ -73,9 +73,10 @@ class SeedScores(RecordPart):
     """One fit of a system, tested."""
 
     seed: int
-    accuracy: float
+    accuracy: float  # of documents with any number of labels, all have to be right
+    micro_f1: float | None = None  # of documents with any number of labels
     macro_f1: float
-    log_loss: float
+    log_loss: float | None
     calibration_error: float | None = None
     valid_accuracy: float | None = None
     fit_seconds: float
@@ -83,6 +84,7 @@ class SeedScores(RecordPart):
     n_epochs: int
     size_bytes: int
     answers: str  # the classes given, as `pairwise.as_text` writes them
+    first_right: str = ""  # of any number of labels: which of the likeliest are right, as `pairwise.first_right` has it
 
 
 class ClassScores(RecordPart):
@@ -93,6 +95,7 @@ class ClassScores(RecordPart):
     recall: float
     f1: float
     support: int
+    threshold: float | None = None  # of any number of labels: the probability from which it is given
 
 
 class Example(RecordPart):
@@ -119,8 +122,9 @@ class SliceScores(RecordPart):
     by: str
     name: str
     n_documents: int
-    metric: str
-    accuracy: float
+    metric: Literal["accuracy", "micro_f1"]
+    accuracy: float | None = None
+    micro_f1: float | None = None
     interval: Interval
     others: float
     difference: float | None = None
@@ -128,6 +132,11 @@ class SliceScores(RecordPart):
     p_value: float | None = None
     p_value_holm: float | None = None
     is_worse: bool = False
+
+    @property
+    def score(self) -> float | None:
+        """By its metric."""
+        return self.accuracy if self.metric == "accuracy" else self.micro_f1
 
     @property
     def n_lost(self) -> float:
@@ -177,8 +186,10 @@ class LevelScores(RecordPart):
 
     level: int
     n_labels: int
-    accuracy: float
-    accuracy_interval: Interval
+    accuracy: float | None = None
+    accuracy_interval: Interval | None = None
+    micro_f1: float | None = None  # instead of the accuracy, of documents with any number of labels
+    micro_f1_interval: Interval | None = None
     macro_f1: float
     macro_f1_interval: Interval | None = None
 
@@ -194,6 +205,19 @@ class HierarchyScores(RecordPart):
     recall_interval: Interval | None = None
     f1: float
     f1_interval: Interval | None = None
+
+
+class RankingScores(RecordPart):
+    """How many of the first k labels are right, as `bywords.evaluation.ranking` counts them."""
+
+    precision: float
+    precision_interval: Interval
+    recall: float
+    recall_interval: Interval
+    ndcg: float
+    ndcg_interval: Interval
+    propensity_scored_precision: float | None = None
+    propensity_scored_precision_interval: Interval | None = None
 
 
 class WrongDocument(RecordPart):
@@ -215,9 +239,13 @@ class SystemScores(RecordPart):
     accuracy: float
     accuracy_interval: Interval
     accuracy_spread: Spread
+    micro_f1: float | None = None  # of documents with any number of labels, by which systems are ranked then
+    micro_f1_interval: Interval | None = None
+    micro_f1_spread: Spread | None = None
     macro_f1: float
     macro_f1_interval: Interval | None = None
-    log_loss: float
+    ranking: dict[str, RankingScores] = field(default_factory=dict)  # by k, of the first seed
+    log_loss: float | None
     calibration_error: float | None = None
     valid_accuracy: float | None = None
     fit_seconds: float
@@ -229,6 +257,7 @@ class SystemScores(RecordPart):
     interrupted: bool = False
     limit: int | None = None  # training documents that it was limited to
     per_class: list[ClassScores] = field(default_factory=list)
+    n_classes_left_out: int = 0  # of `per_class`, those with the fewest test documents
     confusion: list[list[int]] = field(default_factory=list)
     hardest_confusions: list[Confusion] = field(default_factory=list)
     slices: list[SliceScores] = field(default_factory=list)
@@ -240,6 +269,21 @@ class SystemScores(RecordPart):
     notes: list[str] = field(default_factory=list)
     config: dict[str, Any] = field(default_factory=dict)
     wrong_documents: list[WrongDocument] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        """What systems are ranked by: accuracy, or micro F1 where documents have any number of labels."""
+        return self.accuracy if self.micro_f1 is None else self.micro_f1
+
+    @property
+    def score_interval(self) -> Interval:
+        """The 95 % interval of `score`; the score itself where none is known."""
+        return self.accuracy_interval if self.micro_f1 is None else self.micro_f1_interval or (self.score, self.score)
+
+    @property
+    def score_spread(self) -> Spread:
+        """How far apart the seeds are by `score`."""
+        return self.micro_f1_spread or self.accuracy_spread
 
 
 class FailedSystem(RecordPart):
@@ -260,15 +304,22 @@ class MetricDifference(RecordPart):
 
 
 class SystemPair(RecordPart):
-    """Two systems compared, the more accurate one first; `sentence` says no more than the numbers."""
+    """Two systems compared, the better one by `score` first; `sentence` says no more than the numbers."""
 
     one: str
     other: str
     n_documents: int
     accuracy: MetricDifference
+    micro_f1: MetricDifference | None = None  # of documents with any number of labels
     macro_f1: MetricDifference
+    precision: dict[str, MetricDifference] = field(default_factory=dict)  # of the first k labels, by k
     is_better: bool
     sentence: str
+
+    @property
+    def score(self) -> MetricDifference:
+        """What decides: accuracy, or micro F1 where documents have any number of labels."""
+        return self.micro_f1 or self.accuracy
 
 
 class RunRecord(ExperimentRecord):
@@ -278,6 +329,7 @@ class RunRecord(ExperimentRecord):
     MADE_BY: ClassVar[str] = "bywords compare"
     PAGE: ClassVar[str] = "bywords.report.comparison:render_comparison"
 
+    is_multilabel: bool = False  # whether documents have any number of labels
     words: TextStatistics = field(default_factory=TextStatistics)
     test_labels: str  # the true classes, as `pairwise.as_text` writes them
     systems: list[SystemScores] = field(default_factory=list)

@@ -13,11 +13,14 @@ from bywords.records.run import HierarchyScores, LevelScores, RunRecord, SystemP
 from bywords.report import comparison_words as words
 from bywords.report import system_pictures
 from bywords.report.page import render
+from bywords.report.ranking_picture import ranking_picture
 from bywords.report.text_pictures import text_pictures
 from bywords.report.time_picture import error_floor, stretch, time_picture
 
 MOST_CLASSES = 60  # rows of a table of classes
+LEAST_SUPPORT = 10  # test documents of a label that is shown for being bad
 _SHOWN_TEXT, _KEPT_TEXT = 420, 20_000  # characters of a wrong document that are shown at once, and at all
+_MOST_WITH_WORDS = 30  # labels of a table of words, where documents have any number
 _MOST_SLICES = 12  # that are worse than the rest
 _LISTED_COVERAGES = (0.5, 0.7, 0.8, 0.9, 1.0)
 
@@ -34,26 +37,38 @@ def render_comparison(run: RunRecord) -> str:
         best=best,
         summary=words.summary(run),
         systems=[_system_view(system, f"system-{n}", run, top_loss) for n, system in enumerate(systems, start=1)],
-        classes=class_rows(run.corpus.label_names, run.corpus.class_counts),
+        classes=class_rows(
+            run.corpus.label_names, run.corpus.class_counts,
+            totals={"train": run.corpus.n_train, "test": run.corpus.n_test} if run.is_multilabel else None,
+        ),
         wrong=[_document_view(row) for row in run.wrong_documents],
         time_picture=time_picture(systems) if systems else None,
         text_pictures=text_pictures(run.words),
         verdict=words.verdict(run),
         pairs=_pairs(run, [system.name for system in systems]),
         sure=_sure(best) if best else None,
-        failing=_failing(best) if best else None,
+        failing=_failing(best, run) if best else None,
         strips=_strips(systems),
         by_level=_by_level(systems),
-    )
+        ranking=ranking_picture(systems),
+        ranked_at=list(best.ranking) if best else [],
+        half=MOST_CLASSES // 2,
+        least_support=LEAST_SUPPORT,
+    )  # fmt: skip
 
 
-def class_rows(label_names: Sequence[str], class_counts: Mapping[Part, Sequence[int]]) -> list[dict[str, Any]]:
-    """Label, documents and share in train and test; the MOST_CLASSES most frequent of more classes."""
+def class_rows(
+    label_names: Sequence[str], class_counts: Mapping[Part, Sequence[int]], totals: Mapping[Part, int] | None = None
+) -> list[dict[str, Any]]:
+    """Label, documents and share in train and test; the MOST_CLASSES most frequent of more classes.
+
+    Shares are of `totals`, the documents of each part; without them documents have one label each.
+    """
     rows: list[dict[str, Any]] = [{"label": name} for name in label_names]
     parts: tuple[Part, ...] = ("train", "test")
     for part in parts:
         counts = class_counts.get(part)
-        total = sum(counts or [])
+        total = totals[part] if totals else sum(counts or [])
         for index, row in enumerate(rows):
             row[part] = counts[index] if counts else None
             row[f"{part}_share"] = counts[index] / total if counts and total else None
@@ -77,10 +92,10 @@ def _pairs(run: RunRecord, names: list[str]) -> list[tuple[str, list[_Pair | Non
 
 def _pair(run: RunRecord, one: str, other: str) -> _Pair | None:
     if ahead := words.pair_of(run, one, other):
-        found = ahead.accuracy
+        found = ahead.score
         return _Pair(ahead, found.difference, found.interval, "ahead" if ahead.is_better else "undecided")
     if behind := words.pair_of(run, other, one):
-        found, mark = behind.accuracy, "behind" if behind.is_better else "undecided"
+        found, mark = behind.score, "behind" if behind.is_better else "undecided"
         return _Pair(behind, -found.difference, (-found.interval[1], -found.interval[0]), mark)
     return None
 
@@ -107,15 +122,20 @@ def _sure(best: SystemScores) -> dict[str, Any] | None:
     }
 
 
-def _failing(best: SystemScores) -> dict[str, Any] | None:
+def _failing(best: SystemScores, run: RunRecord) -> dict[str, Any] | None:
     """Where the best system fails: the slices that are worse, confusions with examples, and the words it goes by."""
     worse = sorted((row for row in best.slices if row.is_worse), key=lambda row: row.n_lost)
+    n_train = dict(zip(run.corpus.label_names, run.corpus.class_counts["train"], strict=True))
+    labels, most = list(best.class_words), _MOST_WITH_WORDS if run.is_multilabel else MOST_CLASSES
+    if len(labels) > most:
+        labels = sorted(labels, key=lambda label: -n_train.get(label, 0))[:most]
     shown = {
         "slices": worse[:_MOST_SLICES],
         "n_slices": len(best.slices),
         "by": ", ".join(dict.fromkeys(row.by for row in best.slices)),
         "confusions": [row for row in best.hardest_confusions if row.examples],
-        "class_words": dict(list(best.class_words.items())[:MOST_CLASSES]),
+        "class_words": {label: best.class_words[label] for label in labels},
+        "n_words_left_out": len(best.class_words) - len(labels),
     }
     return shown if shown["n_slices"] or shown["confusions"] or shown["class_words"] else None
 
@@ -123,7 +143,12 @@ def _failing(best: SystemScores) -> dict[str, Any] | None:
 def _system_view(system: SystemScores, anchor: str, run: RunRecord, top_loss: float | None) -> dict[str, Any]:
     """A system with what the page needs beside its numbers: its pictures, its settings as lines, its anchor."""
     classes = system.per_class
-    if len(classes) > MOST_CLASSES:
+    if len(classes) > MOST_CLASSES and run.is_multilabel:  # half of them the most frequent, half the worst of the rest
+        classes = sorted(classes, key=lambda row: -row.support)
+        half = MOST_CLASSES // 2
+        tested = [row for row in classes[half:] if row.support >= LEAST_SUPPORT]
+        classes = classes[:half] + sorted(tested, key=lambda row: row.f1)[:half]
+    elif len(classes) > MOST_CLASSES:
         classes = sorted(classes, key=lambda row: row.f1)[:MOST_CLASSES]
     return {
         "scores": system,
@@ -134,6 +159,7 @@ def _system_view(system: SystemScores, anchor: str, run: RunRecord, top_loss: fl
         "loss_finding": system_pictures.loss_finding(system),
         "settings": list(_settings(system.config)),
         "per_class": classes,
+        "n_classes_left_out": len(system.per_class) + system.n_classes_left_out - len(classes),
     }
 
 
@@ -160,14 +186,14 @@ def _document_view(row: WrongDocument) -> dict[str, Any]:
 
 
 def _strips(systems: list[SystemScores]) -> dict[str, list[float]]:
-    """For each system where its interval begins, its accuracy is and its interval ends: 0 left, 100 right.
+    """For each system where its interval begins, its score is and its interval ends: 0 left, 100 right.
 
     The strip has the middle system in its middle, so that one that failed does not press all others together; such
     a one is below 0.
     """
     if not systems:
         return {}
-    found = {each.name: [each.accuracy_interval[0], each.accuracy, each.accuracy_interval[1]] for each in systems}
+    found = {each.name: [each.score_interval[0], each.score, each.score_interval[1]] for each in systems}
     floor = error_floor(list(found.values()))
     places = {name: stretch(values, floor) for name, values in found.items()}
     high = max(values.max() for values in places.values())

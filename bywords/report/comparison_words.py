@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from bywords.evaluation.slices import sentence as slice_sentence
 from bywords.records.base import plain
 from bywords.records.run import RunRecord, SystemPair, SystemScores
-from bywords.report.formats import count, interval, percent, seconds, shorten
+from bywords.report.formats import count, decimal, interval, percent, seconds, shorten
 
 
 def ranked(run: RunRecord) -> list[SystemScores]:
-    """The systems by falling accuracy; of equal ones the one that the record calls the best comes first."""
-    return sorted(run.systems, key=lambda system: (-system.accuracy, system.name != run.best))
+    """The systems by falling score; of equal ones the one that the record calls the best comes first."""
+    return sorted(run.systems, key=lambda system: (-system.score, system.name != run.best))
 
 
 def summary(run: RunRecord) -> list[str]:
@@ -25,7 +25,7 @@ def summary(run: RunRecord) -> list[str]:
     if len(systems) > 1:
         said += [_against_the_next(best, systems[1], run), _fastest_within(best, systems)]
         said += _chosen_by_validation(best, systems)
-    return [*said, *_surest(best), *_worst_slice(best), *_majority(run)]
+    return [*said, *_ranking(best), *_surest(best), *_worst_slice(best), *_majority(run)]
 
 
 def verdict(run: RunRecord) -> list[str]:
@@ -36,7 +36,7 @@ def verdict(run: RunRecord) -> list[str]:
     if len(better) == 1:
         said.append(better[0].sentence)
     elif better:
-        nearest = min(better, key=lambda pair: pair.accuracy.difference)
+        nearest = min(better, key=lambda pair: pair.score.difference)
         which = "all others" if len(better) == len(against) else f"{len(better)} others"
         said.append(f"{run.best} is better than {which}. The nearest of them: {nearest.sentence}")
     return said
@@ -48,31 +48,57 @@ def pair_of(run: RunRecord, one: str, other: str) -> SystemPair | None:
 
 
 def _score(best: SystemScores, run: RunRecord) -> str:
-    said = (
-        f"{best.name} labels {percent(best.accuracy)} of {count(run.corpus.n_test, 'test document')} correctly"
-        f" (95 % interval: {interval(best.accuracy_interval)})"
-    )
+    documents = count(run.corpus.n_test, "test document")
+    if run.is_multilabel:
+        said = f"{best.name} has a micro F1 of {decimal(best.score)} on {documents}"
+    else:
+        said = f"{best.name} labels {score(best)} of {documents} correctly"
+    said += f" (95 % interval: {score_interval(best)})"
     if len(best.seeds) > 1:
-        spread = best.accuracy_spread
-        said += f", the mean of {len(best.seeds)} seeds that range from {percent(spread.min)} to {percent(spread.max)}"
+        ends = decimal if run.is_multilabel else percent
+        low, high = (ends(bound) for bound in (best.score_spread.min, best.score_spread.max))
+        said += f", the mean of {len(best.seeds)} seeds that range from {low} to {high}"
     return f"{said}."
+
+
+def score(system: SystemScores) -> str:
+    """What systems are ranked by: 83.4 %, or micro F1 0.562 where documents have any number of labels."""
+    return percent(system.accuracy) if system.micro_f1 is None else f"micro F1 {decimal(system.micro_f1)}"
+
+
+def score_interval(system: SystemScores) -> str:
+    """The 95 % interval of what systems are ranked by."""
+    low, high = system.score_interval
+    return interval((low, high)) if system.micro_f1 is None else f"{decimal(low)} to {decimal(high)}"
+
+
+def _ranking(best: SystemScores) -> list[str]:
+    """How many of its first labels are right, of any number of labels."""
+    if not best.ranking:
+        return []
+    said = ", ".join(
+        f"P@{k} {decimal(row.precision)} ({decimal(row.precision_interval[0])} to {decimal(row.precision_interval[1])})"
+        for k, row in best.ranking.items()
+    )
+    return [f"Of the labels that it finds likeliest are right: {said}."]
 
 
 def _against_the_next(best: SystemScores, following: SystemScores, run: RunRecord) -> str:
     """What the paired test says of the best two; two intervals that overlap would say nothing."""
-    said = f"The next is {following.name} with {percent(following.accuracy)}"
+    said = f"The next is {following.name} with {score(following)}"
     pair = pair_of(run, best.name, following.name)
     return f"{said}: {pair.sentence}" if pair else f"{said}."
 
 
 def _fastest_within(best: SystemScores, systems: Sequence[SystemScores]) -> str:
-    within = [system for system in systems if system.accuracy >= best.accuracy_interval[0]]
+    within = [system for system in systems if system.score >= best.score_interval[0]]
     fastest = min(within, key=lambda system: system.fit_seconds)
     if fastest is best:
         others = "no other system is" if len(within) < 2 else f"of the {len(within)} systems it is itself the fastest"
         return f"Within its interval {others}; it trains in {seconds(best.fit_seconds)}."
     return (
-        f"The fastest system whose accuracy is within that interval is {fastest.name}: {percent(fastest.accuracy)}"
+        f"The fastest system whose {'accuracy' if fastest.micro_f1 is None else 'micro F1'} is within that interval is "
+        f"{fastest.name}: {score(fastest)}"
         f" after {seconds(fastest.fit_seconds)} of training, where {best.name} takes {seconds(best.fit_seconds)}."
     )
 
@@ -86,8 +112,7 @@ def _chosen_by_validation(best: SystemScores, systems: Sequence[SystemScores]) -
     if highest == best.valid_accuracy:
         return ["Validation, which does not see the test documents, would have chosen the same system."]
     return [
-        f"Validation, which does not see the test documents, would have chosen {chosen.name}"
-        f" ({percent(chosen.accuracy)} on test)."
+        f"Validation, which does not see the test documents, would have chosen {chosen.name} ({score(chosen)} on test)."
     ]
 
 
@@ -113,4 +138,7 @@ def _majority(run: RunRecord) -> list[str]:
     counts = run.corpus.class_counts["test"]
     most = max(range(len(counts)), key=counts.__getitem__)
     label = shorten(run.corpus.label_names[most], 60)
+    if run.is_multilabel:
+        always = 2 * counts[most] / (run.corpus.n_test + sum(counts))
+        return [f"For scale: always answering “{label}” alone would have a micro F1 of {decimal(always)}."]
     return [f"For scale: always answering “{label}” would be right for {percent(counts[most] / sum(counts))}."]

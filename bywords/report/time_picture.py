@@ -1,4 +1,4 @@
-"""Systems → their accuracy against training time, on a scale that keeps good ones apart."""
+"""Systems → their accuracy, or micro F1, against training time, on a scale that keeps good ones apart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from bywords.records.run import SystemScores
 from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, PAPER, picture, plain_ticks
-from bywords.report.formats import percent, seconds, shorten
+from bywords.report.comparison_words import score
+from bywords.report.formats import seconds, shorten
 from bywords.report.label_placement import Box, place_labels
 
 if TYPE_CHECKING:
@@ -25,37 +26,39 @@ def time_picture(systems: Sequence[SystemScores]) -> Markup:
 
 
 def _finding(systems: Sequence[SystemScores]) -> str:
-    """The most accurate and the fastest system."""
-    best = max(systems, key=lambda system: system.accuracy)
+    """The best and the fastest system."""
+    best = max(systems, key=lambda system: system.score)
     fastest = min(systems, key=lambda system: system.fit_seconds)
-    finding = f"{best.name} is the most accurate, {percent(best.accuracy)} after {seconds(best.fit_seconds)}"
+    which = "the most accurate" if best.micro_f1 is None else "the best"
+    finding = f"{best.name} is {which}, {score(best)} after {seconds(best.fit_seconds)}"
     if fastest is best:
         return f"{finding}, and also the fastest."
-    return (
-        f"{finding}; {fastest.name} is the fastest, {percent(fastest.accuracy)} after {seconds(fastest.fit_seconds)}."
-    )
+    return f"{finding}; {fastest.name} is the fastest, {score(fastest)} after {seconds(fastest.fit_seconds)}."
 
 
 def _draw_time(axes: Axes, systems: Sequence[SystemScores]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.ticker import LogLocator
 
+    is_one = systems[0].micro_f1 is None
     x = np.array([max(system.fit_seconds, 1e-3) for system in systems])
-    y = np.array([system.accuracy for system in systems])
-    bounds = np.array([system.accuracy_interval for system in systems])
+    y = np.array([system.score for system in systems])
+    bounds = np.array([system.score_interval for system in systems])
     for kind, color, marker in (("neural", BLUE, "o"), ("linear", ORANGE, "s")):
         of_kind = [system.kind == kind for system in systems]
         if any(of_kind):
             axes.vlines(x[of_kind], bounds[of_kind, 0], bounds[of_kind, 1], color=color, linewidth=1.6, alpha=0.6)
             style: dict[str, Any] = {"color": color, "markersize": 7.5, "markeredgecolor": PAPER}
             axes.plot(x[of_kind], y[of_kind], marker, label=kind, **style)
-    axes.set(xscale="log", xlabel="training time, seconds (log scale)", ylabel="test accuracy")
+    axes.set(
+        xscale="log", xlabel="training time, seconds (log scale)", ylabel="test accuracy" if is_one else "micro F1"
+    )
     axes.set_xlim(x.min() / 2.2, x.max() * 3.2)
     space = max(0.12 * (bounds.max() - bounds.min()), 0.01)
     _stretch_axis(axes, max(bounds.min() - space, 0), np.append(bounds, y))
     if x.max() / x.min() < 100:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    plain_ticks(axes, x="plain", y="percent")
+    plain_ticks(axes, x="plain", y="percent" if is_one else "plain")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2, handlelength=1, handletextpad=0.3)
     figure: Any = axes.figure
     canvas: Any = FigureCanvasAgg(figure)

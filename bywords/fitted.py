@@ -381,9 +381,11 @@ class FittedClassifier:
             return replace(answers, labels=self.labels_at_least(answers, at_least))
         checked = documents_of(texts, self.record.columns, self.tokenizer.read)
         self._check_room(len(checked))
-        parts = list(in_threads(self._answers, (checked[start:stop] for start, stop in self._chunks(checked))))
-        columns = parts[0] if len(parts) == 1 else map(_concatenated, zip(*parts, strict=True))
-        return Predictions(*columns)
+        chunks = self._chunks(checked)
+        if len(chunks) == 1:
+            return Predictions(*self._answers(checked))
+        parts = in_threads(self._answers, (checked[start:stop] for start, stop in chunks))
+        return Predictions(*map(_concatenated, zip(*parts, strict=True)))
 
     def top(self, texts: Texts, m: int) -> TopPredictions:
         """The `m` likeliest labels of each of N texts and their probabilities, or all where there are fewer.

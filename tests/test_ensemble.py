@@ -1,5 +1,7 @@
 """Several models, weighed; linear ones made one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_corpus import small_corpus
@@ -10,7 +12,8 @@ from bywords.evaluation.metrics import log_loss, softmax
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import model_class
 from bywords.models.ensemble import Ensemble, EnsembleConfig, fit_weights
-from bywords.models.tfidf_linear import TfidfConfig
+from bywords.models.pooled_tfidf import PooledTfidf
+from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
 from bywords.system_config import TrainingConfig
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
@@ -49,6 +52,26 @@ def test_an_ensemble_is_the_weighed_sum_of_its_members_and_linear_ones_on_the_sa
     expected = sum(weight * member.logits(DOCUMENTS) for weight, member in zip(weights, members, strict=True))
     np.testing.assert_allclose(ensemble.logits(DOCUMENTS), expected, rtol=1e-4, atol=1e-4)
     assert len(ensemble.members) == 4
+
+
+def test_linear_members_that_share_their_features_answer_together_and_as_they_do_apart():
+    together = [fitted(replace(config, sublinear=True)) for config in CONFIGS[:4]]
+    ensemble = Ensemble(together, np.array([0.5, 2, 1, 0.25], dtype=np.float32))
+    apart = sum(member.logits(DOCUMENTS) for member in ensemble.members.values())
+    assert [type(one) for one in ensemble._answering] == [PooledTfidf]
+    np.testing.assert_allclose(ensemble.logits(DOCUMENTS), apart, rtol=1e-6, atol=1e-6)
+    alone = [ensemble.logits(DOCUMENTS.select(np.array([index]))) for index in range(20)]
+    np.testing.assert_array_equal(np.concatenate(alone), ensemble.logits(DOCUMENTS)[:20])
+
+
+def test_linear_members_of_another_idf_or_weighting_or_with_too_many_classes_answer_apart():
+    first, second = (fitted(replace(config, sublinear=True)) for config in (CONFIGS[0], CONFIGS[2]))
+    assert PooledTfidf.of([first, second]) is not None
+    assert PooledTfidf.of([first]) is None
+    assert PooledTfidf.of([first, fitted(replace(CONFIGS[2], sublinear=False))]) is None
+    rarer = TfidfLinear(second.config, second.blocks, second.idf * 2, second.weights, second.bias)
+    assert PooledTfidf.of([first, rarer]) is None
+    assert PooledTfidf.of([first, second] * 11) is None
 
 
 def test_an_ensemble_comes_back_from_its_arrays():

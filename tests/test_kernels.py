@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins.bags import pooled_sums
 from twins.normalization import shorten_runs
 
 from bywords.evaluation.metrics import softmax
@@ -212,6 +213,25 @@ def test_counts_weights_and_their_sums_are_the_same(listed, block_starts, data):
     for weighting in range(4):
         both(bags.weigh, distinct, new_offsets, idf, block_starts, weighting, counts)
         both(bags.weighed_sums, numbers, offsets, idf, block_starts, weighting, matrix)
+
+
+@few_examples
+@given(documents, st.sampled_from([1, 3, 9]), st.integers(1, 3), st.data())
+def test_pooled_sums_are_those_of_each_model_added_up(listed, n_classes, n_models, data):
+    """Other sums are divided by the lengths than in the twin, so that the last bits differ."""
+    numbers, offsets = flat(listed)
+    floats = np.random.default_rng(data.draw(st.integers(0, 9)))
+    starts = np.array(data.draw(st.sampled_from([[0], [0, 4], [0, 3, 7], [0, 1, 5, 9]])))
+    several = st.lists(st.integers(-1, len(starts) - 1), min_size=len(starts), max_size=len(starts))
+    groups = np.array(data.draw(st.lists(several, min_size=3, max_size=3)))
+    table = floats.standard_normal((N_ROWS, 8 * -(-(1 + n_models * n_classes) // 8)), dtype=np.float32)
+    table[:, 0] = floats.random(N_ROWS) + 1
+    table[[1, N_ROWS - 2], 0] = 0  # the unknown word, and one that was added later
+    for weighting in (bags.TFIDF, bags.LOG_TFIDF):
+        arguments = numbers, offsets, table, starts, groups[:n_models], weighting, n_classes
+        with np.errstate(over="ignore"):  # integers overflow, as in C
+            expected = pooled_sums(*arguments)
+        np.testing.assert_allclose(bags.pooled_sums(*arguments), expected, rtol=1e-5, atol=1e-5)
 
 
 @few_examples

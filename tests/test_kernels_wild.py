@@ -14,7 +14,7 @@ from small_corpus import small_corpus, small_system
 
 from bywords import TextClassifier
 from bywords.data.duplicates import find_duplicates
-from bywords.kernels import _native, calibration, ids, normalization, words
+from bywords.kernels import _native, bags, calibration, ids, normalization, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import orders_of_characters, replacements
 from bywords.text.tokenizer import Tokenizer
@@ -57,6 +57,10 @@ def calls():
         calibration.fit_sigmoids(np.eye(4), np.eye(4, dtype=bool), np.ones(4, np.float32), 1e-6, 1e3)
         documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))
+        bags.pooled_sums(
+            np.array([1, 2, 5, 9, 2], np.int32), np.array([0, 3, 5]), np.ones((12, 8), np.float32),
+            np.array([0, 4, 7]), np.array([[0, -1, -1], [0, 0, 1]]), bags.LOG_TFIDF, 3,
+        )  # fmt: skip
         find_duplicates(corpus.texts)
     finally:
         for name in KERNELS:

@@ -57,7 +57,6 @@ PUBLIC = {
     "module_system",
     "paired_difference",
     "predict_module",
-    "module_system",
     "register_model",
     "save_classifier",
     "split",

@@ -47,3 +47,18 @@ def weighed_sums(
     sums = np.empty((len(offsets) - 1, matrix.shape[1]), dtype=np.float32)
     _native.weighed_sums(ids, offsets, idf, np.array(block_starts, dtype=np.int64), weighting, matrix, sums)
     return sums
+
+
+def pooled_sums(
+    ids: Ids, offsets: Offsets, table: Floats, starts: Offsets, groups: Offsets, weighting: int, n_classes: int
+) -> Floats:
+    """The sum of what `weighed_sums` gives for M matrices of K columns that share idf and weighting: float32 (N, K).
+
+    `table` is float32 (V, W), W a multiple of 8: of each id its idf, which for the unknown word is 0, and the columns
+    of all matrices side by side. `starts` are int64 (S,), ascending from 0, where segments of ids begin; `groups` int64
+    (M, S) the group of ids, scaled to length 1 before the whole is, that a segment is in for each matrix, below S; -1
+    where it has not the ids of the segment. `weighting` is one of the last two.
+    """
+    sums = np.empty((len(offsets) - 1, n_classes), dtype=np.float32)
+    _native.pooled_sums(ids, offsets, table, starts, groups, weighting, sums)
+    return sums

@@ -15,7 +15,10 @@ from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoid
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.minimum import convex_minimum
+from bywords.forks import cached_property
 from bywords.models.base import Arrays, FittedModel, Growth, Indices, ModelConfig, model_class
+from bywords.models.pooled_tfidf import PooledTfidf
+from bywords.models.tfidf_linear import TfidfLinear
 from bywords.text.bags import Floats
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Vocabulary
@@ -89,8 +92,16 @@ class Ensemble(FittedModel):
         return dict(numbered(self._members))
 
     def logits(self, documents: Ragged) -> Floats:
-        first, *others = (member.logits(documents) for member in self._members)
+        first, *others = (member.logits(documents) for member in self._answering)
         return sum(others, first)
+
+    @cached_property
+    def _answering(self) -> list[FittedModel | PooledTfidf]:
+        """What gives the logits: linear members that share their features answer together."""
+        linear = [member for member in self._members if isinstance(member, TfidfLinear)]
+        if (pooled := PooledTfidf.of(linear)) is None:
+            return list(self._members)
+        return [pooled, *(member for member in self._members if not isinstance(member, TfidfLinear))]
 
     def features(self, documents: Ragged) -> Any:
         from scipy import sparse

@@ -57,8 +57,10 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
 def chunks_of(texts: Sequence[str] | pl.Series) -> list[tuple[int, int]]:
     """Where to cut so that the parts have at most about CHUNK_SIZE characters each, or bytes of a column.
 
-    Where there are several, each thread gets as many.
+    There is one part at least; where there are several, each thread gets as many.
     """
+    if len(texts) < 2:
+        return [(0, len(texts))]
     if isinstance(texts, Sequence):
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     else:

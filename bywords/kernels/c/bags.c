@@ -103,6 +103,18 @@ typedef struct {
     float logarithms[N_LOGARITHMS]; /* of counts, and 1 */
 } Weighing;
 
+static void set_logarithms(float *logarithms)
+{
+    for (int count = 1; count < N_LOGARITHMS; count++)
+        logarithms[count] = 1 + (float)log((double)count);
+}
+
+INLINE float log_of(const float *logarithms, float count)
+{
+    const bool is_small = 1 <= count && count < N_LOGARITHMS && count == (float)(int)count;
+    return is_small ? logarithms[(int)count] : 1 + (float)log((double)count);
+}
+
 /* What the arguments from `first` on say: idf, starts, weighting. Blocks of which one has all rows are none. Without
  * squares where there is no memory for them. */
 static Weighing new_weighing(Call *call, int first)
@@ -113,9 +125,8 @@ static Weighing new_weighing(Call *call, int first)
         n_inside += 0 < starts[n_starts] && starts[n_starts] < n_rows;
     n_starts = n_inside ? n_starts : 0;
     Weighing weighing = {
-        ARRAY(first), starts, n_starts, (int)INTEGER(first + 2), malloc((n_starts + 1) * sizeof(double)), {-INFINITY, 1}};
-    for (int count = 2; count < N_LOGARITHMS && weighing.weighting == LOG_TFIDF; count++)
-        weighing.logarithms[count] = 1 + (float)log((double)count);
+        ARRAY(first), starts, n_starts, (int)INTEGER(first + 2), malloc((n_starts + 1) * sizeof(double)), {0}};
+    set_logarithms(weighing.logarithms);
     return weighing;
 }
 
@@ -173,11 +184,8 @@ INLINE void weigh_ids(const Weighing *weighing, const int32_t *restrict ids, int
 {
     const int weighting = weighing->weighting;
     if (weighting == LOG_TFIDF) {
-        for (int64_t index = 0; index < n; index++) {
-            const float count = weights[index];
-            const bool is_small = 1 <= count && count < N_LOGARITHMS && count == (float)(int)count;
-            weights[index] = is_small ? weighing->logarithms[(int)count] : 1 + (float)log((double)count);
-        }
+        for (int64_t index = 0; index < n; index++)
+            weights[index] = log_of(weighing->logarithms, weights[index]);
     }
     if (weighting != UNIFORM) {
         for (int64_t index = 0; index < n; index++)
@@ -243,5 +251,121 @@ VECTORIZED int64_t weighed_sums(Call *call)
     free(weighing.squares);
     free(distinct);
     free(weights);
+    return is_enough ? 0 : OUT_OF_MEMORY;
+}
+
+/* What some linear models on the same features share: of each id its idf, the columns of all, and room to a multiple of
+ * LANES; and in which group of ids, that is scaled to length 1, each model has the ids of a segment, -1 for none. */
+enum { LANES = 8 };
+
+typedef struct {
+    const float *table;
+    int64_t width, n_classes, n_models, n_segments;
+    const int64_t *starts, *groups;
+    float *sums;              /* (n_segments, width) of a document */
+    double *squares, *lengths; /* (n_segments), and of groups */
+} Pool;
+
+/* Add up the rows of ids from `start` on that are of one segment, weighed by count and idf. Returns where they end. */
+INLINE int64_t add_segment(const Pool *pool, const int64_t width, const int32_t *restrict ids,
+                           const float *restrict counts, int64_t start, int64_t n)
+{
+    int64_t segment = pool->n_segments - 1, index = start;
+    while (ids[start] < pool->starts[segment])
+        segment--;
+    const int64_t first = pool->starts[segment];
+    const int64_t behind = segment + 1 < pool->n_segments ? pool->starts[segment + 1] : INT64_MAX;
+    float *restrict total = pool->sums + segment * width;
+    for (int64_t lane = 0; lane < width; lane += LANES) {
+        float sums[LANES] = {0};
+        double squares[4] = {0}; /* one waits for the other */
+        for (index = start; index < n && first <= ids[index] && ids[index] < behind; index++) {
+            const float *restrict row = pool->table + ids[index] * width;
+            const float weight = counts[index] * row[0];
+            if (index + ROWS_AHEAD < n)
+                __builtin_prefetch(pool->table + ids[index + ROWS_AHEAD] * width + lane);
+            squares[index & 3] += (double)weight * (double)weight;
+            for (int64_t d = 0; d < LANES; d++)
+                sums[d] += weight * row[lane + d];
+        }
+        for (int64_t d = 0; d < LANES; d++)
+            total[lane + d] += sums[d];
+        if (lane == 0)
+            pool->squares[segment] += (squares[0] + squares[1]) + (squares[2] + squares[3]);
+    }
+    return index;
+}
+
+/* The sums of the segments, divided by the lengths of their groups and of the whole, over all models. */
+INLINE void add_models(const Pool *pool, float *restrict answer)
+{
+    memset(answer, 0, pool->n_classes * sizeof(float));
+    for (int64_t model = 0; model < pool->n_models; model++) {
+        const int64_t *groups = pool->groups + model * pool->n_segments;
+        double *lengths = pool->lengths, whole = 0;
+        int64_t n_groups = 0;
+        memset(lengths, 0, pool->n_segments * sizeof(double));
+        for (int64_t segment = 0; segment < pool->n_segments; segment++) {
+            if (groups[segment] < 0)
+                continue;
+            lengths[groups[segment]] += pool->squares[segment];
+            n_groups = groups[segment] >= n_groups ? groups[segment] + 1 : n_groups;
+        }
+        for (int64_t group = 0; group < n_groups; group++) {
+            const double square = lengths[group] < FLT_MIN ? FLT_MIN : lengths[group];
+            whole += lengths[group] / square;
+            lengths[group] = sqrt(square);
+        }
+        whole = n_groups < 2 ? 1 : sqrt(whole < FLT_MIN ? FLT_MIN : whole);
+        for (int64_t segment = 0; segment < pool->n_segments; segment++) {
+            if (groups[segment] < 0)
+                continue;
+            const float *restrict sums = pool->sums + segment * pool->width + 1 + model * pool->n_classes;
+            const float scale = (float)(1 / (lengths[groups[segment]] * whole));
+            for (int64_t k = 0; k < pool->n_classes; k++)
+                answer[k] += scale * sums[k];
+        }
+    }
+}
+
+/* ids, offsets, table of idf and columns, starts of segments, groups, weighting; the sums of all models. */
+VECTORIZED int64_t pooled_sums(Call *call)
+{
+    const int32_t *ids = ARRAY(0);
+    const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1, n_rows = LENGTH(2), n_segments = LENGTH(3);
+    const int64_t width = WIDTH(2), n_models = LENGTH(4), n_classes = WIDTH(6), *starts = ARRAY(3), *groups = ARRAY(4);
+    float *answers = ARRAY(6), logarithms[N_LOGARITHMS];
+    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)));
+    REQUIRE(n_rows > UNKNOWN && LENGTH(6) == n_documents && WIDTH(4) == n_segments && width % LANES == 0);
+    REQUIRE(1 + n_models * n_classes <= width && offsets_fit(call, 3, n_rows) && starts[0] == 0);
+    REQUIRE(INTEGER(5) == TFIDF || INTEGER(5) == LOG_TFIDF);
+    for (int64_t index = 0; index < n_models * n_segments; index++)
+        REQUIRE(-1 <= groups[index] && groups[index] < n_segments);
+    Seen seen = new_seen(offsets, n_documents);
+    int32_t *distinct = malloc(seen.n_entries * sizeof(int32_t));
+    float *counts = malloc(seen.n_entries * sizeof(float));
+    Pool pool = {ARRAY(2), width, n_classes, n_models, n_segments, starts, groups,
+                 malloc(n_segments * width * sizeof(float)), malloc(n_segments * sizeof(double)),
+                 malloc(n_segments * sizeof(double))};
+    const bool is_enough = seen.entries && distinct && counts && pool.sums && pool.squares && pool.lengths;
+    set_logarithms(logarithms);
+    for (int64_t document = 0; is_enough && document < n_documents; document++) {
+        const int64_t start = offsets[document], length = offsets[document + 1] - start;
+        const int64_t n = count_ids(&seen, ids + start, length, n_rows, UNKNOWN, distinct, counts);
+        for (int64_t index = 0; index < n && INTEGER(5) == LOG_TFIDF; index++)
+            counts[index] = log_of(logarithms, counts[index]);
+        memset(pool.sums, 0, n_segments * width * sizeof(float));
+        memset(pool.squares, 0, n_segments * sizeof(double));
+        for (int64_t index = 0; index < n;)
+            index = width == LANES ? add_segment(&pool, LANES, distinct, counts, index, n)
+                                   : add_segment(&pool, width, distinct, counts, index, n);
+        add_models(&pool, answers + document * n_classes);
+    }
+    free(seen.entries);
+    free(distinct);
+    free(counts);
+    free(pool.sums);
+    free(pool.squares);
+    free(pool.lengths);
     return is_enough ? 0 : OUT_OF_MEMORY;
 }

@@ -33,6 +33,7 @@
     X(count, "iqnn>i>q>f", 0)                                 \
     X(weigh, "iqfqn>f", 0)                                    \
     X(weighed_sums, "iqfqnf>f", 0)                            \
+    X(pooled_sums, "iqfqqn>f", 0)                             \
     X(add_rows, "fiqf>f", 0)                                  \
     X(gradients_of_rows, "iqff>i>q>f", 0)                     \
     X(adagrad, ">f>fqfrr", 0)                                 \

@@ -1,0 +1,66 @@
+"""Linear models on TF-IDF that share their features → one table that answers for all of them in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.kernels.bags import LOG_TFIDF, TFIDF, pooled_sums
+from bywords.models.tfidf_linear import TfidfLinear
+from bywords.text.bags import Floats
+from bywords.text.ragged import UNKNOWN, Ragged
+
+LANES = 8  # the numbers of a row are a multiple of them
+MOST_WIDE = 64  # numbers of a row; with more, a pass for each model is as fast
+MOST_NUMBERS = 1 << 24  # of the table, which is beside those of the models
+
+
+@dataclass(frozen=True, eq=False)
+class PooledTfidf:
+    """The sum of the logits of M models, as `bywords.kernels.bags.pooled_sums` reads them; `bias` is float32 (K,)."""
+
+    table: Floats
+    starts: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+    weighting: int
+    bias: Floats
+
+    @classmethod
+    def of(cls, models: Sequence[TfidfLinear]) -> Self | None:
+        """None where there are not two models or more, of the same idf and weighting, or their table would be large."""
+        if len(models) < 2:
+            return None
+        widest, n_classes = max(models, key=lambda model: len(model.idf)), len(models[0].bias)
+        n_rows, width = len(widest.idf), -(-(1 + len(models) * n_classes) // LANES) * LANES
+        if width > MOST_WIDE or n_rows * width > MOST_NUMBERS:
+            return None
+        for model in models:
+            same = model.config.sublinear == widest.config.sublinear and model.blocks == widest.blocks
+            if not same or not np.array_equal(model.idf, widest.idf[: len(model.idf)]):
+                return None
+        table = np.zeros((n_rows, width), dtype=np.float32)
+        table[:, 0] = widest.idf
+        table[UNKNOWN, 0] = 0
+        for number, model in enumerate(models):
+            start = 1 + number * n_classes
+            table[: len(model.idf), start : start + n_classes] = model.weights
+        starts = sorted({0, *(n for n in (*widest.blocks, *(len(model.idf) for model in models)) if 0 < n < n_rows)})
+        groups = [
+            [
+                sum(0 < block <= start for block in set(model.blocks)) if start < len(model.idf) else -1
+                for start in starts
+            ]
+            for model in models
+        ]
+        bias = sum((model.bias for model in models[1:]), models[0].bias)
+        weighting = LOG_TFIDF if widest.config.sublinear else TFIDF
+        return cls(table, np.array(starts), np.array(groups), weighting, bias)
+
+    def logits(self, documents: Ragged) -> Floats:
+        """Of N documents, float32 (N, K): those of the models, one added to the other."""
+        ids, offsets, n_classes = documents.ids, documents.offsets, len(self.bias)
+        return pooled_sums(ids, offsets, self.table, self.starts, self.groups, self.weighting, n_classes) + self.bias

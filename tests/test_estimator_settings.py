@@ -15,6 +15,7 @@ from sklearn.metrics import ConfusionMatrixDisplay, PrecisionRecallDisplay, RocC
 from sklearn.model_selection import GridSearchCV, learning_curve
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from small_corpus import small_system
 
 from bywords import (
     SYSTEMS,
@@ -135,6 +136,16 @@ def test_a_network_gives_its_last_hidden_layer_and_mean_vectors_the_mean(fitted)
     assert network.get_feature_names_out()[0] == "averaging_0"
     mean = TextClassifier("glove-mean", vectors=(WORDS, MATRIX)).fit(TEXTS, LABELS)
     np.testing.assert_allclose(mean.transform(["moon"]), MATRIX[:1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("system", ["lstm", "gru", "cnn"])
+def test_a_network_that_reads_in_order_gives_its_pooled_states(system):
+    config = small_system(system, None)
+    classifier = TextClassifier(config).fit(TEXTS, LABELS)
+    module = classifier.fitted_.model.module
+    output = getattr(module, "module", module).output
+    logits = classifier.transform(TEXTS) @ output.weight.detach().numpy().T + output.bias.detach().numpy()
+    np.testing.assert_allclose(logits, classifier.predict_documents(TEXTS).logits, rtol=1e-4, atol=1e-5)
 
 
 def test_vectors_at_hand_are_learned_with_and_named_and_have_to_be_given_again_to_fit_anew(tmp_path):

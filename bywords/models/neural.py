@@ -97,6 +97,12 @@ class SequenceModel(NeuralModel):
 
         return predict_logits(self.module, documents)
 
+    def features(self, documents: Ragged) -> Floats:
+        """What the layer `output` reads, float32 (N, D): pooled states; the logits of a custom module without one."""
+        from bywords.models.modules.layers import predict_logits, without_output
+
+        return predict_logits(without_output(self.module), documents)
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return arrays_of(self.module)
 

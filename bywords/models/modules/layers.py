@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +94,21 @@ def predict_logits(model: Model, documents: Ragged, *, batch_size: int = 256) ->
     Documents of like length go through together, so that no batch waits for one long document.
     """
     return predict_prepared(model, model.prepare(documents), batch_size)
+
+
+def without_output(model: Model) -> Model:
+    """A copy of a model that gives what its last layer, `output`, reads; the model itself where there is none."""
+    inner: Any = getattr(model, "module", model)
+    output = getattr(inner, "output", None)
+    if not isinstance(output, nn.Linear):
+        return model
+    beheaded = copy.copy(inner)
+    beheaded._modules = {**inner._modules, "output": nn.Identity()}
+    if inner is model:
+        return beheaded
+    outer: Any = copy.copy(model)
+    outer._modules, outer.n_classes = {**model._modules, "module": beheaded}, output.in_features
+    return outer
 
 
 def predict_prepared(model: Model, documents: Batch, batch_size: int = 256) -> npt.NDArray[np.float32]:

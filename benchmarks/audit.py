@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 from measure import write_result
 
-from bywords.audit.label_errors import find_label_errors
+from bywords.auditing.label_errors import find_label_errors
 from bywords.data.corpus import Corpus, Split
 from bywords.data.duplicates import find_duplicates
 from bywords.io.datasets import load_dataset

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from measure import write_result
 
-from bywords.audit.drift import measure_drift
+from bywords.auditing.drift import measure_drift
 from bywords.io.datasets import load_dataset
 from bywords.io.streams import open_input
 from bywords.io.tables import read_delimited

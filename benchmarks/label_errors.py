@@ -11,7 +11,7 @@ import argparse
 
 import numpy as np
 
-from bywords.audit import audit
+from bywords.auditing import audit
 from bywords.io.datasets import read_parts
 
 

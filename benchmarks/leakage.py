@@ -19,7 +19,7 @@ from typing import Any
 
 from measure import write_result
 
-from bywords.audit.leakage import find_leakage
+from bywords.auditing.leakage import find_leakage
 from bywords.classifier import TextClassifier
 from bywords.data.corpus import Corpus, Split
 from bywords.evaluation.metrics import accuracy, wilson_interval

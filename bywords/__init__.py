@@ -11,6 +11,7 @@ from bywords.version import __version__
 if TYPE_CHECKING:
     from bywords.artifact.compression import compress
     from bywords.artifact.description import load_classifier, save_classifier
+    from bywords.auditing.audit import audit
     from bywords.classifier import TextClassifier
     from bywords.data.corpus import Corpus, Split, grouped
     from bywords.data.shares import split
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
     from bywords.text.tokenizer import Tokenizer, TokenizerConfig
     from bywords.text.vocabulary import Vocabulary, VocabularyConfig
     from bywords.training.fit import fit_classifier
+    from bywords.vectors.glove import GloveConfig, train_glove
     from bywords.vectors.load import load_vectors
+    from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
     from bywords.vectors.word_vectors import WordVectors
 
 _HOMES = {
-    "SYSTEMS": "systems",
     "AveragingModel": "models.modules.plain",
     "BywordsError": "errors",
     "CNNModel": "models.modules.plain",
@@ -45,11 +47,13 @@ _HOMES = {
     "FittedClassifier": "fitted",
     "FittedModel": "models.base",
     "GRUModel": "models.modules.plain",
+    "GloveConfig": "vectors.glove",
     "LSTMModel": "models.modules.plain",
     "LinearModel": "models.base",
     "ModelConfig": "models.base",
     "ModelFolderError": "errors",
     "Predictions": "fitted",
+    "SYSTEMS": "systems",
     "SettingError": "errors",
     "Split": "data.corpus",
     "SystemConfig": "system_config",
@@ -61,7 +65,9 @@ _HOMES = {
     "VectorFileError": "errors",
     "Vocabulary": "text.vocabulary",
     "VocabularyConfig": "text.vocabulary",
+    "Word2VecConfig": "vectors.word2vec",
     "WordVectors": "vectors.word_vectors",
+    "audit": "auditing.audit",
     "collate_padded": "pytorch.dataset",
     "collate_ragged": "pytorch.dataset",
     "compare": "experiments.compare",
@@ -80,6 +86,8 @@ _HOMES = {
     "register_model": "models.base",
     "save_classifier": "artifact.description",
     "split": "data.shares",
+    "train_glove": "vectors.glove",
+    "train_word2vec": "vectors.word2vec",
     "wilson_interval": "evaluation.metrics",
 }
 
@@ -94,6 +102,7 @@ __all__ = [
     "FittedClassifier",
     "FittedModel",
     "GRUModel",
+    "GloveConfig",
     "LSTMModel",
     "LinearModel",
     "ModelConfig",
@@ -110,8 +119,10 @@ __all__ = [
     "VectorFileError",
     "Vocabulary",
     "VocabularyConfig",
+    "Word2VecConfig",
     "WordVectors",
     "__version__",
+    "audit",
     "collate_padded",
     "collate_ragged",
     "compare",
@@ -130,6 +141,8 @@ __all__ = [
     "register_model",
     "save_classifier",
     "split",
+    "train_glove",
+    "train_word2vec",
     "wilson_interval",
 ]
 

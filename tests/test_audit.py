@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from small_corpus import small_corpus
 
-from bywords.audit import audit
+from bywords.auditing import audit
 from bywords.data.corpus import Corpus, labelled_as, with_label_names
 from bywords.errors import DataError
 from bywords.evaluation.metrics import wilson_interval
@@ -173,7 +173,7 @@ def test_documents_with_any_number_of_labels_are_audited_but_for_label_errors(tr
 
 
 def test_of_too_many_documents_and_classes_labels_are_not_judged_and_it_says_so(train, monkeypatch):
-    monkeypatch.setattr(sys.modules["bywords.audit.audit"], "MOST_JUDGED", 4 * len(train) - 1)
+    monkeypatch.setattr(sys.modules["bywords.auditing.audit"], "MOST_JUDGED", 4 * len(train) - 1)
     found = audit(train)
     assert (found.label_errors, found.n_flagged) == ([], 0)
     assert any("too many documents and classes" in note for note in found.notes)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from pages import HOSTILE, Page, needs_chromium, opened
 from small_corpus import small_corpus
 
-from bywords.audit import audit
+from bywords.auditing import audit
 from bywords.data.corpus import Corpus, with_label_names
 from bywords.errors import DataError
 from bywords.records.audit import AuditRecord, Leakage

@@ -8,7 +8,7 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords import SettingError, TextClassifier, WordVectors, compare, learning_curve
-from bywords.audit.audit import audit
+from bywords.auditing.audit import audit
 from bywords.data.corpus import Split
 from bywords.training.callback import Callback
 

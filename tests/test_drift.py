@@ -10,7 +10,7 @@ from scipy.stats import chi2
 from sklearn.datasets import fetch_20newsgroups
 from sklearn.metrics import roc_auc_score
 
-from bywords.audit.drift import LEAST_DOCUMENTS, measure_drift, surprise_limit
+from bywords.auditing.drift import LEAST_DOCUMENTS, measure_drift, surprise_limit
 from bywords.evaluation.metrics import auc_and_variance
 from bywords.io.datasets import is_available, load_dataset
 from bywords.records.base import plain

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from small_corpus import TOPICS, small_corpus
 
-from bywords.audit.label_errors import confident_learning, find_label_errors, judges_for
+from bywords.auditing.label_errors import confident_learning, find_label_errors, judges_for
 from bywords.data.corpus import Corpus
 from bywords.data.duplicates import find_duplicates
 from bywords.text.tokenizer import Tokenizer
@@ -110,7 +110,7 @@ def test_a_class_without_documents_takes_none():
 
 
 def test_of_very_many_classes_fewer_words_are_known_and_no_ngrams(monkeypatch):
-    monkeypatch.setattr("bywords.audit.label_errors.MOST_NUMBERS", 40)
+    monkeypatch.setattr("bywords.auditing.label_errors.MOST_NUMBERS", 40)
     vocabulary, judges = judges_for(Tokenizer()(small_corpus(60).texts), 4)
     assert len(vocabulary.words) == 10
     assert {judge.features for judge in judges} == {"words"}

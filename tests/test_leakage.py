@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import fetch_20newsgroups
 
-from bywords.audit.leakage import find_leakage
-from bywords.audit.patterns import header_fields
+from bywords.auditing.leakage import find_leakage
+from bywords.auditing.patterns import header_fields
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import wilson_interval
 from bywords.io.datasets import is_available

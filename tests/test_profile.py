@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bywords.audit.profile import ALIKE_LENGTH, LONG, SMALL_CLASS, names_alike, profile
-from bywords.audit.scripts import SCRIPTS, letters_by_script, name_of
+from bywords.auditing.profile import ALIKE_LENGTH, LONG, SMALL_CLASS, names_alike, profile
+from bywords.auditing.scripts import SCRIPTS, letters_by_script, name_of
 from bywords.data.corpus import Corpus, with_label_names
 from bywords.records.audit import DocumentCount, Profile, WordCount
 from bywords.records.base import plain

@@ -15,6 +15,11 @@ import bywords
 from bywords.models.base import MODELS
 
 PUBLIC = {
+    "GloveConfig",
+    "Word2VecConfig",
+    "audit",
+    "train_glove",
+    "train_word2vec",
     "AveragingModel",
     "BywordsError",
     "CNNModel",

@@ -64,7 +64,7 @@ def audit(
     without being what a text is about; drift is how test differs from training; the profile has classes, lengths,
     scripts and remains of markup.
     """
-    from bywords.audit import audit as run_audit
+    from bywords.auditing import audit as run_audit
     from bywords.cli.hold import check_ours, hold
     from bywords.files import check_folder, write_whole
     from bywords.io.datasets import read_parts

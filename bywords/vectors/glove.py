@@ -31,7 +31,12 @@ PAIRS_AT_ONCE = 1 << 24  # of the counting, 16 bytes each: more go into the sum 
 
 @dataclass(frozen=True, kw_only=True)
 class GloveConfig(VectorsConfig):
-    """What `train_glove` reads. The defaults suit a corpus of a few million words, not of billions."""
+    """What `train_glove` reads. The defaults suit a corpus of a few million words, not of billions.
+
+    >>> from bywords import GloveConfig
+    >>> GloveConfig(dimension=50).window
+    50
+    """
 
     dimension: int = 300
     window: int = 50  # words to each side; wide, for vectors that tell topics apart
@@ -114,6 +119,11 @@ def train_glove(
     is near no other keeps its random start.
     Raises: DataError when no two words of the vocabulary are near each other.
     Source: Pennington, Socher, Manning (2014), "GloVe: Global Vectors for Word Representation".
+
+    >>> from bywords import GloveConfig, Tokenizer, Vocabulary, train_glove
+    >>> tokens = Tokenizer()(texts)
+    >>> train_glove(tokens, Vocabulary.of(tokens), GloveConfig(dimension=8, n_epochs=1)).dimension
+    8
     """
     config = config or GloveConfig()
     counts = cooccurrences(vocabulary.token_ids(tokens), tokens.offsets, len(vocabulary), window=config.window)

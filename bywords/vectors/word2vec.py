@@ -23,7 +23,12 @@ MAX_SENTENCE = 10_000  # words; gensim silently drops what a longer sentence has
 
 @dataclass(frozen=True, kw_only=True)
 class Word2VecConfig(VectorsConfig):
-    """What `train_word2vec` reads. The defaults suit a few million words, and vectors averaged over documents."""
+    """What `train_word2vec` reads. The defaults suit a few million words, and vectors averaged over documents.
+
+    >>> from bywords import Word2VecConfig
+    >>> Word2VecConfig(cbow=True).dimension
+    100
+    """
 
     library = "gensim"
 
@@ -83,6 +88,11 @@ def train_word2vec(
     Sources: Mikolov, Chen, Corrado, Dean (2013), "Efficient Estimation of Word Representations in Vector Space"; with
     negative sampling, Mikolov, Sutskever and others (2013), "Distributed Representations of Words and Phrases and
     their Compositionality"; n-grams, Bojanowski and others (2017), "Enriching Word Vectors with Subword Information".
+
+    >>> from bywords import Tokenizer, Vocabulary, Word2VecConfig, train_word2vec
+    >>> tokens = Tokenizer()(texts)
+    >>> train_word2vec(tokens, Vocabulary.of(tokens), Word2VecConfig(dimension=8, n_epochs=1)).dimension
+    8
     """
     config = config or Word2VecConfig()
     sentences = _sentences(tokens, vocabulary)

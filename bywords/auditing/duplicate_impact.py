@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.label_errors import judges_for
+from bywords.auditing.label_errors import judges_for
 from bywords.data.corpus import Corpus
 from bywords.data.duplicates import Across
 from bywords.data.targets import Targets

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.fields import judged_fields
-from bywords.audit.patterns import LEAST_DOCUMENTS, Patterns, find_patterns
+from bywords.auditing.fields import judged_fields
+from bywords.auditing.patterns import LEAST_DOCUMENTS, Patterns, find_patterns
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import wilson_bounds, wilson_interval
 from bywords.records.audit import Leakage, LeakageKind, LeakageRule, LeakingPattern, PatternName

@@ -1,3 +1,3 @@
 """A corpus → what is wrong with it: duplicates and their impact, label errors, leakage, drift, and its profile."""
 
-from bywords.audit.audit import audit as audit
+from bywords.auditing.audit import audit as audit

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.patterns import TAG
-from bywords.audit.scripts import NONE, letters_by_script, name_of
+from bywords.auditing.patterns import TAG
+from bywords.auditing.scripts import NONE, letters_by_script, name_of
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import auc_and_variance
 from bywords.records.audit import (

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from bywords.audit.drift import measure_drift
-from bywords.audit.duplicate_impact import duplicate_impact
-from bywords.audit.label_errors import find_label_errors
-from bywords.audit.leakage import find_leakage
-from bywords.audit.profile import profile
+from bywords.auditing.drift import measure_drift
+from bywords.auditing.duplicate_impact import duplicate_impact
+from bywords.auditing.label_errors import find_label_errors
+from bywords.auditing.leakage import find_leakage
+from bywords.auditing.profile import profile
 from bywords.data.corpus import Corpus
 from bywords.data.duplicates import THRESHOLD, Across, Duplicates, Pairs, Within, find_duplicates
 from bywords.data.label_names import remarks_on_labels
@@ -52,6 +52,11 @@ def audit(
     say why. `on_start` is called with each part as it begins. The same seed gives the same record.
 
     Raises: DataError where there are no training documents.
+
+    >>> from bywords import audit, load_dataset
+    >>> tickets = load_dataset("tickets.csv")
+    >>> audit(tickets.train, tickets.test).to_frame().columns
+    ['row', 'label', 'suggested', 'confidence', 'is_flagged']
     """
     check_polars(what="an audit")
     if not len(train):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.audit.patterns import TOPIC_FIELDS
+from bywords.auditing.patterns import TOPIC_FIELDS
 from bywords.data.corpus import Corpus
 from bywords.evaluation.metrics import wilson_interval
 from bywords.records.audit import HeaderField

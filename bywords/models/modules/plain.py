@@ -6,7 +6,7 @@ The systems `gru` and `cnn` are these, by `wrapper`; `averaging` and `lstm` have
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy.typing as npt
 import torch
@@ -201,7 +201,8 @@ class CNNModel(nn.Module):
         """Ids int64 (N, L) and lengths (N,) → logits (N, K). A window sees zeros beyond a document's ends."""
         vectors = self.embedding(ids) * _is_token(ids, lengths).unsqueeze(2)  # (N, L, D)
         pooled = []
-        for width, filters in zip(self.widths, self.filters, strict=True):
+        for width, layer in zip(self.widths, self.filters, strict=True):
+            filters = cast("nn.Conv1d", layer)
             windows = F.pad(vectors, (0, 0, width - 1, width - 1)).unfold(1, width, 1)  # (N, L + width - 1, D, width)
             # A product of matrices: it has the same bits with any number of threads, which a convolution has not.
             values = F.relu(

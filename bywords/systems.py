@@ -33,7 +33,7 @@ from bywords.vectors.word_vectors import VectorsConfig
 TWICE_OR_MORE = VocabularyConfig(min_count=2)
 LSTM_VOCABULARY = VocabularyConfig(min_count=2, max_length=200)
 LSTM_TRAINING = TrainingConfig(learning_rate=4e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
-CNN_TRAINING = TrainingConfig(learning_rate=2e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
+CNN_TRAINING = TrainingConfig(learning_rate=1e-3, max_epochs=12, patience=2, max_norm=5.0, like_length=True)
 MODULE_TRAINING = TrainingConfig(learning_rate=2e-3, like_length=True)
 
 NB_SVC = TfidfConfig(

@@ -6,7 +6,7 @@ The systems `gru` and `cnn` are these, by `wrapper`; `averaging` and `lstm` have
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy.typing as npt
 import torch
@@ -192,7 +192,7 @@ class CNNModel(nn.Module):
             check_range("a width of filters", width, least=1)
         self.embedding = embedding_of(n_words, dimension, vectors, frozen=frozen)
         dimension = self.embedding.embedding_dim
-        self.filters = nn.ModuleList(nn.Conv1d(dimension, n_filters, width, padding=width - 1) for width in widths)
+        self.filters = nn.ModuleList(nn.Conv1d(dimension, n_filters, width) for width in widths)
         self.widths = tuple(widths)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(n_filters * len(widths), n_classes)
@@ -201,11 +201,16 @@ class CNNModel(nn.Module):
         """Ids int64 (N, L) and lengths (N,) → logits (N, K). A window sees zeros beyond a document's ends."""
         vectors = self.embedding(ids) * _is_token(ids, lengths).unsqueeze(2)  # (N, L, D)
         pooled = []
-        for width, filters in zip(self.widths, self.filters, strict=True):
-            values = F.relu(filters(vectors.transpose(1, 2)))  # (N, F, L + width - 1)
+        for width, layer in zip(self.widths, self.filters, strict=True):
+            filters = cast("nn.Conv1d", layer)
+            windows = F.pad(vectors, (0, 0, width - 1, width - 1)).unfold(1, width, 1)  # (N, L + width - 1, D, width)
+            # A product of matrices: it has the same bits with any number of threads, which a convolution has not.
+            values = F.relu(
+                F.linear(windows.flatten(2), filters.weight.flatten(1), filters.bias)
+            )  # (N, L + width - 1, F)
             n_windows = lengths + width - 1  # those with a word of the document
-            is_window = torch.arange(values.shape[2], device=ids.device) < n_windows.unsqueeze(1)
-            pooled.append(values.masked_fill(~is_window.unsqueeze(1), 0).amax(dim=2))
+            is_window = torch.arange(values.shape[1], device=ids.device) < n_windows.unsqueeze(1)
+            pooled.append(values.masked_fill(~is_window.unsqueeze(2), 0).amax(dim=1))
         logits: Tensor = self.output(self.dropout(torch.cat(pooled, dim=1)))
         return logits
 

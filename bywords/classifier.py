@@ -134,7 +134,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
     @property
     def _recorded(self) -> str | SystemConfig:
         """The system as it is saved: its name, or its settings."""
-        return self.system if isinstance(self.system, str) else self.config
+        return self.system if isinstance(self.system, str | SystemConfig) else system_config(self.system)
 
     def fit(
         self,

@@ -942,7 +942,8 @@ MEANING_CASES: list[Case] = [
         "lists of one text",
         "[[text] for text in texts]",
         lambda texts: [[text] for text in texts],
-        "DataError: text 0 is ['launch nasa nasa of the the'] of type list, expected a string.",
+        "DataError: text 0 is ['launch nasa nasa of the the'] of type list, expected a string. "
+        'Of lists of tokens, say tokenizer="given".',
     ),
     texts_in(
         "bytes",
@@ -1044,7 +1045,7 @@ MEANING_CASES: list[Case] = [
         "vectors of the wrong kind",
         'TextClassifier("averaging-glove", vectors=5)',
         _fit(system="averaging-glove", vectors=5),
-        "SettingError: vectors is 5 of type int, expected the name of vectors or the path of a file as a string.",
+        'SettingError: vectors is 5 of type int, expected a name, a path, WordVectors, gensim\'s KeyedVectors, or a pair of words and a matrix, as in (["sun", "rain"], [[1, 0], [0, 1]]).',
     ),
     python(
         ESTIMATOR,
@@ -1058,7 +1059,7 @@ MEANING_CASES: list[Case] = [
         "a system of the wrong kind",
         "TextClassifier(5)",
         _fit(system=5),
-        "SettingError: system is 5 of type int, expected a name, as in 'auto', or a SystemConfig. The systems are auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, label-tree, glove-mean, glove-corpus-mean, word2vec-mean, averaging, averaging-glove, averaging-glove-frozen, lstm, lstm-glove.",
+        "SettingError: system is 5 of type int, expected a name, as in 'auto', or a SystemConfig. The systems are auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, label-tree, glove-mean, glove-corpus-mean, word2vec-mean, averaging, averaging-glove, averaging-glove-frozen, lstm, lstm-glove, gru, gru-glove, cnn, cnn-glove.",
     ),
     # Options
     weighted("tfidf-nb", 60, "0.51, 0.99, 1.00 of new texts get class 1"),
@@ -1085,7 +1086,7 @@ MEANING_CASES: list[Case] = [
         "vectors for a system that has none",
         'TextClassifier("tfidf-nb", vectors="x.vec")',
         _fit(vectors="x.vec"),
-        "SettingError: the system 'tfidf-nb' does not start from given vectors, so `vectors` cannot replace any. Those that do: glove-mean, averaging-glove, averaging-glove-frozen, lstm-glove.",
+        "SettingError: the system 'tfidf-nb' does not start from given vectors, so `vectors` cannot replace any. Those that do: glove-mean, averaging-glove, averaging-glove-frozen, lstm-glove, gru-glove, cnn-glove.",
     ),
     python(
         OPTIONS,

@@ -82,7 +82,11 @@ CANNOT = {
 CANNOT_OF = {
     "glove-corpus-mean": {
         "check_fit2d_1feature": "texts of one word have no words beside each other, of which GloVe learns; it says so."
-    }
+    },
+    "gru": {
+        "check_methods_subset_invariance": "PyTorch adds up in 32 bits, in another order for other numbers of texts: "
+        "log-odds differ in their seventh digit."
+    },
 }
 ALL_CHECKS = ["auto", "tfidf-svc", "tfidf-nb", "glove-mean", "glove-corpus-mean", "word2vec-mean", "dan"]
 # Of systems that differ from dan in nothing that scikit-learn sees, and take a minute and more for all checks.
@@ -205,6 +209,7 @@ def test_pickled_and_cloned_it_is_what_it_was(name, tmp_path):
 WRONG = {
     "system": [(5, "system is 5 of type int"), (["auto"], "of type list"), (len, "of type builtin_function")],
     "vectors": [(5, "vectors is 5 of type int"), (np.zeros((2, 2)), "of type ndarray")],
+    "random_state": [("x", "random_state is 'x' of type str"), (0.5, "random_state is 0.5 of type float")],
     "class_weight": [
         ([1, 2], "class_weight is .1, 2."),
         ({"space": "x"}, "of 'space' is 'x'"),
@@ -237,7 +242,7 @@ def test_a_parameter_of_the_wrong_kind_is_named_in_one_error(name, value, messag
 
 
 def test_every_parameter_is_tried_with_a_value_of_the_wrong_kind():
-    assert set(WRONG) == set(TextClassifier().get_params())
+    assert set(WRONG) == set(TextClassifier().get_params(deep=False))
 
 
 @pytest.mark.parametrize("setting", ["tokenizer", "vocabulary", "model", "vectors", "training"])

@@ -160,7 +160,7 @@ def test_vectors_at_hand_are_learned_with_and_named_and_have_to_be_given_again_t
     assert load_classifier(tmp_path / "model").record.config.vectors.name == "six words"
     with pytest.raises(SettingError, match=r"'six words' were given as an object.* Give them again"):
         loaded.fit(TEXTS, LABELS)
-    with pytest.raises(SettingError, match="vectors are list, expected a name, a path, WordVectors"):
+    with pytest.raises(SettingError, match="of type list, expected a name, a path, WordVectors"):
         TextClassifier("glove-mean", vectors=[1, 2]).fit(TEXTS, LABELS)
 
 

@@ -270,7 +270,7 @@ CASES = [
         "a list among the texts",
         TEXT,
         predicting([["moon", "rocket"]]),
-        "DataError: text 0 is ['moon', 'rocket'] of type list, expected a string.",
+        "DataError: text 0 is ['moon', 'rocket'] of type list, expected a string. Of lists of tokens, say tokenizer=\"given\".",
     ),
     Case(
         "one string instead of a list of them",

@@ -128,7 +128,9 @@ def test_pieces_of_bytes_are_those_inside_of_a_text(texts, tmp_path):
 
 
 def test_a_classifier_learns_with_them(folder, tmp_path):
-    texts, labels = ["good film", "fine acting", "bad plot", "awful scenes"] * 10, ["up", "up", "down", "down"] * 10
+    kinds = {"up": ["good", "fine", "great", "best"], "down": ["bad", "awful", "worst", "boring"]}
+    texts = [f"{word} {thing}" for words in kinds.values() for word in words for thing in ("film", "acting", "plot")]
+    labels = [label for label in kinds for _ in range(12)]
     classifier = TextClassifier("glove-mean", vectors=str(folder)).fit(texts, labels)
     assert classifier.predict(["good acting"]).tolist() == ["up"]
     classifier.save(tmp_path / "model")

@@ -19,6 +19,7 @@ from bywords.models.base import (
     Growth,
     ModelConfig,
     Shapes,
+    last_layer,
     strength_of_table,
 )
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
@@ -108,7 +109,9 @@ class Averaging(NeuralModel):
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K)."""
         units = self.features(documents)
-        return units @ self.output + self.output_bias if self.config.hidden_layers else units + self.output_bias
+        if not self.config.hidden_layers:
+            return units + self.output_bias
+        return last_layer(units, self.output, self.output_bias)
 
     def bags(self, documents: Ragged) -> Bags:
         """What each row counts in the sums of N documents."""

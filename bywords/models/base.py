@@ -401,6 +401,11 @@ class LinearModel(FittedModel):
         return terms_of_bags(documents, self.bags(documents), lambda rows: weights[rows], self.bias)
 
 
+def last_layer(features: Floats, weights: Floats, bias: Floats) -> Floats:
+    """Features · weights + bias, float32 (N, K), added up in 64 bits: how many documents are asked changes nothing."""
+    return (features.astype(np.float64) @ weights + bias).astype(np.float32)
+
+
 def centred(table: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Weights (V, K) without their mean over the classes."""
     if table.shape[1] == 2:

@@ -18,7 +18,7 @@ from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import SettingError, check_range
 from bywords.extras import needed
-from bywords.models.base import Arrays, FittedModel, ModelConfig, Shapes, strength_of_table
+from bywords.models.base import Arrays, FittedModel, ModelConfig, Shapes, last_layer, strength_of_table
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
@@ -113,7 +113,7 @@ class MeanVector(FittedModel):
 
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K)."""
-        return self.features(documents) @ self.weights + self.bias
+        return last_layer(self.features(documents), self.weights, self.bias)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"vectors": self.vectors, "idf": self.idf, "weights": self.weights, "bias": self.bias}

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from bywords.annotations import check_arguments, check_fields
-from bywords.errors import SettingError, VectorFileError, did_you_mean, quoted
+from bywords.errors import SettingError, VectorFileError, did_you_mean, quoted, shown
 from bywords.extras import needed
 from bywords.forks import check_polars
 from bywords.io.archives import expanded, split_member
@@ -74,8 +74,8 @@ class GivenVectors(VectorsConfig):
 
     is_pretrained = True
 
-    name: str
-    fingerprint: str  # of words and numbers
+    name: str = "given"
+    fingerprint: str = ""  # of words and numbers
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -174,8 +174,8 @@ def _at_hand(source: Any) -> WordVectors:
         (words, matrix), name = source, "given"
     else:
         raise SettingError(
-            f"vectors are {type(source).__name__}, expected a name, a path, WordVectors, gensim's KeyedVectors, or a "
-            'pair of words and a matrix, as in (["sun", "rain"], [[1, 0], [0, 1]]).'
+            f"vectors is {shown(source)} of type {type(source).__name__}, expected a name, a path, WordVectors, "
+            'gensim\'s KeyedVectors, or a pair of words and a matrix, as in (["sun", "rain"], [[1, 0], [0, 1]]).'
         )
     try:
         found = pl.Series("word", list(words), dtype=pl.String), np.asarray(matrix, dtype=np.float32)

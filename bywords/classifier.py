@@ -471,7 +471,9 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         parameters: dict[str, Any] = super().get_params(deep=False)
         if deep:
             with contextlib.suppress(BywordsError):  # what the system is not is said by `fit`
-                parameters |= nested_settings(self.config)
+                nested = nested_settings(self.config)  # vectors that are given are a parameter themselves
+                given = {name for name in nested if name.startswith("vectors__") and self.vectors is not None}
+                parameters |= {name: value for name, value in nested.items() if name not in given}
         return parameters
 
     def set_params(self, **parameters: Any) -> Self:
@@ -485,6 +487,8 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
             part, _, setting = name.partition("__")
             if part == "tokenizer" and self.tokenizer is not None:
                 self.tokenizer = with_setting(tokenizer_config(self.tokenizer), setting, value)
+            elif part == "vectors" and self.vectors is not None:
+                raise SettingError(f"vectors= is given, so {name} would change nothing: set vectors instead.")
             else:
                 self.system = with_setting(system_config(self.system), name, value)
         return self

@@ -274,7 +274,9 @@ def with_setting(settings: T, name: str, value: Any) -> T:
     """The same settings with the one of a name such as `training__max_epochs` replaced. Raises as `changed`."""
     if isinstance(value, np.generic):
         value = value.item()
-    return typing.cast(T, _changed(settings, name.split("__"), list(value) if isinstance(value, tuple) else value))
+    if isinstance(value, tuple) and not any(map(dataclasses.is_dataclass, value)):
+        value = list(value)  # as JSON has it
+    return typing.cast(T, _changed(settings, name.split("__"), value))
 
 
 def _changed(settings: Any, path: Sequence[str], value: Any) -> Any:

@@ -289,4 +289,4 @@ def _with_vectors(config: SystemConfig, vectors: VectorsConfig) -> SystemConfig:
     tuned = replace(DAN, dimension=None, features="words")
     few, many = config.model.candidates, config.model.candidates_of_many
     model = replace(config.model, candidates=(*few, tuned), candidates_of_many=(*many, tuned) if many else ())
-    return replace(config, model=model, vectors=vectors, training=DAN_TRAINING)
+    return replace(config, model=model, vectors=vectors, training=config.training or DAN_TRAINING)

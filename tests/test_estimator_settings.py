@@ -55,6 +55,14 @@ def test_settings_of_the_system_are_parameters_and_stay_in_a_clone():
     assert TextClassifier("dan").config.training.max_epochs != 2
 
 
+@pytest.mark.parametrize("system", sorted(SYSTEMS))
+def test_every_setting_can_be_set_to_what_it_is(system):
+    classifier = TextClassifier(system)
+    nested = {name: value for name, value in classifier.get_params().items() if "__" in name}
+    before = classifier.config
+    assert classifier.set_params(**nested).config == before
+
+
 def test_settings_of_an_own_tokenizer_are_changed_where_it_is():
     classifier = TextClassifier("tfidf-nb", tokenizer="words").set_params(tokenizer__lowercase=False)
     assert not classifier.config.tokenizer.lowercase
@@ -206,3 +214,11 @@ def test_what_scikit_learn_does_with_estimators_works(fitted):
 def test_the_displays_of_scikit_learn_take_it(fitted):
     for display in (ConfusionMatrixDisplay, RocCurveDisplay, PrecisionRecallDisplay):
         assert display.from_estimator(fitted, TEXTS, LABELS).ax_.get_xlabel()
+
+
+def test_a_setting_is_kept_beside_vectors_at_hand_or_refused():
+    classifier = TextClassifier(vectors=(WORDS, MATRIX)).set_params(training__max_epochs=2)
+    assert classifier.config.training.max_epochs == 2
+    assert not [name for name in classifier.get_params() if name.startswith("vectors__")]
+    with pytest.raises(SettingError, match="vectors= is given, so vectors__name would change nothing"):
+        classifier.set_params(vectors__name="other")

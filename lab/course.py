@@ -33,18 +33,20 @@ from parts import CORPUS, INSTEAD, PARTS
 from bywords import (
     Corpus,
     DataError,
+    GloveConfig,
     Split,
     Tokenizer,
     Vocabulary,
     VocabularyConfig,
+    Word2VecConfig,
     WordVectors,
     load_dataset,
+    train_glove,
+    train_word2vec,
     wilson_interval,
 )
 from bywords.data.splits import stratified_split
-from bywords.vectors.glove import GloveConfig, train_glove
 from bywords.vectors.load import read_vectors
-from bywords.vectors.word2vec import Word2VecConfig, train_word2vec
 
 SMALL = os.environ.get("LAB") == "small"
 KEPT = Path(__file__).parents[1] / "build" / "lab"  # vectors that took a while, and the pages

@@ -1,5 +1,6 @@
 """What a model card says, and that no label can break it."""
 
+import functools
 import re
 from dataclasses import replace
 
@@ -129,14 +130,17 @@ def columns(line):
     return len(re.findall(r"(?<!\\)\|", line)) - 1
 
 
+@functools.cache
+def card_of(labels):
+    """What is written of a classifier with these labels."""
+    found, data = evaluation(labels), DataSummary(name="pets.csv", n_documents=10, classes=dict.fromkeys(labels, 5))
+    told = card(test=found.summary(), hardest_confusions=found.hardest_confusions(), data=data)
+    return model_card.write(replace(classifier(told), classes=np.array(labels, dtype=object)), EXTENT)
+
+
 @given(st.lists(st.one_of(st.text(min_size=1), st.sampled_from(WILD)), min_size=2, max_size=2, unique=True))
 def test_no_label_breaks_a_table_or_becomes_markup(names):
-    def written(labels, found):
-        data = DataSummary(name="pets.csv", n_documents=10, classes=dict.fromkeys(labels, 5))
-        told = card(test=found.summary(), hardest_confusions=found.hardest_confusions(), data=data)
-        return model_card.write(replace(classifier(told), classes=np.array(labels, dtype=object)), EXTENT)
-
-    text, plain = written(names, evaluation(names)), written(["cat", "dog"], evaluation())
+    text, plain = card_of(tuple(names)), card_of(("cat", "dog"))
     assert len(text.splitlines()) == len(plain.splitlines())
     rows = [(columns(line), columns(twin)) for line, twin in zip(text.splitlines(), plain.splitlines(), strict=True)]
     assert all(found == expected for found, expected in rows if expected > 0)

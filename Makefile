@@ -35,7 +35,8 @@ demo: $(STAMP) ## train every classifier on real texts and compare them: a table
 
 # What makes the demo end within five minutes on two cores; the report says which system trained on how many reviews.
 QUICK := auto,dan,tfidf-svc,tfidf-nb,glove-mean,averaging,averaging-glove,averaging-glove-frozen
-DEMO_LIMITS := --limit lstm=1500 --limit lstm-glove=1500 --limit word2vec-mean=3000 --limit glove-corpus-mean=3000
+DEMO_LIMITS := --limit lstm=1500 --limit lstm-glove=1500 --limit word2vec-mean=3000 --limit glove-corpus-mean=3000 \
+	--limit gru=600 --limit gru-glove=600 --limit cnn=400 --limit cnn-glove=400
 
 # With KERNELS=sanitized, by AddressSanitizer and UndefinedBehaviorSanitizer, a kernel that reads or writes outside of an
 # array ends the process and says where; tests take a third longer. libstdc++ comes first for the exceptions of other

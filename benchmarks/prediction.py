@@ -1,8 +1,8 @@
 """How fast do raw texts get labels, beside fastText's Python `predict` and TF-IDF with a linear SVM?
 
-Claims: many texts in one call, at least 8 times as fast as fastText and as scikit-learn; one text in a process that is
-warm, half of the calls within .5 ms. imdb, trained on 20,000 reviews, the other 5,000 asked four
-times over; medians of five runs in turn.
+Claims: many texts in one call, at least 12 times as fast as fastText and as scikit-learn; one text in a process that is
+warm, half of the calls within .5 ms and within fastText's time. imdb, trained on 20,000 reviews, the other 5,000 asked
+four times over; medians of five runs in turn.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from peers import OURS, FastText, linear_svc
 
 from bywords.io.datasets import load_dataset
 
-N_TIMES = {"fastText": 8, "TF-IDF + LinearSVC": 8}
+N_TIMES = {"fastText": 12, "TF-IDF + LinearSVC": 12}
 WITHIN_MS = 0.5
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     result = {"seconds": seconds, "times_as_fast_as": times, "n_texts": len(asked), "n_bytes": n_bytes}
     write_result("prediction", {**result, "one_text_ms": {name: {"p50": a, "p99": b} for name, (a, b) in one.items()}})
     assert all(times[name] >= least for name, least in N_TIMES.items()), times
-    assert one["bywords auto"][0] <= WITHIN_MS, one
+    assert one["bywords auto"][0] <= min(WITHIN_MS, one["fastText"][0]), one
 
 
 def quantiles_ms(calls: Any) -> tuple[float, float]:

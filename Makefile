@@ -60,7 +60,7 @@ ifneq ($(IN_SANITIZED),)
 else ifeq ($(KERNELS),sanitized)
 	@echo "$(CC) has no sanitizers: the tests run with the kernels as they are installed."
 endif
-	$(IN_SANITIZED) $(BIN)/python -m pytest --numprocesses auto --dist loadfile $(TESTS)
+	$(IN_SANITIZED) $(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 2 $(TESTS)
 
 coverage: $(STAMP) ## run the tests, and say which lines none of them runs; half as long again
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

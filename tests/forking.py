@@ -1,6 +1,5 @@
 """A call → what it returns in a forked child, which is killed where it hangs."""
 
-import faulthandler
 import os
 import pickle
 import signal
@@ -17,7 +16,6 @@ def in_child(call):
     parent_end, child_end = os.pipe()
     child = os.fork()
     if child == 0:
-        faulthandler.cancel_dump_traceback_later()
         try:
             result = call()
         except BaseException as error:  # it is the parent that shows it

@@ -43,6 +43,7 @@ from bywords.experiments.pairwise import (
 from bywords.experiments.setup import WITHOUT_RESUME, beginning, check_close, check_same, checked, spread
 from bywords.records.base import finite, typed
 from bywords.records.run import (
+    MOST_WITH_WORDS,
     AnswerCoverage,
     ClassScores,
     ClassWord,
@@ -67,7 +68,6 @@ from bywords.validation import check_array, check_ids, naming
 COVERAGES = [index / 20 for index in range(1, 21)]  # of the curve of coverage against accuracy
 MOST_EXPLAINED = 1_000  # test documents that say which words speak for each class
 MOST_CLASSES = 1_000  # of which the record has the scores, where documents have any number of labels
-MOST_WITH_WORDS = 1_000  # classes that words are shown for
 MOST_TIMED = 2_000  # test documents that say how fast a system answers
 SHOWN_CHARACTERS = 2_000  # of a wrong document, in the record
 

@@ -18,6 +18,8 @@ from bywords.records.base import (
     scalars,
 )
 
+MOST_WITH_WORDS = 1_000  # classes of which a record has the words that speak for them
+
 
 class Zipf(RecordPart):
     """Ranks of words, thinned evenly in their logarithm, and how often the word of each rank occurs."""

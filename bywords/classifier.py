@@ -500,7 +500,9 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
             return None
         if not text:
             raise SettingError(f"columns={list(side)} stand beside a text: name its column with text=.")
-        return fit_columns(frame_columns(data, (*text, *side)), text, side)
+        is_given = self.config.tokenizer.is_given and len(text) == 1 and not side
+        found = fit_columns(frame_columns(data, (*text, *side), tokens=is_given), text, side)
+        return replace(found, tokens=is_given)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -21,6 +21,7 @@ from bywords.data.labels import FLAGS, flags_in, names_of
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.forks import cached_property
+from bywords.text.custom_tokens import TOKEN_END
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
 
 MOST_LABEL_BYTES = 1_000
@@ -133,14 +134,21 @@ class Corpus:
     def texts_alone(self) -> Corpus:
         """The same documents without the columns beside their texts; several texts are below each other."""
         columns = self.read_as
-        if columns is None or columns.is_one_text:
+        if columns is None or (columns.is_one_text and not columns.tokens):
             return self
+        if columns.tokens:
+            return dataclasses.replace(
+                self, texts=self.shown_texts(), read_as=dataclasses.replace(columns, tokens=False)
+            )
         texts = self.texts.str.split(SEPARATOR).list.head(len(columns.text)).list.join("\n")
         return dataclasses.replace(self, texts=texts, read_as=Columns(text=columns.text[:1], label=columns.label))
 
     def shown_texts(self) -> pl.Series:
-        """The documents for a person, string (N,): several columns are below each other."""
-        return self.texts if self.read_as is None else self.texts.str.replace_all(SEPARATOR, "\n", literal=True)
+        """The documents for a person, string (N,): several columns are below each other, tokens have blanks."""
+        if self.read_as is None:
+            return self.texts
+        shown = self.texts.str.replace_all(SEPARATOR, "\n", literal=True)
+        return shown.str.replace_all(TOKEN_END, " ", literal=True) if self.read_as.tokens else shown
 
     def side_tokens(self) -> list[list[str]]:
         """The tokens of the columns beside the text, of each of N documents."""

@@ -142,15 +142,15 @@ def compare(
 def _classifier(name: str, vectors: str | None, columns: Columns | None = None, **more: Any) -> TextClassifier:
     """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name.
 
-    With `columns` of several texts, or others beside them, it takes the documents apart that they made.
+    With `columns` of several texts, others beside them, or lists of tokens, it takes apart what they made.
     """
     own = TextClassifier(name, **more)
     its = own.config.vectors  # asked for first: this is what refuses an unknown name
     if vectors is not None and its is not None and its.is_pretrained:
         own = TextClassifier(name, vectors=vectors, **more)
-    if columns is None or columns.is_one_text:
-        return own
     config = own.config
+    if columns is None or columns.tokenizer(config.tokenizer) == config.tokenizer:
+        return own
     return TextClassifier(replace(config, tokenizer=columns.tokenizer(config.tokenizer)), **more)
 
 

@@ -30,8 +30,8 @@ TokenFunction = Callable[[str], Iterable[str]]
 def given_texts(documents: Any) -> list[str] | pl.Series:
     """N documents, each a list, tuple or array of tokens, as N texts that `tokens_given` takes apart again.
 
-    A document may be a text too: tokens with blanks between them, and they stay as they are.
-    Raises: DataError, naming the index, for a document or token of another kind.
+    A document may be a text too: tokens with blanks between them, or each with TOKEN_END behind it, as these texts are.
+    Raises: DataError, naming the index, for a document or token of another kind, and a text with TOKEN_END elsewhere.
     """
     if hasattr(documents, "columns") and len(documents.columns) == 1:
         documents = documents[documents.columns[0]]
@@ -41,13 +41,25 @@ def given_texts(documents: Any) -> list[str] | pl.Series:
         return checked_column(documents)  # which has the errors
     listed = documents.to_list() if hasattr(documents, "to_list") else list(documents)
     if all(isinstance(document, str) for document in listed):
+        for index, document in enumerate(listed):
+            _check_text(document, index)
         return checked_column(documents)
-    return [_as_text(document, index) for index, document in enumerate(listed)]
+    return [given_text(document, index) for index, document in enumerate(listed)]
 
 
-def _as_text(document: Any, index: int) -> str:
+def _check_text(document: str, index: int) -> str:
+    if TOKEN_END in document and not document.endswith(TOKEN_END):
+        raise DataError(
+            f"document {index} is {shown(document)} with {TOKEN_END!r}, which stands behind each token of a list: "
+            f"give the list, {EXAMPLE}, or take the sign out."
+        )
+    return document
+
+
+def given_text(document: Any, index: int) -> str:
+    """The document of this index as a text that `tokens_given` takes apart again. Raises as `given_texts`."""
     if isinstance(document, str):
-        return document
+        return _check_text(document, index)
     if not isinstance(document, list | tuple | np.ndarray) and not hasattr(document, "to_list"):
         raise DataError(
             f"document {index} is {shown(document)} of type {type(document).__name__}, expected its tokens: {EXAMPLE}."

@@ -125,6 +125,11 @@ class TokenizerConfig:
         return self.custom not in (None, GIVEN)
 
     @property
+    def is_given(self) -> bool:
+        """Whether documents are lists of tokens already."""
+        return self.custom == GIVEN
+
+    @property
     def missing(self) -> str | None:
         """The import path of the function that has to be given again, after loading; None where nothing is missing."""
         return self.custom if isinstance(self.custom, str) and self.calls else None

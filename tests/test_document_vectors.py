@@ -110,7 +110,7 @@ def test_settings_of_the_tokenizer_are_parameters_that_a_search_tries():
     search = GridSearchCV(pipeline, grid, cv=2).fit(texts, labels)
     assert search.best_params_ == {"documentvectors__tokenizer__stop_words": ()}
     assert search.cv_results_["mean_test_score"].tolist() == [0.5, 1.0]
-    found = DocumentVectors(VECTORS).set_params(tokenizer__lowercase=False).fit_transform(["Sun rain"])
+    found = DocumentVectors(VECTORS).set_params(tokenizer__stop_words=("sun",)).fit_transform([WEATHER])
     np.testing.assert_array_equal(found, [VECTORS.matrix[1]])
     with pytest.raises(SettingError, match=r"TokenizerConfig has no setting 'stopwords'\. Did you mean 'stop_words'"):
         DocumentVectors().set_params(tokenizer__stopwords=("a",))

@@ -31,7 +31,7 @@ def given_texts(documents: Any) -> list[str] | pl.Series:
     """N documents, each a list, tuple or array of tokens, as N texts that `tokens_given` takes apart again.
 
     A document may be a text too: tokens with blanks between them, or each with TOKEN_END behind it, as these texts are.
-    Raises: DataError, naming the index, for a document or token of another kind, and a text with TOKEN_END elsewhere.
+    Raises: DataError, naming the index, for a document or token of another kind.
     """
     if hasattr(documents, "columns") and len(documents.columns) == 1:
         documents = documents[documents.columns[0]]
@@ -41,25 +41,25 @@ def given_texts(documents: Any) -> list[str] | pl.Series:
         return checked_column(documents)  # which has the errors
     listed = documents.to_list() if hasattr(documents, "to_list") else list(documents)
     if all(isinstance(document, str) for document in listed):
-        for index, document in enumerate(listed):
-            _check_text(document, index)
         return checked_column(documents)
     return [given_text(document, index) for index, document in enumerate(listed)]
 
 
-def _check_text(document: str, index: int) -> str:
-    if TOKEN_END in document and not document.endswith(TOKEN_END):
-        raise DataError(
-            f"document {index} is {shown(document)} with {TOKEN_END!r}, which stands behind each token of a list: "
-            f"give the list, {EXAMPLE}, or take the sign out."
-        )
-    return document
+def check_given(texts: list[str] | pl.Series) -> list[str] | pl.Series:
+    """The same N texts, for `tokens_given`. Raises DataError for one that has TOKEN_END, but not at its end."""
+    for index, text in enumerate(texts):
+        if TOKEN_END in text and not text.endswith(TOKEN_END):
+            raise DataError(
+                f"document {index} is {shown(text)} with {TOKEN_END!r}, which stands behind each token of a list: "
+                f"give the list, {EXAMPLE}, or take the sign out."
+            )
+    return texts
 
 
 def given_text(document: Any, index: int) -> str:
     """The document of this index as a text that `tokens_given` takes apart again. Raises as `given_texts`."""
     if isinstance(document, str):
-        return _check_text(document, index)
+        return document
     if not isinstance(document, list | tuple | np.ndarray) and not hasattr(document, "to_list"):
         raise DataError(
             f"document {index} is {shown(document)} of type {type(document).__name__}, expected its tokens: {EXAMPLE}."

@@ -29,6 +29,7 @@ from bywords.text.custom_tokens import (
     GIVEN,
     TOKEN_END,
     TokenFunction,
+    check_given,
     coded,
     given_texts,
     tokens_by,
@@ -280,7 +281,7 @@ class Tokenizer:
 
     def read(self, documents: Any) -> list[str] | pl.Series:
         """N documents as N texts; of given tokens, each becomes a text that holds them. Raises DataError as a call."""
-        return given_texts(documents) if self.config.custom == GIVEN else checked_column(documents)
+        return check_given(given_texts(documents)) if self.config.is_given else checked_column(documents)
 
     def settled(self, text: str) -> tuple[list[str], npt.NDArray[np.bool_]]:
         """The T' tokens of a text as they were cut, and which of them stay, bool (T',): T, in the form of a call."""

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ class Corpus:
     remarks: tuple[str, ...] = ()  # what was done to its labels when it was read, a sentence each
     columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
     read_as: Columns | None = None  # which columns of a table it was made of
+    example: ClassVar[str] = "load_dataset('tickets.csv').train"
     not_read: tuple[str, ...] = ()  # the other columns of the table
     notes: tuple[str, ...] = ()  # what was guessed about the file when it was read, for a person
     label_hierarchy: str | None = None  # what separates the levels of labels that are paths
@@ -217,6 +218,7 @@ class Split:
     test: Corpus
     n_dropped_train: int = 0
     n_dropped_test: int = 0
+    example: ClassVar[str] = "load_dataset('tickets.csv')"
 
     def drop_empty(self, tokenizer: Tokenizer) -> Split:
         """The split without documents that have no tokens, counted. A class that loses all its documents goes too.

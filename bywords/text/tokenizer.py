@@ -11,7 +11,7 @@ import itertools
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -163,6 +163,7 @@ class Tokens:
     codes: npt.NDArray[np.int32]
     words: Words
     offsets: npt.NDArray[np.int64]
+    example: ClassVar[str] = "Tokenizer()(texts)"
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

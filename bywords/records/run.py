@@ -349,7 +349,9 @@ class RunRecord(ExperimentRecord):
         """Draw each system's score with its 95 % interval, the best above; matplotlib's axes."""
         if axes is None:
             axes = needed("matplotlib.pyplot", what="to draw a comparison").subplots()[1]
-        systems = sorted(reversed(self.systems), key=lambda system: system.score)
+        systems = sorted(self.systems, key=lambda system: system.score, reverse=True)[
+            ::-1
+        ]  # of equal ones the first above
         for height, system in enumerate(systems):
             axes.plot(system.score_interval, [height, height], color="C0", alpha=0.5)
             axes.plot(system.score, height, marker="o", color="C0")

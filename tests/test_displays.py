@@ -140,3 +140,11 @@ def test_a_comparison_draws_its_scores_with_their_intervals(record):
 def test_an_object_of_the_wrong_kind_says_what_is_accepted_with_an_example(call, message):
     with pytest.raises(SettingError, match=message):
         call()
+
+
+def test_the_ends_of_an_interval_are_in_one_cell(record):
+    shown = record._repr_html_()
+    low, high = record.systems[0].accuracy_interval
+    assert f"{low:.3f} to {high:.3f}" in cells(shown)
+    assert "interval low" not in shown
+    assert "interval high" not in shown

@@ -57,7 +57,7 @@ class DocumentVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     >>> DocumentVectors("vectors.txt", pooling=np.median).fit_transform(["fire car tyre"]).tolist()
     [[0.0, 1.0, 1.0]]
-    >>> DocumentVectors("vectors.txt", tokenizer=str.split).fit_transform(["fire. car", "Fire"]).tolist()
+    >>> DocumentVectors("vectors.txt", tokenizer=str.split).fit_transform(["fire. car", "fire,"]).tolist()
     [[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
 

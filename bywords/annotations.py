@@ -81,7 +81,8 @@ def _annotations(of: Any) -> dict[str, Any]:
 
 def _check_annotated(name: str, value: Any, kind: Any) -> None:
     if not _is_of(value, kind):
-        raise SettingError(f"{name} is {shown(value)}, expected {' or '.join(_expected(kind))}.")
+        in_list = f": put it into a list, [{shown(value)}]" if isinstance(value, str) and _is_of([value], kind) else ""
+        raise SettingError(f"{name} is {shown(value)}, expected {' or '.join(_expected(kind))}{in_list}.")
 
 
 def _is_of(value: Any, kind: Any) -> bool:
@@ -97,7 +98,7 @@ def _is_of(value: Any, kind: Any) -> bool:
     if origin is Sequence:
         if isinstance(value, range):
             return inner[0] is int
-        is_list = isinstance(value, Sequence | Set | Mapping) and not isinstance(value, bytes)
+        is_list = isinstance(value, Sequence | Set | Mapping) and not isinstance(value, str | bytes)
         return is_list and all(_is_of(item, inner[0]) for item in value)
     if origin is Mapping:
         return isinstance(value, Mapping) and all(_is_of(item, inner[1]) for item in value.values())
@@ -125,4 +126,5 @@ def _expected(kind: Any) -> list[str]:
         str: "a string",
         type(None): "None",
     }
-    return [words.get(kind) or str(getattr(kind, "__name__", kind))]
+    example = getattr(kind, "example", None)  # of a class: how one is made
+    return [words.get(kind) or f"{getattr(kind, '__name__', kind)}{f', as in {example}' if example else ''}"]

@@ -128,7 +128,10 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
     @property
     def config(self) -> SystemConfig:
         """The system's settings. Raises SettingError for an unknown system, or one without vectors to replace."""
-        config = system_config(self.system, vectors=self.vectors, budget=self.budget_seconds)
+        return self._config(self.vectors)
+
+    def _config(self, vectors: Any) -> SystemConfig:
+        config = system_config(self.system, vectors=vectors, budget=self.budget_seconds)
         return config if self.tokenizer is None else replace(config, tokenizer=tokenizer_config(self.tokenizer))
 
     @property
@@ -471,7 +474,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         parameters: dict[str, Any] = super().get_params(deep=False)
         if deep:
             with contextlib.suppress(BywordsError):  # what the system is not is said by `fit`
-                nested = nested_settings(self.config)  # vectors that are given are a parameter themselves
+                nested = nested_settings(self._config(None))  # vectors that are given are a parameter themselves
                 given = {name for name in nested if name.startswith("vectors__") and self.vectors is not None}
                 parameters |= {name: value for name, value in nested.items() if name not in given}
         return parameters
@@ -500,7 +503,9 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
             return None
         if not text:
             raise SettingError(f"columns={list(side)} stand beside a text: name its column with text=.")
-        return fit_columns(frame_columns(data, (*text, *side)), text, side)
+        is_given = self.config.tokenizer.is_given and len(text) == 1 and not side
+        found = fit_columns(frame_columns(data, (*text, *side), tokens=is_given), text, side)
+        return replace(found, tokens=is_given)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -12,19 +12,33 @@ FOR, AGAINST = "38, 132, 86", "204, 82, 48"  # red, green and blue of words that
 
 
 def shown_table(title: str, rows: Sequence[Mapping[str, Any]], *, notes: Iterable[str] = ()) -> str:
-    """A title, rows with the same keys, the first MOST_ROWS of them, without empty columns; and sentences."""
-    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)] if rows else []
-    head = "".join(f"<th style='text-align:left'>{_escaped(name.replace('_', ' '))}</th>" for name in columns)
+    """A title, rows with the same keys, the first MOST_ROWS of them, without empty columns; and sentences.
+
+    The ends of an interval, as in `accuracy_interval_low`, are in one cell.
+    """
+    shown = [_with_intervals(row) for row in rows]
+    columns = [name for name in shown[0] if any(row[name] is not None for row in shown)] if shown else []
+    sides = ["right" if any(isinstance(row[name], int | float) for row in shown) else "left" for name in columns]
+    styles = [f"text-align:{side};vertical-align:top;padding:.15em .6em" for side in sides]
+    head = "".join(
+        f"<th style='{style}'>{_escaped(name.replace('_', ' '))}</th>"
+        for name, style in zip(columns, styles, strict=True)
+    )
     body = "".join(
-        "<tr>" + "".join(f"<td style='text-align:left'>{_escaped(_said(row[name]))}</td>" for name in columns) + "</tr>"
-        for row in rows[:MOST_ROWS]
+        "<tr>"
+        + "".join(
+            f"<td style='{style}'>{_escaped(_said(row[name]))}</td>"
+            for name, style in zip(columns, styles, strict=True)
+        )
+        + "</tr>"
+        for row in shown[:MOST_ROWS]
     )
     left = [f"{len(rows) - MOST_ROWS:,} more rows: to_frame() has all."] if len(rows) > MOST_ROWS else []
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
     said = "".join(f"<p style='margin:.3em 0'>{_escaped(note)}</p>" for note in [*notes, *left])
     return (
-        f"<div style='overflow-x:auto;max-width:100%'><p style='margin:.3em 0'><strong>{_escaped(title)}</strong></p>"
-        f"{table}{said}</div>"
+        f"<div style='max-width:100%'><p style='margin:.3em 0'><strong>{_escaped(title)}</strong></p>"
+        f"<div style='overflow-x:auto;scrollbar-width:thin'>{table}</div>{said}</div>"
     )
 
 
@@ -45,6 +59,18 @@ def shown_words(title: str, parts: Iterable[tuple[str, float]], *, notes: Iterab
         f"<div style='max-width:60em'><p style='margin:.3em 0'><strong>{_escaped(title)}</strong></p>"
         f"<p style='white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7'>{''.join(pieces)}</p>{said}</div>"
     )
+
+
+def _with_intervals(row: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict[str, Any]()
+    for name, value in row.items():
+        interval = name.removesuffix("_low").removesuffix("_high")
+        if not interval.endswith("_interval") or interval == name:
+            merged[name] = value
+        elif name.endswith("_low"):
+            high = row[f"{interval}_high"]
+            merged[interval] = None if None in (value, high) else f"{_said(value)} to {_said(high)}"
+    return merged
 
 
 def _said(value: Any) -> str:

@@ -6,19 +6,22 @@ Texts are called X where scikit-learn calls them so.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from bywords.config import with_setting
 from bywords.errors import SettingError, check_range, shown
 from bywords.extras import named_extra
 from bywords.models.mean_vector import Pooling, pool
 from bywords.text.bags import Bags, Floats
-from bywords.text.inputs import Texts, checked_texts
+from bywords.text.custom_tokens import TokenFunction
+from bywords.text.inputs import Texts
 from bywords.text.ragged import UNKNOWN
-from bywords.text.tokenizer import Tokenizer
+from bywords.text.tokenizer import Tokenizer, TokenizerConfig, tokenizer_config
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.vectors.load import PACKAGED, load_vectors
 
@@ -41,8 +44,11 @@ class DocumentVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     and np.median are. Words that are rarer than `min_count` in the texts of `fit`, or have no vector, are left out; a
     text without others is zeros.
 
-    After `fit`: `vocabulary_`, `matrix_` float32 (V, D), `coverage_`.
-    Raises: SettingError for another pooling; DataError for texts that are none; what `load_vectors` raises.
+    `tokenizer` is what `Tokenizer` takes: "words", "characters", a pattern, a function, "given" for documents that are
+    lists of tokens, or settings, which are parameters too, as in `tokenizer__stop_words`.
+
+    After `fit`: `tokenizer_`, `vocabulary_`, `matrix_` float32 (V, D), `coverage_`.
+    Raises: SettingError for another pooling or tokenizer; DataError for what are no texts; what `load_vectors` raises.
     Source of "sif": Arora, Liang, Ma (2017), "A Simple but Tough-to-Beat Baseline for Sentence Embeddings".
 
     >>> import numpy as np
@@ -51,14 +57,40 @@ class DocumentVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     >>> DocumentVectors("vectors.txt", pooling=np.median).fit_transform(["fire car tyre"]).tolist()
     [[0.0, 1.0, 1.0]]
+    >>> DocumentVectors("vectors.txt", tokenizer=str.split).fit_transform(["fire. car", "fire,"]).tolist()
+    [[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
 
     def __init__(
-        self, vectors: Any = PACKAGED, *, pooling: Pooling | str | ByColumn = "mean", min_count: int = 1
+        self,
+        vectors: Any = PACKAGED,
+        *,
+        pooling: Pooling | str | ByColumn = "mean",
+        min_count: int = 1,
+        tokenizer: Tokenizer | TokenizerConfig | TokenFunction | str | None = None,
     ) -> None:
         self.vectors = vectors
         self.pooling = pooling
         self.min_count = min_count
+        self.tokenizer = tokenizer
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; with `deep`, the settings of the tokenizer too, as in `tokenizer__stop_words`."""
+        parameters: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            with contextlib.suppress(SettingError):  # what the tokenizer is not is said by `fit`
+                settings = vars(tokenizer_config(self.tokenizer))
+                parameters |= {f"tokenizer__{name}": value for name, value in settings.items()}
+        return parameters
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Change parameters, and settings of the tokenizer. Raises SettingError, a ValueError, for what cannot be."""
+        nested = {name: value for name, value in parameters.items() if name.startswith("tokenizer__")}
+        super().set_params(**{name: value for name, value in parameters.items() if name not in nested})
+        for name, value in nested.items():
+            config = tokenizer_config(self.tokenizer)
+            self.tokenizer = with_setting(config, name.removeprefix("tokenizer__"), value)
+        return self
 
     def fit(self, X: Texts, y: Any = None) -> Self:
         """Learn from N texts which words there are, how frequent they are, and what is common to all documents."""
@@ -66,7 +98,8 @@ class DocumentVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             names = ", ".join((*get_args(Pooling), "sif"))
             raise SettingError(f"pooling is {shown(self.pooling)}, expected one of {names}, or a function as np.mean.")
         check_range("min_count", self.min_count, least=1)
-        tokens = Tokenizer()(checked_texts(X))
+        self.tokenizer_ = Tokenizer(self.tokenizer)
+        tokens = self.tokenizer_(X)
         vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=self.min_count))
         found = load_vectors(self.vectors, words=vocabulary.words)
         aligned = found.align(vocabulary, seed=0)
@@ -86,7 +119,7 @@ class DocumentVectors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Texts) -> Floats:
         """Float32 (N, D)."""
         check_is_fitted(self, "matrix_")
-        documents = self.vocabulary_.encode(Tokenizer()(checked_texts(X)))
+        documents = self.vocabulary_.encode(self.tokenizer_(X))
         if callable(self.pooling):
             return self._by_function(documents.ids, documents.offsets)
         if self.pooling != "sif":

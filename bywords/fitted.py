@@ -750,7 +750,7 @@ def documents_of(
     if (names is None and not is_rows) or (columns.is_one_text and is_one):
         return read(data)
     check_polars(what="a row of several columns")
-    return columns.texts(frame_columns(data, columns.inputs))
+    return columns.texts(frame_columns(data, columns.inputs, tokens=columns.tokens))
 
 
 def index_of_label(label: Any, labels: Sequence[Any]) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from numbers import Real
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from bywords.annotations import check_fields
 from bywords.config import kind_of
@@ -143,3 +143,62 @@ def setting_kinds() -> dict[str, type]:
     of_vectors = (GivenVectors, PretrainedConfig, Word2VecConfig, GloveConfig)
     of_models = (model.Config for model in MODELS.values())
     return {kind_of(kind): kind for kind in (*own, *of_vectors, *of_models)}
+
+
+class SettingRow(NamedTuple):
+    """A setting as a reader sees it: `lines` are its value, one but for several settings in one."""
+
+    name: str  # as `--set` has it: model.C
+    lines: list[str]
+    default: str | None  # what it is where nothing is said; None where that is the same, or not known
+
+
+def setting_rows(plain: Mapping[str, Any]) -> list[SettingRow]:
+    """Settings as `to_plain` gives them → a row each, in their order; a group of settings has one with its kind.
+
+    The description of a system is none of them. Of a kind that is not known there are no defaults.
+    """
+    return [row for row in _rows(plain, setting_kinds(), "") if row.name not in ("kind", "description")]
+
+
+def _rows(plain: Mapping[str, Any], kinds: Mapping[str, type], prefix: str) -> Iterator[SettingRow]:
+    defaults = _defaults(plain, kinds)
+    for name, value in plain.items():
+        if isinstance(value, Mapping):
+            yield SettingRow(prefix + name, [_kind_shown(value)], None)
+            yield from (row for row in _rows(value, kinds, f"{prefix}{name}.") if row.name != f"{prefix}{name}.kind")
+            continue
+        several = isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
+        lines = [_in_a_line(item, kinds) for item in value] if several else [_value_shown(value)]
+        differs = name in defaults and defaults[name] != value and not several
+        yield SettingRow(prefix + name, lines, _value_shown(defaults[name]) if differs else None)
+
+
+def _defaults(plain: Mapping[str, Any], kinds: Mapping[str, type]) -> dict[str, Any]:
+    """The JSON values that settings of this kind have where nothing is said, those that are no groups."""
+    known: Any = kinds.get(str(plain.get("kind")))
+    own = [] if known is None else [each for each in fields(known) if each.default is not MISSING]
+    return {each.name: list(each.default) if isinstance(each.default, tuple) else each.default for each in own}
+
+
+def _in_a_line(value: Any, kinds: Mapping[str, type]) -> str:
+    """The kind of settings, and what is not as by default."""
+    if not isinstance(value, Mapping):
+        return _value_shown(value)
+    defaults = _defaults(value, kinds)
+    own = (f"{name} {_value_shown(its)}" for name, its in value.items() if name != "kind" and defaults.get(name) != its)
+    return ", ".join([_kind_shown(value), *own])
+
+
+def _kind_shown(plain: Mapping[str, Any]) -> str:
+    return str(plain.get("kind", "settings")).removesuffix("Config")
+
+
+def _value_shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_value_shown, value)) or "none"
+    if isinstance(value, Mapping):
+        return _kind_shown(value)
+    if value is None or value == "":
+        return "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -184,8 +184,8 @@ def system_config(
         config = module_system(system)
     elif not isinstance(system, str):
         raise SettingError(
-            f"system is {system!r:.100} of type {type(system).__name__}, expected a name, as in {DEFAULT_SYSTEM!r}, or "
-            f"a SystemConfig. The systems are {', '.join(SYSTEMS)}."
+            f"system is {system!r:.100} of type {type(system).__name__}, expected a name, as in {DEFAULT_SYSTEM!r}, "
+            f"a SystemConfig, or a class of torch.nn.Module. The systems are {', '.join(SYSTEMS)}."
         )
     elif system in SYSTEMS:
         config = SYSTEMS[system]

@@ -1059,7 +1059,7 @@ MEANING_CASES: list[Case] = [
         "a system of the wrong kind",
         "TextClassifier(5)",
         _fit(system=5),
-        "SettingError: system is 5 of type int, expected a name, as in 'auto', or a SystemConfig. The systems are auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, label-tree, glove-mean, glove-corpus-mean, word2vec-mean, averaging, averaging-glove, averaging-glove-frozen, lstm, lstm-glove, gru, gru-glove, cnn, cnn-glove.",
+        "SettingError: system is 5 of type int, expected a name, as in 'auto', a SystemConfig, or a class of torch.nn.Module. The systems are auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, label-tree, glove-mean, glove-corpus-mean, word2vec-mean, averaging, averaging-glove, averaging-glove-frozen, lstm, lstm-glove, gru, gru-glove, cnn, cnn-glove.",
     ),
     # Options
     weighted("tfidf-nb", 60, "0.51, 0.99, 1.00 of new texts get class 1"),

@@ -150,6 +150,10 @@ REFUSED = {
     "labels that are tables": (put("label_dtype", "(9999,9999)f8"), "expected that of strings or numbers"),
     "a label twice": (put("label_names.0", "sport"), "again, expected each once"),
     "no labels": (put("label_names", None), "label_names: expected a list, found null"),
+    "lists of tokens for a tokenizer of texts": (
+        told(lambda found: found.update(columns={"text": ["t"], "label": [], "side": [], "tokens": True})),
+        "its tokenizer cuts texts",
+    ),
     "more labels than columns": (told(lambda found: found["label_names"].append("x")), "expected"),
     "labels of two types": (put("label_names.0", 5), "one or more of the type"),
     "a list for settings": (put("config", []), "expected settings, found "),

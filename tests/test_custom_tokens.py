@@ -418,3 +418,68 @@ def test_pieces_of_words_are_cut_from_the_tokens_of_a_function():
     pieces = classifier.fitted_.vocabulary.char_ngrams.strings()
     assert any(piece.strip() in "rocket" for piece in pieces)
     assert not any(" " in piece.strip() for piece in pieces)
+
+
+# Lists of tokens in files and columns
+
+
+def token_lines(path, split):
+    rows = zip(split.texts.to_list(), split.names().tolist(), strict=True)
+    lines = [json.dumps({"tokens": [*text.split(), "New York"], "label": label}) for text, label in rows]
+    path.write_text("\n".join(lines))
+    return path.name
+
+
+def test_lists_of_tokens_in_a_file_are_read_wherever_texts_are(bywords, tmp_path):
+    train, test = (token_lines(tmp_path / f"{name}.jsonl", getattr(SPLIT, name)) for name in ("train", "test"))
+    code, out, err = bywords("train", train, "--test", test, "--system", "tfidf-nb", "--out", "m")
+    assert code == 0, err
+    assert "text: tokens (lists of tokens, as they are) · label: label" in out
+    fitted = load_classifier("m")
+    assert fitted.tokenizer.config.is_given
+    assert "New York" in fitted.vocabulary.words.to_list()
+    code, out, _ = bywords("predict", "m", test)
+    answers = [json.loads(line) for line in out.splitlines()]
+    same = TextClassifier("tfidf-nb", tokenizer="given").fit([[*row, "New York"] for row in TOKENS], LABELS)
+    rows = [[*text.split(), "New York"] for text in SPLIT.test.texts]
+    assert [row["label"] for row in answers] == same.predict(rows).tolist()
+    assert answers[0]["tokens"] == rows[0]
+    for command in (
+        ("evaluate", "m", test), ("explain", "m", test), ("vocab", train), ("compare", train, "--systems", "tfidf-nb"),
+        ("audit", train), ("curve", train, "--system", "tfidf-nb", "--seeds", "1"),
+    ):  # fmt: skip
+        code, out, err = bywords(*command)
+        assert code == 0, (command, err)
+    assert "\x1e" not in out
+    record = json.loads((tmp_path / "train-compared" / "run.json").read_text())
+    assert "New York" in json.dumps(record["systems"][0]["class_words"])
+
+
+def test_a_model_that_cuts_texts_refuses_lists_of_tokens(bywords, tmp_path):
+    lists = token_lines(tmp_path / "lists.jsonl", SPLIT.test)
+    TextClassifier("tfidf-nb").fit(TEXTS, LABELS).save("m")
+    for command in (("predict", "m", lists), ("evaluate", "m", lists), ("explain", "m", lists)):
+        code, _, err = bywords(*command)
+        assert code == 2
+        assert "'tokens' holds lists of tokens, expected texts" in err
+    (tmp_path / "mixed.jsonl").write_text('{"tokens": ["a"], "label": "x"}\n{"tokens": "a b", "label": "y"}\n')
+    assert "cannot tell which column is the text" in bywords("train", "mixed.jsonl")[2]
+    (tmp_path / "text.jsonl").write_text('{"text": ["a"], "label": "x"}\n{"text": ["b"], "label": "y"}\n')
+    assert "If these are the tokens of each text, say --text text" in bywords("train", "text.jsonl")[2]
+
+
+def test_a_column_of_lists_in_a_frame_is_a_column_of_tokens():
+    expected = TextClassifier("tfidf-nb", tokenizer="given").fit(TOKENS, LABELS).predict_proba(TOKENS)
+    for frame in (pl.DataFrame({"words": TOKENS, "more": LABELS}), pd.DataFrame({"words": TOKENS, "more": LABELS})):
+        classifier = TextClassifier("tfidf-nb", tokenizer="given", text="words").fit(frame, LABELS)
+        np.testing.assert_array_equal(classifier.predict_proba(frame), expected)
+        np.testing.assert_array_equal(classifier.predict_proba(TOKENS), expected)
+    with pytest.raises(DataError, match="column 'words', row 0: found"):
+        TextClassifier("tfidf-nb", text="words").fit(frame, LABELS)
+
+
+def test_a_text_with_the_sign_between_tokens_is_refused_but_for_one_that_lists_made():
+    (made,) = Tokenizer("given").read([["New York", "calls"]])
+    assert documents("given", made) == [["New York", "calls"]]
+    with pytest.raises(DataError, match="document 1 is 'a\\\\x1eb c' with"):
+        Tokenizer("given")(["a b", "a\x1eb c"])

@@ -7,7 +7,18 @@ import polars as pl
 import pytest
 from small_corpus import small_corpus
 
-from bywords import SettingError, TextClassifier, WordVectors, compare, learning_curve
+from bywords import (
+    SettingError,
+    TextClassifier,
+    TextDataset,
+    Tokenizer,
+    Vocabulary,
+    WordVectors,
+    compare,
+    learning_curve,
+    train_glove,
+    train_word2vec,
+)
 from bywords.auditing.audit import audit
 from bywords.data.corpus import Split
 from bywords.training.callback import Callback
@@ -16,6 +27,8 @@ EVIL = "<script>alert('x')</script> & \ud800"
 TRAIN, TEST = small_corpus(), small_corpus(60, seed=1)
 TEXTS, LABELS = TRAIN.texts.to_list(), TRAIN.names().tolist()
 SPLIT = Split(train=TRAIN, test=TEST)
+TOKENS = Tokenizer()(TEXTS)
+VOCABULARY = Vocabulary.of(TOKENS)
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +115,36 @@ def test_a_bar_hears_of_every_step_and_a_callback_is_heard_instead(monkeypatch):
     heard.clear()
     TextClassifier("dan").fit(TEXTS, LABELS, progress=True, callback=Callback())
     assert not heard
+
+
+def test_a_comparison_draws_its_scores_with_their_intervals(record):
+    axes = record.plot()
+    best = max(record.systems, key=lambda system: system.score)
+    assert axes.get_yticklabels()[-1].get_text() == best.name
+    assert axes.get_lines()[-1].get_xdata() == [best.score]
+    assert tuple(axes.get_lines()[-2].get_xdata()) == best.score_interval
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: compare(TEXTS, ["tfidf-nb"]), r"split is \[.*, expected Split, as in load_dataset\('tickets.csv'\)"),
+        (lambda: compare(SPLIT, "tfidf-nb"), r"systems is 'tfidf-nb', expected several, .* a list, \['tfidf-nb'\]"),
+        (lambda: audit("train.csv"), r"train is 'train.csv', expected Corpus, as in load_dataset"),
+        (lambda: train_word2vec(TEXTS, VOCABULARY), r"tokens is \[.*, expected Tokens, as in Tokenizer\(\)\(texts\)"),
+        (lambda: train_glove(TOKENS, {"a": 1}), r"vocabulary is \{'a': 1\}, expected Vocabulary, as in Vocabulary.of"),
+        (lambda: TextDataset(TEXTS, LABELS, {"a": 1}), r"vocabulary is \{'a': 1\} of type dict, expected a Vocabulary"),
+        (lambda: TextClassifier(TOKENS).fit(TEXTS, LABELS), r"expected a name, .*, or a class of torch.nn.Module"),
+    ],
+)  # fmt: skip
+def test_an_object_of_the_wrong_kind_says_what_is_accepted_with_an_example(call, message):
+    with pytest.raises(SettingError, match=message):
+        call()
+
+
+def test_the_ends_of_an_interval_are_in_one_cell(record):
+    shown = record._repr_html_()
+    low, high = record.systems[0].accuracy_interval
+    assert f"{low:.3f} to {high:.3f}" in cells(shown)
+    assert "interval low" not in shown
+    assert "interval high" not in shown

@@ -11,7 +11,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bywords import DataError, DocumentVectors, SettingError, load_vectors
+from bywords import DataError, DocumentVectors, SettingError, TextClassifier, Tokenizer, TokenizerConfig, load_vectors
+from bywords.vectors.load import GivenVectors
 
 VECTORS = load_vectors((["sun", "rain", "bread", "milk"], [[1, 0, 2], [3, 0, 0], [0, 4, 1], [0, 2, 1]]))
 TEXTS = ["sun rain sun", "bread xyz milk", "xyz", "rain"]
@@ -83,3 +84,41 @@ def test_a_clone_has_the_same_vectors_and_clusters_come_of_them():
     assert transformer.vectors is VECTORS
     found = KMeans(2, n_init=1, random_state=0).fit_predict(transformer.fit_transform([WEATHER, FOOD, "rain", "milk"]))
     assert found[0] == found[2] != found[1] == found[3]
+
+
+def test_every_kind_of_tokenizer_cuts_the_texts():
+    lists = [text.split() for text in TEXTS]
+    expected = DocumentVectors(VECTORS).fit_transform(TEXTS)
+    assert expected.any()
+    for tokenizer, documents in (
+        ("words", TEXTS), (str.split, TEXTS), (r"\w+", TEXTS), ("given", lists), ("given", pd.Series(lists)),
+        (Tokenizer(str.split), TEXTS), (TokenizerConfig(custom=lambda text: text.split()), TEXTS),
+    ):  # fmt: skip
+        transformer = clone(DocumentVectors(VECTORS, tokenizer=tokenizer)).fit(documents)
+        np.testing.assert_array_equal(transformer.transform(documents), expected)
+    assert not DocumentVectors(VECTORS, tokenizer="characters").fit_transform(TEXTS).any()
+    with pytest.raises(SettingError, match="tokenizer is 'wrods', expected"):
+        DocumentVectors(VECTORS, tokenizer="wrods").fit(TEXTS)
+    with pytest.raises(DataError, match='Of lists of tokens, say tokenizer="given"'):
+        DocumentVectors(VECTORS).fit(lists)
+
+
+def test_settings_of_the_tokenizer_are_parameters_that_a_search_tries():
+    texts, labels = [WEATHER, FOOD] * 6, [0, 1] * 6
+    pipeline = make_pipeline(DocumentVectors(VECTORS), LogisticRegression())
+    grid = {"documentvectors__tokenizer__stop_words": [("sun", "rain", "bread", "milk"), ()]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(texts, labels)
+    assert search.best_params_ == {"documentvectors__tokenizer__stop_words": ()}
+    assert search.cv_results_["mean_test_score"].tolist() == [0.5, 1.0]
+    found = DocumentVectors(VECTORS).set_params(tokenizer__stop_words=("sun",)).fit_transform([WEATHER])
+    np.testing.assert_array_equal(found, [VECTORS.matrix[1]])
+    with pytest.raises(SettingError, match=r"TokenizerConfig has no setting 'stopwords'\. Did you mean 'stop_words'"):
+        DocumentVectors().set_params(tokenizer__stopwords=("a",))
+
+
+def test_parameters_of_a_classifier_with_vectors_at_hand_are_had_without_reading_them(monkeypatch):
+    classifier = TextClassifier("glove-mean", vectors=VECTORS)
+    expected = classifier.get_params()
+    monkeypatch.setattr(GivenVectors, "of", lambda source: pytest.fail("the vectors were read"))
+    assert clone(classifier).get_params() == expected
+    assert not any(name.startswith("vectors__") for name in expected)

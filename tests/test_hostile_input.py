@@ -643,7 +643,7 @@ CASES = [
         train("x.jsonl", '{"text": ["a"], "label": "p"}\n'),
         (
             "error: x.jsonl, line 1: 'text' holds a list or an object, expected a text. Change the rows that are "
-            "not so, or name other columns."
+            "not so, or name other columns. If these are the tokens of each text, say --text text."
         ),
     ),
     Case(

@@ -15,7 +15,7 @@ from bywords.training.incremental import _standing_for, grown_vocabulary
 
 TRAIN, TEST = small_corpus(150), small_corpus(60, seed=1)
 COOKING = ["eggs", "flour", "butter", "oven", "sugar", "pan"]
-GROWS = ["auto", "tfidf-svc", "tfidf-nb", "dan", "averaging", "averaging-glove", "lstm"]
+GROWS = ["auto", "tfidf-svc", "tfidf-nb", "dan", "averaging", "averaging-glove", "lstm", "gru", "cnn"]
 
 
 def with_cooking(n_documents=60, *, seed=2):

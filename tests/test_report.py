@@ -15,7 +15,8 @@ import pytest
 from markupsafe import Markup
 from pages import HOSTILE, Page, dumped, needs_chromium, opened
 
-from bywords import files
+from bywords import SYSTEMS, files
+from bywords.config import to_plain
 from bywords.errors import DataError, SettingError
 from bywords.files import write_whole
 from bywords.records.base import from_json, plain, typed
@@ -340,6 +341,41 @@ def test_pages_of_any_shape_are_whole_and_without_nan(n_classes, n_systems, seed
         assert not re.search(r"\b(nan|inf|None|NaN)\b", svg)
 
 
+def test_settings_are_a_table_of_what_is_not_as_by_default_and_all_are_folded(without_pictures):
+    run = run_record()
+    run["systems"][0]["config"] = json.loads(json.dumps(to_plain(SYSTEMS["auto"])))
+    page = render_report(run)
+    tables = [
+        re.findall(r"<tr><th.*?<code>(.*?)</code></th>(.*?)</tr>", table.replace("<wbr>", ""))
+        for table in re.findall(r'<table class="tight settings">(.*?)</table>', page, flags=re.DOTALL)
+    ]
+    own, every = (dict(table) for table in tables[:2])
+    assert re.findall("<td.*?>(.*?)</td>", own["vocabulary.char_ngrams"]) == ["3, 5", "none"]
+    assert "tokenizer.lowercase" not in own
+    assert re.findall("<td.*?>(.*?)</td>", every["tokenizer.lowercase"]) == ["yes"]
+    candidates = re.findall("<td.*?>(.*?)</td>", every["model.candidates"])[0].split("<br>")
+    assert candidates[1] == "Tfidf, estimator nb-svc, C 0.3, sublinear yes, features ngrams"
+    assert not {"kind", "description", "model.kind"} & set(every)
+    assert re.search(r'<details class="fold"><summary>All \d+ settings</summary>', page)
+    assert "{" not in "".join(own.values()) + "".join(every.values())
+
+
+def test_each_of_77_classes_has_its_words_and_the_worst_come_first(without_pictures):
+    run = run_record(n_classes=77)
+    best = max(run["systems"], key=lambda system: system["accuracy"])
+    best["class_words"]["class-76"] = []
+    best["per_class"][70]["f1"] = 0.1
+    page = render_report(run)
+    goes_by = page[page.index('aria-label="Words that speak for each class"') :].partition("</table>")[0]
+    words = re.findall(r'<bdi>(class.*?)</bdi></th><td class="words">(.*?)</td></tr>', goes_by)
+    assert [label for label, _ in words] == [f"class-{index}" for index in range(77)]
+    assert "No word of the test documents speaks for it" in words[76][1]
+    scores = page[page.index('aria-label="Scores of each class"') :]
+    assert re.search(r"<bdi>(.*?)</bdi>", scores)[1] == "class-70"
+    best["class_words"] = {}
+    assert "Not shown: words are listed here for a model whose answer is a sum over words" in render_report(run)
+
+
 def test_runs_without_epochs_have_no_loss_section(without_pictures):
     run = run_record()
     for system in run["systems"]:
@@ -564,6 +600,9 @@ def test_one_system_is_compared_with_nothing_but_the_most_frequent_label():
         (formats.count(1, "document"), "1 document"),
         (formats.count(1200, "class", "classes"), "1,200 classes"),
         (formats.percent(math.nan), "–"),
+        (formats.breakable("lost_or_stolen<b>"), "lost_<wbr>or_<wbr>stolen&lt;b&gt;"),
+        (formats.breakable("not_sent"), "not_sent"),
+        (formats.breakable("a_b" * 20, 8), "a_ba_ba…"),
     ],
 )
 def test_numbers_are_written_as_people_write_them(written, expected):

@@ -12,7 +12,7 @@ from bywords.classifier import TextClassifier
 
 TRAIN, TEST = small_corpus(), small_corpus(90, seed=1)
 TEXTS = [*TEST.texts, "", "zzz qqq", "😀", "rocket " * 3000]
-SYSTEMS = ["auto", "dan", "averaging", "lstm", "glove-mean", "tfidf-nb"]
+SYSTEMS = ["auto", "dan", "averaging", "lstm", "gru", "cnn", "glove-mean", "tfidf-nb"]
 ASKED = """
 import sys, numpy as np
 from bywords.classifier import TextClassifier

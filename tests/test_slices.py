@@ -248,12 +248,12 @@ def test_confusions_have_their_surest_mistakes_with_row_text_and_probability():
     probabilities = np.array([[0.4, 0.6], [0.1, 0.9], [0.3, 0.7], [0.9, 0.1], [0.8, 0.2]])
     known = np.ones(5, dtype=np.float32)
     evaluation = Evaluation(("ham", "spam"), labels, probabilities, known, known == 0)
-    texts = ["first", "x" * 1_000, "third", "right", "fifth"]
+    texts = ["first", "x" * 1_000, "third " * 60, "right", "fifth"]
     first, second = evaluation.confusion_examples(texts, np.arange(5) + 100, examples=2)
     assert (first["true"], first["predicted"], first["count"], first["share"]) == ("ham", "spam", 3, 0.75)
     assert first["examples"] == [
-        {"row": 101, "text": "x" * 300, "probability": 0.9},
-        {"row": 102, "text": "third", "probability": 0.7},
+        {"row": 101, "text": "x" * 299 + "…", "probability": 0.9},
+        {"row": 102, "text": " ".join(["third"] * 49) + "…", "probability": 0.7},
     ]
     assert [example["row"] for example in second["examples"]] == [104]
     many = many_labels(np.zeros(5, dtype=bool), np.random.default_rng(0))

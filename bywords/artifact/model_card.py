@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bywords.artifact.model_folder import Extent
+from bywords.config import to_plain
 from bywords.evaluation.calibration import Sigmoids
 from bywords.evaluation.levels import distinct_levels
 from bywords.evaluation.ranking import coverage_of, ranking_of
 from bywords.fitted import FittedClassifier
+from bywords.system_config import setting_rows
 from bywords.terminal import visible
 
 FEW_DOCUMENTS_OF_CLASS = 30  # below which a card warns of it
@@ -48,6 +50,7 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
         per_class=per_class, coverage=coverage_of(rows), n_more=len(rows) - len(per_class), most_rows=MOST_ROWS,
         kinds=[counted(number, what) for what, number in kinds if number],
         held_out=counted(n_valid, "validation document") if n_valid else "documents that were held out in turn",
+        settings=[row for row in setting_rows(to_plain(record.config)) if row.default is not None],
         hierarchy=classifier.hierarchy, levels=_levels((card.test or {}).get("hierarchy")),
         floor=classifier.reliability.in_vocabulary_floor,
         seldom=[label for label, count in classes.items() if count < FEW_DOCUMENTS_OF_CLASS],

@@ -159,6 +159,8 @@ def validate(folder: Path, found: Description, vocabulary: Vocabulary, arrays: A
                 f"the tokenizer reads the fields {quoted(found.config.tokenizer.fields)}, and the text columns are "
                 f"{quoted(fields_read)}"
             )
+        if found.columns is not None and found.columns.tokens and not found.config.tokenizer.is_given:
+            raise SettingError("its documents are lists of tokens, and its tokenizer cuts texts")
 
 
 def misfits_named(folder: Path, versions: Mapping[str, str]) -> AbstractContextManager[None]:

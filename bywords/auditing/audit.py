@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from bywords.annotations import check_arguments
 from bywords.auditing.drift import measure_drift
 from bywords.auditing.duplicate_impact import duplicate_impact
 from bywords.auditing.label_errors import find_label_errors
@@ -38,6 +39,7 @@ TEXTS_KEPT, KEPT_CHARACTERS = 200, 1_000  # of label errors and of each list of 
 Indices = npt.NDArray[np.int64]
 
 
+@check_arguments
 def audit(
     train: Corpus,
     test: Corpus | None = None,

@@ -54,6 +54,7 @@ def evaluate(
         )
     reading = dataclasses.replace(
         reading, columns=tuple(slice_by or ()), contract=classifier.record.columns,
+        given=classifier.tokenizer.config.is_given,
         label_hierarchy=_hierarchy(classifier, reading.label_hierarchy),
     )  # fmt: skip
     with working(f"reading {data}"):

@@ -129,8 +129,9 @@ def _explain_file(
 
     skipped = skipped_rows(bad_rows)
     with working(f"reading {file}"):
-        contract = classifier.record.columns
-        blocks = list(read_blocks(file, text=column, encoding=encoding, skipped=skipped, contract=contract))
+        of_model: dict[str, Any] = {"contract": classifier.record.columns}
+        of_model["given"] = classifier.tokenizer.config.is_given
+        blocks = list(read_blocks(file, text=column, encoding=encoding, skipped=skipped, **of_model))
         texts = [text for block in blocks for text in block.texts.to_list()]
     tell_notes(note for block in blocks for note in block.notes)
     if blocks and blocks[0].read_as is not None and not as_json:

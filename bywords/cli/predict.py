@@ -116,7 +116,7 @@ def predict(
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
-    more = {"skipped": skipped, "contract": classifier.record.columns}
+    more = {"skipped": skipped, "contract": classifier.record.columns, "given": classifier.tokenizer.config.is_given}
     blocks = iter([Block.of_text(file)]) if source is None else _told(_blocks(source, {**reading, **more}))
     if out is None:
         for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):

@@ -129,8 +129,10 @@ def _read(request: TrainRequest, *, as_json: bool) -> Documents:
 
     reading = request.reading
     with working(f"reading {reading.data}"):
-        contract = None if request.before is None else request.before.record.columns
-        corpus, own_test = read_parts(reading.data, reading.options, contract=contract, test=reading.test)
+        of_model: dict[str, Any] = {}
+        if (before := request.before) is not None:
+            of_model = {"contract": before.record.columns, "given": before.tokenizer.config.is_given}
+        corpus, own_test = read_parts(reading.data, reading.options, test=reading.test, **of_model)
     tell_notes([*corpus.notes, *(() if own_test is None else own_test.notes)])
     if not as_json:
         tell_columns(corpus)

@@ -15,7 +15,8 @@ import numpy as np
 
 from bywords.config import typed
 from bywords.errors import DataError, SettingError, check_kind, did_you_mean, quoted
-from bywords.text.tokenizer import SEPARATOR, TokenizerConfig
+from bywords.text.custom_tokens import given_text
+from bywords.text.tokenizer import GIVEN_TOKENS, SEPARATOR, TokenizerConfig
 
 if TYPE_CHECKING:
     import polars as pl
@@ -177,6 +178,7 @@ class Columns:
     text: tuple[str, ...]
     label: tuple[str, ...] = ()
     side: tuple[SideColumn, ...] = ()
+    tokens: bool = False  # the text is a list of tokens in each row
 
     def __post_init__(self) -> None:
         """Raises SettingError for a column that is named twice, and where there is none."""
@@ -201,7 +203,7 @@ class Columns:
 
     def described(self) -> str:
         """One line for a person."""
-        parts = [f"text: {' + '.join(self.text)}"]
+        parts = [f"text: {' + '.join(self.text)}{' (lists of tokens, as they are)' if self.tokens else ''}"]
         if self.side:
             parts.append(f"columns: {' + '.join(column.described() for column in self.side)}")
         if self.label:
@@ -217,6 +219,9 @@ class Columns:
         """The settings of a tokenizer that takes these documents apart."""
         from dataclasses import replace
 
+        if self.tokens:
+            own = replace(GIVEN_TOKENS, stop_words=config.stop_words, strip_accents=config.strip_accents)
+            return config if config.is_given else own
         return replace(config, fields=() if self.is_one_text else self.text, fielded=tuple(fielded))
 
     def texts(self, columns: Mapping[str, pl.Series]) -> pl.Series:
@@ -262,8 +267,10 @@ def check_once(text: Sequence[str], side: Sequence[str], labels: Sequence[str]) 
                 raise SettingError(f"{roles[name]} and {option} are both the column {name!r}, expected two columns.")
 
 
-def frame_columns(data: Any, names: Sequence[str]) -> dict[str, pl.Series]:
+def frame_columns(data: Any, names: Sequence[str], *, tokens: bool = False) -> dict[str, pl.Series]:
     """Columns of a pandas or polars frame, a mapping of columns, or a list of dicts, as strings (N,); null is nothing.
+
+    With `tokens`, a row may have lists of tokens, which become the texts that `given_text` makes of them.
 
     Raises: DataError for a column that is not there, and for data without columns.
     """
@@ -294,19 +301,22 @@ def frame_columns(data: Any, names: Sequence[str]) -> dict[str, pl.Series]:
         if name not in found:
             near = did_you_mean(name, list(found))
             raise DataError(f"the data have no column {name!r}.{near} Their columns: {quoted(list(found))}.")
-    columns = {name: _strings(name, found[name]) for name in names}
+    columns = {name: _strings(name, found[name], tokens) for name in names}
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         raise DataError(f"the columns have different numbers of values: {lengths}. Expected one for each row.")
     return columns
 
 
-def _strings(name: str, values: Any) -> pl.Series:
+def _strings(name: str, values: Any, tokens: bool) -> pl.Series:
     import polars as pl
 
     listed = values.to_list() if isinstance(values, pl.Series) else list(values)
-    strings = []
+    strings: list[str | None] = []
     for index, value in enumerate(listed):
+        if tokens and (isinstance(value, list | tuple | np.ndarray) or hasattr(value, "to_list")):
+            strings.append(given_text(value, index))
+            continue
         if isinstance(value, (list, dict, set, tuple, np.ndarray)):
             raise DataError(f"column {name!r}, row {index}: found {value!r}, expected a string or a number.")
         is_missing = value is None or value != value or str(value) in ("NaT", "<NA>")

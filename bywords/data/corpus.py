@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from bywords.data.labels import FLAGS, flags_in, names_of
 from bywords.data.splits import strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.forks import cached_property
+from bywords.text.custom_tokens import TOKEN_END
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, TokenizerConfig
 
 MOST_LABEL_BYTES = 1_000
@@ -48,6 +49,7 @@ class Corpus:
     remarks: tuple[str, ...] = ()  # what was done to its labels when it was read, a sentence each
     columns: pl.DataFrame | None = None  # N rows: more that the file says of each document, where that was asked for
     read_as: Columns | None = None  # which columns of a table it was made of
+    example: ClassVar[str] = "load_dataset('tickets.csv').train"
     not_read: tuple[str, ...] = ()  # the other columns of the table
     notes: tuple[str, ...] = ()  # what was guessed about the file when it was read, for a person
     label_hierarchy: str | None = None  # what separates the levels of labels that are paths
@@ -133,14 +135,21 @@ class Corpus:
     def texts_alone(self) -> Corpus:
         """The same documents without the columns beside their texts; several texts are below each other."""
         columns = self.read_as
-        if columns is None or columns.is_one_text:
+        if columns is None or (columns.is_one_text and not columns.tokens):
             return self
+        if columns.tokens:
+            return dataclasses.replace(
+                self, texts=self.shown_texts(), read_as=dataclasses.replace(columns, tokens=False)
+            )
         texts = self.texts.str.split(SEPARATOR).list.head(len(columns.text)).list.join("\n")
         return dataclasses.replace(self, texts=texts, read_as=Columns(text=columns.text[:1], label=columns.label))
 
     def shown_texts(self) -> pl.Series:
-        """The documents for a person, string (N,): several columns are below each other."""
-        return self.texts if self.read_as is None else self.texts.str.replace_all(SEPARATOR, "\n", literal=True)
+        """The documents for a person, string (N,): several columns are below each other, tokens have blanks."""
+        if self.read_as is None:
+            return self.texts
+        shown = self.texts.str.replace_all(SEPARATOR, "\n", literal=True)
+        return shown.str.replace_all(TOKEN_END, " ", literal=True) if self.read_as.tokens else shown
 
     def side_tokens(self) -> list[list[str]]:
         """The tokens of the columns beside the text, of each of N documents."""
@@ -209,6 +218,7 @@ class Split:
     test: Corpus
     n_dropped_train: int = 0
     n_dropped_test: int = 0
+    example: ClassVar[str] = "load_dataset('tickets.csv')"
 
     def drop_empty(self, tokenizer: Tokenizer) -> Split:
         """The split without documents that have no tokens, counted. A class that loses all its documents goes too.

@@ -254,7 +254,7 @@ class Evaluation:
     ) -> list[dict[str, Any]]:
         """`hardest_confusions`, each with the mistakes of its kind that were surest: row, text, and the probability.
 
-        Texts are cut at EXAMPLE_CHARACTERS.
+        Texts are cut behind a word, at EXAMPLE_CHARACTERS at most, and end with … then.
         """
         found = self.hardest_confusions()
         surest = self.wrong(len(self.labels))
@@ -264,7 +264,7 @@ class Evaluation:
             mistake["examples"] = [
                 {
                     "row": int(rows[index]),
-                    "text": texts[index][:EXAMPLE_CHARACTERS],
+                    "text": _cut(texts[index]),
                     "probability": float(self.confidence[index]),
                 }
                 for index in its.tolist()
@@ -445,3 +445,9 @@ def _known(value: float | significance.Interval | None) -> Any:
 
 
 AnyEvaluation = Evaluation | ManyLabelsEvaluation
+
+
+def _cut(text: str) -> str:
+    if len(text) <= EXAMPLE_CHARACTERS:
+        return text
+    return f"{text[: EXAMPLE_CHARACTERS - 1].rpartition(' ')[0] or text[: EXAMPLE_CHARACTERS - 1]}…"

@@ -43,6 +43,7 @@ from bywords.experiments.pairwise import (
 from bywords.experiments.setup import WITHOUT_RESUME, beginning, check_close, check_same, checked, spread
 from bywords.records.base import finite, typed
 from bywords.records.run import (
+    MOST_WITH_WORDS,
     AnswerCoverage,
     ClassScores,
     ClassWord,
@@ -67,7 +68,6 @@ from bywords.validation import check_array, check_ids, naming
 COVERAGES = [index / 20 for index in range(1, 21)]  # of the curve of coverage against accuracy
 MOST_EXPLAINED = 1_000  # test documents that say which words speak for each class
 MOST_CLASSES = 1_000  # of which the record has the scores, where documents have any number of labels
-MOST_WITH_WORDS = 1_000  # classes that words are shown for
 MOST_TIMED = 2_000  # test documents that say how fast a system answers
 SHOWN_CHARACTERS = 2_000  # of a wrong document, in the record
 
@@ -142,15 +142,15 @@ def compare(
 def _classifier(name: str, vectors: str | None, columns: Columns | None = None, **more: Any) -> TextClassifier:
     """A classifier, with other vectors where the system has some. Raises SettingError for an unknown name.
 
-    With `columns` of several texts, or others beside them, it takes the documents apart that they made.
+    With `columns` of several texts, others beside them, or lists of tokens, it takes apart what they made.
     """
     own = TextClassifier(name, **more)
     its = own.config.vectors  # asked for first: this is what refuses an unknown name
     if vectors is not None and its is not None and its.is_pretrained:
         own = TextClassifier(name, vectors=vectors, **more)
-    if columns is None or columns.is_one_text:
-        return own
     config = own.config
+    if columns is None or columns.tokenizer(config.tokenizer) == config.tokenizer:
+        return own
     return TextClassifier(replace(config, tokenizer=columns.tokenizer(config.tokenizer)), **more)
 
 

@@ -22,6 +22,7 @@ TEXT_NAMES = (
     *("description", "question", "utterance"),
 )
 LABEL_NAMES = (*("label", "labels", "class", "category", "target", "sentiment", "topic", "intent", "tag", "y"),)
+TOKEN_NAMES = ("tokens", "words")  # of lists of tokens, where no column has the name of a text
 MUCH_LONGER = 3  # times as many characters on average as the column that is guessed to be the text
 MUCH_MORE_VARIED = 3  # times as many different values
 LEAST_WORDS, LEAST_LENGTH = 3, 20  # words of a sentence on average, and characters of one that may be meant instead
@@ -35,8 +36,12 @@ def find_columns(
     labels: Sequence[str] | None = None,
     side: Sequence[str] = (),
     contract: Columns | None = None,
+    given: bool | None = None,
 ) -> Columns:
     """The columns that documents are made of, and of labels where `labels` is not None.
+
+    A text may be a list of tokens in each row: of a column that is asked for, or called so. Not with a model that cuts
+    its texts itself: where `given` is False, or the contract has no lists and `given` is None.
 
     With the `contract` of a model, its columns are read and no others: `text` and `labels` may say what they are called
     in this table. Without, those are read that are asked for, else those that the table makes clear.
@@ -45,6 +50,34 @@ def find_columns(
     SettingError for a column asked for twice, and for other columns than the contract has.
     """
     asked = as_names(text)
+    tokens = _token_column(table, asked or (() if contract is None else contract.text), labels or ())
+    if tokens is not None:
+        if given is False or (given is None and contract is not None and not contract.tokens):
+            raise DataError(
+                f"{table.name}: {tokens!r} holds lists of tokens, expected texts, which are cut as those before were. "
+                'For lists, train with lists, or with --set tokenizer.custom=given; in Python with tokenizer="given".'
+            )
+        if len(asked) > 1 or side or (contract is not None and not contract.is_one_text):
+            raise DataError(
+                f"{table.name}: {tokens!r} holds lists of tokens, which stand alone: leave out other columns."
+            )
+        table, asked = table.with_tokens(tokens), (tokens,)
+    found = _found_columns(table, asked, labels, side, contract)
+    return dataclasses.replace(found, tokens=tokens is not None)
+
+
+def _token_column(table: Table, asked: Sequence[str], labels: Sequence[str]) -> str | None:
+    """The column of lists of tokens that is the text of each row, if one is."""
+    named = [name for name in table.lists if name.strip().casefold() in TOKEN_NAMES and name not in labels]
+    if not asked and _known(table, TEXT_NAMES, but=labels) is None and len(named) == 1:
+        return named[0]
+    return next((name for name in asked if name in table.lists and name not in labels), None)
+
+
+def _found_columns(
+    table: Table, asked: Sequence[str], labels: Sequence[str] | None, side: Sequence[str], contract: Columns | None
+) -> Columns:
+    """What `find_columns` finds in a table whose texts are strings."""
     if contract is not None:
         return _by_contract(table, contract, asked, labels, side)
     for name in (*asked, *(labels or ())):
@@ -310,10 +343,11 @@ def kept_columns(table: Table, names: Sequence[str]) -> pl.DataFrame:
 def check_flat(table: Table, name: str, expected: str) -> None:
     """Raise DataError when a column holds lists or objects."""
     if name in table.nested:
+        is_tokens = expected == "a text" and name in table.lists
+        hint = f" If these are the tokens of each text, say {_options('text', [name])}." if is_tokens else ""
         raise DataError(
             f"{table.name}, {table.location_of(table.nested[name])}: {name!r} holds a list or an object, "
-            f"expected {expected}. "
-            "Change the rows that are not so, or name other columns."
+            f"expected {expected}. Change the rows that are not so, or name other columns.{hint}"
         )
 
 

@@ -171,6 +171,7 @@ def corpus_on_disk(
     """
     vocabulary = bounded(vocabulary)
     _check_ours(folder)
+    source = dataclasses.replace(source, reading=dataclasses.replace(source.reading, given=tokenizer.is_given))
     run = _run_of(source, tokenizer, vocabulary).plain()
     kept = _kept(folder, run, vocabulary, on_block, on_damage)
     if kept is None:

@@ -25,6 +25,7 @@ class ReadOptions:
     text: str | Sequence[str] | None = None  # the column of texts, or several; None where the file makes it clear
     side: Sequence[str] = ()  # columns beside the text that are learned from
     contract: Columns | None = None  # of a model: its columns are read, or refused by name where they are missing
+    given: bool | None = None  # whether a text may be a list of tokens; None: yes, unless a contract has none
     label: str | Sequence[str] | None = None  # the column of labels, or several of 0 and 1
     label_separator: str | None = None  # between the labels of a row
     columns: Sequence[str] = ()  # others, which are kept as `Corpus.columns`

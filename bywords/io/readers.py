@@ -174,14 +174,15 @@ def read_blocks(
     skipped: Skipped | None = None,
     block_bytes: int = BLOCK_BYTES,
     contract: Columns | None = None,
+    given: bool | None = None,
 ) -> Iterator[Block]:
     """Read documents without labels, some at a time: those of a table, or one a line, blank ones too.
 
     No more than a block of the file is in memory, nor more than a document where one is larger. "-" is the standard
     input, plain lines unless they are JSON or the first names columns. Of fastText's lines the labels are taken off.
     `ending` is that of a format, .txt for lines, where neither name nor content say it. What the columns are is decided
-    in the first block, by the `contract` of a model if there is one. With `skipped`, rows that cannot be read are
-    counted there and left out.
+    in the first block, by the `contract` of a model if there is one; lists of tokens are texts where they are `given`.
+    With `skipped`, rows that cannot be read are counted there and left out.
 
     Raises: DataError as `read_corpus`, when the block at fault is reached, and for a folder. SettingError when a
     column is named for plain lines.
@@ -189,7 +190,7 @@ def read_blocks(
     path = _expanded(path)
     if isinstance(path, Path) and path.is_dir():
         raise DataError(f"{path} is a folder, expected a file: a table, or one document a line.")
-    options = ReadOptions(text=text, encoding=encoding, label_prefix=label_prefix, contract=contract)
+    options = ReadOptions(text=text, encoding=encoding, label_prefix=label_prefix, contract=contract, given=given)
     if path == STANDARD_INPUT and ending == ".parquet":
         raise SettingError("standard input: Parquet cannot be read as a stream. Give the name of a file.")
     with open_input(path, encoding=encoding) as file:
@@ -201,7 +202,7 @@ def read_blocks(
                 if columns is None:
                     columns = _columns_of(table, options, notes)
                     notes = (*notes, *columns.surprises(table.columns))
-                texts = columns.texts(_with_missing(table, columns.inputs).columns)
+                texts = columns.texts(_with_missing(table, columns).columns)
                 yield Block(texts, table, table.source, columns, not_read(table, columns), notes=(*notes, *table.notes))
                 notes = ()
         else:
@@ -296,8 +297,10 @@ def _corpora(
         else:
             kept = kept_columns(table, list(dict.fromkeys(options.columns))) if options.columns else None
             found = find_columns(
-                table, text=options.text, labels=options.labels, side=options.side, contract=options.contract
-            )
+                table, text=options.text, labels=options.labels, side=options.side, contract=options.contract,
+                given=options.given,
+            )  # fmt: skip
+            table = _with_missing(table, found)
             are_lists = found.label[0] in table.lists
             notes = (*notes, *(() if options.contract is None else found.surprises(table.columns)))
         corpus = _labelled(table, name, found, options, skipped)
@@ -322,7 +325,7 @@ def _no_labels(name: str, prefix: str) -> str:
 def _columns_of(table: Table, options: ReadOptions, notes: Sequence[str]) -> Columns:
     """What to read. Raises DataError as `find_columns`; of a table by its content it says how to read lines."""
     try:
-        return find_columns(table, text=options.text, contract=options.contract)
+        return find_columns(table, text=options.text, contract=options.contract, given=options.given)
     except DataError as error:
         raise DataError(f"{error} If each line is a text: --format lines.") if notes else error from error
 
@@ -339,20 +342,33 @@ def _notes_on_format(file: Input, kind: str, asked: str | None = None) -> tuple[
     return tuple(notes)
 
 
-def _with_missing(table: Table, names: Sequence[str]) -> Table:
-    """A later block of a file, whose rows may lack columns of the first. Raises DataError for lists or objects."""
+def _with_missing(table: Table, columns: Columns) -> Table:
+    """A block of a file, whose rows may lack columns of the first; lists of tokens become texts.
+
+    Raises: DataError for lists or objects where there were none, and for none where there were lists.
+    """
     missing = {
-        name: pl.Series(name, [None] * len(table), dtype=pl.String) for name in names if name not in table.columns
+        name: pl.Series(name, [None] * len(table), dtype=pl.String)
+        for name in columns.inputs
+        if name not in table.columns
     }
     table = dataclasses.replace(table, columns={**table.columns, **missing})
-    for name in names:
-        check_flat(table, name, "a text")
+    (name, *_) = columns.text or columns.inputs
+    if columns.tokens and name in table.lists:
+        table = table.with_tokens(name)
+    elif columns.tokens and (is_text := table.columns[name].is_not_null()).any():
+        raise DataError(
+            f"{table.name}, {table.location_of(is_text.arg_max() or 0)}: {name!r} is no list, "
+            "expected a list of tokens, as in the rows before."
+        )
+    for name in columns.inputs:
+        check_flat(table, name, "a list of tokens, as in the rows before" if columns.tokens else "a text")
     return table
 
 
 def _like_the_first(table: Table, columns: Columns, are_lists: bool) -> Table:
     """A later block of a file, with the columns that the first has. Raises DataError where one holds something else."""
-    table = _with_missing(table, columns.inputs)
+    table = _with_missing(table, columns)
     for name in columns.label:
         if name not in table.columns:
             nothing = pl.Series(name, [None] * len(table), dtype=pl.String)

@@ -35,6 +35,7 @@ from bywords.io.streams import (
     wrong_byte,
 )
 from bywords.memory import check_memory
+from bywords.text.custom_tokens import given_text
 
 FIRST_ROWS = 8  # of Parquet, by whose size a block is cut
 BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
@@ -72,6 +73,21 @@ class Table:
             location_of=lambda row: self.location_of(start + row),
             lists={name: column[start : start + n_rows] for name, column in self.lists.items()},
             rows=self.rows[start : start + n_rows],
+        )
+
+    def with_tokens(self, name: str) -> Table:
+        """The same with a column of `lists` as texts of given tokens. Raises DataError, naming the row, for others."""
+        texts = []
+        for row, tokens in enumerate(self.lists[name].to_list()):
+            try:
+                texts.append(None if tokens is None else given_text(tokens, row))
+            except DataError as error:
+                raise DataError(f"{self.name}, {self.location_of(row)}: {name!r}: {error}") from error
+        return dataclasses.replace(
+            self,
+            columns={**self.columns, name: pl.Series(texts, dtype=pl.String)},
+            nested={column: row for column, row in self.nested.items() if column != name},
+            lists={column: lists for column, lists in self.lists.items() if column != name},
         )
 
 

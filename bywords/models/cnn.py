@@ -31,7 +31,7 @@ class CNNConfig(ModelConfig):
         if not 1 <= len(self.widths) <= 20:
             raise SettingError(f"there are {len(self.widths)} widths, expected 1 to 20, as in (3, 4, 5).")
         for width in self.widths:
-            check_range("a width of filters", width, least=1, most=100)
+            check_range("each of widths", width, least=1, most=100)
 
     @property
     def can_continue(self) -> bool:

@@ -16,10 +16,8 @@ from bywords.extras import needed
 from bywords.forks import use_torch
 from bywords.models.base import MODELS, Arrays, FittedModel, ModelConfig, model_class
 from bywords.models.neural import PlainModel, arrays_of
-from bywords.text.memory_mapped import MappedDocuments
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Vocabulary
-from bywords.vectors.word_vectors import Aligned
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,30 +63,15 @@ class CustomModel(PlainModel):
         return partial(Wrapper, cls.plain)
 
     @classmethod
-    def new_module(
-        cls,
-        config: Any,
-        documents: Ragged | MappedDocuments,
-        vocabulary: Vocabulary,
-        n_classes: int,
-        *,
-        seed: int,
-        aligned: Aligned | None = None,
-    ) -> Model:
-        """Raises SettingError where it is no text classifier: no table of words, or no answer to one word alone."""
+    def check_module(cls, module: Any, n_words: int) -> None:
+        """Raises SettingError where it has no table of words, or no answer to one word alone."""
         import torch
 
         name = cls.plain.__name__
-        if aligned is not None and "vectors" not in inspect.signature(cls.plain).parameters:
-            raise SettingError(
-                f"{name} takes no word vectors: give its __init__ a parameter `vectors`, a tensor (V, D)."
-            )
-        module: Any = super().new_module(config, documents, vocabulary, n_classes, seed=seed, aligned=aligned)
         if not module.row_names:
             raise SettingError(
-                f"{name} has no nn.Embedding or nn.EmbeddingBag with a row for each of "
-                f"{vocabulary.n_rows(config.features)} words: make one, as in "
-                "self.embedding = nn.Embedding(n_words, 100)."
+                f"{name} has no nn.Embedding or nn.EmbeddingBag with a row for each of {n_words} words: make one, as "
+                "in self.embedding = nn.Embedding(n_words, 100)."
             )
         try:
             with torch.inference_mode():
@@ -97,7 +80,6 @@ class CustomModel(PlainModel):
             if isinstance(error, SettingError):
                 raise
             raise SettingError(f"{name} has no answer to a document of one word, as there are: {error}") from error
-        return module
 
     @classmethod
     def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:

@@ -64,10 +64,16 @@ class NeuralModel(FittedModel):
         if aligned is not None:
             seen = replace(aligned, matrix=aligned.matrix[:n_rows], has_vector=aligned.has_vector[:n_rows])
             vectors = torch.from_numpy(_start_of(seen, getattr(config, "start", START_SCALE)))
-        return module_class(
+        module = module_class(
             config, n_words=n_rows, n_classes=n_classes, generator=torch.Generator().manual_seed(seed),
             vectors=vectors, **cls.more_for_module(config, documents, vocabulary),
         )  # fmt: skip
+        cls.check_module(module, n_rows)
+        return module
+
+    @classmethod
+    def check_module(cls, module: Model, n_words: int) -> None:
+        """Raises SettingError for a new module that is no classifier of texts, as a custom one may be."""
 
     @classmethod
     def more_for_module(

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from bywords.data.labels import Labels, classes_of, codes_of, read_labels
-from bywords.errors import DataError, SettingError, shown
+from bywords.errors import DataError, SettingError, check_kind, shown
 from bywords.models.modules.batches import NO_LABEL, PaddedBatch, RaggedBatch, padded_batch
 from bywords.text.custom_tokens import TokenFunction
 from bywords.text.inputs import Texts
@@ -54,6 +54,8 @@ class TextDataset(Dataset[Item]):
     ) -> None:
         if max_length is not None and (not isinstance(max_length, int) or max_length < 1):
             raise SettingError(f"max_length is {shown(max_length)}, expected a whole number of tokens, 1 or more.")
+        vocabularies = "a Vocabulary, as in Vocabulary.of(Tokenizer()(texts)) or the one of the training part"
+        check_kind("vocabulary", vocabulary, (Vocabulary, type(None)), vocabularies)
         tokens = Tokenizer(tokenizer)(texts)
         self.vocabulary = vocabulary if vocabulary is not None else Vocabulary.of(tokens)
         self.classes: npt.NDArray[Any] = np.zeros(0, dtype=np.str_) if classes is None else np.asarray(classes)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from bywords.fitted import History
 from bywords.models.modules.batches import Batch, Call, call_of
 from bywords.pytorch.dataset import Item, collate_padded, collate_ragged
 from bywords.records.base import EpochRecord
+from bywords.training.callback import Callback, progress_bar
 from bywords.training.loop import EarlyStopping
 
 Collate = Callable[[Sequence[Item]], Batch]
@@ -84,12 +85,12 @@ def fit_module(
     try:
         with (
             torch.random.fork_rng(devices=[] if device.type == "cpu" else None),  # dropout draws from the global one
-            _bar(max_epochs * len(batches), is_shown=progress) as advance,
+            progress_bar() if progress else nullcontext(Callback()) as hears,
         ):
             torch.manual_seed(seed)
             for epoch in range(1, max_epochs + 1):
                 started = time.perf_counter()
-                train_loss = _epoch(module, call, batches, steps, device, advance)
+                train_loss = _epoch(module, call, batches, steps, device, hears, epoch, max_epochs)
                 valid_loss, right, score = None, None, None
                 latest = float(epoch) if math.isfinite(train_loss) else math.nan  # without `valid` the last is best
                 if valid is not None:
@@ -183,19 +184,6 @@ def _schedule(schedule: Any, steps: torch.optim.Optimizer, max_epochs: int) -> A
     return torch.optim.lr_scheduler.LambdaLR(steps, factors[check_choice("schedule", schedule, list(factors))])
 
 
-@contextmanager
-def _bar(n_batches: int, *, is_shown: bool) -> Iterator[Callable[[], None]]:
-    """What to call after each batch; where it `is_shown`, a bar with the time that is left."""
-    if not is_shown:
-        yield lambda: None
-        return
-    from rich.progress import Progress  # takes a while to import
-
-    with Progress() as bar:
-        task = bar.add_task("training", total=n_batches)
-        yield lambda: bar.advance(task)
-
-
 def _moved(batch: Batch, device: torch.device) -> Batch:
     return type(batch)(*(part.to(device) for part in batch))
 
@@ -215,19 +203,21 @@ def _epoch(
     batches: DataLoader[Item],
     steps: torch.optim.Optimizer,
     device: torch.device,
-    advance: Callable[[], None],
+    hears: Callback,
+    epoch: int,
+    max_epochs: int,
 ) -> float:
     """One step down the gradient for each batch. Returns: the mean loss, nats a document."""
     module.train()
     total_loss, n_documents = 0.0, 0
-    for batch in batches:
+    for n_done, batch in enumerate(batches, start=(epoch - 1) * len(batches) + 1):
         loss = _loss(call(_moved(batch, device)), batch.labels.to(device))
         steps.zero_grad()
         loss.backward()
         steps.step()
         total_loss += loss.item() * len(batch.labels)  # the last batch is smaller: weight by documents
         n_documents += len(batch.labels)
-        advance()
+        hears.step(n_done, max_epochs * len(batches), f"epoch {epoch} of at most {max_epochs}")
     return total_loss / max(n_documents, 1)
 
 

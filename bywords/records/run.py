@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import Any, ClassVar, Literal
 
 from bywords.display import shown_table
+from bywords.extras import needed
 from bywords.records.base import (
     EpochRecord,
     ExperimentRecord,
@@ -17,6 +18,8 @@ from bywords.records.base import (
     VectorsSummary,
     scalars,
 )
+
+MOST_WITH_WORDS = 1_000  # classes of which a record has the words that speak for them
 
 
 class Zipf(RecordPart):
@@ -341,6 +344,20 @@ class RunRecord(ExperimentRecord):
     def rows(self) -> list[dict[str, Any]]:
         """The scores of each system, the best first as in the record."""
         return [scalars(system, "description", "interrupted", "limit", "best_epoch") for system in self.systems]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw each system's score with its 95 % interval, the best above; matplotlib's axes."""
+        if axes is None:
+            axes = needed("matplotlib.pyplot", what="to draw a comparison").subplots()[1]
+        systems = sorted(self.systems, key=lambda system: system.score, reverse=True)[
+            ::-1
+        ]  # of equal ones the first above
+        for height, system in enumerate(systems):
+            axes.plot(system.score_interval, [height, height], color="C0", alpha=0.5)
+            axes.plot(system.score, height, marker="o", color="C0")
+        axes.set_yticks(range(len(systems)), [system.name for system in systems])
+        axes.set(xlabel="micro F1" if self.is_multilabel else "accuracy")
+        return axes
 
     def _repr_html_(self) -> str:
         rows = [scalars(system, "description", "kind", "interrupted", "limit", "best_epoch") for system in self.systems]

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bywords.evaluation.levels import distinct_levels
 from bywords.records.base import Part
-from bywords.records.run import HierarchyScores, LevelScores, RunRecord, SystemPair, SystemScores, WrongDocument
+from bywords.records.run import (
+    MOST_WITH_WORDS,
+    HierarchyScores,
+    LevelScores,
+    RunRecord,
+    SystemPair,
+    SystemScores,
+    WrongDocument,
+)
 from bywords.report import comparison_words as words
 from bywords.report import system_pictures
 from bywords.report.page import render
 from bywords.report.ranking_picture import ranking_picture
 from bywords.report.text_pictures import text_pictures
 from bywords.report.time_picture import error_floor, stretch, time_picture
+from bywords.system_config import setting_rows
 
-MOST_CLASSES = 60  # rows of a table of classes
+MOST_CLASSES = 200  # rows of a table of classes
+MOST_AT_ONCE = 20  # of them that are seen without scrolling; of more the worst come first
 LEAST_SUPPORT = 10  # test documents of a label that is shown for being bad
 _SHOWN_TEXT, _KEPT_TEXT = 420, 20_000  # characters of a wrong document that are shown at once, and at all
 _MOST_WITH_WORDS = 30  # labels of a table of words, where documents have any number
@@ -54,6 +63,8 @@ def render_comparison(run: RunRecord) -> str:
         ranked_at=list(best.ranking) if best else [],
         half=MOST_CLASSES // 2,
         least_support=LEAST_SUPPORT,
+        most_with_words=MOST_WITH_WORDS,
+        at_once=MOST_AT_ONCE,
     )  # fmt: skip
 
 
@@ -141,14 +152,14 @@ def _failing(best: SystemScores, run: RunRecord) -> dict[str, Any] | None:
 
 
 def _system_view(system: SystemScores, anchor: str, run: RunRecord, top_loss: float | None) -> dict[str, Any]:
-    """A system with what the page needs beside its numbers: its pictures, its settings as lines, its anchor."""
+    """A system with what the page needs beside its numbers: its pictures, its settings as rows, its anchor."""
     classes = system.per_class
     if len(classes) > MOST_CLASSES and run.is_multilabel:  # half of them the most frequent, half the worst of the rest
         classes = sorted(classes, key=lambda row: -row.support)
         half = MOST_CLASSES // 2
         tested = [row for row in classes[half:] if row.support >= LEAST_SUPPORT]
         classes = classes[:half] + sorted(tested, key=lambda row: row.f1)[:half]
-    elif len(classes) > MOST_CLASSES:
+    elif len(classes) > MOST_AT_ONCE:
         classes = sorted(classes, key=lambda row: row.f1)[:MOST_CLASSES]
     return {
         "scores": system,
@@ -157,21 +168,10 @@ def _system_view(system: SystemScores, anchor: str, run: RunRecord, top_loss: fl
         "n_drawn": len(system_pictures.busiest_classes(system.confusion)),
         "loss_picture": system_pictures.loss_picture(system, top=top_loss),
         "loss_finding": system_pictures.loss_finding(system),
-        "settings": list(_settings(system.config)),
+        "settings": setting_rows(system.config),
         "per_class": classes,
         "n_classes_left_out": len(system.per_class) + system.n_classes_left_out - len(classes),
     }
-
-
-def _settings(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as (dotted name, value) in the order of the record."""
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _settings(value, f"{prefix}{name}.")
-        elif value is None:
-            yield prefix + name, "none"
-        else:
-            yield prefix + name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _document_view(row: WrongDocument) -> dict[str, Any]:

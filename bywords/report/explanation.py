@@ -16,7 +16,7 @@ Record = dict[str, Any]
 
 N_LEVELS = 4  # of colour, as page.css has them
 MOST_CHARACTERS = 4_000  # of a text that are shown
-MOST_CLASSES = 60
+MOST_CLASSES = 200  # whose words are shown
 N_OTHERS = 4  # classes of a text that are named with their probability
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 UNKNOWN = "–"
+_ONE_LINE = 12  # characters that are next to each other on any page
 _SPACE = "\u202f"  # narrow and unbreakable: a number stays with its unit
 _JOINER = "\u2060"  # after a dash a line may break, but not here
 
@@ -87,6 +92,15 @@ def shorten(text: str, limit: int) -> str:
     """At most `limit` printable characters on one line, … where something was left out."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def breakable(text: str, limit: int | None = None) -> Markup:
+    """A label or name, shortened to `limit`. A long one may be broken behind its signs, and so need not be in words."""
+    from markupsafe import Markup
+
+    shown = printable(text) if limit is None else shorten(text, limit)
+    parts = [shown] if len(shown) <= _ONE_LINE else re.split(r"(?<=\w[_./:-])(?=\w)", shown)
+    return Markup("<wbr>").join(parts)
 
 
 def printable(text: str) -> str:

@@ -14,7 +14,7 @@ from bywords.report import formats
 
 _FILTERS = (
     "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "signed", "seconds", "size",
-    "shorten",
+    "shorten", "breakable",
 )  # fmt: skip
 
 

@@ -131,7 +131,7 @@ _PANELS: dict[
 ] = {
     "zipf": (lambda words: bool(words.zipf.count), _draw_zipf, _zipf_finding),
     "coverage": (
-        lambda words: any(getattr(row, part) is not None for row in words.coverage for part in _PARTS),
+        lambda words: sum(row.train is not None or row.test is not None for row in words.coverage) > 1,  # of a curve
         _draw_coverage,
         _coverage_finding,
     ),

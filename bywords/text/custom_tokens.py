@@ -30,7 +30,7 @@ TokenFunction = Callable[[str], Iterable[str]]
 def given_texts(documents: Any) -> list[str] | pl.Series:
     """N documents, each a list, tuple or array of tokens, as N texts that `tokens_given` takes apart again.
 
-    A document may be a text too: tokens with blanks between them, and they stay as they are.
+    A document may be a text too: tokens with blanks between them, or each with TOKEN_END behind it, as these texts are.
     Raises: DataError, naming the index, for a document or token of another kind.
     """
     if hasattr(documents, "columns") and len(documents.columns) == 1:
@@ -42,10 +42,22 @@ def given_texts(documents: Any) -> list[str] | pl.Series:
     listed = documents.to_list() if hasattr(documents, "to_list") else list(documents)
     if all(isinstance(document, str) for document in listed):
         return checked_column(documents)
-    return [_as_text(document, index) for index, document in enumerate(listed)]
+    return [given_text(document, index) for index, document in enumerate(listed)]
 
 
-def _as_text(document: Any, index: int) -> str:
+def check_given(texts: list[str] | pl.Series) -> list[str] | pl.Series:
+    """The same N texts, for `tokens_given`. Raises DataError for one that has TOKEN_END, but not at its end."""
+    for index, text in enumerate(texts):
+        if TOKEN_END in text and not text.endswith(TOKEN_END):
+            raise DataError(
+                f"document {index} is {shown(text)} with {TOKEN_END!r}, which stands behind each token of a list: "
+                f"give the list, {EXAMPLE}, or take the sign out."
+            )
+    return texts
+
+
+def given_text(document: Any, index: int) -> str:
+    """The document of this index as a text that `tokens_given` takes apart again. Raises as `given_texts`."""
     if isinstance(document, str):
         return document
     if not isinstance(document, list | tuple | np.ndarray) and not hasattr(document, "to_list"):

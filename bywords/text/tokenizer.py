@@ -11,7 +11,7 @@ import itertools
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from bywords.text.custom_tokens import (
     GIVEN,
     TOKEN_END,
     TokenFunction,
+    check_given,
     coded,
     given_texts,
     tokens_by,
@@ -125,6 +126,11 @@ class TokenizerConfig:
         return self.custom not in (None, GIVEN)
 
     @property
+    def is_given(self) -> bool:
+        """Whether documents are lists of tokens already."""
+        return self.custom == GIVEN
+
+    @property
     def missing(self) -> str | None:
         """The import path of the function that has to be given again, after loading; None where nothing is missing."""
         return self.custom if isinstance(self.custom, str) and self.calls else None
@@ -157,6 +163,7 @@ class Tokens:
     codes: npt.NDArray[np.int32]
     words: Words
     offsets: npt.NDArray[np.int64]
+    example: ClassVar[str] = "Tokenizer()(texts)"
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -275,7 +282,7 @@ class Tokenizer:
 
     def read(self, documents: Any) -> list[str] | pl.Series:
         """N documents as N texts; of given tokens, each becomes a text that holds them. Raises DataError as a call."""
-        return given_texts(documents) if self.config.custom == GIVEN else checked_column(documents)
+        return check_given(given_texts(documents)) if self.config.is_given else checked_column(documents)
 
     def settled(self, text: str) -> tuple[list[str], npt.NDArray[np.bool_]]:
         """The T' tokens of a text as they were cut, and which of them stay, bool (T',): T, in the form of a call."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -130,6 +130,8 @@ class Vocabulary:
     >>> counted.encode(["fire", "the", "fire"]).tolist()
     [3, 2, 3]
     """
+
+    example: ClassVar[str] = "Vocabulary.of(Tokenizer()(texts))"
 
     def __init__(
         self,
@@ -471,13 +473,14 @@ class Vocabulary:
     def _char_ngram_table(self) -> WordTable:
         return WordTable.of(self.char_ngrams)
 
-    def coverage(self, sizes: Sequence[int], tokens: Tokens | None = None) -> list[float]:
+    def coverage(self, sizes: Sequence[int], tokens: Tokens | Iterable[Sequence[str]] | None = None) -> list[float]:
         """The share of `tokens`, by default of those that were counted, that the first `size` words of this cover.
 
-        One number from 0 to 1 for each size; NaN where there are no tokens.
+        One number from 0 to 1 for each size; NaN where there are no tokens. Raises: DataError as `from_tokens`.
         """
         counted = self.counts
         if tokens is not None:
+            tokens = tokens if isinstance(tokens, Tokens) else _tokens_of(tokens)
             counted = np.zeros(self.n_words, dtype=np.int64)
             np.add.at(counted, self.ids(tokens.words), tokens.counts())
         total = int(counted.sum())

@@ -147,7 +147,7 @@ def fit_classifier(
     parameters = parameters or FitParameters()
     notes: tuple[str, ...] = ()
     if columns is not None:
-        read = checked_column if not columns.is_one_text else Tokenizer(config.tokenizer).read
+        read = Tokenizer(columns.tokenizer(config.tokenizer)).read if columns.is_one_text else checked_column
         texts = as_list(documents_of(texts, columns, read))
         validation = None if validation is None else (documents_of(validation[0], columns, read), validation[1])
         test = None if test is None else (documents_of(test[0], columns, read), test[1])

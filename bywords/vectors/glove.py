@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from bywords.annotations import check_fields
+from bywords.annotations import check_arguments, check_fields
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, can_be_kept, check_like, restore_generator
 from bywords.config import typed
 from bywords.errors import DataError, check_range
@@ -95,6 +95,7 @@ def _pairs(
     return np.concatenate(near), (np.concatenate(lower), np.concatenate(upper))
 
 
+@check_arguments
 def train_glove(
     tokens: Tokens,
     vocabulary: Vocabulary,

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from bywords.annotations import check_fields
+from bywords.annotations import check_arguments, check_fields
 from bywords.errors import DataError, SettingError, check_range
 from bywords.extras import needed
 from bywords.memory import check_memory
@@ -65,6 +65,7 @@ class Word2VecConfig(VectorsConfig):
         return train_word2vec(tokens, vocabulary, self, seed=seed, on_epoch=on_epoch)
 
 
+@check_arguments
 def train_word2vec(
     tokens: Tokens,
     vocabulary: Vocabulary,

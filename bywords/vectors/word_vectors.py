@@ -88,7 +88,8 @@ class WordVectors:
                 f"Set dimension to {self.dimension}, or take other vectors."
             )
 
-    def align(self, vocabulary: Vocabulary, *, seed: int) -> Aligned:
+    @check_arguments
+    def align(self, vocabulary: Vocabulary, *, seed: int = 0) -> Aligned:
         """Put the rows into the order of the vocabulary's ids.
 
         A word is looked up as it is written, then in lower case. A word without a vector starts from a normal

@@ -38,6 +38,7 @@ exclude_patterns = [".*", ".venv", "build"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
 html_theme = "furo"
+html_static_path, html_css_files = ["static"], ["site.css"]
 html_title = "bywords"
 html_copy_source = False
 html_show_sphinx = html_show_copyright = False

@@ -5,6 +5,7 @@ Its names are those of the plain module, so that what it learns is saved under t
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +40,11 @@ class Wrapper(Model):
         super().__init__()
         self.generator, self.n_classes = generator, n_classes
         given = {} if vectors is None else {"vectors": vectors}
+        if given and "vectors" not in inspect.signature(plain).parameters:
+            name = getattr(plain, "__name__", plain)
+            raise SettingError(
+                f"{name} takes no word vectors: give its __init__ a parameter `vectors`, a tensor (V, D)."
+            )
         with drawing_from(generator):
             self.module = plain(n_words=n_words, n_classes=n_classes, **given, **config.arguments())
         tables = (nn.Embedding, nn.EmbeddingBag)

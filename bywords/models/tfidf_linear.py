@@ -80,9 +80,12 @@ class TfidfFeatures:
         if self._ratios is not None and self._ratios[0] is targets:
             return self._ratios[1]
         ratios = count_ratios(self.bags, targets, rows=self.rows)
-        if ratios.size <= MOST_KEPT:
+        if self.keeps_ratios(targets):
             self._ratios = targets, ratios
         return ratios
+
+    def keeps_ratios(self, targets: Targets) -> bool:
+        return self.bags.n_rows * targets.n_classes <= MOST_KEPT
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> TfidfFeatures:
         """The features of these documents only, with the same idf."""
@@ -126,6 +129,11 @@ class TfidfLinear(LinearModel):
     @classmethod
     def prepared_by(cls, config: TfidfConfig, vocabulary: Vocabulary) -> Hashable:
         return vocabulary.n_rows(config.features), config.sublinear
+
+    @classmethod
+    def look_ahead(cls, config: TfidfConfig, prepared: TfidfFeatures, targets: Targets) -> None:
+        if config.estimator == "nb-svc" and prepared.keeps_ratios(targets):
+            prepared.count_ratios(targets)
 
     @classmethod
     def fit(

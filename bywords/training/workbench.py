@@ -185,6 +185,12 @@ class Workbench:
                 last = one
         return judged
 
+    def look_ahead(self, candidates: Sequence[ModelConfig]) -> list[CandidateResult]:
+        """Work out what fitting them to all documents will take, while others are still judged; judges none."""
+        for one in candidates:
+            model_class(one).look_ahead(one, self._prepared_for(one), self.targets)
+        return []
+
     def _is_worse(self, one: CandidateResult, other: CandidateResult) -> bool:
         """Whether its score is lower, and its log loss higher by more than its standard error."""
         apart = one.losses - other.losses

@@ -62,12 +62,12 @@ def measured(name: str, train: str, test: str | None, system: str) -> dict[str, 
         case = backtest(sizes[:n_sizes], right[:, :n_sizes])
         if case is None:
             raise SystemExit(f"{name}: too few documents for a case.")
-        found.append({**plain(case), "gain": case.accuracy - float(right[:, n_sizes - 2].mean())})
+        found.append({**plain(case), "gain": case.score - float(right[:, n_sizes - 2].mean())})
         low, high = case.interval
         print(
             f"{name:16} {system:10} {case.from_documents:6,} to {case.n_documents:6,}: "
             f"forecast {case.forecast:.4f} ({low:.4f} to {high:.4f}), "
-            f"is {case.accuracy:.4f}{'' if case.holds else '  NOT HELD'}",
+            f"is {case.score:.4f}{'' if case.holds else '  NOT HELD'}",
             flush=True,
         )
     points = [{key: row[key] for key in ("n_documents", "accuracy", "accuracy_interval")} for row in plain(run.sizes)]

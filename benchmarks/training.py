@@ -1,7 +1,7 @@
 """How long from raw texts to a trained model, and how often is it right, beside fastText and TF-IDF with a linear SVM?
 
-Claims: `auto`, its choosing included, takes at most .18 of fastText's time (dimension 100, 25 epochs, rate .5, two
-threads, its file of texts included) with at least .045 more accuracy; and at most .6 of the time of scikit-learn's
+Claims: `auto`, its choosing included, takes at most .15 of fastText's time (dimension 100, 25 epochs, rate .5, two
+threads, its file of texts included) with at least .055 more accuracy; and at most .6 of the time of scikit-learn's
 TF-IDF with LinearSVC, with at least .012 more. 20 Newsgroups in six classes, or imdb where there is no other; median
 of five runs.
 """
@@ -49,9 +49,9 @@ def main() -> None:
         )
     write_result("training", {"corpus": corpus, "seconds": seconds, "accuracy": accuracy})
     ours, at = seconds["bywords auto"], accuracy["bywords auto"]
-    assert ours <= 0.18 * seconds["fastText"], seconds
+    assert ours <= 0.15 * seconds["fastText"], seconds
     assert ours <= 0.6 * seconds["TF-IDF + LinearSVC"], seconds
-    assert at >= accuracy["fastText"] + 0.045, accuracy
+    assert at >= accuracy["fastText"] + 0.055, accuracy
     assert at >= accuracy["TF-IDF + LinearSVC"] + 0.012, accuracy
 
 

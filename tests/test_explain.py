@@ -17,7 +17,7 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import Temperature
 from bywords.explain import gradients
-from bywords.explain.class_words import n_documents_used
+from bywords.explain.class_words import most, n_documents_used
 from bywords.explain.explanation import explain
 from bywords.explain.segments import segments, strengths
 from bywords.explain.token_alignment import NO_TOKEN, TokenAlignment
@@ -473,3 +473,11 @@ def test_a_file_without_a_text_is_an_error(bywords, model, tmp_path):
     code, _, error = bywords("explain", model, "none.txt")
     assert code == 2
     assert "no text to explain" in error
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 50])
+def test_the_largest_numbers_are_those_of_a_whole_sort(n):
+    sums = np.random.default_rng(0).integers(-3, 4, (40, 6)).astype(float)  # many are equal
+    sums[:, 0], sums[1:, 1] = -1, 0
+    for column, rows in zip(sums.T, most(sums, n), strict=True):
+        assert rows.tolist() == [row for row in np.argsort(-column, kind="stable")[:n].tolist() if column[row] > 0]

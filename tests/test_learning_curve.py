@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,18 +13,18 @@ from pages import HOSTILE, Page, needs_chromium, opened
 from small_corpus import small_corpus
 
 from bywords.classifier import TextClassifier
-from bywords.data.corpus import Corpus, Split
+from bywords.data.corpus import Corpus, Split, labelled_as
 from bywords.errors import DataError, SettingError
 from bywords.experiments.forecast import (
     backtest,
     backtest_sentence,
-    drawn_accuracies,
+    drawn_scores,
     fit_power_law,
     forecast,
     sentence,
     sizes_needed,
 )
-from bywords.experiments.learning_curve import learning_curve, right_answers
+from bywords.experiments.learning_curve import labels_missing, learning_curve, right_answers
 from bywords.records.base import from_json, plain, to_json, typed
 from bywords.records.curve import Backtest, CurveRecord, Forecast, PowerLaw
 from bywords.report import render_curve
@@ -110,7 +111,7 @@ def test_the_interval_of_a_forecast_holds_the_truth_in_most_drawn_worlds():
         found = forecast(SIZES, drawn_right(generator), 16_000)
         low, high = found.interval
         is_held.append(low <= truth <= high)
-        assert low <= found.accuracy <= high
+        assert low <= found.score <= high
         assert high - low < 0.12
     assert np.mean(is_held) >= 0.9
 
@@ -122,14 +123,14 @@ def test_a_forecast_is_bits_of_its_seed_and_its_parts_agree():
     assert found != forecast(SIZES, right, 16_000, seed=1)
     assert typed(Forecast, plain(found)) == found
     assert found.now == right[:, -1].mean()
-    assert found.gain == pytest.approx(found.accuracy - found.now)
+    assert found.gain == pytest.approx(found.score - found.now)
     assert (found.band[0].n_documents, found.band[-1].n_documents) == (500, 16_000)
     assert (found.band[-1].low, found.band[-1].high) == found.interval
 
 
 def test_what_is_always_right_is_forecast_to_stay_so():
     found = forecast(SIZES, np.ones((2, 5, 50), dtype=bool), 16_000)
-    assert found.accuracy == pytest.approx(1, abs=1e-6)
+    assert found.score == pytest.approx(1, abs=1e-6)
     assert found.interval[0] > 0.95
 
 
@@ -141,23 +142,23 @@ def test_a_law_that_missed_the_largest_size_gives_a_wider_interval():
     assert widened > 3 * abs(backtest(SIZES, broken).error) > 2 * usual
 
 
-def test_drawn_accuracies_spread_as_seeds_and_documents_do():
+def test_drawn_scores_spread_as_seeds_and_documents_do():
     generator = np.random.default_rng(0)
     alike = np.broadcast_to(generator.random(1_000) < 0.8, (3, 1, 1_000))
-    assert drawn_accuracies(alike, generator).std() == pytest.approx(np.sqrt(0.8 * 0.2 / 1_000), rel=0.1)
+    assert drawn_scores(alike, generator).std() == pytest.approx(np.sqrt(0.8 * 0.2 / 1_000), rel=0.1)
     of_seed = np.array([0.5, 0.7, 0.9])
     apart = np.arange(1_000) < (1_000 * of_seed)[:, np.newaxis, np.newaxis]
     expected = np.sqrt(of_seed.var(ddof=1) / 3 + 0.7 * 0.3 / 1_000)
-    assert drawn_accuracies(apart, generator).std() == pytest.approx(expected, rel=0.1)
+    assert drawn_scores(apart, generator).std() == pytest.approx(expected, rel=0.1)
 
 
 def test_a_backtest_sees_all_but_the_largest_size():
     right = drawn_right(np.random.default_rng(0))
     found = backtest(SIZES, right)
     assert (found.from_documents, found.n_documents) == (4_000, 8_000)
-    assert found.forecast == forecast(SIZES[:-1], right[:, :-1], 8_000).accuracy
-    assert found.accuracy == right[:, -1].mean()
-    assert found.error == found.forecast - found.accuracy
+    assert found.forecast == forecast(SIZES[:-1], right[:, :-1], 8_000).score
+    assert found.score == right[:, -1].mean()
+    assert found.error == found.forecast - found.score
     assert found.holds
     wrong = right.copy()
     wrong[:, -1] = False
@@ -175,7 +176,7 @@ def test_one_seed_needs_one_size_more():
 
 def test_a_forecast_says_whether_more_texts_are_worth_it():
     found = Forecast(
-        n_documents=40_000, accuracy=0.934, interval=(0.926, 0.941), now=0.928, gain=0.006,
+        n_documents=40_000, score=0.934, interval=(0.926, 0.941), now=0.928, gain=0.006,
         gain_interval=(0.003, 0.009), law=PowerLaw(a=0.02, b=0.6, c=0.3), band=[],
     )  # fmt: skip
     assert sentence(found) == (
@@ -195,7 +196,7 @@ def test_a_curve_that_falls_promises_nothing():
 
 def test_a_backtest_says_how_far_off_it_was():
     found = Backtest(
-        from_documents=2_726, n_documents=5_452, forecast=0.906, interval=(0.887, 0.918), accuracy=0.916, error=-0.01,
+        from_documents=2_726, n_documents=5_452, forecast=0.906, interval=(0.887, 0.918), score=0.916, error=-0.01,
         holds=True,
     )  # fmt: skip
     assert backtest_sentence(found) == (
@@ -283,9 +284,8 @@ def test_a_part_has_two_documents_of_each_class():
 def test_what_cannot_have_a_curve_says_why(split):
     with pytest.raises(DataError, match=r"30 training documents are too few for a curve: half of them have to be 20"):
         learning_curve(noisy_split(30, 30), "tfidf-nb")
-    many = noisy_split(30, 30)
-    with pytest.raises(DataError, match="a learning curve needs documents with one label each"):
-        learning_curve(Split(*(_as_sets(part) for part in (many.train, many.test))), "tfidf-nb")
+    with pytest.raises(DataError, match=r"20 and two of each label that is a text's rarest\. Add"):
+        learning_curve(Split(*map(_as_sets, (noisy_split(30, 30).train, noisy_split(30, 30).test))), "tfidf-nb")
     with pytest.raises(SettingError, match="there is no system 'tfidf'"):
         learning_curve(split, "tfidf")
     with pytest.raises(SettingError, match="at least one seed"):
@@ -293,9 +293,90 @@ def test_what_cannot_have_a_curve_says_why(split):
 
 
 def _as_sets(corpus):
-    from bywords.data.corpus import labelled_as
-
     return labelled_as(corpus, multilabel=True)
+
+
+# Documents with any number of labels
+
+
+def sets_split(n_train=320, n_test=100):
+    """Half of the documents have a second label, which says what their first words are, and a few have none."""
+    parts = []
+    for part in (noisy_split(n_train, n_test).train, noisy_split(n_train, n_test).test):
+        names = [[name, *(["odd"] if row % 2 else [])] if row % 10 else [] for row, name in enumerate(part.names())]
+        texts = [("odd one " if row % 2 else "") + text for row, text in enumerate(part.texts)]
+        parts.append(Corpus.of_sets(part.name, texts, pl.Series(names)))
+    return Split(*parts)
+
+
+@pytest.fixture(scope="module")
+def run_of_sets():
+    return learning_curve(sets_split(), "tfidf-nb", seeds=[0, 1])
+
+
+def test_a_curve_of_several_labels_is_of_the_micro_f1_that_evaluating_gives(run_of_sets):
+    split, run = sets_split(), run_of_sets
+    assert (run.metric, [row.n_documents for row in run.sizes], run.finished) == (
+        "micro_f1",
+        [20, 40, 80, 160, 320],
+        True,
+    )
+    whole = TextClassifier("tfidf-nb").fit(split.train.texts, split.train.names())
+    evaluation = whole.evaluate(split.test.texts, split.test.names())
+    point = run.points[-2]
+    assert (point.score, point.macro_f1) == (evaluation.f1["micro_f1"], evaluation.f1["macro_f1"])
+    assert (point.accuracy, point.log_loss) == (evaluation.accuracy, evaluation.summary()["log_loss"])
+    for row in run.sizes:
+        assert row.score_interval[0] < row.score < row.score_interval[1]
+        assert row.accuracy_interval[0] < row.accuracy < row.accuracy_interval[1]
+        assert row.score == pytest.approx(np.mean([row.score_spread.min, row.score_spread.max]))
+    assert run.forecast.now == pytest.approx(run.sizes[-1].score)
+    assert run.backtest.score == pytest.approx(run.sizes[-1].score)
+    assert from_json(CurveRecord, to_json(run), where="curve.json") == run
+
+
+def test_a_curve_of_several_labels_goes_on_and_refuses_counts_that_are_not_of_these_documents(run_of_sets):
+    again = learning_curve(sets_split(), "tfidf-nb", seeds=[0, 1], earlier=run_of_sets)
+    assert without_times(again) == without_times(run_of_sets)
+    first = run_of_sets.points[0]
+    for counts in ("", "?", first.label_counts[:-8], "AAAA" * (len(first.label_counts) // 4)):
+        forged = replace(run_of_sets, points=[replace(first, label_counts=counts), *run_of_sets.points[1:]])
+        with pytest.raises(DataError, match=r"the earlier record of 20 documents.*Start anew without --resume"):
+            learning_curve(sets_split(), "tfidf-nb", seeds=[0, 1], earlier=forged)
+    forged = replace(run_of_sets, points=[replace(first, micro_f1=first.micro_f1 / 2), *run_of_sets.points[1:]])
+    with pytest.raises(DataError, match="its micro F1 is"):
+        learning_curve(sets_split(), "tfidf-nb", seeds=[0, 1], earlier=forged)
+
+
+def test_labels_that_a_small_part_lacks_are_counted_and_said():
+    split = sets_split(30)  # "odd" is in every second document
+    assert labels_missing(split, [np.arange(30), np.arange(12)]) == []
+    assert labels_missing(split, [np.arange(12), np.arange(2, 30, 2)]) == [
+        "Of 4 labels up to 1 are in no document of the smallest part: there they are never given, and count as missed."
+    ]
+    assert labels_missing(noisy_split(30), [np.arange(1)]) == []
+
+
+def test_an_accuracy_is_the_ratio_that_a_micro_f1_is_where_each_document_has_one_label():
+    right = drawn_right(np.random.default_rng(0))
+    ratio, share = forecast(SIZES, 2 * right, 16_000, of=np.full(right.shape, 2)), forecast(SIZES, right, 16_000)
+    assert (ratio.score, ratio.now, *ratio.interval) == pytest.approx((share.score, share.now, *share.interval))
+    checked = backtest(SIZES, 2 * right, of=np.full(right.shape, 2))
+    assert (checked.score, checked.forecast) == pytest.approx((right[:, -1].mean(), backtest(SIZES, right).forecast))
+    nothing = np.zeros_like(right, dtype=np.int64)
+    assert forecast(SIZES, nothing, 16_000, of=nothing).now == 0
+
+
+def test_the_page_and_the_words_of_several_labels_say_micro_f1_and_no_percentage(run_of_sets):
+    page = Page(render_curve(run_of_sets))
+    assert "test micro F1" in page.text
+    assert "test accuracy" not in page.text
+    said = sentence(run_of_sets.forecast, "micro_f1")
+    assert (
+        re.match(r"With twice the documents \(640\) a micro F1 of about 0\.\d{3} \(0", said) or "Micro F1 does" in said
+    )
+    assert "%" not in said + backtest_sentence(run_of_sets.backtest, "micro_f1")
+    assert said in page.text
 
 
 # The command
@@ -303,8 +384,6 @@ def _as_sets(corpus):
 
 @pytest.fixture
 def files(tmp_path, split):
-    import polars as pl
-
     for name, part in (("train.csv", split.train), ("test.csv", split.test)):
         pl.DataFrame({"text": part.texts, "label": part.names()}).write_csv(tmp_path / name)
     return ["train.csv", "--test", "test.csv", "--system", "tfidf-nb", "--seeds", "2"]
@@ -340,7 +419,7 @@ def test_an_interrupted_curve_is_left_whole_and_goes_on_where_it_was(bywords, fi
     assert len(fitted) == 4 + 7
     (tmp_path / "c" / "curve.json").write_text('{"format": "bywords-run/1"}')
     code, _, error = bywords("curve", *files, "--out", "c", "--resume")
-    assert (code, "expected the format bywords-curve/2, found 'bywords-run/1'" in error) == (2, True)
+    assert (code, "expected the format bywords-curve/3, found 'bywords-run/1'" in error) == (2, True)
 
 
 # The page

@@ -9,6 +9,7 @@ from bywords.config import changed
 from bywords.data.splits import stratified_folds
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
+from bywords.models import tfidf_linear
 from bywords.system_config import SelectionConfig
 from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import Tokenizer
@@ -43,6 +44,20 @@ def test_every_kind_of_candidate_is_tried_and_every_trial_is_kept():
         "naive Bayes on words",
     ]
     assert all(0 < trial.accuracy <= 1 and trial.log_loss > 0 for trial in selection.trials)
+
+
+def test_machines_that_differ_in_their_strength_share_the_ratios_of_their_documents(monkeypatch):
+    counted, usual = [], tfidf_linear.count_ratios
+    monkeypatch.setattr(tfidf_linear, "count_ratios", lambda *a, **k: counted.append(1) or usual(*a, **k))
+    shared = chosen()
+    n_parts = FEW_FOLDS
+    assert len(strengths(shared, "naive Bayes SVM on words and n-grams")) > 1
+    assert len(counted) == n_parts + 1  # and once for all documents
+    monkeypatch.setattr(tfidf_linear, "MOST_KEPT", 0)  # what is too large is worked out anew, to the same
+    apart = chosen()
+    assert len(counted) > 2 * (n_parts + 1)
+    np.testing.assert_array_equal(shared.logits, apart.logits)
+    assert [one.plain() for one in shared.trials] == [one.plain() for one in apart.trials]
 
 
 @pytest.mark.parametrize("share", [0.2, 0.4])  # of labels that are wrong: the more, the smaller C has to be

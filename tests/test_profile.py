@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bywords.auditing.profile import ALIKE_LENGTH, LONG, SMALL_CLASS, names_alike, profile
 from bywords.auditing.scripts import SCRIPTS, letters_by_script, name_of
 from bywords.data.corpus import Corpus, with_label_names
+from bywords.evaluation.metrics import auc_and_variance
 from bywords.records.audit import DocumentCount, Profile, WordCount
 from bywords.records.base import plain
 from bywords.text.tokenizer import Tokenizer
@@ -174,6 +175,26 @@ def test_documents_with_any_number_of_labels_are_counted_label_by_label():
     found = profile(corpus, None, Tokenizer()(corpus.texts), None)
     assert [row.n_train for row in found.classes] == [2, 1]
     assert [sum(counts) for counts in found.lengths_by_class.counts] == [2, 1]
+
+
+def test_all_classes_at_once_have_the_numbers_that_each_has_alone():
+    generator = np.random.default_rng(0)
+    texts = [" ".join(["word"] * int(n)) for n in generator.integers(0, 9, 120)]
+    names = [[f"l{k}" for k in np.flatnonzero(generator.random(5) < [0.1, 0.4, 0.5, 0.9, 0.0])] for _ in texts]
+    several = Corpus.of_sets("sets", texts, pl.Series(names), label_names=["l4", "never"])
+    one = Corpus.of("one", texts, [(row or ["none"])[0] for row in names])
+    for train in (several, one):
+        tokens = Tokenizer()(train.texts)
+        found, lengths = profile(train, None, tokens, None), tokens.lengths
+        for k, row in enumerate(found.classes):
+            is_class = train.of_class(k)
+            counts, _ = np.histogram(lengths[is_class], bins=found.lengths_by_class.edges)
+            assert found.lengths_by_class.counts[k] == counts.tolist()
+            if not is_class.any():
+                assert (row.median_tokens, row.length_auc) == (None, None)
+                continue
+            assert row.median_tokens == np.median(lengths[is_class])
+            assert row.length_auc == pytest.approx(auc_and_variance(lengths[is_class], lengths[~is_class])[0])
 
 
 @settings(max_examples=20)

@@ -134,7 +134,7 @@ def _one_hot(train: Corpus) -> Any:
     """Which classes each document has, a sparse matrix (N, K)."""
     from scipy.sparse import csr_matrix
 
-    rows, labels = train.labels.pairs() if train.is_multilabel else (np.arange(len(train)), train.labels)
+    rows, labels = train.label_pairs()
     return csr_matrix((np.ones(len(rows)), (rows, labels)), shape=(len(train), len(train.label_names)))
 
 

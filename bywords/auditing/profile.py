@@ -8,7 +8,7 @@ import numpy.typing as npt
 from bywords.auditing.patterns import TAG
 from bywords.auditing.scripts import NONE, letters_by_script, name_of
 from bywords.data.corpus import Corpus
-from bywords.evaluation.metrics import auc_and_variance
+from bywords.evaluation.metrics import midranks
 from bywords.records.audit import (
     ClassHistograms,
     ClassProfile,
@@ -133,36 +133,53 @@ def _is_unlike(tokens: Tokens) -> npt.NDArray[np.bool_]:
 
 def _classes(train: Corpus, lengths: npt.NDArray[np.int64], test: Corpus | None) -> list[ClassProfile]:
     """Documents of each class, in the order of the label names, and whether length alone tells it."""
-    counts = train.counts().tolist()
-    test_counts = None if test is None else test.counts().tolist()
-    rows = []
-    for k, name in enumerate(train.label_names):
-        is_class = train.of_class(k)
-        inside, outside = lengths[is_class], lengths[~is_class]
-        auc = auc_and_variance(inside, outside)[0] if len(inside) and len(outside) else None
-        rows.append(
-            ClassProfile(
-                label=name,
-                n_train=counts[k],
-                share=counts[k] / len(train) if len(train) else None,
-                n_test=test_counts[k] if test_counts else None,
-                is_small=counts[k] < SMALL_CLASS,
-                median_tokens=float(np.median(inside)) if len(inside) else None,
-                length_auc=auc,
-                is_told_by_length=auc is not None
-                and len(inside) >= SMALL_CLASS
-                and max(auc, 1 - auc) >= TOLD_BY_LENGTH,
-            )
+    n, test_counts = train.counts(), [None] * len(train.label_names) if test is None else test.counts().tolist()
+    documents, labels = train.label_pairs()
+    rank_sums = np.bincount(labels, midranks(lengths)[documents], len(n))
+    pairs = np.maximum(n * (len(train) - n), 1)  # a document of the class with one that is not
+    aucs = np.where(pairs == n * (len(train) - n), (rank_sums - n * (n + 1) / 2) / pairs, np.nan)
+    return [
+        ClassProfile(
+            label=name,
+            n_train=count,
+            share=count / len(train) if len(train) else None,
+            n_test=n_test,
+            is_small=count < SMALL_CLASS,
+            median_tokens=median if count else None,
+            length_auc=None if np.isnan(auc) else auc,
+            is_told_by_length=count >= SMALL_CLASS and max(auc, 1 - auc) >= TOLD_BY_LENGTH,
         )
-    return rows
+        for name, count, n_test, median, auc in zip(
+            train.label_names,
+            n.tolist(),
+            test_counts,
+            _medians(lengths[documents], labels, n),
+            aucs.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _medians(
+    values: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
+) -> list[float]:
+    """The median of the values of each label, of which there are so many; 0 of none."""
+    ordered = np.append(values[np.lexsort([values, labels])], 0)
+    starts = np.cumsum(counts) - counts
+    middle = ordered[starts + np.maximum(counts - 1, 0) // 2] + ordered[starts + counts // 2]
+    medians: list[float] = np.where(counts > 0, middle / 2, 0.0).tolist()
+    return medians
 
 
 def _lengths_by_class(train: Corpus, lengths: npt.NDArray[np.int64]) -> ClassHistograms:
     """Documents of each class by tokens, in bins that grow by a constant factor; the first is for none at all."""
     edges = np.unique(np.geomspace(1, max(int(lengths.max(initial=1)), 1) + 1, N_BINS).round().astype(np.int64))
     edges = np.concatenate([[0], edges])
-    counts = [np.histogram(lengths[train.of_class(k)], bins=edges)[0].tolist() for k in range(len(train.label_names))]
-    return ClassHistograms(edges=edges.tolist(), counts=counts)
+    documents, labels = train.label_pairs()
+    n_labels, n_bins = len(train.label_names), len(edges) - 1
+    bins = np.searchsorted(edges, lengths, side="right") - 1
+    counts = np.bincount(labels * n_bins + bins[documents], minlength=n_labels * n_bins).reshape(n_labels, n_bins)
+    return ClassHistograms(edges=edges.tolist(), counts=counts.tolist())
 
 
 def _known_words(train: Tokens, test: Tokens, corpus: Corpus) -> KnownWords:

@@ -1,4 +1,4 @@
-"""`bywords curve DATA`: accuracy by number of training documents, and what twice as many would bring."""
+"""`bywords curve DATA`: accuracy, or micro F1, by number of training documents, and what twice as many would bring."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def curve(
     def on_point(run: CurveRecord, point: CurvePoint) -> None:
         write_record(run, files.record)
         callback.name = f"{system} on {point.n_documents:,} documents, seed {point.seed}:"
-        callback.step(1, 0, f"right on {point.accuracy:.1%}")
+        told = f"right on {point.accuracy:.1%}" if point.micro_f1 is None else f"micro F1 {point.micro_f1:.3f}"
+        callback.step(1, 0, told)
 
     run = learning_curve(
         split, system, seeds=range(seeds), validation_share=validation_share, vectors=vectors,
@@ -91,28 +92,36 @@ def _tell(run: CurveRecord) -> None:
     )
     say()
     print_table(
-        ["documents", "accuracy", "95 % interval", "over seeds", "macro F1", "log loss", "fit"],
+        [
+            "documents",
+            "accuracy" if run.metric == "accuracy" else "micro F1",
+            "95 % interval",
+            "over seeds",
+            "macro F1",
+            "log loss",
+            "fit",
+        ],
         [_cells(row) for row in run.sizes],
         may_leave_out=("log loss", "macro F1", "over seeds"),
     )
     say()
     if run.forecast is not None:
-        say(sentence(run.forecast))
+        say(sentence(run.forecast, run.metric))
     if run.backtest is not None:
-        say(backtest_sentence(run.backtest))
+        say(backtest_sentence(run.backtest, run.metric))
     for note in run.notes:
         say(note)
 
 
 def _cells(row: CurveSize) -> list[str]:
-    low, high = row.accuracy_interval
-    spread = row.accuracy_spread
+    low, high = row.score_interval
+    spread = row.score_spread
     return [
         f"{row.n_documents:,}",
-        f"{row.accuracy:.4f}",
+        f"{row.score:.4f}",
         f"{low:.4f} to {high:.4f}",
         f"{spread.min:.4f} to {spread.max:.4f}",
         f"{row.macro_f1:.4f}",
-        f"{row.log_loss:.3f}",
+        "–" if row.log_loss is None else f"{row.log_loss:.3f}",
         f"{row.fit_seconds:.1f} s",
     ]

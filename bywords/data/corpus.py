@@ -176,6 +176,10 @@ class Corpus:
             return self.labels.counts()
         return np.bincount(self.labels, minlength=len(self.label_names)).astype(np.int64, copy=False)
 
+    def label_pairs(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Each document with each of its labels: indices of both, int64 (P,)."""
+        return self.labels.pairs() if isinstance(self.labels, LabelSets) else (np.arange(len(self)), self.labels)
+
     def of_class(self, k: int) -> npt.NDArray[np.bool_]:
         """Which documents have the label of this index, bool (N,)."""
         return np.asarray(self.labels.has(k) if isinstance(self.labels, LabelSets) else self.labels == k)

@@ -221,10 +221,10 @@ def auc_and_variance(positive: npt.NDArray[Any], negative: npt.NDArray[Any]) -> 
     Both take (M,) and (N,) scores, one at least. Source: DeLong et al. (1988), by the ranks of Sun and Xu (2014),
     "Fast Implementation of DeLong's Algorithm".
     """
-    n_above = _midranks(np.concatenate([positive, negative]))
+    n_above = midranks(np.concatenate([positive, negative]))
     m, n = len(positive), len(negative)
-    of_positive = (n_above[:m] - _midranks(positive)) / n  # (M,): share of the negatives below each positive
-    of_negative = 1 - (n_above[m:] - _midranks(negative)) / m  # (N,): share of the positives above each negative
+    of_positive = (n_above[:m] - midranks(positive)) / n  # (M,): share of the negatives below each positive
+    of_negative = 1 - (n_above[m:] - midranks(negative)) / m  # (N,): share of the positives above each negative
     auc = float(of_positive.mean())
     variance = (of_positive.var(ddof=1) / m if m > 1 else 0.0) + (of_negative.var(ddof=1) / n if n > 1 else 0.0)
     return auc, float(variance)
@@ -250,7 +250,7 @@ def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 0.0
 
 
-def _midranks(scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def midranks(scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """The rank of each score from 1, equal ones sharing the mean of theirs."""
     _, indices, counts = np.unique(scores, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[indices]

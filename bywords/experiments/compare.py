@@ -306,7 +306,7 @@ class _Fit:
 def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[AnyEvaluation, float]:
     """The answers to the test part, classes in the order of its label names, and the seconds they took."""
     if isinstance(test.labels, LabelSets):
-        return _evaluate_sets(classifier, test, test.labels)
+        return evaluate_sets(classifier, test, test.labels)
     started = time.perf_counter()
     answers = classifier.predict_documents(test.texts)
     seconds = time.perf_counter() - started
@@ -320,7 +320,7 @@ def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[AnyEvaluation, 
     return Evaluation(test.label_names, test.labels, probabilities, *known, uncalibrated, hierarchy=hierarchy), seconds
 
 
-def _evaluate_sets(classifier: TextClassifier, test: Corpus, labels: LabelSets) -> tuple[ManyLabelsEvaluation, float]:
+def evaluate_sets(classifier: TextClassifier, test: Corpus, labels: LabelSets) -> tuple[ManyLabelsEvaluation, float]:
     """The same of documents with any number of labels; a label that no document taught is never given."""
     fitted = classifier.fitted_
     started = time.perf_counter()

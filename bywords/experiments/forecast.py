@@ -1,4 +1,4 @@
-"""Which answers were right after how many training documents → what more would bring, with an interval.
+"""How good the answers were after how many training documents → what more would bring, with an interval.
 
 The curve is an inverse power law, error(n) = a + b * n ** -c: what no documents take away, what they do, and how fast.
 Sources: Cortes et al. (1993), "Learning Curves: Asymptotic Values and Rate of Convergence", equation 1; fitted with
@@ -7,14 +7,19 @@ weights as Figueroa et al. (2012), "Predicting sample size required for classifi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from bywords.errors import DataError
-from bywords.records.curve import Backtest, Forecast, ForecastPoint, PowerLaw
+from bywords.records.curve import Backtest, CurveMetric, Forecast, ForecastPoint, PowerLaw
 
 Floats = npt.NDArray[np.float64]
-Right = npt.NDArray[np.bool_]  # (S, P, N): the answer to test document n with seed s and training size p is right
+# (S, P, N), of test document n with seed s and training size p: bool, whether the answer is right; or int64, twice the
+# labels that are right, beside so many labels given and true, as `of`. The score is the sum of the first by that of
+# the second, accuracy or micro F1.
+Right = npt.NDArray[np.bool_] | npt.NDArray[np.int64]
 
 LEAST_SIZES = 3  # for a fit: the law has three numbers
 N_DRAWS = 1_000  # of seeds and test documents
@@ -38,12 +43,14 @@ def fit_power_law(sizes: npt.ArrayLike, errors: npt.ArrayLike, n_test: int) -> P
     return PowerLaw(a=float(a[0]), b=float(b[0]), c=float(c[0]))
 
 
-def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int = 0) -> Forecast:
-    """The accuracy after `n_documents`, more than the largest of the P sizes, ascending.
+def forecast(
+    sizes: npt.ArrayLike, right: Right, n_documents: int, *, of: Right | None = None, seed: int = 0
+) -> Forecast:
+    """The score after `n_documents`, more than the largest of the P sizes, ascending.
 
-    `interval` is where the accuracy on other documents like the tested ones would be in 95 % of cases: the law is
+    `interval` is where the score on other documents like the tested ones would be in 95 % of cases: the law is
     fitted anew to draws of seeds and test documents, and what it may miss beside chance is added. That is as much as it
-    misses on the largest size when it does not see it, and USUAL_MISS. `gain` and its interval are against the accuracy
+    misses on the largest size when it does not see it, and USUAL_MISS. `gain` and its interval are against the score
     with the largest size, on the same test documents. `band` has the curve and its interval from the smallest size on.
 
     Raises: DataError for fewer sizes than `sizes_needed`.
@@ -52,10 +59,10 @@ def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int 
     if len(counts) < sizes_needed(len(right)):
         raise DataError(f"a forecast needs {sizes_needed(len(right))} sizes, found {len(counts)}. Add some.")
     n_test = right.shape[2]
-    errors = 1 - right.mean(axis=(0, 2))
+    errors = 1 - scores(right, of)
     law = fit_power_law(counts, errors, n_test)
     generator = np.random.default_rng(seed)
-    drawn = 1 - drawn_accuracies(right, generator)  # (B, P)
+    drawn = 1 - drawn_scores(right, generator, of=of)  # (B, P)
     a, b, c = (numbers[:, np.newaxis] for numbers in _fit(counts, drawn, n_test))
     shown = np.unique(np.geomspace(counts[0], n_documents, _N_BAND).round())
     miss = float(np.hypot(_missed(counts, errors, n_test), USUAL_MISS))
@@ -67,38 +74,38 @@ def forecast(sizes: npt.ArrayLike, right: Right, n_documents: int, *, seed: int 
     gains = np.quantile(accuracies[:, -1] - (1 - drawn[:, -1]), [0.025, 0.975])
     return Forecast(
         n_documents=int(n_documents),
-        accuracy=then,
+        score=then,
         interval=(float(low[-1]), float(high[-1])),
         now=now,
         gain=then - now,
         gain_interval=(float(gains[0]), float(gains[1])),
         law=law,
         band=[
-            ForecastPoint(n_documents=int(n), accuracy=float(1 - law.errors(n)), low=float(bottom), high=float(top))
+            ForecastPoint(n_documents=int(n), score=float(1 - law.errors(n)), low=float(bottom), high=float(top))
             for n, bottom, top in zip(shown, low, high, strict=True)
         ],
     )
 
 
-def backtest(sizes: npt.ArrayLike, right: Right) -> Backtest | None:
+def backtest(sizes: npt.ArrayLike, right: Right, *, of: Right | None = None) -> Backtest | None:
     """What all sizes but the largest forecast of the largest, beside what it is; None where they are too few.
 
-    `error` is forecast less accuracy; `interval` is that of the accuracy on these test documents, as forecast.
+    `error` is forecast less score; `interval` is that of the score on these test documents, as forecast.
     """
     counts = np.asarray(sizes, dtype=np.float64)
     if len(counts) <= sizes_needed(len(right)):
         return None
-    found = forecast(counts[:-1], right[:, :-1], int(counts[-1]))
-    accuracy = float(right[:, -1].mean())
+    found = forecast(counts[:-1], right[:, :-1], int(counts[-1]), of=None if of is None else of[:, :-1])
+    score = float(scores(right, of)[-1])
     low, high = (found.now + bound for bound in found.gain_interval)
     return Backtest(
         from_documents=int(counts[-2]),
         n_documents=int(counts[-1]),
-        forecast=found.accuracy,
+        forecast=found.score,
         interval=(low, high),
-        accuracy=accuracy,
-        error=found.accuracy - accuracy,
-        holds=bool(low <= accuracy <= high),
+        score=score,
+        error=found.score - score,
+        holds=bool(low <= score <= high),
     )
 
 
@@ -107,12 +114,23 @@ def sizes_needed(n_seeds: int) -> int:
     return LEAST_SIZES if n_seeds > 1 else LEAST_SIZES + 1
 
 
-def sentence(found: Forecast) -> str:
+def in_words(score: float, metric: CurveMetric) -> str:
+    """An accuracy as a percentage, a micro F1 as a number."""
+    return f"{score:.1%}" if metric == "accuracy" else f"{score:.3f}"
+
+
+def _difference(difference: float, metric: CurveMetric) -> str:
+    return f"{100 * difference:.1f}" if metric == "accuracy" else f"{difference:.3f}"
+
+
+def sentence(found: Forecast, metric: CurveMetric = "accuracy") -> str:
     """What a forecast of twice the documents says, in words."""
+    score, points = ("Accuracy", " points") if metric == "accuracy" else ("Micro F1", "")
+    now = in_words(found.now, metric)
     if not found.law.b:
         return (
-            f"Accuracy does not rise with the documents at hand, {found.now:.1%} with all of them: nothing says "
-            "that more texts like these would help."
+            f"{score} does not rise with the documents at hand, {now} with all of them: nothing says that more texts "
+            "like these would help."
         )
     low, high = found.interval
     least, most = found.gain_interval
@@ -123,24 +141,26 @@ def sentence(found: Forecast) -> str:
     else:
         advice = "more texts like these may help"
     return (
-        f"With twice the documents ({found.n_documents:,}) about {found.accuracy:.1%} ({low:.1%} to {high:.1%}) "
-        f"instead of {found.now:.1%}, a gain of {100 * found.gain:.1f} points ({100 * least:.1f} to "
-        f"{100 * most:.1f}): {advice}."
+        f"With twice the documents ({found.n_documents:,}) {'' if points else 'a micro F1 of '}about "
+        f"{in_words(found.score, metric)} ({in_words(low, metric)} to {in_words(high, metric)}) instead of {now}, a "
+        f"gain of {_difference(found.gain, metric)}{points} ({_difference(least, metric)} to "
+        f"{_difference(most, metric)}): {advice}."
     )
 
 
-def backtest_sentence(found: Backtest) -> str:
+def backtest_sentence(found: Backtest, metric: CurveMetric = "accuracy") -> str:
     """What came of the forecast that could be checked, in words."""
     low, high = found.interval
     return (
-        f"Checked: from up to {found.from_documents:,} documents, {found.forecast:.1%} ({low:.1%} to {high:.1%}) "
-        f"would have been forecast for {found.n_documents:,}; it is {found.accuracy:.1%}, "
-        f"{100 * abs(found.error):.1f} points off{'' if found.holds else ' and outside of the interval'}."
+        f"Checked: from up to {found.from_documents:,} documents, {in_words(found.forecast, metric)} "
+        f"({in_words(low, metric)} to {in_words(high, metric)}) would have been forecast for {found.n_documents:,}; it "
+        f"is {in_words(found.score, metric)}, {_difference(abs(found.error), metric)}"
+        f"{' points' if metric == 'accuracy' else ''} off{'' if found.holds else ' and outside of the interval'}."
     )
 
 
-def drawn_accuracies(right: Right, generator: np.random.Generator) -> Floats:
-    """The mean accuracy at each size in draws, with replacement, of test documents and of seeds, float64 (B, P).
+def drawn_scores(right: Right, generator: np.random.Generator, *, of: Right | None = None) -> Floats:
+    """The mean score at each size in draws, with replacement, of test documents and of seeds, float64 (B, P).
 
     A draw has the same documents and seeds for all sizes. S seeds drawn from S spread too little, by (S - 1) / S; that
     is made good. One seed says nothing of the spread over seeds.
@@ -148,11 +168,13 @@ def drawn_accuracies(right: Right, generator: np.random.Generator) -> Floats:
     """
     n_seeds, n_sizes, n_test = right.shape
     flat = right.reshape(n_seeds * n_sizes, n_test).astype(np.float32).T
+    flat_of = None if of is None else of.reshape(n_seeds * n_sizes, n_test).astype(np.float32).T
     together = max(1, _DRAWN_TOGETHER // n_test)
     parts = []
     for start in range(0, N_DRAWS, together):
         times = generator.multinomial(n_test, np.full(n_test, 1 / n_test), size=min(together, N_DRAWS - start))
-        parts.append(times.astype(np.float32) @ flat / n_test)
+        counted = times.astype(np.float32)
+        parts.append(counted @ flat / n_test if flat_of is None else _shares(counted @ flat, counted @ flat_of))
     by_seed = np.concatenate(parts).astype(np.float64).reshape(N_DRAWS, n_seeds, n_sizes)
     means = by_seed.mean(axis=1)
     if n_seeds == 1:
@@ -160,6 +182,18 @@ def drawn_accuracies(right: Right, generator: np.random.Generator) -> Floats:
     times = generator.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=N_DRAWS) / n_seeds
     drawn = (times[:, :, np.newaxis] * by_seed).sum(axis=1)
     return np.clip(means + np.sqrt(n_seeds / (n_seeds - 1)) * (drawn - means), 0.0, 1.0)
+
+
+def scores(right: Right, of: Right | None) -> Floats:
+    """The mean score of each size, float64 (P,)."""
+    if of is None:
+        return np.asarray(right.mean(axis=(0, 2)))
+    return np.asarray(_shares(right.sum(axis=2, dtype=np.float64), of.sum(axis=2, dtype=np.float64)).mean(axis=0))
+
+
+def _shares(parts: npt.NDArray[Any], wholes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Quotients; 0 of nothing, as scikit-learn's `f1_score` has it."""
+    return np.divide(parts, wholes, out=np.zeros_like(parts), where=wholes > 0)
 
 
 def _missed(sizes: Floats, errors: Floats, n_test: int) -> float:

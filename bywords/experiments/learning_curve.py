@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,14 @@ from bywords.annotations import check_arguments
 from bywords.classifier import TextClassifier
 from bywords.config import to_plain
 from bywords.data.corpus import Split
-from bywords.data.splits import nested_order
+from bywords.data.label_sets import LabelSets
+from bywords.data.splits import nested_order, strata_of
 from bywords.errors import DataError, SettingError, check_seeds
-from bywords.evaluation.evaluation import Evaluation
+from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
 from bywords.experiments import forecast
+from bywords.experiments.compare import evaluate_sets
 from bywords.experiments.setup import WITHOUT_RESUME, beginning, check_close, check_same, checked, spread
+from bywords.records.base import Interval
 from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
 from bywords.system_config import SystemConfig
 from bywords.systems import DEFAULT_SYSTEM
@@ -29,6 +33,7 @@ from bywords.validation import check_array, naming
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 LEAST_DOCUMENTS = 20  # of a point; and two of each class
+COUNTS = np.dtype("<u4")  # of `CurvePoint.label_counts`
 
 
 @check_arguments
@@ -48,15 +53,16 @@ def learning_curve(
 
     A seed draws nested, stratified parts, and every start; the test part never changes. Documents without tokens are
     dropped and counted. Small parts come first, each with every seed. A part that would have fewer than LEAST_DOCUMENTS
-    documents, or fewer than two for each class, is left out, and `notes` say so. After each fit `on_point` gets the
-    record so far and the new point; points that `earlier`, a record of the same documents and settings, holds are taken
-    from there. Ctrl-C ends the run with what it has: `finished` is then false.
+    documents, or fewer than two for each class, is left out, and `notes` say so. Where documents have any number of
+    labels, the rarest of its labels is the class of each, and the curve is of micro F1 instead of accuracy. After each
+    fit `on_point` gets the record so far and the new point; points that `earlier`, a record of the same documents and
+    settings, holds are taken from there. Ctrl-C ends the run with what it has: `finished` is then false.
 
     The record's `points` have one row a fit, `sizes` one a size that all seeds have; `forecast` is that of twice the
     largest size and `backtest` that of the largest from the others, None where the sizes are too few.
 
     Raises: SettingError for an unknown system, and an `earlier` run of something else. DataError for a corpus that
-    cannot be trained on, one with any number of labels a document, and too few documents for two sizes.
+    cannot be trained on, and too few documents for two sizes.
 
     >>> from bywords import learning_curve, load_dataset
     >>> record = learning_curve(load_dataset("many-tickets.csv"), "tfidf-nb", seeds=[0])
@@ -71,19 +77,17 @@ def learning_curve(
     if tokenizer != config.tokenizer:  # documents that several columns made
         fitted = config = replace(config, tokenizer=tokenizer)
         more["vectors"] = None
-    if split.train.is_multilabel:
-        raise DataError(
-            f"{split.train.name}: a learning curve needs documents with one label each, and these have any number. "
-            "Train on parts of the file instead: bywords train PART --test FILE."
-        )
     split = checked(split, Tokenizer(config.tokenizer))
-    sizes, notes = _sizes(split, len(seeds))
+    strata = strata_of(split.train.labels)
+    sizes, notes = _sizes(split, len(np.unique(strata)), len(seeds))
+    orders = {seed: nested_order(strata, seed) for seed in seeds}
+    notes += labels_missing(split, [order[: sizes[0]] for order in orders.values()])
     run = CurveRecord(
         **beginning(split, seeds=seeds, validation_share=validation_share, command=command),
-        system=system, vectors=vectors, config=to_plain(config), notes=notes,
+        system=system, metric="micro_f1" if split.train.is_multilabel else "accuracy", vectors=vectors,
+        config=to_plain(config), notes=notes,
     )  # fmt: skip
-    points = _points_of(earlier, run)
-    orders = {seed: nested_order(split.train.labels, seed) for seed in seeds}
+    points = _points_of(earlier, run, split)
     wanted = [(n_documents, seed) for n_documents in sizes for seed in seeds]
     run = _with_points(run, [points[key] for key in wanted if key in points])
     to_do, seconds_left = [key for key in wanted if key not in points], None
@@ -103,28 +107,43 @@ def learning_curve(
     return replace(run, finished=True)
 
 
-def _sizes(split: Split, n_seeds: int) -> tuple[list[int], list[str]]:
+def _sizes(split: Split, n_classes: int, n_seeds: int) -> tuple[list[int], list[str]]:
     """How many documents the points have, ascending, and notes about those that are left out."""
     n_train = len(split.train)
-    least = max(LEAST_DOCUMENTS, 2 * int(np.count_nonzero(split.train.counts())))
+    least = max(LEAST_DOCUMENTS, 2 * n_classes)
+    of_each = "two of each class" if not split.train.is_multilabel else "two of each label that is a text's rarest"
     sizes = {share: round(share * n_train) for share in SHARES}
     kept = [n_documents for n_documents in sizes.values() if n_documents >= least]
     if len(kept) < 2:
         raise DataError(
             f"{split.train.name}: {n_train:,} training documents are too few for a curve: half of them have to be "
-            f"{least} or more, {LEAST_DOCUMENTS} and two of each class. Add documents."
+            f"{least} or more, {LEAST_DOCUMENTS} and {of_each}. Add documents."
         )
     left_out = [f"1/{1 / share:.0f}" for share, n_documents in sizes.items() if n_documents < least]
     notes = []
     if left_out:
         notes.append(
             f"Left out: {' and '.join(left_out)} of the documents, which would be fewer than {least}: "
-            f"{LEAST_DOCUMENTS} and two of each class."
+            f"{LEAST_DOCUMENTS} and {of_each}."
         )
     needed = forecast.sizes_needed(n_seeds)
     if len(kept) < needed:
         notes.append(f"There is no forecast: it needs {needed} sizes{' or more seeds' if n_seeds == 1 else ''}.")
     return kept, notes
+
+
+def labels_missing(split: Split, parts: list[npt.NDArray[np.int64]]) -> list[str]:
+    """A note where the smallest parts lack labels, which a system fitted to them cannot give."""
+    if not isinstance(split.train.labels, LabelSets):
+        return []
+    known = split.train.labels.counts() > 0
+    lacking = max(int((known & (split.train.labels.select(part).counts() == 0)).sum()) for part in parts)
+    if not lacking:
+        return []
+    return [
+        f"Of {known.sum():,} labels up to {lacking:,} are in no document of the smallest part: there they are never "
+        "given, and count as missed."
+    ]
 
 
 def _point(classifier: TextClassifier, split: Split, rows: npt.NDArray[np.int64]) -> CurvePoint:
@@ -133,19 +152,41 @@ def _point(classifier: TextClassifier, split: Split, rows: npt.NDArray[np.int64]
     classifier.fit(part.texts, part.names())
     if classifier.fitted_.record.history.interrupted:
         raise KeyboardInterrupt
-    evaluation = cast(Evaluation, classifier.evaluate(split.test.texts, split.test.names()))
+    evaluation: AnyEvaluation
+    if isinstance(split.test.labels, LabelSets):
+        evaluation, _ = evaluate_sets(classifier, split.test, split.test.labels)
+    else:
+        evaluation = classifier.evaluate(split.test.texts, split.test.names())
     return CurvePoint(
         n_documents=len(rows),
         seed=classifier.seed,
         accuracy=evaluation.accuracy,
-        macro_f1=evaluation.macro_f1,
-        log_loss=evaluation.log_loss,
         fit_seconds=classifier.seconds_,
-        right=base64.b64encode(np.packbits(evaluation.is_right).tobytes()).decode(),
+        **(_of_one_label(evaluation) if isinstance(evaluation, Evaluation) else _of_label_sets(evaluation)),
     )
 
 
-def _points_of(earlier: CurveRecord | None, run: CurveRecord) -> dict[tuple[int, int], CurvePoint]:
+def _of_one_label(found: Evaluation) -> dict[str, Any]:
+    right = _as_text(np.packbits(found.is_right))
+    return {"macro_f1": found.macro_f1, "log_loss": found.log_loss, "right": right}
+
+
+def _of_label_sets(found: ManyLabelsEvaluation) -> dict[str, Any]:
+    counts = [sets.lengths for sets in (found.labels.both(found.predicted), found.predicted, found.labels)]
+    return {
+        "macro_f1": found.f1["macro_f1"],
+        "micro_f1": found.f1["micro_f1"],
+        "log_loss": found.summary()["log_loss"],
+        "right": _as_text(np.packbits(found.labels.are_equal(found.predicted))),
+        "label_counts": _as_text(np.stack(counts).astype(COUNTS)),
+    }
+
+
+def _as_text(values: npt.NDArray[Any]) -> str:
+    return base64.b64encode(values.tobytes()).decode()
+
+
+def _points_of(earlier: CurveRecord | None, run: CurveRecord, split: Split) -> dict[tuple[int, int], CurvePoint]:
     """The points that an earlier record of the same documents and settings has, by size and seed.
 
     Raises: DataError where the scores of one are not those of its answers.
@@ -156,6 +197,11 @@ def _points_of(earlier: CurveRecord | None, run: CurveRecord) -> dict[tuple[int,
     for point in earlier.points:
         with naming(f"the earlier record of {point.n_documents} documents", error=DataError, advice=WITHOUT_RESUME):
             check_close("accuracy", point.accuracy, float(_is_right(point, run.corpus.n_test).mean()))
+            if isinstance(split.test.labels, LabelSets):
+                both, given, true = counts = _label_counts(point, run.corpus.n_test)
+                if (both > np.minimum(given, true)).any() or (true != split.test.labels.lengths).any():
+                    raise SettingError("its counts of labels are not those of these documents")
+                check_close("micro F1", point.score, float(forecast.scores(*_ratio_of(counts[None, None]))[0]))
     return {(point.n_documents, point.seed): point for point in earlier.points}
 
 
@@ -166,42 +212,73 @@ def _is_right(point: CurvePoint, n_test: int) -> npt.NDArray[np.bool_]:
     return np.unpackbits(bits, count=n_test).astype(np.bool_)
 
 
+def _label_counts(point: CurvePoint, n_test: int) -> npt.NDArray[np.int64]:
+    """Labels of each document that are right, given and true, int64 (3, N). Raises an error for other shapes."""
+    counts = np.frombuffer(base64.b64decode(point.label_counts, validate=True), dtype=COUNTS)
+    check_array("label_counts", counts, np.uint32, shape=(3 * n_test,))
+    return counts.astype(np.int64).reshape(3, n_test)
+
+
+def _ratio_of(counts: npt.NDArray[np.int64]) -> tuple[forecast.Right, forecast.Right]:
+    """What a micro F1 is the ratio of, from (..., 3, N): int64 (..., N) each."""
+    return 2 * counts[..., 0, :], counts[..., 1, :] + counts[..., 2, :]
+
+
 def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     """The run with these points, and what follows from those sizes that every seed has."""
     run = replace(run, points=points)
     sizes, right = right_answers(run)
     if sizes == [row.n_documents for row in run.sizes]:
         return run
-    drawn = forecast.drawn_accuracies(right, np.random.default_rng(0))
-    intervals = np.quantile(drawn, [0.025, 0.975], axis=0).T.tolist()
-    run = replace(run, sizes=[_size(run, size, *interval) for size, interval in zip(sizes, intervals, strict=True)])
+    score, of = (right, None) if run.metric == "accuracy" else _ratio_of(_of_sizes(run, sizes, _label_counts))
+    accuracies = _intervals(right, None)
+    scores = [None] * len(sizes) if of is None else _intervals(score, of)
+    rows = [_size(run, *row) for row in zip(sizes, accuracies, scores, strict=True)]
+    run = replace(run, sizes=rows)
     if len(sizes) < forecast.sizes_needed(len(right)):
         return run
-    found = forecast.forecast(sizes, right, 2 * sizes[-1])
-    return replace(run, forecast=found, backtest=forecast.backtest(sizes, right))
+    found = forecast.forecast(sizes, score, 2 * sizes[-1], of=of)
+    return replace(run, forecast=found, backtest=forecast.backtest(sizes, score, of=of))
 
 
-def _size(run: CurveRecord, n_documents: int, low: float, high: float) -> CurveSize:
-    """The fits to as many documents, and the interval of their mean accuracy."""
+def _intervals(right: forecast.Right, of: forecast.Right | None) -> list[tuple[float, float]]:
+    """The 95 % interval of the mean score of each size."""
+    drawn = forecast.drawn_scores(right, np.random.default_rng(0), of=of)
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0).tolist()
+    return list(zip(low, high, strict=True))
+
+
+def _size(run: CurveRecord, n_documents: int, accuracy: Interval, micro_f1: Interval | None) -> CurveSize:
+    """The fits to as many documents, with the intervals of their mean scores."""
     rows = [point for point in run.points if point.n_documents == n_documents]
+    losses = [row.log_loss for row in rows if row.log_loss is not None]
     return CurveSize(
         n_documents=n_documents,
         share=n_documents / run.corpus.n_train,
         accuracy=statistics.fmean(row.accuracy for row in rows),
-        accuracy_interval=(low, high),
+        accuracy_interval=accuracy,
         accuracy_spread=spread([row.accuracy for row in rows]),
         macro_f1=statistics.fmean(row.macro_f1 for row in rows),
-        log_loss=statistics.fmean(row.log_loss for row in rows),
+        log_loss=statistics.fmean(losses) if losses else None,
         fit_seconds=statistics.fmean(row.fit_seconds for row in rows),
+        micro_f1=None if micro_f1 is None else statistics.fmean(row.score for row in rows),
+        micro_f1_interval=micro_f1,
+        micro_f1_spread=None if micro_f1 is None else spread([row.score for row in rows]),
     )
 
 
 def right_answers(run: CurveRecord) -> tuple[list[int], forecast.Right]:
     """The P sizes that all S seeds have, ascending, and which of the N test documents were right: bool (S, P, N)."""
-    by_size: dict[int, list[npt.NDArray[np.bool_]]] = {}
-    for point in run.points:
-        by_size.setdefault(point.n_documents, []).append(_is_right(point, run.corpus.n_test))
-    sizes = sorted(size for size, rows in by_size.items() if len(rows) == len(run.seeds))
+    n_fits = Counter(point.n_documents for point in run.points)
+    sizes = sorted(size for size, n in n_fits.items() if n == len(run.seeds))
     if not sizes:
         return [], np.zeros((len(run.seeds), 0, run.corpus.n_test), dtype=np.bool_)
-    return sizes, np.array([by_size[size] for size in sizes]).swapaxes(0, 1)
+    return sizes, _of_sizes(run, sizes, _is_right)
+
+
+def _of_sizes(
+    run: CurveRecord, sizes: list[int], read: Callable[[CurvePoint, int], npt.NDArray[Any]]
+) -> npt.NDArray[Any]:
+    """What is read of each point of P sizes that all S seeds have, (S, P, ...)."""
+    points = [[point for point in run.points if point.n_documents == size] for size in sizes]
+    return np.array([[read(point, run.corpus.n_test) for point in row] for row in points]).swapaxes(0, 1)

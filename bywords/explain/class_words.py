@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,7 @@ def class_words(classifier: FittedClassifier, texts: Sequence[str], *, n: int = 
     n_documents = tokens.document_frequency()
     words = list(map(shown_token, tokens.words.strings()))
     found = {}
-    for index, label in enumerate(classifier.classes.tolist()):
-        column = sums[:, index]
-        order = np.argsort(-column, kind="stable")[:n]
+    for label, column, order in zip(classifier.classes.tolist(), sums.T, most(sums, n), strict=True):
         found[str(label)] = [
             {
                 "word": words[word],
@@ -46,9 +44,18 @@ def class_words(classifier: FittedClassifier, texts: Sequence[str], *, n: int = 
                 "n_documents": int(n_documents[word]),
             }
             for word in order.tolist()
-            if column[word] > 0
         ]
     return found
+
+
+def most(sums: Numbers, n: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Of each of K columns the rows of its n largest numbers above 0, largest first, of equals the first."""
+    columns = np.ascontiguousarray(sums.T)
+    at = max(columns.shape[1] - n, 0)
+    for column in columns:
+        least = np.partition(column, at)[at] if 0 < n <= len(column) else -np.inf
+        rows = np.flatnonzero((column > 0) & (column >= least))  # to sort these alone is many times as fast
+        yield rows[np.argsort(-column[rows], kind="stable")][:n]
 
 
 def n_documents_used(classifier: FittedClassifier, n_documents: int) -> int:

@@ -179,6 +179,10 @@ class FittedModel:
         return None
 
     @classmethod
+    def look_ahead(cls, config: Any, prepared: Any, targets: Targets) -> None:
+        """Work out, while a thread is free, what a `fit` to these will ask for. Nothing, unless a model says so."""
+
+    @classmethod
     def fit(
         cls,
         config: Any,

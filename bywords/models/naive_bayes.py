@@ -61,11 +61,12 @@ def count_ratios(bags: Bags, targets: Targets, *, rows: Rows | None = None) -> F
     it is the same for both.
     Source: Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
-    presence = Bags(bags.ids, bags.offsets, np.ones_like(bags.weights), bags.n_rows).without_unknown()
+    presence = Bags(bags.ids, bags.offsets, np.ones_like(bags.weights), bags.n_rows)
     sums, total = _class_sums(presence, targets, np.arange(len(bags)) if rows is None else rows)
+    sums[UNKNOWN], total[UNKNOWN] = 0, 0
     if targets.is_binary:
         sums = np.ascontiguousarray(sums[:, 1:])
-    in_class = sums.sum(axis=0)
+    in_class = np.einsum("vk->k", sums)
     share_of_all = (in_class + len(sums)) / (total.sum() - in_class + len(sums))
     ratios = sums.astype(np.float32)  # what follows is in place: there may be many words and many classes
     others = total.astype(np.float32)[:, np.newaxis] - ratios
@@ -92,7 +93,7 @@ def _class_sums(bags: Bags, targets: Targets, rows: Rows) -> tuple[npt.NDArray[n
     shape = bags.n_rows, targets.n_classes
     table = class_sums(bags.ids, bags.offsets, rows[places], labels, counts[places], bags.weights, shape)
     if not targets.is_multilabel:
-        return table, table.sum(axis=1)
+        return table, np.einsum("vk->v", table)  # several times as fast as a sum, for few classes
     none = np.zeros(len(rows), dtype=np.int64)
     return table, class_sums(bags.ids, bags.offsets, rows, none, counts, bags.weights, (bags.n_rows, 1))[:, 0]
 

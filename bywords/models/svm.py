@@ -9,7 +9,7 @@ from bywords.data.targets import Rows, Targets
 from bywords.text.bags import Bags, Floats
 
 TOLERANCE = 0.1  # of the optimality conditions: closer changes no accuracy
-FEW_DOCUMENTS, PASSES_OF_FEW, PASSES = 1_000, 10, 5  # passes over them: of more documents, fewer are enough
+FEW_DOCUMENTS, PASSES_OF_FEW, PASSES = 1_000, 10, 4  # passes over them: of more documents, fewer are enough
 MORE_PASSES = 2  # for an SVM that goes on from dual variables
 LANES, MOST_LANES = 8, 32  # classes that the kernel does at a time, and at most
 

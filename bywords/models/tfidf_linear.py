@@ -23,6 +23,7 @@ from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
 
 Estimator = Literal["svc", "nb-svc", "nb"]
+MOST_KEPT = 10_000_000  # numbers that are kept rather than computed anew
 NAMES = {"svc": "SVM", "nb-svc": "naive Bayes SVM", "nb": "naive Bayes"}
 ON_FEATURES = {"words": "words", "ngrams": "words and n-grams", "all": "words, n-grams and character n-grams"}
 
@@ -62,7 +63,7 @@ class TfidfConfig(ModelConfig):
         return n_classes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class TfidfFeatures:
     """The idf of some documents, float32 (V,), 0 for rows that none of them has, and the features of N of them.
 
@@ -72,6 +73,19 @@ class TfidfFeatures:
     idf: Floats
     bags: Bags
     rows: Rows | None = None
+    _ratios: tuple[Targets, Floats] | None = None
+
+    def count_ratios(self, targets: Targets) -> Floats:
+        """As `naive_bayes.count_ratios`, of the same targets only once: machines that differ in their C share them."""
+        if self._ratios is not None and self._ratios[0] is targets:
+            return self._ratios[1]
+        ratios = count_ratios(self.bags, targets, rows=self.rows)
+        if self.keeps_ratios(targets):
+            self._ratios = targets, ratios
+        return ratios
+
+    def keeps_ratios(self, targets: Targets) -> bool:
+        return self.bags.n_rows * targets.n_classes <= MOST_KEPT
 
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> TfidfFeatures:
         """The features of these documents only, with the same idf."""
@@ -117,6 +131,11 @@ class TfidfLinear(LinearModel):
         return vocabulary.n_rows(config.features), config.sublinear
 
     @classmethod
+    def look_ahead(cls, config: TfidfConfig, prepared: TfidfFeatures, targets: Targets) -> None:
+        if config.estimator == "nb-svc" and prepared.keeps_ratios(targets):
+            prepared.count_ratios(targets)
+
+    @classmethod
     def fit(
         cls,
         config: TfidfConfig,
@@ -135,7 +154,7 @@ class TfidfLinear(LinearModel):
         else:
             scales = None
             if config.estimator == "nb-svc":
-                scales = count_ratios(bags, targets, rows=rows)
+                scales = prepared.count_ratios(targets)
                 scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
             weights, bias, duals = support_vectors(
                 bags, targets, C=config.C, scales=scales, duals=duals, seed=seed, rows=rows

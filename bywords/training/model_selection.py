@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -195,7 +196,10 @@ def _judged(
     for one in candidates:
         races.setdefault(one.with_strength(1.0), []).append(one)
     judged, history, n_steps = list[CandidateResult](), History(), 2 * len(races)
-    for number, raced in enumerate(in_threads(workbench.race, races.values()), start=1):
+    tasks = [*(partial(workbench.race, raced) for raced in races.values()), partial(workbench.look_ahead, candidates)]
+    for number, raced in enumerate(in_threads(lambda task: task(), tasks), start=1):
+        if not raced:
+            continue
         judged += raced
         best = max(raced, key=lambda one: one.trial.score).trial
         callback.step(number, n_steps, f"{best.name}: {workbench.in_words(best)}")

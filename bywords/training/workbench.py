@@ -131,17 +131,22 @@ class Workbench:
         """Whether the checkpoint has an entry of it."""
         return self.checkpoint.has(f"judged-{_key(config)}")
 
-    def judge(self, config: ModelConfig, start: CandidateResult | None = None) -> CandidateResult:
-        """Fit to each part and answer for what it holds out; an SVM goes on from what `start`, one like it, found."""
+    def judge(
+        self, config: ModelConfig, start: CandidateResult | None = None, parts: list[tuple[Any, Targets]] | None = None
+    ) -> CandidateResult:
+        """Fit to each part and answer for what it holds out; an SVM goes on from what `start`, one like it, found.
+
+        `parts` is what `_learned_parts` gives, where several candidates share it.
+        """
         name = f"judged-{_key(config)}"
         if (before := self.checkpoint.restored(name, lambda entry: self._judged_before(config, entry))) is not None:
             return before
         logits, epochs, duals = [], [], []
         own = self.checkpoint.under(name)
-        prepared = self._prepared_for(config)
-        for number, (kept, held_out) in enumerate(self.parts):
+        prepared, learned = self._prepared_for(config), parts or self._learned_parts(config)
+        for number, ((kept, held_out), part) in enumerate(zip(self.parts, learned, strict=True)):
             first = None if start is None or start.duals is None else start.duals[number][kept]
-            model, history = self._fit(config, kept, held_out, duals=first, checkpoint=own.under(str(number)))
+            model, history = self._fit(config, part, held_out, duals=first, checkpoint=own.under(str(number)))
             if history.interrupted:
                 raise KeyboardInterrupt
             if model.duals is not None:
@@ -164,7 +169,8 @@ class Workbench:
         From the first of them to smaller C, until one is worse than the one before by more than chance (its standard
         error on the same documents); and to larger C, where no smaller one was better than the first.
         """
-        judged = [first := self.judge(candidates[0])]
+        parts = self._learned_parts(candidates[0])
+        judged = [first := self.judge(candidates[0], parts=parts)]
         is_race = self.config.model.is_race
         others = sorted(candidates[1:], key=lambda one: one.C)
         smaller = [one for one in reversed(others) if one.C < first.config.C]
@@ -173,11 +179,17 @@ class Workbench:
                 break
             last = first
             for config in way:
-                judged.append(one := self.judge(config, last))
+                judged.append(one := self.judge(config, last, parts))
                 if is_race and self._is_worse(one, last):
                     break
                 last = one
         return judged
+
+    def look_ahead(self, candidates: Sequence[ModelConfig]) -> list[CandidateResult]:
+        """Work out what fitting them to all documents will take, while others are still judged; judges none."""
+        for one in candidates:
+            model_class(one).look_ahead(one, self._prepared_for(one), self.targets)
+        return []
 
     def _is_worse(self, one: CandidateResult, other: CandidateResult) -> bool:
         """Whether its score is lower, and its log loss higher by more than its standard error."""
@@ -220,7 +232,7 @@ class Workbench:
 
         if (kept := self.checkpoint.restored(name, restore)) is not None:
             return [kept]
-        everything, own = np.arange(len(self.documents)), self.checkpoint.under(name)
+        everything, own = (self._prepared_for(config), self.targets), self.checkpoint.under(name)
         fitted, history = self._fit(
             config, everything, None, n_epochs=judged.n_epochs, duals=judged.start, checkpoint=own
         )
@@ -255,7 +267,7 @@ class Workbench:
     def _fit(
         self,
         config: ModelConfig,
-        rows: Rows,
+        part: tuple[Any, Targets],
         held_out: Rows | None,
         *,
         n_epochs: int | None = None,
@@ -263,16 +275,20 @@ class Workbench:
         checkpoint: Checkpoint,
     ) -> tuple[FittedModel, History]:
         prepared = self._prepared_for(config)
-        some = prepared if len(rows) == len(self.documents) else prepared.select(rows)
         valid = None if held_out is None else (prepared.select(held_out), self.targets.select(held_out))
         model, history, _ = fit_model(
-            config, some, self.targets.select(rows), valid, vocabulary=self.vocabulary, seed=self.seed,
+            config, *part, valid, vocabulary=self.vocabulary, seed=self.seed,
             training=self.config.training or TrainingConfig(), n_epochs=n_epochs, duals=duals,
             aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
         )  # fmt: skip
         if len(self.kept.classes):
             return model.without_opinion(self.kept.classes, self.kept.others), history
         return model, history
+
+    def _learned_parts(self, config: ModelConfig) -> list[tuple[Any, Targets]]:
+        """What models with these settings learn from, part by part: what one works out of it the next has."""
+        prepared = self._prepared_for(config)
+        return [(prepared.select(kept), self.targets.select(kept)) for kept, _ in self.parts]
 
     def _prepared_for(self, config: ModelConfig) -> Any:
         """What models with these settings take of the documents: shared by all that take the same."""

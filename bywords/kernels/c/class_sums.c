@@ -2,6 +2,8 @@
 
 #include "kernels.h"
 
+#define AHEAD 24 /* ids whose rows are asked of the memory before they are needed */
+
 /* ids, offsets; rows, labels and counts of pairs; weights of ids; sums. */
 int64_t class_sums(Call *call)
 {
@@ -16,8 +18,12 @@ int64_t class_sums(Call *call)
     for (int64_t pair = 0; pair < n_pairs; pair++) {
         const float count = counts[pair];
         double *restrict column = sums + labels[pair];
-        for (int64_t index = offsets[rows[pair]]; index < offsets[rows[pair] + 1]; index++)
+        const int64_t end = offsets[rows[pair] + 1];
+        for (int64_t index = offsets[rows[pair]]; index < end; index++) {
+            if (index + AHEAD < end)
+                __builtin_prefetch(column + ids[index + AHEAD] * width, 1);
             column[ids[index] * width] += (double)(weights[index] * count);
+        }
     }
     return 0;
 }

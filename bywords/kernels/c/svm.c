@@ -6,7 +6,7 @@
 
 #define SMALL 1e-3f /* violations below it are not worth a step */
 #define LANES 8
-#define AHEAD 12 /* ids whose rows are asked of the memory before they are needed */
+#define AHEAD 24 /* ids whose rows are asked of the memory before they are needed */
 #define MOST_BLOCKS 4 /* of LANES classes, up to which the loops over them are unrolled */
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
@@ -40,8 +40,12 @@ INLINE Machine machine_of(const Call *call, int table, int bias, int duals)
 INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict scores, float *restrict norms,
                   const int64_t n_blocks)
 {
-    const bool is_scaled = m->width > m->n;
-    for (int64_t first = 0; first < m->n; first += n_blocks ? n_blocks * LANES : 1) {
+    const int64_t n = m->n, width = m->width;
+    const int32_t *restrict ids = m->ids;
+    const float *restrict weights = m->weights;
+    const bool is_scaled = width > n;
+    for (int64_t first = 0; first < n; first += n_blocks ? n_blocks * LANES : 1) {
+        const float *restrict table = m->table + first;
         Lanes totals[MOST_BLOCKS], squares[MOST_BLOCKS];
         float total = m->bias[first], square = 1;
         for (int64_t b = 0; b < n_blocks; b++) {
@@ -49,10 +53,10 @@ INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict 
             squares[b] = (Lanes){0} + 1;
         }
         for (int64_t index = start; index < end; index++) {
-            const float *restrict row = m->table + m->ids[index] * m->width + first;
-            const float weight = m->weights[index];
+            const float *restrict row = table + ids[index] * width;
+            const float weight = weights[index];
             if (n_blocks && index + AHEAD < end)
-                __builtin_prefetch(m->table + m->ids[index + AHEAD] * m->width + first);
+                __builtin_prefetch(table + ids[index + AHEAD] * width);
             if (n_blocks == 0)
                 total += weight * row[0];
             for (int64_t b = 0; b < n_blocks; b++)
@@ -60,9 +64,9 @@ INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict 
             if (norms == NULL)
                 continue;
             if (n_blocks == 0)
-                square += is_scaled ? weight * weight * row[m->n] : weight * weight;
+                square += is_scaled ? weight * weight * row[n] : weight * weight;
             for (int64_t b = 0; b < n_blocks; b++)
-                squares[b] += is_scaled ? weight * weight * *(const Lanes *)(row + m->n + b * LANES)
+                squares[b] += is_scaled ? weight * weight * *(const Lanes *)(row + n + b * LANES)
                                         : (Lanes){0} + weight * weight;
         }
         if (n_blocks == 0)
@@ -77,26 +81,33 @@ INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict 
     }
 }
 
-/* Add a document to the classifiers, times its steps. */
-INLINE void add(const Machine *m, int64_t start, int64_t end, const float *restrict steps, const int64_t n_blocks)
+/* Add a document to the classifiers, times its steps. Where its rows were not just read, they are asked for. */
+INLINE void add(const Machine *m, int64_t start, int64_t end, const float *restrict steps, const bool is_read,
+                const int64_t n_blocks)
 {
-    const bool is_scaled = m->width > m->n;
-    for (int64_t first = 0; first < m->n; first += n_blocks ? n_blocks * LANES : 1) {
+    const int64_t n = m->n, width = m->width;
+    const int32_t *restrict ids = m->ids;
+    const float *restrict weights = m->weights;
+    const bool is_scaled = width > n;
+    for (int64_t first = 0; first < n; first += n_blocks ? n_blocks * LANES : 1) {
+        float *restrict table = m->table + first;
         Lanes all[MOST_BLOCKS];
         for (int64_t b = 0; b < n_blocks; b++)
             all[b] = *(const Lanes *)(steps + first + b * LANES);
         for (int64_t index = start; index < end; index++) {
-            float *restrict row = m->table + m->ids[index] * m->width + first;
-            const float weight = m->weights[index];
+            float *restrict row = table + ids[index] * width;
+            const float weight = weights[index];
+            if (n_blocks && !is_read && index + AHEAD < end)
+                __builtin_prefetch(table + ids[index + AHEAD] * width, 1);
             if (n_blocks == 0)
-                row[0] += is_scaled ? weight * steps[first] * row[m->n] : weight * steps[first];
+                row[0] += is_scaled ? weight * steps[first] * row[n] : weight * steps[first];
             for (int64_t b = 0; b < n_blocks; b++) {
                 Lanes *at = (Lanes *)(row + b * LANES);
-                *at += is_scaled ? weight * all[b] * *(const Lanes *)(row + m->n + b * LANES) : weight * all[b];
+                *at += is_scaled ? weight * all[b] * *(const Lanes *)(row + n + b * LANES) : weight * all[b];
             }
         }
     }
-    for (int64_t k = 0; k < m->n; k++)
+    for (int64_t k = 0; k < n; k++)
         m->bias[k] += steps[k];
 }
 
@@ -132,7 +143,7 @@ INLINE void descend(const Machine *m, Call *call, float *restrict scores, const 
         else
             score(m, start, end, scores, NULL, n_blocks);
         if (step(n, scores, m->signs + place * n, norm, slacks[place], m->duals + place * n, steps, worst))
-            add(m, start, end, steps, n_blocks);
+            add(m, start, end, steps, true, n_blocks);
     }
 }
 
@@ -165,7 +176,7 @@ VECTORIZED int64_t classifiers_of(Call *call)
         }
         if (!is_any)
             continue;
-#define ADD(n_blocks) add(&m, start, end, steps, n_blocks)
+#define ADD(n_blocks) add(&m, start, end, steps, false, n_blocks)
         IN_BLOCKS(m.n, ADD);
     }
     free(steps);

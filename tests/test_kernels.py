@@ -99,10 +99,9 @@ def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
     encoded = [text.encode() for text in listed]
     data, table = np.frombuffer(bytearray().join(encoded), dtype=np.uint8), replacements(lowercase)
     ends = np.cumsum([len(text) for text in encoded])
-    both(normalization.suspects, data, ends, table.specials, orders_of_characters())
-    data, ends, _ = both(
-        normalization.replace_characters, data, ends, table.targets, table.data, table.starts, kinds_of_characters()
-    )
+    flags, _ = both(normalization.suspects, data, ends, table.specials, orders_of_characters())
+    tables = table.targets, table.data, table.starts, kinds_of_characters()
+    data, ends, _ = both(normalization.replace_characters, data, ends, flags, *tables)
     flags, _ = both(normalization.suspects, data, ends, NOTHING, NOTHING)
     # What lies behind the bytes that are left is of no account, so the twin's results are compared alone.
 

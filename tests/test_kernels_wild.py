@@ -144,7 +144,7 @@ def test_bytes_that_are_no_utf8_are_read_to_their_end_and_no_further():
             words.cut(text, np.array([0, *ends]), 2, 3)
             flags, _ = normalization.suspects(text, ends, table.specials, orders_of_characters())
             tables = table.targets, table.data, table.starts, kinds_of_characters()
-            new, new_ends, _ = normalization.replace_characters(text, ends, *tables)
+            new, new_ends, _ = normalization.replace_characters(text, ends, flags | normalization.REPLACED, *tables)
             normalization.shorten_runs(new.copy(), new_ends, flags | normalization.RUN)
         return "read"
 

@@ -21,7 +21,7 @@
     X(count_codes, "i>q", 0)                                  \
     X(cut, "Bqnn>i>q>q>Q", 1)                                 \
     X(suspects, "BqBB>B", 0)                                  \
-    X(replace_characters, "BqiBqB>q>B", 1)                    \
+    X(replace_characters, "BqBiBqB>q>B", 1)                   \
     X(shorten_runs, ">B>qB", 0)                               \
     X(with_edges, "iqn>i>q", 0)                               \
     X(count_pairs, "iiqnnnn", 2)                              \

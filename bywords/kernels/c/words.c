@@ -13,7 +13,6 @@ enum { WORDS, SIGNS, LONGER };              /* what a token is, as there */
 enum { APOSTROPHE = 0x27, CURLY_APOSTROPHE = 0x2019 };
 enum { LETTER = 1, ALONE = 2, JOINING = 4, WIDE = 8 }; /* classes of bytes */
 enum { PADDING = 64 };                                 /* bytes behind a text */
-#define HIGH_BITS 0x8080808080808080
 
 static void put_into(const Slot *slots, uint64_t n_slots, Slot *larger, uint64_t n_larger)
 {
@@ -238,24 +237,20 @@ static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
     return is_enough ? bounds[n] : OUT_OF_MEMORY;
 }
 
-/* Find tokens from `index` on, a character at a time, until eight bytes are all ASCII. Returns where that is. */
+/* Find tokens from `index` on, a character at a time, as long as none of them is ASCII or part of a word. Returns where
+ * that is. */
 INLINE int64_t find_wide(Scan *scan, int64_t index, int64_t end)
 {
     const uint8_t *text = scan->text;
     int64_t width;
-    for (; index >= 0 && index < end; index += width) {
-        if (text[index] < 0x80 && !(first_bytes(scan->lowered + index, 8) & HIGH_BITS))
+    for (; index >= 0 && index < end && text[index] >= 0x80; index += width) {
+        const int64_t point = decoded(text + index, text + end, &width);
+        const int kind = kind_of(scan, point);
+        if (is_of_word(scan, kind) && text[index] >= 0xC0)
             break;
         if (!keep_free(scan))
             return OUT_OF_MEMORY;
-        const int64_t point = decoded(text + index, text + end, &width);
-        const int kind = kind_of(scan, point);
-        if (is_of_word(scan, kind)) {
-            if (!is_open(scan))
-                start_token(scan, index);
-            continue;
-        }
-        const bool may_join = is_open(scan) && (point == APOSTROPHE || point == CURLY_APOSTROPHE) && scan->what != LONGER;
+        const bool may_join = is_open(scan) && point == CURLY_APOSTROPHE && scan->what != LONGER;
         if (may_join && is_word_at(scan, index + width, end))
             continue;
         if (is_open(scan))
@@ -330,7 +325,27 @@ INLINE int64_t put_bits(int64_t *places, int64_t n, uint64_t bits, int64_t first
     return n;
 }
 
-/* Find the tokens of one document, 64 bytes of ASCII at a time. Whether there is memory for it. */
+/* Of n bytes, at most 64, those until the first character that is neither ASCII nor part of a word. Those that are part
+ * of a word become letters. */
+INLINE int64_t n_usual(const Scan *scan, Classes *found, int64_t index, int64_t end, int64_t n)
+{
+    const uint8_t *bytes = scan->lowered + index;
+    uint64_t firsts = 0, others = found->wide;
+    for (int byte = 0; byte < 64; byte += 8)
+        firsts |= first_of_wide(bytes + byte) << byte;
+    for (; firsts; firsts &= firsts - 1) {
+        const int64_t first = __builtin_ctzll(firsts);
+        int64_t width;
+        if (first >= n || !is_of_word(scan, kind_at(scan, index + first, end, &width)) || first + width > n)
+            break;
+        const uint64_t whole = ((UINT64_C(1) << width) - 1) << first;
+        found->letters |= whole;
+        others &= ~whole;
+    }
+    return others && __builtin_ctzll(others) < n ? __builtin_ctzll(others) : n;
+}
+
+/* Find the tokens of one document, 64 bytes at a time. Whether there is memory for it. */
 INLINE bool find_tokens(Scan *scan, int64_t index, int64_t end)
 {
     while (index < end) {
@@ -338,13 +353,15 @@ INLINE bool find_tokens(Scan *scan, int64_t index, int64_t end)
             index = find_wide(scan, index, end);
             if (index < 0)
                 return false;
-            continue;
+            if (index == end)
+                break;
         }
         if (!keep_free(scan))
             return false;
-        const Classes found = classes_of(scan, scan->lowered + index);
+        Classes found = classes_of(scan, scan->lowered + index);
         int64_t n = end - index < 64 ? end - index : 64;
-        n = found.wide && __builtin_ctzll(found.wide) < n ? __builtin_ctzll(found.wide) : n;
+        if (found.wide)
+            n = n_usual(scan, &found, index, end, n);
         const uint64_t valid = ~UINT64_C(0) >> (64 - n), last = UINT64_C(1) << (n - 1), before = is_open(scan);
         const uint64_t letters = found.letters & valid, behind = letters << 1 | before;
         uint64_t words = letters | (found.apostrophes & behind & letters >> 1);

@@ -68,6 +68,8 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, m
     ends = np.cumsum([len(text) for text in encoded])
     codes, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, what)
     counts = both(words.count_codes, codes, len(scanned[2]))
+    both(words.renumber, codes, np.argsort(scanned[2]).astype(np.int32))
+    both(words.select_words, *scanned[:2], np.argsort(scanned[2])[::-2].copy())
     for least in (1, 2):
         both(words.rank, *scanned[:2], counts, np.arange(len(counts)) % 3 == 1, least)
     assert Words(*scanned[:2]).hashes.tolist() == scanned[2].tolist()
@@ -183,7 +185,8 @@ def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, 
     assert tokenizer.reads_bytes
     tokens, texts = tokenizer(learned), [*others, *learned[:2], ""]
     vocabulary = Vocabulary.of(tokens, config)
-    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
+    for known in (np.zeros(0, np.int32), vocabulary.ids(tokens.words)):
+        both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), known, vocabulary._tables)
     both(ids.encode_texts, *tokenizer.bytes_of(texts), vocabulary._tables)
     expected, encoded = vocabulary.encode(tokenizer(texts)), vocabulary.encode_texts(texts, tokenizer)
     for name in ("ids", "offsets", "in_vocabulary_share"):
@@ -197,7 +200,7 @@ def test_ids_of_rows_with_fields_and_side_tokens_are_the_same(texts, config, sid
     texts = [text.replace("\x1f", "") for text in ["the cat", *texts]]
     tokens = tokenizer(["\x1f".join([text, *sides]) for text in texts])
     vocabulary = Vocabulary.of(tokens, config)
-    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
+    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), np.zeros(0, np.int32), vocabulary._tables)
 
 
 @few_examples

@@ -26,9 +26,9 @@ def suspects(text: Bytes, ends: Ends, specials: Bytes, orders: Bytes) -> tuple[B
 
     `text` is uint8, valid UTF-8; `ends` int64 (N,); `specials` uint8, by code point, 0 beyond its end: a sum of ALWAYS;
     WITH_I, only in a document that has a capital I; JOINER, unless a character from U+0600 to U+07FF stands before it
-    and after it; TARGET, which gives REPLACED; and ORDERED, without which no order is looked at. An entity is an ampersand before # or a letter, and a semicolon among the 64 bytes from it; an escape,
-    a backslash before one of n t r " ' / u x. A run is of an ASCII letter in either case, or of a character from U+00C0
-    to U+07FF.
+    and after it; TARGET, which gives REPLACED; and ORDERED, without which no order is looked at. An entity is an
+    ampersand before # or a letter, and a semicolon among the 64 bytes from it; an escape, a backslash before one of
+    n t r " ' / u x. A run is of an ASCII letter in either case, or of a character from U+00C0 to U+07FF.
 
     `orders` is uint8, by code point, none beyond its end: the canonical combining class, or LOOKED_AT. A document is
     UNCOMPOSED where it has such a code point, or a class above 0 behind a higher one.

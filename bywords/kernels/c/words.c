@@ -43,7 +43,7 @@ INLINE int64_t intern(Table *table, int64_t length, uint64_t h)
 /* Whether there is memory for slots of which at most half are taken. */
 INLINE bool keep_room(Table *table)
 {
-    if (2 * (uint64_t)table->n_words <= table->n_slots)
+    if (2 * (uint64_t)(table->n_words - table->n_apart) <= table->n_slots)
         return true;
     Slot *larger = calloc(2 * table->n_slots, sizeof(Slot));
     if (larger == NULL)
@@ -128,6 +128,16 @@ static void drop_short(Scan *scan)
     scan->n_stops = n;
 }
 
+/* Put a new word behind the others, without a slot. Returns its index. */
+INLINE int64_t append(Table *table, const uint8_t *word, int64_t length, uint64_t h)
+{
+    const int64_t start = table->starts[table->n_words];
+    memcpy(table->data + start, word, length);
+    table->hashes[table->n_words] = h;
+    table->starts[++table->n_words] = start + length;
+    return table->n_words - 1;
+}
+
 /* Give the next token its code. Whether there is memory for it. */
 INLINE bool add_code(Scan *scan, const uint8_t *word, int64_t length, uint64_t h)
 {
@@ -142,11 +152,7 @@ INLINE bool add_code(Scan *scan, const uint8_t *word, int64_t length, uint64_t h
         scan->codes[scan->n_tokens++] = (int32_t)(entry & 0xFFFFFFFF) - 1;
         return true;
     }
-    const int64_t start = table->starts[table->n_words];
-    memcpy(table->data + start, word, length);
-    scan->codes[scan->n_tokens++] = (int32_t)table->n_words;
-    table->hashes[table->n_words] = h;
-    table->starts[++table->n_words] = start + length;
+    scan->codes[scan->n_tokens++] = (int32_t)append(table, word, length, h);
     table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)table->n_words};
     return keep_room(table);
 }
@@ -177,24 +183,33 @@ INLINE bool add_found(Scan *scan)
 
 INLINE bool keep_free(Scan *scan) { return scan->n_starts + 128 < MOST_FOUND || add_found(scan); }
 
+/* Whether there is memory for as many bounds and points. */
+static bool enlarge_bounds(Scan *scan, int64_t n)
+{
+    int64_t *bounds = realloc(scan->bounds, n * sizeof(int64_t));
+    scan->bounds = bounds ? bounds : scan->bounds;
+    uint16_t *points = realloc(scan->points, n * sizeof(uint16_t));
+    scan->points = points ? points : scan->points;
+    scan->n_bounds = n;
+    return bounds && points;
+}
+
 /* Where the UNSPACED characters from `index` on start, with the combining marks after each, and where the last one ends,
- * in `scan->bounds`. Returns their number. */
+ * in `scan->bounds`, and their code points. Returns their number. */
 static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
 {
     int64_t n = 0, width;
     for (; index < end; index += width) {
-        const int kind = kind_at(scan, index, end, &width);
+        const int64_t point = decoded(scan->text + index, scan->text + end, &width);
+        const int kind = kind_of(scan, point);
         if (kind != UNSPACED && kind != MARK)
             break;
-        if (n + 1 >= scan->n_bounds) {
-            const int64_t n_bounds = 2 * scan->n_bounds + 64;
-            int64_t *larger = realloc(scan->bounds, n_bounds * sizeof(int64_t));
-            if (larger == NULL)
-                return OUT_OF_MEMORY;
-            scan->bounds = larger;
-            scan->n_bounds = n_bounds;
-        }
+        if (n + 1 >= scan->n_bounds && !enlarge_bounds(scan, 2 * scan->n_bounds + 64))
+            return OUT_OF_MEMORY;
+        if (kind == MARK && n)
+            scan->points[n - 1] = 0;
         scan->bounds[n] = index;
+        scan->points[n] = width == 3 ? (uint16_t)point : 0;
         n += kind == UNSPACED;
     }
     scan->bounds[n] = index;
@@ -202,12 +217,11 @@ static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
 }
 
 /* Give an UNSPACED character its code: those of three bytes have a table of their own. Whether there is memory for it. */
-INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length)
+INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length, uint16_t point)
 {
-    if (length != 3)
+    if (!point)
         return add_code(scan, word, length, hash_of_padded(word, length));
-    int64_t width;
-    int32_t *code = scan->singles + decoded(word, word + length, &width);
+    int32_t *code = scan->singles + point;
     if (*code) {
         scan->codes[scan->n_tokens++] = *code - 1;
         return true;
@@ -217,22 +231,74 @@ INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length)
     return is_enough;
 }
 
+INLINE uint64_t slot_of_points(uint64_t points, uint64_t n_pairs) { return points * GOLDEN >> 32 & (n_pairs - 1); }
+
+/* Whether there is memory for pairs of which at most half are taken. */
+static bool keep_room_for_pairs(Scan *scan)
+{
+    if (scan->pairs && 2 * (uint64_t)scan->table.n_apart <= scan->n_pairs)
+        return true;
+    const uint64_t n_larger = scan->pairs ? 2 * scan->n_pairs : 1 << 10;
+    uint64_t *larger = calloc(n_larger, sizeof(uint64_t));
+    if (larger == NULL)
+        return false;
+    for (uint64_t old = 0; old < scan->n_pairs; old++) {
+        uint64_t slot = slot_of_points(scan->pairs[old] >> 32, n_larger);
+        while (larger[slot] && scan->pairs[old])
+            slot = (slot + 1) & (n_larger - 1);
+        if (scan->pairs[old])
+            larger[slot] = scan->pairs[old];
+    }
+    free(scan->pairs);
+    scan->pairs = larger;
+    scan->n_pairs = n_larger;
+    return true;
+}
+
+/* Give two neighbours of three bytes each their code. Whether there is memory for it. */
+INLINE bool add_pair(Scan *scan, const uint8_t *word, uint64_t points)
+{
+    uint64_t slot = slot_of_points(points, scan->n_pairs);
+    while (scan->pairs[slot] && scan->pairs[slot] >> 32 != points)
+        slot = (slot + 1) & (scan->n_pairs - 1);
+    if (scan->pairs[slot]) {
+        scan->codes[scan->n_tokens++] = (int32_t)(scan->pairs[slot] & 0xFFFFFFFF) - 1;
+        return true;
+    }
+    const int64_t code = append(&scan->table, word, 6, mixed(first_bytes(word, 6)));
+    scan->table.n_apart++;
+    scan->codes[scan->n_tokens++] = (int32_t)code;
+    scan->pairs[slot] = points << 32 | (uint64_t)(code + 1);
+    return keep_room_for_pairs(scan);
+}
+
 /* Give the UNSPACED characters from `index` on their codes: each one, then each two neighbours. Returns their end. */
 static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
 {
-    const int64_t n = add_found(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY, *bounds = scan->bounds;
+    int64_t n = add_found(scan) && keep_room_for_pairs(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY;
+    const int64_t *bounds = scan->bounds;
+    const uint16_t *points = scan->points;
     bool is_enough = n >= 0;
     for (int64_t one = 0; one < n && is_enough; one++)
-        is_enough = add_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one]);
-    uint64_t hashes[64];
+        is_enough = add_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one], points[one]);
+    uint64_t keys[64]; /* code points of two of three bytes, or a hash */
     for (int64_t first = 0; first < n - 1 && is_enough; first += 64) {
         const int64_t last = first + 64 < n - 1 ? first + 64 : n - 1;
         for (int64_t one = first; one < last; one++) {
-            hashes[one - first] = hash_of_padded(scan->lowered + bounds[one], bounds[one + 2] - bounds[one]);
-            __builtin_prefetch(scan->table.slots + (hashes[one - first] & (scan->table.n_slots - 1)));
+            if (points[one] && points[one + 1]) {
+                keys[one - first] = (uint64_t)points[one] << 16 | points[one + 1];
+                __builtin_prefetch(scan->pairs + slot_of_points(keys[one - first], scan->n_pairs));
+            } else {
+                keys[one - first] = hash_of_padded(scan->lowered + bounds[one], bounds[one + 2] - bounds[one]);
+                __builtin_prefetch(scan->table.slots + (keys[one - first] & (scan->table.n_slots - 1)));
+            }
         }
-        for (int64_t one = first; one < last && is_enough; one++)
-            is_enough = add_code(scan, scan->lowered + bounds[one], bounds[one + 2] - bounds[one], hashes[one - first]);
+        for (int64_t one = first; one < last && is_enough; one++) {
+            const uint8_t *word = scan->lowered + bounds[one];
+            const bool is_pair = points[one] && points[one + 1];
+            is_enough = is_pair ? add_pair(scan, word, keys[one - first])
+                                : add_code(scan, word, bounds[one + 2] - bounds[one], keys[one - first]);
+        }
     }
     return is_enough ? bounds[n] : OUT_OF_MEMORY;
 }
@@ -442,6 +508,8 @@ VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_docume
     free(scan->lowered);
     free(scan->singles);
     free(scan->bounds);
+    free(scan->points);
+    free(scan->pairs);
     return is_enough;
 }
 
@@ -473,6 +541,24 @@ int64_t hashes_of(Call *call)
     return 0;
 }
 
+/* data, starts, indices, the starts of the words at these indices one behind the other; the bytes of these words. */
+int64_t select_words(Call *call)
+{
+    const uint8_t *data = ARRAY(0);
+    const int64_t *starts = ARRAY(1), *indices = ARRAY(2), *new_starts = ARRAY(3);
+    uint8_t *selected = ARRAY(4);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1) && offsets_fit(call, 3, LENGTH(4)));
+    REQUIRE(LENGTH(3) == LENGTH(2) + 1);
+    for (int64_t word = 0; word < LENGTH(2); word++) {
+        const int64_t start = starts[indices[word]], length = new_starts[word + 1] - new_starts[word];
+        REQUIRE(length == starts[indices[word] + 1] - start);
+        if (word + WORDS_AHEAD < LENGTH(2))
+            __builtin_prefetch(data + starts[indices[word + WORDS_AHEAD]]);
+        memcpy(selected + new_starts[word], data + start, length);
+    }
+    return 0;
+}
+
 /* data, starts, hashes; the table's data, starts and slots; indices. Trusted: the slots are of the table, one is free. */
 int64_t find(Call *call)
 {
@@ -500,7 +586,7 @@ int64_t add(Call *call)
     const uint8_t *data = ARRAY(0);
     const int64_t *starts = ARRAY(1);
     const uint64_t *hashes = ARRAY(2);
-    Table table = {ARRAY(3), ARRAY(4), ARRAY(5), ARRAY(6), LENGTH(6), INTEGER(7)};
+    Table table = {ARRAY(3), ARRAY(4), ARRAY(5), ARRAY(6), LENGTH(6), INTEGER(7), 0};
     int32_t *indices = ARRAY(8);
     const int64_t n_new = LENGTH(2), n_most = INTEGER(7) + n_new;
     REQUIRE(LENGTH(1) == n_new + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(8) == n_new && INTEGER(7) >= 0);
@@ -615,6 +701,17 @@ int64_t count_codes(Call *call)
     return 0;
 }
 
+/* codes; new codes: each code becomes the new one at its index. */
+int64_t renumber(Call *call)
+{
+    int32_t *codes = ARRAY(0);
+    const int32_t *new_codes = ARRAY(1);
+    REQUIRE(ids_fit(call, 0, LENGTH(1)));
+    for (int64_t token = 0; token < LENGTH(0); token++)
+        codes[token] = new_codes[(uint32_t)codes[token]];
+    return 0;
+}
+
 /* slots; larger slots, 0 before: the same words. */
 int64_t rehash(Call *call)
 {
@@ -660,7 +757,7 @@ int64_t cut(Call *call)
     REQUIRE(LENGTH(6) > LENGTH(4) && LENGTH(7) >= LENGTH(4));
     Cutter cutter = new_cutter(starts, n_words, shortest, longest);
     Cut cut = {.room = room, .codes = ARRAY(4)};
-    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), 1 << 10, 0};
+    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), 1 << 10, 0, 0};
     bool is_enough = cutter.padded && cutter.characters && cut.table.data && cut.table.slots;
     cut.table.starts[0] = offsets[0] = 0;
     for (int64_t word = 0; word < n_words && is_enough; word++) {

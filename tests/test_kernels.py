@@ -86,6 +86,14 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, m
     both(words.find, *scanned, *scanned[:2], slots)
 
 
+def test_many_words_of_the_same_count_are_ranked_the_same():
+    generator = np.random.default_rng(0)
+    listed = sorted({"".join(generator.choice(list("ab中\0"), 1 + n % 12)) for n in range(3000)})
+    distinct = Words.of([listed[index] for index in generator.permutation(len(listed))])
+    counts = generator.choice([1, 1, 1, 2, 500], len(listed))
+    both(words.rank, distinct.data, distinct.starts, counts, counts == 500, 1)
+
+
 RUNS = st.lists(st.tuples(st.sampled_from("aABivXw3éЖжب ہकＡﾊ"), st.integers(1, 5)), max_size=8)
 TO_NORMALISE = st.one_of(
     st.text(st.characters(codec="utf-8")),

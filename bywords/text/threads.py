@@ -55,7 +55,7 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
 
 
 def chunks_of(texts: Sequence[str] | pl.Series, n_sizes: int = 1) -> list[tuple[int, int]]:
-    """Where to cut so that the parts have at most about `n_sizes` times CHUNK_SIZE characters each, or bytes of a column.
+    """Where to cut so that the parts have at most about `n_sizes` CHUNK_SIZE characters each, or bytes of a column.
 
     There is one part at least, and for more than CHUNK_SIZE there are several, as many for each thread.
     """

@@ -319,7 +319,8 @@ class Tokenizer:
             for part_codes, part_lengths, part_words in in_threads(
                 self._scan, (checked[start:stop] for start, stop in chunks)
             ):
-                parts.append((renumber(part_codes, table.add(part_words)), part_lengths))
+                indices = table.add(part_words)
+                parts.append((renumber(part_codes, indices) if parts else part_codes, part_lengths))
             codes, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
             words = table.words()
         return Tokens(codes, words, offsets_of(lengths))

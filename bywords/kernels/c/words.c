@@ -603,30 +603,30 @@ int64_t add(Call *call)
 }
 
 typedef struct {
-    uint64_t keys[2]; /* the first eight bytes, the first of them the highest; and how late it comes by its count */
+    uint64_t key; /* how late it comes by its count; then the first eight bytes, the first of them the highest */
     int64_t index;
 } Ranked;
 
-enum { DIGIT_BITS = 11 };
+enum { DIGIT_BITS = 11, FEW = 256 }; /* words that are sorted faster by comparing them */
 
-/* Sort by one of the keys, those with the same key as they were: a digit at a time, from the lowest to the highest.
- * `room` is for as many. Returns which of the two has them now. */
-static Ranked *sorted_by(int key, Ranked *ranked, Ranked *room, int64_t n)
+/* Sort by the keys, those with the same key as they were: a digit at a time, from the lowest to the highest. `room` is for
+ * as many. Returns which of the two has them now. */
+static Ranked *sorted_by_key(Ranked *ranked, Ranked *room, int64_t n)
 {
     uint64_t differing = 0;
     for (int64_t i = 0; i < n; i++)
-        differing |= ranked[i].keys[key] ^ ranked[0].keys[key];
+        differing |= ranked[i].key ^ ranked[0].key;
     for (int shift = 0; shift < 64; shift += DIGIT_BITS) {
         int64_t places[(1 << DIGIT_BITS) + 1] = {0};
         const uint64_t mask = (1 << DIGIT_BITS) - 1;
         if (!(differing >> shift & mask))
             continue;
         for (int64_t i = 0; i < n; i++)
-            places[(ranked[i].keys[key] >> shift & mask) + 1]++;
+            places[(ranked[i].key >> shift & mask) + 1]++;
         for (int digit = 0; digit < 1 << DIGIT_BITS; digit++)
             places[digit + 1] += places[digit];
         for (int64_t i = 0; i < n; i++)
-            room[places[ranked[i].keys[key] >> shift & mask]++] = ranked[i];
+            room[places[ranked[i].key >> shift & mask]++] = ranked[i];
         Ranked *sorted = room;
         room = ranked;
         ranked = sorted;
@@ -634,27 +634,52 @@ static Ranked *sorted_by(int key, Ranked *ranked, Ranked *room, int64_t n)
     return ranked;
 }
 
-/* Whether two words that begin with the same eight bytes, or are shorter, are in their order. */
-INLINE bool are_in_order(const uint8_t *data, const int64_t *starts, int64_t left, int64_t right)
+/* Whether two words of the same count are in their order. */
+INLINE bool are_in_order(const uint8_t *data, const int64_t *starts, Ranked left, Ranked right)
 {
-    const int64_t length = starts[left + 1] - starts[left], other = starts[right + 1] - starts[right];
-    const int order = memcmp(data + starts[left], data + starts[right], length < other ? length : other);
+    if (left.key != right.key)
+        return left.key < right.key;
+    const int64_t start = starts[left.index], length = starts[left.index + 1] - start;
+    const int64_t other_start = starts[right.index], other = starts[right.index + 1] - other_start;
+    const int order = memcmp(data + start, data + other_start, length < other ? length : other);
     return order < 0 || (order == 0 && length <= other);
 }
 
-/* Sort words with the same keys; `room` is for as many. */
-static void sort_alike(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
+/* Sort words of the same count; `room` is for as many. */
+static void sort_few(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
 {
     if (n < 2)
         return;
     const int64_t half = n / 2;
-    sort_alike(ranked, room, half, data, starts);
-    sort_alike(ranked + half, room, n - half, data, starts);
+    sort_few(ranked, room, half, data, starts);
+    sort_few(ranked + half, room, n - half, data, starts);
     memcpy(room, ranked, half * sizeof(Ranked));
     for (int64_t i = 0, left = 0, right = half; left < half; i++) {
-        const bool is_left = right == n || are_in_order(data, starts, room[left].index, ranked[right].index);
+        const bool is_left = right == n || are_in_order(data, starts, room[left], ranked[right]);
         ranked[i] = is_left ? room[left++] : ranked[right++];
     }
+}
+
+/* Sort words of the same count by their bytes. Returns which of the two has them now. */
+static Ranked *sorted_by_bytes(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t start = starts[ranked[i].index], end = starts[ranked[i].index + 1];
+        ranked[i].key = 0;
+        for (int64_t byte = 0; byte < 8; byte++)
+            ranked[i].key = ranked[i].key << 8 | (start + byte < end ? data[start + byte] : 0);
+    }
+    if (n <= FEW) {
+        sort_few(ranked, room, n, data, starts);
+        return ranked;
+    }
+    Ranked *sorted = sorted_by_key(ranked, room, n);
+    for (int64_t first = 0, last = 0; first < n; first = last) {
+        while (last < n && sorted[last].key == sorted[first].key)
+            last++;
+        sort_few(sorted + first, sorted == ranked ? room : ranked, last - first, data, starts);
+    }
+    return sorted;
 }
 
 /* data, starts, counts, which come first, the least count; the indices of those that reach it: those that are to be
@@ -670,21 +695,17 @@ int64_t rank(Call *call)
     for (int64_t word = 0; word < n_words && is_enough; word++) {
         if (counts[word] < INTEGER(4))
             continue;
-        uint64_t beginning = 0;
-        for (int64_t byte = 0; byte < 8; byte++)
-            beginning = beginning << 8 | (starts[word] + byte < starts[word + 1] ? data[starts[word] + byte] : 0);
         const uint64_t lateness = (INT64_MAX - (uint64_t)counts[word]) & INT64_MAX; /* no count is below 0 */
-        all[n++] = (Ranked){{beginning, lateness | (is_first[word] ? 0 : UINT64_C(1) << 63)}, word};
+        all[n++] = (Ranked){lateness | (is_first[word] ? 0 : UINT64_C(1) << 63), word};
     }
-    Ranked *ranked = is_enough ? sorted_by(0, all, room, n) : NULL;
-    ranked = is_enough ? sorted_by(1, ranked, ranked == all ? room : all, n) : NULL;
+    Ranked *ranked = is_enough ? sorted_by_key(all, room, n) : NULL, *other = ranked == all ? room : all;
     for (int64_t first = 0, last = 0; first < n; first = last) {
-        while (last < n && memcmp(ranked[last].keys, ranked[first].keys, sizeof(ranked->keys)) == 0)
+        while (last < n && ranked[last].key == ranked[first].key)
             last++;
-        sort_alike(ranked + first, ranked == all ? room : all, last - first, data, starts);
+        const Ranked *sorted = sorted_by_bytes(ranked + first, other + first, last - first, data, starts);
+        for (int64_t place = first; place < last; place++)
+            order[place] = sorted[place - first].index;
     }
-    for (int64_t place = 0; place < n; place++)
-        order[place] = ranked[place].index;
     free(all);
     free(room);
     return is_enough ? n : OUT_OF_MEMORY;

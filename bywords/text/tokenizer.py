@@ -315,7 +315,7 @@ class Tokenizer:
             codes, lengths, words = self._scan(checked)
             codes = codes.copy()
         else:
-            table, parts = WordTable(), []
+            table, parts = WordTable(), list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]()
             for part_codes, part_lengths, part_words in in_threads(
                 self._scan, (checked[start:stop] for start, stop in chunks)
             ):

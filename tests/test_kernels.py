@@ -94,6 +94,15 @@ def test_many_words_of_the_same_count_are_ranked_the_same():
     both(words.rank, distinct.data, distinct.starts, counts, counts == 500, 1)
 
 
+def test_thousands_of_pairs_without_spaces_are_the_same():
+    generator = np.random.default_rng(0)
+    signs = [*map(chr, range(0x4E00, 0x4E00 + 60)), "ก", "ิ", "\U00020000", "。", "é", "a", " "]
+    text = "".join(generator.choice(signs, 9000))
+    data = np.frombuffer((text + text[:50]).encode(), dtype=np.uint8)
+    _, _, _, _, hashes = both(words.scan, data, np.array([len(data)]), kinds_of_characters(), True, words.SIGNS)
+    assert len(hashes) > 3000
+
+
 RUNS = st.lists(st.tuples(st.sampled_from("aABivXw3éЖжب ہकＡﾊ"), st.integers(1, 5)), max_size=8)
 TO_NORMALISE = st.one_of(
     st.text(st.characters(codec="utf-8")),

@@ -68,6 +68,8 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, m
     ends = np.cumsum([len(text) for text in encoded])
     codes, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, what)
     counts = both(words.count_codes, codes, len(scanned[2]))
+    both(words.renumber, codes, np.argsort(scanned[2]).astype(np.int32))
+    both(words.select_words, *scanned[:2], np.argsort(scanned[2])[::-2].copy())
     for least in (1, 2):
         both(words.rank, *scanned[:2], counts, np.arange(len(counts)) % 3 == 1, least)
     assert Words(*scanned[:2]).hashes.tolist() == scanned[2].tolist()
@@ -82,6 +84,23 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, m
     _, slots, n_added = both(words.add, *scanned, *table, 0)
     assert n_added == n_words
     both(words.find, *scanned, *scanned[:2], slots)
+
+
+def test_many_words_of_the_same_count_are_ranked_the_same():
+    generator = np.random.default_rng(0)
+    listed = sorted({"".join(generator.choice(list("ab中\0"), 1 + n % 12)) for n in range(3000)})
+    distinct = Words.of([listed[index] for index in generator.permutation(len(listed))])
+    counts = generator.choice([1, 1, 1, 2, 500], len(listed))
+    both(words.rank, distinct.data, distinct.starts, counts, counts == 500, 1)
+
+
+def test_thousands_of_pairs_without_spaces_are_the_same():
+    generator = np.random.default_rng(0)
+    signs = [*map(chr, range(0x4E00, 0x4E00 + 60)), "ก", "ิ", "\U00020000", "。", "é", "a", " "]
+    text = "".join(generator.choice(signs, 9000))
+    data = np.frombuffer((text + text[:50]).encode(), dtype=np.uint8)
+    _, _, _, _, hashes = both(words.scan, data, np.array([len(data)]), kinds_of_characters(), True, words.SIGNS)
+    assert len(hashes) > 3000
 
 
 RUNS = st.lists(st.tuples(st.sampled_from("aABivXw3éЖжب ہकＡﾊ"), st.integers(1, 5)), max_size=8)
@@ -99,10 +118,9 @@ def test_what_a_normalisation_changes_is_the_same(listed, lowercase):
     encoded = [text.encode() for text in listed]
     data, table = np.frombuffer(bytearray().join(encoded), dtype=np.uint8), replacements(lowercase)
     ends = np.cumsum([len(text) for text in encoded])
-    both(normalization.suspects, data, ends, table.specials, orders_of_characters())
-    data, ends, _ = both(
-        normalization.replace_characters, data, ends, table.targets, table.data, table.starts, kinds_of_characters()
-    )
+    flags, _ = both(normalization.suspects, data, ends, table.specials, orders_of_characters())
+    tables = table.targets, table.data, table.starts, kinds_of_characters()
+    data, ends, _ = both(normalization.replace_characters, data, ends, flags, *tables)
     flags, _ = both(normalization.suspects, data, ends, NOTHING, NOTHING)
     # What lies behind the bytes that are left is of no account, so the twin's results are compared alone.
 
@@ -184,7 +202,8 @@ def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, 
     assert tokenizer.reads_bytes
     tokens, texts = tokenizer(learned), [*others, *learned[:2], ""]
     vocabulary = Vocabulary.of(tokens, config)
-    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
+    for known in (np.zeros(0, np.int32), vocabulary.ids(tokens.words)):
+        both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), known, vocabulary._tables)
     both(ids.encode_texts, *tokenizer.bytes_of(texts), vocabulary._tables)
     expected, encoded = vocabulary.encode(tokenizer(texts)), vocabulary.encode_texts(texts, tokenizer)
     for name in ("ids", "offsets", "in_vocabulary_share"):
@@ -198,7 +217,7 @@ def test_ids_of_rows_with_fields_and_side_tokens_are_the_same(texts, config, sid
     texts = [text.replace("\x1f", "") for text in ["the cat", *texts]]
     tokens = tokenizer(["\x1f".join([text, *sides]) for text in texts])
     vocabulary = Vocabulary.of(tokens, config)
-    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary._tables)
+    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), np.zeros(0, np.int32), vocabulary._tables)
 
 
 @few_examples

@@ -1,6 +1,7 @@
 """Tokens → ids."""
 
 import itertools
+import pickle
 import random
 import re
 from collections import Counter
@@ -420,3 +421,11 @@ def test_ngrams_are_in_the_order_of_their_counts_and_ids_however_they_are_sorted
     pairs, counts = _counted_pairs(huge, huge, np.array([0, 11]), 1, 1)
     assert pairs.tolist() == [[7, 2**31 - 1], [2**31 - 1, 7], [2**31 - 1, 0]]
     assert counts.tolist() == [5, 4, 1]
+
+
+def test_a_copy_encodes_as_the_vocabulary_that_remembers_what_it_was_made_of():
+    tokens = Tokenizer()(["fire fire printer", "the fire"])
+    vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=2))
+    copied, same = pickle.loads(pickle.dumps(vocabulary)), Tokenizer()(["fire fire printer", "the fire"])
+    for encoded in (vocabulary.encode(same), copied.encode(tokens)):
+        assert encoded.ids.tolist() == vocabulary.encode(tokens).ids.tolist() == [2, 2, 2]

@@ -100,12 +100,14 @@ def encode(
     data: npt.NDArray[np.uint8],
     starts: Offsets,
     hashes: Keys,
+    known: Ids,
     vocabulary: Vocabulary,
 ) -> tuple[Ids, Offsets, Shares]:
     """All that a model sees of each document: the ids of its words, then of its n-grams, then of character n-grams.
 
     `codes` int32 (T,) are the distinct words of the tokens, `lengths` int64 (N,) the tokens of each document, and
-    `data`, `starts` and `hashes` those words. Of each document only the first `max_length` tokens are read. A word
+    `data`, `starts` and `hashes` those words; `known` int32 (U,) their ids, below 2 where there is none, or empty: then
+    they are looked up. Of each document only the first `max_length` tokens are read. A word
     without an id is left out or, with `keep_unknown`, becomes 1, the unknown word; a document without any id becomes
     one 1. Before and after each document that has tokens is a 0, which is no word but part of n-grams; not after one
     that is cut off. Words of two bytes and more that start with 0x1F take no part in n-grams, of words or characters.
@@ -113,7 +115,7 @@ def encode(
     Returns: ids int32 (T',), offsets int64 (N + 1,), and the share of the tokens that have an id, float32 (N,).
     """
     offsets, shares = np.empty(len(lengths) + 1, dtype=np.int64), np.empty(len(lengths), dtype=np.float32)
-    _, ids = _native.encode(codes, lengths, data, starts, hashes, *vocabulary, offsets, shares)
+    _, ids = _native.encode(codes, lengths, data, starts, hashes, known, *vocabulary, offsets, shares)
     return np.frombuffer(ids, dtype=np.int32), offsets, shares
 
 

@@ -2,7 +2,7 @@
 
 Flags of a text: MARKUP, it may have an entity of HTML, or an escape with a backslash; RUN, a letter three times in a
 row; WIDE, a character that is not ASCII; SPECIAL, a character whose change depends on its neighbours; UNCOMPOSED, it
-may not be in the form NFC.
+may not be in the form NFC; REPLACED, a character that becomes another one wherever it stands.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from bywords.kernels import _native
 
-MARKUP, RUN, WIDE, SPECIAL, UNCOMPOSED = 1, 2, 4, 8, 16
-ALWAYS, WITH_I, JOINER = 1, 2, 3  # when a special code point counts; 0 is none
+MARKUP, RUN, WIDE, SPECIAL, UNCOMPOSED, REPLACED = 1, 2, 4, 8, 16, 32
+ALWAYS, WITH_I, JOINER = 1, 2, 4  # when a special code point counts
+TARGET, ORDERED = 8, 16  # beside it, in the same number: whether it is replaced, and whether it has an order
 LOOKED_AT = 255  # the order of code points that the form NFC may change, or join with what is before them
 Bytes = npt.NDArray[np.uint8]
 Ends = npt.NDArray[np.int64]
@@ -23,11 +24,11 @@ Targets = npt.NDArray[np.int32]
 def suspects(text: Bytes, ends: Ends, specials: Bytes, orders: Bytes) -> tuple[Bytes, int]:
     """The flags of the documents text[0:ends[0]], text[ends[0]:ends[1]], …, uint8 (N,); and all that any has.
 
-    `text` is uint8, valid UTF-8; `ends` int64 (N,); `specials` uint8, by code point, none beyond its end: ALWAYS;
+    `text` is uint8, valid UTF-8; `ends` int64 (N,); `specials` uint8, by code point, 0 beyond its end: a sum of ALWAYS;
     WITH_I, only in a document that has a capital I; JOINER, unless a character from U+0600 to U+07FF stands before it
-    and after it. An entity is an ampersand before # or a letter, and a semicolon among the 64 bytes from it; an escape,
-    a backslash before one of n t r " ' / u x. A run is of an ASCII letter in either case, or of a character from U+00C0
-    to U+07FF.
+    and after it; TARGET, which gives REPLACED; and ORDERED, without which no order is looked at. An entity is an
+    ampersand before # or a letter, and a semicolon among the 64 bytes from it; an escape, a backslash before one of
+    n t r " ' / u x. A run is of an ASCII letter in either case, or of a character from U+00C0 to U+07FF.
 
     `orders` is uint8, by code point, none beyond its end: the canonical combining class, or LOOKED_AT. A document is
     UNCOMPOSED where it has such a code point, or a class above 0 behind a higher one.
@@ -37,9 +38,9 @@ def suspects(text: Bytes, ends: Ends, specials: Bytes, orders: Bytes) -> tuple[B
 
 
 def replace_characters(
-    text: Bytes, ends: Ends, targets: Targets, data: Bytes, starts: Ends, kinds: Bytes
+    text: Bytes, ends: Ends, flags: Bytes, targets: Targets, data: Bytes, starts: Ends, kinds: Bytes
 ) -> tuple[Bytes, Ends, npt.NDArray[np.bool_]]:
-    """Documents with some of their characters replaced.
+    """Documents with some of their characters replaced; only those with the flag REPLACED.
 
     `targets` int32, by code point: t > 0 stands for the bytes data[starts[t - 1]:starts[t]], which may be none and are
     at most 250; at 0, and beyond the end, a character stays. ASCII stays.
@@ -48,7 +49,7 @@ def replace_characters(
     (by `kinds`, uint8, those of `bywords.kernels.words`) behind or in what was replaced.
     """
     new_ends, is_open = np.empty(len(ends), dtype=np.int64), np.empty(len(ends), dtype=np.uint8)
-    _, replaced = _native.replace_characters(text, ends, targets, data, starts, kinds, new_ends, is_open)
+    _, replaced = _native.replace_characters(text, ends, flags, targets, data, starts, kinds, new_ends, is_open)
     return np.frombuffer(replaced, dtype=np.uint8), new_ends, is_open.astype(np.bool_)
 
 

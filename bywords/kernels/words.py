@@ -45,7 +45,7 @@ def scan(
     n_tokens = _native.scan(text, ends, kinds, int(lowercase), what, codes, data, starts, hashes, lengths)
     n_words = int(lengths[-1])
     return (
-        codes[:n_tokens].copy(),
+        codes[:n_tokens],
         lengths[:-1].copy(),
         data[: starts[n_words]].copy(),
         starts[: n_words + 1].copy(),
@@ -58,6 +58,15 @@ def hashes_of(data: Bytes, starts: Starts) -> Hashes:
     hashes = np.empty(len(starts) - 1, dtype=np.uint64)
     _native.hashes_of(data, starts, hashes)
     return hashes
+
+
+def select_words(data: Bytes, starts: Starts, indices: Starts) -> tuple[Bytes, Starts]:
+    """The words at these indices int64 (S,), in their order: data, and starts int64 (S + 1,)."""
+    new_starts = np.zeros(len(indices) + 1, dtype=np.int64)
+    np.cumsum(np.diff(starts)[indices], out=new_starts[1:])
+    selected = np.empty(new_starts[-1], dtype=np.uint8)
+    _native.select_words(data, starts, indices, new_starts, selected)
+    return selected, new_starts
 
 
 def find(data: Bytes, starts: Starts, hashes: Hashes, table_data: Bytes, table_starts: Starts, slots: Slots) -> Indices:
@@ -109,6 +118,12 @@ def count_codes(codes: Indices, n_codes: int) -> npt.NDArray[np.int64]:
     counts = np.zeros(n_codes, dtype=np.int64)
     _native.count_codes(codes, counts)
     return counts
+
+
+def renumber(codes: Indices, new_codes: Indices) -> Indices:
+    """The same codes, int32 (T,), each replaced, where it is, by the new one at its index."""
+    _native.renumber(codes, new_codes)
+    return codes
 
 
 def cut(

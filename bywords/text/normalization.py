@@ -22,8 +22,11 @@ from bywords.kernels.normalization import (
     ALWAYS,
     JOINER,
     MARKUP,
+    ORDERED,
+    REPLACED,
     RUN,
     SPECIAL,
+    TARGET,
     UNCOMPOSED,
     WIDE,
     WITH_I,
@@ -103,17 +106,17 @@ def normalized_bytes(texts: Sequence[str] | pl.Series, *, lowercase: bool) -> tu
     flags, of_all = suspects(whole, ends, table.specials, orders)
     if not of_all:
         return whole, ends, True
-    for kinds_of_change, change, specials in (
-        (UNCOMPOSED, _composed, table.specials),
-        (MARKUP | SPECIAL, functools.partial(_in_context, lowercase=lowercase), NOTHING),
+    for kinds_of_change, change in (
+        (UNCOMPOSED, _composed),
+        (MARKUP | SPECIAL, functools.partial(_in_context, lowercase=lowercase)),
     ):
         changed = _changed(whole, ends, np.flatnonzero(flags & kinds_of_change), change)
         if changed:
             whole, ends = _spliced(whole, ends, changed)
-            flags[list(changed)], _ = suspects(*joined_bytes(list(changed.values())), specials, NOTHING)
-    if (flags & WIDE).any():
+            flags[list(changed)], _ = suspects(*joined_bytes(list(changed.values())), table.specials, NOTHING)
+    if (flags & REPLACED).any():
         whole, ends, is_open = replace_characters(
-            whole, ends, table.targets, table.data, table.starts, kinds_of_characters()
+            whole, ends, flags, table.targets, table.data, table.starts, kinds_of_characters()
         )
         if is_open.any():
             whole, ends = _spliced(whole, ends, _changed(whole, ends, np.flatnonzero(is_open), _composed))
@@ -156,7 +159,7 @@ class Replacements:
     data: Bytes
     starts: Ends
     by_character: dict[str, str]
-    specials: Bytes  # by code point: those that a step in context may change before
+    specials: Bytes  # by code point, as `suspects` takes them: those that a step in context may change before
 
 
 @functools.cache
@@ -168,12 +171,13 @@ def replacements(lowercase: bool) -> Replacements:
     encoded = [text.encode() for text in new]
     targets = np.zeros(points[-1] + 1, dtype=np.int32)
     targets[points] = np.arange(1, len(points) + 1)
-    specials = np.zeros(ord(BLACK_FLAG) + 1, dtype=np.uint8)
-    specials[[ord(sign) for sign in JOINERS]] = [ALWAYS, JOINER, JOINER]  # a zero-width space goes from any word
-    specials[ord(BLACK_FLAG)] = ALWAYS
+    specials = (orders_of_characters() > 0) * np.uint8(ORDERED)
+    specials[points] |= TARGET
+    specials[[ord(sign) for sign in JOINERS]] |= np.array([ALWAYS, JOINER, JOINER], np.uint8)  # the first always goes
+    specials[ord(BLACK_FLAG)] |= ALWAYS
     if lowercase:
-        specials[[ord(sign) for sign in "Σ\u0307"]] = ALWAYS
-        specials[[ord(letter) for letter in TURKISH]] = WITH_I
+        specials[[ord(sign) for sign in "Σ\u0307"]] |= ALWAYS
+        specials[[ord(letter) for letter in TURKISH]] |= WITH_I
     return Replacements(
         targets,
         np.frombuffer(b"".join(encoded), dtype=np.uint8),

@@ -54,10 +54,10 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
             raise
 
 
-def chunks_of(texts: Sequence[str] | pl.Series) -> list[tuple[int, int]]:
-    """Where to cut so that the parts have at most about CHUNK_SIZE characters each, or bytes of a column.
+def chunks_of(texts: Sequence[str] | pl.Series, n_sizes: int = 1) -> list[tuple[int, int]]:
+    """Where to cut so that the parts have at most about `n_sizes` CHUNK_SIZE characters each, or bytes of a column.
 
-    There is one part at least; where there are several, each thread gets as many.
+    There is one part at least, and for more than CHUNK_SIZE there are several, as many for each thread.
     """
     if len(texts) < 2:
         return [(0, len(texts))]
@@ -66,7 +66,7 @@ def chunks_of(texts: Sequence[str] | pl.Series) -> list[tuple[int, int]]:
     else:
         lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
     ends = np.cumsum(lengths)
-    n_each = math.ceil(int(lengths.sum()) / CHUNK_SIZE / n_threads())
+    n_each = math.ceil(int(lengths.sum()) / (n_sizes * CHUNK_SIZE) / n_threads())
     n_chunks = n_threads() * n_each if lengths.sum() > CHUNK_SIZE else 1
     cuts = np.searchsorted(ends, np.arange(1, n_chunks) * (int(lengths.sum()) / n_chunks)) + 1
     return list(itertools.pairwise([0, *np.unique(cuts[cuts < len(texts)]).tolist(), len(texts)]))

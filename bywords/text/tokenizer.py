@@ -23,7 +23,7 @@ from bywords.extras import needed
 from bywords.forks import check_polars, polars_answers
 from bywords.kernels.bags import count
 from bywords.kernels.utf8 import joined_texts
-from bywords.kernels.words import LONGER, SIGNS, WORDS, count_codes, scan
+from bywords.kernels.words import LONGER, SIGNS, WORDS, count_codes, renumber, scan
 from bywords.text.characters import kinds_of_characters
 from bywords.text.custom_tokens import (
     GIVEN,
@@ -317,15 +317,17 @@ class Tokenizer:
             checked = [without_accents(text) for text in checked]
         if self.config.custom_pattern is not None:
             return self._matches(checked, self.config.custom_pattern)
-        chunks = chunks_of(checked)
+        chunks = chunks_of(checked, n_sizes=2)  # the fewer, the fewer words are in several
         if len(chunks) == 1:
             codes, lengths, words = self._scan(checked)
+            codes = codes.copy()
         else:
-            table, parts = WordTable(), []
+            table, parts = WordTable(), list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]()
             for part_codes, part_lengths, part_words in in_threads(
                 self._scan, (checked[start:stop] for start, stop in chunks)
             ):
-                parts.append((table.add(part_words)[part_codes], part_lengths))
+                indices = table.add(part_words)
+                parts.append((renumber(part_codes, indices) if parts else part_codes, part_lengths))
             codes, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
             words = table.words()
         return Tokens(codes, words, offsets_of(lengths))

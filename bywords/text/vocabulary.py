@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +153,11 @@ class Vocabulary:
         self.ngrams = np.zeros((0, 2), dtype=np.int32) if ngrams is None else ngrams
         self.char_ngrams = Words.of([]) if char_ngrams is None else char_ngrams
         self._words = words
+        self._of: tuple[weakref.ref[Words], npt.NDArray[np.int32]] | None = None  # what it was made of, and their ids
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy has: no reference to what the vocabulary was made of."""
+        return {**self.__dict__, "_of": None}
 
     @cached_property
     def words(self) -> pl.Series:
@@ -238,7 +244,12 @@ class Vocabulary:
         counts = np.zeros(len(order) + 2, dtype=np.int64)
         counts[2:] = word_counts[order]
         counts[UNKNOWN] = n_tokens - counts.sum()
-        return cls(words.select(order), counts, config=config)
+        vocabulary = cls(words.select(order), counts, config=config)
+        ids = np.full(len(words), UNKNOWN, dtype=np.int32)
+        ids[order] = np.arange(len(MARKERS), len(MARKERS) + len(order), dtype=np.int32)
+        ids.flags.writeable = False
+        vocabulary._of = weakref.ref(words), ids
+        return vocabulary
 
     def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
         """Only the rows that are true in `is_kept` (V,), and the markers; the others' counts go to the unknown word.
@@ -308,6 +319,8 @@ class Vocabulary:
 
     def ids(self, words: Words | Sequence[str]) -> npt.NDArray[np.int32]:
         """The id of each word, int32 (U,); 1 where the vocabulary does not have it."""
+        if self._of is not None and self._of[0]() is words:
+            return self._of[1]
         indices = self._table.find(words if isinstance(words, Words) else Words.of(words))
         return np.where(indices < 0, np.int32(UNKNOWN), indices + np.int32(len(MARKERS)))
 
@@ -333,7 +346,8 @@ class Vocabulary:
         n_parts = n_threads() if len(tokens.codes) > MANY_TOKENS else 1
         cuts = np.searchsorted(tokens.offsets, np.arange(1, n_parts) * (len(tokens.codes) // n_parts))
         parts = itertools.pairwise([0, *cuts.tolist(), len(tokens)])
-        encoded = list(in_threads(lambda part: self._encoded(tokens, *part), parts))
+        known = self.ids(tokens.words)
+        encoded = list(in_threads(lambda part: self._encoded(tokens, known, *part), parts))
         return encoded[0] if len(encoded) == 1 else Ragged.joined(encoded)
 
     def _encoded_lists(self, tokens: Any, tokenizer: Tokenizer | None) -> Ragged | npt.NDArray[np.int32]:
@@ -355,9 +369,10 @@ class Vocabulary:
         encoded = self.encode(_tokens_of([tokens] if is_one else tokens))
         return encoded.ids if is_one else encoded
 
-    def _encoded(self, tokens: Tokens, start: int, stop: int) -> Ragged:
+    def _encoded(self, tokens: Tokens, known: npt.NDArray[np.int32], start: int, stop: int) -> Ragged:
         codes = tokens.codes[tokens.offsets[start] : tokens.offsets[stop]]
-        return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), self._tables))
+        tables = self._tables_of(WordTable())  # the ids are known
+        return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), known, tables))
 
     def encode_texts(self, texts: Sequence[str] | pl.Series, tokenizer: Tokenizer) -> Ragged:
         """The same as `encode(tokenizer(texts))`, by one thread: in one pass where the tokenizer allows."""
@@ -367,10 +382,13 @@ class Vocabulary:
 
     @cached_property
     def _tables(self) -> Tables:
+        return self._tables_of(self._table)
+
+    def _tables_of(self, table: WordTable) -> Tables:
         config = self.config
         shortest, longest = config.char_ngrams or (0, 0)
         return Tables(
-            *self._table.arrays(), *self._char_ngram_table.arrays(), *self._pair_table, config.ngrams,
+            *table.arrays(), *self._char_ngram_table.arrays(), *self._pair_table, config.ngrams,
             shortest, longest, self.n_rows("ngrams"), config.max_length or np.iinfo(np.int32).max, config.keep_unknown,
         )  # fmt: skip
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.forks import cached_property
-from bywords.kernels.words import add, find, hashes_of
-from bywords.text.ragged import offsets_of, ragged_positions
+from bywords.kernels.words import add, find, hashes_of, select_words
+from bywords.text.ragged import offsets_of
 
 Indices = npt.NDArray[np.int32]
 Arrays = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.uint64]]
@@ -45,8 +45,8 @@ class Words:
 
     def select(self, indices: npt.NDArray[np.integer[Any]]) -> Words:
         """Only these words, in this order."""
-        positions, starts = ragged_positions(self.starts, indices)
-        return Words(self.data[positions], starts, None if self.known_hashes is None else self.known_hashes[indices])
+        data, starts = select_words(self.data, self.starts, indices.astype(np.int64, copy=False))
+        return Words(data, starts, None if self.known_hashes is None else self.known_hashes[indices])
 
     def strings(self, indices: npt.NDArray[np.integer[Any]] | None = None) -> list[str]:
         """The words at `indices`, or all in their order."""

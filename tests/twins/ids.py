@@ -106,9 +106,10 @@ def find_pairs(lefts, rights, offsets, gap, keys, ids):
     return found
 
 
-def encode(codes, lengths, data, starts, hashes, vocabulary):
+def encode(codes, lengths, data, starts, hashes, known, vocabulary):
     """All that a model sees of each document: the ids of its words, then of its n-grams, then of character n-grams."""
     found = words.find(data, starts, hashes, vocabulary.data, vocabulary.starts, vocabulary.slots)
+    found = known - 2 if len(known) else found
     spellings = [data[start:end].tobytes() for start, end in itertools.pairwise(starts.tolist())]
     is_apart = [len(word) > 1 and word[0] == 0x1F for word in spellings]
     char_ngrams = [[] for _ in spellings]
@@ -141,4 +142,4 @@ def encode(codes, lengths, data, starts, hashes, vocabulary):
 
 def encode_texts(text, ends, kinds, lowercase, what, vocabulary):
     """The same of what `scan` gives of these texts."""
-    return encode(*words.scan(text, ends, kinds, lowercase, what), vocabulary)
+    return encode(*words.scan(text, ends, kinds, lowercase, what), np.zeros(0, np.int32), vocabulary)

@@ -9,7 +9,20 @@ import re
 
 import numpy as np
 
-from bywords.kernels.normalization import ALWAYS, JOINER, LOOKED_AT, MARKUP, RUN, SPECIAL, UNCOMPOSED, WIDE, WITH_I
+from bywords.kernels.normalization import (
+    ALWAYS,
+    JOINER,
+    LOOKED_AT,
+    MARKUP,
+    ORDERED,
+    REPLACED,
+    RUN,
+    SPECIAL,
+    TARGET,
+    UNCOMPOSED,
+    WIDE,
+    WITH_I,
+)
 from bywords.kernels.words import MARK
 
 
@@ -23,19 +36,25 @@ def _bytes(strings):
     return np.frombuffer(b"".join(encoded), dtype=np.uint8), np.cumsum([len(one) for one in encoded], dtype=np.int64)
 
 
+def _special(character, specials):
+    return specials[ord(character)] if 0x80 <= ord(character) < len(specials) else 0
+
+
 def _may_change(string, specials):
     for index, character in enumerate(string):
-        special = specials[ord(character)] if ord(character) < len(specials) else 0
+        special = _special(character, specials)
         around = string[max(0, index - 1) : index] + string[index + 1 : index + 2]
         is_within = len(around) == 2 and all("\u0600" <= one <= "\u07ff" for one in around)
-        if special == ALWAYS or (special == WITH_I and "I" in string) or (special == JOINER and not is_within):
+        if special & ALWAYS or (special & WITH_I and "I" in string) or (special & JOINER and not is_within):
             return True
     return False
 
 
-def _may_be_composed(string, orders):
-    found = [orders[ord(character)] if ord(character) < len(orders) else 0 for character in string]
-    found = [0 if character.isascii() else order for character, order in zip(string, found, strict=True)]
+def _may_be_composed(string, specials, orders):
+    found = [
+        orders[ord(character)] if _special(character, specials) & ORDERED and ord(character) < len(orders) else 0
+        for character in string
+    ]
     return LOOKED_AT in found or any(0 < right < left for left, right in itertools.pairwise(found))
 
 
@@ -52,18 +71,19 @@ def suspects(text, ends, specials, orders):
             + RUN * (has_run is not None)
             + WIDE * (not string.isascii())
             + SPECIAL * _may_change(string, specials)
-            + UNCOMPOSED * _may_be_composed(string, orders)
+            + UNCOMPOSED * _may_be_composed(string, specials, orders)
+            + REPLACED * any(_special(character, specials) & TARGET for character in string)
         )
     return np.array(flags, dtype=np.uint8), functools.reduce(operator.or_, flags)
 
 
-def replace_characters(text, ends, targets, data, starts, kinds):
+def replace_characters(text, ends, flags, targets, data, starts, kinds):
     whole, new, is_open = data.tobytes(), [], []
-    for string in _strings(text, ends):
+    for string, flag in zip(_strings(text, ends), flags, strict=True):
         parts, is_changed, opened = [], False, False
         for character in string:
             point = ord(character)
-            target = targets[point] if 0x80 <= point < len(targets) else 0
+            target = targets[point] if flag & REPLACED and 0x80 <= point < len(targets) else 0
             part = whole[starts[target - 1] : starts[target]].decode() if target else character
             is_changed |= bool(target)
             if part and ord(part[0]) < len(kinds) and kinds[ord(part[0])] == MARK:

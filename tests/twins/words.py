@@ -385,3 +385,13 @@ def cut(data, starts, shortest, longest):
         table_starts[: n_distinct + 1].copy(),
         hashes[:n_distinct].copy(),
     )
+
+
+def select_words(data, starts, indices):
+    parts = [data[starts[index] : starts[index + 1]].tobytes() for index in indices.tolist()]
+    return np.frombuffer(b"".join(parts), dtype=np.uint8), np.cumsum([0, *map(len, parts)])
+
+
+def renumber(codes, new_codes):
+    codes[:] = [new_codes[code] for code in codes.tolist()]
+    return codes

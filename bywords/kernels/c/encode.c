@@ -110,9 +110,9 @@ INLINE bool look_up(void *taker, const uint8_t *ngram, int64_t length)
     return is_enough;
 }
 
-/* Look up distinct words and their character n-grams. Whether there is memory for it; `free_words` frees it. */
+/* Look up distinct words, but those of which the ids are `ids` are given, and their character n-grams. Whether there is memory for it; `free_words` frees it. */
 static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, const int64_t *starts,
-                          const uint64_t *hashes, int64_t n_words, Words *words)
+                          const uint64_t *hashes, const int32_t *ids, int64_t n_words, Words *words)
 {
     const Known *known = &vocabulary->words;
     const size_t n_bytes = (n_words + 1) * sizeof(int32_t);
@@ -125,8 +125,8 @@ static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, con
     for (int64_t word = 0; word < n_words && is_enough; word++) {
         const uint8_t *bytes = data + starts[word];
         const int64_t length = starts[word + 1] - starts[word];
-        const int64_t index = index_in(known, bytes, length, hashes[word]);
-        if (word + WORDS_AHEAD < n_words)
+        const int64_t index = ids ? (int64_t)ids[word] - FIRST_WORD : index_in(known, bytes, length, hashes[word]);
+        if (word + WORDS_AHEAD < n_words && !ids)
             __builtin_prefetch(known->slots + (hashes[word + WORDS_AHEAD] & (known->n_slots - 1)));
         const bool is_apart = length > 1 && bytes[0] == SEPARATOR;
         words->ids[word] = index < 0 ? NOT_THERE : (int32_t)index + FIRST_WORD;
@@ -210,8 +210,8 @@ static bool add_document(const Vocabulary *vocabulary, const Words *words, const
 }
 
 /* Encode documents of tokens, by the lengths of the documents. Gives the ids as the call's result. */
-static int64_t encode_documents(Call *call, const Vocabulary *vocabulary, const Table *table, const int32_t *codes,
-                                const int64_t *lengths, int64_t n_documents, int64_t *offsets, float *shares)
+static int64_t encode_documents(Call *call, const Vocabulary *vocabulary, const Table *table, const int32_t *known,
+                                const int32_t *codes, const int64_t *lengths, int64_t n_documents, int64_t *offsets, float *shares)
 {
     Words words;
     Ids ids = {NULL, 0, 0};
@@ -219,7 +219,7 @@ static int64_t encode_documents(Call *call, const Vocabulary *vocabulary, const 
     for (int64_t document = 0; document < n_documents; document++)
         longest = lengths[document] > longest ? lengths[document] : longest;
     int32_t *scratch = malloc(2 * (longest + 2) * sizeof(int32_t));
-    bool is_enough = look_up_words(vocabulary, table->data, table->starts, table->hashes, table->n_words, &words);
+    bool is_enough = look_up_words(vocabulary, table->data, table->starts, table->hashes, known, table->n_words, &words);
     is_enough = is_enough && scratch && make_room(&ids, 1);
     offsets[0] = 0;
     for (int64_t document = 0; document < n_documents && is_enough; document++) {
@@ -233,15 +233,17 @@ static int64_t encode_documents(Call *call, const Vocabulary *vocabulary, const 
     return is_enough ? ids.n : OUT_OF_MEMORY;
 }
 
-/* codes, lengths, data, starts and hashes of the distinct words; 14 of a vocabulary; offsets, in_vocabulary_share.
+/* codes, lengths, data, starts and hashes of the distinct words, their ids where these are known already; 14 of a vocabulary; offsets, in_vocabulary_share.
  * Result: the ids. Returns their number. */
 int64_t encode(Call *call)
 {
     REQUIRE(LENGTH(3) == LENGTH(4) + 1 && offsets_fit(call, 3, LENGTH(2)) && ids_fit(call, 0, LENGTH(4)));
-    REQUIRE(lengths_fit(call, 1, LENGTH(0)) && vocabulary_fits(call, 5, LENGTH(1)));
-    const Vocabulary vocabulary = vocabulary_of(call, 5);
+    REQUIRE(lengths_fit(call, 1, LENGTH(0)) && vocabulary_fits(call, 6, LENGTH(1)));
+    REQUIRE(LENGTH(5) == 0 || LENGTH(5) == LENGTH(4));
+    const Vocabulary vocabulary = vocabulary_of(call, 6);
+    const int32_t *known = LENGTH(5) ? ARRAY(5) : NULL;
     const Table table = {.data = ARRAY(2), .starts = ARRAY(3), .hashes = ARRAY(4), .n_words = LENGTH(4)};
-    return encode_documents(call, &vocabulary, &table, ARRAY(0), ARRAY(1), LENGTH(1), ARRAY(19), ARRAY(20));
+    return encode_documents(call, &vocabulary, &table, known, ARRAY(0), ARRAY(1), LENGTH(1), ARRAY(20), ARRAY(21));
 }
 
 /* text, ends, kinds, lowercase, what; 14 of a vocabulary; offsets, in_vocabulary_share. Result: the ids. Returns their
@@ -259,7 +261,7 @@ int64_t encode_texts(Call *call)
                      .hashes = malloc(most * sizeof(uint64_t))};
     if (lengths && scan.codes && table->data && table->starts && table->hashes &&
         scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), lengths))
-        n = encode_documents(call, &vocabulary, table, scan.codes, lengths, n_documents, ARRAY(19), ARRAY(20));
+        n = encode_documents(call, &vocabulary, table, NULL, scan.codes, lengths, n_documents, ARRAY(19), ARRAY(20));
     free(lengths);
     free(scan.codes);
     free(table->data);

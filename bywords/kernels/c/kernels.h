@@ -106,6 +106,14 @@ INLINE bool indices_fit(const Call *call, int indices, int64_t n)
     return is_right;
 }
 
+/* Which of eight bytes are the first of a character of more than one, a bit each. */
+INLINE uint64_t first_of_wide(const uint8_t *bytes)
+{
+    uint64_t eight;
+    memcpy(&eight, bytes, 8);
+    return ((eight & eight << 1) >> 7 & 0x0101010101010101) * 0x0102040810204080 >> 56;
+}
+
 INLINE bool is_power_of_two(int64_t n) { return n > 0 && (n & (n - 1)) == 0; }
 
 /* The code point at `at` of UTF-8, and how many bytes it takes; one that is cut off by the end is none that there is. */

@@ -14,21 +14,23 @@
 #define KERNELS(X)                                            \
     X(scan, "BqBnn>i>B>q>Q>q", 0)                             \
     X(hashes_of, "Bq>Q", 0)                                   \
+    X(select_words, "Bqqq>B", 0)                              \
     X(find, "BqQBqQ>i", 0)                                    \
     X(add, "BqQ>B>q>Q>Qn>i", 0)                               \
     X(rehash, "Q>Q", 0)                                       \
     X(rank, "BqqBn>q", 0)                                     \
     X(count_codes, "i>q", 0)                                  \
+    X(renumber, ">ii", 0)                                     \
     X(cut, "Bqnn>i>q>q>Q", 1)                                 \
     X(suspects, "BqBB>B", 0)                                  \
-    X(replace_characters, "BqiBqB>q>B", 1)                    \
+    X(replace_characters, "BqBiBqB>q>B", 1)                   \
     X(shorten_runs, ">B>qB", 0)                               \
     X(with_edges, "iqn>i>q", 0)                               \
     X(count_pairs, "iiqnnnn", 2)                              \
     X(keys_of_documents, "iqQB>Q", 0)                         \
     X(table_of_pairs, "ii>Q>i", 0)                            \
     X(find_pairs, "iiqnQi>i", 0)                              \
-    X(encode, "iqBqQ" VOCABULARY ">q>f", 1)                   \
+    X(encode, "iqBqQi" VOCABULARY ">q>f", 1)                  \
     X(encode_texts, "BqBnn" VOCABULARY ">q>f", 1)             \
     X(count, "iqnn>i>q>f", 0)                                 \
     X(weigh, "iqfqn>f", 0)                                    \

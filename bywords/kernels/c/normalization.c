@@ -4,8 +4,8 @@
 
 #include "kernels.h"
 
-enum { MARKUP = 1, RUN = 2, WIDE = 4, SPECIAL = 8, UNCOMPOSED = 16, CAPITAL_I = 128 }; /* flags, as in normalization.py */
-enum { ALWAYS = 1, WITH_I, JOINER, LOOKED_AT = 255 };                            /* special code points, as there */
+enum { MARKUP = 1, RUN = 2, WIDE = 4, SPECIAL = 8, UNCOMPOSED = 16, REPLACED = 32, CAPITAL_I = 128 }; /* as in normalization.py */
+enum { ALWAYS = 1, WITH_I = 2, JOINER = 4, TARGET = 8, ORDERED = 16, LOOKED_AT = 255 }; /* code points, as there */
 enum { MARK = 4 };                                   /* the kind of code points, as in words.py */
 
 INLINE bool is_letter(uint8_t byte) { return (uint8_t)((byte | 0x20) - 'a') < 26; }
@@ -74,27 +74,50 @@ typedef struct {
 
 INLINE uint8_t number_of(const Points *points, int64_t point) { return point < points->n ? points->numbers[point] : 0; }
 
+/* What is known of a document while its characters beyond ASCII are looked at. */
+typedef struct {
+    const uint8_t *start, *end, *behind; /* the last is where the last character with an order ends */
+    bool has_i;
+    uint8_t order; /* of that character */
+    int found;
+} Look;
+
+/* Look at a special character. */
+INLINE void look_at(Look *look, const uint8_t *at, int special, int64_t point, int64_t width, const Points *orders)
+{
+    const uint8_t order = special & ORDERED ? number_of(orders, point) : 0, before = look->behind == at ? look->order : 0;
+    if (special & ALWAYS || (special & WITH_I && look->has_i) ||
+        (special & JOINER && !is_within_word(at, look->start, look->end)))
+        look->found |= SPECIAL;
+    if (special & TARGET)
+        look->found |= REPLACED;
+    if (order == LOOKED_AT || (order && order < before))
+        look->found |= UNCOMPOSED;
+    look->behind = at + width;
+    look->order = order;
+}
+
 /* The flags that characters beyond ASCII give. */
 static int flags_of_wide(const uint8_t *start, const uint8_t *end, Points specials, Points orders, bool has_i)
 {
-    int found = has_wide_run(start, end - start) ? RUN : 0;
-    uint8_t before = 0;
-    int64_t width;
-    for (const uint8_t *at = start; at < end && specials.n + orders.n; at += width) {
-        if (*at < 0x80) {
-            width = length_of_ascii(at, end - at);
-            before = 0;
-            continue;
+    Look look = {start, end, NULL, has_i, 0, has_wide_run(start, end - start) ? RUN : 0};
+    for (const uint8_t *at = start; at < end && specials.n; at += 32) {
+        uint8_t last[32] = {0};
+        const bool is_last = end - at < 32;
+        const uint8_t *bytes = is_last ? memcpy(last, at, end - at) : at;
+        uint64_t firsts = 0;
+        for (int byte = 0; byte < 32; byte += 8)
+            firsts |= first_of_wide(bytes + byte) << byte;
+        for (; firsts; firsts &= firsts - 1) {
+            const uint8_t *first = at + __builtin_ctzll(firsts);
+            int64_t width;
+            const int64_t point = decoded(first, end, &width);
+            const uint8_t special = number_of(&specials, point);
+            if (special)
+                look_at(&look, first, special, point, width, &orders);
         }
-        const int64_t point = decoded(at, end, &width);
-        const uint8_t special = number_of(&specials, point), order = number_of(&orders, point);
-        if (special == ALWAYS || (special == WITH_I && has_i) || (special == JOINER && !is_within_word(at, start, end)))
-            found |= SPECIAL;
-        if (order == LOOKED_AT || (order && order < before))
-            found |= UNCOMPOSED;
-        before = order;
     }
-    return found;
+    return look.found;
 }
 
 /* text, ends, specials, orders; flags. Returns all flags that any document has. */
@@ -135,49 +158,64 @@ static bool enlarge(uint8_t **out, int64_t *room)
     return larger != NULL;
 }
 
-/* text, ends, targets, the bytes of the new characters and their starts, kinds; new ends, is_open. Result: the new text. */
+/* The number of what a character becomes; 0 for one that stays, as ASCII does. */
+INLINE int32_t target_at(const uint8_t *at, const uint8_t *end, const int32_t *targets, int64_t n_targets, int64_t *width)
+{
+    const int64_t point = decoded(at, end, width);
+    return point >= 0x80 && point < n_targets ? targets[point] : 0;
+}
+
+/* Where the next character stands that is replaced; the end where there is none. */
+INLINE const uint8_t *next_target(const uint8_t *at, const uint8_t *end, const int32_t *targets, int64_t n_targets)
+{
+    for (int64_t width; at < end; at += width) {
+        if (*at < 0x80)
+            width = length_of_ascii(at, end - at);
+        else if (target_at(at, end, targets, n_targets, &width))
+            break;
+    }
+    return at;
+}
+
+/* text, ends, flags, targets, the bytes of the new characters and their starts, kinds; new ends, is_open. Result: the new
+ * text. */
 int64_t replace_characters(Call *call)
 {
-    const uint8_t *text = ARRAY(0), *data = ARRAY(3), *kinds = ARRAY(5);
-    const int64_t *ends = ARRAY(1), *starts = ARRAY(4), n_targets = LENGTH(2), n_kinds = LENGTH(5);
-    const int32_t *targets = ARRAY(2);
-    int64_t *new_ends = ARRAY(6), room = LENGTH(0) + LENGTH(0) / 8 + 256, n = 0, index = 0;
-    REQUIRE(ends_fit(call, 1, LENGTH(0)) && offsets_fit(call, 4, LENGTH(3)) && LENGTH(6) == LENGTH(1) && LENGTH(7) == LENGTH(1));
-    uint8_t *is_open = ARRAY(7), *out = malloc(room);
+    const uint8_t *text = ARRAY(0), *flags = ARRAY(2), *data = ARRAY(4), *kinds = ARRAY(6), *at = text;
+    const int64_t *ends = ARRAY(1), *starts = ARRAY(5), n_targets = LENGTH(3), n_kinds = LENGTH(6);
+    const int32_t *targets = ARRAY(3);
+    int64_t *new_ends = ARRAY(7), room = LENGTH(0) + LENGTH(0) / 8 + 256, n = 0;
+    REQUIRE(ends_fit(call, 1, LENGTH(0)) && offsets_fit(call, 5, LENGTH(4)));
+    REQUIRE(LENGTH(2) == LENGTH(1) && LENGTH(7) == LENGTH(1) && LENGTH(8) == LENGTH(1));
+    uint8_t *is_open = ARRAY(8), *out = malloc(room);
     for (int64_t document = 0; document < LENGTH(1) && out; document++) {
-        bool is_changed = false; /* since the last character that is no mark */
+        const uint8_t *end = text + ends[document];
         is_open[document] = 0;
-        for (int64_t width; index < ends[document]; index += width) {
-            if (n + 256 > room && !enlarge(&out, &room))
-                return OUT_OF_MEMORY;
-            if (text[index] < 0x80) {
-                width = length_of_ascii(text + index, ends[document] - index);
-                memcpy(out + n, text + index, width);
-                n += width;
-                is_changed = false;
-                continue;
+        for (int64_t width, more; at < end;) {
+            const uint8_t *next = flags[document] & REPLACED ? next_target(at, end, targets, n_targets) : end;
+            const int64_t n_kept = next - at;
+            while (n + n_kept + 256 > room) {
+                if (!enlarge(&out, &room))
+                    return OUT_OF_MEMORY;
             }
-            const int64_t point = decoded(text + index, text + ends[document], &width);
-            const int32_t target = point < n_targets ? targets[point] : 0;
-            if (target) {
-                const bool is_there = 0 < target && target < LENGTH(4);
-                const int64_t length = is_there ? starts[target] - starts[target - 1] : INT64_MAX;
-                if (length > 250) {
-                    free(out);
-                    return call->expected = "targets that are there, of at most 250 bytes", WRONG;
-                }
-                memcpy(out + n, data + starts[target - 1], length);
-                is_open[document] |= length && is_mark(out + n, out + n + length, kinds, n_kinds);
-                is_changed = true;
-                n += length;
-                continue;
+            memcpy(out + n, at, n_kept);
+            n += n_kept;
+            at = next;
+            if (at == end)
+                break;
+            const int32_t target = target_at(at, end, targets, n_targets, &width);
+            const bool is_there = 0 < target && target < LENGTH(5);
+            const int64_t length = is_there ? starts[target] - starts[target - 1] : INT64_MAX;
+            if (length > 250) {
+                free(out);
+                return call->expected = "targets that are there, of at most 250 bytes", WRONG;
             }
-            memcpy(out + n, text + index, index + 4 <= LENGTH(0) ? 4 : width); /* 4 is one instruction */
-            n += width;
-            if (is_changed && is_mark(text + index, text + ends[document], kinds, n_kinds))
+            memcpy(out + n, data + starts[target - 1], length);
+            is_open[document] |= length && is_mark(out + n, out + n + length, kinds, n_kinds);
+            n += length;
+            at += width;
+            if (at < end && !target_at(at, end, targets, n_targets, &more) && is_mark(at, end, kinds, n_kinds))
                 is_open[document] = 1;
-            else
-                is_changed = false;
         }
         new_ends[document] = n;
     }

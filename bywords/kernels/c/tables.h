@@ -17,6 +17,7 @@ typedef struct {
     Slot *slots;
     uint64_t n_slots; /* a power of two */
     int64_t n_words;
+    int64_t n_apart; /* words that are found without slots */
 } Table;
 
 /* 64 bits to 64 bits, one to one. Source: the last step of Appleby's MurmurHash3. */
@@ -87,6 +88,9 @@ typedef struct {
     bool is_usual;        /* whether they are those of `characters.txt` */
     int32_t *singles;     /* of UNSPACED characters of three bytes, by code point: their code and 1; 0 for none */
     int64_t *bounds, n_bounds; /* of UNSPACED characters, and how many there is room for */
+    uint16_t *points;          /* of those of three bytes without a mark; 0 for others */
+    uint64_t *pairs;           /* of two such neighbours: a table of their code points << 32 | their code and 1; 0 is free */
+    uint64_t n_pairs;          /* there is room for, a power of two */
     int64_t starts[MOST_FOUND], stops[MOST_FOUND], n_starts, n_stops; /* of tokens that have no code yet */
 } Scan;
 

@@ -13,7 +13,6 @@ enum { WORDS, SIGNS, LONGER };              /* what a token is, as there */
 enum { APOSTROPHE = 0x27, CURLY_APOSTROPHE = 0x2019 };
 enum { LETTER = 1, ALONE = 2, JOINING = 4, WIDE = 8 }; /* classes of bytes */
 enum { PADDING = 64 };                                 /* bytes behind a text */
-#define HIGH_BITS 0x8080808080808080
 
 static void put_into(const Slot *slots, uint64_t n_slots, Slot *larger, uint64_t n_larger)
 {
@@ -44,7 +43,7 @@ INLINE int64_t intern(Table *table, int64_t length, uint64_t h)
 /* Whether there is memory for slots of which at most half are taken. */
 INLINE bool keep_room(Table *table)
 {
-    if (2 * (uint64_t)table->n_words <= table->n_slots)
+    if (2 * (uint64_t)(table->n_words - table->n_apart) <= table->n_slots)
         return true;
     Slot *larger = calloc(2 * table->n_slots, sizeof(Slot));
     if (larger == NULL)
@@ -129,6 +128,16 @@ static void drop_short(Scan *scan)
     scan->n_stops = n;
 }
 
+/* Put a new word behind the others, without a slot. Returns its index. */
+INLINE int64_t append(Table *table, const uint8_t *word, int64_t length, uint64_t h)
+{
+    const int64_t start = table->starts[table->n_words];
+    memcpy(table->data + start, word, length);
+    table->hashes[table->n_words] = h;
+    table->starts[++table->n_words] = start + length;
+    return table->n_words - 1;
+}
+
 /* Give the next token its code. Whether there is memory for it. */
 INLINE bool add_code(Scan *scan, const uint8_t *word, int64_t length, uint64_t h)
 {
@@ -143,11 +152,7 @@ INLINE bool add_code(Scan *scan, const uint8_t *word, int64_t length, uint64_t h
         scan->codes[scan->n_tokens++] = (int32_t)(entry & 0xFFFFFFFF) - 1;
         return true;
     }
-    const int64_t start = table->starts[table->n_words];
-    memcpy(table->data + start, word, length);
-    scan->codes[scan->n_tokens++] = (int32_t)table->n_words;
-    table->hashes[table->n_words] = h;
-    table->starts[++table->n_words] = start + length;
+    scan->codes[scan->n_tokens++] = (int32_t)append(table, word, length, h);
     table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)table->n_words};
     return keep_room(table);
 }
@@ -178,24 +183,33 @@ INLINE bool add_found(Scan *scan)
 
 INLINE bool keep_free(Scan *scan) { return scan->n_starts + 128 < MOST_FOUND || add_found(scan); }
 
+/* Whether there is memory for as many bounds and points. */
+static bool enlarge_bounds(Scan *scan, int64_t n)
+{
+    int64_t *bounds = realloc(scan->bounds, n * sizeof(int64_t));
+    scan->bounds = bounds ? bounds : scan->bounds;
+    uint16_t *points = realloc(scan->points, n * sizeof(uint16_t));
+    scan->points = points ? points : scan->points;
+    scan->n_bounds = n;
+    return bounds && points;
+}
+
 /* Where the UNSPACED characters from `index` on start, with the combining marks after each, and where the last one ends,
- * in `scan->bounds`. Returns their number. */
+ * in `scan->bounds`, and their code points. Returns their number. */
 static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
 {
     int64_t n = 0, width;
     for (; index < end; index += width) {
-        const int kind = kind_at(scan, index, end, &width);
+        const int64_t point = decoded(scan->text + index, scan->text + end, &width);
+        const int kind = kind_of(scan, point);
         if (kind != UNSPACED && kind != MARK)
             break;
-        if (n + 1 >= scan->n_bounds) {
-            const int64_t n_bounds = 2 * scan->n_bounds + 64;
-            int64_t *larger = realloc(scan->bounds, n_bounds * sizeof(int64_t));
-            if (larger == NULL)
-                return OUT_OF_MEMORY;
-            scan->bounds = larger;
-            scan->n_bounds = n_bounds;
-        }
+        if (n + 1 >= scan->n_bounds && !enlarge_bounds(scan, 2 * scan->n_bounds + 64))
+            return OUT_OF_MEMORY;
+        if (kind == MARK && n)
+            scan->points[n - 1] = 0;
         scan->bounds[n] = index;
+        scan->points[n] = width == 3 ? (uint16_t)point : 0;
         n += kind == UNSPACED;
     }
     scan->bounds[n] = index;
@@ -203,12 +217,11 @@ static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
 }
 
 /* Give an UNSPACED character its code: those of three bytes have a table of their own. Whether there is memory for it. */
-INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length)
+INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length, uint16_t point)
 {
-    if (length != 3)
+    if (!point)
         return add_code(scan, word, length, hash_of_padded(word, length));
-    int64_t width;
-    int32_t *code = scan->singles + decoded(word, word + length, &width);
+    int32_t *code = scan->singles + point;
     if (*code) {
         scan->codes[scan->n_tokens++] = *code - 1;
         return true;
@@ -218,44 +231,92 @@ INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length)
     return is_enough;
 }
 
+INLINE uint64_t slot_of_points(uint64_t points, uint64_t n_pairs) { return points * GOLDEN >> 32 & (n_pairs - 1); }
+
+/* Whether there is memory for pairs of which at most half are taken. */
+static bool keep_room_for_pairs(Scan *scan)
+{
+    if (scan->pairs && 2 * (uint64_t)scan->table.n_apart <= scan->n_pairs)
+        return true;
+    const uint64_t n_larger = scan->pairs ? 2 * scan->n_pairs : 1 << 10;
+    uint64_t *larger = calloc(n_larger, sizeof(uint64_t));
+    if (larger == NULL)
+        return false;
+    for (uint64_t old = 0; old < scan->n_pairs; old++) {
+        uint64_t slot = slot_of_points(scan->pairs[old] >> 32, n_larger);
+        while (larger[slot] && scan->pairs[old])
+            slot = (slot + 1) & (n_larger - 1);
+        if (scan->pairs[old])
+            larger[slot] = scan->pairs[old];
+    }
+    free(scan->pairs);
+    scan->pairs = larger;
+    scan->n_pairs = n_larger;
+    return true;
+}
+
+/* Give two neighbours of three bytes each their code. Whether there is memory for it. */
+INLINE bool add_pair(Scan *scan, const uint8_t *word, uint64_t points)
+{
+    uint64_t slot = slot_of_points(points, scan->n_pairs);
+    while (scan->pairs[slot] && scan->pairs[slot] >> 32 != points)
+        slot = (slot + 1) & (scan->n_pairs - 1);
+    if (scan->pairs[slot]) {
+        scan->codes[scan->n_tokens++] = (int32_t)(scan->pairs[slot] & 0xFFFFFFFF) - 1;
+        return true;
+    }
+    const int64_t code = append(&scan->table, word, 6, mixed(first_bytes(word, 6)));
+    scan->table.n_apart++;
+    scan->codes[scan->n_tokens++] = (int32_t)code;
+    scan->pairs[slot] = points << 32 | (uint64_t)(code + 1);
+    return keep_room_for_pairs(scan);
+}
+
 /* Give the UNSPACED characters from `index` on their codes: each one, then each two neighbours. Returns their end. */
 static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
 {
-    const int64_t n = add_found(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY, *bounds = scan->bounds;
+    int64_t n = add_found(scan) && keep_room_for_pairs(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY;
+    const int64_t *bounds = scan->bounds;
+    const uint16_t *points = scan->points;
     bool is_enough = n >= 0;
     for (int64_t one = 0; one < n && is_enough; one++)
-        is_enough = add_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one]);
-    uint64_t hashes[64];
+        is_enough = add_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one], points[one]);
+    uint64_t keys[64]; /* code points of two of three bytes, or a hash */
     for (int64_t first = 0; first < n - 1 && is_enough; first += 64) {
         const int64_t last = first + 64 < n - 1 ? first + 64 : n - 1;
         for (int64_t one = first; one < last; one++) {
-            hashes[one - first] = hash_of_padded(scan->lowered + bounds[one], bounds[one + 2] - bounds[one]);
-            __builtin_prefetch(scan->table.slots + (hashes[one - first] & (scan->table.n_slots - 1)));
+            if (points[one] && points[one + 1]) {
+                keys[one - first] = (uint64_t)points[one] << 16 | points[one + 1];
+                __builtin_prefetch(scan->pairs + slot_of_points(keys[one - first], scan->n_pairs));
+            } else {
+                keys[one - first] = hash_of_padded(scan->lowered + bounds[one], bounds[one + 2] - bounds[one]);
+                __builtin_prefetch(scan->table.slots + (keys[one - first] & (scan->table.n_slots - 1)));
+            }
         }
-        for (int64_t one = first; one < last && is_enough; one++)
-            is_enough = add_code(scan, scan->lowered + bounds[one], bounds[one + 2] - bounds[one], hashes[one - first]);
+        for (int64_t one = first; one < last && is_enough; one++) {
+            const uint8_t *word = scan->lowered + bounds[one];
+            const bool is_pair = points[one] && points[one + 1];
+            is_enough = is_pair ? add_pair(scan, word, keys[one - first])
+                                : add_code(scan, word, bounds[one + 2] - bounds[one], keys[one - first]);
+        }
     }
     return is_enough ? bounds[n] : OUT_OF_MEMORY;
 }
 
-/* Find tokens from `index` on, a character at a time, until eight bytes are all ASCII. Returns where that is. */
+/* Find tokens from `index` on, a character at a time, as long as none of them is ASCII or part of a word. Returns where
+ * that is. */
 INLINE int64_t find_wide(Scan *scan, int64_t index, int64_t end)
 {
     const uint8_t *text = scan->text;
     int64_t width;
-    for (; index >= 0 && index < end; index += width) {
-        if (text[index] < 0x80 && !(first_bytes(scan->lowered + index, 8) & HIGH_BITS))
+    for (; index >= 0 && index < end && text[index] >= 0x80; index += width) {
+        const int64_t point = decoded(text + index, text + end, &width);
+        const int kind = kind_of(scan, point);
+        if (is_of_word(scan, kind) && text[index] >= 0xC0)
             break;
         if (!keep_free(scan))
             return OUT_OF_MEMORY;
-        const int64_t point = decoded(text + index, text + end, &width);
-        const int kind = kind_of(scan, point);
-        if (is_of_word(scan, kind)) {
-            if (!is_open(scan))
-                start_token(scan, index);
-            continue;
-        }
-        const bool may_join = is_open(scan) && (point == APOSTROPHE || point == CURLY_APOSTROPHE) && scan->what != LONGER;
+        const bool may_join = is_open(scan) && point == CURLY_APOSTROPHE && scan->what != LONGER;
         if (may_join && is_word_at(scan, index + width, end))
             continue;
         if (is_open(scan))
@@ -330,7 +391,27 @@ INLINE int64_t put_bits(int64_t *places, int64_t n, uint64_t bits, int64_t first
     return n;
 }
 
-/* Find the tokens of one document, 64 bytes of ASCII at a time. Whether there is memory for it. */
+/* Of n bytes, at most 64, those until the first character that is neither ASCII nor part of a word. Those that are part
+ * of a word become letters. */
+INLINE int64_t n_usual(const Scan *scan, Classes *found, int64_t index, int64_t end, int64_t n)
+{
+    const uint8_t *bytes = scan->lowered + index;
+    uint64_t firsts = 0, others = found->wide;
+    for (int byte = 0; byte < 64; byte += 8)
+        firsts |= first_of_wide(bytes + byte) << byte;
+    for (; firsts; firsts &= firsts - 1) {
+        const int64_t first = __builtin_ctzll(firsts);
+        int64_t width;
+        if (first >= n || !is_of_word(scan, kind_at(scan, index + first, end, &width)) || first + width > n)
+            break;
+        const uint64_t whole = ((UINT64_C(1) << width) - 1) << first;
+        found->letters |= whole;
+        others &= ~whole;
+    }
+    return others && __builtin_ctzll(others) < n ? __builtin_ctzll(others) : n;
+}
+
+/* Find the tokens of one document, 64 bytes at a time. Whether there is memory for it. */
 INLINE bool find_tokens(Scan *scan, int64_t index, int64_t end)
 {
     while (index < end) {
@@ -338,13 +419,15 @@ INLINE bool find_tokens(Scan *scan, int64_t index, int64_t end)
             index = find_wide(scan, index, end);
             if (index < 0)
                 return false;
-            continue;
+            if (index == end)
+                break;
         }
         if (!keep_free(scan))
             return false;
-        const Classes found = classes_of(scan, scan->lowered + index);
+        Classes found = classes_of(scan, scan->lowered + index);
         int64_t n = end - index < 64 ? end - index : 64;
-        n = found.wide && __builtin_ctzll(found.wide) < n ? __builtin_ctzll(found.wide) : n;
+        if (found.wide)
+            n = n_usual(scan, &found, index, end, n);
         const uint64_t valid = ~UINT64_C(0) >> (64 - n), last = UINT64_C(1) << (n - 1), before = is_open(scan);
         const uint64_t letters = found.letters & valid, behind = letters << 1 | before;
         uint64_t words = letters | (found.apostrophes & behind & letters >> 1);
@@ -425,6 +508,8 @@ VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_docume
     free(scan->lowered);
     free(scan->singles);
     free(scan->bounds);
+    free(scan->points);
+    free(scan->pairs);
     return is_enough;
 }
 
@@ -456,6 +541,24 @@ int64_t hashes_of(Call *call)
     return 0;
 }
 
+/* data, starts, indices, the starts of the words at these indices one behind the other; the bytes of these words. */
+int64_t select_words(Call *call)
+{
+    const uint8_t *data = ARRAY(0);
+    const int64_t *starts = ARRAY(1), *indices = ARRAY(2), *new_starts = ARRAY(3);
+    uint8_t *selected = ARRAY(4);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1) && offsets_fit(call, 3, LENGTH(4)));
+    REQUIRE(LENGTH(3) == LENGTH(2) + 1);
+    for (int64_t word = 0; word < LENGTH(2); word++) {
+        const int64_t start = starts[indices[word]], length = new_starts[word + 1] - new_starts[word];
+        REQUIRE(length == starts[indices[word] + 1] - start);
+        if (word + WORDS_AHEAD < LENGTH(2))
+            __builtin_prefetch(data + starts[indices[word + WORDS_AHEAD]]);
+        memcpy(selected + new_starts[word], data + start, length);
+    }
+    return 0;
+}
+
 /* data, starts, hashes; the table's data, starts and slots; indices. Trusted: the slots are of the table, one is free. */
 int64_t find(Call *call)
 {
@@ -483,7 +586,7 @@ int64_t add(Call *call)
     const uint8_t *data = ARRAY(0);
     const int64_t *starts = ARRAY(1);
     const uint64_t *hashes = ARRAY(2);
-    Table table = {ARRAY(3), ARRAY(4), ARRAY(5), ARRAY(6), LENGTH(6), INTEGER(7)};
+    Table table = {ARRAY(3), ARRAY(4), ARRAY(5), ARRAY(6), LENGTH(6), INTEGER(7), 0};
     int32_t *indices = ARRAY(8);
     const int64_t n_new = LENGTH(2), n_most = INTEGER(7) + n_new;
     REQUIRE(LENGTH(1) == n_new + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(8) == n_new && INTEGER(7) >= 0);
@@ -500,30 +603,30 @@ int64_t add(Call *call)
 }
 
 typedef struct {
-    uint64_t keys[2]; /* the first eight bytes, the first of them the highest; and how late it comes by its count */
+    uint64_t key; /* how late it comes by its count; then the first eight bytes, the first of them the highest */
     int64_t index;
 } Ranked;
 
-enum { DIGIT_BITS = 11 };
+enum { DIGIT_BITS = 11, FEW = 256 }; /* words that are sorted faster by comparing them */
 
-/* Sort by one of the keys, those with the same key as they were: a digit at a time, from the lowest to the highest.
- * `room` is for as many. Returns which of the two has them now. */
-static Ranked *sorted_by(int key, Ranked *ranked, Ranked *room, int64_t n)
+/* Sort by the keys, those with the same key as they were: a digit at a time, from the lowest to the highest. `room` is for
+ * as many. Returns which of the two has them now. */
+static Ranked *sorted_by_key(Ranked *ranked, Ranked *room, int64_t n)
 {
     uint64_t differing = 0;
     for (int64_t i = 0; i < n; i++)
-        differing |= ranked[i].keys[key] ^ ranked[0].keys[key];
+        differing |= ranked[i].key ^ ranked[0].key;
     for (int shift = 0; shift < 64; shift += DIGIT_BITS) {
         int64_t places[(1 << DIGIT_BITS) + 1] = {0};
         const uint64_t mask = (1 << DIGIT_BITS) - 1;
         if (!(differing >> shift & mask))
             continue;
         for (int64_t i = 0; i < n; i++)
-            places[(ranked[i].keys[key] >> shift & mask) + 1]++;
+            places[(ranked[i].key >> shift & mask) + 1]++;
         for (int digit = 0; digit < 1 << DIGIT_BITS; digit++)
             places[digit + 1] += places[digit];
         for (int64_t i = 0; i < n; i++)
-            room[places[ranked[i].keys[key] >> shift & mask]++] = ranked[i];
+            room[places[ranked[i].key >> shift & mask]++] = ranked[i];
         Ranked *sorted = room;
         room = ranked;
         ranked = sorted;
@@ -531,27 +634,52 @@ static Ranked *sorted_by(int key, Ranked *ranked, Ranked *room, int64_t n)
     return ranked;
 }
 
-/* Whether two words that begin with the same eight bytes, or are shorter, are in their order. */
-INLINE bool are_in_order(const uint8_t *data, const int64_t *starts, int64_t left, int64_t right)
+/* Whether two words of the same count are in their order. */
+INLINE bool are_in_order(const uint8_t *data, const int64_t *starts, Ranked left, Ranked right)
 {
-    const int64_t length = starts[left + 1] - starts[left], other = starts[right + 1] - starts[right];
-    const int order = memcmp(data + starts[left], data + starts[right], length < other ? length : other);
+    if (left.key != right.key)
+        return left.key < right.key;
+    const int64_t start = starts[left.index], length = starts[left.index + 1] - start;
+    const int64_t other_start = starts[right.index], other = starts[right.index + 1] - other_start;
+    const int order = memcmp(data + start, data + other_start, length < other ? length : other);
     return order < 0 || (order == 0 && length <= other);
 }
 
-/* Sort words with the same keys; `room` is for as many. */
-static void sort_alike(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
+/* Sort words of the same count; `room` is for as many. */
+static void sort_few(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
 {
     if (n < 2)
         return;
     const int64_t half = n / 2;
-    sort_alike(ranked, room, half, data, starts);
-    sort_alike(ranked + half, room, n - half, data, starts);
+    sort_few(ranked, room, half, data, starts);
+    sort_few(ranked + half, room, n - half, data, starts);
     memcpy(room, ranked, half * sizeof(Ranked));
     for (int64_t i = 0, left = 0, right = half; left < half; i++) {
-        const bool is_left = right == n || are_in_order(data, starts, room[left].index, ranked[right].index);
+        const bool is_left = right == n || are_in_order(data, starts, room[left], ranked[right]);
         ranked[i] = is_left ? room[left++] : ranked[right++];
     }
+}
+
+/* Sort words of the same count by their bytes. Returns which of the two has them now. */
+static Ranked *sorted_by_bytes(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t start = starts[ranked[i].index], end = starts[ranked[i].index + 1];
+        ranked[i].key = 0;
+        for (int64_t byte = 0; byte < 8; byte++)
+            ranked[i].key = ranked[i].key << 8 | (start + byte < end ? data[start + byte] : 0);
+    }
+    if (n <= FEW) {
+        sort_few(ranked, room, n, data, starts);
+        return ranked;
+    }
+    Ranked *sorted = sorted_by_key(ranked, room, n);
+    for (int64_t first = 0, last = 0; first < n; first = last) {
+        while (last < n && sorted[last].key == sorted[first].key)
+            last++;
+        sort_few(sorted + first, sorted == ranked ? room : ranked, last - first, data, starts);
+    }
+    return sorted;
 }
 
 /* data, starts, counts, which come first, the least count; the indices of those that reach it: those that are to be
@@ -567,21 +695,17 @@ int64_t rank(Call *call)
     for (int64_t word = 0; word < n_words && is_enough; word++) {
         if (counts[word] < INTEGER(4))
             continue;
-        uint64_t beginning = 0;
-        for (int64_t byte = 0; byte < 8; byte++)
-            beginning = beginning << 8 | (starts[word] + byte < starts[word + 1] ? data[starts[word] + byte] : 0);
         const uint64_t lateness = (INT64_MAX - (uint64_t)counts[word]) & INT64_MAX; /* no count is below 0 */
-        all[n++] = (Ranked){{beginning, lateness | (is_first[word] ? 0 : UINT64_C(1) << 63)}, word};
+        all[n++] = (Ranked){lateness | (is_first[word] ? 0 : UINT64_C(1) << 63), word};
     }
-    Ranked *ranked = is_enough ? sorted_by(0, all, room, n) : NULL;
-    ranked = is_enough ? sorted_by(1, ranked, ranked == all ? room : all, n) : NULL;
+    Ranked *ranked = is_enough ? sorted_by_key(all, room, n) : NULL, *other = ranked == all ? room : all;
     for (int64_t first = 0, last = 0; first < n; first = last) {
-        while (last < n && memcmp(ranked[last].keys, ranked[first].keys, sizeof(ranked->keys)) == 0)
+        while (last < n && ranked[last].key == ranked[first].key)
             last++;
-        sort_alike(ranked + first, ranked == all ? room : all, last - first, data, starts);
+        const Ranked *sorted = sorted_by_bytes(ranked + first, other + first, last - first, data, starts);
+        for (int64_t place = first; place < last; place++)
+            order[place] = sorted[place - first].index;
     }
-    for (int64_t place = 0; place < n; place++)
-        order[place] = ranked[place].index;
     free(all);
     free(room);
     return is_enough ? n : OUT_OF_MEMORY;
@@ -595,6 +719,17 @@ int64_t count_codes(Call *call)
     REQUIRE(ids_fit(call, 0, LENGTH(1)));
     for (int64_t token = 0; token < LENGTH(0); token++)
         counts[codes[token]]++;
+    return 0;
+}
+
+/* codes; new codes: each code becomes the new one at its index. */
+int64_t renumber(Call *call)
+{
+    int32_t *codes = ARRAY(0);
+    const int32_t *new_codes = ARRAY(1);
+    REQUIRE(ids_fit(call, 0, LENGTH(1)));
+    for (int64_t token = 0; token < LENGTH(0); token++)
+        codes[token] = new_codes[(uint32_t)codes[token]];
     return 0;
 }
 
@@ -643,7 +778,7 @@ int64_t cut(Call *call)
     REQUIRE(LENGTH(6) > LENGTH(4) && LENGTH(7) >= LENGTH(4));
     Cutter cutter = new_cutter(starts, n_words, shortest, longest);
     Cut cut = {.room = room, .codes = ARRAY(4)};
-    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), 1 << 10, 0};
+    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), 1 << 10, 0, 0};
     bool is_enough = cutter.padded && cutter.characters && cut.table.data && cut.table.slots;
     cut.table.starts[0] = offsets[0] = 0;
     for (int64_t word = 0; word < n_words && is_enough; word++) {

@@ -355,16 +355,17 @@ class Vocabulary:
 
     def _encoded(self, tokens: Tokens, start: int, stop: int) -> Ragged:
         codes = tokens.codes[tokens.offsets[start] : tokens.offsets[stop]]
-        return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), self._tables))
+        return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), self.tables))
 
     def encode_texts(self, texts: Sequence[str] | pl.Series, tokenizer: Tokenizer) -> Ragged:
         """The same as `encode(tokenizer(texts))`, by one thread: in one pass where the tokenizer allows."""
         if not tokenizer.reads_bytes:
             return self.encode(tokenizer(texts))
-        return Ragged(*encode_texts(*tokenizer.bytes_of(texts), self._tables))
+        return Ragged(*encode_texts(*tokenizer.bytes_of(texts), self.tables))
 
     @cached_property
-    def _tables(self) -> Tables:
+    def tables(self) -> Tables:
+        """What a kernel gives documents their ids by."""
         config = self.config
         shortest, longest = config.char_ngrams or (0, 0)
         return Tables(

@@ -150,7 +150,7 @@ def answer_texts(
     pool: Pool,
     n_classes: int,
 ) -> tuple[Shares, Shares, npt.NDArray[np.bool_]]:
-    """What `pooled_sums` gives for the ids that `encode_texts` gives, to the bit; each text is done with before the next.
+    """What `pooled_sums` gives for the ids that `encode_texts` gives, to the bit, one text after the other.
 
     Returns: the sums float32 (N, K), the share of the tokens that have an id, float32 (N,), and which texts have no id
     but one 1, bool (N,).

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from bywords.kernels.bags import LOG_TFIDF, TFIDF, pooled_sums
 from bywords.kernels.ids import Pool, answer_texts

@@ -524,17 +524,23 @@ class FittedClassifier:
 
     def _answers(self, texts: list[str] | pl.Series) -> tuple[Any, ...]:
         """The columns of `Predictions`, for some of the texts."""
-        documents = self.encoded(texts)
         logits = probabilities = None
         predicted: Codes
+        if self.model.is_ranked or not len(texts):
+            documents = self.encoded(texts)
+            share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         if self.model.is_ranked:
             predicted = self.calibration.predict_top(self._found(documents))
         else:
-            logits = self._logits_of_any(documents)
+            if len(texts):
+                with np.errstate(over="ignore", invalid="ignore"):  # said below
+                    logits, share, is_nothing = self.model.answers(texts, self.vocabulary, self.tokenizer)
+                _check_finite(logits)
+            else:
+                logits = self._logits_of_any(documents)
             probabilities = self.calibration.probabilities(logits)
             predicted = self.calibration.predict(probabilities)
         labels = names_of(predicted, self.classes, self.label_format)
-        share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
         is_other = self.reliability.is_out_of_distribution(share, is_nothing)
         return labels, probabilities, share, is_nothing, is_other, logits
 

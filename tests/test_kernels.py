@@ -203,11 +203,18 @@ def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, 
     tokens, texts = tokenizer(learned), [*others, *learned[:2], ""]
     vocabulary = Vocabulary.of(tokens, config)
     for known in (np.zeros(0, np.int32), vocabulary.ids(tokens.words)):
-        both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), known, vocabulary._tables)
-    both(ids.encode_texts, *tokenizer.bytes_of(texts), vocabulary._tables)
+        both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), known, vocabulary.tables)
+    both(ids.encode_texts, *tokenizer.bytes_of(texts), vocabulary.tables)
     expected, encoded = vocabulary.encode(tokenizer(texts)), vocabulary.encode_texts(texts, tokenizer)
     for name in ("ids", "offsets", "in_vocabulary_share"):
         assert as_bytes(getattr(encoded, name)) == as_bytes(getattr(expected, name))
+    table = np.random.default_rng(0).random((len(vocabulary), 8), dtype=np.float32)
+    starts = np.unique([0, *(start for start in vocabulary.blocks if start < len(vocabulary))])
+    pool = ids.Pool(table, starts, np.stack([np.arange(len(starts)), np.arange(len(starts)) - 1]), bags.LOG_TFIDF)
+    sums, shares, are_unknown = ids.answer_texts(*tokenizer.bytes_of(texts), vocabulary.tables, pool, 3)
+    assert as_bytes(sums) == as_bytes(bags.pooled_sums(encoded.ids, encoded.offsets, *pool, 3))
+    assert as_bytes(shares) == as_bytes(encoded.in_vocabulary_share)
+    assert as_bytes(are_unknown) == as_bytes(encoded.all_out_of_vocabulary)
 
 
 @few_examples
@@ -217,7 +224,7 @@ def test_ids_of_rows_with_fields_and_side_tokens_are_the_same(texts, config, sid
     texts = [text.replace("\x1f", "") for text in ["the cat", *texts]]
     tokens = tokenizer(["\x1f".join([text, *sides]) for text in texts])
     vocabulary = Vocabulary.of(tokens, config)
-    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), np.zeros(0, np.int32), vocabulary._tables)
+    both(ids.encode, tokens.codes, tokens.lengths, *tokens.words.arrays(), np.zeros(0, np.int32), vocabulary.tables)
 
 
 @few_examples

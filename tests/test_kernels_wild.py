@@ -26,7 +26,7 @@ WRONG = (ValueError, TypeError, MemoryError, OverflowError)
 IN_VOCABULARY = {5, 6, 7, 8, 9, 10, 11}
 TRUSTED = {
     "find": {3, 4, 5}, "add": {3, 4, 5, 6}, "find_pairs": {4}, "rehash": {0, 1}, "table_of_pairs": {2},
-    "encode": {1 + index for index in IN_VOCABULARY}, "encode_texts": IN_VOCABULARY,
+    "encode": {1 + index for index in IN_VOCABULARY}, "encode_texts": IN_VOCABULARY, "answer_texts": IN_VOCABULARY,
 }  # fmt: skip
 NUMBERS = (-(2**62), -(2**31), -2, -1, 0, 1, 2, 3, 2**31, 2**62)
 
@@ -59,10 +59,11 @@ def calls():
         calibration.fit_sigmoids(np.eye(4), np.eye(4, dtype=bool), np.ones(4, np.float32), 1e-6, 1e3)
         documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))
-        bags.pooled_sums(
-            np.array([1, 2, 5, 9, 2], np.int32), np.array([0, 3, 5]), np.ones((12, 8), np.float32),
-            np.array([0, 4, 7]), np.array([[0, -1, -1], [0, 0, 1]]), bags.LOG_TFIDF, 3,
-        )  # fmt: skip
+        groups = np.array([[0, -1, -1], [0, 0, 1]])
+        pool = ids.Pool(np.ones((12, 8), np.float32), np.array([0, 4, 7]), groups, bags.LOG_TFIDF)
+        bags.pooled_sums(np.array([1, 2, 5, 9, 2], np.int32), np.array([0, 3, 5]), *pool, 3)
+        vocabulary = Vocabulary.of(Tokenizer()(texts), VocabularyConfig(ngrams=2, char_ngrams=(2, 3)))
+        ids.answer_texts(*Tokenizer().bytes_of(texts), vocabulary.tables, pool, 3)
         find_duplicates(corpus.texts)
     finally:
         for name in KERNELS:
@@ -130,7 +131,7 @@ def test_a_call_with_one_wild_argument_is_refused_or_answered(name, calls, tmp_p
 
 def test_bytes_that_are_no_utf8_are_read_to_their_end_and_no_further():
     config = VocabularyConfig(ngrams=3, ngram_min_count=1, char_ngrams=(1, 3), char_ngram_min_count=1)
-    vocabulary = Vocabulary.of(Tokenizer()(["a z aa é กิ 😀 . 我", "A Z aa é กิ 😀 . 我"]), config)._tables
+    vocabulary = Vocabulary.of(Tokenizer()(["a z aa é กิ 😀 . 我", "A Z aa é กิ 😀 . 我"]), config).tables
 
     def read_all():
         generator, table = np.random.default_rng(0), replacements(True)

@@ -312,7 +312,8 @@ class Lines:
     def utf8(self) -> bytes | None:
         """The lines without a byte order mark; None where they are not UTF-8."""
         try:
-            self.source.decode()
+            if not self.source.isascii():
+                self.source.decode()
         except UnicodeDecodeError:
             return None
         return self.source.removeprefix(_BYTE_ORDER_MARK) if self.offset == 0 else self.source

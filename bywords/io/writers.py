@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
+import io
 import json
 import math
 import os
@@ -115,16 +116,15 @@ class Writer:
         frame = pl.DataFrame([_flat(column) for column in _checked(frame, "CSV").get_columns()])
         strings = pl.selectors.string()
         self.n_formulas += _n_formulas(frame)
-        return (
-            frame.with_columns(pl.when(strings != "").then(strings))  # a field without characters needs no quotes
-            .write_csv(
-                separator=self._dialect.separator,
-                include_header=is_first,
-                include_bom=is_first and self._dialect.has_mark,
-                line_terminator=self._dialect.line_end,
-            )
-            .encode()
+        written = io.BytesIO()
+        frame.with_columns(pl.when(strings != "").then(strings)).write_csv(  # what is empty needs no quotes
+            written,
+            separator=self._dialect.separator,
+            include_header=is_first,
+            include_bom=is_first and self._dialect.has_mark,
+            line_terminator=self._dialect.line_end,
         )
+        return written.getvalue()
 
 
 def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
@@ -244,7 +244,8 @@ def _n_formulas(frame: pl.DataFrame) -> int:
     """How many cells start as a formula does, and are no numbers."""
     columns = [column for column in frame.get_columns() if column.dtype == pl.String]
     cells = pl.concat(columns) if columns else pl.Series(dtype=pl.String)  # in one pass, also of very many columns
-    return int((cells.str.contains(_FORMULA) & ~cells.str.contains(_NUMBER)).sum())
+    likely = cells.filter(cells.str.contains(_FORMULA))
+    return int((~likely.str.contains(_NUMBER)).sum())
 
 
 def _side_by_side(table: Table | None, answers: pl.DataFrame) -> pl.DataFrame:

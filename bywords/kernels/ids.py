@@ -131,3 +131,33 @@ def encode_texts(
     offsets, shares = np.empty(len(ends) + 1, dtype=np.int64), np.empty(len(ends), dtype=np.float32)
     _, ids = _native.encode_texts(text, ends, kinds, int(lowercase), what, *vocabulary, offsets, shares)
     return np.frombuffer(ids, dtype=np.int32), offsets, shares
+
+
+class Pool(NamedTuple):
+    """Linear models that share their features, as `bywords.kernels.bags.pooled_sums` has them; K classes."""
+
+    table: npt.NDArray[np.float32]
+    starts: Offsets
+    groups: Offsets
+    weighting: int
+
+
+def answer_texts(
+    text: npt.NDArray[np.uint8],
+    ends: Offsets,
+    kinds: npt.NDArray[np.uint8],
+    lowercase: bool,
+    what: int,
+    vocabulary: Vocabulary,
+    pool: Pool,
+    n_classes: int,
+) -> tuple[Shares, Shares, npt.NDArray[np.bool_]]:
+    """What `pooled_sums` gives for the ids that `encode_texts` gives, to the bit, one text after the other.
+
+    Returns: the sums float32 (N, K), the share of the tokens that have an id, float32 (N,), and which texts have no id
+    but one 1, bool (N,).
+    """
+    sums = np.empty((len(ends), n_classes), dtype=np.float32)
+    shares, are_unknown = np.empty(len(ends), dtype=np.float32), np.empty(len(ends), dtype=np.uint8)
+    _native.answer_texts(text, ends, kinds, int(lowercase), what, *vocabulary, *pool, sums, shares, are_unknown)
+    return sums, shares, are_unknown.view(np.bool_)

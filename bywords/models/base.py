@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,13 @@ from bywords.evaluation.top_scores import MOST_SCORES, TopScores
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
+from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Features, Vocabulary
 from bywords.validation import check_array, check_finite, check_shapes, check_within
 from bywords.vectors.word_vectors import Aligned
 
 if TYPE_CHECKING:
+    import polars as pl
     from torch import Tensor
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -33,6 +35,14 @@ StorageFormat = Literal["float32", "float16", "int8", "int8-rows"]  # how an arr
 Indices = npt.NDArray[np.int64]
 RAREST = 1e3  # inverse document frequency: of as many documents as there can be it is 45
 ModelType = TypeVar("ModelType", bound="type[Any]")
+
+
+class Answers(NamedTuple):
+    """What a model gives for N texts."""
+
+    logits: Floats  # float32 (N, K)
+    in_vocabulary_share: npt.NDArray[np.float32]  # (N,), as `Ragged` has it
+    all_out_of_vocabulary: npt.NDArray[np.bool_]  # (N,), too
 
 
 class ModelConfig:
@@ -202,6 +212,11 @@ class FittedModel:
     def logits(self, documents: Ragged) -> Floats:
         """Float32 (N, K); the calibration makes probabilities of them."""
         raise NotImplementedError
+
+    def answers(self, texts: Sequence[str] | pl.Series, vocabulary: Vocabulary, tokenizer: Tokenizer) -> Answers:
+        """The logits of N texts, and what of each is known; one thread reads them."""
+        documents = vocabulary.encode_texts(texts, tokenizer)
+        return Answers(self.logits(documents), documents.in_vocabulary_share, documents.all_out_of_vocabulary)
 
     def logits_of(self, prepared: Any) -> Floats:
         """The same, of what `prepare` gave."""

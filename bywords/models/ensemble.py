@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +16,17 @@ from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoi
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.minimum import convex_minimum
 from bywords.forks import cached_property
-from bywords.models.base import Arrays, FittedModel, Growth, Indices, ModelConfig, model_class
+from bywords.models.base import Answers, Arrays, FittedModel, Growth, Indices, ModelConfig, model_class
 from bywords.models.pooled_tfidf import PooledTfidf
 from bywords.models.tfidf_linear import TfidfLinear
 from bywords.text.bags import Floats
 from bywords.text.ragged import Ragged
+from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
 from bywords.validation import check_shapes
+
+if TYPE_CHECKING:
+    import polars as pl
 
 T = TypeVar("T")
 TOWARDS_EQUAL = 0.02  # how much it costs, in nats a document, to trust the members differently
@@ -102,6 +106,12 @@ class Ensemble(FittedModel):
         if (pooled := PooledTfidf.of(linear)) is None:
             return list(self._members)
         return [pooled, *(member for member in self._members if not isinstance(member, TfidfLinear))]
+
+    def answers(self, texts: Sequence[str] | pl.Series, vocabulary: Vocabulary, tokenizer: Tokenizer) -> Answers:
+        first, *others = self._answering
+        if others or not isinstance(first, PooledTfidf) or not tokenizer.reads_bytes:
+            return super().answers(texts, vocabulary, tokenizer)
+        return first.answers(texts, vocabulary, tokenizer)
 
     def features(self, documents: Ragged) -> Any:
         from scipy import sparse

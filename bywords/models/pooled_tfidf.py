@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from bywords.kernels.bags import LOG_TFIDF, TFIDF, pooled_sums
+from bywords.kernels.ids import Pool, answer_texts
+from bywords.models.base import Answers
 from bywords.models.tfidf_linear import TfidfLinear
 from bywords.text.bags import Floats
 from bywords.text.ragged import UNKNOWN, Ragged
+from bywords.text.tokenizer import Tokenizer
+from bywords.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LANES = 8  # the numbers of a row are a multiple of them
 MOST_WIDE = 64  # numbers of a row; with more, a pass for each model is as fast
@@ -21,12 +27,9 @@ MOST_NUMBERS = 1 << 24  # of the table, which is beside those of the models
 
 @dataclass(frozen=True, eq=False)
 class PooledTfidf:
-    """The sum of the logits of M models, as `bywords.kernels.bags.pooled_sums` reads them; `bias` is float32 (K,)."""
+    """The sum of the logits of M models, as the kernels read them; `bias` is float32 (K,)."""
 
-    table: Floats
-    starts: npt.NDArray[np.int64]
-    groups: npt.NDArray[np.int64]
-    weighting: int
+    pool: Pool
     bias: Floats
 
     @classmethod
@@ -58,9 +61,14 @@ class PooledTfidf:
         ]
         bias = sum((model.bias for model in models[1:]), models[0].bias)
         weighting = LOG_TFIDF if widest.config.sublinear else TFIDF
-        return cls(table, np.array(starts), np.array(groups), weighting, bias)
+        return cls(Pool(table, np.array(starts), np.array(groups), weighting), bias)
 
     def logits(self, documents: Ragged) -> Floats:
         """Of N documents, float32 (N, K): those of the models, one added to the other."""
-        ids, offsets, n_classes = documents.ids, documents.offsets, len(self.bias)
-        return pooled_sums(ids, offsets, self.table, self.starts, self.groups, self.weighting, n_classes) + self.bias
+        return pooled_sums(documents.ids, documents.offsets, *self.pool, len(self.bias)) + self.bias
+
+    def answers(self, texts: Sequence[str] | pl.Series, vocabulary: Vocabulary, tokenizer: Tokenizer) -> Answers:
+        """The same of N texts, to the bit, and what of each is known: one pass from their bytes to the logits."""
+        read = tokenizer.bytes_of(texts)
+        sums, shares, are_unknown = answer_texts(*read, vocabulary.tables, self.pool, len(self.bias))
+        return Answers(sums + self.bias, shares, are_unknown)

@@ -378,10 +378,11 @@ class Vocabulary:
         """The same as `encode(tokenizer(texts))`, by one thread: in one pass where the tokenizer allows."""
         if not tokenizer.reads_bytes:
             return self.encode(tokenizer(texts))
-        return Ragged(*encode_texts(*tokenizer.bytes_of(texts), self._tables))
+        return Ragged(*encode_texts(*tokenizer.bytes_of(texts), self.tables))
 
     @cached_property
-    def _tables(self) -> Tables:
+    def tables(self) -> Tables:
+        """What a kernel gives documents their ids by."""
         return self._tables_of(self._table)
 
     def _tables_of(self, table: WordTable) -> Tables:

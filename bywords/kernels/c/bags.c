@@ -3,19 +3,12 @@
 #include <float.h>
 #include <math.h>
 
+#include "bags.h"
 #include "rows.h"
 #include "tables.h"
 
 enum { UNKNOWN = 1 };                    /* an id, as in ragged.py */
 enum { UNIFORM, IDF, TFIDF, LOG_TFIDF }; /* weightings, in the order of bags.py */
-
-#define N_LOGARITHMS 8
-
-/* A small table of the ids of one document, with linear probing: index + 1 of a distinct id, 0 where it is free. */
-typedef struct {
-    uint32_t *entries;
-    uint64_t n_entries;
-} Seen;
 
 /* Four times as many as there may be ids, a power of two: few of them meet, and those of a short document are near. */
 INLINE uint64_t n_entries_for(int64_t n_ids)
@@ -38,18 +31,19 @@ static Seen new_seen(const int64_t *offsets, int64_t n_documents)
     return (Seen){malloc(n_entries * sizeof(uint32_t)), n_entries};
 }
 
-/* Count the n ids of a document. Returns how many distinct ones there are. */
+/* Count the n ids of a document. Returns how many distinct ones there are. Their rows of a table are asked for, where
+ * there is one. */
 INLINE int64_t count_ids(Seen *seen, const int32_t *restrict ids, int64_t n, int64_t n_rows, int32_t unknown,
-                         int32_t *restrict distinct, float *restrict counts)
+                         int32_t *restrict distinct, float *restrict counts, const float *table, int64_t width)
 {
-    while (n && ids[n - 1] >= n_rows) /* those that a model does not see are behind the others */
+    while (n && (uint32_t)ids[n - 1] >= (uint64_t)n_rows) /* those that a model does not see are behind the others */
         n--;
     const uint64_t n_entries = n_entries_for(n), mask = n_entries - 1;
     int64_t n_distinct = 0;
     memset(seen->entries, 0, n_entries * sizeof(uint32_t));
     for (int64_t position = 0; position < n; position++) {
         const int32_t id = ids[position];
-        if (id >= n_rows)
+        if ((uint32_t)id >= (uint64_t)n_rows)
             continue;
         uint64_t slot = ((uint64_t)id * GOLDEN >> 32) & mask;
         uint32_t entry;
@@ -59,6 +53,8 @@ INLINE int64_t count_ids(Seen *seen, const int32_t *restrict ids, int64_t n, int
             counts[entry - 1] += 1;
             continue;
         }
+        if (table)
+            __builtin_prefetch(table + id * width);
         distinct[n_distinct] = id;
         counts[n_distinct++] = 1;
         seen->entries[slot] = (uint32_t)n_distinct;
@@ -87,7 +83,7 @@ int64_t count(Call *call)
     for (int64_t document = 0; document < n_documents; document++) {
         const int64_t start = offsets[document], length = offsets[document + 1] - start;
         n += count_ids(&seen, ids + start, length, INTEGER(2), (int32_t)INTEGER(3), distinct + n,
-                       counts + n);
+                       counts + n, NULL, 0);
         new_offsets[document + 1] = n;
     }
     free(seen.entries);
@@ -243,7 +239,7 @@ VECTORIZED int64_t weighed_sums(Call *call)
     const bool is_enough = seen.entries && weighing.squares && distinct && weights;
     for (int64_t document = 0; is_enough && document < n_documents; document++) {
         const int64_t start = offsets[document], length = offsets[document + 1] - start;
-        const int64_t n = count_ids(&seen, ids + start, length, n_rows, UNKNOWN, distinct, weights);
+        const int64_t n = count_ids(&seen, ids + start, length, n_rows, UNKNOWN, distinct, weights, NULL, 0);
         weigh_ids(&weighing, distinct, n, weights);
         add_up(matrix, dimension, distinct, weights, n, sums + document * dimension);
     }
@@ -254,46 +250,35 @@ VECTORIZED int64_t weighed_sums(Call *call)
     return is_enough ? 0 : OUT_OF_MEMORY;
 }
 
-/* What some linear models on the same features share: of each id its idf, the columns of all, and room to a multiple of
- * LANES; and in which group of ids, that is scaled to length 1, each model has the ids of a segment, -1 for none. */
 enum { LANES = 8 };
 
-typedef struct {
-    const float *table;
-    int64_t width, n_classes, n_models, n_segments;
-    const int64_t *starts, *groups;
-    float *sums;              /* (n_segments, width) of a document */
-    double *squares, *lengths; /* (n_segments), and of groups */
-} Pool;
+typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
 
-/* Add up the rows of ids from `start` on that are of one segment, weighed by count and idf. Returns where they end. */
+/* Add up the rows of ids from `start` on that are of one segment, by their weights. Returns where they end. */
 INLINE int64_t add_segment(const Pool *pool, const int64_t width, const int32_t *restrict ids,
-                           const float *restrict counts, int64_t start, int64_t n)
+                           const float *restrict weights, int64_t start, int64_t n)
 {
-    int64_t segment = pool->n_segments - 1, index = start;
+    int64_t segment = pool->n_segments - 1, end = start;
     while (ids[start] < pool->starts[segment])
         segment--;
     const int64_t first = pool->starts[segment];
     const int64_t behind = segment + 1 < pool->n_segments ? pool->starts[segment + 1] : INT64_MAX;
+    double squares[4] = {0}; /* one waits for the other */
+    for (; end < n && first <= ids[end] && ids[end] < behind; end++)
+        squares[(end - start) & 3] += (double)weights[end] * (double)weights[end];
+    pool->squares[segment] += (squares[0] + squares[1]) + (squares[2] + squares[3]);
     float *restrict total = pool->sums + segment * width;
     for (int64_t lane = 0; lane < width; lane += LANES) {
-        float sums[LANES] = {0};
-        double squares[4] = {0}; /* one waits for the other */
-        for (index = start; index < n && first <= ids[index] && ids[index] < behind; index++) {
-            const float *restrict row = pool->table + ids[index] * width;
-            const float weight = counts[index] * row[0];
-            if (index + ROWS_AHEAD < n)
-                __builtin_prefetch(pool->table + ids[index + ROWS_AHEAD] * width + lane);
-            squares[index & 3] += (double)weight * (double)weight;
-            for (int64_t d = 0; d < LANES; d++)
-                sums[d] += weight * row[lane + d];
+        Lanes sums = {0}, row;
+        for (int64_t index = start; index < end; index++) {
+            memcpy(&row, pool->table + ids[index] * width + lane, sizeof(row));
+            sums += weights[index] * row;
         }
-        for (int64_t d = 0; d < LANES; d++)
-            total[lane + d] += sums[d];
-        if (lane == 0)
-            pool->squares[segment] += (squares[0] + squares[1]) + (squares[2] + squares[3]);
+        memcpy(&row, total + lane, sizeof(row));
+        row += sums;
+        memcpy(total + lane, &row, sizeof(row));
     }
-    return index;
+    return end;
 }
 
 /* The sums of the segments, divided by the lengths of their groups and of the whole, over all models. */
@@ -328,44 +313,96 @@ INLINE void add_models(const Pool *pool, float *restrict answer)
     }
 }
 
-/* ids, offsets, table of idf and columns, starts of segments, groups, weighting; the sums of all models. */
-VECTORIZED int64_t pooled_sums(Call *call)
+/* Whether the four arguments from `first` on are a pool that gives so many logits. */
+bool pool_fits(const Call *call, int first, int64_t n_classes)
+{
+    const int64_t n_rows = LENGTH(first), width = WIDTH(first), n_segments = LENGTH(first + 1), weighting = INTEGER(first + 3);
+    const int64_t *starts = ARRAY(first + 1), *groups = ARRAY(first + 2), n_models = LENGTH(first + 2);
+    bool is_right = n_rows > UNKNOWN && WIDTH(first + 2) == n_segments && width % LANES == 0 && 0 < n_classes &&
+                    n_models <= (width - 1) / n_classes && offsets_fit(call, first + 1, n_rows) && starts[0] == 0 &&
+                    (weighting == TFIDF || weighting == LOG_TFIDF);
+    for (int64_t index = 0; is_right && index < n_models * n_segments; index++)
+        is_right = -1 <= groups[index] && groups[index] < n_segments;
+    return is_right;
+}
+
+/* The pool that they are. Without sums where there is no memory; `free_pool` frees it. */
+Pool new_pool(Call *call, int first, int64_t n_classes)
+{
+    const int64_t width = WIDTH(first), n_segments = LENGTH(first + 1);
+    Pool pool = {ARRAY(first), LENGTH(first), width, n_classes, LENGTH(first + 2), n_segments, INTEGER(first + 3) == LOG_TFIDF,
+                 ARRAY(first + 1), ARRAY(first + 2), malloc(n_segments * width * sizeof(float)),
+                 malloc(n_segments * sizeof(double)), malloc(n_segments * sizeof(double)), {NULL, 0}, NULL, NULL, {0}};
+    set_logarithms(pool.logarithms);
+    if (!pool.squares || !pool.lengths)
+        free(pool.sums), pool.sums = NULL;
+    return pool;
+}
+
+void free_pool(Pool *pool)
+{
+    free(pool->sums);
+    free(pool->squares);
+    free(pool->lengths);
+    free(pool->seen.entries);
+    free(pool->distinct);
+    free(pool->counts);
+}
+
+/* Whether there is memory for documents of so many ids. */
+static bool make_room_for(Pool *pool, int64_t n_ids)
+{
+    const uint64_t n_entries = n_entries_for(n_ids < 8 ? 8 : n_ids);
+    if (n_entries <= pool->seen.n_entries)
+        return true;
+    free(pool->seen.entries);
+    free(pool->distinct);
+    free(pool->counts);
+    pool->seen = (Seen){malloc(n_entries * sizeof(uint32_t)), n_entries};
+    pool->distinct = malloc(n_entries * sizeof(int32_t));
+    pool->counts = malloc(n_entries * sizeof(float));
+    if (pool->seen.entries && pool->distinct && pool->counts)
+        return true;
+    pool->seen.n_entries = 0;
+    return false;
+}
+
+/* The logits of a document of n ids, without biases. Whether there is memory for it. */
+VECTORIZED bool pool_document(Pool *pool, const int32_t *ids, int64_t n_ids, float *answer)
+{
+    if (!make_room_for(pool, n_ids))
+        return false;
+    const int64_t width = pool->width;
+    int32_t *distinct = pool->distinct;
+    float *weights = pool->counts;
+    const int64_t n = count_ids(&pool->seen, ids, n_ids, pool->n_rows, UNKNOWN, distinct, weights, pool->table, width);
+    for (int64_t index = 0; index < n; index++) {
+        const float idf = pool->table[distinct[index] * width];
+        weights[index] = (pool->is_log ? log_of(pool->logarithms, weights[index]) : weights[index]) * idf;
+    }
+    memset(pool->sums, 0, pool->n_segments * width * sizeof(float));
+    memset(pool->squares, 0, pool->n_segments * sizeof(double));
+    for (int64_t index = 0; index < n;)
+        index = width == LANES ? add_segment(pool, LANES, distinct, weights, index, n)
+                               : add_segment(pool, width, distinct, weights, index, n);
+    add_models(pool, answer);
+    return true;
+}
+
+/* ids, offsets; four of a pool; the sums of all models. */
+int64_t pooled_sums(Call *call)
 {
     const int32_t *ids = ARRAY(0);
-    const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1, n_rows = LENGTH(2), n_segments = LENGTH(3);
-    const int64_t width = WIDTH(2), n_models = LENGTH(4), n_classes = WIDTH(6), *starts = ARRAY(3), *groups = ARRAY(4);
-    float *answers = ARRAY(6), logarithms[N_LOGARITHMS];
-    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)));
-    REQUIRE(n_rows > UNKNOWN && LENGTH(6) == n_documents && WIDTH(4) == n_segments && width % LANES == 0);
-    REQUIRE(1 + n_models * n_classes <= width && offsets_fit(call, 3, n_rows) && starts[0] == 0);
-    REQUIRE(INTEGER(5) == TFIDF || INTEGER(5) == LOG_TFIDF);
-    for (int64_t index = 0; index < n_models * n_segments; index++)
-        REQUIRE(-1 <= groups[index] && groups[index] < n_segments);
-    Seen seen = new_seen(offsets, n_documents);
-    int32_t *distinct = malloc(seen.n_entries * sizeof(int32_t));
-    float *counts = malloc(seen.n_entries * sizeof(float));
-    Pool pool = {ARRAY(2), width, n_classes, n_models, n_segments, starts, groups,
-                 malloc(n_segments * width * sizeof(float)), malloc(n_segments * sizeof(double)),
-                 malloc(n_segments * sizeof(double))};
-    const bool is_enough = seen.entries && distinct && counts && pool.sums && pool.squares && pool.lengths;
-    set_logarithms(logarithms);
+    const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1;
+    float *answers = ARRAY(6);
+    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(6) == n_documents);
+    REQUIRE(pool_fits(call, 2, WIDTH(6)));
+    Pool pool = new_pool(call, 2, WIDTH(6));
+    bool is_enough = pool.sums;
     for (int64_t document = 0; is_enough && document < n_documents; document++) {
-        const int64_t start = offsets[document], length = offsets[document + 1] - start;
-        const int64_t n = count_ids(&seen, ids + start, length, n_rows, UNKNOWN, distinct, counts);
-        for (int64_t index = 0; index < n && INTEGER(5) == LOG_TFIDF; index++)
-            counts[index] = log_of(logarithms, counts[index]);
-        memset(pool.sums, 0, n_segments * width * sizeof(float));
-        memset(pool.squares, 0, n_segments * sizeof(double));
-        for (int64_t index = 0; index < n;)
-            index = width == LANES ? add_segment(&pool, LANES, distinct, counts, index, n)
-                                   : add_segment(&pool, width, distinct, counts, index, n);
-        add_models(&pool, answers + document * n_classes);
+        const int64_t start = offsets[document];
+        is_enough = pool_document(&pool, ids + start, offsets[document + 1] - start, answers + document * WIDTH(6));
     }
-    free(seen.entries);
-    free(distinct);
-    free(counts);
-    free(pool.sums);
-    free(pool.squares);
-    free(pool.lengths);
+    free_pool(&pool);
     return is_enough ? 0 : OUT_OF_MEMORY;
 }

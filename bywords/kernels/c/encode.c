@@ -2,9 +2,11 @@
  *
  * ids.py says which they are and in which order. */
 
+#include "bags.h"
 #include "tables.h"
 
 enum { PAIRS_AHEAD = 16 };             /* that are asked for beforehand: they are all over a large table */
+enum { COPIED = 4 };                   /* ids at a time */
 enum { PADDING, UNKNOWN, FIRST_WORD }; /* ids, as in ragged.py */
 enum { SEPARATOR = 0x1F };             /* the first byte of tokens that take no part in n-grams, as in tokenizer.py */
 
@@ -59,16 +61,21 @@ static Vocabulary vocabulary_of(Call *call, int first)
         INTEGER(first + 12), INTEGER(first + 13)};
 }
 
-/* Whether these arguments are such, and the last two the offsets and the share of so many documents. Trusted: the slots
- * are of the data and starts beside them, and one of each table is free; a key is FREE. */
-static bool vocabulary_fits(const Call *call, int first, int64_t n_documents)
+/* Whether these arguments are such. Trusted: the slots are of the data and starts beside them, and one of each table is
+ * free; a key is FREE. */
+static bool vocabulary_fits(const Call *call, int first)
 {
     const int64_t shortest = INTEGER(first + 9), longest = INTEGER(first + 10), first_char_ngram = INTEGER(first + 11);
     return is_power_of_two(LENGTH(first + 2)) && WIDTH(first + 2) == 2 && is_power_of_two(LENGTH(first + 5)) &&
            WIDTH(first + 5) == 2 && is_power_of_two(LENGTH(first + 6)) && LENGTH(first + 7) == LENGTH(first + 6) &&
            (longest == 0 || (1 <= shortest && shortest <= longest)) && 0 <= first_char_ngram &&
-           first_char_ngram <= INT32_MAX - LENGTH(first + 4) && 0 <= INTEGER(first + 12) &&
-           LENGTH(first + 14) == n_documents + 1 && LENGTH(first + 15) == n_documents;
+           first_char_ngram <= INT32_MAX - LENGTH(first + 4) && 0 <= INTEGER(first + 12);
+}
+
+/* Whether two arguments are the offsets and the shares of so many documents. */
+static bool documents_fit(const Call *call, int first, int64_t n_documents)
+{
+    return LENGTH(first) == n_documents + 1 && LENGTH(first + 1) == n_documents;
 }
 
 /* The index of a word; -1 where it is not known. */
@@ -92,25 +99,49 @@ static void free_words(Words *words)
     free(words->char_ngrams.ids);
 }
 
+enum { NGRAMS_AHEAD = 64 }; /* character n-grams that are asked for before the first of them is looked up */
+
 typedef struct {
     const Vocabulary *vocabulary;
     Ids *ids;
+    int64_t n; /* that wait */
+    const uint8_t *ngrams[NGRAMS_AHEAD];
+    int64_t lengths[NGRAMS_AHEAD];
+    uint64_t hashes[NGRAMS_AHEAD];
 } Lookup;
 
-/* Add the id of a character n-gram, where it is known. Whether there is memory for it. */
-INLINE bool look_up(void *taker, const uint8_t *ngram, int64_t length)
+/* Add the ids of the character n-grams that wait, where they are known. Whether there is memory for it. */
+INLINE bool look_up_waiting(Lookup *lookup)
 {
-    const Lookup *lookup = taker;
-    const int64_t index = index_in(&lookup->vocabulary->char_ngrams, ngram, length, hash_of(ngram, length));
-    if (index < 0)
-        return true;
-    const bool is_enough = make_room(lookup->ids, 1);
-    if (is_enough)
-        add_id(lookup->ids, lookup->vocabulary->first_char_ngram + (int32_t)index);
-    return is_enough;
+    const Known *known = &lookup->vocabulary->char_ngrams;
+    if (!make_room(lookup->ids, NGRAMS_AHEAD))
+        return false;
+    for (int64_t waiting = 0; waiting < lookup->n; waiting++) {
+        const int64_t index = index_in(known, lookup->ngrams[waiting], lookup->lengths[waiting], lookup->hashes[waiting]);
+        if (index >= 0)
+            add_id(lookup->ids, lookup->vocabulary->first_char_ngram + (int32_t)index);
+    }
+    lookup->n = 0;
+    return true;
 }
 
-/* Look up distinct words, but those of which the ids are `ids` are given, and their character n-grams. Whether there is memory for it; `free_words` frees it. */
+/* Ask for a character n-gram. Whether there is memory for those before it. */
+INLINE bool look_up(void *taker, const uint8_t *ngram, int64_t length)
+{
+    Lookup *lookup = taker;
+    const Known *known = &lookup->vocabulary->char_ngrams;
+    if (lookup->n == NGRAMS_AHEAD && !look_up_waiting(lookup))
+        return false;
+    const uint64_t h = hash_of(ngram, length);
+    __builtin_prefetch(known->slots + (h & (known->n_slots - 1)));
+    lookup->ngrams[lookup->n] = ngram;
+    lookup->lengths[lookup->n] = length;
+    lookup->hashes[lookup->n++] = h;
+    return true;
+}
+
+/* Look up distinct words, where their `ids` are not given, and their character n-grams. Whether there is memory for it;
+ * `free_words` frees it. */
 static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, const int64_t *starts,
                           const uint64_t *hashes, const int32_t *ids, int64_t n_words, Words *words)
 {
@@ -118,7 +149,7 @@ static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, con
     const size_t n_bytes = (n_words + 1) * sizeof(int32_t);
     *words = (Words){malloc(n_bytes), malloc(n_bytes), malloc(2 * n_bytes), {NULL, 0, 0}};
     Cutter cutter = new_cutter(starts, n_words, vocabulary->shortest_char_ngram, vocabulary->longest_char_ngram);
-    Lookup lookup = {vocabulary, &words->char_ngrams};
+    Lookup lookup = {.vocabulary = vocabulary, .ids = &words->char_ngrams};
     bool is_enough = words->ids && words->in_ngrams && words->offsets && cutter.padded && cutter.characters;
     if (is_enough)
         words->offsets[0] = 0;
@@ -132,11 +163,11 @@ static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, con
         words->ids[word] = index < 0 ? NOT_THERE : (int32_t)index + FIRST_WORD;
         words->in_ngrams[word] = is_apart ? NOT_THERE : words->ids[word];
         if (vocabulary->longest_char_ngram && !is_apart)
-            is_enough = each_ngram(&cutter, bytes, length, look_up, &lookup);
+            is_enough = each_ngram(&cutter, bytes, length, look_up, &lookup) && look_up_waiting(&lookup);
         words->offsets[word + 1] = words->char_ngrams.n;
     }
     free_cutter(&cutter);
-    return is_enough;
+    return is_enough && make_room(&words->char_ngrams, COPIED); /* which are read, but not used */
 }
 
 /* Add the ids of the n-grams of more than one word in the n elements of a document, which are replaced by them. */
@@ -194,11 +225,12 @@ static bool add_document(const Vocabulary *vocabulary, const Words *words, const
         if (!add_ngrams(vocabulary, lefts, rights, n_elements, ids))
             return false;
     }
-    if (!make_room(ids, n_char_ngrams + 1))
+    if (!make_room(ids, n_char_ngrams + COPIED))
         return false;
     for (int64_t token = 0; token < length && n_char_ngrams; token++) {
         const int64_t start = words->offsets[codes[token]], n = words->offsets[codes[token] + 1] - start;
-        memcpy(ids->ids + ids->n, words->char_ngrams.ids + start, n * sizeof(int32_t));
+        for (int64_t index = 0; index < n; index += COPIED) /* a few too many, for which there is room */
+            memcpy(ids->ids + ids->n + index, words->char_ngrams.ids + start + index, COPIED * sizeof(int32_t));
         ids->n += n;
     }
     if (n_known + n_char_ngrams == 0) {
@@ -209,64 +241,117 @@ static bool add_document(const Vocabulary *vocabulary, const Words *words, const
     return true;
 }
 
-/* Encode documents of tokens, by the lengths of the documents. Gives the ids as the call's result. */
-static int64_t encode_documents(Call *call, const Vocabulary *vocabulary, const Table *table, const int32_t *known,
-                                const int32_t *codes, const int64_t *lengths, int64_t n_documents, int64_t *offsets, float *shares)
+/* Where documents go: their ids one behind the other, with offsets; or, one after the other, into a pool that answers. */
+typedef struct {
+    Ids ids;
+    int64_t *offsets;
+    Pool *pool;
+    float *answers;
+    uint8_t *are_unknown; /* whether nothing in a document is known */
+} Taker;
+
+/* Take the last document that was added. Whether there is memory for it. */
+INLINE bool take(Taker *taker, int64_t document)
+{
+    Ids *ids = &taker->ids;
+    if (!taker->pool)
+        return taker->offsets[document + 1] = ids->n, true;
+    taker->are_unknown[document] = ids->n == 1 && ids->ids[0] == UNKNOWN;
+    const int64_t n = ids->n;
+    ids->n = 0;
+    return pool_document(taker->pool, ids->ids, n, taker->answers + document * taker->pool->n_classes);
+}
+
+/* Encode documents of tokens, by the lengths of the documents. Whether there is memory for it. */
+static bool encode_documents(const Vocabulary *vocabulary, const Table *table, const int32_t *known,
+                             const int32_t *codes, const int64_t *lengths, int64_t n_documents, Taker *taker,
+                             float *shares)
 {
     Words words;
-    Ids ids = {NULL, 0, 0};
     int64_t longest = 0;
     for (int64_t document = 0; document < n_documents; document++)
         longest = lengths[document] > longest ? lengths[document] : longest;
     int32_t *scratch = malloc(2 * (longest + 2) * sizeof(int32_t));
     bool is_enough = look_up_words(vocabulary, table->data, table->starts, table->hashes, known, table->n_words, &words);
-    is_enough = is_enough && scratch && make_room(&ids, 1);
-    offsets[0] = 0;
+    is_enough = is_enough && scratch && make_room(&taker->ids, 1);
     for (int64_t document = 0; document < n_documents && is_enough; document++) {
-        is_enough = add_document(vocabulary, &words, codes, lengths[document], scratch, &ids, shares + document);
+        is_enough = add_document(vocabulary, &words, codes, lengths[document], scratch, &taker->ids, shares + document) &&
+                    take(taker, document);
         codes += lengths[document];
-        offsets[document + 1] = ids.n;
     }
     free_words(&words);
     free(scratch);
-    call->results[0] = (Result){ids.ids, ids.n * (int64_t)sizeof(int32_t)};
-    return is_enough ? ids.n : OUT_OF_MEMORY;
+    return is_enough;
 }
 
-/* codes, lengths, data, starts and hashes of the distinct words, their ids where these are known already; 14 of a vocabulary; offsets, in_vocabulary_share.
- * Result: the ids. Returns their number. */
+/* Give the ids of a taker as the call's result. */
+static int64_t ids_of(Call *call, const Taker *taker, bool is_enough)
+{
+    call->results[0] = (Result){taker->ids.ids, taker->ids.n * (int64_t)sizeof(int32_t)};
+    return is_enough ? taker->ids.n : OUT_OF_MEMORY;
+}
+
+/* codes, lengths, data, starts and hashes of the distinct words, their ids where these are known already; 14 of a
+ * vocabulary; offsets, in_vocabulary_share. Result: the ids. Returns their number. */
 int64_t encode(Call *call)
 {
     REQUIRE(LENGTH(3) == LENGTH(4) + 1 && offsets_fit(call, 3, LENGTH(2)) && ids_fit(call, 0, LENGTH(4)));
-    REQUIRE(lengths_fit(call, 1, LENGTH(0)) && vocabulary_fits(call, 6, LENGTH(1)));
+    REQUIRE(lengths_fit(call, 1, LENGTH(0)) && vocabulary_fits(call, 6) && documents_fit(call, 20, LENGTH(1)));
     REQUIRE(LENGTH(5) == 0 || LENGTH(5) == LENGTH(4));
     const Vocabulary vocabulary = vocabulary_of(call, 6);
     const int32_t *known = LENGTH(5) ? ARRAY(5) : NULL;
     const Table table = {.data = ARRAY(2), .starts = ARRAY(3), .hashes = ARRAY(4), .n_words = LENGTH(4)};
-    return encode_documents(call, &vocabulary, &table, known, ARRAY(0), ARRAY(1), LENGTH(1), ARRAY(20), ARRAY(21));
+    Taker taker = {.offsets = ARRAY(20)};
+    taker.offsets[0] = 0;
+    const bool is_enough =
+        encode_documents(&vocabulary, &table, known, ARRAY(0), ARRAY(1), LENGTH(1), &taker, ARRAY(21));
+    return ids_of(call, &taker, is_enough);
 }
 
-/* text, ends, kinds, lowercase, what; 14 of a vocabulary; offsets, in_vocabulary_share. Result: the ids. Returns their
- * number. */
-int64_t encode_texts(Call *call)
+/* Scan and encode the texts of a call, whose first arguments are those of `scan` and of a vocabulary. */
+static bool encode_all(Call *call, Taker *taker, float *shares)
 {
-    REQUIRE(scan_fits(call) && vocabulary_fits(call, 5, LENGTH(1)));
     const Vocabulary vocabulary = vocabulary_of(call, 5);
     const int64_t n_bytes = LENGTH(0), n_documents = LENGTH(1), most = MOST_TOKENS(n_bytes);
-    int64_t *lengths = malloc((n_documents + 1) * sizeof(int64_t)), n = OUT_OF_MEMORY;
+    int64_t *lengths = malloc((n_documents + 1) * sizeof(int64_t));
     Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4)};
     scan.codes = malloc(most * sizeof(int32_t));
     Table *table = &scan.table;
     *table = (Table){.data = malloc(MOST_BYTES(n_bytes)), .starts = malloc((most + 1) * sizeof(int64_t)),
                      .hashes = malloc(most * sizeof(uint64_t))};
-    if (lengths && scan.codes && table->data && table->starts && table->hashes &&
-        scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), lengths))
-        n = encode_documents(call, &vocabulary, table, NULL, scan.codes, lengths, n_documents, ARRAY(19), ARRAY(20));
+    const bool is_enough = lengths && scan.codes && table->data && table->starts && table->hashes &&
+                           scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), lengths) &&
+                           encode_documents(&vocabulary, table, NULL, scan.codes, lengths, n_documents, taker, shares);
     free(lengths);
     free(scan.codes);
     free(table->data);
     free(table->starts);
     free(table->hashes);
     free(table->slots);
-    return n;
+    return is_enough;
+}
+
+/* text, ends, kinds, lowercase, what; 14 of a vocabulary; offsets, in_vocabulary_share. Result: the ids. Returns their
+ * number. */
+int64_t encode_texts(Call *call)
+{
+    REQUIRE(scan_fits(call) && vocabulary_fits(call, 5) && documents_fit(call, 19, LENGTH(1)));
+    Taker taker = {.offsets = ARRAY(19)};
+    taker.offsets[0] = 0;
+    return ids_of(call, &taker, encode_all(call, &taker, ARRAY(20)));
+}
+
+/* text, ends, kinds, lowercase, what; 14 of a vocabulary; 4 of a pool; the sums of all its models, in_vocabulary_share,
+ * whether nothing is known. */
+int64_t answer_texts(Call *call)
+{
+    const int64_t n_documents = LENGTH(1);
+    REQUIRE(scan_fits(call) && vocabulary_fits(call, 5) && pool_fits(call, 19, WIDTH(23)));
+    REQUIRE(LENGTH(23) == n_documents && LENGTH(24) == n_documents && LENGTH(25) == n_documents);
+    Pool pool = new_pool(call, 19, WIDTH(23));
+    Taker taker = {.pool = &pool, .answers = ARRAY(23), .are_unknown = ARRAY(25)};
+    const bool is_enough = pool.sums && encode_all(call, &taker, ARRAY(24));
+    free(taker.ids.ids);
+    free_pool(&pool);
+    return is_enough ? 0 : OUT_OF_MEMORY;
 }

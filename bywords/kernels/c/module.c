@@ -9,6 +9,7 @@
 #include "kernels.h"
 
 #define VOCABULARY "BqQBqQQinnnnnn" /* as encode.c says */
+#define POOL "fqqn"                 /* as bags.h says */
 
 /* name, signature, number of results */
 #define KERNELS(X)                                            \
@@ -32,10 +33,11 @@
     X(find_pairs, "iiqnQi>i", 0)                              \
     X(encode, "iqBqQi" VOCABULARY ">q>f", 1)                  \
     X(encode_texts, "BqBnn" VOCABULARY ">q>f", 1)             \
+    X(answer_texts, "BqBnn" VOCABULARY POOL ">f>f>B", 0)      \
     X(count, "iqnn>i>q>f", 0)                                 \
     X(weigh, "iqfqn>f", 0)                                    \
     X(weighed_sums, "iqfqnf>f", 0)                            \
-    X(pooled_sums, "iqfqqn>f", 0)                             \
+    X(pooled_sums, "iq" POOL ">f", 0)                         \
     X(add_rows, "fiqf>f", 0)                                  \
     X(gradients_of_rows, "iqff>i>q>f", 0)                     \
     X(adagrad, ">f>fqfrr", 0)                                 \

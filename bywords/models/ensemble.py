@@ -112,6 +112,11 @@ class Ensemble(FittedModel):
     def feature_names(self, vocabulary: Vocabulary) -> list[str]:
         return [prefix + name for prefix, one in self.members.items() for name in one.feature_names(vocabulary)]
 
+    @property
+    def knows_by_vector(self) -> npt.NDArray[np.bool_] | None:
+        found = (member.knows_by_vector for member in self._members)
+        return next((known for known in found if known is not None), None)
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {
             prefix + name: array for prefix, member in self.members.items() for name, array in member.arrays().items()
@@ -202,6 +207,13 @@ def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
 
     found = convex_minimum(loss, np.full(n_models, 1 / n_models), np.zeros(n_models))
     return (found.reshape(-1, *[1] * (scales.ndim - 1)) * scales).astype(np.float32)
+
+
+def shares_of(weights: Floats, logits: Sequence[Floats], targets: Targets) -> npt.NDArray[np.float64]:
+    """What part of an ensemble each of M models with these weights is, as `fit_weights` takes them: float64 (M,)."""
+    scales, _ = _calibrated(logits, targets)
+    trusted = (weights.reshape(scales.shape) / scales).reshape(len(weights), -1).mean(axis=1)
+    return np.asarray(trusted / trusted.sum())
 
 
 def _calibrated(logits: Sequence[Floats], targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -129,13 +129,13 @@ class TfidfLinear(LinearModel):
         **_: Any,
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes."""
-        bags, rows = prepared.bags, prepared.rows
+        bags, rows, is_unseen = prepared.bags, prepared.rows, vocabulary.is_unseen[: len(prepared.idf)]
         if config.estimator == "nb":
-            weights, bias = naive_bayes(bags, targets, smoothing=config.alpha, rows=rows)
+            weights, bias = naive_bayes(bags, targets, smoothing=config.alpha, rows=rows, is_unseen=is_unseen)
         else:
             scales = None
             if config.estimator == "nb-svc":
-                scales = count_ratios(bags, targets, rows=rows)
+                scales = count_ratios(bags, targets, rows=rows, is_unseen=is_unseen)
                 scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
             weights, bias, duals = support_vectors(
                 bags, targets, C=config.C, scales=scales, duals=duals, seed=seed, rows=rows

@@ -176,15 +176,17 @@ def weighed_sum(logits: Sequence[Floats], weights: Floats) -> Floats:
     return total
 
 
-def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
+def fit_weights(logits: Sequence[Floats], targets: Targets, towards: Sequence[float] | None = None) -> Floats:
     """How much to trust each of M models, from their logits (N, K) for documents that they have not seen.
 
     Each model is first brought to its own best temperature, or its labels to their own best sigmoids. The weights are
-    those of least log loss of the ensemble, none negative, drawn towards equal ones, which sum to 1.
+    those of least log loss of the ensemble, none negative, drawn towards those of `towards`, which sum to 1; by
+    default all are equal.
 
     Returns: float32 (M,), or (M, K) where documents have any number of labels, to multiply the logits by.
     """
     n_models = len(logits)
+    prior = np.full(n_models, 1 / n_models) if towards is None else np.asarray(towards, dtype=np.float64)
     scales, stacked = _calibrated(logits, targets)  # (M,) or (M, K), and (M, N, K)
     has, counted = targets.one_hot(), targets.weights.astype(np.float64)
     counted /= counted.sum()
@@ -194,7 +196,7 @@ def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
         probabilities = sigmoid(odds) if targets.is_multilabel else softmax(odds)
         of_true = np.where(has, probabilities, 1 - probabilities) if targets.is_multilabel else probabilities[has]
         losses = -np.log(np.maximum(of_true, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
-        apart = weights - 1 / n_models
+        apart = weights - prior
         errors = (probabilities - has) * counted[:, np.newaxis]
         gradient = np.tensordot(stacked, errors, axes=2) + 2 * TOWARDS_EQUAL * apart
         spread = probabilities * (1 - probabilities) if targets.is_multilabel else probabilities
@@ -205,7 +207,7 @@ def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
         total = float(losses @ counted + TOWARDS_EQUAL * (apart**2).sum())
         return total, gradient, hessian + 2 * TOWARDS_EQUAL * np.eye(n_models)
 
-    found = convex_minimum(loss, np.full(n_models, 1 / n_models), np.zeros(n_models))
+    found = convex_minimum(loss, prior, np.zeros(n_models))
     return (found.reshape(-1, *[1] * (scales.ndim - 1)) * scales).astype(np.float32)
 
 

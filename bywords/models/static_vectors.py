@@ -36,7 +36,7 @@ ENOUGH = 3e-3  # nats: a step that moves no weight of features of variance 1 by 
 class StaticVectorsConfig(ModelConfig):
     """Logistic regression on the weighted mean of word vectors: those of English words that come with the package."""
 
-    C: float = 10.0  # the inverse of the regularisation, beside the mean log loss, on features of variance 1
+    C: float = 30.0  # the inverse of the regularisation, beside the mean log loss, on features of variance 1 on average
     most_documents: int = 5_000  # with more it is left out: their own words say as much
     title = "logistic regression on English word vectors"
     knows_unseen = True
@@ -66,15 +66,17 @@ class StaticVectorsConfig(ModelConfig):
 
 @dataclass(frozen=True, eq=False)
 class MeanFeatures:
-    """The weighted means of word vectors of some documents, float32 (N, D), centred and of variance 1 over all of them.
+    """The weighted means of word vectors of some documents, float32 (N, D), without `centre` and divided by `scales`.
 
-    `in_file` int64 (V,) is the row of each word of the vocabulary in the file of vectors, -1 for none. `rows`, int64
-    (N,), says which of the means they are; None all.
+    `matrix` float32 (S, D) are the vectors of the words seen, 0 for none; `in_file` int64 (V,) is the row of each word
+    of the vocabulary in the file of vectors, -1 for none. `rows`, int64 (N,), says which of the means they are; None
+    all.
     """
 
     means: Floats
     centre: Floats
-    spread: Floats
+    scales: Floats
+    matrix: Floats
     in_file: Rows
     rows: Rows | None = None
 
@@ -114,12 +116,11 @@ class StaticVectors(LinearModel):
         bags = Bags.of(documents, len(seen)).weighed("idf", _shares(seen))
         means = bags.times(matrix)
         is_known = means.any(axis=1)
-        centre, spread = (
-            of(means[is_known], axis=0) if is_known.any() else means.sum(axis=0) for of in (np.mean, np.std)
-        )
-        spread[spread < 1e-6] = 1
-        means[is_known] = (means[is_known] - centre) / spread
-        return MeanFeatures(means, centre, spread, in_file)
+        some = means[is_known] if is_known.any() else means[:1]
+        centre, spread = some.mean(axis=0), np.maximum(some.std(axis=0), LEAST_SPREAD)
+        scales = np.sqrt(spread * spread.mean())
+        means[is_known] = (means[is_known] - centre) / scales
+        return MeanFeatures(means, centre, scales, matrix, in_file)
 
     @classmethod
     def prepared_by(cls, config: StaticVectorsConfig, vocabulary: Vocabulary) -> Hashable:
@@ -129,13 +130,13 @@ class StaticVectors(LinearModel):
     def fit(
         cls, config: StaticVectorsConfig, prepared: MeanFeatures, targets: Targets, *, vocabulary: Vocabulary, **_: Any
     ) -> tuple[Self, list[str]]:
-        """Fit to the features of N documents. Of some of all of them only the words that are seen have rows."""
+        """Fit to the features of N documents. Where they are some of all only, words never seen have no rows."""
         layer, bias = logistic_regression(prepared.selected, targets, C=config.C)
-        in_file = prepared.in_file if prepared.rows is None else prepared.in_file[: vocabulary.n_seen]
-        scaled = layer / prepared.spread[:, np.newaxis]
-        known = np.flatnonzero(in_file >= 0)
-        weights = np.zeros((len(in_file), targets.n_classes), dtype=np.float32)
-        weights[known] = _english().times(in_file[known], scaled) - prepared.centre @ scaled
+        scaled = layer / prepared.scales[:, np.newaxis]
+        n_seen = len(prepared.matrix)
+        in_file = prepared.in_file if prepared.rows is None else prepared.in_file[:n_seen]
+        table = np.concatenate([prepared.matrix @ scaled, _english().times(in_file[n_seen:], scaled)])
+        weights = np.where(in_file[:, np.newaxis] >= 0, table - prepared.centre @ scaled, np.float32(0))
         model = cls(config, _shares(in_file), weights, bias)
         model._layer = layer
         return model, []
@@ -178,7 +179,7 @@ class StaticVectors(LinearModel):
 
 
 def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tuple[Floats, Floats]:
-    """Least mean log loss + Σ weights² / 2C, of features (N, D) of mean 0 and variance 1: float32 (D, K) and (K,).
+    """Least mean log loss + Σ weights² / 2C, of features (N, D) of mean 0: float32 (D, K) and (K,).
 
     Newton's steps with a bound of the Hessian that stays the same, which makes each of them go down: no step has to be
     tried twice. The bias is drawn, as weakly, to how common each class is.
@@ -190,12 +191,17 @@ def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tupl
     common = (counts @ has * n_documents + 0.5) / (n_documents + (1 if targets.is_multilabel else 0.5 * n_classes))
     prior = np.log(common / (1 - common)) if targets.is_multilabel else np.log(common)
     with_bias = np.concatenate([features, np.ones((n_documents, 1), dtype=np.float32)], axis=1).astype(np.float64)
-    values, vectors = np.linalg.eigh(with_bias.T @ (with_bias * counts[:, np.newaxis]))
+    weighed = with_bias * np.sqrt(counts)[:, np.newaxis]
+    is_wide = weighed.shape[0] < weighed.shape[1]
+    values, vectors = np.linalg.eigh(weighed @ weighed.T if is_wide else weighed.T @ weighed)
     used = values > 1e-9 * values.max()
-    rotated = with_bias @ vectors[:, used]
-    link, bound = (sigmoid, 0.25) if targets.is_multilabel else (softmax, 0.5 * (1 if n_classes > 2 else 0.5))
-    curvature = (bound * values[used] + 1 / C)[:, np.newaxis]
-    layer = ahead = np.zeros((int(used.sum()), n_classes))
+    values, vectors = values[used], vectors[:, used]
+    if is_wide:
+        vectors = weighed.T @ vectors / np.sqrt(values)
+    rotated = with_bias @ vectors
+    link, bound = (sigmoid, 0.25) if targets.is_multilabel else (softmax, 0.5)
+    curvature = (bound * values + 1 / C)[:, np.newaxis]
+    layer = ahead = np.zeros((len(values), n_classes))
     for step in range(MOST_STEPS):
         wrong = (link(rotated @ ahead + prior) - has) * counts[:, np.newaxis]
         before, layer = layer, ahead - (rotated.T @ wrong + ahead / C) / curvature
@@ -203,7 +209,7 @@ def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tupl
         ahead = layer + moved * (step / (step + 3))
         if np.abs(moved).max(initial=0) < ENOUGH:
             break
-    found = vectors[:, used] @ layer
+    found = vectors @ layer
     return found[:-1].astype(np.float32), (found[-1] + prior).astype(np.float32)
 
 

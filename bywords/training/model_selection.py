@@ -319,7 +319,7 @@ def _best_ensemble(
     Of candidates of one kind on the same features only the best is asked, and of the best only MOST_MEMBERS.
     """
     members = _best_of_each(judged)[:MOST_MEMBERS]
-    weights = fit_weights([one.logits for one in members], workbench.held_out)
+    weights = fit_weights([one.logits for one in members], workbench.held_out, _towards(members))
     alone = members[0]
     is_used = weights.reshape(len(members), -1).max(axis=1) > 0
     members, weights = [members[index] for index in np.flatnonzero(is_used).tolist()], weights[is_used]
@@ -328,6 +328,15 @@ def _best_ensemble(
         if workbench.result(ENSEMBLE, (), together).trial.score > alone.trial.score:
             return members, weights, together
     return [alone], np.ones(1, dtype=np.float32), alone.logits
+
+
+def _towards(members: Sequence[CandidateResult]) -> list[float]:
+    """What weights are drawn to: one half to the members that know words without having seen them, where there are."""
+    knows = [one.before is None and one.config.knows_unseen for one in members]
+    n_knowing = sum(knows)
+    if n_knowing in (0, len(members)):
+        return [1 / len(members)] * len(members)
+    return [0.5 / (n_knowing if knowing else len(members) - n_knowing) for knowing in knows]
 
 
 def _best_of_each(judged: Iterable[CandidateResult]) -> list[CandidateResult]:

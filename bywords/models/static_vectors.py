@@ -40,6 +40,7 @@ class StaticVectorsConfig(ModelConfig):
     most_documents: int = 5_000  # with more it is left out: their own words say as much
     title = "logistic regression on English word vectors"
     knows_unseen = True
+    features = "words"
 
     def __post_init__(self) -> None:
         check_fields(self)

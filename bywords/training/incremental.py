@@ -121,7 +121,7 @@ def continue_fit(
     found = goes_on.fit(train, valid)
     found.fit.notes.extend([COPIES] if are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
-    shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything)
+    shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything, found.fit.model.knows_by_vector)
     few = too_few(targets if valid is None else targets.joined(valid[1]), columns)
     known = before.classes.tolist()
     fitted = calibrated(

@@ -13,6 +13,7 @@ from bywords.errors import SettingError, VectorFileError
 from bywords.evaluation.metrics import softmax
 from bywords.explain.explanation import explain
 from bywords.models.static_vectors import StaticVectorsConfig, logistic_regression
+from bywords.report.explanation import render_explanations
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.text.word_table import Words
@@ -42,6 +43,10 @@ def test_an_explanation_says_which_words_are_known_by_their_vectors_and_sums_to_
     np.testing.assert_allclose(found.bias + found.attributions.sum(axis=0), found.logits, atol=1e-9)
     assert found.completeness_gap < 1e-4
     assert [row.get("by_vector", False) for row in found.plain()["tokens"]] == [False, True, False]
+    document = {**found.plain(), "counterfactual": {"sentence": ""}}
+    record = {"model": "m", "file": None, "n_documents": 1, "n_documents_used": 1, "class_words": {}}
+    page = render_explanations({**record, "documents": [document]})
+    assert "Known by its vector alone, never seen in training: <bdi>elephant</bdi>." in page
 
 
 def test_the_share_of_known_words_counts_those_known_by_their_vectors(fitted):

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import load
 from sklearn.linear_model import LogisticRegression
 
 from bywords import SYSTEMS, Vocabulary, load_classifier
-from bywords.artifact.description import save_classifier
+from bywords.artifact import model_folder
+from bywords.artifact.description import contents_of, save_classifier
 from bywords.data.targets import Targets
 from bywords.errors import SettingError, VectorFileError
 from bywords.evaluation.metrics import softmax
@@ -56,10 +58,40 @@ def test_the_share_of_known_words_counts_those_known_by_their_vectors(fitted):
 def test_a_model_on_vectors_is_saved_loaded_and_trained_again_to_the_same_bits(fitted, tmp_path):
     save_classifier(fitted, tmp_path / "a")
     again = load_classifier(tmp_path / "a")
+    for name, array in again.model.arrays().items():
+        assert array.tobytes() == fitted.model.arrays()[name].tobytes()
     texts = ["an elephant ate the soup", "zxqvw", ""]
     np.testing.assert_array_equal(again.predict(texts).probabilities, fitted.predict(texts).probabilities)
     twin = fit_classifier(SYSTEMS["auto"], TEXTS, LABELS)
     np.testing.assert_array_equal(twin.predict(texts).probabilities, fitted.predict(texts).probabilities)
+
+
+def test_a_folder_has_no_rows_of_zeros_for_words_never_seen(fitted, tmp_path):
+    stored = dict(model_folder.contents(contents_of(fitted), card=""))["weights.safetensors"]
+    n_unseen = int(fitted.vocabulary.is_unseen.sum())
+    rows = {name: array.shape[0] for name, array in load(stored).items()}
+    assert n_unseen > 30_000
+    assert all(rows[name] < 5_000 for name in rows if name.endswith("idf:seen"))
+    assert sum(name.endswith(":seen") for name in rows) >= 4  # idf and weights of two members at least
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda arrays: {"w:seen": arrays["w:seen"], "w": arrays["w:seen"]}, "two arrays of 'w'"),
+        (lambda arrays: {"w:seen": arrays["w:seen"][:1]}, "no rows that fit"),
+        (lambda arrays: {"w:seen": np.float32(3)}, "no rows that fit"),
+        (lambda arrays: {"w:seen": np.broadcast_to(np.int8(0), (4, 1 << 26))}, "numbers that are 0"),
+    ],
+)
+def test_stored_rows_that_do_not_fit_the_vocabulary_are_refused(harm, message):
+    vocabulary = Vocabulary.of(Tokenizer()(["a b"])).with_unseen(Words.of(["c", "d"]))
+    table = np.arange(8, dtype=np.float32).reshape(8, 1) * (np.arange(8) < 4)[:, np.newaxis]
+    packed = model_folder._of_seen({"w": table}, vocabulary)
+    assert packed["w:seen"].shape == (6, 1)
+    np.testing.assert_array_equal(model_folder._with_unseen(packed, vocabulary)["w"], table)
+    with pytest.raises(SettingError, match=message):
+        model_folder._with_unseen(harm(packed), vocabulary)
 
 
 def test_texts_that_are_not_english_and_many_documents_do_without_and_it_is_said():

@@ -69,11 +69,12 @@ class StaticVectorsConfig(ModelConfig):
 class MeanFeatures:
     """The weighted means of word vectors of some documents, float32 (N, D), without `centre` and divided by `scales`.
 
-    `matrix` float32 (S, D) are the vectors of the words seen, 0 for none; `in_file` int64 (V,) is the row of each word
-    of the vocabulary in the file of vectors, -1 for none. `rows`, int64 (N,), says which of the means they are; None
-    all.
+    They are those of `bags`, of which the weights sum to 1. `matrix` float32 (S, D) are the vectors of the words seen,
+    0 for none; `in_file` int64 (V,) is the row of each word of the vocabulary in the file of vectors, -1 for none.
+    `rows`, int64 (N,), says which of the means they are; None all.
     """
 
+    bags: Bags
     means: Floats
     centre: Floats
     scales: Floats
@@ -121,7 +122,7 @@ class StaticVectors(LinearModel):
         centre, spread = some.mean(axis=0), np.maximum(some.std(axis=0), LEAST_SPREAD)
         scales = np.sqrt(spread * spread.mean())
         means[is_known] = (means[is_known] - centre) / scales
-        return MeanFeatures(means, centre, scales, matrix, in_file)
+        return MeanFeatures(bags, means, centre, scales, matrix, in_file)
 
     @classmethod
     def prepared_by(cls, config: StaticVectorsConfig, vocabulary: Vocabulary) -> Hashable:
@@ -138,15 +139,11 @@ class StaticVectors(LinearModel):
         in_file = prepared.in_file if prepared.rows is None else prepared.in_file[:n_seen]
         table = np.concatenate([prepared.matrix @ scaled, _english().times(in_file[n_seen:], scaled)])
         weights = np.where(in_file[:, np.newaxis] >= 0, table - prepared.centre @ scaled, np.float32(0))
-        model = cls(config, _shares(in_file), weights, bias)
-        model._layer = layer
-        return model, []
-
-    _layer: Floats | None = None  # of `MeanFeatures`, where it was fitted just now
+        return cls(config, _shares(in_file), weights, bias), []
 
     def logits_of(self, prepared: MeanFeatures) -> Floats:
-        assert self._layer is not None
-        return prepared.selected @ self._layer + self.bias
+        bags = prepared.bags if prepared.rows is None else prepared.bags.select(prepared.rows)
+        return bags.times(self.weights[: bags.n_rows]) + self.bias
 
     def bags(self, documents: Ragged) -> Bags:
         return Bags.of(documents, len(self.shares)).weighed("idf", self.shares)

@@ -42,6 +42,7 @@ def naive_bayes(
         weights += _log_shares(of_class + smoothing, is_unseen)
     else:
         weights -= weights.mean(axis=1, keepdims=True)
+    weights += 0.0  # no zeros with a sign
     return weights.astype(np.float32), _odds_of_weights(bags, targets, smoothing, rows, is_unseen)
 
 

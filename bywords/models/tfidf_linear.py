@@ -129,7 +129,8 @@ class TfidfLinear(LinearModel):
         **_: Any,
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes."""
-        bags, rows, is_unseen = prepared.bags, prepared.rows, vocabulary.is_unseen[: len(prepared.idf)]
+        bags, rows = prepared.bags, prepared.rows
+        is_unseen = vocabulary.is_unseen[: len(prepared.idf)] if vocabulary.is_unseen.any() else None
         if config.estimator == "nb":
             weights, bias = naive_bayes(bags, targets, smoothing=config.alpha, rows=rows, is_unseen=is_unseen)
         else:

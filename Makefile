@@ -10,7 +10,7 @@ LAB_STAMP := $(VENV)/installed-lab
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help install wheel demo test coverage check format bench docs lab lab-small lab-table lab-open clean
+.PHONY: help install wheel english-vectors demo test coverage check format bench docs lab lab-small lab-table lab-open clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -26,6 +26,9 @@ $(STAMP): pyproject.toml constraints.txt setup.py $(wildcard bywords/kernels/c/*
 wheel: $(STAMP) ## build the package: dist/bywords-VERSION-cp311-abi3-PLATFORM.whl
 	rm -rf build/lib* build/bdist.* build/temp.* dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+english-vectors: $(STAMP) ## make bywords/vectors/english.bin again: make english-vectors MODEL=FOLDER, of a transformer
+	$(BIN)/python build_backend/english_vectors.py $(MODEL) build/english-vectors
 
 demo: $(STAMP) ## train the lab's classifiers and others on real texts and compare them: a table and demo/imdb/report.html
 	$(BIN)/bywords compare imdb --out demo/imdb --systems $(OF_THE_LAB) $(DEMO_LIMITS)

@@ -544,6 +544,17 @@ class FittedClassifier:
         is_other = self.reliability.is_out_of_distribution(share, is_nothing)
         return labels, probabilities, share, is_nothing, is_other, logits
 
+    @cached_property
+    def is_by_vector(self) -> npt.NDArray[np.bool_]:
+        """Which rows are words that no text of the training has, and that are known by their vectors: bool (V,)."""
+        is_unseen = self.vocabulary.is_unseen.copy()
+        known = self.model.knows_by_vector
+        n_rows = 0 if known is None else len(known)
+        is_unseen[n_rows:] = False
+        if known is not None:
+            is_unseen[:n_rows] &= known
+        return is_unseen
+
     def logits_of(self, documents: Ragged) -> npt.NDArray[np.float32]:
         """The logits of N documents, float32 (N, K). Raises ModelFolderError where they are no finite numbers."""
         with np.errstate(over="ignore", invalid="ignore"):  # said below

@@ -19,6 +19,7 @@ from bywords.models.gru import GRUConfig
 from bywords.models.label_tree import LabelTreeConfig
 from bywords.models.lstm import LSTMConfig
 from bywords.models.mean_vector import MeanVectorConfig
+from bywords.models.static_vectors import StaticVectorsConfig
 from bywords.models.tfidf_linear import TfidfConfig
 from bywords.system_config import SelectionConfig, SystemConfig, TrainingConfig
 from bywords.text.tokenizer import LONGER_WORDS, TokenizerConfig
@@ -44,6 +45,7 @@ NB_SVCS = tuple(replace(NB_SVC, C=C) for C in (1.0, 0.3, 0.1))
 SVCS = tuple(replace(SVC, C=C) for C in (1.0, 0.3, 0.1, 3.0))
 SVCS_ON_WORDS = tuple(replace(one, features="words") for one in SVCS)
 NB = TfidfConfig(estimator="nb", alpha=0.1, sublinear=True, features="words")
+BY_MEANING = tuple(StaticVectorsConfig(C=C) for C in (30.0, 10.0, 100.0))
 WORDS_AND_PAIRS = VocabularyConfig(ngrams=2)
 
 DEFAULT_SYSTEM = "auto"
@@ -52,8 +54,8 @@ SYSTEMS: dict[str, SystemConfig] = {
         description="the best of several linear models on words, n-grams and character n-grams, or an ensemble of them",
         vocabulary=VocabularyConfig(ngrams=2, char_ngrams=(3, 5)),
         model=SelectionConfig(
-            candidates=(*NB_SVCS, *SVCS, replace(NB, alpha=0.3, features="ngrams"), NB),
-            candidates_of_many=(*NB_SVCS, *SVCS_ON_WORDS, NB),
+            candidates=(*NB_SVCS, *SVCS, replace(NB, alpha=0.3, features="ngrams"), NB, *BY_MEANING),
+            candidates_of_many=(*NB_SVCS, *SVCS_ON_WORDS, NB, *BY_MEANING),
             of_many_labels=LabelTreeConfig(),
         ),
         training=DAN_TRAINING,  # of the averaging models that a longer search tries

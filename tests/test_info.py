@@ -41,7 +41,7 @@ def info(capsys, monkeypatch):
 def test_it_says_what_is_in_the_folder(info, model):
     code, out, error = info(model)
     assert (code, error) == (0, "")
-    for part in ("bywords-model/6, whole", "auto: the best of", "was selected", "small.csv", "f00d", "95 % interval"):
+    for part in ("bywords-model/7, whole", "auto: the best of", "was selected", "small.csv", "f00d", "95 % interval"):
         assert part in out
     for part in ("motor", "weights.safetensors", "float32", "words"):
         assert part in out

@@ -115,7 +115,7 @@ def test_an_older_format_is_refused_before_its_files_are_asked_for(tmp_path):
     content = json.dumps({"format": "bywords-model/2"}).encode()
     (folder / "model.json").write_bytes(content)
     (folder / "SHA256SUMS").write_bytes(f"{hashlib.sha256(content).hexdigest()}  model.json\n".encode())
-    with pytest.raises(ModelFolderError, match=r"expected the format bywords-model/6, found 'bywords-model/2'\. Train"):
+    with pytest.raises(ModelFolderError, match=r"expected the format bywords-model/7, found 'bywords-model/2'\. Train"):
         model_folder.read_folder(folder)
 
 

@@ -40,6 +40,7 @@ from bywords.models.lstm import LSTMConfig
 from bywords.models.mean_vector import MeanVectorConfig
 from bywords.models.modules.layers import Dropout, predict_logits
 from bywords.models.modules.lstm import PackedLSTM, Recurrence
+from bywords.models.static_vectors import StaticVectorsConfig
 from bywords.models.tfidf_linear import TfidfConfig
 from bywords.system_config import FitParameters, SelectionConfig, SystemConfig, TrainingConfig
 from bywords.text.ragged import Ragged
@@ -90,6 +91,7 @@ MODEL_CASES = {
     "naive bayes svm": TfidfConfig(estimator="nb-svc", sublinear=True, features="ngrams"),
     "naive bayes": TfidfConfig(estimator="nb", features="words"),
     "label tree": LabelTreeConfig(),
+    "English word vectors": StaticVectorsConfig(),
     "label tree of several nodes": LabelTreeConfig(max_leaf=2, threshold=0.05),
     "mean vector": MeanVectorConfig(pooling="idf"),
     "highest vector": MeanVectorConfig(pooling="max"),

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import numpy.typing as npt
 
 from bywords.artifact.quantization import dequantize, quantize
@@ -38,12 +39,14 @@ from bywords.validation import naming, parsed_json
 from bywords.version import __version__
 
 R = TypeVar("R")
-FORMAT = "bywords-model/6"
+FORMAT = "bywords-model/7"
 MODEL, VOCABULARY, WEIGHTS, CARD = "model.json", "vocabulary.txt", "weights.safetensors", "README.md"
 SUMS = "SHA256SUMS"
 FILES = (MODEL, VOCABULARY, WEIGHTS, CARD)  # that SUMS has a line for
 OWN = (SUMS, *FILES)
 MOST_SAVES = 100  # while a folder is read
+SEEN = ":seen"  # how the name of an array ends that lacks the rows of words that no text has: they are 0
+MOST_UNSEEN = 1 << 26  # numbers in such rows: as many are made when a folder is read
 VOCABULARY_ARRAYS, CURVE_ARRAYS = "vocabulary.", "operating_curves."  # how the names of their arrays begin
 ADVICE = "Its sums are right, so it was written like this: get the model from elsewhere, or train it again."
 MOST_SUMS = 4096  # bytes: it has five lines
@@ -104,11 +107,49 @@ def contents(parts: FolderContents, *, card: str) -> Iterator[tuple[str, bytes]]
     files = {
         MODEL: f"{text}\n".encode("utf-8", "backslashreplace"),
         VOCABULARY: parts.vocabulary.text(),
-        WEIGHTS: save({**quantize(parts.arrays, parts.storage), **others}),
+        WEIGHTS: save({**_of_seen(quantize(parts.arrays, parts.storage), parts.vocabulary), **others}),
         CARD: card.encode("utf-8", "backslashreplace"),
     }
     yield from files.items()
     yield SUMS, _sums({name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+
+
+def _of_seen(packed: Mapping[str, npt.NDArray[Any]], vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
+    """Arrays without the rows of words that were counted 0, where those have nothing but zeros."""
+    unseen, found, n_numbers = _unseen(vocabulary), dict[str, npt.NDArray[Any]](), 0
+    for name, array in packed.items():
+        n_more = len(unseen) * int(np.prod(array.shape[1:]))
+        has_them = array.ndim and len(unseen) and unseen[-1] < len(array) and n_numbers + n_more <= MOST_UNSEEN
+        if has_them and not array[unseen].tobytes().strip(b"\0"):
+            name, array, n_numbers = name + SEEN, np.delete(array, unseen, axis=0), n_numbers + n_more
+        found[name] = array
+    return found
+
+
+def _with_unseen(packed: Mapping[str, npt.NDArray[Any]], vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of which `_of_seen` made these. Raises SettingError for what it cannot have made."""
+    unseen, found, n_numbers = _unseen(vocabulary), dict[str, npt.NDArray[Any]](), 0
+    for name, array in packed.items():
+        plain = name.removesuffix(SEEN)
+        if plain in found or (plain != name and plain in packed):
+            raise SettingError(f"there are two arrays of {plain!r}")
+        found[plain] = array
+        if plain == name:
+            continue
+        n_rows = len(array) + len(unseen) if array.ndim else 0
+        if not len(unseen) or n_rows <= unseen[-1]:
+            raise SettingError(f"the array {name!r} has no rows that fit to those of the vocabulary")
+        n_numbers += len(unseen) * int(np.prod(array.shape[1:]))
+        if n_numbers > MOST_UNSEEN:
+            raise SettingError(f"the array {name!r} would have more than {MOST_UNSEEN:,} numbers that are 0")
+        found[plain] = np.zeros((n_rows, *array.shape[1:]), dtype=array.dtype)
+        found[plain][np.delete(np.arange(n_rows), unseen)] = array
+    return found
+
+
+def _unseen(vocabulary: Vocabulary) -> npt.NDArray[np.int64]:
+    """The rows of words that were counted 0, int64 (n,)."""
+    return np.flatnonzero(vocabulary.counts[len(MARKERS) :] == 0) + len(MARKERS)
 
 
 def of_one_save(read: Callable[[Path], R]) -> Callable[[Path], R]:
@@ -159,7 +200,7 @@ def read_folder(folder: Path) -> FolderContents:
             for start in (VOCABULARY_ARRAYS, CURVE_ARRAYS)
         )
         vocabulary = Vocabulary.load(folder / VOCABULARY, arrays=of_vocabulary)
-        arrays, storage = dequantize(packed)
+        arrays, storage = dequantize(_with_unseen(packed, vocabulary))
     return FolderContents(description, vocabulary, arrays, storage, curves)
 
 

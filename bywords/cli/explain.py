@@ -212,6 +212,9 @@ def _tell(explanation: Explanation, changed: Counterfactual, label: str | None) 
     if n_unknown:
         are = "is" if n_unknown == 1 else "are"
         say(f"{n_unknown:,} of its {explanation.n_read:,} words and signs {are} new to the model.")
+    if n_by_vector := sum(explanation.by_vector):
+        are = "is" if n_by_vector == 1 else "are"
+        say(f"{n_by_vector:,} of its words {are} known by vectors of English words alone, never seen in training.")
     say(changed.sentence)
 
 

@@ -167,13 +167,15 @@ def selection_curve(
     return [[float(ordered[n - 1]), n / n_documents, float(n_right[n - 1] / n)] for n in n_given.tolist()]
 
 
-def in_vocabulary_share_elsewhere(vocabulary: Vocabulary, tokens: Tokens) -> npt.NDArray[np.float64]:
+def in_vocabulary_share_elsewhere(
+    vocabulary: Vocabulary, tokens: Tokens, knows_by_vector: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float64]:
     """The share of a document's tokens that the vocabulary has, and more often than the document does, (N,).
 
     Of more than MOST_ASKED documents it is that of so many, evenly spaced.
     It is the share of words that would be known of a document, had it not been among those that the vocabulary is of:
-    they are counted in the vocabulary, and in these documents, where it is of a part of them only. Every document has
-    tokens.
+    they are counted in the vocabulary, and in these documents, where it is of a part of them only. Words that are true
+    in `knows_by_vector`, bool (W + 2,), would be known anyway. Every document has tokens.
     """
     if len(tokens) > MOST_ASKED:
         tokens = tokens.select(np.linspace(0, len(tokens) - 1, MOST_ASKED).round().astype(np.int64))
@@ -181,6 +183,8 @@ def in_vocabulary_share_elsewhere(vocabulary: Vocabulary, tokens: Tokens) -> npt
     bags = Bags.of(Ragged(ids, tokens.offsets, np.zeros(len(tokens), dtype=np.float32)), vocabulary.n_words)
     everywhere = np.maximum(np.bincount(ids, minlength=vocabulary.n_words), vocabulary.counts)
     is_elsewhere = (everywhere[bags.ids] > bags.weights) & (bags.ids != UNKNOWN)
+    if knows_by_vector is not None:
+        is_elsewhere |= knows_by_vector[bags.ids]
     known = np.add.reduceat(bags.weights.astype(np.float64) * is_elsewhere, bags.offsets[:-1])
     return known / tokens.lengths
 

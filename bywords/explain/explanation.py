@@ -69,6 +69,7 @@ class Explanation:
     fields: tuple[str, ...] = ()  # (T,), the text column of each token, "" for a value of another; none of a text alone
     is_by_token: bool = False  # not all tokens are in the text: `shown_text` is the tokens, and `offsets` are in that
     is_part: bool = False  # whether there are more labels than those that the model has found
+    by_vector: tuple[bool, ...] = ()  # (T,), whether it is known by its vector alone: no text of the training has it
     is_copy: tuple[bool, ...] = ()  # (T,), whether it is a word of a text once more, with the name of its column
 
     @property
@@ -139,10 +140,12 @@ class Explanation:
         Numbers of a token are `attribution`, to the class `explained`, and `attributions`, to all in the order of
         `labels`; `words_for` and `words_against` it are at most `n_words` each, with all their occurrences. Of a row, a
         token has its `field`, None for a value of a column beside the texts. Where there is `by_token`, tokens are not
-        in the text that was given, and `text` is the tokens.
+        in the text that was given, and `text` is the tokens. A token with `by_vector` is known by its vector alone:
+        it was never seen in training.
         """
         index = self.index_of(label)
         words = self.words(self.labels[index])
+        by_vector = set(np.flatnonzero(self.by_vector).tolist())
         of_tokens = (self.tokens, self.offsets.tolist(), self.is_known.tolist(), self.attributions.tolist())
         return {
             "text": self.shown_text,
@@ -161,6 +164,7 @@ class Explanation:
                     "known": known,
                     "attribution": row[index],
                     "attributions": row,
+                    **({"by_vector": True} if number in by_vector else {}),
                     **({"field": self.fields[number] or None} if self.fields else {}),
                 }
                 for number, (token, (start, end), known, row) in enumerate(zip(*of_tokens, strict=True))
@@ -195,8 +199,10 @@ def explain(classifier: FittedClassifier, text: str) -> Explanation:
     added_up = bias + of_tokens.sum(axis=0)
     probabilities = classifier.calibration.probabilities(logits)
     n_read = min(len(tokens.codes), classifier.vocabulary.config.max_length or len(tokens.codes))
-    is_known = classifier.vocabulary.token_ids(tokens) != UNKNOWN
+    ids = classifier.vocabulary.token_ids(tokens)
+    is_known = ids != UNKNOWN
     is_known[n_read:] = False
+    by_vector = is_known & classifier.is_by_vector[ids]
     found, config = tokens.documents()[0], classifier.tokenizer.config
     offsets = token_offsets(text, classifier.tokenizer)
     if is_by_token := offsets is None:
@@ -210,6 +216,7 @@ def explain(classifier: FittedClassifier, text: str) -> Explanation:
         fields=_fields_of(text, offsets, config),
         is_copy=tuple(token.startswith(FIELDED) for token in found) if config.fields else (),
         is_known=is_known,
+        by_vector=tuple(by_vector.tolist()),
         n_read=n_read,
         labels=tuple(classifier.classes.tolist()),
         predicted=predicted(classifier, probabilities),

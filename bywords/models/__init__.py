@@ -12,7 +12,8 @@ from bywords.models.gru import GRU
 from bywords.models.label_tree import LabelTree
 from bywords.models.lstm import LSTM
 from bywords.models.mean_vector import MeanVector
+from bywords.models.static_vectors import StaticVectors
 from bywords.models.tfidf_linear import TfidfLinear
 
-for _model in (TfidfLinear, MeanVector, Averaging, LSTM, GRU, CNN, LabelTree, Ensemble):
+for _model in (TfidfLinear, MeanVector, StaticVectors, Averaging, LSTM, GRU, CNN, LabelTree, Ensemble):
     register_model(_model)

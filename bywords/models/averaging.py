@@ -147,6 +147,7 @@ class Averaging(NeuralModel):
                 idf = documents.inverse_document_frequency(n_rows)
             else:
                 idf = Bags.of(documents, n_rows).inverse_document_frequency()
+            idf[vocabulary.is_unseen[:n_rows]] = 0  # nothing is learned of them
             more["idf"] = torch.from_numpy(idf)
         return more
 

@@ -66,12 +66,21 @@ class ModelConfig:
     candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
     of_many_labels: ModelConfig | None = None  # instead of all candidates, where there are very many labels
     is_race: bool = True  # of candidates that differ in C only, those beyond one that is worse are not tried
+    knows_unseen: bool = False  # whether it knows words that no text has, by vectors of them
     library: str | None = None  # the package that it is trained by, beside numpy
 
     @property
     def title(self) -> str:
         """What the model is called on the screen, "SVM on words" say."""
         return model_class(self).__name__
+
+    def unsuitable(self, vocabulary: Vocabulary, n_documents: int) -> str | None:
+        """Why the model is not to be tried on so many documents with these words; None where it is."""
+        return None
+
+    def widened(self, vocabulary: Vocabulary) -> Vocabulary:
+        """The vocabulary with the words that no text has, but that the model would know."""
+        return vocabulary
 
     def with_features(self, features: Features) -> Self:
         """The same model on other rows, where it can see others."""
@@ -253,6 +262,11 @@ class FittedModel:
         batches = documents.batches(max(1, MOST_SCORES // n_classes))
         parts = [TopScores.of_table(self.logits(batch), m) for batch in batches]
         return TopScores.joined(parts) if parts else TopScores.of_table(np.zeros((0, n_classes), dtype=np.float32), m)
+
+    @property
+    def knows_by_vector(self) -> npt.NDArray[np.bool_] | None:
+        """Which of the first rows it would know without having seen them, bool (V',); None where it knows none."""
+        return None
 
     # Saving.
 

@@ -122,6 +122,11 @@ class Ensemble(FittedModel):
     def feature_names(self, vocabulary: Vocabulary) -> list[str]:
         return [prefix + name for prefix, one in self.members.items() for name in one.feature_names(vocabulary)]
 
+    @property
+    def knows_by_vector(self) -> npt.NDArray[np.bool_] | None:
+        found = (member.knows_by_vector for member in self._members)
+        return next((known for known in found if known is not None), None)
+
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {
             prefix + name: array for prefix, member in self.members.items() for name, array in member.arrays().items()
@@ -181,15 +186,17 @@ def weighed_sum(logits: Sequence[Floats], weights: Floats) -> Floats:
     return total
 
 
-def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
+def fit_weights(logits: Sequence[Floats], targets: Targets, towards: Sequence[float] | None = None) -> Floats:
     """How much to trust each of M models, from their logits (N, K) for documents that they have not seen.
 
     Each model is first brought to its own best temperature, or its labels to their own best sigmoids. The weights are
-    those of least log loss of the ensemble, none negative, drawn towards equal ones, which sum to 1.
+    those of least log loss of the ensemble, none negative, drawn towards those of `towards`, which sum to 1; by
+    default all are equal.
 
     Returns: float32 (M,), or (M, K) where documents have any number of labels, to multiply the logits by.
     """
     n_models = len(logits)
+    prior = np.full(n_models, 1 / n_models) if towards is None else np.asarray(towards, dtype=np.float64)
     scales, stacked = _calibrated(logits, targets)  # (M,) or (M, K), and (M, N, K)
     has, counted = targets.one_hot(), targets.weights.astype(np.float64)
     counted /= counted.sum()
@@ -199,7 +206,7 @@ def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
         probabilities = sigmoid(odds) if targets.is_multilabel else softmax(odds)
         of_true = np.where(has, probabilities, 1 - probabilities) if targets.is_multilabel else probabilities[has]
         losses = -np.log(np.maximum(of_true, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
-        apart = weights - 1 / n_models
+        apart = weights - prior
         errors = (probabilities - has) * counted[:, np.newaxis]
         gradient = np.tensordot(stacked, errors, axes=2) + 2 * TOWARDS_EQUAL * apart
         spread = probabilities * (1 - probabilities) if targets.is_multilabel else probabilities
@@ -210,8 +217,15 @@ def fit_weights(logits: Sequence[Floats], targets: Targets) -> Floats:
         total = float(losses @ counted + TOWARDS_EQUAL * (apart**2).sum())
         return total, gradient, hessian + 2 * TOWARDS_EQUAL * np.eye(n_models)
 
-    found = convex_minimum(loss, np.full(n_models, 1 / n_models), np.zeros(n_models))
+    found = convex_minimum(loss, prior, np.zeros(n_models))
     return (found.reshape(-1, *[1] * (scales.ndim - 1)) * scales).astype(np.float32)
+
+
+def shares_of(weights: Floats, logits: Sequence[Floats], targets: Targets) -> npt.NDArray[np.float64]:
+    """What part of an ensemble each of M models with these weights is, as `fit_weights` takes them: float64 (M,)."""
+    scales, _ = _calibrated(logits, targets)
+    trusted = (weights.reshape(scales.shape) / scales).reshape(len(weights), -1).mean(axis=1)
+    return np.asarray(trusted / trusted.sum())
 
 
 def _calibrated(logits: Sequence[Floats], targets: Targets) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -13,10 +13,18 @@ from bywords.text.ragged import UNKNOWN
 LEAST_WEIGHT = 1e-6  # of a class, of what it would count without weights: one of 0 would have odds of nothing
 
 
-def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float, rows: Rows | None = None) -> tuple[Floats, Floats]:
+def naive_bayes(
+    bags: Bags,
+    targets: Targets,
+    *,
+    smoothing: float,
+    rows: Rows | None = None,
+    is_unseen: npt.NDArray[np.bool_] | None = None,
+) -> tuple[Floats, Floats]:
     """Complement naive Bayes: how rare a word is in all other classes together. Float32 (V, K), and (K,).
 
-    The targets are those of `rows` of the bags, of all where they are not given.
+    The targets are those of `rows` of the bags, of all where they are not given. Ids that are true in `is_unseen`, bool
+    (V,), are no features and have 0.
 
     It knows nothing of how common a class is: the (K,) are 0 unless classes are weighed, then `_odds_of_weights`.
 
@@ -29,15 +37,18 @@ def naive_bayes(bags: Bags, targets: Targets, *, smoothing: float, rows: Rows | 
     rows = np.arange(len(bags)) if rows is None else rows
     of_class, total = _class_sums(bags, targets, rows)
     others = total[:, np.newaxis] - of_class + smoothing
-    weights = -_log_shares(others)
+    weights = -_log_shares(others, is_unseen)
     if targets.is_multilabel:
-        weights += _log_shares(of_class + smoothing)
+        weights += _log_shares(of_class + smoothing, is_unseen)
     else:
         weights -= weights.mean(axis=1, keepdims=True)
-    return weights.astype(np.float32), _odds_of_weights(bags, targets, smoothing, rows)
+    weights += 0.0  # no zeros with a sign
+    return weights.astype(np.float32), _odds_of_weights(bags, targets, smoothing, rows, is_unseen)
 
 
-def _odds_of_weights(bags: Bags, targets: Targets, smoothing: float, rows: Rows) -> Floats:
+def _odds_of_weights(
+    bags: Bags, targets: Targets, smoothing: float, rows: Rows, is_unseen: npt.NDArray[np.bool_] | None
+) -> Floats:
     """What is added to the logit of each class because its documents count more or less than one each, float32 (K,).
 
     A class whose documents count w has w times the odds that it had. So the logarithm of w, on the scale of the logits:
@@ -48,16 +59,19 @@ def _odds_of_weights(bags: Bags, targets: Targets, smoothing: float, rows: Rows)
     equal = Targets.of(targets.codes, targets.n_classes)
     logits = np.zeros((len(targets), targets.n_classes), dtype=np.float32)
     for kept, held_out in equal.folds(2, 0):
-        weights, _ = naive_bayes(bags, equal.select(kept), smoothing=smoothing, rows=rows[kept])
+        weights, _ = naive_bayes(bags, equal.select(kept), smoothing=smoothing, rows=rows[kept], is_unseen=is_unseen)
         logits[held_out] = bags.select(rows[held_out]).times(weights)
     counted = np.log(np.maximum(targets.class_weights, LEAST_WEIGHT))
     return (fit_temperature(logits, equal) * (counted - counted.mean())).astype(np.float32)
 
 
-def count_ratios(bags: Bags, targets: Targets, *, rows: Rows | None = None) -> Floats:
+def count_ratios(
+    bags: Bags, targets: Targets, *, rows: Rows | None = None, is_unseen: npt.NDArray[np.bool_] | None = None
+) -> Floats:
     """How much a word tells of each class: the size of its log-count ratio, float32 (V, K), 1 on average.
 
-    The targets are those of `rows` of the bags, of all where they are not given. For two classes there is one column:
+    The targets are those of `rows` of the bags, of all where they are not given. Ids that are true in `is_unseen`, bool
+    (V,), are no features. For two classes there is one column:
     it is the same for both.
     Source: Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
@@ -67,7 +81,8 @@ def count_ratios(bags: Bags, targets: Targets, *, rows: Rows | None = None) -> F
     if targets.is_binary:
         sums = np.ascontiguousarray(sums[:, 1:])
     in_class = np.einsum("vk->k", sums)
-    share_of_all = (in_class + len(sums)) / (total.sum() - in_class + len(sums))
+    n_features = len(sums) - (0 if is_unseen is None else int(is_unseen.sum()))
+    share_of_all = (in_class + n_features) / (total.sum() - in_class + n_features)
     ratios = sums.astype(np.float32)  # what follows is in place: there may be many words and many classes
     others = total.astype(np.float32)[:, np.newaxis] - ratios
     ratios += np.float32(1)
@@ -76,7 +91,9 @@ def count_ratios(bags: Bags, targets: Targets, *, rows: Rows | None = None) -> F
     ratios /= others
     np.log(ratios, out=ratios)
     np.abs(ratios, out=ratios)
-    ratios /= np.mean(ratios, dtype=np.float64).astype(np.float32)
+    if is_unseen is not None:
+        ratios[is_unseen] = 0
+    ratios /= (ratios.sum(dtype=np.float64) / (n_features * ratios.shape[1])).astype(np.float32)
     return ratios
 
 
@@ -98,12 +115,15 @@ def _class_sums(bags: Bags, targets: Targets, rows: Rows) -> tuple[npt.NDArray[n
     return table, class_sums(bags.ids, bags.offsets, rows, none, counts, bags.weights, (bags.n_rows, 1))[:, 0]
 
 
-def _log_shares(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _log_shares(counts: npt.NDArray[np.float64], is_unseen: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:
     """The logarithm of the share of each word in each class, float64 (V, K).
 
-    Padding and the unknown word are no features, and have 0: they would share in the smoothing.
+    Padding, the unknown word and words never seen are no features, and have 0: they would share in the smoothing.
     """
     logs = np.zeros_like(counts)
-    real = counts[UNKNOWN + 1 :]
-    logs[UNKNOWN + 1 :] = np.log(real / real.sum(axis=0))
+    is_real = np.arange(len(counts)) > UNKNOWN
+    if is_unseen is not None:
+        is_real &= ~is_unseen
+    real = counts[is_real]
+    logs[is_real] = np.log(real / real.sum(axis=0))
     return logs

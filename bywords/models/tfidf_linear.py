@@ -67,19 +67,21 @@ class TfidfConfig(ModelConfig):
 class TfidfFeatures:
     """The idf of some documents, float32 (V,), 0 for rows that none of them has, and the features of N of them.
 
-    `rows`, int64 (N,), says which of the bags they are; None all. To select copies no features.
+    `rows`, int64 (N,), says which of the bags they are; None all. To select copies no features. Rows that are true in
+    `is_unseen`, bool (V,), are of words that no text has; None where there are none.
     """
 
     idf: Floats
     bags: Bags
     rows: Rows | None = None
+    is_unseen: npt.NDArray[np.bool_] | None = None
     _ratios: tuple[Targets, Floats] | None = None
 
     def count_ratios(self, targets: Targets) -> Floats:
         """As `naive_bayes.count_ratios`, of the same targets only once: machines that differ in their C share them."""
         if self._ratios is not None and self._ratios[0] is targets:
             return self._ratios[1]
-        ratios = count_ratios(self.bags, targets, rows=self.rows)
+        ratios = count_ratios(self.bags, targets, rows=self.rows, is_unseen=self.is_unseen)
         if self.keeps_ratios(targets):
             self._ratios = targets, ratios
         return ratios
@@ -90,7 +92,7 @@ class TfidfFeatures:
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> TfidfFeatures:
         """The features of these documents only, with the same idf."""
         chosen = rows.astype(np.int64, copy=False) if self.rows is None else self.rows[rows]
-        return TfidfFeatures(self.idf, self.bags, chosen)
+        return TfidfFeatures(self.idf, self.bags, chosen, self.is_unseen)
 
 
 class TfidfLinear(LinearModel):
@@ -124,7 +126,9 @@ class TfidfLinear(LinearModel):
         frequency = counts.document_frequency()
         idf = inverse_document_frequency(frequency, len(counts))
         idf[frequency == 0] = 0
-        return TfidfFeatures(idf, counts.weighed(config.weighting, idf, blocks=vocabulary.blocks))
+        is_unseen = vocabulary.is_unseen[: len(idf)] if vocabulary.is_unseen.any() else None
+        bags = counts.weighed(config.weighting, idf, blocks=vocabulary.blocks)
+        return TfidfFeatures(idf, bags, is_unseen=is_unseen)
 
     @classmethod
     def prepared_by(cls, config: TfidfConfig, vocabulary: Vocabulary) -> Hashable:
@@ -148,9 +152,9 @@ class TfidfLinear(LinearModel):
         **_: Any,
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes."""
-        bags, rows = prepared.bags, prepared.rows
+        bags, rows, is_unseen = prepared.bags, prepared.rows, prepared.is_unseen
         if config.estimator == "nb":
-            weights, bias = naive_bayes(bags, targets, smoothing=config.alpha, rows=rows)
+            weights, bias = naive_bayes(bags, targets, smoothing=config.alpha, rows=rows, is_unseen=is_unseen)
         else:
             scales = None
             if config.estimator == "nb-svc":

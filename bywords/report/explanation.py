@@ -58,6 +58,7 @@ def _document_view(document: Record) -> dict[str, Any]:
         "parts": _joined(parts),
         "n_left_out": max(len(text) - MOST_CHARACTERS, 0),
         "predicted": predicted if isinstance(predicted, list) else [predicted],
+        "by_vector": list(dict.fromkeys(token["token"] for token in tokens if token.get("by_vector"))),
         "probability": document["probabilities"][index],
         "others": _others(document, index),
         "bias": document["bias"][index],

@@ -251,6 +251,33 @@ class Vocabulary:
         vocabulary._of = weakref.ref(words), ids
         return vocabulary
 
+    @property
+    def spellings(self) -> Words:
+        """The W real words; no string is made of one."""
+        return self._words
+
+    @cached_property
+    def n_seen(self) -> int:
+        """The rows of the markers and of the real words up to the last that was counted: no text has those behind."""
+        return int(np.flatnonzero(self.counts).max(initial=UNKNOWN)) + 1
+
+    @cached_property
+    def is_unseen(self) -> npt.NDArray[np.bool_]:
+        """Which rows are words that no text had, and that were not asked for by `config.words`: bool (V,)."""
+        is_unseen = np.zeros(len(self), dtype=np.bool_)
+        if self.config.words is None:
+            is_unseen[len(MARKERS) : self.n_words] = self.counts[len(MARKERS) :] == 0
+        return is_unseen
+
+    def with_unseen(self, words: Words) -> Vocabulary:
+        """The same, and behind its real words those of `words`, distinct ones, that it lacks: they are counted 0."""
+        new = words.select(np.flatnonzero(self._table.find(words) < 0))
+        data = np.concatenate([self._words.data, new.data])
+        joined = Words(data, np.concatenate([self._words.starts, new.starts[1:] + len(self._words.data)]))
+        counts = np.concatenate([self.counts, np.zeros(len(new), dtype=np.int64)])
+        ngrams = self.ngrams + np.int32(len(new)) * (self.ngrams >= self.n_words)
+        return Vocabulary(joined, counts, config=self.config, ngrams=ngrams, char_ngrams=self.char_ngrams)
+
     def keep(self, is_kept: npt.NDArray[np.bool_]) -> Vocabulary:
         """Only the rows that are true in `is_kept` (V,), and the markers; the others' counts go to the unknown word.
 

@@ -177,7 +177,7 @@ def fit_classifier(
     found = fit(config, train, valid, parameters, callback, kept)
     found.fit.notes.extend([COPIES] if are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
-    floor = floor_of(in_vocabulary_share_elsewhere(found.fit.vocabulary, everything))
+    floor = floor_of(in_vocabulary_share_elsewhere(found.fit.vocabulary, everything, found.fit.model.knows_by_vector))
     fitted = calibrated(
         found, tokenizer, classes, label_format, floor,
         system=config if system is None else system, parameters=parameters, n_dropped=n_dropped,

@@ -121,7 +121,7 @@ def continue_fit(
     found = goes_on.fit(train, valid)
     found.fit.notes.extend([COPIES] if are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
-    shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything)
+    shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything, found.fit.model.knows_by_vector)
     few = too_few(targets if valid is None else targets.joined(valid[1]), columns)
     known = before.classes.tolist()
     fitted = calibrated(
@@ -129,7 +129,7 @@ def continue_fit(
         lower_floor(before.reliability.in_vocabulary_floor, shares),
         system=before.record.system, parameters=parameters, n_dropped=documents.n_dropped + n_dropped,
         n_before=n_before, n_by_label=_counts_with_before(counts_by_label(targets, valid), before, columns),
-        n_new_words=len(found.fit.vocabulary.words) - len(before.vocabulary.words),
+        n_new_words=int((found.fit.vocabulary.counts > 0)[2:].sum() - (before.vocabulary.counts > 0)[2:].sum()),
         new_classes=[name for name in classes.tolist() if name not in known], kept_classes=classes[few].tolist(),
     )  # fmt: skip
     record = replace(

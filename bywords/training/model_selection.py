@@ -7,7 +7,7 @@ all.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,7 +21,7 @@ from bywords.errors import DataError, SettingError, check_range
 from bywords.evaluation.metrics import Metric
 from bywords.fitted import History, SelectionSummary
 from bywords.models.base import FittedModel, ModelConfig
-from bywords.models.ensemble import Ensemble, fit_weights, weighed_sum
+from bywords.models.ensemble import Ensemble, fit_weights, shares_of, weighed_sum
 from bywords.system_config import SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.threads import in_threads
@@ -67,6 +67,8 @@ class SelectionResult:
         (tokens, targets), first = part, self.workbench
         config = first.config
         vocabulary = Vocabulary.of(tokens, config.vocabulary) if before is None else before[0]
+        if before is None:
+            vocabulary = _widened(vocabulary, [member.config for member in self.members])
         everything, none = np.arange(len(tokens)), np.zeros(0, dtype=np.int64)
         workbench = Workbench(
             config, vocabulary, tokens, targets, [(everything, none)], seed=first.seed, metric=first.metric,
@@ -131,24 +133,29 @@ def select_model(
         asked = config.model.candidates_of_many or asked
         config = replace(config, vocabulary=replace(config.vocabulary, char_ngrams=None))
     vocabulary = Vocabulary.of(everything, config.vocabulary) if before is None else before[0]
+    suitable, left_out = _suitable(asked, vocabulary, len(everything))
+    if before is None:
+        vocabulary = _widened(vocabulary, suitable)
     workbench = Workbench(
         config, vocabulary, everything, all_targets, parts, seed=seed, metric=metric, kept=kept, checkpoint=checkpoint
     )
-    candidates = workbench.distinct(asked)
+    candidates = workbench.distinct(suitable)
     judged, history, n_steps = _judged(workbench, candidates, started, budget_seconds, seed, callback)
     judged += [workbench.judge_before(before[1])] if before is not None else []
     select = _ensemble_that_keeps if len(kept.classes) else _best_ensemble
     members, weights, combined = select(judged, workbench)
     ensemble = _refitted(workbench, members, weights, n_steps, callback)
+    if before is None and not any(one.config.knows_unseen for one in members):
+        vocabulary, ensemble = _without_unseen(vocabulary, ensemble, all_targets.n_classes)
     trials = [one.trial for one in judged]
     if len(members) > 1:
         settings = tuple(config for one in members for config in one.trial.settings)
         trials.append(workbench.result(ENSEMBLE, settings, combined).trial)
     return SelectionResult(
         config=replace(config, model=ensemble.config),
-        fit=SystemFit(workbench.vocabulary, ensemble, history=history),
+        fit=SystemFit(vocabulary, ensemble, history=history),
         trials=trials,
-        reason=_reason(trials, members, workbench),
+        reason=" ".join([_reason(trials, members, weights, workbench), *_on_unseen(candidates, members, left_out)]),
         logits=combined,
         targets=workbench.held_out,
         n_valid=len(workbench.held_out) if len(parts) == 1 else 0,
@@ -156,6 +163,35 @@ def select_model(
         weights=weights,
         workbench=workbench,
     )
+
+
+def _suitable(
+    asked: Sequence[ModelConfig], vocabulary: Vocabulary, n_documents: int
+) -> tuple[list[ModelConfig], dict[str, str]]:
+    """Those to try on so many documents; and why others are left out, by their titles."""
+    reasons = [one.unsuitable(vocabulary, n_documents) for one in asked]
+    left_out = {one.title: why for one, why in zip(asked, reasons, strict=True) if why is not None}
+    tried = [one for one, why in zip(asked, reasons, strict=True) if why is None]
+    if not tried:
+        raise SettingError(f"there is nothing to select from: {'; '.join(left_out.values())}.")
+    return tried, left_out
+
+
+def _widened(vocabulary: Vocabulary, configs: Iterable[ModelConfig]) -> Vocabulary:
+    """With the words that models with these settings know without having seen them."""
+    for config in configs:
+        if config.knows_unseen:
+            return config.widened(vocabulary)
+    return vocabulary
+
+
+def _without_unseen(vocabulary: Vocabulary, model: Ensemble, n_classes: int) -> tuple[Vocabulary, Ensemble]:
+    """Both without the rows of words that no text has, where no member knows them."""
+    if not vocabulary.is_unseen.any():
+        return vocabulary, model
+    smaller, rows = vocabulary.keep_rows(~vocabulary.is_unseen)
+    arrays = model.arrays_of_rows(rows)
+    return smaller, Ensemble.from_arrays(model.config, arrays, vocabulary=smaller, n_classes=n_classes)
 
 
 def _divided(
@@ -287,7 +323,7 @@ def _best_ensemble(
     Of candidates of one kind on the same features only the best is asked, and of the best only MOST_MEMBERS.
     """
     members = _best_of_each(judged)[:MOST_MEMBERS]
-    weights = fit_weights([one.logits for one in members], workbench.held_out)
+    weights = fit_weights([one.logits for one in members], workbench.held_out, _towards(members))
     alone = members[0]
     is_used = weights.reshape(len(members), -1).max(axis=1) > 0
     members, weights = [members[index] for index in np.flatnonzero(is_used).tolist()], weights[is_used]
@@ -296,6 +332,15 @@ def _best_ensemble(
         if workbench.result(ENSEMBLE, (), together).trial.score > alone.trial.score:
             return members, weights, together
     return [alone], np.ones(1, dtype=np.float32), alone.logits
+
+
+def _towards(members: Sequence[CandidateResult]) -> list[float]:
+    """What weights are drawn to: one half to the members that know words without having seen them, where there are."""
+    knows = [one.before is None and one.config.knows_unseen for one in members]
+    n_knowing = sum(knows)
+    if n_knowing in (0, len(members)):
+        return [1 / len(members)] * len(members)
+    return [0.5 / (n_knowing if knowing else len(members) - n_knowing) for knowing in knows]
 
 
 def _best_of_each(judged: Iterable[CandidateResult]) -> list[CandidateResult]:
@@ -324,7 +369,19 @@ def _ensemble_that_keeps(
     return members, weights, weighed_sum([one.logits for one in members], weights)
 
 
-def _reason(trials: list[Trial], members: list[CandidateResult], workbench: Workbench) -> str:
+def _on_unseen(
+    candidates: Sequence[ModelConfig], members: Sequence[CandidateResult], left_out: dict[str, str]
+) -> Iterator[str]:
+    """What there is to say of models that know words without having seen them, and are not used."""
+    for title, why in left_out.items():
+        yield f"{title[0].upper()}{title[1:]} was not tried: {why}."
+    used = {one.trial.name for one in members}
+    for title in dict.fromkeys(one.title for one in candidates if one.knows_unseen):
+        if title not in used:
+            yield f"{title[0].upper()}{title[1:]} was tried too, and gets no weight."
+
+
+def _reason(trials: list[Trial], members: list[CandidateResult], weights: Floats, workbench: Workbench) -> str:
     """Why this was selected, in words."""
     how = f"{len(workbench.held_out):,} documents held out"
     if len(workbench.parts) > 1:
@@ -332,7 +389,8 @@ def _reason(trials: list[Trial], members: list[CandidateResult], workbench: Work
     alone = max((trial for trial in trials if trial.name != ENSEMBLE), key=lambda trial: trial.score)
     if len(members) == 1:
         return f"{alone.name} was selected of {len(trials)} candidates, on {how}: {workbench.in_words(alone)}."
-    names = [one.trial.name for one in members]
+    shares = shares_of(weights, [one.logits for one in members], workbench.held_out)
+    names = [f"{one.trial.name} ({share:.0%})" for one, share in zip(members, shares.tolist(), strict=True)]
     return (
         f"An ensemble of {', '.join(names[:-1])} and {names[-1]} was selected, on {how}: "
         f"{workbench.in_words(trials[-1])}; the best of {len(trials) - 1} candidates alone, {alone.name}: "

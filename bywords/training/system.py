@@ -171,7 +171,7 @@ def check_has_words(vocabulary: Vocabulary) -> None:
 def aligned_vectors(vectors: WordVectors, vocabulary: Vocabulary, *, seed: int) -> Aligned:
     """The vectors of the vocabulary's words. Raises SettingError when there is none."""
     aligned = vectors.align(vocabulary, seed=seed)
-    if not aligned.has_vector.any():
+    if not aligned.has_vector[~vocabulary.is_unseen].any():
         raise SettingError(
             f"the vectors {vectors.name!r} have none of the {len(vocabulary.words)} words of the training texts. "
             "Take vectors of the same language, or a system without pre-trained vectors."

@@ -1,0 +1,236 @@
+"""Encoded documents and the vectors that come with the package → logistic regression on what texts mean.
+
+Vectors of words are averaged, frequent words counting less, so that all that was learned folds into one table of words
+by classes. It has rows for words that no training text has: their vectors say what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.annotations import check_fields
+from bywords.data.targets import Rows, Targets
+from bywords.errors import check_range
+from bywords.evaluation.calibration import sigmoid
+from bywords.evaluation.metrics import softmax
+from bywords.models.base import Arrays, Growth, LinearModel, ModelConfig, Shapes
+from bywords.text.bags import Bags, Floats, weighed_rows
+from bywords.text.ragged import Ragged
+from bywords.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from bywords.vectors.english import EnglishVectors
+
+LEAST_KNOWN = 0.6  # of the words in texts: of English ones more than .85 are known, of Indonesian ones .23
+MOST_STEPS = 100
+LEAST_SPREAD = 1e-6  # of a feature that differs among documents
+ENOUGH = 3e-3  # nats: a step that moves no weight of features of variance 1 by more is the last
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticVectorsConfig(ModelConfig):
+    """Logistic regression on the weighted mean of word vectors: those of English words that come with the package."""
+
+    C: float = 30.0  # the inverse of the regularisation, beside the mean log loss, on features of variance 1 on average
+    most_documents: int = 5_000  # with more it is left out: their own words say as much
+    title = "logistic regression on English word vectors"
+    knows_unseen = True
+    features = "words"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_range("C", self.C, above=0, below=float("inf"))
+        check_range("most_documents", self.most_documents, least=1)
+
+    def with_strength(self, C: float) -> Self:
+        return replace(self, C=C)
+
+    def numbers_per_row(self, n_classes: int) -> int:
+        return n_classes
+
+    def unsuitable(self, vocabulary: Vocabulary, n_documents: int) -> str | None:
+        if n_documents > self.most_documents:
+            return f"{n_documents:,} documents are more than the {self.most_documents:,} up to which it is of use"
+        known = _known_share(vocabulary)
+        if known < LEAST_KNOWN:
+            return f"{known:.0%} of the words of the texts have a vector, and {LEAST_KNOWN:.0%} have to"
+        return None
+
+    def widened(self, vocabulary: Vocabulary) -> Vocabulary:
+        return vocabulary.with_unseen(_english().words)
+
+
+@dataclass(frozen=True, eq=False)
+class MeanFeatures:
+    """The weighted means of word vectors of some documents, float32 (N, D), without `centre` and divided by `scales`.
+
+    They are those of `bags`, of which the weights sum to 1. `matrix` float32 (S, D) are the vectors of the words seen,
+    0 for none; `in_file` int64 (V,) is the row of each word of the vocabulary in the file of vectors, -1 for none.
+    `rows`, int64 (N,), says which of the means they are; None all.
+    """
+
+    bags: Bags
+    means: Floats
+    centre: Floats
+    scales: Floats
+    matrix: Floats
+    in_file: Rows
+    rows: Rows | None = None
+
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> MeanFeatures:
+        """The features of these documents only."""
+        chosen = rows.astype(np.int64, copy=False) if self.rows is None else self.rows[rows]
+        return replace(self, rows=chosen)
+
+    @property
+    def selected(self) -> Floats:
+        return self.means if self.rows is None else self.means[self.rows]
+
+
+class StaticVectors(LinearModel):
+    """The mean of the vectors of a document's words, those of frequent words counting less, and one linear layer.
+
+    Both are one table of words by classes. A word without a vector plays no part; a document without others has the
+    bias alone, how common each class is.
+    Source: Arora, Liang, Ma (2017), "A Simple but Tough-to-Beat Baseline for Sentence Embeddings" (SIF).
+    """
+
+    Config = StaticVectorsConfig
+    row_arrays = ("weights", "shares")
+    rarities = ("shares",)
+
+    def __init__(self, config: StaticVectorsConfig, shares: Floats, weights: Floats, bias: Floats) -> None:
+        """`shares` float32 (V,) is how much each word counts in a mean, 0 without a vector."""
+        super().__init__(config, weights, bias)
+        self.shares = shares
+
+    @classmethod
+    def prepare(cls, config: StaticVectorsConfig, documents: Ragged, vocabulary: Vocabulary) -> MeanFeatures:
+        english, in_file = _english(), _in_file(vocabulary)
+        seen = in_file[: vocabulary.n_seen]
+        matrix = np.zeros((len(seen), len(english.scales)), dtype=np.float32)
+        matrix[seen >= 0] = english.vectors(seen[seen >= 0])
+        bags = Bags.of(documents, len(seen)).weighed("idf", _shares(seen))
+        means = bags.times(matrix)
+        is_known = means.any(axis=1)
+        some = means[is_known] if is_known.any() else means[:1]
+        centre, spread = some.mean(axis=0), np.maximum(some.std(axis=0), LEAST_SPREAD)
+        scales = np.sqrt(spread * spread.mean())
+        means[is_known] = (means[is_known] - centre) / scales
+        return MeanFeatures(bags, means, centre, scales, matrix, in_file)
+
+    @classmethod
+    def prepared_by(cls, config: StaticVectorsConfig, vocabulary: Vocabulary) -> Hashable:
+        return "mean vectors"
+
+    @classmethod
+    def fit(
+        cls, config: StaticVectorsConfig, prepared: MeanFeatures, targets: Targets, *, vocabulary: Vocabulary, **_: Any
+    ) -> tuple[Self, list[str]]:
+        """Fit to the features of N documents. Where they are some of all only, words never seen have no rows."""
+        layer, bias = logistic_regression(prepared.selected, targets, C=config.C)
+        scaled = layer / prepared.scales[:, np.newaxis]
+        n_seen = len(prepared.matrix)
+        in_file = prepared.in_file if prepared.rows is None else prepared.in_file[:n_seen]
+        table = np.concatenate([prepared.matrix @ scaled, _english().times(in_file[n_seen:], scaled)])
+        weights = np.where(in_file[:, np.newaxis] >= 0, table - prepared.centre @ scaled, np.float32(0))
+        return cls(config, _shares(in_file), weights, bias), []
+
+    def logits_of(self, prepared: MeanFeatures) -> Floats:
+        bags = prepared.bags if prepared.rows is None else prepared.bags.select(prepared.rows)
+        return bags.times(self.weights[: bags.n_rows]) + self.bias
+
+    def bags(self, documents: Ragged) -> Bags:
+        return Bags.of(documents, len(self.shares)).weighed("idf", self.shares)
+
+    def logits(self, documents: Ragged) -> Floats:
+        return weighed_rows(documents, self.weights, "idf", self.shares, ()) + self.bias
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {"shares": self.shares, "weights": self.weights, "bias": self.bias}
+
+    @classmethod
+    def from_arrays(cls, config: Any, arrays: Arrays, *, vocabulary: Vocabulary, n_classes: int) -> Self:
+        return cls(config, arrays["shares"], arrays["weights"], arrays["bias"])
+
+    @classmethod
+    def expected_shapes(cls, config: Any, vocabulary: Vocabulary, n_classes: int) -> Shapes:
+        n_rows = vocabulary.n_words
+        return {"shares": (n_rows,), "weights": (n_rows, n_classes), "bias": (n_classes,)}
+
+    def with_output_layer(self, weights: Floats, bias: Floats) -> Self:
+        return type(self)(self.config, self.shares, weights, bias)
+
+    def grown(self, growth: Growth) -> Self:
+        n_rows = growth.vocabulary.n_words
+        weights, bias = growth.classes(growth.table(self.weights, n_rows)), growth.classes(self.bias)
+        return type(self)(self.config, growth.table(self.shares, n_rows), weights, bias)
+
+    @property
+    def knows_by_vector(self) -> npt.NDArray[np.bool_]:
+        return self.shares > 0
+
+
+def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tuple[Floats, Floats]:
+    """Least mean log loss + Σ weights² / 2C, of features (N, D) of mean 0: float32 (D, K) and (K,).
+
+    Newton's steps with a bound of the Hessian that stays the same, which makes each of them go down: no step has to be
+    tried twice. The bias is drawn, as weakly, to how common each class is.
+    Source: Böhning (1992), "Multinomial Logistic Regression Algorithm".
+    """
+    counts = (targets.weights / targets.weights.sum()).astype(np.float64)
+    has = targets.one_hot().astype(np.float64)
+    n_classes, n_documents = targets.n_classes, len(targets)
+    common = (counts @ has * n_documents + 0.5) / (n_documents + (1 if targets.is_multilabel else 0.5 * n_classes))
+    prior = np.log(common / (1 - common)) if targets.is_multilabel else np.log(common)
+    with_bias = np.concatenate([features, np.ones((n_documents, 1), dtype=np.float32)], axis=1).astype(np.float64)
+    weighed = with_bias * np.sqrt(counts)[:, np.newaxis]
+    is_wide = weighed.shape[0] < weighed.shape[1]
+    values, vectors = np.linalg.eigh(weighed @ weighed.T if is_wide else weighed.T @ weighed)
+    used = values > 1e-9 * values.max()
+    values, vectors = values[used], vectors[:, used]
+    if is_wide:
+        vectors = weighed.T @ vectors / np.sqrt(values)
+    rotated = with_bias @ vectors
+    link, bound = (sigmoid, 0.25) if targets.is_multilabel else (softmax, 0.5)
+    curvature = (bound * values + 1 / C)[:, np.newaxis]
+    layer = ahead = np.zeros((len(values), n_classes))
+    for step in range(MOST_STEPS):
+        wrong = (link(rotated @ ahead + prior) - has) * counts[:, np.newaxis]
+        before, layer = layer, ahead - (rotated.T @ wrong + ahead / C) / curvature
+        moved = layer - before
+        ahead = layer + moved * (step / (step + 3))
+        if np.abs(moved).max(initial=0) < ENOUGH:
+            break
+    found = vectors @ layer
+    return found[:-1].astype(np.float32), (found[-1] + prior).astype(np.float32)
+
+
+def _english() -> EnglishVectors:
+    from bywords.vectors.english import english_vectors
+
+    return english_vectors()
+
+
+def _in_file(vocabulary: Vocabulary) -> Rows:
+    """The row of each word of a vocabulary among the English vectors, int64 (V,), -1 for none."""
+    return np.concatenate([np.full(2, -1), _english().rows_of(vocabulary.spellings)])
+
+
+def _shares(in_file: Rows) -> Floats:
+    return np.where(in_file >= 0, _english().weights[np.maximum(in_file, 0)], np.float32(0))
+
+
+def _known_share(vocabulary: Vocabulary) -> float:
+    """What part of the words of the texts, without signs and numbers, have an English vector; 0 without any."""
+    counts, is_known = vocabulary.counts[2:], _in_file(vocabulary)[2:] >= 0
+    words = vocabulary.spellings
+    starts = words.data[np.minimum(words.starts[:-1], max(0, len(words.data) - 1))]
+    is_word = (starts >= 0x80) | ((starts | 0x20) - ord("a") < 26)
+    total = int(counts[is_word].sum())
+    return float(counts[is_word & is_known].sum() / total) if total else 0.0

@@ -27,12 +27,12 @@ def with_test(config, texts=TEST.texts, labels=None, **more):
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
 def test_words_that_only_test_documents_have_are_known_at_last(name, tmp_path):
     config = small_system(name, write_small_glove(tmp_path))
-    texts = [f"{text} zebra zebra moon moon" for text in TEST.texts]  # the vectors that are read know no zebra
+    texts = [f"{text} zebrix zebrix moon moon" for text in TEST.texts]  # the vectors that are read know no zebrix
     tested, fitted = with_test(config, texts)
     learns_words = config.vectors is None or not config.leave_out_missing
-    assert "zebra" not in tested.vocabulary.words.to_list()
+    assert "zebrix" not in tested.vocabulary.words.to_list()
     if learns_words and not name.endswith("corpus-mean") and name != "word2vec-mean":
-        assert "zebra" in fitted.vocabulary.words.to_list()
+        assert "zebrix" in fitted.vocabulary.words.to_list()
     assert fitted.record.summary.n_learned_after == 40
     assert fitted.record.summary.n_documents == 160
     assert any(
@@ -155,7 +155,7 @@ def test_test_documents_that_are_in_training_are_said_with_the_scores_without_th
 def test_a_model_that_goes_on_learns_from_what_it_was_tested_on(bywords, system):
     train(bywords, "--system", system)
     more = small_corpus(100, seed=7)
-    rows = zip([f"zebra{number % 4} {text}" for number, text in enumerate(more.texts)], more.names(), strict=True)
+    rows = zip([f"zebrix{number % 4} {text}" for number, text in enumerate(more.texts)], more.names(), strict=True)
     with Path("more.csv").open("w") as file:
         file.write("text,label\n" + "".join(f'"{text}",{name}\n' for text, name in rows))
     _, out, _ = bywords("train", "more.csv", "--from", "model", "--out", "model2")

@@ -320,7 +320,7 @@ def _best_ensemble(
 ) -> tuple[list[CandidateResult], Floats, Floats]:
     """The members, their weights and their logits together: all that get a weight, or one where it does better alone.
 
-    Of candidates of one kind on the same features only the best is asked, and of the best only MOST_MEMBERS.
+    What was known before stays where it gets a weight: it may know what these documents do not speak of. Of candidates of one kind on the same features only the best is asked, and of the best only MOST_MEMBERS.
     """
     members = _best_of_each(judged)[:MOST_MEMBERS]
     weights = fit_weights([one.logits for one in members], workbench.held_out, _towards(members))
@@ -329,7 +329,8 @@ def _best_ensemble(
     members, weights = [members[index] for index in np.flatnonzero(is_used).tolist()], weights[is_used]
     if members:
         together = weighed_sum([one.logits for one in members], weights)
-        if workbench.result(ENSEMBLE, (), together).trial.score > alone.trial.score:
+        keeps = any(one.before is not None for one in members)
+        if keeps or workbench.result(ENSEMBLE, (), together).trial.score > alone.trial.score:
             return members, weights, together
     return [alone], np.ones(1, dtype=np.float32), alone.logits
 

@@ -185,6 +185,7 @@ def prepare_outputs(index: Path) -> None:
             frame = pl.DataFrame({"label": ["a", "b"], "number": [number, 2]})
             chunk = frame if ending == ".parquet" else frame.write_ndjson().encode()
             output.add(chunk, n_rows=2, input_digest=f"{number}")
+        output.save()
 
 
 def prepare_records(index: Path) -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+import math
 import os
 import random
 import signal
@@ -286,6 +287,7 @@ def test_cut_off_at_any_step_and_gone_on_with_it_is_the_file_of_one_run(
     predict, tmp_path, monkeypatch, model, given, output
 ):
     monkeypatch.setattr(command, "CHUNK_ROWS", 13)
+    monkeypatch.setattr(resumable, "SECONDS_APART", 0)
     write_many(tmp_path / f"in{given}")
     predict(f"in{given}", "--out", f"whole{output}")
     left = [0]
@@ -436,8 +438,40 @@ def test_a_disk_that_takes_no_more_is_said(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SettingError, match=r"out\.csv: cannot be written: No space left on device"):
-        folder.add(b"y", n_rows=1, input_digest="")
+    monkeypatch.setattr(time, "monotonic", lambda: math.inf)
+    for call in (lambda: folder.add(b"y", n_rows=1, input_digest=""), folder.save, folder.finish):
+        with pytest.raises(SettingError, match=r"out\.csv: cannot be written: No space left on device"):
+            call()
+    assert folder.n_rows == 1
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_chunks_that_come_fast_are_made_safe_twice_a_second(tmp_path, monkeypatch, ending):
+    now, syncs, real = [0.0], [], os.fsync
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    out = tmp_path / f"out{ending}"
+
+    def added(folder, seconds):
+        """Rows that are safe after each of the chunks that come at these times."""
+        for now[0] in seconds:
+            chunk = pl.DataFrame({"x": [now[0]]}) if ending == ".parquet" else b"%.1f\n" % now[0]
+            folder.add(chunk, n_rows=1, input_digest=f"{now[0]}")
+            yield ResumableOutput(out, Run({}, {}), resume=True).n_rows, folder.n_rows
+
+    folder = ResumableOutput(out, Run({}, {}))
+    fast = list(added(folder, [0.1, 0.2, 0.4, 0.55, 0.6, 0.9, 1.1]))
+    assert fast == [(n, n) for n in (1, 1, 1, 4, 4, 4, 7)]
+    assert list(added(folder, [2, 2, 2])) == [(8, 8), (9, 9), (9, 9)]  # of two threads that took longer
+    monkeypatch.setattr(os, "fsync", lambda file: (syncs.append(file), real(file)))
+    assert list(added(folder, [2.1])) == [(9, 9)]
+    assert ending == ".parquet" or not syncs
+    folder = ResumableOutput(out, Run({}, {}), resume=True)  # as after a kill
+    assert list(added(folder, [2.2, 2.3])) == [(10, 10), (10, 10)]
+    folder.save()
+    assert ResumableOutput(out, Run({}, {}), resume=True).n_rows == folder.n_rows == 11
+    assert list(added(folder, [2.4])) == [(11, 11)]
+    folder.finish()
+    assert len(pl.read_parquet(out) if ending == ".parquet" else out.read_bytes().splitlines()) == 12
 
 
 SLOW_CHILD = (

@@ -501,7 +501,11 @@ def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
     n_before = folder.n_rows
     try:
         yield
-    except (KeyboardInterrupt, BywordsError) as error:
+    except (KeyboardInterrupt, Exception) as error:
+        with contextlib.suppress(BywordsError):  # a disk that is full; what was safe before is so still
+            folder.save()
+        if not isinstance(error, KeyboardInterrupt | BywordsError):
+            raise
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
         again = ["bywords", *sys.argv[1:]]

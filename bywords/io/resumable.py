@@ -1,12 +1,13 @@
-"""Chunks → one file: after each, what is there is safe in a folder beside it, from which writing can be resumed.
+"""Chunks → one file: meanwhile they are in a folder beside it, from which writing can be resumed.
 
     OUT.part/
     ├── progress.json   how far it is, and of which run: see `Progress`
     ├── data            all chunks of a text format, one behind the other
     └── 000000.parquet  the chunks of Parquet, a file each, put together at the end
 
-Killed at any moment, the folder holds all complete chunks; what comes behind the last of them does not count. A folder
-whose chunks are not those that were written is as good as none.
+Chunks are brought to the disk, and then counted in progress.json, twice a second at most, on the average: that takes
+longer than to write one. Killed at any moment, the folder holds all complete chunks but half a second's; what comes
+behind those that are counted is written anew. A folder whose chunks are not those that were written is as good as none.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +26,13 @@ import polars as pl
 from bywords.checkpoint import Run, read_state, write_state
 from bywords.config import typed
 from bywords.errors import DataError, SettingError
-from bywords.files import check_writable, move_whole, replacing, write_errors
+from bywords.files import check_writable, move_whole, replacing, sync, write_errors
 from bywords.io.writers import disk_errors, merge_parquet, write_spreadsheet
 from bywords.validation import check_count, naming
 
 FORMAT = "bywords-part/3"
 PROGRESS, DATA = "progress.json", "data"
+SECONDS_APART = 0.5  # between two times that chunks are made safe
 BLOCK_BYTES = 1 << 22  # of a file that are read at a time
 _STARTED = f".{PROGRESS}.*part"  # what may be in a folder without PROGRESS
 
@@ -64,6 +67,7 @@ class ResumableOutput:
         self.folder = self.out.with_name(self.out.name + ".part")
         self._data = self.folder / DATA
         self.progress = Progress(run=run)
+        self._newest, self._save_from = self.progress, time.monotonic()  # with chunks that are not safe yet
         self._is_started, self._hashed = False, hashlib.sha256()
         self.is_damaged = False  # what there was to resume
         found = self._found() if self.folder.exists() else None
@@ -72,12 +76,13 @@ class ResumableOutput:
         run.check_same(found.run, f"{self.folder} holds rows", "Leave out --resume to start afresh.")
         hashed = self._sum(found) if found.n_rows else None
         if hashed is not None and hashed.hexdigest() == found.digest:
-            self.progress, self._is_started, self._hashed = found, True, hashed
+            self.progress = self._newest = found
+            self._is_started, self._hashed = True, hashed
         self.is_damaged = found.n_rows > 0 and not self._is_started
 
     @property
     def n_rows(self) -> int:
-        """Rows that are done."""
+        """Rows that are done and safe."""
         return self.progress.n_rows
 
     def check_input(self, digest: str) -> None:
@@ -89,27 +94,40 @@ class ResumableOutput:
             )
 
     def add(self, chunk: bytes | pl.DataFrame, *, n_rows: int, input_digest: str) -> None:
-        """Write a chunk of so many rows; after this it is safe. Raises SettingError when it cannot be written."""
+        """Write a chunk of so many rows. Raises SettingError when it cannot be written.
+
+        The first is safe after this, and all where they come more slowly than twice a second; else later, or by `save`.
+        """
         with self._writing():
-            done = dataclasses.replace(self.progress, n_rows=self.progress.n_rows + n_rows, input_digest=input_digest)
+            done = dataclasses.replace(self._newest, n_rows=self._newest.n_rows + n_rows, input_digest=input_digest)
             if isinstance(chunk, bytes):
                 with self._data.open("r+b") as file:
-                    file.truncate(self.progress.n_bytes)  # what was being written when it stopped
-                    file.seek(self.progress.n_bytes)
+                    file.truncate(self._newest.n_bytes)  # what was being written when it stopped
+                    file.seek(self._newest.n_bytes)
                     file.write(chunk)
-                    file.flush()
-                    os.fsync(file.fileno())
                 self._hashed.update(chunk)
                 done = dataclasses.replace(done, n_bytes=done.n_bytes + len(chunk))
             else:
-                with replacing(self._part(self.progress.n_parts)) as beside, disk_errors():
+                with replacing(self._part(self._newest.n_parts)) as beside, disk_errors():
                     chunk.write_parquet(beside)
                     _update(self._hashed, beside)
                 done = dataclasses.replace(done, n_parts=done.n_parts + 1)
-            self._write(dataclasses.replace(done, digest=self._hashed.hexdigest()))
+            self._newest = dataclasses.replace(done, digest=self._hashed.hexdigest())
+            if time.monotonic() >= self._save_from:
+                self._save_from += SECONDS_APART
+                self.save()
+
+    def save(self) -> None:
+        """Make all chunks safe that were added. Raises SettingError when that cannot be."""
+        if self._newest == self.progress:
+            return
+        with self._writing():
+            sync(self._data)
+            self._write(self._newest)
 
     def finish(self) -> None:
         """Move the file to its place and remove the folder. Raises SettingError when it cannot be written."""
+        self.save()
         with self._writing():
             if not self.progress.finished:
                 if self.progress.n_parts:
@@ -189,7 +207,7 @@ class ResumableOutput:
     def _write(self, progress: Progress) -> None:
         """Say how far it is, in a file that is whole at any moment."""
         write_state(self.folder / PROGRESS, dataclasses.asdict(progress))
-        self.progress = progress
+        self.progress = self._newest = progress
 
 
 def _update(hashed: hashlib._Hash, path: Path, n_bytes: int | None = None) -> hashlib._Hash:

@@ -320,7 +320,8 @@ def _best_ensemble(
 ) -> tuple[list[CandidateResult], Floats, Floats]:
     """The members, their weights and their logits together: all that get a weight, or one where it does better alone.
 
-    What was known before stays where it gets a weight: it may know what these documents do not speak of. Of candidates of one kind on the same features only the best is asked, and of the best only MOST_MEMBERS.
+    What was known before stays where it gets a weight: it may know what these documents do not speak of. Of candidates
+    of one kind on the same features only the best is asked, and of the best only MOST_MEMBERS.
     """
     members = _best_of_each(judged)[:MOST_MEMBERS]
     weights = fit_weights([one.logits for one in members], workbench.held_out, _towards(members))

@@ -104,9 +104,7 @@ def test_parts_8_to_14_vectors_pretrained_and_trained_here_and_documents_as_func
     skip_gram = bw.train_word2vec(tokens, words, bw.Word2VecConfig(dimension=50, n_epochs=5))
     glove = bw.train_glove(tokens, words, bw.GloveConfig(dimension=50, window=10, n_epochs=5))
     own = lab.means("word2vec", skip_gram, 2), lab.means("own GloVe", glove, 2)
-    assert (
-        abs(np.mean(own[0]) - np.mean(own[1])) < 0.15
-    )  # 14: of the same texts, asked the same, neither learns far more
+    assert abs(np.mean(own[0]) - np.mean(own[1])) < 0.15  # 14: of the same texts neither learns far more
 
 
 def test_parts_15_to_18_tensors_data_sets_and_batches(lab):

@@ -30,7 +30,7 @@ from bywords.extras import needed
 from bywords.forks import cached_property, check_polars
 from bywords.io.on_disk import OnDiskPart
 from bywords.memory import check_memory
-from bywords.models.base import FittedModel, StorageFormat
+from bywords.models.base import Answers, FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.inputs import Texts, as_list, checked_column
@@ -526,23 +526,27 @@ class FittedClassifier:
         """The columns of `Predictions`, for some of the texts."""
         logits = probabilities = None
         predicted: Codes
-        if self.model.is_ranked or not len(texts):
+        if self.model.is_ranked:
             documents = self.encoded(texts)
             share, is_nothing = documents.in_vocabulary_share, documents.all_out_of_vocabulary
-        if self.model.is_ranked:
             predicted = self.calibration.predict_top(self._found(documents))
         else:
-            if len(texts):
-                with np.errstate(over="ignore", invalid="ignore"):  # said below
-                    logits, share, is_nothing = self.model.answers(texts, self.vocabulary, self.tokenizer)
-                _check_finite(logits)
-            else:
-                logits = self._logits_of_any(documents)
+            logits, share, is_nothing = self._answered(texts)
             probabilities = self.calibration.probabilities(logits)
             predicted = self.calibration.predict(probabilities)
         labels = names_of(predicted, self.classes, self.label_format)
         is_other = self.reliability.is_out_of_distribution(share, is_nothing)
         return labels, probabilities, share, is_nothing, is_other, logits
+
+    def _answered(self, texts: list[str] | pl.Series) -> Answers:
+        """The logits of N texts, also of none, and what of each is known. Raises ModelFolderError as `logits_of`."""
+        if not len(texts):
+            none = self.encoded(texts)
+            return Answers(self._logits_of_any(none), none.in_vocabulary_share, none.all_out_of_vocabulary)
+        with np.errstate(over="ignore", invalid="ignore"):  # said below
+            answers = self.model.answers(texts, self.vocabulary, self.tokenizer)
+        _check_finite(answers.logits)
+        return answers
 
     @cached_property
     def is_by_vector(self) -> npt.NDArray[np.bool_]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from bywords.errors import VectorFileError
 from bywords.files import replacing
+from bywords.forks import cached_property
 from bywords.text.ragged import offsets_of
 from bywords.text.word_table import Words, WordTable
 from bywords.vectors.distill import DistillConfig, zipf_shares
@@ -44,7 +45,7 @@ class EnglishVectors:
     def __len__(self) -> int:
         return len(self.packed)
 
-    @functools.cached_property
+    @cached_property
     def weights(self) -> Floats:
         """How much each word counts in a mean, float32 (V,): little, where it is frequent everywhere. SIF."""
         smoothing = DistillConfig.smoothing

@@ -26,7 +26,8 @@ from bywords.serving.served import Loaded, ServedModel
 from bywords.version import __version__
 
 Message = MutableMapping[str, Any]
-Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 JSON, HTML, PLAIN = b"application/json", b"text/html; charset=utf-8", b"text/plain; version=0.0.4; charset=utf-8"
 METHODS = {"/": "GET", "/docs": "GET", "/openapi.json": "GET", "/health": "GET", "/ready": "GET", "/info": "GET",
            "/metrics": "GET", "/predict": "POST"}  # fmt: skip
@@ -174,7 +175,8 @@ class Application:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or len(length) > 18 or int(length) > most:
             raise too_long
-        parts, n_bytes, more = [], 0, True
+        parts: list[bytes] = []
+        n_bytes, more = 0, True
         try:
             async with asyncio.timeout(self.limits.seconds):
                 while more:

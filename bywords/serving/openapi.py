@@ -25,7 +25,8 @@ _STATUS = {
 }  # fmt: skip
 _GETS = {
     "/health": "200 while the process answers", "/ready": "Whether a model is loaded, and the newest one",
-    "/info": "Labels, fields, limits, and why a newer model was refused", "/metrics": "Counts, as Prometheus reads them",
+    "/info": "Labels, fields, limits, and why a newer model was refused",
+    "/metrics": "Counts, as Prometheus reads them",
 }  # fmt: skip
 
 

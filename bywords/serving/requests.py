@@ -131,4 +131,4 @@ def _kind(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int | float):
         return f"{value!r:.30}"
-    return {str: "a string", list: "a list", dict: "an object"}[type(value)]
+    return "a string" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"

@@ -79,6 +79,7 @@ def serve(
             sock = config.bind_socket()
         except SystemExit:  # of uvicorn, which has logged why where nobody reads it
             raise SettingError(f"cannot listen at {host}, port {port}: choose another with --port.") from None
+        sock.listen(2048)  # who asks before a worker is ready waits
         at = sock.getsockname()
         tell_aside(f"Listening at http://{f'[{at[0]}]' if ':' in at[0] else at[0]}:{at[1]}/ (Ctrl-C stops it).")
         if workers > 1:

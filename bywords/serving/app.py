@@ -171,10 +171,10 @@ class Application:
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
             raise RequestError(415, "expected the header 'Content-Type: application/json'.", "Content-Type")
         most = self.limits.body_bytes
-        too_long = RequestError(413, f"the body is longer than {most:,} bytes, expected at most as many.")
+        said = "the body is longer than {:,} bytes, expected at most as many."
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or len(length) > 18 or int(length) > most:
-            raise too_long
+            raise RequestError(413, said.format(most))
         parts: list[bytes] = []
         n_bytes, more = 0, True
         try:
@@ -186,7 +186,7 @@ class Application:
                     parts.append(message.get("body", b""))
                     more = message.get("more_body", False)
                     if (n_bytes := n_bytes + len(parts[-1])) > most:
-                        raise too_long
+                        raise RequestError(413, said.format(most))
         except TimeoutError:
             seconds = self.limits.seconds
             raise RequestError(408, f"the body was not there after {seconds:g} seconds.") from None

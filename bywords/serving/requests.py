@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from bywords.data.columns import Columns
 from bywords.errors import SettingError, did_you_mean, quoted
 from bywords.validation import parsed_json
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 FIELDS = ("text", "texts", "top_k", "min_confidence", "explain")
 
 
@@ -106,7 +108,7 @@ def _check_length(text: str, where: str, limits: Limits) -> None:
     if len(text) > limits.characters:
         n, most = f"{len(text):,}", f"{limits.characters:,}"
         raise RequestError(413, f"{where!r} has {n} characters, expected at most {most}.", where)
-    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+    if not text.isascii() and _SURROGATE.search(text):
         raise RequestError(422, f"{where!r} has half of a character (a lone surrogate), which no text has.", where)
 
 

@@ -50,7 +50,7 @@ class Question:
 def question(body: bytes, columns: Columns | None, limits: Limits) -> Question:
     """The question of a body. `columns` are those that the model reads. Raises RequestError."""
     try:
-        asked = parsed_json(body, is_record=True)
+        asked = parsed_json(body, is_record=True, is_mostly_text=True)
     except SettingError as error:
         raise RequestError(400, f"the body cannot be read as JSON: {error}.") from error
     for name in asked:

@@ -16,11 +16,13 @@ EXTRAS = {  # the first part of a module's name → the extra of this package th
     "lightning_fabric": "neural",
     "matplotlib": "report",
     "optuna": "search",
+    "prometheus_client": "serve",
     "scipy": "report",
     "sklearn": "sklearn",
     "tokenizers": "static",
     "torch": "neural",
     "transformers": "distill",
+    "uvicorn": "serve",
     "xlsxwriter": "excel",
     "zstandard": "zstd",
 }

@@ -149,7 +149,7 @@ def check_bytes(name: str, n_bytes: int, dtype: npt.DTypeLike, shape: Sequence[i
         raise SettingError(f"{name} has {n_bytes:,} bytes, expected {wanted:,}: {' x '.join(map(str, shape))} numbers")
 
 
-def parsed_json(raw: bytes, *, is_record: bool = False) -> dict[str, Any]:
+def parsed_json(raw: bytes, *, is_record: bool = False, is_mostly_text: bool = False) -> dict[str, Any]:
     """The object that a file of JSON holds, as `json.dumps` writes one with `allow_nan=False`.
 
     With `is_record` NaN, infinities and halves of characters may be in it: whoever reads its values looks at them.
@@ -158,7 +158,9 @@ def parsed_json(raw: bytes, *, is_record: bool = False) -> dict[str, Any]:
     """
     try:
         text = raw.decode()
-        numbers: dict[str, Any] = {"parse_float": _float, "parse_int": _integer} if _MAY_BE_LARGE.search(text) else {}
+        numbers: dict[str, Any] = {"parse_float": _float, "parse_int": _integer}
+        if not is_mostly_text and not _MAY_BE_LARGE.search(text):  # which takes longer than a look at few numbers
+            numbers = {}
         numbers["parse_constant"] = float if is_record else _no_number
         found = json.loads(text, object_pairs_hook=_object, **numbers)
         if not is_record and ("\\ud" in text or "\\uD" in text):

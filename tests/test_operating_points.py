@@ -316,7 +316,7 @@ def test_a_run_is_resumed_with_what_was_asked_of_labels_alone(bywords, model, tm
 
     (tmp_path / "in.txt").write_text("\n".join(new_texts()))
     monkeypatch.setattr(command, "CHUNK_ROWS", 50)
-    calls, answer = [], command._Answers.__call__
+    calls, answer = [], command.Answers.__call__
 
     def stops(self, found):
         calls.append(len(found.labels))
@@ -326,7 +326,7 @@ def test_a_run_is_resumed_with_what_was_asked_of_labels_alone(bywords, model, tm
 
     arguments = ("predict", "model", "in.txt", "--out", "out.csv", "--at-least")
     with monkeypatch.context() as patched:
-        patched.setattr(command._Answers, "__call__", stops)
+        patched.setattr(command.Answers, "__call__", stops)
         assert bywords(*arguments, "recall:sport=0.9")[0] == 130
     code, _, told = bywords(*arguments, "recall:sport=0.8", "--resume")
     assert (code, "at least was ['recall:sport=0.9'] and is" in told) == (2, True)

@@ -180,11 +180,11 @@ class MultilabelModel:
 
 
 def test_a_model_of_several_labels_names_them_all_and_their_probabilities():
-    answers = command._Answers(MultilabelModel(), None)(MultilabelModel().predict(["a", "b"]))
+    answers = command.Answers(MultilabelModel(), None)(MultilabelModel().predict(["a", "b"]))
     assert answers.columns == ["labels", "probabilities", *OURS[2:]]
     assert answers["labels"].to_list() == [["joy", "love"], []]
     assert answers["probabilities"].to_list() == [[0.6, 0.9], []]
-    likeliest = command._Answers(MultilabelModel(), 2)(MultilabelModel().predict(["a", "b"]))
+    likeliest = command.Answers(MultilabelModel(), 2)(MultilabelModel().predict(["a", "b"]))
     assert likeliest["labels"].to_list() == [["love", "joy"], ["joy", "anger"]]
     assert Writer(answers.columns, ".csv")(None, answers, is_first=True).decode().splitlines()[1:] == [
         "joy|love,0.6|0.9,1.0,false,false",

@@ -10,7 +10,7 @@ from small_corpus import COMMON
 import bywords
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.classifier import TextClassifier
-from bywords.cli.predict import _Answers
+from bywords.cli.predict import Answers
 from bywords.errors import SettingError
 from bywords.evaluation.top_scores import TopScores
 from bywords.models.base import MODELS
@@ -127,7 +127,7 @@ def test_it_survives_a_folder_and_is_scored_as_an_estimator(fitted, tmp_path):
 
 def test_files_are_labelled_with_what_it_finds(fitted):
     def labelled(name, top_k):
-        answers = _Answers(fitted[name], top_k)
+        answers = Answers(fitted[name], top_k)
         return answers(answers.found(TEXTS))
 
     sets = labelled("found", None)

@@ -34,6 +34,7 @@ COMMANDS = (
     "curve",
     "evaluate",
     "predict",
+    "serve",
     "explain",
     "info",
     "vocab",

@@ -112,7 +112,7 @@ def predict(
         wishes.refuse_beside_back_off(points)
         least = back_off.least
     wishes.tell_points(points, classifier)
-    answers, n_before = _Answers(classifier.with_points(points), top_k, least, points, back_off), 0
+    answers, n_before = Answers(classifier.with_points(points), top_k, least, points, back_off), 0
     skipped = skipped_rows(bad_rows)
     ending = None if file_format is None else {"lines": ".txt"}.get(file_format, f".{file_format}")
     reading = {"text": text, "ending": ending, "encoding": encoding, "label_prefix": label_prefix}
@@ -157,7 +157,7 @@ def _label_file(
     source: str | None,
     out: Path,
     blocks: Iterable[Block],
-    answers: _Answers,
+    answers: Answers,
     settings: dict[str, Any],
     *,
     resume: bool,
@@ -215,7 +215,7 @@ def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: boo
 
 
 def _write(
-    output: ResumableOutput, blocks: Iterable[Block], answers: _Answers, writer: Writer, digest: hashlib._Hash
+    output: ResumableOutput, blocks: Iterable[Block], answers: Answers, writer: Writer, digest: hashlib._Hash
 ) -> None:
     """Write the answers, a chunk at a time, behind what is there already."""
     with _naming_how_to_go_on(output):
@@ -226,7 +226,7 @@ def _write(
         output.finish()
 
 
-class _Answers:
+class Answers:
     """What a model has found in, columns of answers out."""
 
     def __init__(
@@ -250,13 +250,20 @@ class _Answers:
         self.names = self(self.found([])).columns
 
     def __call__(self, found: Predictions | TopPredictions) -> pl.DataFrame:
+        """The columns for N texts as a frame, each of its dtype also where all values are missing."""
+        import polars as pl
+
+        kinds = {"label": self._kind(), "labels": pl.List(self._kind()), "probabilities": pl.List(pl.Float64)}
+        columns = self.columns(found)
+        return pl.DataFrame({name: pl.Series(column, dtype=kinds.get(name)) for name, column in columns.items()})
+
+    def columns(self, found: Predictions | TopPredictions) -> dict[str, Any]:
         """The columns for N texts: label and probability; or labels and probabilities, lists, where there are several.
 
         Of a multi-label model these are the labels of each text, or its `top_k` likeliest; of another the likeliest,
         and `top_k` of them behind it.
         """
         import numpy as np
-        import polars as pl
 
         columns: dict[str, Any] = {}
         self.n_texts += len(found.labels)
@@ -274,20 +281,20 @@ class _Answers:
                 is_open = (highest < self.least) | found.out_of_distribution
                 self.n_open += int(is_open.sum())
                 labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
-            columns["label"] = pl.Series(labels, dtype=self._kind())
+            columns["label"] = labels
             if self.classifier.hierarchy is not None:
                 columns["level"] = self._levels(labels) if levels is None else levels
             columns["probability"] = np.round(highest, 6)
         if self.is_multilabel or self.top_k is not None:
             indices, numbers, lengths = self._several(found)
             names = self.classifier.classes[indices].tolist()
-            columns["labels"] = pl.Series(_cut(names, lengths), dtype=pl.List(self._kind()))
+            columns["labels"] = _cut(names, lengths)
             rounded = np.round(numbers, 6).tolist()
-            columns["probabilities"] = pl.Series(_cut(rounded, lengths), dtype=pl.List(pl.Float64))
+            columns["probabilities"] = _cut(rounded, lengths)
         columns["in_vocabulary_share"] = np.round(found.in_vocabulary_share.astype(np.float64), 4)
         columns["all_out_of_vocabulary"] = found.all_out_of_vocabulary
         columns["out_of_distribution"] = found.out_of_distribution
-        return pl.DataFrame(columns)
+        return columns
 
     def _by_points(self, found: Predictions) -> tuple[list[Any], npt.NDArray[np.float64]]:
         """The label of each text, None where it is left open, and its probability, or that of the likeliest."""
@@ -428,7 +435,7 @@ class _Part:
 
 def _chunks(
     blocks: Iterable[Block],
-    answers: _Answers,
+    answers: Answers,
     writer: Writer,
     folder: ResumableOutput | None = None,
     digest: hashlib._Hash | None = None,

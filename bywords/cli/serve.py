@@ -1,0 +1,123 @@
+"""`bywords serve MODEL`: a server on this machine that answers as `predict` does."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.screen import tell_aside
+from bywords.errors import SettingError
+
+if TYPE_CHECKING:
+    from bywords.cli.predict import Answers
+    from bywords.fitted import FittedClassifier
+    from bywords.serving.app import Application
+
+SETTINGS = "BYWORDS_SERVE"  # in the environment of a worker: what the command was given
+STOP_SECONDS = 10  # for requests that are being answered
+
+
+def serve(
+    model: options.Model,
+    host: Annotated[str, typer.Option(help="The address to listen at. Others than this machine's need --token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="The port to listen at; 0 for any that is free.", min=0, max=65535)] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(help="What requests have to name as 'Authorization: Bearer TOKEN'.", envvar="BYWORDS_TOKEN"),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host", help="A name under which the server may be asked. Repeat for more.", metavar="NAME"
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(help="How many processes answer.", min=1, max=256)] = 1,
+    max_texts: Annotated[int, typer.Option(help="The most texts of a request.", min=1)] = 10_000,
+    max_body: Annotated[int, typer.Option(help="The most bytes of a request.", min=1)] = 16_000_000,
+    max_characters: Annotated[int, typer.Option(help="The most characters of a text.", min=1)] = 1_000_000,
+    timeout: Annotated[float, typer.Option(help="The most seconds until a request is there.", min=0.1)] = 10.0,
+) -> None:
+    """Answer requests: POST /predict with {"text": "..."} or {"texts": [...]}; a page to try texts is at /.
+
+    The model is exchanged when its folder changes. The log is a line of JSON a request, without texts.
+    """
+    from bywords.artifact.description import load_classifier
+    from bywords.extras import needed
+
+    uvicorn = needed("uvicorn", what="`bywords serve`")
+    needed("prometheus_client", what="`bywords serve`")
+    if token is not None and not (token and token.isascii() and token.isprintable() and " " not in token):
+        raise SettingError("--token: expected letters, digits and signs without blanks, as a header takes them.")
+    is_local = _is_local(host)
+    if not is_local and token is None:
+        raise SettingError(f"--host {host} is asked by other machines too: say with --token who may.")
+    if workers > 1 and port == 0:
+        raise SettingError("--port 0 is for one process: name the port that all --workers listen at.")
+    load_classifier(model)
+    given = {"model": str(model), "token": token, "is_local": is_local, "hosts": allow_host or [], "limits": {
+        "texts": max_texts, "body_bytes": max_body, "characters": max_characters, "seconds": timeout}}  # fmt: skip
+    os.environ[SETTINGS] = json.dumps(given)
+    with tempfile.TemporaryDirectory(prefix="bywords-metrics-") as folder:
+        if workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        config = uvicorn.Config(
+            "bywords.cli.serve:application", factory=True, host=host, port=port, workers=workers, ws="none",
+            access_log=False, log_config=None, server_header=False, proxy_headers=False, date_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS, lifespan="on",
+        )  # fmt: skip
+        try:
+            sock = config.bind_socket()
+        except SystemExit:  # of uvicorn, which has logged why where nobody reads it
+            raise SettingError(f"cannot listen at {host}, port {port}: choose another with --port.") from None
+        sock.listen(2048)  # who asks before a worker is ready waits
+        at = sock.getsockname()
+        tell_aside(f"Listening at http://{f'[{at[0]}]' if ':' in at[0] else at[0]}:{at[1]}/ (Ctrl-C stops it).")
+        if workers > 1:
+            supervisor = needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess
+            supervisor(config, target=uvicorn.Server(config).run, sockets=[sock]).run()
+        else:
+            uvicorn.Server(config).run(sockets=[sock])
+
+
+def application() -> Application:
+    """What a worker runs, by the settings in its environment."""
+    from bywords.serving.app import LOCAL, Access, Application
+    from bywords.serving.requests import Limits
+    from bywords.serving.served import ServedModel
+
+    given = json.loads(os.environ[SETTINGS])
+    hosts = (*LOCAL, *given["hosts"]) if given["is_local"] or given["hosts"] else None
+    access = Access(token=given["token"], hosts=hosts, log=_log)
+    return Application(ServedModel(Path(given["model"]), answers), limits=Limits(**given["limits"]), access=access)
+
+
+def answers(classifier: FittedClassifier, top_k: int | None, min_confidence: float | None) -> Answers:
+    """What makes the columns of `predict`, with its --top-k and --min-confidence. Raises SettingError as that."""
+    from bywords.cli.predict import Answers
+
+    back_off = options.back_off(classifier, min_confidence, None)
+    if back_off is not None:
+        return Answers(classifier, top_k, back_off.least, (), back_off)
+    least = options.least_confidence(classifier, min_confidence, None, is_for_labels=top_k is not None)
+    return Answers(classifier, top_k, least)
+
+
+def _log(record: dict[str, Any]) -> None:
+    sys.stderr.write(json.dumps(record) + "\n")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""A model folder in, an HTTP server out that answers as `predict` does."""

@@ -1,0 +1,136 @@
+"""The bytes of a request's body → what is asked for, or an error that names the field and says what was expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bywords.data.columns import Columns
+from bywords.errors import SettingError, did_you_mean, quoted
+from bywords.validation import parsed_json
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+FIELDS = ("text", "texts", "top_k", "min_confidence", "explain")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one request may ask for."""
+
+    body_bytes: int = 16_000_000
+    texts: int = 10_000
+    characters: int = 1_000_000  # of one text
+    explained: int = 20  # texts, with all their words
+    seconds: float = 10.0  # until a body is there as a whole
+    waiting: int = 32  # large requests at a time; the next one is asked to come again
+
+
+class RequestError(Exception):
+    """A request that is refused: a status of 4xx, the field at fault if there is one, and what was expected."""
+
+    def __init__(self, status: int, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.field, self.message = status, field, message
+        self.headers: list[tuple[bytes, bytes]] = []
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a body asks."""
+
+    texts: list[Any]  # N strings, or N rows
+    top_k: int | None = None
+    min_confidence: float | None = None
+    explain: bool = False
+    n_characters: int = 0
+
+
+def question(body: bytes, columns: Columns | None, limits: Limits) -> Question:
+    """The question of a body. `columns` are those that the model reads. Raises RequestError."""
+    try:
+        asked = parsed_json(body, is_record=True, is_mostly_text=True)
+    except SettingError as error:
+        raise RequestError(400, f"the body cannot be read as JSON: {error}.") from error
+    for name in asked:
+        if name not in FIELDS:
+            near = did_you_mean(name, FIELDS)
+            raise RequestError(422, f"there is no field {name!r:.100}.{near} Expected {quoted(FIELDS)}.", name[:100])
+    if ("text" in asked) == ("texts" in asked):
+        raise RequestError(422, "expected either 'text', one text, or 'texts', a list of them.", "text")
+    texts = [asked["text"]] if "text" in asked else asked["texts"]
+    if not isinstance(texts, list):
+        raise RequestError(422, f"'texts' is {_kind(texts)}, expected a list of texts.", "texts")
+    explain = asked.get("explain", False)
+    if not isinstance(explain, bool):
+        raise RequestError(422, f"'explain' is {_kind(explain)}, expected true or false.", "explain")
+    most = limits.explained if explain else limits.texts
+    if len(texts) > most:
+        what = "texts to explain" if explain else "texts"
+        raise RequestError(413, f"there are {len(texts):,} {what}, expected at most {most:,} a request.", "texts")
+    inputs = None if columns is None or columns.is_one_text else columns
+    n_characters = 0
+    for index, text in enumerate(texts):
+        where = "text" if "text" in asked else f"texts[{index}]"
+        n_characters += _checked(text, inputs, where, limits)
+    return Question(texts, _top_k(asked), _min_confidence(asked), explain, n_characters)
+
+
+def _checked(text: Any, columns: Columns | None, where: str, limits: Limits) -> int:
+    """How many characters a text has. Raises RequestError for what the model cannot read."""
+    if columns is None:
+        if not isinstance(text, str):
+            raise RequestError(422, f"{where!r} is {_kind(text)}, expected a string.", where)
+        _check_length(text, where, limits)
+        return len(text)
+    if not isinstance(text, Mapping):
+        names = quoted(columns.inputs)
+        raise RequestError(422, f"{where!r} is {_kind(text)}, expected an object with the keys {names}.", where)
+    n_characters = 0
+    for name in columns.inputs:
+        field = f"{where}.{name}"
+        if name not in text:
+            near = did_you_mean(name, list(text))
+            raise RequestError(422, f"{where!r} has no key {name!r}.{near} Null says that there is no value.", field)
+        value = text[name]
+        expected = "a string or null" if name in columns.text else "a string, a number, true, false or null"
+        kinds: tuple[type, ...] = (str,) if name in columns.text else (str, int, float, bool)
+        if value is not None and (not isinstance(value, kinds) or value != value):
+            raise RequestError(422, f"{field!r} is {_kind(value)}, expected {expected}.", field)
+        if isinstance(value, str):
+            _check_length(value, field, limits)
+            n_characters += len(value)
+    return n_characters
+
+
+def _check_length(text: str, where: str, limits: Limits) -> None:
+    if len(text) > limits.characters:
+        n, most = f"{len(text):,}", f"{limits.characters:,}"
+        raise RequestError(413, f"{where!r} has {n} characters, expected at most {most}.", where)
+    if not text.isascii() and _SURROGATE.search(text):
+        raise RequestError(422, f"{where!r} has half of a character (a lone surrogate), which no text has.", where)
+
+
+def _top_k(asked: Mapping[str, Any]) -> int | None:
+    value = asked.get("top_k")
+    if value is None or (type(value) is int and (value >= 1 or value == -1)):
+        return value
+    raise RequestError(422, f"'top_k' is {_kind(value)}, expected 1 or more, or -1 for all labels.", "top_k")
+
+
+def _min_confidence(asked: Mapping[str, Any]) -> float | None:
+    value = asked.get("min_confidence")
+    if value is None or (type(value) in (int, float) and 0 <= value <= 1):
+        return value
+    said = f"'min_confidence' is {_kind(value)}, expected a probability from 0 to 1, as in 0.8."
+    raise RequestError(422, said, "min_confidence")
+
+
+def _kind(value: Any) -> str:
+    """What a value is, for a person; never a text itself."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return f"{value!r:.30}"
+    return "a string" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"

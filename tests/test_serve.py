@@ -1,0 +1,309 @@
+"""A server answers as `predict` does, refuses what is wrong by its name, and exchanges its model while it is asked."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from small_corpus import small_corpus
+
+from bywords import SYSTEMS, fit_classifier, load_classifier, save_classifier
+from bywords.cli.serve import answers
+from bywords.serving.app import Access, Application
+from bywords.serving.requests import Limits
+from bywords.serving.served import ServedModel
+
+TEXTS = ["the moon and a rocket", "", "zxqv", "hockey team , goal", "engine \N{BALLOON} oil\x00"]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder, corpus = tmp_path_factory.mktemp("served"), small_corpus()
+    texts, labels = corpus.texts, [corpus.label_names[code] for code in corpus.labels]
+    for name, kept in (("one", slice(None)), ("two", slice(0, 90))):
+        save_classifier(fit_classifier(SYSTEMS["tfidf-svc"], list(texts[kept]), labels[kept]), folder / name)
+    return folder
+
+
+@pytest.fixture
+def folder(models, tmp_path):
+    shutil.copytree(models / "one", tmp_path / "model")
+    return tmp_path / "model"
+
+
+def application(folder, *, log=None, **given):
+    access = Access(token=given.pop("token", None), log=log or (lambda record: None))
+    return Application(ServedModel(folder, answers), limits=Limits(**given), access=access)
+
+
+def client_of(app):
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
+
+
+def asked(app, method="POST", path="/predict", **given):
+    async def ask():
+        async with client_of(app) as client:
+            return await client.request(method, path, **given)
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def app(models):
+    return application(models / "one")
+
+
+@pytest.mark.parametrize(
+    ("more", "options"),
+    [
+        ({}, []),
+        ({"top_k": 2}, ["--top-k", "2"]),
+        ({"top_k": -1, "min_confidence": 0.5}, ["--top-k", "-1", "--min-confidence", "0.5"]),
+        ({"min_confidence": 1}, ["--min-confidence", "1"]),
+    ],
+)
+def test_answers_are_those_of_predict(bywords, models, app, tmp_path, more, options):
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
+    code, out, _ = bywords("predict", models / "one", "texts.jsonl", *options)
+    assert code == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    expected = [{key: value for key, value in line.items() if key != "text"} for line in lines]
+    assert asked(app, json={"texts": TEXTS, **more}).json()["predictions"] == expected
+    alone = [asked(app, json={"text": text, **more}).json()["predictions"][0] for text in TEXTS]
+    assert alone == expected
+    assert asked(app, json={"texts": TEXTS * 1000, **more}).json()["predictions"] == expected * 1000  # by a thread
+
+
+def test_rows_are_read_by_the_columns_of_the_model(tmp_path, bywords):
+    rows = [
+        {"subject": f"moon {i % 7}" if i % 2 else f"car {i % 7}", "body": "it was", "region": "EU" if i % 2 else "US"}
+        for i in range(60)
+    ]
+    lines = "".join(json.dumps({**row, "label": "ab"[i % 2]}) + "\n" for i, row in enumerate(rows))
+    (tmp_path / "rows.jsonl").write_text(lines)
+    columns = ["--text", "subject", "--text", "body", "--column", "region"]
+    assert bywords("train", "rows.jsonl", *columns, "--system", "tfidf-svc", "--out", "m")[0] == 0
+    app = application(tmp_path / "m")
+    given = [rows[0], {**rows[1], "region": None}, {**rows[2], "body": None}]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in given))
+    expected = [json.loads(line) for line in bywords("predict", "m", "new.jsonl")[1].splitlines()]
+    got = asked(app, json={"texts": given}).json()["predictions"]
+    assert got == [{key: value for key, value in line.items() if key in got[0]} for line in expected]
+    assert asked(app, "GET", "/info").json()["fields"] == ["subject", "body", "region"]
+    explained = asked(app, json={"text": given[0], "explain": True})
+    assert explained.status_code == 200
+    for wrong, field in (
+        ({"text": "moon"}, "text"),
+        ({"texts": [rows[0], {"subject": "a", "region": "EU"}]}, "texts[1].body"),
+        ({"text": {**rows[0], "body": 3}}, "text.body"),
+        ({"text": {**rows[0], "region": []}}, "text.region"),
+    ):
+        refused = asked(app, json=wrong)
+        assert refused.status_code == 422
+        assert refused.json()["error"]["field"] == field
+
+
+def test_explanations_add_up(app):
+    found = asked(app, json={"text": TEXTS[0], "explain": True}).json()["predictions"][0]["explanation"]
+    index = found["labels"].index(found["explained"])
+    total = found["bias"][index] + sum(token["attribution"] for token in found["tokens"])
+    assert total == pytest.approx(found["logits"][index], abs=1e-6)
+    assert found["predicted"] == "space"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field", "words"),
+    [
+        (b"", 400, None, "JSON"),
+        (b"[1]", 400, None, "expected an object"),
+        (b"[" * 100_000, 400, None, "within each other"),
+        (b'{"text": "a", "text": "b"}', 400, None, "text"),
+        (b"{}", 422, "text", "either 'text'"),
+        (b'{"text": "a", "texts": []}', 422, "text", "either 'text'"),
+        (b'{"text": 3}', 422, "text", "expected a string"),
+        (b'{"texts": ["a", null]}', 422, "texts[1]", "null, expected a string"),
+        (b'{"texts": "a"}', 422, "texts", "expected a list"),
+        (b'{"text": "a", "topk": 2}', 422, "topk", "Did you mean 'top_k'"),
+        (b'{"text": "a", "top_k": 0}', 422, "top_k", "1 or more"),
+        (b'{"text": "a", "top_k": true}', 422, "top_k", "1 or more"),
+        (b'{"text": "a", "min_confidence": NaN}', 422, "min_confidence", "from 0 to 1"),
+        (b'{"text": "a", "explain": 1}', 422, "explain", "true or false"),
+        (b'{"text": "\\ud800"}', 422, "text", "surrogate"),
+        (b'{"texts": ["a", "b", "c", "d"]}', 413, "texts", "at most 3"),
+        (b'{"texts": ["a", "b"], "explain": true}', 413, "texts", "at most 1"),
+        (b'{"text": "' + b"a" * 21 + b'"}', 413, "text", "at most 20"),
+        (b'{"text": "' + b"a" * 200_000 + b'"}', 413, None, "at most"),
+    ],
+)
+def test_what_is_wrong_is_named(models, body, status, field, words):
+    app = application(models / "one", texts=3, characters=20, explained=1, body_bytes=150_000)
+    answer = asked(app, content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (status, field)
+    assert words in answer.json()["error"]["message"]
+
+
+values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: (
+    st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+), max_leaves=6)  # fmt: skip
+keys = st.sampled_from(["text", "texts", "top_k", "min_confidence", "explain"]) | st.text()
+bodies = st.binary() | st.dictionaries(keys, values, max_size=4).map(lambda body: json.dumps(body).encode())
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=bodies, path=st.sampled_from(["/predict", "/info", "/x"]))
+def test_no_body_is_a_fault(app, body, path):
+    answer = asked(app, path=path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code < 500
+    assert answer.status_code == 200 or answer.json()["error"]["message"]
+
+
+def test_a_body_that_does_not_come_is_refused(models):
+    app = application(models / "one", seconds=0.05)
+
+    async def slow():
+        yield b'{"text": '
+        await asyncio.sleep(3600)
+
+    assert asked(app, content=slow(), headers={"content-type": "application/json"}).status_code == 408
+
+
+def test_only_who_has_the_token_may_ask(models):
+    app = application(models / "one", token="secret")
+    body = {"json": {"text": "moon"}}
+    assert asked(app, **body).status_code == 401
+    assert asked(app, **body, headers={"authorization": "Bearer secre"}).status_code == 401
+    assert asked(app, **body, headers={"authorization": "Bearer secret"}).status_code == 200
+    assert [asked(app, "GET", path).status_code for path in ("/info", "/metrics", "/health", "/ready", "/")] == [
+        401, 401, 200, 200, 200,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example:8000"}, 421),
+        ({"host": "localhost:1"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "http://127.0.0.1:8000"}, 200),
+        ({"content-type": "text/plain"}, 415),
+        ({"content-length": "x"}, 413),
+    ],
+)
+def test_a_page_elsewhere_cannot_use_the_server(app, headers, status):
+    given = {"content-type": "application/json", **headers}
+    answer = asked(app, content=b'{"text": "moon"}', headers=given)
+    assert answer.status_code == status
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_pages_need_no_network_and_the_document_names_every_limit(app):
+    for path in ("/", "/docs"):
+        page = asked(app, "GET", path).text
+        assert "http://" not in page
+        assert "https://" not in page
+    document = asked(app, "GET", "/openapi.json").json()
+    body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(body["properties"]) == {"text", "texts", "top_k", "min_confidence", "explain"}
+    assert body["properties"]["texts"]["maxItems"] == Limits().texts
+    assert asked(app, "GET", "/predict").headers["allow"] == "POST"
+    assert asked(app, path="/predict?top_k=2", json={"text": "a"}).status_code == 400
+    assert asked(app, "GET", "/nowhere").status_code == 404
+
+
+def test_requests_texts_and_labels_are_counted(models):
+    records = []
+    app = application(models / "one", log=records.append)
+    asked(app, json={"texts": ["moon secretword", "engine"]})
+    asked(app, json={"text": 3})
+    text = asked(app, "GET", "/metrics").text
+    for line in (
+        'bywords_requests_total{route="/predict",status="200"} 1.0',
+        'bywords_requests_total{route="/predict",status="422"} 1.0',
+        "bywords_texts_total 2.0",
+        'bywords_labels_total{label="motor"} 1.0',
+        "bywords_window_in_vocabulary_share 0.75",
+    ):
+        assert line in text.splitlines()
+    assert "secretword" not in text + json.dumps(records)
+
+
+def test_a_new_model_is_taken_while_requests_are_answered_and_a_damaged_one_is_refused(models, folder):
+    records = []
+    app = application(folder, log=records.append)
+    expected = {
+        name: load_classifier(models / name).predict([TEXTS[0]]).probabilities.max().round(6) for name in ("one", "two")
+    }
+    assert expected["one"] != expected["two"]
+
+    async def work():
+        async with client_of(app) as client:
+            seen = []
+
+            async def ask_on():
+                while len(seen) < 2000 and not done.is_set():
+                    answer = await client.post("/predict", json={"text": TEXTS[0]})
+                    assert answer.status_code == 200
+                    seen.append((answer.json()["model"], answer.json()["predictions"][0]["probability"]))
+                    await asyncio.sleep(0)
+
+            done = asyncio.Event()
+            askers = [asyncio.create_task(ask_on()) for _ in range(4)]
+            await asyncio.sleep(0.05)
+            shutil.copytree(models / "two", folder, dirs_exist_ok=True)
+            await app.look()
+            await asyncio.sleep(0.05)
+            raw = bytearray((folder / "weights.safetensors").read_bytes())
+            raw[-1] ^= 1
+            (folder / "weights.safetensors").write_bytes(raw)
+            await app.look()
+            await asyncio.sleep(0.05)
+            done.set()
+            await asyncio.gather(*askers)
+            return seen, (await client.get("/ready")).json(), (await client.get("/info")).json()
+
+    seen, ready, info = asyncio.run(asyncio.wait_for(work(), 30))
+    assert {probability for _, probability in seen} == {expected["one"], expected["two"]}
+    assert len(set(seen)) == 2  # each model with its own answer
+    assert ready == {"ready": True, "is_newest": False, "refused": True}
+    assert "weights.safetensors" in info["refused"]
+    assert [record["event"] for record in records if record["event"] != "request"] == ["loaded", "refused"]
+
+
+def test_a_process_serves_until_it_is_told_to_stop(models, tmp_path):
+    command = [sys.executable, "-m", "bywords", "serve", str(models / "one"), "--port", "0"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        timer = threading.Timer(30, process.kill)
+        timer.start()
+        try:
+            said = next(line for line in process.stderr if "Listening" in line)
+            answer = httpx.post(f"{said.split()[2]}predict", json={"text": "moon rocket"}, timeout=10)
+            assert answer.json()["predictions"][0]["label"] == "space"
+            process.send_signal(signal.SIGTERM)
+            rest = process.stderr.read()
+            assert json.loads(rest.splitlines()[-1]) == {"event": "stop"}
+        finally:
+            timer.cancel()
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--host", "0.0.0.0"], "--token"),
+        (["--token", "a b"], "without blanks"),
+        (["--port", "0", "--workers", "2"], "name the port"),
+    ],
+)
+def test_a_server_that_is_not_meant_does_not_start(bywords, models, options, words):
+    code, _, err = bywords("serve", models / "one", *options)
+    assert code == 2
+    assert words in err

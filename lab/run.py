@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -25,6 +27,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from parts import CORPUS, INSTEAD
 from rich.console import Console
 from rich.progress import Progress
+from traitlets.config import Config
 
 from bywords.errors import DataError
 from bywords.files import write_whole
@@ -155,7 +158,9 @@ def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool,
     )  # fmt: skip
     error = None
     try:
-        client.execute(env={**os.environ, "LAB_FIGURES": str(recorded.resolve())})
+        with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+            client.config = _own_sockets(Path(folder))
+            client.execute(env={**os.environ, "LAB_FIGURES": str(recorded.resolve())})
     except CellExecutionError as raised:
         error = f"lab/{lesson.path.name}, {_index(notebook, lesson)}: {raised.ename}: {raised.evalue}"
     except (CellTimeoutError, DeadKernelError) as raised:
@@ -169,6 +174,16 @@ def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool,
         content = {"corpus": CORPUS if is_available(CORPUS) else INSTEAD, "figures": figures}
         write_whole(kept, json.dumps(content, indent=1, ensure_ascii=False).encode())
     return error
+
+
+def _own_sockets(folder: Path) -> Config:
+    """Settings of a kernel: it is spoken to by sockets in a folder of its own, where there are such.
+
+    A port is looked for before the kernel takes it, and another process may be there first.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        return Config()
+    return Config(KernelManager={"transport": "ipc", "connection_file": str(folder / "kernel.json")})
 
 
 def _index(notebook: Any, lesson: Lesson) -> str:

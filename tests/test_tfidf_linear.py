@@ -92,6 +92,17 @@ def test_the_support_vector_machine_comes_as_near_the_optimum_as_liblinear(n_cla
         assert objective(features, signs, *ours, 0.7) == pytest.approx(best, rel=1e-4)
 
 
+def test_the_bias_of_a_machine_is_where_its_loss_is_least_though_its_weights_are_not_there_yet(monkeypatch):
+    monkeypatch.setattr("bywords.models.svm.PASSES_OF_FEW", 1)
+    bags, labels = random_problem(n_classes=3)
+    features = csr_array((bags.weights, bags.ids, bags.offsets.astype(np.int32)), shape=(len(bags), bags.n_rows))
+    weights, bias, _ = support_vectors(bags, Targets.of(labels, 3), C=1.0, scales=None, duals=None, seed=0)
+    for k in range(3):
+        signs = np.where(labels == k, 1, -1)
+        here, *there = (objective(features, signs, weights[:, k], bias[k] + by, 1.0) for by in (0, -0.01, 0.01))
+        assert here < min(there)
+
+
 def test_a_machine_on_scaled_features_is_the_machine_on_features_that_were_scaled_before(monkeypatch):
     monkeypatch.setattr("bywords.models.svm.TOLERANCE", 1e-4)
     monkeypatch.setattr("bywords.models.svm.PASSES_OF_FEW", 2000)

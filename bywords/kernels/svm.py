@@ -48,3 +48,22 @@ def dual_pass(
     worst = np.zeros(1, dtype=np.float32)
     _native.dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, worst)
     return float(worst[0])
+
+
+def fit_bias(
+    ids: Ids,
+    offsets: Offsets,
+    rows: Rows,
+    weights: Floats,
+    signs: Floats,
+    slacks: Floats,
+    scores: Floats,
+    table: Floats,
+    bias: Floats,
+) -> None:
+    """Put the bias of each classifier where what `dual_pass` minimises is least, its weights left as they are.
+
+    Every step of a pass moves the bias, and the last documents leave it where they want it. `scores` float32 (N, K)
+    is written over: afterwards it holds w · x of each document.
+    """
+    _native.fit_bias(ids, offsets, rows, weights, signs, slacks, scores, table, bias)

@@ -31,7 +31,7 @@ def support_vectors(
     with one column of dual variables, and its score z becomes -z/2 and z/2: a softmax gives the sigmoid of z. It goes
     on from `duals`, where they are given.
     """
-    from bywords.kernels.svm import classifiers_of, dual_pass
+    from bywords.kernels.svm import classifiers_of, dual_pass, fit_bias
 
     rows = np.arange(len(bags)) if rows is None else rows
     n = 1 if targets.is_binary else targets.n_classes
@@ -56,6 +56,7 @@ def support_vectors(
         )
         if worst < TOLERANCE:
             break
+    fit_bias(bags.ids, bags.offsets, rows, bags.weights, signs, slacks, norms, table, bias)
     classifiers, bias = table[:, :n], bias[:n]
     if targets.is_binary:
         classifiers, bias = np.concatenate([-classifiers, classifiers], axis=1), np.concatenate([-bias, bias])

@@ -315,7 +315,9 @@ def test_a_pass_of_the_svm_is_the_same(listed, n_classes, is_scaled, seed):
     norms += np.float32(1)
     both(svm.dual_pass, numbers, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals)
     both(svm.classifiers_of, numbers, offsets, rows, weights, signs, duals, table, bias)
-    both(svm.fit_bias, numbers, offsets, rows, weights, signs, slacks, norms, table, bias)
+    both(svm.scores_of, numbers, offsets, rows, weights, table, norms)
+    slopes = floats.random((3, n_classes))
+    both(svm.bias_slopes, duals, signs, slacks, *slopes)
 
 
 @few_examples

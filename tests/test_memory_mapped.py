@@ -5,7 +5,7 @@ import pytest
 
 from bywords.text import memory_mapped
 from bywords.text.bags import Bags
-from bywords.text.memory_mapped import DocumentWriter, EpochRows, MappedDocuments
+from bywords.text.memory_mapped import DocumentWriter, EpochRows, MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged
 
 
@@ -54,11 +54,12 @@ def test_what_was_read_from_a_map_are_plain_arrays_of_their_own(tmp_path):
     assert found.ids.flags.writeable
 
 
-def test_idf_of_stored_documents_is_that_of_documents_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory_mapped, "COUNTED_TOGETHER", 8)
+def test_idf_of_stored_documents_is_that_of_documents_in_memory(tmp_path, small_chunks):
     documents = documents_of(100)
     expected = Bags.of(documents, 40).inverse_document_frequency()
-    np.testing.assert_array_equal(written(tmp_path, documents).inverse_document_frequency(40), expected)
+    np.testing.assert_array_equal(
+        MappedBags.of(written(tmp_path, documents), 40).inverse_document_frequency(), expected
+    )
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 1000])

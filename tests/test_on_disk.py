@@ -22,6 +22,7 @@ from bywords.io.readers import read_corpus, read_labelled_blocks
 from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
+from bywords.training.on_disk import as_on_disk
 
 ROWS = [
     {"text": text, "label": label}
@@ -138,7 +139,7 @@ def test_lines_are_multi_label_where_a_late_block_is(tmp_path):
     assert stored_of(path, tmp_path / "ids").is_multilabel
 
 
-@pytest.mark.parametrize("system", ["dan", "dan-ngrams", "averaging"])
+@pytest.mark.parametrize("system", ["auto", "tfidf-svc", "tfidf-nb", "dan", "dan-ngrams", "averaging"])
 def test_documents_on_disk_teach_about_as_much_as_in_memory(system, tmp_path):
     generator = np.random.default_rng(0)
     words, texts, labels = [f"w{number}" for number in range(400)], [], []
@@ -148,7 +149,7 @@ def test_documents_on_disk_teach_about_as_much_as_in_memory(system, tmp_path):
         texts.append(" ".join([*hints, *generator.choice(words, 12)]))
         labels.append(["even", "odd"][label])
     rows = [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
-    config = SYSTEMS[system]
+    config = as_on_disk(SYSTEMS[system])
     source = Source(data=str(write_lines(tmp_path / "noisy.jsonl", rows[:900])))
     corpus = corpus_on_disk(source, tmp_path / "ids", config.tokenizer, config.vocabulary)
     on_disk = TextClassifier(system).fit_on_disk(corpus).score(texts[900:], labels[900:])
@@ -228,8 +229,8 @@ def test_classes_are_weighed_as_in_memory(lines, tmp_path, weights):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--system", "tfidf-svc"], "documents on disk: dan, dan-ngrams, averaging"),
-        (["--system", "averaging-glove"], "documents on disk: dan, dan-ngrams, averaging"),
+        (["--system", "label-tree"], "documents on disk: auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, averaging"),
+        (["--system", "averaging-glove"], "documents on disk: auto, dan, dan-ngrams, tfidf-svc, tfidf-nb, averaging"),
         (["--set", "vocabulary.ngrams=3"], "vocabulary.ngrams of more than 2"),
         (["--max-size", "1MB"], "--max-size"),
         (["--budget", "5m"], "--budget"),

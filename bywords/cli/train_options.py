@@ -55,8 +55,8 @@ OnDisk = Annotated[
     typer.Option(
         metavar="FOLDER",
         help="For a file that is larger than memory: write its ids there, and train on those, a part at a time, by "
-        "dan, dan-ngrams or averaging. It takes about as much room as the texts and is kept, so that the next training "
-        "on the same file need not read it again; delete it when you are done.",
+        "auto, tfidf-svc, tfidf-nb, dan, dan-ngrams or averaging. It takes about as much room as the texts and is "
+        "kept, so that the next training on the same file need not read it again; delete it when you are done.",
     ),
 ]
 KeepTestOut = Annotated[

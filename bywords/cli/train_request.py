@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from bywords.fitted import FittedClassifier
     from bywords.system_config import FitParameters, SystemConfig
 
-DEFAULT_ON_DISK = "dan"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
@@ -90,7 +88,6 @@ def requested(
     max_bytes = None if max_size is None else parse_size(max_size)
     budget, vectors = parameters.budget_seconds, parameters.vectors
     if on_disk is not None:
-        system = system or DEFAULT_ON_DISK
         _refuse(
             "--on-disk has no documents in memory, which --{} needs: leave out one of the two.",
             **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels},

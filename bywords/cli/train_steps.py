@@ -189,7 +189,7 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     """Write the documents into files, unless they are there already."""
     from bywords.io.on_disk import Source, corpus_on_disk
     from bywords.systems import able_to_train_on_disk
-    from bywords.training.on_disk import check_can_train_on_disk
+    from bywords.training.on_disk import as_on_disk, check_can_train_on_disk
 
     assert request.on_disk is not None
     check_can_train_on_disk(request.config, request.shown, able_to_train_on_disk())
@@ -201,7 +201,7 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     )  # fmt: skip
     progress = ProgressLines()
     progress.start(request.shown)
-    config = request.config
+    config = as_on_disk(request.config)
     return corpus_on_disk(
         source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block, on_damage=tell_aside
     )

@@ -11,6 +11,7 @@ Ids = npt.NDArray[np.int32]
 Offsets = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 
 def classifiers_of(
@@ -50,20 +51,17 @@ def dual_pass(
     return float(worst[0])
 
 
-def fit_bias(
-    ids: Ids,
-    offsets: Offsets,
-    rows: Rows,
-    weights: Floats,
-    signs: Floats,
-    slacks: Floats,
-    scores: Floats,
-    table: Floats,
-    bias: Floats,
-) -> None:
-    """Put the bias of each classifier where what `dual_pass` minimises is least, its weights left as they are.
+def scores_of(ids: Ids, offsets: Offsets, rows: Rows, weights: Floats, table: Floats, scores: Floats) -> None:
+    """Put w · x of the N documents `rows` into `scores`, float32 (N, K), without bias; arguments as for `dual_pass`."""
+    _native.scores_of(ids, offsets, rows, weights, table, scores)
 
-    Every step of a pass moves the bias, and the last documents leave it where they want it. `scores` float32 (N, K)
-    is written over: afterwards it holds w · x of each document.
+
+def bias_slopes(
+    scores: Floats, signs: Floats, slacks: Floats, bias: Doubles, gradients: Doubles, curvatures: Doubles
+) -> None:
+    """Add what the losses of N documents have for slopes in the bias of each of K classifiers.
+
+    Of C Σ max(0, 1 - y (score + b))², halved as in `dual_pass`, the first and second derivatives are added to
+    `gradients` and `curvatures`, float64 (K,). `scores` and `signs` are float32 (N, K), `slacks` (N,), `bias` float64.
     """
-    _native.fit_bias(ids, offsets, rows, weights, signs, slacks, scores, table, bias)
+    _native.bias_slopes(scores, signs, slacks, bias, gradients, curvatures)

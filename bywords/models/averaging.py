@@ -26,7 +26,7 @@ from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.models.neural import NeuralModel
 from bywords.models.tfidf_linear import ON_FEATURES
 from bywords.text.bags import Bags, Floats, Weighting, weighed_rows
-from bywords.text.memory_mapped import MappedDocuments
+from bywords.text.memory_mapped import MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
 
@@ -144,7 +144,7 @@ class Averaging(NeuralModel):
 
             n_rows = vocabulary.n_rows(config.features)
             if isinstance(documents, MappedDocuments):
-                idf = documents.inverse_document_frequency(n_rows)
+                idf = MappedBags.of(documents, n_rows).inverse_document_frequency()
             else:
                 idf = Bags.of(documents, n_rows).inverse_document_frequency()
             idf[vocabulary.is_unseen[:n_rows]] = 0  # nothing is learned of them

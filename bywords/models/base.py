@@ -188,8 +188,11 @@ class FittedModel:
     # Fitting.
 
     @classmethod
-    def prepare(cls, config: Any, documents: Ragged, vocabulary: Vocabulary) -> Any:
-        """What `fit` and `logits_of` take of N documents: made once, selected from for each fit."""
+    def prepare(cls, config: Any, documents: Any, vocabulary: Vocabulary) -> Any:
+        """What `fit` and `logits_of` take of N documents: made once, selected from for each fit.
+
+        They are `Ragged`, or mapped where it `trains_on_disk`.
+        """
         return documents
 
     @classmethod

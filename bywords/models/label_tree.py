@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -164,7 +164,7 @@ class LabelTree(FittedModel):
 
         Raises: SettingError for a tree that does not have each label once, DataError where there is not the memory.
         """
-        bags = prepared.bags
+        bags = cast(Bags, prepared.bags)  # it does not train on disk
         if targets.tree is not None:
             shape = TreeShape.of_nested(targets.tree, targets.n_classes)
         else:

@@ -8,13 +8,14 @@ import numpy.typing as npt
 from bywords.data.targets import Rows, Targets
 from bywords.evaluation.calibration import fit_temperature
 from bywords.text.bags import Bags, Floats
+from bywords.text.memory_mapped import MappedBags
 from bywords.text.ragged import UNKNOWN
 
 LEAST_WEIGHT = 1e-6  # of a class, of what it would count without weights: one of 0 would have odds of nothing
 
 
 def naive_bayes(
-    bags: Bags,
+    bags: Bags | MappedBags,
     targets: Targets,
     *,
     smoothing: float,
@@ -47,7 +48,7 @@ def naive_bayes(
 
 
 def _odds_of_weights(
-    bags: Bags, targets: Targets, smoothing: float, rows: Rows, is_unseen: npt.NDArray[np.bool_] | None
+    bags: Bags | MappedBags, targets: Targets, smoothing: float, rows: Rows, is_unseen: npt.NDArray[np.bool_] | None
 ) -> Floats:
     """What is added to the logit of each class because its documents count more or less than one each, float32 (K,).
 
@@ -60,13 +61,17 @@ def _odds_of_weights(
     logits = np.zeros((len(targets), targets.n_classes), dtype=np.float32)
     for kept, held_out in equal.folds(2, 0):
         weights, _ = naive_bayes(bags, equal.select(kept), smoothing=smoothing, rows=rows[kept], is_unseen=is_unseen)
-        logits[held_out] = bags.select(rows[held_out]).times(weights)
+        logits[held_out] = bags.products(rows[held_out], weights)
     counted = np.log(np.maximum(targets.class_weights, LEAST_WEIGHT))
     return (fit_temperature(logits, equal) * (counted - counted.mean())).astype(np.float32)
 
 
 def count_ratios(
-    bags: Bags, targets: Targets, *, rows: Rows | None = None, is_unseen: npt.NDArray[np.bool_] | None = None
+    bags: Bags | MappedBags,
+    targets: Targets,
+    *,
+    rows: Rows | None = None,
+    is_unseen: npt.NDArray[np.bool_] | None = None,
 ) -> Floats:
     """How much a word tells of each class: the size of its log-count ratio, float32 (V, K), 1 on average.
 
@@ -75,8 +80,7 @@ def count_ratios(
     it is the same for both.
     Source: Wang and Manning (2012), "Baselines and Bigrams: Simple, Good Sentiment and Topic Classification".
     """
-    presence = Bags(bags.ids, bags.offsets, np.ones_like(bags.weights), bags.n_rows)
-    sums, total = _class_sums(presence, targets, np.arange(len(bags)) if rows is None else rows)
+    sums, total = _class_sums(bags, targets, np.arange(len(bags)) if rows is None else rows, is_presence=True)
     sums[UNKNOWN], total[UNKNOWN] = 0, 0
     if targets.is_binary:
         sums = np.ascontiguousarray(sums[:, 1:])
@@ -97,22 +101,29 @@ def count_ratios(
     return ratios
 
 
-def _class_sums(bags: Bags, targets: Targets, rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _class_sums(
+    bags: Bags | MappedBags, targets: Targets, rows: Rows, *, is_presence: bool = False
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,).
 
-    Weights of classes play no part: were a class of many words in all, because its documents count much, smoothing
-    would speak against it.
+    With `is_presence` all ids of a document weigh 1. Weights of classes play no part: were a class of many words in
+    all, because its documents count much, smoothing would speak against it.
     """
     from bywords.kernels.class_sums import class_sums
 
     counts = targets.document_weights if targets.is_weighed else np.ones(len(targets), dtype=np.float32)
-    places, labels = targets.pairs()
     shape = bags.n_rows, targets.n_classes
-    table = class_sums(bags.ids, bags.offsets, rows[places], labels, counts[places], bags.weights, shape)
-    if not targets.is_multilabel:
-        return table, np.einsum("vk->v", table)  # several times as fast as a sum, for few classes
-    none = np.zeros(len(rows), dtype=np.int64)
-    return table, class_sums(bags.ids, bags.offsets, rows, none, counts, bags.weights, (bags.n_rows, 1))[:, 0]
+    table, total = np.zeros(shape), np.zeros(bags.n_rows)
+    for at, its, chosen in bags.blocks(rows):
+        weights = np.ones_like(its.weights) if is_presence else its.weights
+        places, labels = (targets if isinstance(at, slice) else targets.select(at)).pairs()
+        its_counts = counts[at]
+        table += class_sums(its.ids, its.offsets, chosen[places], labels, its_counts[places], weights, shape)
+        if targets.is_multilabel:
+            none = np.zeros(len(chosen), dtype=np.int64)
+            total += class_sums(its.ids, its.offsets, chosen, none, its_counts, weights, (bags.n_rows, 1))[:, 0]
+    # several times as fast as a sum, for few classes
+    return table, total if targets.is_multilabel else np.einsum("vk->v", table)
 
 
 def _log_shares(counts: npt.NDArray[np.float64], is_unseen: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:

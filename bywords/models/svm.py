@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from bywords.data.targets import Rows, Targets
-from bywords.text.bags import Bags, Floats
+from bywords.text.bags import Bags, Floats, Places
+from bywords.text.memory_mapped import MappedBags
 
 TOLERANCE = 0.1  # of the optimality conditions: closer changes no accuracy
 FEW_DOCUMENTS, PASSES_OF_FEW, PASSES = 1_000, 10, 4  # passes over them: of more documents, fewer are enough
 MORE_PASSES = 2  # for an SVM that goes on from dual variables
+BIAS_STEPS, BIAS_CLOSE = 40, 1e-5  # of Newton's method; a step that is smaller is the last
+SCORED_TOGETHER = 1 << 16  # documents
 LANES, MOST_LANES = 8, 32  # classes that the kernel does at a time, and at most
 
 
 def support_vectors(
-    bags: Bags,
+    bags: Bags | MappedBags,
     targets: Targets,
     *,
     C: float,
@@ -23,45 +28,114 @@ def support_vectors(
     duals: Floats | None,
     seed: int,
     rows: Rows | None = None,
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, Floats, Floats | None]:
     """One linear SVM a class, against all others: weights float32 (V, K), bias (K,) and dual variables (N, K).
 
     The targets are those of `rows` of the bags, of all where they are not given. `scales`, float32 (V, K) or (V, 1) for
     two classes, multiplies the features, for each class by its own column. For two classes one classifier is trained,
     with one column of dual variables, and its score z becomes -z/2 and z/2: a softmax gives the sigmoid of z. It goes
     on from `duals`, where they are given.
+
+    Of mapped documents, some are in memory at a time, and a pass goes from these to the next; there are no dual
+    variables to go on from. Source: Yu et al. (2010), "Large Linear Classification When Data Cannot Fit in Memory".
     """
-    from bywords.kernels.svm import classifiers_of, dual_pass, fit_bias
+    from bywords.kernels.svm import classifiers_of, dual_pass
 
     rows = np.arange(len(bags)) if rows is None else rows
     n = 1 if targets.is_binary else targets.n_classes
     width = _padded(n)
-    signs = np.zeros((len(rows), width), dtype=np.float32)
-    signs[:, :n] = np.where(targets.one_hot()[:, -n:], 1, -1)
+    signs_at = _signs(targets, n, width)
+    slacks = (np.float32(0.5 / C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)).astype(np.float32)
     table = _aligned_zeros(bags.n_rows, width if scales is None else 2 * width)
     if scales is not None:
         np.square(scales, out=table[:, width : width + n])
-    bias, norms, all_duals = np.zeros(width, dtype=np.float32), np.zeros_like(signs), np.zeros_like(signs)
+    bias, all_duals = np.zeros(width, dtype=np.float32), bags.scratch((len(rows), width))
     n_passes = PASSES_OF_FEW if len(rows) < FEW_DOCUMENTS else PASSES
     if duals is not None:
         all_duals[:, :n], n_passes = duals, MORE_PASSES
-        classifiers_of(bags.ids, bags.offsets, rows, bags.weights, signs, all_duals, table, bias)
-    slacks = (np.float32(0.5 / C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)).astype(np.float32)
-    counting = np.flatnonzero(targets.weights > 0)
+        for at, its, chosen in bags.blocks(rows):
+            classifiers_of(its.ids, its.offsets, chosen, its.weights, signs_at(at), all_duals[at], table, bias)
     generator = np.random.default_rng(seed)
+    kept_norms = np.zeros_like(all_duals) if isinstance(bags, Bags) else None
     for _ in range(n_passes):
-        order = counting[generator.permutation(len(counting))]
-        worst = dual_pass(
-            bags.ids, bags.offsets, rows, bags.weights, signs, order, slacks, norms, table, bias, all_duals
-        )
+        worst = 0.0
+        for at, its, chosen in bags.blocks(rows, generator):
+            counting = np.flatnonzero(targets.weights[at] > 0)
+            order, own = counting[generator.permutation(len(counting))], all_duals[at]
+            norms = np.zeros_like(own) if kept_norms is None else kept_norms
+            seen = dual_pass(
+                its.ids, its.offsets, chosen, its.weights, signs_at(at), order, slacks[at], norms, table, bias, own
+            )
+            all_duals[at], worst = own, max(worst, seen)
         if worst < TOLERANCE:
             break
-    fit_bias(bags.ids, bags.offsets, rows, bags.weights, signs, slacks, norms, table, bias)
+    _fit_bias(bags, rows, signs_at, slacks, table, bias)
     classifiers, bias = table[:, :n], bias[:n]
     if targets.is_binary:
         classifiers, bias = np.concatenate([-classifiers, classifiers], axis=1), np.concatenate([-bias, bias])
         classifiers, bias = classifiers / np.float32(2), bias / np.float32(2)
-    return np.ascontiguousarray(classifiers), bias, np.ascontiguousarray(all_duals[:, :n])
+    kept_duals = None if kept_norms is None else np.ascontiguousarray(all_duals[:, :n])
+    return np.ascontiguousarray(classifiers), bias, kept_duals
+
+
+def _signs(targets: Targets, n: int, width: int) -> Callable[[Places], Floats]:
+    """Gives 1 where a document has the class of a column and -1 where not, 0 where there is none: float32 (N, width).
+
+    Those of all documents are kept.
+    """
+    every: list[Floats] = []
+
+    def signs_at(at: Places) -> Floats:
+        if isinstance(at, slice):
+            if not every:
+                every.append(_padded_signs(targets, n, width))
+            return every[0]
+        return _padded_signs(targets.select(at), n, width)
+
+    return signs_at
+
+
+def _padded_signs(targets: Targets, n: int, width: int) -> Floats:
+    signs = np.zeros((len(targets), width), dtype=np.float32)
+    signs[:, :n] = np.where(targets.one_hot()[:, -n:], 1, -1)
+    return signs
+
+
+def _fit_bias(
+    bags: Bags | MappedBags,
+    rows: Rows,
+    signs_at: Callable[[Places], Floats],
+    slacks: Floats,
+    table: Floats,
+    bias: Floats,
+) -> None:
+    """Put the bias of each classifier where the loss is least, its weights left as they are.
+
+    Every step of a pass moves the bias, and the last documents leave it where they want it.
+    """
+    from bywords.kernels.svm import bias_slopes, scores_of
+
+    scores = bags.scratch((len(rows), len(bias)))
+    for at, its, chosen in bags.blocks(rows):
+        own = scores[at]
+        scores_of(its.ids, its.offsets, chosen, its.weights, table, own)
+        scores[at] = own
+    places: Sequence[Places] = [slice(None)]
+    if not isinstance(bags, Bags):
+        places = np.split(np.arange(len(rows)), np.arange(SCORED_TOGETHER, len(rows), SCORED_TOGETHER))
+    here = bias.astype(np.float64)
+    least, most = np.full_like(here, -np.inf), np.full_like(here, np.inf)
+    for _ in range(BIAS_STEPS):
+        gradients, curvatures = here.copy(), np.ones_like(here)
+        for at in places:
+            bias_slopes(scores[at], signs_at(at), slacks[at], here, gradients, curvatures)
+        least, most = np.where(gradients > 0, least, here), np.where(gradients > 0, here, most)
+        step = here - gradients / curvatures
+        step = np.where((step < least) | (step > most), (least + most) / 2, step)
+        here, apart = step, np.abs(step - here).max()
+        if apart <= BIAS_CLOSE:
+            break
+    bias[:] = here
 
 
 def _padded(n_classifiers: int) -> int:

@@ -19,6 +19,7 @@ from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelC
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
 from bywords.text.bags import Bags, Floats, Weighting, inverse_document_frequency, weighed_rows
+from bywords.text.memory_mapped import JoinedDocuments, MappedBags, MappedDocuments
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Features, Vocabulary
 
@@ -72,7 +73,7 @@ class TfidfFeatures:
     """
 
     idf: Floats
-    bags: Bags
+    bags: Bags | MappedBags
     rows: Rows | None = None
     is_unseen: npt.NDArray[np.bool_] | None = None
     _ratios: tuple[Targets, Floats] | None = None
@@ -105,6 +106,7 @@ class TfidfLinear(LinearModel):
     Config = TfidfConfig
     row_arrays = ("weights", "idf")
     rarities = ("idf",)
+    trains_on_disk = True
     idf: Floats
 
     def __init__(
@@ -121,8 +123,11 @@ class TfidfLinear(LinearModel):
         self.blocks, self.idf, self.duals = blocks, idf, duals
 
     @classmethod
-    def prepare(cls, config: TfidfConfig, documents: Ragged, vocabulary: Vocabulary) -> TfidfFeatures:
-        counts = Bags.of(documents, vocabulary.n_rows(config.features))
+    def prepare(
+        cls, config: TfidfConfig, documents: Ragged | MappedDocuments | JoinedDocuments, vocabulary: Vocabulary
+    ) -> TfidfFeatures:
+        n_rows = vocabulary.n_rows(config.features)
+        counts = Bags.of(documents, n_rows) if isinstance(documents, Ragged) else MappedBags.of(documents, n_rows)
         frequency = counts.document_frequency()
         idf = inverse_document_frequency(frequency, len(counts))
         idf[frequency == 0] = 0
@@ -172,8 +177,7 @@ class TfidfLinear(LinearModel):
         return weighed_rows(documents, self.weights, self.config.weighting, self.idf, self.blocks) + self.bias
 
     def logits_of(self, prepared: TfidfFeatures) -> Floats:
-        bags = prepared.bags if prepared.rows is None else prepared.bags.select(prepared.rows)
-        return bags.times(self.weights) + self.bias
+        return prepared.bags.products(prepared.rows, self.weights) + self.bias
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {"idf": self.idf, "weights": self.weights, "bias": self.bias}

@@ -5,7 +5,7 @@ The weighting is decided here, for the averaging models and the linear ones alik
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -17,6 +17,7 @@ from bywords.kernels.rows import add_rows
 from bywords.kernels.words import count_codes
 from bywords.text.ragged import UNKNOWN, Ragged, ragged_positions
 
+Places = npt.NDArray[np.int64] | slice  # of documents among those that were asked for; a slice is all of them
 Weighting = Literal["uniform", "idf", "tfidf", "log-tfidf"]
 Floats = npt.NDArray[np.float32]
 _WEIGHTINGS = get_args(Weighting)  # in the order of the constants of `bywords.kernels.bags`
@@ -54,6 +55,19 @@ class Bags:
         positions, offsets = ragged_positions(self.offsets, rows)
         return Bags(self.ids[positions], offsets, self.weights[positions], self.n_rows)
 
+    def blocks(
+        self, rows: npt.NDArray[np.int64], generator: np.random.Generator | None = None
+    ) -> Iterator[tuple[Places, Bags, npt.NDArray[np.int64]]]:
+        """These documents, as many at a time as are in memory together: all.
+
+        Of each part: where its documents are among those of `rows`, bags, and their rows of the bags.
+        """
+        yield slice(None), self, rows
+
+    def scratch(self, shape: tuple[int, ...]) -> Floats:
+        """Room for numbers of all documents, float32, 0 at first."""
+        return np.zeros(shape, dtype=np.float32)
+
     def inverse_document_frequency(self) -> Floats:
         """How rare each id is: ln((1 + N) / (1 + documents with it)) + 1, float32 (V,), all ≥ 1.
 
@@ -88,6 +102,10 @@ class Bags:
         sums = np.empty((len(self), matrix.shape[1]), dtype=np.float32)
         add_rows(matrix, self.ids, self.offsets, self.weights, sums)
         return sums
+
+    def products(self, rows: npt.NDArray[np.int64] | None, matrix: Floats) -> Floats:
+        """`times`, of these documents only; of all where none are given."""
+        return (self if rows is None else self.select(rows)).times(matrix)
 
 
 def weighed_rows(documents: Ragged, matrix: Floats, weighting: Weighting, idf: Floats, blocks: Sequence[int]) -> Floats:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import math
 import mmap
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,14 +24,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.files import replacing
-from bywords.text.bags import Bags, Floats, inverse_document_frequency
+from bywords.text.bags import Bags, Floats, Weighting, inverse_document_frequency
 from bywords.text.ragged import Ragged, ragged_positions
+from bywords.text.threads import in_threads
 
 Rows = npt.NDArray[np.int64]
 CHUNK_IDS = 1 << 19  # 2 MB: ids of neighbouring documents that are read one after the other
 CHUNKS_TOGETHER = 16  # among which documents are shuffled
 MOST_HELD_IDS = CHUNK_IDS * CHUNKS_TOGETHER  # that are read before their memory is released
-COUNTED_TOGETHER = 4096  # documents
 ENDINGS = (".ids.i32", ".offsets.i64", ".in_vocabulary_share.f32")
 
 
@@ -43,6 +45,7 @@ class MappedDocuments:
             for ending, dtype in zip(ENDINGS, (np.int32, np.int64, np.float32), strict=True)
         )
         self._n_held = 0
+        self.folder = stem.parent
 
     def __len__(self) -> int:
         return len(self._offsets.array) - 1
@@ -67,14 +70,6 @@ class MappedDocuments:
             for start in range(first, last, batch_size):
                 yield self.select(np.arange(start, min(start + batch_size, last)))
         self._ids.release()
-
-    def inverse_document_frequency(self, n_rows: int) -> Floats:
-        """How rare each id below `n_rows` is, as `Bags` have it, float32 (V,)."""
-        frequency = np.zeros(n_rows, dtype=np.int64)
-        for batch in self.batches(COUNTED_TOGETHER):
-            ids, counts = np.unique(Bags.of(batch, n_rows).ids, return_counts=True)
-            frequency[ids] += counts
-        return inverse_document_frequency(frequency, len(self))
 
     def chunks(self) -> Rows:
         """Where to cut so that the parts have about CHUNK_IDS ids each, int64 (C + 1,)."""
@@ -121,12 +116,44 @@ class EpochRows:
             yield waiting
 
 
+class JoinedDocuments:
+    """Mapped documents, then others, as if they were in one file; they are selected in ascending order."""
+
+    def __init__(self, first: MappedDocuments, second: MappedDocuments) -> None:
+        self._first, self._second = first, second
+        self.folder = first.folder
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    @property
+    def lengths(self) -> Rows:
+        """Ids of each document, int64 (N,), all ≥ 1."""
+        return np.concatenate([self._first.lengths, self._second.lengths])
+
+    def select(self, rows: npt.NDArray[np.integer[Any]]) -> Ragged:
+        """Only these documents (ascending), in memory."""
+        cut = np.searchsorted(rows, len(self._first))
+        parts = [self._first.select(rows[:cut]), self._second.select(rows[cut:] - len(self._first))]
+        return Ragged.joined([part for part in parts if len(part)]) if len(rows) else parts[0]
+
+    def chunks(self) -> Rows:
+        """As those of either."""
+        return np.concatenate([self._first.chunks(), self._second.chunks()[1:] + len(self._first)])
+
+
 @dataclass(frozen=True)
 class MappedBags:
-    """Mapped documents as bags for an averaging model: each batch is counted and weighed when it is selected."""
+    """Mapped documents as bags: some are counted and weighed when they are asked for. All ids are below `n_rows`."""
 
-    documents: MappedDocuments
+    documents: MappedDocuments | JoinedDocuments
     weigh: Callable[[Ragged], Bags]
+    n_rows: int
+
+    @classmethod
+    def of(cls, documents: MappedDocuments | JoinedDocuments, n_rows: int) -> MappedBags:
+        """As those of `Bags`."""
+        return cls(documents, lambda some: Bags.of(some, n_rows), n_rows)
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -139,6 +166,53 @@ class MappedBags:
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> Bags:
         """Only these documents (int, any order, repeats allowed), in this order."""
         return self.weigh(self.documents.select(rows))
+
+    def weighed(self, weighting: Weighting, idf: Floats, *, blocks: Sequence[int] = ()) -> MappedBags:
+        """As those of `Bags`; weighed when they are asked for."""
+        return replace(self, weigh=lambda some: self.weigh(some).weighed(weighting, idf, blocks=blocks))
+
+    def blocks(self, rows: Rows, generator: np.random.Generator | None = None) -> Iterator[tuple[Rows, Bags, Rows]]:
+        """These documents (ascending), as many at a time as CHUNKS_TOGETHER chunks have, which are made by threads.
+
+        In their order; or chunks that are drawn from `generator`, so that documents that lie together are apart. Of
+        each part: where its documents are among those of `rows`, bags, and their rows of the bags.
+        """
+        cuts = np.unique(np.searchsorted(rows, self.documents.chunks()))
+        spans = list(itertools.pairwise(cuts.tolist()))
+        order = np.arange(len(spans)) if generator is None else generator.permutation(len(spans))
+        together = [order[start : start + CHUNKS_TOGETHER] for start in range(0, len(spans), CHUNKS_TOGETHER)]
+
+        def block(numbers: Rows) -> tuple[Rows, Bags, Rows]:
+            places = np.concatenate([np.arange(*spans[number]) for number in np.sort(numbers).tolist()])
+            return places, self.select(rows[places]), np.arange(len(places))
+
+        yield from in_threads(block, together)
+
+    def scratch(self, shape: tuple[int, ...]) -> Floats:
+        """Room for numbers of all documents, float32, 0 at first: in a file without a name beside the documents."""
+        if not math.prod(shape):
+            return np.zeros(shape, dtype=np.float32)
+        with tempfile.TemporaryFile(dir=self.documents.folder) as file:
+            return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+
+    def document_frequency(self) -> npt.NDArray[np.int64]:
+        """How many documents have each id, int64 (V,)."""
+        frequency = np.zeros(self.n_rows, dtype=np.int64)
+        for _, its, _ in self.blocks(np.arange(len(self))):
+            frequency += its.document_frequency()
+        return frequency
+
+    def inverse_document_frequency(self) -> Floats:
+        """As those of `Bags`."""
+        return inverse_document_frequency(self.document_frequency(), len(self))
+
+    def products(self, rows: Rows | None, matrix: Floats) -> Floats:
+        """As those of `Bags`."""
+        rows = np.arange(len(self)) if rows is None else rows
+        found = np.empty((len(rows), matrix.shape[1]), dtype=np.float32)
+        for places, its, _ in self.blocks(rows):
+            found[places] = its.times(matrix)
+        return found
 
 
 class MappedNumbers:

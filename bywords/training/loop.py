@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -269,7 +269,7 @@ def _epoch_rows(
     train: Batch, config: TrainingConfig, generator: np.random.Generator
 ) -> list[npt.NDArray[np.int64]] | EpochRows:
     if isinstance(train, MappedBags):
-        return EpochRows(train.documents, config.batch_size, generator)
+        return EpochRows(cast(MappedDocuments, train.documents), config.batch_size, generator)
     if config.like_length:
         return like_length_rows(train.lengths, config.batch_size, generator)
     return shuffled_rows(len(train), config.batch_size, generator)

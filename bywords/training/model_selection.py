@@ -20,10 +20,11 @@ from bywords.data.targets import Rows, Targets
 from bywords.errors import DataError, SettingError, check_range
 from bywords.evaluation.metrics import Metric
 from bywords.fitted import History, SelectionSummary
-from bywords.models.base import FittedModel, ModelConfig
+from bywords.models.base import FittedModel, ModelConfig, model_class
 from bywords.models.ensemble import Ensemble, fit_weights, shares_of, weighed_sum
 from bywords.system_config import SystemConfig
 from bywords.text.bags import Floats
+from bywords.text.memory_mapped import JoinedDocuments
 from bywords.text.threads import in_threads
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
@@ -139,14 +140,60 @@ def select_model(
     workbench = Workbench(
         config, vocabulary, everything, all_targets, parts, seed=seed, metric=metric, kept=kept, checkpoint=checkpoint
     )
-    candidates = workbench.distinct(suitable)
-    judged, history, n_steps = _judged(workbench, candidates, started, budget_seconds, seed, callback)
+    return _selected(
+        workbench, workbench.distinct(suitable), left_out, before=before, budget_seconds=budget_seconds,
+        callback=callback, started=started,
+    )  # fmt: skip
+
+
+def select_on_disk(
+    config: SystemConfig,
+    vocabulary: Vocabulary,
+    documents: JoinedDocuments,
+    targets: Targets,
+    n_train: int,
+    *,
+    seed: int,
+    metric: Metric,
+    callback: Callback | None = None,
+    checkpoint: Checkpoint = NO_CHECKPOINT,
+) -> SelectionResult:
+    """The same of mapped documents, the first `n_train` of which are learned from, and the others held out.
+
+    The candidates are those for many documents that can be trained on such. What is selected is not fitted again.
+    """
+    started, model = time.perf_counter(), config.model
+    asked = [one for one in model.candidates_of_many or model.candidates if model_class(one).trains_on_disk]
+    rows = np.arange(len(documents))
+    workbench = Workbench(
+        config, vocabulary, documents, targets, [(rows[:n_train], rows[n_train:])], seed=seed, metric=metric,
+        kept=KEPT_NONE, checkpoint=checkpoint,
+    )  # fmt: skip
+    return _selected(
+        workbench, workbench.distinct(asked), {}, before=None, budget_seconds=None, callback=callback or Callback(),
+        started=started,
+    )  # fmt: skip
+
+
+def _selected(
+    workbench: Workbench,
+    candidates: list[ModelConfig],
+    left_out: dict[str, str],
+    *,
+    before: Before | None,
+    budget_seconds: float | None,
+    callback: Callback,
+    started: float,
+) -> SelectionResult:
+    """Judge the candidates, and make one model of the best; of `left_out` it is said why they are no candidates."""
+    config, vocabulary, n_classes = workbench.config, workbench.vocabulary, workbench.targets.n_classes
+    judged, history, n_steps = _judged(workbench, candidates, started, budget_seconds, workbench.seed, callback)
     judged += [workbench.judge_before(before[1])] if before is not None else []
-    select = _ensemble_that_keeps if len(kept.classes) else _best_ensemble
+    select = _ensemble_that_keeps if len(workbench.kept.classes) else _best_ensemble
     members, weights, combined = select(judged, workbench)
     ensemble = _refitted(workbench, members, weights, n_steps, callback)
     if before is None and not any(one.config.knows_unseen for one in members):
-        vocabulary, ensemble = _without_unseen(vocabulary, ensemble, all_targets.n_classes)
+        vocabulary, ensemble = _without_unseen(vocabulary, ensemble, n_classes)
     trials = [one.trial for one in judged]
     if len(members) > 1:
         settings = tuple(config for one in members for config in one.trial.settings)
@@ -158,7 +205,7 @@ def select_model(
         reason=" ".join([_reason(trials, members, weights, workbench), *_on_unseen(candidates, members, left_out)]),
         logits=combined,
         targets=workbench.held_out,
-        n_valid=len(workbench.held_out) if len(parts) == 1 else 0,
+        n_valid=len(workbench.held_out) if len(workbench.parts) == 1 else 0,
         members=members,
         weights=weights,
         workbench=workbench,

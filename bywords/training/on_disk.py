@@ -1,4 +1,4 @@
-"""Documents in files, of any size → a `FittedClassifier`: an averaging model, trained with some of them in memory."""
+"""Documents in files, of any size → a `FittedClassifier`, trained with some of them in memory at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from bywords.checkpoint import fingerprint
+from bywords.checkpoint import Checkpoint, fingerprint
 from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, LabelFormat, weights_of
 from bywords.data.targets import Targets
@@ -21,10 +21,13 @@ from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskCorpus
 from bywords.locks import while_locked
+from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
+from bywords.text.memory_mapped import JoinedDocuments
 from bywords.text.tokenizer import Tokenizer
 from bywords.training.callback import Callback
 from bywords.training.fit import HeldOut, calibrated
+from bywords.training.model_selection import select_on_disk
 from bywords.training.resume import checkpoint_of, fingerprints_of, run_on_disk
 from bywords.training.system import SystemFit, can_train_on_disk, fit_model
 
@@ -36,11 +39,19 @@ def check_can_train_on_disk(config: SystemConfig, name: str, able: list[str]) ->
             f"the system {name!r} needs all documents in memory. Those that train on documents on disk: "
             f"{', '.join(able)}."
         )
+    config = as_on_disk(config)
     if config.vocabulary.char_ngrams is not None or config.vocabulary.ngrams > 2:
         raise SettingError(
             "of documents on disk, words and n-grams of two words are counted, no longer ones and no character "
             "n-grams: leave out vocabulary.char_ngrams, and vocabulary.ngrams of more than 2."
         )
+
+
+def as_on_disk(config: SystemConfig) -> SystemConfig:
+    """The system as it is trained on disk: what it may select from is what it would try on very many documents."""
+    if not config.model.candidates:
+        return config
+    return replace(config, vocabulary=replace(config.vocabulary, char_ngrams=None))
 
 
 @while_locked("checkpoint")
@@ -66,7 +77,9 @@ def fit_on_disk(
     label_format: LabelFormat = "sets" if corpus.is_multilabel else "one"
     check_metric(parameters.metric, is_multilabel=corpus.is_multilabel)
     training = replace(config.training or TrainingConfig(), metric=parameters.metric, refit=False)
-    config = replace(config, tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training)
+    config = replace(
+        as_on_disk(config), tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training
+    )
     classes = np.array(corpus.label_names)
     if parameters.label_hierarchy is not None:
         Hierarchy.of(classes.tolist(), parameters.label_hierarchy)  # raises, before anything is learned
@@ -76,24 +89,16 @@ def fit_on_disk(
             part.codes,
             len(classes),
             weights=None if by_class is None else by_class[cast(npt.NDArray[np.int64], part.codes)],
+            class_weights=by_class,
         )
         for part in (corpus.train, corpus.valid)
     )
     data = {**fingerprints_of("training ", targets), **fingerprints_of("validation ", valid_targets)}
     data |= {"texts": corpus.facts.train.fingerprint, "classes": fingerprint(classes)}
-    model, history, notes = fit_model(
-        config.model, corpus.train.documents, targets, (corpus.valid.documents, valid_targets),
-        vocabulary=corpus.vocabulary, seed=parameters.seed, training=training, callback=callback,
-        checkpoint=checkpoint_of(checkpoint, run_on_disk(config, parameters.seed, data), resume=resume),
-    )  # fmt: skip
-    logits, shares = [], []
-    for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME):
-        logits.append(model.logits(documents))
-        shares.append(documents.in_vocabulary_share)
-    found = HeldOut(
-        config=config, fit=SystemFit(corpus.vocabulary, model, history=history, notes=notes),
-        logits=np.concatenate(logits), targets=valid_targets, n_train=len(targets), n_valid=len(valid_targets),
-    )  # fmt: skip
+    kept = checkpoint_of(checkpoint, run_on_disk(config, parameters.seed, data), resume=resume)
+    learn = _selected if config.model.candidates else _learned
+    found = learn(config, corpus, targets, valid_targets, parameters, callback, kept)
+    shares = [some.in_vocabulary_share for some in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
     fitted = calibrated(
         found, Tokenizer(config.tokenizer), classes, label_format, floor_of(np.concatenate(shares)),
         system=config if system is None else system, parameters=parameters,
@@ -102,6 +107,52 @@ def fit_on_disk(
     )  # fmt: skip
     columns = corpus.facts.train.read_as
     return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started, columns=columns))
+
+
+def _learned(
+    config: SystemConfig,
+    corpus: OnDiskCorpus,
+    targets: Targets,
+    valid_targets: Targets,
+    parameters: FitParameters,
+    callback: Callback | None,
+    checkpoint: Checkpoint,
+) -> HeldOut:
+    """One model, and its answers for the validation part."""
+    kind = model_class(config.model)
+    train, valid = (
+        kind.prepare(config.model, part.documents, corpus.vocabulary) for part in (corpus.train, corpus.valid)
+    )
+    model, history, notes = fit_model(
+        config.model, train, targets, (valid, valid_targets), vocabulary=corpus.vocabulary, seed=parameters.seed,
+        training=config.training or TrainingConfig(), callback=callback, checkpoint=checkpoint,
+    )  # fmt: skip
+    logits = [model.logits(documents) for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
+    return HeldOut(
+        config=config, fit=SystemFit(corpus.vocabulary, model, history=history, notes=notes),
+        logits=np.concatenate(logits), targets=valid_targets, n_train=len(targets), n_valid=len(valid_targets),
+    )  # fmt: skip
+
+
+def _selected(
+    config: SystemConfig,
+    corpus: OnDiskCorpus,
+    targets: Targets,
+    valid_targets: Targets,
+    parameters: FitParameters,
+    callback: Callback | None,
+    checkpoint: Checkpoint,
+) -> HeldOut:
+    """The best of several, or an ensemble, by their answers for the validation part."""
+    found = select_on_disk(
+        config, corpus.vocabulary, JoinedDocuments(corpus.train.documents, corpus.valid.documents),
+        targets.joined(valid_targets), len(targets), seed=parameters.seed, metric=parameters.metric,
+        callback=callback, checkpoint=checkpoint,
+    )  # fmt: skip
+    return HeldOut(
+        config=found.config, fit=found.fit, logits=found.logits, targets=found.targets, n_train=len(targets),
+        n_valid=found.n_valid, selection=found.summary,
+    )  # fmt: skip
 
 
 def _weights_of_classes(

@@ -155,8 +155,8 @@ def _finite(model: FittedModel) -> FittedModel:
 
 def can_train_on_disk(config: SystemConfig) -> bool:
     """Whether a system can be trained on documents that are not in memory."""
-    kind = model_class(config.model) if not config.model.candidates else None
-    return kind is not None and kind.trains_on_disk and config.vectors is None
+    candidates = config.model.candidates_of_many or config.model.candidates or (config.model,)
+    return config.vectors is None and any(model_class(one).trains_on_disk for one in candidates)
 
 
 def check_has_words(vocabulary: Vocabulary) -> None:

@@ -22,6 +22,7 @@ from bywords.models.averaging import AveragingConfig
 from bywords.models.base import FittedModel, ModelConfig, model_class, restore_model
 from bywords.system_config import SystemConfig, TrainingConfig
 from bywords.text.bags import Floats
+from bywords.text.memory_mapped import JoinedDocuments
 from bywords.text.threads import in_threads
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Features, Vocabulary
@@ -75,6 +76,7 @@ class CandidateResult:
     n_epochs: int | None = None
     duals: Floats | None = None  # of an SVM, (F, N, K) of F parts and all documents, 0 for those held out
     before: FittedModel | None = None  # what was there already
+    model: FittedModel | None = None  # as it was judged, where it is not fitted again
 
     @property
     def config(self) -> ModelConfig:
@@ -93,7 +95,7 @@ class Workbench:
         self,
         config: SystemConfig,
         vocabulary: Vocabulary,
-        tokens: Tokens,
+        documents: Tokens | JoinedDocuments,
         targets: Targets,
         parts: list[tuple[Rows, Rows]],
         *,
@@ -102,16 +104,18 @@ class Workbench:
         kept: Kept,
         checkpoint: Checkpoint,
     ) -> None:
+        """Documents of tokens are encoded; of mapped ones, which are, models that were judged are not fitted again."""
         check_has_words(vocabulary)
         self.vocabulary = vocabulary
-        self.documents = vocabulary.encode(tokens)
+        self.is_mapped = isinstance(documents, JoinedDocuments)
+        self.documents = documents if isinstance(documents, JoinedDocuments) else vocabulary.encode(documents)
         self.targets, self.parts = targets, parts
         self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
         self.kept = kept
         self.seed, self.metric, self.config, self.checkpoint = seed, metric, config, checkpoint
         self._aligned: Aligned | None = None
-        if config.vectors is not None and config.vectors.is_pretrained:
-            self._aligned = aligned_vectors(config.vectors.vectors_for(tokens, vocabulary), vocabulary, seed=seed)
+        if config.vectors is not None and config.vectors.is_pretrained and not isinstance(documents, JoinedDocuments):
+            self._aligned = aligned_vectors(config.vectors.vectors_for(documents, vocabulary), vocabulary, seed=seed)
         self._prepared: dict[Hashable, Any] = {}
 
     def distinct(self, candidates: Sequence[ModelConfig]) -> list[ModelConfig]:
@@ -158,7 +162,12 @@ class Workbench:
         if duals:
             arrays["duals"] = np.stack(duals)
         n_epochs = int(np.median(epochs)) or None
-        judged = self.result(config.title, (config,), arrays["logits"], n_epochs=n_epochs, duals=arrays.get("duals"))
+        judged = self.result(
+            config.title, (config,), arrays["logits"], n_epochs=n_epochs, duals=arrays.get("duals"),
+            model=model if self.is_mapped else None,
+        )  # fmt: skip
+        if judged.model is not None:
+            arrays |= {f"model.{key}": array for key, array in judged.model.arrays().items()}
         self.checkpoint.save(name, arrays, n_epochs)
         own.forget()
         return judged
@@ -183,11 +192,12 @@ class Workbench:
                 if is_race and self._is_worse(one, last):
                     break
                 last = one
-        return judged
+        best = max(judged, key=lambda one: one.trial.score)
+        return [one if one is best else replace(one, model=None) for one in judged]
 
     def look_ahead(self, candidates: Sequence[ModelConfig]) -> list[CandidateResult]:
         """Work out what fitting them to all documents will take, while others are still judged; judges none."""
-        for one in candidates:
+        for one in () if self.is_mapped else candidates:
             model_class(one).look_ahead(one, self._prepared_for(one), self.targets)
         return []
 
@@ -203,6 +213,8 @@ class Workbench:
         """From the entry of a candidate. Raises SettingError for one that `judge` cannot have saved."""
         n_classes, training = self.targets.n_classes, self.config.training or TrainingConfig()
         own = {"logits": np.empty((len(self.held_out), n_classes), dtype=np.float32)}
+        of_model = {key.removeprefix("model."): one for key, one in entry.arrays.items() if key.startswith("model.")}
+        own |= {f"model.{key}": one for key, one in of_model.items()}
         if "duals" in entry.arrays:
             n_columns = 1 if self.targets.is_binary else n_classes
             own["duals"] = np.empty((len(self.parts), len(self.documents), n_columns), dtype=np.float32)
@@ -211,8 +223,11 @@ class Workbench:
         n_epochs = entry.values
         if n_epochs is not None:
             check_count("the number of epochs", n_epochs, least=1, most=training.max_epochs)
+        model = None
+        if self.is_mapped:
+            model = restore_model(config, of_model, vocabulary=self.vocabulary, n_classes=n_classes)
         logits, duals = entry.arrays["logits"], entry.arrays.get("duals")
-        return self.result(config.title, (config,), logits, n_epochs=n_epochs, duals=duals)
+        return self.result(config.title, (config,), logits, n_epochs=n_epochs, duals=duals, model=model)
 
     def judge_before(self, model: FittedModel) -> CandidateResult:
         """What was there already, asked for the documents held out."""
@@ -225,6 +240,8 @@ class Workbench:
         """Fit to all documents, for as many epochs as were best, or on from the part that was fitted before."""
         if judged.before is not None:
             return list(judged.before.members.values())
+        if judged.model is not None:
+            return [judged.model]
         config, name = judged.config, f"fitted-{_key(judged.config)}"
 
         def restore(entry: Entry) -> FittedModel:

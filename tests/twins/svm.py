@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 SMALL = np.float32(1e-3)  # violations below it are not worth a step
-MOST_STEPS, CLOSE = 40, 1e-5  # of a bias
 
 
 def classifiers_of(ids, offsets, rows, weights, signs, duals, table, bias):
@@ -76,24 +75,18 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
     return worst
 
 
-def fit_bias(ids, offsets, rows, weights, signs, slacks, scores, table, bias):
-    """Put the bias of each classifier where what `dual_pass` minimises is least, its weights left as they are."""
+def scores_of(ids, offsets, rows, weights, table, scores):
+    """Put w · x of the N documents `rows` into `scores`, float32 (N, K), without bias."""
     for place, document in enumerate(rows):
         scores[place] = 0
         for index in range(offsets[document], offsets[document + 1]):
-            scores[place] += weights[index] * table[ids[index], : len(bias)]
-    at = bias.astype(np.float64)
-    least, most = np.full(len(bias), -np.inf), np.full(len(bias), np.inf)
-    for _ in range(MOST_STEPS):
-        gradient, curvature, before = at.copy(), np.ones(len(bias)), at.copy()
-        for sign, score, slack in zip(signs.astype(np.float64), scores, slacks.astype(np.float64), strict=True):
-            short_of = 1 - sign * (score + at)
-            counts = np.where((short_of > 0) & (sign != 0), 1 / slack, 0)
-            gradient -= counts * sign * short_of
-            curvature += counts
-        least, most = np.where(gradient > 0, least, before), np.where(gradient > 0, before, most)
-        at -= gradient / curvature
-        at = np.where((at < least) | (at > most), (least + most) / 2, at)
-        if np.abs(at - before).max(initial=0) <= CLOSE:
-            break
-    bias[:] = at
+            scores[place] += weights[index] * table[ids[index], : scores.shape[1]]
+
+
+def bias_slopes(scores, signs, slacks, bias, gradients, curvatures):
+    """Add what the losses of N documents have for slopes in the bias of each of K classifiers."""
+    for sign, score, slack in zip(signs.astype(np.float64), scores, slacks.astype(np.float64), strict=True):
+        short_of = 1 - sign * (score + bias)
+        counts = np.where((short_of > 0) & (sign != 0), 1 / slack, 0)
+        gradients -= counts * sign * short_of
+        curvatures += counts

@@ -43,7 +43,8 @@
     X(adagrad, ">f>fqfrr", 0)                                 \
     X(classifiers_of, "iqqfff>f>f", 0)                        \
     X(dual_pass, "iqqffqf>f>f>f>f>f", 0)                      \
-    X(fit_bias, "iqqfff>f>f>f", 0)                            \
+    X(scores_of, "iqqff>f", 0)                                \
+    X(bias_slopes, "fffd>d>d", 0)                             \
     X(class_sums, "iqqqff>d", 0)                              \
     X(train_node, "iqfqiqfnnnrrn>f", 4)                       \
     X(search_tree, "iqfqifqiqifnnnrr>i>f", 0)                 \

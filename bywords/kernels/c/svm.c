@@ -7,8 +7,6 @@
 #define SMALL 1e-3f /* violations below it are not worth a step */
 #define LANES 8
 #define AHEAD 24 /* ids whose rows are asked of the memory before they are needed */
-#define MOST_STEPS 40
-#define CLOSE 1e-5 /* steps of a bias below it are the last */
 #define MOST_BLOCKS 4 /* of LANES classes, up to which the loops over them are unrolled */
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
@@ -199,61 +197,41 @@ VECTORIZED int64_t dual_pass(Call *call)
     return 0;
 }
 
-/* Where the loss of one classifier has its minimum in its bias: what is known of it, and how far it is from there. */
-typedef struct {
-    double at, least, most, gradient, curvature;
-} Bias;
-
-/* A step of Newton's, or to the middle where that leaves what is known to hold the minimum. Returns its size. */
-INLINE double improve(Bias *bias)
+VECTORIZED int64_t scores_of(Call *call)
 {
-    const double before = bias->at;
-    *(bias->gradient > 0 ? &bias->most : &bias->least) = before;
-    bias->at -= bias->gradient / bias->curvature;
-    if (bias->at < bias->least || bias->at > bias->most)
-        bias->at = (bias->least + bias->most) / 2;
-    return fabs(bias->at - before);
-}
-
-VECTORIZED int64_t fit_bias(Call *call)
-{
-    REQUIRE(documents_fit(call, 7, 8, 6) && LENGTH(5) == LENGTH(2));
-    const Machine m = machine_of(call, 7, 8, 6); /* in place of the duals: scores without bias */
-    const float *restrict slacks = ARRAY(5);
-    Bias *biases = malloc((m.n + 1) * sizeof(Bias));
-    if (biases == NULL)
+    REQUIRE(WIDTH(4) == WIDTH(5) || WIDTH(4) == 2 * WIDTH(5));
+    REQUIRE(ids_fit(call, 0, LENGTH(4)) && offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1));
+    REQUIRE(LENGTH(3) == LENGTH(0) && LENGTH(5) == LENGTH(2));
+    const Machine m = {.ids = ARRAY(0), .offsets = ARRAY(1), .rows = ARRAY(2), .weights = ARRAY(3), .table = ARRAY(4),
+                       .bias = calloc(WIDTH(5) + 1, sizeof(float)), .n = WIDTH(5), .width = WIDTH(4)};
+    float *restrict scores = ARRAY(5);
+    if (m.bias == NULL)
         return OUT_OF_MEMORY;
-    for (int64_t k = 0; k < m.n; k++) {
-        biases[k] = (Bias){.at = m.bias[k], .least = -INFINITY, .most = INFINITY};
-        m.bias[k] = 0;
-    }
     for (int64_t place = 0; place < LENGTH(2); place++) {
         const int64_t start = m.offsets[m.rows[place]], end = m.offsets[m.rows[place] + 1];
-#define SCORE(n_blocks) score(&m, start, end, m.duals + place * m.n, NULL, n_blocks)
+#define SCORE(n_blocks) score(&m, start, end, scores + place * m.n, NULL, n_blocks)
         IN_BLOCKS(m.n, SCORE);
     }
-    double largest = INFINITY;
-    for (int steps = 0; steps < MOST_STEPS && largest > CLOSE; steps++) {
-        for (int64_t k = 0; k < m.n; k++)
-            biases[k].gradient = biases[k].at, biases[k].curvature = 1;
-        for (int64_t place = 0; place < LENGTH(2); place++) {
-            const double cost = 1.0 / slacks[place];
-            for (int64_t k = 0; k < m.n; k++) {
-                const double sign = m.signs[place * m.n + k];
-                const double short_of = 1 - sign * (m.duals[place * m.n + k] + biases[k].at);
-                const double counts = (short_of > 0) & (sign != 0) ? cost : 0;
-                biases[k].gradient -= counts * sign * short_of;
-                biases[k].curvature += counts;
-            }
-        }
-        largest = 0;
-        for (int64_t k = 0; k < m.n; k++) {
-            const double size = improve(biases + k);
-            largest = size > largest ? size : largest;
+    free(m.bias);
+    return 0;
+}
+
+VECTORIZED int64_t bias_slopes(Call *call)
+{
+    const float *restrict scores = ARRAY(0), *restrict signs = ARRAY(1), *restrict slacks = ARRAY(2);
+    const double *restrict bias = ARRAY(3);
+    double *restrict gradients = ARRAY(4), *restrict curvatures = ARRAY(5);
+    const int64_t n = WIDTH(0);
+    REQUIRE(LENGTH(1) == LENGTH(0) && WIDTH(1) == n && LENGTH(2) == LENGTH(0));
+    REQUIRE(LENGTH(3) == n && LENGTH(4) == n && LENGTH(5) == n);
+    for (int64_t place = 0; place < LENGTH(0); place++) {
+        const double cost = 1.0 / slacks[place];
+        for (int64_t k = 0; k < n; k++) {
+            const double sign = signs[place * n + k], short_of = 1 - sign * (scores[place * n + k] + bias[k]);
+            const double counts = (short_of > 0) & (sign != 0) ? cost : 0;
+            gradients[k] -= counts * sign * short_of;
+            curvatures[k] += counts;
         }
     }
-    for (int64_t k = 0; k < m.n; k++)
-        m.bias[k] = (float)biases[k].at;
-    free(biases);
     return 0;
 }

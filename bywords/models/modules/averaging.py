@@ -54,7 +54,9 @@ class AveragingModule(Model):
 
     def prepare(self, documents: Ragged | MappedDocuments) -> Bags | MappedBags:
         """What `forward` takes: the words counted and weighed, at once or, of stored documents, when asked for."""
-        return MappedBags(documents, self.weigh) if isinstance(documents, MappedDocuments) else self.weigh(documents)
+        if isinstance(documents, MappedDocuments):
+            return MappedBags(documents, self.weigh, len(self.word_weight))
+        return self.weigh(documents)
 
     def weigh(self, documents: Ragged) -> Bags:
         """The words of documents in memory, counted and weighed."""

@@ -1,0 +1,122 @@
+"""Linear models of documents that are in memory some at a time: the same as of all at once, however they are cut."""
+
+import numpy as np
+import pytest
+
+from bywords.classifier import TextClassifier
+from bywords.data.targets import Targets
+from bywords.io.on_disk import Source, corpus_on_disk
+from bywords.models import svm
+from bywords.models.naive_bayes import count_ratios, naive_bayes
+from bywords.models.svm import support_vectors
+from bywords.systems import SYSTEMS
+from bywords.text import memory_mapped
+from bywords.text.bags import Bags
+from bywords.text.memory_mapped import DocumentWriter, JoinedDocuments, MappedBags, MappedDocuments
+from bywords.text.ragged import Ragged
+from bywords.training.on_disk import as_on_disk
+
+N_ROWS, N_DOCUMENTS = 60, 300
+
+
+@pytest.fixture
+def documents():
+    """Those that are alike, and so of one class, are next to each other."""
+    generator = np.random.default_rng(0)
+    drawn = [generator.integers(2, N_ROWS, generator.integers(1, 9)).tolist() for _ in range(N_DOCUMENTS)]
+    return Ragged.of(sorted(drawn, key=np.mean))
+
+
+@pytest.fixture
+def labels(documents):
+    """A class each that the ids tell."""
+    sums = np.add.reduceat(documents.ids, documents.offsets[:-1]) / documents.lengths
+    return np.digitize(sums, [24, 36]).astype(np.int64)
+
+
+@pytest.fixture(params=[(40, 3), (100, 2), (10_000, 16)], ids=["many parts", "some parts", "one part"])
+def mapped(request, documents, tmp_path, monkeypatch):
+    """The same documents in two files, cut into more and fewer parts."""
+    monkeypatch.setattr(memory_mapped, "CHUNK_IDS", request.param[0])
+    monkeypatch.setattr(memory_mapped, "CHUNKS_TOGETHER", request.param[1])
+    parts = []
+    for name, rows in (("first", np.arange(220)), ("second", np.arange(220, N_DOCUMENTS))):
+        with DocumentWriter(tmp_path / name) as writer:
+            writer.write(documents.select(rows))
+        parts.append(MappedDocuments(tmp_path / name))
+    return MappedBags.of(JoinedDocuments(*parts), N_ROWS)
+
+
+def weighed(bags):
+    return bags.weighed("log-tfidf", bags.inverse_document_frequency())
+
+
+def test_documents_of_two_files_are_those_of_one_after_the_other(documents, mapped):
+    rows = np.array([0, 3, 219, 220, 299])
+    np.testing.assert_array_equal(mapped.documents.select(rows).ids, documents.select(rows).ids)
+    np.testing.assert_array_equal(mapped.lengths, documents.lengths)
+    np.testing.assert_array_equal(
+        mapped.documents.select(np.arange(220, 300)).ids, documents.ids[documents.offsets[220] :]
+    )
+
+
+def test_frequencies_and_products_are_those_of_documents_in_memory(documents, mapped):
+    whole, rows = weighed(Bags.of(documents, N_ROWS)), np.arange(5, N_DOCUMENTS, 3)
+    matrix = np.random.default_rng(1).normal(size=(N_ROWS, 4)).astype(np.float32)
+    np.testing.assert_array_equal(mapped.document_frequency(), Bags.of(documents, N_ROWS).document_frequency())
+    np.testing.assert_array_equal(weighed(mapped).products(rows, matrix), whole.products(rows, matrix))
+
+
+@pytest.mark.parametrize("class_weights", [None, [1.0, 2.0, 0.5]])
+def test_naive_bayes_is_the_same_however_many_parts_there_are(documents, labels, mapped, class_weights):
+    weights = None if class_weights is None else np.array(class_weights)[labels]
+    targets = Targets.of(labels, 3, weights=weights, class_weights=class_weights)
+    whole, parts = (weighed(bags) for bags in (Bags.of(documents, N_ROWS), mapped))
+    for ours, its in zip(
+        naive_bayes(parts, targets, smoothing=0.3), naive_bayes(whole, targets, smoothing=0.3), strict=True
+    ):
+        np.testing.assert_allclose(ours, its, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(count_ratios(parts, targets), count_ratios(whole, targets), rtol=1e-6)
+
+
+def objective(bags, targets, weights, bias, C):
+    signs = np.where(targets.one_hot(), 1, -1)
+    losses = np.maximum(0, 1 - signs * (bags.times(weights) + bias)) ** 2
+    return 0.5 * (weights**2).sum() + 0.5 * (bias**2).sum() + C * losses.sum()
+
+
+def test_a_machine_that_sees_parts_comes_to_the_same_optimum(documents, labels, mapped, monkeypatch):
+    monkeypatch.setattr(svm, "TOLERANCE", 1e-3)
+    monkeypatch.setattr(svm, "PASSES_OF_FEW", 300)
+    targets = Targets.of(labels, 3)
+    whole, parts = (weighed(bags) for bags in (Bags.of(documents, N_ROWS), mapped))
+    best = objective(whole, targets, *support_vectors(whole, targets, C=1.0, scales=None, duals=None, seed=0)[:2], 1.0)
+    weights, bias, duals = support_vectors(parts, targets, C=1.0, scales=None, duals=None, seed=0)
+    assert objective(whole, targets, weights, bias, 1.0) == pytest.approx(best, rel=1e-3)
+    assert duals is None
+    again, its_bias, _ = support_vectors(parts, targets, C=1.0, scales=None, duals=None, seed=0)
+    assert (again.tobytes(), its_bias.tobytes()) == (weights.tobytes(), bias.tobytes())
+
+
+def test_a_file_that_is_sorted_by_class_is_learned_as_well_as_a_mixed_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory_mapped, "CHUNK_IDS", 400)
+    monkeypatch.setattr(memory_mapped, "CHUNKS_TOGETHER", 4)
+    generator = np.random.default_rng(0)
+    rows = []
+    for number in range(1500):
+        of_class = number % 3
+        words = [
+            f"w{one}" for one in [*generator.integers(0, 300, 9), *(300 + 40 * of_class + generator.integers(0, 40, 2))]
+        ]
+        rows.append((of_class, " ".join(words)))
+    rows, unseen = rows[:1200], rows[1200:]
+    scores = {}
+    for name, its in (("mixed", rows), ("sorted", sorted(rows, key=lambda row: row[0]))):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("text,label\n" + "".join(f"{text},c{label}\n" for label, text in its), encoding="utf-8")
+        config = as_on_disk(SYSTEMS["auto"])
+        corpus = corpus_on_disk(Source(data=str(path)), tmp_path / name, config.tokenizer, config.vocabulary)
+        classifier = TextClassifier("auto").fit_on_disk(corpus)
+        scores[name] = classifier.score([text for _, text in unseen], [f"c{label}" for label, _ in unseen])
+    assert scores["mixed"] > 0.85
+    assert abs(scores["sorted"] - scores["mixed"]) < 0.04

@@ -197,6 +197,20 @@ def test_training_on_disk_gives_an_ordinary_model_folder(lines, bywords):
     assert [row["n_documents"] for row in told["labels"]] == [160, 160, 160]
 
 
+def test_a_file_that_takes_more_memory_than_may_be_used_is_learned_from_a_part_at_a_time(lines, bywords):
+    code, _, error = bywords("train", lines, "--system", "tfidf-nb", "--out", "model", "--memory", "100kB")
+    assert code == 0, error
+    assert "learned from a part at a time, as with --on-disk, in model.encoded" in error
+    assert (lines.parent / "model.encoded" / "corpus.json").exists()
+
+
+@pytest.mark.parametrize("more", [["--memory", "1GB"], ["--memory", "100kB", "--max-size", "5MB"], []])
+def test_a_file_that_has_room_or_options_that_need_all_of_it_stay_in_memory(more, lines, bywords):
+    code, _, error = bywords("train", lines, "--system", "tfidf-nb", "--out", "model", *more)
+    assert code == 0, error
+    assert not (lines.parent / "model.encoded").exists()
+
+
 def test_a_test_file_is_tested_on(lines, bywords, tmp_path):
     test = write_lines(tmp_path / "test.jsonl", [*ROWS[:30], {"text": " ", "label": "sport"}])
     code, out, _ = bywords("train", lines, "--test", test, "--on-disk", "ids", "--json")

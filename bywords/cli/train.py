@@ -23,6 +23,7 @@ def train(
     budget: train_options.Budget = None,
     max_size: train_options.MaxSize = None,
     on_disk: train_options.OnDisk = None,
+    memory: train_options.Memory = None,
     settings: options.Settings = None,
     slice_by: options.SliceBy = None,
     test_share: options.TestShare = 0.2,
@@ -51,7 +52,7 @@ def train(
     )  # fmt: skip
     request = train_request.requested(
         documents, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,
-        settings=settings, labels=labels, max_size=max_size, on_disk=on_disk, keep_test_out=keep_test_out,
-        checkpoint=checkpoint, resume=resume,
+        settings=settings, labels=labels, max_size=max_size, on_disk=on_disk, memory=memory,
+        keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
     train_steps.run(request, as_json=as_json)

@@ -59,6 +59,14 @@ OnDisk = Annotated[
         "kept, so that the next training on the same file need not read it again; delete it when you are done.",
     ),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="How much memory may be used, 4GB say; by default what is free. A file that takes more is learned from as "
+        "with --on-disk, in a folder beside the model.",
+    ),
+]
 KeepTestOut = Annotated[
     bool,
     typer.Option(

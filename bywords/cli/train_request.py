@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from bywords.system_config import FitParameters, SystemConfig
 
 
+MEMORY_PER_BYTE = 16  # of texts, about, that learning from all of them at once takes
+COMPRESSED, TIMES_AS_LARGE = (".gz", ".zst", ".bz2", ".xz", ".parquet"), 4  # as the file, are its texts
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """The files, and how they are read and divided. Arguments as for `bywords.io.datasets.load_dataset`."""
@@ -52,6 +56,7 @@ class TrainRequest:
     labels: Path | None  # corrections
     max_bytes: int | None
     on_disk: Path | None
+    why_on_disk: str | None  # where nobody asked for it
     keep_test_out: bool
     checkpoint: Path | None
     resume: bool
@@ -68,6 +73,7 @@ def requested(
     labels: Path | None,
     max_size: str | None,
     on_disk: Path | None,
+    memory: str | None,
     keep_test_out: bool,
     checkpoint: Path | None,
     resume: bool,
@@ -77,8 +83,10 @@ def requested(
     from bywords.artifact.description import load_classifier
     from bywords.artifact.model_folder import check_writable
     from bywords.config import changed
+    from bywords.memory import free_bytes
     from bywords.systems import DEFAULT_SYSTEM, system_config
     from bywords.training.incremental import as_before, check_can_continue
+    from bywords.training.system import can_train_on_disk
 
     check_writable(folder)
     check_output(folder, reading.data, reading.test, goes_on=resume or folder == start_from)
@@ -87,12 +95,12 @@ def requested(
     hold(folder, error=ModelFolderError)
     max_bytes = None if max_size is None else parse_size(max_size)
     budget, vectors = parameters.budget_seconds, parameters.vectors
+    in_memory = {
+        "from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels,
+        "slice-by": reading.options.columns, "column": reading.options.side,
+    }  # fmt: skip
     if on_disk is not None:
-        _refuse(
-            "--on-disk has no documents in memory, which --{} needs: leave out one of the two.",
-            **{"from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels},
-            **{"slice-by": reading.options.columns, "column": reading.options.side},
-        )
+        _refuse("--on-disk has no documents in memory, which --{} needs: leave out one of the two.", **in_memory)
         _refuse(
             "--on-disk reads one text column: leave out all but one --{}.",
             text=len(reading.options.texts) > 1,
@@ -121,9 +129,15 @@ def requested(
         if settings:
             config = recorded = changed(config, settings)
             parameters = replace(parameters, vectors=None)
+    why_on_disk = None
+    n_bytes = free_bytes() if memory is None else parse_size(memory)
+    if on_disk is None and not any(in_memory.values()) and can_train_on_disk(config):
+        why_on_disk = _too_large(reading, n_bytes)
+        on_disk = None if why_on_disk is None else folder.with_name(f"{folder.name}.encoded")
     return TrainRequest(
         reading=reading, parameters=parameters, folder=folder, system=recorded, shown=shown, config=config,
-        before=before, labels=labels, max_bytes=max_bytes, on_disk=on_disk, keep_test_out=keep_test_out,
+        before=before, labels=labels, max_bytes=max_bytes, on_disk=on_disk, why_on_disk=why_on_disk,
+        keep_test_out=keep_test_out,
         checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
 
@@ -190,6 +204,20 @@ def _check_checkpoint(checkpoint: Path | None, resume: bool) -> None:
         return
     hold(checkpoint)
     check_checkpoint(checkpoint, resume=resume)
+
+
+def _too_large(reading: Reading, n_bytes: int) -> str | None:
+    """Why the file is not learned from at once, with so many bytes of memory; None where it is, or is no one file."""
+    path = Path(reading.data)
+    if not path.is_file() or len(reading.options.texts) > 1 or reading.keep_together != "equal":
+        return None
+    size = path.stat().st_size * (TIMES_AS_LARGE if path.suffix in COMPRESSED else 1)
+    if size * MEMORY_PER_BYTE <= n_bytes:
+        return None
+    return (
+        f"{path}: to learn from all of its texts at once takes about {size * MEMORY_PER_BYTE / 1e9:,.1f} GB of memory, "
+        f"and {n_bytes / 1e9:,.1f} GB may be used: they are learned from a part at a time, as with --on-disk"
+    )
 
 
 def _check_apart(folder: Path, checkpoint: Path | None, on_disk: Path | None) -> None:

@@ -111,6 +111,8 @@ def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
     """The same with documents in files. What is held out of them stays so: it would have to be read once more."""
     from bywords.evaluation.slices import find_slices
 
+    if request.why_on_disk is not None:
+        tell_notes([f"{request.why_on_disk}, in {request.on_disk}, which may be deleted afterwards"])
     corpus = _stored(request)
     if not as_json:
         tell_columns(corpus.facts.train, corpus.facts.test)

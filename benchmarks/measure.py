@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import time
@@ -14,6 +15,8 @@ import torch
 
 from bywords.files import write_whole
 
+# For processes that are timed: an installed package is compiled, also where this process keeps nothing compiled.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 RESULTS = Path(__file__).parent / "results"
 
 

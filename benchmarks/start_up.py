@@ -9,7 +9,7 @@ import subprocess
 import sys
 from functools import partial
 
-from measure import median_seconds, write_result
+from measure import ENVIRONMENT, median_seconds, write_result
 
 WITHIN_SECONDS = 0.3
 COMMANDS = {
@@ -32,7 +32,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> None:
     """One process to its end."""
-    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=ENVIRONMENT)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ Claim: at least 4 times as fast as fastText.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import resource
 import subprocess
@@ -26,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from measure import median_seconds, write_result
+from measure import ENVIRONMENT, median_seconds, write_result
 
 from bywords.io.datasets import load_dataset
 
@@ -95,7 +94,7 @@ def run(folder: Path, *command: str) -> float:
     if "--out" in command and (out := folder / command[command.index("--out") + 1]).is_file():
         out.unlink()
     here = Path(__file__).parent.parent
-    environment = {**os.environ, "PYTHONPATH": str(here)}
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(here)}
     started = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     took = time.perf_counter() - started

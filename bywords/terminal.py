@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterable
 
 # C0 and C1 signs but tab and line feed, delete, separators of lines, what turns the direction of writing, marks without
@@ -26,6 +27,17 @@ def visible_line(text: str) -> str:
     return _IS_NO_PART_OF_A_LINE.sub(_escape, text)
 
 
+def shorten(text: str, limit: int) -> str:
+    """At most `limit` printable characters on one line, … where something was left out."""
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def printable(text: str) -> str:
+    """`text` without what a page or an XML file cannot hold: control signs and lone surrogates become U+FFFD."""
+    return "".join(sign if sign in "\n\t" or _is_printable(sign) else "\ufffd" for sign in text)
+
+
 def escape_unencodable(error: UnicodeError) -> tuple[str, int]:
     r"""\uXXXX for signs that an encoding does not have, as a handler of `codecs.register_error`."""
     if not isinstance(error, UnicodeEncodeError):
@@ -43,6 +55,10 @@ def command(name: str, *places: str, options: Iterable[str] = ()) -> str:
     """A command of bywords as it can be typed, with files, folders or data sets, and options behind them."""
     named = [f"./{place}" if place.startswith("-") and place != "-" else place for place in places]
     return shell_words(["bywords", *name.split(), *named, *options])
+
+
+def _is_printable(sign: str) -> bool:
+    return unicodedata.category(sign) not in ("Cc", "Cs") and ord(sign) & 0xFFFE != 0xFFFE
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -75,3 +75,17 @@ def test_the_options_of_all_commands_are_there_without_numpy(tmp_path):
     code = "import sys, bywords.cli.options, bywords.io.read_options; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+def test_help_is_shown_without_what_takes_long(tmp_path):
+    """Nor does that of a command import what it would need; what stood in meanwhile is away again."""
+    left_out = ("markdown_it", "pygments", "rich.markdown", "rich.traceback", "numpy", "polars", "bywords.report")
+    for words in (["--help"], ["train", "--help"], []):
+        seen = (
+            f"from bywords.cli.main import _run; _run({words}); import sys; print(*set({left_out}) & set(sys.modules))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", seen], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        )
+        assert "Usage: bywords" in done.stdout
+        assert done.stdout.splitlines()[-1] == ""

@@ -32,6 +32,7 @@ from bywords.report import (
 )
 from bywords.report import page as page_module
 from bywords.report.label_placement import Box, place_labels
+from bywords.terminal import shorten
 
 
 def run_record(
@@ -595,8 +596,8 @@ def test_one_system_is_compared_with_nothing_but_the_most_frequent_label():
         (formats.size(1_234_567), "1.2 MB"),
         (formats.size(999_960), "1.0 MB"),
         (formats.percent(None), "–"),
-        (formats.shorten("a  b\nc", 10), "a b c"),
-        (formats.shorten("abcdef", 4), "abc…"),
+        (shorten("a  b\nc", 10), "a b c"),
+        (shorten("abcdef", 4), "abc…"),
         (formats.count(1, "document"), "1 document"),
         (formats.count(1200, "class", "classes"), "1,200 classes"),
         (formats.percent(math.nan), "–"),
@@ -656,7 +657,7 @@ def test_good_systems_lie_apart_also_beside_one_that_failed():
 @pytest.mark.parametrize("name", ["$x^2$", "$\\frac{$", "新闻 🎉", "عربي", "<b>&amp;", "a\nb\tc", "\x07\ufffe"])
 def test_names_of_any_script_are_drawn_as_they_are(name):
     run = record_of(run_record(names=(name, "b"), labels=[name, "b"], n_classes=2))
-    shown = formats.shorten(name, 30)
+    shown = shorten(name, 30)
     for svg in (
         time_picture.time_picture(run.systems),
         system_pictures.confusion_picture(run.systems[0], run.corpus.label_names),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bywords.cli.screen import one_line
+from bywords.terminal import shorten
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -32,7 +32,7 @@ def text_of(corpus: Corpus, row: int) -> str:
 
 def shortened(text: str) -> str:
     """A text, or what occurs in it, as an example on a line."""
-    return one_line(text, SHOWN_CHARACTERS)
+    return shorten(text, SHOWN_CHARACTERS)
 
 
 def _worst(pairs: list[DuplicatePair], *, is_across: bool) -> list[DuplicatePair]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bywords.cli.screen import one_line, say
+from bywords.cli.screen import say
+from bywords.terminal import shorten
 
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
@@ -47,8 +48,8 @@ def tell_examples(confusions: list[dict[str, Any]]) -> None:
 
     for mistake in confusions:
         say()
-        true, predicted = (one_line(mistake[key], SHOWN_CHARACTERS) for key in ("true", "predicted"))
+        true, predicted = (shorten(mistake[key], SHOWN_CHARACTERS) for key in ("true", "predicted"))
         say(f"{true}, taken for {predicted} ({count(mistake['count'], 'document')}):")
         for example in mistake["examples"]:
-            line = one_line(example["text"], SHOWN_CHARACTERS)
+            line = shorten(example["text"], SHOWN_CHARACTERS)
             say(f"  row {example['row']}, {example['probability']:.1%} sure: {line}")

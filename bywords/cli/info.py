@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bywords.cli import options
 from bywords.cli.scores import tell_ranking, tell_seen
-from bywords.cli.screen import MOST_NAMED, one_line, print_json, print_table, say
+from bywords.cli.screen import MOST_NAMED, print_json, print_table, say
+from bywords.terminal import shorten
 
 if TYPE_CHECKING:
     from bywords.artifact.validate import Overview
@@ -88,7 +89,7 @@ def described(columns: dict[str, Any]) -> str:
     from bywords.data.columns import Columns
 
     read = Columns.plain(columns)
-    return "" if read is None else one_line(read.described(), MOST_NAMED)
+    return "" if read is None else shorten(read.described(), MOST_NAMED)
 
 
 def _tell(found: dict[str, Any]) -> None:

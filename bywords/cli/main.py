@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable
 from importlib import import_module
 from textwrap import indent
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -143,12 +144,30 @@ def _run(words: list[str]) -> int:
     """Run a command. Returns: its exit code."""
     asked = [name for name in words[:1] if name in COMMANDS]
     command = typer.main.get_command(app_of(asked or COMMANDS))
+    if not words or "--help" in words:
+        _import_help()
+    if not words or "--help" in words:
+        _import_help()
     try:
         with command.make_context("bywords", list(words) or ["--help"]) as context:
             command.invoke(context)
     except typer.Exit as left:
         return left.exit_code if words else 2
     return 0
+
+
+def _import_help() -> None:
+    """What typer shows help with, in half the time: for Markdown and rich's tracebacks, which no help of ours has, two
+    empty classes stand in while it is imported, so that neither a parser of Markdown nor highlighters of code are.
+    """
+    unused = {f"rich.{name.lower()}": name for name in ("Markdown", "Traceback")}
+    stand_ins = {module: ModuleType(module) for module in unused if module not in sys.modules}
+    for module, stand_in in stand_ins.items():
+        setattr(stand_in, unused[module], type(unused[module], (), {}))
+    sys.modules.update(stand_ins)
+    import_module("typer.rich_utils")
+    for module in stand_ins:
+        del sys.modules[module]
 
 
 def _told(error: BaseException) -> int:

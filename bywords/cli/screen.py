@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bywords.terminal import visible, visible_line
+from bywords.terminal import shorten, visible, visible_line
 from bywords.training.callback import Callback
 
 if TYPE_CHECKING:
@@ -74,13 +74,6 @@ def say(text: str = "") -> None:
     _write_line(visible_line(text))
 
 
-def one_line(text: str, limit: int) -> str:
-    """A text of any length on one line, of at most so many characters."""
-    from bywords.report.formats import shorten
-
-    return shorten(text, limit)
-
-
 def tell_aside(text: str) -> None:
     """A sentence for the person, on a line of standard error, beside what goes to standard output."""
     if sys.stderr.isatty():
@@ -105,7 +98,7 @@ def tell_columns(*parts: Corpus | PartFacts) -> None:
 def columns_line(columns: Columns, not_read: Sequence[str], n_rows: str = "") -> str:
     """text: subject + body · label: queue · 10,003 rows · not read: id"""
     rest = f"not read: {', '.join(not_read)}" if not_read else ""
-    return " · ".join(one_line(part, MOST_NAMED) for part in (columns.described(), n_rows, rest) if part)
+    return " · ".join(shorten(part, MOST_NAMED) for part in (columns.described(), n_rows, rest) if part)
 
 
 def asked_again(read_as: Columns | None, options: ReadOptions) -> list[str]:
@@ -147,7 +140,7 @@ def tell_about(split: Split) -> None:
 def tell_notes(notes: Iterable[str]) -> None:
     """What was guessed about files when they were read, on standard error."""
     for note in dict.fromkeys(notes):
-        tell_aside(f"Note: {one_line(note, 400)}.")
+        tell_aside(f"Note: {shorten(note, 400)}.")
 
 
 def tell_read(*corpora: Any) -> None:

@@ -11,8 +11,8 @@ from bywords.records.base import Part
 from bywords.report import audit_words
 from bywords.report.audit_pictures import lengths_picture, roc_picture, words_picture
 from bywords.report.comparison import class_rows
-from bywords.report.formats import shorten
 from bywords.report.page import render
+from bywords.terminal import shorten
 
 _MOST_PAIRS = 200  # rows of a table of pairs
 _MOST_BESIDE = 10  # pairs whose texts are side by side

@@ -10,7 +10,8 @@ import numpy as np
 from bywords.records.audit import AuditRecord, DriftWord
 from bywords.report.audit_words import drift_finding, lengths_finding
 from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, picture, plain_ticks
-from bywords.report.formats import decimal, shorten
+from bywords.report.formats import decimal
+from bywords.terminal import shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from bywords.records.audit import AuditRecord, Drift, DuplicateImpact, Leakage, LeakageRule, Profile
 from bywords.records.base import Part
-from bywords.report.formats import count, decimal, interval, percent, point_interval, points, shorten
+from bywords.report.formats import count, decimal, interval, percent, point_interval, points
+from bywords.terminal import shorten
 
 Problem = tuple[float, str]  # about the share of the documents or answers that it spoils, and a sentence about it
 

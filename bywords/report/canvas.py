@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree
 
 from bywords.extras import needed
-from bywords.report.formats import printable
+from bywords.terminal import printable
 
 if TYPE_CHECKING:
     from markupsafe import Markup

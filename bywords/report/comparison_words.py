@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from bywords.evaluation.slices import sentence as slice_sentence
 from bywords.records.base import plain
 from bywords.records.run import RunRecord, SystemPair, SystemScores
-from bywords.report.formats import count, decimal, interval, percent, seconds, shorten
+from bywords.report.formats import count, decimal, interval, percent, seconds
+from bywords.terminal import shorten
 
 
 def ranked(run: RunRecord) -> list[SystemScores]:

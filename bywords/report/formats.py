@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeGuard
+
+from bywords.terminal import printable, shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -88,12 +89,6 @@ def size(n_bytes: float | None) -> str:
     return f"{value:.1f}{_SPACE}GB"
 
 
-def shorten(text: str, limit: int) -> str:
-    """At most `limit` printable characters on one line, … where something was left out."""
-    line = printable(" ".join(text.split()))
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
 def breakable(text: str, limit: int | None = None) -> Markup:
     """A label or name, shortened to `limit`. A long one may be broken behind its signs, and so need not be in words."""
     from markupsafe import Markup
@@ -101,15 +96,6 @@ def breakable(text: str, limit: int | None = None) -> Markup:
     shown = printable(text) if limit is None else shorten(text, limit)
     parts = [shown] if len(shown) <= _ONE_LINE else re.split(r"(?<=\w[_./:-])(?=\w)", shown)
     return Markup("<wbr>").join(parts)
-
-
-def printable(text: str) -> str:
-    """`text` without what a page or an XML file cannot hold: control signs and lone surrogates become U+FFFD."""
-    return "".join(sign if sign in "\n\t" or _is_printable(sign) else "\ufffd" for sign in text)
-
-
-def _is_printable(sign: str) -> bool:
-    return unicodedata.category(sign) not in ("Cc", "Cs") and ord(sign) & 0xFFFE != 0xFFFE
 
 
 def _is_known(number: float | None) -> TypeGuard[float]:

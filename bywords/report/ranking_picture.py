@@ -9,7 +9,8 @@ import numpy as np
 
 from bywords.records.run import SystemScores
 from bywords.report.canvas import BLUE, MUTED, ORANGE, PAPER, picture, plain_ticks
-from bywords.report.formats import decimal, shorten
+from bywords.report.formats import decimal
+from bywords.terminal import shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from bywords.records.base import EpochRecord
 from bywords.records.run import AnswerCoverage, ReliabilityBin, ReliabilityCurve, SystemScores
 from bywords.report.canvas import BLUE, FIRST, INK, MUTED, ORANGE, PAPER, RULE, SECOND, picture, plain_ticks
-from bywords.report.formats import count, decimal, percent, shorten
+from bywords.report.formats import count, decimal, percent
+from bywords.terminal import shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -10,8 +10,9 @@ import numpy as np
 from bywords.records.run import SystemScores
 from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, PAPER, picture, plain_ticks
 from bywords.report.comparison_words import score
-from bywords.report.formats import seconds, shorten
+from bywords.report.formats import seconds
 from bywords.report.label_placement import Box, place_labels
+from bywords.terminal import shorten
 
 if TYPE_CHECKING:
     from markupsafe import Markup

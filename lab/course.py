@@ -41,12 +41,11 @@ from bywords import (
     Word2VecConfig,
     WordVectors,
     load_dataset,
+    load_vectors,
     train_glove,
     train_word2vec,
     wilson_interval,
 )
-from bywords.data.splits import stratified_split
-from bywords.vectors.load import read_vectors
 
 SMALL = os.environ.get("LAB") == "small"
 KEPT = Path(__file__).parents[1] / "build" / "lab"  # vectors that took a while, and the pages
@@ -123,7 +122,7 @@ def load_reviews() -> Split:
 
 
 def limited(split: Split, n_train: int, n_test: int) -> Split:
-    """At most so many documents of each part, the same share of each class."""
+    """About so many documents of each part, or all that there are, the same share of each class."""
     return Split(_at_most(split.train, n_train), _at_most(split.test, n_test))
 
 
@@ -140,8 +139,8 @@ class Parts:
 def load_parts() -> Parts:
     """The corpus of `load_corpus` in three parts: a fifth of the training part, drawn by class, is for validation."""
     split = load_corpus().drop_empty(Tokenizer())
-    kept, held_out = stratified_split(split.train.labels, VALID_SHARE, 0)
-    return Parts(split.train.select(kept), split.train.select(held_out), split.test)
+    train, valid = split.train.split((1 - VALID_SHARE, VALID_SHARE))
+    return Parts(train, valid, split.test)
 
 
 def trained_vectors(method: Literal["word2vec", "glove"], dimension: int = 100) -> WordVectors:
@@ -152,7 +151,7 @@ def trained_vectors(method: Literal["word2vec", "glove"], dimension: int = 100) 
     train = load_parts().train
     path = KEPT / f"{method}-{dimension}-{train.fingerprint}.npy"
     if path.exists():
-        return read_vectors(path)
+        return load_vectors(path)
     tokens = Tokenizer()(train.texts)
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=5))
     if method == "word2vec":
@@ -261,5 +260,5 @@ def _side(value: Any) -> str:
 def _at_most(corpus: Corpus, n_documents: int) -> Corpus:
     if len(corpus) <= n_documents:
         return corpus
-    _, rows = stratified_split(corpus.labels, n_documents / len(corpus), 0)
-    return corpus.select(rows)
+    share = n_documents / len(corpus)
+    return corpus.split((1 - share, share))[1]

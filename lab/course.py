@@ -12,6 +12,9 @@ import io
 import itertools
 import json
 import os
+import tarfile
+import tempfile
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -49,6 +52,7 @@ from bywords import (
 
 SMALL = os.environ.get("LAB") == "small"
 KEPT = Path(__file__).parents[1] / "build" / "lab"  # vectors that took a while, and the pages
+REVIEWS = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 VALID_SHARE = 0.2  # of the training part, as in the lab
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -102,23 +106,46 @@ def load_corpus() -> Split:
 
 @functools.cache
 def load_reviews() -> Split:
-    """IMDB in full, 25,000 and 25,000 reviews, where ACLIMDB names the folder aclImdb or it is beside the checkout.
+    """IMDB in full, 25,000 and 25,000 reviews, where the folder aclImdb is to be had (`_reviews_folder`).
 
     Elsewhere the half that a package brings, a fifth of which is to test on. This says which it is.
     """
-    folder = Path(os.environ.get("ACLIMDB", KEPT.parents[2] / "aclImdb"))
-    if not (folder / "test").is_dir():
+    folder = _reviews_folder()
+    if folder is None:
         say(
             "> **Half of IMDB.** The package that brings the reviews has the labelled training half of it alone, "
             "of which a fifth is held out to test on: published figures, which are of the other half, cannot be put "
-            "beside these. With the folder aclImdb (ai.stanford.edu/~amaas/data/sentiment) beside this checkout, or "
-            "named by ACLIMDB, this page is about all of it."
+            f"beside these. With the folder aclImdb (from {REVIEWS}) beside this checkout, or named by ACLIMDB, or with "
+            "LAB_NETWORK=1, which fetches it (84 MB, once), this page is about all of it."
         )
         return load_dataset("imdb").drop_empty(Tokenizer())
     names = ["neg=negative", "pos=positive"]
     found = load_dataset(folder / "train", test=folder / "test", exclude_labels=["unsup"], map_label=names)
     say(f"IMDB in full: {len(found.train):,} reviews to train on and {len(found.test):,} to test on, as published.")
     return found.drop_empty(Tokenizer())
+
+
+def _reviews_folder() -> Path | None:
+    """The folder aclImdb with both halves: the one that ACLIMDB names, beside the checkout, or fetched before or now."""
+    fetched = KEPT / "aclImdb"
+    for folder in (Path(os.environ.get("ACLIMDB", KEPT.parents[2] / "aclImdb")), fetched):
+        if (folder / "test").is_dir():
+            return folder
+    if os.environ.get("LAB_NETWORK") != "1":
+        return None
+    KEPT.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            urllib.request.urlopen(REVIEWS, timeout=60) as stream,
+            tempfile.TemporaryDirectory(dir=KEPT) as unpacked,
+            tarfile.open(fileobj=stream, mode="r|gz") as archive,
+        ):
+            archive.extractall(unpacked, filter="data")
+            (Path(unpacked) / "aclImdb").rename(fetched)  # only a whole one gets its name
+    except (OSError, EOFError, tarfile.TarError) as error:
+        say(f"> IMDB could not be fetched from {REVIEWS}: {error}.")
+        return None
+    return fetched
 
 
 def limited(split: Split, n_train: int, n_test: int) -> Split:

@@ -115,8 +115,8 @@ def load_reviews() -> Split:
         say(
             "> **Half of IMDB.** The package that brings the reviews has the labelled training half of it alone, "
             "of which a fifth is held out to test on: published figures, which are of the other half, cannot be put "
-            f"beside these. With the folder aclImdb (from {REVIEWS}) beside this checkout, or named by ACLIMDB, or with "
-            "LAB_NETWORK=1, which fetches it (84 MB, once), this page is about all of it."
+            f"beside these. With the folder aclImdb (from {REVIEWS}) beside this checkout, or named by ACLIMDB, or "
+            "with LAB_NETWORK=1, which fetches it (84 MB, once), this page is about all of it."
         )
         return load_dataset("imdb").drop_empty(Tokenizer())
     names = ["neg=negative", "pos=positive"]
@@ -126,7 +126,7 @@ def load_reviews() -> Split:
 
 
 def _reviews_folder() -> Path | None:
-    """The folder aclImdb with both halves: the one that ACLIMDB names, beside the checkout, or fetched before or now."""
+    """The folder aclImdb with both halves: named by ACLIMDB, beside the checkout, fetched before, or fetched now."""
     fetched = KEPT / "aclImdb"
     for folder in (Path(os.environ.get("ACLIMDB", KEPT.parents[2] / "aclImdb")), fetched):
         if (folder / "test").is_dir():

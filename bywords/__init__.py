@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bywords.pytorch.training import fit_module, predict_module
     from bywords.system_config import SystemConfig, TrainingConfig
     from bywords.systems import SYSTEMS, module_system
+    from bywords.text.ragged import Ragged
     from bywords.text.tokenizer import Tokenizer, TokenizerConfig
     from bywords.text.vocabulary import Vocabulary, VocabularyConfig
     from bywords.training.fit import fit_classifier
@@ -53,6 +54,7 @@ _HOMES = {
     "ModelConfig": "models.base",
     "ModelFolderError": "errors",
     "Predictions": "fitted",
+    "Ragged": "text.ragged",
     "SYSTEMS": "systems",
     "SettingError": "errors",
     "Split": "data.corpus",
@@ -108,6 +110,7 @@ __all__ = [
     "ModelConfig",
     "ModelFolderError",
     "Predictions",
+    "Ragged",
     "SettingError",
     "Split",
     "SystemConfig",

@@ -12,6 +12,9 @@ import io
 import itertools
 import json
 import os
+import tarfile
+import tempfile
+import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -41,15 +44,15 @@ from bywords import (
     Word2VecConfig,
     WordVectors,
     load_dataset,
+    load_vectors,
     train_glove,
     train_word2vec,
     wilson_interval,
 )
-from bywords.data.splits import stratified_split
-from bywords.vectors.load import read_vectors
 
 SMALL = os.environ.get("LAB") == "small"
 KEPT = Path(__file__).parents[1] / "build" / "lab"  # vectors that took a while, and the pages
+REVIEWS = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 VALID_SHARE = 0.2  # of the training part, as in the lab
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
@@ -103,17 +106,17 @@ def load_corpus() -> Split:
 
 @functools.cache
 def load_reviews() -> Split:
-    """IMDB in full, 25,000 and 25,000 reviews, where ACLIMDB names the folder aclImdb or it is beside the checkout.
+    """IMDB in full, 25,000 and 25,000 reviews, where the folder aclImdb is to be had (`_reviews_folder`).
 
     Elsewhere the half that a package brings, a fifth of which is to test on. This says which it is.
     """
-    folder = Path(os.environ.get("ACLIMDB", KEPT.parents[2] / "aclImdb"))
-    if not (folder / "test").is_dir():
+    folder = _reviews_folder()
+    if folder is None:
         say(
             "> **Half of IMDB.** The package that brings the reviews has the labelled training half of it alone, "
             "of which a fifth is held out to test on: published figures, which are of the other half, cannot be put "
-            "beside these. With the folder aclImdb (ai.stanford.edu/~amaas/data/sentiment) beside this checkout, or "
-            "named by ACLIMDB, this page is about all of it."
+            f"beside these. With the folder aclImdb (from {REVIEWS}) beside this checkout, or named by ACLIMDB, or "
+            "with LAB_NETWORK=1, which fetches it (84 MB, once), this page is about all of it."
         )
         return load_dataset("imdb").drop_empty(Tokenizer())
     names = ["neg=negative", "pos=positive"]
@@ -122,8 +125,31 @@ def load_reviews() -> Split:
     return found.drop_empty(Tokenizer())
 
 
+def _reviews_folder() -> Path | None:
+    """The folder aclImdb with both halves: named by ACLIMDB, beside the checkout, fetched before, or fetched now."""
+    fetched = KEPT / "aclImdb"
+    for folder in (Path(os.environ.get("ACLIMDB", KEPT.parents[2] / "aclImdb")), fetched):
+        if (folder / "test").is_dir():
+            return folder
+    if os.environ.get("LAB_NETWORK") != "1":
+        return None
+    KEPT.mkdir(parents=True, exist_ok=True)
+    try:
+        with (
+            urllib.request.urlopen(REVIEWS, timeout=60) as stream,
+            tempfile.TemporaryDirectory(dir=KEPT) as unpacked,
+            tarfile.open(fileobj=stream, mode="r|gz") as archive,
+        ):
+            archive.extractall(unpacked, filter="data")
+            (Path(unpacked) / "aclImdb").rename(fetched)  # only a whole one gets its name
+    except (OSError, EOFError, tarfile.TarError) as error:
+        say(f"> IMDB could not be fetched from {REVIEWS}: {error}.")
+        return None
+    return fetched
+
+
 def limited(split: Split, n_train: int, n_test: int) -> Split:
-    """At most so many documents of each part, the same share of each class."""
+    """About so many documents of each part, or all that there are, the same share of each class."""
     return Split(_at_most(split.train, n_train), _at_most(split.test, n_test))
 
 
@@ -140,8 +166,8 @@ class Parts:
 def load_parts() -> Parts:
     """The corpus of `load_corpus` in three parts: a fifth of the training part, drawn by class, is for validation."""
     split = load_corpus().drop_empty(Tokenizer())
-    kept, held_out = stratified_split(split.train.labels, VALID_SHARE, 0)
-    return Parts(split.train.select(kept), split.train.select(held_out), split.test)
+    train, valid = split.train.split((1 - VALID_SHARE, VALID_SHARE))
+    return Parts(train, valid, split.test)
 
 
 def trained_vectors(method: Literal["word2vec", "glove"], dimension: int = 100) -> WordVectors:
@@ -152,7 +178,7 @@ def trained_vectors(method: Literal["word2vec", "glove"], dimension: int = 100) 
     train = load_parts().train
     path = KEPT / f"{method}-{dimension}-{train.fingerprint}.npy"
     if path.exists():
-        return read_vectors(path)
+        return load_vectors(path)
     tokens = Tokenizer()(train.texts)
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=5))
     if method == "word2vec":
@@ -261,5 +287,5 @@ def _side(value: Any) -> str:
 def _at_most(corpus: Corpus, n_documents: int) -> Corpus:
     if len(corpus) <= n_documents:
         return corpus
-    _, rows = stratified_split(corpus.labels, n_documents / len(corpus), 0)
-    return corpus.select(rows)
+    share = n_documents / len(corpus)
+    return corpus.split((1 - share, share))[1]

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 
 from parts import PARTS
 
-from bywords.files import write_whole
-
 LAB = Path(__file__).parent
 README = LAB / "README.md"
 BEGIN, END = "<!-- made by lab/run.py --table -->", "<!-- end of the table -->"
@@ -63,6 +61,13 @@ def wrong_figures(lesson: Lesson, figures: Figures) -> str | None:
     )
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that after a crash the old one, or none, is there."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
 def write_table(lessons: list[Lesson], figures: dict[str, Figures]) -> None:
     """Write the table of README.md: each part, what was published, what was seen, and the line that made it."""
     found: dict[int, list[tuple[str, str]]] = {number: [] for number in PARTS}
@@ -76,7 +81,7 @@ def write_table(lessons: list[Lesson], figures: dict[str, Figures]) -> None:
         lines.append(f"| {number} | {part.name} | {part.published} | {seen} | {links} |")
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    write_whole(README, "\n".join([before + BEGIN, *lines, "", END + after]).encode())
+    write_whole(README, "\n".join([before + BEGIN, *lines, "", END + after]))
 
 
 def read_figures(lessons: list[Lesson], folder: Path) -> tuple[dict[str, Figures], set[str]]:

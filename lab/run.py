@@ -21,7 +21,7 @@ from typing import Any
 
 import jupytext
 from lesson_page import page
-from lessons import LAB, Lesson, all_lessons, line_of, read_figures, write_table, wrong_figures
+from lessons import LAB, Lesson, all_lessons, line_of, read_figures, write_table, write_whole, wrong_figures
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from parts import CORPUS, INSTEAD
@@ -29,10 +29,7 @@ from rich.console import Console
 from rich.progress import Progress
 from traitlets.config import Config
 
-from bywords.errors import DataError
-from bywords.files import write_whole
-from bywords.io.datasets import is_available, load_dataset
-from bywords.version import __version__
+from bywords import DataError, __version__, load_dataset
 
 BUILD = LAB.parent / "build"
 CELL_SECONDS = 1800  # after which a cell is given up
@@ -52,9 +49,9 @@ def main() -> int:
     asked = [lesson for lesson in lessons if not arguments.names or lesson.name in arguments.names]
     out = BUILD / ("lab-small" if arguments.small else "lab")
     out.mkdir(parents=True, exist_ok=True)
-    _prepare(small=arguments.small)
+    corpus = _prepare(small=arguments.small)
     to_run = [lesson for lesson in asked if not (arguments.resume and is_fresh(lesson, out))]
-    if _run_all(to_run, lessons, out, small=arguments.small):
+    if _run_all(to_run, lessons, out, small=arguments.small, corpus=corpus):
         return 1
     print(f"Look at the pages: {os.path.relpath(out / asked[0].name)}.html")
     if arguments.table:
@@ -78,19 +75,23 @@ def _parse() -> argparse.Namespace:
     return arguments
 
 
-def _prepare(*, small: bool) -> None:
-    """Settings for the kernels, and 20 Newsgroups fetched once, before several of them ask for it."""
+def _prepare(*, small: bool) -> str:
+    """Settings for the kernels, and 20 Newsgroups fetched once, before several of them ask for it.
+
+    Returns: the corpus that the pages are about.
+    """
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # see bywords/cli/main.py
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's threads wait for each other by spinning, and the steps are small
     os.environ.pop("LAB", None)
     if small:
         os.environ["LAB"] = "small"
         os.environ["OMP_NUM_THREADS"] = "1"  # of each of two kernels
-    if not is_available(CORPUS):
-        try:
-            load_dataset(CORPUS)
-        except DataError as error:
-            print(f"The pages are about film reviews instead of 20 Newsgroups. {error}", flush=True)
+    try:
+        load_dataset(CORPUS)
+    except DataError as error:
+        print(f"The pages are about film reviews instead of 20 Newsgroups. {error}", flush=True)
+        return INSTEAD
+    return CORPUS
 
 
 def is_fresh(lesson: Lesson, out: Path) -> bool:
@@ -103,7 +104,7 @@ def is_fresh(lesson: Lesson, out: Path) -> bool:
     return all(figures.stat().st_mtime > path.stat().st_mtime for path in [lesson.path, *sources])
 
 
-def _run_all(asked: list[Lesson], lessons: list[Lesson], out: Path, *, small: bool) -> bool:
+def _run_all(asked: list[Lesson], lessons: list[Lesson], out: Path, *, small: bool, corpus: str) -> bool:
     """Run notebooks and write their pages: a line for each that is done, a bar on a terminal. Whether any failed."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -118,7 +119,7 @@ def _run_all(asked: list[Lesson], lessons: list[Lesson], out: Path, *, small: bo
                 progress.update(bar, completed=done, total=total / share, description=lesson.title)
 
             started = time.perf_counter()
-            error = run_lesson(lesson, lessons, out, small=small, on_cell=on_cell)
+            error = run_lesson(lesson, lessons, out, small=small, corpus=corpus, on_cell=on_cell)
             print(f"{lesson.name:22} {error or f'{time.perf_counter() - started:5.0f} s'}", flush=True)
             return error is not None
 
@@ -137,7 +138,9 @@ def _run_all(asked: list[Lesson], lessons: list[Lesson], out: Path, *, small: bo
             os._exit(130)  # else the threads would run all notebooks to their end; the kernels end with this process
 
 
-def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool, on_cell: OnCell) -> str | None:
+def run_lesson(
+    lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool, corpus: str, on_cell: OnCell
+) -> str | None:
     """Run a notebook and write its page, that of a failed one too. Returns: the error, None if there was none."""
     kept = out / f"{lesson.name}.json"
     kept.unlink(missing_ok=True)
@@ -166,13 +169,13 @@ def run_lesson(lesson: Lesson, lessons: list[Lesson], out: Path, *, small: bool,
     except (CellTimeoutError, DeadKernelError) as raised:
         error = f"lab/{lesson.path.name}: {raised}"
     about = f"bywords {__version__}, {'small form: ' if small else ''}made from lab/{lesson.path.name} by lab/run.py."
-    write_whole(out / f"{lesson.name}.html", page(notebook, lesson, lessons, about).encode())
+    write_whole(out / f"{lesson.name}.html", page(notebook, lesson, lessons, about))
     figures = [json.loads(line) for line in recorded.read_text(encoding="utf-8").splitlines()]
     recorded.unlink()
     error = error or wrong_figures(lesson, figures)
     if error is None:
-        content = {"corpus": CORPUS if is_available(CORPUS) else INSTEAD, "figures": figures}
-        write_whole(kept, json.dumps(content, indent=1, ensure_ascii=False).encode())
+        content = {"corpus": corpus, "figures": figures}
+        write_whole(kept, json.dumps(content, indent=1, ensure_ascii=False))
     return error
 
 

@@ -20,7 +20,7 @@ from bywords import (
     train_word2vec,
 )
 from bywords.auditing.audit import audit
-from bywords.data.corpus import Split
+from bywords.data.corpus import Corpus, Split
 from bywords.training.callback import Callback
 
 EVIL = "<script>alert('x')</script> & \ud800"
@@ -123,6 +123,21 @@ def test_a_comparison_draws_its_scores_with_their_intervals(record):
     assert axes.get_yticklabels()[-1].get_text() == best.name
     assert axes.get_lines()[-1].get_xdata() == [best.score]
     assert tuple(axes.get_lines()[-2].get_xdata()) == best.score_interval
+
+
+def test_an_audit_draws_which_share_of_each_part_each_finding_concerns():
+    texts, labels = [*TEXTS, TEXTS[0], TEXTS[0]], [*LABELS, LABELS[0], LABELS[0]]
+    found = audit(
+        Corpus.of("train", texts, labels), Corpus.of("test", [TEXTS[0], *TEST.texts], [LABELS[0], *TEST.names()])
+    )
+    axes = found.plot()
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    bars = dict(zip(names, (bar.get_width() for bar in axes.patches), strict=True))
+    assert names[-1] == "train: label likely wrong"
+    assert bars["train: exact duplicate in it"] == found.duplicates.train.n_exact / len(texts) > 0
+    assert bars["test: duplicate in train"] == found.duplicates.across.n_test_documents / (len(TEST) + 1) > 0
+    written = [text.get_text() for text in axes.texts]
+    assert written[names.index("train: exact duplicate in it")] == str(found.duplicates.train.n_exact)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,6 @@ kernelspec:
 ---
 
 """
-MOST_FROM_WITHIN = 28  # names that the course shows from within; it may only become less
 RUFF = shutil.which("ruff", path=Path(sys.executable).parent)
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -80,15 +79,15 @@ def test_links_lead_somewhere(path):
         assert link.startswith("https://") or (LAB / link).exists(), link
 
 
-def test_a_notebook_takes_whatever_is_public_by_its_public_name_and_little_else():
+def test_the_course_takes_of_bywords_nothing_but_public_names():
     sources = ["\n\n".join(match[2] for match in CELL.finditer(path.read_text(encoding="utf-8"))) for path in NOTEBOOKS]
-    sources.append((LAB / "course.py").read_text(encoding="utf-8"))
-    imports = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
-    public = {one.name for node in imports if node.module == "bywords" for one in node.names}
-    within = {one.name for node in imports if str(node.module).startswith("bywords.") for one in node.names}
-    assert public <= set(bywords.__all__)
-    assert not within & set(bywords.__all__)
-    assert len(within) <= MOST_FROM_WITHIN
+    sources += [path.read_text(encoding="utf-8") for path in sorted(LAB.glob("*.py"))]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module.startswith("bywords")]
+    modules = [one.name for node in nodes if isinstance(node, ast.Import) for one in node.names]
+    assert {node.module for node in imports} == {"bywords"}
+    assert not [name for name in modules if name.partition(".")[0] == "bywords"]
+    assert {one.name for node in imports for one in node.names} <= set(bywords.__all__)
 
 
 @each_notebook
@@ -133,7 +132,7 @@ def executed(folder, cells):
     path = folder / "8-try.md"
     path.write_text(HEAD + "# 8. A <b>try</b>\n\n" + cells, encoding="utf-8")
     lesson = Lesson(path, "8. A <b>try</b>")
-    error = run_lesson(lesson, [lesson], folder, small=False, on_cell=lambda n_done, n_cells: None)
+    error = run_lesson(lesson, [lesson], folder, small=False, corpus="imdb", on_cell=lambda n_done, n_cells: None)
     figures = folder / "8-try.json"
     return error, (folder / "8-try.html").read_text(encoding="utf-8"), figures.exists() and json.loads(
         figures.read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ So does a model that is defined here in one class and added by `bywords.register
 have more to keep: `each_module`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -43,9 +43,11 @@ from bywords.models.modules.lstm import PackedLSTM, Recurrence
 from bywords.models.static_vectors import StaticVectorsConfig
 from bywords.models.tfidf_linear import TfidfConfig
 from bywords.system_config import FitParameters, SelectionConfig, SystemConfig, TrainingConfig
+from bywords.systems import SYSTEMS
 from bywords.text.ragged import Ragged
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
+from bywords.training.callback import Callback
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import grown_vocabulary
 from bywords.training.loop import fit
@@ -607,18 +609,44 @@ def test_inputs_of_the_packed_lstm_that_take_no_gradient_change_nothing_for_its_
     assert all(map(torch.equal, wanted, without))
 
 
-def test_the_packed_lstm_gives_the_same_bits_on_one_thread():
+def test_the_packed_lstm_gives_the_same_bits_on_one_thread(monkeypatch):
     def bits():
         layer, inputs, step_sizes = small_batch(2)
         states = layer(inputs, step_sizes)
         return [states, *torch.autograd.grad(states.square().sum(), [inputs, *layer.parameters()])]
 
-    expected, n_threads = bits(), torch.get_num_threads()
+    monkeypatch.setattr("bywords.models.modules.lstm.n_threads", lambda: 2)
+    expected = bits()
+    monkeypatch.setattr("bywords.models.modules.lstm.n_threads", lambda: 1)
+    assert all(map(torch.equal, bits(), expected))
+
+
+class ThreadsSeen(Callback):
+    """How many threads PyTorch has in each epoch."""
+
+    def __init__(self):
+        self.seen = []
+
+    def epoch(self, record, max_epochs):
+        self.seen.append(torch.get_num_threads())
+
+
+@pytest.mark.parametrize("system", ["lstm", "gru", "cnn"])
+def test_a_model_of_word_order_is_trained_on_one_thread_so_that_two_give_the_same_bits(system):
+    texts = [" ".join(f"w{word}" for word in row) for row in np.random.default_rng(0).integers(0, 99, (40, 30))]
+    config = replace(SYSTEMS[system], training=replace(SYSTEMS[system].training, max_epochs=1))
+    trained, before = {}, torch.get_num_threads()
     try:
-        torch.set_num_threads(1)
-        assert all(map(torch.equal, bits(), expected))
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            heard = ThreadsSeen()
+            held = texts[:8], ["a", "b"] * 4
+            fitted = fit_classifier(config, texts, ["a", "b"] * 20, validation=held, callback=heard)
+            assert (heard.seen, torch.get_num_threads()) == ([1], n_threads)
+            trained[n_threads] = {**fitted.model.arrays(), "probabilities": fitted.predict(texts).probabilities}
     finally:
-        torch.set_num_threads(n_threads)
+        torch.set_num_threads(before)
+    assert all(np.array_equal(values, trained[2][name]) for name, values in trained[1].items())
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30, -1e30])

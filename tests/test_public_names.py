@@ -34,6 +34,7 @@ PUBLIC = {
     "ModelConfig",
     "ModelFolderError",
     "Predictions",
+    "Ragged",
     "SYSTEMS",
     "SettingError",
     "Split",

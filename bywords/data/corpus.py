@@ -18,7 +18,7 @@ from bywords.data.groups import groups_of
 from bywords.data.label_names import cleaned, several_spellings
 from bywords.data.label_sets import Codes, LabelSets, arrays_of, joined_codes
 from bywords.data.labels import FLAGS, flags_in, names_of
-from bywords.data.splits import strata_of, stratified_split
+from bywords.data.splits import rows_of_shares, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.forks import cached_property
 from bywords.text.custom_tokens import TOKEN_END
@@ -165,6 +165,19 @@ class Corpus:
         return dataclasses.replace(
             self, texts=self.texts[indices], labels=self.labels[indices], rows=self.rows[indices], columns=columns
         )
+
+    def split(self, shares: Sequence[float] = (0.8, 0.1, 0.1), *, seed: int = 0) -> list[Corpus]:
+        """Parts of these shares, each with about the same share of every label; equal texts are in one part.
+
+        The same seed gives the same parts; in each, documents keep their order. `rows` say which they were.
+        Raises: SettingError where the shares are not above 0 or do not sum to 1.
+
+        >>> corpus = Corpus.of("tickets", [f"text {number}" for number in range(20)], ["office", "garage"] * 10)
+        >>> [part.counts().tolist() for part in corpus.split((0.6, 0.2, 0.2))]
+        [[6, 6], [2, 2], [2, 2]]
+        """
+        parts = rows_of_shares(strata_of(self.labels), shares, seed, self.groups)
+        return [self.select(rows) for rows in parts]
 
     def names(self) -> npt.NDArray[Any]:
         """The label of each document by its name, str (N,); multi-label: its labels, object (N,) of tuples of str."""

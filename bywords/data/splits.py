@@ -6,6 +6,7 @@ Where documents are in groups, of equal texts say, a group is never divided, and
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
@@ -45,6 +46,26 @@ def stratified_split(
     for label in np.setdiff1d(labels, labels[~is_held[group_of]]):  # only in groups that count for another class
         is_held[group_of[labels == label][0]] = False
     return np.flatnonzero(~is_held[group_of]), np.flatnonzero(is_held[group_of])
+
+
+def rows_of_shares(
+    labels: npt.NDArray[np.int64], shares: Sequence[float], seed: int, groups: Rows | None = None
+) -> list[Rows]:
+    """Split N documents into parts of these shares, each drawn as by `stratified_split`: the rows of each, ascending.
+
+    Raises: SettingError where the shares are not above 0 or do not sum to 1, and for a seed as `check_seed`.
+    """
+    if len(shares) < 2 or not all(share > 0 for share in shares) or abs(sum(shares) - 1) > 1e-9:
+        raise SettingError(
+            f"the shares are {shown(shares)}, expected two or more above 0 that sum to 1, as in (0.8, 0.2)."
+        )
+    groups = np.arange(len(labels)) if groups is None else groups
+    left, parts, whole = np.arange(len(labels)), list[Rows](), 1.0
+    for share in reversed(shares[1:]):
+        kept, held_out = stratified_split(labels[left], share / whole, seed, groups[left])
+        parts.append(left[held_out])
+        left, whole = left[kept], whole - share
+    return [left, *reversed(parts)]
 
 
 def strata_of(labels: Codes) -> npt.NDArray[np.int64]:

@@ -44,8 +44,9 @@ class CustomConfig(ModelConfig):
 
 
 class CustomModel(PlainModel):
-    """A custom module that has been trained."""
+    """A custom module that has been trained, on all threads that PyTorch has: it may be a large one."""
 
+    n_training_threads = None
     plain: ClassVar[type[nn.Module]]
 
     def __init__(self, config: Any, module: Any) -> None:

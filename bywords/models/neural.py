@@ -33,6 +33,7 @@ class NeuralModel(FittedModel):
     """A fitted model whose arrays a module of PyTorch has learned."""
 
     trains_in_epochs = True
+    n_training_threads: ClassVar[int | None] = None  # of PyTorch; None is as many as it has
     module_name: ClassVar[str]  # in `bywords.models.modules`, a class of the same file: "lstm.LSTM"
 
     @classmethod
@@ -90,7 +91,13 @@ class NeuralModel(FittedModel):
 
 
 class SequenceModel(NeuralModel):
-    """A module that reads the words of a document in their order. It answers by PyTorch."""
+    """A module that reads the words of a document in their order. It answers by PyTorch.
+
+    PyTorch's sums have other bits with other numbers of threads, so it trains on one: a seed gives the same model on
+    every number of them. The steps of an LSTM are compiled code, whose threads change no bits.
+    """
+
+    n_training_threads = 1
 
     row_arrays = ("embedding.weight",)
     reads_in_order = True

@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import Any, ClassVar, Literal
 
 from bywords.display import shown_table
+from bywords.extras import needed
 from bywords.records.base import Interval, Part, Quantiles, Record, RecordPart, scalars
 
 
@@ -325,6 +326,35 @@ class AuditRecord(Record):
     def rows(self) -> list[dict[str, Any]]:
         """The training documents whose label is doubtful, the likeliest error first."""
         return [scalars(error) for error in self.label_errors]
+
+    def plot(self, axes: Any = None) -> Any:
+        """Draw which share of each part's documents each finding concerns, with their number; matplotlib's axes."""
+        if axes is None:
+            axes = needed("matplotlib.pyplot", what="to draw an audit").subplots()[1]
+        found = self._shares()
+        for height, (name, n_concerned, n_documents) in enumerate(reversed(found)):
+            share = n_concerned / n_documents
+            axes.barh(height, share, color="C1" if name.startswith("test") else "C0")
+            axes.annotate(f"{n_concerned:,}", (share, height), (4, 0), textcoords="offset points", va="center")
+        axes.set_yticks(range(len(found)), [name for name, *_ in reversed(found)])
+        axes.set(xlabel="share of the part's documents")
+        axes.margins(x=0.15)
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g} %")
+        return axes
+
+    def _shares(self) -> list[tuple[str, int, int]]:
+        """Each finding that was looked for: its name with the part, how many documents it concerns, of how many."""
+        kinds, sizes = self.duplicates, {"train": self.data.n_train, "test": self.data.n_test}
+        found = [("train: label likely wrong", self.n_flagged, self.data.n_train)]
+        for part, within in (("train", kinds.train), ("test", kinds.test)):
+            if within is not None:
+                found.append((f"{part}: exact duplicate in it", within.n_exact, sizes[part]))
+                found.append((f"{part}: near duplicate in it", within.n_near, sizes[part]))
+        if kinds.across is not None:
+            found.append(("test: duplicate in train", kinds.across.n_test_documents, self.data.n_test))
+        found += [(f"{part}: without words", len(rows), sizes[part]) for part, rows in self.without_words.items()]
+        return [row for row in found if row[2]]
 
     def _repr_html_(self) -> str:
         flagged = [row for row in self.rows() if row.pop("is_flagged")]

@@ -21,7 +21,16 @@ class Ragged:
     """Word ids of N documents; every document has at least one.
 
     `ids` is int32 (T,); document i is `ids[offsets[i]:offsets[i + 1]]`; `offsets` is int64 (N + 1,);
-    `in_vocabulary_share` is float32 (N,): the share of the document's tokens that the vocabulary has.
+    `in_vocabulary_share` is float32 (N,): the share of the document's tokens that the vocabulary has. Id 1 stands for
+    words that it does not have; a document without any other is one of these. No document has id 0, which is padding.
+    `Vocabulary.encode` makes one of tokens.
+
+    >>> from bywords import Ragged
+    >>> documents = Ragged.of([[2, 3], [], [4, 4, 2]])
+    >>> documents.ids.tolist(), documents.offsets.tolist()
+    ([2, 3, 1, 4, 4, 2], [0, 2, 3, 6])
+    >>> [batch.lengths.tolist() for batch in documents.batches(2)]
+    [[2, 1], [3]]
     """
 
     ids: npt.NDArray[np.int32]
@@ -30,7 +39,7 @@ class Ragged:
 
     @classmethod
     def of(cls, documents: Sequence[Sequence[int]]) -> Ragged:
-        """From lists of ids, for tests and small cases. An empty document becomes one unknown word."""
+        """From lists of ids, for small cases. An empty document becomes one unknown word."""
         filled = [list(document) or [UNKNOWN] for document in documents]
         offsets = np.cumsum([0, *map(len, filled)], dtype=np.int64)
         ids = np.array([number for document in filled for number in document], dtype=np.int32)

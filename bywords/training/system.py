@@ -132,13 +132,15 @@ def fit_model(
     module = neural.new_module(config, prepared, vocabulary, targets.n_classes, seed=seed, aligned=aligned)
     start(module)
     needed("lightning_fabric", what=f"to train {config.title}")
+    from bywords.models.modules.layers import threads
     from bywords.training.loop import fit
 
-    history = fit(
-        module, prepared, targets, valid, training,
-        generator=np.random.default_rng(seed), n_epochs=n_epochs, checkpoint=checkpoint,
-        on_epoch=lambda record: callback.epoch(record, max_epochs), on_batch=callback.batch,
-    )  # fmt: skip
+    with threads(neural.n_training_threads):
+        history = fit(
+            module, prepared, targets, valid, training,
+            generator=np.random.default_rng(seed), n_epochs=n_epochs, checkpoint=checkpoint,
+            on_epoch=lambda record: callback.epoch(record, max_epochs), on_batch=callback.batch,
+        )  # fmt: skip
     return _finite(neural.from_module(config, module, vocabulary)), history, []
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,17 @@ def seeded_linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linea
     nn.init.xavier_uniform_(layer.weight, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+@contextmanager
+def threads(n_threads: int | None) -> Iterator[None]:
+    """Within it PyTorch has this many threads, or as many as before; afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Dropout(nn.Module):

@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from bywords.models.lstm import LSTMConfig
 from bywords.models.modules.layers import DEFAULT_DIMENSION, Dropout, Model, seeded_embedding, seeded_linear
 from bywords.text.ragged import Ragged
+from bywords.text.threads import n_threads
 
 
 class LSTMModule(Model):
@@ -140,7 +141,7 @@ class Recurrence(torch.autograd.Function):
 def each_direction(run: Callable[..., None], step_sizes: Tensor, *tensors: Tensor) -> None:
     """Call a compiled function on the arrays of each direction, (R, …) each, at the same time."""
     directions = zip(*(tensor.detach().contiguous().numpy() for tensor in tensors), strict=True)
-    with ThreadPoolExecutor(min(len(tensors[0]), torch.get_num_threads())) as pool:
+    with ThreadPoolExecutor(min(len(tensors[0]), n_threads())) as pool:
         for done in [pool.submit(run, step_sizes.numpy(), *arrays) for arrays in directions]:
             done.result()
 

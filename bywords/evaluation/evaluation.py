@@ -26,6 +26,10 @@ COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answ
 TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes
 MOST_RANKED = max(*TOP_K, *AT)  # likeliest labels of a document that are kept
 EXAMPLE_CHARACTERS = 300  # of a text that is shown as an example
+# How many documents one counts for in an interval where all are held out in turn: answers of models that learned from
+# each other's documents are not independent, and the model of all of them is another. `benchmarks/small_samples.py`.
+SHARE_IN_TURN = 0.6
+SPREAD_IN_TURN = 2.0  # of the error of calibration, for the same reasons: each model has a calibration of its own
 
 
 Numbers = npt.NDArray[np.float64]
@@ -140,9 +144,14 @@ class Evaluation:
         }
 
     @property
+    def share(self) -> float:
+        """How many independent test documents one counts for: 1, or less where they were held out in turn."""
+        return SHARE_IN_TURN if self.n_folds else 1.0
+
+    @property
     def accuracy_interval(self) -> tuple[float, float]:
         """The 95 % Wilson interval of the accuracy."""
-        return metrics.wilson_interval(self.accuracy, len(self.labels))
+        return metrics.wilson_interval(self.accuracy, self.share * len(self.labels))
 
     @property
     def macro_f1(self) -> float:
@@ -152,7 +161,7 @@ class Evaluation:
     def macro_f1_interval(self) -> significance.Interval:
         """The 95 % interval of macro F1, bootstrapped over documents."""
         draws = significance.macro_f1_draws(self.labels, self.predicted[np.newaxis], len(self.label_names))
-        return significance.bootstrap_interval(draws[0], self.macro_f1)
+        return self._widened(significance.bootstrap_interval(draws[0], self.macro_f1), self.macro_f1, most=1.0)
 
     @property
     def log_loss(self) -> float:
@@ -162,7 +171,16 @@ class Evaluation:
     @property
     def log_loss_interval(self) -> significance.Interval:
         """The 95 % interval of the log loss."""
-        return (np.nan, np.nan) if self.log_losses is None else significance.mean_interval(self.log_losses)
+        if self.log_losses is None:
+            return np.nan, np.nan
+        return self._widened(significance.mean_interval(self.log_losses), self.log_loss, most=np.inf)
+
+    def _widened(self, interval: significance.Interval, score: float, *, most: float) -> significance.Interval:
+        """An interval for as many documents as are independent."""
+        if not self.n_folds:
+            return interval
+        low, high = (score + (end - score) / np.sqrt(self.share) for end in interval)
+        return float(max(low, 0.0)), float(min(high, most))
 
     @cached_property
     def confidence(self) -> npt.NDArray[np.float64]:
@@ -177,12 +195,15 @@ class Evaluation:
     def reliability(self) -> dict[str, Any]:
         """How probable the answers were and how often right, before and after calibration; ready for JSON.
 
-        `bins` as `reliability_bins` has them and `error`, the expected calibration error; and, where it is known what
+        `bins` as `reliability_bins` has them, `error`, the expected calibration error, and its `error_interval`; and, where it is known what
         the probabilities were without calibration, `bins_before` and `error_before`.
         """
         found: dict[str, Any] = {
             "bins": reliability.reliability_bins(self.confidence, self.is_right),
             "error": reliability.expected_calibration_error(self.confidence, self.is_right),
+            "error_interval": reliability.Bins.of(self.confidence, self.is_right).error_interval(
+                spread=SPREAD_IN_TURN if self.n_folds else 1.0
+            ),
         }
         before = None if self.kept is None else self.kept.confidence_before
         if self.uncalibrated is not None:
@@ -199,7 +220,7 @@ class Evaluation:
                 "min_confidence": confidence,
                 "coverage": share,
                 "accuracy": right,
-                "interval": list(metrics.wilson_interval(right, round(share * len(self.labels)))),
+                "interval": list(metrics.wilson_interval(right, self.share * round(share * len(self.labels)))),
             }
             for confidence, share, right in reliability.selection_curve(self.confidence, self.is_right, shares)
         ]
@@ -295,9 +316,11 @@ class Evaluation:
             "log_loss": _known(self.log_loss),
             "log_loss_interval": _known(self.log_loss_interval),
             "calibration_error": _known(reliability["error"]),
+            "calibration_error_interval": _known(reliability["error_interval"]),
             "calibration_error_before": _known(reliability.get("error_before")),
             "coverage": self.coverage(),
             "per_class": self.per_class(),
+            **({"held_out_in_turn": {"n_folds": self.n_folds, "n_repeats": self.n_repeats}} if self.n_folds else {}),
             **_by_level(self),
         }
 

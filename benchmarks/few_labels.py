@@ -218,7 +218,10 @@ def _sentences() -> tuple[Texts, Labels, Texts, Labels]:
 
     rows = pl.read_csv(_imdb_path()).filter(pl.col("source") == "rotten_tomatoes")
     order = np.random.default_rng(0).permutation(len(rows))
-    texts, labels = np.array(rows["text"].to_list(), dtype=object)[order], rows["label"].cast(pl.String).to_numpy()[order]
+    texts, labels = (
+        np.array(rows["text"].to_list(), dtype=object)[order],
+        rows["label"].cast(pl.String).to_numpy()[order],
+    )
     cut = 2 * len(rows) // 3
     return texts[:cut].tolist(), labels[:cut].astype(str), texts[cut:].tolist(), labels[cut:].astype(str)
 
@@ -312,7 +315,11 @@ def check_claims(summary: dict[str, Any]) -> None:
 def table(summary: dict[str, Any]) -> str:
     """Accuracy and log loss of each system by documents and set, in Markdown."""
     names = sorted({name for sets in summary.values() for rows in sets.values() for name in rows})
-    names = [OURS, *(name for name in names if name not in (OURS, TRANSFORMER)), *([TRANSFORMER] * (TRANSFORMER in names))]
+    names = [
+        OURS,
+        *(name for name in names if name not in (OURS, TRANSFORMER)),
+        *([TRANSFORMER] * (TRANSFORMER in names)),
+    ]
     lines = [f"| documents | set | {' | '.join(names)} |", "|--:|---|" + "--:|" * len(names)]
     for size in sorted(summary, key=int):
         for corpus, rows in summary[size].items():
@@ -333,10 +340,15 @@ def times(summary: dict[str, Any]) -> str:
     """Seconds to fit by documents, and texts a second, medians over the sets, in Markdown."""
     names = sorted({name for sets in summary.values() for rows in sets.values() for name in rows})
     sizes = sorted(summary, key=int)
-    lines = [f"| | {' | '.join(f'fit to {int(size):,}' for size in sizes)} | texts a second |", "|---|" + "--:|" * (len(sizes) + 1)]
+    lines = [
+        f"| | {' | '.join(f'fit to {int(size):,}' for size in sizes)} | texts a second |",
+        "|---|" + "--:|" * (len(sizes) + 1),
+    ]
     for name in names:
         rows = {size: [row[name] for row in summary[size].values() if name in row] for size in sizes}
-        cells = [f"{np.median([row['fit_seconds'] for row in found]):.2f} s" if found else "–" for found in rows.values()]
+        cells = [
+            f"{np.median([row['fit_seconds'] for row in found]):.2f} s" if found else "–" for found in rows.values()
+        ]
         rate = float(np.median([row["texts_per_second"] for found in rows.values() for row in found]))
         lines.append(f"| {name} | {' | '.join(cells)} | {rate:,.0f} |")
     return "\n".join(lines)
@@ -363,9 +375,13 @@ def draw(summary: dict[str, Any]) -> None:
     from matplotlib import pyplot
 
     sets = [name for name in SETS if any(name in rows for rows in summary.values())]
-    names = sorted({name for rows in summary.values() for row in rows.values() for name in row}, key=lambda name: name != OURS)
+    names = sorted(
+        {name for rows in summary.values() for row in rows.values() for name in row}, key=lambda name: name != OURS
+    )
     colours = {name: f"C{index}" for index, name in enumerate(names)}
-    figure, panels = pyplot.subplots(-(-len(sets) // 3), min(3, len(sets)), figsize=(11, 3.4 * -(-len(sets) // 3)), squeeze=False)
+    figure, panels = pyplot.subplots(
+        -(-len(sets) // 3), min(3, len(sets)), figsize=(11, 3.4 * -(-len(sets) // 3)), squeeze=False
+    )
     for panel, corpus in zip(panels.ravel(), sets, strict=False):
         for name in names:
             at = [size for size in sorted(summary, key=int) if name in summary[size].get(corpus, {})]
@@ -373,16 +389,24 @@ def draw(summary: dict[str, Any]) -> None:
             if rows:
                 low, high = zip(*(row["accuracy_interval"] for row in rows), strict=True)
                 xs, wide = list(map(int, at)), 2.4 if name == OURS else 1.2
-                panel.plot(xs, [row["accuracy"] for row in rows], marker="o", ms=3, lw=wide, color=colours[name], label=name)
+                panel.plot(
+                    xs, [row["accuracy"] for row in rows], marker="o", ms=3, lw=wide, color=colours[name], label=name
+                )
                 panel.fill_between(xs, low, high, color=colours[name], alpha=0.08, lw=0)
         panel.set(xscale="log", title=corpus)
-        panel.set_xticks(list(map(int, sorted(summary, key=int))), [f"{int(size):,}" for size in sorted(summary, key=int)])
+        panel.set_xticks(
+            list(map(int, sorted(summary, key=int))), [f"{int(size):,}" for size in sorted(summary, key=int)]
+        )
         panel.minorticks_off()
     for panel in panels.ravel()[len(sets) :]:
         panel.set_visible(False)
     panels[0, 0].set_ylabel("accuracy on test texts")
     panels[-1, 0].set_xlabel("training documents")
-    handles = {label: handle for panel in panels.ravel() for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    handles = {
+        label: handle
+        for panel in panels.ravel()
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+    }
     figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=4, frameon=False)
     figure.tight_layout(rect=(0, 0.1, 1, 1))
     figure.savefig(ROOT / PICTURE, metadata={"Date": None})

@@ -170,8 +170,8 @@ class FirstLabels(TypedDict):
     propensity_scored_precision_interval: tuple[float, float] | None
 
 
-class InTurn(TypedDict):
-    """In how many parts documents were held out, from models that learned the others, and how many times."""
+class TakenInTurn(TypedDict):
+    """Of `InTurn`, what a card shows."""
 
     n_folds: int
     n_repeats: int
@@ -192,7 +192,7 @@ class Scores(TypedDict, total=False):
     samples_f1_interval: tuple[float, float] | None
     calibration_error: float | None
     calibration_error_interval: tuple[float, float] | None
-    held_out_in_turn: InTurn  # of documents that are not those of a test part
+    held_out_in_turn: TakenInTurn  # of documents that are not those of a test part
     per_class: list[LabelScores]
     coverage: list[Coverage]
     hierarchy: HierarchyScores

@@ -60,9 +60,10 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
             f"The saved model has since learned from these {record['n_learned_after']:,} documents too: the scores are "
             "those of the same model without them. --keep-test-out saves that one."
         )
-    if record["n_different_test"] is not None and record["n_different_test"] < FEW_COPIES * record["n_test"]:
+    n_tested = record["test"]["n_documents"]
+    if record["n_different_test"] is not None and record["n_different_test"] < FEW_COPIES * n_tested:
         say(
-            f"Only {record['n_different_test']:,} of the {record['n_test']:,} test documents are different texts. The "
+            f"Only {record['n_different_test']:,} of the {n_tested:,} test documents are different texts. The "
             "intervals take each copy for a new document, and are too narrow."
         )
     if record["test_also_in_training"]:

@@ -365,8 +365,9 @@ def _with_card(
         system=request.shown, data=data, test=evaluation.summary(), also_in_training=also_in_training,
         hardest_confusions=evaluation.hardest_confusions(), reduction=reduction,
     )  # fmt: skip
-    in_turn = evaluation.n_folds if isinstance(evaluation, Evaluation) else 0
-    trained_on = {**request.reading.trained_on, **({"n_folds": in_turn} if in_turn else {})}
+    trained_on = request.reading.trained_on
+    if isinstance(evaluation, Evaluation) and evaluation.in_turn is not None:
+        trained_on |= {"n_folds": evaluation.in_turn.n_folds}
     record = replace(fitted.record, card=card, trained_on=trained_on)
     return replace(fitted, record=record)
 
@@ -377,6 +378,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
     from bywords.data.corpus import Split
 
     split, record, summary = trained.split, trained.fitted.record, trained.fitted.record.summary
+    tested = trained.evaluation.summary()
     return {
         "model": str(request.folder),
         "columns": columns_as_json(trained.fitted.record.columns),
@@ -385,7 +387,9 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "fit_seconds": record.seconds,
         "n_train": summary.n_train,
         "n_valid": summary.n_valid,
-        "n_test": len(split.test),
+        "n_test": 0
+        if "held_out_in_turn" in tested
+        else len(split.test),  # of a part that was not learned with the rest
         "n_different_test": split.test.n_different if isinstance(split, Split) else None,
         "n_learned_after": summary.n_learned_after,
         "label_remarks": trained.remarks,
@@ -402,7 +406,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "interrupted": record.history.interrupted,
         "epochs": len(record.history.epochs),
         "best_epoch": record.history.best_epoch or None,
-        "test": trained.evaluation.summary(),
+        "test": tested,
         "commonest": commonest(trained.evaluation),
         "hardest_confusions": trained.evaluation.hardest_confusions(),
         "reduction": trained.reduction,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,10 +26,8 @@ COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answ
 TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes
 MOST_RANKED = max(*TOP_K, *AT)  # likeliest labels of a document that are kept
 EXAMPLE_CHARACTERS = 300  # of a text that is shown as an example
-# How many documents one counts for in an interval where all are held out in turn: answers of models that learned from
-# each other's documents are not independent, and the model of all of them is another. `benchmarks/small_samples.py`.
-SHARE_IN_TURN = 0.6
-SPREAD_IN_TURN = 2.0  # of the error of calibration, for the same reasons: each model has a calibration of its own
+LEAST_AGREEMENT = 0.3  # below which another division of the documents would make others right
+SPREAD_IN_TURN = 2.0  # of the error of calibration where all are held out in turn: each model has one of its own
 
 
 Numbers = npt.NDArray[np.float64]
@@ -76,6 +74,25 @@ class KeptAnswers:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class InTurn:
+    """How documents were held out in turn: in so many folds, from models that learned the others, so many times."""
+
+    n_folds: int
+    n_repeats: int
+    agreement: float  # the correlation, over documents, of being right one time and the other, 0 to 1
+
+    @property
+    def share(self) -> float:
+        """How many test documents one counts for in an interval: the square of `agreement`.
+
+        Where another division of the documents makes others right, what is found is as much about the division as about
+        the system, and the model of all documents is yet another one. The square was chosen, and is checked, by
+        `benchmarks/small_samples.py`.
+        """
+        return max(self.agreement, LEAST_AGREEMENT) ** 2
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """How a classifier did on N labelled documents with K classes. Every document counts the same."""
@@ -88,7 +105,9 @@ class Evaluation:
     uncalibrated: Table | None = None  # (N, K), a softmax of the logits as they are, where it is kept
     kept: KeptAnswers | None = None  # what is known of the answers where there is no table
     hierarchy: Hierarchy | None = None  # of the labels, where they are paths
-    n_folds: int = 0  # in which the documents were held out in turn, from models that learned the others; 0 of one model
+    n_folds: int = (
+        0  # in which the documents were held out in turn, from models that learned the others; 0 of one model
+    )
     n_repeats: int = 0  # how many times that was done
     is_multilabel: ClassVar[bool] = False
 
@@ -146,7 +165,7 @@ class Evaluation:
     @property
     def share(self) -> float:
         """How many independent test documents one counts for: 1, or less where they were held out in turn."""
-        return SHARE_IN_TURN if self.n_folds else 1.0
+        return 1.0 if self.in_turn is None else self.in_turn.share
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
@@ -177,7 +196,7 @@ class Evaluation:
 
     def _widened(self, interval: significance.Interval, score: float, *, most: float) -> significance.Interval:
         """An interval for as many documents as are independent."""
-        if not self.n_folds:
+        if self.in_turn is None:
             return interval
         low, high = (score + (end - score) / np.sqrt(self.share) for end in interval)
         return float(max(low, 0.0)), float(min(high, most))
@@ -195,14 +214,14 @@ class Evaluation:
     def reliability(self) -> dict[str, Any]:
         """How probable the answers were and how often right, before and after calibration; ready for JSON.
 
-        `bins` as `reliability_bins` has them, `error`, the expected calibration error, and its `error_interval`; and, where it is known what
-        the probabilities were without calibration, `bins_before` and `error_before`.
+        `bins` as `reliability_bins` has them, `error`, the expected calibration error, and its `error_interval`; and,
+        where it is known what the probabilities were without calibration, `bins_before` and `error_before`.
         """
         found: dict[str, Any] = {
             "bins": reliability.reliability_bins(self.confidence, self.is_right),
             "error": reliability.expected_calibration_error(self.confidence, self.is_right),
             "error_interval": reliability.Bins.of(self.confidence, self.is_right).error_interval(
-                spread=SPREAD_IN_TURN if self.n_folds else 1.0
+                spread=1.0 if self.in_turn is None else SPREAD_IN_TURN / np.sqrt(self.share)
             ),
         }
         before = None if self.kept is None else self.kept.confidence_before
@@ -320,7 +339,7 @@ class Evaluation:
             "calibration_error_before": _known(reliability.get("error_before")),
             "coverage": self.coverage(),
             "per_class": self.per_class(),
-            **({"held_out_in_turn": {"n_folds": self.n_folds, "n_repeats": self.n_repeats}} if self.n_folds else {}),
+            **({} if self.in_turn is None else {"held_out_in_turn": asdict(self.in_turn)}),
             **_by_level(self),
         }
 

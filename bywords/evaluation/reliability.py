@@ -153,10 +153,11 @@ def calibration_sentence(error: float | None, interval: Sequence[float] | None, 
     low, high = (100 * end for end in interval)
     if high - low > 100 * WIDE:
         return (
-            f"There are not enough documents to say how far the probability of {what} can be trusted: on average it may "
-            f"be off by {low:.0f} to {high:.0f} points (95 % interval)."
+            f"There are not enough documents to say how far the probability of {what} can be trusted: on average it "
+            f"may be off by {low:.0f} to {high:.0f} points (95 % interval)."
         )
-    return f"The probability of {what} is off by {100 * error:.1f} points on average (95 % interval {low:.1f} to {high:.1f})."
+    off = f"The probability of {what} is off by {100 * error:.1f} points on average"
+    return f"{off} (95 % interval {low:.1f} to {high:.1f})."
 
 
 def reliability_bins(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from bywords.data.corpus import Corpus
 from bywords.data.groups import Together, groups_of
 from bywords.data.splits import Rows, stratified_folds
-from bywords.evaluation.evaluation import Evaluation
+from bywords.evaluation.evaluation import Evaluation, InTurn
 from bywords.fitted import FittedClassifier
 
 N_FOLDS, N_REPEATS = 5, 2
-FEWEST_TESTED = 100  # documents of a part held out once: with fewer all are held out in turn
+FEWEST_TESTED = 30  # documents of a part held out once: with fewer all are held out in turn
 Fit = Callable[[Corpus], FittedClassifier]
 
 
@@ -51,6 +51,7 @@ def evaluate_in_turn(
     groups, names = groups_of(corpus.texts, keep_together), np.array(corpus.label_names)
     labels = np.asarray(corpus.labels, dtype=np.int64)
     tables = np.zeros((2, len(corpus), len(names)))  # calibrated, and as they were
+    is_right = np.zeros((N_REPEATS, len(corpus)), dtype=np.bool_)
     shares, is_nothing = np.zeros(len(corpus)), np.ones(len(corpus), dtype=np.bool_)
     n_answers, number = np.zeros(len(corpus), dtype=np.int64), 0
     for repeat in range(N_REPEATS):
@@ -68,14 +69,23 @@ def evaluate_in_turn(
                 table[np.ix_(held_out, columns)] += part
             shares[held_out] += found.in_vocabulary_share
             is_nothing[held_out] &= found.all_out_of_vocabulary
+            is_right[repeat, held_out] = found.is_right
             n_answers[held_out] += 1
             on_fold(number, N_REPEATS * len(folds))
     rows = np.flatnonzero(n_answers == N_REPEATS)
     tables, shares = tables[:, rows] / N_REPEATS, shares[rows] / N_REPEATS
+    in_turn = InTurn(n_folds=N_FOLDS, n_repeats=N_REPEATS, agreement=_agreement(is_right[:, rows]))
     return rows, Evaluation(
         tuple(corpus.label_names), labels[rows], tables[0], shares.astype(np.float32), is_nothing[rows],
-        uncalibrated=tables[1], n_folds=N_FOLDS, n_repeats=N_REPEATS,
+        uncalibrated=tables[1], in_turn=in_turn,
     )  # fmt: skip
+
+
+def _agreement(is_right: npt.NDArray[np.bool_]) -> float:
+    """The correlation of two rows of answers being right, (2, N), 0 at least; 1 where one row has no other."""
+    if (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
+        return 1.0
+    return max(0.0, float(np.corrcoef(is_right.astype(np.float64))[0, 1]))
 
 
 def _with_every_class(

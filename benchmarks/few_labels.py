@@ -4,7 +4,7 @@
                                     [--data ../shared/data] [--transformer FOLDER] [--cache FOLDER] [--ours] [--page]
 
 Sets and peers that are not at hand are skipped with a line. Each case is written when it is done, and not run again;
-`--ours` runs `auto` once more and keeps the peers' results. Draws are nested: 100 documents are the first 50 and others.
+`--ours` runs `auto` once more and keeps the peers' results. Draws are nested: 100 documents are 50 and others.
 Test texts are the same for all, MOST_TESTED of them; of these the transformer answers the first MOST_EMBEDDED, and all
 have their scores on those too, so that they can be set beside it. `--page` writes the table and the picture of
 docs/few-labels.md from what is there, and runs nothing.

@@ -24,6 +24,8 @@ from measure import RESULTS, read_result, write_result
 
 from bywords.data.corpus import Corpus
 from bywords.evaluation.reliability import Bins
+from bywords.experiments.learning_curve import learning_curve
+from bywords.io.datasets import divided
 from bywords.system_config import FitParameters
 from bywords.systems import system_config
 from bywords.training.fit import fit_classifier
@@ -113,11 +115,32 @@ def score(texts: npt.NDArray[Any], labels: npt.NDArray[Any], system: str, size: 
     }
 
 
-PARTS = {"score": score}
+def forecast(texts: npt.NDArray[Any], labels: npt.NDArray[Any], system: str, size: int, draw: int) -> dict[str, Any]:
+    """What the next documents of a draw are said to bring, beside what they bring."""
+    few, more, others = drawn(texts, labels, size, draw)
+    run = learning_curve(divided(few, test_share=0.2, seed=draw), system, seeds=range(draw, draw + 3), in_turn=True)
+    config, parameters = system_config(system), FitParameters(seed=draw)
+    now, then = (
+        float(right(fit_classifier(config, part.texts, part.names(), parameters=parameters), others)[0].mean())
+        for part in (few, more)
+    )
+    found = run.next_labels
+    assert found is not None, run.notes
+    return {
+        "forecast": found.score,
+        "interval": list(found.interval),
+        "gain": found.gain,
+        "gain_interval": list(found.gain_interval),
+        "true_accuracy": then,
+        "true_gain": then - now,
+    }
+
+
+PARTS = {"score": score, "forecast": forecast}
 
 
 def summary_of(cases: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """By size, system and set: how often each interval holds what is so, how wide it is, and how far the score is off."""
+    """By size, system and set: how often each interval holds what is so, its width, and how far the score is off."""
     groups: dict[str, list[tuple[float, float, float, float]]] = {}
     for key, case in cases.items():
         part, corpus, system, size, _ = key.split("/")
@@ -126,7 +149,10 @@ def summary_of(cases: dict[str, Any]) -> dict[str, dict[str, float]]:
                 ("accuracy", "accuracy", "accuracy_interval", "true_accuracy"),
                 ("calibration", "calibration_error", "calibration_interval", "true_calibration_error"),
             ],
-            "forecast": [("forecast", "forecast", "interval", "true_accuracy")],
+            "forecast": [
+                ("forecast", "forecast", "interval", "true_accuracy"),
+                ("gain", "gain", "gain_interval", "true_gain"),
+            ],
         }[part]
         for what, said, interval, true in rows:
             for which in (corpus, "all"):

@@ -114,15 +114,15 @@ def _takes_turns(request: TrainRequest, split: Split) -> bool:
 
     What needs one model that was tested, goes on from one, or fits until a time is over keeps the part.
     """
-    from bywords.training.repeated_folds import FEWEST_TESTED, can_take_turns
+    from bywords.training.repeated_folds import takes_turns
 
-    if len(split.test) >= FEWEST_TESTED or request.keep_test_out:
+    if request.keep_test_out:
         return False
     parameters = request.parameters
     others = request.before, request.labels, request.max_bytes, parameters.label_hierarchy, parameters.budget_seconds
     if any(one is not None for one in others) or request.config.model.is_ranked(len(split.train.label_names)):
         return False
-    return can_take_turns(split.whole, request.reading.keep_together)
+    return takes_turns(split, request.reading.keep_together)
 
 
 def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from bywords.data.corpus import Corpus
+from bywords.data.corpus import Corpus, Split
 from bywords.data.groups import Together, groups_of
 from bywords.data.splits import Rows, stratified_folds
 from bywords.evaluation.evaluation import Evaluation, InTurn
@@ -32,31 +32,36 @@ def can_take_turns(corpus: Corpus, keep_together: Together) -> bool:
     return max(n_texts) >= N_FOLDS and sum(n > 1 for n in n_texts) > 1
 
 
+def takes_turns(split: Split, keep_together: Together) -> bool:
+    """Whether the part that was drawn to test on is too small to say anything, and all may be held out in turn."""
+    return len(split.test) < FEWEST_TESTED and can_take_turns(split.whole, keep_together)
+
+
 def evaluate_in_turn(
     corpus: Corpus,
     fit: Fit,
     *,
     seed: int,
     keep_together: Together = "equal",
+    n_repeats: int = N_REPEATS,
     on_fold: Callable[[int, int], None] = lambda number, n_folds: None,
 ) -> tuple[Rows, Evaluation]:
-    """Fit to all folds but one and answer for that, for each of N_FOLDS stratified folds, drawn N_REPEATS times.
+    """Fit to all folds but one and answer for that, for each of N_FOLDS stratified folds, drawn `n_repeats` times.
 
     Texts of a group are never divided, and a class that one text alone has is always learned from. `on_fold` gets how
     many models are fitted, and how many there will be.
 
     Returns: the rows that were held out, ascending int64 (N,), and the evaluation of the answers for them: of each the
-    mean of the probabilities that N_REPEATS models gave it, none of which had seen it.
+    mean of the probabilities that `n_repeats` models gave it, none of which had seen it.
     """
-    groups, names = groups_of(corpus.texts, keep_together), np.array(corpus.label_names)
+    names = np.array(corpus.label_names)
     labels = np.asarray(corpus.labels, dtype=np.int64)
     tables = np.zeros((2, len(corpus), len(names)))  # calibrated, and as they were
-    is_right = np.zeros((N_REPEATS, len(corpus)), dtype=np.bool_)
+    is_right = np.zeros((n_repeats, len(corpus)), dtype=np.bool_)
     shares, is_nothing = np.zeros(len(corpus)), np.ones(len(corpus), dtype=np.bool_)
     n_answers, number = np.zeros(len(corpus), dtype=np.int64), 0
-    for repeat in range(N_REPEATS):
-        folds = stratified_folds(labels, N_FOLDS, seed + repeat, groups)
-        for kept, held_out in (_with_every_class(labels, groups, *fold) for fold in folds):
+    for repeat in range(n_repeats):
+        for kept, held_out in (folds := folds_of(corpus, seed + repeat, keep_together)):
             number += 1
             if not len(held_out):
                 continue
@@ -71,21 +76,29 @@ def evaluate_in_turn(
             is_nothing[held_out] &= found.all_out_of_vocabulary
             is_right[repeat, held_out] = found.is_right
             n_answers[held_out] += 1
-            on_fold(number, N_REPEATS * len(folds))
-    rows = np.flatnonzero(n_answers == N_REPEATS)
-    tables, shares = tables[:, rows] / N_REPEATS, shares[rows] / N_REPEATS
-    in_turn = InTurn(n_folds=N_FOLDS, n_repeats=N_REPEATS, agreement=_agreement(is_right[:, rows]))
+            on_fold(number, n_repeats * len(folds))
+    rows = np.flatnonzero(n_answers == n_repeats)
+    tables, shares = tables[:, rows] / n_repeats, shares[rows] / n_repeats
+    in_turn = InTurn(n_folds=N_FOLDS, n_repeats=n_repeats, agreement=agreement(is_right[:, rows]))
     return rows, Evaluation(
         tuple(corpus.label_names), labels[rows], tables[0], shares.astype(np.float32), is_nothing[rows],
         uncalibrated=tables[1], in_turn=in_turn,
     )  # fmt: skip
 
 
-def _agreement(is_right: npt.NDArray[np.bool_]) -> float:
-    """The correlation of two rows of answers being right, (2, N), 0 at least; 1 where one row has no other."""
-    if (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
+def folds_of(corpus: Corpus, seed: int, keep_together: Together) -> list[tuple[Rows, Rows]]:
+    """Rows to learn from and to hold out, ascending int64, of each fold; a class's last text is never held out."""
+    groups = groups_of(corpus.texts, keep_together)
+    labels = np.asarray(corpus.labels, dtype=np.int64)
+    return [_with_every_class(labels, groups, *fold) for fold in stratified_folds(labels, N_FOLDS, seed, groups)]
+
+
+def agreement(is_right: npt.NDArray[np.bool_]) -> float:
+    """The mean correlation of rows of answers being right, (R, N), 0 at least; 1 of one, and where one has no mistake."""
+    if len(is_right) < 2 or (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
         return 1.0
-    return max(0.0, float(np.corrcoef(is_right.astype(np.float64))[0, 1]))
+    found = np.corrcoef(is_right.astype(np.float64))
+    return max(0.0, float(found[np.triu_indices(len(found), 1)].mean()))
 
 
 def _with_every_class(

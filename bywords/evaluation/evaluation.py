@@ -105,10 +105,7 @@ class Evaluation:
     uncalibrated: Table | None = None  # (N, K), a softmax of the logits as they are, where it is kept
     kept: KeptAnswers | None = None  # what is known of the answers where there is no table
     hierarchy: Hierarchy | None = None  # of the labels, where they are paths
-    n_folds: int = (
-        0  # in which the documents were held out in turn, from models that learned the others; 0 of one model
-    )
-    n_repeats: int = 0  # how many times that was done
+    in_turn: InTurn | None = None  # where the answers are of several models, which had learned from other documents
     is_multilabel: ClassVar[bool] = False
 
     @property

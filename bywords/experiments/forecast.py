@@ -168,11 +168,9 @@ def next_sentence(found: Forecast, n_more: int, metric: CurveMetric = "accuracy"
     points = " points" if metric == "accuracy" else ""
     (least, most), (low, high) = found.gain_interval, found.interval
     score = "an accuracy" if metric == "accuracy" else "a micro F1"
-    return (
-        f"The next {n_more:,} labels would bring {_difference(found.gain, metric)}{points} "
-        f"({_difference(least, metric)} to {_difference(most, metric)}): {score} of about {in_words(found.score, metric)} "
-        f"({in_words(low, metric)} to {in_words(high, metric)})."
-    )
+    gain = f"{_difference(found.gain, metric)}{points} ({_difference(least, metric)} to {_difference(most, metric)})"
+    then = f"{in_words(found.score, metric)} ({in_words(low, metric)} to {in_words(high, metric)})"
+    return f"The next {n_more:,} labels would bring {gain}: {score} of about {then}."
 
 
 def backtest_sentence(found: Backtest, metric: CurveMetric = "accuracy") -> str:

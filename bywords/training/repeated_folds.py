@@ -94,7 +94,7 @@ def folds_of(corpus: Corpus, seed: int, keep_together: Together) -> list[tuple[R
 
 
 def agreement(is_right: npt.NDArray[np.bool_]) -> float:
-    """The mean correlation of rows of answers being right, (R, N), 0 at least; 1 of one, and where one has no mistake."""
+    """The mean correlation of rows of answers being right, (R, N), 0 at least; 1 where that is not known."""
     if len(is_right) < 2 or (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
         return 1.0
     found = np.corrcoef(is_right.astype(np.float64))

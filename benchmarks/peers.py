@@ -67,6 +67,15 @@ class FastText:
         found, _ = self.model.predict([one_line(text) for text in texts])
         return self.names[[int(labels[0].removeprefix("__label__")) if len(labels) else 0 for labels in found]]
 
+    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """The probability of each label in the order of `names`, (N, K); each is the same where no word is known."""
+        table = np.full((len(texts), len(self.names)), 1 / len(self.names))
+        for row, labels, scores in zip(table, *self.model.predict([*map(one_line, texts)], k=-1), strict=True):
+            if len(labels):
+                row[:] = 0
+                row[[int(label.removeprefix("__label__")) for label in labels]] = scores
+        return np.clip(table, 0, 1)
+
 
 class FastTextApart:
     """The same in a process of its own: a second training in one process at times stops with "Encountered NaN".
@@ -94,6 +103,11 @@ class FastTextApart:
         found: npt.NDArray[Any] = self._process.submit(_predict_apart, texts).result()
         return found
 
+    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """All texts in one call, as `FastText.predict_proba`."""
+        found: npt.NDArray[np.float64] = self._process.submit(_probable_apart, texts).result()
+        return found
+
     def __del__(self) -> None:
         self._process.shutdown()
 
@@ -111,6 +125,10 @@ def _fit_apart(options: dict[str, int], texts: Sequence[str], labels: Labels) ->
 
 def _predict_apart(texts: Sequence[str]) -> npt.NDArray[Any]:
     return _apart[-1].predict(texts)
+
+
+def _probable_apart(texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    return _apart[-1].predict_proba(texts)
 
 
 _SIGNS = re.compile(r"([^\w\s'])")

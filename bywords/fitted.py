@@ -170,6 +170,13 @@ class FirstLabels(TypedDict):
     propensity_scored_precision_interval: tuple[float, float] | None
 
 
+class TakenInTurn(TypedDict):
+    """Of `InTurn`, what a card shows."""
+
+    n_folds: int
+    n_repeats: int
+
+
 class Scores(TypedDict, total=False):
     """Of `Evaluation.summary()`, what a card and `info` show."""
 
@@ -184,6 +191,8 @@ class Scores(TypedDict, total=False):
     samples_f1: float | None
     samples_f1_interval: tuple[float, float] | None
     calibration_error: float | None
+    calibration_error_interval: tuple[float, float] | None
+    held_out_in_turn: TakenInTurn  # of documents that are not those of a test part
     per_class: list[LabelScores]
     coverage: list[Coverage]
     hierarchy: HierarchyScores
@@ -215,6 +224,7 @@ class TrainedOn(TypedDict, total=False):
     seed: Required[int]
     keep_together: Together
     map_label: list[str] | None
+    n_folds: int  # in which all documents were held out in turn, and then learned
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -419,7 +419,7 @@ def test_an_interrupted_curve_is_left_whole_and_goes_on_where_it_was(bywords, fi
     assert len(fitted) == 4 + 7
     (tmp_path / "c" / "curve.json").write_text('{"format": "bywords-run/1"}')
     code, _, error = bywords("curve", *files, "--out", "c", "--resume")
-    assert (code, "expected the format bywords-curve/3, found 'bywords-run/1'" in error) == (2, True)
+    assert (code, "expected the format bywords-curve/4, found 'bywords-run/1'" in error) == (2, True)
 
 
 # The page

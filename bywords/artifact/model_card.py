@@ -14,6 +14,7 @@ from bywords.config import to_plain
 from bywords.evaluation.calibration import Sigmoids
 from bywords.evaluation.levels import distinct_levels
 from bywords.evaluation.ranking import coverage_of, ranking_of
+from bywords.evaluation.reliability import calibration_sentence
 from bywords.fitted import FittedClassifier
 from bywords.system_config import setting_rows
 from bywords.terminal import visible
@@ -51,6 +52,7 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
         kinds=[counted(number, what) for what, number in kinds if number],
         held_out=counted(n_valid, "validation document") if n_valid else "documents that were held out in turn",
         settings=[row for row in setting_rows(to_plain(record.config)) if row.default is not None],
+        in_turn=(card.test or {}).get("held_out_in_turn"), trust=_trust(card.test or {}, classifier.is_multilabel),
         hierarchy=classifier.hierarchy, levels=_levels((card.test or {}).get("hierarchy")),
         floor=classifier.reliability.in_vocabulary_floor,
         seldom=[label for label, count in classes.items() if count < FEW_DOCUMENTS_OF_CLASS],
@@ -79,6 +81,12 @@ def _averages(test: Mapping[str, Any]) -> list[str]:
             between = "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
             found.append(f"{name} F1 {test[f'{name}_f1']:.3f}{between}")
     return found if test.get("log_loss") is None else [*found, f"log loss {test['log_loss']:.3f}"]
+
+
+def _trust(test: Mapping[str, Any], is_multilabel: bool) -> str:
+    """How far its probabilities can be trusted, in words."""
+    error, interval = test.get("calibration_error"), test.get("calibration_error_interval")
+    return calibration_sentence(error, interval, "a label" if is_multilabel else "an answer")
 
 
 def _levels(scores: Mapping[str, Any] | None) -> list[tuple[str, Mapping[str, Any]]]:

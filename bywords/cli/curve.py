@@ -48,6 +48,7 @@ def curve(
     from bywords.report import render_curve
     from bywords.report.formats import count
     from bywords.systems import DEFAULT_SYSTEM
+    from bywords.training.repeated_folds import takes_turns
 
     check_installed("matplotlib", what="the page of a learning curve")
     folder = out or options.named_after(data, "-curve")
@@ -75,6 +76,7 @@ def curve(
 
     run = learning_curve(
         split, system, seeds=range(seeds), validation_share=validation_share, vectors=vectors,
+        in_turn=test is None and takes_turns(split, keep_together), keep_together=keep_together,
         command=options.command_line(), earlier=earlier, on_start=on_start, on_point=on_point,
     )  # fmt: skip
     callback.end()
@@ -82,7 +84,8 @@ def curve(
 
 
 def _tell(run: CurveRecord) -> None:
-    from bywords.experiments.forecast import backtest_sentence, sentence
+    from bywords.experiments.forecast import backtest_sentence, next_sentence, sentence
+    from bywords.records.curve import NEXT_LABELS
 
     corpus = run.corpus
     dropped = corpus.dropped
@@ -105,6 +108,8 @@ def _tell(run: CurveRecord) -> None:
         may_leave_out=("log loss", "macro F1", "over seeds"),
     )
     say()
+    if run.next_labels is not None:
+        say(next_sentence(run.next_labels, NEXT_LABELS, run.metric))
     if run.forecast is not None:
         say(sentence(run.forecast, run.metric))
     if run.backtest is not None:

@@ -171,7 +171,7 @@ def _n_seen(corpus: Corpus, data: str, classifier: FittedClassifier) -> int:
     trained_on = classifier.record.trained_on or {}
     if Path(str(trained_on.get("data"))).resolve() != Path(data).resolve():
         return 0
-    if trained_on["test"] is None and not classifier.record.summary.n_learned_after:
+    if trained_on["test"] is None and not _has_learned_all(classifier):
         corpus = _divided_as(corpus, trained_on).train
     learned, _ = drop_empty(corpus, classifier.tokenizer)
     found = classifier.record.card.data
@@ -187,6 +187,12 @@ def _renamed_as(corpus: Corpus, classifier: FittedClassifier) -> Corpus:
     options = (classifier.record.trained_on or {}).get("map_label") or ()
     names, separator = corpus.label_names, classifier.record.parameters.label_hierarchy
     return renamed(corpus, parsed_mapping(asked_of(options, names, hierarchy=separator), names, hierarchy=separator))
+
+
+def _has_learned_all(classifier: FittedClassifier) -> bool:
+    """Whether what was held out has been learned since, or was held out from other models only."""
+    trained_on = classifier.record.trained_on or {}
+    return bool(classifier.record.summary.n_learned_after or trained_on.get("n_folds"))
 
 
 def _divided_as(corpus: Corpus, trained_on: Mapping[str, Any]) -> Split:
@@ -206,7 +212,7 @@ def _unseen(data: str, classifier: FittedClassifier, reading: ReadOptions) -> Co
 
     trained_on = classifier.record.trained_on or {}
     from_it = trained_on.get("data") == data
-    if from_it and (trained_on["test"] is not None or classifier.record.summary.n_learned_after):
+    if from_it and (trained_on["test"] is not None or _has_learned_all(classifier)):
         raise DataError(
             f"the model has learned from all of {data}, so none of it is left to test on. Its README.md has the scores "
             "from before it had. Give a file with other documents."

@@ -141,16 +141,23 @@ def _of(summary: dict[str, Any] | None) -> str:
 
 
 def _tell_scores(found: dict[str, Any]) -> None:
+    from bywords.evaluation.reliability import calibration_sentence
+
     test, validation = found["test"], found["validation"]
     if test:
         low, high = test["accuracy_interval"]
         right = "All labels right on" if found["is_multilabel"] else "Right on"
+        in_turn = test.get("held_out_in_turn")
         unseen = "" if found["test_also_in_training"] else " that it had not seen"
+        documents = "documents, each held out in turn" if in_turn else f"test documents{unseen}"
         micro = f"micro F1 {test['micro_f1']:.3f}, " if found["is_multilabel"] else ""
         say(
-            f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} test documents{unseen} "
+            f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} {documents} "
             f"(95 % interval {low:.1%} to {high:.1%}), {micro}macro F1 {test['macro_f1']:.3f}."
         )
+        if test.get("calibration_error") is not None:
+            what = "a label" if found["is_multilabel"] else "an answer"
+            say(calibration_sentence(test["calibration_error"], test.get("calibration_error_interval"), what))
         if found["is_multilabel"]:
             _tell_ranking(test)
         if validation and validation["n_learned_after"]:

@@ -17,6 +17,7 @@ _HIERARCHICAL = ("precision", "recall", "f1")
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
     """How good the answers for `which` documents are and how far to trust them, in sentences."""
     from bywords.evaluation.ranking import ranking_of
+    from bywords.evaluation.reliability import calibration_sentence
 
     scores = evaluation.summary()
     n_documents = f"{scores['n_documents']:,} {which}"
@@ -33,7 +34,7 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         if scores["calibration_error"] is None:
             say("How far its probabilities are off is not known: it finds the likeliest of many labels alone.")
         else:
-            say(f"The probability of a label is off by {_points(scores['calibration_error'])} on average.")
+            say(calibration_sentence(scores["calibration_error"], None, "a label"))
         _warn(commonest(evaluation))
         tell_levels(scores)
         return
@@ -48,8 +49,8 @@ def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
         listed = ", ".join(f"{coverage:.0%}: {right:.1%}" for coverage, right in surest.items())
         say(f"Right on the surest answers alone, by their share of all: {listed}.")
     say(
-        f"Its probabilities are off by {_points(scores['calibration_error'])} on average "
-        f"({_points(scores['calibration_error_before'])} before they were calibrated)."
+        f"{calibration_sentence(scores['calibration_error'], scores['calibration_error_interval'])} Before calibration "
+        f"it was {_points(scores['calibration_error_before'])}."
     )
     say(
         f"Where each class counts the same: macro F1 {scores['macro_f1']:.3f} "

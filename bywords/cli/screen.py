@@ -229,6 +229,11 @@ class ProgressLines(Callback):
             left = f" · {rough_time((now - self._started) / n_done * (n_steps - n_done))} left"
         self._line(f"{what}{left}")
 
+    def fold(self, n_done: int, n_folds: int) -> None:
+        """One of several models that are fitted to say how good another will be is there."""
+        if self.is_shown:
+            _show(f"{self.name} {n_done} of {n_folds}")
+
     def block(self, what: str, n_documents: int, share: float | None) -> None:
         """A block of a file has been read, `share` of all there is to read; None where that is not known."""
         now = time.perf_counter()

@@ -45,15 +45,25 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
     if record["selection"] is not None:
         say(record["selection"]["reason"])
     unseen = "test documents" if record["test_also_in_training"] else "test documents that it had not seen"
+    in_turn = record["test"].get("held_out_in_turn")
+    if in_turn is not None:
+        unseen = "documents, each held out in turn"
     tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
+    if in_turn is not None:
+        say(
+            f"So few documents were not divided: {in_turn['n_repeats']} times in {in_turn['n_folds']} parts each was "
+            "answered by models that had learned from the other parts only, and the saved model has learned from all. "
+            "The intervals are widened for that."
+        )
     if record["n_learned_after"]:
         say(
             f"The saved model has since learned from these {record['n_learned_after']:,} documents too: the scores are "
             "those of the same model without them. --keep-test-out saves that one."
         )
-    if record["n_different_test"] is not None and record["n_different_test"] < FEW_COPIES * record["n_test"]:
+    n_tested = record["test"]["n_documents"]
+    if record["n_different_test"] is not None and record["n_different_test"] < FEW_COPIES * n_tested:
         say(
-            f"Only {record['n_different_test']:,} of the {record['n_test']:,} test documents are different texts. The "
+            f"Only {record['n_different_test']:,} of the {n_tested:,} test documents are different texts. The "
             "intervals take each copy for a new document, and are too narrow."
         )
     if record["test_also_in_training"]:

@@ -83,6 +83,8 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     for remark in documents.remarks if not as_json else ():
         say(remark)
     split = documents.split
+    if documents.is_drawn and _takes_turns(request, split):
+        return _trained_in_turn(request, documents)
     tested, fitted = _fitted(request, split, learn_test=documents.is_drawn and not request.keep_test_out)
     evaluation = tested.evaluate(split.test.texts, _labels(split.test, tested))
     corrections = _gain(request, tested, documents.corrections)
@@ -104,6 +106,54 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
         ),
         evaluation=evaluation, split=split, corrections=corrections, reduction=reduction, slices=slices,
         remarks=documents.remarks, also_in_training=also,
+    )  # fmt: skip
+
+
+def _takes_turns(request: TrainRequest, split: Split) -> bool:
+    """Whether all documents are held out in turn, as the part that would be is too small to say how good a model is.
+
+    What needs one model that was tested, goes on from one, or fits until a time is over keeps the part.
+    """
+    from bywords.training.repeated_folds import takes_turns
+
+    if request.keep_test_out:
+        return False
+    parameters = request.parameters
+    others = request.before, request.labels, request.max_bytes, parameters.label_hierarchy, parameters.budget_seconds
+    if any(one is not None for one in others) or request.config.model.is_ranked(len(split.train.label_names)):
+        return False
+    return takes_turns(split, request.reading.keep_together)
+
+
+def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
+    """Hold all documents out in turn to see how good the system is, and fit it to all: no part is left to test on."""
+    from bywords.data.corpus import Split
+    from bywords.training.fit import fit_classifier
+    from bywords.training.repeated_folds import evaluate_in_turn
+
+    whole, n_dropped = documents.split.whole, documents.split.n_dropped_train + documents.split.n_dropped_test
+
+    def fit(part: Corpus) -> FittedClassifier:
+        fitted = fit_classifier(
+            request.config, part.texts, part.names(), parameters=request.parameters, columns=part.read_as
+        )
+        if fitted.record.history.interrupted:
+            raise KeyboardInterrupt
+        return fitted
+
+    progress = ProgressLines()
+    progress.start("models of some of the documents, to answer for the others")
+    rows, evaluation = evaluate_in_turn(
+        whole, fit, seed=request.reading.seed, keep_together=request.reading.keep_together, on_fold=progress.fold
+    )
+    progress.end()
+    split = Split(whole, whole.select(rows), n_dropped, 0)
+    fitted, _ = _fitted(request, split, learn_test=False)
+    with working("looking where it fails"):
+        slices = slices_in(fitted, evaluation, split.test)
+    return Trained(
+        fitted=_with_card(request, fitted, evaluation, split, split), evaluation=evaluation, split=split,
+        slices=slices, remarks=documents.remarks,
     )  # fmt: skip
 
 
@@ -301,6 +351,7 @@ def _with_card(
 ) -> FittedClassifier:
     """The classifier with what its card says of its documents and its test. The fingerprint is of the file's labels."""
     from bywords.data.corpus import Split
+    from bywords.evaluation.evaluation import Evaluation
     from bywords.fitted import CardRecord, DataSummary
 
     learned, in_file, dropped = split.train, as_in_file.train, split.n_dropped_train
@@ -316,7 +367,10 @@ def _with_card(
         system=request.shown, data=data, test=evaluation.summary(), also_in_training=also_in_training,
         hardest_confusions=evaluation.hardest_confusions(), reduction=reduction,
     )  # fmt: skip
-    record = replace(fitted.record, card=card, trained_on=request.reading.trained_on)
+    trained_on = request.reading.trained_on
+    if isinstance(evaluation, Evaluation) and evaluation.in_turn is not None:
+        trained_on |= {"n_folds": evaluation.in_turn.n_folds}
+    record = replace(fitted.record, card=card, trained_on=trained_on)
     return replace(fitted, record=record)
 
 
@@ -326,6 +380,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
     from bywords.data.corpus import Split
 
     split, record, summary = trained.split, trained.fitted.record, trained.fitted.record.summary
+    tested = trained.evaluation.summary()
     return {
         "model": str(request.folder),
         "columns": columns_as_json(trained.fitted.record.columns),
@@ -334,7 +389,9 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "fit_seconds": record.seconds,
         "n_train": summary.n_train,
         "n_valid": summary.n_valid,
-        "n_test": len(split.test),
+        "n_test": 0
+        if "held_out_in_turn" in tested
+        else len(split.test),  # of a part that was not learned with the rest
         "n_different_test": split.test.n_different if isinstance(split, Split) else None,
         "n_learned_after": summary.n_learned_after,
         "label_remarks": trained.remarks,
@@ -351,7 +408,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "interrupted": record.history.interrupted,
         "epochs": len(record.history.epochs),
         "best_epoch": record.history.best_epoch or None,
-        "test": trained.evaluation.summary(),
+        "test": tested,
         "commonest": commonest(trained.evaluation),
         "hardest_confusions": trained.evaluation.hardest_confusions(),
         "reduction": trained.reduction,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +26,8 @@ COVERAGES = (0.5, 0.7, 0.8, 0.9, 0.95, 1.0)  # of the documents, the surest answ
 TOP_K = (2, 3, 5)  # how many of the likeliest labels may hold the right one, where there are more classes
 MOST_RANKED = max(*TOP_K, *AT)  # likeliest labels of a document that are kept
 EXAMPLE_CHARACTERS = 300  # of a text that is shown as an example
+LEAST_AGREEMENT = 0.3  # below which another division of the documents would make others right
+SPREAD_IN_TURN = 2.0  # of the error of calibration where all are held out in turn: each model has one of its own
 
 
 Numbers = npt.NDArray[np.float64]
@@ -72,6 +74,25 @@ class KeptAnswers:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class InTurn:
+    """How documents were held out in turn: in so many folds, from models that learned the others, so many times."""
+
+    n_folds: int
+    n_repeats: int
+    agreement: float  # the correlation, over documents, of being right one time and the other, 0 to 1
+
+    @property
+    def share(self) -> float:
+        """How many test documents one counts for in an interval: the square of `agreement`.
+
+        Where another division of the documents makes others right, what is found is as much about the division as about
+        the system, and the model of all documents is yet another one. The square was chosen, and is checked, by
+        `benchmarks/small_samples.py`.
+        """
+        return max(self.agreement, LEAST_AGREEMENT) ** 2
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """How a classifier did on N labelled documents with K classes. Every document counts the same."""
@@ -84,6 +105,7 @@ class Evaluation:
     uncalibrated: Table | None = None  # (N, K), a softmax of the logits as they are, where it is kept
     kept: KeptAnswers | None = None  # what is known of the answers where there is no table
     hierarchy: Hierarchy | None = None  # of the labels, where they are paths
+    in_turn: InTurn | None = None  # where the answers are of several models, which had learned from other documents
     is_multilabel: ClassVar[bool] = False
 
     @property
@@ -138,9 +160,14 @@ class Evaluation:
         }
 
     @property
+    def share(self) -> float:
+        """How many independent test documents one counts for: 1, or less where they were held out in turn."""
+        return 1.0 if self.in_turn is None else self.in_turn.share
+
+    @property
     def accuracy_interval(self) -> tuple[float, float]:
         """The 95 % Wilson interval of the accuracy."""
-        return metrics.wilson_interval(self.accuracy, len(self.labels))
+        return metrics.wilson_interval(self.accuracy, self.share * len(self.labels))
 
     @property
     def macro_f1(self) -> float:
@@ -150,7 +177,7 @@ class Evaluation:
     def macro_f1_interval(self) -> significance.Interval:
         """The 95 % interval of macro F1, bootstrapped over documents."""
         draws = significance.macro_f1_draws(self.labels, self.predicted[np.newaxis], len(self.label_names))
-        return significance.bootstrap_interval(draws[0], self.macro_f1)
+        return self._widened(significance.bootstrap_interval(draws[0], self.macro_f1), self.macro_f1, most=1.0)
 
     @property
     def log_loss(self) -> float:
@@ -160,7 +187,16 @@ class Evaluation:
     @property
     def log_loss_interval(self) -> significance.Interval:
         """The 95 % interval of the log loss."""
-        return (np.nan, np.nan) if self.log_losses is None else significance.mean_interval(self.log_losses)
+        if self.log_losses is None:
+            return np.nan, np.nan
+        return self._widened(significance.mean_interval(self.log_losses), self.log_loss, most=np.inf)
+
+    def _widened(self, interval: significance.Interval, score: float, *, most: float) -> significance.Interval:
+        """An interval for as many documents as are independent."""
+        if self.in_turn is None:
+            return interval
+        low, high = (score + (end - score) / np.sqrt(self.share) for end in interval)
+        return float(max(low, 0.0)), float(min(high, most))
 
     @cached_property
     def confidence(self) -> npt.NDArray[np.float64]:
@@ -175,12 +211,15 @@ class Evaluation:
     def reliability(self) -> dict[str, Any]:
         """How probable the answers were and how often right, before and after calibration; ready for JSON.
 
-        `bins` as `reliability_bins` has them and `error`, the expected calibration error; and, where it is known what
-        the probabilities were without calibration, `bins_before` and `error_before`.
+        `bins` as `reliability_bins` has them, `error`, the expected calibration error, and its `error_interval`; and,
+        where it is known what the probabilities were without calibration, `bins_before` and `error_before`.
         """
         found: dict[str, Any] = {
             "bins": reliability.reliability_bins(self.confidence, self.is_right),
             "error": reliability.expected_calibration_error(self.confidence, self.is_right),
+            "error_interval": reliability.Bins.of(self.confidence, self.is_right).error_interval(
+                spread=1.0 if self.in_turn is None else SPREAD_IN_TURN / np.sqrt(self.share)
+            ),
         }
         before = None if self.kept is None else self.kept.confidence_before
         if self.uncalibrated is not None:
@@ -197,7 +236,7 @@ class Evaluation:
                 "min_confidence": confidence,
                 "coverage": share,
                 "accuracy": right,
-                "interval": list(metrics.wilson_interval(right, round(share * len(self.labels)))),
+                "interval": list(metrics.wilson_interval(right, self.share * round(share * len(self.labels)))),
             }
             for confidence, share, right in reliability.selection_curve(self.confidence, self.is_right, shares)
         ]
@@ -293,9 +332,11 @@ class Evaluation:
             "log_loss": _known(self.log_loss),
             "log_loss_interval": _known(self.log_loss_interval),
             "calibration_error": _known(reliability["error"]),
+            "calibration_error_interval": _known(reliability["error_interval"]),
             "calibration_error_before": _known(reliability.get("error_before")),
             "coverage": self.coverage(),
             "per_class": self.per_class(),
+            **({} if self.in_turn is None else {"held_out_in_turn": asdict(self.in_turn)}),
             **_by_level(self),
         }
 

@@ -22,6 +22,8 @@ N_BINS = 15  # of probabilities, all as wide; the number that is usual since Guo
 N_POINTS = 40  # of the curve of coverage that a model keeps
 FEWEST_ANSWERED = 30  # documents: an accuracy of fewer is nothing to choose a threshold by
 OUTSIDE_SHARE = 0.01  # of the training documents have a lower in-vocabulary share than a text out of distribution
+N_DRAWS = 1_000  # of the bins of an error of calibration
+WIDE = 0.1  # of an interval of the error of calibration: it says too little to give the error by itself
 MOST_ASKED = 2_000  # documents, whose in-vocabulary share is looked at: enough to know its first percentile
 FEWEST_NEW = 500  # documents: the first percentile of fewer says nothing of what is rare
 HIGHEST_FLOOR = 0.75  # in-vocabulary share: with more known, no text is called out of distribution
@@ -118,10 +120,44 @@ class Bins:
         total = int(self.counts.sum())
         return float(np.abs(self.sums - self.n_happened).sum()) / total if total else float("nan")
 
+    def error_interval(self, *, spread: float = 1.0) -> tuple[float, float]:
+        """The 95 % interval of `error`, `spread` times as wide as the chance in these bins makes it; NaN without any.
+
+        Chance alone makes probabilities look off, in bins of few the more; the interval is moved down by as much.
+        Source: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 10 on bias and section 13.4 on
+        the basic interval; the sum in a bin is drawn from the normal law of its variance.
+        """
+        total = int(self.counts.sum())
+        if not total:
+            return float("nan"), float("nan")
+        means = self.sums / np.maximum(self.counts, 1)
+        variances = self.n_happened * (1 - means) ** 2 + (self.counts - self.n_happened) * means**2
+        noise = np.random.default_rng(0).standard_normal((N_DRAWS, len(self.counts))) * np.sqrt(variances)
+        drawn = np.abs(self.sums - self.n_happened + noise).sum(axis=1) / total
+        middle = 2 * self.error - float(drawn.mean())
+        low, high = (middle + spread * (float(drawn.mean()) - end) for end in np.quantile(drawn, [0.975, 0.025]))
+        return min(max(low, 0.0), self.error), min(max(high, self.error), 1.0)
+
 
 def expected_calibration_error(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> float:
     """How far probabilities, (N,), are from how often what they are of happened, as `Bins.error` has it."""
     return Bins.of(probabilities, happened).error
+
+
+def calibration_sentence(error: float | None, interval: Sequence[float] | None, what: str = "an answer") -> str:
+    """How far the probability of `what` can be trusted, in words; or that there are too few documents to say."""
+    if error is None:
+        return f"How far the probability of {what} is off is not known."
+    if interval is None:
+        return f"The probability of {what} is off by {100 * error:.1f} points on average."
+    low, high = (100 * end for end in interval)
+    if high - low > 100 * WIDE:
+        return (
+            f"There are not enough documents to say how far the probability of {what} can be trusted: on average it "
+            f"may be off by {low:.0f} to {high:.0f} points (95 % interval)."
+        )
+    off = f"The probability of {what} is off by {100 * error:.1f} points on average"
+    return f"{off} (95 % interval {low:.1f} to {high:.1f})."
 
 
 def reliability_bins(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:

@@ -44,14 +44,23 @@ def fit_power_law(sizes: npt.ArrayLike, errors: npt.ArrayLike, n_test: int) -> P
 
 
 def forecast(
-    sizes: npt.ArrayLike, right: Right, n_documents: int, *, of: Right | None = None, seed: int = 0
+    sizes: npt.ArrayLike,
+    right: Right,
+    n_documents: int,
+    *,
+    of: Right | None = None,
+    since: int | None = None,
+    share: float = 1.0,
+    seed: int = 0,
 ) -> Forecast:
     """The score after `n_documents`, more than the largest of the P sizes, ascending.
 
     `interval` is where the score on other documents like the tested ones would be in 95 % of cases: the law is
     fitted anew to draws of seeds and test documents, and what it may miss beside chance is added. That is as much as it
     misses on the largest size when it does not see it, and USUAL_MISS. `gain` and its interval are against the score
-    with the largest size, on the same test documents. `band` has the curve and its interval from the smallest size on.
+    with the largest size, on the same test documents, or that of the law after `since` documents, where it is given.
+    Intervals are as wide as if one test document counted for `share` of one, as `InTurn` has it. `band` has the curve
+    and its interval from the smallest size on.
 
     Raises: DataError for fewer sizes than `sizes_needed`.
     """
@@ -64,14 +73,20 @@ def forecast(
     generator = np.random.default_rng(seed)
     drawn = 1 - drawn_scores(right, generator, of=of)  # (B, P)
     a, b, c = (numbers[:, np.newaxis] for numbers in _fit(counts, drawn, n_test))
-    shown = np.unique(np.geomspace(counts[0], n_documents, _N_BAND).round())
+    shown = np.geomspace(counts[0], n_documents, _N_BAND).round()
+    shown = np.unique(shown if since is None else np.append(shown, since))
     miss = float(np.hypot(_missed(counts, errors, n_test), USUAL_MISS))
     doublings = np.maximum(np.log2(shown / counts[-1]), 0.0)
     missed = miss * doublings * generator.standard_normal((len(drawn), 1))
     accuracies = np.clip(1 - (a + b * shown**-c) + missed, 0.0, 1.0)  # (B, shown)
+    expected, then = 1 - law.errors(shown), float(1 - law.errors(n_documents))
+    before = 1 - drawn[:, -1] if since is None else accuracies[:, np.searchsorted(shown, since)]
+    now = float(1 - errors[-1]) if since is None else float(1 - law.errors(since))
+    gains = np.quantile(accuracies[:, -1] - before, [0.025, 0.975])
     low, high = np.quantile(accuracies, [0.025, 0.975], axis=0)
-    now, then = float(1 - errors[-1]), float(1 - law.errors(n_documents))
-    gains = np.quantile(accuracies[:, -1] - (1 - drawn[:, -1]), [0.025, 0.975])
+    if share < 1:
+        low, high = (np.clip(expected + (end - expected) / np.sqrt(share), 0.0, 1.0) for end in (low, high))
+        gains = then - now + (gains - (then - now)) / np.sqrt(share)
     return Forecast(
         n_documents=int(n_documents),
         score=then,
@@ -146,6 +161,16 @@ def sentence(found: Forecast, metric: CurveMetric = "accuracy") -> str:
         f"gain of {_difference(found.gain, metric)}{points} ({_difference(least, metric)} to "
         f"{_difference(most, metric)}): {advice}."
     )
+
+
+def next_sentence(found: Forecast, n_more: int, metric: CurveMetric = "accuracy") -> str:
+    """What a forecast of `n_more` documents more than there are says, in words."""
+    points = " points" if metric == "accuracy" else ""
+    (least, most), (low, high) = found.gain_interval, found.interval
+    score = "an accuracy" if metric == "accuracy" else "a micro F1"
+    gain = f"{_difference(found.gain, metric)}{points} ({_difference(least, metric)} to {_difference(most, metric)})"
+    then = f"{in_words(found.score, metric)} ({in_words(low, metric)} to {in_words(high, metric)})"
+    return f"The next {n_more:,} labels would bring {gain}: {score} of about {then}."
 
 
 def backtest_sentence(found: Backtest, metric: CurveMetric = "accuracy") -> str:

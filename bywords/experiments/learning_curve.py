@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import statistics
 import time
 from collections import Counter
@@ -16,21 +17,30 @@ import numpy.typing as npt
 from bywords.annotations import check_arguments
 from bywords.classifier import TextClassifier
 from bywords.config import to_plain
-from bywords.data.corpus import Split
+from bywords.data.corpus import Corpus, Split
+from bywords.data.groups import Together
 from bywords.data.label_sets import LabelSets
 from bywords.data.splits import nested_order, strata_of
 from bywords.errors import DataError, SettingError, check_seeds
-from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, ManyLabelsEvaluation
+from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, InTurn, ManyLabelsEvaluation
 from bywords.experiments import forecast
 from bywords.experiments.compare import evaluate_sets
 from bywords.experiments.setup import WITHOUT_RESUME, beginning, check_close, check_same, checked, spread
+from bywords.fitted import FittedClassifier
 from bywords.records.base import Interval
-from bywords.records.curve import CurvePoint, CurveRecord, CurveSize
+from bywords.records.curve import NEXT_LABELS, CurvePoint, CurveRecord, CurveSize
 from bywords.system_config import SystemConfig
 from bywords.systems import DEFAULT_SYSTEM
 from bywords.text.tokenizer import Tokenizer
+from bywords.training.repeated_folds import N_FOLDS, agreement, can_take_turns, evaluate_in_turn, folds_of
 from bywords.validation import check_array, naming
 
+IN_TURN = (
+    "So few documents were not divided once and for all: in {} parts each was answered by models that had learned from "
+    "the other parts only, {} documents in all. The intervals are widened for that."
+)
+SHARES_IN_TURN = (1 / 4, 1 / 2.8, 1 / 2, 1 / 1.4, 1.0)  # of what a fold is learned from
+FEW_LABELS = 1_000  # training documents: with fewer it is said what the next NEXT_LABELS would bring
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 LEAST_DOCUMENTS = 20  # of a point; and two of each class
 COUNTS = np.dtype("<u4")  # of `CurvePoint.label_counts`
@@ -44,6 +54,8 @@ def learning_curve(
     seeds: Sequence[int] = (0, 1, 2),
     validation_share: float = 0.1,
     vectors: str | None = None,
+    in_turn: bool = False,
+    keep_together: Together = "equal",
     command: str = "",
     earlier: CurveRecord | None = None,
     on_start: Callable[[int, int, float | None], None] = lambda n_documents, seed, seconds_left: None,
@@ -57,6 +69,10 @@ def learning_curve(
     labels, the rarest of its labels is the class of each, and the curve is of micro F1 instead of accuracy. After each
     fit `on_point` gets the record so far and the new point; points that `earlier`, a record of the same documents and
     settings, holds are taken from there. Ctrl-C ends the run with what it has: `finished` is then false.
+
+    Of few documents, `in_turn` holds all of both parts out in turn: a point is then of the answers that models of so
+    many documents of the other folds give for each fold, as `evaluate_in_turn` has it. Texts of a group, by
+    `keep_together`, are never divided.
 
     The record's `points` have one row a fit, `sizes` one a size that all seeds have; `forecast` is that of twice the
     largest size and `backtest` that of the largest from the others, None where the sizes are too few.
@@ -78,14 +94,19 @@ def learning_curve(
         fitted = config = replace(config, tokenizer=tokenizer)
         more["vectors"] = None
     split = checked(split, Tokenizer(config.tokenizer))
+    n_most, shares = len(split.train), SHARES
+    if in_turn:
+        split, n_most = _in_turn(split, seeds, keep_together)
+        shares = SHARES_IN_TURN
     strata = strata_of(split.train.labels)
-    sizes, notes = _sizes(split, len(np.unique(strata)), len(seeds))
+    sizes, notes = _sizes(split, n_most, shares, len(np.unique(strata)), len(seeds))
     orders = {seed: nested_order(strata, seed) for seed in seeds}
-    notes += labels_missing(split, [order[: sizes[0]] for order in orders.values()])
+    notes += [] if in_turn else labels_missing(split, [order[: sizes[0]] for order in orders.values()])
+    notes += [IN_TURN.format(N_FOLDS, len(split.test))] if in_turn else []
     run = CurveRecord(
         **beginning(split, seeds=seeds, validation_share=validation_share, command=command),
         system=system, metric="micro_f1" if split.train.is_multilabel else "accuracy", vectors=vectors,
-        config=to_plain(config), notes=notes,
+        config=to_plain(config), notes=notes, n_folds=N_FOLDS if in_turn else 0,
     )  # fmt: skip
     points = _points_of(earlier, run, split)
     wanted = [(n_documents, seed) for n_documents in sizes for seed in seeds]
@@ -95,7 +116,11 @@ def learning_curve(
         for number, (n_documents, seed) in enumerate(to_do):
             on_start(n_documents, seed, seconds_left)
             started = time.perf_counter()
-            point = _point(TextClassifier(fitted, seed=seed, **more), split, orders[seed][:n_documents])
+            classifier = TextClassifier(fitted, seed=seed, **more)
+            if in_turn:
+                point = _point_in_turn(classifier, split, n_documents, keep_together)
+            else:
+                point = _point(classifier, split, orders[seed][:n_documents])
             points[n_documents, seed] = point
             if number:  # the first fit warms up
                 seconds = time.perf_counter() - started
@@ -107,19 +132,37 @@ def learning_curve(
     return replace(run, finished=True)
 
 
-def _sizes(split: Split, n_classes: int, n_seeds: int) -> tuple[list[int], list[str]]:
+def _in_turn(split: Split, seeds: Sequence[int], keep_together: Together) -> tuple[Split, int]:
+    """All documents, and those that are held out with every seed; and how many the smallest part to learn from has.
+
+    Raises: DataError where no class has enough texts, or documents have several labels.
+    """
+    whole = split.whole
+    if not can_take_turns(whole, keep_together):
+        raise DataError(
+            f"{whole.name}: its documents cannot be held out in turn: two labels need {N_FOLDS} texts each."
+        )
+    divided = [folds_of(whole, seed, keep_together) for seed in seeds]
+    held_out = [np.sort(np.concatenate([held for _, held in folds])) for folds in divided]
+    rows = functools.reduce(np.intersect1d, held_out)
+    n_dropped = split.n_dropped_train + split.n_dropped_test
+    return Split(whole, whole.select(rows), n_dropped, 0), min(len(kept) for folds in divided for kept, _ in folds)
+
+
+def _sizes(
+    split: Split, n_train: int, shares: Sequence[float], n_classes: int, n_seeds: int
+) -> tuple[list[int], list[str]]:
     """How many documents the points have, ascending, and notes about those that are left out."""
-    n_train = len(split.train)
     least = max(LEAST_DOCUMENTS, 2 * n_classes)
     of_each = "two of each class" if not split.train.is_multilabel else "two of each label that is a text's rarest"
-    sizes = {share: round(share * n_train) for share in SHARES}
+    sizes = {share: round(share * n_train) for share in shares}
     kept = [n_documents for n_documents in sizes.values() if n_documents >= least]
     if len(kept) < 2:
         raise DataError(
             f"{split.train.name}: {n_train:,} training documents are too few for a curve: half of them have to be "
             f"{least} or more, {LEAST_DOCUMENTS} and {of_each}. Add documents."
         )
-    left_out = [f"1/{1 / share:.0f}" for share, n_documents in sizes.items() if n_documents < least]
+    left_out = [f"1/{1 / share:.3g}" for share, n_documents in sizes.items() if n_documents < least]
     notes = []
     if left_out:
         notes.append(
@@ -164,6 +207,29 @@ def _point(classifier: TextClassifier, split: Split, rows: npt.NDArray[np.int64]
         fit_seconds=classifier.seconds_,
         **(_of_one_label(evaluation) if isinstance(evaluation, Evaluation) else _of_label_sets(evaluation)),
     )
+
+
+def _point_in_turn(classifier: TextClassifier, split: Split, n_documents: int, keep_together: Together) -> CurvePoint:
+    """Models of so many documents of all folds but one, which answer for it, tested on all folds."""
+    seconds = []
+
+    def fit(part: Corpus) -> FittedClassifier:
+        first = nested_order(strata_of(part.labels), classifier.seed)[:n_documents]
+        chosen = part.select(np.sort(first))
+        classifier.fit(chosen.texts, chosen.names())
+        if classifier.fitted_.record.history.interrupted:
+            raise KeyboardInterrupt
+        seconds.append(classifier.seconds_)
+        return classifier.fitted_
+
+    whole = split.train
+    rows, found = evaluate_in_turn(whole, fit, seed=classifier.seed, keep_together=keep_together, n_repeats=1)
+    is_tested = np.isin(whole.rows[rows], split.test.rows)
+    scores = _of_one_label(found) | {"right": _as_text(np.packbits(found.is_right[is_tested]))}
+    return CurvePoint(
+        n_documents=n_documents, seed=classifier.seed, accuracy=float(found.is_right[is_tested].mean()),
+        fit_seconds=statistics.fmean(seconds), **scores,
+    )  # fmt: skip
 
 
 def _of_one_label(found: Evaluation) -> dict[str, Any]:
@@ -237,8 +303,13 @@ def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     run = replace(run, sizes=rows)
     if len(sizes) < forecast.sizes_needed(len(right)):
         return run
-    found = forecast.forecast(sizes, score, 2 * sizes[-1], of=of)
-    return replace(run, forecast=found, backtest=forecast.backtest(sizes, score, of=of))
+    share = InTurn(n_folds=run.n_folds, n_repeats=1, agreement=agreement(right[:, -1])).share if run.n_folds else 1.0
+    n_now = run.corpus.n_train
+    more = {} if run.n_folds else {"backtest": forecast.backtest(sizes, score, of=of)}
+    if n_now < FEW_LABELS:
+        n_next = n_now + NEXT_LABELS
+        more["next_labels"] = forecast.forecast(sizes, score, n_next, of=of, since=n_now, share=share)
+    return replace(run, forecast=forecast.forecast(sizes, score, 2 * sizes[-1], of=of, share=share), **more)
 
 
 def _intervals(right: forecast.Right, of: forecast.Right | None) -> list[tuple[float, float]]:

@@ -12,6 +12,7 @@ from bywords.display import shown_table
 from bywords.extras import needed
 from bywords.records.base import ExperimentRecord, Interval, RecordPart, Spread, scalars
 
+NEXT_LABELS = 100  # that somebody may give next
 CurveMetric = Literal["accuracy", "micro_f1"]
 
 
@@ -114,7 +115,7 @@ class Backtest(RecordPart):
 class CurveRecord(ExperimentRecord):
     """One system fitted to growing parts of the training documents; `sizes` are those that all seeds have."""
 
-    FORMAT: ClassVar[str] = "bywords-curve/3"
+    FORMAT: ClassVar[str] = "bywords-curve/4"
     MADE_BY: ClassVar[str] = "bywords curve"
     PAGE: ClassVar[str] = "bywords.report.curve:render_curve"
 
@@ -127,6 +128,8 @@ class CurveRecord(ExperimentRecord):
     sizes: list[CurveSize] = field(default_factory=list)
     forecast: Forecast | None = None
     backtest: Backtest | None = None
+    next_labels: Forecast | None = None  # NEXT_LABELS more than all that there are, where these are few
+    n_folds: int = 0  # in which all documents were held out in turn, instead of a test part
 
     def rows(self) -> list[dict[str, Any]]:
         """The scores of each size."""

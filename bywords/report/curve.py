@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bywords.experiments.forecast import backtest_sentence, in_words, sentence
-from bywords.records.curve import CurveMetric, CurveRecord
+from bywords.experiments.forecast import backtest_sentence, in_words, next_sentence, sentence
+from bywords.records.curve import NEXT_LABELS, CurveMetric, CurveRecord
 from bywords.report.canvas import BLUE, INK, MUTED, ORANGE, PAPER, picture, plain_ticks
 from bywords.report.formats import count, decimal, interval, percent
 from bywords.report.page import render
@@ -53,6 +53,8 @@ def _summary(run: CurveRecord) -> list[str]:
     if not run.sizes:
         return ["No part of the documents has been trained on with every seed."]
     said = []
+    if run.next_labels is not None:
+        said.append(next_sentence(run.next_labels, NEXT_LABELS, run.metric))
     if run.forecast is not None:
         said.append(sentence(run.forecast, run.metric))
     if len(run.sizes) > 1:

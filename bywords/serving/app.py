@@ -36,10 +36,11 @@ METHODS = {"/": "GET", "/docs": "GET", "/openapi.json": "GET", "/health": "GET",
 OPEN = ("/", "/docs", "/openapi.json", "/health", "/ready")  # that need no token: they say nothing of the model
 FEW_BYTES = 20_000  # of a body, or of some together, that are answered at once, in about a millisecond
 LOOK_SECONDS = 1.0  # between two looks at the folder
+LATE = "the body was not there after {:g} seconds."
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
-SAFE = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
+SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+OF_PAGES = [
+    *SAFE,
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
      b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
 ]  # fmt: skip
@@ -78,6 +79,7 @@ class Application:
         status, kind, more = 200, JSON, SAFE
         try:
             kind, content = await self._answer(path, scope, receive)
+            more = OF_PAGES if kind is HTML else SAFE
         except _GoneError:
             return
         except RequestError as error:
@@ -180,20 +182,24 @@ class Application:
         if not length.isdigit() or len(length) > 18 or int(length) > most:
             raise RequestError(413, said.format(most))
         parts: list[bytes] = []
-        n_bytes, more = 0, True
+        n_bytes, more, task = 0, True, asyncio.current_task()
+        assert task is not None
+        late = asyncio.get_running_loop().call_later(self.limits.seconds, task.cancel, LATE)  # less than a `timeout`
         try:
-            async with asyncio.timeout(self.limits.seconds):
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _GoneError
-                    parts.append(message.get("body", b""))
-                    more = message.get("more_body", False)
-                    if (n_bytes := n_bytes + len(parts[-1])) > most:
-                        raise RequestError(413, said.format(most))
-        except TimeoutError:
-            seconds = self.limits.seconds
-            raise RequestError(408, f"the body was not there after {seconds:g} seconds.") from None
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _GoneError
+                parts.append(message.get("body", b""))
+                more = message.get("more_body", False)
+                if (n_bytes := n_bytes + len(parts[-1])) > most:
+                    raise RequestError(413, said.format(most))
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args != (LATE,) or task.uncancel():
+                raise
+            raise RequestError(408, LATE.format(self.limits.seconds)) from None
+        finally:
+            late.cancel()
         return b"".join(parts)
 
     async def _predict(self, body: bytes) -> bytes:

@@ -41,7 +41,7 @@ LOCAL = ("127.0.0.1", "localhost", "[::1]")
 SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 OF_PAGES = [
     *SAFE,
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
      b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
 ]  # fmt: skip
 
@@ -65,7 +65,9 @@ class Application:
         self._orjson = needed("orjson", what="`bywords serve`")
         self._n_waiting = 0
         self._asked: list[tuple[Loaded, Question, asyncio.Future[bytes]]] = []  # since the last turn of the loop
-        self._pages = {name: files("bywords.serving").joinpath(f"{name}.html").read_bytes() for name in ("page", "api")}
+        look = files("bywords.report").joinpath("page.css").read_bytes()
+        pages = {name: files("bywords.serving").joinpath(f"{name}.html").read_bytes() for name in ("page", "api")}
+        self._pages = {name: page.replace(b"/* page.css */", look) for name, page in pages.items()}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer a request, or start and stop."""
@@ -286,7 +288,7 @@ class Application:
         return {
             "model": loaded.digest,
             "bywords": __version__,
-            "system": str(classifier.record.card.system or classifier.record.system)[:200],
+            "system": classifier.record.card.system or classifier.record.config.description,
             "labels": classifier.classes.tolist(),
             "is_multilabel": classifier.is_multilabel,
             "fields": [] if columns is None or columns.is_one_text else list(columns.inputs),

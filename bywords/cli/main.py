@@ -35,6 +35,7 @@ COMMANDS = (
     "evaluate",
     "predict",
     "serve",
+    "drift",
     "explain",
     "info",
     "vocab",

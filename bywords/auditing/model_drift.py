@@ -28,21 +28,33 @@ from bywords.text.vocabulary import MARKERS
 LEAST_TEXTS = 20  # of new ones, and of those held out
 N_DRAWS = 9_999
 ALPHA = 0.05  # for any of the looks to be called another, where none is
-SLIGHT, CLEAR, GREAT = 0.02, 0.1, 0.25  # distances beyond chance, in shares of the texts: as usual for stability indices
 MOST_WORDS = 25
 MOST_ONCE = 2_000_000  # unknown words that are counted, before those of one text are forgotten
 MOST_UNCOUNTED = 50  # times that a word of the training may occur without being in the vocabulary
 Kind = Literal["known words", "confidence", "labels", "new words"]
+# Distances beyond chance from which on a look is called slightly different, different, very different. What was kept is
+# of another fit than the one that answers, which has labels and probabilities differ a little where nothing changed:
+# with less than these, 1 in 10 unchanged splits was called drift (`benchmarks/drift.py`).
+VERDICTS = ("slightly different", "different", "very different")
+FLOORS: dict[Kind, tuple[float, float, float]] = {
+    "known words": (0.02, 0.1, 0.25), "confidence": (0.02, 0.05, 0.15), "labels": (0.05, 0.1, 0.25),
+    "new words": (0.01, 0.05, 0.2),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """One comparison. Distances are shares of the texts, 0 to 1."""
+    """One comparison.
+
+    Distances are shares of the texts, 0 to 1: of known words the largest between two distribution functions, of labels
+    the total variation, of new words the share that has the commonest. Of the confidence it is a probability: how far
+    that of a text would have to move on average (Wasserstein's distance).
+    """
 
     kind: Kind
     in_training: float | None  # the mean where it is a number
     now: float | None
-    distance: float  # the largest between two distribution functions, or the total variation of labels
+    distance: float
     by_chance: float  # 95 % of distances where nothing has changed are smaller
     p_value: float
     p_holm: float = 1.0
@@ -51,7 +63,7 @@ class Look:
     @property
     def is_drift(self) -> bool:
         """Whether it is more than chance, and more than a trifle."""
-        return self.p_holm < ALPHA and self.distance - self.by_chance >= SLIGHT
+        return self.p_holm < ALPHA and self.distance - self.by_chance >= FLOORS[self.kind][0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,10 +196,10 @@ def compared(classifier: FittedClassifier, new: Profile, *, n_draws: int, seed: 
     ]
     for kind, before, now in kinds:
         if before and now:
-            found = _permuted(np.array(before), np.array(now), n_draws, seed, is_ordered=True)
+            found = _permuted(kind, np.array(before), np.array(now), n_draws, seed)
             looks.append(Look(kind=kind, in_training=_mean(before), now=_mean(now), **found))
     if not classifier.is_multilabel and kept.labels and new.labels:
-        found = _permuted(np.array(kept.labels), np.array(new.labels), n_draws, seed, is_ordered=False)
+        found = _permuted("labels", np.array(kept.labels), np.array(new.labels), n_draws, seed)
         looks.append(Look(kind="labels", in_training=None, now=None, **found))
     elif kept.labels and new.labels:  # which are not one for each text: the label that differs most, of all of them
         before, now = np.array(kept.labels) / kept.n_answers, np.array(new.labels) / new.n_answers
@@ -210,26 +222,27 @@ def judged(looks: list[Look]) -> list[Look]:
 def _verdict(look: Look) -> str:
     if not look.is_drift:
         return "as in training" if look.p_holm >= ALPHA else "hardly different"
-    beyond = look.distance - look.by_chance
-    return "very different" if beyond >= GREAT else "different" if beyond >= CLEAR else "slightly different"
+    return VERDICTS[sum(look.distance - look.by_chance >= floor for floor in FLOORS[look.kind]) - 1]
 
 
 def _permuted(
-    before: npt.NDArray[np.int64], now: npt.NDArray[np.int64], n_draws: int, seed: int, *, is_ordered: bool
+    kind: Kind, before: npt.NDArray[np.int64], now: npt.NDArray[np.int64], n_draws: int, seed: int
 ) -> dict[str, float]:
     """How far two samples of counts (B,) are from each other, and how often a draw from both is as far.
 
-    Ordered bins: the largest distance of their distribution functions, Kolmogorov and Smirnov's; others: half the sum
-    of differences. Source of the p-value: Phipson and Smyth (2010), "Permutation p-values should never be zero".
+    Source of the p-value: Phipson and Smyth (2010), "Permutation p-values should never be zero".
     """
-    pooled = before + now
-    used = pooled > 0
-    pooled, before, now = pooled[used], before[used], now[used]
+    used = np.flatnonzero(before + now)
+    before, now = before[used], now[used]
+    pooled, widths = before + now, np.diff(used, append=used[-1]) / (N_BINS - 1)
     n_before, n_now = int(before.sum()), int(now.sum())
 
     def distances(drawn: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         apart = drawn / n_now - (pooled - drawn) / n_before
-        return np.abs(np.cumsum(apart, axis=1)).max(axis=1) if is_ordered else np.abs(apart).sum(axis=1) / 2
+        if kind == "labels":
+            return np.abs(apart).sum(axis=1) / 2
+        steps = np.abs(np.cumsum(apart, axis=1))
+        return steps @ widths if kind == "confidence" else steps.max(axis=1)
 
     generator = np.random.default_rng(seed)
     drawn = generator.multivariate_hypergeometric(pooled, n_now, size=n_draws, method="marginals")
@@ -306,7 +319,7 @@ def _sentence(looks: list[Look], drifted: list[Look], n_fewest: int) -> str:
         return "Nothing says that these texts are other than those of the training."
     named = {"known words": "how much of a text is known", "confidence": "how sure the answers are",
              "labels": "which labels they get", "new words": "words that are new"}  # fmt: skip
-    worst = max(drifted, key=lambda look: look.distance - look.by_chance)
+    worst = max(drifted, key=lambda look: VERDICTS.index(look.verdict))
     return (
         f"These texts are {worst.verdict} from those of the "
         f"training: {', '.join(named[look.kind] for look in drifted)}. "

@@ -26,7 +26,9 @@ CHANGES = ("nothing", "other texts", "other labels")
 
 def main() -> None:
     """Count, print and assert."""
-    named = dict((word if "=" in word else f"{word}={word}").split("=", 1) for word in sys.argv[1:] if not word.isdigit())
+    named = dict(
+        (word if "=" in word else f"{word}={word}").split("=", 1) for word in sys.argv[1:] if not word.isdigit()
+    )
     n_splits = next((int(word) for word in sys.argv[1:] if word.isdigit()), N_SPLITS)
     sets = {name: documents(path) for name, path in named.items()}
     names = list(sets)

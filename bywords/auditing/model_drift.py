@@ -189,27 +189,29 @@ def profile_of(classifier: FittedClassifier, found: Predictions | TopPredictions
 
 def compared(classifier: FittedClassifier, new: Profile, *, n_draws: int, seed: int = 0) -> list[Look]:
     """The looks that need no words, each with its p-value, not corrected yet."""
-    kept, looks = classifier.reliability.profile, []
+    kept = classifier.reliability.profile
     kinds: list[tuple[Kind, list[int], list[int]]] = [
         ("known words", kept.in_vocabulary_share, new.in_vocabulary_share),
         ("confidence", kept.confidence, new.confidence),
+        ("labels", kept.labels, new.labels),
     ]
+    looks = []
     for kind, before, now in kinds:
-        if before and now:
-            found = _permuted(kind, np.array(before), np.array(now), n_draws, seed)
-            looks.append(Look(kind=kind, in_training=_mean(before), now=_mean(now), **found))
-    if not classifier.is_multilabel and kept.labels and new.labels:
-        found = _permuted("labels", np.array(kept.labels), np.array(new.labels), n_draws, seed)
-        looks.append(Look(kind="labels", in_training=None, now=None, **found))
-    elif kept.labels and new.labels:  # which are not one for each text: the label that differs most, of all of them
-        before, now = np.array(kept.labels) / kept.n_answers, np.array(new.labels) / new.n_answers
-        p_values, worst = _label_p_values(kept, new), int(np.argmax(np.abs(before - now)))
-        distance = float(abs(before - now)[worst])
-        p_value = min(1.0, float(p_values.min()) * len(p_values))
-        looks.append(Look(
-            kind="labels", in_training=None, now=None, distance=distance, by_chance=0.0, p_value=p_value
-        ))  # fmt: skip
+        if not before or not now:
+            continue
+        if kind == "labels" and classifier.is_multilabel:
+            looks.append(_of_label_sets(kept, new))
+        else:
+            looks.append(_permuted(kind, np.array(before), np.array(now), n_draws, seed))
     return looks
+
+
+def _of_label_sets(kept: Profile, new: Profile) -> Look:
+    """The label whose share differs most, of all that are not one for each text."""
+    before, now = np.array(kept.labels) / kept.n_answers, np.array(new.labels) / new.n_answers
+    p_values, distance = _label_p_values(kept, new), float(np.abs(before - now).max())
+    p_value = min(1.0, float(p_values.min()) * len(p_values))
+    return Look(kind="labels", in_training=None, now=None, distance=distance, by_chance=0.0, p_value=p_value)
 
 
 def judged(looks: list[Look]) -> list[Look]:
@@ -225,9 +227,7 @@ def _verdict(look: Look) -> str:
     return VERDICTS[sum(look.distance - look.by_chance >= floor for floor in FLOORS[look.kind]) - 1]
 
 
-def _permuted(
-    kind: Kind, before: npt.NDArray[np.int64], now: npt.NDArray[np.int64], n_draws: int, seed: int
-) -> dict[str, float]:
+def _permuted(kind: Kind, before: npt.NDArray[np.int64], now: npt.NDArray[np.int64], n_draws: int, seed: int) -> Look:
     """How far two samples of counts (B,) are from each other, and how often a draw from both is as far.
 
     Source of the p-value: Phipson and Smyth (2010), "Permutation p-values should never be zero".
@@ -248,7 +248,11 @@ def _permuted(
     drawn = generator.multivariate_hypergeometric(pooled, n_now, size=n_draws, method="marginals")
     found, chance = float(distances(now[np.newaxis])[0]), distances(drawn)
     p_value = (1 + int((chance >= found - 1e-12).sum())) / (1 + n_draws)
-    return {"distance": found, "by_chance": float(np.quantile(chance, 1 - ALPHA)), "p_value": p_value}
+    means = (None, None) if kind == "labels" else (_mean(used, before), _mean(used, now))
+    return Look(
+        kind=kind, in_training=means[0], now=means[1], distance=found,
+        by_chance=float(np.quantile(chance, 1 - ALPHA)), p_value=p_value,
+    )  # fmt: skip
 
 
 def new_word_p_value(n: int, n_new: int, n_training: int, n_uncounted: int) -> float:
@@ -307,9 +311,8 @@ def _label_p_values(kept: Profile, new: Profile) -> npt.NDArray[np.float64]:
     return np.array([math.erfc(value / math.sqrt(2)) for value in z.tolist()])
 
 
-def _mean(counts: list[int]) -> float:
-    bins = np.arange(N_BINS) / (N_BINS - 1)
-    return float(np.average(bins, weights=counts))
+def _mean(bins: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> float:
+    return float(np.average(bins, weights=counts)) / (N_BINS - 1)
 
 
 def _sentence(looks: list[Look], drifted: list[Look], n_fewest: int) -> str:

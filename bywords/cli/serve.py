@@ -82,7 +82,12 @@ def serve(
         )  # fmt: skip
         try:
             sock = config.bind_socket()
-        except (SystemExit, TypeError, ValueError, OverflowError):  # of uvicorn, which has logged why where nobody reads it
+        except (
+            SystemExit,
+            TypeError,
+            ValueError,
+            OverflowError,
+        ):  # of uvicorn, which has logged why where nobody reads it
             raise SettingError(f"cannot listen at {host}, port {port}: choose another with --port.") from None
         with sock:
             sock.listen(2048)  # who asks before a worker is ready waits

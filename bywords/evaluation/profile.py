@@ -27,7 +27,9 @@ class Profile:
         for name, counts in (("confidence", self.confidence), ("in_vocabulary_share", self.in_vocabulary_share)):
             if len(counts) not in (0, N_BINS):
                 raise SettingError(f"the profile: {name} has {len(counts)} counts, expected {N_BINS}")
-        if any(not 0 <= count < 2**40 for counts in vars(self).values() if isinstance(counts, list) for count in counts):
+        if any(
+            not 0 <= count < 2**40 for counts in vars(self).values() if isinstance(counts, list) for count in counts
+        ):
             raise SettingError("the profile has a count that none can be")
         if sum(self.confidence) != self.n_answers or max(self.labels, default=0) > self.n_answers:
             raise SettingError(f"the profile has counts that are not those of {self.n_answers:,} answers")
@@ -42,7 +44,7 @@ class Profile:
     ) -> Profile:
         """From the classes that N texts get, or the sets of them, how probable the likeliest is, and what is known."""
         labels = predicted.labels if isinstance(predicted, LabelSets) else predicted
-        given = np.asarray(labels)
+        given = np.asarray(labels, dtype=np.int64)
         return cls(
             n_answers=len(confidence), labels=np.bincount(given[given >= 0], minlength=n_classes).tolist(),
             confidence=_binned(confidence), in_vocabulary_share=_binned(in_vocabulary_share),

@@ -41,8 +41,8 @@ LOCAL = ("127.0.0.1", "localhost", "[::1]")
 SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 OF_PAGES = [
     *SAFE,
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; "
-     b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+     b"img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
 ]  # fmt: skip
 
 
@@ -147,7 +147,7 @@ class Application:
         if path in ("/", "/docs"):
             return HTML, self._pages["page" if path == "/" else "api"]
         if path == "/metrics":
-            return PLAIN, self.metrics.text()
+            return PLAIN, await asyncio.to_thread(self.metrics.text)
         if path == "/openapi.json":
             return JSON, _json(openapi(self.limits, has_token=self.access.token is not None))
         return JSON, _json(self._info() if path == "/info" else self._state(path))
@@ -264,9 +264,10 @@ class Application:
     def _rows(self, loaded: Loaded, asked: Question, texts: list[Any]) -> list[dict[str, Any]]:
         """What `predict` has for each of N texts, asked for as in a question. Raises BywordsError."""
         answerer = loaded.answerer(asked.top_k, asked.min_confidence)
-        columns = answerer.columns(answerer.found(texts))
+        found = answerer.found(texts)
+        columns = answerer.columns(found)
         listed = {name: one if isinstance(one, list) else one.tolist() for name, one in columns.items()}
-        self.metrics.labelled(listed)
+        self.metrics.labelled(loaded.classifier, found, listed)
         return [dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True)]
 
     def _json_of(self, loaded: Loaded, rows: list[dict[str, Any]]) -> bytes:

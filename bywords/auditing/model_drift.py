@@ -197,7 +197,7 @@ def compared(classifier: FittedClassifier, new: Profile, *, n_draws: int, seed: 
     ]
     looks = []
     for kind, before, now in kinds:
-        if not before or not now:
+        if not sum(before) or not sum(now):
             continue
         if kind == "labels" and classifier.is_multilabel:
             looks.append(_of_label_sets(kept, new))

@@ -81,7 +81,8 @@ def test_p_values_are_as_small_as_chance_has_them():
     fitted = fit_classifier(SYSTEMS["tfidf-nb"], TEXTS[:60], LABELS[:60])
     for _ in range(120):
         drawn = [
-            Profile.of(generator.integers(0, 3, n), generator.beta(8, 1, n), generator.beta(20, 1, n), 3) for n in (150, 90)
+            Profile.of(generator.integers(0, 3, n), generator.beta(8, 1, n), generator.beta(20, 1, n), 3)
+            for n in (150, 90)
         ]
         classifier = replace(fitted, reliability=Reliability(profile=drawn[0]))
         for look in compared(classifier, drawn[1], n_draws=199):
@@ -129,7 +130,7 @@ def test_a_saved_model_keeps_what_it_compares_with(fitted, bywords, tmp_path):
     save_classifier(fitted, tmp_path / "m")
     assert load_classifier(tmp_path / "m").reliability == fitted.reliability
     (tmp_path / "new.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in TEXTS[600:]))
-    code, out, err = bywords("drift", "m", "new.jsonl", "--json")
+    code, out, _ = bywords("drift", "m", "new.jsonl", "--json")
     assert code == 0
     found = json.loads(out)
     assert (found["is_drift"], found["n_texts"]) == (False, 600)

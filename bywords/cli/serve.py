@@ -7,6 +7,7 @@ import ipaddress
 import json
 import logging
 import os
+import socket
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SETTINGS = "BYWORDS_SERVE"  # in the environment of a worker: what the command was given
 MOST_SECONDS = 86_400.0  # until a request is there
+BACKLOG = 2048  # who asks before a worker is ready waits
 STOP_SECONDS = 10  # for requests that are being answered
 
 
@@ -81,22 +83,17 @@ def serve(
             timeout_graceful_shutdown=STOP_SECONDS, lifespan="on",
         )  # fmt: skip
         try:
-            sock = config.bind_socket()
-        except (
-            SystemExit,
-            TypeError,
-            ValueError,
-            OverflowError,
-        ):  # of uvicorn, which has logged why where nobody reads it
-            raise SettingError(f"cannot listen at {host}, port {port}: choose another with --port.") from None
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            sock = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        except (OSError, ValueError) as error:
+            raise SettingError(f"cannot listen at {host}, port {port}: {error}. Choose another with --port.") from None
         with sock:
-            sock.listen(2048)  # who asks before a worker is ready waits
             at = sock.getsockname()
-            address = f"http://{f'[{at[0]}]' if ':' in at[0] else at[0]}:{at[1]}/"
+            url = f"http://{f'[{at[0]}]' if ':' in at[0] else at[0]}:{at[1]}/"
             if check:
-                tell_aside(f"{model} answers, with {n_labels:,} labels, and can be served at {address}.")
+                tell_aside(f"{model} answers, with {n_labels:,} labels, and can be served at {url}.")
                 return
-            tell_aside(f"Listening at {address} (Ctrl-C stops it).")
+            tell_aside(f"Listening at {url} (Ctrl-C stops it).")
             if workers > 1:
                 needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess(config, [sock]).run()
             else:

@@ -100,7 +100,7 @@ def fit_on_disk(
     found = learn(config, corpus, targets, valid_targets, parameters, callback, kept)
     shares = [some.in_vocabulary_share for some in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
     fitted = calibrated(
-        found, Tokenizer(config.tokenizer), classes, label_format, floor_of(np.concatenate(shares)),
+        found, Tokenizer(config.tokenizer), classes, label_format, floor_of(known := np.concatenate(shares)), known,
         system=config if system is None else system, parameters=parameters,
         n_dropped=corpus.facts.n_dropped_train,
         n_by_label=list(corpus.facts.train.counts().tolist()) if corpus.is_multilabel else [],

@@ -35,6 +35,7 @@ COMMANDS = (
     "evaluate",
     "predict",
     "serve",
+    "export",
     "explain",
     "info",
     "vocab",

@@ -144,15 +144,19 @@ function modelOf(values) {
     return {distinct, counts};
   }
   function seenBy(nRows, {distinct, counts}) {
-    if (distinct.every(id => id < nRows)) return {distinct, counts};
+    if (nRows === values.n_rows) return {distinct, counts};
     const found = {distinct: [], counts: []};
     distinct.forEach((id, i) => { if (id < nRows) { found.distinct.push(id); found.counts.push(counts[i]); } });
     return found.distinct.length ? found : {distinct: [UNKNOWN], counts: [1]};
   }
-  const timesIdf = (table, {distinct, counts}) => Float32Array.from(distinct, (id, i) => {
-    const count = table.weighting === "log-tfidf" ? f(1 + f(Math.log(counts[i]))) : counts[i];
-    return f(count * table.idf[id]);
-  });
+  function timesIdf({weighting, idf}, {distinct, counts}) {
+    const weights = new Float32Array(distinct.length), isLog = weighting === "log-tfidf";
+    for (let i = 0; i < weights.length; i++) {
+      const count = isLog && counts[i] > 1 ? f(1 + f(Math.log(counts[i]))) : counts[i];
+      weights[i] = count * idf[distinct[i]];
+    }
+    return weights;
+  }
   const squareOf = (weights, start, end) => {  // four sums, as the kernel has them
     const sums = [0, 0, 0, 0];
     for (let i = start; i < end; i++) sums[(i - start) & 3] += weights[i] * weights[i];
@@ -195,7 +199,7 @@ function modelOf(values) {
     const {rows, width} = table;
     for (let i = start; i < end; i++) {
       const weight = weights[i], row = ids[i] * width;
-      for (let d = 0; d < width; d++) total[d] = total[d] + f(weight * rows[row + d]);
+      for (let d = 0; d < width; d++) total[d] = f(total[d] + f(weight * rows[row + d]));
     }
     return total;
   }

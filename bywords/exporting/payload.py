@@ -69,7 +69,7 @@ class Packing:
         for array in self.arrays:
             little = array.astype(array.dtype.newbyteorder("<"), copy=False).view(np.uint8)
             parts.append(little.reshape(len(array), array.itemsize).T.tobytes())
-        packer = zlib.compressobj(9, wbits=-15)
+        packer = zlib.compressobj(6, wbits=-15)
         return base64.b64encode(b"".join([*map(packer.compress, parts), packer.flush()])).decode()
 
 

@@ -215,7 +215,7 @@ function textReader(of, settings) {
     return edits;
   }
   const small = [
-    text => replaced(text, /i\u0307/g, () => "i"), text => replaced(text, FINAL_SIGMA, () => "ς"), turkishCapitals,
+    text => replaced(text, /i\u0307/g, () => "i"), text => text.includes("Σ") ? replaced(text, FINAL_SIGMA, () => "ς") : [], turkishCapitals,
   ];
   function singleCharacters(text) {
     const edits = [];
@@ -283,8 +283,12 @@ function textReader(of, settings) {
       if (!(point >= 0x300 && of.orders[point])) cuts.push(index);
       index += point > 0xffff ? 2 : 1;
     }
-    const edits = cuts.map((start, i) => [start, cuts[i + 1] ?? trace.text.length])
-      .map(([start, end]) => [start, end, change(trace.text.slice(start, end))]);
+    const edits = [];
+    cuts.forEach((start, i) => {
+      const end = cuts[i + 1] ?? trace.text.length, fresh = change(trace.text.slice(start, end));
+      if (fresh.length !== end - start) edits.push([start, end, fresh]);
+      else for (let at = start; at < end; at++) edits.push([at, at + 1, fresh[at - start]]);
+    });
     const made = edited(trace, edits);
     return made.text.length === changed.length ? {...made, text: changed} : {text: changed, starts: null, ends: null};
   }

@@ -60,6 +60,7 @@ GOOD = [
     "evaluate model data.csv",
     "predict model data.csv --out out.csv",
     "predict model data.csv",
+    "export model --to out.html",
     "explain model more.csv --out out.html",
     "explain model 'the moon and a rocket'",
     "info model",

@@ -49,6 +49,8 @@ def export(
     if as_json:
         print_json({"files": list(map(str, files)), "bytes": n_bytes, "bytes_of_model": of_model})
         return
-    say(f"Written: {' and '.join(map(str, files))}, {n_bytes / 1e6:.1f} MB (the model folder has {of_model / 1e6:.1f}).")
+    say(
+        f"Written: {' and '.join(map(str, files))}, {n_bytes / 1e6:.1f} MB (the model folder has {of_model / 1e6:.1f})."
+    )
     if to.suffix.lower() == ".html":
         say("Open it in a browser: it labels what is typed or dropped there, and sends nothing anywhere.")

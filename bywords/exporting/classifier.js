@@ -62,7 +62,7 @@
     const sums = new Map();
     found.words.forEach((word, i) => sums.set(word, (sums.get(word) || 0) + values[i]));
     const listed = [...sums].filter(([, value]) => Math.abs(value) > most / 50).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])).slice(0, 20);
-    $("strongest").textContent = listed.map(([word, value]) => `${word} ${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`).join(", ") || "none";
+    $("strongest").textContent = listed.map(([word, value]) => `“${word}” ${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`).join(", ") || "none";
   }
   function bars(probabilities) {
     const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]).slice(0, MOST_BARS);

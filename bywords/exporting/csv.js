@@ -5,11 +5,9 @@ const SEPARATORS = [",", ";", "\t", "|"], HEAD_LINES = 30;
 function textOfBytes(bytes) {
   const starts = (...mark) => mark.every((byte, i) => bytes[i] === byte);
   const decode = encoding => new TextDecoder(encoding, {fatal: true}).decode(bytes);
-  if (starts(0xff, 0xfe) && !starts(0xff, 0xfe, 0, 0)) return decode("utf-16le");
-  if (starts(0xfe, 0xff)) return decode("utf-16be");
-  if (bytes.length >= 4 && !bytes[1] && !bytes[3] && bytes[0] && bytes[2]) return decode("utf-16le");
-  if (bytes.length >= 4 && !bytes[0] && !bytes[2] && bytes[1] && bytes[3]) return decode("utf-16be");
-  try { return decode("utf-8"); }
+  const isLittle = (starts(0xff, 0xfe) && !starts(0xff, 0xfe, 0, 0)) || (bytes.length >= 4 && !bytes[1] && !bytes[3] && bytes[0] && bytes[2]);
+  const isBig = starts(0xfe, 0xff) || (bytes.length >= 4 && !bytes[0] && !bytes[2] && bytes[1] && bytes[3]);
+  try { return decode(isLittle ? "utf-16le" : isBig ? "utf-16be" : "utf-8"); }
   catch { throw new Error("The file is not in UTF-8: save it as “CSV UTF-8”, or as UTF-8, and drop it again."); }
 }
 

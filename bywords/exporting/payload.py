@@ -7,10 +7,10 @@ first, then the second: like stands beside like, which takes less room. All is d
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import unicodedata
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ from bywords.text.word_table import Words
 ADVICE = "A page takes `auto`, tfidf-*, averaged vectors and static vectors: a model trained with one of these systems."
 IN_WORD, DECIMAL, UPPER, LOWER, CASED, IGNORABLE = (1 << bit for bit in range(6))  # as text.js has them
 N_POINTS = 0x110000
+BELOW_ALL = -1e39  # logits in float32
 ASSIGNED = range(0xD800), range(0xE000, 0x40000), range(0xE0000, 0xE1000)  # where letters and marks are
 
 
@@ -117,7 +118,9 @@ def _vocabulary(packing: Packing, vocabulary: Vocabulary) -> dict[str, Any]:
 
     def lengths(words: Words) -> npt.NDArray[Any]:
         """Of each word, in units of UTF-16, as a browser counts."""
-        found = np.array([len(word) + sum(sign > "\uffff" for sign in word) for word in words.strings()], dtype=np.int32)
+        found = np.array(
+            [len(word) + sum(sign > "\uffff" for sign in word) for word in words.strings()], dtype=np.int32
+        )
         return found.astype(np.uint8 if found.max(initial=0) < 256 else np.int32)
 
     return {
@@ -139,8 +142,11 @@ def _calibration(classifier: FittedClassifier) -> dict[str, Any]:
     if not isinstance(calibration, Sigmoids):
         curve = None if calibration.curve == STRAIGHT else list(calibration.curve)
         return {"temperature": calibration.temperature, "curve": curve}
-    least = [float(logit) if np.isfinite(logit) else None for logit in least_logits(calibration)]
-    return {"scales": calibration.scales.tolist(), "offsets": calibration.offsets.tolist(), "least": least}
+    least = np.maximum(least_logits(calibration).astype(np.float64), BELOW_ALL).tolist()
+    return {
+        "scales": calibration.scales.tolist(), "offsets": calibration.offsets.tolist(),
+        "least": [None if logit == np.inf else logit for logit in least],
+    }  # fmt: skip
 
 
 def least_logits(calibration: Sigmoids) -> npt.NDArray[np.float32]:
@@ -196,39 +202,49 @@ def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
 
 def _unicode(packing: Packing, tokenizer: Tokenizer) -> dict[str, Any]:
     """Tables of code points, as they are here: those of the package, and those of this Python."""
-    config = tokenizer.config
-    signs = [chr(point) for points in ASSIGNED for point in points]
-    combining = np.zeros(N_POINTS, dtype=np.uint8)
-    classes = np.zeros(N_POINTS, dtype=np.uint8)
-    decomposed, pairs = dict[str, str](), dict[str, str]()
-    for sign in signs:
-        point = ord(sign)
-        if its := unicodedata.combining(sign):
-            combining[point] = its
-        if sign.isalnum() or sign == "_":
-            classes[point] |= IN_WORD | (DECIMAL if sign.isdecimal() else 0)
-            is_lower = sign.islower() or unicodedata.category(sign) == "Lt"
-            classes[point] |= (UPPER if sign.isupper() else 0) | (LOWER if is_lower else 0)
-        mapping = unicodedata.decomposition(sign)
-        if mapping and mapping[0] != "<":
-            decomposed[sign] = unicodedata.normalize("NFD", sign)
-            parts = "".join(chr(int(part, 16)) for part in mapping.split())
-            if len(parts) == 2 and unicodedata.normalize("NFC", parts) == sign:
-                pairs[parts] = sign
+    config, signs = tokenizer.config, _signs()
+    classes, combining, decomposed, pairs = _of_this_python()
     table = replacements(config.lowercase).by_character if config.normalize and not config.is_given else {}
-    lower, stripped = dict[str, str](), dict[str, str]()
+    lower, stripped, classes = dict[str, str](), dict[str, str](), classes.copy()
     if (not config.normalize or tokenizer.stop_words or config.strip_accents) and config.lowercase:
         lower = {sign: small for sign in signs if (small := sign.lower()) != sign}
         for sign in signs:
             if f"a{sign}Σ".lower()[-1] == "ς":
                 classes[ord(sign)] |= CASED if f"{sign}Σ".lower()[-1] == "ς" else IGNORABLE
     if config.strip_accents:
-        stripped = {sign: plain for sign in signs if not "가" <= sign <= "힣" and (plain := without_accents(sign)) != sign}
+        stripped = {
+            sign: plain for sign in signs if not "가" <= sign <= "힣" and (plain := without_accents(sign)) != sign
+        }
     return {
         "kinds": packing.add(_filled(kinds_of_characters(), 2)), "orders": packing.add(orders_of_characters()),
         "combining": packing.add(combining), "classes": packing.add(classes),
         "decomposed": decomposed, "pairs": pairs, "replacements": table, "lower": lower, "stripped": stripped,
     }  # fmt: skip
+
+
+def _signs() -> list[str]:
+    return [chr(point) for points in ASSIGNED for point in points]
+
+
+@functools.cache
+def _of_this_python() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, str], dict[str, str]]:
+    """What kind of letter each code point is, its combining class, both uint8; what it is composed of; and of pairs."""
+    classes, combining = np.zeros(N_POINTS, dtype=np.uint8), np.zeros(N_POINTS, dtype=np.uint8)
+    decomposed, pairs = dict[str, str](), dict[str, str]()
+    for sign in _signs():
+        if its := unicodedata.combining(sign):
+            combining[ord(sign)] = its
+        if sign.isalnum() or sign == "_":
+            is_lower = sign.islower() or unicodedata.category(sign) == "Lt"
+            kinds = (DECIMAL, sign.isdecimal()), (UPPER, sign.isupper()), (LOWER, is_lower)
+            classes[ord(sign)] = IN_WORD | sum(bit for bit, is_so in kinds if is_so)
+        mapping = unicodedata.decomposition(sign)
+        if mapping and mapping[0] != "<":
+            decomposed[sign] = unicodedata.normalize("NFD", sign)
+            parts = "".join(chr(int(part, 16)) for part in mapping.split())
+            if len(parts) == 2 and unicodedata.normalize("NFC", parts) == sign:
+                pairs[parts] = sign
+    return classes, combining, decomposed, pairs
 
 
 def _filled(table: npt.NDArray[np.uint8], value: int) -> npt.NDArray[np.uint8]:

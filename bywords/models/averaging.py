@@ -186,9 +186,7 @@ class Averaging(NeuralModel):
         is_share = self.config.weighting in ("uniform", "idf")
         weighting: Any = "share" if is_share else self.config.weighting
         idf = np.ones_like(self.idf) if self.config.weighting == "uniform" else self.idf
-        return [
-            CountedTable(weighting=weighting, idf=idf, rows=self.rows, bias=self.output_bias, blocks=self.blocks)
-        ]
+        return [CountedTable(weighting=weighting, idf=idf, rows=self.rows, bias=self.output_bias, blocks=self.blocks)]
 
     def differentiable(self, documents: Ragged) -> DifferentiableLogits:
         """The logits are a function of one sum of word vectors (1, D), so that its gradient is that of each."""

@@ -190,8 +190,8 @@ def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
         known = {LONGER_WORDS: "longer", CHARACTERS: "characters"}
         if config.pattern not in known or not config.normalize:
             raise SettingError(
-                f"the texts of the model are cut by the pattern {config.pattern!r:.100}, which browsers read otherwise. "
-                'A page takes the tokenizers "words", "characters" and "given".'
+                f"the texts of the model are cut by the pattern {config.pattern!r:.100}, which browsers read "
+                'otherwise. A page takes the tokenizers "words", "characters" and "given".'
             )
         what = known[config.pattern]
     return {

@@ -1,4 +1,4 @@
-"""What a model that is linear in counted words and n-grams is, as plain arrays: what another program needs to answer."""
+"""A model that is linear in counted words and n-grams → plain arrays: what another program needs to answer as it."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from bywords.config import changed
 from bywords.errors import DataError
 from bywords.evaluation.calibration import Sigmoids, Temperature
 from bywords.explain.explanation import explain
+from bywords.exporting.onnx import onnx_files
 from bywords.exporting.payload import least_logits, payload
 from bywords.io.csv import record_blocks
 from bywords.io.streams import open_input
@@ -306,6 +307,27 @@ def test_a_page_fits_a_phone_and_says_what_is_wrong_with_a_file(page, tmp_path):
         page.set_input_files("#file", str(tmp_path / "in.csv"))
         page.wait_for_function("said => document.querySelector('#said').textContent.includes(said)", arg=said)
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+@pytest.mark.parametrize("kind", ["pooled", "share", "layer", "labels"])
+def test_a_graph_for_onnx_gives_the_logits_from_ids(kind, pooled, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    few = fitted(SYSTEMS["tfidf-nb"])
+    classifier = {
+        "pooled": pooled,
+        "share": averaged(few, AveragingConfig(weighting="uniform")),
+        "layer": averaged(few, MeanVectorConfig(pooling="idf")),
+        "labels": fitted(changed(SYSTEMS["tfidf-svc"], CHAR_NGRAMS), [[label, "x"] for label in LABELS]),
+    }[kind]
+    files = onnx_files(classifier, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(files[tmp_path / "model.onnx"])
+    for text in [*TEXTS[:30], *mixed(20)]:
+        encoded = classifier.encode([text])
+        (logits,) = session.run(["logits"], {"ids": encoded.ids.astype(np.int64)})
+        np.testing.assert_allclose(logits, classifier.logits_of(encoded)[0], rtol=1e-4, atol=1e-5)
+    beside = json.loads(files[tmp_path / "model.vocabulary.json"])
+    assert beside["words"][0] == classifier.vocabulary.names()[0]
+    assert beside["classes"] == classifier.classes.tolist()
 
 
 def test_what_cannot_be_exported_is_refused_by_one_sentence(bywords, tmp_path):

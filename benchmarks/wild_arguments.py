@@ -62,6 +62,7 @@ GOOD = [
     "predict model data.csv",
     "drift model data.csv",
     "serve model --port 0 --check",
+    "export model --to out.html",
     "explain model more.csv --out out.html",
     "explain model 'the moon and a rocket'",
     "info model",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bywords.evaluation.significance import holm, paired_difference
     from bywords.experiments.compare import compare
     from bywords.experiments.learning_curve import learning_curve
+    from bywords.exporting.page import exported_page
     from bywords.fitted import FittedClassifier, Predictions
     from bywords.io.datasets import load_dataset
     from bywords.models.base import FittedModel, LinearModel, ModelConfig, register_model
@@ -74,6 +75,7 @@ _HOMES = {
     "collate_ragged": "pytorch.dataset",
     "compare": "experiments.compare",
     "compress": "artifact.compression",
+    "exported_page": "exporting.page",
     "fit_classifier": "training.fit",
     "fit_module": "pytorch.training",
     "grouped": "data.corpus",
@@ -130,6 +132,7 @@ __all__ = [
     "collate_ragged",
     "compare",
     "compress",
+    "exported_page",
     "fit_classifier",
     "fit_module",
     "grouped",

@@ -15,6 +15,7 @@ EXTRAS = {  # the first part of a module's name → the extra of this package th
     "huggingface_hub": "static",
     "lightning_fabric": "neural",
     "matplotlib": "report",
+    "onnx": "onnx",
     "optuna": "search",
     "orjson": "serve",
     "prometheus_client": "serve",

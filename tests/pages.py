@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +19,9 @@ HOSTILE = '<script>alert("x")</script> $\\frac{1}{$ 中文 🎉 \x00\x1b\ud800 ]
 
 _CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(_CHROMIUM is None, reason="needs Chromium")
+needs_browser = pytest.mark.skipif(
+    _CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs Chromium and Playwright"
+)
 
 _WATCH = """<script>
 addEventListener("error", (event) => document.documentElement.setAttribute("data-error", event.message));
@@ -71,3 +78,34 @@ def opened(page: str, folder: Path, script: str = "") -> str:
     assert "data-error" not in root
     assert int(re.search(r'data-overflow="(-?\d+)"', root)[1]) <= 0
     return document
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """Chromium as Playwright has it: for one module at a time."""
+    from playwright.sync_api import sync_playwright
+
+    outside = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"], env=outside)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def page_in(browser: Any, path: Path) -> Iterator[Any]:
+    """A page that shows this file, ready to be used.
+
+    Asserts at the end that no script has failed, and that nothing else was loaded.
+    """
+    wrong: list[str] = []
+    with contextlib.closing(browser.new_page(viewport={"width": 1280, "height": 900})) as page:
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        own = (path.as_uri(), "blob:", "data:")
+        page.on("request", lambda asked: None if asked.url.startswith(own) else wrong.append(asked.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-ready]")
+        yield page
+    assert wrong == []

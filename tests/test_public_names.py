@@ -52,6 +52,7 @@ PUBLIC = {
     "collate_ragged",
     "compare",
     "compress",
+    "exported_page",
     "fit_classifier",
     "fit_module",
     "grouped",

@@ -37,6 +37,7 @@ COMMANDS = (
     "predict",
     "serve",
     "drift",
+    "export",
     "explain",
     "info",
     "vocab",

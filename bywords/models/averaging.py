@@ -22,6 +22,7 @@ from bywords.models.base import (
     last_layer,
     strength_of_table,
 )
+from bywords.models.counted import CountedTable
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.models.neural import NeuralModel
 from bywords.models.tfidf_linear import ON_FEATURES
@@ -178,6 +179,14 @@ class Averaging(NeuralModel):
             return super().linear_terms(documents)
         rows = self.rows
         return terms_of_bags(documents, self.bags(documents), lambda asked: rows[asked], self.output_bias)
+
+    def counted_tables(self) -> list[CountedTable]:
+        if not self.is_linear:
+            return super().counted_tables()
+        is_share = self.config.weighting in ("uniform", "idf")
+        weighting: Any = "share" if is_share else self.config.weighting
+        idf = np.ones_like(self.idf) if self.config.weighting == "uniform" else self.idf
+        return [CountedTable(weighting=weighting, idf=idf, rows=self.rows, bias=self.output_bias, blocks=self.blocks)]
 
     def differentiable(self, documents: Ragged) -> DifferentiableLogits:
         """The logits are a function of one sum of word vectors (1, D), so that its gradient is that of each."""

@@ -17,6 +17,8 @@ from bywords.config import kind_of
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.top_scores import MOST_SCORES, TopScores
+from bywords.kernels.ids import Pool
+from bywords.models.counted import CountedTable
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
@@ -364,6 +366,17 @@ class FittedModel:
         """Its logits for one document, as a function that PyTorch differentiates."""
         raise SettingError(f"there are no gradients of a {type(self).__name__} by its words.")
 
+    # Exporting.
+
+    def counted_tables(self) -> list[CountedTable]:
+        """Its logits as sums over counted ids, which add up. Raises SettingError where they are none."""
+        raise SettingError(f"{self.config.title} is not linear in counted words and n-grams.")
+
+    @property
+    def pool(self) -> Pool | None:
+        """How the kernels add up the first of these tables together, to the bit; None where each is for itself."""
+        return None
+
 
 class LinearModel(FittedModel):
     """A weighted sum of rows of one table, and a bias: logits (N, K) = bags · weights (V, K) + bias (K,).
@@ -435,6 +448,13 @@ class LinearModel(FittedModel):
     def linear_terms(self, documents: Ragged) -> LinearTerms:
         weights = self.weights
         return terms_of_bags(documents, self.bags(documents), lambda rows: weights[rows], self.bias)
+
+    def counted_tables(self) -> list[CountedTable]:
+        if _defining(type(self), "bags") is not LinearModel:  # ids are weighed in a way that is not known here
+            return super().counted_tables()
+        idf = np.ones(len(self.weights), dtype=np.float32)
+        idf[UNKNOWN] = 0
+        return [CountedTable(weighting="count", idf=idf, rows=self.weights, bias=self.bias, stored_as="weights")]
 
 
 def last_layer(features: Floats, weights: Floats, bias: Floats) -> Floats:

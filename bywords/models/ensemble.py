@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
@@ -16,7 +16,9 @@ from bywords.evaluation.calibration import fit_sigmoids, fit_temperature, sigmoi
 from bywords.evaluation.metrics import softmax
 from bywords.evaluation.minimum import convex_minimum
 from bywords.forks import cached_property
+from bywords.kernels.ids import Pool
 from bywords.models.base import Answers, Arrays, FittedModel, Growth, Indices, ModelConfig, model_class
+from bywords.models.counted import CountedTable
 from bywords.models.pooled_tfidf import PooledTfidf
 from bywords.models.tfidf_linear import TfidfLinear
 from bywords.text.bags import Floats
@@ -112,6 +114,21 @@ class Ensemble(FittedModel):
         if others or not isinstance(first, PooledTfidf) or not tokenizer.reads_bytes:
             return super().answers(texts, vocabulary, tokenizer)
         return first.answers(texts, vocabulary, tokenizer)
+
+    @property
+    def pool(self) -> Pool | None:
+        first = self._answering[0]
+        return first.pool if isinstance(first, PooledTfidf) else None
+
+    def counted_tables(self) -> list[CountedTable]:
+        members = list(self.members.items())
+        if self.pool is not None:  # its members first, as they answer
+            members.sort(key=lambda member: not isinstance(member[1], TfidfLinear))
+        return [
+            replace(table, stored_as=None if table.stored_as is None else prefix + table.stored_as)
+            for prefix, member in members
+            for table in member.counted_tables()
+        ]
 
     def features(self, documents: Ragged) -> Any:
         from scipy import sparse

@@ -19,6 +19,7 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError, check_range
 from bywords.extras import needed
 from bywords.models.base import Arrays, FittedModel, ModelConfig, Shapes, last_layer, strength_of_table
+from bywords.models.counted import CountedTable
 from bywords.models.linear_terms import LinearTerms, terms_of_bags
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN, Ragged
@@ -139,6 +140,18 @@ class MeanVector(FittedModel):
         return terms_of_bags(
             documents, means, lambda rows: self.vectors[rows].astype(np.float64) @ self.weights, self.bias
         )  # fmt: skip
+
+    def counted_tables(self) -> list[CountedTable]:
+        if self.config.pooling == "max":
+            return super().counted_tables()
+        idf = self.idf.copy() if self.config.pooling == "idf" else np.ones_like(self.idf)
+        idf[UNKNOWN] = 0
+        return [
+            CountedTable(
+                weighting="count" if self.config.pooling == "sum" else "share", idf=idf, rows=self.vectors,
+                bias=self.bias, layer=self.weights, stored_as="vectors",
+            )
+        ]  # fmt: skip
 
     def _terms_of_maxima(self, documents: Ragged) -> LinearTerms:
         """Each dimension of a document's vector is the highest among its words: the word that has it adds all of it.

@@ -19,6 +19,7 @@ from bywords.errors import check_range
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import softmax
 from bywords.models.base import Arrays, Growth, LinearModel, ModelConfig, Shapes
+from bywords.models.counted import CountedTable
 from bywords.text.bags import Bags, Floats, weighed_rows
 from bywords.text.ragged import Ragged
 from bywords.text.vocabulary import Vocabulary
@@ -170,6 +171,11 @@ class StaticVectors(LinearModel):
         n_rows = growth.vocabulary.n_words
         weights, bias = growth.classes(growth.table(self.weights, n_rows)), growth.classes(self.bias)
         return type(self)(self.config, growth.table(self.shares, n_rows), weights, bias)
+
+    def counted_tables(self) -> list[CountedTable]:
+        return [
+            CountedTable(weighting="share", idf=self.shares, rows=self.weights, bias=self.bias, stored_as="weights")
+        ]
 
     @property
     def knows_by_vector(self) -> npt.NDArray[np.bool_]:

@@ -16,6 +16,7 @@ from bywords.annotations import check_fields
 from bywords.data.targets import Rows, Targets
 from bywords.errors import check_range
 from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
+from bywords.models.counted import CountedTable
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
 from bywords.text.bags import Bags, Floats, Weighting, inverse_document_frequency, weighed_rows
@@ -199,6 +200,15 @@ class TfidfLinear(LinearModel):
         n_rows = growth.vocabulary.n_rows(self.config.features)
         weights, bias = growth.classes(growth.table(self.weights, n_rows)), growth.classes(self.bias)
         return type(self)(self.config, growth.vocabulary.blocks, growth.table(self.idf, n_rows), weights, bias)
+
+    def counted_tables(self) -> list[CountedTable]:
+        weighting: Any = self.config.weighting
+        return [
+            CountedTable(
+                weighting=weighting, idf=self.idf, rows=self.weights, bias=self.bias, blocks=self.blocks,
+                stored_as="weights",
+            )
+        ]  # fmt: skip
 
     def added_to(self, other: FittedModel) -> FittedModel | None:
         """One table, where both see the same features. The first's settings stand for both."""

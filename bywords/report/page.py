@@ -7,31 +7,40 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 from bywords.report import formats
 
+OWN = "bywords.report"
 _FILTERS = (
     "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "signed", "seconds", "size",
     "shorten", "breakable",
 )  # fmt: skip
 
 
-def render(template: str, **values: Any) -> str:
-    """The page as a string, all values printable and, but for Markup, escaped. The same values give the same page."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def render(
+    template: str, *, package: str = OWN, styles: Sequence[str] = (), scripts: Sequence[str] = (), **values: Any
+) -> str:
+    """The page as a string, all values printable and, but for Markup, escaped. The same values give the same page.
+
+    `template`, and the `styles` and `scripts` that stand behind those of all pages, are files of `package`.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(
-        loader=PackageLoader("bywords.report", "."), autoescape=True, undefined=StrictUndefined,
+        loader=ChoiceLoader([PackageLoader(one, ".") for one in dict.fromkeys([package, OWN])]), autoescape=True,
+        undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_printable,
     )  # fmt: skip
     for name in _FILTERS:
         environment.filters[name] = getattr(formats, name)
-    script = _part("page.js")
+    script = "\n".join([_part(OWN, "page.js"), *(_part(package, name) for name in scripts)])
+    style = "\n".join([_part(OWN, "page.css"), *(_part(package, name) for name in styles)])
     return environment.get_template(template).render(
-        style=Markup(_part("page.css")),
+        style=Markup(style),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         **values,
@@ -42,5 +51,5 @@ def _printable(value: Any) -> Any:
     return formats.printable(value) if type(value) is str else value
 
 
-def _part(name: str) -> str:
-    return resources.files("bywords.report").joinpath(name).read_text(encoding="utf-8")
+def _part(package: str, name: str) -> str:
+    return resources.files(package).joinpath(name).read_text(encoding="utf-8")

@@ -258,8 +258,8 @@ class Tokenizer:
         listed = list(self.config.stop_words)
         if listed and self.config.custom is None and self.config.normalize:
             listed = normalized(listed, lowercase=self.config.lowercase)
-        self._stop_words = set(map(self._plain, listed))
-        self._settles = self.config.custom is not None or self.config.strip_accents or bool(self._stop_words)
+        self.stop_words = set(map(self._plain, listed))
+        self._settles = self.config.custom is not None or self.config.strip_accents or bool(self.stop_words)
         is_plain = self.config.custom_pattern is None and not self.config.fields and not self._settles
         self.reads_bytes = is_plain  # its tokens are what `bywords.kernels.words.scan` finds in the `bytes_of` a text
 
@@ -296,7 +296,7 @@ class Tokenizer:
     def _settled(self, tokens: Tokens) -> tuple[Tokens, npt.NDArray[np.bool_]]:
         """The tokens in their last form, those that are left; and which they are, bool (T',)."""
         forms = [self._plain(word) for word in tokens.words.strings()]
-        distinct = dict.fromkeys(form for form in forms if form and form not in self._stop_words)
+        distinct = dict.fromkeys(form for form in forms if form and form not in self.stop_words)
         indices = {form: index for index, form in enumerate(distinct)}
         codes = np.array([indices.get(form, -1) for form in forms], dtype=np.int32)[tokens.codes]
         is_left = codes >= 0

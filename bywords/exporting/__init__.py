@@ -1,0 +1,1 @@
+"""A fitted classifier as something that works without Python: a page for a browser, or a graph for ONNX."""

@@ -1,6 +1,7 @@
 """Words that no training text has count by what they mean, and everything says so."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,18 @@ def test_an_explanation_says_which_words_are_known_by_their_vectors_and_sums_to_
 
 def test_the_share_of_known_words_counts_those_known_by_their_vectors(fitted):
     assert fitted.predict(["the elephant zxqvw"]).in_vocabulary_share.tolist() == pytest.approx([2 / 3])
+
+
+def test_predict_and_info_say_how_many_words_are_known_by_vectors_alone(fitted, bywords):
+    assert fitted.n_known_words(["the elephant zxqvw", "the apple was here", ""]) == (6, 1)
+    save_classifier(fitted, Path("m"))
+    said = bywords("predict", "m", "the elephant zxqvw")[2]
+    assert (
+        "Of the 2 words known in 1 texts 1 is known by vectors of English words alone, never seen in training." in said
+    )
+    assert "never seen" not in bywords("predict", "m", "the apple")[2]
+    n_unseen = int(fitted.vocabulary.is_unseen.sum())
+    assert f"{n_unseen:,} of the words are known by vectors of English words alone" in bywords("info", "m")[1]
 
 
 def test_a_model_on_vectors_is_saved_loaded_and_trained_again_to_the_same_bits(fitted, tmp_path):

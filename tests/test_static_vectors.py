@@ -24,8 +24,10 @@ from bywords.models.static_vectors import (
     StaticVectorsConfig,
     discriminant_analysis,
     logistic_regression,
+    words_of_names,
 )
 from bywords.report.explanation import render_explanations
+from bywords.system_config import FitParameters
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.text.word_table import Words
@@ -219,6 +221,34 @@ def test_both_kinds_on_the_same_vectors_become_one_table():
     assert len(ensemble.members) == 1
     expected = 0.3 * both[0].logits(documents) + 1.7 * both[1].logits(documents)
     np.testing.assert_allclose(ensemble.logits(documents), expected, atol=1e-4)
+
+
+def test_what_the_name_of_a_label_means_counts_as_one_more_document():
+    names = ("food", "wild_animals", "xq7")
+    assert [len(rows) for rows in words_of_names(names)] == [1, 2, 0]
+    texts, codes = [*TEXTS[:1], *TEXTS[10:11], "zxqvw"], np.arange(3)
+    tokens = Tokenizer()(texts)
+    vocabulary = StaticVectorsConfig().widened(Vocabulary.of(tokens))
+    asked = vocabulary.encode(Tokenizer()(["sausage", "soup", "elephant", "tiger"]))
+    odds = []
+    for given in ((), names):
+        config = StaticVectorsConfig(head="discriminant", C=0.25, label_names=given)
+        prepared = StaticVectors.prepare(config, vocabulary.encode(tokens), vocabulary)
+        logits = StaticVectors.fit(config, prepared, Targets.of(codes), vocabulary=vocabulary)[0].logits(asked)
+        odds.append((logits[:, 0] - logits[:, 1]) * [1, 1, -1, -1])
+    assert (odds[1] > odds[0]).all()
+
+
+def test_label_names_are_tried_and_it_is_said_what_came_of_them_and_which_say_nothing():
+    texts, labels = [*TEXTS, "qq zz", "zz qq"], [*LABELS, "xq7", "xq7"]
+    record = fit_classifier(SYSTEMS["auto"], texts, labels, parameters=FitParameters(use_label_names=True)).record
+    assert any(trial["name"].endswith("English word vectors and label names") for trial in record.selection.trials)
+    assert "English word vectors and label names" in record.selection.reason
+    assert "No English word was found in these names of labels: 'xq7'." in record.notes
+    with pytest.raises(SettingError, match="does not know what the names of labels mean"):
+        fit_classifier(SYSTEMS["tfidf-svc"], TEXTS, LABELS, parameters=FitParameters(use_label_names=True))
+    with pytest.raises(SettingError, match="to the head 'discriminant' alone"):
+        StaticVectorsConfig(label_names=("a", "b"))
 
 
 def test_vectors_written_are_read_again_as_far_as_four_bits_go(tmp_path):

@@ -6,7 +6,8 @@ by classes. It has rows for words that no training text has: their vectors say w
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -15,12 +16,13 @@ import numpy.typing as npt
 
 from bywords.annotations import check_fields
 from bywords.data.targets import Rows, Targets
-from bywords.errors import check_range
+from bywords.errors import SettingError, check_range
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import softmax
 from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.text.bags import Bags, Floats, weighed_rows
 from bywords.text.ragged import Ragged
+from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class StaticVectorsConfig(ModelConfig):
     C: float = (
         10.0  # the inverse of the regularisation, of features of variance 1: beside the mean log loss or the covariance
     )
+    label_names: tuple[str, ...] = ()  # in the order of the classes: what their words mean counts as one document each
     most_documents: int = 5_000  # with more it is left out: their own words say as much
     knows_unseen = True
     features = "words"
@@ -53,11 +56,13 @@ class StaticVectorsConfig(ModelConfig):
         check_fields(self)
         check_range("C", self.C, above=0, below=float("inf"))
         check_range("most_documents", self.most_documents, least=1)
+        if self.label_names and self.head != "discriminant":
+            raise SettingError("label_names are of use to the head 'discriminant' alone: leave one of the two out.")
 
     @property
     def title(self) -> str:
         kind = "logistic regression" if self.head == "regression" else "discriminant analysis"
-        return f"{kind} on English word vectors"
+        return f"{kind} on English word vectors{' and label names' if self.label_names else ''}"
 
     def with_strength(self, C: float) -> Self:
         return replace(self, C=C)
@@ -144,8 +149,11 @@ class StaticVectors(LinearModel):
         cls, config: StaticVectorsConfig, prepared: MeanFeatures, targets: Targets, *, vocabulary: Vocabulary, **_: Any
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. Where they are some of all only, words never seen have no rows."""
-        fit = logistic_regression if config.head == "regression" else discriminant_analysis
-        layer, bias = fit(prepared.selected, targets, C=config.C)
+        if config.head == "regression":
+            layer, bias = logistic_regression(prepared.selected, targets, C=config.C)
+        else:
+            named = _named(config.label_names, prepared.selected.shape[1]) if config.label_names else None
+            layer, bias = discriminant_analysis(prepared.selected, targets, C=config.C, named=named)
         scaled = layer / prepared.scale
         n_seen = len(prepared.matrix)
         in_file = prepared.in_file if prepared.rows is None else prepared.in_file[:n_seen]
@@ -228,10 +236,13 @@ def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tupl
     return found[:-1].astype(np.float32), (found[-1] + prior).astype(np.float32)
 
 
-def discriminant_analysis(features: Floats, targets: Targets, *, C: float) -> tuple[Floats, Floats]:
+def discriminant_analysis(
+    features: Floats, targets: Targets, *, C: float, named: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Normal distributions with one covariance in all classes, of features (N, D) of mean 0: float32 (D, K) and (K,).
 
-    To the variances 1 / C of their mean is added, and each class has DOCUMENTS_AT_MEAN more at the mean of all. Where
+    To the variances 1 / C of their mean is added, and each class has DOCUMENTS_AT_MEAN more at the mean of all, and one
+    more at what its name says, where `named`, float32 (K, D), has a row that is not 0. Where
     documents have any number of labels, each label is told from its absence, with the covariance of all documents.
     Source: Friedman (1989), "Regularized Discriminant Analysis".
     """
@@ -246,6 +257,9 @@ def discriminant_analysis(features: Floats, targets: Targets, *, C: float) -> tu
         return np.asarray((weighed.T @ rows + DOCUMENTS_AT_MEAN * centre) / (total + DOCUMENTS_AT_MEAN))
 
     of_class = means(has)
+    if named is not None:
+        total = (counts @ has)[:, np.newaxis] + DOCUMENTS_AT_MEAN
+        of_class = np.where(named.any(axis=1)[:, np.newaxis], (of_class * total + named) / (total + 1), of_class)
     apart = rows - (centre if targets.is_multilabel else has @ of_class)
     covariance = (apart * (counts / counts.sum())[:, np.newaxis]).T @ apart
     covariance[np.diag_indices_from(covariance)] += max(covariance.trace() / len(covariance), LEAST_SPREAD) / C
@@ -253,6 +267,26 @@ def discriminant_analysis(features: Floats, targets: Targets, *, C: float) -> tu
     layer = np.linalg.solve(covariance, (of_class - others).T)
     bias = prior - 0.5 * (layer.T * (of_class + others)).sum(axis=1)
     return layer.astype(np.float32), bias.astype(np.float32)
+
+
+def words_of_names(names: Sequence[str]) -> list[Rows]:
+    """The rows of the words of each name among the English vectors, int64 (n,): none of those without a vector."""
+    tokens = Tokenizer()([re.sub(r"[\W_]+", " ", name) for name in names])
+    rows = _english().rows_of(tokens.words)[tokens.codes]
+    return [found[found >= 0] for found in np.split(rows, tokens.offsets[1:-1])]
+
+
+def _named(names: Sequence[str], dimension: int) -> Floats:
+    """What each name says beside all of them, as long as features of variance 1, float32 (K, D): 0 for nothing."""
+    english, vectors = _english(), np.zeros((len(names), dimension), dtype=np.float32)
+    for vector, rows in zip(vectors, words_of_names(names), strict=True):
+        if len(rows):
+            vector[:] = np.average(english.vectors(rows), axis=0, weights=english.weights[rows])
+    is_said = vectors.any(axis=1)
+    if is_said.any():
+        vectors[is_said] -= vectors[is_said].mean(axis=0)
+    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), LEAST_SPREAD)
+    return np.asarray(vectors / lengths * np.float32(np.sqrt(dimension)))
 
 
 def _log_prior(

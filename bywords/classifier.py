@@ -83,6 +83,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         budget_seconds: float | None = None,
         keep_together: Together = "equal",
         label_hierarchy: str | None = None,
+        use_label_names: bool = False,
         seed: int = 0,
         random_state: int | np.random.RandomState | None = None,
         tokenizer: Tokenizer | TokenizerConfig | TokenFunction | str | None = None,
@@ -102,6 +103,8 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         their capitals and blanks, are held out together or not at all; with `keep_together` "near", near duplicates are
         too, as `bywords audit` finds them. With `label_hierarchy`, "/" say, labels are paths as in "billing/refund":
         `predict_at` answers at one level, `back_off` at the deepest that is sure enough, and `evaluate` scores each.
+        With `use_label_names`, what the English words of the labels mean counts as one more document of each, in one
+        more candidate: documents held out say whether that helps.
 
         `tokenizer`, where given, replaces that of the system: "words" (with signs), "characters", a pattern in Rust's
         syntax, a function text → list of strings, as in `str.split`, which gets every text as it is and in their order,
@@ -119,6 +122,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         self.budget_seconds = budget_seconds
         self.keep_together = keep_together
         self.label_hierarchy = label_hierarchy
+        self.use_label_names = use_label_names
         self.seed = seed
         self.random_state = random_state
         self.tokenizer = tokenizer

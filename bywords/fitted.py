@@ -34,7 +34,7 @@ from bywords.models.base import Answers, FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.inputs import Texts, as_list, checked_column
-from bywords.text.ragged import Ragged
+from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
@@ -368,6 +368,12 @@ class FittedClassifier:
     def encode(self, texts: Texts) -> Ragged:
         """N texts → their ids; one in which nothing is known has one id, the unknown word's."""
         return self.vocabulary.encode(self.tokenizer(documents_of(texts, self.record.columns, self.tokenizer.read)))
+
+    def n_known_words(self, texts: Texts) -> tuple[int, int]:
+        """How many words of N texts are known, and how many of these by vectors alone: no training text has them."""
+        ids = self.encode(texts).ids
+        ids = ids[(ids > UNKNOWN) & (ids < self.vocabulary.n_words)]
+        return len(ids), int(self.is_by_vector[ids].sum())
 
     def texts_of(self, texts: Texts) -> list[str]:
         """N texts as they are; or the rows of a frame, or dicts, as texts of the columns that were learned from.

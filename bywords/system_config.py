@@ -120,6 +120,7 @@ class FitParameters:
     budget_seconds: float | None = None
     keep_together: Together = "equal"
     label_hierarchy: str | None = None
+    use_label_names: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -134,6 +135,7 @@ class FitParameters:
         check_kind("label_hierarchy", self.label_hierarchy, (str, type(None)), "what separates levels, as in '/'")
         if self.label_hierarchy is not None:
             check_separator(self.label_hierarchy)
+        check_kind("use_label_names", self.use_label_names, bool, "True or False")
         check_seed(self.seed)
 
 

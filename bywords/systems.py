@@ -45,7 +45,10 @@ NB_SVCS = tuple(replace(NB_SVC, C=C) for C in (1.0, 0.3, 0.1))
 SVCS = tuple(replace(SVC, C=C) for C in (1.0, 0.3, 0.1, 3.0))
 SVCS_ON_WORDS = tuple(replace(one, features="words") for one in SVCS)
 NB = TfidfConfig(estimator="nb", alpha=0.1, sublinear=True, features="words")
-BY_MEANING = tuple(StaticVectorsConfig(C=C) for C in (30.0, 10.0, 100.0))
+BY_MEANING = (
+    *(StaticVectorsConfig(C=C) for C in (10.0, 3.0, 1.0, 30.0)),
+    *(StaticVectorsConfig(head="discriminant", C=C) for C in (0.25, 0.05, 1.0)),
+)
 WORDS_AND_PAIRS = VocabularyConfig(ngrams=2)
 
 DEFAULT_SYSTEM = "auto"

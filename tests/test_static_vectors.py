@@ -1,21 +1,33 @@
 """Words that no training text has count by what they mean, and everything says so."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load
+from sklearn.base import BaseEstimator
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
 from bywords import SYSTEMS, Vocabulary, load_classifier
 from bywords.artifact import model_folder
 from bywords.artifact.description import contents_of, save_classifier
+from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import SettingError, VectorFileError
 from bywords.evaluation.metrics import softmax
 from bywords.explain.explanation import explain
-from bywords.models.static_vectors import StaticVectorsConfig, logistic_regression
+from bywords.models.ensemble import Ensemble
+from bywords.models.static_vectors import (
+    StaticVectors,
+    StaticVectorsConfig,
+    discriminant_analysis,
+    logistic_regression,
+    words_of_names,
+)
 from bywords.report.explanation import render_explanations
+from bywords.system_config import FitParameters
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.text.word_table import Words
@@ -55,6 +67,18 @@ def test_the_share_of_known_words_counts_those_known_by_their_vectors(fitted):
     assert fitted.predict(["the elephant zxqvw"]).in_vocabulary_share.tolist() == pytest.approx([2 / 3])
 
 
+def test_predict_and_info_say_how_many_words_are_known_by_vectors_alone(fitted, bywords):
+    assert fitted.n_known_words(["the elephant zxqvw", "the apple was here", ""]) == (6, 1)
+    save_classifier(fitted, Path("m"))
+    said = bywords("predict", "m", "the elephant zxqvw")[2]
+    assert (
+        "Of the 2 words known in 1 texts 1 is known by vectors of English words alone, never seen in training." in said
+    )
+    assert "never seen" not in bywords("predict", "m", "the apple")[2]
+    n_unseen = int(fitted.vocabulary.is_unseen.sum())
+    assert f"{n_unseen:,} of the words are known by vectors of English words alone" in bywords("info", "m")[1]
+
+
 def test_a_model_on_vectors_is_saved_loaded_and_trained_again_to_the_same_bits(fitted, tmp_path):
     save_classifier(fitted, tmp_path / "a")
     again = load_classifier(tmp_path / "a")
@@ -66,7 +90,9 @@ def test_a_model_on_vectors_is_saved_loaded_and_trained_again_to_the_same_bits(f
     np.testing.assert_array_equal(twin.predict(texts).probabilities, fitted.predict(texts).probabilities)
 
 
-def test_a_folder_has_no_rows_of_zeros_for_words_never_seen(fitted, tmp_path):
+def test_a_folder_has_no_rows_of_zeros_for_words_never_seen():
+    coded = [f"it was {'xqa' if number % 2 else 'xqb'} number {number}" for number in range(40)]
+    fitted = fit_classifier(SYSTEMS["auto"], [*TEXTS, *coded], [*LABELS, *(["animal", "food"] * 20)])
     stored = dict(model_folder.contents(contents_of(fitted), card=""))["weights.safetensors"]
     n_unseen = int(fitted.vocabulary.is_unseen.sum())
     rows = {name: array.shape[0] for name, array in load(stored).items()}
@@ -98,7 +124,7 @@ def test_texts_that_are_not_english_and_many_documents_do_without_and_it_is_said
     others = [text.replace("the", "dengan").replace("was", "adalah").replace("here", "sini") for text in TEXTS]
     others = [f"{text} tidak saya untuk banyak" for text in others]
     found = fit_classifier(SYSTEMS["auto"], others, LABELS)
-    assert "word vectors was not tried: " in found.record.selection.reason
+    assert "word vectors were not tried: " in found.record.selection.reason
     assert not found.vocabulary.is_unseen.any()
     few = replace(StaticVectorsConfig(), most_documents=19)
     auto = SYSTEMS["auto"]
@@ -143,6 +169,86 @@ def test_the_logistic_regression_is_that_of_scikit_learn_with_a_bias_that_is_dra
     odds = peer.decision_function(with_ones)
     odds = odds if n_classes > 2 else np.outer(odds, [-0.5, 0.5])
     np.testing.assert_allclose(softmax(features @ weights + bias), softmax(odds), atol=0.01)
+
+
+def test_the_discriminant_analysis_is_that_of_scikit_learn_with_one_document_more_of_each_class_at_the_mean_of_all():
+    generator = np.random.default_rng(0)
+    codes = np.arange(120) % 3
+    features = generator.normal(size=(120, 8)) + generator.normal(size=(3, 8))[codes]
+    features = (features - features.mean(axis=0)).astype(np.float32)
+    weights, bias = discriminant_analysis(features, Targets.of(codes), C=1.0)
+    whole = np.concatenate([features, np.zeros((3, 8))]), np.concatenate([codes, np.arange(3)])
+    means = np.stack([whole[0][whole[1] == code].mean(axis=0) for code in range(3)])
+    apart = features - means[codes]
+    covariance = apart.T @ apart / 120
+    covariance += np.eye(8) * np.trace(covariance) / 8
+    peer = LinearDiscriminantAnalysis(solver="eigen", covariance_estimator=Fixed(covariance)).fit(*whole)
+    np.testing.assert_allclose(softmax(features @ weights + bias), peer.predict_proba(features), atol=1e-4)
+
+
+class Fixed(BaseEstimator):
+    """A covariance that is known."""
+
+    def __init__(self, covariance_):
+        self.covariance_ = covariance_
+
+    def fit(self, _):
+        return self
+
+
+def test_a_label_is_told_from_its_absence_by_a_discriminant_analysis_where_documents_have_several():
+    generator = np.random.default_rng(0)
+    has = generator.random((200, 3)) < 0.4
+    features = (generator.normal(size=(200, 6)) + has @ (4 * np.eye(3, 6))).astype(np.float32)
+    features -= features.mean(axis=0)
+    targets = Targets.of(LabelSets.of_table(has))
+    weights, bias = discriminant_analysis(features, targets, C=1.0)
+    assert (((features @ weights + bias) > 0) == has).mean() > 0.9
+
+
+def test_both_kinds_on_the_same_vectors_become_one_table():
+    tokens = Tokenizer()(TEXTS)
+    vocabulary = StaticVectorsConfig().widened(Vocabulary.of(tokens))
+    documents, targets = vocabulary.encode(tokens), Targets.of(np.array([label == "food" for label in LABELS]) * 1)
+    both = []
+    for head in ("regression", "discriminant"):
+        config = StaticVectorsConfig(head=head)
+        prepared = StaticVectors.prepare(config, documents, vocabulary)
+        both += [StaticVectors.fit(config, prepared, targets, vocabulary=vocabulary)[0]]
+        np.testing.assert_allclose(both[-1].logits(documents), both[-1].logits_of(prepared), atol=1e-4)
+    weights = np.array([0.3, 1.7], dtype=np.float32)
+    ensemble = Ensemble(both, weights)
+    assert len(ensemble.members) == 1
+    expected = 0.3 * both[0].logits(documents) + 1.7 * both[1].logits(documents)
+    np.testing.assert_allclose(ensemble.logits(documents), expected, atol=1e-4)
+
+
+def test_what_the_name_of_a_label_means_counts_as_one_more_document():
+    names = ("food", "wild_animals", "xq7")
+    assert [len(rows) for rows in words_of_names(names)] == [1, 2, 0]
+    texts, codes = [*TEXTS[:1], *TEXTS[10:11], "zxqvw"], np.arange(3)
+    tokens = Tokenizer()(texts)
+    vocabulary = StaticVectorsConfig().widened(Vocabulary.of(tokens))
+    asked = vocabulary.encode(Tokenizer()(["sausage", "soup", "elephant", "tiger"]))
+    odds = []
+    for given in ((), names):
+        config = StaticVectorsConfig(head="discriminant", C=0.25, label_names=given)
+        prepared = StaticVectors.prepare(config, vocabulary.encode(tokens), vocabulary)
+        logits = StaticVectors.fit(config, prepared, Targets.of(codes), vocabulary=vocabulary)[0].logits(asked)
+        odds.append((logits[:, 0] - logits[:, 1]) * [1, 1, -1, -1])
+    assert (odds[1] > odds[0]).all()
+
+
+def test_label_names_are_tried_and_it_is_said_what_came_of_them_and_which_say_nothing():
+    texts, labels = [*TEXTS, "qq zz", "zz qq"], [*LABELS, "xq7", "xq7"]
+    record = fit_classifier(SYSTEMS["auto"], texts, labels, parameters=FitParameters(use_label_names=True)).record
+    assert any(trial["name"].endswith("English word vectors and label names") for trial in record.selection.trials)
+    assert "English word vectors and label names" in record.selection.reason
+    assert "No English word was found in these names of labels: 'xq7'." in record.notes
+    with pytest.raises(SettingError, match="does not know what the names of labels mean"):
+        fit_classifier(SYSTEMS["tfidf-svc"], TEXTS, LABELS, parameters=FitParameters(use_label_names=True))
+    with pytest.raises(SettingError, match="to the head 'discriminant' alone"):
+        StaticVectorsConfig(label_names=("a", "b"))
 
 
 def test_vectors_written_are_read_again_as_far_as_four_bits_go(tmp_path):

@@ -93,6 +93,7 @@ class Overview:
     files: Mapping[str, int]
     arrays: Mapping[str, tuple[str, tuple[int, ...]]]  # dtype and shape as stored, of what the model has learned
     n_words: int
+    n_by_vector: int  # of the words: those that no text of the training has
     n_ngrams: int
     n_char_ngrams: int
 
@@ -117,6 +118,7 @@ def look_at(folder: Path) -> Overview:
         files=sizes(folder),
         arrays={name: one for name, one in stored.items() if not name.startswith((VOCABULARY_ARRAYS, CURVE_ARRAYS))},
         n_words=vocabulary.n_words - len(MARKERS),
+        n_by_vector=int(vocabulary.is_unseen.sum()),
         n_ngrams=len(vocabulary.ngrams),
         n_char_ngrams=len(vocabulary.char_ngrams),
     )

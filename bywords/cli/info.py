@@ -56,6 +56,7 @@ def _record(overview: Overview) -> dict[str, Any]:
         "reduction": record.get("reduction"),
         "tokens": _tokens(found),
         "vocabulary": {"words": overview.n_words, "ngrams": overview.n_ngrams, "char_ngrams": overview.n_char_ngrams},
+        "words_by_vector": overview.n_by_vector,
         "arrays": {
             name: {"dtype": DTYPES.get(dtype, dtype), "shape": list(shape)}
             for name, (dtype, shape) in overview.arrays.items()
@@ -119,6 +120,8 @@ def _tell(found: dict[str, Any]) -> None:
     say()
     kinds = ("words", "n-grams", "character n-grams")
     say(f"{' and '.join(f'{count:,} {kind}' for count, kind in zip(rows.values(), kinds, strict=True) if count)}.")
+    if n_by_vector := found["words_by_vector"]:
+        say(f"{n_by_vector:,} of the words are known by vectors of English words alone, never seen in training.")
     if found["reduction"]:
         say(found["reduction"])
     say()

@@ -43,6 +43,7 @@ FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE = (
     10,
     0.05,
 )  # texts, and of all: one in a hundred is unlike the others anyway
+LOOKED_AT = 1_000  # texts of which it is said how many words are known by vectors alone
 CHUNK_NUMBERS = 4_000_000  # probabilities at a time: of very many labels a chunk has fewer documents
 
 
@@ -243,6 +244,7 @@ class Answers:
         self.classifier, self.least, self.points, self.back_off = classifier, least, points, back_off
         self.n_of_level: Counter[int] = Counter()  # texts by the levels that are left of a label; whole ones at depth
         self.n_texts = self.n_open = self.n_out_of_distribution = 0
+        self.n_looked_at = self.n_known = self.n_by_vector = 0  # texts, and words in them
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
         self.top_k = None if top_k is None else self.n_classes if top_k < 0 else min(top_k, self.n_classes)
@@ -328,6 +330,13 @@ class Answers:
                 why += [f"no answer reached {self.least:.1%}", "the text is unlike those of the training"]
             others = f" Of the others {', or '.join(why)}." if self.n_open else ""
             tell_aside(f"{self.n_texts - self.n_open:,} of {texts} got a label.{others}")
+        if self.n_by_vector:
+            first = f"the first {self.n_looked_at:,} of " if self.n_looked_at < self.n_texts else ""
+            are = "is" if self.n_by_vector == 1 else "are"
+            tell_aside(
+                f"Of the {self.n_known:,} words known in {first}{texts} {self.n_by_vector:,} {are} known by vectors of "
+                "English words alone, never seen in training."
+            )
         if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):
             floor = self.classifier.reliability.in_vocabulary_floor
             tell_aside(
@@ -338,12 +347,21 @@ class Answers:
 
     def found(self, texts: Sequence[str] | pl.Series) -> Predictions | TopPredictions:
         """The likeliest labels where they are all that is asked for, or all that there are; else all probabilities."""
+        self._look_at(texts)
         needs_all = self.top_k is None or self.back_off is not None or (self.points and not self.is_multilabel)
         if needs_all and not self.classifier.is_ranked:
             return self.classifier.predict(texts)
         from bywords.fitted import N_FOUND
 
         return self.classifier.top(texts, self.top_k or N_FOUND)
+
+    def _look_at(self, texts: Sequence[str] | pl.Series) -> None:
+        """Count the words of the first texts that are known, and those of them that the training did not have."""
+        some = texts[: LOOKED_AT - self.n_looked_at]
+        if len(some) and self.classifier.model.knows_by_vector is not None:
+            n_known, n_by_vector = self.classifier.n_known_words(some)
+            self.n_known, self.n_by_vector = self.n_known + n_known, self.n_by_vector + n_by_vector
+            self.n_looked_at += len(some)
 
     def _tell_levels(self, texts: str) -> None:
         """How many texts got an answer of each level, and from which probability on."""

@@ -19,6 +19,7 @@ def train(
     labels: train_options.Labels = None,
     vectors: options.Vectors = None,
     class_weight: train_options.ClassWeight = None,
+    use_label_names: train_options.UseLabelNames = False,
     metric: train_options.Metric = "log_loss",
     budget: train_options.Budget = None,
     max_size: train_options.MaxSize = None,
@@ -48,7 +49,8 @@ def train(
     )
     parameters = train_request.parameters(
         vectors=vectors, class_weight=class_weight, metric=metric, validation_share=validation_share, budget=budget,
-        keep_together=keep_together, label_hierarchy=reading.label_hierarchy, seed=seed,
+        keep_together=keep_together, label_hierarchy=reading.label_hierarchy,
+        use_label_names=use_label_names, seed=seed,
     )  # fmt: skip
     request = train_request.requested(
         documents, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,

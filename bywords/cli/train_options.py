@@ -40,6 +40,14 @@ ClassWeight = Annotated[
         "more.",
     ),
 ]
+UseLabelNames = Annotated[
+    bool,
+    typer.Option(
+        "--use-label-names",
+        help="The labels are English words, as in refund or billing/late: what they mean counts as one more document "
+        "of each, where documents held out say that it helps. For auto, with few documents.",
+    ),
+]
 Metric = Annotated[
     str, typer.Option(help="Stop and select by log_loss, accuracy, balanced_accuracy, micro_f1 or macro_f1.")
 ]

@@ -98,6 +98,7 @@ def requested(
     in_memory = {
         "from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels,
         "slice-by": reading.options.columns, "column": reading.options.side,
+        "use-label-names": parameters.use_label_names,
     }  # fmt: skip
     if on_disk is not None:
         _refuse("--on-disk has no documents in memory, which --{} needs: leave out one of the two.", **in_memory)
@@ -116,6 +117,7 @@ def requested(
         _refuse(
             "--from goes on with the system of the model that it names: leave out --{}.",
             system=system, vectors=vectors, budget=budget, set=settings,
+            **{"use-label-names": parameters.use_label_names},
         )  # fmt: skip
         before = load_classifier(start_from)
         config, recorded, shown = before.record.config, before.record.system, f"{start_from}, continued"
@@ -151,6 +153,7 @@ def parameters(
     budget: str | None,
     keep_together: Together,
     label_hierarchy: str | None,
+    use_label_names: bool,
     seed: int,
 ) -> FitParameters:
     """What a fit is asked for. Raises SettingError for values that cannot be."""
@@ -165,6 +168,7 @@ def parameters(
         budget_seconds=None if budget is None else _seconds(budget),
         keep_together=keep_together,
         label_hierarchy=label_hierarchy,
+        use_label_names=use_label_names,
         seed=seed,
     )
 

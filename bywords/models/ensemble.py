@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 T = TypeVar("T")
-TOWARDS_EQUAL = 0.02  # how much it costs, in nats a document, to trust the members differently
+TOWARDS_EQUAL, OF_FEW = 0.02, 6.0  # how much it costs to trust the members differently: nats a document, or in all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +217,7 @@ def fit_weights(logits: Sequence[Floats], targets: Targets, towards: Sequence[fl
     scales, stacked = _calibrated(logits, targets)  # (M,) or (M, K), and (M, N, K)
     has, counted = targets.one_hot(), targets.weights.astype(np.float64)
     counted /= counted.sum()
+    strength = max(TOWARDS_EQUAL, OF_FEW / max(1, len(targets)))  # few documents say little of the members
 
     def loss(weights: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         odds = np.tensordot(weights, stacked, axes=1)
@@ -225,14 +226,14 @@ def fit_weights(logits: Sequence[Floats], targets: Targets, towards: Sequence[fl
         losses = -np.log(np.maximum(of_true, np.finfo(np.float64).tiny)).reshape(len(has), -1).sum(axis=1)
         apart = weights - prior
         errors = (probabilities - has) * counted[:, np.newaxis]
-        gradient = np.tensordot(stacked, errors, axes=2) + 2 * TOWARDS_EQUAL * apart
+        gradient = np.tensordot(stacked, errors, axes=2) + 2 * strength * apart
         spread = probabilities * (1 - probabilities) if targets.is_multilabel else probabilities
         hessian = np.tensordot(stacked * (spread * counted[:, np.newaxis]), stacked, axes=([1, 2], [1, 2]))
         if not targets.is_multilabel:  # the classes of a document exclude each other
             means = (stacked * probabilities).sum(axis=2)  # (M, N)
             hessian -= (means * counted) @ means.T
-        total = float(losses @ counted + TOWARDS_EQUAL * (apart**2).sum())
-        return total, gradient, hessian + 2 * TOWARDS_EQUAL * np.eye(n_models)
+        total = float(losses @ counted + strength * (apart**2).sum())
+        return total, gradient, hessian + 2 * strength * np.eye(n_models)
 
     found = convex_minimum(loss, prior, np.zeros(n_models))
     return (found.reshape(-1, *[1] * (scales.ndim - 1)) * scales).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Encoded documents and the vectors that come with the package → logistic regression on what texts mean.
+"""Encoded documents and the vectors that come with the package → a linear model on what texts mean.
 
 Vectors of words are averaged, frequent words counting less, so that all that was learned folds into one table of words
 by classes. It has rows for words that no training text has: their vectors say what they mean.
@@ -6,22 +6,24 @@ by classes. It has rows for words that no training text has: their vectors say w
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import re
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.annotations import check_fields
 from bywords.data.targets import Rows, Targets
-from bywords.errors import check_range
+from bywords.errors import SettingError, check_range
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import softmax
-from bywords.models.base import Arrays, Growth, LinearModel, ModelConfig, Shapes
+from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.models.counted import CountedTable
 from bywords.text.bags import Bags, Floats, weighed_rows
 from bywords.text.ragged import Ragged
+from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -29,17 +31,25 @@ if TYPE_CHECKING:
 
 LEAST_KNOWN = 0.6  # of the words in texts: of English ones more than .85 are known, of Indonesian ones .23
 MOST_STEPS = 100
-LEAST_SPREAD = 1e-6  # of a feature that differs among documents
+LEAST_SPREAD = 1e-6  # of features that differ among documents
 ENOUGH = 3e-3  # nats: a step that moves no weight of features of variance 1 by more is the last
+DOCUMENTS_AT_MEAN = 1.0  # that each class is taken to have at the mean of all, beside its own: it may have two or three
+Head = Literal["regression", "discriminant"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class StaticVectorsConfig(ModelConfig):
-    """Logistic regression on the weighted mean of word vectors: those of English words that come with the package."""
+    """A linear model on the weighted mean of word vectors: those of English words that come with the package.
 
-    C: float = 30.0  # the inverse of the regularisation, beside the mean log loss, on features of variance 1 on average
+    It is a logistic regression, or a discriminant analysis, which knows the classes by their means alone.
+    """
+
+    head: Head = "regression"
+    C: float = (
+        10.0  # the inverse of the regularisation, of features of variance 1: beside the mean log loss or the covariance
+    )
+    label_names: tuple[str, ...] = ()  # in the order of the classes: what their words mean counts as one document each
     most_documents: int = 5_000  # with more it is left out: their own words say as much
-    title = "logistic regression on English word vectors"
     knows_unseen = True
     features = "words"
 
@@ -47,6 +57,13 @@ class StaticVectorsConfig(ModelConfig):
         check_fields(self)
         check_range("C", self.C, above=0, below=float("inf"))
         check_range("most_documents", self.most_documents, least=1)
+        if self.label_names and self.head != "discriminant":
+            raise SettingError("label_names are of use to the head 'discriminant' alone: leave one of the two out.")
+
+    @property
+    def title(self) -> str:
+        kind = "logistic regression" if self.head == "regression" else "discriminant analysis"
+        return f"{kind} on English word vectors{' and label names' if self.label_names else ''}"
 
     def with_strength(self, C: float) -> Self:
         return replace(self, C=C)
@@ -68,7 +85,7 @@ class StaticVectorsConfig(ModelConfig):
 
 @dataclass(frozen=True, eq=False)
 class MeanFeatures:
-    """The weighted means of word vectors of some documents, float32 (N, D), without `centre` and divided by `scales`.
+    """The weighted means of word vectors of some documents, float32 (N, D), without `centre` and divided by `scale`.
 
     They are those of `bags`, of which the weights sum to 1. `matrix` float32 (S, D) are the vectors of the words seen,
     0 for none; `in_file` int64 (V,) is the row of each word of the vocabulary in the file of vectors, -1 for none.
@@ -78,7 +95,7 @@ class MeanFeatures:
     bags: Bags
     means: Floats
     centre: Floats
-    scales: Floats
+    scale: np.float32
     matrix: Floats
     in_file: Rows
     rows: Rows | None = None
@@ -120,10 +137,9 @@ class StaticVectors(LinearModel):
         means = bags.times(matrix)
         is_known = means.any(axis=1)
         some = means[is_known] if is_known.any() else means[:1]
-        centre, spread = some.mean(axis=0), np.maximum(some.std(axis=0), LEAST_SPREAD)
-        scales = np.sqrt(spread * spread.mean())
-        means[is_known] = (means[is_known] - centre) / scales
-        return MeanFeatures(bags, means, centre, scales, matrix, in_file)
+        centre, scale = some.mean(axis=0), np.maximum(np.sqrt(some.var(axis=0).mean()), np.float32(LEAST_SPREAD))
+        means[is_known] = (means[is_known] - centre) / scale
+        return MeanFeatures(bags, means, centre, scale, matrix, in_file)
 
     @classmethod
     def prepared_by(cls, config: StaticVectorsConfig, vocabulary: Vocabulary) -> Hashable:
@@ -134,8 +150,12 @@ class StaticVectors(LinearModel):
         cls, config: StaticVectorsConfig, prepared: MeanFeatures, targets: Targets, *, vocabulary: Vocabulary, **_: Any
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. Where they are some of all only, words never seen have no rows."""
-        layer, bias = logistic_regression(prepared.selected, targets, C=config.C)
-        scaled = layer / prepared.scales[:, np.newaxis]
+        if config.head == "regression":
+            layer, bias = logistic_regression(prepared.selected, targets, C=config.C)
+        else:
+            named = _named(config.label_names, prepared.selected.shape[1]) if config.label_names else None
+            layer, bias = discriminant_analysis(prepared.selected, targets, C=config.C, named=named)
+        scaled = layer / prepared.scale
         n_seen = len(prepared.matrix)
         in_file = prepared.in_file if prepared.rows is None else prepared.in_file[:n_seen]
         table = np.concatenate([prepared.matrix @ scaled, _english().times(in_file[n_seen:], scaled)])
@@ -177,6 +197,12 @@ class StaticVectors(LinearModel):
             CountedTable(weighting="share", idf=self.shares, rows=self.weights, bias=self.bias, stored_as="weights")
         ]
 
+    def added_to(self, other: FittedModel) -> FittedModel | None:
+        """One table: what both see are the same means. The first's settings stand for both."""
+        if not isinstance(other, StaticVectors) or not np.array_equal(self.shares, other.shares):
+            return None
+        return self.with_output_layer(self.weights + other.weights, self.bias + other.bias)
+
     @property
     def knows_by_vector(self) -> npt.NDArray[np.bool_]:
         return self.shares > 0
@@ -191,9 +217,8 @@ def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tupl
     """
     counts = (targets.weights / targets.weights.sum()).astype(np.float64)
     has = targets.one_hot().astype(np.float64)
+    prior = _log_prior(counts, has, targets)
     n_classes, n_documents = targets.n_classes, len(targets)
-    common = (counts @ has * n_documents + 0.5) / (n_documents + (1 if targets.is_multilabel else 0.5 * n_classes))
-    prior = np.log(common / (1 - common)) if targets.is_multilabel else np.log(common)
     with_bias = np.concatenate([features, np.ones((n_documents, 1), dtype=np.float32)], axis=1).astype(np.float64)
     weighed = with_bias * np.sqrt(counts)[:, np.newaxis]
     is_wide = weighed.shape[0] < weighed.shape[1]
@@ -215,6 +240,68 @@ def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tupl
             break
     found = vectors @ layer
     return found[:-1].astype(np.float32), (found[-1] + prior).astype(np.float32)
+
+
+def discriminant_analysis(
+    features: Floats, targets: Targets, *, C: float, named: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Normal distributions with one covariance in all classes, of features (N, D) of mean 0: float32 (D, K) and (K,).
+
+    To the variances 1 / C of their mean is added, and each class has DOCUMENTS_AT_MEAN more at the mean of all, and one
+    more at what its name says, where `named`, float32 (K, D), has a row that is not 0. Where
+    documents have any number of labels, each label is told from its absence, with the covariance of all documents.
+    Source: Friedman (1989), "Regularized Discriminant Analysis".
+    """
+    counts = (targets.weights / targets.weights.mean()).astype(np.float64)
+    has, rows = targets.one_hot().astype(np.float64), features.astype(np.float64)
+    prior = _log_prior(counts / counts.sum(), has, targets)
+    centre = counts @ rows / counts.sum()
+
+    def means(members: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        weighed = members * counts[:, np.newaxis]
+        total = weighed.sum(axis=0)[:, np.newaxis]
+        return np.asarray((weighed.T @ rows + DOCUMENTS_AT_MEAN * centre) / (total + DOCUMENTS_AT_MEAN))
+
+    of_class = means(has)
+    if named is not None:
+        total = (counts @ has)[:, np.newaxis] + DOCUMENTS_AT_MEAN
+        of_class = np.where(named.any(axis=1)[:, np.newaxis], (of_class * total + named) / (total + 1), of_class)
+    apart = rows - (centre if targets.is_multilabel else has @ of_class)
+    covariance = (apart * (counts / counts.sum())[:, np.newaxis]).T @ apart
+    covariance[np.diag_indices_from(covariance)] += max(covariance.trace() / len(covariance), LEAST_SPREAD) / C
+    others = means(1 - has) if targets.is_multilabel else np.zeros_like(of_class)
+    layer = np.linalg.solve(covariance, (of_class - others).T)
+    bias = prior - 0.5 * (layer.T * (of_class + others)).sum(axis=1)
+    return layer.astype(np.float32), bias.astype(np.float32)
+
+
+def words_of_names(names: Sequence[str]) -> list[Rows]:
+    """The rows of the words of each name among the English vectors, int64 (n,): none of those without a vector."""
+    tokens = Tokenizer()([re.sub(r"[\W_]+", " ", name) for name in names])
+    rows = _english().rows_of(tokens.words)[tokens.codes]
+    return [found[found >= 0] for found in np.split(rows, tokens.offsets[1:-1])]
+
+
+def _named(names: Sequence[str], dimension: int) -> Floats:
+    """What each name says beside all of them, as long as features of variance 1, float32 (K, D): 0 for nothing."""
+    english, vectors = _english(), np.zeros((len(names), dimension), dtype=np.float32)
+    for vector, rows in zip(vectors, words_of_names(names), strict=True):
+        if len(rows):
+            vector[:] = np.average(english.vectors(rows), axis=0, weights=english.weights[rows])
+    is_said = vectors.any(axis=1)
+    if is_said.any():
+        vectors[is_said] -= vectors[is_said].mean(axis=0)
+    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), LEAST_SPREAD)
+    return np.asarray(vectors / lengths * np.float32(np.sqrt(dimension)))
+
+
+def _log_prior(
+    counts: npt.NDArray[np.float64], has: npt.NDArray[np.float64], targets: Targets
+) -> npt.NDArray[np.float64]:
+    """How common each class is as logits (K,); half a document more of each, so that none is impossible."""
+    n_classes, n_documents = targets.n_classes, len(targets)
+    common = (counts @ has * n_documents + 0.5) / (n_documents + (1 if targets.is_multilabel else 0.5 * n_classes))
+    return np.asarray(np.log(common / (1 - common)) if targets.is_multilabel else np.log(common))
 
 
 def _english() -> EnglishVectors:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Targets
-from bywords.errors import DataError, SettingError
+from bywords.errors import DataError, SettingError, quoted
 from bywords.evaluation.back_off import back_off_table
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, are_right, check_metric, score
@@ -32,8 +32,9 @@ from bywords.fitted import N_FOUND, FitSummary, FittedClassifier, SelectionSumma
 from bywords.forks import check_polars
 from bywords.locks import while_locked
 from bywords.memory import check_memory
-from bywords.models.base import model_class
-from bywords.system_config import FitParameters, SystemConfig
+from bywords.models.base import ModelConfig, model_class
+from bywords.models.static_vectors import StaticVectorsConfig, words_of_names
+from bywords.system_config import FitParameters, SelectionConfig, SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.inputs import Texts, as_list, checked_column
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
@@ -167,6 +168,9 @@ def fit_classifier(
     _check_judges(config, parameters.metric)
     config, more_notes = _for_many_labels(config, targets, len(documents.tokens.words))
     notes = (*notes, *more_notes)
+    if parameters.use_label_names:
+        config, more_notes = _with_label_names(config, [str(name) for name in classes.tolist()])
+        notes = (*notes, *more_notes)
     train, are_copies = (documents.tokens, targets), False
     if valid is None:
         train, are_copies = with_copies_apart(train)
@@ -259,6 +263,31 @@ def _for_many_labels(config: SystemConfig, targets: Targets, n_words: int) -> tu
         f"budget was needed: a {instead.with_features('words').title} was taken, which stays fast and small."
     )
     return replace(config, model=instead, vocabulary=vocabulary, training=None, vectors=None), (note,)
+
+
+def _with_label_names(config: SystemConfig, names: list[str]) -> tuple[SystemConfig, tuple[str, ...]]:
+    """The system with candidates that know what its labels' names mean; and which names say nothing.
+
+    Raises: SettingError for a system without candidates on word vectors.
+    """
+    model = config.model
+    if not (isinstance(model, SelectionConfig) and any(map(_takes_names, model.candidates))):
+        raise SettingError(
+            f"{model.title} does not know what the names of labels mean, so use_label_names is of no use to it: leave "
+            "it out, or take 'auto'."
+        )
+    silent = [name for name, rows in zip(names, words_of_names(names), strict=True) if not len(rows)]
+    note = () if not silent else (f"No English word was found in these names of labels: {quoted(silent)}.",)
+    if len(silent) == len(names):
+        return config, note
+    asked = [replace(one, label_names=tuple(names)) for one in model.candidates if _takes_names(one)]
+    many = (*model.candidates_of_many, *asked) if model.candidates_of_many else ()
+    model = replace(model, candidates=(*model.candidates, *asked), candidates_of_many=many)
+    return replace(config, model=model), note
+
+
+def _takes_names(config: ModelConfig) -> TypeGuard[StaticVectorsConfig]:
+    return isinstance(config, StaticVectorsConfig) and config.head == "discriminant"
 
 
 def _check_judges(config: SystemConfig, metric: Metric) -> None:

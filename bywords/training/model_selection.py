@@ -37,7 +37,8 @@ from bywords.validation import check_array, check_count
 CHAR_NGRAMS_UP_TO = 1_000_000  # tokens of the training texts: where there are more, words and n-grams say enough
 FEW_DOCUMENTS, FEW_FOLDS = 3_000, 5  # of so few a tenth would tell little, so all are held out in turn
 SOME_DOCUMENTS, SOME_FOLDS = 6_000, 3
-MOST_MEMBERS = 5  # of an ensemble
+MOST_MEMBERS = 6  # of an ensemble
+KNOWING_SHARE = 0.7  # what the members that know words unseen get together of an ensemble, unless documents say more
 ENSEMBLE = "ensemble"  # the name of a trial of several
 Part = tuple[Tokens, Targets]
 Before = tuple[Vocabulary, FittedModel]  # what was fitted to other documents, grown for these
@@ -384,12 +385,13 @@ def _best_ensemble(
 
 
 def _towards(members: Sequence[CandidateResult]) -> list[float]:
-    """What weights are drawn to: one half to the members that know words without having seen them, where there are."""
+    """What weights are drawn to: KNOWING_SHARE to members that know words without having seen them, where there are."""
     knows = [one.before is None and one.config.knows_unseen for one in members]
     n_knowing = sum(knows)
     if n_knowing in (0, len(members)):
         return [1 / len(members)] * len(members)
-    return [0.5 / (n_knowing if knowing else len(members) - n_knowing) for knowing in knows]
+    of_others = (1 - KNOWING_SHARE) / (len(members) - n_knowing)
+    return [KNOWING_SHARE / n_knowing if knowing else of_others for knowing in knows]
 
 
 def _best_of_each(judged: Iterable[CandidateResult]) -> list[CandidateResult]:
@@ -422,12 +424,15 @@ def _on_unseen(
     candidates: Sequence[ModelConfig], members: Sequence[CandidateResult], left_out: dict[str, str]
 ) -> Iterator[str]:
     """What there is to say of models that know words without having seen them, and are not used."""
-    for title, why in left_out.items():
-        yield f"{title[0].upper()}{title[1:]} was not tried: {why}."
     used = {one.trial.name for one in members}
-    for title in dict.fromkeys(one.title for one in candidates if one.knows_unseen):
-        if title not in used:
-            yield f"{title[0].upper()}{title[1:]} was tried too, and gets no weight."
+    idle = [title for title in dict.fromkeys(one.title for one in candidates if one.knows_unseen) if title not in used]
+    said = {f"not tried: {why}": [] for why in left_out.values()} | {"tried too, and got no weight": idle}
+    for title, why in left_out.items():
+        said[f"not tried: {why}"].append(title)
+    for what, titles in said.items():
+        if titles:
+            named = " and ".join(titles)
+            yield f"{named[0].upper()}{named[1:]} {'was' if len(titles) == 1 else 'were'} {what}."
 
 
 def _reason(trials: list[Trial], members: list[CandidateResult], weights: Floats, workbench: Workbench) -> str:

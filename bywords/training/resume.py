@@ -47,7 +47,15 @@ def run_of(
     if before is not None:
         words = np.array(before.vocabulary.words.to_list(), dtype=np.str_)
         data["model to go on from"] = fingerprint(words, *before.model.arrays().values())
-    names = ("metric", "validation_share", "budget_seconds", "keep_together", "seed", "label_hierarchy")
+    names = (
+        "metric",
+        "validation_share",
+        "budget_seconds",
+        "keep_together",
+        "seed",
+        "label_hierarchy",
+        "use_label_names",
+    )
     return Run(data, {"bywords": __version__, **{n: getattr(parameters, n) for n in names}, **to_plain(config)})
 
 

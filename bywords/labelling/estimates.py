@@ -1,0 +1,74 @@
+"""What is labelled, and how right a model of it was on texts drawn at random → how good it is, and whether to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SMALL_GAIN = 0.005  # of accuracy, that 100 more answers would bring: less is not worth them
+FEWEST_TESTED = 20  # texts drawn at random, before anything is said of the accuracy
+AHEAD = 100  # answers that are forecast
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """On what share of texts the model is right: of `n` labelled ones drawn at random, and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What so many more answers would add to the accuracy, and its 95 % interval."""
+
+    n_more: int
+    gain: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is known of the model that was made of `n_learned` labelled texts."""
+
+    n_learned: int
+    accuracy: Accuracy | None = None
+    forecast: Forecast | None = None
+    is_stable: bool = False  # its answers on texts without labels have not changed for a while
+
+
+@dataclass(frozen=True)
+class Status:
+    """What was done so far, and what is said of it. Texts are counted once, however many people labelled them."""
+
+    n_texts: int
+    n_labelled: int
+    n_skipped: int
+    n_unsure: int
+    n_disagreements: int
+    counts: dict[str, int]
+    accuracy: Accuracy | None
+    forecast: Forecast | None
+    sentence: str
+    may_stop: bool
+
+
+def sentence_of(n_labelled: int, estimate: Estimate | None) -> tuple[str, bool]:
+    """What to tell a person, and whether they may stop."""
+    found = None if estimate is None else estimate.accuracy
+    if estimate is None or found is None:
+        return f"{n_labelled:,} labelled: not enough yet to say how good a model is.", False
+    said = (
+        f"A model of {estimate.n_learned:,} labels is right on {found.value:.0%} of texts like these (95 % interval "
+        f"{found.low:.0%} to {found.high:.0%}, by {found.n:,} drawn at random)."
+    )
+    forecast = estimate.forecast
+    if forecast is None:
+        return f"{said} What more labels would bring is not known yet.", False
+    points, high = 100 * forecast.gain, 100 * forecast.high
+    more = f"{forecast.n_more:,} more would bring about {points:+.1f} points (at most {high:+.1f})"
+    if estimate.is_stable and forecast.gain < SMALL_GAIN:
+        return f"Stop here: {said[0].lower()}{said[1:]} {more}.", True
+    return f"{said} {more}: go on.", False

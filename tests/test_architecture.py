@@ -14,7 +14,7 @@ ROOMS = [
     *("terminal", "version", "display", "errors", "memory", "validation", "annotations", "config", "locks", "files"),
     *("checkpoint", "extras", "forks", "records", "kernels", "text", "data", "io", "vectors", "evaluation", "models"),
     *("system_config", "fitted", "explain", "training", "pytorch", "artifact", "systems", "classifier"),
-    *("document_vectors", "experiments", "auditing", "report", "exporting", "serving", "cli"),
+    *("document_vectors", "experiments", "auditing", "report", "exporting", "serving", "labelling", "cli"),
 ]
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or not path.name.startswith("__"))
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}

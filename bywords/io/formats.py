@@ -14,6 +14,7 @@ from bywords.io.streams import COMPRESSIONS, Input
 
 SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", *SPREADSHEETS)
+PROJECT, SQLITE_START = ".bywords", b"SQLite format 3\0"  # of `bywords label`
 LINES = ""  # the format of files without columns: plain lines, or fastText's
 NAMES = {
     ".csv": "a table in columns (csv)",
@@ -22,6 +23,7 @@ NAMES = {
     ".json": "JSON",
     ".parquet": "Parquet",
     ".xlsx": "a spreadsheet",
+    PROJECT: "a labelling project",
 }
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _SEPARATORS = (",", ";", "\t", "|")
@@ -42,7 +44,7 @@ def format_ending(path: Path) -> str:
 def format_of(
     file: Input, known: Collection[str], *, ending: str | None = None, prefix: str = LABEL_PREFIX, labelled: bool
 ) -> str:
-    """One of .csv .tsv .jsonl .json .parquet .xlsx, or LINES.
+    """One of .csv .tsv .jsonl .json .parquet .xlsx .bywords, or LINES.
 
     `ending` is that of a format that was asked for, `known` are names of columns in lower case, `prefix` starts
     fastText's labels. Where documents are `labelled`, a file of unknown ending is a table wherever it can be one.
@@ -50,6 +52,8 @@ def format_of(
     start = file.peek()
     if start.startswith(b"PAR1"):
         return ".parquet"
+    if start.startswith(SQLITE_START):
+        return PROJECT
     if start.startswith((*ZIP_STARTS, _OLD_EXCEL)):
         return ".xlsx"
     ending = ending or format_ending(Path(file.name))

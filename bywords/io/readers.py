@@ -4,6 +4,7 @@
     .jsonl .ndjson          one object a line                 where the file does not make them clear
     .json                   an array of objects
     .parquet .xlsx .ods     the extra [excel] reads spreadsheets
+    .bywords                a project of `bywords label`: the texts that have labels
     .txt .ft, or any other  fastText's lines: __label__pos a fine film; or one of these, by its first bytes
     a folder                one folder a class, one file a document; or an archive of one
 
@@ -32,7 +33,7 @@ from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.io.archives import expanded, split_member
 from bywords.io.columns import LABEL_NAMES, TEXT_NAMES, check_flat, find_columns, kept_columns, not_read
 from bywords.io.folders import UNLABELLED, is_folder_of_classes, read_folder
-from bywords.io.formats import LINES, NAMES, SPREADSHEETS, format_ending, format_of
+from bywords.io.formats import LINES, NAMES, PROJECT, SPREADSHEETS, format_ending, format_of
 from bywords.io.read_options import LABEL_PREFIX, BadRows, ReadOptions
 from bywords.io.streams import (
     BLOCK_BYTES,
@@ -196,9 +197,12 @@ def read_blocks(
     with open_input(path, encoding=encoding) as file:
         known = _known_names(TEXT_NAMES, options)
         kind = LINES if ending == ".txt" else format_of(file, known, ending=ending, prefix=label_prefix, labelled=False)
+        options = _of_project(path, kind, options)
         if kind != LINES:
             columns, notes = None, _notes_on_format(file, kind, ending)
-            for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped):
+            for table in _read_tables(
+                path, file, kind, options, block_bytes=block_bytes, skipped=skipped, labelled=False
+            ):
                 if columns is None:
                     columns = _columns_of(table, options, notes)
                     notes = (*notes, *columns.surprises(table.columns))
@@ -257,7 +261,7 @@ def read_labelled_blocks(
         for corpus in _corpora(path, file, options, skipped, unlabelled, block_bytes=block_bytes):
             corpus = with_tidy_levels(corpus, options.label_hierarchy)
             kept = without_labels(corpus, options.excluded, must_be=False)
-            yield LabelledBlock(kept, None if format_ending(path) == ".parquet" else file.share_read)
+            yield LabelledBlock(kept, None if format_ending(path) in (".parquet", PROJECT) else file.share_read)
 
 
 def _corpora(
@@ -288,10 +292,10 @@ def _corpora(
             yield dataclasses.replace(corpus, rows=corpus.rows + n_rows)
             n_rows += len(corpus)
         return
-    kept: pl.DataFrame | None = None
+    options, kept = _of_project(path, kind, options), None
     found, are_lists = None, False
     notes = _notes_on_format(file, kind)
-    for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped):
+    for table in _read_tables(path, file, kind, options, block_bytes=block_bytes, skipped=skipped, labelled=True):
         if found is not None:
             table = _like_the_first(table, found, are_lists)
         else:
@@ -304,11 +308,30 @@ def _corpora(
             are_lists = found.label[0] in table.lists
             notes = (*notes, *(() if options.contract is None else found.surprises(table.columns)))
         corpus = _labelled(table, name, found, options, skipped)
+        rows = corpus.rows + n_rows if table.numbers is None else np.asarray(table.numbers, dtype=np.int64)[corpus.rows]
         yield dataclasses.replace(
-            corpus, rows=corpus.rows + n_rows, columns=None if kept is None else kept[corpus.rows], read_as=found,
+            corpus, rows=rows, columns=None if kept is None else kept[corpus.rows], read_as=found,
             not_read=not_read(table, found), notes=(*notes, *table.notes),
         )  # fmt: skip
         n_rows, notes = n_rows + len(table), ()
+
+
+def _of_project(path: Path | str, kind: str, options: ReadOptions) -> ReadOptions:
+    """The options with the columns that a labelling project says are its texts and labels, where none are asked for."""
+    if kind != PROJECT or not isinstance(path, Path) or options.contract is not None:
+        return options
+    from bywords.io.projects import columns_of
+
+    columns = columns_of(path)
+    return dataclasses.replace(options, text=options.text or columns.text, label=options.label or columns.label)
+
+
+def _project_tables(path: Path | str, file: Input, *, labelled: bool, block_bytes: int) -> Iterator[Table]:
+    if not isinstance(path, Path) or not path.is_file():
+        raise SettingError(f"{file.name}: a labelling project cannot be read as a stream. Give the name of a file.")
+    from bywords.io.projects import project_tables
+
+    return project_tables(path, labelled=labelled, block_rows=min(block_bytes, BLOCK_ROWS))
 
 
 def _known_names(names: Sequence[str], options: ReadOptions) -> set[str]:
@@ -510,6 +533,7 @@ def _read_tables(
     *,
     block_bytes: int,
     skipped: Skipped | None,
+    labelled: bool,
 ) -> Iterator[Table]:
     """The tables in a file of this format."""
     known = _known_names((*TEXT_NAMES, *LABEL_NAMES), options)
@@ -517,6 +541,8 @@ def _read_tables(
         if not isinstance(path, Path):
             raise SettingError(f"{file.name}: Parquet cannot be read as a stream. Give the name of a file.")
         return read_parquet(path, block_rows=min(block_bytes, BLOCK_ROWS))
+    if kind == PROJECT:
+        return _project_tables(path, file, labelled=labelled, block_bytes=block_bytes)
     if kind == ".xlsx":
         archive, sheet = split_member(Path(path))
         return read_spreadsheet(file, sheet=sheet if archive.suffix.lower() in SPREADSHEETS else None, known=known)

@@ -61,6 +61,7 @@ class Table:
     source: bytes = b""  # what of the file was read for it; nothing for Parquet
     notes: tuple[str, ...] = ()  # what was guessed about the file, for a person
     dialect: Dialect | None = None  # of a CSV
+    numbers: Sequence[int] | None = None  # of the rows in the file, where some are left out
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -73,6 +74,7 @@ class Table:
             location_of=lambda row: self.location_of(start + row),
             lists={name: column[start : start + n_rows] for name, column in self.lists.items()},
             rows=self.rows[start : start + n_rows],
+            numbers=None if self.numbers is None else self.numbers[start : start + n_rows],
         )
 
     def with_tokens(self, name: str) -> Table:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import os
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +57,8 @@ def serve(
     from bywords.extras import needed
 
     uvicorn = needed("uvicorn", what="`bywords serve`")
-    needed("prometheus_client", what="`bywords serve`")
+    for package in ("prometheus_client", "orjson"):
+        needed(package, what="`bywords serve`")
     if token is not None and not (token and token.isascii() and token.isprintable() and " " not in token):
         raise SettingError("--token: expected letters, digits and signs without blanks, as a header takes them.")
     is_local = _is_local(host)
@@ -97,7 +100,7 @@ def application() -> Application:
 
     given = json.loads(os.environ[SETTINGS])
     hosts = (*LOCAL, *given["hosts"]) if given["is_local"] or given["hosts"] else None
-    access = Access(token=given["token"], hosts=hosts, log=_log)
+    access = Access(token=given["token"], hosts=hosts, log=_Log())
     return Application(ServedModel(Path(given["model"]), answers), limits=Limits(**given["limits"]), access=access)
 
 
@@ -112,8 +115,24 @@ def answers(classifier: FittedClassifier, top_k: int | None, min_confidence: flo
     return Answers(classifier, top_k, least)
 
 
-def _log(record: dict[str, Any]) -> None:
-    sys.stderr.write(json.dumps(record) + "\n")
+class _Log:
+    """Records → lines of JSON with their time on standard error, those of one turn of the loop by one write."""
+
+    def __init__(self) -> None:
+        from orjson import dumps
+
+        self.lines: list[bytes] = []
+        self.dumps = dumps
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        """Raises RuntimeError outside of a running loop."""
+        if not self.lines:
+            asyncio.get_running_loop().call_soon(self.write)
+        self.lines.append(self.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record}))
+
+    def write(self) -> None:
+        sys.stderr.write(b"".join(b"%b\n" % line for line in self.lines).decode())
+        self.lines.clear()
 
 
 def _is_local(host: str) -> bool:

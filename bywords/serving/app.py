@@ -1,7 +1,7 @@
 """Requests in, answers out, as an ASGI application: what the server does, without the server.
 
-The way of /predict is short: bytes are parsed and checked here, small questions are answered at once, and only large
-ones go to a thread, so that one text takes little longer than `predict` itself.
+The way of /predict is short: bytes are parsed and checked here, the small questions that came at the same time are
+answered by one look at the model, and only large ones go to a thread.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from bywords.errors import BywordsError
 from bywords.explain.explanation import explain
+from bywords.extras import needed
 from bywords.serving.metrics import Metrics
 from bywords.serving.openapi import openapi
 from bywords.serving.requests import Limits, Question, RequestError, question
@@ -32,7 +34,7 @@ JSON, HTML, PLAIN = b"application/json", b"text/html; charset=utf-8", b"text/pla
 METHODS = {"/": "GET", "/docs": "GET", "/openapi.json": "GET", "/health": "GET", "/ready": "GET", "/info": "GET",
            "/metrics": "GET", "/predict": "POST"}  # fmt: skip
 OPEN = ("/", "/docs", "/openapi.json", "/health", "/ready")  # that need no token: they say nothing of the model
-FEW_CHARACTERS = 20_000  # of a question that is answered at once, in about a millisecond
+FEW_BYTES = 20_000  # of a body, or of some together, that are answered at once, in about a millisecond
 LOOK_SECONDS = 1.0  # between two looks at the folder
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 SAFE = [
@@ -59,7 +61,9 @@ class Application:
         self.served, self.limits, self.access = served, limits or Limits(), access or Access()
         self.metrics = Metrics()
         self.metrics.loads.inc()
+        self._orjson = needed("orjson", what="`bywords serve`")
         self._n_waiting = 0
+        self._asked: list[tuple[Loaded, Question, asyncio.Future[bytes]]] = []  # since the last turn of the loop
         self._pages = {name: files("bywords.serving").joinpath(f"{name}.html").read_bytes() for name in ("page", "api")}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -194,13 +198,37 @@ class Application:
 
     async def _predict(self, body: bytes) -> bytes:
         loaded = self.served.current  # one model answers the whole request
-        if len(body) <= FEW_CHARACTERS:
-            asked = question(body, loaded.classifier.record.columns, self.limits)
-            if not asked.explain:
-                return self._answered(loaded, asked)
-            return await self._aside(lambda: self._answered(loaded, asked))
         columns = loaded.classifier.record.columns
-        return await self._aside(lambda: self._answered(loaded, question(body, columns, self.limits)))
+        if len(body) > FEW_BYTES:
+            return await self._aside(lambda: self._answered(loaded, question(body, columns, self.limits)))
+        asked = question(body, columns, self.limits)
+        if asked.explain:
+            return await self._aside(lambda: self._answered(loaded, asked))
+        if not loaded.answers_together:
+            return self._answered(loaded, asked)
+        loop = asyncio.get_running_loop()
+        if not self._asked:
+            loop.call_soon(self._answer_together)
+        answer: asyncio.Future[bytes] = loop.create_future()
+        self._asked.append((loaded, asked, answer))
+        return await answer
+
+    def _answer_together(self) -> None:
+        """Answer what was asked in this turn of the loop: of questions of a kind some at a time, by one look."""
+        waiting, self._asked = self._asked, []
+        for loaded, some in _alike(waiting):
+            try:
+                rows = iter(self._rows(loaded, some[0][0], [text for asked, _ in some for text in asked.texts]))
+                answers = [self._json_of(loaded, list(islice(rows, len(asked.texts)))) for asked, _ in some]
+            except Exception:  # of one of them: each gets its own
+                answers = []
+            for index, (asked, answer) in enumerate(some):
+                if answer.cancelled():  # who asked has left
+                    continue
+                try:
+                    answer.set_result(answers[index] if answers else self._answered(loaded, asked))
+                except Exception as error:
+                    answer.set_exception(error)
 
     async def _aside(self, work: Callable[[], bytes]) -> bytes:
         """Work in a thread. Raises RequestError where too many wait already."""
@@ -217,17 +245,28 @@ class Application:
     def _answered(self, loaded: Loaded, asked: Question) -> bytes:
         """The answers as JSON. Raises RequestError for what the model cannot do."""
         try:
-            answerer = loaded.answerer(asked.top_k, asked.min_confidence)
-            columns = answerer.columns(answerer.found(asked.texts))
-            listed = {name: one if isinstance(one, list) else one.tolist() for name, one in columns.items()}
-            rows = [dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True)]
+            rows = self._rows(loaded, asked, asked.texts)
             if asked.explain:
                 for row, text in zip(rows, loaded.classifier.texts_of(asked.texts), strict=True):
                     row["explanation"] = explain(loaded.classifier, text).plain()
         except BywordsError as error:
             raise RequestError(422, str(error)) from error
-        self.metrics.labelled(columns)
-        return _json({"model": loaded.digest, "predictions": rows})
+        return self._json_of(loaded, rows)
+
+    def _rows(self, loaded: Loaded, asked: Question, texts: list[Any]) -> list[dict[str, Any]]:
+        """What `predict` has for each of N texts, asked for as in a question. Raises BywordsError."""
+        answerer = loaded.answerer(asked.top_k, asked.min_confidence)
+        columns = answerer.columns(answerer.found(texts))
+        listed = {name: one if isinstance(one, list) else one.tolist() for name, one in columns.items()}
+        self.metrics.labelled(listed)
+        return [dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True)]
+
+    def _json_of(self, loaded: Loaded, rows: list[dict[str, Any]]) -> bytes:
+        value = {"model": loaded.digest, "predictions": rows}
+        try:
+            return bytes(self._orjson.dumps(value))
+        except TypeError:  # a label has half of a character
+            return _json(value)
 
     def _state(self, path: str) -> dict[str, Any]:
         if path == "/health":
@@ -252,6 +291,23 @@ class Application:
 
 class _GoneError(Exception):
     """Who asked has left."""
+
+
+def _alike(
+    waiting: list[tuple[Loaded, Question, asyncio.Future[bytes]]],
+) -> Iterator[tuple[Loaded, list[tuple[Question, asyncio.Future[bytes]]]]]:
+    """What waits, by the model and what is asked for beside the texts, of FEW_BYTES characters at most and one more."""
+    parts: dict[Any, list[tuple[Question, asyncio.Future[bytes]]]] = {}
+    n_characters: dict[Any, int] = {}
+    for loaded, asked, answer in waiting:
+        key = loaded, asked.top_k, asked.min_confidence
+        parts.setdefault(key, []).append((asked, answer))
+        n_characters[key] = n_characters.get(key, 0) + asked.n_characters
+        if n_characters[key] > FEW_BYTES:
+            yield loaded, parts.pop(key)
+            del n_characters[key]
+    for (loaded, *_), some in parts.items():
+        yield loaded, some
 
 
 def _json(value: Any) -> bytes:

@@ -54,13 +54,13 @@ class Metrics:
             child = self._children[route, status] = self._requests.labels(route, str(status))
         child.inc()
 
-    def labelled(self, columns: dict[str, Any]) -> None:
+    def labelled(self, columns: dict[str, list[Any]]) -> None:
         """Count the answers for N texts."""
-        shares, others = columns["in_vocabulary_share"].tolist(), columns["out_of_distribution"].tolist()
+        shares, others = columns["in_vocabulary_share"], columns["out_of_distribution"]
         self.texts.inc(len(shares))
         if n_unlike := sum(others):
             self.unlike.inc(n_unlike)
-        sure = columns["probability"].tolist() if "probability" in columns else [float("nan")] * len(shares)
+        sure = columns["probability"] if "probability" in columns else [float("nan")] * len(shares)
         self._window.extend(zip(shares, sure, others, strict=True))
         given = columns["label"] if "label" in columns else [one for several in columns["labels"] for one in several]
         for label in given:

@@ -17,7 +17,8 @@ from small_corpus import small_corpus
 
 from bywords import SYSTEMS, fit_classifier, load_classifier, save_classifier
 from bywords.cli.serve import answers
-from bywords.serving.app import Access, Application
+from bywords.serving.app import Application
+from bywords.serving.asgi import Access
 from bywords.serving.requests import Limits
 from bywords.serving.served import ServedModel
 

@@ -94,7 +94,8 @@ def serve(
 
 def application() -> Application:
     """What a worker runs, by the settings in its environment."""
-    from bywords.serving.app import LOCAL, Access, Application
+    from bywords.serving.app import Application
+    from bywords.serving.asgi import LOCAL, Access
     from bywords.serving.requests import Limits
     from bywords.serving.served import ServedModel
 

@@ -290,7 +290,7 @@ def test_a_process_serves_until_it_is_told_to_stop(models, tmp_path):
             assert answer.json()["predictions"][0]["label"] == "space"
             process.send_signal(signal.SIGTERM)
             rest = process.stderr.read()
-            assert json.loads(rest.splitlines()[-1]) == {"event": "stop"}
+            assert json.loads(rest.splitlines()[-1])["event"] == "stop"
         finally:
             timer.cancel()
             process.kill()

@@ -122,18 +122,20 @@ class _Log:
     def __init__(self) -> None:
         from orjson import dumps
 
-        self.lines: list[bytes] = []
+        self.records: list[dict[str, Any]] = []
         self.dumps = dumps
 
     def __call__(self, record: dict[str, Any]) -> None:
         """Raises RuntimeError outside of a running loop."""
-        if not self.lines:
+        if not self.records:
             asyncio.get_running_loop().call_soon(self.write)
-        self.lines.append(self.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **record}))
+        self.records.append(record)
 
     def write(self) -> None:
-        sys.stderr.write(b"".join(b"%b\n" % line for line in self.lines).decode())
-        self.lines.clear()
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        lines = [self.dumps({"time": now, **record}) for record in self.records]
+        self.records.clear()
+        sys.stderr.write(b"\n".join([*lines, b""]).decode())
 
 
 def _is_local(host: str) -> bool:

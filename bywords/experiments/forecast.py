@@ -44,14 +44,21 @@ def fit_power_law(sizes: npt.ArrayLike, errors: npt.ArrayLike, n_test: int) -> P
 
 
 def forecast(
-    sizes: npt.ArrayLike, right: Right, n_documents: int, *, of: Right | None = None, seed: int = 0
+    sizes: npt.ArrayLike,
+    right: Right,
+    n_documents: int,
+    *,
+    of: Right | None = None,
+    seed: int = 0,
+    since: int | None = None,
 ) -> Forecast:
     """The score after `n_documents`, more than the largest of the P sizes, ascending.
 
     `interval` is where the score on other documents like the tested ones would be in 95 % of cases: the law is
     fitted anew to draws of seeds and test documents, and what it may miss beside chance is added. That is as much as it
     misses on the largest size when it does not see it, and USUAL_MISS. `gain` and its interval are against the score
-    with the largest size, on the same test documents. `band` has the curve and its interval from the smallest size on.
+    with the largest size, on the same test documents, or against what the law says of `since` documents. `band` has the
+    curve and its interval from the smallest size on.
 
     Raises: DataError for fewer sizes than `sizes_needed`.
     """
@@ -71,13 +78,15 @@ def forecast(
     accuracies = np.clip(1 - (a + b * shown**-c) + missed, 0.0, 1.0)  # (B, shown)
     low, high = np.quantile(accuracies, [0.025, 0.975], axis=0)
     now, then = float(1 - errors[-1]), float(1 - law.errors(n_documents))
-    gains = np.quantile(accuracies[:, -1] - (1 - drawn[:, -1]), [0.025, 0.975])
+    errors_before = drawn[:, -1:] if since is None else a + b * float(since) ** -c
+    gains = np.quantile(accuracies[:, -1] - (1 - errors_before[:, 0]), [0.025, 0.975])
+    before = now if since is None else float(1 - law.errors(since))
     return Forecast(
         n_documents=int(n_documents),
         score=then,
         interval=(float(low[-1]), float(high[-1])),
         now=now,
-        gain=then - now,
+        gain=then - before,
         gain_interval=(float(gains[0]), float(gains[1])),
         law=law,
         band=[

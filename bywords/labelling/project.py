@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sqlite3
 import threading
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from bywords.io.readers import Block
 
 RANDOM_SHARE = 0.25  # of the texts that are shown, drawn from all alike: what the accuracy is measured on
+FIRST_RANDOM = 20  # answers, before a model chooses
 LEASE_SECONDS = 30 * 60.0  # that a text somebody has before them is shown to nobody else
 MOST_LABELS = 1_000
 MOST_NAME, MOST_NOTE, MOST_ANNOTATOR = 200, 10_000, 100  # characters
@@ -438,7 +440,7 @@ class Project:
         if self.overlap > 1:
             yield from ((number, "again") for number, one in self._answers.items() if 0 < len(one) < self.overlap)
         queue = self.queue
-        if queue is not None and len(self._drawn) >= RANDOM_SHARE * (len(self._asked) + 1):
+        if queue is not None and len(self._drawn) >= n_random(len(self._asked) + 1):
             yield from ((number, "uncertain") for number in queue.uncertain.tolist())
         yield from ((number, "random") for number in self.order[self._next_random :].tolist())
         yield from ((number, "random") for number in self.order[: self._next_random].tolist())
@@ -631,6 +633,11 @@ class _Filler:
             cursor = self.connection.execute("INSERT INTO labels(name) VALUES (?)", (name,))
             self.numbers[name] = int(cursor.lastrowid or 0)
         return self.numbers[name]
+
+
+def n_random(n_answers: int) -> int:
+    """How many of so many texts are to be drawn at random from all."""
+    return min(n_answers, max(FIRST_RANDOM, math.ceil(RANDOM_SHARE * n_answers)))
 
 
 def checked_name(name: str) -> str:

@@ -1,0 +1,145 @@
+"""A project → models of what was answered so far, made in the background: what comes next, suggestions, estimates."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bywords.data.label_sets import LabelSets
+from bywords.data.targets import Targets
+from bywords.errors import BywordsError
+from bywords.labelling.estimates import STABLE, Estimate, estimated
+from bywords.labelling.pool import Pool, PoolModel
+from bywords.labelling.project import Project, Queue
+from bywords.labelling.strategies import DEFAULT, Strategy, ranked
+from bywords.text.tokenizer import SEPARATOR
+
+EVERY = 5  # answers there is a new model
+MORE = 1.1  # times as many answers there is a new estimate
+MOST_TEXTS = 20_000  # that are ranked: those that are drawn first, and what is labelled
+MOST_CHARACTERS = 2_000  # of each of them that are read to rank it
+MOST_LEARNED = 5_000  # labelled texts
+N_COMPARED = 2_000  # texts whose labels say whether models still change
+N_SUGGESTED = 5
+
+Rows = npt.NDArray[np.int64]
+
+
+class Learner:
+    """Learns from a project's answers in a thread of its own, from entering to leaving its context.
+
+    After every few answers the project has a new `queue`, as one value, and now and then a new `estimate`: nobody who
+    labels waits for it. Of more than MOST_TEXTS texts those are ranked that are drawn first.
+    """
+
+    def __init__(self, project: Project, *, strategy: Strategy = DEFAULT, seed: int = 0) -> None:
+        self.project, self.strategy, self.seed = project, strategy, seed
+        self.error: str | None = None  # what stopped the learning, if something has
+        self.n_learned = 0  # texts that the last model has learned from
+        self._wake, self._is_stopped = threading.Event(), False
+        self._thread = threading.Thread(target=self._run, name="bywords-learner", daemon=True)
+        self._pool: Pool | None = None
+        self._numbers: Rows = np.zeros(0, dtype=np.int64)  # of the texts of the pool
+        self._rows: dict[int, int] = {}  # in the pool, by the number of a text
+        self._temperature = 1.0
+        self._before: tuple[tuple[str, ...], npt.NDArray[np.bool_]] | None = None  # at the last estimate
+
+    def __enter__(self) -> Self:
+        self.project.on_answer = self._wake.set
+        self._wake.set()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_stopped = True
+        self._wake.set()
+        self._thread.join(timeout=60)
+
+    def _run(self) -> None:
+        n_answered = -EVERY
+        while not self._is_stopped:
+            self._wake.wait()
+            self._wake.clear()
+            try:
+                n_now = len(self.project.outcomes())
+                if abs(n_now - n_answered) >= EVERY and not self._is_stopped:
+                    n_answered = n_now
+                    self.learn()
+            except (BywordsError, MemoryError) as error:
+                self.error = str(error) or type(error).__name__
+
+    def learn(self) -> bool:
+        """Make a model of all answers that there are now. Returns: whether there are enough for one."""
+        outcomes = self.project.outcomes()
+        pool = self._prepared(outcomes)
+        known = [number for number in outcomes if number in self._rows]
+        if len(known) > MOST_LEARNED:
+            drawn = np.random.default_rng(self.seed).permutation(len(known))[:MOST_LEARNED]
+            known = [known[index] for index in np.sort(drawn)]
+        names = tuple(dict.fromkeys(name for number in known for name in outcomes[number]))
+        is_multilabel = self.project.record.is_multilabel
+        if len(names) < 2 - is_multilabel or len(known) < 2:
+            return False
+        rows = np.array([self._rows[number] for number in known], dtype=np.int64)
+        targets = _targets([outcomes[number] for number in known], names, is_multilabel=is_multilabel)
+        model = replace(pool.fit(rows, targets, seed=self.seed), temperature=self._temperature)
+        self._exchange(model, names, rows)
+        self.n_learned = len(known)
+        last = self.project.estimate
+        if last is None or last.accuracy is None or len(known) >= MORE * last.n_learned:
+            self._estimate(model, names, rows, targets)
+        return True
+
+    def _prepared(self, outcomes: dict[int, tuple[str, ...]]) -> Pool:
+        """The pool, made once, of the texts that are drawn first and those that are labelled when it is made."""
+        if self._pool is None:
+            first = self.project.order[:MOST_TEXTS].tolist()
+            labelled = [number for number in outcomes if number not in set(first)][:MOST_LEARNED]
+            self._numbers = np.array([*first, *labelled], dtype=np.int64)
+            self._rows = {number: row for row, number in enumerate(self._numbers.tolist())}
+            texts = [text[:MOST_CHARACTERS] for text in self.project.texts(self._numbers.tolist())]
+            self._pool = Pool([text.replace(SEPARATOR, "\n\n") for text in texts])
+        return self._pool
+
+    def _exchange(self, model: PoolModel, names: tuple[str, ...], rows: Rows) -> None:
+        """Give the project what comes next by this model, and what it suggests."""
+        pool = model.pool
+        left = np.setdiff1d(np.arange(len(pool)), rows)
+        order = ranked(
+            self.strategy, model.probabilities(left), pool.directions()[left], 2 * EVERY,
+            np.random.default_rng(self.seed + len(rows)), is_multilabel=model.is_multilabel,
+        )  # fmt: skip
+
+        def suggest(text: str) -> tuple[list[tuple[str, float]], list[tuple[int, int, float]]]:
+            probabilities, words = model.explained(text)
+            best = np.argsort(-probabilities, kind="stable")[:N_SUGGESTED].tolist()
+            return [(names[index], float(probabilities[index])) for index in best], words
+
+        self.project.queue = Queue(self._numbers[left[order]], suggest)
+
+    def _estimate(self, model: PoolModel, names: tuple[str, ...], rows: Rows, targets: Targets) -> None:
+        """Say how good the model is, by the texts that were drawn at random, and whether it still changes."""
+        index_of = {row: index for index, row in enumerate(rows.tolist())}
+        sample = [index_of.get(self._rows.get(number, -1)) for number in self.project.random_sample()]
+        tested = np.array([index for index in sample if index is not None], dtype=np.int64)
+        estimate: Estimate = estimated(model.pool, rows, targets, tested, seed=self.seed)
+        compared = np.arange(min(N_COMPARED, len(model.pool)))
+        now = model.predicted(compared)
+        if self._before is not None and self._before[0] == names:
+            estimate = replace(estimate, is_stable=bool((self._before[1] == now).all(axis=1).mean() >= STABLE))
+        self._before = (names, now)
+        self._temperature = estimate.temperature or self._temperature
+        self.project.estimate = estimate
+
+
+def _targets(labels: list[tuple[str, ...]], names: tuple[str, ...], *, is_multilabel: bool) -> Targets:
+    code_of = {name: code for code, name in enumerate(names)}
+    if not is_multilabel:
+        return Targets.of(np.array([code_of[one[0]] for one in labels], dtype=np.int64), len(names))
+    pairs = [(row, code_of[name]) for row, some in enumerate(labels) for name in some]
+    rows, codes = zip(*pairs, strict=True) if pairs else ((), ())
+    return Targets.of(LabelSets.of_pairs(rows, codes, len(labels), len(names)))

@@ -183,9 +183,7 @@ def parsed_json(raw: bytes, *, is_record: bool = False, is_mostly_text: bool = F
 @lru_cache(maxsize=4)
 def _decoder(is_record: bool, are_small: bool) -> json.JSONDecoder:
     numbers: dict[str, Any] = {} if are_small else {"parse_float": _float, "parse_int": _integer}
-    return json.JSONDecoder(
-        object_pairs_hook=_object, parse_constant=float if is_record else _no_number, **numbers
-    )
+    return json.JSONDecoder(object_pairs_hook=_object, parse_constant=float if is_record else _no_number, **numbers)
 
 
 _MAY_BE_LARGE = re.compile(r"[eE]\+?\d{3}|(?<![.\d])\d{19}")  # a number: others need no look, which takes time

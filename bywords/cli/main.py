@@ -30,6 +30,7 @@ from bywords.version import __version__
 COMMANDS = (
     "train",
     "audit",
+    "label",
     "compare",
     "curve",
     "evaluate",

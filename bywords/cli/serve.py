@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import os
 import sys
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bywords.cli import options
+from bywords.cli.listening import is_local, listening
 from bywords.cli.screen import tell_aside
 from bywords.errors import SettingError
 
@@ -61,30 +61,22 @@ def serve(
         needed(package, what="`bywords serve`")
     if token is not None and not (token and token.isascii() and token.isprintable() and " " not in token):
         raise SettingError("--token: expected letters, digits and signs without blanks, as a header takes them.")
-    is_local = _is_local(host)
-    if not is_local and token is None:
+    is_of_machine = is_local(host)
+    if not is_of_machine and token is None:
         raise SettingError(f"--host {host} is asked by other machines too: say with --token who may.")
     if workers > 1 and port == 0:
         raise SettingError("--port 0 is for one process: name the port that all --workers listen at.")
     load_classifier(model)
-    given = {"model": str(model), "token": token, "is_local": is_local, "hosts": allow_host or [], "limits": {
+    given = {"model": str(model), "token": token, "is_local": is_of_machine, "hosts": allow_host or [], "limits": {
         "texts": max_texts, "body_bytes": max_body, "characters": max_characters, "seconds": timeout}}  # fmt: skip
     os.environ[SETTINGS] = json.dumps(given)
     with tempfile.TemporaryDirectory(prefix="bywords-metrics-") as folder:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        config = uvicorn.Config(
-            "bywords.cli.serve:application", factory=True, host=host, port=port, workers=workers, ws="none",
-            access_log=False, log_config=None, server_header=False, proxy_headers=False, date_header=False,
-            timeout_graceful_shutdown=STOP_SECONDS, lifespan="on",
-        )  # fmt: skip
-        try:
-            sock = config.bind_socket()
-        except SystemExit:  # of uvicorn, which has logged why where nobody reads it
-            raise SettingError(f"cannot listen at {host}, port {port}: choose another with --port.") from None
-        sock.listen(2048)  # who asks before a worker is ready waits
-        at = sock.getsockname()
-        tell_aside(f"Listening at http://{f'[{at[0]}]' if ':' in at[0] else at[0]}:{at[1]}/ (Ctrl-C stops it).")
+        config, sock, at = listening(
+            "bywords.cli.serve:application", host, port, stop_seconds=STOP_SECONDS, factory=True, workers=workers
+        )
+        tell_aside(f"Listening at {at} (Ctrl-C stops it).")
         if workers > 1:
             supervisor = needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess
             supervisor(config, target=uvicorn.Server(config).run, sockets=[sock]).run()
@@ -136,10 +128,3 @@ class _Log:
         lines = [self.dumps({"time": now, **record}) for record in self.records]
         self.records.clear()
         sys.stderr.write(b"\n".join([*lines, b""]).decode())
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

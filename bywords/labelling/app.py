@@ -1,7 +1,7 @@
 """Requests of the labelling page → what a project answers, as an ASGI application.
 
-Every POST names the project it is for: a page that was left open never writes into another one. An answer has a token of
-the page, so that one sent again after a lost connection counts once.
+Every POST names the project it is for: a page that was left open never writes into another one. An answer has a token
+of the page, so that one sent again after a lost connection counts once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
 
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.labelling.project import Item, Project
@@ -41,18 +41,29 @@ _FIELDS: dict[str, dict[str, tuple[type, Any]]] = {  # of a POST: field → kind
 
 
 class LabellingSite(Site):
-    """The page of a project and its requests. `annotators` are the people who may answer; nobody is named where empty."""
+    """The page of a project and its requests. `annotators` are the people who may answer: none, one without a name."""
 
-    methods = {**dict.fromkeys([*ASSETS, "/api/state"], "GET"), **dict.fromkeys(_FIELDS, "POST")}
+    methods: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys([*ASSETS, "/api/state"], "GET"),
+        **dict.fromkeys(_FIELDS, "POST"),
+    }
     open = tuple(ASSETS)  # they say nothing of the texts
     policy = page_policy(
         style_src="'self'", script_src="'self'", img_src="data:", require_trusted_types_for="'script'",
         trusted_types="'none'",
     )  # fmt: skip
 
-    def __init__(self, project: Project, *, annotators: Sequence[str] = (), access: Access | None = None) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        annotators: Sequence[str] = (),
+        access: Access | None = None,
+        trouble: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`trouble` says what has stopped the learning, if something has."""
         super().__init__(Limits(body_bytes=1_000_000), access)
-        self.project, self.annotators = project, tuple(annotators)
+        self.project, self.annotators, self.trouble = project, tuple(annotators), trouble
         ends = [str(project.path.resolve()), str(project.n_texts), *project.texts([0, project.n_texts - 1])]
         self.name = hashlib.sha256("\0".join(ends).encode(errors="replace")).hexdigest()[:16]
         self._assets = {path: files(room).joinpath(name).read_bytes() for path, (room, name, _) in ASSETS.items()}
@@ -91,7 +102,7 @@ class LabellingSite(Site):
         return {
             "project": self.name, "file": self.project.path.name, "several": self.project.record.is_multilabel,
             "annotators": self.annotators, "labels": [dataclasses.asdict(row) for row in self.project.labels()],
-            "status": dataclasses.asdict(self.project.status()),
+            "status": dataclasses.asdict(self.project.status()), "trouble": self.trouble(),
         }  # fmt: skip
 
     def _next(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
@@ -149,8 +160,7 @@ def _shown(item: Item | None) -> dict[str, Any] | None:
     """A text as the page gets it. Of one drawn at random no suggestion: it would make the model look better."""
     if item is None:
         return None
-    hidden = {"suggestion": [], "words": []} if item.why == "random" else {}
-    return {**dataclasses.asdict(item), **hidden}
+    return dataclasses.asdict(dataclasses.replace(item, suggestion=[], words=[]) if item.why == "random" else item)
 
 
 def _fields(body: bytes, expected: Mapping[str, tuple[type, Any]]) -> dict[str, Any]:

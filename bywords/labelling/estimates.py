@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from bywords.data.targets import Targets
 from bywords.evaluation.calibration import fit_temperature
@@ -107,6 +108,14 @@ def estimated(pool: Pool, rows: Rows, targets: Targets, tested: Rows, *, seed: i
     if not targets.is_multilabel:
         temperature = fit_temperature(logits, targets.select(np.concatenate(folds)))
     return Estimate(len(rows), accuracy, ahead, temperature)
+
+
+def unchanged(before: npt.NDArray[np.bool_], now: npt.NDArray[np.bool_]) -> bool:
+    """Whether two models give nearly all of N texts the same labels, bool (N, K).
+
+    Source: Bloodgood, Vijay-Shanker (2009), "A Method for Stopping Active Learning Based on Stabilizing Predictions".
+    """
+    return before.shape == now.shape and bool((before == now).all(axis=1).mean() >= STABLE)
 
 
 def sentence_of(n_labelled: int, estimate: Estimate | None) -> tuple[str, bool]:

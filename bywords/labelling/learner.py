@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import BywordsError
-from bywords.labelling.estimates import STABLE, Estimate, estimated
+from bywords.labelling.estimates import Estimate, estimated, unchanged
 from bywords.labelling.pool import Pool, PoolModel
 from bywords.labelling.project import Project, Queue
 from bywords.labelling.strategies import DEFAULT, Strategy, ranked
@@ -130,7 +130,7 @@ class Learner:
         compared = np.arange(min(N_COMPARED, len(model.pool)))
         now = model.predicted(compared)
         if self._before is not None and self._before[0] == names:
-            estimate = replace(estimate, is_stable=bool((self._before[1] == now).all(axis=1).mean() >= STABLE))
+            estimate = replace(estimate, is_stable=unchanged(self._before[1], now))
         self._before = (names, now)
         self._temperature = estimate.temperature or self._temperature
         self.project.estimate = estimate

@@ -1,0 +1,266 @@
+"""How many labels does a model need that chooses what it is taught, and is it right when it says that they are enough?
+
+    python benchmarks/labelling.py [SET ...] [--part choose|stop] [--runs 5] [--first 0] [--most 1000]
+
+A SET is a data set, or NAME=FILE; of texts with several labels those with one are taken. Labels are those of the set,
+given as a person would at once. `choose`: each strategy, from 20 labels to so many; how many of its labels are worth
+1,000 drawn at random? `stop`: until it says to stop; is the true accuracy in the interval that it gives? Each run is
+written when it is done and not run again, and the claims are about all that are there; --first is the first seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: the fits are small
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from measure import RESULTS, read_result, write_result
+
+from bywords.data.targets import Targets
+from bywords.evaluation.metrics import accuracy
+from bywords.io.datasets import is_available, load_dataset, read_parts
+from bywords.labelling.estimates import Estimate, estimated, sentence_of, unchanged
+from bywords.labelling.learner import EVERY, MORE, N_COMPARED
+from bywords.labelling.pool import Pool, PoolModel
+from bywords.labelling.project import n_random
+from bywords.labelling.strategies import DEFAULT, STRATEGIES, Strategy, ranked
+
+MOST_ASKED, MOST_TESTED = 6_000, 4_000  # texts that may be asked for, and others that models are tested on
+FULL = 1_000  # labels drawn at random that the others are compared with
+CHARACTERS = 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A set's texts, encoded; their labels; and which may be asked for."""
+
+    name: str
+    pool: Pool
+    codes: Any  # int64 (N,)
+    n_classes: int
+    asked: Any  # rows
+    tested: Any  # rows
+
+
+def main() -> None:
+    """Run what is not in the record, write each run when it is done, and hold the claims against all that are there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="*", default=["imdb", "20newsgroups-6"])
+    parser.add_argument("--part", choices=["choose", "stop"])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--most", type=int, default=FULL)
+    options = parser.parse_args()
+    cases: dict[str, Any] = read_result("labelling")["cases"] if (RESULTS / "labelling.json").exists() else {}
+    seeds = range(options.first, options.first + options.runs)
+    for given in options.sets:
+        name, _, path = given.partition("=")
+        wanted = [key for key in _keys(name, seeds, options.part) if key not in cases]
+        if not path and not is_available(name):
+            print(f"{name}: skipped, it is not at hand")
+        elif wanted:
+            data = _data(name, path)
+            for key in wanted:
+                part, _, strategy, seed = key.split("/")
+                run = chosen if part == "choose" else stopped
+                cases[key] = run(data, strategy, int(seed), options.most)
+                print(key, {k: v for k, v in cases[key].items() if not isinstance(v, list)}, flush=True)
+                write_result("labelling", {"cases": cases})
+    tell(cases)
+
+
+def chosen(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
+    """How right a model is after how many labels."""
+    sizes, scores = [], []
+    for rows, model in taught(data, strategy, seed, most):
+        sizes.append(len(rows))
+        scores.append(round(score(data, model), 4))
+    return {"last": scores[-1], "n_labels": sizes, "accuracy": scores}
+
+
+def stopped(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
+    """What it says when it says to stop, or at last, and how right it is; and the same on the way."""
+    last, before, way = Estimate(0), None, []
+    temperature = 1.0
+    for rows, model in taught(data, strategy, seed, most):
+        if last.accuracy is not None and len(rows) < MORE * last.n_learned and len(rows) < most:
+            continue
+        targets = Targets.of(data.codes[rows.all], data.n_classes)
+        last = estimated(data.pool, rows.all, targets, rows.drawn, seed=seed)
+        now = model.predicted(data.asked[:N_COMPARED])
+        last = replace(last, is_stable=before is not None and unchanged(before, now))
+        before, temperature = now, last.temperature or temperature
+        if last.accuracy is None or last.forecast is None:
+            continue
+        true = score(data, model)
+        found = last.accuracy
+        way.append([len(rows), found.value, found.low, found.high, found.n, last.forecast.gain, last.is_stable, true])
+        if sentence_of(len(rows), last)[1]:
+            break
+    return {
+        "n_labels": way[-1][0], "says": way[-1][1], "low": way[-1][2], "high": way[-1][3], "true": way[-1][7],
+        "is_right": way[-1][2] <= way[-1][7] <= way[-1][3], "has_stopped": sentence_of(len(rows), last)[1], "way": way,
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """Rows that have labels, int64 (n,), and which of them (indices) were drawn at random."""
+
+    all: Any
+    drawn: Any
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+
+def taught(data: Data, strategy: Strategy, seed: int, most: int) -> Iterator[tuple[Taught, PoolModel]]:
+    """Models, each of more labels than the one before, as the product asks for them."""
+    generator = np.random.default_rng(seed)
+    drawing = iter(generator.permutation(data.asked).tolist())
+    directions = data.pool.directions()
+    rows: list[int] = []
+    has: set[int] = set()
+    drawn: set[int] = set()
+    queue: list[int] = []
+    while True:
+        for _ in range(min(max(EVERY, len(rows) // 20), most - len(rows))):
+            is_drawn = strategy == "random" or not queue or len(drawn) < n_random(len(rows) + 1)
+            while True:
+                row = next(drawing) if is_drawn else queue.pop(0)
+                if is_drawn:
+                    drawn.add(row)  # also where it has a label already: it is one of those drawn
+                if row not in has:
+                    break
+            rows.append(row)
+            has.add(row)
+        labelled = np.array(rows)
+        codes = data.codes[labelled]
+        if len(np.unique(codes)) < 2:
+            continue
+        model = data.pool.fit(labelled, Targets.of(codes, data.n_classes), seed=seed)
+        yield Taught(labelled, np.flatnonzero([row in drawn for row in rows])), model
+        if len(rows) >= most:
+            return
+        left = np.setdiff1d(data.asked, labelled)
+        if strategy != "random":
+            order = ranked(
+                strategy, model.probabilities(left), directions[left], 2 * EVERY, generator, is_multilabel=False
+            )
+            queue = left[order].tolist()
+
+
+def score(data: Data, model: PoolModel) -> float:
+    """Accuracy on texts that nobody was asked for."""
+    return accuracy(data.codes[data.tested], model.logits(data.tested).argmax(axis=1))
+
+
+def tell(cases: dict[str, Any]) -> None:
+    """Print what the runs say, draw the picture, and hold the claims against them."""
+    curves: dict[str, dict[str, list[Any]]] = {}
+    for key, case in cases.items():
+        part, name, strategy, _ = key.split("/")
+        if part == "choose":
+            curves.setdefault(name, {}).setdefault(strategy, []).append(case)
+    shares: dict[str, dict[str, float]] = {}
+    for name, runs in curves.items():
+        if "random" not in runs:
+            continue
+        target = float(np.mean([case["accuracy"][-1] for case in runs["random"]]))
+        shares[name] = {strategy: labels_for(target, some) / FULL for strategy, some in runs.items()}
+        print(f"{name}: {FULL} random labels give {target:.3f}; share of labels that gives the same:")
+        print("  ", {strategy: round(share, 3) for strategy, share in shares[name].items()})
+    medians = {
+        strategy: statistics.median(rows[strategy] for rows in shares.values() if strategy in rows)
+        for strategy in STRATEGIES
+        if any(strategy in rows for rows in shares.values())
+    }
+    print("median share:", {strategy: round(share, 3) for strategy, share in medians.items()})
+    draw(curves)
+    stops = [case for key, case in cases.items() if key.startswith("stop/")]
+    ended = [case for case in stops if case["has_stopped"]]
+    if stops:
+        way = [step for case in stops for step in case["way"]]
+        held = np.mean([low <= true <= high for _, _, low, high, *_, true in way])
+        print(f"on the way: the interval holds in {held:.1%} of {len(way)}")
+        print(f"{len(ended)} of {len(stops)} runs said stop; labels: {[case['n_labels'] for case in ended][:20]} …")
+    if ended:
+        right = float(np.mean([case["is_right"] for case in ended]))
+        print(f"stop sentence right in {right:.1%} of {len(ended)}")
+    for claim in claims(medians, len(shares), ended):
+        print(claim)
+
+
+def claims(medians: dict[str, float], n_sets: int, ended: list[Any]) -> Iterator[str]:
+    """Assert what is claimed, where there are runs enough."""
+    if n_sets >= 6 and DEFAULT in medians:
+        assert medians[DEFAULT] <= min(medians.values()) + 0.05, medians
+        yield f"the default, {DEFAULT}, needs no more than .05 above the fewest labels in the median of {n_sets} sets"
+    if len(ended) >= 500:
+        right = float(np.mean([case["is_right"] for case in ended]))
+        assert right >= 0.93, right
+        yield f"the stop sentence is right in {right:.1%} of {len(ended)} runs"
+
+
+def labels_for(target: float, runs: list[Any]) -> float:
+    """After how many labels the mean of the runs reaches a score, between two sizes on a line; infinity for never."""
+    sizes = np.array(runs[0]["n_labels"])
+    means = np.mean([np.interp(sizes, case["n_labels"], case["accuracy"]) for case in runs], axis=0)
+    smooth = np.maximum.accumulate(np.convolve(np.pad(means, 1, mode="edge"), np.ones(3) / 3, mode="valid"))
+    if smooth[-1] < target:
+        return float(FULL) if runs[0]["n_labels"][-1] >= FULL and means[-1] >= target - 1e-9 else float("inf")
+    return float(np.interp(target, smooth, sizes))
+
+
+def draw(curves: dict[str, dict[str, list[Any]]]) -> None:
+    """benchmarks/results/labelling.png: the accuracy of each strategy by the number of labels, a panel a set."""
+    from matplotlib.figure import Figure
+
+    if not curves:
+        return
+    figure = Figure(figsize=(12, 3.4 * -(-len(curves) // 3)), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(-(-len(curves) // 3), min(3, len(curves)))).ravel()
+    for panel, (name, runs) in zip(axes, curves.items(), strict=False):
+        for strategy, some in runs.items():
+            sizes = some[0]["n_labels"]
+            means = np.mean([np.interp(sizes, case["n_labels"], case["accuracy"]) for case in some], axis=0)
+            panel.plot(sizes, means, label=strategy, linestyle="--" if strategy == "random" else "-", linewidth=1.2)
+        panel.set(title=name, xlabel="labels", xscale="log")
+        panel.grid(alpha=0.3)
+    axes[0].set_ylabel("accuracy")
+    axes[0].legend(fontsize="small")
+    for panel in axes[len(curves) :]:
+        panel.set_visible(False)
+    figure.savefig(RESULTS / "labelling.png", dpi=110)
+
+
+def _keys(name: str, seeds: range, part: str | None) -> list[str]:
+    choose = [f"choose/{name}/{strategy}/{seed}" for seed in seeds for strategy in STRATEGIES]
+    stop = [f"stop/{name}/{DEFAULT}/{seed}" for seed in seeds]
+    return {"choose": choose, "stop": stop}.get(part or "", choose + stop)
+
+
+def _data(name: str, path: str) -> Data:
+    corpus = read_parts(path)[0] if path else load_dataset(name).train
+    if corpus.is_multilabel:
+        corpus = corpus.select(np.flatnonzero(np.diff(corpus.labels.offsets) == 1))
+        codes = corpus.labels.labels.astype(np.int64)
+    else:
+        codes = np.asarray(corpus.labels)
+    order = np.random.default_rng(0).permutation(len(corpus))
+    n_tested = min(MOST_TESTED, len(order) // 2)
+    taken = order[: n_tested + MOST_ASKED]
+    texts = corpus.texts.gather(taken).str.slice(0, CHARACTERS).to_list()
+    rows = np.arange(len(taken))
+    return Data(name, Pool(texts), codes[taken], len(corpus.label_names), rows[n_tested:], rows[:n_tested])
+
+
+if __name__ == "__main__":
+    main()

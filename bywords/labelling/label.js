@@ -126,7 +126,7 @@ function show() {
     return;
   }
   chosen = new Set();
-  if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; }
+  if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; isAsked = false; }
   $("text").dataset.id = item.id;
   $("text").replaceChildren(...coloured(item.text, item.words));
   $("card").classList.remove("fits"); void $("card").offsetWidth; $("card").classList.add("fits");
@@ -134,6 +134,7 @@ function show() {
   const said = (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
   $("said").textContent = said.join("\n");
   suggest(item); labels();
+  if (document.activeElement.closest("[hidden]")) $("text").focus(); // a field that is gone
 }
 function coloured(text, words) {
   const signs = Array.from(text), parts = [], most = Math.max(1e-12, ...words.map(word => Math.abs(word[2])));
@@ -157,7 +158,9 @@ function suggest(item) {
 }
 
 // Labels
-let buttons = new Map();
+let buttons = new Map(), isAsked = false; // whether the field to find labels is
+const isFinding = () => isAsked || !state.labels.length || state.labels.length > MANY;
+function find() { isAsked = true; labels(); $("filter").focus(); }
 function matching() {
   const wanted = $("filter").value.trim().toLocaleLowerCase();
   const rows = state.labels.filter(row => row.name.toLocaleLowerCase().includes(wanted));
@@ -169,7 +172,7 @@ function labels() {
   const rows = matching(), wanted = $("filter").value.trim(), chances = new Map(item.suggestion), best = likely(item);
   const top = wanted ? [] : state.labels.filter(row => best.includes(row.name) || chosen.has(row.name));
   const shown = [...new Set([...rows.slice(0, SHOWN), ...top])], had = document.activeElement && document.activeElement.dataset.label;
-  $("find").hidden = state.labels.length <= MANY;
+  $("find").hidden = !isFinding();
   buttons = new Map();
   const all = shown.map((row, n) => {
     const button = document.createElement("button"), name = document.createElement("span"), chance = document.createElement("span");
@@ -183,15 +186,21 @@ function labels() {
     return button;
   });
   if (wanted && !rows.some(row => row.name.toLocaleLowerCase() === wanted.toLocaleLowerCase())) {
-    const button = document.createElement("button");
-    button.type = "button"; button.id = "adding"; button.textContent = `New label “${wanted}”`; button.onclick = () => inLine(() => add(wanted, true));
-    all.push(button);
+    all.push(extra("adding", `New label “${wanted}”`, () => inLine(() => add(wanted, true))));
+  } else if (!isFinding()) {
+    const button = extra("finding", "New label", find), sign = document.createElement("kbd");
+    sign.textContent = "/"; button.prepend(sign); button.setAttribute("aria-keyshortcuts", "/"); all.push(button);
   }
   $("labels").replaceChildren(...all);
   const n = rows.length;
-  $("found").textContent = !state.labels.length ? "There is no label yet: add the first one, by its name, under “Labels”." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${rows[0].name}.` : "No label fits.") : n > SHOWN ? `${n} labels: type to find one.` : "";
+  $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${rows[0].name}.` : "No label fits; Enter adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
   $("submit").hidden = $("none").hidden = !state.several;
   if (had && buttons.has(had)) buttons.get(had).focus();
+}
+function extra(id, words, does) {
+  const button = document.createElement("button");
+  button.type = "button"; button.id = id; button.className = "new"; button.textContent = words; button.onclick = does;
+  return button;
 }
 function give(name) {
   if (!state.several) return answer("label", [name]);
@@ -227,6 +236,7 @@ function take(found) {
   $("done").textContent = `${n.toLocaleString("en")} of ${status.n_texts.toLocaleString("en")} labelled${others.join("")}`;
   $("progress").max = status.n_texts; $("progress").value = n;
   if ($("sentence").textContent !== status.sentence) $("sentence").textContent = status.sentence;
+  $("stopped").textContent = state.trouble ? `The model does not learn: ${state.trouble}` : ""; $("stopped").hidden = !state.trouble;
   $("verdict").classList.toggle("stop", status.may_stop);
   const accuracy = status.accuracy;
   $("interval").hidden = !accuracy;
@@ -312,7 +322,7 @@ $("note").onkeydown = event => { if (event.key === "Enter" || event.key === "Esc
 $("filter").oninput = labels;
 $("filter").onkeydown = event => {
   event.stopPropagation();
-  if (event.key === "Escape") { event.preventDefault(); $("filter").value = ""; labels(); $("text").focus(); }
+  if (event.key === "Escape") { event.preventDefault(); $("filter").value = ""; isAsked = false; labels(); $("text").focus(); }
   if (event.key !== "Enter" || event.isComposing) return;
   event.preventDefault();
   const [first] = matching();
@@ -327,7 +337,7 @@ addEventListener("keydown", event => {
   const row = state.labels.find(row => row.key === event.key);
   const does = row ? () => give(row.name) : {
     Enter: at.closest("button, summary, a") ? null : enter, s: () => answer("skip"), x: () => answer("unsure"), u: undo,
-    n: () => $("take-note").click(), "/": $("find").hidden ? null : () => $("filter").focus(), 0: state.several ? () => answer("label", []) : null,
+    n: () => $("take-note").click(), "/": find, 0: state.several ? () => answer("label", []) : null,
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (does) { event.preventDefault(); does(); }
 });

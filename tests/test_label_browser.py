@@ -1,6 +1,5 @@
 """In a browser texts are labelled by keys, whatever happens to the server; the page shows all texts as they are."""
 
-import os
 import re
 import shutil
 import signal
@@ -50,7 +49,9 @@ def opened(tmp_path, page):
     ended = []
 
     def open_page(texts, labels, *, suggest=None, annotators=(), **given):
-        (tmp_path / "texts.csv").write_text("text\n" + "".join(f'"{text.replace(chr(34), 2 * chr(34))}"\n' for text in texts))
+        (tmp_path / "texts.csv").write_text(
+            "text\n" + "".join(f'"{text.replace(chr(34), 2 * chr(34))}"\n' for text in texts)
+        )
         project = Project.create(tmp_path / "p.bywords", [tmp_path / "texts.csv"], labels, **given)
         server = uvicorn.Server(uvicorn.Config(LabellingSite(project, annotators=annotators), port=0, log_config=None))
         thread = threading.Thread(target=server.run, daemon=True)
@@ -103,7 +104,9 @@ def test_sixty_texts_are_labelled_by_keys_and_a_killed_server_loses_and_doubles_
         page.goto(address)
         for _ in range(30):
             label_one()
-            page.wait_for_function("text => document.getElementById('text').textContent !== text", arg=list(answered)[-1])
+            page.wait_for_function(
+                "text => document.getElementById('text').textContent !== text", arg=list(answered)[-1]
+            )
         process.kill()
         process.wait(timeout=10)
         label_one()  # which the server does not get
@@ -129,3 +132,141 @@ def test_sixty_texts_are_labelled_by_keys_and_a_killed_server_loses_and_doubles_
         assert len(kept) == 60
         (n_rows,) = project._connection.execute("SELECT count(*) FROM answers").fetchone()
         assert n_rows == 60
+
+
+def current(page):
+    page.wait_for_selector("#text:not(:empty):visible")
+    return page.inner_text("#text")
+
+
+def next_after(page, does):
+    """What is shown after this was done."""
+    before = page.get_attribute("#text", "data-id")
+    does()
+    page.wait_for_function("id => ![id, ''].includes(document.getElementById('text').dataset.id)", arg=before)
+    return page.inner_text("#text")
+
+
+def answers(project):
+    return {project.text(number): (kind, labels, note) for number, _, kind, labels, note in project.answers()}
+
+
+def settled(project, n):
+    """The answers, as soon as there are so many."""
+    until = time.monotonic() + 10
+    while len(found := answers(project)) < n and time.monotonic() < until:
+        time.sleep(0.01)
+    return found
+
+
+def test_labels_are_found_by_typing_added_renamed_and_taken_back(opened, page):
+    project = opened([f"text {i}" for i in range(20)], [f"label {i:02}" for i in range(80)])
+    first = current(page)
+    press = page.keyboard.press
+    expect(page.locator("#labels button")).to_have_count(60)
+    press("/")
+    page.keyboard.type("77")
+    expect(page.locator("#found")).to_have_text("1 label fits; Enter takes label 77.")
+    second = next_after(page, lambda: press("Enter"))
+    page.keyboard.type("quite new")
+    press("Enter")  # leads to the button that adds it
+    expect(page.locator("#adding")).to_be_focused()
+    third = next_after(page, lambda: press("Enter"))
+    press("n")
+    page.keyboard.type("1 odd")
+    press("Enter")
+    fourth = next_after(page, lambda: press("x"))
+    fifth = next_after(page, lambda: press("s"))
+    found = settled(project, 4)
+    assert found == {
+        first: ("label", ("label 77",), ""), second: ("label", ("quite new",), ""),
+        third: ("unsure", (), "1 odd"), fourth: ("skip", (), ""),
+    }  # fmt: skip
+    assert next_after(page, lambda: press("u")) == fourth
+    assert next_after(page, lambda: press("2")) == fifth
+    assert settled(project, 4)[fourth][1] == ("label 01",)
+    page.click("#managing summary")
+    page.select_option("#old-label", "label 77")
+    page.fill("#new-name", "better")
+    page.click("#rename")
+    expect(page.locator("#changed")).to_have_text("label 77 is called better now.")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.select_option("#old-label", "better")
+    page.select_option("#into", "quite new")
+    page.click("#merge")
+    expect(page.locator("#changed")).to_have_text("better is quite new now.")
+    assert answers(project)[first][1] == ("quite new",)
+    page.select_option("#old-label", "quite new")
+    page.click("#split")
+    expect(page.locator("#review-name")).to_contain_text("Texts of quite new: 2.")
+    expect(page.locator("#said")).to_have_text("labelled: quite new")
+
+
+def test_texts_labels_and_suggestions_are_shown_and_never_run_on_a_phone_and_in_the_dark(opened, page):
+    hostile = [
+        HOSTILE.replace("\ud800", "").replace("\x00", ""),
+        "<img src=x onerror=alert(1)> " * 40,
+        "\N{BALLOON} moon",
+    ]
+    label = "<b onclick=alert(1)>&amp;" + 40 * "long"
+    project = opened(hostile, [label, "b"], several=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    seen = [current(page)]
+    for _ in hostile[1:]:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.keyboard.press("1")
+        page.keyboard.press("2")
+        seen.append(next_after(page, lambda: page.keyboard.press("Enter")))
+    page.keyboard.press("0")
+    expect(page.locator("#empty-words")).to_contain_text("No text is left")
+    assert sorted(text.strip() for text in seen) == sorted(text.strip() for text in hostile)
+    assert page.locator("#card *").count() == 2  # the text and the line below it: nothing of it became an element
+    assert sorted(labels for _, labels, _ in answers(project).values()) == sorted([(label, "b"), (label, "b"), ()])
+
+
+def test_everything_has_a_name_a_size_for_thumbs_and_is_reached_by_tab(opened, page):
+    opened(["one", "two"], ["a", "b"], annotators=["anna", "ben"])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_selector("#who:visible")
+    page.select_option("#annotator", "ben")
+    page.click("#who button")
+    current(page)
+    expect(page.locator("#person")).to_have_text("· ben")
+    for summary in page.locator("summary").all():
+        summary.click()
+    nameless, small = page.evaluate("""() => {
+        const all = [...document.querySelectorAll("button, input, select, progress, summary")]
+            .filter(one => one.checkVisibility());
+        const isNamed = one => one.labels?.length || one.textContent.trim() || one.getAttribute("aria-labelledby");
+        const isSmall = one => one.matches("button, select, summary") && one.getBoundingClientRect().height < 44;
+        return [all.filter(one => !isNamed(one)), all.filter(isSmall)].map(some => some.map(one => one.outerHTML));
+    }""")
+    assert (nameless, small) == ([], [])
+    page.focus("#text")
+    reached = []
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.dataset.label"))
+    assert reached == ["a", "b", "finding", "skip", "unsure", "take-note", "undo"]
+    assert page.get_attribute("#text", "aria-live") == "polite"
+
+
+def test_disagreements_are_settled_one_after_the_other(opened, page):
+    project = opened(["one", "two"], ["a", "b"], annotators=["anna", "ben"], overlap=2)
+    for number in range(2):
+        project.answer(number, ["a"], "anna", note="clear")
+        project.answer(number, ["b"], "ben")
+    page.reload()
+    page.click("#who button")
+    page.click("#reviews summary")
+    page.click("text=Disagreements to settle (2)")
+    current(page)
+    expect(page.locator("#said")).to_have_text("anna: a (clear)\nben: b", use_inner_text=True)
+    next_after(page, lambda: page.keyboard.press("2"))
+    page.keyboard.press("s")  # leaves it as it is
+    expect(page.locator("#empty-words")).to_contain_text("looked through")
+    page.click("#leave-review")
+    expect(page.locator("#empty-words")).to_contain_text("No text is left")
+    assert project.disagreements() == [1]
+    assert project.outcomes()[0] == ("b",)

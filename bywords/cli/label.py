@@ -141,5 +141,5 @@ def _serve(project: Project, people: list[str], host: str, port: int | None, *, 
         tell_aside(f"Label at {at} (Ctrl-C ends it; each answer is in {project.path} at once).")
         if opens:
             webbrowser.open(at)
-        with contextlib.suppress(KeyboardInterrupt):
+        with sock, contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[sock])

@@ -14,9 +14,8 @@ from bywords.data.targets import Targets
 from bywords.errors import BywordsError
 from bywords.labelling.estimates import Estimate, estimated, unchanged
 from bywords.labelling.pool import Pool, PoolModel
-from bywords.labelling.project import Project, Queue
+from bywords.labelling.project import Project, Queue, shown_text
 from bywords.labelling.strategies import DEFAULT, Strategy, ranked
-from bywords.text.tokenizer import SEPARATOR
 
 EVERY = 5  # answers there is a new model
 MORE = 1.1  # times as many answers there is a new estimate
@@ -101,8 +100,8 @@ class Learner:
             labelled = [number for number in outcomes if number not in set(first)][:MOST_LEARNED]
             self._numbers = np.array([*first, *labelled], dtype=np.int64)
             self._rows = {number: row for row, number in enumerate(self._numbers.tolist())}
-            texts = [text[:MOST_CHARACTERS] for text in self.project.texts(self._numbers.tolist())]
-            self._pool = Pool([text.replace(SEPARATOR, "\n\n") for text in texts])
+            texts = self.project.texts(self._numbers.tolist())
+            self._pool = Pool([shown_text(text[:MOST_CHARACTERS]) for text in texts])
         return self._pool
 
     def _exchange(self, model: PoolModel, names: tuple[str, ...], rows: Rows) -> None:

@@ -18,14 +18,16 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
+from bywords.data.columns import Columns
 from bywords.data.label_names import cleaned
 from bywords.errors import DataError, SettingError, check_choice, did_you_mean, quoted
 from bywords.files import check_writable, replacing, write_errors
@@ -46,13 +48,11 @@ from bywords.io.projects import (
     read_answers,
     read_record,
 )
-from bywords.io.readers import read_blocks
+from bywords.io.readers import Block, read_blocks
+from bywords.io.tables import Table
 from bywords.io.writers import kept_name
 from bywords.labelling.estimates import Estimate, Status, sentence_of
 from bywords.text.tokenizer import SEPARATOR
-
-if TYPE_CHECKING:
-    from bywords.io.readers import Block
 
 RANDOM_SHARE = 0.25  # of the texts that are shown, drawn from all alike: what the accuracy is measured on
 FIRST_RANDOM = 20  # answers, before a model chooses
@@ -79,6 +79,18 @@ class Item:
     why: str
     suggestion: list[tuple[str, float]]
     words: list[tuple[int, int, float]]
+
+
+class Said(NamedTuple):
+    """What a person said of a text, labels by their names now; FROM_FILE is the person of labels that a file had."""
+
+    id: int
+    text_id: int
+    annotator: str
+    kind: str
+    labels: tuple[str, ...]
+    note: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -166,7 +178,54 @@ class Project:
 
         Raises: SettingError where `path` is there, or labels cannot be; DataError as `read_blocks`, and for no texts.
         """
-        path = Path(path)
+        blocks = ((block, str(source)) for source in sources for block in read_blocks(source, given=False, **reading))
+        empty = f"{', '.join(map(str, sources)) or 'no file'}: there is no text to label."
+        return cls._filled(Path(path), labels, blocks, empty, several, overlap, seed, (label, label_separator))
+
+    @classmethod
+    def of_texts(
+        cls,
+        path: Path | str,
+        texts: Sequence[str],
+        given: Sequence[str | Sequence[str] | None] | None = None,
+        *,
+        labels: Sequence[str] = (),
+        several: bool = False,
+        overlap: int = 1,
+        seed: int = 0,
+        cells: Mapping[str, Sequence[str]] | None = None,
+    ) -> Self:
+        """A new project of texts, with the label or labels `given` to each, if any, and other columns, `cells`.
+
+        Raises: as `create`.
+        """
+        lists = [None if one is None else [one] if isinstance(one, str) else list(one) for one in given or ()]
+        columns: dict[str, pl.Series] = {"text": pl.Series("text", texts, dtype=pl.String)}
+        columns |= {name: pl.Series(name, values, dtype=pl.String) for name, values in (cells or {}).items()}
+        if given is not None:
+            columns["label"] = pl.Series("label", [None] * len(texts), dtype=pl.String)
+        found = {"label": pl.Series("label", lists, dtype=pl.List(pl.String))} if given is not None else {}
+        table = Table("the texts", columns, lambda row: f"row {row}", lists=found)
+        block = Block(columns["text"], table, b"", Columns(text=("text",)))
+        label = None if given is None else "label"
+        return cls._filled(
+            Path(path), labels, iter([(block, "the texts")] if texts else []), "there is no text to label.", several,
+            overlap, seed, (label, None),
+        )  # fmt: skip
+
+    @classmethod
+    def _filled(
+        cls,
+        path: Path,
+        labels: Sequence[str],
+        blocks: Iterator[tuple[Block, str]],
+        empty: str,
+        several: bool,
+        overlap: int,
+        seed: int,
+        label: tuple[str | None, str | None],
+    ) -> Self:
+        """A new project with these documents, whole or not there."""
         if path.exists():
             raise SettingError(f"{path} is there already. Open it with: bywords label {path}; or choose another name.")
         if overlap < 1:
@@ -185,17 +244,15 @@ class Project:
                 for statement in SCHEMA:
                     connection.execute(statement)
                 connection.executemany("INSERT INTO labels(name) VALUES (?)", [(name,) for name in names])
-                filler = _Filler(connection, label, label_separator, is_multilabel=several)
-                for source in sources:
-                    for block in read_blocks(source, given=False, **reading):
-                        filler.add(block, str(source))
+                filler = _Filler(connection, *label, is_multilabel=several)
+                for block, source in blocks:
+                    filler.add(block, source)
                 if not filler.n_texts:
-                    raise DataError(f"{', '.join(map(str, sources)) or 'no file'}: there is no text to label.")
+                    raise DataError(empty)
                 record = ProjectRecord(filler.text_columns, filler.columns, several)
                 meta = {"format": FORMAT, "record": json.dumps(record._asdict()), "seed": seed, "overlap": overlap}
-                connection.executemany(
-                    "INSERT INTO meta VALUES (?, ?)", [(key, str(value)) for key, value in meta.items()]
-                )
+                rows = [(key, str(value)) for key, value in meta.items()]
+                connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
                 connection.execute("COMMIT")
                 connection.execute("PRAGMA journal_mode = WAL")
         return cls.open(path)
@@ -245,9 +302,9 @@ class Project:
 
     def item(self, number: int, why: str = "asked for") -> Item:
         """A text by its number, with what the model says of it now. Raises SettingError where there is none."""
-        text, queue = self.text(number), self.queue
+        text, queue = shown_text(self.text(number)), self.queue
         suggestion, words = ([], []) if queue is None else queue.suggest(text)
-        return Item(number, text.replace(SEPARATOR, "\n\n"), why, suggestion, words)
+        return Item(number, text, why, suggestion, words)
 
     def text(self, number: int) -> str:
         """A text as models read it. Raises SettingError where there is none."""
@@ -298,6 +355,37 @@ class Project:
                 ).fetchone()
                 row = (number, annotator, kind, json.dumps(numbers), note, source, why[0] if why else "asked for")
                 self._append(row, token)
+        self.on_answer()
+
+    def numbers_of(self, texts: Collection[str]) -> dict[str, list[int]]:
+        """The numbers of the texts that read like these, of each that there is."""
+        found: dict[str, list[int]] = {}
+        with self._lock, database_errors(self.path):
+            for number, text in self._connection.execute("SELECT id, text FROM texts ORDER BY id"):
+                shown = shown_text(text)
+                if shown in texts:
+                    found.setdefault(shown, []).append(number)
+        return found
+
+    def take_over(self, answers: Iterable[tuple[int, str, str, Sequence[str]]]) -> None:
+        """Answers from elsewhere: number of a text, person, kind, labels. All of them are written, or none.
+
+        Labels that are new are added. An answer that is there already is not written again.
+        Raises: SettingError as `answer`.
+        """
+        with self._lock, database_errors(self.path), self._writing():
+            for number, annotator, kind, labels in answers:
+                source = GIVEN if annotator == FROM_FILE else ASKED
+                if source == ASKED:
+                    _check_annotator(annotator)
+                for name in map(checked_name, labels):
+                    if name not in self._names.numbers:
+                        self._connection.execute("INSERT INTO labels(name) VALUES (?)", (name,))
+                        self._refresh()
+                numbers = self._numbers_of([checked_name(name) for name in labels], kind)
+                last = self._of(number).get((annotator, source))
+                if last is None or (last.kind, self._names.of(last)) != (kind, tuple(numbers)):
+                    self._append((number, annotator, kind, json.dumps(numbers), "", source, "imported"), None)
         self.on_answer()
 
     def undo(self, annotator: str = "") -> Item | None:
@@ -372,16 +460,40 @@ class Project:
             names = self._names.names
             return {text: tuple(names[number] for number in labels) for text, labels in self._outcomes.items()}
 
-    def answers(self) -> list[tuple[int, str, str, tuple[str, ...], str]]:
-        """The last answer of each person on each text: number, person, kind, labels, note."""
+    def answers(self, number: int | None = None) -> list[Said]:
+        """The last answer of each person on each text, or on one. What is undone is none."""
         with self._lock:
             self._refresh()
             names = self._names
+            of_texts = self._answers.items() if number is None else [(number, self._of(number))]
             return [
-                (text, one.annotator, one.kind, tuple(names.names[number] for number in names.of(one)), one.note)
-                for text, answers in sorted(self._answers.items())
+                Said(one.id, text, one.annotator, one.kind, tuple(names.names[n] for n in names.of(one)), *one[5:7])
+                for text, answers in sorted(of_texts)
                 for one in answers.values()
+                if one.kind != "undone"
             ]
+
+    def column(self, name: str) -> list[str | None]:
+        """Another column of the file that the texts are from. Raises SettingError for one that there is not."""
+        if name not in self.record.columns:
+            raise SettingError(f"there is no column {name!r}. The columns: {quoted(list(self.record.columns))}.")
+        index = self.record.columns.index(name)
+        with self._lock, database_errors(self.path):
+            rows = self._connection.execute("SELECT cells FROM texts ORDER BY id").fetchall()
+            return [json.loads(cells)[index] for (cells,) in rows]
+
+    def doubt(self, doubts: Iterable[tuple[int, int | None, str, float]]) -> None:
+        """Labels to look at: number of a text, that of a duplicate or None, label suggested, confidence."""
+        with self._lock, database_errors(self.path), self._writing():
+            self._connection.executemany(
+                "INSERT INTO review(text_id, other_id, suggested, confidence) VALUES (?, ?, ?, ?)", doubts
+            )
+
+    def doubts(self) -> list[tuple[int, int | None, str, float]]:
+        """The labels to look at, in the order in which they should be."""
+        with self._lock, database_errors(self.path):
+            query = "SELECT text_id, other_id, suggested, confidence FROM review ORDER BY id"
+            return list(self._connection.execute(query))
 
     def who_saw(self) -> list[tuple[int, str, str]]:
         """Number of a text, person and why, of all that was shown, first what was shown first."""
@@ -633,6 +745,11 @@ class _Filler:
             cursor = self.connection.execute("INSERT INTO labels(name) VALUES (?)", (name,))
             self.numbers[name] = int(cursor.lastrowid or 0)
         return self.numbers[name]
+
+
+def shown_text(text: str) -> str:
+    """A text of several columns as a person reads it, and as models of a project do."""
+    return text.replace(SEPARATOR, "\n\n")
 
 
 def n_random(n_answers: int) -> int:

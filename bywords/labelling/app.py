@@ -14,7 +14,9 @@ from importlib.resources import files
 from typing import Any, ClassVar
 
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
+from bywords.labelling.agreement import agreement
 from bywords.labelling.project import Item, Project
+from bywords.labelling.review import review_items
 from bywords.serving.asgi import HTML, JSON, Access, Message, Receive, Site, json_bytes, page_policy
 from bywords.serving.requests import Limits, RequestError
 from bywords.validation import parsed_json
@@ -66,6 +68,7 @@ class LabellingSite(Site):
         self.project, self.annotators, self.trouble = project, tuple(annotators), trouble
         ends = [str(project.path.resolve()), str(project.n_texts), *project.texts([0, project.n_texts - 1])]
         self.name = hashlib.sha256("\0".join(ends).encode(errors="replace")).hexdigest()[:16]
+        self._is_review = bool(project.doubts())
         self._assets = {path: files(room).joinpath(name).read_bytes() for path, (room, name, _) in ASSETS.items()}
         self._actions: dict[str, Callable[[dict[str, Any], str], dict[str, Any]]] = {
             "/api/next": self._next, "/api/answers": self._answers, "/api/undo": self._undo,
@@ -101,9 +104,12 @@ class LabellingSite(Site):
         """What the page shows beside a text."""
         return {
             "project": self.name, "file": self.project.path.name, "several": self.project.record.is_multilabel,
-            "annotators": self.annotators, "labels": [dataclasses.asdict(row) for row in self.project.labels()],
+            "annotators": self.annotators, "n_doubts": self._n_doubts(), "labels": [dataclasses.asdict(row) for row in self.project.labels()],
             "status": dataclasses.asdict(self.project.status()), "trouble": self.trouble(),
         }  # fmt: skip
+
+    def _n_doubts(self) -> int:
+        return sum(not item.is_done for item in review_items(self.project)) if self._is_review else 0
 
     def _next(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
         skip = asked["skip"]
@@ -139,18 +145,22 @@ class LabellingSite(Site):
         return self._state()
 
     def _review(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
-        """Texts to look at again, with who has said what."""
+        """Texts to look at again: those of a label or of an audit, or on which people disagree, with who said what."""
+        agreed = None
+        if asked["of"] == "audit":
+            doubts = [dataclasses.asdict(item) for item in review_items(self.project) if not item.is_done]
+            return {"n": len(doubts), "texts": [{"id": one.pop("number"), **one} for one in doubts[:LISTED]]}
         if asked["of"] == "disagreements":
-            numbers = self.project.disagreements()
+            numbers, agreed = self.project.disagreements(), agreement(self.project)
         elif asked["of"] == "label":
             numbers = self.project.texts_of(asked["label"])
         else:
-            raise RequestError(422, "'of' has to be 'disagreements' or 'label'.", "of")
-        said: dict[int, list[dict[str, Any]]] = {number: [] for number in numbers[:LISTED]}
-        for number, who, kind, labels, note in self.project.answers():
-            if number in said and kind != "undone":
-                said[number].append({"annotator": who, "kind": kind, "labels": labels, "note": note})
-        return {"n": len(numbers), "texts": [{"id": number, "said": answers} for number, answers in said.items()]}
+            raise RequestError(422, "'of' has to be 'disagreements', 'label' or 'audit'.", "of")
+        texts = [
+            {"id": number, "said": [one._asdict() for one in self.project.answers(number)]}
+            for number in numbers[:LISTED]
+        ]
+        return {"n": len(numbers), "texts": texts, "agreement": agreed and dataclasses.asdict(agreed)}
 
     def _item(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
         return {"item": _shown(self.project.item(asked["id"]))}

@@ -10,7 +10,7 @@ let outbox = [];        // answers that have not arrived
 let chosen = new Set(); // labels of the text on the screen, where it may have several
 let isOver = false;     // there is no other text
 let isLost = false;     // the connection
-let review = null;      // {name, settles, texts, n, at, held: what was before}
+let review = null;      // {of, settles, texts, at, held: what was before}
 let person = "";
 let line = Promise.resolve(); // requests go one after the other
 
@@ -56,13 +56,19 @@ function hear(words) { $("heard").textContent = words; }
 const key = () => `bywords ${state.project} ${person}`;
 function keep() { try { localStorage.setItem(key(), JSON.stringify(outbox.map(({item, ...sent}) => sent))); } catch { /* full, or forbidden: the page has them */ } }
 const known = () => [...held.map(item => item.id), ...outbox.map(sent => sent.id)];
+const newToken = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
 function answer(kind, labels = []) {
-  if (!held.length || (kind === "skip" && review)) { if (review) leave(); return; }
-  const item = held.shift();
-  outbox.push({id: item.id, kind, labels, note: $("note").value.trim(), token: crypto.randomUUID ? crypto.randomUUID() : Array.from(crypto.getRandomValues(new Uint8Array(16)), b => b.toString(16).padStart(2, "0")).join(""), settles: Boolean(review && review.settles), item});
+  const item = held[0];
+  if (!item) return;
+  if (review && kind === "skip") return leave();
+  held.shift();
+  const both = item.other == null ? [[item.id, item.label]] : [[item.id, item.label], [item.other, item.other_label]];
+  for (const [id, label] of both) { // of two duplicates both get what is said
+    const given = kind === "keep" ? {kind: "label", labels: [label]} : {kind, labels};
+    outbox.push({id, ...given, note: $("note").value.trim(), token: newToken(), settles: Boolean(review && review.settles), item});
+  }
   keep();
-  const said = kind === "label" ? labels.join(", ") || "none" : kind === "skip" ? "skipped" : "not sure";
-  hear(`${said}.`);
+  hear({label: labels.join(", ") || "none", skip: "skipped", unsure: "not sure", keep: "kept", "leave out": "left out"}[kind] + ".");
   show(); inLine(send); inLine(fill);
 }
 function leave() { held.shift(); show(); inLine(fill); } // of a review: as it is
@@ -75,7 +81,7 @@ async function send() {
       if (!review) hold(found.item);
     } catch (error) {
       outbox.shift(); keep();
-      if (item) held.unshift(item);
+      if (item && held[0] !== item) held.unshift(item);
       trouble(`Not taken: ${error.message}`); show();
     }
   }
@@ -91,7 +97,7 @@ async function fill() { // so that the next text is there before it is asked for
       const next = review.texts[review.at];
       if (!next) { isOver = true; break; }
       review.at++;
-      try { held.push({...(await insist("api/item", () => ({id: next.id}))).item, ...next}); } catch (error) { trouble(error.message); }
+      try { held.push(await reviewed(next)); } catch (error) { trouble(error.message); }
       if (held.length <= 1) show();
       continue;
     }
@@ -100,6 +106,13 @@ async function fill() { // so that the next text is there before it is asked for
     if (isOver) break;
   }
   if (!held.length) show();
+}
+async function reviewed(entry) { // a text with what is to be looked at
+  const get = async id => (await insist("api/item", () => ({id}))).item;
+  const item = {...await get(entry.id), ...entry};
+  if (entry.other != null) item.other_text = (await get(entry.other)).text;
+  if (review.of === "audit") { item.suggestion = entry.suggested ? [[entry.suggested, entry.confidence]] : []; item.words = []; }
+  return item;
 }
 function undo() {
   inLine(async () => {
@@ -110,7 +123,11 @@ function undo() {
     });
     take(found);
     if (!found.item) { hear("There is nothing to undo."); return; }
-    held = [found.item, ...held.filter(item => item.id !== found.item.id)];
+    let {item} = found;
+    const entry = review && review.texts.find(one => one.id === item.id || one.other === item.id);
+    if (entry && entry.other === item.id) take(await ask("api/undo", {})); // the other one of two duplicates
+    if (entry) item = await reviewed(entry);
+    held = [item, ...held.filter(one => one.id !== item.id)];
     hear("Undone."); show();
   });
 }
@@ -128,13 +145,18 @@ function show() {
   chosen = new Set();
   if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; isAsked = false; }
   $("text").dataset.id = item.id;
-  $("text").replaceChildren(...coloured(item.text, item.words));
+  $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : [part(item.label, item.text), part(item.other_label, item.other_text)]));
   $("card").classList.remove("fits"); void $("card").offsetWidth; $("card").classList.add("fits");
   scrollTo(0, 0);
-  const said = (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
+  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${item.label}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
   $("said").textContent = said.join("\n");
   suggest(item); labels();
   if (document.activeElement.closest("[hidden]")) $("text").focus(); // a field that is gone
+}
+function part(label, text) { // one of two duplicates
+  const both = document.createElement("div"), name = document.createElement("span"), body = document.createElement("span");
+  both.className = "duplicate"; name.className = "note"; name.textContent = `${label}\n`; body.textContent = text; both.append(name, body);
+  return both;
 }
 function coloured(text, words) {
   const signs = Array.from(text), parts = [], most = Math.max(1e-12, ...words.map(word => Math.abs(word[2])));
@@ -195,6 +217,7 @@ function labels() {
   const n = rows.length;
   $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${rows[0].name}.` : "No label fits; Enter adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
   $("submit").hidden = $("none").hidden = !state.several;
+  $("confirm").hidden = $("leave-out").hidden = !item.label; $("unsure").hidden = Boolean(item.label);
   if (had && buttons.has(had)) buttons.get(had).focus();
 }
 function extra(id, words, does) {
@@ -290,32 +313,33 @@ $("split").onclick = () => look({of: "label", label: $("old-label").value}, `Tex
 
 // Review
 function reviews() {
-  const all = [[state.status.n_disagreements, "disagreements", "Disagreements to settle"]], list = $("review-list");
+  const all = [[state.n_doubts, "audit", "Doubtful labels"], [state.status.n_disagreements, "disagreements", "Disagreements to settle"]], list = $("review-list");
   const shown = all.filter(([n]) => n);
   if (list.dataset.shown === JSON.stringify(shown)) return;
   list.dataset.shown = JSON.stringify(shown);
   list.replaceChildren(...shown.map(([n, of, name]) => {
     const button = document.createElement("button"); button.type = "button"; button.textContent = `${name} (${n.toLocaleString("en")})`;
-    button.onclick = () => look({of}, name, of === "disagreements"); return button;
+    button.onclick = () => look({of}, name, true); return button;
   }));
   if (!shown.length) list.textContent = "There is nothing to review.";
 }
-function look(body, name, settles = false) {
-  inLine(async () => {
-    await send();
-    const found = await insist("api/review", () => body);
-    review = {name, settles, texts: found.texts, at: 0, held: review ? review.held : held};
-    held = []; isOver = false; $("reviewing").hidden = false;
-    $("review-name").textContent = `${name}: ${found.texts.length === found.n ? found.n : `the first ${found.texts.length} of ${found.n}`}. A label corrects; skip leaves it as it is.`;
-    show(); await fill(); $("text").focus();
-  });
+const look = (body, name, settles = false) => inLine(() => lookAt(body, name, settles));
+async function lookAt(body, name, settles) {
+  await send();
+  const found = await insist("api/review", () => body);
+  review = {of: body.of, settles, texts: found.texts, at: 0, held: review ? review.held : held};
+  held = []; isOver = false; $("reviewing").hidden = false;
+  $("review-name").textContent = `${name}: ${found.texts.length === found.n ? found.n : `the first ${found.texts.length} of ${found.n}`}. A label corrects; skip leaves it as it is.`;
+  const agreed = found.agreement;
+  $("agreement").textContent = agreed ? `Krippendorff's alpha is ${agreed.alpha.toFixed(2)} (95 % interval ${agreed.low.toFixed(2)} to ${agreed.high.toFixed(2)}), on ${agreed.n_texts.toLocaleString("en")} texts with two answers or more: 1 where all agree, 0 where they agree as by chance.` : "";
+  show(); await fill(); $("text").focus();
 }
 $("leave-review").onclick = () => inLine(async () => { await send(); held = review.held; review = null; isOver = false; $("reviewing").hidden = true; show(); await fill(); $("text").focus(); });
 
 // Keys and buttons
 function noteOpen(is) { $("noted").hidden = !is; $("take-note").setAttribute("aria-expanded", is); }
 $("skip").onclick = () => answer("skip"); $("unsure").onclick = () => answer("unsure"); $("undo").onclick = undo;
-$("submit").onclick = enter; $("none").onclick = () => answer("label", []);
+$("confirm").onclick = () => answer("keep"); $("leave-out").onclick = () => answer("leave out"); $("submit").onclick = enter; $("none").onclick = () => answer("label", []);
 $("take-note").onclick = () => { noteOpen($("noted").hidden); if (!$("noted").hidden) $("note").focus(); };
 $("again").onclick = () => { isOver = false; show(); inLine(fill); };
 $("note").onkeydown = event => { if (event.key === "Enter" || event.key === "Escape") { event.preventDefault(); event.stopPropagation(); $("text").focus(); } };
@@ -336,7 +360,8 @@ addEventListener("keydown", event => {
   if (at.closest("input:not([type=checkbox]), select, textarea")) return;
   const row = state.labels.find(row => row.key === event.key);
   const does = row ? () => give(row.name) : {
-    Enter: at.closest("button, summary, a") ? null : enter, s: () => answer("skip"), x: () => answer("unsure"), u: undo,
+    Enter: at.closest("button, summary, a") ? null : enter, s: () => answer("skip"), x: $("unsure").hidden ? null : () => answer("unsure"), u: undo,
+    k: $("confirm").hidden ? null : () => answer("keep"), l: $("confirm").hidden ? null : () => answer("leave out"),
     n: () => $("take-note").click(), "/": find, 0: state.several ? () => answer("label", []) : null,
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (does) { event.preventDefault(); does(); }
@@ -346,7 +371,8 @@ addEventListener("keydown", event => {
 async function begin() {
   try { outbox = JSON.parse(localStorage.getItem(key())) || []; } catch { outbox = []; }
   $("who").hidden = true; $("person").textContent = person ? `· ${person}` : "";
-  show(); await send(); await fill();
+  show(); await send();
+  if (state.n_doubts) await lookAt({of: "audit"}, "Doubtful labels", true); else await fill();
 }
 $("who").onsubmit = event => { event.preventDefault(); person = $("annotator").value; localStorage.setItem("bywords person", person); inLine(begin); };
 inLine(async () => {

@@ -15,6 +15,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from bywords.labelling.app import LabellingSite
 from bywords.labelling.project import Project
+from bywords.labelling.review import review_items, write_corrections
 
 pytestmark = needs_chromium
 TOPICS = {"space": "moon orbit rocket star", "sport": "team goal league coach", "motor": "engine oil wheel brake"}
@@ -45,14 +46,11 @@ def page(browser):
 
 @pytest.fixture
 def opened(tmp_path, page):
-    """Open the page of a new project that a thread serves, without a learner: `suggest` says what a model would."""
+    """Open the page of a project, by default a new one, that a thread serves without a learner."""
     ended = []
 
-    def open_page(texts, labels, *, suggest=None, annotators=(), **given):
-        (tmp_path / "texts.csv").write_text(
-            "text\n" + "".join(f'"{text.replace(chr(34), 2 * chr(34))}"\n' for text in texts)
-        )
-        project = Project.create(tmp_path / "p.bywords", [tmp_path / "texts.csv"], labels, **given)
+    def open_page(texts=(), labels=(), *, annotators=(), project=None, **given):
+        project = project or Project.of_texts(tmp_path / "p.bywords", texts, labels=labels, **given)
         server = uvicorn.Server(uvicorn.Config(LabellingSite(project, annotators=annotators), port=0, log_config=None))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -127,7 +125,7 @@ def test_sixty_texts_are_labelled_by_keys_and_a_killed_server_loses_and_doubles_
     finally:
         process.kill()
     with Project.open(tmp_path / "texts.bywords") as project:
-        kept = [(project.text(number), labels) for number, _, kind, labels, _ in project.answers() if kind == "label"]
+        kept = [(project.text(one.text_id), one.labels) for one in project.answers() if one.kind == "label"]
         assert dict(kept) == {text: (label,) for text, label in answered.items()}
         assert len(kept) == 60
         (n_rows,) = project._connection.execute("SELECT count(*) FROM answers").fetchone()
@@ -148,7 +146,7 @@ def next_after(page, does):
 
 
 def answers(project):
-    return {project.text(number): (kind, labels, note) for number, _, kind, labels, note in project.answers()}
+    return {project.text(one.text_id): (one.kind, one.labels, one.note) for one in project.answers()}
 
 
 def settled(project, n):
@@ -270,3 +268,26 @@ def test_disagreements_are_settled_one_after_the_other(opened, page):
     expect(page.locator("#empty-words")).to_contain_text("No text is left")
     assert project.disagreements() == [1]
     assert project.outcomes()[0] == ("b",)
+
+
+def test_doubtful_labels_and_duplicates_are_corrected_by_a_key(opened, page, tmp_path):
+    project = Project.of_texts(
+        tmp_path / "review.bywords",
+        ["win a prize", "win a prize !", "see you", "goal"],
+        ["spam", "ham", "spam", "ham"],
+        cells={"row": ["3", "7", "9", "11"]},
+    )
+    project.doubt([(0, 1, "", 0.97), (2, None, "ham", 0.93), (3, None, "spam", 0.51)])
+    opened(project=project)
+    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 3.")
+    expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize !", use_inner_text=True)
+    next_after(page, lambda: page.keyboard.press("1"))  # both are spam
+    expect(page.locator("#said")).to_have_text("Labelled: spam")
+    expect(page.locator("#suggestion")).to_contain_text("Suggested: ham 93 %")
+    next_after(page, lambda: page.keyboard.press("Enter"))
+    page.keyboard.press("k")
+    expect(page.locator("#empty-words")).to_contain_text("looked through")
+    expect(page.locator("#review-list")).to_have_text("There is nothing to review.")
+    assert project.outcomes() == {0: ("spam",), 1: ("spam",), 2: ("ham",), 3: ("ham",)}
+    assert [item.answer for item in review_items(project)] == ["spam", "ham", "ham"]
+    assert write_corrections(project, tmp_path / "corrections.csv") == 2

@@ -20,11 +20,15 @@ def listening(app: Any, host: str, port: int, *, stop_seconds: int, **more: Any)
         app, host=host, port=port, ws="none", access_log=False, log_config=None, server_header=False,
         proxy_headers=False, date_header=False, timeout_graceful_shutdown=stop_seconds, lifespan="on", **more,
     )  # fmt: skip
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        sock = config.bind_socket()
-    except SystemExit:  # of uvicorn, which has logged why where nobody reads it
-        raise SettingError(f"cannot listen at {host}, port {port}: choose another with --port.") from None
-    sock.listen(2048)  # who asks before a worker is ready waits
+        sock = socket.create_server(
+            (host, port), family=family, backlog=2048
+        )  # who asks before a worker is ready waits
+    except OSError as error:
+        said = f"cannot listen at {host}, port {port} ({error.strerror}): choose another with --port."
+        raise SettingError(said) from error
+    sock.set_inheritable(True)  # by workers
     name, bound = sock.getsockname()[:2]
     return config, sock, f"http://{f'[{name}]' if ':' in name else name}:{bound}/"
 

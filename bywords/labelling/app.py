@@ -103,10 +103,15 @@ class LabellingSite(Site):
     def _state(self) -> dict[str, Any]:
         """What the page shows beside a text."""
         return {
-            "project": self.name, "file": self.project.path.name, "several": self.project.record.is_multilabel,
-            "annotators": self.annotators, "n_doubts": self._n_doubts(), "labels": [dataclasses.asdict(row) for row in self.project.labels()],
-            "status": dataclasses.asdict(self.project.status()), "trouble": self.trouble(),
-        }  # fmt: skip
+            "project": self.name,
+            "file": self.project.path.name,
+            "several": self.project.record.is_multilabel,
+            "annotators": self.annotators,
+            "n_doubts": self._n_doubts(),
+            "labels": [dataclasses.asdict(row) for row in self.project.labels()],
+            "status": dataclasses.asdict(self.project.status()),
+            "trouble": self.trouble(),
+        }
 
     def _n_doubts(self) -> int:
         return sum(not item.is_done for item in review_items(self.project)) if self._is_review else 0

@@ -196,7 +196,7 @@ def test_labels_are_found_by_typing_added_renamed_and_taken_back(opened, page):
     assert answers(project)[first][1] == ("quite new",)
     page.select_option("#old-label", "quite new")
     page.click("#split")
-    expect(page.locator("#review-name")).to_contain_text("Texts of quite new: 2.")
+    expect(page.locator("#review-name")).to_contain_text("Texts of quite new: 1 of 2.")
     expect(page.locator("#said")).to_have_text("labelled: quite new")
 
 
@@ -279,7 +279,7 @@ def test_doubtful_labels_and_duplicates_are_corrected_by_a_key(opened, page, tmp
     )
     project.doubt([(0, 1, "", 0.97), (2, None, "ham", 0.93), (3, None, "spam", 0.51)])
     opened(project=project)
-    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 3.")
+    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 1 of 3.")
     expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize !", use_inner_text=True)
     next_after(page, lambda: page.keyboard.press("1"))  # both are spam
     expect(page.locator("#said")).to_have_text("Labelled: spam")

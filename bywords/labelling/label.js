@@ -138,10 +138,11 @@ function show() {
   $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
   if (!item) {
     const waits = !isOver || isLost;
-    $("empty-words").textContent = waits ? "The next text is on its way…" : review ? `All ${review.texts.length} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
+    $("empty-words").textContent = waits ? "The next text is on its way…" : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
     $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
     return;
   }
+  if (review) $("review-name").textContent = `${review.name}: ${review.texts.findIndex(one => one.id === item.id) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
   chosen = new Set();
   if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; isAsked = false; }
   $("text").dataset.id = item.id;
@@ -174,7 +175,7 @@ const percent = share => `${Math.round(100 * share)} %`;
 const likely = item => item.suggestion.filter(([, chance], n) => state.several ? chance >= .5 : n === 0).map(([label]) => label).filter(label => state.labels.some(row => row.name === label));
 function suggest(item) {
   const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${name} ${percent(chances.get(name))}`).join(", ");
-  $("suggestion").textContent = names.length ? `Suggested: ${shown}. Enter takes it${item.words.length ? "; blue words speak for it, orange ones against" : ""}.`
+  $("suggestion").textContent = names.length ? `Suggested: ${shown}. Enter takes it.`
     : item.why === "random" ? "Drawn at random, so without a suggestion: by such texts the accuracy is measured."
     : item.why === "again" ? "Somebody else has labelled this one too." : "";
 }
@@ -193,7 +194,7 @@ function labels() {
   const item = held[0]; if (!item) return;
   const rows = matching(), wanted = $("filter").value.trim(), chances = new Map(item.suggestion), best = likely(item);
   const top = wanted ? [] : state.labels.filter(row => best.includes(row.name) || chosen.has(row.name));
-  const shown = [...new Set([...rows.slice(0, SHOWN), ...top])], had = document.activeElement && document.activeElement.dataset.label;
+  const shown = [...new Set([...(state.labels.length > MANY ? top : []), ...rows.slice(0, SHOWN), ...top])], had = document.activeElement && document.activeElement.dataset.label;
   $("find").hidden = !isFinding();
   buttons = new Map();
   const all = shown.map((row, n) => {
@@ -327,9 +328,8 @@ const look = (body, name, settles = false) => inLine(() => lookAt(body, name, se
 async function lookAt(body, name, settles) {
   await send();
   const found = await insist("api/review", () => body);
-  review = {of: body.of, settles, texts: found.texts, at: 0, held: review ? review.held : held};
+  review = {of: body.of, name, n: found.n, settles, texts: found.texts, at: 0, held: review ? review.held : held};
   held = []; isOver = false; $("reviewing").hidden = false;
-  $("review-name").textContent = `${name}: ${found.texts.length === found.n ? found.n : `the first ${found.texts.length} of ${found.n}`}. A label corrects; skip leaves it as it is.`;
   const agreed = found.agreement;
   $("agreement").textContent = agreed ? `Krippendorff's alpha is ${agreed.alpha.toFixed(2)} (95 % interval ${agreed.low.toFixed(2)} to ${agreed.high.toFixed(2)}), on ${agreed.n_texts.toLocaleString("en")} texts with two answers or more: 1 where all agree, 0 where they agree as by chance.` : "";
   show(); await fill(); $("text").focus();

@@ -26,7 +26,8 @@ from measure import RESULTS, read_result, write_result
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import accuracy
 from bywords.io.datasets import is_available, load_dataset, read_parts
-from bywords.labelling.estimates import Estimate, estimated, sentence_of, unchanged
+from bywords.labelling.estimates import Estimate, sentence_of
+from bywords.labelling.held_out import estimated, unchanged
 from bywords.labelling.learner import EVERY, MORE, N_COMPARED
 from bywords.labelling.pool import Pool, PoolModel
 from bywords.labelling.project import n_random

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import BywordsError
-from bywords.labelling.estimates import Estimate, estimated, unchanged
+from bywords.labelling.estimates import Estimate
+from bywords.labelling.held_out import estimated, unchanged
 from bywords.labelling.pool import Pool, PoolModel
 from bywords.labelling.project import Project, Queue, shown_text
 from bywords.labelling.strategies import DEFAULT, Strategy, ranked

@@ -10,6 +10,7 @@ Several processes and threads may use a project at once; whatever ends them, wha
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -554,8 +555,8 @@ class Project:
         queue = self.queue
         if queue is not None and len(self._drawn) >= n_random(len(self._asked) + 1):
             yield from ((number, "uncertain") for number in queue.uncertain.tolist())
-        yield from ((number, "random") for number in self.order[self._next_random :].tolist())
-        yield from ((number, "random") for number in self.order[: self._next_random].tolist())
+        for rank in itertools.chain(range(self._next_random, self.n_texts), range(self._next_random)):
+            yield int(self.order[rank]), "random"
 
     def _is_free(self, number: int, annotator: str) -> bool:
         """Whether, as far as is known here, a text needs an answer of this person."""

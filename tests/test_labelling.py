@@ -1,0 +1,444 @@
+"""A labelling project keeps every answer once, whoever gives it and whatever ends the process."""
+
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bywords.auditing import audit as run_audit
+from bywords.data.corpus import Corpus
+from bywords.errors import DataError, SettingError
+from bywords.io.corrections import read_corrections
+from bywords.io.readers import read_blocks, read_corpus
+from bywords.labelling.agreement import agreement, krippendorff_alpha
+from bywords.labelling.held_out import FEWEST_TESTED, estimated
+from bywords.labelling.learner import Learner
+from bywords.labelling.pool import Pool
+from bywords.labelling.project import RANDOM_SHARE, Project, n_random
+from bywords.labelling.review import create_review, review_items, write_corrections
+from bywords.labelling.strategies import STRATEGIES, ranked
+from bywords.labelling.transfer import create_from_answers, export_answers, import_answers
+from bywords.records.base import write_record
+
+WORDS = {"fruit": ("apple", "pear", "plum", "cherry"), "metal": ("iron", "zinc", "copper", "tin")}
+
+
+def texts_of(n_texts, seed=0):
+    """Texts of fruit and metal in turn, each of its own words."""
+    draw = random.Random(seed)
+    return [f"text {i} about {' '.join(draw.choices(list(WORDS.values())[i % 2], k=3))}" for i in range(n_texts)]
+
+
+def truth(text):
+    return next(label for label, words in WORDS.items() if any(word in text for word in words))
+
+
+@pytest.fixture
+def project(tmp_path):
+    with Project.of_texts(tmp_path / "p.bywords", texts_of(60), labels=["fruit", "metal"]) as made:
+        yield made
+
+
+def label(project, n_texts, annotator=""):
+    for _ in range(n_texts):
+        item = project.next_text(annotator)
+        project.answer(item.id, [truth(item.text)], annotator)
+
+
+def test_a_text_is_shown_until_it_is_answered_and_then_no_more(project):
+    seen = []
+    while (item := project.next_text("ann")) is not None:
+        assert project.next_text("ann") == item
+        seen.append(item.id)
+        project.answer(item.id, [truth(item.text)], "ann")
+    assert sorted(seen) == list(range(60))
+    assert project.status().counts == {"fruit": 30, "metal": 30}
+
+
+def test_an_answer_is_in_the_file_when_it_was_given(project):
+    label(project, 7)
+    copy = sqlite3.connect(project.path)
+    assert copy.execute("SELECT count(*) FROM answers").fetchone() == (7,)
+    copy.close()
+
+
+def test_undo_takes_back_one_answer_after_the_other_and_shows_their_texts(project):
+    first, second = (project.next_text(), label(project, 1))[0], project.next_text()
+    project.answer(second.id, ["fruit"], note="odd")
+    project.answer(second.id, ["metal"])
+    assert project.undo() == second
+    assert project.answers(second.id)[0][4:6] == (("fruit",), "odd")
+    assert project.undo().id == second.id
+    assert project.answers(second.id) == []
+    assert project.next_text().id == second.id
+    assert project.undo().id == first.id
+    assert project.undo() is None
+    assert project.status().n_labelled == 0
+
+
+def test_an_answer_sent_twice_counts_once_and_does_not_take_back_a_later_one(project):
+    project.answer(3, ["fruit"], token="a")
+    project.answer(3, ["metal"], token="b")
+    project.answer(3, ["fruit"], token="a")
+    assert project.outcomes() == {3: ("metal",)}
+
+
+def test_skipped_and_unsure_texts_have_no_label(project):
+    project.answer(0, kind="skip")
+    project.answer(1, kind="unsure", note="both?")
+    status = project.status()
+    assert (status.n_labelled, status.n_skipped, status.n_unsure) == (0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "message"),
+    [
+        (["friut"], "label", "there is no label 'friut'. Did you mean 'fruit'"),
+        ([], "label", "0 labels, expected one"),
+        (["fruit", "metal"], "label", "2 labels, expected one"),
+        (["fruit"], "skip", "expected none"),
+        (["fruit"], "nonsense", "kind is"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_refused_and_not_kept(project, labels, kind, message):
+    with pytest.raises(SettingError, match=message):
+        project.answer(0, labels, kind=kind)
+    with pytest.raises(SettingError, match="there is no text 60"):
+        project.answer(60, ["fruit"])
+    assert project.answers() == []
+
+
+def test_labels_are_added_renamed_and_merged_in_all_answers(project):
+    label(project, 10)
+    project.add_label("alloy")
+    project.answer(project.next_text().id, ["alloy"])
+    project.rename_label("fruit", "fruits")
+    project.merge_labels(["alloy"], "metal")
+    assert [row.name for row in project.labels()] == ["fruits", "metal"]
+    assert sum(project.status().counts.values()) == 11
+    assert set(project.texts_of("fruits")) | set(project.texts_of("metal")) == set(project.outcomes())
+    with pytest.raises(SettingError, match="there is a label 'metal' already"):
+        project.rename_label("fruits", "metal")
+    project.add_label("alloy")  # one of this name is another now
+    assert project.status().counts["alloy"] == 0
+
+
+def test_what_was_answered_is_there_when_it_is_opened_again(project):
+    label(project, 9)
+    before, shown = project.outcomes(), project.next_text()
+    with Project.open(project.path) as again:
+        assert again.outcomes() == before
+        assert again.next_text().id == shown.id
+
+
+def test_another_process_sees_answers_and_new_labels_at_once(project):
+    with Project.open(project.path) as other:
+        other.add_label("stone")
+        other.answer(5, ["stone"])
+        assert project.outcomes() == {5: ("stone",)}
+        project.merge_labels(["stone"], "metal")
+        assert other.outcomes() == {5: ("metal",)}
+
+
+def test_two_people_never_have_the_same_text_unless_it_is_asked_for(tmp_path, project):
+    assert project.next_text("ann").id != project.next_text("bob").id
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(4), labels=WORDS, overlap=2) as two:
+        label(two, 4, "ann")
+        label(two, 4, "bob")
+        assert two.next_text("eve") is None
+        assert [len(two.answers(number)) for number in range(4)] == [2, 2, 2, 2]
+        assert {(number, person) for number, person, _ in two.who_saw()} == {
+            (n, p) for n in range(4) for p in ("ann", "bob")
+        }
+
+
+def test_people_who_disagree_give_no_label_until_one_has_the_last_word(tmp_path):
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(4), labels=WORDS, overlap=2) as two:
+        two.answer(0, ["fruit"], "ann")
+        two.answer(0, ["metal"], "bob")
+        assert two.disagreements() == [0]
+        assert two.outcomes() == {}
+        two.answer(0, ["metal"], "eve", source="settled")
+        assert two.disagreements() == []
+        assert two.outcomes() == {0: ("metal",)}
+        assert agreement(two).n_answers == 2  # the last word is no opinion
+
+
+def test_a_steady_share_is_random_and_the_sample_is_what_was_drawn(project):
+    with Learner(project) as learner:
+        for number in range(40):
+            item = project.next_text()
+            project.answer(item.id, [truth(item.text)])
+            if number in (20, 30):
+                learner.learn()
+    whys = [why for _, _, why in project.who_saw()]
+    assert whys.count("uncertain") > 10
+    assert whys.count("random") >= n_random(40) >= RANDOM_SHARE * 40
+    drawn = {number for number, _, why in project.who_saw() if why == "random"}
+    assert drawn <= set(project.random_sample())
+    last = max(np.flatnonzero(np.isin(project.order, list(drawn))))
+    assert set(project.random_sample()) == set(project.order[: last + 1].tolist()) & set(project.outcomes())
+
+
+def test_a_model_of_the_answers_suggests_labels_and_the_words_they_come_from(project):
+    label(project, 30)
+    learner = Learner(project)
+    assert learner.learn()
+    for number in set(range(60)) - set(project.outcomes()):
+        item = project.item(number)
+        assert item.suggestion[0][0] == truth(item.text)
+        start, stop, _ = max(item.words, key=lambda word: word[2])
+        assert truth(item.text[start:stop]) == truth(item.text)
+    status = project.status()
+    assert status.accuracy.low < 1
+    assert status.accuracy.n == 30
+    assert f"{status.accuracy.value:.0%}" in status.sentence
+
+
+def test_the_same_answers_and_seed_give_the_same_order(project, tmp_path):
+    label(project, 30)
+    orders = []
+    for _ in range(2):
+        Learner(project, seed=3).learn()
+        orders.append(project.queue.uncertain.tolist())
+    assert orders[0] == orders[1]
+
+
+def test_each_strategy_ranks_every_text_once_and_only_random_does_not_look():
+    probabilities = np.array([[0.9, 0.05, 0.05], [0.5, 0.49, 0.01], [0.4, 0.3, 0.3], [0.98, 0.01, 0.01]])
+    directions = np.eye(4, dtype=np.float32)
+    first = {}
+    for strategy in STRATEGIES:
+        order = ranked(strategy, probabilities, directions, 2, np.random.default_rng(0), is_multilabel=False)
+        assert sorted(order.tolist()) == [0, 1, 2, 3]
+        first[strategy] = int(order[0])
+    assert first["margin"] == 1
+    assert first["entropy"] == first["least confidence"] == 2
+    alike = np.array([[1, 0], [1, 0], [0.99, 0.1], [0, 1]], dtype=np.float32)
+    unsure = np.array([[0.5, 0.5], [0.51, 0.49], [0.52, 0.48], [0.6, 0.4]])
+    spread = ranked("spread margin", unsure, alike, 2, np.random.default_rng(0), is_multilabel=False)
+    assert spread[:2].tolist() == [0, 3]
+
+
+def test_accuracy_is_measured_on_texts_that_were_not_learned_from():
+    texts, labels = texts_of(100), np.random.default_rng(0).integers(0, 2, 100)  # labels that say nothing of the texts
+    from bywords.data.targets import Targets
+
+    pool, rows = Pool(texts), np.arange(100)
+    found = estimated(pool, rows, Targets.of(labels, 2), rows)
+    assert found.accuracy.low < 0.5 < found.accuracy.high
+    assert estimated(pool, rows, Targets.of(labels, 2), rows[: FEWEST_TESTED - 1]).accuracy is None
+
+
+def test_several_labels_a_text_are_learned_and_kept(tmp_path):
+    texts = [f"{one} and {other}" for one in WORDS["fruit"] for other in (*WORDS["metal"], "nothing else at all")] * 3
+    with Project.of_texts(tmp_path / "many.bywords", texts, labels=WORDS, several=True) as many:
+        for number, text in enumerate(texts):
+            many.answer(number, ["fruit"] if "nothing" in text else ["fruit", "metal"])
+        many.answer(0, [])
+        assert Learner(many).learn()
+        assert dict(many.item(4).suggestion)["metal"] < 0.5 < dict(many.item(1).suggestion)["metal"]
+        corpus = read_corpus(many.path)
+        assert corpus.is_multilabel
+        assert corpus.names()[0] == ()
+        assert corpus.names()[1] == ("fruit", "metal")
+
+
+def test_train_reads_the_labelled_texts_of_a_project_and_their_columns(bywords, tmp_path):
+    rows = [{"subject": text, "body": f"more of {text}", "id": str(i)} for i, text in enumerate(texts_of(60))]
+    (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    path = tmp_path / "p.bywords"
+    with Project.create(path, [tmp_path / "in.jsonl"], list(WORDS), text=["subject", "body"]) as made:
+        item = made.next_text()
+        assert item.text == f"{rows[item.id]['subject']}\n\n{rows[item.id]['body']}"
+        label(made, 40)
+        numbers = sorted(made.outcomes())
+    corpus = read_corpus(path)
+    assert corpus.read_as.text == ("subject", "body")
+    assert corpus.rows.tolist() == numbers
+    assert sum(len(block.texts) for block in read_blocks(path)) == 60
+    assert read_corpus(path, columns=["id"]).columns["id"].to_list() == [str(number) for number in numbers]
+    model = str(tmp_path / "model")
+    assert bywords("train", str(path), "--system", "tfidf-nb", "--out", model)[0] == 0
+    assert "of 40 documents" in bywords("evaluate", model, str(path))[1]
+
+
+def test_a_project_without_labels_is_no_documents_to_train_on(project):
+    with pytest.raises(DataError, match=r"no text has a label yet\. Label some: bywords label"):
+        read_corpus(project.path)
+
+
+def damaged(path, tmp_path, change):
+    copy = tmp_path / "copy.bywords"
+    copy.write_bytes(path.read_bytes())
+    with sqlite3.connect(copy) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute(change)
+    connection.close()
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("CREATE TRIGGER t AFTER INSERT ON answers BEGIN DELETE FROM answers; END", "no labelling project"),
+        ("CREATE VIEW v AS SELECT * FROM texts", "no labelling project"),
+        ("DROP TABLE shown", "no labelling project"),
+        ("UPDATE meta SET value = 'bywords-project/99' WHERE key = 'format'", "has the format bywords-project/99"),
+        ("UPDATE meta SET value = '[1' WHERE key = 'record'", "is damaged"),
+        ("UPDATE meta SET value = '{}' WHERE key = 'record'", "is damaged"),
+        ("UPDATE meta SET value = '-1' WHERE key = 'seed'", "is damaged"),
+        ("UPDATE answers SET labels = '[99]'", "a label that there is not"),
+        ("UPDATE answers SET labels = '{'", "is damaged"),
+        ("UPDATE answers SET labels = '[[1]]'", "a label that there is not"),
+        ("UPDATE answers SET kind = 'eval'", "of no known kind"),
+        ("UPDATE answers SET text_id = 1000", "there is no text 1000"),
+        ("UPDATE labels SET merged_into = id", "a label that there is not"),
+        ("DELETE FROM texts WHERE id = 3", "its texts are not those"),
+    ],
+)
+def test_a_damaged_or_foreign_project_is_refused_in_one_sentence(project, tmp_path, change, message):
+    label(project, 3)
+    project.close()
+    with pytest.raises(DataError, match=message):
+        Project.open(damaged(project.path, tmp_path, change))
+
+
+def test_what_is_no_database_or_cut_off_is_refused(project, tmp_path):
+    label(project, 30)
+    project.close()
+    whole = project.path.read_bytes()
+    copy = tmp_path / "copy.bywords"
+    for content, message in (
+        (b"", "is no labelling project"),
+        (b"text,label\na,b\n", "is no labelling project"),
+        (whole[: len(whole) // 2], "is damaged"),
+        (whole[:100], "is damaged|no labelling project"),
+        (whole[:8192] + random.Random(0).randbytes(len(whole) - 8192), "is damaged"),
+    ):
+        copy.write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            Project.open(copy)
+    with pytest.raises(DataError, match="cannot be read"):
+        Project.open(tmp_path / "none.bywords")
+    with pytest.raises(SettingError, match="is there already"):
+        Project.of_texts(copy, ["a"])
+
+
+def test_twenty_people_at_once_lose_and_double_nothing(tmp_path):
+    texts, given = texts_of(300), [[] for _ in range(20)]
+    with Project.of_texts(tmp_path / "p.bywords", texts, labels=WORDS) as project:
+
+        def work(person):
+            while (item := project.next_text(str(person))) is not None:
+                project.answer(item.id, [truth(item.text)], str(person))
+                given[person].append(item.id)
+
+        threads = [threading.Thread(target=work, args=(person,), daemon=True) for person in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+        assert sorted(number for numbers in given for number in numbers) == list(range(300))
+        kept = [(one.text_id, one.annotator) for one in project.answers()]
+        assert sorted(kept) == sorted((number, str(person)) for person in range(20) for number in given[person])
+
+
+def test_killed_at_any_moment_it_has_lost_and_doubled_nothing():
+    """In full by `benchmarks/labelling_kills.py`: 1,000 kills."""
+    root = Path(__file__).parents[1]
+    command = [sys.executable, str(root / "benchmarks" / "labelling_kills.py"), "8"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(root)}, check=False
+    )
+    assert "8 kills" in done.stdout, done.stderr
+    assert "0 lost, 0 doubled" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv", "out.jsonl", "out.parquet", "out.xlsx"])
+def test_a_table_of_a_project_can_be_read_as_documents_and_imported(project, tmp_path, name):
+    label(project, 20)
+    assert export_answers(project, tmp_path / name) == 20
+    read = read_corpus(tmp_path / name)
+    whole = read_corpus(project.path)
+    assert read.texts.to_list() == whole.texts.to_list()
+    assert list(read.names()) == list(whole.names())
+    with Project.of_texts(tmp_path / "other.bywords", texts_of(60)) as other:
+        found = import_answers(other, tmp_path / name)
+        assert (found.n_answers, found.n_not_there) == (20, 0)
+        assert other.outcomes() == project.outcomes()
+
+
+@pytest.mark.parametrize("style", ["argilla", "label-studio"])
+def test_what_each_person_said_goes_to_other_tools_and_back(tmp_path, style):
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(10), labels=WORDS, overlap=2) as two:
+        label(two, 6, "ann")
+        two.answer(0, ["metal"], "bob")
+        export_answers(two, tmp_path / "out.json", style=style)
+        with create_from_answers(tmp_path / "again.bywords", tmp_path / "out.json") as again:
+            import_answers(again, tmp_path / "out.json")
+            texts = {number: two.text(number) for number in {one.text_id for one in two.answers()}}
+            assert sorted((again.text(one.text_id), one.annotator, one.labels) for one in again.answers()) == sorted(
+                (texts[one.text_id], one.annotator, one.labels) for one in two.answers()
+            )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[{"annotations": 3, "data": {"text": "a"}}]', "record 0: expected a list of 'annotations'"),
+        ('[{"annotations": [], "data": {}}]', "record 0: expected one text in 'data'"),
+        ('[{"annotations": [7], "data": {"text": "a"}}]', "expected annotations that are objects"),
+        ('[{"responses": [], "fields": {"text": "a"}}]', "expected 'responses' by question"),
+        ('[{"responses": {"a": [], "b": []}, "fields": {"text": "a"}}]', "there are the questions"),
+        ('[{"annotations"', "this is not JSON"),
+    ],
+)
+def test_a_file_of_another_tool_that_is_not_whole_is_refused_with_its_record(project, tmp_path, content, message):
+    (tmp_path / "in.json").write_text(content)
+    with pytest.raises(DataError, match=message):
+        import_answers(project, tmp_path / "in.json")
+    assert project.answers() == []
+
+
+def test_an_audit_is_reviewed_and_its_corrections_are_read_by_train(tmp_path):
+    texts, labels = texts_of(120), [truth(text) for text in texts_of(120)]
+    labels[7] = "fruit"  # is metal
+    texts, labels = [*texts, texts[10]], [*labels, "metal"]  # is fruit
+    corpus = Corpus.of("texts.csv", texts, labels)
+    write_record(run_audit(corpus, None), tmp_path / "audit.json")
+    with create_review(tmp_path / "r.bywords", tmp_path, corpus) as project:
+        items = review_items(project)
+        assert (items[0].row, items[0].other_row, items[0].label, items[0].other_label) == (10, 120, "fruit", "metal")
+        doubtful = next(item for item in items if item.row == 7)
+        assert (doubtful.label, doubtful.suggested, doubtful.is_done) == ("fruit", "metal", False)
+        project.answer(items[0].number, ["fruit"], source="settled")
+        project.answer(items[0].other, kind="leave out", source="settled")
+        project.answer(doubtful.number, ["metal"], source="settled")
+        assert {item.row for item in review_items(project) if item.is_done} == {10, 7, 120}
+        assert write_corrections(project, tmp_path / "fixed.csv") == 2
+        found = {one.row: (one.label, one.new_label) for one in read_corrections(tmp_path / "fixed.csv")}
+        assert found == {7: ("fruit", "metal"), 120: ("metal", "-")}
+    with pytest.raises(DataError, match="Audit these documents anew"):
+        create_review(tmp_path / "s.bywords", tmp_path, Corpus.of("others.csv", texts, labels[::-1]))
+
+
+def test_alpha_is_the_published_one():
+    """Krippendorff (2011), example C: four people, nominal data, some missing: .743; binary data, example A: .095."""
+    rows = ["1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 ."]
+    units = [[(cell,) for cell in column if cell != "."] for column in zip(*(row.split() for row in rows), strict=True)]
+    found = krippendorff_alpha(units)
+    assert round(found.alpha, 3) == 0.743
+    assert found.low < found.alpha < found.high
+    ann, bob = "0 1 0 0 0 0 0 0 1 0", "1 1 1 0 0 1 0 0 0 0"
+    pairs = [[(a,), (b,)] for a, b in zip(ann.split(), bob.split(), strict=True)]
+    assert round(krippendorff_alpha(pairs).alpha, 3) == 0.095
+    assert krippendorff_alpha([[("a",)], []]) is None
+    assert krippendorff_alpha([[("a",), ("a",)]]).alpha == 1

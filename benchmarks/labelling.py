@@ -30,7 +30,7 @@ from bywords.labelling.estimates import Estimate, sentence_of
 from bywords.labelling.held_out import estimated, unchanged
 from bywords.labelling.learner import EVERY, MORE, N_COMPARED
 from bywords.labelling.pool import Pool, PoolModel
-from bywords.labelling.project import n_random
+from bywords.labelling.project import FIRST_RANDOM, TEST_EVERY, is_test_due
 from bywords.labelling.strategies import DEFAULT, STRATEGIES, Strategy, ranked
 
 MOST_ASKED, MOST_TESTED = 6_000, 4_000  # texts that may be asked for, and others that models are tested on
@@ -78,84 +78,77 @@ def main() -> None:
 
 
 def chosen(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
-    """How right a model is after how many labels."""
+    """How right a model is after how many labels: of all of them, those to test on too, as `train` makes it."""
     sizes, scores = [], []
-    for rows, model in taught(data, strategy, seed, most):
-        sizes.append(len(rows))
-        scores.append(round(score(data, model), 4))
+    for index, (learned, tested, model) in enumerate(taught(data, strategy, seed, most)):
+        n_labels = len(learned) + len(tested)
+        if index % 2 == 0 or n_labels >= most:
+            rows = np.concatenate([learned, tested]) if len(tested) else learned
+            whole = data.pool.fit(rows, Targets.of(data.codes[rows], data.n_classes)) if len(tested) else model
+            sizes.append(n_labels)
+            scores.append(round(score(data, whole), 4))
     return {"last": scores[-1], "n_labels": sizes, "accuracy": scores}
 
 
 def stopped(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
     """What it says when it says to stop, or at last, and how right it is; and the same on the way."""
     last, before, way = Estimate(0), None, []
-    temperature = 1.0
-    for rows, model in taught(data, strategy, seed, most):
-        if last.accuracy is not None and len(rows) < MORE * last.n_learned and len(rows) < most:
+    says_stop = False
+    for learned, tested, model in taught(data, strategy, seed, most):
+        n_labels = len(learned) + len(tested)
+        if last.accuracy is not None and len(learned) < MORE * last.n_learned and n_labels < most:
             continue
-        targets = Targets.of(data.codes[rows.all], data.n_classes)
-        last = estimated(data.pool, rows.all, targets, rows.drawn, seed=seed)
+        targets = Targets.of(data.codes[learned], data.n_classes)
+        truth = np.arange(data.n_classes) == data.codes[tested][:, np.newaxis]
+        last = estimated(model, learned, targets, tested, truth, np.ones(len(tested), dtype=bool))
         now = model.predicted(data.asked[:N_COMPARED])
         last = replace(last, is_stable=before is not None and unchanged(before, now))
-        before, temperature = now, last.temperature or temperature
-        if last.accuracy is None or last.forecast is None:
+        before, found = now, last.accuracy
+        if found is None or last.forecast is None:
             continue
         true = score(data, model)
-        found = last.accuracy
-        way.append([len(rows), found.value, found.low, found.high, found.n, last.forecast.gain, last.is_stable, true])
-        if sentence_of(len(rows), last)[1]:
+        way.append([n_labels, found.value, found.low, found.high, found.n, last.forecast.gain, last.is_stable, true])
+        says_stop = sentence_of(n_labels, last)[1]
+        if says_stop:
             break
+    n_labels, value, low, high, *_, true = way[-1]
     return {
-        "n_labels": way[-1][0], "says": way[-1][1], "low": way[-1][2], "high": way[-1][3], "true": way[-1][7],
-        "is_right": way[-1][2] <= way[-1][7] <= way[-1][3], "has_stopped": sentence_of(len(rows), last)[1], "way": way,
+        "n_labels": n_labels, "says": value, "low": low, "high": high, "true": true,
+        "is_right": low <= true <= high, "has_stopped": says_stop, "way": way,
     }  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Taught:
-    """Rows that have labels, int64 (n,), and which of them (indices) were drawn at random."""
-
-    all: Any
-    drawn: Any
-
-    def __len__(self) -> int:
-        return len(self.all)
-
-
-def taught(data: Data, strategy: Strategy, seed: int, most: int) -> Iterator[tuple[Taught, PoolModel]]:
-    """Models, each of more labels than the one before, as the product asks for them."""
+def taught(data: Data, strategy: Strategy, seed: int, most: int) -> Iterator[tuple[Any, Any, PoolModel]]:
+    """Models of more and more labels, as the product asks for them: rows learned from, rows to test on, the model."""
     generator = np.random.default_rng(seed)
-    drawing = iter(generator.permutation(data.asked).tolist())
+    order = generator.permutation(data.asked)
+    ranks = np.arange(len(order))
+    is_test = (ranks >= FIRST_RANDOM) & (ranks % TEST_EVERY == 0) & (strategy != "random")
+    for_test, drawing = iter(order[is_test].tolist()), iter(order[~is_test].tolist())
+    askable = np.sort(order[~is_test])
     directions = data.pool.directions()
-    rows: list[int] = []
-    has: set[int] = set()
-    drawn: set[int] = set()
-    queue: list[int] = []
+    learned, tested, queue = list[int](), list[int](), iter(())
     while True:
-        for _ in range(min(max(EVERY, len(rows) // 20), most - len(rows))):
-            is_drawn = strategy == "random" or not queue or len(drawn) < n_random(len(rows) + 1)
-            while True:
-                row = next(drawing) if is_drawn else queue.pop(0)
-                if is_drawn:
-                    drawn.add(row)  # also where it has a label already: it is one of those drawn
-                if row not in has:
-                    break
-            rows.append(row)
-            has.add(row)
-        labelled = np.array(rows)
-        codes = data.codes[labelled]
-        if len(np.unique(codes)) < 2:
+        n_labels = len(learned) + len(tested)
+        for n in range(n_labels, n_labels + min(max(EVERY, n_labels // 20), most - n_labels)):
+            if strategy != "random" and n >= FIRST_RANDOM and is_test_due(len(tested), n):
+                tested.append(next(for_test))
+            else:
+                learned.append(next(drawing) if strategy == "random" or n < FIRST_RANDOM else next(queue))
+        rows = np.array(learned)
+        if len(np.unique(data.codes[rows])) < 2:
+            assert len(learned) < FIRST_RANDOM, "the first labels are all the same"
             continue
-        model = data.pool.fit(labelled, Targets.of(codes, data.n_classes), seed=seed)
-        yield Taught(labelled, np.flatnonzero([row in drawn for row in rows])), model
-        if len(rows) >= most:
+        model = data.pool.fit(rows, Targets.of(data.codes[rows], data.n_classes), seed=seed)
+        yield rows, np.array(tested, dtype=np.int64), model
+        if len(learned) + len(tested) >= most:
             return
-        left = np.setdiff1d(data.asked, labelled)
         if strategy != "random":
-            order = ranked(
+            left = np.setdiff1d(askable, rows)
+            first = ranked(
                 strategy, model.probabilities(left), directions[left], 2 * EVERY, generator, is_multilabel=False
             )
-            queue = left[order].tolist()
+            queue = iter(left[first].tolist())
 
 
 def score(data: Data, model: PoolModel) -> float:

@@ -14,14 +14,16 @@ import pytest
 
 from bywords.auditing import audit as run_audit
 from bywords.data.corpus import Corpus
+from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.io.corrections import read_corrections
 from bywords.io.readers import read_blocks, read_corpus
 from bywords.labelling.agreement import agreement, krippendorff_alpha
+from bywords.labelling.estimates import Accuracy, Estimate, Forecast, sentence_of
 from bywords.labelling.held_out import FEWEST_TESTED, estimated
 from bywords.labelling.learner import Learner
 from bywords.labelling.pool import Pool
-from bywords.labelling.project import RANDOM_SHARE, Project, n_random
+from bywords.labelling.project import Project
 from bywords.labelling.review import create_review, review_items, write_corrections
 from bywords.labelling.strategies import STRATEGIES, ranked
 from bywords.labelling.transfer import create_from_answers, export_answers, import_answers
@@ -171,20 +173,32 @@ def test_people_who_disagree_give_no_label_until_one_has_the_last_word(tmp_path)
         assert agreement(two).n_answers == 2  # the last word is no opinion
 
 
-def test_a_steady_share_is_random_and_the_sample_is_what_was_drawn(project):
-    with Learner(project) as learner:
-        for number in range(40):
-            item = project.next_text()
-            project.answer(item.id, [truth(item.text)])
-            if number in (20, 30):
-                learner.learn()
+def test_a_steady_share_is_to_test_on_and_no_model_learns_from_it(project):
+    learner = Learner(project)
+    for number in range(45):
+        item = project.next_text()
+        project.answer(item.id, [truth(item.text)])
+        if number in (18, 30):
+            learner.learn()
     whys = [why for _, _, why in project.who_saw()]
-    assert whys.count("uncertain") > 10
-    assert whys.count("random") >= n_random(40) >= RANDOM_SHARE * 40
-    drawn = {number for number, _, why in project.who_saw() if why == "random"}
-    assert drawn <= set(project.random_sample())
-    last = max(np.flatnonzero(np.isin(project.order, list(drawn))))
-    assert set(project.random_sample()) == set(project.order[: last + 1].tolist()) & set(project.outcomes())
+    assert whys[:20] == ["start"] * 20
+    assert set(whys[20:]) == {"random", "uncertain"}
+    assert whys.count("random") == 7  # of 25 a fourth, the first at once
+    drawn = [number for number, _, why in project.who_saw() if why == "random"]
+    assert sorted(drawn) == project.held_out()
+    assert drawn == project.test_order[:7].tolist()
+    assert not set(project.queue.uncertain.tolist()) & set(project.test_order.tolist())
+    learner.learn()
+    assert learner.n_learned == 45 - 7
+
+
+def test_where_the_labels_are_all_the_same_there_is_no_model_and_texts_go_on_being_drawn(project):
+    learner = Learner(project)
+    for _ in range(30):
+        project.answer(project.next_text().id, ["fruit"])
+    assert not learner.learn()
+    assert project.next_text().why == "start"
+    assert "not enough yet" in project.status().sentence
 
 
 def test_a_model_of_the_answers_suggests_labels_and_the_words_they_come_from(project):
@@ -196,10 +210,6 @@ def test_a_model_of_the_answers_suggests_labels_and_the_words_they_come_from(pro
         assert item.suggestion[0][0] == truth(item.text)
         start, stop, _ = max(item.words, key=lambda word: word[2])
         assert truth(item.text[start:stop]) == truth(item.text)
-    status = project.status()
-    assert status.accuracy.low < 1
-    assert status.accuracy.n == 30
-    assert f"{status.accuracy.value:.0%}" in status.sentence
 
 
 def test_the_same_answers_and_seed_give_the_same_order(project, tmp_path):
@@ -227,14 +237,35 @@ def test_each_strategy_ranks_every_text_once_and_only_random_does_not_look():
     assert spread[:2].tolist() == [0, 3]
 
 
-def test_accuracy_is_measured_on_texts_that_were_not_learned_from():
-    texts, labels = texts_of(100), np.random.default_rng(0).integers(0, 2, 100)  # labels that say nothing of the texts
-    from bywords.data.targets import Targets
+def test_accuracy_is_that_of_the_tested_texts_and_a_label_never_learned_is_wrong():
+    texts, labels = texts_of(140), np.array([index % 2 for index in range(140)])
+    pool, rows, tested = Pool(texts), np.arange(100), np.arange(100, 140)
+    targets, truth = Targets.of(labels[:100], 2), np.arange(2) == labels[100:, np.newaxis]
+    model, is_known = pool.fit(rows, targets), np.ones(40, dtype=bool)
+    found = estimated(model, rows, targets, tested, truth, is_known)
+    assert (found.n_learned, found.accuracy.value, found.accuracy.n) == (100, 1.0, 40)
+    assert abs(found.accuracy.low - 0.025 ** (1 / 40)) < 1e-6
+    assert abs(found.forecast.gain) < 0.01
+    is_known[:10] = False
+    assert estimated(model, rows, targets, tested, truth, is_known).accuracy.value == 0.75
+    few = tested[: FEWEST_TESTED - 1]
+    assert estimated(model, rows, targets, few, truth[: len(few)], is_known[: len(few)]).accuracy is None
 
-    pool, rows = Pool(texts), np.arange(100)
-    found = estimated(pool, rows, Targets.of(labels, 2), rows)
-    assert found.accuracy.low < 0.5 < found.accuracy.high
-    assert estimated(pool, rows, Targets.of(labels, 2), rows[: FEWEST_TESTED - 1]).accuracy is None
+
+def test_the_sentence_says_stop_only_with_a_number_and_where_more_brings_little():
+    accuracy = Accuracy(0.9, 0.8, 0.95, n=60)
+    stop, may_stop = sentence_of(300, Estimate(240, accuracy, Forecast(100, 0.002, -0.01, 0.01), is_stable=True))
+    assert may_stop
+    assert stop.startswith("Stop here: a model of 240 labels is right on 90% of texts like these")
+    assert "100 more would bring about +0.2 points (at most +1.0)" in stop
+    for estimate in (
+        Estimate(240, accuracy, Forecast(100, 0.02, 0.01, 0.03), is_stable=True),
+        Estimate(240, accuracy, Forecast(100, 0.002, -0.01, 0.01), is_stable=False),
+        Estimate(240, accuracy),
+        Estimate(240),
+        None,
+    ):
+        assert not sentence_of(300, estimate)[1]
 
 
 def test_several_labels_a_text_are_learned_and_kept(tmp_path):

@@ -9,7 +9,7 @@ SMALL_GAIN = 0.005  # of accuracy, that 100 more answers would bring: less is no
 
 @dataclass(frozen=True)
 class Accuracy:
-    """On what share of texts the model is right: of `n` labelled ones drawn at random, and its 95 % interval."""
+    """On what share of texts the model is right: of `n` drawn at random that it has not learned from; 95 % interval."""
 
     value: float
     low: float
@@ -29,7 +29,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is known of the model that was made of `n_learned` labelled texts."""
+    """What is known of the model that has learned from `n_learned` labelled texts."""
 
     n_learned: int
     accuracy: Accuracy | None = None
@@ -61,7 +61,7 @@ def sentence_of(n_labelled: int, estimate: Estimate | None) -> tuple[str, bool]:
         return f"{n_labelled:,} labelled: not enough yet to say how good a model is.", False
     said = (
         f"A model of {estimate.n_learned:,} labels is right on {found.value:.0%} of texts like these (95 % interval "
-        f"{found.low:.0%} to {found.high:.0%}, by {found.n:,} drawn at random)."
+        f"{found.low:.0%} to {found.high:.0%}, by {found.n:,} drawn at random that it has not learned from)."
     )
     forecast = estimate.forecast
     if forecast is None:

@@ -72,11 +72,15 @@ class Learner:
             except (BywordsError, MemoryError) as error:
                 self.error = str(error) or type(error).__name__
 
-    def learn(self) -> bool:
-        """Make a model of all answers that there are now. Returns: whether there are enough for one."""
+    def learn(self, *, estimates: bool = True) -> bool:
+        """Make a model of all answers that there are now, and say how good it is, where that is due.
+
+        Returns: whether there are enough for one.
+        """
         outcomes = self.project.outcomes()
         pool = self._prepared(outcomes)
-        known = [number for number in outcomes if number in self._rows]
+        tested = set(self.project.held_out())
+        known = [number for number in outcomes if number in self._rows and number not in tested]
         if len(known) > MOST_LEARNED:
             drawn = np.random.default_rng(self.seed).permutation(len(known))[:MOST_LEARNED]
             known = [known[index] for index in np.sort(drawn)]
@@ -90,8 +94,8 @@ class Learner:
         self._exchange(model, names, rows)
         self.n_learned = len(known)
         last = self.project.estimate
-        if last is None or last.accuracy is None or len(known) >= MORE * last.n_learned:
-            self._estimate(model, names, rows, targets)
+        if estimates and (last is None or last.accuracy is None or len(known) >= MORE * last.n_learned):
+            self._estimate(model, names, targets, rows, {number: outcomes[number] for number in sorted(tested)})
         return True
 
     def _prepared(self, outcomes: dict[int, tuple[str, ...]]) -> Pool:
@@ -108,7 +112,7 @@ class Learner:
     def _exchange(self, model: PoolModel, names: tuple[str, ...], rows: Rows) -> None:
         """Give the project what comes next by this model, and what it suggests."""
         pool = model.pool
-        left = np.setdiff1d(np.arange(len(pool)), rows)
+        left = np.setdiff1d(np.flatnonzero(~np.isin(self._numbers, self.project.test_order)), rows)
         order = ranked(
             self.strategy, model.probabilities(left), pool.directions()[left], 2 * EVERY,
             np.random.default_rng(self.seed + len(rows)), is_multilabel=model.is_multilabel,
@@ -121,12 +125,20 @@ class Learner:
 
         self.project.queue = Queue(self._numbers[left[order]], suggest)
 
-    def _estimate(self, model: PoolModel, names: tuple[str, ...], rows: Rows, targets: Targets) -> None:
-        """Say how good the model is, by the texts that were drawn at random, and whether it still changes."""
-        index_of = {row: index for index, row in enumerate(rows.tolist())}
-        sample = [index_of.get(self._rows.get(number, -1)) for number in self.project.random_sample()]
-        tested = np.array([index for index in sample if index is not None], dtype=np.int64)
-        estimate: Estimate = estimated(model.pool, rows, targets, tested, seed=self.seed)
+    def _estimate(
+        self,
+        model: PoolModel,
+        names: tuple[str, ...],
+        targets: Targets,
+        rows: Rows,
+        held_out: dict[int, tuple[str, ...]],
+    ) -> None:
+        """Say how good the model is, by the texts to test on and their labels, and whether it still changes."""
+        numbers = [number for number in held_out if number in self._rows]
+        tested = np.array([self._rows[number] for number in numbers], dtype=np.int64)
+        truth = np.array([[name in held_out[number] for name in names] for number in numbers], dtype=bool)
+        is_known = np.array([set(held_out[number]) <= set(names) for number in numbers], dtype=bool)
+        estimate: Estimate = estimated(model, rows, targets, tested, truth & is_known[:, np.newaxis], is_known)
         compared = np.arange(min(N_COMPARED, len(model.pool)))
         now = model.predicted(compared)
         if self._before is not None and self._before[0] == names:

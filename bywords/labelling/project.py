@@ -10,9 +10,7 @@ Several processes and threads may use a project at once; whatever ends them, wha
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
-import math
 import os
 import sqlite3
 import threading
@@ -55,8 +53,8 @@ from bywords.io.writers import kept_name
 from bywords.labelling.estimates import Estimate, Status, sentence_of
 from bywords.text.tokenizer import SEPARATOR
 
-RANDOM_SHARE = 0.25  # of the texts that are shown, drawn from all alike: what the accuracy is measured on
-FIRST_RANDOM = 20  # answers, before a model chooses
+FIRST_RANDOM = 20  # answers, drawn from all texts, before a model chooses
+TEST_EVERY = 4  # texts in the order of drawing one is for testing alone: no model is taught it while people label
 LEASE_SECONDS = 30 * 60.0  # that a text somebody has before them is shown to nobody else
 MOST_LABELS = 1_000
 MOST_NAME, MOST_NOTE, MOST_ANNOTATOR = 200, 10_000, 100  # characters
@@ -70,7 +68,8 @@ Suggest = Callable[[str], tuple[list[tuple[str, float]], list[tuple[int, int, fl
 class Item:
     """A text to label.
 
-    `why` it is shown: "random", "uncertain", "again" (another person has labelled it), "review", or "asked for".
+    `why` it is shown: "start" (before a model chooses), "random" (to test on), "uncertain", "again" (for a second
+    person), or "asked for".
     `suggestion` are labels and their probabilities, the likeliest first; `words` are starts, stops and what each adds
     to the likeliest label, in characters of the text. Both are empty while there is no model.
     """
@@ -146,11 +145,12 @@ class Project:
         self._conflicts: set[int] = set()
         self._kinds: Counter[str] = Counter()
         self._asked: set[int] = set()  # texts that people have answered
-        self._drawn: set[int] = set()  # those of them that were drawn at random from all
+        self._tested: set[int] = set()  # those of them that came at random, to test on
         self.order: npt.NDArray[np.int64] = np.random.default_rng(self.seed).permutation(self.n_texts)  # of drawing
-        self._ranks = np.empty(self.n_texts, dtype=np.int64)  # of each text in that order
-        self._ranks[self.order] = np.arange(self.n_texts)
-        self._next_random = 0  # rank of the first text after the last one that was drawn and answered
+        ranks = np.arange(self.n_texts)
+        is_test = (ranks >= FIRST_RANDOM) & (ranks % TEST_EVERY == 0)
+        self.test_order, self._learn_order = self.order[is_test], self.order[~is_test]  # numbers, as they are drawn
+        self._next = {True: 0, False: 0}  # the first that is not answered, in either
         self._pending: dict[str, dict[int, str]] = {}  # what people have before them, and why
         self._refresh()
         for number, person, why in shown.execute("SELECT text_id, annotator, why FROM shown ORDER BY seconds"):
@@ -289,8 +289,8 @@ class Project:
         """The next text for a person, None where there is none left.
 
         The one they have before them already comes first, unless it is in `skip`. No two people have the same one,
-        unless `overlap` asks for it. Texts are drawn at random from all, the same share of them at any time; the
-        others are those of the `queue`, in its order.
+        unless `overlap` asks for it. A steady share are texts to test on, drawn at random; the others are those of the
+        `queue`, in its order.
         """
         _check_annotator(annotator)
         with self._lock, database_errors(self.path):
@@ -519,15 +519,14 @@ class Project:
                 sentence, may_stop,
             )  # fmt: skip
 
-    def random_sample(self) -> list[int]:
-        """The labelled texts of the random share: as good as drawn from all that can be labelled.
+    def held_out(self) -> list[int]:
+        """The numbers of the labelled texts to test on, ascending: drawn from all texts, and shown for no other reason.
 
-        All labelled texts that come before the last one drawn at random in the order of drawing, also those that came
-        by another way before they were drawn: which way they came says nothing of when they would have been.
+        Those that cannot be labelled are not in it: what is measured on it is true of texts that can.
         """
         with self._lock:
             self._refresh()
-            return [number for number in self.order[: self._next_random].tolist() if number in self._outcomes]
+            return sorted(self._tested & self._outcomes.keys())
 
     def _before(self, annotator: str, skip: Collection[int]) -> tuple[int, str] | None:
         """What this person has before them: shown last, and not answered."""
@@ -553,10 +552,21 @@ class Project:
         if self.overlap > 1:
             yield from ((number, "again") for number, one in self._answers.items() if 0 < len(one) < self.overlap)
         queue = self.queue
-        if queue is not None and len(self._drawn) >= n_random(len(self._asked) + 1):
+        if queue is not None and len(self._asked) >= FIRST_RANDOM:
+            if is_test_due(len(self._tested), len(self._asked)):
+                yield from self._drawn(for_test=True)
             yield from ((number, "uncertain") for number in queue.uncertain.tolist())
-        for rank in itertools.chain(range(self._next_random, self.n_texts), range(self._next_random)):
-            yield int(self.order[rank]), "random"
+        yield from self._drawn(for_test=False)
+        yield from self._drawn(for_test=True)
+        yield from ((int(number), "start") for number in self.order)
+
+    def _drawn(self, *, for_test: bool) -> Iterator[tuple[int, str]]:
+        """Texts as they are drawn from all, and why they are shown."""
+        order = self.test_order if for_test else self._learn_order
+        while self._next[for_test] < len(order) and int(order[self._next[for_test]]) in self._answers:
+            self._next[for_test] += 1
+        for index in range(self._next[for_test], len(order)):
+            yield int(order[index]), "random" if for_test else "start"
 
     def _is_free(self, number: int, annotator: str) -> bool:
         """Whether, as far as is known here, a text needs an answer of this person."""
@@ -632,11 +642,9 @@ class Project:
         if answer.kind != "undone":
             self._pending.get(answer.annotator, {}).pop(number, None)
         if answer.source != GIVEN:
-            of = [self._asked, self._drawn] if answer.why == "random" else [self._asked]
+            of = [self._asked, self._tested] if answer.why == "random" else [self._asked]
             for numbers in of:
                 (numbers.discard if answer.kind == "undone" else numbers.add)(number)
-        if answer.why == "random" and answer.kind != "undone":
-            self._next_random = max(self._next_random, int(self._ranks[number]) + 1)
         self._settle(number)
 
     def _settle(self, number: int) -> None:
@@ -753,9 +761,9 @@ def shown_text(text: str) -> str:
     return text.replace(SEPARATOR, "\n\n")
 
 
-def n_random(n_answers: int) -> int:
-    """How many of so many texts are to be drawn at random from all."""
-    return min(n_answers, max(FIRST_RANDOM, math.ceil(RANDOM_SHARE * n_answers)))
+def is_test_due(n_tested: int, n_answers: int) -> bool:
+    """Whether the next text is one to test on: a steady share of those after the first ones."""
+    return TEST_EVERY * n_tested < n_answers + 1 - FIRST_RANDOM
 
 
 def checked_name(name: str) -> str:

@@ -61,6 +61,8 @@ GOOD = [
     "evaluate model data.csv",
     "predict model data.csv --out out.csv",
     "predict model data.csv",
+    "drift model data.csv",
+    "serve model --port 0 --check",
     "explain model more.csv --out out.html",
     "explain model 'the moon and a rocket'",
     "info model",

@@ -10,6 +10,8 @@ from typing import Any
 from bywords.errors import SettingError
 from bywords.extras import needed
 
+BACKLOG = 2048  # who asks before a worker is ready waits
+
 
 def listening(app: Any, host: str, port: int, *, stop_seconds: int, **more: Any) -> tuple[Any, socket.socket, str]:
     """The settings of uvicorn, a socket that listens, and the address of the page at it.
@@ -20,15 +22,11 @@ def listening(app: Any, host: str, port: int, *, stop_seconds: int, **more: Any)
         app, host=host, port=port, ws="none", access_log=False, log_config=None, server_header=False,
         proxy_headers=False, date_header=False, timeout_graceful_shutdown=stop_seconds, lifespan="on", **more,
     )  # fmt: skip
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        sock = socket.create_server(
-            (host, port), family=family, backlog=2048
-        )  # who asks before a worker is ready waits
-    except OSError as error:
-        said = f"cannot listen at {host}, port {port} ({error.strerror}): choose another with --port."
-        raise SettingError(said) from error
-    sock.set_inheritable(True)  # by workers
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except (OSError, ValueError) as error:
+        raise SettingError(f"cannot listen at {host}, port {port}: {error}. Choose another with --port.") from None
     name, bound = sock.getsockname()[:2]
     return config, sock, f"http://{f'[{name}]' if ':' in name else name}:{bound}/"
 

@@ -36,6 +36,7 @@ COMMANDS = (
     "evaluate",
     "predict",
     "serve",
+    "drift",
     "explain",
     "info",
     "vocab",

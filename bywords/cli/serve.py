@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -16,7 +17,7 @@ import typer
 from bywords.cli import options
 from bywords.cli.listening import is_local, listening
 from bywords.cli.screen import tell_aside
-from bywords.errors import SettingError
+from bywords.errors import SettingError, check_range
 
 if TYPE_CHECKING:
     from bywords.cli.predict import Answers
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bywords.serving.app import Application
 
 SETTINGS = "BYWORDS_SERVE"  # in the environment of a worker: what the command was given
+MOST_SECONDS = 86_400.0  # until a request is there
 STOP_SECONDS = 10  # for requests that are being answered
 
 
@@ -47,14 +49,15 @@ def serve(
     max_texts: Annotated[int, typer.Option(help="The most texts of a request.", min=1)] = 10_000,
     max_body: Annotated[int, typer.Option(help="The most bytes of a request.", min=1)] = 16_000_000,
     max_characters: Annotated[int, typer.Option(help="The most characters of a text.", min=1)] = 1_000_000,
-    timeout: Annotated[float, typer.Option(help="The most seconds until a request is there.", min=0.1)] = 10.0,
+    timeout: Annotated[float, typer.Option(help="The most seconds until a request is there.")] = 10.0,
+    check: Annotated[bool, typer.Option("--check", help="Load the model, label a text, listen, and end.")] = False,
 ) -> None:
     """Answer requests: POST /predict with {"text": "..."} or {"texts": [...]}; a page to try texts is at /.
 
     The model is exchanged when its folder changes. The log is a line of JSON a request, without texts.
     """
-    from bywords.artifact.description import load_classifier
     from bywords.extras import needed
+    from bywords.serving.served import Loaded
 
     uvicorn = needed("uvicorn", what="`bywords serve`")
     for package in ("prometheus_client", "orjson"):
@@ -64,24 +67,26 @@ def serve(
     is_of_machine = is_local(host)
     if not is_of_machine and token is None:
         raise SettingError(f"--host {host} is asked by other machines too: say with --token who may.")
-    if workers > 1 and port == 0:
-        raise SettingError("--port 0 is for one process: name the port that all --workers listen at.")
-    load_classifier(model)
+    check_range("--timeout", timeout, least=0.1, most=MOST_SECONDS)
+    n_labels = len(Loaded.of(model, answers).classifier.classes)
     given = {"model": str(model), "token": token, "is_local": is_of_machine, "hosts": allow_host or [], "limits": {
         "texts": max_texts, "body_bytes": max_body, "characters": max_characters, "seconds": timeout}}  # fmt: skip
     os.environ[SETTINGS] = json.dumps(given)
     with tempfile.TemporaryDirectory(prefix="bywords-metrics-") as folder:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        config, sock, at = listening(
+        config, sock, url = listening(
             "bywords.cli.serve:application", host, port, stop_seconds=STOP_SECONDS, factory=True, workers=workers
         )
-        tell_aside(f"Listening at {at} (Ctrl-C stops it).")
-        if workers > 1:
-            supervisor = needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess
-            supervisor(config, target=uvicorn.Server(config).run, sockets=[sock]).run()
-        else:
-            uvicorn.Server(config).run(sockets=[sock])
+        with sock:
+            if check:
+                tell_aside(f"{model} answers, with {n_labels:,} labels, and can be served at {url}.")
+                return
+            tell_aside(f"Listening at {url} (Ctrl-C stops it).")
+            if workers > 1:
+                needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess(config, [sock]).run()
+            else:
+                uvicorn.Server(config).run(sockets=[sock])
 
 
 def application() -> Application:
@@ -93,7 +98,10 @@ def application() -> Application:
 
     given = json.loads(os.environ[SETTINGS])
     hosts = (*LOCAL, *given["hosts"]) if given["is_local"] or given["hosts"] else None
-    access = Access(token=given["token"], hosts=hosts, log=_Log())
+    log = _Log()
+    logger = logging.getLogger("uvicorn")
+    logger.handlers, logger.propagate = [_Remarks(log)], False
+    access = Access(token=given["token"], hosts=hosts, log=log)
     return Application(ServedModel(Path(given["model"]), answers), limits=Limits(**given["limits"]), access=access)
 
 
@@ -128,3 +136,15 @@ class _Log:
         lines = [self.dumps({"time": now, **record}) for record in self.records]
         self.records.clear()
         sys.stderr.write(b"\n".join([*lines, b""]).decode())
+
+
+class _Remarks(logging.Handler):
+    """What uvicorn warns of, a request that is no HTTP say, as records of the log."""
+
+    def __init__(self, log: _Log) -> None:
+        super().__init__(logging.WARNING)
+        self.log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Without the error that belongs to it, which may have a text in it."""
+        self.log({"event": "remark", "what": record.getMessage()})

@@ -33,7 +33,7 @@ class Application(Site):
     """An ASGI application around a served model."""
 
     methods, open = METHODS, OPEN
-    policy = page_policy(style_src="'unsafe-inline'", script_src="'unsafe-inline'")
+    policy = page_policy(style_src="'unsafe-inline'", script_src="'unsafe-inline'", img_src="data:")
 
     def __init__(self, served: ServedModel, *, limits: Limits | None = None, access: Access | None = None) -> None:
         super().__init__(limits, access)
@@ -43,7 +43,9 @@ class Application(Site):
         self._orjson = needed("orjson", what="`bywords serve`")
         self._n_waiting = 0
         self._asked: list[tuple[Loaded, Question, asyncio.Future[bytes]]] = []  # since the last turn of the loop
-        self._pages = {name: files("bywords.serving").joinpath(f"{name}.html").read_bytes() for name in ("page", "api")}
+        look = files("bywords.report").joinpath("page.css").read_bytes()
+        pages = {name: files("bywords.serving").joinpath(f"{name}.html").read_bytes() for name in ("page", "api")}
+        self._pages = {name: page.replace(b"/* page.css */", look) for name, page in pages.items()}
 
     async def started(self) -> None:
         """Look at the folder from now on."""
@@ -86,7 +88,7 @@ class Application(Site):
         if path in ("/", "/docs"):
             return HTML, self._pages["page" if path == "/" else "api"]
         if path == "/metrics":
-            return PLAIN, self.metrics.text()
+            return PLAIN, await asyncio.to_thread(self.metrics.text)
         if path == "/openapi.json":
             return JSON, json_bytes(openapi(self.limits, has_token=self.access.token is not None))
         return JSON, json_bytes(self._info() if path == "/info" else self._state(path))
@@ -151,9 +153,10 @@ class Application(Site):
     def _rows(self, loaded: Loaded, asked: Question, texts: list[Any]) -> list[dict[str, Any]]:
         """What `predict` has for each of N texts, asked for as in a question. Raises BywordsError."""
         answerer = loaded.answerer(asked.top_k, asked.min_confidence)
-        columns = answerer.columns(answerer.found(texts))
+        found = answerer.found(texts)
+        columns = answerer.columns(found)
         listed = {name: one if isinstance(one, list) else one.tolist() for name, one in columns.items()}
-        self.metrics.labelled(listed)
+        self.metrics.labelled(loaded.classifier, found, listed)
         return [dict(zip(listed, values, strict=True)) for values in zip(*listed.values(), strict=True)]
 
     def _json_of(self, loaded: Loaded, rows: list[dict[str, Any]]) -> bytes:
@@ -175,7 +178,7 @@ class Application(Site):
         return {
             "model": loaded.digest,
             "bywords": __version__,
-            "system": str(classifier.record.card.system or classifier.record.system)[:200],
+            "system": classifier.record.card.system or classifier.record.config.description,
             "labels": classifier.classes.tolist(),
             "is_multilabel": classifier.is_multilabel,
             "fields": [] if columns is None or columns.is_one_text else list(columns.inputs),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import sys
 import tempfile
@@ -32,7 +33,7 @@ def main() -> None:
             if not path.exists():
                 Project.of_texts(path, [f"text {number}" for number in range(N_TEXTS)], labels=["a", "b"]).close()
                 told = []
-            told += killed(path, draw.uniform(0, MOST_SECONDS))
+            told += killed(path, draw.uniform(0, MOST_SECONDS), waits=draw.random() < 0.8)
             if (kill + 1) % 50 == 0 or kill + 1 == n_kills:
                 with Project.open(path) as project:
                     kept = [answer.text_id for answer in project.answers()]
@@ -43,23 +44,29 @@ def main() -> None:
     print(f"{n_kills:,} kills, {n_answers:,} answers: 0 lost, 0 doubled; {n_open:,} were kept and had not been said")
 
 
-def killed(path: Path, seconds: float) -> list[int]:
-    """Fork a process that labels, kill it after so many seconds, and give the texts that it said are answered."""
+def killed(path: Path, seconds: float, *, waits: bool) -> list[int]:
+    """Fork a process that labels, kill it after so many seconds, and give the texts that it said are answered.
+
+    Where it `waits`, seconds count from when the process has opened the project.
+    """
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
         try:
             project = Project.open(path)
+            os.write(writer, b"\n")
             while (item := project.next_text("ann")) is not None:
                 project.answer(item.id, ["a"], "ann")
                 os.write(writer, f"{item.id}\n".encode())
         finally:
             os._exit(0)
     os.close(writer)
+    if waits:
+        select.select([reader], [], [], 30)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with os.fdopen(reader) as said:
-        return [int(line) for line in said]
+        return [int(line) for line in said if line.strip()]
 
 
 if __name__ == "__main__":

@@ -212,6 +212,32 @@ def test_a_model_of_the_answers_suggests_labels_and_the_words_they_come_from(pro
         assert truth(item.text[start:stop]) == truth(item.text)
 
 
+def test_what_stops_a_model_is_said_and_the_next_one_is_made(project, monkeypatch):
+    label(project, 30)
+    fits = []
+
+    def fit(pool, rows, targets, *, seed):
+        fits.append(len(rows))
+        if len(fits) == 1:
+            raise FloatingPointError("no model")
+        return whole(pool, rows, targets, seed=seed)
+
+    whole = Pool.fit
+    monkeypatch.setattr(Pool, "fit", fit)
+    with Learner(project) as learner:
+        wait_until(lambda: learner.error == "FloatingPointError: no model")
+        label(project, 6)
+        wait_until(lambda: learner.error is None and project.queue is not None)
+
+
+def wait_until(is_so):
+    for _ in range(600):
+        if is_so():
+            return
+        threading.Event().wait(0.05)
+    pytest.fail("30 seconds")
+
+
 def test_the_same_answers_and_seed_give_the_same_order(project, tmp_path):
     label(project, 30)
     orders = []

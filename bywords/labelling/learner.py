@@ -38,7 +38,7 @@ class Learner:
 
     def __init__(self, project: Project, *, strategy: Strategy = DEFAULT, seed: int = 0) -> None:
         self.project, self.strategy, self.seed = project, strategy, seed
-        self.error: str | None = None  # what stopped the learning, if something has
+        self.error: str | None = None  # what is wrong with the last model, of which there is then none
         self.n_learned = 0  # texts that the last model has learned from
         self._wake, self._is_stopped = threading.Event(), False
         self._thread = threading.Thread(target=self._run, name="bywords-learner", daemon=True)
@@ -69,8 +69,9 @@ class Learner:
                 if abs(n_now - n_answered) >= EVERY and not self._is_stopped:
                     n_answered = n_now
                     self.learn()
-            except (BywordsError, MemoryError) as error:
-                self.error = str(error) or type(error).__name__
+                    self.error = None
+            except Exception as error:  # whatever it is, people go on labelling, and are told
+                self.error = str(error) if isinstance(error, BywordsError) else f"{type(error).__name__}: {error}"
 
     def learn(self, *, estimates: bool = True) -> bool:
         """Make a model of all answers that there are now, and say how good it is, where that is due.

@@ -1,7 +1,7 @@
 """In a browser texts are labelled by keys, whatever happens to the server; the page shows all texts as they are."""
 
+import contextlib
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,9 +9,8 @@ import threading
 import time
 
 import pytest
-import uvicorn
-from pages import HOSTILE, needs_chromium
-from playwright.sync_api import expect, sync_playwright
+from pages import HOSTILE, answering, browsing, needs_chromium
+from playwright.sync_api import expect
 
 from bywords.labelling.app import LabellingSite
 from bywords.labelling.project import Project
@@ -19,16 +18,12 @@ from bywords.labelling.review import review_items, write_corrections
 
 pytestmark = needs_chromium
 TOPICS = {"space": "moon orbit rocket star", "sport": "team goal league coach", "motor": "engine oil wheel brake"}
-expect.set_options(timeout=10_000)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+    with browsing() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -47,25 +42,15 @@ def page(browser):
 @pytest.fixture
 def opened(tmp_path, page):
     """Open the page of a project, by default a new one, that a thread serves without a learner."""
-    ended = []
+    with contextlib.ExitStack() as stack:
 
-    def open_page(texts=(), labels=(), *, annotators=(), project=None, **given):
-        project = project or Project.of_texts(tmp_path / "p.bywords", texts, labels=labels, **given)
-        server = uvicorn.Server(uvicorn.Config(LabellingSite(project, annotators=annotators), port=0, log_config=None))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        ended.append((server, thread, project))
-        until = time.monotonic() + 10
-        while not server.started and time.monotonic() < until:
-            time.sleep(0.01)
-        page.goto(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/")
-        return project
+        def open_page(texts=(), labels=(), *, annotators=(), project=None, **given):
+            project = project or Project.of_texts(tmp_path / "p.bywords", texts, labels=labels, **given)
+            stack.enter_context(project)
+            page.goto(stack.enter_context(answering(LabellingSite(project, annotators=annotators))))
+            return project
 
-    yield open_page
-    for server, thread, project in ended:
-        server.should_exit = True
-        thread.join(timeout=10)
-        project.close()
+        yield open_page
 
 
 def started(folder, *words):

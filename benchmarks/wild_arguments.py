@@ -55,6 +55,7 @@ GOOD = [
     "train data.csv --on-disk ids --out out --set training.max_epochs=1",
     "train more.csv --from model --out out",
     "audit more.csv --out out",
+    "label more.csv --labels space,motor --out out --import more.csv",
     "compare data.csv --systems tfidf-nb --out out",
     "curve data.csv --system tfidf-nb --seeds 1 --out out",
     "evaluate model data.csv",

@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -82,12 +84,15 @@ def opened(page: str, folder: Path, script: str = "") -> str:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
-    """Chromium as Playwright has it: for one module at a time."""
-    from playwright.sync_api import sync_playwright
+    """Chromium, to be driven by Playwright: while it is there, no other loop of asyncio can run in this thread."""
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)
     outside = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"], env=outside)
+        browser = playwright.chromium.launch(
+            executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu"], env=outside
+        )
         yield browser
         browser.close()
 
@@ -109,3 +114,19 @@ def page_in(browser: Any, path: Path) -> Iterator[Any]:
         page.wait_for_selector("html[data-ready]")
         yield page
     assert wrong == []
+
+
+@contextlib.contextmanager
+def answering(application):
+    """The address of an application that a thread serves."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 20
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)

@@ -19,7 +19,8 @@ from bywords import SYSTEMS, fit_classifier, load_classifier, save_classifier
 from bywords.auditing.model_drift import Observed, compared, judged
 from bywords.cli.serve import answers
 from bywords.errors import SettingError
-from bywords.serving.app import Access, Application
+from bywords.serving.app import Application
+from bywords.serving.asgi import Access
 from bywords.serving.metrics import N_DRAWS
 from bywords.serving.requests import Limits
 from bywords.serving.served import Loaded, ServedModel

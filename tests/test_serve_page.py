@@ -1,19 +1,16 @@
 """The page of a server in a browser: a text and its coloured words, a file labelled with progress, a token."""
 
 import csv
-import shutil
-import threading
-import time
 
 import pytest
-import uvicorn
-from pages import HOSTILE, needs_chromium
-from playwright.sync_api import expect, sync_playwright
+from pages import HOSTILE, answering, chromium, needs_chromium
+from playwright.sync_api import expect
 from small_corpus import small_corpus
 
 from bywords import SYSTEMS, fit_classifier, save_classifier
 from bywords.cli.serve import answers
-from bywords.serving.app import Access, Application
+from bywords.serving.app import Application
+from bywords.serving.asgi import Access
 from bywords.serving.served import ServedModel
 
 pytestmark = needs_chromium
@@ -31,24 +28,14 @@ def address(tmp_path_factory):
     labels = [corpus.label_names[code] for code in corpus.labels]
     save_classifier(fit_classifier(SYSTEMS["tfidf-svc"], list(corpus.texts), labels), folder)
     app = Application(ServedModel(folder, answers), access=Access(token="secret"))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + 20
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
+    with answering(app) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser():
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[1280, 390])

@@ -31,6 +31,7 @@ from bywords.version import __version__
 COMMANDS = (
     "train",
     "audit",
+    "label",
     "compare",
     "curve",
     "evaluate",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import logging
 import os
-import socket
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bywords.cli import options
+from bywords.cli.listening import is_local, listening
 from bywords.cli.screen import tell_aside
 from bywords.errors import SettingError, check_range
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 SETTINGS = "BYWORDS_SERVE"  # in the environment of a worker: what the command was given
 MOST_SECONDS = 86_400.0  # until a request is there
-BACKLOG = 2048  # who asks before a worker is ready waits
 STOP_SECONDS = 10  # for requests that are being answered
 
 
@@ -66,30 +64,21 @@ def serve(
         needed(package, what="`bywords serve`")
     if token is not None and not (token and token.isascii() and token.isprintable() and " " not in token):
         raise SettingError("--token: expected letters, digits and signs without blanks, as a header takes them.")
-    is_local = _is_local(host)
-    if not is_local and token is None:
+    is_of_machine = is_local(host)
+    if not is_of_machine and token is None:
         raise SettingError(f"--host {host} is asked by other machines too: say with --token who may.")
     check_range("--timeout", timeout, least=0.1, most=MOST_SECONDS)
     n_labels = len(Loaded.of(model, answers).classifier.classes)
-    given = {"model": str(model), "token": token, "is_local": is_local, "hosts": allow_host or [], "limits": {
+    given = {"model": str(model), "token": token, "is_local": is_of_machine, "hosts": allow_host or [], "limits": {
         "texts": max_texts, "body_bytes": max_body, "characters": max_characters, "seconds": timeout}}  # fmt: skip
     os.environ[SETTINGS] = json.dumps(given)
     with tempfile.TemporaryDirectory(prefix="bywords-metrics-") as folder:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        config = uvicorn.Config(
-            "bywords.cli.serve:application", factory=True, host=host, port=port, workers=workers, ws="none",
-            access_log=False, log_config=None, server_header=False, proxy_headers=False, date_header=False,
-            timeout_graceful_shutdown=STOP_SECONDS, lifespan="on",
-        )  # fmt: skip
-        try:
-            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            sock = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-        except (OSError, ValueError) as error:
-            raise SettingError(f"cannot listen at {host}, port {port}: {error}. Choose another with --port.") from None
+        config, sock, url = listening(
+            "bywords.cli.serve:application", host, port, stop_seconds=STOP_SECONDS, factory=True, workers=workers
+        )
         with sock:
-            at = sock.getsockname()
-            url = f"http://{f'[{at[0]}]' if ':' in at[0] else at[0]}:{at[1]}/"
             if check:
                 tell_aside(f"{model} answers, with {n_labels:,} labels, and can be served at {url}.")
                 return
@@ -102,7 +91,8 @@ def serve(
 
 def application() -> Application:
     """What a worker runs, by the settings in its environment."""
-    from bywords.serving.app import LOCAL, Access, Application
+    from bywords.serving.app import Application
+    from bywords.serving.asgi import LOCAL, Access
     from bywords.serving.requests import Limits
     from bywords.serving.served import ServedModel
 
@@ -158,10 +148,3 @@ class _Remarks(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Without the error that belongs to it, which may have a text in it."""
         self.log({"event": "remark", "what": record.getMessage()})
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -7,13 +7,7 @@ answered by one look at the model, and only large ones go to a thread.
 from __future__ import annotations
 
 import asyncio
-import hmac
-import json
-import sys
-import time
-import traceback
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import islice
 from typing import Any
@@ -21,45 +15,29 @@ from typing import Any
 from bywords.errors import BywordsError
 from bywords.explain.explanation import explain
 from bywords.extras import needed
+from bywords.serving.asgi import HTML, JSON, PLAIN, Access, Message, Receive, Site, json_bytes, page_policy
 from bywords.serving.metrics import Metrics
 from bywords.serving.openapi import openapi
 from bywords.serving.requests import Limits, Question, RequestError, question
 from bywords.serving.served import Loaded, ServedModel
 from bywords.version import __version__
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-JSON, HTML, PLAIN = b"application/json", b"text/html; charset=utf-8", b"text/plain; version=0.0.4; charset=utf-8"
 METHODS = {"/": "GET", "/docs": "GET", "/openapi.json": "GET", "/health": "GET", "/ready": "GET", "/info": "GET",
            "/metrics": "GET", "/predict": "POST"}  # fmt: skip
 OPEN = ("/", "/docs", "/openapi.json", "/health", "/ready")  # that need no token: they say nothing of the model
 FEW_BYTES = 20_000  # of a body, or of some together, that are answered at once, in about a millisecond
 LOOK_SECONDS = 1.0  # between two looks at the folder
-LATE = "the body was not there after {:g} seconds."
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
-SAFE = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
-OF_PAGES = [
-    *SAFE,
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-     b"img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
-]  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """Who may ask."""
-
-    token: str | None = None  # that /predict, /info and /metrics want, as "Authorization: Bearer TOKEN"
-    hosts: tuple[str, ...] | None = LOCAL  # names in the header Host; None for any
-    log: Callable[[dict[str, Any]], None] = field(default=lambda record: None)
-
-
-class Application:
+class Application(Site):
     """An ASGI application around a served model."""
 
+    methods, open = METHODS, OPEN
+    policy = page_policy(style_src="'unsafe-inline'", script_src="'unsafe-inline'", img_src="data:")
+
     def __init__(self, served: ServedModel, *, limits: Limits | None = None, access: Access | None = None) -> None:
-        self.served, self.limits, self.access = served, limits or Limits(), access or Access()
+        super().__init__(limits, access)
+        self.served = served
         self.metrics = Metrics()
         self.metrics.loads.inc()
         self._orjson = needed("orjson", what="`bywords serve`")
@@ -69,54 +47,20 @@ class Application:
         pages = {name: files("bywords.serving").joinpath(f"{name}.html").read_bytes() for name in ("page", "api")}
         self._pages = {name: page.replace(b"/* page.css */", look) for name, page in pages.items()}
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer a request, or start and stop."""
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
-        if scope["type"] != "http":
-            return
-        started = time.perf_counter()
-        path = scope["path"] if scope["path"] in METHODS else "other"
-        status, kind, more = 200, JSON, SAFE
-        try:
-            kind, content = await self._answer(path, scope, receive)
-            more = OF_PAGES if kind is HTML else SAFE
-        except _GoneError:
-            return
-        except RequestError as error:
-            status, more = error.status, [*SAFE, *error.headers]
-            content = _json({"error": {"message": error.message, "field": error.field}})
-        except Exception:
-            status = 500
-            content = _json({"error": {"message": f"this is a fault of bywords {__version__}.", "field": None}})
-            frames = traceback.extract_tb(sys.exc_info()[2])  # without its message, which may have a text in it
-            where = [f"{frame.filename}:{frame.lineno}" for frame in frames]
-            self.access.log({"event": "fault", "kind": str(sys.exc_info()[0]), "where": where})
-        length = str(len(content)).encode()
-        headers = [(b"content-type", kind), (b"content-length", length), *more]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
-        took = time.perf_counter() - started
+    async def started(self) -> None:
+        """Look at the folder from now on."""
+        self._watching = asyncio.create_task(self._watch())
+        self.access.log({"event": "start", "model": self.served.current.digest, "version": __version__})
+
+    async def stopped(self) -> None:
+        """Look no more."""
+        self._watching.cancel()
+
+    def answered(self, path: str, status: int, seconds: float) -> None:
+        """Count a request."""
         self.metrics.answered(path, status)
         if path == "/predict":
-            self.metrics.seconds.observe(took)
-        self.access.log({"event": "request", "path": path, "status": status, "seconds": round(took, 6)})
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        watching: asyncio.Task[None] | None = None
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                watching = asyncio.create_task(self._watch())
-                self.access.log({"event": "start", "model": self.served.current.digest, "version": __version__})
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                if watching is not None:
-                    watching.cancel()
-                self.access.log({"event": "stop"})
-                await send({"type": "lifespan.shutdown.complete"})
-                return
+            self.metrics.seconds.observe(seconds)
 
     async def _watch(self) -> None:
         while True:
@@ -137,72 +81,17 @@ class Application:
         if found is not None:
             self.metrics.refused.set(self.served.refused is not None)
 
-    async def _answer(self, path: str, scope: Message, receive: Receive) -> tuple[bytes, bytes]:
-        headers = dict(scope["headers"])
-        self._check(path, scope["method"], headers)
+    async def answer(self, path: str, scope: Message, receive: Receive) -> tuple[bytes, bytes]:
+        """What an address has. Raises RequestError for what is wrong with a body."""
         if path == "/predict":
-            if scope["query_string"]:
-                raise RequestError(400, "there are words behind ? in the address: put all into the body, as JSON.")
-            return JSON, await self._predict(await self._body(headers, receive))
+            return JSON, await self._predict(await self.body(scope, receive))
         if path in ("/", "/docs"):
             return HTML, self._pages["page" if path == "/" else "api"]
         if path == "/metrics":
             return PLAIN, await asyncio.to_thread(self.metrics.text)
         if path == "/openapi.json":
-            return JSON, _json(openapi(self.limits, has_token=self.access.token is not None))
-        return JSON, _json(self._info() if path == "/info" else self._state(path))
-
-    def _check(self, path: str, method: str, headers: dict[bytes, bytes]) -> None:
-        """Raise RequestError for who may not ask, and for what there is not."""
-        host = headers.get(b"host", b"").decode("latin-1")
-        hosts = self.access.hosts
-        if hosts is not None and host not in hosts and host.rpartition(":")[0] not in hosts:
-            raise RequestError(421, f"the header Host names {host!r:.100}, expected {', '.join(hosts)}.", "Host")
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and origin.partition("://")[2] != host:
-            raise RequestError(403, "a page of another address asks, which may not use this server.", "Origin")
-        if path == "other":
-            raise RequestError(404, f"there is no such address, expected one of {', '.join(METHODS)}.")
-        if method != METHODS[path] and not (method == "HEAD" and METHODS[path] == "GET"):
-            error = RequestError(405, f"{path} takes {METHODS[path]}.")
-            error.headers = [(b"allow", METHODS[path].encode())]
-            raise error
-        if self.access.token is not None and path not in OPEN:
-            wanted = b"Bearer " + self.access.token.encode()
-            if not hmac.compare_digest(headers.get(b"authorization", b""), wanted):
-                error = RequestError(401, "expected the header 'Authorization: Bearer TOKEN'.", "Authorization")
-                error.headers = [(b"www-authenticate", b"Bearer")]
-                raise error
-
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """The whole body. Raises RequestError for one that is too long, too slow, or no JSON by its header."""
-        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
-            raise RequestError(415, "expected the header 'Content-Type: application/json'.", "Content-Type")
-        most = self.limits.body_bytes
-        said = "the body is longer than {:,} bytes, expected at most as many."
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or len(length) > 18 or int(length) > most:
-            raise RequestError(413, said.format(most))
-        parts: list[bytes] = []
-        n_bytes, more, task = 0, True, asyncio.current_task()
-        assert task is not None
-        late = asyncio.get_running_loop().call_later(self.limits.seconds, task.cancel, LATE)  # less than a `timeout`
-        try:
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise _GoneError
-                parts.append(message.get("body", b""))
-                more = message.get("more_body", False)
-                if (n_bytes := n_bytes + len(parts[-1])) > most:
-                    raise RequestError(413, said.format(most))
-        except asyncio.CancelledError as cancelled:
-            if cancelled.args != (LATE,) or task.uncancel():
-                raise
-            raise RequestError(408, LATE.format(self.limits.seconds)) from None
-        finally:
-            late.cancel()
-        return b"".join(parts)
+            return JSON, json_bytes(openapi(self.limits, has_token=self.access.token is not None))
+        return JSON, json_bytes(self._info() if path == "/info" else self._state(path))
 
     async def _predict(self, body: bytes) -> bytes:
         loaded = self.served.current  # one model answers the whole request
@@ -275,7 +164,7 @@ class Application:
         try:
             return bytes(self._orjson.dumps(value))
         except TypeError:  # a label has half of a character
-            return _json(value)
+            return json_bytes(value)
 
     def _state(self, path: str) -> dict[str, Any]:
         if path == "/health":
@@ -298,10 +187,6 @@ class Application:
         }
 
 
-class _GoneError(Exception):
-    """Who asked has left."""
-
-
 def _alike(
     waiting: list[tuple[Loaded, Question, asyncio.Future[bytes]]],
 ) -> Iterator[tuple[Loaded, list[tuple[Question, asyncio.Future[bytes]]]]]:
@@ -317,7 +202,3 @@ def _alike(
             del n_characters[key]
     for (loaded, *_), some in parts.items():
         yield loaded, some
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, allow_nan=False).encode()

@@ -60,7 +60,7 @@ GOOD = [
     "evaluate model data.csv",
     "predict model data.csv --out out.csv",
     "predict model data.csv",
-    "drift model data.csv",
+    "drift model data.csv --out out.html",
     "serve model --port 0 --check",
     "explain model more.csv --out out.html",
     "explain model 'the moon and a rocket'",

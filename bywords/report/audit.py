@@ -13,6 +13,7 @@ from bywords.report.audit_pictures import lengths_picture, roc_picture, words_pi
 from bywords.report.comparison import class_rows
 from bywords.report.formats import shorten
 from bywords.report.page import render
+from bywords.terminal import command
 
 _MOST_PAIRS = 200  # rows of a table of pairs
 _MOST_BESIDE = 10  # pairs whose texts are side by side
@@ -38,6 +39,7 @@ def render_audit(audit: AuditRecord) -> str:
         parts=audit.profile.parts,
         pictures={"words": words_picture(audit), "roc": roc_picture(audit), "lengths": lengths_picture(audit)},
         words=audit_words,
+        review=f"{command('label', audit.data.train)} --review FOLDER",
     )
 
 

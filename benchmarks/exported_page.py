@@ -1,4 +1,4 @@
-"""Is an exported page the model? 10,000 texts of seven sets, hostile ones among them, labelled in Chromium and by Python.
+"""Is an exported page the model? 10,000 texts of seven sets, some of them hostile, labelled in Chromium and by Python.
 
 Claims: 0 labels differ; probabilities within 1e-5; a page has at most 1.4 times the bytes of the model folder. Said
 beside them: how long a page takes to load and how many texts it labels in a second, in one thread. `auto` learns from

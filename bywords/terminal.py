@@ -74,4 +74,6 @@ def _shell_word(word: str) -> str:
 
 
 def _octal(match: re.Match[str]) -> str:
-    return "".join(f"\\{byte:03o}" for byte in match[0].encode("utf-8", "surrogateescape"))
+    is_byte = "\udc80" <= match[0] <= "\udcff"  # of a file name that is no UTF-8
+    encoded = match[0].encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
+    return "".join(f"\\{byte:03o}" for byte in encoded)

@@ -98,8 +98,8 @@ def chromium() -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def page_in(browser: Any, path: Path) -> Iterator[Any]:
-    """A page that shows this file, ready to be used.
+def page_in(browser: Any, path: Path, *, ready: str = "html[data-ready]") -> Iterator[Any]:
+    """A page that shows this file, used as soon as there is what matches `ready`.
 
     Asserts at the end that no script has failed, and that nothing else was loaded.
     """
@@ -111,7 +111,7 @@ def page_in(browser: Any, path: Path) -> Iterator[Any]:
         own = (path.as_uri(), "blob:", "data:")
         page.on("request", lambda asked: None if asked.url.startswith(own) else wrong.append(asked.url))
         page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready]")
+        page.wait_for_selector(ready)
         yield page
     assert wrong == []
 

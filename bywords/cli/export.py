@@ -43,6 +43,8 @@ def export(
             from bywords.exporting.page import exported_page
 
             files = {to: exported_page(classifier, name=model.resolve().name).encode()}
+        for path in files:
+            check_writable(path)
         for path, content in files.items():
             write_whole(path, content)
     n_bytes, of_model = sum(map(len, files.values())), size_bytes(model)

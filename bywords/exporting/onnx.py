@@ -6,6 +6,7 @@ float32 (K,). It counts them, weighs them and adds up rows, as `CountedTable` sa
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ def onnx_files(classifier: FittedClassifier, path: Path) -> dict[Path, bytes]:
     Raises: SettingError for a model that is not linear in counted words and n-grams, and where onnx is not installed.
     """
     if classifier.is_ranked:
-        raise SettingError("the model finds the likeliest of many labels alone, by a search: it has no graph of logits.")
+        raise SettingError(
+            "the model finds the likeliest of many labels alone, by a search: it has no graph of logits."
+        )
     model = _graph(classifier.model.counted_tables()).SerializeToString()
     vocabulary, calibration = classifier.vocabulary, classifier.calibration
     beside = {
@@ -57,7 +60,9 @@ class _Nodes:
 
     def constant(self, value: npt.ArrayLike, dtype: npt.DTypeLike) -> str:
         name = f"constant_{len(self.constants)}"
-        self.constants.append(self.numpy.from_array(np.ascontiguousarray(value, dtype=dtype).reshape(np.shape(value)), name))
+        self.constants.append(
+            self.numpy.from_array(np.ascontiguousarray(value, dtype=dtype).reshape(np.shape(value)), name)
+        )
         return name
 
     def __call__(self, kind: str, *inputs: str, n_outputs: int = 1, **attributes: Any) -> Any:
@@ -87,13 +92,15 @@ def _graph(tables: list[CountedTable]) -> Any:
 
 
 def _logits(add: _Nodes, table: CountedTable, distinct: str, counts: str, kinds: Any) -> str:
-    """The logits of one table, from the distinct ids and their counts; where it sees none, the unknown word stands in."""
+    """The logits of one table, from distinct ids and their counts; where it sees none, the unknown word stands in."""
     one, zero = add.constant(1, np.float32), add.constant(0, np.float32)
     is_seen = add("Less", distinct, add.constant(len(table.idf), np.int64))
     n_each = add("Where", is_seen, counts, zero)
     n_all = add("ReduceSum", n_each, keepdims=1)
     stand_in = add("Sub", one, add("Min", n_all, one))
-    ids = add("Concat", add("Where", is_seen, distinct, add.constant(0, np.int64)), add.constant([UNKNOWN], np.int64), axis=0)
+    ids = add(
+        "Concat", add("Where", is_seen, distinct, add.constant(0, np.int64)), add.constant([UNKNOWN], np.int64), axis=0
+    )
     n_each = add("Concat", n_each, stand_in, axis=0)
     if table.weighting == "log-tfidf":
         is_there = add("Min", n_each, one)
@@ -105,7 +112,11 @@ def _logits(add: _Nodes, table: CountedTable, distinct: str, counts: str, kinds:
     elif table.weighting != "count":
         is_known = add("Cast", add("Not", add("Equal", ids, add.constant(UNKNOWN, np.int64))), to=kinds.FLOAT)
         weights = _scaled(add, add("Mul", weights, is_known), ids, table, kinds)
-    sums = add("MatMul", add("Unsqueeze", weights, add.constant([0], np.int64)), add("Gather", add.constant(table.rows, np.float32), ids))
+    sums = add(
+        "MatMul",
+        add("Unsqueeze", weights, add.constant([0], np.int64)),
+        add("Gather", add.constant(table.rows, np.float32), ids),
+    )
     if table.layer is not None:
         sums = add("MatMul", add("Cast", sums, to=kinds.DOUBLE), add.constant(table.layer, np.float64))
         sums = add("Cast", add("Add", sums, add.constant(table.bias, np.float64)), to=kinds.FLOAT)
@@ -117,7 +128,7 @@ def _scaled(add: _Nodes, weights: str, ids: str, table: CountedTable, kinds: Any
     """Each block of weights divided by its length, then all by that of the whole."""
     starts = [0, *(start for start in table.blocks if 0 < start < len(table.idf)), len(table.idf)]
     parts = []
-    for first, end in zip(starts, starts[1:], strict=False) if len(starts) > 2 else ():
+    for first, end in itertools.pairwise(starts) if len(starts) > 2 else ():
         is_before = add("Less", ids, add.constant(end, np.int64))
         is_in = add("And", is_before, add("Not", add("Less", ids, add.constant(first, np.int64))))
         parts.append(_divided(add, add("Mul", weights, add("Cast", is_in, to=kinds.FLOAT))))

@@ -12,7 +12,7 @@ from bywords.report import audit_words
 from bywords.report.audit_pictures import lengths_picture, roc_picture, words_picture
 from bywords.report.comparison import class_rows
 from bywords.report.page import render
-from bywords.terminal import shorten
+from bywords.terminal import command, shorten
 
 _MOST_PAIRS = 200  # rows of a table of pairs
 _MOST_BESIDE = 10  # pairs whose texts are side by side
@@ -38,6 +38,7 @@ def render_audit(audit: AuditRecord) -> str:
         parts=audit.profile.parts,
         pictures={"words": words_picture(audit), "roc": roc_picture(audit), "lengths": lengths_picture(audit)},
         words=audit_words,
+        review=f"{command('label', audit.data.train)} --review FOLDER",
     )
 
 

@@ -10,11 +10,13 @@ import numpy as np
 from bywords.explain.segments import segments, strengths
 from bywords.report.formats import percent
 from bywords.report.page import render
+from bywords.terminal import shell_words
 from bywords.version import __version__
 
 Record = dict[str, Any]
 
 N_LEVELS = 4  # of colour, as page.css has them
+MOST_ASKED = 1_000  # characters of a text that a command can be copied with
 MOST_CHARACTERS = 4_000  # of a text that are shown
 MOST_CLASSES = 200  # whose words are shown
 N_OTHERS = 4  # classes of a text that are named with their probability
@@ -32,7 +34,7 @@ def render_explanations(record: Record) -> str:
         record=record,
         version=__version__,
         file_name=Path(str(record["file"])).name,
-        documents=[_document_view(document) for document in record["documents"]],
+        documents=[_document_view(document, str(record["model"])) for document in record["documents"]],
         class_words=[_class_view(label, words) for label, words in class_words[:MOST_CLASSES]],
         n_classes_left_out=max(len(class_words) - MOST_CLASSES, 0),
         is_exact={document["method"] for document in record["documents"]} <= {"exact"},
@@ -40,7 +42,7 @@ def render_explanations(record: Record) -> str:
     )
 
 
-def _document_view(document: Record) -> dict[str, Any]:
+def _document_view(document: Record, model: str) -> dict[str, Any]:
     """A text in segments, each with how strongly it speaks for the class, and what the numbers say in words."""
     text, tokens = document["text"], document["tokens"]
     offsets = np.array([[token["start"], token["end"]] for token in tokens], dtype=np.int64).reshape(-1, 2)
@@ -53,6 +55,8 @@ def _document_view(document: Record) -> dict[str, Any]:
     index = document["labels"].index(document["explained"])
     total = float(sum(token["attribution"] for token in tokens))
     predicted = document["predicted"]
+    is_one_text = not document.get("by_token") and not any("field" in token for token in tokens)
+    is_asked_again = is_one_text and 0 < len(text) <= MOST_ASKED
     return {
         **document,
         "parts": _joined(parts),
@@ -61,6 +65,7 @@ def _document_view(document: Record) -> dict[str, Any]:
         "by_vector": list(dict.fromkeys(token["token"] for token in tokens if token.get("by_vector"))),
         "probability": document["probabilities"][index],
         "others": _others(document, index),
+        "command": shell_words(["bywords", "explain", model, "--", text]) if is_asked_again else None,
         "bias": document["bias"][index],
         "logit": document["logits"][index],
         "total": total,

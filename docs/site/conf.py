@@ -55,11 +55,11 @@ ROOMS = {
     "systems": "The table of systems", "training": "Training", "fitted": "What was fitted", "artifact": "Folders",
     "text": "Words", "vectors": "Word vectors", "data": "Labelled documents", "io": "Files and data sets",
     "models": "Models", "pytorch": "PyTorch by hand", "experiments": "Experiments", "audit": "What is wrong with data",
-    "evaluation": "Evaluation", "explain": "Explanations", "errors": "Errors",
+    "evaluation": "Evaluation", "explain": "Explanations", "exporting": "Pages and graphs", "errors": "Errors",
 }  # fmt: skip
 EXAMPLE = re.compile(r"((?:^>>> .*\n?)(?:^.+\n?)*)", re.MULTILINE)
 MANUAL = [
-    "install", "label", "train", "predict", "serve", "large-data", "trust", "explain", "audit", "leakage",
+    "install", "label", "train", "predict", "serve", "export", "large-data", "trust", "explain", "audit", "leakage",
     "label-errors", "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input", "benchmarks",
 ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Corpora: selecting, grouping, matching label names, dropping what is empty, and splitting."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from bywords.data.corpus import (
     sorted_names,
     with_label_names,
 )
+from bywords.data.shares import split
 from bywords.data.splits import nested_order, strata_of, stratified_split
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig
@@ -270,6 +272,32 @@ def test_a_split_depends_on_the_seed_and_on_nothing_else():
     first, again, other = (stratified_split(labels, 0.3, seed)[1].tolist() for seed in (1, 1, 2))
     assert first == again
     assert first != other
+
+
+def test_a_corpus_in_parts_has_each_document_once_and_equal_texts_in_one_part():
+    texts = [f"text {number // 2}" if number < 20 else f"other {number}" for number in range(100)]
+    corpus = Corpus.of("numbers", texts, ["a", "a", "b", "b"] * 25)
+    parts = corpus.split((0.5, 0.25, 0.25), seed=3)
+    assert sorted(row for part in parts for row in part.rows) == list(range(100))
+    for one, other in itertools.combinations(parts, 2):
+        assert not set(one.texts) & set(other.texts)
+    wanted = np.outer((0.5, 0.25, 0.25), corpus.counts())
+    assert np.abs(np.array([part.counts() for part in parts]) - wanted).max() <= 2
+    assert [part.texts.to_list() for part in parts] == [
+        texts for texts, _ in split(texts, corpus.names(), (0.5, 0.25, 0.25), seed=3)
+    ]
+
+
+def test_a_multi_label_corpus_is_parted_by_its_rarest_labels():
+    labels = pl.Series([["common", "rare"] if number % 10 == 0 else ["common"] for number in range(40)])
+    corpus = Corpus.of_sets("sets", [f"text {number}" for number in range(40)], labels)
+    assert [part.counts().tolist() for part in corpus.split((0.5, 0.5))] == [[20, 2], [20, 2]]
+
+
+@pytest.mark.parametrize("shares", [(1.0,), (0.5, 0.6), (1.2, -0.2)])
+def test_shares_that_do_not_sum_to_1_are_refused(shares):
+    with pytest.raises(SettingError, match="expected two or more above 0 that sum to 1"):
+        Corpus.of("two", ["one", "two"], ["a", "b"]).split(shares)
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, float("nan")])

@@ -172,6 +172,7 @@ class Corpus:
         The same seed gives the same parts; in each, documents keep their order. `rows` say which they were.
         Raises: SettingError where the shares are not above 0 or do not sum to 1.
 
+        >>> from bywords import Corpus
         >>> corpus = Corpus.of("tickets", [f"text {number}" for number in range(20)], ["office", "garage"] * 10)
         >>> [part.counts().tolist() for part in corpus.split((0.6, 0.2, 0.2))]
         [[6, 6], [2, 2], [2, 2]]

@@ -97,7 +97,7 @@ class SequenceModel(NeuralModel):
     every number of them. The steps of an LSTM are compiled code, whose threads change no bits.
     """
 
-    n_training_threads = 1
+    n_training_threads: ClassVar[int | None] = 1
 
     row_arrays = ("embedding.weight",)
     reads_in_order = True

@@ -6,6 +6,7 @@ import re
 import threading
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from hypothesis import HealthCheck, given, settings
@@ -124,12 +125,15 @@ def test_of_texts_drawn_at_random_nobody_is_told_what_the_model_says(tmp_path):
     (tmp_path / "texts.txt").write_text("".join(f"text {i}\n" for i in range(60)))
     with Project.create(tmp_path / "p.bywords", [tmp_path / "texts.txt"], ["a", "b"]) as project:
         site, seen = LabellingSite(project), set()
-        project.queue = Queue(project.order[::-1].copy(), lambda text: ([("a", 0.9), ("b", 0.1)], [(0, 3, 1.0)]))
+        learned = np.setdiff1d(project.order, project.test_order)
+        project.queue = Queue(learned, lambda text: ([("a", 0.9), ("b", 0.1)], [(0, 3, 1.0)]))
         for turn in range(30):
             item = asked(site, "/api/next", annotator="").json()["item"]
+            again = asked(site, "/api/item", id=item["id"]).json()["item"]  # however it is shown
+            assert bool(again["suggestion"]) == bool(item["suggestion"])
             seen.add((item["why"], bool(item["suggestion"]), bool(item["words"])))
             asked(site, "/api/answers", id=item["id"], labels=["a"], token=f"{TOKEN} {turn}")
-    assert seen == {("random", False, False), ("uncertain", True, True)}
+    assert seen == {("start", True, True), ("random", False, False), ("uncertain", True, True)}
 
 
 def test_a_disk_that_is_full_is_said_and_may_be_tried_again(project, monkeypatch):

@@ -176,7 +176,7 @@ const likely = item => item.suggestion.filter(([, chance], n) => state.several ?
 function suggest(item) {
   const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${name} ${percent(chances.get(name))}`).join(", ");
   $("suggestion").textContent = names.length ? `Suggested: ${shown}. Enter takes it.`
-    : item.why === "random" ? "Drawn at random, so without a suggestion: by such texts the accuracy is measured."
+    : item.is_test ? "To test on, so without a suggestion: by such texts the accuracy is measured."
     : item.why === "again" ? "Somebody else has labelled this one too." : "";
 }
 
@@ -201,7 +201,7 @@ function labels() {
     const button = document.createElement("button"), name = document.createElement("span"), chance = document.createElement("span");
     button.type = "button"; button.dataset.label = row.name; name.className = "name"; name.textContent = row.name; name.dir = "auto"; chance.className = "chance";
     if (row.key) { const sign = document.createElement("kbd"); sign.textContent = row.key; button.append(sign); button.setAttribute("aria-keyshortcuts", row.key); }
-    if (chances.has(row.name) && item.why !== "random") chance.textContent = percent(chances.get(row.name));
+    if (chances.has(row.name)) chance.textContent = percent(chances.get(row.name));
     button.append(name, chance);
     button.classList.toggle("suggested", best.includes(row.name)); button.classList.toggle("first", Boolean(wanted) && n === 0);
     if (state.several) button.setAttribute("aria-pressed", chosen.has(row.name));

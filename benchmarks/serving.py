@@ -1,15 +1,20 @@
 """Requests a second of `bywords serve` beside FastAPI apps around fastText and around TF-IDF + LinearSVC.
 
-One text a request, one process each, the same texts (`imdb`'s test part, its first CHARACTERS), the same client, in
-turn. Run with the extra `bench`. Prints the median requests a second and the 99th percentile of seconds; then how long
-batches of 1,000 take beside `predict`'s own time.
+One text a request, one process each, the same texts (`imdb`'s test part, its first CHARACTERS), the same client with
+N_CONNECTIONS, in turn. Run with the extra `bench`. Prints the median requests a second, the 99th percentile of seconds
+and the CPU time of the server for a request; then how long batches of 1,000 take beside `predict`'s own time.
 
-Claims: at least LEAST times the requests a second of each peer, and batches within MOST_BATCH.
+With `--soak SECONDS` instead: single texts, batches, bad requests, explanations, scrapes, and meanwhile the model is
+saved anew; counts the answers by status, and the memory of the server at the first and last fifth.
+
+Claims: at least LEAST times the requests a second of each peer, and batches within MOST_BATCH; with `--soak` no 5xx, no
+request lost, and memory that has grown by less than MOST_GROWN.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import socket
@@ -17,8 +22,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections import Counter
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,9 +35,11 @@ from measure import write_result
 
 from bywords import SYSTEMS, fit_classifier, load_classifier, load_dataset, save_classifier
 
-SECONDS, N_RUNS, N_CONNECTIONS, CHARACTERS = 3.0, 3, 8, 300
+SECONDS, N_RUNS, N_CONNECTIONS, CHARACTERS = 3.0, 3, 32, 300
 LEAST = {"fastText": 2.0, "TF-IDF + LinearSVC": 5.0}
 MOST_BATCH = 1.3
+MOST_GROWN = 1.1
+RELOAD_SECONDS = 5.0
 APP = """
 import sys
 from fastapi import FastAPI
@@ -57,31 +67,46 @@ PEERS = {
 
 
 def main() -> None:
-    """Train the three, measure them in turn, and assert the claims."""
+    """Train the three, measure them in turn, and assert the claims; or soak."""
     data = load_dataset("imdb")
+    if "--soak" in sys.argv:
+        soak(float(sys.argv[sys.argv.index("--soak") + 1]), data)
+        return
     names = [data.train.label_names[code] for code in data.train.labels]
     texts, asked = list(data.train.texts), [text[:CHARACTERS] for text in data.test.texts[:2000]]
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder), texts, names)
         rates: dict[str, list[float]] = {}
         slowest: dict[str, list[float]] = {}
+        busy: dict[str, list[float]] = {}
         for _ in range(N_RUNS):
             for name in ("bywords", *PEERS):
-                with server(name, Path(folder)) as port:
-                    took = asyncio.run(load(port, asked, SECONDS))
+                with server(name, Path(folder)) as (port, pid):
+                    before = cpu_seconds(pid)
+                    took = run(load(port, asked, SECONDS))
+                    busy.setdefault(name, []).append((cpu_seconds(pid) - before) / len(took))
                 rates.setdefault(name, []).append(len(took) / SECONDS)
                 slowest.setdefault(name, []).append(sorted(took)[int(0.99 * len(took))])
-                print(f"{name:20} {rates[name][-1]:8,.0f} a second, p99 {slowest[name][-1]:.5f} s", flush=True)
+                print(
+                    f"{name:20} {rates[name][-1]:8,.0f} a second, p99 {slowest[name][-1]:.5f} s, "
+                    f"{1e6 * busy[name][-1]:.0f} µs of the server's CPU",
+                    flush=True,
+                )
         batch = batches(Path(folder), list(data.test.texts[:1000]))
     found = {
-        name: {"requests_per_second": statistics.median(rates[name]), "p99_seconds": statistics.median(slowest[name])}
+        name: {
+            "requests_per_second": statistics.median(rates[name]),
+            "p99_seconds": statistics.median(slowest[name]),
+            "cpu_seconds": min(busy[name]),
+        }
         for name in rates
     }
     write_result("serving", {"servers": found, "batch": batch})
     print(found, batch)
     for name, least in LEAST.items():
         ratio = found["bywords"]["requests_per_second"] / found[name]["requests_per_second"]
-        print(f"{ratio:.2f} times {name}")
+        of_cpu = found[name]["cpu_seconds"] / found["bywords"]["cpu_seconds"]
+        print(f"{ratio:.2f} times {name}; by CPU time of the server {of_cpu:.2f} times")
         assert ratio >= least, (name, ratio)
     assert batch["ratio"] <= MOST_BATCH, batch
 
@@ -104,8 +129,8 @@ def prepare(folder: Path, texts: list[str], labels: list[str]) -> None:
 
 
 @contextmanager
-def server(name: str, folder: Path) -> Iterator[int]:
-    """A process that serves, and its port."""
+def server(name: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """A process that serves: its port, and its number."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
@@ -119,38 +144,144 @@ def server(name: str, folder: Path) -> Iterator[int]:
                     if asked.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 time.sleep(0.1)
-            yield port
+            yield port, process.pid
         finally:
             process.terminate()
             process.wait(timeout=20)
 
 
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a client by uvloop, so that it takes as little as it can of what it measures."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def raw_request(port: int, body: bytes, *, method: str = "POST", path: str = "/predict") -> bytes:
+    """The bytes of a request."""
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Client(asyncio.Protocol):
+    """A connection that is kept, which asks for one thing after the other; `seen` gets seconds and status of each."""
+
+    def __init__(self, asked: Iterator[bytes], seen: list[tuple[float, int]], ends: float) -> None:
+        self.asked, self.seen, self.ends, self.buffer = asked, seen, ends, b""
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        """Ask for the first."""
+        self.transport = transport
+        self.ask()
+
+    def ask(self) -> None:
+        """Ask for the next."""
+        self.started = time.perf_counter()
+        self.transport.write(next(self.asked))
+
+    def data_received(self, data: bytes) -> None:
+        """Take an answer, and ask for the next."""
+        self.buffer += data
+        head, end, body = self.buffer.partition(b"\r\n\r\n")
+        if not end or len(body) < int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+            return
+        self.buffer = b""
+        self.seen.append((time.perf_counter() - self.started, int(head[9:12])))
+        if time.perf_counter() < self.ends:
+            self.ask()
+        else:
+            self.done.set_result(None)
+            self.transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Fail where an answer was still awaited."""
+        if not self.done.done():
+            self.done.set_exception(ConnectionError("an answer was lost"))
+
+
+async def ask_on(port: int, requests: list[list[bytes]], seconds: float) -> list[tuple[float, int]]:
+    """Seconds and status of each request, asked for over and over, by a connection for each of these lists."""
+    seen: list[tuple[float, int]] = []
+    ends, loop = time.perf_counter() + seconds, asyncio.get_running_loop()
+    clients = [Client(itertools.cycle(own), seen, ends) for own in requests]
+    async with asyncio.timeout(2 * seconds + 30):
+        for client in clients:
+            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+        await asyncio.gather(*(client.done for client in clients))
+    return seen
+
+
 async def load(port: int, texts: list[str], seconds: float) -> list[float]:
-    """How long each request took, asked over N_CONNECTIONS that are kept, each one after the other."""
-    raw = []
-    for text in texts:
-        body = json.dumps({"text": text}).encode()
-        head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
-        raw.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    took: list[float] = []
-    ends = time.perf_counter() + seconds
+    """How long each request took."""
+    raw = [raw_request(port, json.dumps({"text": text}).encode()) for text in texts]
+    seen = await ask_on(port, [raw[number::N_CONNECTIONS] for number in range(N_CONNECTIONS)], seconds)
+    assert {status for _, status in seen} == {200}
+    return [took for took, _ in seen]
 
-    async def ask(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while time.perf_counter() < ends:
-            number += N_CONNECTIONS
-            started = time.perf_counter()
-            writer.write(raw[number % len(raw)])
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            await reader.readexactly(length)
-            took.append(time.perf_counter() - started)
-        writer.close()
 
-    async with asyncio.timeout(10 * seconds + 10):
-        await asyncio.gather(*map(ask, range(N_CONNECTIONS)))
-    return took
+def soak(seconds: float, data: Any) -> None:
+    """Mixed load while the model is saved anew, and the claims on it."""
+    names = [data.train.label_names[code] for code in data.train.labels]
+    models = [fit_classifier(SYSTEMS["tfidf-svc"], data.train.texts[::n], names[::n]) for n in (4, 5)]
+    texts, stopped, n_saved = list(data.test.texts), threading.Event(), 0
+    memory: list[int] = []
+    with tempfile.TemporaryDirectory() as folder:
+        save_classifier(models[0], Path(folder) / "model")
+
+        def disturb(pid: int) -> None:
+            nonlocal n_saved
+            while not stopped.wait(RELOAD_SECONDS / 5):
+                status = Path(f"/proc/{pid}/status").read_text()
+                memory.append(int(status.partition("VmRSS:")[2].split()[0]))
+                if len(memory) % 5 == 0:
+                    n_saved += 1
+                    save_classifier(models[n_saved % 2], Path(folder) / "model")
+
+        with server("bywords", Path(folder)) as (port, pid):
+            watcher = threading.Thread(target=disturb, args=[pid])
+            watcher.start()
+            seen = run(ask_on(port, mixed(port, texts), seconds))
+            stopped.set()
+            watcher.join(30)
+            scraped = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read().decode()
+    statuses = Counter(status for _, status in seen)
+    n_loads = int(float(scraped.partition("\nbywords_model_loads_total ")[2].split()[0]))
+    fifth = max(len(memory) // 5, 1)
+    first, last = (statistics.median(part) / 1024 for part in (memory[:fifth], memory[-fifth:]))
+    p99 = sorted(took for took, _ in seen)[int(0.99 * len(seen))]
+    found = {"seconds": seconds, "statuses": dict(sorted(statuses.items())), "n_saved": n_saved, "n_loads": n_loads,
+             "first_mb": first, "last_mb": last, "p99_seconds": p99}  # fmt: skip
+    print(found)
+    write_result("serving-soak", found)
+    assert max(statuses) < 500, statuses
+    assert n_loads > 1, n_loads
+    assert last <= MOST_GROWN * first, (first, last)
+
+
+def mixed(port: int, texts: list[str]) -> list[list[bytes]]:
+    """What each of some connections asks for in turn."""
+
+    def body(**asked: Any) -> bytes:
+        return raw_request(port, json.dumps(asked).encode())
+
+    single = [body(text=text[:CHARACTERS]) for text in texts[:500]]
+    rich = [body(text=text, top_k=-1, min_confidence=0.8, explain=True) for text in texts[500:600]]
+    many = [body(texts=texts[start : start + 300]) for start in range(600, 1800, 300)]
+    bad = [
+        body(), body(text=3), body(texts=["a"], top_k=0), body(text="a", nothing=1), raw_request(port, b"{"),
+        raw_request(port, b"", method="GET"), raw_request(port, b"\xff"), body(text="\ud800"),
+        raw_request(port, b"", method="GET", path="/nowhere"),
+    ]  # fmt: skip
+    gets = [raw_request(port, b"", method="GET", path=path) for path in ("/metrics", "/info", "/health", "/ready", "/")]
+    return [single, single[::-1], single[250:] + single[:250], rich, many, many[::-1], bad, gets]
 
 
 def batches(folder: Path, texts: list[str]) -> dict[str, Any]:
@@ -159,13 +290,14 @@ def batches(folder: Path, texts: list[str]) -> dict[str, Any]:
 
     classifier, body = load_classifier(folder / "model"), json.dumps({"texts": texts})
     times: dict[str, list[float]] = {"served": [], "predict": []}
-    with server("bywords", folder) as port:
+    with server("bywords", folder) as (port, _):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         for _ in range(9):
             started = time.perf_counter()
             connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
-            assert len(json.loads(connection.getresponse().read())["predictions"]) == len(texts)
+            answer = connection.getresponse().read()
             times["served"].append(time.perf_counter() - started)
+            assert len(json.loads(answer)["predictions"]) == len(texts)
             started = time.perf_counter()
             classifier.predict(texts)
             times["predict"].append(time.perf_counter() - started)

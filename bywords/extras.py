@@ -16,6 +16,7 @@ EXTRAS = {  # the first part of a module's name → the extra of this package th
     "lightning_fabric": "neural",
     "matplotlib": "report",
     "optuna": "search",
+    "orjson": "serve",
     "prometheus_client": "serve",
     "scipy": "report",
     "sklearn": "sklearn",

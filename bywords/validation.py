@@ -9,6 +9,7 @@ import contextlib
 import json
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -158,11 +159,8 @@ def parsed_json(raw: bytes, *, is_record: bool = False, is_mostly_text: bool = F
     """
     try:
         text = raw.decode()
-        numbers: dict[str, Any] = {"parse_float": _float, "parse_int": _integer}
-        if not is_mostly_text and not _MAY_BE_LARGE.search(text):  # which takes longer than a look at few numbers
-            numbers = {}
-        numbers["parse_constant"] = float if is_record else _no_number
-        found = json.loads(text, object_pairs_hook=_object, **numbers)
+        are_small = not is_mostly_text and not _MAY_BE_LARGE.search(text)  # takes longer than a look at few numbers
+        found = _decoder(is_record, are_small).decode(text)
         if not is_record and ("\\ud" in text or "\\uD" in text):
             json.dumps(found, ensure_ascii=False).encode()
     except RecursionError as error:
@@ -180,6 +178,12 @@ def parsed_json(raw: bytes, *, is_record: bool = False, is_mostly_text: bool = F
         if not level:
             return found
     raise SettingError(f"it has more than {DEEPEST} lists and objects within each other")
+
+
+@lru_cache(maxsize=4)
+def _decoder(is_record: bool, are_small: bool) -> json.JSONDecoder:
+    numbers: dict[str, Any] = {} if are_small else {"parse_float": _float, "parse_int": _integer}
+    return json.JSONDecoder(object_pairs_hook=_object, parse_constant=float if is_record else _no_number, **numbers)
 
 
 _MAY_BE_LARGE = re.compile(r"[eE]\+?\d{3}|(?<![.\d])\d{19}")  # a number: others need no look, which takes time

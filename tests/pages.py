@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
+import threading
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -71,3 +74,31 @@ def opened(page: str, folder: Path, script: str = "") -> str:
     assert "data-error" not in root
     assert int(re.search(r'data-overflow="(-?\d+)"', root)[1]) <= 0
     return document
+
+
+@contextlib.contextmanager
+def browsing():
+    """Chromium, to be driven by Playwright: while it is there, no other loop of asyncio can run in this thread."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=20_000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def answering(application):
+    """The address of an application that a thread serves."""
+    import uvicorn
+
+    server = uvicorn.Server(uvicorn.Config(application, port=0, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 20
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(20)

@@ -16,7 +16,7 @@ NAMES = {"sklearn": "scikit-learn"}  # of a module, where its package is called 
 
 
 def packages(requirements):
-    return {re.match(r"[\w-]+", requirement)[0].lower() for requirement in requirements}
+    return {re.match(r"[\w-]+", requirement)[0].lower().replace("_", "-") for requirement in requirements}
 
 
 @pytest.mark.parametrize("module", sorted(EXTRAS))
@@ -30,7 +30,7 @@ def test_the_extra_that_an_error_names_brings_the_package(module):
 
 def test_every_package_that_is_asked_for_has_an_exact_version():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().splitlines()
-    pinned = {line.partition("==")[0] for line in lines if "==" in line}
+    pinned = packages(line for line in lines if "==" in line)
     asked = packages(PROJECT["dependencies"]).union(*map(packages, PROJECT["optional-dependencies"].values()))
     assert sorted(asked - pinned - {"bywords"}) == []
 

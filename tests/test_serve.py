@@ -16,10 +16,14 @@ from hypothesis import strategies as st
 from small_corpus import small_corpus
 
 from bywords import SYSTEMS, fit_classifier, load_classifier, save_classifier
+from bywords.auditing.model_drift import Observed, compared, judged
 from bywords.cli.serve import answers
-from bywords.serving.app import Access, Application
+from bywords.errors import SettingError
+from bywords.serving.app import Application
+from bywords.serving.asgi import Access
+from bywords.serving.metrics import N_DRAWS
 from bywords.serving.requests import Limits
-from bywords.serving.served import ServedModel
+from bywords.serving.served import Loaded, ServedModel
 
 TEXTS = ["the moon and a rocket", "", "zxqv", "hockey team , goal", "engine \N{BALLOON} oil\x00"]
 
@@ -165,6 +169,57 @@ def test_no_body_is_a_fault(app, body, path):
     assert answer.status_code == 200 or answer.json()["error"]["message"]
 
 
+def test_questions_that_come_together_are_answered_each_by_its_own(app):
+    bodies = [{"text": text} for text in TEXTS * 3]
+    bodies += [{"texts": TEXTS[:2], "top_k": 2}, {"texts": []}, {"text": TEXTS[0], "min_confidence": 1}, {"text": 3}]
+    alone = [asked(app, json=body) for body in bodies]
+
+    async def ask_all():
+        async with client_of(app) as client:
+            return await asyncio.gather(*(client.post("/predict", json=body) for body in bodies))
+
+    together = asyncio.run(ask_all())
+    assert [one.status_code for one in together] == [200] * (len(bodies) - 1) + [422]
+    assert [one.json() for one in together] == [one.json() for one in alone]
+
+
+def test_a_model_that_fails_for_one_text_answers_those_that_came_with_it(models):
+    app, loaded = application(models / "one"), ServedModel(models / "one", answers).current
+
+    class Failing:
+        def found(self, texts):
+            if "bad" in texts:
+                raise SettingError("this text has no answer")
+            return loaded.answerer(None, None).found(texts)
+
+        columns = staticmethod(loaded.answerer(None, None).columns)
+
+    app.served.current = Loaded(loaded.classifier, loaded.digest, lambda *_: Failing())
+
+    async def ask_all():
+        async with client_of(app) as client:
+            return await asyncio.gather(
+                *(client.post("/predict", json={"text": text}) for text in ("moon", "bad", "car"))
+            )
+
+    assert [one.status_code for one in asyncio.run(ask_all())] == [200, 422, 200]
+
+
+def test_metrics_say_how_far_the_last_texts_are_from_the_training(models):
+    app = application(models / "one")
+    asked(app, json={"texts": ["moon rocket the a"] * 99})
+    assert 'bywords_window_drift_found{look="labels"} NaN' in asked(app, "GET", "/metrics").text
+    asked(app, json={"texts": ["moon rocket the a"] * 99})
+    shown = asked(app, "GET", "/metrics").text
+    classifier = app.served.current.classifier
+    observed = Observed(classifier)
+    observed.add(["moon rocket the a"] * 198)
+    (look,) = [one for one in judged(compared(classifier, observed.profile, n_draws=N_DRAWS)) if one.kind == "labels"]
+    assert f'bywords_window_drift_distance{{look="labels"}} {look.distance - look.by_chance}' in shown
+    assert 'bywords_window_drift_found{look="labels"} 1.0' in shown
+    assert 'bywords_window_drift_found{look="known words"} 0.0' in shown
+
+
 def test_a_body_that_does_not_come_is_refused(models):
     app = application(models / "one", seconds=0.05)
 
@@ -277,6 +332,34 @@ def test_a_new_model_is_taken_while_requests_are_answered_and_a_damaged_one_is_r
     assert [record["event"] for record in records if record["event"] != "request"] == ["loaded", "refused"]
 
 
+def test_a_check_says_whether_the_model_can_be_served(bywords, models, tmp_path):
+    code, _, err = bywords("serve", models / "one", "--port", "0", "--check")
+    assert code == 0
+    assert "answers, with 3 labels, and can be served at http://127.0.0.1:" in err
+    code, _, err = bywords("serve", tmp_path, "--port", "0", "--check")
+    assert code == 2
+
+
+def test_several_workers_answer_are_counted_together_and_stop(models):
+    command = [sys.executable, "-m", "bywords", "serve", str(models / "one"), "--port", "0", "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        timer = threading.Timer(60, process.kill)
+        timer.start()
+        try:
+            said = next(line for line in process.stderr if "Listening" in line).split()[2]
+            for _ in range(20):  # each by a connection of its own, which one of the workers takes
+                answer = httpx.post(f"{said}predict", json={"text": "moon rocket"}, timeout=30)
+                assert answer.json()["predictions"][0]["label"] == "space"
+            assert "bywords_texts_total 20.0" in httpx.get(f"{said}metrics", timeout=30).text
+            process.send_signal(signal.SIGTERM)
+            events = [json.loads(line)["event"] for line in process.stderr.read().splitlines()]
+            assert events.count("stop") == events.count("start") == 2
+            assert process.wait(timeout=30) == 0
+        finally:
+            timer.cancel()
+            process.kill()
+
+
 def test_a_process_serves_until_it_is_told_to_stop(models, tmp_path):
     command = [sys.executable, "-m", "bywords", "serve", str(models / "one"), "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -289,7 +372,7 @@ def test_a_process_serves_until_it_is_told_to_stop(models, tmp_path):
             assert answer.json()["predictions"][0]["label"] == "space"
             process.send_signal(signal.SIGTERM)
             rest = process.stderr.read()
-            assert json.loads(rest.splitlines()[-1]) == {"event": "stop"}
+            assert json.loads(rest.splitlines()[-1])["event"] == "stop"
         finally:
             timer.cancel()
             process.kill()
@@ -300,7 +383,8 @@ def test_a_process_serves_until_it_is_told_to_stop(models, tmp_path):
     [
         (["--host", "0.0.0.0"], "--token"),
         (["--token", "a b"], "without blanks"),
-        (["--port", "0", "--workers", "2"], "name the port"),
+        (["--timeout", "nan"], "--timeout is nan"),
+        (["--host", "é" * 200, "--token", "a"], "cannot listen at"),
     ],
 )
 def test_a_server_that_is_not_meant_does_not_start(bywords, models, options, words):

@@ -30,11 +30,13 @@ from bywords.version import __version__
 COMMANDS = (
     "train",
     "audit",
+    "label",
     "compare",
     "curve",
     "evaluate",
     "predict",
     "serve",
+    "drift",
     "explain",
     "info",
     "vocab",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
+import asyncio
 import json
+import logging
 import os
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bywords.cli import options
+from bywords.cli.listening import is_local, listening
 from bywords.cli.screen import tell_aside
-from bywords.errors import SettingError
+from bywords.errors import SettingError, check_range
 
 if TYPE_CHECKING:
     from bywords.cli.predict import Answers
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from bywords.serving.app import Application
 
 SETTINGS = "BYWORDS_SERVE"  # in the environment of a worker: what the command was given
+MOST_SECONDS = 86_400.0  # until a request is there
 STOP_SECONDS = 10  # for requests that are being answered
 
 
@@ -45,59 +49,59 @@ def serve(
     max_texts: Annotated[int, typer.Option(help="The most texts of a request.", min=1)] = 10_000,
     max_body: Annotated[int, typer.Option(help="The most bytes of a request.", min=1)] = 16_000_000,
     max_characters: Annotated[int, typer.Option(help="The most characters of a text.", min=1)] = 1_000_000,
-    timeout: Annotated[float, typer.Option(help="The most seconds until a request is there.", min=0.1)] = 10.0,
+    timeout: Annotated[float, typer.Option(help="The most seconds until a request is there.")] = 10.0,
+    check: Annotated[bool, typer.Option("--check", help="Load the model, label a text, listen, and end.")] = False,
 ) -> None:
     """Answer requests: POST /predict with {"text": "..."} or {"texts": [...]}; a page to try texts is at /.
 
     The model is exchanged when its folder changes. The log is a line of JSON a request, without texts.
     """
-    from bywords.artifact.description import load_classifier
     from bywords.extras import needed
+    from bywords.serving.served import Loaded
 
     uvicorn = needed("uvicorn", what="`bywords serve`")
-    needed("prometheus_client", what="`bywords serve`")
+    for package in ("prometheus_client", "orjson"):
+        needed(package, what="`bywords serve`")
     if token is not None and not (token and token.isascii() and token.isprintable() and " " not in token):
         raise SettingError("--token: expected letters, digits and signs without blanks, as a header takes them.")
-    is_local = _is_local(host)
-    if not is_local and token is None:
+    is_of_machine = is_local(host)
+    if not is_of_machine and token is None:
         raise SettingError(f"--host {host} is asked by other machines too: say with --token who may.")
-    if workers > 1 and port == 0:
-        raise SettingError("--port 0 is for one process: name the port that all --workers listen at.")
-    load_classifier(model)
-    given = {"model": str(model), "token": token, "is_local": is_local, "hosts": allow_host or [], "limits": {
+    check_range("--timeout", timeout, least=0.1, most=MOST_SECONDS)
+    n_labels = len(Loaded.of(model, answers).classifier.classes)
+    given = {"model": str(model), "token": token, "is_local": is_of_machine, "hosts": allow_host or [], "limits": {
         "texts": max_texts, "body_bytes": max_body, "characters": max_characters, "seconds": timeout}}  # fmt: skip
     os.environ[SETTINGS] = json.dumps(given)
     with tempfile.TemporaryDirectory(prefix="bywords-metrics-") as folder:
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        config = uvicorn.Config(
-            "bywords.cli.serve:application", factory=True, host=host, port=port, workers=workers, ws="none",
-            access_log=False, log_config=None, server_header=False, proxy_headers=False, date_header=False,
-            timeout_graceful_shutdown=STOP_SECONDS, lifespan="on",
-        )  # fmt: skip
-        try:
-            sock = config.bind_socket()
-        except SystemExit:  # of uvicorn, which has logged why where nobody reads it
-            raise SettingError(f"cannot listen at {host}, port {port}: choose another with --port.") from None
-        sock.listen(2048)  # who asks before a worker is ready waits
-        at = sock.getsockname()
-        tell_aside(f"Listening at http://{f'[{at[0]}]' if ':' in at[0] else at[0]}:{at[1]}/ (Ctrl-C stops it).")
-        if workers > 1:
-            supervisor = needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess
-            supervisor(config, target=uvicorn.Server(config).run, sockets=[sock]).run()
-        else:
-            uvicorn.Server(config).run(sockets=[sock])
+        config, sock, url = listening(
+            "bywords.cli.serve:application", host, port, stop_seconds=STOP_SECONDS, factory=True, workers=workers
+        )
+        with sock:
+            if check:
+                tell_aside(f"{model} answers, with {n_labels:,} labels, and can be served at {url}.")
+                return
+            tell_aside(f"Listening at {url} (Ctrl-C stops it).")
+            if workers > 1:
+                needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess(config, [sock]).run()
+            else:
+                uvicorn.Server(config).run(sockets=[sock])
 
 
 def application() -> Application:
     """What a worker runs, by the settings in its environment."""
-    from bywords.serving.app import LOCAL, Access, Application
+    from bywords.serving.app import Application
+    from bywords.serving.asgi import LOCAL, Access
     from bywords.serving.requests import Limits
     from bywords.serving.served import ServedModel
 
     given = json.loads(os.environ[SETTINGS])
     hosts = (*LOCAL, *given["hosts"]) if given["is_local"] or given["hosts"] else None
-    access = Access(token=given["token"], hosts=hosts, log=_log)
+    log = _Log()
+    logger = logging.getLogger("uvicorn")
+    logger.handlers, logger.propagate = [_Remarks(log)], False
+    access = Access(token=given["token"], hosts=hosts, log=log)
     return Application(ServedModel(Path(given["model"]), answers), limits=Limits(**given["limits"]), access=access)
 
 
@@ -112,12 +116,35 @@ def answers(classifier: FittedClassifier, top_k: int | None, min_confidence: flo
     return Answers(classifier, top_k, least)
 
 
-def _log(record: dict[str, Any]) -> None:
-    sys.stderr.write(json.dumps(record) + "\n")
+class _Log:
+    """Records → lines of JSON with their time on standard error, those of one turn of the loop by one write."""
+
+    def __init__(self) -> None:
+        from orjson import dumps
+
+        self.records: list[dict[str, Any]] = []
+        self.dumps = dumps
+
+    def __call__(self, record: dict[str, Any]) -> None:
+        """Raises RuntimeError outside of a running loop."""
+        if not self.records:
+            asyncio.get_running_loop().call_soon(self.write)
+        self.records.append(record)
+
+    def write(self) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        lines = [self.dumps({"time": now, **record}) for record in self.records]
+        self.records.clear()
+        sys.stderr.write(b"\n".join([*lines, b""]).decode())
 
 
-def _is_local(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+class _Remarks(logging.Handler):
+    """What uvicorn warns of, a request that is no HTTP say, as records of the log."""
+
+    def __init__(self, log: _Log) -> None:
+        super().__init__(logging.WARNING)
+        self.log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Without the error that belongs to it, which may have a text in it."""
+        self.log({"event": "remark", "what": record.getMessage()})

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import wilson_interval
+from bywords.evaluation.profile import Profile
 from bywords.text.bags import Bags
 from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.tokenizer import Tokens
@@ -37,6 +38,7 @@ class Reliability:
     selection: list[list[float]] = field(default_factory=list)  # `selection_curve`; empty for several labels
     in_vocabulary_floor: float = 0.0  # a text with a lower in-vocabulary share is out of distribution
     back_off: list[list[float | None]] = field(default_factory=list)  # of labels that are paths: `back_off_table`
+    profile: Profile = field(default_factory=Profile)  # what `drift` compares new texts with
 
     def __post_init__(self) -> None:
         """Raises SettingError for what no answers give: shares beyond 0 and 1, and a curve that does not rise."""

@@ -139,6 +139,14 @@ def import_answers(project: Project, path: Path, **reading: Any) -> Imported:
     return Imported(len(rows), sum(one.text not in numbers for one in found))
 
 
+def is_of_tool(path: Path) -> bool:
+    """Whether a file has what people said in Argilla or Label Studio."""
+    if format_ending(path) != ".json":
+        return False
+    first = next(iter(_json_records(path)), None)
+    return isinstance(first, dict) and not first.keys().isdisjoint(("annotations", "completions", "responses"))
+
+
 def create_from_answers(path: Path | str, source: Path, **settings: Any) -> Project:
     """A new project of the texts of a file of Argilla or Label Studio, with what people said of them."""
     found = read_answers_of(source)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from bywords.auditing.model_drift import compared, judged
+from bywords.evaluation.profile import Profile
 from bywords.extras import needed
+from bywords.fitted import FittedClassifier, Predictions, TopPredictions
 
 WINDOW = 1_000  # texts, the last ones, that the running shares are of
+LEAST_TEXTS = 100  # that are compared with those of the training
+N_DRAWS = 499  # for a p-value of 0.002 at least
+_OF_DRIFT = f"of the last {WINDOW:,} texts, as `bywords drift` has it."
 MOST_LABELS = 200  # that are counted each by its name
 
 
@@ -45,7 +53,21 @@ class Metrics:
         self._other = prometheus.Gauge(
             "bywords_window_out_of_distribution_share", f"Share unlike the training, of the last {WINDOW}.", **gauge
         )
-        self._window: deque[tuple[float, float, bool]] = deque(maxlen=WINDOW)
+        looks = ("known words", "confidence", "labels")
+        self._drift = {
+            name: prometheus.Gauge(f"bywords_window_drift_{name}", f"{said} {_OF_DRIFT}", ["look"], **gauge)
+            for name, said in (
+                ("distance", "How far the answers are from those of the training, less what chance allows:"),
+                ("p_value", "How likely by chance, corrected for several looks:"),
+                ("found", "1 where it is more than chance and than a trifle:"),
+            )
+        }
+        for gauges in self._drift.values():
+            for look in looks:
+                gauges.labels(look).set(float("nan"))
+        # The last texts: what is known, how probable and which the likeliest label is, whether unlike; of one model.
+        self._window: tuple[FittedClassifier | None, deque[tuple[float, float, bool, int]]] = None, deque()
+        self._compared: list[tuple[float, float, bool, int]] = []
 
     def answered(self, route: str, status: int) -> None:
         """Count a request."""
@@ -54,14 +76,19 @@ class Metrics:
             child = self._children[route, status] = self._requests.labels(route, str(status))
         child.inc()
 
-    def labelled(self, columns: dict[str, Any]) -> None:
-        """Count the answers for N texts."""
-        shares, others = columns["in_vocabulary_share"].tolist(), columns["out_of_distribution"].tolist()
+    def labelled(
+        self, classifier: FittedClassifier, found: Predictions | TopPredictions, columns: dict[str, list[Any]]
+    ) -> None:
+        """Count what a classifier has found in N texts, and the columns that were made of it."""
+        shares, others = columns["in_vocabulary_share"], columns["out_of_distribution"]
+        if classifier is not self._window[0]:
+            self._window = classifier, deque(maxlen=WINDOW)
         self.texts.inc(len(shares))
         if n_unlike := sum(others):
             self.unlike.inc(n_unlike)
-        sure = columns["probability"].tolist() if "probability" in columns else [float("nan")] * len(shares)
-        self._window.extend(zip(shares, sure, others, strict=True))
+        likeliest = found.probabilities.argmax(axis=1) if isinstance(found, Predictions) else found.indices[:, 0]
+        highest = found.probabilities.max(axis=1, initial=0.0).tolist()
+        self._window[1].extend(zip(shares, highest, others, likeliest.tolist(), strict=True))
         given = columns["label"] if "label" in columns else [one for several in columns["labels"] for one in several]
         for label in given:
             child = self._of_label.get(label)
@@ -74,16 +101,37 @@ class Metrics:
             child.inc()
 
     def text(self) -> bytes:
-        """All of them, as Prometheus reads them."""
-        if self._window:
-            known, sure, other = np.array(self._window, dtype=np.float64).T
+        """All of them, as Prometheus reads them; a thread may ask, as the comparison takes .05 s."""
+        classifier, window = self._window
+        texts = list(window)
+        if classifier is not None and texts and texts != self._compared:
+            self._compared = texts
+            known, sure, other, likeliest = np.array(texts, dtype=np.float64).T
             self._known.set(known.mean())
             self._other.set(other.mean())
-            if not np.isnan(sure).all():
-                self._sure.set(np.nanmean(sure))
+            self._sure.set(sure.mean())
+            self._set_drift(classifier, known, sure, likeliest.astype(np.int64))
         registry = self.registry
         if self.is_shared:
             multiprocess = needed("prometheus_client.multiprocess", what="`bywords serve --workers`")
             registry = self._prometheus.CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)
         return bytes(self._prometheus.generate_latest(registry))
+
+    def _set_drift(
+        self,
+        classifier: FittedClassifier,
+        known: npt.NDArray[np.float64],
+        sure: npt.NDArray[np.float64],
+        likeliest: npt.NDArray[np.int64],
+    ) -> None:
+        """Compare the window with what the model answered in training; of any number of labels not which these were."""
+        if len(known) < LEAST_TEXTS or not classifier.reliability.profile.n_answers:
+            return
+        new = Profile.of(likeliest, sure, known, len(classifier.classes))
+        if classifier.is_multilabel:
+            new = replace(new, labels=[])
+        for look in judged(compared(classifier, new, n_draws=N_DRAWS)):
+            self._drift["distance"].labels(look.kind).set(look.distance - look.by_chance)
+            self._drift["p_value"].labels(look.kind).set(look.p_holm)
+            self._drift["found"].labels(look.kind).set(look.is_drift)

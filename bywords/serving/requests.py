@@ -70,11 +70,13 @@ def question(body: bytes, columns: Columns | None, limits: Limits) -> Question:
         what = "texts to explain" if explain else "texts"
         raise RequestError(413, f"there are {len(texts):,} {what}, expected at most {most:,} a request.", "texts")
     inputs = None if columns is None or columns.is_one_text else columns
-    n_characters = 0
-    for index, text in enumerate(texts):
-        where = "text" if "text" in asked else f"texts[{index}]"
-        n_characters += _checked(text, inputs, where, limits)
-    return Question(texts, _top_k(asked), _min_confidence(asked), explain, n_characters)
+    may_have_halves = b"\\ud" in body or b"\\uD" in body  # of characters, which no UTF-8 has
+    are_plain = inputs is None and not may_have_halves and all(type(text) is str for text in texts)
+    lengths = list(map(len, texts)) if are_plain else []
+    if not are_plain or max(lengths, default=0) > limits.characters:
+        names = ["text"] if "text" in asked else [f"texts[{index}]" for index in range(len(texts))]
+        lengths = [_checked(text, inputs, where, limits) for text, where in zip(texts, names, strict=True)]
+    return Question(texts, _top_k(asked), _min_confidence(asked), explain, sum(lengths))
 
 
 def _checked(text: Any, columns: Columns | None, where: str, limits: Limits) -> int:

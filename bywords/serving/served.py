@@ -39,6 +39,12 @@ class Loaded:
     digest: str  # of its SHA256SUMS: tells which model has answered
     answerer: Callable[[int | None, float | None], Answerer] = field(repr=False)
 
+    @property
+    def answers_together(self) -> bool:
+        """Whether a text gets the same answer, to the bit, whatever others are asked with it: a linear model's."""
+        columns = self.classifier.record.columns
+        return self.classifier.model.is_linear and (columns is None or columns.is_one_text)
+
     @classmethod
     def of(cls, folder: Path, make: MakeAnswerer) -> Loaded:
         """Load a folder. Raises ModelFolderError as `load_classifier`."""

@@ -65,8 +65,9 @@ def chunks_of(texts: Sequence[str] | pl.Series, n_sizes: int = 1) -> list[tuple[
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     else:
         lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
-    ends = np.cumsum(lengths)
-    n_each = math.ceil(int(lengths.sum()) / (n_sizes * CHUNK_SIZE) / n_threads())
-    n_chunks = n_threads() * n_each if lengths.sum() > CHUNK_SIZE else 1
-    cuts = np.searchsorted(ends, np.arange(1, n_chunks) * (int(lengths.sum()) / n_chunks)) + 1
+    total = int(lengths.sum())
+    if total <= CHUNK_SIZE:
+        return [(0, len(texts))]
+    n_chunks = n_threads() * math.ceil(total / (n_sizes * CHUNK_SIZE) / n_threads())
+    cuts = np.searchsorted(np.cumsum(lengths), np.arange(1, n_chunks) * (total / n_chunks)) + 1
     return list(itertools.pairwise([0, *np.unique(cuts[cuts < len(texts)]).tolist(), len(texts)]))

@@ -25,6 +25,7 @@ from bywords.evaluation.back_off import back_off_table
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, are_right, check_metric, score
 from bywords.evaluation.operating_points import OperatingCurves
+from bywords.evaluation.profile import Profile
 from bywords.evaluation.reliability import Reliability, floor_of, in_vocabulary_share_elsewhere
 from bywords.evaluation.top_scores import TopScores
 from bywords.fitted import N_FOUND, FitSummary, FittedClassifier, SelectionSummary, TrainingRecord, documents_of
@@ -177,9 +178,9 @@ def fit_classifier(
     found = fit(config, train, valid, parameters, callback, kept)
     found.fit.notes.extend([COPIES] if are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
-    floor = floor_of(in_vocabulary_share_elsewhere(found.fit.vocabulary, everything, found.fit.model.knows_by_vector))
+    shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything, found.fit.model.knows_by_vector)
     fitted = calibrated(
-        found, tokenizer, classes, label_format, floor,
+        found, tokenizer, classes, label_format, floor_of(shares), shares,
         system=config if system is None else system, parameters=parameters, n_dropped=n_dropped,
         n_by_label=counts_by_label(targets, valid),
     )  # fmt: skip
@@ -357,6 +358,7 @@ def calibrated(
     classes: npt.NDArray[Any],
     label_format: LabelFormat,
     floor: float,
+    shares: npt.NDArray[np.floating[Any]],
     *,
     system: str | SystemConfig,
     parameters: FitParameters,
@@ -364,7 +366,8 @@ def calibrated(
 ) -> FittedClassifier:
     """The classifier of a fitted system: its calibration, reliability and operating curves come from answers held out.
 
-    `floor` is the share of known words below which a text is unlike the training's; `counts` are for `FitSummary`.
+    `floor` is the share of known words below which a text is unlike the training's, `shares` are those of such texts;
+    `counts` are for `FitSummary`.
     """
     calibration = fit_calibration(found.logits, found.targets)
     if isinstance(found.logits, TopScores):
@@ -383,6 +386,7 @@ def calibrated(
             hierarchy = Hierarchy.of(classes.tolist(), parameters.label_hierarchy)
             table = back_off_table(hierarchy, probabilities, np.asarray(found.targets.codes))
             reliability = replace(reliability, back_off=table)
+    reliability = replace(reliability, profile=Profile.of(predicted, highest, shares, len(classes)))
     summary = FitSummary(
         valid_accuracy=score("micro_f1", found.targets.codes, highest, predicted),
         n_train=found.n_train, n_valid=found.n_valid, **counts,

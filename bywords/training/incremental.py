@@ -126,7 +126,7 @@ def continue_fit(
     known = before.classes.tolist()
     fitted = calibrated(
         found, before.tokenizer, classes, before.label_format,
-        lower_floor(before.reliability.in_vocabulary_floor, shares),
+        lower_floor(before.reliability.in_vocabulary_floor, shares), shares,
         system=before.record.system, parameters=parameters, n_dropped=documents.n_dropped + n_dropped,
         n_before=n_before, n_by_label=_counts_with_before(counts_by_label(targets, valid), before, columns),
         n_new_words=int((found.fit.vocabulary.counts > 0)[2:].sum() - (before.vocabulary.counts > 0)[2:].sum()),

@@ -95,7 +95,7 @@ def fit_on_disk(
         logits=np.concatenate(logits), targets=valid_targets, n_train=len(targets), n_valid=len(valid_targets),
     )  # fmt: skip
     fitted = calibrated(
-        found, Tokenizer(config.tokenizer), classes, label_format, floor_of(np.concatenate(shares)),
+        found, Tokenizer(config.tokenizer), classes, label_format, floor_of(known := np.concatenate(shares)), known,
         system=config if system is None else system, parameters=parameters,
         n_dropped=corpus.facts.n_dropped_train,
         n_by_label=list(corpus.facts.train.counts().tolist()) if corpus.is_multilabel else [],

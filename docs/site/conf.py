@@ -59,8 +59,8 @@ ROOMS = {
 }  # fmt: skip
 EXAMPLE = re.compile(r"((?:^>>> .*\n?)(?:^.+\n?)*)", re.MULTILINE)
 MANUAL = [
-    "install", "train", "predict", "serve", "large-data", "trust", "explain", "audit", "leakage", "label-errors",
-    "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input", "benchmarks",
+    "install", "label", "train", "predict", "serve", "large-data", "trust", "explain", "audit", "leakage",
+    "label-errors", "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input", "benchmarks",
 ]  # fmt: skip
 
 

@@ -1,0 +1,222 @@
+"""`bywords label TEXTS`: a page in the browser, in which people label texts while a model learns from them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import socket
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from bywords.cli import options
+from bywords.cli.listening import is_local, listening
+from bywords.cli.screen import say, tell_aside, tell_read
+from bywords.errors import SettingError
+from bywords.io.formats import SQLITE_START
+from bywords.terminal import shell_words
+
+if TYPE_CHECKING:
+    from bywords.labelling.project import Project
+
+PORT = 8470  # so that a page which is open finds the next server of its project again
+STOP_SECONDS = 2  # for answers that are on their way
+
+
+def label(
+    texts: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files of texts, as `predict` reads them; JSON of Argilla or Label Studio; or a project, to go on.",
+            metavar="TEXTS",
+        ),
+    ],
+    labels: Annotated[
+        str | None, typer.Option(help="The labels to start with: spam,ham. There may be new ones at any time.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The project: one file with texts and answers. By default TEXTS.bywords.")
+    ] = None,
+    several: Annotated[bool, typer.Option("--several", help="A text may have any number of labels.")] = False,
+    annotators: Annotated[
+        str | None, typer.Option(help="Who labels: anna,ben. Each is asked who they are.", metavar="NAMES")
+    ] = None,
+    overlap: Annotated[int, typer.Option(help="How many people label each text.", min=1)] = 1,
+    review: Annotated[
+        Path | None,
+        typer.Option(
+            help="Look at what an audit of TEXTS doubts: the folder that `bywords audit` wrote. The corrections are "
+            "for `train --labels`."
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Write the labelled texts to a file, and end: .csv .tsv .jsonl .parquet .xlsx, or .json."),
+    ] = None,
+    style: Annotated[
+        Literal["argilla", "label-studio"], typer.Option(help="Whose JSON --export writes to a name in .json.")
+    ] = "label-studio",
+    take_over: Annotated[
+        Path | None, typer.Option("--import", help="Take over the labels of a file, by the texts, and end.")
+    ] = None,
+    text: options.Text = None,
+    label: Annotated[
+        str | None, typer.Option(help="The column with labels that some texts have already.", metavar="COLUMN")
+    ] = None,
+    label_separator: options.LabelSeparator = None,
+    encoding: options.Encoding = None,
+    host: Annotated[
+        str, typer.Option(help="The address to listen at. At others than this machine's the page has a token.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int | None,
+        typer.Option(help=f"The port to listen at, 0 for any; by default {PORT} if it is free.", min=0, max=65535),
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Open no page, only say where it is.")] = False,
+    seed: options.Seed = 0,
+) -> None:
+    """Label texts in the browser, with a model that learns from each answer. Ctrl-C ends it; nothing is lost.
+
+    Every answer is in the project before the next text is shown. `bywords train PROJECT` makes a model of it.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the learner's fits are small, the other core is for answers
+    from bywords.extras import needed
+
+    needed("uvicorn", what="`bywords label`")
+    people = _names("--annotators", annotators)
+    given = {"labels": labels, "out": out, "several": several, "overlap": overlap - 1, "text": text, "label": label,
+             "label_separator": label_separator, "encoding": encoding, "seed": seed}  # fmt: skip
+    with _opened(texts, given, review) as project:
+        if take_over is not None:
+            _take_over(project, take_over)
+        if export is not None:
+            _export(project, export, style)
+        if take_over is None and export is None:
+            _serve(project, people, host, port, opens=not no_browser)
+            _say_next(project, texts[0] if review else "DATA")
+
+
+def _opened(texts: list[str], given: dict[str, Any], review: Path | None) -> Project:
+    """The project that TEXTS is, or a new one of these texts. Raises SettingError for options that go on with none."""
+    from bywords.labelling.project import Project
+    from bywords.labelling.transfer import create_from_answers, is_of_tool
+
+    if any(_is_project(Path(name)) for name in texts):
+        named = [f"--{name.replace('_', '-')}" for name, value in {**given, "review": review}.items() if value]
+        if len(texts) > 1 or named:
+            raise SettingError(
+                f"{texts[0]} is a project: its texts and settings are in it. "
+                f"Leave out {named[0] if named else texts[1]}, or name files of texts."
+            )
+        return Project.open(texts[0])
+    data = shlex.join(texts) if len(texts) > 1 else texts[0]
+    out = given.pop("out") or options.named_after(data, "-review.bywords" if review else ".bywords")
+    options.check_not_read(out, *texts)
+    given["labels"], given["overlap"] = _names("--labels", given["labels"]), given["overlap"] + 1
+    if review is not None:
+        return _review_of(out, review, data, given)
+    files = [name for pattern in texts for name in options.files_of(pattern)]
+    if len(files) == 1 and Path(files[0]).is_file() and is_of_tool(Path(files[0])):
+        return create_from_answers(out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")})
+    if given["text"] is not None and len(given["text"]) == 1:
+        (given["text"],) = given["text"]
+    return Project.create(out, files, **given)
+
+
+def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Project:
+    """A project of what an audit of these documents doubts."""
+    from bywords.io.datasets import read_parts
+    from bywords.labelling.review import create_review
+
+    for name in ("labels", "several", "label_separator"):
+        if given[name]:
+            raise SettingError(f"--{name.replace('_', '-')} has no meaning for --review, which has the labels of DATA.")
+    documents, _ = read_parts(data, text=given["text"], label=given["label"], encoding=given["encoding"])
+    tell_read(documents)
+    return create_review(out, audit, documents)
+
+
+def _is_project(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(len(SQLITE_START)) == SQLITE_START
+    return False
+
+
+def _names(option: str, given: str | None) -> list[str]:
+    """a, b → ["a", "b"]. Raises SettingError for an empty name, and for one given twice."""
+    names = [] if given is None else [name.strip() for name in given.split(",")]
+    if not all(names) or len(set(names)) < len(names):
+        raise SettingError(f"{option} {given!r}: expected different names with commas between them, as in anna,ben.")
+    return names
+
+
+def _take_over(project: Project, path: Path) -> None:
+    from bywords.labelling.transfer import import_answers
+
+    found = import_answers(project, path)
+    rest = f"; {found.n_not_there:,} are on texts that it does not have" if found.n_not_there else ""
+    say(f"{found.n_answers:,} labels of {path} are in {project.path} now{rest}.")
+
+
+def _export(project: Project, path: Path, style: Literal["argilla", "label-studio"]) -> None:
+    from bywords.labelling.transfer import export_answers
+
+    options.check_output(path, project.path)
+    n = export_answers(project, path, style=style if path.suffix.lower() == ".json" else "table")
+    say(f"{n:,} labelled texts of {project.path} are in {path}.")
+
+
+def _serve(project: Project, people: list[str], host: str, port: int | None, *, opens: bool) -> None:
+    """Serve the page until Ctrl-C or SIGTERM, while a model learns."""
+    import uvicorn
+
+    from bywords.labelling.app import LabellingSite
+    from bywords.labelling.learner import Learner
+    from bywords.serving.asgi import Access
+
+    token = None if is_local(host) else secrets.token_urlsafe(24)
+    with Learner(project) as learner:
+        access = Access() if token is None else Access(token=token, hosts=None)
+        site = LabellingSite(project, annotators=people, access=access, trouble=lambda: learner.error)
+        try:
+            config, sock, at = listening(site, host, PORT if port is None else port, stop_seconds=STOP_SECONDS)
+        except SettingError:
+            if port is not None:
+                raise
+            config, sock, at = listening(site, host, 0, stop_seconds=STOP_SECONDS)
+        if token is not None:
+            at = f"{at.replace('0.0.0.0', socket.gethostname()).replace('[::]', socket.gethostname())}#token={token}"
+        tell_aside(f"Label at {at} (Ctrl-C ends it; each answer is in {project.path} at once).")
+        if opens:
+            webbrowser.open(at)
+        with sock, contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[sock])
+
+
+def _say_next(project: Project, data: str) -> None:
+    """What is saved where, and what to type next."""
+    from bywords.labelling.agreement import agreement
+    from bywords.labelling.review import review_items, write_corrections
+
+    path = shell_words([str(project.path)])
+    if items := review_items(project):
+        corrections = project.path.with_name(f"{project.path.stem}-corrections.csv")
+        n_done, n_changed = sum(item.is_done for item in items), write_corrections(project, corrections)
+        say(f"{n_done:,} of {len(items):,} doubtful labels are looked at, in {project.path}: {n_changed:,} corrected.")
+        say(f"Go on: bywords label {path}")
+        say(f"Train: bywords train {shell_words([data])} --labels {shell_words([str(corrections)])}")
+        return
+    status = project.status()
+    say(f"{status.n_labelled:,} of {status.n_texts:,} texts are labelled, in {project.path}. {status.sentence}")
+    if agreed := agreement(project):
+        say(
+            f"Krippendorff's alpha is {agreed.alpha:.2f} (95 % interval {agreed.low:.2f} to {agreed.high:.2f}), on "
+            f"{agreed.n_texts:,} texts with two answers or more; on {status.n_disagreements:,} people disagree."
+        )
+    say(f"Go on: bywords label {path}")
+    if status.n_labelled:
+        say(f"Train: bywords train {path}")

@@ -1,0 +1,385 @@
+"use strict";
+// What a person says of a text is put into `outbox` and on the screen is the next one at once. The outbox is sent in
+// order, again and again until it has arrived; each answer has a token, by which the server counts it once. It is also
+// kept by the browser, so that a page that is closed or loaded again loses nothing.
+const $ = id => document.getElementById(id);
+const MANY = 9, SHOWN = 60, HELD = 2, WAITS = [300, 700, 1500, 3000, 5000];
+let state = null;
+let held = [];          // texts to answer: the first is on the screen, the next one is there already
+let outbox = [];        // answers that have not arrived
+let chosen = new Set(); // labels of the text on the screen, where it may have several
+let isOver = false;     // there is no other text
+let isLost = false;     // the connection
+let review = null;      // {of, settles, texts, at, held: what was before}
+let person = "";
+let line = Promise.resolve(); // requests go one after the other
+
+// Requests
+const token = (() => {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) { sessionStorage.setItem("token", given); history.replaceState(null, "", location.pathname); }
+  return sessionStorage.getItem("token");
+})();
+class Refused extends Error { constructor(status, message) { super(message); this.status = status; } }
+async function ask(path, body) {
+  const headers = token ? {Authorization: "Bearer " + token} : {};
+  const sent = body && JSON.stringify({project: state.project, annotator: person, ...body});
+  if (body) headers["Content-Type"] = "application/json";
+  const got = await fetch(path, {method: body ? "POST" : "GET", headers, body: sent, signal: AbortSignal.timeout(20000)});
+  const found = await got.json();
+  if (got.status >= 500) throw new Error(found.error.message);
+  if (!got.ok) throw new Refused(got.status, found.error.message);
+  return found;
+}
+const wait = time => new Promise(done => setTimeout(done, time));
+async function insist(path, makeBody) { // until there is an answer
+  for (let n = 0; ; n++) {
+    try { const found = await ask(path, makeBody && makeBody()); connected(true); return found; }
+    catch (error) {
+      if (error instanceof Refused) { connected(true); throw error; }
+      connected(false, error instanceof TypeError || error.name === "TimeoutError" || error instanceof SyntaxError ? "" : error.message);
+      await wait(WAITS[Math.min(n, WAITS.length - 1)]);
+    }
+  }
+}
+const inLine = work => (line = line.then(work).catch(error => trouble(error.message)));
+function connected(is, why) {
+  const kept = outbox.length, answers = kept === 1 ? "1 answer is" : kept + " answers are";
+  if (!is) trouble((why || "The server does not answer.") + (kept ? ` ${answers} kept here` : " Nothing is lost") + "; trying again. Is `bywords label` running?");
+  else if (isLost) { trouble(""); hear("Connected again."); }
+  isLost = !is;
+}
+function trouble(words) { if ($("trouble").textContent !== words) $("trouble").textContent = words; $("trouble").hidden = !words; }
+function hear(words) { $("heard").textContent = words; }
+
+// Answers
+const key = () => `bywords ${state.project} ${person}`;
+function keep() { try { localStorage.setItem(key(), JSON.stringify(outbox.map(({item, ...sent}) => sent))); } catch { /* full, or forbidden: the page has them */ } }
+const known = () => [...held.map(item => item.id), ...outbox.map(sent => sent.id)];
+const newToken = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
+function answer(kind, labels = []) {
+  const item = held[0];
+  if (!item) return;
+  if (review && kind === "skip") return leave();
+  held.shift();
+  const both = item.other == null ? [[item.id, item.label]] : [[item.id, item.label], [item.other, item.other_label]];
+  for (const [id, label] of both) { // of two duplicates both get what is said
+    const given = kind === "keep" ? {kind: "label", labels: [label]} : {kind, labels};
+    outbox.push({id, ...given, note: $("note").value.trim(), token: newToken(), settles: Boolean(review && review.settles), item});
+  }
+  keep();
+  hear({label: labels.join(", ") || "none", skip: "skipped", unsure: "not sure", keep: "kept", "leave out": "left out"}[kind] + ".");
+  show(); inLine(send); inLine(fill);
+}
+function leave() { held.shift(); show(); inLine(fill); } // of a review: as it is
+async function send() {
+  while (outbox.length) {
+    const {item, ...sent} = outbox[0];
+    try {
+      const found = await insist("api/answers", () => ({...sent, skip: known()}));
+      outbox.shift(); keep(); take(found);
+      if (!review) hold(found.item);
+    } catch (error) {
+      outbox.shift(); keep();
+      if (item && held[0] !== item) held.unshift(item);
+      trouble(`Not taken: ${error.message}`); show();
+    }
+  }
+}
+function hold(item) {
+  isOver = !item;
+  if (item && !known().includes(item.id)) held.push(item);
+  if (held.length <= 1) show();
+}
+async function fill() { // so that the next text is there before it is asked for
+  while (held.length < HELD) {
+    if (review) {
+      const next = review.texts[review.at];
+      if (!next) { isOver = true; break; }
+      review.at++;
+      try { held.push(await reviewed(next)); } catch (error) { trouble(error.message); }
+      if (held.length <= 1) show();
+      continue;
+    }
+    const found = await insist("api/next", () => ({skip: known()}));
+    take(found); hold(found.item);
+    if (isOver) break;
+  }
+  if (!held.length) show();
+}
+async function reviewed(entry) { // a text with what is to be looked at
+  const get = async id => (await insist("api/item", () => ({id}))).item;
+  const item = {...await get(entry.id), ...entry};
+  if (entry.other != null) item.other_text = (await get(entry.other)).text;
+  if (review.of === "audit") { item.suggestion = entry.suggested ? [[entry.suggested, entry.confidence]] : []; item.words = []; }
+  return item;
+}
+function undo() {
+  inLine(async () => {
+    await send();
+    const found = await ask("api/undo", {}).catch(error => { // whether it arrived is not known: look what there is
+      if (!(error instanceof Refused)) { held = []; return insist("api/next", () => ({skip: []})); }
+      throw error;
+    });
+    take(found);
+    if (!found.item) { hear("There is nothing to undo."); return; }
+    let {item} = found;
+    const entry = review && review.texts.find(one => one.id === item.id || one.other === item.id);
+    if (entry && entry.other === item.id) take(await ask("api/undo", {})); // the other one of two duplicates
+    if (entry) item = await reviewed(entry);
+    held = [item, ...held.filter(one => one.id !== item.id)];
+    hear("Undone."); show();
+  });
+}
+
+// The text
+function show() {
+  const item = held[0], isNew = item && $("text").dataset.id !== String(item.id);
+  $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
+  if (!item) {
+    const waits = !isOver || isLost;
+    $("empty-words").textContent = waits ? "The next text is on its way…" : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
+    $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
+    return;
+  }
+  if (review) $("review-name").textContent = `${review.name}: ${review.texts.findIndex(one => one.id === item.id) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
+  chosen = new Set();
+  if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; isAsked = false; }
+  $("text").dataset.id = item.id;
+  $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : [part(item.label, item.text), part(item.other_label, item.other_text)]));
+  $("card").classList.remove("fits"); void $("card").offsetWidth; $("card").classList.add("fits");
+  scrollTo(0, 0);
+  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${item.label}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
+  $("said").textContent = said.join("\n");
+  suggest(item); labels();
+  if (document.activeElement.closest("[hidden]")) $("text").focus(); // a field that is gone
+}
+function part(label, text) { // one of two duplicates
+  const both = document.createElement("div"), name = document.createElement("span"), body = document.createElement("span");
+  both.className = "duplicate"; name.className = "note"; name.textContent = `${label}\n`; body.textContent = text; both.append(name, body);
+  return both;
+}
+function coloured(text, words) {
+  const signs = Array.from(text), parts = [], most = Math.max(1e-12, ...words.map(word => Math.abs(word[2])));
+  let at = 0;
+  for (const [start, stop, weight] of [...words].sort((a, b) => a[0] - b[0])) {
+    const level = Math.ceil(4 * Math.abs(weight) / most - .4);
+    if (start < at || level < 1) continue;
+    const mark = document.createElement("mark");
+    mark.className = `${weight > 0 ? "for" : "against"} level-${level}`; mark.textContent = signs.slice(start, stop).join("");
+    parts.push(signs.slice(at, start).join(""), mark); at = stop;
+  }
+  return [...parts, signs.slice(at).join("")];
+}
+const percent = share => `${Math.round(100 * share)} %`;
+const likely = item => item.suggestion.filter(([, chance], n) => state.several ? chance >= .5 : n === 0).map(([label]) => label).filter(label => state.labels.some(row => row.name === label));
+function suggest(item) {
+  const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${name} ${percent(chances.get(name))}`).join(", ");
+  $("suggestion").textContent = names.length ? `Suggested: ${shown}. Enter takes it.`
+    : item.why === "random" ? "Drawn at random, so without a suggestion: by such texts the accuracy is measured."
+    : item.why === "again" ? "Somebody else has labelled this one too." : "";
+}
+
+// Labels
+let buttons = new Map(), isAsked = false; // whether the field to find labels is
+const isFinding = () => isAsked || !state.labels.length || state.labels.length > MANY;
+function find() { isAsked = true; labels(); $("filter").focus(); }
+function matching() {
+  const wanted = $("filter").value.trim().toLocaleLowerCase();
+  const rows = state.labels.filter(row => row.name.toLocaleLowerCase().includes(wanted));
+  const rank = row => row.name.toLocaleLowerCase() === wanted ? 0 : row.name.toLocaleLowerCase().startsWith(wanted) ? 1 : 2;
+  return wanted ? rows.sort((a, b) => rank(a) - rank(b)) : rows;
+}
+function labels() {
+  const item = held[0]; if (!item) return;
+  const rows = matching(), wanted = $("filter").value.trim(), chances = new Map(item.suggestion), best = likely(item);
+  const top = wanted ? [] : state.labels.filter(row => best.includes(row.name) || chosen.has(row.name));
+  const shown = [...new Set([...(state.labels.length > MANY ? top : []), ...rows.slice(0, SHOWN), ...top])], had = document.activeElement && document.activeElement.dataset.label;
+  $("find").hidden = !isFinding();
+  buttons = new Map();
+  const all = shown.map((row, n) => {
+    const button = document.createElement("button"), name = document.createElement("span"), chance = document.createElement("span");
+    button.type = "button"; button.dataset.label = row.name; name.className = "name"; name.textContent = row.name; name.dir = "auto"; chance.className = "chance";
+    if (row.key) { const sign = document.createElement("kbd"); sign.textContent = row.key; button.append(sign); button.setAttribute("aria-keyshortcuts", row.key); }
+    if (chances.has(row.name) && item.why !== "random") chance.textContent = percent(chances.get(row.name));
+    button.append(name, chance);
+    button.classList.toggle("suggested", best.includes(row.name)); button.classList.toggle("first", Boolean(wanted) && n === 0);
+    if (state.several) button.setAttribute("aria-pressed", chosen.has(row.name));
+    button.onclick = () => give(row.name); buttons.set(row.name, button);
+    return button;
+  });
+  if (wanted && !rows.some(row => row.name.toLocaleLowerCase() === wanted.toLocaleLowerCase())) {
+    all.push(extra("adding", `New label “${wanted}”`, () => inLine(() => add(wanted, true))));
+  } else if (!isFinding()) {
+    const button = extra("finding", "New label", find), sign = document.createElement("kbd");
+    sign.textContent = "/"; button.prepend(sign); button.setAttribute("aria-keyshortcuts", "/"); all.push(button);
+  }
+  $("labels").replaceChildren(...all);
+  const n = rows.length;
+  $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${rows[0].name}.` : "No label fits; Enter adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
+  $("submit").hidden = $("none").hidden = !state.several;
+  $("confirm").hidden = $("leave-out").hidden = !item.label; $("unsure").hidden = Boolean(item.label);
+  if (had && buttons.has(had)) buttons.get(had).focus();
+}
+function extra(id, words, does) {
+  const button = document.createElement("button");
+  button.type = "button"; button.id = id; button.className = "new"; button.textContent = words; button.onclick = does;
+  return button;
+}
+function give(name) {
+  if (!state.several) return answer("label", [name]);
+  if (!chosen.delete(name)) chosen.add(name);
+  hear(`${name} ${chosen.has(name) ? "chosen" : "taken away"}. ${chosen.size} chosen.`);
+  $("filter").value = ""; labels();
+}
+function enter() {
+  const item = held[0]; if (!item) return;
+  if (state.several) {
+    if (chosen.size) return answer("label", [...chosen]);
+    const names = likely(item);
+    if (names.length) { chosen = new Set(names); labels(); return hear(`${names.join(", ")} chosen. Enter again keeps it.`); }
+    return hear("Choose labels first, or 0 for none of them.");
+  }
+  const [name] = likely(item);
+  if (name) give(name); else hear("There is no suggestion: choose a label.");
+}
+async function add(name, isGiven) {
+  take(await insist("api/labels", () => ({add: name})));
+  $("changed").textContent = `${name} is a label now.`; hear(`${name} is a label now.`); $("filter").value = ""; labels();
+  if (isGiven) give(state.labels.at(-1).name);
+}
+
+// What stands beside it
+function take(found) {
+  const {item, ...rest} = found, before = state && JSON.stringify(state.labels.map(row => row.name));
+  state = rest;
+  const {status} = state, n = status.n_labelled;
+  document.title = `${n} labelled · ${state.file}`;
+  $("file").textContent = state.file;
+  const others = [[status.n_skipped, "skipped"], [status.n_unsure, "not sure"]].filter(([n]) => n).map(([n, what]) => ` · ${n.toLocaleString("en")} ${what}`);
+  $("done").textContent = `${n.toLocaleString("en")} of ${status.n_texts.toLocaleString("en")} labelled${others.join("")}`;
+  $("progress").max = status.n_texts; $("progress").value = n;
+  if ($("sentence").textContent !== status.sentence) $("sentence").textContent = status.sentence;
+  $("stopped").textContent = state.trouble ? `The model does not learn: ${state.trouble}` : ""; $("stopped").hidden = !state.trouble;
+  $("verdict").classList.toggle("stop", status.may_stop);
+  const accuracy = status.accuracy;
+  $("interval").hidden = !accuracy;
+  if (accuracy) {
+    $("interval").setAttribute("aria-label", `Accuracy ${percent(accuracy.value)}, 95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}`);
+    const [range, point] = $("interval").children;
+    range.style.left = `${100 * accuracy.low}%`; range.style.width = `${100 * (accuracy.high - accuracy.low)}%`; point.style.left = `${100 * accuracy.value}%`;
+  }
+  $("enter-does").textContent = state.several ? "done with this text" : "take the suggestion";
+  const names = JSON.stringify(state.labels.map(row => row.name));
+  if (names !== before) {
+    for (const select of [$("old-label"), $("into")]) {
+      const value = select.value;
+      select.replaceChildren(...state.labels.map(row => new Option(row.name, row.name)));
+      if (state.labels.some(row => row.name === value)) select.value = value;
+    }
+    if (before) { suggestAgain(); }
+  }
+  $("change").hidden = !state.labels.length;
+  const most = Math.max(1, ...state.labels.map(row => row.count));
+  $("counts").replaceChildren(...state.labels.map(row => {
+    const one = document.createElement("div"), name = document.createElement("span"), count = document.createElement("span"), bar = document.createElement("span");
+    name.textContent = row.name; name.dir = "auto"; count.textContent = row.count.toLocaleString("en"); bar.className = "bar"; bar.style.width = `${100 * row.count / most}%`;
+    one.append(name, count, bar); return one;
+  }));
+  reviews();
+}
+function suggestAgain() {
+  chosen = new Set([...chosen].filter(name => state.labels.some(row => row.name === name)));
+  if (held[0]) { suggest(held[0]); labels(); }
+}
+function change(body, said) {
+  inLine(async () => {
+    try { await send(); take(await insist("api/labels", () => body)); $("changed").textContent = said; $("new-name").value = ""; }
+    catch (error) { $("changed").textContent = error.message; }
+  });
+}
+$("add").onsubmit = event => {
+  event.preventDefault();
+  const name = $("new-label").value.trim(); if (!name) return;
+  inLine(() => add(name, false).then(() => { $("new-label").value = ""; }).catch(error => { $("changed").textContent = error.message; }));
+};
+$("change").onsubmit = event => event.preventDefault();
+$("rename").onclick = () => { const old = $("old-label").value, to = $("new-name").value.trim(); if (to) change({rename: old, to}, `${old} is called ${to} now.`); };
+$("merge").onclick = () => {
+  const old = $("old-label").value, into = $("into").value;
+  if (old === into) { $("changed").textContent = "Choose two different labels."; return; }
+  if (confirm(`All texts of “${old}” will be “${into}”. This cannot be undone.`)) change({merge: [old], into}, `${old} is ${into} now.`);
+};
+$("split").onclick = () => look({of: "label", label: $("old-label").value}, `Texts of ${$("old-label").value}`);
+
+// Review
+function reviews() {
+  const all = [[state.n_doubts, "audit", "Doubtful labels"], [state.status.n_disagreements, "disagreements", "Disagreements to settle"]], list = $("review-list");
+  const shown = all.filter(([n]) => n);
+  if (list.dataset.shown === JSON.stringify(shown)) return;
+  list.dataset.shown = JSON.stringify(shown);
+  list.replaceChildren(...shown.map(([n, of, name]) => {
+    const button = document.createElement("button"); button.type = "button"; button.textContent = `${name} (${n.toLocaleString("en")})`;
+    button.onclick = () => look({of}, name, true); return button;
+  }));
+  if (!shown.length) list.textContent = "There is nothing to review.";
+}
+const look = (body, name, settles = false) => inLine(() => lookAt(body, name, settles));
+async function lookAt(body, name, settles) {
+  await send();
+  const found = await insist("api/review", () => body);
+  review = {of: body.of, name, n: found.n, settles, texts: found.texts, at: 0, held: review ? review.held : held};
+  held = []; isOver = false; $("reviewing").hidden = false;
+  const agreed = found.agreement;
+  $("agreement").textContent = agreed ? `Krippendorff's alpha is ${agreed.alpha.toFixed(2)} (95 % interval ${agreed.low.toFixed(2)} to ${agreed.high.toFixed(2)}), on ${agreed.n_texts.toLocaleString("en")} texts with two answers or more: 1 where all agree, 0 where they agree as by chance.` : "";
+  show(); await fill(); $("text").focus();
+}
+$("leave-review").onclick = () => inLine(async () => { await send(); held = review.held; review = null; isOver = false; $("reviewing").hidden = true; show(); await fill(); $("text").focus(); });
+
+// Keys and buttons
+function noteOpen(is) { $("noted").hidden = !is; $("take-note").setAttribute("aria-expanded", is); }
+$("skip").onclick = () => answer("skip"); $("unsure").onclick = () => answer("unsure"); $("undo").onclick = undo;
+$("confirm").onclick = () => answer("keep"); $("leave-out").onclick = () => answer("leave out"); $("submit").onclick = enter; $("none").onclick = () => answer("label", []);
+$("take-note").onclick = () => { noteOpen($("noted").hidden); if (!$("noted").hidden) $("note").focus(); };
+$("again").onclick = () => { isOver = false; show(); inLine(fill); };
+$("note").onkeydown = event => { if (event.key === "Enter" || event.key === "Escape") { event.preventDefault(); event.stopPropagation(); $("text").focus(); } };
+$("filter").oninput = labels;
+$("filter").onkeydown = event => {
+  event.stopPropagation();
+  if (event.key === "Escape") { event.preventDefault(); $("filter").value = ""; isAsked = false; labels(); $("text").focus(); }
+  if (event.key !== "Enter" || event.isComposing) return;
+  event.preventDefault();
+  const [first] = matching();
+  if (!$("filter").value.trim()) enter(); else if (first) give(first.name); else if ($("adding")) $("adding").focus();
+};
+$("keys").checked = localStorage.getItem("bywords keys") !== "off";
+$("keys").onchange = () => localStorage.setItem("bywords keys", $("keys").checked ? "on" : "off");
+addEventListener("keydown", event => {
+  const at = event.target;
+  if (!$("keys").checked || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing || $("answer").hidden) return;
+  if (at.closest("input:not([type=checkbox]), select, textarea")) return;
+  const row = state.labels.find(row => row.key === event.key);
+  const does = row ? () => give(row.name) : {
+    Enter: at.closest("button, summary, a") ? null : enter, s: () => answer("skip"), x: $("unsure").hidden ? null : () => answer("unsure"), u: undo,
+    k: $("confirm").hidden ? null : () => answer("keep"), l: $("confirm").hidden ? null : () => answer("leave out"),
+    n: () => $("take-note").click(), "/": find, 0: state.several ? () => answer("label", []) : null,
+  }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (does) { event.preventDefault(); does(); }
+});
+
+// Start
+async function begin() {
+  try { outbox = JSON.parse(localStorage.getItem(key())) || []; } catch { outbox = []; }
+  $("who").hidden = true; $("person").textContent = person ? `· ${person}` : "";
+  show(); await send();
+  if (state.n_doubts) await lookAt({of: "audit"}, "Doubtful labels", true); else await fill();
+}
+$("who").onsubmit = event => { event.preventDefault(); person = $("annotator").value; localStorage.setItem("bywords person", person); inLine(begin); };
+inLine(async () => {
+  take(await insist("api/state"));
+  if (!state.annotators.length) return begin();
+  $("annotator").replaceChildren(...state.annotators.map(name => new Option(name, name)));
+  const last = localStorage.getItem("bywords person");
+  if (state.annotators.includes(last)) $("annotator").value = last;
+  $("who").hidden = false; $("annotator").focus();
+});

@@ -1,0 +1,278 @@
+"""In a browser texts are labelled by keys, whatever happens to the server; the page shows all texts as they are."""
+
+import contextlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from pages import HOSTILE, answering, browsing, needs_chromium
+from playwright.sync_api import expect
+
+from bywords.labelling.app import LabellingSite
+from bywords.labelling.project import Project
+from bywords.labelling.review import review_items, write_corrections
+
+pytestmark = needs_chromium
+TOPICS = {"space": "moon orbit rocket star", "sport": "team goal league coach", "motor": "engine oil wheel brake"}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    """A page that has no errors; of what the server does not answer the browser says so, which is none."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(10_000)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    yield page
+    page.close()
+    assert [error for error in errors if "Failed to load resource" not in error] == []
+
+
+@pytest.fixture
+def opened(tmp_path, page):
+    """Open the page of a project, by default a new one, that a thread serves without a learner."""
+    with contextlib.ExitStack() as stack:
+
+        def open_page(texts=(), labels=(), *, annotators=(), project=None, **given):
+            project = project or Project.of_texts(tmp_path / "p.bywords", texts, labels=labels, **given)
+            stack.enter_context(project)
+            page.goto(stack.enter_context(answering(LabellingSite(project, annotators=annotators))))
+            return project
+
+        yield open_page
+
+
+def started(folder, *words):
+    """A process that serves, and its address."""
+    command = [sys.executable, "-m", "bywords", "label", *words, "--no-browser"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    timer = threading.Timer(60, process.kill)
+    timer.daemon = True
+    timer.start()
+    line = next((line for line in process.stderr if "http" in line), None)
+    assert line is not None
+    return process, re.search(r"http://\S+", line)[0]
+
+
+def topic_of(text):
+    words = set(text.split())
+    return max(TOPICS, key=lambda topic: len(words & set(TOPICS[topic].split())))
+
+
+def test_sixty_texts_are_labelled_by_keys_and_a_killed_server_loses_and_doubles_none(tmp_path, page):
+    texts = [f"{words} {i}" for i in range(20) for words in TOPICS.values()]
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
+    process, address = started(tmp_path, "texts.txt", "--labels", ",".join(TOPICS), "--port", "0")
+    keys, answered = list(TOPICS), {}
+
+    def label_one():
+        page.wait_for_selector("#text:not(:empty):visible")
+        text = page.inner_text("#text")
+        assert text not in answered
+        answered[text] = topic_of(text)
+        page.keyboard.press(str(keys.index(topic_of(text)) + 1))
+
+    try:
+        page.goto(address)
+        for _ in range(30):
+            label_one()
+            page.wait_for_function(
+                "text => document.getElementById('text').textContent !== text", arg=list(answered)[-1]
+            )
+        process.kill()
+        process.wait(timeout=10)
+        label_one()  # which the server does not get
+        expect(page.locator("#trouble")).to_contain_text("kept here; trying again")
+        process, _ = started(tmp_path, "texts.bywords", "--port", re.search(r":(\d+)/", address)[1])
+        expect(page.locator("#trouble")).to_be_hidden()
+        while len(answered) < 60:
+            label_one()
+            page.wait_for_function("text => document.getElementById('text').textContent !== text || "
+                                   "!document.getElementById('empty').hidden", arg=list(answered)[-1])  # fmt: skip
+        expect(page.locator("#empty-words")).to_contain_text("No text is left")
+        expect(page.locator("#done")).to_have_text("60 of 60 labelled")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert "60 of 60 texts are labelled, in texts.bywords." in out
+        assert "bywords train texts.bywords" in out
+    finally:
+        process.kill()
+    with Project.open(tmp_path / "texts.bywords") as project:
+        kept = [(project.text(one.text_id), one.labels) for one in project.answers() if one.kind == "label"]
+        assert dict(kept) == {text: (label,) for text, label in answered.items()}
+        assert len(kept) == 60
+        (n_rows,) = project._connection.execute("SELECT count(*) FROM answers").fetchone()
+        assert n_rows == 60
+
+
+def current(page):
+    page.wait_for_selector("#text:not(:empty):visible")
+    return page.inner_text("#text")
+
+
+def next_after(page, does):
+    """What is shown after this was done."""
+    before = page.get_attribute("#text", "data-id")
+    does()
+    page.wait_for_function("id => ![id, ''].includes(document.getElementById('text').dataset.id)", arg=before)
+    return page.inner_text("#text")
+
+
+def answers(project):
+    return {project.text(one.text_id): (one.kind, one.labels, one.note) for one in project.answers()}
+
+
+def settled(project, n):
+    """The answers, as soon as there are so many."""
+    until = time.monotonic() + 10
+    while len(found := answers(project)) < n and time.monotonic() < until:
+        time.sleep(0.01)
+    return found
+
+
+def test_labels_are_found_by_typing_added_renamed_and_taken_back(opened, page):
+    project = opened([f"text {i}" for i in range(20)], [f"label {i:02}" for i in range(80)])
+    first = current(page)
+    press = page.keyboard.press
+    expect(page.locator("#labels button")).to_have_count(60)
+    press("/")
+    page.keyboard.type("77")
+    expect(page.locator("#found")).to_have_text("1 label fits; Enter takes label 77.")
+    second = next_after(page, lambda: press("Enter"))
+    page.keyboard.type("quite new")
+    press("Enter")  # leads to the button that adds it
+    expect(page.locator("#adding")).to_be_focused()
+    third = next_after(page, lambda: press("Enter"))
+    press("n")
+    page.keyboard.type("1 odd")
+    press("Enter")
+    fourth = next_after(page, lambda: press("x"))
+    fifth = next_after(page, lambda: press("s"))
+    found = settled(project, 4)
+    assert found == {
+        first: ("label", ("label 77",), ""), second: ("label", ("quite new",), ""),
+        third: ("unsure", (), "1 odd"), fourth: ("skip", (), ""),
+    }  # fmt: skip
+    assert next_after(page, lambda: press("u")) == fourth
+    assert next_after(page, lambda: press("2")) == fifth
+    assert settled(project, 4)[fourth][1] == ("label 01",)
+    page.click("#managing summary")
+    page.select_option("#old-label", "label 77")
+    page.fill("#new-name", "better")
+    page.click("#rename")
+    expect(page.locator("#changed")).to_have_text("label 77 is called better now.")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.select_option("#old-label", "better")
+    page.select_option("#into", "quite new")
+    page.click("#merge")
+    expect(page.locator("#changed")).to_have_text("better is quite new now.")
+    assert answers(project)[first][1] == ("quite new",)
+    page.select_option("#old-label", "quite new")
+    page.click("#split")
+    expect(page.locator("#review-name")).to_contain_text("Texts of quite new: 1 of 2.")
+    expect(page.locator("#said")).to_have_text("labelled: quite new")
+
+
+def test_texts_labels_and_suggestions_are_shown_and_never_run_on_a_phone_and_in_the_dark(opened, page):
+    hostile = [
+        HOSTILE.replace("\ud800", "").replace("\x00", ""),
+        "<img src=x onerror=alert(1)> " * 40,
+        "\N{BALLOON} moon",
+    ]
+    label = "<b onclick=alert(1)>&amp;" + 40 * "long"
+    project = opened(hostile, [label, "b"], several=True)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    seen = [current(page)]
+    for _ in hostile[1:]:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.keyboard.press("1")
+        page.keyboard.press("2")
+        seen.append(next_after(page, lambda: page.keyboard.press("Enter")))
+    page.keyboard.press("0")
+    expect(page.locator("#empty-words")).to_contain_text("No text is left")
+    assert sorted(text.strip() for text in seen) == sorted(text.strip() for text in hostile)
+    assert page.locator("#card *").count() == 2  # the text and the line below it: nothing of it became an element
+    assert sorted(labels for _, labels, _ in answers(project).values()) == sorted([(label, "b"), (label, "b"), ()])
+
+
+def test_everything_has_a_name_a_size_for_thumbs_and_is_reached_by_tab(opened, page):
+    opened(["one", "two"], ["a", "b"], annotators=["anna", "ben"])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_selector("#who:visible")
+    page.select_option("#annotator", "ben")
+    page.click("#who button")
+    current(page)
+    expect(page.locator("#person")).to_have_text("· ben")
+    for summary in page.locator("summary").all():
+        summary.click()
+    nameless, small = page.evaluate("""() => {
+        const all = [...document.querySelectorAll("button, input, select, progress, summary")]
+            .filter(one => one.checkVisibility());
+        const isNamed = one => one.labels?.length || one.textContent.trim() || one.getAttribute("aria-labelledby");
+        const isSmall = one => one.matches("button, select, summary") && one.getBoundingClientRect().height < 44;
+        return [all.filter(one => !isNamed(one)), all.filter(isSmall)].map(some => some.map(one => one.outerHTML));
+    }""")
+    assert (nameless, small) == ([], [])
+    page.focus("#text")
+    reached = []
+    for _ in range(7):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.dataset.label"))
+    assert reached == ["a", "b", "finding", "skip", "unsure", "take-note", "undo"]
+    assert page.get_attribute("#text", "aria-live") == "polite"
+
+
+def test_disagreements_are_settled_one_after_the_other(opened, page):
+    project = opened(["one", "two"], ["a", "b"], annotators=["anna", "ben"], overlap=2)
+    for number in range(2):
+        project.answer(number, ["a"], "anna", note="clear")
+        project.answer(number, ["b"], "ben")
+    page.reload()
+    page.click("#who button")
+    page.click("#reviews summary")
+    page.click("text=Disagreements to settle (2)")
+    current(page)
+    expect(page.locator("#said")).to_have_text("anna: a (clear)\nben: b", use_inner_text=True)
+    next_after(page, lambda: page.keyboard.press("2"))
+    page.keyboard.press("s")  # leaves it as it is
+    expect(page.locator("#empty-words")).to_contain_text("looked through")
+    page.click("#leave-review")
+    expect(page.locator("#empty-words")).to_contain_text("No text is left")
+    assert project.disagreements() == [1]
+    assert project.outcomes()[0] == ("b",)
+
+
+def test_doubtful_labels_and_duplicates_are_corrected_by_a_key(opened, page, tmp_path):
+    project = Project.of_texts(
+        tmp_path / "review.bywords",
+        ["win a prize", "win a prize !", "see you", "goal"],
+        ["spam", "ham", "spam", "ham"],
+        cells={"row": ["3", "7", "9", "11"]},
+    )
+    project.doubt([(0, 1, "", 0.97), (2, None, "ham", 0.93), (3, None, "spam", 0.51)])
+    opened(project=project)
+    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 1 of 3.")
+    expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize !", use_inner_text=True)
+    next_after(page, lambda: page.keyboard.press("1"))  # both are spam
+    expect(page.locator("#said")).to_have_text("Labelled: spam")
+    expect(page.locator("#suggestion")).to_contain_text("Suggested: ham 93 %")
+    next_after(page, lambda: page.keyboard.press("Enter"))
+    page.keyboard.press("k")
+    expect(page.locator("#empty-words")).to_contain_text("looked through")
+    expect(page.locator("#review-list")).to_have_text("There is nothing to review.")
+    assert project.outcomes() == {0: ("spam",), 1: ("spam",), 2: ("ham",), 3: ("ham",)}
+    assert [item.answer for item in review_items(project)] == ["spam", "ham", "ham"]
+    assert write_corrections(project, tmp_path / "corrections.csv") == 2

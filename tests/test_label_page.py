@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import threading
+import webbrowser
 
 import httpx
 import numpy as np
@@ -315,3 +316,16 @@ def test_labels_come_from_files_of_others_and_go_to_them(bywords, tmp_path, proj
     code, _, err = bywords("label", "p.bywords", "--export", "p.bywords")
     assert code == 2
     assert "p.bywords" in err
+
+
+@pytest.mark.parametrize(("kind", "n_opened"), [(webbrowser.BackgroundBrowser, 1), (webbrowser.GenericBrowser, 0)])
+def test_a_browser_is_opened_unless_it_would_take_the_terminal_over(
+    bywords, project, served, monkeypatch, kind, n_opened
+):
+    pages, is_open = [], threading.Event()
+    monkeypatch.setattr(webbrowser, "get", lambda: kind("any"))
+    monkeypatch.setattr(webbrowser, "open", lambda address: (pages.append(address), is_open.set()))
+    _, _, err = bywords("label", "p.bywords", "--port", "0")
+    assert is_open.wait(10 * n_opened) == bool(n_opened)
+    assert len(pages) == n_opened
+    assert all(page in err for page in pages)

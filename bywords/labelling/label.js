@@ -171,7 +171,7 @@ function coloured(text, words) {
   }
   return [...parts, signs.slice(at).join("")];
 }
-const percent = share => `${Math.round(100 * share)} %`;
+const percent = share => share > .995 && share < 1 ? "> 99 %" : share < .005 && share > 0 ? "< 1 %" : `${Math.round(100 * share)} %`;
 const likely = item => item.suggestion.filter(([, chance], n) => state.several ? chance >= .5 : n === 0).map(([label]) => label).filter(label => state.labels.some(row => row.name === label));
 function suggest(item) {
   const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${name} ${percent(chances.get(name))}`).join(", ");

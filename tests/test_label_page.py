@@ -129,7 +129,7 @@ def test_of_texts_drawn_at_random_nobody_is_told_what_the_model_says(tmp_path):
             item = asked(site, "/api/next", annotator="").json()["item"]
             seen.add((item["why"], bool(item["suggestion"]), bool(item["words"])))
             asked(site, "/api/answers", id=item["id"], labels=["a"], token=f"{TOKEN} {turn}")
-    assert seen == {("random", False, False), ("uncertain", True, True)}
+    assert seen == {("start", True, True), ("random", False, False), ("uncertain", True, True)}
 
 
 def test_a_disk_that_is_full_is_said_and_may_be_tried_again(project, monkeypatch):

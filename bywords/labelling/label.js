@@ -78,7 +78,7 @@ async function send() {
     try {
       const found = await insist("api/answers", () => ({...sent, skip: known()}));
       outbox.shift(); keep(); take(found);
-      if (!review) hold(found.item);
+      if (!review) hold(found.item); else if (!held.length) show();
     } catch (error) {
       outbox.shift(); keep();
       if (item && held[0] !== item) held.unshift(item);
@@ -137,8 +137,8 @@ function show() {
   const item = held[0], isNew = item && $("text").dataset.id !== String(item.id);
   $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
   if (!item) {
-    const waits = !isOver || isLost;
-    $("empty-words").textContent = waits ? "The next text is on its way…" : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
+    const waits = !isOver || isLost || outbox.length > 0;
+    $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
     $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
     return;
   }

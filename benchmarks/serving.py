@@ -37,6 +37,7 @@ from bywords import SYSTEMS, fit_classifier, load_classifier, load_dataset, save
 
 SECONDS, N_RUNS, N_CONNECTIONS, CHARACTERS = 3.0, 3, 32, 300
 LEAST = {"fastText": 2.0, "TF-IDF + LinearSVC": 5.0}
+JSON = "application/json"
 MOST_BATCH = 1.3
 MOST_GROWN = 1.1
 RELOAD_SECONDS = 5.0
@@ -139,15 +140,24 @@ def server(name: str, folder: Path) -> Iterator[tuple[int, int]]:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, env=environment) as process:
         try:
-            for _ in range(300):
-                with socket.socket() as asked:
-                    if asked.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
+            wait_for_answer(port)
             yield port, process.pid
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def wait_for_answer(port: int) -> None:
+    """Until it has answered once: a socket may listen before the model is there."""
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}/predict", b'{"text": "a"}', {"Content-Type": JSON})
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(asked, timeout=60).read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError("the server does not answer")
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -294,7 +304,7 @@ def batches(folder: Path, texts: list[str]) -> dict[str, Any]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         for _ in range(9):
             started = time.perf_counter()
-            connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+            connection.request("POST", "/predict", body, {"Content-Type": JSON})
             answer = connection.getresponse().read()
             times["served"].append(time.perf_counter() - started)
             assert len(json.loads(answer)["predictions"]) == len(texts)

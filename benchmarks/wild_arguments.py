@@ -61,7 +61,7 @@ GOOD = [
     "evaluate model data.csv",
     "predict model data.csv --out out.csv",
     "predict model data.csv",
-    "drift model data.csv",
+    "drift model data.csv --out out.html",
     "serve model --port 0 --check",
     "explain model more.csv --out out.html",
     "explain model 'the moon and a rocket'",
@@ -211,6 +211,11 @@ def _app() -> Any:
     return typer.main.get_command(cli.app_of(cli.COMMANDS))
 
 
+def _options_of(command: Any) -> list[Any]:
+    """The options of a command."""
+    return [one for one in command.params if one.param_type_name == "option"]
+
+
 def _command(line: str) -> Any:
     command = _app()
     for name in _parts(line)[0]:
@@ -228,7 +233,8 @@ def _parts(line: str) -> tuple[list[str], list[str], list[str]]:
     while words:
         word = words.pop(0)
         if word.startswith("--"):
-            options.append(f"{word}={words.pop(0)}")
+            is_flag = any(word in parameter.opts and parameter.is_flag for parameter in _options_of(command))
+            options.append(word if is_flag else f"{word}={words.pop(0)}")
         else:
             arguments.append(word)
     return names, options, arguments

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pages import HOSTILE, Page
 from small_corpus import small_corpus
 
 from bywords import SYSTEMS, compress, fit_classifier, load_classifier, save_classifier
 from bywords.auditing.model_drift import Observed, compared, new_word_p_value, plain
 from bywords.evaluation.profile import Profile
 from bywords.evaluation.reliability import Reliability
+from bywords.report.drift import render_drift
 
 CORPUS = small_corpus(1200)
 TEXTS, LABELS = list(CORPUS.texts), [CORPUS.label_names[code] for code in CORPUS.labels]
@@ -135,9 +137,20 @@ def test_a_saved_model_keeps_what_it_compares_with(fitted, bywords, tmp_path):
     found = json.loads(out)
     assert (found["is_drift"], found["n_texts"]) == (False, 600)
     assert found == {"model": "m", "file": "new.jsonl", **json.loads(json.dumps(plain(drift_of(fitted, TEXTS[600:]))))}
-    code, out, _ = bywords("drift", "m", "new.jsonl")
+    code, out, _ = bywords("drift", "m", "new.jsonl", "--out", "page.html")
+    assert "Nothing says that these texts are other" in Page((tmp_path / "page.html").read_text()).text
     assert "Nothing says that these texts are other than those of the training." in out
     assert "600 texts" in out
+
+
+def test_a_page_shows_what_was_found_as_it_is(fitted, tmp_path):
+    found = drift_of(fitted, [f"{text} <b>{HOSTILE}" for text in TEXTS[600:]])
+    page = render_drift(found, model="m", file_name=HOSTILE)
+    assert found.sentence in Page(page).text
+    assert all(word.word.isprintable() for word in found.new_words)
+    assert "alert" in [word.word for word in found.new_words]
+    assert "<b>" not in page
+    assert page.count("<script") == 1
 
 
 def test_a_model_that_has_not_kept_it_is_refused_by_one_sentence(fitted, bywords, tmp_path):

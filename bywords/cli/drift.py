@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 
     from bywords.auditing.model_drift import Look, ModelDrift, Observed
 
-NAMES = {
-    "known words": "share of words known", "confidence": "probability of the label", "labels": "labels given",
-    "new words": "texts with a word that is new",
-}  # fmt: skip
-
 
 def drift(
     model: options.Model,
@@ -31,6 +27,7 @@ def drift(
             metavar="FILE",
         ),
     ],
+    out: Annotated[Path | None, typer.Option(help="Where to write a page, .html.")] = None,
     text: options.Text = None,
     encoding: options.Encoding = None,
     label_prefix: options.LabelPrefix = LABEL_PREFIX,
@@ -44,11 +41,20 @@ def drift(
     """
     from bywords.artifact.description import load_classifier
     from bywords.auditing.model_drift import Observed, plain
+    from bywords.cli.hold import hold
+    from bywords.files import check_writable, write_whole
+    from bywords.report.drift import render_drift
 
+    if out is not None:
+        check_writable(out)
+        hold(out)
+        options.check_output(out, file)
     observed = Observed(load_classifier(model))
     for _ in counted(_added(observed, file, text, encoding, label_prefix), "compared"):
         pass
     found = observed.drift(seed=seed)
+    if out is not None:
+        write_whole(out, render_drift(found, model=model.name, file_name=Path(file).name))
     if as_json:
         print_json({"model": str(model), "file": file, **plain(found)})
     else:
@@ -104,6 +110,8 @@ def _tell(found: ModelDrift, file: str) -> None:
 
 def _row(look: Look) -> list[str]:
     shares = ["" if share is None else f"{share:.1%}" for share in (look.in_training, look.now)]
+    from bywords.report.drift import NAMES
+
     return [
         NAMES[look.kind], *shares, f"{look.distance:.3f}", f"{look.by_chance:.3f}", _p(look.p_holm), look.verdict
     ]  # fmt: skip

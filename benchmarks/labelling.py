@@ -127,17 +127,19 @@ def taught(data: Data, strategy: Strategy, seed: int, most: int) -> Iterator[tup
     for_test, drawing = iter(order[is_test].tolist()), iter(order[~is_test].tolist())
     askable = np.sort(order[~is_test])
     directions = data.pool.directions()
-    learned, tested, queue = list[int](), list[int](), iter(())
+    learned, tested = list[int](), list[int]()
+    queue: Iterator[int] | None = None  # there is none before a model
     while True:
         n_labels = len(learned) + len(tested)
         for n in range(n_labels, n_labels + min(max(EVERY, n_labels // 20), most - n_labels)):
-            if strategy != "random" and n >= FIRST_RANDOM and is_test_due(len(tested), n):
+            if queue is None or n < FIRST_RANDOM:
+                learned.append(next(drawing))
+            elif is_test_due(len(tested), n):
                 tested.append(next(for_test))
             else:
-                learned.append(next(drawing) if strategy == "random" or n < FIRST_RANDOM else next(queue))
+                learned.append(next(queue))
         rows = np.array(learned)
         if len(np.unique(data.codes[rows])) < 2:
-            assert len(learned) < FIRST_RANDOM, "the first labels are all the same"
             continue
         model = data.pool.fit(rows, Targets.of(data.codes[rows], data.n_classes), seed=seed)
         yield rows, np.array(tested, dtype=np.int64), model

@@ -126,7 +126,7 @@ def taught(data: Data, strategy: Strategy, seed: int, most: int) -> Iterator[tup
     is_test = (ranks >= FIRST_RANDOM) & (ranks % TEST_EVERY == 0) & (strategy != "random")
     for_test, drawing = iter(order[is_test].tolist()), iter(order[~is_test].tolist())
     askable = np.sort(order[~is_test])
-    directions = data.pool.directions()
+    directions = data.pool.directions
     learned, tested = list[int](), list[int]()
     queue: Iterator[int] | None = None  # there is none before a model
     while True:

@@ -117,7 +117,7 @@ class Learner:
         pool = model.pool
         left = np.setdiff1d(np.flatnonzero(~np.isin(self._numbers, self.project.test_order)), rows)
         order = ranked(
-            self.strategy, model.probabilities(left), pool.directions()[left], 2 * EVERY,
+            self.strategy, model.probabilities(left), pool.directions[left], 2 * EVERY,
             np.random.default_rng(self.seed + len(rows)), is_multilabel=model.is_multilabel,
         )  # fmt: skip
 

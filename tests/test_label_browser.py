@@ -276,3 +276,32 @@ def test_doubtful_labels_and_duplicates_are_corrected_by_a_key(opened, page, tmp
     assert project.outcomes() == {0: ("spam",), 1: ("spam",), 2: ("ham",), 3: ("ham",)}
     assert [item.answer for item in review_items(project)] == ["spam", "ham", "ham"]
     assert write_corrections(project, tmp_path / "corrections.csv") == 2
+
+
+def test_an_answer_that_did_not_arrive_is_sent_after_a_reload_and_one_whose_reply_was_lost_counts_once(opened, page):
+    project = opened([f"text {i}" for i in range(9)], ["a", "b"])
+    first = current(page)
+    page.route("**/api/answers", lambda route: route.abort())
+    second = next_after(page, lambda: page.keyboard.press("2"))
+    expect(page.locator("#trouble")).to_contain_text("1 answer is kept here")
+    assert answers(project) == {}
+    page.unroute("**/api/answers")
+    page.reload()
+    assert settled(project, 1) == {first: ("label", ("b",), "")}
+    lost = []
+
+    def lose(route):
+        answer = route.fetch()
+        lost.append(answer.status)
+        if len(lost) < 3:
+            route.abort()
+        else:
+            route.fulfill(response=answer)
+
+    page.route("**/api/answers", lose)
+    assert current(page) == second
+    next_after(page, lambda: page.keyboard.press("1"))
+    expect(page.locator("#heard")).to_have_text("Connected again.")
+    assert lost == [200, 200, 200]
+    assert answers(project) == {first: ("label", ("b",), ""), second: ("label", ("a",), "")}
+    assert project._connection.execute("SELECT count(*) FROM answers").fetchone() == (2,)

@@ -4,8 +4,10 @@ import asyncio
 import json
 import re
 import threading
+import webbrowser
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from hypothesis import HealthCheck, given, settings
@@ -124,12 +126,15 @@ def test_of_texts_drawn_at_random_nobody_is_told_what_the_model_says(tmp_path):
     (tmp_path / "texts.txt").write_text("".join(f"text {i}\n" for i in range(60)))
     with Project.create(tmp_path / "p.bywords", [tmp_path / "texts.txt"], ["a", "b"]) as project:
         site, seen = LabellingSite(project), set()
-        project.queue = Queue(project.order[::-1].copy(), lambda text: ([("a", 0.9), ("b", 0.1)], [(0, 3, 1.0)]))
+        learned = np.setdiff1d(project.order, project.test_order)
+        project.queue = Queue(learned, lambda text: ([("a", 0.9), ("b", 0.1)], [(0, 3, 1.0)]))
         for turn in range(30):
             item = asked(site, "/api/next", annotator="").json()["item"]
+            again = asked(site, "/api/item", id=item["id"]).json()["item"]  # however it is shown
+            assert bool(again["suggestion"]) == bool(item["suggestion"])
             seen.add((item["why"], bool(item["suggestion"]), bool(item["words"])))
             asked(site, "/api/answers", id=item["id"], labels=["a"], token=f"{TOKEN} {turn}")
-    assert seen == {("random", False, False), ("uncertain", True, True)}
+    assert seen == {("start", True, True), ("random", False, False), ("uncertain", True, True)}
 
 
 def test_a_disk_that_is_full_is_said_and_may_be_tried_again(project, monkeypatch):
@@ -311,3 +316,16 @@ def test_labels_come_from_files_of_others_and_go_to_them(bywords, tmp_path, proj
     code, _, err = bywords("label", "p.bywords", "--export", "p.bywords")
     assert code == 2
     assert "p.bywords" in err
+
+
+@pytest.mark.parametrize(("kind", "n_opened"), [(webbrowser.BackgroundBrowser, 1), (webbrowser.GenericBrowser, 0)])
+def test_a_browser_is_opened_unless_it_would_take_the_terminal_over(
+    bywords, project, served, monkeypatch, kind, n_opened
+):
+    pages, is_open = [], threading.Event()
+    monkeypatch.setattr(webbrowser, "get", lambda: kind("any"))
+    monkeypatch.setattr(webbrowser, "open", lambda address: (pages.append(address), is_open.set()))
+    _, _, err = bywords("label", "p.bywords", "--port", "0")
+    assert is_open.wait(10 * n_opened) == bool(n_opened)
+    assert len(pages) == n_opened
+    assert all(page in err for page in pages)

@@ -368,6 +368,14 @@ def test_a_damaged_or_foreign_project_is_refused_in_one_sentence(project, tmp_pa
         Project.open(damaged(project.path, tmp_path, change))
 
 
+@pytest.mark.parametrize("cells", ["[]", "[1]", "7", "[[]]", '["a", "b"]', "["])
+def test_a_text_without_the_columns_of_the_others_is_refused(tmp_path, cells):
+    with Project.of_texts(tmp_path / "p.bywords", texts_of(3), labels=WORDS, cells={"id": ["a", "b", "c"]}) as made:
+        label(made, 3)
+    with pytest.raises(DataError, match="is damaged"):
+        read_corpus(damaged(made.path, tmp_path, f"UPDATE texts SET cells = '{cells}' WHERE id = 1"))
+
+
 def test_what_is_no_database_or_cut_off_is_refused(project, tmp_path):
     label(project, 30)
     project.close()

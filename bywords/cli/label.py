@@ -7,6 +7,7 @@ import os
 import secrets
 import shlex
 import socket
+import threading
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -191,10 +192,18 @@ def _serve(project: Project, people: list[str], host: str, port: int | None, *, 
         if token is not None:
             at = f"{at.replace('0.0.0.0', socket.gethostname()).replace('[::]', socket.gethostname())}#token={token}"
         tell_aside(f"Label at {at} (Ctrl-C ends it; each answer is in {project.path} at once).")
-        if opens:
-            webbrowser.open(at)
+        if opens and _has_window():
+            threading.Thread(target=webbrowser.open, args=[at], daemon=True).start()  # which may wait for the browser
         with sock, contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[sock])
+
+
+def _has_window() -> bool:
+    """Whether there is a browser beside this terminal, and not one in it, which would take it over."""
+    try:
+        return type(webbrowser.get()) is not webbrowser.GenericBrowser
+    except webbrowser.Error:
+        return False
 
 
 def _say_next(project: Project, data: str) -> None:

@@ -272,7 +272,8 @@ def _table(
     fields = [text.split(SEPARATOR) for _, text, _ in rows] if len(record.text_columns) > 1 else [[r[1]] for r in rows]
     cells = [json.loads(row[2]) if record.columns else [] for row in rows]
     for (number, _, _), one, other in zip(rows, fields, cells, strict=True):
-        if len(one) != len(record.text_columns) or not isinstance(other, list) or len(other) != len(record.columns):
+        is_list = isinstance(other, list) and all(cell is None or isinstance(cell, str) for cell in other)
+        if len(one) != len(record.text_columns) or not is_list or len(other) != len(record.columns):
             raise sqlite3.DatabaseError(f"text {number} has not the columns of the others")
     columns: dict[str, pl.Series] = {}
     for names, values in ((record.text_columns, fields), (record.columns, cells)):

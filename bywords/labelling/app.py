@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, ClassVar
 
+import numpy as np
+
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.labelling.agreement import agreement
 from bywords.labelling.project import Item, Project
@@ -68,6 +70,8 @@ class LabellingSite(Site):
         self.project, self.annotators, self.trouble = project, tuple(annotators), trouble
         ends = [str(project.path.resolve()), str(project.n_texts), *project.texts([0, project.n_texts - 1])]
         self.name = hashlib.sha256("\0".join(ends).encode(errors="replace")).hexdigest()[:16]
+        self._is_test = np.zeros(project.n_texts, dtype=bool)
+        self._is_test[project.test_order] = True
         self._is_review = bool(project.doubts())
         self._assets = {path: files(room).joinpath(name).read_bytes() for path, (room, name, _) in ASSETS.items()}
         self._actions: dict[str, Callable[[dict[str, Any], str], dict[str, Any]]] = {
@@ -116,12 +120,20 @@ class LabellingSite(Site):
     def _n_doubts(self) -> int:
         return sum(not item.is_done for item in review_items(self.project)) if self._is_review else 0
 
+    def _shown(self, item: Item | None) -> dict[str, Any] | None:
+        """A text as the page gets it. One to test on has no suggestion, by which the model would look better."""
+        if item is None:
+            return None
+        is_test = bool(self._is_test[item.id])
+        shown = dataclasses.replace(item, suggestion=[], words=[]) if is_test else item
+        return {**dataclasses.asdict(shown), "is_test": is_test}
+
     def _next(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
         skip = asked["skip"]
         if len(skip) > MOST_HELD or not all(type(number) is int for number in skip):
             raise RequestError(422, f"'skip' has to be a list of at most {MOST_HELD} numbers of texts.", "skip")
         item = self.project.next_text(annotator, skip=skip)
-        return {"item": _shown(item), **self._state()}
+        return {"item": self._shown(item), **self._state()}
 
     def _answers(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
         labels = _names(asked, "labels")
@@ -134,7 +146,7 @@ class LabellingSite(Site):
         return self._next(asked, annotator)
 
     def _undo(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
-        return {"item": _shown(self.project.undo(annotator)), **self._state()}
+        return {"item": self._shown(self.project.undo(annotator)), **self._state()}
 
     def _labels(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
         """One of: add a label, rename one, merge some."""
@@ -168,14 +180,7 @@ class LabellingSite(Site):
         return {"n": len(numbers), "texts": texts, "agreement": agreed and dataclasses.asdict(agreed)}
 
     def _item(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
-        return {"item": _shown(self.project.item(asked["id"]))}
-
-
-def _shown(item: Item | None) -> dict[str, Any] | None:
-    """A text as the page gets it. Of one drawn at random no suggestion: it would make the model look better."""
-    if item is None:
-        return None
-    return dataclasses.asdict(dataclasses.replace(item, suggestion=[], words=[]) if item.why == "random" else item)
+        return {"item": self._shown(self.project.item(asked["id"]))}
 
 
 def _fields(body: bytes, expected: Mapping[str, tuple[type, Any]]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ async function send() {
     try {
       const found = await insist("api/answers", () => ({...sent, skip: known()}));
       outbox.shift(); keep(); take(found);
-      if (!review) hold(found.item);
+      if (!review) hold(found.item); else if (!held.length) show();
     } catch (error) {
       outbox.shift(); keep();
       if (item && held[0] !== item) held.unshift(item);
@@ -137,8 +137,8 @@ function show() {
   const item = held[0], isNew = item && $("text").dataset.id !== String(item.id);
   $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
   if (!item) {
-    const waits = !isOver || isLost;
-    $("empty-words").textContent = waits ? "The next text is on its way…" : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
+    const waits = !isOver || isLost || outbox.length > 0;
+    $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
     $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
     return;
   }
@@ -171,12 +171,12 @@ function coloured(text, words) {
   }
   return [...parts, signs.slice(at).join("")];
 }
-const percent = share => `${Math.round(100 * share)} %`;
+const percent = share => share > .995 && share < 1 ? "> 99 %" : share < .005 && share > 0 ? "< 1 %" : `${Math.round(100 * share)} %`;
 const likely = item => item.suggestion.filter(([, chance], n) => state.several ? chance >= .5 : n === 0).map(([label]) => label).filter(label => state.labels.some(row => row.name === label));
 function suggest(item) {
   const names = likely(item), chances = new Map(item.suggestion), shown = names.map(name => `${name} ${percent(chances.get(name))}`).join(", ");
   $("suggestion").textContent = names.length ? `Suggested: ${shown}. Enter takes it.`
-    : item.why === "random" ? "Drawn at random, so without a suggestion: by such texts the accuracy is measured."
+    : item.is_test ? "To test on, so without a suggestion: by such texts the accuracy is measured."
     : item.why === "again" ? "Somebody else has labelled this one too." : "";
 }
 
@@ -201,7 +201,7 @@ function labels() {
     const button = document.createElement("button"), name = document.createElement("span"), chance = document.createElement("span");
     button.type = "button"; button.dataset.label = row.name; name.className = "name"; name.textContent = row.name; name.dir = "auto"; chance.className = "chance";
     if (row.key) { const sign = document.createElement("kbd"); sign.textContent = row.key; button.append(sign); button.setAttribute("aria-keyshortcuts", row.key); }
-    if (chances.has(row.name) && item.why !== "random") chance.textContent = percent(chances.get(row.name));
+    if (chances.has(row.name)) chance.textContent = percent(chances.get(row.name));
     button.append(name, chance);
     button.classList.toggle("suggested", best.includes(row.name)); button.classList.toggle("first", Boolean(wanted) && n === 0);
     if (state.several) button.setAttribute("aria-pressed", chosen.has(row.name));

@@ -25,6 +25,7 @@ MOST_CHARACTERS = 2_000  # of each of them that are read to rank it
 MOST_LEARNED = 5_000  # labelled texts
 N_COMPARED = 2_000  # texts whose labels say whether models still change
 N_SUGGESTED = 5
+TOGETHER = 200  # texts that are read while a person may wait
 
 Rows = npt.NDArray[np.int64]
 
@@ -106,8 +107,9 @@ class Learner:
             labelled = [number for number in outcomes if number not in set(first)][:MOST_LEARNED]
             self._numbers = np.array([*first, *labelled], dtype=np.int64)
             self._rows = {number: row for row, number in enumerate(self._numbers.tolist())}
-            texts = self.project.texts(self._numbers.tolist())
-            self._pool = Pool([shown_text(text[:MOST_CHARACTERS]) for text in texts])
+            parts = np.array_split(self._numbers, len(self._numbers) // TOGETHER + 1)  # so that nobody waits for all
+            texts = [shown_text(text[:MOST_CHARACTERS]) for part in parts for text in self.project.texts(part.tolist())]
+            self._pool = Pool(texts)
         return self._pool
 
     def _exchange(self, model: PoolModel, names: tuple[str, ...], rows: Rows) -> None:
@@ -115,7 +117,7 @@ class Learner:
         pool = model.pool
         left = np.setdiff1d(np.flatnonzero(~np.isin(self._numbers, self.project.test_order)), rows)
         order = ranked(
-            self.strategy, model.probabilities(left), pool.directions()[left], 2 * EVERY,
+            self.strategy, model.probabilities(left), pool.directions[left], 2 * EVERY,
             np.random.default_rng(self.seed + len(rows)), is_multilabel=model.is_multilabel,
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import softmax
 from bywords.explain.attributions import linear_attributions
 from bywords.explain.token_alignment import TokenAlignment
+from bywords.forks import cached_property
 from bywords.models.base import FittedModel, ModelConfig, model_class
 from bywords.models.static_vectors import StaticVectorsConfig
 from bywords.models.tfidf_linear import TfidfConfig
@@ -28,7 +29,7 @@ from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
-# `benchmarks/labelling.py` compares these weights: an SVM's margins are small beside log-odds.
+# The margins of an SVM are small beside log-odds: they count four times.
 PARTS: tuple[tuple[ModelConfig, float], ...] = (
     (TfidfConfig(estimator="nb-svc", sublinear=True, features="ngrams", C=0.3), 4.0),
     (StaticVectorsConfig(C=10.0), 1.0),
@@ -70,6 +71,7 @@ class Pool:
             models.append(model)
         return PoolModel(self, models, is_multilabel=targets.is_multilabel)
 
+    @cached_property
     def directions(self) -> npt.NDArray[np.float32]:
         """What texts are about, float32 (N, D), each of length 1 or 0: alike where texts are."""
         means = [part.prepared.means for part in self.parts if hasattr(part.prepared, "means")]

@@ -60,7 +60,7 @@ ROOMS = {
 EXAMPLE = re.compile(r"((?:^>>> .*\n?)(?:^.+\n?)*)", re.MULTILINE)
 MANUAL = [
     "install", "train", "predict", "serve", "large-data", "trust", "explain", "audit", "leakage", "label-errors",
-    "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input", "benchmarks",
+    "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input", "few-labels", "benchmarks",
 ]  # fmt: skip
 
 

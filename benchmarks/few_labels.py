@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -35,6 +34,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from bywords.classifier import TextClassifier
+from bywords.data.label_sets import LabelSets
 from bywords.errors import VectorFileError
 from bywords.files import write_whole
 from bywords.io.datasets import DATASETS, is_available, load_dataset
@@ -202,10 +202,11 @@ def texts_of(corpus: str, data: Path) -> tuple[Texts, Labels, Texts, Labels] | N
     parts = []
     for part in (split.train, split.test):
         rows = np.flatnonzero(part.texts.str.contains(r"\w").to_numpy())
-        if part.is_multilabel:  # those of one label
+        is_many = isinstance(part.labels, LabelSets)
+        if isinstance(part.labels, LabelSets):  # those of one label
             rows = np.intersect1d(rows, np.flatnonzero(part.labels.lengths == 1))
         chosen = part.select(rows)
-        names = [one[0] for one in chosen.names()] if part.is_multilabel else chosen.names()
+        names = [one[0] for one in chosen.names()] if is_many else chosen.names()
         parts += [chosen.texts.to_list(), np.array(names, dtype=str)]
     return parts[0], parts[1], parts[2], parts[3]
 
@@ -414,4 +415,4 @@ def draw(summary: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -176,13 +177,10 @@ def _makers(asked: argparse.Namespace) -> dict[str, Callable[[int], Any]]:
 
 def _model2vec(transformer: Path, folder: Path) -> Any:
     """Model2vec's own distillation of the transformer, its defaults, made once."""
-    from model2vec import StaticModel
-
     if not folder.exists():
-        from model2vec.distill import distill
-
+        distill = importlib.import_module("model2vec.distill").distill
         distill(model_name=str(transformer)).save_pretrained(folder)
-    return StaticModel.from_pretrained(folder)
+    return importlib.import_module("model2vec").StaticModel.from_pretrained(folder)
 
 
 def texts_of(corpus: str, data: Path) -> tuple[Texts, Labels, Texts, Labels] | None:

@@ -48,7 +48,8 @@ OURS, TRANSFORMER = "bywords auto", "all-MiniLM-L6-v2 + LR"
 CHOSEN = 100  # documents of the claims
 PICTURE, PAGE = Path("docs/few-labels.svg"), Path("docs/few-labels.md")
 ROOT = Path(__file__).parents[1]
-Texts, Labels = list[str], npt.NDArray[Any]
+Texts = list[str]
+Labels = npt.NDArray[Any]
 Vectors = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]
 
@@ -95,9 +96,9 @@ class Cached:
             self.seconds, self.n_run = self.seconds + time.perf_counter() - started, self.n_run + len(some)
             self.vectors |= {keys[index]: vector for index, vector in zip(some, found, strict=True)}
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            kept = {"keys": np.array(list(self.vectors)), "vectors": np.stack(list(self.vectors.values()))}
+            names, vectors = np.array(list(self.vectors)), np.stack(list(self.vectors.values()))
             with (partial := self.path.with_suffix(".part")).open("wb") as file:
-                np.savez(file, **kept, took=np.array([self.seconds, self.n_run]))
+                np.savez(file, keys=names, vectors=vectors, took=np.array([self.seconds, self.n_run]))
             partial.replace(self.path)
         return np.stack([self.vectors[key] for key in keys])
 
@@ -215,7 +216,9 @@ def _sentences() -> tuple[Texts, Labels, Texts, Labels]:
 
     from bywords.io.datasets import _imdb_path
 
-    rows = pl.read_csv(_imdb_path()).filter(pl.col("source") == "rotten_tomatoes")
+    path = _imdb_path()
+    assert path is not None
+    rows = pl.read_csv(path).filter(pl.col("source") == "rotten_tomatoes")
     order = np.random.default_rng(0).permutation(len(rows))
     texts, labels = (
         np.array(rows["text"].to_list(), dtype=object)[order],

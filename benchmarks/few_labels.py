@@ -198,7 +198,7 @@ def texts_of(corpus: str, data: Path) -> tuple[Texts, Labels, Texts, Labels] | N
         return None
     else:
         split = load_dataset(str(folder / "train.jsonl.gz"), test=str(folder / "test.jsonl.gz"))
-    parts = []
+    parts: list[Any] = []
     for part in (split.train, split.test):
         rows = np.flatnonzero(part.texts.str.contains(r"\w").to_numpy())
         is_many = isinstance(part.labels, LabelSets)
@@ -270,8 +270,8 @@ def summary_of(cases: dict[str, Any]) -> dict[str, Any]:
     """By size, set and system: the means over the draws, with 95 % intervals for draws and test texts together."""
     groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     for key, case in cases.items():
-        corpus, size, _, name = key.split("/")
-        groups.setdefault((int(size), corpus, name), []).append(case)
+        corpus, n_documents, _, name = key.split("/")
+        groups.setdefault((int(n_documents), corpus, name), []).append(case)
     found: dict[str, Any] = {}
     for (size, corpus, name), rows in sorted(groups.items()):
         row: dict[str, Any] = {"n_draws": len(rows), "n_tested": rows[0]["n_tested"]}

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
+import importlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -35,6 +35,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from bywords.classifier import TextClassifier
+from bywords.data.label_sets import LabelSets
 from bywords.errors import VectorFileError
 from bywords.files import write_whole
 from bywords.io.datasets import DATASETS, is_available, load_dataset
@@ -47,7 +48,8 @@ OURS, TRANSFORMER = "bywords auto", "all-MiniLM-L6-v2 + LR"
 CHOSEN = 100  # documents of the claims
 PICTURE, PAGE = Path("docs/few-labels.svg"), Path("docs/few-labels.md")
 ROOT = Path(__file__).parents[1]
-Texts, Labels = list[str], npt.NDArray[Any]
+Texts = list[str]
+Labels = npt.NDArray[Any]
 Vectors = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Vectors]
 
@@ -94,9 +96,9 @@ class Cached:
             self.seconds, self.n_run = self.seconds + time.perf_counter() - started, self.n_run + len(some)
             self.vectors |= {keys[index]: vector for index, vector in zip(some, found, strict=True)}
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            kept = {"keys": np.array(list(self.vectors)), "vectors": np.stack(list(self.vectors.values()))}
+            names, vectors = np.array(list(self.vectors)), np.stack(list(self.vectors.values()))
             with (partial := self.path.with_suffix(".part")).open("wb") as file:
-                np.savez(file, **kept, took=np.array([self.seconds, self.n_run]))
+                np.savez(file, keys=names, vectors=vectors, took=np.array([self.seconds, self.n_run]))
             partial.replace(self.path)
         return np.stack([self.vectors[key] for key in keys])
 
@@ -176,13 +178,10 @@ def _makers(asked: argparse.Namespace) -> dict[str, Callable[[int], Any]]:
 
 def _model2vec(transformer: Path, folder: Path) -> Any:
     """Model2vec's own distillation of the transformer, its defaults, made once."""
-    from model2vec import StaticModel
-
     if not folder.exists():
-        from model2vec.distill import distill
-
+        distill = importlib.import_module("model2vec.distill").distill
         distill(model_name=str(transformer)).save_pretrained(folder)
-    return StaticModel.from_pretrained(folder)
+    return importlib.import_module("model2vec").StaticModel.from_pretrained(folder)
 
 
 def texts_of(corpus: str, data: Path) -> tuple[Texts, Labels, Texts, Labels] | None:
@@ -199,13 +198,14 @@ def texts_of(corpus: str, data: Path) -> tuple[Texts, Labels, Texts, Labels] | N
         return None
     else:
         split = load_dataset(str(folder / "train.jsonl.gz"), test=str(folder / "test.jsonl.gz"))
-    parts = []
+    parts: list[Any] = []
     for part in (split.train, split.test):
         rows = np.flatnonzero(part.texts.str.contains(r"\w").to_numpy())
-        if part.is_multilabel:  # those of one label
+        is_many = isinstance(part.labels, LabelSets)
+        if isinstance(part.labels, LabelSets):  # those of one label
             rows = np.intersect1d(rows, np.flatnonzero(part.labels.lengths == 1))
         chosen = part.select(rows)
-        names = [one[0] for one in chosen.names()] if part.is_multilabel else chosen.names()
+        names = [one[0] for one in chosen.names()] if is_many else chosen.names()
         parts += [chosen.texts.to_list(), np.array(names, dtype=str)]
     return parts[0], parts[1], parts[2], parts[3]
 
@@ -216,7 +216,9 @@ def _sentences() -> tuple[Texts, Labels, Texts, Labels]:
 
     from bywords.io.datasets import _imdb_path
 
-    rows = pl.read_csv(_imdb_path()).filter(pl.col("source") == "rotten_tomatoes")
+    path = _imdb_path()
+    assert path is not None
+    rows = pl.read_csv(path).filter(pl.col("source") == "rotten_tomatoes")
     order = np.random.default_rng(0).permutation(len(rows))
     texts, labels = (
         np.array(rows["text"].to_list(), dtype=object)[order],
@@ -268,8 +270,8 @@ def summary_of(cases: dict[str, Any]) -> dict[str, Any]:
     """By size, set and system: the means over the draws, with 95 % intervals for draws and test texts together."""
     groups: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     for key, case in cases.items():
-        corpus, size, _, name = key.split("/")
-        groups.setdefault((int(size), corpus, name), []).append(case)
+        corpus, n_documents, _, name = key.split("/")
+        groups.setdefault((int(n_documents), corpus, name), []).append(case)
     found: dict[str, Any] = {}
     for (size, corpus, name), rows in sorted(groups.items()):
         row: dict[str, Any] = {"n_draws": len(rows), "n_tested": rows[0]["n_tested"]}
@@ -414,4 +416,4 @@ def draw(summary: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

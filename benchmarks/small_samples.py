@@ -110,7 +110,7 @@ def score(texts: npt.NDArray[Any], labels: npt.NDArray[Any], system: str, size: 
         "agreement": found.in_turn.agreement,
         "calibration_error": reliability["error"],
         "calibration_interval": list(reliability["error_interval"]),
-        "calibration_intervals": {str(spread): bins.error_interval(spread=spread) for spread in SPREADS},
+        "calibration_intervals": {str(spread): list(bins.error_interval(spread=spread)) for spread in SPREADS},
         "true_calibration_error": Bins.of(confidence, is_right).error,
     }
 
@@ -141,7 +141,7 @@ PARTS = {"score": score, "forecast": forecast}
 
 def summary_of(cases: dict[str, Any]) -> dict[str, dict[str, float]]:
     """By size, system and set: how often each interval holds what is so, its width, and how far the score is off."""
-    groups: dict[str, list[tuple[float, float, float, float]]] = {}
+    groups: dict[str, list[list[float]]] = {}
     for key, case in cases.items():
         part, corpus, system, size, _ = key.split("/")
         rows = {
@@ -156,7 +156,7 @@ def summary_of(cases: dict[str, Any]) -> dict[str, dict[str, float]]:
         }[part]
         for what, said, interval, true in rows:
             for which in (corpus, "all"):
-                row = (case[said], *case[interval], case[true])
+                row = [case[said], *case[interval], case[true]]
                 groups.setdefault(f"{size}/{system}/{what}/{which}", []).append(row)
     return {name: _summary(np.array(rows)) for name, rows in sorted(groups.items())}
 

@@ -71,7 +71,7 @@ def test_it_says_what_how_good_and_what_not_for():
         "- Kind of model: naive Bayes on words",
         "What a document of a class counts: cat 0.5, dog 50",
         "Right on 75.0% of 4 test documents that it had not seen (95 % interval 30.1% to 95.4%); macro F1 0.733 (",
-        "The probability of an answer is off by 30.0 points on average.",
+        "There are not enough documents to say how far the probability of an answer can be trusted",
         "| 50% | 80.0% | 100.0% |",
         "| dog | 0.667 | 1.000 | 0.800 | 2 |",
         "- 50.0% of cat (1 document) are taken for dog",

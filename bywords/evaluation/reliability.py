@@ -125,7 +125,8 @@ class Bins:
     def error_interval(self, *, spread: float = 1.0) -> tuple[float, float]:
         """The 95 % interval of `error`, `spread` times as wide as the chance in these bins makes it; NaN without any.
 
-        Chance alone makes probabilities look off, in bins of few the more; the interval is moved down by as much.
+        Chance alone makes probabilities look off, in bins of few the more: the interval is moved down by as much, and
+        begins at 0 where they are off by no more than is usual for such as are not.
         Source: Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapter 10 on bias and section 13.4 on
         the basic interval; the sum in a bin is drawn from the normal law of its variance.
         """
@@ -138,7 +139,9 @@ class Bins:
         drawn = np.abs(self.sums - self.n_happened + noise).sum(axis=1) / total
         middle = 2 * self.error - float(drawn.mean())
         low, high = (middle + spread * (float(drawn.mean()) - end) for end in np.quantile(drawn, [0.975, 0.025]))
-        return min(max(low, 0.0), self.error), min(max(high, self.error), 1.0)
+        by_chance = spread * float(np.quantile(np.abs(noise).sum(axis=1), 0.975)) / total
+        low = 0.0 if self.error <= by_chance else min(max(low, 0.0), self.error)
+        return low, min(max(high, self.error), 1.0)
 
 
 def expected_calibration_error(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> float:

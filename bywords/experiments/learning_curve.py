@@ -144,7 +144,7 @@ def _in_turn(split: Split, seeds: Sequence[int], keep_together: Together) -> tup
         )
     divided = [folds_of(whole, seed, keep_together) for seed in seeds]
     held_out = [np.sort(np.concatenate([held for _, held in folds])) for folds in divided]
-    rows = functools.reduce(np.intersect1d, held_out)
+    rows: npt.NDArray[np.int64] = functools.reduce(np.intersect1d, held_out)
     n_dropped = split.n_dropped_train + split.n_dropped_test
     return Split(whole, whole.select(rows), n_dropped, 0), min(len(kept) for folds in divided for kept, _ in folds)
 
@@ -211,7 +211,7 @@ def _point(classifier: TextClassifier, split: Split, rows: npt.NDArray[np.int64]
 
 def _point_in_turn(classifier: TextClassifier, split: Split, n_documents: int, keep_together: Together) -> CurvePoint:
     """Models of so many documents of all folds but one, which answer for it, tested on all folds."""
-    seconds = []
+    seconds = list[float]()
 
     def fit(part: Corpus) -> FittedClassifier:
         first = nested_order(strata_of(part.labels), classifier.seed)[:n_documents]
@@ -303,9 +303,13 @@ def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     run = replace(run, sizes=rows)
     if len(sizes) < forecast.sizes_needed(len(right)):
         return run
-    share = InTurn(n_folds=run.n_folds, n_repeats=1, agreement=agreement(right[:, -1])).share if run.n_folds else 1.0
+    share = (
+        InTurn(n_folds=run.n_folds, n_repeats=1, agreement=agreement(right[:, -1].astype(np.bool_))).share
+        if run.n_folds
+        else 1.0
+    )
     n_now = run.corpus.n_train
-    more = {} if run.n_folds else {"backtest": forecast.backtest(sizes, score, of=of)}
+    more: dict[str, Any] = {} if run.n_folds else {"backtest": forecast.backtest(sizes, score, of=of)}
     if n_now < FEW_LABELS:
         n_next = n_now + NEXT_LABELS
         more["next_labels"] = forecast.forecast(sizes, score, n_next, of=of, since=n_now, share=share)

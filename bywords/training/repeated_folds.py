@@ -97,7 +97,7 @@ def agreement(is_right: npt.NDArray[np.bool_]) -> float:
     """The mean correlation of rows of answers being right, (R, N), 0 at least; 1 where that is not known."""
     if len(is_right) < 2 or (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
         return 1.0
-    found = np.corrcoef(is_right.astype(np.float64))
+    found = np.atleast_2d(np.corrcoef(is_right.astype(np.float64)))
     return max(0.0, float(found[np.triu_indices(len(found), 1)].mean()))
 
 

@@ -60,7 +60,8 @@ ROOMS = {
 EXAMPLE = re.compile(r"((?:^>>> .*\n?)(?:^.+\n?)*)", re.MULTILINE)
 MANUAL = [
     "install", "label", "train", "predict", "serve", "export", "large-data", "trust", "explain", "audit", "leakage",
-    "label-errors", "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input", "benchmarks",
+    "label-errors", "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input",
+    "few-labels", "benchmarks",
 ]  # fmt: skip
 
 

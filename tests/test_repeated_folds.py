@@ -1,0 +1,156 @@
+"""Few documents are held out in turn: what that says, and how sure it is of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_corpus import small_corpus
+
+from bywords.data.corpus import Corpus
+from bywords.evaluation.evaluation import InTurn
+from bywords.evaluation.metrics import wilson_interval
+from bywords.evaluation.reliability import Bins, calibration_sentence
+from bywords.experiments.forecast import forecast
+from bywords.systems import SYSTEMS
+from bywords.training.fit import fit_classifier
+from bywords.training.repeated_folds import N_FOLDS, N_REPEATS, agreement, can_take_turns, evaluate_in_turn, folds_of
+
+
+def write(corpus, path="few.csv"):
+    rows = zip(corpus.texts, corpus.names(), strict=True)
+    Path(path).write_text("text,label\n" + "".join(f'"{text}",{name}\n' for text, name in rows))
+    return path
+
+
+def noisy(n_documents, seed=0):
+    """A third of the labels are wrong, so that no model can be right on all."""
+    corpus = small_corpus(n_documents, seed=seed)
+    generator = np.random.default_rng(seed)
+    labels = np.where(generator.random(n_documents) < 1 / 3, generator.permutation(corpus.names()), corpus.names())
+    return Corpus.of("noisy", corpus.texts.to_list(), labels.tolist())
+
+
+@pytest.fixture(scope="module")
+def in_turn():
+    """What was fitted to, and the evaluation, of 60 documents and one of a class that has no other."""
+    texts = [*noisy(60).texts.to_list(), "a lone text of its own"]
+    corpus, seen = Corpus.of("few", texts, [*noisy(60).names().tolist(), "lone"]), []
+
+    def fit(part):
+        seen.append(set(part.texts.to_list()))
+        return fit_classifier(SYSTEMS["tfidf-nb"], part.texts, part.names())
+
+    return corpus, seen, *evaluate_in_turn(corpus, fit, seed=0)
+
+
+def test_no_model_answers_for_a_text_that_it_has_seen(in_turn):
+    corpus, seen, _, _ = in_turn
+    held_out = [
+        set(corpus.select(held).texts.to_list())
+        for seed in range(N_REPEATS)
+        for _, held in folds_of(corpus, seed, "equal")
+    ]
+    assert len(seen) == N_FOLDS * N_REPEATS
+    assert all(not its & asked for its, asked in zip(seen, held_out, strict=True))
+
+
+def test_each_document_is_held_out_but_the_only_one_of_a_class(in_turn):
+    corpus, seen, rows, found = in_turn
+    assert rows.tolist() == list(range(60))
+    assert all("a lone text of its own" in its for its in seen)
+    assert found.probabilities.sum(axis=1) == pytest.approx(1)
+    assert found.label_names == corpus.label_names
+    assert found.summary()["n_documents"] == 60
+
+
+def test_intervals_are_wider_than_those_of_as_many_documents_that_one_model_was_tested_on(in_turn):
+    *_, found = in_turn
+    assert 0 < found.in_turn.agreement < 1
+    assert found.accuracy_interval == wilson_interval(found.accuracy, 60 * found.in_turn.share)
+    low, high = wilson_interval(found.accuracy, 60)
+    assert found.accuracy_interval[0] < low
+    assert high < found.accuracy_interval[1]
+    assert found.macro_f1_interval[0] < found.macro_f1 < found.macro_f1_interval[1]
+
+
+def test_the_less_two_divisions_agree_the_less_a_document_counts():
+    first = np.tile([True, False], 50)
+    assert agreement(np.stack([first, first])) == pytest.approx(1)
+    assert agreement(np.stack([first, ~first])) == 0
+    assert agreement(np.stack([first, np.ones(100, dtype=bool)])) == 1
+    shares = [InTurn(n_folds=5, n_repeats=2, agreement=value).share for value in (0.0, 0.5, 1.0)]
+    assert shares == pytest.approx([0.09, 0.25, 1])
+
+
+def test_documents_that_cannot_be_divided_are_not_held_out_in_turn():
+    assert can_take_turns(small_corpus(60), "equal")
+    assert not can_take_turns(Corpus.of("same", ["one"] * 30 + ["two"] * 30, ["a"] * 30 + ["b"] * 30), "equal")
+    assert not can_take_turns(Corpus.of("one", [f"word{i}" for i in range(9)], ["a"] * 8 + ["b"]), "equal")
+
+
+def test_train_states_the_score_of_all_few_documents_and_saves_what_learned_them(bywords):
+    data = write(noisy(90))
+    code, out, _ = bywords("train", data, "--system", "tfidf-nb", "--out", "model")
+    assert (code, "of 90 documents, each held out in turn (95 % interval" in out) == (0, True)
+    assert "2 times in 5 parts each was answered by models that had learned from the other parts only" in out
+    assert "There are not enough documents to say how far the probability of an answer can be trusted" in out
+    card = Path("model/README.md").read_text()
+    assert "of 90 documents, each held out in turn" in card
+    assert "There are not enough documents to say" in card
+    assert "- Documents: 90" in card
+    shown = bywords("info", "model")[1]
+    assert "of 90 documents, each held out in turn" in shown
+    assert "There are not enough documents to say" in shown
+    assert "The model has learned from 90 of these documents" in bywords("evaluate", "model", data)[1]
+
+
+@pytest.mark.parametrize(("n_documents", "options"), [(90, ["--keep-test-out"]), (150, [])])
+def test_a_part_is_held_out_once_where_that_is_asked_for_or_it_is_large_enough(bywords, n_documents, options):
+    data = write(noisy(n_documents))
+    found = json.loads(bywords("train", data, "--system", "tfidf-nb", "--out", "model", "--json", *options)[1])
+    assert "held_out_in_turn" not in found["test"]
+    assert found["n_test"] == found["test"]["n_documents"] == n_documents // 5
+
+
+def test_the_error_of_calibration_has_an_interval_that_chance_alone_does_not_raise():
+    generator, held = np.random.default_rng(0), []
+    for _ in range(200):
+        probabilities = generator.uniform(0.4, 1, 400)
+        low, high = Bins.of(probabilities, generator.random(400) < probabilities).error_interval()
+        held.append(low == 0)
+        assert 0 <= low < high < 0.15
+    assert np.mean(held) > 0.95
+    off = generator.uniform(0.4, 1, 2_000)
+    low, high = Bins.of(off, generator.random(2_000) < off - 0.2).error_interval()
+    assert low < 0.2 < high
+    assert high - low < 0.06
+    assert np.isnan(Bins.of(np.zeros(0), np.zeros(0, dtype=bool)).error_interval()).all()
+
+
+def test_the_error_of_calibration_is_said_with_its_interval_or_not_at_all():
+    assert "off by 3.0 points on average (95 % interval 1.0 to 5.0)" in calibration_sentence(0.03, (0.01, 0.05))
+    assert "not enough documents" in calibration_sentence(0.03, (0.0, 0.12))
+    assert "not known" in calibration_sentence(None, None)
+
+
+def test_curve_says_what_the_next_hundred_labels_would_bring(bywords):
+    data = write(noisy(120))
+    code, out, error = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve")
+    assert (code, "The next 100 labels would bring" in out) == (0, True), error
+    record = json.loads(Path("curve/curve.json").read_text())
+    found = record["next_labels"]
+    assert (record["n_folds"], record["corpus"]["n_test"], found["n_documents"]) == (5, 120, 220)
+    assert found["gain_interval"][0] <= found["gain"] <= found["gain_interval"][1]
+    assert "The next 100 labels would bring" in Path("curve/curve.html").read_text()
+    again = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve", "--resume")
+    assert (again[0], json.loads(Path("curve/curve.json").read_text())["points"]) == (0, record["points"])
+
+
+def test_a_forecast_is_wider_where_a_document_counts_for_less():
+    right = np.random.default_rng(0).random((3, 4, 80)) < np.array([0.5, 0.6, 0.7, 0.75])[:, np.newaxis]
+    found = [forecast([20, 40, 60, 80], right, 200, since=100, share=share) for share in (1.0, 0.5)]
+    wide = [high - low for high, low in (one.gain_interval[::-1] for one in found)]
+    assert wide[1] == pytest.approx(wide[0] / np.sqrt(0.5))
+    assert found[0].now == pytest.approx(1 - float(found[0].law.errors(100)))
+    assert found[0].gain == found[1].gain

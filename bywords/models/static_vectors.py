@@ -64,6 +64,9 @@ class StaticVectorsConfig(ModelConfig):
         kind = "logistic regression" if self.head == "regression" else "discriminant analysis"
         return f"{kind} on English word vectors{' and label names' if self.label_names else ''}"
 
+    def with_label_names(self, names: tuple[str, ...]) -> Self | None:
+        return replace(self, label_names=names) if self.head == "discriminant" else None
+
     def with_strength(self, C: float) -> Self:
         return replace(self, C=C)
 

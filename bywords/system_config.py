@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from numbers import Real
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, Self, get_args
 
 from bywords.annotations import check_fields
 from bywords.config import kind_of
@@ -72,6 +72,12 @@ class SelectionConfig(ModelConfig):
         check_fields(self)
         if not self.candidates:
             raise SettingError("there is nothing to select from: give one candidate at least.")
+
+    def with_label_names(self, names: tuple[str, ...]) -> Self | None:
+        """With more candidates, each that learns from names; None where none does."""
+        named = tuple(found for one in self.candidates if (found := one.with_label_names(names)) is not None)
+        many = self.candidates_of_many and (*self.candidates_of_many, *named)
+        return replace(self, candidates=(*self.candidates, *named), candidates_of_many=many) if named else None
 
 
 @dataclass(frozen=True, kw_only=True)

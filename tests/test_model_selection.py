@@ -43,6 +43,7 @@ def test_every_kind_of_candidate_is_tried_and_every_trial_is_kept():
         "naive Bayes on words and n-grams",
         "naive Bayes on words",
         "logistic regression on English word vectors",
+        "discriminant analysis on English word vectors",
     ]
     assert all(0 < trial.accuracy <= 1 and trial.log_loss > 0 for trial in selection.trials)
 

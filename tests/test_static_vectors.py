@@ -72,7 +72,7 @@ def test_predict_and_info_say_how_many_words_are_known_by_vectors_alone(fitted, 
     save_classifier(fitted, Path("m"))
     said = bywords("predict", "m", "the elephant zxqvw")[2]
     assert (
-        "Of the 2 words known in 1 texts 1 is known by vectors of English words alone, never seen in training." in said
+        "Of the 2 words known in the text 1 is known by vectors of English words alone, never seen in training." in said
     )
     assert "never seen" not in bywords("predict", "m", "the apple")[2]
     n_unseen = int(fitted.vocabulary.is_unseen.sum())

@@ -68,7 +68,7 @@ def compress(classifier: FittedClassifier, max_bytes: int, texts: Texts, labels:
     Raises: SettingError, with about the smallest size that there is, when it cannot be made so small.
 
     >>> from bywords import compress, load_classifier
-    >>> compressed = compress(load_classifier("tickets-model"), 20_000, texts, labels)
+    >>> compressed = compress(load_classifier("tickets-model"), 30_000, texts, labels)
     >>> compressed.classifier.predict(["the printer is on fire"]).labels.tolist()
     ['office']
     """

@@ -331,10 +331,11 @@ class Answers:
             others = f" Of the others {', or '.join(why)}." if self.n_open else ""
             tell_aside(f"{self.n_texts - self.n_open:,} of {texts} got a label.{others}")
         if self.n_by_vector:
-            first = f"the first {self.n_looked_at:,} of " if self.n_looked_at < self.n_texts else ""
+            where = f"the first {self.n_looked_at:,} of {texts}" if self.n_looked_at < self.n_texts else texts
+            where = "the text" if self.n_texts == 1 else where
             are = "is" if self.n_by_vector == 1 else "are"
             tell_aside(
-                f"Of the {self.n_known:,} words known in {first}{texts} {self.n_by_vector:,} {are} known by vectors of "
+                f"Of the {self.n_known:,} words known in {where} {self.n_by_vector:,} {are} known by vectors of "
                 "English words alone, never seen in training."
             )
         if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):

@@ -84,6 +84,10 @@ class ModelConfig:
         """The vocabulary with the words that no text has, but that the model would know."""
         return vocabulary
 
+    def with_label_names(self, names: tuple[str, ...]) -> Self | None:
+        """The same model, learning from the names of its classes too; None of one that does not know what they mean."""
+        return None
+
     def with_features(self, features: Features) -> Self:
         """The same model on other rows, where it can see others."""
         return self

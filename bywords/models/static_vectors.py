@@ -65,6 +65,9 @@ class StaticVectorsConfig(ModelConfig):
         kind = "logistic regression" if self.head == "regression" else "discriminant analysis"
         return f"{kind} on English word vectors{' and label names' if self.label_names else ''}"
 
+    def with_label_names(self, names: tuple[str, ...]) -> Self | None:
+        return replace(self, label_names=names) if self.head == "discriminant" else None
+
     def with_strength(self, C: float) -> Self:
         return replace(self, C=C)
 
@@ -265,7 +268,7 @@ def discriminant_analysis(
     of_class = means(has)
     if named is not None:
         total = (counts @ has)[:, np.newaxis] + DOCUMENTS_AT_MEAN
-        of_class = np.where(named.any(axis=1)[:, np.newaxis], (of_class * total + named) / (total + 1), of_class)
+        of_class = np.where(named.any(axis=1, keepdims=True), (of_class * total + named) / (total + 1), of_class)
     apart = rows - (centre if targets.is_multilabel else has @ of_class)
     covariance = (apart * (counts / counts.sum())[:, np.newaxis]).T @ apart
     covariance[np.diag_indices_from(covariance)] += max(covariance.trace() / len(covariance), LEAST_SPREAD) / C

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,9 @@ from bywords.fitted import N_FOUND, FitSummary, FittedClassifier, SelectionSumma
 from bywords.forks import check_polars
 from bywords.locks import while_locked
 from bywords.memory import check_memory
-from bywords.models.base import ModelConfig, model_class
-from bywords.models.static_vectors import StaticVectorsConfig, words_of_names
-from bywords.system_config import FitParameters, SelectionConfig, SystemConfig
+from bywords.models.base import model_class
+from bywords.models.static_vectors import words_of_names
+from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.inputs import Texts, as_list, checked_column
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
@@ -270,24 +270,15 @@ def _with_label_names(config: SystemConfig, names: list[str]) -> tuple[SystemCon
 
     Raises: SettingError for a system without candidates on word vectors.
     """
-    model = config.model
-    if not (isinstance(model, SelectionConfig) and any(map(_takes_names, model.candidates))):
+    model = config.model.with_label_names(tuple(names))
+    if model is None:
         raise SettingError(
-            f"{model.title} does not know what the names of labels mean, so use_label_names is of no use to it: leave "
-            "it out, or take 'auto'."
+            f"{config.model.title} does not know what the names of labels mean, so use_label_names is of no use to it: "
+            "leave it out, or take 'auto'."
         )
     silent = [name for name, rows in zip(names, words_of_names(names), strict=True) if not len(rows)]
-    note = () if not silent else (f"No English word was found in these names of labels: {quoted(silent)}.",)
-    if len(silent) == len(names):
-        return config, note
-    asked = [replace(one, label_names=tuple(names)) for one in model.candidates if _takes_names(one)]
-    many = (*model.candidates_of_many, *asked) if model.candidates_of_many else ()
-    model = replace(model, candidates=(*model.candidates, *asked), candidates_of_many=many)
-    return replace(config, model=model), note
-
-
-def _takes_names(config: ModelConfig) -> TypeGuard[StaticVectorsConfig]:
-    return isinstance(config, StaticVectorsConfig) and config.head == "discriminant"
+    note = (f"No English word was found in these names of labels: {quoted(silent)}.",) if silent else ()
+    return (config if len(silent) == len(names) else replace(config, model=model)), note
 
 
 def _check_judges(config: SystemConfig, metric: Metric) -> None:

@@ -426,7 +426,8 @@ def _on_unseen(
     """What there is to say of models that know words without having seen them, and are not used."""
     used = {one.trial.name for one in members}
     idle = [title for title in dict.fromkeys(one.title for one in candidates if one.knows_unseen) if title not in used]
-    said = {f"not tried: {why}": [] for why in left_out.values()} | {"tried too, and got no weight": idle}
+    said: dict[str, list[str]] = {f"not tried: {why}": [] for why in left_out.values()}
+    said["tried too, and got no weight"] = idle
     for title, why in left_out.items():
         said[f"not tried: {why}"].append(title)
     for what, titles in said.items():

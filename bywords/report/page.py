@@ -11,10 +11,11 @@ from importlib import resources
 from typing import Any
 
 from bywords.report import formats
+from bywords.terminal import printable, shorten
 
 _FILTERS = (
     "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "signed", "seconds", "size",
-    "shorten", "breakable",
+    "breakable",
 )  # fmt: skip
 
 
@@ -29,6 +30,7 @@ def render(template: str, **values: Any) -> str:
     )  # fmt: skip
     for name in _FILTERS:
         environment.filters[name] = getattr(formats, name)
+    environment.filters["shorten"] = shorten
     script = _part("page.js")
     return environment.get_template(template).render(
         style=Markup(_part("page.css")),
@@ -39,7 +41,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def _printable(value: Any) -> Any:
-    return formats.printable(value) if type(value) is str else value
+    return printable(value) if type(value) is str else value
 
 
 def _part(name: str) -> str:

@@ -208,9 +208,10 @@ def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, 
     expected, encoded = vocabulary.encode(tokenizer(texts)), vocabulary.encode_texts(texts, tokenizer)
     for name in ("ids", "offsets", "in_vocabulary_share"):
         assert as_bytes(getattr(encoded, name)) == as_bytes(getattr(expected, name))
-    table = np.random.default_rng(0).random((len(vocabulary), 8), dtype=np.float32)
-    starts = np.unique([0, *(start for start in vocabulary.blocks if start < len(vocabulary))])
-    pool = ids.Pool(table, starts, np.stack([np.arange(len(starts)), np.arange(len(starts)) - 1]), bags.LOG_TFIDF)
+    idf, *matrices = np.random.default_rng(0).random((3, len(vocabulary), 3), dtype=np.float32)
+    starts = np.unique([0, *(start for start in vocabulary.blocks if start < len(vocabulary)), len(vocabulary)])
+    groups = np.stack([np.arange(len(starts) - 1), np.arange(len(starts) - 1) - 1])
+    pool = ids.Pool.of(idf[:, 0], matrices, starts, groups, bags.LOG_TFIDF)
     sums, shares, are_unknown = ids.answer_texts(*tokenizer.bytes_of(texts), vocabulary.tables, pool, 3)
     assert as_bytes(sums) == as_bytes(bags.pooled_sums(encoded.ids, encoded.offsets, *pool, 3))
     assert as_bytes(shares) == as_bytes(encoded.in_vocabulary_share)
@@ -247,17 +248,24 @@ def test_pooled_sums_are_those_of_each_model_added_up(listed, n_classes, n_model
     """Other sums are divided by the lengths than in the twin, so that the last bits differ."""
     numbers, offsets = flat(listed)
     floats = np.random.default_rng(data.draw(st.integers(0, 9)))
-    starts = np.array(data.draw(st.sampled_from([[0], [0, 4], [0, 3, 7], [0, 1, 5, 9]])))
-    several = st.lists(st.integers(-1, len(starts) - 1), min_size=len(starts), max_size=len(starts))
-    groups = np.array(data.draw(st.lists(several, min_size=3, max_size=3)))
-    table = floats.standard_normal((N_ROWS, 8 * -(-(1 + n_models * n_classes) // 8)), dtype=np.float32)
-    table[:, 0] = floats.random(N_ROWS) + 1
-    table[[1, N_ROWS - 2], 0] = 0  # the unknown word, and one that was added later
+    starts = np.array(
+        data.draw(st.sampled_from([[0, N_ROWS], [0, 4, N_ROWS], [0, 3, 7, N_ROWS], [0, 1, 5, 9, N_ROWS]]))
+    )
+    several = st.lists(st.integers(-1, len(starts) - 2), min_size=len(starts) - 1, max_size=len(starts) - 1)
+    groups = np.array(data.draw(st.lists(several, min_size=3, max_size=3)))[:n_models]
+    matrices = floats.standard_normal((n_models, N_ROWS, n_classes), dtype=np.float32)
+    idf = floats.random(N_ROWS, dtype=np.float32) + 1
+    idf[[1, N_ROWS - 2]] = 0  # the unknown word, and one that was added later
     for weighting in (bags.TFIDF, bags.LOG_TFIDF):
-        arguments = numbers, offsets, table, starts, groups[:n_models], weighting, n_classes
         with np.errstate(over="ignore"):  # integers overflow, as in C
-            expected = pooled_sums(*arguments)
-        np.testing.assert_allclose(bags.pooled_sums(*arguments), expected, rtol=1e-5, atol=1e-5)
+            expected = pooled_sums(numbers, offsets, idf, matrices, starts, groups, weighting)
+        pool = ids.Pool.of(idf, matrices, starts, groups, weighting)
+        np.testing.assert_allclose(bags.pooled_sums(numbers, offsets, *pool, n_classes), expected, rtol=1e-5, atol=1e-5)
+        mirrored = np.stack([matrices[:, :, 0], -matrices[:, :, 0]], axis=2)
+        whole, half = (ids.Pool.of(idf, mirrored[:, :, :n], starts, groups, weighting) for n in (2, 1))
+        np.testing.assert_array_equal(
+            bags.pooled_sums(numbers, offsets, *half, 2), bags.pooled_sums(numbers, offsets, *whole, 2)
+        )
 
 
 @few_examples

@@ -60,7 +60,8 @@ def calls():
         documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))
         groups = np.array([[0, -1, -1], [0, 0, 1]])
-        pool = ids.Pool(np.ones((12, 8), np.float32), np.array([0, 4, 7]), groups, bags.LOG_TFIDF)
+        matrices, starts = np.ones((2, 12, 3), np.float32), np.array([0, 4, 7, 12])
+        pool = ids.Pool.of(np.ones(12, np.float32), matrices, starts, groups, bags.LOG_TFIDF)
         bags.pooled_sums(np.array([1, 2, 5, 9, 2], np.int32), np.array([0, 3, 5]), *pool, 3)
         vocabulary = Vocabulary.of(Tokenizer()(texts), VocabularyConfig(ngrams=2, char_ngrams=(2, 3)))
         ids.answer_texts(*Tokenizer().bytes_of(texts), vocabulary.tables, pool, 3)

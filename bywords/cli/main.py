@@ -8,6 +8,7 @@ Only the command that is asked for is imported, and that imports what it needs w
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import warnings
@@ -45,6 +46,8 @@ COMMANDS = (
     "systems",
     "vectors",
 )
+
+OBJECTS_BETWEEN_COLLECTIONS = 20_000  # with Python's 700 a start looks hundreds of times through what it imports
 
 _UsageError: Any = typer.BadParameter.__bases__[0]  # of words that no command takes; typer does not name it
 
@@ -130,6 +133,7 @@ def main() -> None:
     # PyTorch's threads wait for each other by spinning. On a machine with other work that costs up to 40 times the
     # time of small steps; asleep they lose nothing that can be measured. It must be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     with standard_streams():
         try:
             code = _run(sys.argv[1:])

@@ -50,15 +50,24 @@ def weighed_sums(
 
 
 def pooled_sums(
-    ids: Ids, offsets: Offsets, table: Floats, starts: Offsets, groups: Offsets, weighting: int, n_classes: int
+    ids: Ids,
+    offsets: Offsets,
+    table: Floats,
+    starts: Offsets,
+    groups: Offsets,
+    n_columns: int,
+    weighting: int,
+    n_classes: int,
 ) -> Floats:
     """The sum of what `weighed_sums` gives for M matrices of K columns that share idf and weighting: float32 (N, K).
 
-    `table` is float32 (V, W), W a multiple of 8: of each id its idf, which for the unknown word is 0, and the columns
-    of all matrices side by side. `starts` are int64 (S,), ascending from 0, where segments of ids begin; `groups` int64
-    (M, S) the group of ids, scaled to length 1 before the whole is, that a segment is in for each matrix, below S; -1
-    where it has not the ids of the segment. `weighting` is one of the last two.
+    The arguments between are a `bywords.kernels.ids.Pool`. `starts` are int64 (S + 1,), ascending from 0 to V, where
+    segments of ids begin; `groups` int64 (M, S) the group of ids, scaled to length 1 before the whole is, that a
+    segment is in for each matrix, below S; -1 where it has not the ids of the segment. `table`, float32, has the rows
+    of all ids one behind the other: of each its idf, which for the unknown word is 0, and the columns of the matrices
+    that have its segment side by side, filled up to 2, 4, or a multiple of 8 numbers. Of each matrix there are
+    `n_columns` of K; or 1 of 2, where the second is the first with the other sign. `weighting` is one of the last two.
     """
     sums = np.empty((len(offsets) - 1, n_classes), dtype=np.float32)
-    _native.pooled_sums(ids, offsets, table, starts, groups, weighting, sums)
+    _native.pooled_sums(ids, offsets, table, starts, groups, n_columns, weighting, sums)
     return sums

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -133,13 +135,31 @@ def encode_texts(
     return np.frombuffer(ids, dtype=np.int32), offsets, shares
 
 
+def row_width(n_numbers: int) -> int:
+    """How many numbers a row of a pool has that needs so many: 2, 4, or a multiple of 8."""
+    return next((width for width in (2, 4) if n_numbers <= width), -(-n_numbers // 8) * 8)
+
+
 class Pool(NamedTuple):
     """Linear models that share their features, as `bywords.kernels.bags.pooled_sums` has them; K classes."""
 
     table: npt.NDArray[np.float32]
     starts: Offsets
     groups: Offsets
+    n_columns: int
     weighting: int
+
+    @classmethod
+    def of(cls, idf: Shares, matrices: Sequence[Shares], starts: Offsets, groups: Offsets, weighting: int) -> Self:
+        """Of M matrices float32 (V', n_columns), each of as many of the V ids as it has."""
+        n_columns, parts = matrices[0].shape[1], []
+        for segment, (start, behind) in enumerate(itertools.pairwise(starts.tolist())):
+            columns = [m[start:behind] for m, of in zip(matrices, groups[:, segment], strict=True) if of >= 0]
+            n_numbers = 1 + len(columns) * n_columns
+            rows = np.zeros((behind - start, row_width(n_numbers)), dtype=np.float32)
+            rows[:, :n_numbers] = np.column_stack([idf[start:behind], *columns])
+            parts.append(rows)
+        return cls(np.concatenate(parts, axis=None), starts, groups, n_columns, weighting)
 
 
 def answer_texts(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from bywords.kernels.bags import LOG_TFIDF, TFIDF, pooled_sums
-from bywords.kernels.ids import Pool, answer_texts
+from bywords.kernels.ids import Pool, answer_texts, row_width
 from bywords.models.base import Answers
 from bywords.models.tfidf_linear import TfidfLinear
 from bywords.text.bags import Floats
@@ -20,7 +20,6 @@ from bywords.text.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import polars as pl
 
-LANES = 8  # the numbers of a row are a multiple of them
 MOST_WIDE = 64  # numbers of a row; with more, a pass for each model is as fast
 MOST_NUMBERS = 1 << 24  # of the table, which is beside those of the models
 
@@ -38,19 +37,14 @@ class PooledTfidf:
         if len(models) < 2:
             return None
         widest, n_classes = max(models, key=lambda model: len(model.idf)), len(models[0].bias)
-        n_rows, width = len(widest.idf), -(-(1 + len(models) * n_classes) // LANES) * LANES
+        n_rows, n_columns = len(widest.idf), 1 if all(map(_mirrors, models)) else n_classes
+        width = row_width(1 + len(models) * n_columns)
         if width > MOST_WIDE or n_rows * width > MOST_NUMBERS:
             return None
         for model in models:
             same = model.config.sublinear == widest.config.sublinear and model.blocks == widest.blocks
             if not same or not np.array_equal(model.idf, widest.idf[: len(model.idf)]):
                 return None
-        table = np.zeros((n_rows, width), dtype=np.float32)
-        table[:, 0] = widest.idf
-        table[UNKNOWN, 0] = 0
-        for number, model in enumerate(models):
-            start = 1 + number * n_classes
-            table[: len(model.idf), start : start + n_classes] = model.weights
         starts = sorted({0, *(n for n in (*widest.blocks, *(len(model.idf) for model in models)) if 0 < n < n_rows)})
         groups = [
             [
@@ -59,9 +53,11 @@ class PooledTfidf:
             ]
             for model in models
         ]
-        bias = sum((model.bias for model in models[1:]), models[0].bias)
+        idf, matrices = widest.idf.copy(), [model.weights[:, :n_columns] for model in models]
+        idf[UNKNOWN] = 0
         weighting = LOG_TFIDF if widest.config.sublinear else TFIDF
-        return cls(Pool(table, np.array(starts), np.array(groups), weighting), bias)
+        pool = Pool.of(idf, matrices, np.array([*starts, n_rows]), np.array(groups), weighting)
+        return cls(pool, sum((model.bias for model in models[1:]), models[0].bias))
 
     def logits(self, documents: Ragged) -> Floats:
         """Of N documents, float32 (N, K): those of the models, one added to the other."""
@@ -72,3 +68,8 @@ class PooledTfidf:
         read = tokenizer.bytes_of(texts)
         sums, shares, are_unknown = answer_texts(*read, vocabulary.tables, self.pool, len(self.bias))
         return Answers(sums + self.bias, shares, are_unknown)
+
+
+def _mirrors(model: TfidfLinear) -> bool:
+    """Whether it has two classes, and the weights of one are those of the other with the other sign."""
+    return len(model.bias) == 2 and np.array_equal(model.weights[:, 0], -model.weights[:, 1])

@@ -12,11 +12,12 @@ from importlib import resources
 from typing import Any
 
 from bywords.report import formats
+from bywords.terminal import printable, shorten
 
 OWN = "bywords.report"
 _FILTERS = (
     "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "signed", "seconds", "size",
-    "shorten", "breakable",
+    "breakable",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def render(
     )  # fmt: skip
     for name in _FILTERS:
         environment.filters[name] = getattr(formats, name)
+    environment.filters["shorten"] = shorten
     script = "\n".join([_part(OWN, "page.js"), *(_part(package, name) for name in scripts)])
     style = "\n".join([_part(OWN, "page.css"), *(_part(package, name) for name in styles)])
     return environment.get_template(template).render(
@@ -48,7 +50,7 @@ def render(
 
 
 def _printable(value: Any) -> Any:
-    return formats.printable(value) if type(value) is str else value
+    return printable(value) if type(value) is str else value
 
 
 def _part(package: str, name: str) -> str:

@@ -95,21 +95,20 @@ def weighed_sums(ids, offsets, idf, block_starts, weighting, matrix):
     return sums
 
 
-def pooled_sums(ids, offsets, table, starts, groups, weighting, n_classes):
+def pooled_sums(ids, offsets, idf, matrices, starts, groups, weighting):
     """The sum of what some matrices give that share idf and weighting, float32 (N, K)."""
-    distinct, new_offsets, counts = count(ids, offsets, len(table), UNKNOWN)
-    answers = np.zeros((len(offsets) - 1, n_classes), dtype=np.float32)
+    distinct, new_offsets, counts = count(ids, offsets, len(idf), UNKNOWN)
+    answers = np.zeros((len(offsets) - 1, matrices[0].shape[1]), dtype=np.float32)
     for document in range(len(answers)):
         of_document = slice(new_offsets[document], new_offsets[document + 1])
         numbers, values = distinct[of_document], list(counts[of_document])
         if weighting == LOG_TFIDF:
             values = [np.float32(1) + np.float32(math.log(value)) for value in values]
-        values = np.array([value * table[number, 0] for number, value in zip(numbers, values, strict=True)])
+        values = np.array([value * idf[number] for number, value in zip(numbers, values, strict=True)])
         segments = np.searchsorted(starts, numbers, side="right") - 1
         for model, group_of in enumerate(groups):
-            columns = slice(1 + model * n_classes, 1 + (model + 1) * n_classes)
             is_seen = group_of[segments] >= 0
-            rows, blocks = table[numbers[is_seen], columns], group_of[segments[is_seen]]
+            rows, blocks = matrices[model][numbers[is_seen]], group_of[segments[is_seen]]
             weights = _scaled(list(values[is_seen]), blocks.tolist())
             if group_of.max() > 0:
                 weights = _scaled(weights, [0] * len(weights))

@@ -31,14 +31,24 @@ static Seen new_seen(const int64_t *offsets, int64_t n_documents)
     return (Seen){malloc(n_entries * sizeof(uint32_t)), n_entries};
 }
 
-/* Count the n ids of a document. Returns how many distinct ones there are. Their rows of a table are asked for, where
- * there is one. */
+/* The segment of an id of the pool. */
+INLINE Segment *segment_of(const Pool *pool, int32_t id)
+{
+    Segment *segment = pool->segments;
+    while (segment->behind <= id)
+        segment++;
+    return segment;
+}
+
+/* Count the n ids of a document. Returns how many distinct ones there are. The rows that a pool has of them are
+ * asked for, where there is one. */
 INLINE int64_t count_ids(Seen *seen, const int32_t *restrict ids, int64_t n, int64_t n_rows, int32_t unknown,
-                         int32_t *restrict distinct, float *restrict counts, const float *table, int64_t width)
+                         int32_t *restrict distinct, float *restrict counts, const Pool *pool)
 {
     while (n && (uint32_t)ids[n - 1] >= (uint64_t)n_rows) /* those that a model does not see are behind the others */
         n--;
     const uint64_t n_entries = n_entries_for(n), mask = n_entries - 1;
+    const Segment *segment = pool ? pool->segments : NULL;
     int64_t n_distinct = 0;
     memset(seen->entries, 0, n_entries * sizeof(uint32_t));
     for (int64_t position = 0; position < n; position++) {
@@ -53,8 +63,11 @@ INLINE int64_t count_ids(Seen *seen, const int32_t *restrict ids, int64_t n, int
             counts[entry - 1] += 1;
             continue;
         }
-        if (table)
-            __builtin_prefetch(table + id * width);
+        if (pool) {
+            if (id < segment->first || segment->behind <= id)
+                segment = segment_of(pool, id);
+            __builtin_prefetch(segment->rows + (id - segment->first) * segment->width);
+        }
         distinct[n_distinct] = id;
         counts[n_distinct++] = 1;
         seen->entries[slot] = (uint32_t)n_distinct;
@@ -83,7 +96,7 @@ int64_t count(Call *call)
     for (int64_t document = 0; document < n_documents; document++) {
         const int64_t start = offsets[document], length = offsets[document + 1] - start;
         n += count_ids(&seen, ids + start, length, INTEGER(2), (int32_t)INTEGER(3), distinct + n,
-                       counts + n, NULL, 0);
+                       counts + n, NULL);
         new_offsets[document + 1] = n;
     }
     free(seen.entries);
@@ -239,7 +252,7 @@ VECTORIZED int64_t weighed_sums(Call *call)
     const bool is_enough = seen.entries && weighing.squares && distinct && weights;
     for (int64_t document = 0; is_enough && document < n_documents; document++) {
         const int64_t start = offsets[document], length = offsets[document + 1] - start;
-        const int64_t n = count_ids(&seen, ids + start, length, n_rows, UNKNOWN, distinct, weights, NULL, 0);
+        const int64_t n = count_ids(&seen, ids + start, length, n_rows, UNKNOWN, distinct, weights, NULL);
         weigh_ids(&weighing, distinct, n, weights);
         add_up(matrix, dimension, distinct, weights, n, sums + document * dimension);
     }
@@ -250,34 +263,64 @@ VECTORIZED int64_t weighed_sums(Call *call)
     return is_enough ? 0 : OUT_OF_MEMORY;
 }
 
-enum { LANES = 8 };
+enum { LANES = 8, HALF = 4, PAIR = 2 };
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef float Half __attribute__((vector_size(HALF * sizeof(float))));
 
-/* Add up the rows of ids from `start` on that are of one segment, by their weights. Returns where they end. */
-INLINE int64_t add_segment(const Pool *pool, const int64_t width, const int32_t *restrict ids,
-                           const float *restrict weights, int64_t start, int64_t n)
+INLINE const float *row_of(const Segment *segment, int64_t width, int32_t id)
 {
-    int64_t segment = pool->n_segments - 1, end = start;
-    while (ids[start] < pool->starts[segment])
-        segment--;
-    const int64_t first = pool->starts[segment];
-    const int64_t behind = segment + 1 < pool->n_segments ? pool->starts[segment + 1] : INT64_MAX;
+    return segment->rows + (id - segment->first) * width;
+}
+
+/* What an id weighs that is there so many times. */
+INLINE float weight_of(const Pool *pool, float count, float idf)
+{
+    return (pool->is_log ? log_of(pool->logarithms, count) : count) * idf;
+}
+
+/* Weigh the ids from `start` on that are of one segment, and add up their rows by their weights. Returns where they end. */
+INLINE int64_t add_segment(const Pool *pool, Segment *segment, const int64_t width, const int32_t *restrict ids,
+                           float *restrict weights, int64_t start, int64_t n)
+{
+    int64_t end = start;
     double squares[4] = {0}; /* one waits for the other */
-    for (; end < n && first <= ids[end] && ids[end] < behind; end++)
-        squares[(end - start) & 3] += (double)weights[end] * (double)weights[end];
-    pool->squares[segment] += (squares[0] + squares[1]) + (squares[2] + squares[3]);
-    float *restrict total = pool->sums + segment * width;
-    for (int64_t lane = 0; lane < width; lane += LANES) {
-        Lanes sums = {0}, row;
-        for (int64_t index = start; index < end; index++) {
-            memcpy(&row, pool->table + ids[index] * width + lane, sizeof(row));
-            sums += weights[index] * row;
-        }
-        memcpy(&row, total + lane, sizeof(row));
-        row += sums;
-        memcpy(total + lane, &row, sizeof(row));
+#define EACH_ROW(add)                                                                     \
+    for (; end < n && segment->first <= ids[end] && ids[end] < segment->behind; end++) {  \
+        const float *restrict row = row_of(segment, width, ids[end]);                     \
+        const float weight = weights[end] = weight_of(pool, weights[end], row[0]);        \
+        squares[(end - start) & 3] += (double)weight * (double)weight;                    \
+        add                                                                               \
     }
+#define ADD_UP(Vector, lane)                                                \
+    {                                                                       \
+        Vector total;                                                       \
+        memcpy(&total, segment->sums + (lane), sizeof(total));              \
+        total += sums;                                                      \
+        memcpy(segment->sums + (lane), &total, sizeof(total));              \
+    }
+    if (width == PAIR) {
+        float sums = 0;
+        EACH_ROW(sums += weight * row[1];)
+        segment->sums[1] += sums;
+    } else if (width == HALF) {
+        Half sums = {0}, numbers;
+        EACH_ROW(memcpy(&numbers, row, sizeof(numbers)); sums += weight * numbers;)
+        ADD_UP(Half, 0)
+    } else {
+        Lanes sums = {0}, numbers;
+        EACH_ROW(memcpy(&numbers, row, sizeof(numbers)); sums += weight * numbers;)
+        ADD_UP(Lanes, 0)
+        for (int64_t lane = LANES; lane < width; lane += LANES) {
+            sums = (Lanes){0};
+            for (int64_t index = start; index < end; index++) {
+                memcpy(&numbers, row_of(segment, width, ids[index]) + lane, sizeof(numbers));
+                sums += weights[index] * numbers;
+            }
+            ADD_UP(Lanes, lane)
+        }
+    }
+    segment->square += (squares[0] + squares[1]) + (squares[2] + squares[3]);
     return end;
 }
 
@@ -293,7 +336,7 @@ INLINE void add_models(const Pool *pool, float *restrict answer)
         for (int64_t segment = 0; segment < pool->n_segments; segment++) {
             if (groups[segment] < 0)
                 continue;
-            lengths[groups[segment]] += pool->squares[segment];
+            lengths[groups[segment]] += pool->segments[segment].square;
             n_groups = groups[segment] >= n_groups ? groups[segment] + 1 : n_groups;
         }
         for (int64_t group = 0; group < n_groups; group++) {
@@ -305,44 +348,78 @@ INLINE void add_models(const Pool *pool, float *restrict answer)
         for (int64_t segment = 0; segment < pool->n_segments; segment++) {
             if (groups[segment] < 0)
                 continue;
-            const float *restrict sums = pool->sums + segment * pool->width + 1 + model * pool->n_classes;
+            const float *restrict sums = pool->segments[segment].sums + pool->segments[segment].column;
             const float scale = (float)(1 / (lengths[groups[segment]] * whole));
-            for (int64_t k = 0; k < pool->n_classes; k++)
+            pool->segments[segment].column += pool->n_columns;
+            for (int64_t k = 0; k < pool->n_columns; k++)
                 answer[k] += scale * sums[k];
         }
     }
+    if (pool->n_columns < pool->n_classes)
+        answer[1] = 0 - answer[0];
 }
 
-/* Whether the four arguments from `first` on are a pool that gives so many logits. */
+/* How many numbers a row of a segment has: two, four, or eight and more. */
+static int64_t width_of(const int64_t *groups, int64_t n_models, int64_t n_segments, int64_t segment, int64_t n_columns)
+{
+    int64_t n = 1;
+    for (int64_t model = 0; model < n_models; model++)
+        n += groups[model * n_segments + segment] >= 0 ? n_columns : 0;
+    return n <= PAIR ? PAIR : n <= HALF ? HALF : (n + LANES - 1) / LANES * LANES;
+}
+
+/* Whether the five arguments from `first` on are a pool that gives so many logits. */
 bool pool_fits(const Call *call, int first, int64_t n_classes)
 {
-    const int64_t n_rows = LENGTH(first), width = WIDTH(first), n_segments = LENGTH(first + 1), weighting = INTEGER(first + 3);
-    const int64_t *starts = ARRAY(first + 1), *groups = ARRAY(first + 2), n_models = LENGTH(first + 2);
-    bool is_right = n_rows > UNKNOWN && WIDTH(first + 2) == n_segments && width % LANES == 0 && 0 < n_classes &&
-                    n_models <= (width - 1) / n_classes && offsets_fit(call, first + 1, n_rows) && starts[0] == 0 &&
-                    (weighting == TFIDF || weighting == LOG_TFIDF);
+    const int64_t n_segments = LENGTH(first + 1) - 1, n_models = LENGTH(first + 2), n_columns = INTEGER(first + 3);
+    const int64_t *starts = ARRAY(first + 1), *groups = ARRAY(first + 2), weighting = INTEGER(first + 4);
+    bool is_right = 0 < n_segments && WIDTH(first + 2) == n_segments && 0 < n_classes &&
+                    (n_columns == n_classes || (n_columns == 1 && n_classes == 2)) &&
+                    n_models <= LENGTH(first) / n_columns && offsets_fit(call, first + 1, INT32_MAX) && starts[0] == 0 &&
+                    starts[n_segments] > UNKNOWN && (weighting == TFIDF || weighting == LOG_TFIDF);
     for (int64_t index = 0; is_right && index < n_models * n_segments; index++)
         is_right = -1 <= groups[index] && groups[index] < n_segments;
-    return is_right;
+    int64_t n_left = is_right ? LENGTH(first) : -1;
+    for (int64_t segment = 0; segment < n_segments && n_left >= 0; segment++) {
+        const int64_t n = starts[segment + 1] - starts[segment];
+        const int64_t width = width_of(groups, n_models, n_segments, segment, n_columns);
+        n_left = n == 0 || width <= n_left / n ? n_left - n * width : -1;
+    }
+    return n_left == 0;
 }
 
 /* The pool that they are. Without sums where there is no memory; `free_pool` frees it. */
 Pool new_pool(Call *call, int first, int64_t n_classes)
 {
-    const int64_t width = WIDTH(first), n_segments = LENGTH(first + 1);
-    Pool pool = {ARRAY(first), LENGTH(first), width, n_classes, LENGTH(first + 2), n_segments, INTEGER(first + 3) == LOG_TFIDF,
-                 ARRAY(first + 1), ARRAY(first + 2), malloc(n_segments * width * sizeof(float)),
-                 malloc(n_segments * sizeof(double)), malloc(n_segments * sizeof(double)), {NULL, 0}, NULL, NULL, {0}};
+    const int64_t n_segments = LENGTH(first + 1) - 1, *starts = ARRAY(first + 1);
+    Pool pool = {.n_rows = starts[n_segments], .n_classes = n_classes, .n_columns = INTEGER(first + 3),
+                 .n_models = LENGTH(first + 2), .n_segments = n_segments, .is_log = INTEGER(first + 4) == LOG_TFIDF,
+                 .groups = ARRAY(first + 2), .segments = malloc(n_segments * sizeof(Segment)),
+                 .lengths = malloc(n_segments * sizeof(double))};
+    const float *rows = ARRAY(first);
+    int64_t width = 0;
     set_logarithms(pool.logarithms);
-    if (!pool.squares || !pool.lengths)
-        free(pool.sums), pool.sums = NULL;
+    if (!pool.segments || !pool.lengths)
+        return pool;
+    for (int64_t segment = 0; segment < n_segments; segment++) {
+        Segment *one = pool.segments + segment;
+        *one = (Segment){.first = starts[segment], .behind = starts[segment + 1], .rows = rows};
+        one->width = width_of(pool.groups, pool.n_models, n_segments, segment, pool.n_columns);
+        rows += (one->behind - one->first) * one->width;
+        width += one->width;
+    }
+    float *sums = pool.sums = malloc(width * sizeof(float));
+    for (int64_t segment = 0; segment < n_segments; segment++) {
+        pool.segments[segment].sums = sums;
+        sums += pool.segments[segment].width;
+    }
     return pool;
 }
 
 void free_pool(Pool *pool)
 {
     free(pool->sums);
-    free(pool->squares);
+    free(pool->segments);
     free(pool->lengths);
     free(pool->seen.entries);
     free(pool->distinct);
@@ -372,36 +449,40 @@ VECTORIZED bool pool_document(Pool *pool, const int32_t *ids, int64_t n_ids, flo
 {
     if (!make_room_for(pool, n_ids))
         return false;
-    const int64_t width = pool->width;
     int32_t *distinct = pool->distinct;
     float *weights = pool->counts;
-    const int64_t n = count_ids(&pool->seen, ids, n_ids, pool->n_rows, UNKNOWN, distinct, weights, pool->table, width);
-    for (int64_t index = 0; index < n; index++) {
-        const float idf = pool->table[distinct[index] * width];
-        weights[index] = (pool->is_log ? log_of(pool->logarithms, weights[index]) : weights[index]) * idf;
+    const int64_t n = count_ids(&pool->seen, ids, n_ids, pool->n_rows, UNKNOWN, distinct, weights, pool);
+    for (int64_t number = 0; number < pool->n_segments; number++) {
+        Segment *segment = pool->segments + number;
+        memset(segment->sums, 0, segment->width * sizeof(float));
+        segment->square = 0;
+        segment->column = 1;
     }
-    memset(pool->sums, 0, pool->n_segments * width * sizeof(float));
-    memset(pool->squares, 0, pool->n_segments * sizeof(double));
-    for (int64_t index = 0; index < n;)
-        index = width == LANES ? add_segment(pool, LANES, distinct, weights, index, n)
-                               : add_segment(pool, width, distinct, weights, index, n);
+    for (int64_t index = 0; index < n;) {
+        Segment *segment = segment_of(pool, distinct[index]);
+        const int64_t width = segment->width;
+        index = width == PAIR    ? add_segment(pool, segment, PAIR, distinct, weights, index, n)
+                : width == HALF  ? add_segment(pool, segment, HALF, distinct, weights, index, n)
+                : width == LANES ? add_segment(pool, segment, LANES, distinct, weights, index, n)
+                                 : add_segment(pool, segment, width, distinct, weights, index, n);
+    }
     add_models(pool, answer);
     return true;
 }
 
-/* ids, offsets; four of a pool; the sums of all models. */
+/* ids, offsets; five of a pool; the sums of all models. */
 int64_t pooled_sums(Call *call)
 {
     const int32_t *ids = ARRAY(0);
     const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1;
-    float *answers = ARRAY(6);
-    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(6) == n_documents);
-    REQUIRE(pool_fits(call, 2, WIDTH(6)));
-    Pool pool = new_pool(call, 2, WIDTH(6));
+    float *answers = ARRAY(7);
+    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(7) == n_documents);
+    REQUIRE(pool_fits(call, 2, WIDTH(7)));
+    Pool pool = new_pool(call, 2, WIDTH(7));
     bool is_enough = pool.sums;
     for (int64_t document = 0; is_enough && document < n_documents; document++) {
         const int64_t start = offsets[document];
-        is_enough = pool_document(&pool, ids + start, offsets[document + 1] - start, answers + document * WIDTH(6));
+        is_enough = pool_document(&pool, ids + start, offsets[document + 1] - start, answers + document * WIDTH(7));
     }
     free_pool(&pool);
     return is_enough ? 0 : OUT_OF_MEMORY;

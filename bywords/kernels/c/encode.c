@@ -341,16 +341,16 @@ int64_t encode_texts(Call *call)
     return ids_of(call, &taker, encode_all(call, &taker, ARRAY(20)));
 }
 
-/* text, ends, kinds, lowercase, what; 14 of a vocabulary; 4 of a pool; the sums of all its models, in_vocabulary_share,
+/* text, ends, kinds, lowercase, what; 14 of a vocabulary; 5 of a pool; the sums of all its models, in_vocabulary_share,
  * whether nothing is known. */
 int64_t answer_texts(Call *call)
 {
     const int64_t n_documents = LENGTH(1);
-    REQUIRE(scan_fits(call) && vocabulary_fits(call, 5) && pool_fits(call, 19, WIDTH(23)));
-    REQUIRE(LENGTH(23) == n_documents && LENGTH(24) == n_documents && LENGTH(25) == n_documents);
-    Pool pool = new_pool(call, 19, WIDTH(23));
-    Taker taker = {.pool = &pool, .answers = ARRAY(23), .are_unknown = ARRAY(25)};
-    const bool is_enough = pool.sums && encode_all(call, &taker, ARRAY(24));
+    REQUIRE(scan_fits(call) && vocabulary_fits(call, 5) && pool_fits(call, 19, WIDTH(24)));
+    REQUIRE(LENGTH(24) == n_documents && LENGTH(25) == n_documents && LENGTH(26) == n_documents);
+    Pool pool = new_pool(call, 19, WIDTH(24));
+    Taker taker = {.pool = &pool, .answers = ARRAY(24), .are_unknown = ARRAY(26)};
+    const bool is_enough = pool.sums && encode_all(call, &taker, ARRAY(25));
     free(taker.ids.ids);
     free_pool(&pool);
     return is_enough ? 0 : OUT_OF_MEMORY;

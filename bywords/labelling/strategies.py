@@ -1,7 +1,7 @@
 """Probabilities of texts without labels → the order in which people should be asked for them.
 
-`benchmarks/labelling.py` compares the strategies by simulation. DEFAULT, the margin among texts unlike each other, is
-one of three that are about as good there.
+`benchmarks/labelling.py` compares the strategies by simulation. DEFAULT, the margin, is the simplest
+of three that are about as good there.
 Sources: Lewis, Gale (1994), "A Sequential Algorithm for Training Text Classifiers" (least confidence); Scheffer,
 Decomain, Wrobel (2001), "Active Hidden Markov Models for Information Extraction" (margin); Schröder, Niekler, Potthast
 (2022), "Revisiting Uncertainty-based Query Strategies for Active Learning with Transformers", who find the margin best.
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 Strategy = Literal["random", "least confidence", "margin", "entropy", "spread margin", "margin by class"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
-DEFAULT: Strategy = "spread margin"
+DEFAULT: Strategy = "margin"
 SHORTLIST = 10  # times as many texts as are asked for, from which those that are unlike each other are taken
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from bywords import TextClassifier
+from bywords import SYSTEMS, TextClassifier
 from bywords.cli.main import app
 
 ROOT = Path(__file__).parents[1]

@@ -89,7 +89,6 @@ def requested(
     from bywords.systems import DEFAULT_SYSTEM, system_config
     from bywords.training.incremental import as_before, check_can_continue
     from bywords.training.system import can_train_on_disk
-    from bywords.training.unlabelled import check_can_use
 
     check_writable(folder)
     check_output(folder, reading.data, reading.test, unlabelled, goes_on=resume or folder == start_from)
@@ -135,6 +134,8 @@ def requested(
             config = recorded = changed(config, settings)
             parameters = replace(parameters, vectors=None)
     if unlabelled is not None:
+        from bywords.training.unlabelled import check_can_use
+
         check_can_use(config.model)
     why_on_disk = None
     n_bytes = free_bytes() if memory is None else parse_size(memory)

@@ -241,10 +241,10 @@ def _read_unlabelled(request: TrainRequest, corpora: list[Corpus]) -> list[str] 
             f"{request.unlabelled}: none of its {len(texts):,} texts differs from all documents of {corpora[0].name}: "
             "leave out --unlabelled, or give other texts."
         )
-    if len(kept) < len(texts):
+    if (n_out := len(texts) - len(kept)) > 0:
         tell_aside(
-            f"{len(texts) - len(kept):,} of the {len(texts):,} texts of {request.unlabelled} are documents with a "
-            "label too, and are left out."
+            f"{request.unlabelled}: of its {len(texts):,} texts {n_out:,} equal documents with a label, "
+            "and were left out."
         )
     return kept
 

@@ -29,9 +29,9 @@ from bywords.training.model_selection import Part, SelectionResult
 from bywords.training.system import SystemFit
 from bywords.training.workbench import CandidateResult
 
-CONFIDENT = 0.8  # least probability of an answer that is learned from
-WEIGHT = 0.2  # what such a text counts, beside 1 of a document with a label
-MOST_TIMES = 10  # as many such texts as documents with labels, the most confident
+CONFIDENT = 0.6  # least probability of an answer that is learned from
+WEIGHT = 0.1  # what such a text counts, beside 1 of a document with a label
+MOST_TIMES = 4  # as many such texts of a class as documents with its label, the most confident
 AS_BEFORE, COUNTED, SELF_TRAINED = (
     "without texts that have no labels",
     "with idf of texts without labels",
@@ -193,8 +193,10 @@ def _confident(fit: SystemFit, tokens: Tokens, calibration: Calibration, labelle
     """The texts for which a fit has confident answers, with these as labels; None where there are none."""
     probabilities = calibration.probabilities(fit.model.logits(fit.vocabulary.encode(tokens)))
     highest, codes = probabilities.max(axis=1), probabilities.argmax(axis=1)
-    surest = np.argsort(-highest, kind="stable")[: MOST_TIMES * len(labelled)]
-    rows = np.sort(surest[highest[surest] >= CONFIDENT])
+    of_class = (np.flatnonzero((codes == code) & (highest >= CONFIDENT)) for code in range(labelled.n_classes))
+    surest = [rows[np.argsort(-highest[rows], kind="stable")] for rows in of_class]
+    most = MOST_TIMES * labelled.counts()  # so that classes stay about as common as they are
+    rows = np.sort(np.concatenate([rows[:n] for rows, n in zip(surest, most.tolist(), strict=True)]))
     if not len(rows):
         return None
     weights = np.full(len(rows), WEIGHT * labelled.document_weights.mean())

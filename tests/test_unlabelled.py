@@ -41,7 +41,7 @@ def test_self_training_teaches_words_that_no_document_with_a_label_has(monkeypat
     assert not found.all_out_of_vocabulary.any()
     reason = taught.record.selection.reason
     assert reason.startswith(plain.record.selection.reason)
-    assert "60 texts without labels were read." in reason
+    assert "60 texts without labels were read. What follows" in reason
     assert "How rare words are is counted in them too" in reason
     assert "60 of them, for which the model was 60% sure or more" in reason
     assert "brought 23 more words" in reason  # three, and the numbers 0 to 19
@@ -196,3 +196,9 @@ def test_a_file_that_cannot_be_used_is_one_error(bywords, files, options, messag
     code, _, error = bywords("train", "train.csv", "--text", "body", "--label", "topic", *options)
     assert (code, message in error) == (2, True), error
     assert not Path("train-model").exists()
+
+
+def test_where_many_labels_leave_nothing_to_select_it_is_said_that_they_are_not_used(monkeypatch):
+    monkeypatch.setattr("bywords.training.fit.MOST_NUMBERS", 10)
+    notes = fit_classifier(SYSTEMS["auto"], TEXTS, LABELS, unlabelled=OTHERS).record.notes
+    assert any(note.startswith("60 texts without labels were read and not used") for note in notes)

@@ -76,7 +76,7 @@ COPIES = (
     "No class has two different texts: what was held out are copies of what was learned, so that the validation "
     "accuracy and the probabilities say nothing of texts that are new."
 )
-OF_NO_USE = "They are not used: nothing was selected that could be judged with and without them."
+OF_NO_USE = "texts without labels were read and not used: there was nothing to select that they could have helped."
 BYTES_PER_SCORE = 20  # a logit, and a probability before and after calibration
 BYTES_PER_WEIGHT = 4
 MANY_LABELS = 200  # of which a document may have any number: to try several models on each label takes minutes
@@ -192,7 +192,7 @@ def fit_classifier(
         found = _fit_selected(config, train, valid, parameters, callback, kept, others)
     else:
         found = _fit_one(config, train, valid, parameters, callback, kept)
-        notes = notes if others is None else (*notes, f"{others.sentence} {OF_NO_USE}")
+        notes = notes if others is None else (*notes, f"{others.n_read:,} {OF_NO_USE}")
     found.fit.notes.extend([COPIES] if are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
     shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything, found.fit.model.knows_by_vector)

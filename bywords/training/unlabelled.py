@@ -51,7 +51,10 @@ class Unlabelled:
         """How many were read, and how many of them are left out."""
         n_out = self.n_read - len(self.tokens)
         out = f"; {n_out:,} of them have no words or equal a document with a label, and were left out" if n_out else ""
-        return f"{self.n_read:,} texts without labels were read{out}."
+        return (
+            f"{self.n_read:,} texts without labels were read{out}. What follows was found by models that had not seen "
+            "even the words of the documents held out."
+        )
 
 
 def are_apart(

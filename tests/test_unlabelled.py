@@ -12,10 +12,11 @@ from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.evaluation.calibration import Temperature
 from bywords.models.tfidf_linear import TfidfConfig, TfidfLinear
-from bywords.system_config import SelectionConfig, SystemConfig
+from bywords.system_config import FitParameters, SelectionConfig, SystemConfig
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import Vocabulary
 from bywords.training import unlabelled as module
+from bywords.training.callback import Callback
 
 SMALL = SystemConfig(
     description="small", model=SelectionConfig(candidates=(TfidfConfig(features="words"), TfidfConfig(estimator="nb"))),
@@ -83,6 +84,18 @@ def test_idf_counts_texts_without_labels_but_gives_no_row_to_a_word_that_no_docu
     assert of["moon"] == pytest.approx(np.log(6 / 3) + 1)
     assert of["orbit"] == pytest.approx(np.log(6 / 2) + 1)
     assert of["goal"] == of["oil"] == 0
+
+
+def test_near_duplicates_are_left_out_too_where_they_are_kept_together():
+    long = [f"{text} the season of the hockey coach was over and nobody had an answer for it {n}"
+            for n, text in enumerate(TEXTS)]  # fmt: skip
+    others = [f"{long[0]} again", *OTHERS[:5]]
+    reasons = [
+        fitted(others, texts=long, parameters=FitParameters(keep_together=together)).record.selection.reason
+        for together in ("equal", "near")
+    ]
+    assert "6 texts without labels were read. What" in reasons[0]
+    assert "6 texts without labels were read; 1 of them" in reasons[1]
 
 
 @pytest.mark.parametrize("role", ["training", "validation", "test"])
@@ -202,3 +215,14 @@ def test_where_many_labels_leave_nothing_to_select_it_is_said_that_they_are_not_
     monkeypatch.setattr("bywords.training.fit.MOST_NUMBERS", 10)
     notes = fit_classifier(SYSTEMS["auto"], TEXTS, LABELS, unlabelled=OTHERS).record.notes
     assert any(note.startswith("60 texts without labels were read and not used") for note in notes)
+
+
+def test_ctrl_c_while_they_are_tried_keeps_what_was_selected():
+    class Impatient(Callback):
+        def step(self, n_done, n_steps, what):
+            if what.startswith(module.COUNTED):
+                raise KeyboardInterrupt
+
+    found = fitted(OTHERS, callback=Impatient())
+    assert found.record.history.interrupted
+    assert found.predict(TEXTS).labels.tolist() == fit_classifier(SMALL, TEXTS, LABELS).predict(TEXTS).labels.tolist()

@@ -32,6 +32,7 @@ from bywords.training.workbench import CandidateResult
 CONFIDENT = 0.6  # least probability of an answer that is learned from
 WEIGHT = 0.1  # what such a text counts, beside 1 of a document with a label
 MOST_TIMES = 4  # as many such texts of a class as documents with its label, the most confident
+N_STEPS = 3  # ways that are judged
 AS_BEFORE, COUNTED, SELF_TRAINED = (
     "without texts that have no labels",
     "with idf of texts without labels",
@@ -115,11 +116,14 @@ def with_unlabelled(
     `everything` are the documents with labels. The reason says what was done, and the trials how good each way was.
     Ctrl-C keeps the selection as it was.
     """
+    callback = callback or Callback()
     anew = replace(selected, members=[replace(member, duals=None) for member in selected.members])
     try:
         before = _judged(anew, everything, AS_BEFORE)
         counted = _judged(replace(anew, idf_of=unlabelled.tokens), everything, COUNTED)
         best = max(before, counted, key=lambda one: one.score)  # of equals the first
+        for number, one in enumerate([before, counted], start=1):
+            callback.step(number, N_STEPS, f"{one.result.trial.name}: {one.in_words}")
         said = [unlabelled.sentence, _on_idf(before, counted)]
         tried, added = [before, counted], None
         if everything[1].is_multilabel:
@@ -128,6 +132,7 @@ def with_unlabelled(
             said.append(f"There was no self-training on them: no answer for one is {CONFIDENT:.0%} sure in all parts.")
         else:
             tried.append(taught)
+            callback.step(N_STEPS, N_STEPS, f"{SELF_TRAINED}: {taught.in_words}")
             if taught.score > best.score:
                 _, fit = best.way.fit_again(everything, Callback(), NO_CHECKPOINT)
                 added = _confident(fit, unlabelled.tokens, _calibration(best), everything[1])
@@ -135,7 +140,7 @@ def with_unlabelled(
                 said.append(f"Self-training on them is not used: {taught.in_words}, instead of {best.in_words}.")
         way = replace(selected, idf_of=best.way.idf_of, added=added)
         if way.idf_of is not None or added is not None:
-            config, fit = way.fit_again(everything, callback or Callback(), checkpoint.under("unlabelled"))
+            config, fit = way.fit_again(everything, callback, checkpoint.under("unlabelled"))
             way = replace(way, config=config, fit=fit, logits=(taught if added and taught else best).result.logits)
         if added is not None and taught is not None:
             n_words = _n_words(way.fit) - _n_words(selected.fit)

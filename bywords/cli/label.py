@@ -220,7 +220,8 @@ def _say_next(project: Project, data: str) -> None:
         say(f"Train: bywords train {shell_words([data])} --labels {shell_words([str(corrections)])}")
         return
     status = project.status()
-    say(f"{status.n_labelled:,} of {status.n_texts:,} texts are labelled, in {project.path}. {status.sentence}")
+    known = "" if status.accuracy is None else f" {status.sentence}"
+    say(f"{status.n_labelled:,} of {status.n_texts:,} texts are labelled, in {project.path}.{known}")
     if agreed := agreement(project):
         say(
             f"Krippendorff's alpha is {agreed.alpha:.2f} (95 % interval {agreed.low:.2f} to {agreed.high:.2f}), on "

@@ -291,6 +291,10 @@ def test_an_audit_is_reviewed_and_its_corrections_are_written_for_train(bywords,
         (item,) = [one for one in review_items(project) if one.row == 0]
         project.answer(item.number, ["space"], source="settled")
 
+    _, out, _ = bywords(
+        "label", "data.csv", "--review", "data-audit", "--no-browser", "--port", "0", "--out", "none.bywords"
+    )
+    assert ("none.bywords: 0 corrected." in out, "Train: " in out) == (True, False)  # which would be refused
     monkeypatch.setattr(uvicorn.Server, "run", correct)
     code, out, _ = bywords("label", "data.csv", "--review", "data-audit", "--no-browser", "--port", "0")
     assert code == 0

@@ -138,6 +138,9 @@ def test_curve_says_what_the_next_hundred_labels_would_bring(bywords):
     data = write(noisy(120))
     code, out, error = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve")
     assert (code, "The next 100 labels would bring" in out) == (0, True), error
+    in_turn = "of 120 documents, tested on those held out, all in turn"
+    assert in_turn in out
+    assert in_turn in Path("curve/curve.html").read_text()
     record = json.loads(Path("curve/curve.json").read_text())
     found = record["next_labels"]
     assert (record["n_folds"], record["corpus"]["n_test"], found["n_documents"]) == (5, 120, 220)
@@ -145,6 +148,13 @@ def test_curve_says_what_the_next_hundred_labels_would_bring(bywords):
     assert "The next 100 labels would bring" in Path("curve/curve.html").read_text()
     again = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve", "--resume")
     assert (again[0], json.loads(Path("curve/curve.json").read_text())["points"]) == (0, record["points"])
+
+
+def test_a_label_of_two_documents_is_not_said_to_have_one_where_they_are_in_different_parts(bywords):
+    corpus = noisy(120)
+    texts, labels = [*corpus.texts.to_list(), "odd one", "odd two"], [*corpus.names().tolist(), "odd", "odd"]
+    data = write(Corpus.of("noisy", texts, labels))
+    assert "One label has one document" not in bywords("curve", data, "--system", "tfidf-nb", "--out", "c")[1]
 
 
 def test_a_forecast_is_wider_where_a_document_counts_for_less():

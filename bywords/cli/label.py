@@ -217,7 +217,8 @@ def _say_next(project: Project, data: str) -> None:
         n_done, n_changed = sum(item.is_done for item in items), write_corrections(project, corrections)
         say(f"{n_done:,} of {len(items):,} doubtful labels are looked at, in {project.path}: {n_changed:,} corrected.")
         say(f"Go on: bywords label {path}")
-        say(f"Train: bywords train {shell_words([data])} --labels {shell_words([str(corrections)])}")
+        if n_changed:
+            say(f"Train: bywords train {shell_words([data])} --labels {shell_words([str(corrections)])}")
         return
     status = project.status()
     known = "" if status.accuracy is None else f" {status.sentence}"

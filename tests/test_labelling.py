@@ -491,7 +491,7 @@ def test_an_audit_is_reviewed_and_its_corrections_are_read_by_train(tmp_path):
         assert write_corrections(project, tmp_path / "fixed.csv") == 2
         found = {one.row: (one.label, one.new_label) for one in read_corrections(tmp_path / "fixed.csv")}
         assert found == {7: ("fruit", "metal"), 120: ("metal", "-")}
-    with pytest.raises(DataError, match="others.csv has '(fruit|metal)' now. Audit these documents anew"):
+    with pytest.raises(DataError, match=r"others.csv has '(fruit|metal)' now. Audit these documents anew"):
         create_review(tmp_path / "s.bywords", tmp_path, Corpus.of("others.csv", texts, labels[::-1]))
 
 

@@ -97,6 +97,8 @@ def test_train_states_the_score_of_all_few_documents_and_saves_what_learned_them
     assert "There are not enough documents to say how far the probability of an answer can be trusted" in out
     card = Path("model/README.md").read_text()
     assert "of 90 documents, each held out in turn" in card
+    assert "the saved model has learned from 81 of them" in out  # the others were held out to calibrate it
+    assert "this model has learned from 81 of them" in card
     assert "There are not enough documents to say" in card
     assert "- Documents: 90" in card
     shown = bywords("info", "model")[1]

@@ -39,8 +39,8 @@ def onnx_files(classifier: FittedClassifier, path: Path) -> dict[Path, bytes]:
         tables = classifier.model.counted_tables()
     except SettingError as error:
         raise SettingError(
-            f"{error} A graph for ONNX takes `auto`, tfidf-*, averaged vectors and static vectors: a model trained with "
-            "one of these systems."
+            f"{error} A graph for ONNX takes `auto`, tfidf-*, averaged vectors and static vectors: a model trained "
+            "with one of these systems."
         ) from error
     model = _graph(tables).SerializeToString()
     vocabulary, calibration = classifier.vocabulary, classifier.calibration

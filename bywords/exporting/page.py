@@ -39,12 +39,13 @@ def _score(classifier: FittedClassifier) -> str | None:
     card = classifier.record.card
     if (test := card.test) is None:
         return None
-    in_turn, learned_after = "held_out_in_turn" in test, bool(classifier.record.summary.n_learned_after)
+    in_turn, summary = "held_out_in_turn" in test, classifier.record.summary
     unseen = "" if card.also_in_training else " that it had not seen"
     documents = (
         f"{test['n_documents']:,} {'documents, each held out in turn' if in_turn else f'test documents{unseen}'}"
     )
-    since = " It has since learned from these too." if in_turn or learned_after else ""
+    which = f"{summary.n_train:,} of these" if in_turn and summary.n_valid else "these too"
+    since = f" It has since learned from {which}." if in_turn or summary.n_learned_after else ""
     if classifier.is_multilabel:
         return f"Micro F1 on {documents}: {test['micro_f1']:.3f}.{since}"
     return f"Of {documents}, {test['accuracy']:.1%} got the right label.{since}"

@@ -54,6 +54,7 @@ GOOD = [
     "train data.csv --system word2vec-mean --out out --set vectors.dimension=8 --set vectors.n_epochs=1",
     "train data.csv --on-disk ids --out out --set training.max_epochs=1",
     "train more.csv --from model --out out",
+    "train data.csv --unlabelled words.txt --out out",
     "audit more.csv --out out",
     "label more.csv --labels space,motor --out out --import more.csv",
     "compare data.csv --systems tfidf-nb --out out",

@@ -150,6 +150,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         sample_weight: npt.ArrayLike | None = None,
         *,
         validation: tuple[Texts, Labels] | None = None,
+        unlabelled: Texts | None = None,
         callback: Callback | None = None,
         progress: bool = False,
         checkpoint: Path | str | None = None,
@@ -162,6 +163,10 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         Those may be strings, whole numbers or booleans. `sample_weight` is what each document counts. `validation`,
         where given, is used instead of a share of the documents. All but the neural systems of the lab are fitted once
         more to all documents, the validation part too, when the temperature is set.
+
+        Texts that are `unlabelled` say how rare words are, and are learned from with the model's own answers, where
+        that makes its answers for documents held out better: `selection_.reason` says what was done with them. Those
+        that equal a text with a label are left out. For systems that select their model.
 
         With `progress`, a bar in the notebook or terminal shows how far it is; `callback` hears the same.
 
@@ -176,7 +181,8 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         with progress_bar() if progress and callback is None else contextlib.nullcontext(callback) as hears:
             fitted = fit_classifier(
                 self.config, X, y, sample_weight, system=self._recorded, parameters=self._parameters(),
-                validation=validation, columns=self._columns_of(X), callback=hears, checkpoint=folder, resume=resume,
+                validation=validation, unlabelled=unlabelled, columns=self._columns_of(X), callback=hears,
+                checkpoint=folder, resume=resume,
             )  # fmt: skip
         self.fitted_, self.checkpoint_ = fitted, folder
         return self

@@ -221,7 +221,11 @@ def _rewrite(folder, change):
 
 
 def test_settings_that_do_not_fit_the_weights_are_refused(folder):
-    _rewrite(folder, lambda told: told["label_names"].append("more"))
+    def more(told):
+        told["label_names"].append("more")
+        told["reliability"]["profile"]["labels"].append(0)
+
+    _rewrite(folder, more)
     with pytest.raises(ModelFolderError, match="do not fit this version"):
         TextClassifier.load(folder)
 

@@ -133,7 +133,7 @@ REFUSED = {
     "a curve of coverage that falls": (put("reliability.selection", [[0.5, 1.0, 1.0], [0.9, 0.1, 1.0]]), "not rise"),
     "a profile of other texts": (put("reliability.profile.n_answers", 7), "not those of 7 answers"),
     "a profile of other bins": (put("reliability.profile.confidence", [150]), "has 1 counts, expected 101"),
-    "a profile of other labels": (put("reliability.profile.labels", [150]), "not a count for each of 3 labels"),
+    "a profile of other labels": (put("reliability.profile.labels", [150]), "expected one for each of 3"),
     "a profile with less than nothing": (put("reliability.profile.labels", [-1, 1, 0]), "a count that none can be"),
     "curves that are missing": (stored(lambda arrays: arrays.pop(f"{CURVES}n_given")), "operating curves are"),
     "another array beside the curves": (

@@ -386,7 +386,7 @@ def test_lists_of_tokens_go_wherever_texts_go():
         classifier.fitted_.top(TOKENS, 1).labels[:, 0].tolist() == classifier.predict(np.array(TOKENS, object)).tolist()
     )
     assert set(classifier.class_words(TOKENS)) == set(LABELS)
-    assert classifier.compress(9_000, TOKENS, LABELS).classifier.predict(TOKENS).labels.tolist() == LABELS
+    assert classifier.compress(10_000, TOKENS, LABELS).classifier.predict(TOKENS).labels.tolist() == LABELS
     scores = cross_val_score(TextClassifier("tfidf-nb", tokenizer="given"), TOKENS, LABELS, cv=3)
     assert scores.min() > 0.9
     train, test = split(TOKENS, LABELS, (0.8, 0.2))

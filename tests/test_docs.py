@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from bywords import TextClassifier
+from bywords import SYSTEMS, TextClassifier
 from bywords.cli.main import app
 
 ROOT = Path(__file__).parents[1]
@@ -79,8 +79,13 @@ BLOCKS = [
 @pytest.mark.parametrize(("page", "block"), BLOCKS, ids=[page.name for page, _ in BLOCKS])
 def test_python_of_a_page_runs_with_texts_and_labels_at_hand(page, block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    known = set(SYSTEMS)
     names = {"texts": ["the printer is on fire", "a flat tyre"] * 10, "labels": ["office", "garage"] * 10}
     numbered = [f"{text} {number},{names['labels'][number]}" for number, text in enumerate(names["texts"])]
     (tmp_path / "tickets.csv").write_text("\n".join(["text,label", *numbered]), encoding="utf-8")
     names["classifier"] = TextClassifier("tfidf-nb").fit(names["texts"], names["labels"])
-    exec(compile(block, page.name, "exec"), names)
+    try:
+        exec(compile(block, page.name, "exec"), names)
+    finally:  # what a page adds to the table
+        for name in set(SYSTEMS) - known:
+            del SYSTEMS[name]

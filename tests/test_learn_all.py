@@ -164,6 +164,6 @@ def test_a_model_that_goes_on_learns_from_what_it_was_tested_on(bywords, system)
 
 
 def test_a_smaller_model_has_learned_from_all_too(bywords):
-    _, out, _ = train(bywords, "--system", "auto", "--max-size", "20kB")
+    _, out, _ = train(bywords, "--system", "auto", "--max-size", "30kB")
     assert "has since learned from these 30" in out
     assert load_classifier("model").record.summary.n_documents == 150

@@ -95,7 +95,8 @@ CHANGED = {
 
 
 def test_all_parameters_are_tried():
-    others = {"vectors", "label_hierarchy"}  # tests/test_hierarchy.py: it changes no probability of a class
+    # tests/test_hierarchy.py: it changes no probability of a class; tests/test_static_vectors.py
+    others = {"vectors", "label_hierarchy", "use_label_names"}
     assert set(CHANGED) | others == {field.name for field in dataclasses.fields(FitParameters)}
 
 

@@ -134,8 +134,10 @@ def _parts(folder: Path, contents: FolderContents) -> Parts:
         n_by_label, n_most = found.summary.n_by_label, found.summary.n_documents
         if len(n_by_label) not in (0, len(classes)) or not all(0 <= count <= n_most for count in n_by_label):
             raise SettingError(f"the summary: n_by_label is not a number from 0 to {n_most:,} for each label")
-        if len(found.reliability.profile.labels) not in (0, len(classes)):
-            raise SettingError(f"the profile: labels has not a count for each of {len(classes):,} labels")
+        if (n_counts := len(found.reliability.profile.labels)) not in (0, len(classes)):
+            raise SettingError(
+                f"the profile: labels has {n_counts:,} counts, expected one for each of {len(classes):,}"
+            )
     vocabulary = contents.vocabulary
     vocabulary.config = found.config.vocabulary
     validate(folder, found, vocabulary, contents.arrays, len(classes))

@@ -20,6 +20,7 @@ def train(
     vectors: options.Vectors = None,
     class_weight: train_options.ClassWeight = None,
     use_label_names: train_options.UseLabelNames = False,
+    unlabelled: train_options.Unlabelled = None,
     metric: train_options.Metric = "log_loss",
     budget: train_options.Budget = None,
     max_size: train_options.MaxSize = None,
@@ -54,7 +55,7 @@ def train(
     )  # fmt: skip
     request = train_request.requested(
         documents, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,
-        settings=settings, labels=labels, max_size=max_size, on_disk=on_disk, memory=memory,
+        settings=settings, labels=labels, unlabelled=unlabelled, max_size=max_size, on_disk=on_disk, memory=memory,
         keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
     train_steps.run(request, as_json=as_json)

@@ -48,6 +48,14 @@ UseLabelNames = Annotated[
         "of each, where documents held out say that it helps. For auto, with few documents.",
     ),
 ]
+Unlabelled = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Texts without labels, of the same kind: where documents held out say that it helps, they tell how rare "
+        "words are, and the model learns from its own sure answers for them. For auto.",
+    ),
+]
 Metric = Annotated[
     str, typer.Option(help="Stop and select by log_loss, accuracy, balanced_accuracy, micro_f1 or macro_f1.")
 ]

@@ -54,6 +54,7 @@ class TrainRequest:
     config: SystemConfig
     before: FittedClassifier | None  # that is continued
     labels: Path | None  # corrections
+    unlabelled: str | None  # a file of texts without labels, or a pattern of such
     max_bytes: int | None
     on_disk: Path | None
     notes: list[str]  # on where its documents are
@@ -71,6 +72,7 @@ def requested(
     start_from: Path | None,
     settings: list[str] | None,
     labels: Path | None,
+    unlabelled: str | None,
     max_size: str | None,
     on_disk: Path | None,
     memory: str | None,
@@ -89,7 +91,7 @@ def requested(
     from bywords.training.system import can_train_on_disk
 
     check_writable(folder)
-    check_output(folder, reading.data, reading.test, goes_on=resume or folder == start_from)
+    check_output(folder, reading.data, reading.test, unlabelled, goes_on=resume or folder == start_from)
     _check_checkpoint(checkpoint, resume)
     _check_apart(folder, checkpoint, on_disk)
     hold(folder, error=ModelFolderError)
@@ -98,7 +100,7 @@ def requested(
     in_memory = {
         "from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels,
         "slice-by": reading.options.columns, "column": reading.options.side,
-        "use-label-names": parameters.use_label_names,
+        "use-label-names": parameters.use_label_names, "unlabelled": unlabelled,
     }  # fmt: skip
     if on_disk is not None:
         _refuse("--on-disk has no documents in memory, which --{} needs: leave out one of the two.", **in_memory)
@@ -117,7 +119,7 @@ def requested(
         _refuse(
             "--from goes on with the system of the model that it names: leave out --{}.",
             system=system, vectors=vectors, budget=budget, set=settings,
-            **{"use-label-names": parameters.use_label_names},
+            **{"use-label-names": parameters.use_label_names}, unlabelled=unlabelled,
         )  # fmt: skip
         before = load_classifier(start_from)
         config, recorded, shown = before.record.config, before.record.system, f"{start_from}, continued"
@@ -131,6 +133,10 @@ def requested(
         if settings:
             config = recorded = changed(config, settings)
             parameters = replace(parameters, vectors=None)
+    if unlabelled is not None:
+        from bywords.training.unlabelled import check_can_use
+
+        check_can_use(config.model)
     n_bytes = free_bytes() if memory is None else parse_size(memory, "--memory")
     notes, why = list[str](), None if on_disk is not None else _too_large(reading, n_bytes)
     if why is not None:
@@ -145,7 +151,7 @@ def requested(
             notes = [f"{why}: they are learned from at once all the same, as {needs} needs them in memory"]
     return TrainRequest(
         reading=reading, parameters=parameters, folder=folder, system=recorded, shown=shown, config=config,
-        before=before, labels=labels, max_bytes=max_bytes, on_disk=on_disk, notes=notes,
+        before=before, labels=labels, unlabelled=unlabelled, max_bytes=max_bytes, on_disk=on_disk, notes=notes,
         keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from bywords.cli.screen import (
     tell_aside,
     tell_columns,
     tell_notes,
+    tell_skipped,
     working,
 )
 from bywords.cli.train_report import files_of, tell
@@ -43,6 +44,7 @@ class Documents:
     remarks: list[str]  # on their labels
     is_drawn: bool  # the documents to test on were held out of the file
     corrections: Corrected | None
+    unlabelled: list[str] | None  # texts without labels, none of them among the others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +88,10 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
     split = documents.split
     if documents.is_drawn and _takes_turns(request, split):
         return _trained_in_turn(request, documents)
-    tested, fitted = _fitted(request, split, learn_test=documents.is_drawn and not request.keep_test_out)
+    learn_test = documents.is_drawn and not request.keep_test_out
+    tested, fitted = _fitted(request, split, documents.unlabelled, learn_test=learn_test)
     evaluation = tested.evaluate(split.test.texts, _labels(split.test, tested))
-    corrections = _gain(request, tested, documents.corrections)
+    corrections = _gain(request, tested, documents)
     also, reduction = None if documents.is_drawn else _also_in_training(tested, split), None
     as_in_file = split if documents.corrections is None else documents.corrections.before
     if request.max_bytes is not None:  # the card is a part of the size
@@ -136,8 +139,9 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
 
     def fit(part: Corpus) -> FittedClassifier:
         fitted = fit_classifier(
-            request.config, part.texts, part.names(), parameters=request.parameters, columns=part.read_as
-        )
+            request.config, part.texts, part.names(), parameters=request.parameters, columns=part.read_as,
+            unlabelled=documents.unlabelled,
+        )  # fmt: skip
         if fitted.record.history.interrupted:
             raise KeyboardInterrupt
         return fitted
@@ -149,7 +153,7 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
     )
     progress.end()
     split = Split(whole, whole.select(rows), n_dropped, 0)
-    fitted, _ = _fitted(request, split, learn_test=False)
+    fitted, _ = _fitted(request, split, documents.unlabelled, learn_test=False)
     with working("looking where it fails"):
         slices = slices_in(fitted, evaluation, split.test)
     return Trained(
@@ -216,11 +220,49 @@ def _read(request: TrainRequest, *, as_json: bool) -> Documents:
             split = corrections.split
         split = split.drop_empty(tokenizer)
         check_trainable(split.train)
-    return Documents(split=split, remarks=remarks_on_labels(corpus), is_drawn=own_test is None, corrections=corrections)
+    return Documents(
+        split=split, remarks=remarks_on_labels(corpus), is_drawn=own_test is None, corrections=corrections,
+        unlabelled=_read_unlabelled(request, [corpus] if own_test is None else [corpus, own_test]),
+    )  # fmt: skip
+
+
+def _read_unlabelled(request: TrainRequest, corpora: list[Corpus]) -> list[str] | None:
+    """The texts without labels that none of the documents equals, so that none is learned from before it is tested."""
+    from bywords.cli.options import files_of
+    from bywords.errors import DataError
+    from bywords.io.readers import read_blocks, skipped_rows
+    from bywords.training.unlabelled import are_apart
+
+    if request.unlabelled is None:
+        return None
+    options, skipped, texts = request.reading.options, skipped_rows(request.reading.options.bad_rows), list[str]()
+    named: dict[str, Any] = {"encoding": options.encoding, "label_prefix": options.label_prefix, "skipped": skipped}
+    with working(f"reading {request.unlabelled}"):
+        for path in files_of(request.unlabelled):
+            for block in read_blocks(
+                path, contract=corpora[0].read_as, given=request.config.tokenizer.is_given, **named
+            ):
+                tell_notes(block.notes)
+                texts += block.texts.to_list()
+        is_apart = are_apart(texts, [corpus.texts for corpus in corpora], request.reading.keep_together)
+    if skipped is not None:
+        tell_skipped(skipped.count, skipped.first)
+    kept = [text for text, apart in zip(texts, is_apart.tolist(), strict=True) if apart]
+    if not kept:
+        raise DataError(
+            f"{request.unlabelled}: none of its {len(texts):,} texts differs from all documents of {corpora[0].name}: "
+            "leave out --unlabelled, or give other texts."
+        )
+    if (n_out := len(texts) - len(kept)) > 0:
+        tell_aside(
+            f"{request.unlabelled}: of its {len(texts):,} texts {n_out:,} equal documents with a label, "
+            "and were left out."
+        )
+    return kept
 
 
 def _fitted(
-    request: TrainRequest, split: Split, *, learn_test: bool
+    request: TrainRequest, split: Split, unlabelled: list[str] | None, *, learn_test: bool
 ) -> tuple[FittedClassifier, FittedClassifier | None]:
     """Fit to the training documents, or continue with them; and then to those of the test too, or None."""
     from bywords.systems import default_candidates
@@ -242,8 +284,9 @@ def _fitted(
         test = (split.test.texts, split.test.names()) if learn_test else None
         columns = split.train.read_as
         fitted = fit_classifier(
-            request.config, texts, labels, system=request.system, test=test, columns=columns, **kept
-        )
+            request.config, texts, labels, system=request.system, test=test, unlabelled=unlabelled, columns=columns,
+            **kept,
+        )  # fmt: skip
     progress.end()
     has_learned = fitted.record.summary.n_learned_after > 0
     return (tested[0], fitted) if has_learned else (fitted, None)
@@ -286,10 +329,11 @@ def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus) -> FittedClassi
     return fitted
 
 
-def _gain(request: TrainRequest, fitted: FittedClassifier, corrections: Corrected | None) -> dict[str, Any] | None:
+def _gain(request: TrainRequest, fitted: FittedClassifier, documents: Documents) -> dict[str, Any] | None:
     """What corrected labels bring, against a classifier that learned the labels as they were."""
     from bywords.training.fit import fit_classifier
 
+    corrections = documents.corrections
     if corrections is None:
         return None
     progress = ProgressLines()
@@ -297,7 +341,7 @@ def _gain(request: TrainRequest, fitted: FittedClassifier, corrections: Correcte
     before = corrections.before.train
     as_they_were = fit_classifier(
         request.config, before.texts, before.names(), parameters=request.parameters, columns=before.read_as,
-        callback=progress,
+        unlabelled=documents.unlabelled, callback=progress,
     )  # fmt: skip
     progress.end()
     return gain_of_corrections(fitted, as_they_were, corrections)

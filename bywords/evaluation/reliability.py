@@ -141,7 +141,7 @@ class Bins:
         low, high = (middle + spread * (float(drawn.mean()) - end) for end in np.quantile(drawn, [0.975, 0.025]))
         by_chance = spread * float(np.quantile(np.abs(noise).sum(axis=1), 0.975)) / total
         low = 0.0 if self.error <= by_chance else min(max(low, 0.0), self.error)
-        return low, min(max(high, self.error), 1.0)
+        return float(low), float(min(max(high, self.error), 1.0))
 
 
 def expected_calibration_error(probabilities: Probabilities, happened: npt.NDArray[np.bool_]) -> float:

@@ -185,6 +185,9 @@ class FittedModel:
     reads_in_order: ClassVar[bool] = False  # its logits depend on the order of the words
     can_be_member: ClassVar[bool] = False  # of an ensemble: it can be scaled, shifted and grown
     row_arrays: ClassVar[tuple[str, ...]] = ()  # the names of its arrays with an entry for each row of the vocabulary
+    counts_unlabelled: ClassVar[bool] = (
+        False  # whether `prepare` takes `unlabelled` documents, to count idf in them too
+    )
     rarities: ClassVar[tuple[str, ...]] = ()  # of its arrays, those of idf: none is negative
 
     config: Any

@@ -108,6 +108,7 @@ class TfidfLinear(LinearModel):
     row_arrays = ("weights", "idf")
     rarities = ("idf",)
     trains_on_disk = True
+    counts_unlabelled = True
     idf: Floats
 
     def __init__(
@@ -125,12 +126,19 @@ class TfidfLinear(LinearModel):
 
     @classmethod
     def prepare(
-        cls, config: TfidfConfig, documents: Ragged | MappedDocuments | JoinedDocuments, vocabulary: Vocabulary
+        cls,
+        config: TfidfConfig,
+        documents: Ragged | MappedDocuments | JoinedDocuments,
+        vocabulary: Vocabulary,
+        unlabelled: Ragged | None = None,
     ) -> TfidfFeatures:
         n_rows = vocabulary.n_rows(config.features)
         counts = Bags.of(documents, n_rows) if isinstance(documents, Ragged) else MappedBags.of(documents, n_rows)
-        frequency = counts.document_frequency()
-        idf = inverse_document_frequency(frequency, len(counts))
+        frequency, n_documents = counts.document_frequency(), len(counts)
+        if unlabelled is not None:
+            frequency = frequency + Bags.of(unlabelled, n_rows).document_frequency() * (frequency > 0)
+            n_documents += len(unlabelled)
+        idf = inverse_document_frequency(frequency, n_documents)
         idf[frequency == 0] = 0
         is_unseen = vocabulary.is_unseen[: len(idf)] if vocabulary.is_unseen.any() else None
         bags = counts.weighed(config.weighting, idf, blocks=vocabulary.blocks)

@@ -171,6 +171,7 @@ class ReliabilityCurve(RecordPart):
 
     bins: list[ReliabilityBin] = field(default_factory=list)
     error: float | None = None
+    error_interval: Interval | None = None
     bins_before: list[ReliabilityBin] = field(default_factory=list)
     error_before: float | None = None
 

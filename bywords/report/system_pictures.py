@@ -93,6 +93,9 @@ def reliability_finding(system: SystemScores) -> str:
     """How far probabilities are off, and how far they were before."""
     found = system.reliability
     sentence = f"The probabilities of {system.name} are off by {_points(found.error)} on average"
+    if found.error_interval is not None:
+        low, high = (100 * end for end in found.error_interval)
+        sentence += f" (95 % interval {low:.1f} to {high:.1f})"
     return sentence + (
         f"; before calibration it was {_points(found.error_before)}." if found.error_before is not None else "."
     )

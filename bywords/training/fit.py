@@ -43,6 +43,7 @@ from bywords.training.fields import with_fields
 from bywords.training.model_selection import SelectionResult, select_model
 from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_system, vectors_summary
+from bywords.training.unlabelled import Unlabelled, check_can_use, read_unlabelled, with_unlabelled
 from bywords.training.workbench import MOST_NUMBERS
 
 
@@ -75,6 +76,7 @@ COPIES = (
     "No class has two different texts: what was held out are copies of what was learned, so that the validation "
     "accuracy and the probabilities say nothing of texts that are new."
 )
+OF_NO_USE = "texts without labels were read and not used: there was nothing to select that they could have helped."
 BYTES_PER_SCORE = 20  # a logit, and a probability before and after calibration
 BYTES_PER_WEIGHT = 4
 MANY_LABELS = 200  # of which a document may have any number: to try several models on each label takes minutes
@@ -126,6 +128,7 @@ def fit_classifier(
     parameters: FitParameters | None = None,
     validation: tuple[Texts, Labels] | None = None,
     test: tuple[Texts, Labels] | None = None,
+    unlabelled: Texts | None = None,
     on_fitted: Callable[[FittedClassifier], None] = lambda fitted: None,
     columns: Columns | None = None,
     callback: Callback | None = None,
@@ -138,7 +141,7 @@ def fit_classifier(
     these. With `test`, more texts and their labels that it has not seen, it is fitted once more, to them too, with all
     that was found out without them: what was selected and for how many epochs, its calibration, its thresholds. Where
     `columns` says that texts were made of several, their words are learned joined, or with their field's name too,
-    whichever is better on documents held out.
+    whichever is better on documents held out. Of texts `unlabelled`, those that equal one with a label are left out.
 
     >>> from bywords import SYSTEMS, fit_classifier
     >>> fit_classifier(SYSTEMS["auto"], texts, labels).predict(["a flat tyre"]).labels.tolist()
@@ -146,6 +149,8 @@ def fit_classifier(
     """
     check_polars(what="training")
     started = time.perf_counter()
+    if unlabelled is not None:
+        check_can_use(config.model)
     parameters = parameters or FitParameters()
     notes: tuple[str, ...] = ()
     if columns is not None:
@@ -175,11 +180,19 @@ def fit_classifier(
     if valid is None:
         train, are_copies = with_copies_apart(train)
     later, _ = more_documents(tokenizer, test, classes, label_format, parameters, part="test")
+    labelled = [texts, *(given[0] for given in (validation, test) if given is not None)]
+    others = read_unlabelled(tokenizer, unlabelled, labelled, columns, parameters.keep_together)
     _check_memory(config, targets, valid, len(documents.tokens.words), parameters)
-    run = run_of(config, parameters, classes.tolist(), label_format, train, valid, later)
+    run = run_of(
+        config, parameters, classes.tolist(), label_format, train, valid, later,
+        unlabelled=None if others is None else others.tokens,
+    )  # fmt: skip
     kept = checkpoint_of(checkpoint, run, resume=resume)
-    fit = _fit_selected if config.model.candidates else _fit_one
-    found = fit(config, train, valid, parameters, callback, kept)
+    if config.model.candidates:
+        found = _fit_selected(config, train, valid, parameters, callback, kept, others)
+    else:
+        found = _fit_one(config, train, valid, parameters, callback, kept)
+        notes = notes if others is None else (*notes, f"{others.n_read:,} {OF_NO_USE}")
     found.fit.notes.extend([COPIES] if are_copies else [])
     everything = train[0] if valid is None else train[0].joined(valid[0])
     shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything, found.fit.model.knows_by_vector)
@@ -429,6 +442,7 @@ def _fit_selected(
     parameters: FitParameters,
     callback: Callback | None,
     checkpoint: Checkpoint,
+    unlabelled: Unlabelled | None,
 ) -> Repeatable:
     """Fit a system that selects its model."""
     selected = select_model(
@@ -436,6 +450,9 @@ def _fit_selected(
         validation_share=parameters.validation_share, budget_seconds=parameters.budget_seconds, callback=callback,
         checkpoint=checkpoint,
     )  # fmt: skip
+    if unlabelled is not None:
+        everything = train if valid is None else (train[0].joined(valid[0]), train[1].joined(valid[1]))
+        selected = with_unlabelled(selected, everything, unlabelled, callback=callback, checkpoint=checkpoint)
     return Repeatable.of(selected, len(train[0]), was_given=valid is not None)
 
 

@@ -58,6 +58,8 @@ class SelectionResult:
     members: list[CandidateResult]  # what was selected
     weights: Floats  # of the members' logits
     workbench: Workbench
+    idf_of: Tokens | None = None  # texts without labels in which, too, it is counted how rare words are
+    added: Part | None = None  # such texts that are learned from, with the labels that the model gave them
 
     def fit_again(
         self, part: Part, callback: Callback, checkpoint: Checkpoint, before: Before | None = None
@@ -67,6 +69,8 @@ class SelectionResult:
         An SVM goes on from what it found for the first of them. `before` is what was there already, grown for these.
         """
         (tokens, targets), first = part, self.workbench
+        if self.added is not None:
+            tokens, targets = tokens.joined(self.added[0]), targets.joined(self.added[1])
         config = first.config
         vocabulary = Vocabulary.of(tokens, config.vocabulary) if before is None else before[0]
         if before is None:
@@ -74,7 +78,7 @@ class SelectionResult:
         everything, none = np.arange(len(tokens)), np.zeros(0, dtype=np.int64)
         workbench = Workbench(
             config, vocabulary, tokens, targets, [(everything, none)], seed=first.seed, metric=first.metric,
-            kept=first.kept, checkpoint=checkpoint,
+            kept=first.kept, checkpoint=checkpoint, unlabelled=self.idf_of,
         )  # fmt: skip
         members = [
             replace(

@@ -35,6 +35,7 @@ def run_of(
     test: Part | None = None,
     *,
     before: FittedClassifier | None = None,
+    unlabelled: Tokens | None = None,
 ) -> Run:
     """All that the outcome of a fit depends on; `before` is the classifier that it goes on from."""
     data = {"classes": fingerprint(np.array(classes, dtype=np.str_)), "label format": label_format}
@@ -44,6 +45,8 @@ def run_of(
     if test is not None:
         tokens, targets = test
         data["test documents"] = fingerprint(*_arrays_of(tokens), *arrays_of(targets.codes), targets.weights)
+    if unlabelled is not None:
+        data["texts without labels"] = fingerprint(*_arrays_of(unlabelled))
     if before is not None:
         words = np.array(before.vocabulary.words.to_list(), dtype=np.str_)
         data["model to go on from"] = fingerprint(words, *before.model.arrays().values())

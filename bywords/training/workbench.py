@@ -104,12 +104,17 @@ class Workbench:
         metric: Metric,
         kept: Kept,
         checkpoint: Checkpoint,
+        unlabelled: Tokens | None = None,
     ) -> None:
-        """Documents of tokens are encoded; of mapped ones, which are, models that were judged are not fitted again."""
+        """Documents of tokens are encoded; of mapped ones, which are, models that were judged are not fitted again.
+
+        In texts that are `unlabelled` it is counted, too, how rare words are.
+        """
         check_has_words(vocabulary)
         self.vocabulary = vocabulary
         self.is_mapped = isinstance(documents, JoinedDocuments)
         self.documents = documents if isinstance(documents, JoinedDocuments) else vocabulary.encode(documents)
+        self.unlabelled = None if unlabelled is None else vocabulary.encode(unlabelled)
         self.targets, self.parts = targets, parts
         self.held_out = targets.select(np.concatenate([held_out for _, held_out in parts]))
         self.kept = kept
@@ -320,7 +325,9 @@ class Workbench:
         """What models with these settings take of the documents: shared by all that take the same."""
         key = _preparation(config, self.vocabulary)
         if key not in self._prepared:
-            self._prepared[key] = model_class(config).prepare(config, self.documents, self.vocabulary)
+            kind = model_class(config)
+            more = {"unlabelled": self.unlabelled} if kind.counts_unlabelled and self.unlabelled is not None else {}
+            self._prepared[key] = kind.prepare(config, self.documents, self.vocabulary, **more)
         return self._prepared[key]
 
     def _small_enough(self, config: ModelConfig) -> ModelConfig | None:

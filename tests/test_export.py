@@ -331,6 +331,20 @@ def test_a_graph_for_onnx_gives_the_logits_from_ids(kind, pooled, tmp_path):
     assert beside["classes"] == classifier.classes.tolist()
 
 
+def test_a_page_says_of_which_documents_its_score_is(bywords, tmp_path):
+    rows = [f"{text.replace(',', ' ')} {n},{label}" for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))]
+    said = {}
+    for n, more in ((60, []), (150, []), (150, ["--keep-test-out"])):
+        (tmp_path / "few.csv").write_text("\n".join(["text,label", *rows[:n]]) + "\n", encoding="utf-8")
+        assert bywords("train", "few.csv", "--system", "tfidf-nb", "--out", "m", *more)[0] == 0
+        assert bywords("export", "m", "--to", "m.html")[0] == 0
+        said[n, len(more)] = (tmp_path / "m.html").read_text(encoding="utf-8")
+    assert "documents, each held out in turn," in said[60, 0]
+    assert "test documents that it had not seen," in said[150, 0]
+    assert [key for key, page in said.items() if "It has since learned from these too." in page] == [(150, 0)]
+    assert "It has since learned from 54 of these." in said[60, 0]
+
+
 def test_what_cannot_be_exported_is_refused_by_one_sentence(bywords, tmp_path):
     refused = {
         "linear in counted words": replace(SYSTEMS["tfidf-svc"], model=LabelTreeConfig()),
@@ -340,6 +354,8 @@ def test_what_cannot_be_exported_is_refused_by_one_sentence(bywords, tmp_path):
     for words, system in refused.items():
         with pytest.raises(SettingError, match=words):
             exported_page(fitted(system))
+    with pytest.raises(SettingError, match="A graph for ONNX takes `auto`, tfidf-\\*"):
+        onnx_files(fitted(refused["linear in counted words"]), tmp_path / "m.onnx")
     code, _, told = bywords("export", "model", "--to", "model.pdf")
     assert code == 2
     assert "ends in .html or .onnx" in told

@@ -202,7 +202,7 @@ def test_a_project_is_made_opened_again_and_trained_from(bywords, tmp_path, serv
     )
     code, out, err = bywords("label", "texts.csv", "--labels", "moon, car", "--no-browser", "--port", "0")
     assert (code, err.count("Label at http://127.0.0.1:")) == (0, 1)
-    assert "0 of 40 texts are labelled, in texts.bywords." in out
+    assert "0 of 40 texts are labelled, in texts.bywords.\n" in out
     with Project.open(tmp_path / "texts.bywords") as project:
         assert [row.name for row in project.labels()] == ["moon", "car"]
         for number in range(40):
@@ -291,6 +291,10 @@ def test_an_audit_is_reviewed_and_its_corrections_are_written_for_train(bywords,
         (item,) = [one for one in review_items(project) if one.row == 0]
         project.answer(item.number, ["space"], source="settled")
 
+    _, out, _ = bywords(
+        "label", "data.csv", "--review", "data-audit", "--no-browser", "--port", "0", "--out", "none.bywords"
+    )
+    assert ("none.bywords: 0 corrected." in out, "Train: " in out) == (True, False)  # which would be refused
     monkeypatch.setattr(uvicorn.Server, "run", correct)
     code, out, _ = bywords("label", "data.csv", "--review", "data-audit", "--no-browser", "--port", "0")
     assert code == 0

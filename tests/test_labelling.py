@@ -17,6 +17,7 @@ from bywords.data.corpus import Corpus
 from bywords.data.targets import Targets
 from bywords.errors import DataError, SettingError
 from bywords.io.corrections import read_corrections
+from bywords.io.projects import database_errors
 from bywords.io.readers import read_blocks, read_corpus
 from bywords.labelling.agreement import agreement, krippendorff_alpha
 from bywords.labelling.estimates import Accuracy, Estimate, Forecast, sentence_of
@@ -376,6 +377,16 @@ def test_a_text_without_the_columns_of_the_others_is_refused(tmp_path, cells):
         read_corpus(damaged(made.path, tmp_path, f"UPDATE texts SET cells = '{cells}' WHERE id = 1"))
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_full_disk_is_said_and_what_is_kept_only_where_something_is(is_there, tmp_path):
+    if is_there:
+        (tmp_path / "p.bywords").touch()
+    full = pytest.raises(DataError, match=r"p.bywords: cannot be written: disk is full")
+    with full as raised, database_errors(tmp_path / "p.bywords"):
+        raise sqlite3.OperationalError("disk is full")
+    assert ("What was answered before is in it." in str(raised.value)) == is_there
+
+
 def test_what_is_no_database_or_cut_off_is_refused(project, tmp_path):
     label(project, 30)
     project.close()
@@ -491,7 +502,7 @@ def test_an_audit_is_reviewed_and_its_corrections_are_read_by_train(tmp_path):
         assert write_corrections(project, tmp_path / "fixed.csv") == 2
         found = {one.row: (one.label, one.new_label) for one in read_corrections(tmp_path / "fixed.csv")}
         assert found == {7: ("fruit", "metal"), 120: ("metal", "-")}
-    with pytest.raises(DataError, match="Audit these documents anew"):
+    with pytest.raises(DataError, match=r"others.csv has '(fruit|metal)' now. Audit these documents anew"):
         create_review(tmp_path / "s.bywords", tmp_path, Corpus.of("others.csv", texts, labels[::-1]))
 
 

@@ -140,7 +140,7 @@ def test_a_saved_model_keeps_what_it_compares_with(fitted, bywords, tmp_path):
     code, out, _ = bywords("drift", "m", "new.jsonl", "--out", "page.html")
     assert "Nothing says that these texts are other" in Page((tmp_path / "page.html").read_text()).text
     assert "Nothing says that these texts are other than those of the training." in out
-    assert "600 texts" in out
+    assert f"600 texts, beside the answers for {found['n_held_out']} that were held out in training." in out
 
 
 def test_a_page_shows_what_was_found_as_it_is(fitted, tmp_path):

@@ -200,7 +200,8 @@ def test_training_on_disk_gives_an_ordinary_model_folder(lines, bywords):
 def test_a_file_that_takes_more_memory_than_may_be_used_is_learned_from_a_part_at_a_time(lines, bywords):
     code, _, error = bywords("train", lines, "--system", "tfidf-nb", "--out", "model", "--memory", "100kB")
     assert code == 0, error
-    assert "learned from a part at a time, as with --on-disk, in model.encoded" in error
+    assert " MB of memory, and 0.1 MB may be used: they are learned from a part at a time" in error
+    assert "as with --on-disk, in model.encoded" in error
     assert (lines.parent / "model.encoded" / "corpus.json").exists()
 
 
@@ -209,6 +210,34 @@ def test_a_file_that_has_room_or_options_that_need_all_of_it_stay_in_memory(more
     code, _, error = bywords("train", lines, "--system", "tfidf-nb", "--out", "model", *more)
     assert code == 0, error
     assert not (lines.parent / "model.encoded").exists()
+    assert ("0.1 MB may be used: they are learned from at once all the same, as --max-size" in error) == (len(more) > 2)
+
+
+def test_what_is_odd_about_labels_on_disk_is_said_as_of_those_in_memory(bywords, tmp_path):
+    path = write_lines(tmp_path / "odd.jsonl", [{**row, "label": f"['{row['label']}']"} for row in ROWS])
+    train = ["train", path, "--system", "tfidf-nb", "--out", "model"]
+    said = [bywords(*train, *more)[1] for more in ([], ["--on-disk", "ids"])]
+    remarks = [
+        next(line for line in out.splitlines() if line.startswith("Labels that look like lists")) for out in said
+    ]
+    assert remarks[0] == remarks[1]
+    record = json.loads(bywords(*train, "--on-disk", "ids", "--json")[1])
+    assert record["label_remarks"] == [remarks[0]]
+
+
+def test_too_many_classes_for_linear_models_on_disk_are_refused_and_dan_is_named(lines, bywords, monkeypatch):
+    monkeypatch.setattr("bywords.training.workbench.MOST_NUMBERS", 20)
+    code, _, error = bywords("train", lines, "--on-disk", "ids")
+    assert code == 2
+    assert "3 classes and " in error
+    assert "are too many for a linear model of documents on disk. Take the system 'dan'" in error
+
+
+def test_a_size_that_is_none_names_its_option(lines, bywords):
+    for option in ("--memory", "--max-size"):
+        code, _, error = bywords("train", lines, option, "a lot")
+        assert (code, error.count("\n")) == (2, 1)
+        assert f"{option} is 'a lot', expected a number and a unit" in error
 
 
 def test_a_test_file_is_tested_on(lines, bywords, tmp_path):

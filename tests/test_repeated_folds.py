@@ -97,6 +97,8 @@ def test_train_states_the_score_of_all_few_documents_and_saves_what_learned_them
     assert "There are not enough documents to say how far the probability of an answer can be trusted" in out
     card = Path("model/README.md").read_text()
     assert "of 90 documents, each held out in turn" in card
+    assert "the saved model has learned from 81 of them" in out  # the others were held out to calibrate it
+    assert "this model has learned from 81 of them" in card
     assert "There are not enough documents to say" in card
     assert "- Documents: 90" in card
     shown = bywords("info", "model")[1]
@@ -138,6 +140,9 @@ def test_curve_says_what_the_next_hundred_labels_would_bring(bywords):
     data = write(noisy(120))
     code, out, error = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve")
     assert (code, "The next 100 labels would bring" in out) == (0, True), error
+    in_turn = "of 120 documents, tested on those held out, all in turn"
+    assert in_turn in out
+    assert in_turn in Path("curve/curve.html").read_text()
     record = json.loads(Path("curve/curve.json").read_text())
     found = record["next_labels"]
     assert (record["n_folds"], record["corpus"]["n_test"], found["n_documents"]) == (5, 120, 220)
@@ -145,6 +150,13 @@ def test_curve_says_what_the_next_hundred_labels_would_bring(bywords):
     assert "The next 100 labels would bring" in Path("curve/curve.html").read_text()
     again = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve", "--resume")
     assert (again[0], json.loads(Path("curve/curve.json").read_text())["points"]) == (0, record["points"])
+
+
+def test_a_label_of_two_documents_is_not_said_to_have_one_where_they_are_in_different_parts(bywords):
+    corpus = noisy(120)
+    texts, labels = [*corpus.texts.to_list(), "odd one", "odd two"], [*corpus.names().tolist(), "odd", "odd"]
+    data = write(Corpus.of("noisy", texts, labels))
+    assert "One label has one document" not in bywords("curve", data, "--system", "tfidf-nb", "--out", "c")[1]
 
 
 def test_a_forecast_is_wider_where_a_document_counts_for_less():

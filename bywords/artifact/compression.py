@@ -49,12 +49,15 @@ class Compressed:
     sentence: str  # the same with what it cost
 
 
-def parse_size(text: str) -> int:
-    """2MB, 500 kB, 1.5 MB or a number of bytes → bytes, in steps of 1,000. Raises SettingError for anything else."""
+def parse_size(text: str, option: str = "the size") -> int:
+    """2MB, 500 kB, 1.5 MB or a number of bytes → bytes, in steps of 1,000.
+
+    Raises: SettingError for anything else, with the name of what it was given for.
+    """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?b)?", text.strip().lower())
     n_bytes = float(match[1]) * UNITS[match[2] or "b"] if match else 0
     if not 1 <= n_bytes < float("inf"):
-        raise SettingError(f"the size is {text!r:.100}, expected a number and a unit: 500kB, 2MB or 1.5 MB.")
+        raise SettingError(f"{option} is {text!r:.100}, expected a number and a unit: 500kB, 2MB or 1.5 MB.")
     return int(n_bytes)
 
 

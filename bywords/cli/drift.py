@@ -82,10 +82,7 @@ def _added(
 
 
 def _tell(found: ModelDrift, file: str) -> None:
-    say(
-        f"{file}: {found.n_texts:,} texts, beside the answers for {found.n_held_out:,} held out of "
-        f"{found.n_training:,} or more that the model has learned from."
-    )
+    say(f"{file}: {found.n_texts:,} texts, beside the answers for {found.n_held_out:,} that were held out in training.")
     say(found.sentence)
     if found.looks:
         say()

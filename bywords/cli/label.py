@@ -217,10 +217,12 @@ def _say_next(project: Project, data: str) -> None:
         n_done, n_changed = sum(item.is_done for item in items), write_corrections(project, corrections)
         say(f"{n_done:,} of {len(items):,} doubtful labels are looked at, in {project.path}: {n_changed:,} corrected.")
         say(f"Go on: bywords label {path}")
-        say(f"Train: bywords train {shell_words([data])} --labels {shell_words([str(corrections)])}")
+        if n_changed:
+            say(f"Train: bywords train {shell_words([data])} --labels {shell_words([str(corrections)])}")
         return
     status = project.status()
-    say(f"{status.n_labelled:,} of {status.n_texts:,} texts are labelled, in {project.path}. {status.sentence}")
+    known = "" if status.accuracy is None else f" {status.sentence}"
+    say(f"{status.n_labelled:,} of {status.n_texts:,} texts are labelled, in {project.path}.{known}")
     if agreed := agreement(project):
         say(
             f"Krippendorff's alpha is {agreed.alpha:.2f} (95 % interval {agreed.low:.2f} to {agreed.high:.2f}), on "

@@ -127,7 +127,7 @@ def tell_about(split: Split) -> None:
     from bywords.data.groups import is_also_in
     from bywords.data.label_names import remarks_on_labels
 
-    for remark in remarks_on_labels(split.train):
+    for remark in remarks_on_labels(split.whole if split.train.name == split.test.name else split.train):
         say(remark)
     n_there = int(is_also_in(split.test.texts, split.train.texts).sum())
     if n_there:

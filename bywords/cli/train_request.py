@@ -57,7 +57,7 @@ class TrainRequest:
     unlabelled: str | None  # a file of texts without labels, or a pattern of such
     max_bytes: int | None
     on_disk: Path | None
-    why_on_disk: str | None  # where nobody asked for it
+    notes: list[str]  # on where its documents are
     keep_test_out: bool
     checkpoint: Path | None
     resume: bool
@@ -95,7 +95,7 @@ def requested(
     _check_checkpoint(checkpoint, resume)
     _check_apart(folder, checkpoint, on_disk)
     hold(folder, error=ModelFolderError)
-    max_bytes = None if max_size is None else parse_size(max_size)
+    max_bytes = None if max_size is None else parse_size(max_size, "--max-size")
     budget, vectors = parameters.budget_seconds, parameters.vectors
     in_memory = {
         "from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels,
@@ -137,16 +137,22 @@ def requested(
         from bywords.training.unlabelled import check_can_use
 
         check_can_use(config.model)
-    why_on_disk = None
-    n_bytes = free_bytes() if memory is None else parse_size(memory)
-    if on_disk is None and not any(in_memory.values()) and can_train_on_disk(config):
-        why_on_disk = _too_large(reading, n_bytes)
-        on_disk = None if why_on_disk is None else folder.with_name(f"{folder.name}.encoded")
+    n_bytes = free_bytes() if memory is None else parse_size(memory, "--memory")
+    notes, why = list[str](), None if on_disk is not None else _too_large(reading, n_bytes)
+    if why is not None:
+        needs = next((f"--{name}" for name, value in in_memory.items() if value), None)
+        if needs is None and not can_train_on_disk(config):
+            needs = f"the system {shown}"
+        if needs is None:
+            on_disk = folder.with_name(f"{folder.name}.encoded")
+            where = f"in {on_disk}, which may be deleted afterwards"
+            notes = [f"{why}: they are learned from a part at a time, as with --on-disk, {where}"]
+        else:
+            notes = [f"{why}: they are learned from at once all the same, as {needs} needs them in memory"]
     return TrainRequest(
         reading=reading, parameters=parameters, folder=folder, system=recorded, shown=shown, config=config,
-        before=before, labels=labels, unlabelled=unlabelled, max_bytes=max_bytes, on_disk=on_disk,
-        why_on_disk=why_on_disk, keep_test_out=keep_test_out,
-        checkpoint=checkpoint, resume=resume,
+        before=before, labels=labels, unlabelled=unlabelled, max_bytes=max_bytes, on_disk=on_disk, notes=notes,
+        keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
 
 
@@ -225,9 +231,13 @@ def _too_large(reading: Reading, n_bytes: int) -> str | None:
     if size * MEMORY_PER_BYTE <= n_bytes:
         return None
     return (
-        f"{path}: to learn from all of its texts at once takes about {size * MEMORY_PER_BYTE / 1e9:,.1f} GB of memory, "
-        f"and {n_bytes / 1e9:,.1f} GB may be used: they are learned from a part at a time, as with --on-disk"
+        f"{path}: to learn from all of its texts at once takes about {_in_words(size * MEMORY_PER_BYTE)} of memory, "
+        f"and {_in_words(n_bytes)} may be used"
     )
+
+
+def _in_words(n_bytes: float) -> str:
+    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:,.1f} MB"
 
 
 def _check_apart(folder: Path, checkpoint: Path | None, on_disk: Path | None) -> None:

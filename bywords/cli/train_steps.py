@@ -66,6 +66,7 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
+    tell_notes(request.notes)
     train = _trained if request.on_disk is None else _trained_on_disk
     trained = train(request, as_json=as_json)
     save_classifier(trained.fitted, request.folder)
@@ -163,17 +164,28 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
 
 def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
     """The same with documents in files. What is held out of them stays so: it would have to be read once more."""
+    import numpy as np
+
+    from bywords.data.label_names import remarks_on_counts
     from bywords.evaluation.slices import find_slices
 
-    if request.why_on_disk is not None:
-        tell_notes([f"{request.why_on_disk}, in {request.on_disk}, which may be deleted afterwards"])
     corpus = _stored(request)
+    read = [corpus.facts.train] if request.reading.test is not None else [corpus.facts.train, corpus.facts.test]
+    counts = np.sum([part.counts() for part in read], axis=0)
+    are_paths = request.parameters.label_hierarchy is not None
+    remarks = remarks_on_counts(
+        dict(zip(corpus.label_names, counts.tolist(), strict=True)),
+        is_multilabel=corpus.is_multilabel, are_paths=are_paths,
+    )  # fmt: skip
     if not as_json:
         tell_columns(corpus.facts.train, corpus.facts.test)
+        for remark in remarks:
+            say(remark)
     fitted = _fitted_on_disk(request, corpus)
     evaluation = fitted.evaluate_on_disk(corpus.test)
     fitted = _with_card(request, fitted, evaluation, corpus.facts, corpus.facts)
-    return Trained(fitted=fitted, evaluation=evaluation, split=corpus.facts, slices=find_slices(evaluation))
+    slices = find_slices(evaluation)
+    return Trained(fitted=fitted, evaluation=evaluation, split=corpus.facts, slices=slices, remarks=remarks)
 
 
 def _read(request: TrainRequest, *, as_json: bool) -> Documents:

@@ -83,12 +83,18 @@ def _pairs(option: str, hierarchy: str | None) -> list[tuple[str, str]]:
 def remarks_on_labels(corpus: Corpus) -> list[str]:
     """What is odd about the labels of documents, a sentence each, with the option that helps."""
     counts = dict(zip(corpus.label_names, corpus.counts().tolist(), strict=True))
+    are_paths = corpus.label_hierarchy is not None
+    return [*corpus.remarks, *remarks_on_counts(counts, is_multilabel=corpus.is_multilabel, are_paths=are_paths)]
+
+
+def remarks_on_counts(counts: Mapping[str, int], *, is_multilabel: bool, are_paths: bool) -> list[str]:
+    """The same of how many documents have each label; of `are_paths` it is known that they are, and nothing is said."""
     counts = {name: count for name, count in counts.items() if count}
-    odd = [*corpus.remarks, *_capitals(counts), *_same_numbers(counts), *_ends(counts), *_missing(counts)]
-    paths = [] if corpus.label_hierarchy is not None else _paths(counts)
+    odd = [*_capitals(counts), *_same_numbers(counts), *_ends(counts), *_missing(counts)]
+    paths = [] if are_paths else _paths(counts)
     odd += paths
-    if not corpus.is_multilabel:
-        odd += [] if paths or corpus.label_hierarchy is not None else _lists(counts)
+    if not is_multilabel:
+        odd += [] if paths or are_paths else _lists(counts)
         amounts = _amounts(counts)
         odd += amounts or _alone(counts)
     return odd

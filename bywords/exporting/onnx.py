@@ -35,7 +35,14 @@ def onnx_files(classifier: FittedClassifier, path: Path) -> dict[Path, bytes]:
         raise SettingError(
             "the model finds the likeliest of many labels alone, by a search: it has no graph of logits."
         )
-    model = _graph(classifier.model.counted_tables()).SerializeToString()
+    try:
+        tables = classifier.model.counted_tables()
+    except SettingError as error:
+        raise SettingError(
+            f"{error} A graph for ONNX takes `auto`, tfidf-*, averaged vectors and static vectors: a model trained "
+            "with one of these systems."
+        ) from error
+    model = _graph(tables).SerializeToString()
     vocabulary, calibration = classifier.vocabulary, classifier.calibration
     beside = {
         "classes": classifier.classes.tolist(),

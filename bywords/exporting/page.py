@@ -35,10 +35,17 @@ def exported_page(classifier: FittedClassifier, *, name: str = "Text classifier"
 
 
 def _score(classifier: FittedClassifier) -> str | None:
-    """How good it was on documents that it had not seen, a sentence; None where nobody looked."""
-    test = classifier.record.card.test
-    if test is None:
+    """How good it was on documents that were held out, in a sentence or two; None where nobody looked."""
+    card = classifier.record.card
+    if (test := card.test) is None:
         return None
+    in_turn, summary = "held_out_in_turn" in test, classifier.record.summary
+    unseen = "" if card.also_in_training else " that it had not seen"
+    documents = (
+        f"{test['n_documents']:,} {'documents, each held out in turn' if in_turn else f'test documents{unseen}'}"
+    )
+    which = f"{summary.n_train:,} of these" if in_turn and summary.n_valid else "these too"
+    since = f" It has since learned from {which}." if in_turn or summary.n_learned_after else ""
     if classifier.is_multilabel:
-        return f"Micro F1 on {test['n_documents']:,} documents that it had not seen: {test['micro_f1']:.3f}."
-    return f"Of {test['n_documents']:,} documents that it had not seen, {test['accuracy']:.1%} got the right label."
+        return f"Micro F1 on {documents}: {test['micro_f1']:.3f}.{since}"
+    return f"Of {documents}, {test['accuracy']:.1%} got the right label.{since}"

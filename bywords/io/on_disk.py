@@ -549,6 +549,8 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, record: CorpusRecord, voca
         files[0], n_learned, names, n_by_label, record.fingerprint, *skipped[0],
         read_as=record.columns, not_read=tuple(record.not_read),
     )  # fmt: skip
-    test = PartFacts(files[-1], n_documents["test"], names, (), "", *skipped[1])
+    tested = codes.labels if isinstance(codes := parts["test"].codes, LabelSets) else codes
+    counts = tuple(np.bincount(tested, minlength=len(names)).tolist())
+    test = PartFacts(files[-1], n_documents["test"], names, counts, "", *skipped[1])
     facts = OnDiskSplit(train, test, record.dropped["train"], record.dropped["test"])
     return OnDiskCorpus(vocabulary, tokenizer, names, record.is_multilabel, facts=facts, **parts)

@@ -101,7 +101,8 @@ def database_errors(path: Path) -> Iterator[None]:
                 f"{path}: another process has been writing to it for {WAIT_SECONDS:.0f} seconds."
             ) from error
         if "full" in said or "readonly" in said or "disk I/O" in said:
-            raise DataError(f"{path}: cannot be written: {said}. What was answered before is in it.") from error
+            kept = " What was answered before is in it." if path.exists() else ""
+            raise DataError(f"{path}: cannot be written: {said}.{kept}") from error
         raise DataError(f"{path} is damaged ({said}). Take a copy of it that is whole.") from error
 
 

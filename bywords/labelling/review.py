@@ -71,7 +71,7 @@ def create_review(path: Path | str, audit: Path, documents: Corpus) -> Project:
     if not rows:
         raise DataError(f"{audit}: this audit doubts no label: there is nothing to review.")
     index_of = {row: index for index, row in enumerate(documents.rows.tolist())}
-    names = documents.names()
+    names = documents.names().tolist()
     told = [(pair.row, pair.labels[0]) for pair in pairs] + [(error.row, error.label) for error in listed]
     for row, label in told:
         if row not in index_of or names[index_of[row]] != label:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from bywords.checkpoint import Checkpoint, Entry, check_like
 from bywords.config import to_plain
 from bywords.data.targets import Rows, Targets
+from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_calibration
 from bywords.evaluation.metrics import Metric, log_losses, score
 from bywords.fitted import History
@@ -128,8 +129,16 @@ class Workbench:
 
         A linear model has a number for each row and class. Of so many that they do not fit it sees fewer rows, or an
         averaging model, whose rows do not grow with the classes, takes its place.
+
+        Raises: SettingError for documents on disk that have too many classes, as those have no such model to select.
         """
         possible = [smaller for one in candidates if (smaller := self._small_enough(one)) is not None]
+        if self.is_mapped and not possible:
+            raise SettingError(
+                f"{self.targets.n_classes:,} classes and {self.vocabulary.n_rows('words'):,} words are too many for a "
+                "linear model of documents on disk. Take the system 'dan', whose size does not grow with both; or "
+                "check that the right column is the label."
+            )
         candidates = possible or [replace(DAN, features="words")]
         seen = {one.with_features(self._least(one.features)): one for one in candidates}
         prepared = {_preparation(one, self.vocabulary): one for one in candidates}  # before threads ask for the same

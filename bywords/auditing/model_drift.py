@@ -34,7 +34,7 @@ MOST_UNCOUNTED = 50  # times that a word of the training may occur without being
 Kind = Literal["known words", "confidence", "labels", "new words"]
 # Distances beyond chance from which on a look is called slightly different, different, very different. What was kept is
 # of another fit than the one that answers, which has labels and probabilities differ a little where nothing changed:
-# with less than these, 1 in 10 unchanged splits was called drift (`benchmarks/drift.py`).
+# with less than these, 1 in 10 unchanged splits was called drift (`benchmarks/model_drift.py`).
 VERDICTS = ("slightly different", "different", "very different")
 FLOORS: dict[Kind, tuple[float, float, float]] = {
     "known words": (0.02, 0.1, 0.25), "confidence": (0.02, 0.05, 0.15), "labels": (0.05, 0.1, 0.25),

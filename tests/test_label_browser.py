@@ -53,16 +53,24 @@ def opened(tmp_path, page):
         yield open_page
 
 
-def started(folder, *words):
-    """A process that serves, and its address."""
-    command = [sys.executable, "-m", "bywords", "label", *words, "--no-browser"]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    timer = threading.Timer(60, process.kill)
-    timer.daemon = True
-    timer.start()
-    line = next((line for line in process.stderr if "http" in line), None)
-    assert line is not None
-    return process, re.search(r"http://\S+", line)[0]
+@pytest.fixture
+def started():
+    """Start a process that serves, and return it and its address."""
+    with contextlib.ExitStack() as stack:
+
+        def start(folder, *words):
+            command = [sys.executable, "-m", "bywords", "label", *words, "--no-browser"]
+            process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            stack.enter_context(process)  # at its end the pipes are closed, and the process is waited for
+            timer = threading.Timer(120, process.kill)
+            timer.start()
+            stack.callback(timer.cancel)
+            stack.callback(process.kill)
+            line = next((line for line in process.stderr if "http" in line), None)
+            assert line is not None
+            return process, re.search(r"http://\S+", line)[0]
+
+        yield start
 
 
 def topic_of(text):
@@ -70,7 +78,7 @@ def topic_of(text):
     return max(TOPICS, key=lambda topic: len(words & set(TOPICS[topic].split())))
 
 
-def test_sixty_texts_are_labelled_by_keys_and_a_killed_server_loses_and_doubles_none(tmp_path, page):
+def test_sixty_texts_are_labelled_by_keys_and_a_killed_server_loses_and_doubles_none(tmp_path, page, started):
     texts = [f"{words} {i}" for i in range(20) for words in TOPICS.values()]
     (tmp_path / "texts.txt").write_text("\n".join(texts))
     process, address = started(tmp_path, "texts.txt", "--labels", ",".join(TOPICS), "--port", "0")
@@ -83,32 +91,27 @@ def test_sixty_texts_are_labelled_by_keys_and_a_killed_server_loses_and_doubles_
         answered[text] = topic_of(text)
         page.keyboard.press(str(keys.index(topic_of(text)) + 1))
 
-    try:
-        page.goto(address)
-        for _ in range(30):
-            label_one()
-            page.wait_for_function(
-                "text => document.getElementById('text').textContent !== text", arg=list(answered)[-1]
-            )
-        process.kill()
-        process.wait(timeout=10)
-        label_one()  # which the server does not get
-        expect(page.locator("#trouble")).to_contain_text("kept here; trying again")
-        process, _ = started(tmp_path, "texts.bywords", "--port", re.search(r":(\d+)/", address)[1])
-        expect(page.locator("#trouble")).to_be_hidden()
-        while len(answered) < 60:
-            label_one()
-            page.wait_for_function("text => document.getElementById('text').textContent !== text || "
-                                   "!document.getElementById('empty').hidden", arg=list(answered)[-1])  # fmt: skip
-        expect(page.locator("#empty-words")).to_contain_text("No text is left")
-        expect(page.locator("#done")).to_have_text("60 of 60 labelled")
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
-        assert process.returncode == 0
-        assert "60 of 60 texts are labelled, in texts.bywords." in out
-        assert "bywords train texts.bywords" in out
-    finally:
-        process.kill()
+    page.goto(address)
+    for _ in range(30):
+        label_one()
+        page.wait_for_function("text => document.getElementById('text').textContent !== text", arg=list(answered)[-1])
+    process.kill()
+    process.wait(timeout=10)
+    label_one()  # which the server does not get
+    expect(page.locator("#trouble")).to_contain_text("kept here; trying again")
+    process, _ = started(tmp_path, "texts.bywords", "--port", re.search(r":(\d+)/", address)[1])
+    expect(page.locator("#trouble")).to_be_hidden()
+    while len(answered) < 60:
+        label_one()
+        page.wait_for_function("text => document.getElementById('text').textContent !== text || "
+                               "!document.getElementById('empty').hidden", arg=list(answered)[-1])  # fmt: skip
+    expect(page.locator("#empty-words")).to_contain_text("No text is left")
+    expect(page.locator("#done")).to_have_text("60 of 60 labelled")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "60 of 60 texts are labelled, in texts.bywords." in out
+    assert "bywords train texts.bywords" in out
     with Project.open(tmp_path / "texts.bywords") as project:
         kept = [(project.text(one.text_id), one.labels) for one in project.answers() if one.kind == "label"]
         assert dict(kept) == {text: (label,) for text, label in answered.items()}

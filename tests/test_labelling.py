@@ -150,6 +150,14 @@ def test_another_process_sees_answers_and_new_labels_at_once(project):
         assert other.outcomes() == {5: ("metal",)}
 
 
+def test_answers_are_kept_where_another_process_opens_and_closes_the_project_meanwhile(project):
+    count = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*c.execute(sys.argv[2]).fetchone()); c.close()"
+    command = [sys.executable, "-c", count, str(project.path), "SELECT count(*) FROM answers"]
+    for n_answers in (3, 6):
+        label(project, 3)
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [str(n_answers)]
+
+
 def test_two_people_never_have_the_same_text_unless_it_is_asked_for(tmp_path, project):
     assert project.next_text("ann").id != project.next_text("bob").id
     with Project.of_texts(tmp_path / "two.bywords", texts_of(4), labels=WORDS, overlap=2) as two:

@@ -19,7 +19,6 @@ import polars as pl
 
 from bywords.data.columns import Columns
 from bywords.errors import DataError
-from bywords.io.formats import SQLITE_START
 from bywords.io.tables import BLOCK_ROWS, Table
 from bywords.text.tokenizer import SEPARATOR
 
@@ -30,6 +29,7 @@ GIVEN, ASKED, SETTLED = (
     "asked",
     "settled",
 )  # where an answer is from: the file, a person, one who had the last word
+EXPECTED = "expected a file that `bywords label` has made."
 WAIT_SECONDS = 60.0  # for another process that is writing
 SCHEMA = (
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
@@ -96,6 +96,8 @@ def database_errors(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.DatabaseError, json.JSONDecodeError, RecursionError) as error:
         said = str(error)
+        if "not a database" in said:
+            raise DataError(f"{path} is no labelling project: {EXPECTED}") from error
         if "locked" in said:
             raise DataError(
                 f"{path}: another process has been writing to it for {WAIT_SECONDS:.0f} seconds."
@@ -109,17 +111,18 @@ def database_errors(path: Path) -> Iterator[None]:
 def connect(path: Path, *, writes: bool = False) -> sqlite3.Connection:
     """A project as SQLite has it, which has the tables of this version and nothing else.
 
-    Nothing in it is run: a file with views, triggers or expressions of its own is refused.
+    Nothing in it is run: a file with views, triggers or expressions of its own is refused. Only SQLite opens the file:
+    where a process closes another descriptor of it, its locks are gone, and the next one to close the project takes away
+    the log that answers are written to.
 
     Raises: DataError for a file that is none, or of another version, or damaged.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(len(SQLITE_START))
+        size = path.stat().st_size
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}. Check the path.") from error
-    if start != SQLITE_START:
-        raise DataError(f"{path} is no labelling project: expected a file that `bywords label` has made.")
+    if not size:  # which SQLite would take for a new database
+        raise DataError(f"{path} is no labelling project: {EXPECTED}")
     has_log = Path(f"{path}-wal").exists()
     ways = ["mode=rw"] if writes else ["mode=ro", *([] if has_log else ["immutable=1"])]  # in a folder of reading only
     for way in ways:
@@ -145,9 +148,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     found = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
     version = dict(connection.execute("SELECT key, value FROM meta")).get("format") if SCHEMA[0] in found else None
     if version != FORMAT and str(version).partition("/")[0] == FORMAT.partition("/")[0]:
-        raise DataError(f"{path} has the format {version}, and this version of bywords reads {FORMAT}.")
+        raise DataError(
+            f"{path} has the format {version}, and this version of bywords reads {FORMAT}. "
+            "Install the one that has made it, or a newer one."
+        )
     if version != FORMAT or found != set(SCHEMA):
-        raise DataError(f"{path} is a database, but no labelling project: expected a file that `bywords label` made.")
+        raise DataError(f"{path} is a database, but no labelling project: {EXPECTED}")
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise sqlite3.DatabaseError(str(problem).replace("\n", " "))

@@ -305,3 +305,28 @@ def test_an_answer_that_did_not_arrive_is_sent_after_a_reload_and_one_whose_repl
     assert lost == [200, 200, 200]
     assert answers(project) == {first: ("label", ("b",), ""), second: ("label", ("a",), "")}
     assert project._connection.execute("SELECT count(*) FROM answers").fetchone() == (2,)
+
+
+def test_labels_renamed_in_one_window_are_those_of_another_as_soon_as_it_answers_and_both_keep_what_did_not_arrive(
+    opened, page
+):
+    project = opened([f"text {i}" for i in range(9)], ["a", "b"])
+    with page.expect_popup() as popup:
+        page.evaluate("open(location.href)")
+    other = popup.value
+    first, second = current(page), current(other)
+    assert first != second
+    project.rename_label("a", "space")
+    page.keyboard.press("1")
+    expect(page.locator("#trouble")).to_contain_text("Not taken: there is no label 'a'.")
+    expect(page.locator("#labels button").first).to_contain_text("space")
+    assert current(page) == first
+    for window in (page, other):
+        window.route("**/api/answers", lambda route: route.abort())
+    for window in (page, other):
+        next_after(window, lambda window=window: window.keyboard.press("2"))
+        expect(window.locator("#trouble")).to_contain_text("1 answer is kept here")
+    other.close()  # what it had goes from the window that is opened next
+    page.unroute("**/api/answers")
+    page.reload()
+    assert settled(project, 2) == {first: ("label", ("b",), ""), second: ("label", ("b",), "")}

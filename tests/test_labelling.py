@@ -182,6 +182,31 @@ def test_people_who_disagree_give_no_label_until_one_has_the_last_word(tmp_path)
         assert agreement(two).n_answers == 2  # the last word is no opinion
 
 
+def test_of_several_labels_one_that_half_have_given_is_undecided_until_one_has_the_last_word(tmp_path):
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(3), labels=WORDS, several=True, overlap=2) as two:
+        for number, said in enumerate((["fruit"], ["metal"], ["fruit", "metal"])):
+            two.answer(number, ["fruit"], "ann")
+            two.answer(number, said, "bob")
+        assert two.disagreements() == [1, 2]
+        assert two.outcomes() == {0: ("fruit",)}
+        assert len(read_corpus(two.path)) == 1
+        two.answer(1, [], "eve", source="settled")
+        assert two.outcomes() == {0: ("fruit",), 1: ()}
+
+
+def test_who_labels_is_known_when_it_is_opened_again_and_as_many_as_a_text_needs(tmp_path):
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(3), labels=WORDS, overlap=2) as two:
+        for few in ([], ["ann"]):
+            with pytest.raises(SettingError, match=r"2 people label each text, .*--annotators anna,ben"):
+                two.set_people(few)
+        assert two.people == ()
+        two.set_people(["ann", "bob"])
+        two.answer(0, ["fruit"], "ann")
+        two.set_people(["bob"])  # and ann, who has labelled
+    with Project.open(two.path) as again:
+        assert again.people == ("bob",)
+
+
 def test_a_steady_share_is_to_test_on_and_no_model_learns_from_it(project):
     learner = Learner(project)
     for number in range(45):
@@ -237,6 +262,27 @@ def test_what_stops_a_model_is_said_and_the_next_one_is_made(project, monkeypatc
         wait_until(lambda: learner.error == "FloatingPointError: no model")
         label(project, 6)
         wait_until(lambda: learner.error is None and project.queue is not None)
+
+
+@pytest.mark.parametrize("change", ["split", "merge"])
+def test_a_label_that_is_split_or_merged_makes_another_model_and_estimate(tmp_path, change):
+    texts, labels = texts_of(140), [*WORDS, "copper"]
+    given = [("copper" if "copper" in text else truth(text)) if change == "merge" else truth(text) for text in texts]
+    with Project.of_texts(tmp_path / "p.bywords", texts, labels=labels) as project:
+        whys = ["random" if number in project.test_order else "start" for number in range(140)]
+        project._shown.executemany("INSERT INTO shown VALUES (?, '', ?, 0)", enumerate(whys))
+        for number, name in enumerate(given):
+            project.answer(number, [name])
+        with Learner(project):
+            wait_until(lambda: project.estimate and project.estimate.accuracy)
+            before = project.queue, project.estimate
+            if change == "merge":
+                project.merge_labels(["copper"], "metal")
+            else:
+                for number in (number for number, text in enumerate(texts) if "copper" in text):
+                    project.answer(number, ["copper"])
+            wait_until(lambda: before[0] is not project.queue and before[1] is not project.estimate)
+            wait_until(lambda: ("copper" in dict(project.item(0).suggestion)) == (change == "split"))
 
 
 def wait_until(is_so):
@@ -357,17 +403,18 @@ def damaged(path, tmp_path, change):
         ("CREATE TRIGGER t AFTER INSERT ON answers BEGIN DELETE FROM answers; END", "no labelling project"),
         ("CREATE VIEW v AS SELECT * FROM texts", "no labelling project"),
         ("DROP TABLE shown", "no labelling project"),
-        ("UPDATE meta SET value = 'bywords-project/99' WHERE key = 'format'", "has the format bywords-project/99"),
+        ("UPDATE meta SET value = 'bywords-project/99' WHERE key = 'format'", "has the format bywords-project/99.* Install"),
         ("UPDATE meta SET value = '[1' WHERE key = 'record'", "is damaged"),
         ("UPDATE meta SET value = '{}' WHERE key = 'record'", "is damaged"),
         ("UPDATE meta SET value = '-1' WHERE key = 'seed'", "is damaged"),
+        ("INSERT INTO meta VALUES ('people', '[7]')", "is damaged"),
         ("UPDATE answers SET labels = '[99]'", "a label that there is not"),
         ("UPDATE answers SET labels = '{'", "is damaged"),
         ("UPDATE answers SET labels = '[[1]]'", "a label that there is not"),
         ("UPDATE answers SET kind = 'eval'", "of no known kind"),
         ("UPDATE answers SET text_id = 1000", "there is no text 1000"),
         ("UPDATE labels SET merged_into = id", "a label that there is not"),
-        ("DELETE FROM texts WHERE id = 3", "its texts are not those"),
+        ("DELETE FROM texts WHERE id = 3", "its texts or people are not those"),
     ],
 )
 def test_a_damaged_or_foreign_project_is_refused_in_one_sentence(project, tmp_path, change, message):

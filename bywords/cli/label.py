@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bywords.cli import options
+from bywords.cli.hold import hold
 from bywords.cli.listening import is_local, listening
 from bywords.cli.screen import say, tell_aside, tell_read
 from bywords.errors import SettingError
@@ -91,17 +92,19 @@ def label(
     people = _names("--annotators", annotators)
     given = {"labels": labels, "out": out, "several": several, "overlap": overlap - 1, "text": text, "label": label,
              "label_separator": label_separator, "encoding": encoding, "seed": seed}  # fmt: skip
-    with _opened(texts, given, review) as project:
+    with _opened(texts, given, review, people) as project:
         if take_over is not None:
             _take_over(project, take_over)
         if export is not None:
             _export(project, export, style)
         if take_over is None and export is None:
-            _serve(project, people, host, port, opens=not no_browser)
+            _hold(project.path)
+            project.set_people(people or project.people)
+            _serve(project, host, port, opens=not no_browser)
             _say_next(project, texts[0] if review else "DATA")
 
 
-def _opened(texts: list[str], given: dict[str, Any], review: Path | None) -> Project:
+def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people: list[str]) -> Project:
     """The project that TEXTS is, or a new one of these texts. Raises SettingError for options that go on with none."""
     from bywords.labelling.project import Project
     from bywords.labelling.transfer import create_from_answers, is_of_tool
@@ -117,6 +120,11 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None) -> Pro
     data = shlex.join(texts) if len(texts) > 1 else texts[0]
     out = given.pop("out") or options.named_after(data, "-review.bywords" if review else ".bywords")
     options.check_not_read(out, *texts)
+    if given["overlap"] + 1 > max(1, len(people)):
+        raise SettingError(
+            f"--overlap {given['overlap'] + 1} needs as many people or more: name them with --annotators anna,ben."
+        )
+    hold(out)
     given["labels"], given["overlap"] = _names("--labels", given["labels"]), given["overlap"] + 1
     if review is not None:
         return _review_of(out, review, data, given)
@@ -171,7 +179,15 @@ def _export(project: Project, path: Path, style: Literal["argilla", "label-studi
     say(f"{n:,} labelled texts of {project.path} are in {path}.")
 
 
-def _serve(project: Project, people: list[str], host: str, port: int | None, *, opens: bool) -> None:
+def _hold(path: Path) -> None:
+    """Be the only server of a project. Raises SettingError where there is one."""
+    try:
+        hold(path)
+    except SettingError as error:
+        raise SettingError(f"{error} One `bywords label` serves a project, to as many pages as are opened.") from None
+
+
+def _serve(project: Project, host: str, port: int | None, *, opens: bool) -> None:
     """Serve the page until Ctrl-C or SIGTERM, while a model learns."""
     import uvicorn
 
@@ -182,7 +198,7 @@ def _serve(project: Project, people: list[str], host: str, port: int | None, *, 
     token = None if is_local(host) else secrets.token_urlsafe(24)
     with Learner(project) as learner:
         access = Access() if token is None else Access(token=token, hosts=None)
-        site = LabellingSite(project, annotators=people, access=access, trouble=lambda: learner.error)
+        site = LabellingSite(project, annotators=project.people, access=access, trouble=lambda: learner.error)
         try:
             config, sock, at = listening(site, host, PORT if port is None else port, stop_seconds=STOP_SECONDS)
         except SettingError:

@@ -216,7 +216,8 @@ def outcome(answers: Sequence[Answer], names: LabelNames, *, is_multilabel: bool
     """The labels that the last answers of all people on a text give it; None where they give none.
 
     Who had the last word is right; else most of those who were asked, where as many say two things neither; else the
-    file that the text is from. Of several labels those that more than half have given.
+    file that the text is from. Of several labels those that more than half have given; where exactly half have given
+    one, that is undecided, and so is the text.
     """
     for source in (SETTLED, ASKED, GIVEN):
         said = [answer for answer in answers if answer.source == source and answer.kind in ("label", "leave out")]
@@ -228,6 +229,8 @@ def outcome(answers: Sequence[Answer], names: LabelNames, *, is_multilabel: bool
         sets = [names.of(answer) for answer in said]
         if is_multilabel and sets:
             counts = Counter(number for one in sets for number in one)
+            if any(2 * count == len(sets) for count in counts.values()):
+                return None
             return tuple(sorted(number for number, count in counts.items() if 2 * count > len(sets)))
         ranked = Counter(sets).most_common(2)
         if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):

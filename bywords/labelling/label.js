@@ -31,6 +31,7 @@ async function ask(path, body) {
   if (!got.ok) throw new Refused(got.status, found.error.message);
   return found;
 }
+function newToken() { return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join(""); }
 const wait = time => new Promise(done => setTimeout(done, time));
 async function insist(path, makeBody) { // until there is an answer
   for (let n = 0; ; n++) {
@@ -42,6 +43,11 @@ async function insist(path, makeBody) { // until there is an answer
     }
   }
 }
+const windowId = (() => { // of this window, also after a reload; a copy of a window is another one
+  const isSame = performance.getEntriesByType("navigation").some(one => one.type === "reload");
+  const id = isSame && sessionStorage.getItem("bywords window") || newToken();
+  sessionStorage.setItem("bywords window", id); return id;
+})();
 const inLine = work => (line = line.then(work).catch(error => trouble(error.message)));
 function connected(is, why) {
   const kept = outbox.length, answers = kept === 1 ? "1 answer is" : kept + " answers are";
@@ -53,10 +59,22 @@ function trouble(words) { if ($("trouble").textContent !== words) $("trouble").t
 function hear(words) { $("heard").textContent = words; }
 
 // Answers
-const key = () => `bywords ${state.project} ${person}`;
-function keep() { try { localStorage.setItem(key(), JSON.stringify(outbox.map(({item, ...sent}) => sent))); } catch { /* full, or forbidden: the page has them */ } }
+const key = () => `bywords ${state.project} ${person}\n`; // and the window: each keeps its own
+function keep() {
+  try {
+    if (outbox.length) localStorage.setItem(key() + windowId, JSON.stringify(outbox.map(({item, ...sent}) => sent)));
+    else localStorage.removeItem(key() + windowId);
+  } catch { /* full, or forbidden: the page has them */ }
+}
+function kept() { // of this window and of others, which may be closed; what one of those sends too counts once
+  const found = [];
+  for (const name of Object.keys(localStorage).filter(name => name.startsWith(key()))) {
+    try { found.push(...JSON.parse(localStorage.getItem(name))); } catch { /* none of ours */ }
+    localStorage.removeItem(name);
+  }
+  return found;
+}
 const known = () => [...held.map(item => item.id), ...outbox.map(sent => sent.id)];
-const newToken = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
 function answer(kind, labels = []) {
   const item = held[0];
   if (!item) return;
@@ -76,12 +94,13 @@ async function send() {
   while (outbox.length) {
     const {item, ...sent} = outbox[0];
     try {
-      const found = await insist("api/answers", () => ({...sent, skip: known()}));
+      const found = await insist("api/answers", () => ({...sent, skip: known(), page: windowId}));
       outbox.shift(); keep(); take(found);
       if (!review) hold(found.item); else if (!held.length) show();
     } catch (error) {
       outbox.shift(); keep();
       if (item && held[0] !== item) held.unshift(item);
+      if (error.status === 422) take(await insist("api/state")); // the labels may be others now
       trouble(`Not taken: ${error.message}`); show();
     }
   }
@@ -101,7 +120,7 @@ async function fill() { // so that the next text is there before it is asked for
       if (held.length <= 1) show();
       continue;
     }
-    const found = await insist("api/next", () => ({skip: known()}));
+    const found = await insist("api/next", () => ({skip: known(), page: windowId}));
     take(found); hold(found.item);
     if (isOver) break;
   }
@@ -117,8 +136,8 @@ async function reviewed(entry) { // a text with what is to be looked at
 function undo() {
   inLine(async () => {
     await send();
-    const found = await ask("api/undo", {}).catch(error => { // whether it arrived is not known: look what there is
-      if (!(error instanceof Refused)) { held = []; return insist("api/next", () => ({skip: []})); }
+    const found = await ask("api/undo", {page: windowId}).catch(error => { // whether it arrived is not known: look what there is
+      if (!(error instanceof Refused)) { held = []; return insist("api/next", () => ({skip: [], page: windowId})); }
       throw error;
     });
     take(found);
@@ -369,7 +388,8 @@ addEventListener("keydown", event => {
 
 // Start
 async function begin() {
-  try { outbox = JSON.parse(localStorage.getItem(key())) || []; } catch { outbox = []; }
+  try { outbox = kept(); } catch { outbox = []; } // where nothing may be kept
+  keep();
   $("who").hidden = true; $("person").textContent = person ? `· ${person}` : "";
   show(); await send();
   if (state.n_doubts) await lookAt({of: "audit"}, "Doubtful labels", true); else await fill();

@@ -129,13 +129,15 @@ class Project:
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         try:
             self.seed, self.overlap = int(meta["seed"]), int(meta["overlap"])
+            self.people: tuple[str, ...] = tuple(json.loads(meta.get("people", "[]")))  # who label; none, one unnamed
+            _check_people(self.people)
             self.n_texts: int = connection.execute("SELECT count(*) FROM texts").fetchone()[0]
             (last,) = connection.execute("SELECT coalesce(max(id), -1) FROM texts").fetchone()
             if last != self.n_texts - 1 or self.seed < 0 or self.overlap < 1:
                 raise ValueError
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError, SettingError):
             raise DataError(
-                f"{path} is damaged (its texts are not those it says). Take a copy of it that is whole."
+                f"{path} is damaged (its texts or people are not those it says). Take a copy of it that is whole."
             ) from None
         self._label_rows: list[Any] = []
         self._names = LabelNames([])
@@ -284,6 +286,24 @@ class Project:
         with self._lock:
             self._shown.close()
             self._connection.close()
+
+    def set_people(self, names: Sequence[str]) -> None:
+        """Say who label here, from now on; who has labelled before counts, where a text needs several people.
+
+        Raises: SettingError for a name that cannot be one, and for fewer people than a text needs.
+        """
+        _check_people(names)
+        with self._lock, database_errors(self.path):
+            all_of_them = {one.annotator for one in self.answers() if one.source == ASKED and one.annotator}.union(names)
+            if self.overlap > max(1, len(all_of_them)):
+                raise SettingError(
+                    f"{self.path}: {self.overlap} people label each text, and known are "
+                    f"{quoted(sorted(all_of_them)) or 'none'}. Name them: --annotators anna,ben."
+                )
+            with self._writing():
+                row = ("people", json.dumps(list(names)))
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
+            self.people = tuple(names)
 
     def next_text(self, annotator: str = "", *, skip: Collection[int] = ()) -> Item | None:
         """The next text for a person, None where there is none left.
@@ -436,6 +456,7 @@ class Project:
             if new != name:
                 self._check_new(new)
             self._connection.execute("UPDATE labels SET name = ? WHERE id = ?", (new, number))
+        self.on_answer()
 
     def merge_labels(self, names: Sequence[str], into: str) -> None:
         """Make one label of several: all texts of `names` have the label `into`, one of them or another.
@@ -446,6 +467,7 @@ class Project:
             target = self._number(into)
             for number in sorted({self._number(name) for name in names} - {target}):
                 self._connection.execute("UPDATE labels SET merged_into = ? WHERE id = ?", (target, number))
+        self.on_answer()
 
     def texts_of(self, name: str) -> list[int]:
         """The numbers of the texts with a label, ascending: to split it, label them again."""
@@ -518,6 +540,12 @@ class Project:
                 None if estimate is None else estimate.accuracy, None if estimate is None else estimate.forecast,
                 sentence, may_stop,
             )  # fmt: skip
+
+    def changes(self) -> tuple[int, object]:
+        """What is another value as soon as there is another answer, or a label has become another."""
+        with self._lock:
+            self._refresh()
+            return self._last_id, self._label_rows
 
     def held_out(self) -> list[int]:
         """The numbers of the labelled texts to test on, ascending: drawn from all texts, and shown for no other reason.
@@ -772,6 +800,11 @@ def checked_name(name: str) -> str:
     if not found or len(found) > MOST_NAME or not found.isprintable():
         raise SettingError(f"{name!r:.{MOST_NAME}} cannot be a label: expected 1 to {MOST_NAME} characters.")
     return found
+
+
+def _check_people(names: Sequence[str]) -> None:
+    for name in names:
+        _check_annotator(name)
 
 
 def _check_annotator(name: str) -> None:

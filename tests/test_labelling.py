@@ -382,6 +382,24 @@ def test_train_reads_the_labelled_texts_of_a_project_and_their_columns(bywords, 
     assert "of 40 documents" in bywords("evaluate", model, str(path))[1]
 
 
+def test_train_says_which_answered_texts_have_no_label(bywords, tmp_path):
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(40), labels=WORDS, overlap=2) as two:
+        two.answer(0, ["fruit"], "ann")
+        two.answer(0, ["metal"], "bob")
+        for number, kind in ((1, "skip"), (2, "unsure"), (3, "leave out")):
+            two.answer(number, kind=kind, annotator="ann")
+        answered = "1 people disagree on, 1 are left out of training, 2 are skipped or not sure: they have no label"
+        with pytest.raises(DataError, match=f"no text has a label yet .of the texts that were answered, {answered}."):
+            read_corpus(two.path)
+        two.answer(4, ["fruit"], "ann")
+        two.undo("ann")
+        for number in range(5, 40):
+            two.answer(number, [truth(two.text(number))], "ann")
+    code, _, err = bywords("train", "two.bywords", "--system", "tfidf-nb", "--out", "m")
+    assert code == 0
+    assert answered in err
+
+
 def test_a_project_without_labels_is_no_documents_to_train_on(project):
     with pytest.raises(DataError, match=r"no text has a label yet\. Label some: bywords label"):
         read_corpus(project.path)

@@ -7,6 +7,7 @@ what a file has to be, so that whatever reads documents can read it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sqlite3
 from collections import Counter
@@ -239,16 +240,28 @@ def outcome(answers: Sequence[Answer], names: LabelNames, *, is_multilabel: bool
     return None
 
 
-def read_outcomes(connection: sqlite3.Connection, path: Path, *, is_multilabel: bool) -> dict[int, tuple[str, ...]]:
-    """The labels of the texts that have some, or that are known to have none of several, by the number of the text."""
+def read_outcomes(
+    connection: sqlite3.Connection, path: Path, *, is_multilabel: bool
+) -> tuple[dict[int, tuple[str, ...]], tuple[str, ...]]:
+    """The labels of the texts that have some, or that are known to have none of several, by the number of the text.
+
+    Returns: them, and what is to be said of the texts that were answered and have none.
+    """
     by_text: dict[int, list[Answer]] = {}
     names = read_names(connection)
     for answer in read_answers(connection, path, names):
         by_text.setdefault(answer.text_id, []).append(answer)
     found = {text: outcome(answers, names, is_multilabel=is_multilabel) for text, answers in by_text.items()}
+    without = [{one.kind for one in by_text[text]} - {"undone"} for text, labels in found.items() if labels is None]
+    reasons = {
+        "people disagree on": sum("label" in kinds for kinds in without),
+        "are left out of training": sum("leave out" in kinds and "label" not in kinds for kinds in without),
+        "are skipped or not sure": sum(bool(kinds) and kinds <= {"skip", "unsure"} for kinds in without),
+    }
+    said = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
     return {
         text: tuple(names.names[number] for number in labels) for text, labels in found.items() if labels is not None
-    }
+    }, (f"of the texts that were answered, {said}: they have no label",) if said else ()
 
 
 def project_tables(path: Path, *, labelled: bool, block_rows: int = BLOCK_ROWS) -> Iterator[Table]:
@@ -262,9 +275,10 @@ def project_tables(path: Path, *, labelled: bool, block_rows: int = BLOCK_ROWS) 
     with contextlib.closing(connect(path)) as connection, database_errors(path):
         connection.execute("BEGIN")  # one state of the file, whoever writes
         record = read_record(connection, path)
-        outcomes = read_outcomes(connection, path, is_multilabel=record.is_multilabel)
+        outcomes, notes = read_outcomes(connection, path, is_multilabel=record.is_multilabel)
         if labelled and not outcomes:
-            raise DataError(f"{path}: no text has a label yet. Label some: bywords label {path}")
+            why = "".join(f" ({note})" for note in notes)
+            raise DataError(f"{path}: no text has a label yet{why}. Label some: bywords label {path}")
         which = "WHERE id IN (SELECT text_id FROM answers)" if labelled else ""
         rows = connection.execute(f"SELECT id, text, cells FROM texts {which} ORDER BY id")
         is_first = True
@@ -272,7 +286,8 @@ def project_tables(path: Path, *, labelled: bool, block_rows: int = BLOCK_ROWS) 
             if labelled:
                 found = [row for row in found if row[0] in outcomes]
             if found or (is_first and not labelled):
-                yield _table(path, record, found, outcomes)
+                table = _table(path, record, found, outcomes)
+                yield dataclasses.replace(table, notes=notes if labelled and is_first else ())
                 is_first = False
 
 

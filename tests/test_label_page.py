@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shlex
 import threading
 import webbrowser
 
@@ -12,6 +13,7 @@ import pytest
 import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pages import Page
 
 from bywords.labelling.app import LabellingSite
 from bywords.labelling.project import Project, Queue
@@ -333,28 +335,32 @@ def test_an_audit_is_reviewed_and_its_corrections_are_written_for_train(bywords,
     rows = [(("moon rocket orbit", "space"), ("engine oil brake", "motor"))[i % 2] for i in range(60)]
     rows = [(f"{text} {i // 2}", label) for i, (text, label) in enumerate(rows)]
     rows[0] = (rows[0][0], "motor")  # which is wrong
-    (tmp_path / "data.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
-    assert bywords("audit", "data.csv")[0] == 0
+    (tmp_path / "the data.csv").write_text("kind,said,label\n" + "".join(f"{label},{text},x\n" for text, label in rows))
+    code, out, _ = bywords("audit", "the data.csv", "--text", "said", "--label", "kind")
+    assert code == 0
+    (review,) = [shlex.split(line)[1:] for line in out.splitlines() if "--review" in line]
+    copied = Page((tmp_path / "the data-audit" / "audit.html").read_text())
+    assert f"one by one, with both labels: bywords {shlex.join(review)}" in " ".join(copied.text.split())
 
     def correct(self, sockets):
         project = self.config.app.project
         (item,) = [one for one in review_items(project) if one.row == 0]
         project.answer(item.number, ["space"], source="settled")
 
-    _, out, _ = bywords(
-        "label", "data.csv", "--review", "data-audit", "--no-browser", "--port", "0", "--out", "none.bywords"
-    )
+    _, out, _ = bywords(*review, "--no-browser", "--port", "0", "--out", "none.bywords")
     assert ("none.bywords: 0 corrected." in out, "Train: " in out) == (True, False)  # which would be refused
     monkeypatch.setattr(uvicorn.Server, "run", correct)
-    code, out, _ = bywords("label", "data.csv", "--review", "data-audit", "--no-browser", "--port", "0")
-    assert code == 0
-    assert "data-review.bywords: 1 corrected." in out
-    command = next(line for line in out.splitlines() if line.startswith("Train: ")).removeprefix("Train: bywords ")
-    assert command == "train data.csv --labels data-review-corrections.csv"
-    corrected = [
-        line for line in (tmp_path / "data-review-corrections.csv").read_text().splitlines() if ",space," in line
-    ]
+    for again in (review, ["label", "the data-review.bywords"]):
+        code, out, _ = bywords(*again, "--no-browser", "--port", "0")
+        assert code == 0
+        assert "the data-review.bywords: 1 corrected." in out
+        (train,) = [shlex.split(line)[2:] for line in out.splitlines() if line.startswith("Train: ")]
+        assert train[0] == "train"
+        assert train[-1] == "the data-review-corrections.csv"
+    corrected = [line for line in (tmp_path / train[-1]).read_text().splitlines() if ",space," in line]
     assert corrected[0].startswith("0,motor,space,")
+    code, out, _ = bywords(*train, "--system", "tfidf-nb", "--out", "model")
+    assert (code, "1 label" in out) == (0, True), out
 
 
 def test_labels_come_from_files_of_others_and_go_to_them(bywords, tmp_path, project):

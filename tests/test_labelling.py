@@ -151,7 +151,9 @@ def test_another_process_sees_answers_and_new_labels_at_once(project):
 
 
 def test_answers_are_kept_where_another_process_opens_and_closes_the_project_meanwhile(project):
-    count = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*c.execute(sys.argv[2]).fetchone()); c.close()"
+    count = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*c.execute(sys.argv[2]).fetchone()); c.close()"
+    )
     command = [sys.executable, "-c", count, str(project.path), "SELECT count(*) FROM answers"]
     for n_answers in (3, 6):
         label(project, 3)
@@ -421,7 +423,10 @@ def damaged(path, tmp_path, change):
         ("CREATE TRIGGER t AFTER INSERT ON answers BEGIN DELETE FROM answers; END", "no labelling project"),
         ("CREATE VIEW v AS SELECT * FROM texts", "no labelling project"),
         ("DROP TABLE shown", "no labelling project"),
-        ("UPDATE meta SET value = 'bywords-project/99' WHERE key = 'format'", "has the format bywords-project/99.* Install"),
+        (
+            "UPDATE meta SET value = 'bywords-project/99' WHERE key = 'format'",
+            "has the format bywords-project/99.* Install",
+        ),
         ("UPDATE meta SET value = '[1' WHERE key = 'record'", "is damaged"),
         ("UPDATE meta SET value = '{}' WHERE key = 'record'", "is damaged"),
         ("UPDATE meta SET value = '-1' WHERE key = 'seed'", "is damaged"),

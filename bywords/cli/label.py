@@ -20,7 +20,7 @@ from bywords.cli.listening import is_local, listening
 from bywords.cli.screen import say, tell_aside, tell_read
 from bywords.errors import SettingError
 from bywords.io.formats import SQLITE_START
-from bywords.terminal import shell_words
+from bywords.terminal import command
 
 if TYPE_CHECKING:
     from bywords.labelling.project import Project
@@ -101,7 +101,7 @@ def label(
             _hold(project.path)
             project.set_people(people or project.people)
             _serve(project, host, port, opens=not no_browser)
-            _say_next(project, texts[0] if review else "DATA")
+            _say_next(project)
 
 
 def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people: list[str]) -> Project:
@@ -146,7 +146,16 @@ def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Proj
             raise SettingError(f"--{name.replace('_', '-')} has no meaning for --review, which has the labels of DATA.")
     documents, _ = read_parts(data, text=given["text"], label=given["label"], encoding=given["encoding"])
     tell_read(documents)
-    return create_review(out, audit, documents)
+    project = create_review(out, audit, documents)
+    named = [
+        word for name in ("text", "label", "encoding") for one in _listed(given[name]) for word in (f"--{name}", one)
+    ]
+    project.set_documents([data, *named])
+    return project
+
+
+def _listed(value: Any) -> list[str]:
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [str(value)]
 
 
 def _is_project(path: Path) -> bool:
@@ -222,19 +231,20 @@ def _has_window() -> bool:
         return False
 
 
-def _say_next(project: Project, data: str) -> None:
+def _say_next(project: Project) -> None:
     """What is saved where, and what to type next."""
     from bywords.labelling.agreement import agreement
     from bywords.labelling.review import review_items, write_corrections
 
-    path = shell_words([str(project.path)])
+    go_on = f"Go on: {command('label', str(project.path))}"
     if items := review_items(project):
         corrections = project.path.with_name(f"{project.path.stem}-corrections.csv")
         n_done, n_changed = sum(item.is_done for item in items), write_corrections(project, corrections)
         say(f"{n_done:,} of {len(items):,} doubtful labels are looked at, in {project.path}: {n_changed:,} corrected.")
-        say(f"Go on: bywords label {path}")
+        say(go_on)
         if n_changed:
-            say(f"Train: bywords train {shell_words([data])} --labels {shell_words([str(corrections)])}")
+            data, *named = project.documents or ("DATA",)
+            say(f"Train: {command('train', data, options=[*named, '--labels', str(corrections)])}")
         return
     status = project.status()
     known = "" if status.accuracy is None else f" {status.sentence}"
@@ -244,6 +254,6 @@ def _say_next(project: Project, data: str) -> None:
             f"Krippendorff's alpha is {agreed.alpha:.2f} (95 % interval {agreed.low:.2f} to {agreed.high:.2f}), on "
             f"{agreed.n_texts:,} texts with two answers or more; on {status.n_disagreements:,} people disagree."
         )
-    say(f"Go on: bywords label {path}")
+    say(go_on)
     if status.n_labelled:
-        say(f"Train: bywords train {path}")
+        say(f"Train: {command('train', str(project.path))}")

@@ -21,6 +21,7 @@ import polars as pl
 from bywords.data.columns import Columns
 from bywords.errors import DataError
 from bywords.io.tables import BLOCK_ROWS, Table
+from bywords.terminal import command
 from bywords.text.tokenizer import SEPARATOR
 
 FORMAT = "bywords-project/1"
@@ -112,9 +113,9 @@ def database_errors(path: Path) -> Iterator[None]:
 def connect(path: Path, *, writes: bool = False) -> sqlite3.Connection:
     """A project as SQLite has it, which has the tables of this version and nothing else.
 
-    Nothing in it is run: a file with views, triggers or expressions of its own is refused. Only SQLite opens the file:
-    where a process closes another descriptor of it, its locks are gone, and the next one to close the project takes away
-    the log that answers are written to.
+    Nothing in it is run: a file with views, triggers or expressions of its own is refused. Only SQLite opens it:
+    where a process closes another descriptor of it, its locks are gone, and the next to close the project takes
+    away the log that answers are written to.
 
     Raises: DataError for a file that is none, or of another version, or damaged.
     """
@@ -278,7 +279,7 @@ def project_tables(path: Path, *, labelled: bool, block_rows: int = BLOCK_ROWS) 
         outcomes, notes = read_outcomes(connection, path, is_multilabel=record.is_multilabel)
         if labelled and not outcomes:
             why = "".join(f" ({note})" for note in notes)
-            raise DataError(f"{path}: no text has a label yet{why}. Label some: bywords label {path}")
+            raise DataError(f"{path}: no text has a label yet{why}. Label some: {command('label', str(path))}")
         which = "WHERE id IN (SELECT text_id FROM answers)" if labelled else ""
         rows = connection.execute(f"SELECT id, text, cells FROM texts {which} ORDER BY id")
         is_first = True

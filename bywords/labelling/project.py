@@ -51,6 +51,7 @@ from bywords.io.readers import Block, read_blocks
 from bywords.io.tables import Table
 from bywords.io.writers import kept_name
 from bywords.labelling.estimates import Estimate, Status, sentence_of
+from bywords.terminal import command
 from bywords.text.tokenizer import SEPARATOR
 
 FIRST_RANDOM = 20  # answers, drawn from all texts, before a model chooses
@@ -129,7 +130,8 @@ class Project:
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         try:
             self.seed, self.overlap = int(meta["seed"]), int(meta["overlap"])
-            self.people: tuple[str, ...] = tuple(json.loads(meta.get("people", "[]")))  # who label; none, one unnamed
+            self.people = _words(meta, "people")  # who label; none, one unnamed
+            self.documents = _words(meta, "documents")  # of a review
             _check_people(self.people)
             self.n_texts: int = connection.execute("SELECT count(*) FROM texts").fetchone()[0]
             (last,) = connection.execute("SELECT coalesce(max(id), -1) FROM texts").fetchone()
@@ -230,7 +232,9 @@ class Project:
     ) -> Self:
         """A new project with these documents, whole or not there."""
         if path.exists():
-            raise SettingError(f"{path} is there already. Open it with: bywords label {path}; or choose another name.")
+            raise SettingError(
+                f"{path} is there already. Open it with: {command('label', str(path))}; or choose another name."
+            )
         if overlap < 1:
             raise SettingError(f"overlap is {overlap}, expected 1 or more people for each text.")
         names = [checked_name(name) for name in labels]
@@ -294,16 +298,26 @@ class Project:
         """
         _check_people(names)
         with self._lock, database_errors(self.path):
-            all_of_them = {one.annotator for one in self.answers() if one.source == ASKED and one.annotator}.union(names)
+            all_of_them = {one.annotator for one in self.answers() if one.source == ASKED and one.annotator}.union(
+                names
+            )
             if self.overlap > max(1, len(all_of_them)):
                 raise SettingError(
                     f"{self.path}: {self.overlap} people label each text, and known are "
                     f"{quoted(sorted(all_of_them)) or 'none'}. Name them: --annotators anna,ben."
                 )
-            with self._writing():
-                row = ("people", json.dumps(list(names)))
-                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", row)
+            self._remember("people", names)
             self.people = tuple(names)
+
+    def set_documents(self, words: Sequence[str]) -> None:
+        """Say what a review is of: the words of a command line that name the documents, and their columns."""
+        with self._lock, database_errors(self.path):
+            self._remember("documents", words)
+            self.documents = tuple(words)
+
+    def _remember(self, name: str, words: Sequence[str]) -> None:
+        with self._writing():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(list(words))))
 
     def next_text(self, annotator: str = "", *, skip: Collection[int] = ()) -> Item | None:
         """The next text for a person, None where there is none left.
@@ -800,6 +814,13 @@ def checked_name(name: str) -> str:
     if not found or len(found) > MOST_NAME or not found.isprintable():
         raise SettingError(f"{name!r:.{MOST_NAME}} cannot be a label: expected 1 to {MOST_NAME} characters.")
     return found
+
+
+def _words(meta: dict[str, str], name: str) -> tuple[str, ...]:
+    found = json.loads(meta.get(name, "[]"))
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise ValueError
+    return tuple(found)
 
 
 def _check_people(names: Sequence[str]) -> None:

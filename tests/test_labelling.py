@@ -248,6 +248,17 @@ def test_a_model_of_the_answers_suggests_labels_and_the_words_they_come_from(pro
         assert truth(item.text[start:stop]) == truth(item.text)
 
 
+def test_of_a_very_long_text_the_beginning_makes_the_suggestion(tmp_path):
+    long = "iron " * 4_000 + "apple " * 100_000
+    with Project.of_texts(tmp_path / "p.bywords", [*texts_of(60), long], labels=WORDS) as project:
+        label(project, 40)
+        assert Learner(project).learn()
+        item = project.item(60)
+        assert item.text == long
+        assert item.suggestion[0][0] == "metal"
+        assert max(stop for _, stop, _ in item.words) <= 20_000
+
+
 def test_what_stops_a_model_is_said_and_the_next_one_is_made(project, monkeypatch):
     label(project, 30)
     fits = []

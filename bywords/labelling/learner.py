@@ -24,6 +24,7 @@ MOST_TEXTS = 20_000  # that are ranked: those that are drawn first, and what is 
 MOST_CHARACTERS = 2_000  # of each of them that are read to rank it
 MOST_LEARNED = 5_000  # labelled texts
 N_COMPARED = 2_000  # texts whose labels say whether models still change
+MOST_EXPLAINED = 20_000  # characters of a text that make its suggestion: more would be waited for
 N_SUGGESTED = 5
 TOGETHER = 200  # texts that are read while a person may wait
 
@@ -130,7 +131,7 @@ class Learner:
         )  # fmt: skip
 
         def suggest(text: str) -> tuple[list[tuple[str, float]], list[tuple[int, int, float]]]:
-            probabilities, words = model.explained(text)
+            probabilities, words = model.explained(text[:MOST_EXPLAINED])
             best = np.argsort(-probabilities, kind="stable")[:N_SUGGESTED].tolist()
             return [(names[index], float(probabilities[index])) for index in best], words
 

@@ -258,23 +258,38 @@ def test_disagreements_are_settled_one_after_the_other(opened, page):
 def test_doubtful_labels_and_duplicates_are_corrected_by_a_key(opened, page, tmp_path):
     project = Project.of_texts(
         tmp_path / "review.bywords",
-        ["win a prize", "win a prize !", "see you", "goal"],
-        ["spam", "ham", "spam", "ham"],
-        cells={"row": ["3", "7", "9", "11"]},
+        ["win a prize", "win a prize !", "see you", "goal", "win a prize"],
+        ["spam", "ham", "spam", "ham", "ham"],
+        cells={"row": ["3", "7", "9", "11", "12"]},
     )
-    project.doubt([(0, 1, "", 0.97), (2, None, "ham", 0.93), (3, None, "spam", 0.51)])
+    project.doubt([(0, 1, "", 0.97), (0, 4, "", 1.0), (2, None, "ham", 0.93), (3, None, "spam", 0.51)])
     opened(project=project)
-    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 1 of 3.")
+    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 1 of 4.")
     expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize !", use_inner_text=True)
+    page.keyboard.press("n")
+    page.keyboard.type("an advertisement")
+    page.keyboard.press("Enter")
+    next_after(page, lambda: page.keyboard.press("2"))  # both are ham
+    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 2 of 4.")
+    expect(page.locator("#text")).to_have_text("ham\nwin a prize\nham\nwin a prize", use_inner_text=True)
+    assert page.input_value("#note") == ""
+    next_after(page, lambda: page.keyboard.press("u"))
     next_after(page, lambda: page.keyboard.press("1"))  # both are spam
+    expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize", use_inner_text=True)
+    next_after(page, lambda: page.keyboard.press("l"))
+    next_after(page, lambda: page.keyboard.press("u"))
+    expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize", use_inner_text=True)
+    next_after(page, lambda: page.keyboard.press("k"))  # both stay what they are now
     expect(page.locator("#said")).to_have_text("Labelled: spam")
     expect(page.locator("#suggestion")).to_contain_text("Suggested: ham 93 %")
     next_after(page, lambda: page.keyboard.press("Enter"))
     page.keyboard.press("k")
     expect(page.locator("#empty-words")).to_contain_text("looked through")
     expect(page.locator("#review-list")).to_have_text("There is nothing to review.")
-    assert project.outcomes() == {0: ("spam",), 1: ("spam",), 2: ("ham",), 3: ("ham",)}
-    assert [item.answer for item in review_items(project)] == ["spam", "ham", "ham"]
+    assert project.outcomes() == {0: ("spam",), 1: ("spam",), 2: ("ham",), 3: ("ham",), 4: ("ham",)}
+    assert [item.answer for item in review_items(project)] == ["spam", "spam", "ham", "ham"]
+    said = {one.text_id: one.note for one in project.answers() if one.source == "settled"}
+    assert said == dict.fromkeys(range(5), "")  # the note was taken back with its answer
     assert write_corrections(project, tmp_path / "corrections.csv") == 2
 
 

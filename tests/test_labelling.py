@@ -65,6 +65,17 @@ def test_a_text_is_shown_until_it_is_answered_and_then_no_more(project):
     assert project.status().counts == {"fruit": 30, "metal": 30}
 
 
+def test_of_texts_that_were_shown_and_not_answered_the_first_is_shown_again_first(project):
+    first = project.next_text()
+    second = project.next_text(skip=[first.id])
+    assert project.next_text() == first
+    with Project.open(project.path) as again:
+        assert [again.next_text().id, again.next_text(skip=[first.id]).id] == [first.id, second.id]
+    project.answer(first.id, ["fruit"])
+    project.undo()
+    assert project.next_text().id == first.id
+
+
 def test_an_answer_is_in_the_file_when_it_was_given(project):
     label(project, 7)
     copy = sqlite3.connect(project.path)

@@ -3,14 +3,14 @@
 // order, again and again until it has arrived; each answer has a token, by which the server counts it once. It is also
 // kept by the browser, so that a page that is closed or loaded again loses nothing.
 const $ = id => document.getElementById(id);
-const MANY = 9, SHOWN = 60, HELD = 2, WAITS = [300, 700, 1500, 3000, 5000];
+const MANY = 9, SHOWN = 60, HELD = 2, LEFT_OUT = "-", WAITS = [300, 700, 1500, 3000, 5000];
 let state = null;
 let held = [];          // texts to answer: the first is on the screen, the next one is there already
 let outbox = [];        // answers that have not arrived
 let chosen = new Set(); // labels of the text on the screen, where it may have several
 let isOver = false;     // there is no other text
 let isLost = false;     // the connection
-let review = null;      // {of, settles, texts, at, held: what was before}
+let review = null;      // {of, settles, texts, at, done, now: labels given in it, held: what was before}
 let person = "";
 let line = Promise.resolve(); // requests go one after the other
 
@@ -80,14 +80,20 @@ function answer(kind, labels = []) {
   if (!item) return;
   if (review && kind === "skip") return leave();
   held.shift();
-  const both = item.other == null ? [[item.id, item.label]] : [[item.id, item.label], [item.other, item.other_label]];
+  const both = labelled(item);
+  if (review) review.done.push({entry: item.entry, before: new Map(review.now)});
   for (const [id, label] of both) { // of two duplicates both get what is said
-    const given = kind === "keep" ? {kind: "label", labels: [label]} : {kind, labels};
+    const given = kind !== "keep" ? {kind, labels} : label === LEFT_OUT ? {kind: "leave out", labels: []} : {kind: "label", labels: [label]};
+    if (review) review.now.set(id, given.kind === "label" ? given.labels[0] : LEFT_OUT);
     outbox.push({id, ...given, note: $("note").value.trim(), token: newToken(), settles: Boolean(review && review.settles), item});
   }
   keep();
   hear({label: labels.join(", ") || "none", skip: "skipped", unsure: "not sure", keep: "kept", "leave out": "left out"}[kind] + ".");
   show(); inLine(send); inLine(fill);
+}
+function labelled(item) { // a text of an audit, and its duplicate, with their labels now
+  const both = [[item.id, item.answer ?? item.label], [item.other, item.other_answer ?? item.other_label]];
+  return (item.other == null ? both.slice(0, 1) : both).map(([id, label]) => [id, review && review.now.has(id) ? review.now.get(id) : label]);
 }
 function leave() { held.shift(); show(); inLine(fill); } // of a review: as it is
 async function send() {
@@ -128,7 +134,7 @@ async function fill() { // so that the next text is there before it is asked for
 }
 async function reviewed(entry) { // a text with what is to be looked at
   const get = async id => (await insist("api/item", () => ({id}))).item;
-  const item = {...await get(entry.id), ...entry};
+  const item = {...await get(entry.id), ...entry, entry};
   if (entry.other != null) item.other_text = (await get(entry.other)).text;
   if (review.of === "audit") { item.suggestion = entry.suggested ? [[entry.suggested, entry.confidence]] : []; item.words = []; }
   return item;
@@ -143,17 +149,19 @@ function undo() {
     take(found);
     if (!found.item) { hear("There is nothing to undo."); return; }
     let {item} = found;
-    const entry = review && review.texts.find(one => one.id === item.id || one.other === item.id);
+    const isOf = one => one.id === item.id || one.other === item.id, last = review && review.done.pop();
+    const entry = last && isOf(last.entry) ? last.entry : review && review.texts.find(isOf);
+    if (last) review.now = last.before;
     if (entry && entry.other === item.id) take(await ask("api/undo", {})); // the other one of two duplicates
     if (entry) item = await reviewed(entry);
-    held = [item, ...held.filter(one => one.id !== item.id)];
+    held = [item, ...held.filter(one => entry ? one.entry !== entry : one.id !== item.id)];
     hear("Undone."); show();
   });
 }
 
 // The text
 function show() {
-  const item = held[0], isNew = item && $("text").dataset.id !== String(item.id);
+  const item = held[0], name = item && [item.id, item.other].filter(id => id != null).join(" "), isNew = $("text").dataset.id !== name;
   $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
   if (!item) {
     const waits = !isOver || isLost || outbox.length > 0;
@@ -161,21 +169,22 @@ function show() {
     $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
     return;
   }
-  if (review) $("review-name").textContent = `${review.name}: ${review.texts.findIndex(one => one.id === item.id) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
+  if (review) $("review-name").textContent = `${review.name}: ${review.texts.indexOf(item.entry) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
   chosen = new Set();
   if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; isAsked = false; }
-  $("text").dataset.id = item.id;
-  $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : [part(item.label, item.text), part(item.other_label, item.other_text)]));
+  $("text").dataset.id = name;
+  $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : labelled(item).map(([, label], n) => part(label, n ? item.other_text : item.text))));
   $("card").classList.remove("fits"); void $("card").offsetWidth; $("card").classList.add("fits");
   scrollTo(0, 0);
-  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${item.label}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
+  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${named(labelled(item)[0][1])}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
   $("said").textContent = said.join("\n");
   suggest(item); labels();
   if (document.activeElement.closest("[hidden]")) $("text").focus(); // a field that is gone
 }
+const named = label => label === LEFT_OUT ? "left out" : label;
 function part(label, text) { // one of two duplicates
   const both = document.createElement("div"), name = document.createElement("span"), body = document.createElement("span");
-  both.className = "duplicate"; name.className = "note"; name.textContent = `${label}\n`; body.textContent = text; both.append(name, body);
+  both.className = "duplicate"; name.className = "note"; name.textContent = `${named(label)}\n`; body.textContent = text; both.append(name, body);
   return both;
 }
 function coloured(text, words) {
@@ -347,7 +356,7 @@ const look = (body, name, settles = false) => inLine(() => lookAt(body, name, se
 async function lookAt(body, name, settles) {
   await send();
   const found = await insist("api/review", () => body);
-  review = {of: body.of, name, n: found.n, settles, texts: found.texts, at: 0, held: review ? review.held : held};
+  review = {of: body.of, name, n: found.n, settles, texts: found.texts, at: 0, done: [], now: new Map(), held: review ? review.held : held};
   held = []; isOver = false; $("reviewing").hidden = false;
   const agreed = found.agreement;
   $("agreement").textContent = agreed ? `Krippendorff's alpha is ${agreed.alpha.toFixed(2)} (95 % interval ${agreed.low.toFixed(2)} to ${agreed.high.toFixed(2)}), on ${agreed.n_texts.toLocaleString("en")} texts with two answers or more: 1 where all agree, 0 where they agree as by chance.` : "";

@@ -440,7 +440,7 @@ class Project:
                 row = (last.text_id, annotator, kind, json.dumps(labels), note, last.source, last.why)
                 self._append(row, None, undoes=last.id)
             self._refresh()
-            self._pending.setdefault(annotator, {})[last.text_id] = last.why
+            self._pending[annotator] = {last.text_id: last.why} | self._pending.get(annotator, {})  # the first one
         self.on_answer()
         return self.item(last.text_id, last.why)
 
@@ -571,8 +571,8 @@ class Project:
             return sorted(self._tested & self._outcomes.keys())
 
     def _before(self, annotator: str, skip: Collection[int]) -> tuple[int, str] | None:
-        """What this person has before them: shown last, and not answered."""
-        pending = reversed(self._pending.get(annotator, {}).items())
+        """What this person has before them: shown, and not answered; the first of it."""
+        pending = self._pending.get(annotator, {}).items()
         return next(((number, why) for number, why in pending if number not in skip), None)
 
     def _chosen(self, annotator: str, skip: Collection[int]) -> tuple[int, str] | None:

@@ -91,7 +91,7 @@ def test_sixty_texts_are_labelled_by_keys_and_a_killed_server_loses_and_doubles_
                 "text => document.getElementById('text').textContent !== text", arg=list(answered)[-1]
             )
         process.kill()
-        process.wait(timeout=10)
+        process.communicate(timeout=10)
         label_one()  # which the server does not get
         expect(page.locator("#trouble")).to_contain_text("kept here; trying again")
         process, _ = started(tmp_path, "texts.bywords", "--port", re.search(r":(\d+)/", address)[1])
@@ -265,6 +265,8 @@ def test_doubtful_labels_and_duplicates_are_corrected_by_a_key(opened, page, tmp
     project.doubt([(0, 1, "", 0.97), (0, 4, "", 1.0), (2, None, "ham", 0.93), (3, None, "spam", 0.51)])
     opened(project=project)
     expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 1 of 4.")
+    expect(page.locator("#done")).to_have_text("0 of 4 looked at")
+    expect(page.locator("#verdict")).to_be_hidden()
     expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize !", use_inner_text=True)
     page.keyboard.press("n")
     page.keyboard.type("an advertisement")
@@ -286,6 +288,7 @@ def test_doubtful_labels_and_duplicates_are_corrected_by_a_key(opened, page, tmp
     page.keyboard.press("k")
     expect(page.locator("#empty-words")).to_contain_text("looked through")
     expect(page.locator("#review-list")).to_have_text("There is nothing to review.")
+    expect(page.locator("#done")).to_have_text("4 of 4 looked at")
     assert project.outcomes() == {0: ("spam",), 1: ("spam",), 2: ("ham",), 3: ("ham",), 4: ("ham",)}
     assert [item.answer for item in review_items(project)] == ["spam", "spam", "ham", "ham"]
     said = {one.text_id: one.note for one in project.answers() if one.source == "settled"}

@@ -108,19 +108,20 @@ class LabellingSite(Site):
 
     def _state(self) -> dict[str, Any]:
         """What the page shows beside a text."""
+        is_done = [item.is_done for item in review_items(self.project)] if self._is_review else []
+        n_reviewed = sum(is_done)
+        n_doubts = len(is_done) - n_reviewed
         return {
             "project": self.name,
             "file": self.project.path.name,
             "several": self.project.record.is_multilabel,
             "annotators": self.annotators,
-            "n_doubts": self._n_doubts(),
+            "n_doubts": n_doubts,
+            "n_reviewed": n_reviewed,
             "labels": [dataclasses.asdict(row) for row in self.project.labels()],
             "status": dataclasses.asdict(self.project.status()),
             "trouble": self.trouble(),
         }
-
-    def _n_doubts(self) -> int:
-        return sum(not item.is_done for item in review_items(self.project)) if self._is_review else 0
 
     def _shown(self, item: Item | None) -> dict[str, Any] | None:
         """A text as the page gets it. One to test on has no suggestion, by which the model would look better."""

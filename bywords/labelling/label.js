@@ -281,12 +281,14 @@ async function add(name, isGiven) {
 function take(found) {
   const {item, ...rest} = found, before = state && JSON.stringify(state.labels.map(row => row.name));
   state = rest;
-  const {status} = state, n = status.n_labelled;
-  document.title = `${n} labelled · ${state.file}`;
+  const {status} = state, isReview = state.n_doubts + state.n_reviewed > 0, n = isReview ? state.n_reviewed : status.n_labelled;
+  const all = isReview ? state.n_doubts + state.n_reviewed : status.n_texts, what = isReview ? "looked at" : "labelled";
+  document.title = `${n} ${what} · ${state.file}`;
   $("file").textContent = state.file;
   const others = [[status.n_skipped, "skipped"], [status.n_unsure, "not sure"]].filter(([n]) => n).map(([n, what]) => ` · ${n.toLocaleString("en")} ${what}`);
-  $("done").textContent = `${n.toLocaleString("en")} of ${status.n_texts.toLocaleString("en")} labelled${others.join("")}`;
-  $("progress").max = status.n_texts; $("progress").value = n;
+  $("done").textContent = `${n.toLocaleString("en")} of ${all.toLocaleString("en")} ${what}${others.join("")}`;
+  $("progress").max = all; $("progress").value = n;
+  $("verdict").hidden = isReview && !state.trouble; $("sentence").hidden = isReview; // its labels are not drawn at random
   if ($("sentence").textContent !== status.sentence) $("sentence").textContent = status.sentence;
   $("stopped").textContent = state.trouble ? `The model does not learn: ${state.trouble}` : ""; $("stopped").hidden = !state.trouble;
   $("verdict").classList.toggle("stop", status.may_stop);

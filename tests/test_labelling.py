@@ -104,6 +104,18 @@ def test_an_answer_sent_twice_counts_once_and_does_not_take_back_a_later_one(pro
     assert project.outcomes() == {3: ("metal",)}
 
 
+def test_nobody_is_asked_for_blank_texts(tmp_path):
+    (tmp_path / "in.csv").write_text('text,label\napple,\n" ",\n"",fruit\niron,metal\n"\t\n",\n')
+    with Project.create(tmp_path / "p.bywords", [tmp_path / "in.csv"], list(WORDS), label="label") as project:
+        assert project.n_blank() == 2
+        assert project.next_text().text == "apple"
+        project.answer(0, ["fruit"])
+        assert project.next_text() is None
+        assert sorted(project.outcomes()) == [0, 2, 3]  # a label that the file has is kept
+    with pytest.raises(DataError, match="there is no text to label"):
+        Project.of_texts(tmp_path / "none.bywords", ["", " "])
+
+
 def test_skipped_and_unsure_texts_have_no_label(project):
     project.answer(0, kind="skip")
     project.answer(1, kind="unsure", note="both?")

@@ -133,7 +133,10 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people
         return create_from_answers(out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")})
     if given["text"] is not None and len(given["text"]) == 1:
         (given["text"],) = given["text"]
-    return Project.create(out, files, **given)
+    project = Project.create(out, files, **given)
+    if n_blank := project.n_blank():
+        tell_aside(f"{n_blank:,} of {project.n_texts:,} texts are blank: nobody is asked for them.")
+    return project
 
 
 def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Project:

@@ -178,7 +178,7 @@ class Project:
         """A new project with the texts of these files, in their order, and these labels.
 
         `overlap` people label each text. With `several`, a text has any number of labels. `label` names the column of
-        labels that the texts have already: a text that has one is labelled. `reading` is that of `read_blocks`.
+        labels that the texts have already: a text that has one is labelled; nobody is asked for blank ones. `reading` is that of `read_blocks`.
         Memory for a block of the file and eight bytes a text; the file is whole or not there.
 
         Raises: SettingError where `path` is there, or labels cannot be; DataError as `read_blocks`, and for no texts.
@@ -254,7 +254,7 @@ class Project:
                 filler = _Filler(connection, *label, is_multilabel=several)
                 for block, source in blocks:
                     filler.add(block, source)
-                if not filler.n_texts:
+                if filler.n_blank == filler.n_texts:
                     raise DataError(empty)
                 record = ProjectRecord(filler.text_columns, filler.columns, several)
                 meta = {"format": FORMAT, "record": json.dumps(record._asdict()), "seed": seed, "overlap": overlap}
@@ -532,6 +532,10 @@ class Project:
             query = "SELECT text_id, other_id, suggested, confidence FROM review ORDER BY id"
             return list(self._connection.execute(query))
 
+    def n_blank(self) -> int:
+        """How many texts there is nothing to read in; nobody is asked for them."""
+        return sum(one.annotator == FROM_FILE and one.kind == "leave out" for one in self.answers())
+
     def who_saw(self) -> list[tuple[int, str, str]]:
         """Number of a text, person and why, of all that was shown, first what was shown first."""
         with self._lock, database_errors(self.path):
@@ -729,7 +733,7 @@ class _Filler:
         self, connection: sqlite3.Connection, label: str | None, separator: str | None, *, is_multilabel: bool
     ) -> None:
         self.connection, self.label, self.separator, self.is_multilabel = connection, label, separator, is_multilabel
-        self.n_texts = 0
+        self.n_texts = self.n_blank = 0
         self.text_columns: tuple[str, ...] = ()
         self.columns: tuple[str, ...] = ()
         self.sources: list[str] = []
@@ -758,12 +762,15 @@ class _Filler:
             cells = [json.dumps(row, ensure_ascii=False) for row in rows]
         numbers = range(self.n_texts, self.n_texts + len(texts))
         self.connection.executemany("INSERT INTO texts VALUES (?, ?, ?)", zip(numbers, texts, cells, strict=True))
+        blank = {number for number, text in zip(numbers, texts, strict=True) if not shown_text(text).strip()}
         if self.label is not None:
-            self._add_labels(block, source)
+            blank -= self._add_labels(block, source)
+        self._append([(number, "leave out", "[]") for number in sorted(blank)])
         self.n_texts += len(texts)
+        self.n_blank += len(blank)
 
-    def _add_labels(self, block: Block, source: str) -> None:
-        """The labels that documents have already, as answers."""
+    def _add_labels(self, block: Block, source: str) -> set[int]:
+        """The labels that documents have already, as answers. Returns: the numbers of those that have some."""
         table, label = block.table, str(self.label)
         if table is None or label not in table.columns:
             there = "no columns" if table is None else f"the columns {quoted(list(table.columns))}"
@@ -783,12 +790,16 @@ class _Filler:
             if len(found) != 1 and not self.is_multilabel:
                 where = table.location_of(number - self.n_texts)
                 raise DataError(f"{source}, {where}: {len(found)} labels, expected one. For more, say --several.")
-            labels = json.dumps(sorted({self._number(name) for name in found}))
-            rows.append((number, FROM_FILE, "label", labels, "", GIVEN, "", time.time(), f"given {number}"))
+            rows.append((number, "label", json.dumps(sorted({self._number(name) for name in found}))))
+        self._append(rows)
+        return {number for number, _, _ in rows}
+
+    def _append(self, answers: Iterable[tuple[int, str, str]]) -> None:
+        """What the file says of texts: number, kind, labels."""
         self.connection.executemany(
             "INSERT INTO answers(text_id, annotator, kind, labels, note, source, why, seconds, token)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
+            f" VALUES (?1, '{FROM_FILE}', ?2, ?3, '', '{GIVEN}', '', {time.time()}, 'given ' || ?1)",
+            answers,
         )
 
     def _number(self, name: str) -> int:

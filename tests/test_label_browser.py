@@ -261,23 +261,41 @@ def test_disagreements_are_settled_one_after_the_other(opened, page):
 def test_doubtful_labels_and_duplicates_are_corrected_by_a_key(opened, page, tmp_path):
     project = Project.of_texts(
         tmp_path / "review.bywords",
-        ["win a prize", "win a prize !", "see you", "goal"],
-        ["spam", "ham", "spam", "ham"],
-        cells={"row": ["3", "7", "9", "11"]},
+        ["win a prize", "win a prize !", "see you", "goal", "win a prize"],
+        ["spam", "ham", "spam", "ham", "ham"],
+        cells={"row": ["3", "7", "9", "11", "12"]},
     )
-    project.doubt([(0, 1, "", 0.97), (2, None, "ham", 0.93), (3, None, "spam", 0.51)])
+    project.doubt([(0, 1, "", 0.97), (0, 4, "", 1.0), (2, None, "ham", 0.93), (3, None, "spam", 0.51)])
     opened(project=project)
-    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 1 of 3.")
+    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 1 of 4.")
+    expect(page.locator("#done")).to_have_text("0 of 4 looked at")
+    expect(page.locator("#verdict")).to_be_hidden()
     expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize !", use_inner_text=True)
+    page.keyboard.press("n")
+    page.keyboard.type("an advertisement")
+    page.keyboard.press("Enter")
+    next_after(page, lambda: page.keyboard.press("2"))  # both are ham
+    expect(page.locator("#review-name")).to_contain_text("Doubtful labels: 2 of 4.")
+    expect(page.locator("#text")).to_have_text("ham\nwin a prize\nham\nwin a prize", use_inner_text=True)
+    assert page.input_value("#note") == ""
+    next_after(page, lambda: page.keyboard.press("u"))
     next_after(page, lambda: page.keyboard.press("1"))  # both are spam
+    expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize", use_inner_text=True)
+    next_after(page, lambda: page.keyboard.press("l"))
+    next_after(page, lambda: page.keyboard.press("u"))
+    expect(page.locator("#text")).to_have_text("spam\nwin a prize\nham\nwin a prize", use_inner_text=True)
+    next_after(page, lambda: page.keyboard.press("k"))  # both stay what they are now
     expect(page.locator("#said")).to_have_text("Labelled: spam")
     expect(page.locator("#suggestion")).to_contain_text("Suggested: ham 93 %")
     next_after(page, lambda: page.keyboard.press("Enter"))
     page.keyboard.press("k")
     expect(page.locator("#empty-words")).to_contain_text("looked through")
     expect(page.locator("#review-list")).to_have_text("There is nothing to review.")
-    assert project.outcomes() == {0: ("spam",), 1: ("spam",), 2: ("ham",), 3: ("ham",)}
-    assert [item.answer for item in review_items(project)] == ["spam", "ham", "ham"]
+    expect(page.locator("#done")).to_have_text("4 of 4 looked at")
+    assert project.outcomes() == {0: ("spam",), 1: ("spam",), 2: ("ham",), 3: ("ham",), 4: ("ham",)}
+    assert [item.answer for item in review_items(project)] == ["spam", "spam", "ham", "ham"]
+    said = {one.text_id: one.note for one in project.answers() if one.source == "settled"}
+    assert said == dict.fromkeys(range(5), "")  # the note was taken back with its answer
     assert write_corrections(project, tmp_path / "corrections.csv") == 2
 
 
@@ -308,3 +326,28 @@ def test_an_answer_that_did_not_arrive_is_sent_after_a_reload_and_one_whose_repl
     assert lost == [200, 200, 200]
     assert answers(project) == {first: ("label", ("b",), ""), second: ("label", ("a",), "")}
     assert project._connection.execute("SELECT count(*) FROM answers").fetchone() == (2,)
+
+
+def test_labels_renamed_in_one_window_are_those_of_another_as_soon_as_it_answers_and_both_keep_what_did_not_arrive(
+    opened, page
+):
+    project = opened([f"text {i}" for i in range(9)], ["a", "b"])
+    with page.expect_popup() as popup:
+        page.evaluate("open(location.href)")
+    other = popup.value
+    first, second = current(page), current(other)
+    assert first != second
+    project.rename_label("a", "space")
+    page.keyboard.press("1")
+    expect(page.locator("#trouble")).to_contain_text("Not taken: there is no label 'a'.")
+    expect(page.locator("#labels button").first).to_contain_text("space")
+    assert current(page) == first
+    for window in (page, other):
+        window.route("**/api/answers", lambda route: route.abort())
+    for window in (page, other):
+        next_after(window, lambda window=window: window.keyboard.press("2"))
+        expect(window.locator("#trouble")).to_contain_text("1 answer is kept here")
+    other.close()  # what it had goes from the window that is opened next
+    page.unroute("**/api/answers")
+    page.reload()
+    assert settled(project, 2) == {first: ("label", ("b",), ""), second: ("label", ("b",), "")}

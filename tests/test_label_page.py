@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shlex
 import threading
 import webbrowser
 
@@ -12,10 +13,12 @@ import pytest
 import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pages import Page
 
 from bywords.labelling.app import LabellingSite
 from bywords.labelling.project import Project, Queue
 from bywords.labelling.review import review_items
+from bywords.locks import locked
 from bywords.serving.asgi import Access
 
 TOKEN = "a token of a page"
@@ -58,6 +61,24 @@ def test_an_answer_brings_the_next_text_and_sent_again_counts_once(project):
     assert [one[1:6] for one in project.answers()] == [(first["id"], "", "label", ("b",), "odd")]
     assert asked(site, "/api/undo", annotator="").json()["item"]["id"] == first["id"]
     assert project.outcomes() == {}
+
+
+def test_two_windows_of_one_person_have_different_texts_and_of_one_that_is_closed_the_texts_come_last(project):
+    site = LabellingSite(project)
+
+    def shown(page, skip=()):
+        item = asked(site, "/api/next", page=page, skip=list(skip)).json()["item"]
+        return item and item["id"]
+
+    one, other = shown("one"), shown("other")
+    assert one != other
+    assert (shown("one"), shown("other")) == (one, other)  # as after a reload
+    for turn in range(2):  # the texts that neither has
+        sent = {"id": shown("other"), "labels": ["a"], "token": f"{TOKEN} {turn}", "page": "other"}
+        assert asked(site, "/api/answers", **sent).json()["item"]["id"] != one
+    last = shown("other")
+    asked(site, "/api/answers", id=last, labels=["a"], token=f"{TOKEN} 3", page="other")
+    assert shown("other") == one
 
 
 @pytest.mark.parametrize(
@@ -222,6 +243,8 @@ def test_a_project_is_made_opened_again_and_trained_from(bywords, tmp_path, serv
         (["texts.txt", "--out", "p.bywords"], "p.bywords is there already. Open it with: bywords label p.bywords"),
         (["texts.txt", "--labels", "a,,b"], "--labels 'a,,b': expected different names"),
         (["texts.txt", "--annotators", "a,a"], "--annotators 'a,a'"),
+        (["texts.txt", "--overlap", "2"], "--overlap 2 needs as many people or more: .*--annotators anna,ben"),
+        (["texts.txt", "--overlap", "3", "--annotators", "a,b"], "--overlap 3 needs as many people"),
         (["nowhere.csv"], "nowhere.csv"),
         (["empty.txt"], "there is no text to label|empty"),
     ],
@@ -250,6 +273,35 @@ def test_a_port_that_is_taken_is_left_for_another_unless_it_was_asked_for(
         code, _, err = bywords("label", "p.bywords", "--no-browser")
         assert code == 0
         assert f":{port}/" not in err
+
+
+def test_a_project_has_one_server_while_others_may_import_and_export(bywords, tmp_path, project, served):
+    project.answer(0, ["a"])
+    is_held, is_over = threading.Event(), threading.Event()
+
+    def serve():
+        with locked(tmp_path / "p.bywords"):
+            is_held.set()
+            is_over.wait(60)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    assert is_held.wait(60)
+    code, out, err = bywords("label", "p.bywords", "--no-browser", "--port", "0")
+    assert (code, out) == (2, "")
+    assert re.search(r"p\.bywords: .* is writing there already\. .* serves a project, to as many pages", err)
+    assert bywords("label", "p.bywords", "--export", "out.csv")[0] == 0
+    is_over.set()
+    thread.join(60)
+    assert bywords("label", "p.bywords", "--no-browser", "--port", "0")[0] == 0
+
+
+def test_people_are_asked_who_they_are_also_when_it_goes_on(bywords, tmp_path, project, monkeypatch):
+    people = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: people.append(self.config.app.annotators))
+    for more in (["--annotators", "anna,ben"], [], ["--annotators", "eve"], []):
+        assert bywords("label", "p.bywords", "--no-browser", "--port", "0", *more)[0] == 0
+    assert people == [("anna", "ben"), ("anna", "ben"), ("eve",), ("eve",)]
 
 
 def test_twenty_people_at_once_lose_no_answer(tmp_path):
@@ -283,28 +335,32 @@ def test_an_audit_is_reviewed_and_its_corrections_are_written_for_train(bywords,
     rows = [(("moon rocket orbit", "space"), ("engine oil brake", "motor"))[i % 2] for i in range(60)]
     rows = [(f"{text} {i // 2}", label) for i, (text, label) in enumerate(rows)]
     rows[0] = (rows[0][0], "motor")  # which is wrong
-    (tmp_path / "data.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
-    assert bywords("audit", "data.csv")[0] == 0
+    (tmp_path / "the data.csv").write_text("kind,said,label\n" + "".join(f"{label},{text},x\n" for text, label in rows))
+    code, out, _ = bywords("audit", "the data.csv", "--text", "said", "--label", "kind")
+    assert code == 0
+    (review,) = [shlex.split(line)[1:] for line in out.splitlines() if "--review" in line]
+    copied = Page((tmp_path / "the data-audit" / "audit.html").read_text())
+    assert f"one by one, with both labels: bywords {shlex.join(review)}" in " ".join(copied.text.split())
 
     def correct(self, sockets):
         project = self.config.app.project
         (item,) = [one for one in review_items(project) if one.row == 0]
         project.answer(item.number, ["space"], source="settled")
 
-    _, out, _ = bywords(
-        "label", "data.csv", "--review", "data-audit", "--no-browser", "--port", "0", "--out", "none.bywords"
-    )
+    _, out, _ = bywords(*review, "--no-browser", "--port", "0", "--out", "none.bywords")
     assert ("none.bywords: 0 corrected." in out, "Train: " in out) == (True, False)  # which would be refused
     monkeypatch.setattr(uvicorn.Server, "run", correct)
-    code, out, _ = bywords("label", "data.csv", "--review", "data-audit", "--no-browser", "--port", "0")
-    assert code == 0
-    assert "data-review.bywords: 1 corrected." in out
-    command = next(line for line in out.splitlines() if line.startswith("Train: ")).removeprefix("Train: bywords ")
-    assert command == "train data.csv --labels data-review-corrections.csv"
-    corrected = [
-        line for line in (tmp_path / "data-review-corrections.csv").read_text().splitlines() if ",space," in line
-    ]
+    for again in (review, ["label", "the data-review.bywords"]):
+        code, out, _ = bywords(*again, "--no-browser", "--port", "0")
+        assert code == 0
+        assert "the data-review.bywords: 1 corrected." in out
+        (train,) = [shlex.split(line)[2:] for line in out.splitlines() if line.startswith("Train: ")]
+        assert train[0] == "train"
+        assert train[-1] == "the data-review-corrections.csv"
+    corrected = [line for line in (tmp_path / train[-1]).read_text().splitlines() if ",space," in line]
     assert corrected[0].startswith("0,motor,space,")
+    code, out, _ = bywords(*train, "--system", "tfidf-nb", "--out", "model")
+    assert (code, "1 label" in out) == (0, True), out
 
 
 def test_labels_come_from_files_of_others_and_go_to_them(bywords, tmp_path, project):

@@ -65,6 +65,17 @@ def test_a_text_is_shown_until_it_is_answered_and_then_no_more(project):
     assert project.status().counts == {"fruit": 30, "metal": 30}
 
 
+def test_of_texts_that_were_shown_and_not_answered_the_first_is_shown_again_first(project):
+    first = project.next_text()
+    second = project.next_text(skip=[first.id])
+    assert project.next_text() == first
+    with Project.open(project.path) as again:
+        assert [again.next_text().id, again.next_text(skip=[first.id]).id] == [first.id, second.id]
+    project.answer(first.id, ["fruit"])
+    project.undo()
+    assert project.next_text().id == first.id
+
+
 def test_an_answer_is_in_the_file_when_it_was_given(project):
     label(project, 7)
     copy = sqlite3.connect(project.path)
@@ -91,6 +102,18 @@ def test_an_answer_sent_twice_counts_once_and_does_not_take_back_a_later_one(pro
     project.answer(3, ["metal"], token="b")
     project.answer(3, ["fruit"], token="a")
     assert project.outcomes() == {3: ("metal",)}
+
+
+def test_nobody_is_asked_for_blank_texts(tmp_path):
+    (tmp_path / "in.csv").write_text('text,label\napple,\n" ",\n"",fruit\niron,metal\n"\t\n",\n')
+    with Project.create(tmp_path / "p.bywords", [tmp_path / "in.csv"], list(WORDS), label="label") as project:
+        assert project.n_blank() == 2
+        assert project.next_text().text == "apple"
+        project.answer(0, ["fruit"])
+        assert project.next_text() is None
+        assert sorted(project.outcomes()) == [0, 2, 3]  # a label that the file has is kept
+    with pytest.raises(DataError, match="there is no text to label"):
+        Project.of_texts(tmp_path / "none.bywords", ["", " "])
 
 
 def test_skipped_and_unsure_texts_have_no_label(project):
@@ -150,6 +173,16 @@ def test_another_process_sees_answers_and_new_labels_at_once(project):
         assert other.outcomes() == {5: ("metal",)}
 
 
+def test_answers_are_kept_where_another_process_opens_and_closes_the_project_meanwhile(project):
+    count = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*c.execute(sys.argv[2]).fetchone()); c.close()"
+    )
+    command = [sys.executable, "-c", count, str(project.path), "SELECT count(*) FROM answers"]
+    for n_answers in (3, 6):
+        label(project, 3)
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == [str(n_answers)]
+
+
 def test_two_people_never_have_the_same_text_unless_it_is_asked_for(tmp_path, project):
     assert project.next_text("ann").id != project.next_text("bob").id
     with Project.of_texts(tmp_path / "two.bywords", texts_of(4), labels=WORDS, overlap=2) as two:
@@ -172,6 +205,31 @@ def test_people_who_disagree_give_no_label_until_one_has_the_last_word(tmp_path)
         assert two.disagreements() == []
         assert two.outcomes() == {0: ("metal",)}
         assert agreement(two).n_answers == 2  # the last word is no opinion
+
+
+def test_of_several_labels_one_that_half_have_given_is_undecided_until_one_has_the_last_word(tmp_path):
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(3), labels=WORDS, several=True, overlap=2) as two:
+        for number, said in enumerate((["fruit"], ["metal"], ["fruit", "metal"])):
+            two.answer(number, ["fruit"], "ann")
+            two.answer(number, said, "bob")
+        assert two.disagreements() == [1, 2]
+        assert two.outcomes() == {0: ("fruit",)}
+        assert len(read_corpus(two.path)) == 1
+        two.answer(1, [], "eve", source="settled")
+        assert two.outcomes() == {0: ("fruit",), 1: ()}
+
+
+def test_who_labels_is_known_when_it_is_opened_again_and_as_many_as_a_text_needs(tmp_path):
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(3), labels=WORDS, overlap=2) as two:
+        for few in ([], ["ann"]):
+            with pytest.raises(SettingError, match=r"2 people label each text, .*--annotators anna,ben"):
+                two.set_people(few)
+        assert two.people == ()
+        two.set_people(["ann", "bob"])
+        two.answer(0, ["fruit"], "ann")
+        two.set_people(["bob"])  # and ann, who has labelled
+    with Project.open(two.path) as again:
+        assert again.people == ("bob",)
 
 
 def test_a_steady_share_is_to_test_on_and_no_model_learns_from_it(project):
@@ -213,6 +271,17 @@ def test_a_model_of_the_answers_suggests_labels_and_the_words_they_come_from(pro
         assert truth(item.text[start:stop]) == truth(item.text)
 
 
+def test_of_a_very_long_text_the_beginning_makes_the_suggestion(tmp_path):
+    long = "iron " * 4_000 + "apple " * 100_000
+    with Project.of_texts(tmp_path / "p.bywords", [*texts_of(60), long], labels=WORDS) as project:
+        label(project, 40)
+        assert Learner(project).learn()
+        item = project.item(60)
+        assert item.text == long
+        assert item.suggestion[0][0] == "metal"
+        assert max(stop for _, stop, _ in item.words) <= 20_000
+
+
 def test_what_stops_a_model_is_said_and_the_next_one_is_made(project, monkeypatch):
     label(project, 30)
     fits = []
@@ -229,6 +298,27 @@ def test_what_stops_a_model_is_said_and_the_next_one_is_made(project, monkeypatc
         wait_until(lambda: learner.error == "FloatingPointError: no model")
         label(project, 6)
         wait_until(lambda: learner.error is None and project.queue is not None)
+
+
+@pytest.mark.parametrize("change", ["split", "merge"])
+def test_a_label_that_is_split_or_merged_makes_another_model_and_estimate(tmp_path, change):
+    texts, labels = texts_of(140), [*WORDS, "copper"]
+    given = [("copper" if "copper" in text else truth(text)) if change == "merge" else truth(text) for text in texts]
+    with Project.of_texts(tmp_path / "p.bywords", texts, labels=labels) as project:
+        whys = ["random" if number in project.test_order else "start" for number in range(140)]
+        project._shown.executemany("INSERT INTO shown VALUES (?, '', ?, 0)", enumerate(whys))
+        for number, name in enumerate(given):
+            project.answer(number, [name])
+        with Learner(project):
+            wait_until(lambda: project.estimate and project.estimate.accuracy)
+            before = project.queue, project.estimate
+            if change == "merge":
+                project.merge_labels(["copper"], "metal")
+            else:
+                for number in (number for number, text in enumerate(texts) if "copper" in text):
+                    project.answer(number, ["copper"])
+            wait_until(lambda: before[0] is not project.queue and before[1] is not project.estimate)
+            wait_until(lambda: ("copper" in dict(project.item(0).suggestion)) == (change == "split"))
 
 
 def wait_until(is_so):
@@ -328,6 +418,24 @@ def test_train_reads_the_labelled_texts_of_a_project_and_their_columns(bywords, 
     assert "of 40 documents" in bywords("evaluate", model, str(path))[1]
 
 
+def test_train_says_which_answered_texts_have_no_label(bywords, tmp_path):
+    with Project.of_texts(tmp_path / "two.bywords", texts_of(40), labels=WORDS, overlap=2) as two:
+        two.answer(0, ["fruit"], "ann")
+        two.answer(0, ["metal"], "bob")
+        for number, kind in ((1, "skip"), (2, "unsure"), (3, "leave out")):
+            two.answer(number, kind=kind, annotator="ann")
+        answered = "1 people disagree on, 1 are left out of training, 2 are skipped or not sure: they have no label"
+        with pytest.raises(DataError, match=f"no text has a label yet .of the texts that were answered, {answered}."):
+            read_corpus(two.path)
+        two.answer(4, ["fruit"], "ann")
+        two.undo("ann")
+        for number in range(5, 40):
+            two.answer(number, [truth(two.text(number))], "ann")
+    code, _, err = bywords("train", "two.bywords", "--system", "tfidf-nb", "--out", "m")
+    assert code == 0
+    assert answered in err
+
+
 def test_a_project_without_labels_is_no_documents_to_train_on(project):
     with pytest.raises(DataError, match=r"no text has a label yet\. Label some: bywords label"):
         read_corpus(project.path)
@@ -349,17 +457,21 @@ def damaged(path, tmp_path, change):
         ("CREATE TRIGGER t AFTER INSERT ON answers BEGIN DELETE FROM answers; END", "no labelling project"),
         ("CREATE VIEW v AS SELECT * FROM texts", "no labelling project"),
         ("DROP TABLE shown", "no labelling project"),
-        ("UPDATE meta SET value = 'bywords-project/99' WHERE key = 'format'", "has the format bywords-project/99"),
+        (
+            "UPDATE meta SET value = 'bywords-project/99' WHERE key = 'format'",
+            "has the format bywords-project/99.* Install",
+        ),
         ("UPDATE meta SET value = '[1' WHERE key = 'record'", "is damaged"),
         ("UPDATE meta SET value = '{}' WHERE key = 'record'", "is damaged"),
         ("UPDATE meta SET value = '-1' WHERE key = 'seed'", "is damaged"),
+        ("INSERT INTO meta VALUES ('people', '[7]')", "is damaged"),
         ("UPDATE answers SET labels = '[99]'", "a label that there is not"),
         ("UPDATE answers SET labels = '{'", "is damaged"),
         ("UPDATE answers SET labels = '[[1]]'", "a label that there is not"),
         ("UPDATE answers SET kind = 'eval'", "of no known kind"),
         ("UPDATE answers SET text_id = 1000", "there is no text 1000"),
         ("UPDATE labels SET merged_into = id", "a label that there is not"),
-        ("DELETE FROM texts WHERE id = 3", "its texts are not those"),
+        ("DELETE FROM texts WHERE id = 3", "its texts or people are not those"),
     ],
 )
 def test_a_damaged_or_foreign_project_is_refused_in_one_sentence(project, tmp_path, change, message):

@@ -92,7 +92,8 @@ def audit(
     asked = asked_again(train.read_as, reading)
     train, test_part = train.texts_alone(), None if test_part is None else test_part.texts_alone()
     write_record(record, folder / RECORD)
-    write_whole(folder / PAGE, render_audit(record))
+    review = command("label", data, options=[*_known_to_label(asked), "--review", str(folder)])
+    write_whole(folder / PAGE, render_audit(record, review=review))
     if record.label_errors:
         write_whole(folder / LABELS, _to_correct(_listed(record), train))
     tell_read(*([train] if test_part is None else [train, test_part]))
@@ -103,7 +104,13 @@ def audit(
     _tell_duplicates(record, train, test_part)
     _tell_label_errors(record, train)
     _tell_leakage_and_drift(record)
-    _tell_next(record, folder, [data, *asked])
+    _tell_next(record, folder, [data, *asked], review)
+
+
+def _known_to_label(asked: list[str]) -> list[str]:
+    """Of options and their values those that `bywords label` has."""
+    pairs = zip(asked[::2], asked[1::2], strict=True)
+    return [word for name, value in pairs if name in ("--text", "--label") for word in (name, value)]
 
 
 def _check_labels(path: Path) -> None:
@@ -243,7 +250,7 @@ def _tell_leakage_and_drift(record: AuditRecord) -> None:
         say(f"Test against training documents: {record.drift.verdict}")
 
 
-def _tell_next(record: AuditRecord, folder: Path, data: list[str]) -> None:
+def _tell_next(record: AuditRecord, folder: Path, data: list[str], review: str) -> None:
     from bywords.report.formats import count
 
     say()
@@ -256,3 +263,5 @@ def _tell_next(record: AuditRecord, folder: Path, data: list[str]) -> None:
             "they bring:"
         )
         say(f"  {command('train', data[0], options=[*data[1:], '--labels', str(folder / LABELS)])}")
+        say("Or go through them in the browser, one by one:")
+        say(f"  {review}")

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bywords.cli import options
+from bywords.cli.hold import hold
 from bywords.cli.listening import is_local, listening
 from bywords.cli.screen import say, tell_aside, tell_read
 from bywords.errors import SettingError
 from bywords.io.formats import SQLITE_START
-from bywords.terminal import shell_words
+from bywords.terminal import command
 
 if TYPE_CHECKING:
     from bywords.labelling.project import Project
@@ -91,17 +92,19 @@ def label(
     people = _names("--annotators", annotators)
     given = {"labels": labels, "out": out, "several": several, "overlap": overlap - 1, "text": text, "label": label,
              "label_separator": label_separator, "encoding": encoding, "seed": seed}  # fmt: skip
-    with _opened(texts, given, review) as project:
+    with _opened(texts, given, review, people) as project:
         if take_over is not None:
             _take_over(project, take_over)
         if export is not None:
             _export(project, export, style)
         if take_over is None and export is None:
-            _serve(project, people, host, port, opens=not no_browser)
-            _say_next(project, texts[0] if review else "DATA")
+            _hold(project.path)
+            project.set_people(people or project.people)
+            _serve(project, host, port, opens=not no_browser)
+            _say_next(project)
 
 
-def _opened(texts: list[str], given: dict[str, Any], review: Path | None) -> Project:
+def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people: list[str]) -> Project:
     """The project that TEXTS is, or a new one of these texts. Raises SettingError for options that go on with none."""
     from bywords.labelling.project import Project
     from bywords.labelling.transfer import create_from_answers, is_of_tool
@@ -117,6 +120,11 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None) -> Pro
     data = shlex.join(texts) if len(texts) > 1 else texts[0]
     out = given.pop("out") or options.named_after(data, "-review.bywords" if review else ".bywords")
     options.check_not_read(out, *texts)
+    if given["overlap"] + 1 > max(1, len(people)):
+        raise SettingError(
+            f"--overlap {given['overlap'] + 1} needs as many people or more: name them with --annotators anna,ben."
+        )
+    hold(out)
     given["labels"], given["overlap"] = _names("--labels", given["labels"]), given["overlap"] + 1
     if review is not None:
         return _review_of(out, review, data, given)
@@ -125,7 +133,10 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None) -> Pro
         return create_from_answers(out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")})
     if given["text"] is not None and len(given["text"]) == 1:
         (given["text"],) = given["text"]
-    return Project.create(out, files, **given)
+    project = Project.create(out, files, **given)
+    if n_blank := project.n_blank():
+        tell_aside(f"{n_blank:,} of {project.n_texts:,} texts are blank: nobody is asked for them.")
+    return project
 
 
 def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Project:
@@ -138,7 +149,16 @@ def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Proj
             raise SettingError(f"--{name.replace('_', '-')} has no meaning for --review, which has the labels of DATA.")
     documents, _ = read_parts(data, text=given["text"], label=given["label"], encoding=given["encoding"])
     tell_read(documents)
-    return create_review(out, audit, documents)
+    project = create_review(out, audit, documents)
+    named = [
+        word for name in ("text", "label", "encoding") for one in _listed(given[name]) for word in (f"--{name}", one)
+    ]
+    project.set_documents([data, *named])
+    return project
+
+
+def _listed(value: Any) -> list[str]:
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [str(value)]
 
 
 def _is_project(path: Path) -> bool:
@@ -171,7 +191,15 @@ def _export(project: Project, path: Path, style: Literal["argilla", "label-studi
     say(f"{n:,} labelled texts of {project.path} are in {path}.")
 
 
-def _serve(project: Project, people: list[str], host: str, port: int | None, *, opens: bool) -> None:
+def _hold(path: Path) -> None:
+    """Be the only server of a project. Raises SettingError where there is one."""
+    try:
+        hold(path)
+    except SettingError as error:
+        raise SettingError(f"{error} One `bywords label` serves a project, to as many pages as are opened.") from None
+
+
+def _serve(project: Project, host: str, port: int | None, *, opens: bool) -> None:
     """Serve the page until Ctrl-C or SIGTERM, while a model learns."""
     import uvicorn
 
@@ -182,7 +210,7 @@ def _serve(project: Project, people: list[str], host: str, port: int | None, *, 
     token = None if is_local(host) else secrets.token_urlsafe(24)
     with Learner(project) as learner:
         access = Access() if token is None else Access(token=token, hosts=None)
-        site = LabellingSite(project, annotators=people, access=access, trouble=lambda: learner.error)
+        site = LabellingSite(project, annotators=project.people, access=access, trouble=lambda: learner.error)
         try:
             config, sock, at = listening(site, host, PORT if port is None else port, stop_seconds=STOP_SECONDS)
         except SettingError:
@@ -206,19 +234,20 @@ def _has_window() -> bool:
         return False
 
 
-def _say_next(project: Project, data: str) -> None:
+def _say_next(project: Project) -> None:
     """What is saved where, and what to type next."""
     from bywords.labelling.agreement import agreement
     from bywords.labelling.review import review_items, write_corrections
 
-    path = shell_words([str(project.path)])
+    go_on = f"Go on: {command('label', str(project.path))}"
     if items := review_items(project):
         corrections = project.path.with_name(f"{project.path.stem}-corrections.csv")
         n_done, n_changed = sum(item.is_done for item in items), write_corrections(project, corrections)
         say(f"{n_done:,} of {len(items):,} doubtful labels are looked at, in {project.path}: {n_changed:,} corrected.")
-        say(f"Go on: bywords label {path}")
+        say(go_on)
         if n_changed:
-            say(f"Train: bywords train {shell_words([data])} --labels {shell_words([str(corrections)])}")
+            data, *named = project.documents or ("DATA",)
+            say(f"Train: {command('train', data, options=[*named, '--labels', str(corrections)])}")
         return
     status = project.status()
     known = "" if status.accuracy is None else f" {status.sentence}"
@@ -228,6 +257,6 @@ def _say_next(project: Project, data: str) -> None:
             f"Krippendorff's alpha is {agreed.alpha:.2f} (95 % interval {agreed.low:.2f} to {agreed.high:.2f}), on "
             f"{agreed.n_texts:,} texts with two answers or more; on {status.n_disagreements:,} people disagree."
         )
-    say(f"Go on: bywords label {path}")
+    say(go_on)
     if status.n_labelled:
-        say(f"Train: bywords train {path}")
+        say(f"Train: {command('train', str(project.path))}")

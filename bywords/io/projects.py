@@ -7,6 +7,7 @@ what a file has to be, so that whatever reads documents can read it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import sqlite3
 from collections import Counter
@@ -19,8 +20,8 @@ import polars as pl
 
 from bywords.data.columns import Columns
 from bywords.errors import DataError
-from bywords.io.formats import SQLITE_START
 from bywords.io.tables import BLOCK_ROWS, Table
+from bywords.terminal import command
 from bywords.text.tokenizer import SEPARATOR
 
 FORMAT = "bywords-project/1"
@@ -30,6 +31,7 @@ GIVEN, ASKED, SETTLED = (
     "asked",
     "settled",
 )  # where an answer is from: the file, a person, one who had the last word
+EXPECTED = "expected a file that `bywords label` has made."
 WAIT_SECONDS = 60.0  # for another process that is writing
 SCHEMA = (
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
@@ -96,6 +98,8 @@ def database_errors(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.DatabaseError, json.JSONDecodeError, RecursionError) as error:
         said = str(error)
+        if "not a database" in said:
+            raise DataError(f"{path} is no labelling project: {EXPECTED}") from error
         if "locked" in said:
             raise DataError(
                 f"{path}: another process has been writing to it for {WAIT_SECONDS:.0f} seconds."
@@ -109,17 +113,18 @@ def database_errors(path: Path) -> Iterator[None]:
 def connect(path: Path, *, writes: bool = False) -> sqlite3.Connection:
     """A project as SQLite has it, which has the tables of this version and nothing else.
 
-    Nothing in it is run: a file with views, triggers or expressions of its own is refused.
+    Nothing in it is run: a file with views, triggers or expressions of its own is refused. Only SQLite opens it:
+    where a process closes another descriptor of it, its locks are gone, and the next to close the project takes
+    away the log that answers are written to.
 
     Raises: DataError for a file that is none, or of another version, or damaged.
     """
     try:
-        with path.open("rb") as file:
-            start = file.read(len(SQLITE_START))
+        size = path.stat().st_size
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}. Check the path.") from error
-    if start != SQLITE_START:
-        raise DataError(f"{path} is no labelling project: expected a file that `bywords label` has made.")
+    if not size:  # which SQLite would take for a new database
+        raise DataError(f"{path} is no labelling project: {EXPECTED}")
     has_log = Path(f"{path}-wal").exists()
     ways = ["mode=rw"] if writes else ["mode=ro", *([] if has_log else ["immutable=1"])]  # in a folder of reading only
     for way in ways:
@@ -145,9 +150,12 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     found = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
     version = dict(connection.execute("SELECT key, value FROM meta")).get("format") if SCHEMA[0] in found else None
     if version != FORMAT and str(version).partition("/")[0] == FORMAT.partition("/")[0]:
-        raise DataError(f"{path} has the format {version}, and this version of bywords reads {FORMAT}.")
+        raise DataError(
+            f"{path} has the format {version}, and this version of bywords reads {FORMAT}. "
+            "Install the one that has made it, or a newer one."
+        )
     if version != FORMAT or found != set(SCHEMA):
-        raise DataError(f"{path} is a database, but no labelling project: expected a file that `bywords label` made.")
+        raise DataError(f"{path} is a database, but no labelling project: {EXPECTED}")
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise sqlite3.DatabaseError(str(problem).replace("\n", " "))
@@ -210,7 +218,8 @@ def outcome(answers: Sequence[Answer], names: LabelNames, *, is_multilabel: bool
     """The labels that the last answers of all people on a text give it; None where they give none.
 
     Who had the last word is right; else most of those who were asked, where as many say two things neither; else the
-    file that the text is from. Of several labels those that more than half have given.
+    file that the text is from. Of several labels those that more than half have given; where exactly half have given
+    one, that is undecided, and so is the text.
     """
     for source in (SETTLED, ASKED, GIVEN):
         said = [answer for answer in answers if answer.source == source and answer.kind in ("label", "leave out")]
@@ -222,6 +231,8 @@ def outcome(answers: Sequence[Answer], names: LabelNames, *, is_multilabel: bool
         sets = [names.of(answer) for answer in said]
         if is_multilabel and sets:
             counts = Counter(number for one in sets for number in one)
+            if any(2 * count == len(sets) for count in counts.values()):
+                return None
             return tuple(sorted(number for number, count in counts.items() if 2 * count > len(sets)))
         ranked = Counter(sets).most_common(2)
         if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
@@ -230,16 +241,28 @@ def outcome(answers: Sequence[Answer], names: LabelNames, *, is_multilabel: bool
     return None
 
 
-def read_outcomes(connection: sqlite3.Connection, path: Path, *, is_multilabel: bool) -> dict[int, tuple[str, ...]]:
-    """The labels of the texts that have some, or that are known to have none of several, by the number of the text."""
+def read_outcomes(
+    connection: sqlite3.Connection, path: Path, *, is_multilabel: bool
+) -> tuple[dict[int, tuple[str, ...]], tuple[str, ...]]:
+    """The labels of the texts that have some, or that are known to have none of several, by the number of the text.
+
+    Returns: them, and what is to be said of the texts that were answered and have none.
+    """
     by_text: dict[int, list[Answer]] = {}
     names = read_names(connection)
     for answer in read_answers(connection, path, names):
         by_text.setdefault(answer.text_id, []).append(answer)
     found = {text: outcome(answers, names, is_multilabel=is_multilabel) for text, answers in by_text.items()}
+    without = [{one.kind for one in by_text[text]} - {"undone"} for text, labels in found.items() if labels is None]
+    reasons = {
+        "people disagree on": sum("label" in kinds for kinds in without),
+        "are left out of training": sum("leave out" in kinds and "label" not in kinds for kinds in without),
+        "are skipped or not sure": sum(bool(kinds) and kinds <= {"skip", "unsure"} for kinds in without),
+    }
+    said = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
     return {
         text: tuple(names.names[number] for number in labels) for text, labels in found.items() if labels is not None
-    }
+    }, (f"of the texts that were answered, {said}: they have no label",) if said else ()
 
 
 def project_tables(path: Path, *, labelled: bool, block_rows: int = BLOCK_ROWS) -> Iterator[Table]:
@@ -253,9 +276,10 @@ def project_tables(path: Path, *, labelled: bool, block_rows: int = BLOCK_ROWS) 
     with contextlib.closing(connect(path)) as connection, database_errors(path):
         connection.execute("BEGIN")  # one state of the file, whoever writes
         record = read_record(connection, path)
-        outcomes = read_outcomes(connection, path, is_multilabel=record.is_multilabel)
+        outcomes, notes = read_outcomes(connection, path, is_multilabel=record.is_multilabel)
         if labelled and not outcomes:
-            raise DataError(f"{path}: no text has a label yet. Label some: bywords label {path}")
+            why = "".join(f" ({note})" for note in notes)
+            raise DataError(f"{path}: no text has a label yet{why}. Label some: {command('label', str(path))}")
         which = "WHERE id IN (SELECT text_id FROM answers)" if labelled else ""
         rows = connection.execute(f"SELECT id, text, cells FROM texts {which} ORDER BY id")
         is_first = True
@@ -263,7 +287,8 @@ def project_tables(path: Path, *, labelled: bool, block_rows: int = BLOCK_ROWS) 
             if labelled:
                 found = [row for row in found if row[0] in outcomes]
             if found or (is_first and not labelled):
-                yield _table(path, record, found, outcomes)
+                table = _table(path, record, found, outcomes)
+                yield dataclasses.replace(table, notes=notes if labelled and is_first else ())
                 is_first = False
 
 

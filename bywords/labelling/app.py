@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ import numpy as np
 
 from bywords.errors import DataError, SettingError, did_you_mean, quoted
 from bywords.labelling.agreement import agreement
-from bywords.labelling.project import Item, Project
+from bywords.labelling.project import LEASE_SECONDS, Item, Project
 from bywords.labelling.review import review_items
 from bywords.serving.asgi import HTML, JSON, Access, Message, Receive, Site, json_bytes, page_policy
 from bywords.serving.requests import Limits, RequestError
@@ -32,12 +33,12 @@ ASSETS = {
 LISTED = 500  # texts of a review at a time
 MOST_HELD = 100  # texts that a page may have at a time
 _FIELDS: dict[str, dict[str, tuple[type, Any]]] = {  # of a POST: field → kind and default, None where it is needed
-    "/api/next": {"skip": (list, [])},
+    "/api/next": {"skip": (list, []), "page": (str, "")},
     "/api/answers": {
         "id": (int, None), "labels": (list, []), "kind": (str, "label"), "note": (str, ""), "token": (str, None),
-        "settles": (bool, False), "skip": (list, []),
+        "settles": (bool, False), "skip": (list, []), "page": (str, ""),
     },
-    "/api/undo": {},
+    "/api/undo": {"page": (str, "")},
     "/api/labels": {"add": (str, ""), "rename": (str, ""), "to": (str, ""), "merge": (list, []), "into": (str, "")},
     "/api/review": {"of": (str, None), "label": (str, "")},
     "/api/item": {"id": (int, None)},
@@ -73,6 +74,7 @@ class LabellingSite(Site):
         self._is_test = np.zeros(project.n_texts, dtype=bool)
         self._is_test[project.test_order] = True
         self._is_review = bool(project.doubts())
+        self._pages: dict[tuple[str, int], tuple[str, float]] = {}  # of whom, with which text: which, and since when
         self._assets = {path: files(room).joinpath(name).read_bytes() for path, (room, name, _) in ASSETS.items()}
         self._actions: dict[str, Callable[[dict[str, Any], str], dict[str, Any]]] = {
             "/api/next": self._next, "/api/answers": self._answers, "/api/undo": self._undo,
@@ -106,19 +108,20 @@ class LabellingSite(Site):
 
     def _state(self) -> dict[str, Any]:
         """What the page shows beside a text."""
+        is_done = [item.is_done for item in review_items(self.project)] if self._is_review else []
+        n_reviewed = sum(is_done)
+        n_doubts = len(is_done) - n_reviewed
         return {
             "project": self.name,
             "file": self.project.path.name,
             "several": self.project.record.is_multilabel,
             "annotators": self.annotators,
-            "n_doubts": self._n_doubts(),
+            "n_doubts": n_doubts,
+            "n_reviewed": n_reviewed,
             "labels": [dataclasses.asdict(row) for row in self.project.labels()],
             "status": dataclasses.asdict(self.project.status()),
             "trouble": self.trouble(),
         }
-
-    def _n_doubts(self) -> int:
-        return sum(not item.is_done for item in review_items(self.project)) if self._is_review else 0
 
     def _shown(self, item: Item | None) -> dict[str, Any] | None:
         """A text as the page gets it. One to test on has no suggestion, by which the model would look better."""
@@ -132,8 +135,22 @@ class LabellingSite(Site):
         skip = asked["skip"]
         if len(skip) > MOST_HELD or not all(type(number) is int for number in skip):
             raise RequestError(422, f"'skip' has to be a list of at most {MOST_HELD} numbers of texts.", "skip")
-        item = self.project.next_text(annotator, skip=skip)
-        return {"item": self._shown(item), **self._state()}
+        page, fresh = asked["page"], time.monotonic() - LEASE_SECONDS
+        elsewhere = {  # before the same person, in another window
+            number
+            for (person, number), (other, since) in list(self._pages.items())
+            if person == annotator and other != page and since > fresh
+        }
+        item = self.project.next_text(annotator, skip=elsewhere.union(skip))
+        if item is None and elsewhere:  # which may be closed
+            item = self.project.next_text(annotator, skip=skip)
+        return {"item": self._before(page, annotator, item), **self._state()}
+
+    def _before(self, page: str, annotator: str, item: Item | None) -> dict[str, Any] | None:
+        """A text as the page gets it, which has it from now on."""
+        if item is not None:
+            self._pages[annotator, item.id] = (page, time.monotonic())
+        return self._shown(item)
 
     def _answers(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
         labels = _names(asked, "labels")
@@ -143,10 +160,11 @@ class LabellingSite(Site):
             asked["id"], labels, annotator, kind=asked["kind"], note=asked["note"], token=asked["token"],
             source="settled" if asked["settles"] else "asked",
         )  # fmt: skip
+        self._pages.pop((annotator, asked["id"]), None)
         return self._next(asked, annotator)
 
     def _undo(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
-        return {"item": self._shown(self.project.undo(annotator)), **self._state()}
+        return {"item": self._before(asked["page"], annotator, self.project.undo(annotator)), **self._state()}
 
     def _labels(self, asked: dict[str, Any], annotator: str) -> dict[str, Any]:
         """One of: add a label, rename one, merge some."""

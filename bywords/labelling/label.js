@@ -3,14 +3,14 @@
 // order, again and again until it has arrived; each answer has a token, by which the server counts it once. It is also
 // kept by the browser, so that a page that is closed or loaded again loses nothing.
 const $ = id => document.getElementById(id);
-const MANY = 9, SHOWN = 60, HELD = 2, WAITS = [300, 700, 1500, 3000, 5000];
+const MANY = 9, SHOWN = 60, HELD = 2, LEFT_OUT = "-", WAITS = [300, 700, 1500, 3000, 5000];
 let state = null;
 let held = [];          // texts to answer: the first is on the screen, the next one is there already
 let outbox = [];        // answers that have not arrived
 let chosen = new Set(); // labels of the text on the screen, where it may have several
 let isOver = false;     // there is no other text
 let isLost = false;     // the connection
-let review = null;      // {of, settles, texts, at, held: what was before}
+let review = null;      // {of, settles, texts, at, done, now: labels given in it, held: what was before}
 let person = "";
 let line = Promise.resolve(); // requests go one after the other
 
@@ -31,6 +31,7 @@ async function ask(path, body) {
   if (!got.ok) throw new Refused(got.status, found.error.message);
   return found;
 }
+function newToken() { return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join(""); }
 const wait = time => new Promise(done => setTimeout(done, time));
 async function insist(path, makeBody) { // until there is an answer
   for (let n = 0; ; n++) {
@@ -42,6 +43,11 @@ async function insist(path, makeBody) { // until there is an answer
     }
   }
 }
+const windowId = (() => { // of this window, also after a reload; a copy of a window is another one
+  const isSame = performance.getEntriesByType("navigation").some(one => one.type === "reload");
+  const id = isSame && sessionStorage.getItem("bywords window") || newToken();
+  sessionStorage.setItem("bywords window", id); return id;
+})();
 const inLine = work => (line = line.then(work).catch(error => trouble(error.message)));
 function connected(is, why) {
   const kept = outbox.length, answers = kept === 1 ? "1 answer is" : kept + " answers are";
@@ -53,35 +59,54 @@ function trouble(words) { if ($("trouble").textContent !== words) $("trouble").t
 function hear(words) { $("heard").textContent = words; }
 
 // Answers
-const key = () => `bywords ${state.project} ${person}`;
-function keep() { try { localStorage.setItem(key(), JSON.stringify(outbox.map(({item, ...sent}) => sent))); } catch { /* full, or forbidden: the page has them */ } }
+const key = () => `bywords ${state.project} ${person}\n`; // and the window: each keeps its own
+function keep() {
+  try {
+    if (outbox.length) localStorage.setItem(key() + windowId, JSON.stringify(outbox.map(({item, ...sent}) => sent)));
+    else localStorage.removeItem(key() + windowId);
+  } catch { /* full, or forbidden: the page has them */ }
+}
+function kept() { // of this window and of others, which may be closed; what one of those sends too counts once
+  const found = [];
+  for (const name of Object.keys(localStorage).filter(name => name.startsWith(key()))) {
+    try { found.push(...JSON.parse(localStorage.getItem(name))); } catch { /* none of ours */ }
+    localStorage.removeItem(name);
+  }
+  return found;
+}
 const known = () => [...held.map(item => item.id), ...outbox.map(sent => sent.id)];
-const newToken = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
 function answer(kind, labels = []) {
   const item = held[0];
   if (!item) return;
   if (review && kind === "skip") return leave();
   held.shift();
-  const both = item.other == null ? [[item.id, item.label]] : [[item.id, item.label], [item.other, item.other_label]];
+  const both = labelled(item);
+  if (review) review.done.push({entry: item.entry, before: new Map(review.now)});
   for (const [id, label] of both) { // of two duplicates both get what is said
-    const given = kind === "keep" ? {kind: "label", labels: [label]} : {kind, labels};
+    const given = kind !== "keep" ? {kind, labels} : label === LEFT_OUT ? {kind: "leave out", labels: []} : {kind: "label", labels: [label]};
+    if (review) review.now.set(id, given.kind === "label" ? given.labels[0] : LEFT_OUT);
     outbox.push({id, ...given, note: $("note").value.trim(), token: newToken(), settles: Boolean(review && review.settles), item});
   }
   keep();
   hear({label: labels.join(", ") || "none", skip: "skipped", unsure: "not sure", keep: "kept", "leave out": "left out"}[kind] + ".");
   show(); inLine(send); inLine(fill);
 }
+function labelled(item) { // a text of an audit, and its duplicate, with their labels now
+  const both = [[item.id, item.answer ?? item.label], [item.other, item.other_answer ?? item.other_label]];
+  return (item.other == null ? both.slice(0, 1) : both).map(([id, label]) => [id, review && review.now.has(id) ? review.now.get(id) : label]);
+}
 function leave() { held.shift(); show(); inLine(fill); } // of a review: as it is
 async function send() {
   while (outbox.length) {
     const {item, ...sent} = outbox[0];
     try {
-      const found = await insist("api/answers", () => ({...sent, skip: known()}));
+      const found = await insist("api/answers", () => ({...sent, skip: known(), page: windowId}));
       outbox.shift(); keep(); take(found);
       if (!review) hold(found.item); else if (!held.length) show();
     } catch (error) {
       outbox.shift(); keep();
       if (item && held[0] !== item) held.unshift(item);
+      if (error.status === 422) take(await insist("api/state")); // the labels may be others now
       trouble(`Not taken: ${error.message}`); show();
     }
   }
@@ -101,7 +126,7 @@ async function fill() { // so that the next text is there before it is asked for
       if (held.length <= 1) show();
       continue;
     }
-    const found = await insist("api/next", () => ({skip: known()}));
+    const found = await insist("api/next", () => ({skip: known(), page: windowId}));
     take(found); hold(found.item);
     if (isOver) break;
   }
@@ -109,7 +134,7 @@ async function fill() { // so that the next text is there before it is asked for
 }
 async function reviewed(entry) { // a text with what is to be looked at
   const get = async id => (await insist("api/item", () => ({id}))).item;
-  const item = {...await get(entry.id), ...entry};
+  const item = {...await get(entry.id), ...entry, entry};
   if (entry.other != null) item.other_text = (await get(entry.other)).text;
   if (review.of === "audit") { item.suggestion = entry.suggested ? [[entry.suggested, entry.confidence]] : []; item.words = []; }
   return item;
@@ -117,24 +142,26 @@ async function reviewed(entry) { // a text with what is to be looked at
 function undo() {
   inLine(async () => {
     await send();
-    const found = await ask("api/undo", {}).catch(error => { // whether it arrived is not known: look what there is
-      if (!(error instanceof Refused)) { held = []; return insist("api/next", () => ({skip: []})); }
+    const found = await ask("api/undo", {page: windowId}).catch(error => { // whether it arrived is not known: look what there is
+      if (!(error instanceof Refused)) { held = []; return insist("api/next", () => ({skip: [], page: windowId})); }
       throw error;
     });
     take(found);
     if (!found.item) { hear("There is nothing to undo."); return; }
     let {item} = found;
-    const entry = review && review.texts.find(one => one.id === item.id || one.other === item.id);
+    const isOf = one => one.id === item.id || one.other === item.id, last = review && review.done.pop();
+    const entry = last && isOf(last.entry) ? last.entry : review && review.texts.find(isOf);
+    if (last) review.now = last.before;
     if (entry && entry.other === item.id) take(await ask("api/undo", {})); // the other one of two duplicates
     if (entry) item = await reviewed(entry);
-    held = [item, ...held.filter(one => one.id !== item.id)];
+    held = [item, ...held.filter(one => entry ? one.entry !== entry : one.id !== item.id)];
     hear("Undone."); show();
   });
 }
 
 // The text
 function show() {
-  const item = held[0], isNew = item && $("text").dataset.id !== String(item.id);
+  const item = held[0], name = item && [item.id, item.other].filter(id => id != null).join(" "), isNew = $("text").dataset.id !== name;
   $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
   if (!item) {
     const waits = !isOver || isLost || outbox.length > 0;
@@ -142,21 +169,22 @@ function show() {
     $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
     return;
   }
-  if (review) $("review-name").textContent = `${review.name}: ${review.texts.findIndex(one => one.id === item.id) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
+  if (review) $("review-name").textContent = `${review.name}: ${review.texts.indexOf(item.entry) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
   chosen = new Set();
   if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; isAsked = false; }
-  $("text").dataset.id = item.id;
-  $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : [part(item.label, item.text), part(item.other_label, item.other_text)]));
+  $("text").dataset.id = name;
+  $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : labelled(item).map(([, label], n) => part(label, n ? item.other_text : item.text))));
   $("card").classList.remove("fits"); void $("card").offsetWidth; $("card").classList.add("fits");
   scrollTo(0, 0);
-  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${item.label}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
+  const said = item.other_text != null ? ["Duplicates with different labels: a label is given to both."] : item.label ? [`Labelled: ${named(labelled(item)[0][1])}`] : (item.said || []).map(one => `${one.annotator || "labelled"}: ${one.labels.join(", ") || {skip: "skipped", unsure: "not sure"}[one.kind] || "none"}${one.note ? ` (${one.note})` : ""}`);
   $("said").textContent = said.join("\n");
   suggest(item); labels();
   if (document.activeElement.closest("[hidden]")) $("text").focus(); // a field that is gone
 }
+const named = label => label === LEFT_OUT ? "left out" : label;
 function part(label, text) { // one of two duplicates
   const both = document.createElement("div"), name = document.createElement("span"), body = document.createElement("span");
-  both.className = "duplicate"; name.className = "note"; name.textContent = `${label}\n`; body.textContent = text; both.append(name, body);
+  both.className = "duplicate"; name.className = "note"; name.textContent = `${named(label)}\n`; body.textContent = text; both.append(name, body);
   return both;
 }
 function coloured(text, words) {
@@ -253,12 +281,14 @@ async function add(name, isGiven) {
 function take(found) {
   const {item, ...rest} = found, before = state && JSON.stringify(state.labels.map(row => row.name));
   state = rest;
-  const {status} = state, n = status.n_labelled;
-  document.title = `${n} labelled · ${state.file}`;
+  const {status} = state, isReview = state.n_doubts + state.n_reviewed > 0, n = isReview ? state.n_reviewed : status.n_labelled;
+  const all = isReview ? state.n_doubts + state.n_reviewed : status.n_texts, what = isReview ? "looked at" : "labelled";
+  document.title = `${n} ${what} · ${state.file}`;
   $("file").textContent = state.file;
   const others = [[status.n_skipped, "skipped"], [status.n_unsure, "not sure"]].filter(([n]) => n).map(([n, what]) => ` · ${n.toLocaleString("en")} ${what}`);
-  $("done").textContent = `${n.toLocaleString("en")} of ${status.n_texts.toLocaleString("en")} labelled${others.join("")}`;
-  $("progress").max = status.n_texts; $("progress").value = n;
+  $("done").textContent = `${n.toLocaleString("en")} of ${all.toLocaleString("en")} ${what}${others.join("")}`;
+  $("progress").max = all; $("progress").value = n;
+  $("verdict").hidden = isReview && !state.trouble; $("sentence").hidden = isReview; // its labels are not drawn at random
   if ($("sentence").textContent !== status.sentence) $("sentence").textContent = status.sentence;
   $("stopped").textContent = state.trouble ? `The model does not learn: ${state.trouble}` : ""; $("stopped").hidden = !state.trouble;
   $("verdict").classList.toggle("stop", status.may_stop);
@@ -328,7 +358,7 @@ const look = (body, name, settles = false) => inLine(() => lookAt(body, name, se
 async function lookAt(body, name, settles) {
   await send();
   const found = await insist("api/review", () => body);
-  review = {of: body.of, name, n: found.n, settles, texts: found.texts, at: 0, held: review ? review.held : held};
+  review = {of: body.of, name, n: found.n, settles, texts: found.texts, at: 0, done: [], now: new Map(), held: review ? review.held : held};
   held = []; isOver = false; $("reviewing").hidden = false;
   const agreed = found.agreement;
   $("agreement").textContent = agreed ? `Krippendorff's alpha is ${agreed.alpha.toFixed(2)} (95 % interval ${agreed.low.toFixed(2)} to ${agreed.high.toFixed(2)}), on ${agreed.n_texts.toLocaleString("en")} texts with two answers or more: 1 where all agree, 0 where they agree as by chance.` : "";
@@ -369,7 +399,8 @@ addEventListener("keydown", event => {
 
 // Start
 async function begin() {
-  try { outbox = JSON.parse(localStorage.getItem(key())) || []; } catch { outbox = []; }
+  try { outbox = kept(); } catch { outbox = []; } // where nothing may be kept
+  keep();
   $("who").hidden = true; $("person").textContent = person ? `· ${person}` : "";
   show(); await send();
   if (state.n_doubts) await lookAt({of: "audit"}, "Doubtful labels", true); else await fill();

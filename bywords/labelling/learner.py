@@ -15,15 +15,16 @@ from bywords.errors import BywordsError
 from bywords.labelling.estimates import Estimate
 from bywords.labelling.held_out import estimated, unchanged
 from bywords.labelling.pool import Pool, PoolModel
-from bywords.labelling.project import Project, Queue, shown_text
+from bywords.labelling.project import TEST_EVERY, Project, Queue, shown_text
 from bywords.labelling.strategies import DEFAULT, Strategy, ranked
 
 EVERY = 5  # answers there is a new model
-MORE = 1.1  # times as many answers there is a new estimate
+MORE = 1.1  # times as many texts to learn from there is a new estimate
 MOST_TEXTS = 20_000  # that are ranked: those that are drawn first, and what is labelled
 MOST_CHARACTERS = 2_000  # of each of them that are read to rank it
 MOST_LEARNED = 5_000  # labelled texts
 N_COMPARED = 2_000  # texts whose labels say whether models still change
+MOST_EXPLAINED = 20_000  # characters of a text that make its suggestion: more would be waited for
 N_SUGGESTED = 5
 TOGETHER = 200  # texts that are read while a person may wait
 
@@ -47,6 +48,7 @@ class Learner:
         self._numbers: Rows = np.zeros(0, dtype=np.int64)  # of the texts of the pool
         self._rows: dict[int, int] = {}  # in the pool, by the number of a text
         self._temperature = 1.0
+        self._changes: tuple[int, object] = (0, None)  # of the project, at the last estimate
         self._before: tuple[tuple[str, ...], npt.NDArray[np.bool_]] | None = None  # at the last estimate
 
     def __enter__(self) -> Self:
@@ -61,14 +63,14 @@ class Learner:
         self._thread.join(timeout=60)
 
     def _run(self) -> None:
-        n_answered = -EVERY
+        n_answers, labels = -EVERY, None
         while not self._is_stopped:
             self._wake.wait()
             self._wake.clear()
             try:
-                n_now = len(self.project.outcomes())
-                if abs(n_now - n_answered) >= EVERY and not self._is_stopped:
-                    n_answered = n_now
+                n_now, labels_now = self.project.changes()
+                if (n_now >= n_answers + EVERY or labels_now != labels) and not self._is_stopped:
+                    n_answers, labels = n_now, labels_now
                     self.learn()
                     self.error = None
             except Exception as error:  # whatever it is, people go on labelling, and are told
@@ -79,7 +81,7 @@ class Learner:
 
         Returns: whether there are enough for one.
         """
-        outcomes = self.project.outcomes()
+        changes, outcomes = self.project.changes(), self.project.outcomes()
         pool = self._prepared(outcomes)
         tested = set(self.project.held_out())
         known = [number for number in outcomes if number in self._rows and number not in tested]
@@ -95,10 +97,17 @@ class Learner:
         model = replace(pool.fit(rows, targets, seed=self.seed), temperature=self._temperature)
         self._exchange(model, names, rows)
         self.n_learned = len(known)
-        last = self.project.estimate
-        if estimates and (last is None or last.accuracy is None or len(known) >= MORE * last.n_learned):
+        if estimates and self._is_due(*changes):
+            self._changes = changes
             self._estimate(model, names, targets, rows, {number: outcomes[number] for number in sorted(tested)})
         return True
+
+    def _is_due(self, n_answers: int, labels: object) -> bool:
+        """Whether there are other labels than at the last estimate, or enough answers: new ones, or corrected ones."""
+        last, (n_then, labels_then) = self.project.estimate, self._changes
+        if last is None or last.accuracy is None or labels != labels_then:
+            return True
+        return n_answers - n_then >= (MORE - 1) * last.n_learned * TEST_EVERY / (TEST_EVERY - 1)
 
     def _prepared(self, outcomes: dict[int, tuple[str, ...]]) -> Pool:
         """The pool, made once, of the texts that are drawn first and those that are labelled when it is made."""
@@ -122,7 +131,7 @@ class Learner:
         )  # fmt: skip
 
         def suggest(text: str) -> tuple[list[tuple[str, float]], list[tuple[int, int, float]]]:
-            probabilities, words = model.explained(text)
+            probabilities, words = model.explained(text[:MOST_EXPLAINED])
             best = np.argsort(-probabilities, kind="stable")[:N_SUGGESTED].tolist()
             return [(names[index], float(probabilities[index])) for index in best], words
 

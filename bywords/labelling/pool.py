@@ -48,12 +48,12 @@ class Part(NamedTuple):
 class Pool:
     """N texts, encoded. Rows are indices of them."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, texts: Sequence[str], parts: Sequence[tuple[ModelConfig, float]] = PARTS) -> None:
         self.tokenizer = Tokenizer()
         tokens = self.tokenizer(list(texts))
         self.vocabulary = Vocabulary.of(tokens, VocabularyConfig(ngrams=2))
         documents = self.vocabulary.encode(tokens)
-        suitable = [(one, weight) for one, weight in PARTS if one.unsuitable(self.vocabulary, 1) is None]
+        suitable = [(one, weight) for one, weight in parts if one.unsuitable(self.vocabulary, 1) is None]
         self.parts = [
             Part(one, weight, model_class(one).prepare(one, documents, self.vocabulary)) for one, weight in suitable
         ]

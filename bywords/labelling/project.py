@@ -51,6 +51,7 @@ from bywords.io.readers import Block, read_blocks
 from bywords.io.tables import Table
 from bywords.io.writers import kept_name
 from bywords.labelling.estimates import Estimate, Status, sentence_of
+from bywords.terminal import command
 from bywords.text.tokenizer import SEPARATOR
 
 FIRST_RANDOM = 20  # answers, drawn from all texts, before a model chooses
@@ -129,13 +130,16 @@ class Project:
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         try:
             self.seed, self.overlap = int(meta["seed"]), int(meta["overlap"])
+            self.people = _words(meta, "people")  # who label; none, one unnamed
+            self.documents = _words(meta, "documents")  # of a review
+            _check_people(self.people)
             self.n_texts: int = connection.execute("SELECT count(*) FROM texts").fetchone()[0]
             (last,) = connection.execute("SELECT coalesce(max(id), -1) FROM texts").fetchone()
             if last != self.n_texts - 1 or self.seed < 0 or self.overlap < 1:
                 raise ValueError
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError, SettingError):
             raise DataError(
-                f"{path} is damaged (its texts are not those it says). Take a copy of it that is whole."
+                f"{path} is damaged (its texts or people are not those it says). Take a copy of it that is whole."
             ) from None
         self._label_rows: list[Any] = []
         self._names = LabelNames([])
@@ -174,7 +178,7 @@ class Project:
         """A new project with the texts of these files, in their order, and these labels.
 
         `overlap` people label each text. With `several`, a text has any number of labels. `label` names the column of
-        labels that the texts have already: a text that has one is labelled. `reading` is that of `read_blocks`.
+        labels that the texts have already: a text that has one is labelled; nobody is asked for blank ones. `reading` is that of `read_blocks`.
         Memory for a block of the file and eight bytes a text; the file is whole or not there.
 
         Raises: SettingError where `path` is there, or labels cannot be; DataError as `read_blocks`, and for no texts.
@@ -228,7 +232,9 @@ class Project:
     ) -> Self:
         """A new project with these documents, whole or not there."""
         if path.exists():
-            raise SettingError(f"{path} is there already. Open it with: bywords label {path}; or choose another name.")
+            raise SettingError(
+                f"{path} is there already. Open it with: {command('label', str(path))}; or choose another name."
+            )
         if overlap < 1:
             raise SettingError(f"overlap is {overlap}, expected 1 or more people for each text.")
         names = [checked_name(name) for name in labels]
@@ -248,7 +254,7 @@ class Project:
                 filler = _Filler(connection, *label, is_multilabel=several)
                 for block, source in blocks:
                     filler.add(block, source)
-                if not filler.n_texts:
+                if filler.n_blank == filler.n_texts:
                     raise DataError(empty)
                 record = ProjectRecord(filler.text_columns, filler.columns, several)
                 meta = {"format": FORMAT, "record": json.dumps(record._asdict()), "seed": seed, "overlap": overlap}
@@ -284,6 +290,34 @@ class Project:
         with self._lock:
             self._shown.close()
             self._connection.close()
+
+    def set_people(self, names: Sequence[str]) -> None:
+        """Say who label here, from now on; who has labelled before counts, where a text needs several people.
+
+        Raises: SettingError for a name that cannot be one, and for fewer people than a text needs.
+        """
+        _check_people(names)
+        with self._lock, database_errors(self.path):
+            all_of_them = {one.annotator for one in self.answers() if one.source == ASKED and one.annotator}.union(
+                names
+            )
+            if self.overlap > max(1, len(all_of_them)):
+                raise SettingError(
+                    f"{self.path}: {self.overlap} people label each text, and known are "
+                    f"{quoted(sorted(all_of_them)) or 'none'}. Name them: --annotators anna,ben."
+                )
+            self._remember("people", names)
+            self.people = tuple(names)
+
+    def set_documents(self, words: Sequence[str]) -> None:
+        """Say what a review is of: the words of a command line that name the documents, and their columns."""
+        with self._lock, database_errors(self.path):
+            self._remember("documents", words)
+            self.documents = tuple(words)
+
+    def _remember(self, name: str, words: Sequence[str]) -> None:
+        with self._writing():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(list(words))))
 
     def next_text(self, annotator: str = "", *, skip: Collection[int] = ()) -> Item | None:
         """The next text for a person, None where there is none left.
@@ -406,7 +440,7 @@ class Project:
                 row = (last.text_id, annotator, kind, json.dumps(labels), note, last.source, last.why)
                 self._append(row, None, undoes=last.id)
             self._refresh()
-            self._pending.setdefault(annotator, {})[last.text_id] = last.why
+            self._pending[annotator] = {last.text_id: last.why} | self._pending.get(annotator, {})  # the first one
         self.on_answer()
         return self.item(last.text_id, last.why)
 
@@ -436,6 +470,7 @@ class Project:
             if new != name:
                 self._check_new(new)
             self._connection.execute("UPDATE labels SET name = ? WHERE id = ?", (new, number))
+        self.on_answer()
 
     def merge_labels(self, names: Sequence[str], into: str) -> None:
         """Make one label of several: all texts of `names` have the label `into`, one of them or another.
@@ -446,6 +481,7 @@ class Project:
             target = self._number(into)
             for number in sorted({self._number(name) for name in names} - {target}):
                 self._connection.execute("UPDATE labels SET merged_into = ? WHERE id = ?", (target, number))
+        self.on_answer()
 
     def texts_of(self, name: str) -> list[int]:
         """The numbers of the texts with a label, ascending: to split it, label them again."""
@@ -496,6 +532,10 @@ class Project:
             query = "SELECT text_id, other_id, suggested, confidence FROM review ORDER BY id"
             return list(self._connection.execute(query))
 
+    def n_blank(self) -> int:
+        """How many texts there is nothing to read in; nobody is asked for them."""
+        return sum(one.annotator == FROM_FILE and one.kind == "leave out" for one in self.answers())
+
     def who_saw(self) -> list[tuple[int, str, str]]:
         """Number of a text, person and why, of all that was shown, first what was shown first."""
         with self._lock, database_errors(self.path):
@@ -519,6 +559,12 @@ class Project:
                 sentence, may_stop,
             )  # fmt: skip
 
+    def changes(self) -> tuple[int, object]:
+        """What is another value as soon as there is another answer, or a label has become another."""
+        with self._lock:
+            self._refresh()
+            return self._last_id, self._label_rows
+
     def held_out(self) -> list[int]:
         """The numbers of the labelled texts to test on, ascending: drawn from all texts, and shown for no other reason.
 
@@ -529,8 +575,8 @@ class Project:
             return sorted(self._tested & self._outcomes.keys())
 
     def _before(self, annotator: str, skip: Collection[int]) -> tuple[int, str] | None:
-        """What this person has before them: shown last, and not answered."""
-        pending = reversed(self._pending.get(annotator, {}).items())
+        """What this person has before them: shown, and not answered; the first of it."""
+        pending = self._pending.get(annotator, {}).items()
         return next(((number, why) for number, why in pending if number not in skip), None)
 
     def _chosen(self, annotator: str, skip: Collection[int]) -> tuple[int, str] | None:
@@ -687,7 +733,7 @@ class _Filler:
         self, connection: sqlite3.Connection, label: str | None, separator: str | None, *, is_multilabel: bool
     ) -> None:
         self.connection, self.label, self.separator, self.is_multilabel = connection, label, separator, is_multilabel
-        self.n_texts = 0
+        self.n_texts = self.n_blank = 0
         self.text_columns: tuple[str, ...] = ()
         self.columns: tuple[str, ...] = ()
         self.sources: list[str] = []
@@ -716,12 +762,15 @@ class _Filler:
             cells = [json.dumps(row, ensure_ascii=False) for row in rows]
         numbers = range(self.n_texts, self.n_texts + len(texts))
         self.connection.executemany("INSERT INTO texts VALUES (?, ?, ?)", zip(numbers, texts, cells, strict=True))
+        blank = {number for number, text in zip(numbers, texts, strict=True) if not shown_text(text).strip()}
         if self.label is not None:
-            self._add_labels(block, source)
+            blank -= self._add_labels(block, source)
+        self._append([(number, "leave out", "[]") for number in sorted(blank)])
         self.n_texts += len(texts)
+        self.n_blank += len(blank)
 
-    def _add_labels(self, block: Block, source: str) -> None:
-        """The labels that documents have already, as answers."""
+    def _add_labels(self, block: Block, source: str) -> set[int]:
+        """The labels that documents have already, as answers. Returns: the numbers of those that have some."""
         table, label = block.table, str(self.label)
         if table is None or label not in table.columns:
             there = "no columns" if table is None else f"the columns {quoted(list(table.columns))}"
@@ -741,12 +790,16 @@ class _Filler:
             if len(found) != 1 and not self.is_multilabel:
                 where = table.location_of(number - self.n_texts)
                 raise DataError(f"{source}, {where}: {len(found)} labels, expected one. For more, say --several.")
-            labels = json.dumps(sorted({self._number(name) for name in found}))
-            rows.append((number, FROM_FILE, "label", labels, "", GIVEN, "", time.time(), f"given {number}"))
+            rows.append((number, "label", json.dumps(sorted({self._number(name) for name in found}))))
+        self._append(rows)
+        return {number for number, _, _ in rows}
+
+    def _append(self, answers: Iterable[tuple[int, str, str]]) -> None:
+        """What the file says of texts: number, kind, labels."""
         self.connection.executemany(
             "INSERT INTO answers(text_id, annotator, kind, labels, note, source, why, seconds, token)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
+            f" VALUES (?1, '{FROM_FILE}', ?2, ?3, '', '{GIVEN}', '', {time.time()}, 'given ' || ?1)",
+            answers,
         )
 
     def _number(self, name: str) -> int:
@@ -772,6 +825,18 @@ def checked_name(name: str) -> str:
     if not found or len(found) > MOST_NAME or not found.isprintable():
         raise SettingError(f"{name!r:.{MOST_NAME}} cannot be a label: expected 1 to {MOST_NAME} characters.")
     return found
+
+
+def _words(meta: dict[str, str], name: str) -> tuple[str, ...]:
+    found = json.loads(meta.get(name, "[]"))
+    if not isinstance(found, list) or not all(isinstance(word, str) for word in found):
+        raise ValueError
+    return tuple(found)
+
+
+def _check_people(names: Sequence[str]) -> None:
+    for name in names:
+        _check_annotator(name)
 
 
 def _check_annotator(name: str) -> None:

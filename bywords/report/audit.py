@@ -22,8 +22,8 @@ _SHOWN_TEXT = 700  # characters of a text beside another
 _EXCERPT = 280  # characters of a text in a table
 
 
-def render_audit(audit: AuditRecord) -> str:
-    """The page as a string. The same record gives the same page."""
+def render_audit(audit: AuditRecord, *, review: str | None = None) -> str:
+    """The page as a string. The same record gives the same page; `review` is the command that goes through labels."""
     profiles = {row.label: row for row in audit.profile.classes}
     flagged = [row for row in audit.label_errors if row.is_flagged][:_MOST_LABEL_ERRORS]
     texts = audit.texts["train"]
@@ -38,7 +38,7 @@ def render_audit(audit: AuditRecord) -> str:
         parts=audit.profile.parts,
         pictures={"words": words_picture(audit), "roc": roc_picture(audit), "lengths": lengths_picture(audit)},
         words=audit_words,
-        review=f"{command('label', audit.data.train)} --review FOLDER",
+        review=review or f"{command('label', audit.data.train)} --review FOLDER",
     )
 
 

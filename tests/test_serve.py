@@ -138,6 +138,7 @@ def test_explanations_add_up(app):
         (b"[1]", 400, None, "it holds a list, expected an object"),
         (b"null", 400, None, "it holds null, expected an object"),
         (b"[" * 100_000, 400, None, "within each other"),
+        (b'{"text": "a", "text": "b"}', 400, None, "the key 'text' is there twice"),
         (b'{"text": "a", "te\\u0078t": "b"}', 400, None, "the key 'text' is there twice"),
         (b'{"text": "\xff"}', 400, None, "not UTF-8, in which JSON is written: byte 11 is 0xff"),
         (b'\xef\xbb\xbf{"text": "a"}', 400, None, "byte order mark"),

@@ -49,6 +49,9 @@ class Question:
 
 def question(body: bytes, columns: Columns | None, limits: Limits) -> Question:
     """The question of a body. `columns` are those that the model reads. Raises RequestError."""
+    inputs = None if columns is None or columns.is_one_text else columns
+    if inputs is None and (text := _text_alone(body)) is not None and len(text) <= limits.characters:
+        return Question([text], n_characters=len(text))
     try:
         asked = parsed_json(body, is_record=True, is_mostly_text=True)
     except SettingError as error:
@@ -69,7 +72,6 @@ def question(body: bytes, columns: Columns | None, limits: Limits) -> Question:
     if len(texts) > most:
         what = "texts to explain" if explain else "texts"
         raise RequestError(413, f"there are {len(texts):,} {what}, expected at most {most:,} a request.", "texts")
-    inputs = None if columns is None or columns.is_one_text else columns
     may_have_halves = b"\\ud" in body or b"\\uD" in body  # of characters, which no UTF-8 has
     are_plain = inputs is None and not may_have_halves and all(type(text) is str for text in texts)
     lengths = list(map(len, texts)) if are_plain else []
@@ -77,6 +79,23 @@ def question(body: bytes, columns: Columns | None, limits: Limits) -> Question:
         names = ["text"] if "text" in asked else [f"texts[{index}]" for index in range(len(texts))]
         lengths = [_checked(text, inputs, where, limits) for text, where in zip(texts, names, strict=True)]
     return Question(texts, _top_k(asked), _min_confidence(asked), explain, sum(lengths))
+
+
+def _text_alone(body: bytes) -> str | None:
+    """The text of a body that has nothing else, read in a third of the time; None for one to be looked at closely.
+
+    A key that is there twice is "text" both times, where nothing is written as \\u0074.
+    """
+    if b"\\u" in body or body.count(b'"text"') != 1:
+        return None
+    from orjson import loads
+
+    try:
+        asked = loads(body)
+    except ValueError:
+        return None
+    text = asked.get("text") if isinstance(asked, dict) and len(asked) == 1 else None
+    return text if isinstance(text, str) else None
 
 
 def _checked(text: Any, columns: Columns | None, where: str, limits: Limits) -> int:

@@ -82,9 +82,9 @@ def question(body: bytes, columns: Columns | None, limits: Limits) -> Question:
 
 
 def _text_alone(body: bytes) -> str | None:
-    """The text of a body that has nothing else, read in a third of the time; None for one to be looked at closely.
+    """The text of a body that has nothing else, in a third of the time; None for one that has to be looked at closely.
 
-    A key that is there twice is "text" both times, where nothing is written as \\u0074.
+    A key that is there twice is "text" both times, where no letter is written as a number.
     """
     if b"\\u" in body or body.count(b'"text"') != 1:
         return None

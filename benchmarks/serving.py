@@ -1,19 +1,22 @@
 """Requests a second of `bywords serve` beside FastAPI apps around fastText and around TF-IDF + LinearSVC.
 
-One text a request, one process each, the same texts (`imdb`'s test part, its first CHARACTERS), the same client with
-N_CONNECTIONS, in turn. Run with the extra `bench`. Prints the median requests a second, the 99th percentile of seconds
-and the CPU time of the server for a request; then how long batches of 1,000 take beside `predict`'s own time.
+One text a request, one process each, all three running, asked in turn for SECONDS at a time by the same client with
+each of N_CONNECTIONS: the same texts (`imdb`'s test part, its first CHARACTERS). Run with the extra `bench`. Prints
+medians of requests a second, of the 99th percentile of seconds, and the least CPU time of the server a request; then
+how long batches of 1,000 take beside `predict`'s own time. Each has learned from N_LEARNED texts.
 
 With `--soak SECONDS` instead: single texts, batches, bad requests, explanations, scrapes, and meanwhile the model is
 saved anew; counts the answers by status, and the memory of the server at the first and last fifth.
 
-Claims: at least LEAST times the requests a second of each peer, and batches within MOST_BATCH; with `--soak` no 5xx, no
-request lost, and memory that has grown by less than MOST_GROWN.
+Claims: at least LEAST times the requests a second of each peer, batches within MOST_BATCH, and each answer that of
+`bywords predict`; with `--soak` no 5xx, no request lost, and memory that has grown by less than MOST_GROWN.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.client
 import itertools
 import json
 import os
@@ -27,17 +30,18 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from measure import write_result
+import numpy as np
+from measure import ENVIRONMENT, median_seconds, write_result
 
 from bywords import SYSTEMS, fit_classifier, load_classifier, load_dataset, save_classifier
 
-SECONDS, N_RUNS, N_CONNECTIONS, CHARACTERS = 3.0, 3, 32, 300
+SECONDS, N_RUNS, N_CONNECTIONS, CHARACTERS, N_LEARNED = 2.0, 5, (8, 32), 300, 8_000
 LEAST = {"fastText": 2.0, "TF-IDF + LinearSVC": 5.0}
 JSON = "application/json"
+OWN = {**ENVIRONMENT, "PYTHONPATH": str(Path(__file__).parents[1])}
 MOST_BATCH = 1.3
 MOST_GROWN = 1.1
 RELOAD_SECONDS = 5.0
@@ -73,43 +77,62 @@ def main() -> None:
     if "--soak" in sys.argv:
         soak(float(sys.argv[sys.argv.index("--soak") + 1]), data)
         return
-    names = [data.train.label_names[code] for code in data.train.labels]
-    texts, asked = list(data.train.texts), [text[:CHARACTERS] for text in data.test.texts[:2000]]
-    with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder), texts, names)
-        rates: dict[str, list[float]] = {}
-        slowest: dict[str, list[float]] = {}
-        busy: dict[str, list[float]] = {}
-        for _ in range(N_RUNS):
-            for name in ("bywords", *PEERS):
-                with server(name, Path(folder)) as (port, pid):
-                    before = cpu_seconds(pid)
-                    took = run(load(port, asked, SECONDS))
-                    busy.setdefault(name, []).append((cpu_seconds(pid) - before) / len(took))
-                rates.setdefault(name, []).append(len(took) / SECONDS)
-                slowest.setdefault(name, []).append(sorted(took)[int(0.99 * len(took))])
-                print(
-                    f"{name:20} {rates[name][-1]:8,.0f} a second, p99 {slowest[name][-1]:.5f} s, "
-                    f"{1e6 * busy[name][-1]:.0f} µs of the server's CPU",
-                    flush=True,
-                )
-        batch = batches(Path(folder), list(data.test.texts[:1000]))
-    found = {
-        name: {
-            "requests_per_second": statistics.median(rates[name]),
-            "p99_seconds": statistics.median(slowest[name]),
-            "cpu_seconds": min(busy[name]),
-        }
-        for name in rates
-    }
-    write_result("serving", {"servers": found, "batch": batch})
-    print(found, batch)
-    for name, least in LEAST.items():
-        ratio = found["bywords"]["requests_per_second"] / found[name]["requests_per_second"]
-        of_cpu = found[name]["cpu_seconds"] / found["bywords"]["cpu_seconds"]
-        print(f"{ratio:.2f} times {name}; by CPU time of the server {of_cpu:.2f} times")
-        assert ratio >= least, (name, ratio)
+    learned = data.train.select(np.random.default_rng(0).permutation(len(data.train))[:N_LEARNED])
+    asked = [text[:CHARACTERS] for text in data.test.texts[:2000]]
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as running:
+        folder = Path(place)
+        prepare(folder, list(learned.texts), list(learned.names()))
+        ports = {name: running.enter_context(server(name, folder)) for name in ("bywords", *PEERS)}
+        n_different = different(folder, ports["bywords"][0], asked)
+        servers = {str(n): rates(ports, asked, n) for n in N_CONNECTIONS}
+        batch = batches(folder, ports["bywords"][0], list(data.test.texts[:1000]))
+    found = {"servers": servers, "batch": batch, "n_texts_compared": len(asked), "n_different": n_different}
+    write_result("serving", found)
+    print(json.dumps(found, indent=1))
+    assert n_different == 0, n_different
+    for n, of in servers.items():
+        for name, least in LEAST.items():
+            print(f"{n} connections: {of[name]['times']:.2f} times {name}, {of[name]['times_by_cpu']:.2f} by CPU time")
+            assert of[name]["times"] >= least, (n, name, of[name])
     assert batch["ratio"] <= MOST_BATCH, batch
+
+
+def rates(ports: dict[str, tuple[int, int]], asked: list[str], n_connections: int) -> dict[str, dict[str, float]]:
+    """What each server does, and how many times as much the first one: medians of the runs, which are in turn."""
+    runs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ports}
+    for _ in range(N_RUNS):
+        for name, (port, pid) in ports.items():
+            before, started = cpu_seconds(pid), time.perf_counter()
+            took = run(load(port, asked, SECONDS, n_connections))
+            rate, busy = len(took) / (time.perf_counter() - started), (cpu_seconds(pid) - before) / len(took)
+            runs[name].append((rate, sorted(took)[int(0.99 * len(took))], busy))
+            print(f"{n_connections:3} {name:20} {rate:8,.0f} a second, {1e6 * busy:.0f} µs of CPU", flush=True)
+    own = runs["bywords"]
+    return {
+        name: {
+            "requests_per_second": statistics.median(rate for rate, _, _ in its),
+            "p99_seconds": statistics.median(slow for _, slow, _ in its),
+            "cpu_seconds": min(busy for _, _, busy in its),
+            "times": statistics.median(one[0] / other[0] for one, other in zip(own, its, strict=True)),
+            "times_by_cpu": min(busy for _, _, busy in its) / min(busy for _, _, busy in own),
+        }
+        for name, its in runs.items()
+    }
+
+
+def different(folder: Path, port: int, texts: list[str]) -> int:
+    """How many texts, asked for one at a time, get another answer than in a line of `bywords predict`."""
+    (folder / "asked.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+    command = [sys.executable, "-m", "bywords", "predict", "model", "asked.jsonl"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=True, env=OWN)
+    expected = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    n_different = 0
+    for text, line in zip(texts, expected, strict=True):
+        connection.request("POST", "/predict", json.dumps({"text": text}), {"Content-Type": JSON})
+        (answer,) = json.loads(connection.getresponse().read())["predictions"]
+        n_different += answer != {name: value for name, value in line.items() if name != "text"}
+    return n_different
 
 
 def prepare(folder: Path, texts: list[str], labels: list[str]) -> None:
@@ -124,12 +147,12 @@ def prepare(folder: Path, texts: list[str], labels: list[str]) -> None:
     joblib.dump(make_pipeline(TfidfVectorizer(), LinearSVC()).fit(texts, labels), folder / "peer.joblib")
     lines = [f"__label__{label} {' '.join(text.split())}\n" for text, label in zip(texts, labels, strict=True)]
     (folder / "train.txt").write_text("".join(lines), encoding="utf-8")
-    fasttext.train_supervised(str(folder / "train.txt"), verbose=0).save_model(str(folder / "peer.bin"))
+    fasttext.train_supervised(str(folder / "train.txt"), verbose=0, thread=1).save_model(str(folder / "peer.bin"))
     for name, (load_it, answer) in PEERS.items():
         (folder / f"{name}.py").write_text(APP.format(load=load_it, answer=answer))
 
 
-@contextmanager
+@contextlib.contextmanager
 def server(name: str, folder: Path) -> Iterator[tuple[int, int]]:
     """A process that serves: its port, and its number."""
     with socket.socket() as free:
@@ -137,8 +160,7 @@ def server(name: str, folder: Path) -> Iterator[tuple[int, int]]:
         port = int(free.getsockname()[1])
     own = [sys.executable, "-m", "bywords", "serve", "model", "--port", str(port)]
     command = own if name == "bywords" else [sys.executable, f"{name}.py", str(port)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, env=environment) as process:
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, env=OWN) as process:
         try:
             wait_for_answer(port)
             yield port, process.pid
@@ -229,10 +251,10 @@ async def ask_on(port: int, requests: list[list[bytes]], seconds: float) -> list
     return seen
 
 
-async def load(port: int, texts: list[str], seconds: float) -> list[float]:
+async def load(port: int, texts: list[str], seconds: float, n_connections: int) -> list[float]:
     """How long each request took."""
     raw = [raw_request(port, json.dumps({"text": text}).encode()) for text in texts]
-    seen = await ask_on(port, [raw[number::N_CONNECTIONS] for number in range(N_CONNECTIONS)], seconds)
+    seen = await ask_on(port, [raw[number::n_connections] for number in range(n_connections)], seconds)
     assert {status for _, status in seen} == {200}
     return [took for took, _ in seen]
 
@@ -294,24 +316,16 @@ def mixed(port: int, texts: list[str]) -> list[list[bytes]]:
     return [single, single[::-1], single[250:] + single[:250], rich, many, many[::-1], bad, gets]
 
 
-def batches(folder: Path, texts: list[str]) -> dict[str, Any]:
+def batches(folder: Path, port: int, texts: list[str]) -> dict[str, Any]:
     """Seconds of 1,000 texts in one request, and of `predict` in this process: medians of runs in turn."""
-    import http.client
-
     classifier, body = load_classifier(folder / "model"), json.dumps({"texts": texts})
-    times: dict[str, list[float]] = {"served": [], "predict": []}
-    with server("bywords", folder) as (port, _):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        for _ in range(9):
-            started = time.perf_counter()
-            connection.request("POST", "/predict", body, {"Content-Type": JSON})
-            answer = connection.getresponse().read()
-            times["served"].append(time.perf_counter() - started)
-            assert len(json.loads(answer)["predictions"]) == len(texts)
-            started = time.perf_counter()
-            classifier.predict(texts)
-            times["predict"].append(time.perf_counter() - started)
-    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def served() -> None:
+        connection.request("POST", "/predict", body, {"Content-Type": JSON})
+        assert len(json.loads(connection.getresponse().read())["predictions"]) == len(texts)
+
+    medians = median_seconds({"served": served, "predict": lambda: classifier.predict(texts)}, n_runs=15)
     return {**medians, "ratio": medians["served"] / medians["predict"]}
 
 

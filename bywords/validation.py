@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -167,10 +169,14 @@ def parsed_json(raw: bytes, *, is_record: bool = False, is_mostly_text: bool = F
         raise SettingError(f"it has more than {DEEPEST} lists and objects within each other") from error
     except SettingError:
         raise
-    except ValueError as error:  # of JSON, of UTF-8
-        raise SettingError(f"it is not JSON as bywords writes it: {error}") from error
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start + 1} is 0x{raw[error.start]:02x}"
+        raise SettingError(f"it is not UTF-8, in which JSON is written: {what}") from error
+    except ValueError as error:
+        begins = "it begins with a byte order mark: " if raw.startswith(BOM_UTF8) else ""
+        raise SettingError(f"it is not JSON: {begins}{error}") from error
     if not isinstance(found, dict):
-        raise SettingError(f"it holds a {type(found).__name__}, expected an object")
+        raise SettingError(f"it holds {json_kind(found)}, expected an object")
     level: list[Any] = [found]
     for _ in range(DEEPEST):
         items = (item for one in level for item in (one.values() if isinstance(one, dict) else one))
@@ -178,6 +184,15 @@ def parsed_json(raw: bytes, *, is_record: bool = False, is_mostly_text: bool = F
         if not level:
             return found
     raise SettingError(f"it has more than {DEEPEST} lists and objects within each other")
+
+
+def json_kind(value: Any) -> str:
+    """What a value of JSON is, for a person; never a text itself."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return f"{value!r:.30}"
+    return "a string" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
 
 
 @lru_cache(maxsize=4)
@@ -192,7 +207,8 @@ _MAY_BE_LARGE = re.compile(r"[eE]\+?\d{3}|(?<![.\d])\d{19}")  # a number: others
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        check_unique("a key", [key for key, _ in pairs])
+        key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise SettingError(f"the key {key!r:.100} is there twice, expected each once")
     return found
 
 

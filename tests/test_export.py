@@ -12,8 +12,18 @@ import pytest
 from pages import HOSTILE, chromium, needs_browser, page_in
 from small_corpus import small_corpus
 
-from bywords import SYSTEMS, SettingError, Tokenizer, TokenizerConfig, exported_page, fit_classifier, save_classifier
+from bywords import (
+    SYSTEMS,
+    SettingError,
+    Tokenizer,
+    TokenizerConfig,
+    exported_page,
+    fit_classifier,
+    load_classifier,
+    save_classifier,
+)
 from bywords.config import changed
+from bywords.data.columns import Columns
 from bywords.errors import DataError
 from bywords.evaluation.calibration import Sigmoids, Temperature
 from bywords.explain.explanation import explain
@@ -296,6 +306,37 @@ def test_a_text_is_typed_and_a_csv_labelled_by_keys_and_nothing_is_asked_of_a_ne
             assert "moon" in saved[-2][-1]
 
 
+DROP = """([name, content]) => {
+    const carried = new DataTransfer();
+    carried.items.add(new File([content], name, {type: "text/csv"}));
+    const over = (kind) => {
+        const event = new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: carried});
+        document.querySelector("h1").dispatchEvent(event);
+        return event.defaultPrevented;
+    };
+    return [over("dragover"), document.querySelector("#drop").classList.contains("over"), over("drop")];
+}"""
+
+
+def test_a_csv_is_dropped_anywhere_on_a_page(browser, tmp_path):
+    (tmp_path / "page.html").write_text(exported_page(fitted(SYSTEMS["tfidf-nb"])), encoding="utf-8")
+    with page_in(browser, tmp_path / "page.html") as page:
+        for name, rows in (("first.csv", TEXTS[:3]), ("next.CSV", TEXTS[3:7])):
+            written = io.StringIO()
+            csv.writer(written, lineterminator="\n").writerows([["text"], *([text] for text in rows)])
+            assert page.evaluate(DROP, [name, written.getvalue()]) == [True, True, True]
+            with page.expect_download() as download:
+                page.get_by_role("link", name=f"Save {name[:-4]}-labelled.csv").click()
+            saved = list(csv.DictReader(download.value.path().read_text(encoding="utf-8").splitlines(keepends=True)))
+            assert [row["text"] for row in saved] == rows
+            assert [row["label"] for row in saved] == fitted(SYSTEMS["tfidf-nb"]).predict(rows).labels.tolist()
+            assert not page.evaluate("document.querySelector('#drop').classList.contains('over')")
+
+
+def test_what_a_page_brings_beside_its_model_is_small():
+    assert len(exported_page(fitted(SYSTEMS["tfidf-nb"]))) < 110_000  # the model is 2 kB of them
+
+
 def test_a_page_fits_a_phone_and_says_what_is_wrong_with_a_file(page, tmp_path):
     page.set_viewport_size({"width": 390, "height": 800})
     page.fill("#text", "moon " + "x" * 500)
@@ -329,6 +370,29 @@ def test_a_graph_for_onnx_gives_the_logits_from_ids(kind, pooled, tmp_path):
     beside = json.loads(files[tmp_path / "model.vocabulary.json"])
     assert beside["words"][0] == classifier.vocabulary.names()[0]
     assert beside["classes"] == classifier.classes.tolist()
+
+
+def test_the_vocabulary_beside_a_graph_says_how_a_row_is_read(bywords, tmp_path):
+    runtime = pytest.importorskip("onnxruntime")
+    rows = [
+        {"title": text, "body": text[::-1] or None, "size": n % 40, "label": label}
+        for n, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    columns = ["--text", "title", "--text", "body", "--column", "size"]
+    assert bywords("train", "rows.jsonl", *columns, "--system", "tfidf-svc", "--out", "rows")[0] == 0
+    assert bywords("export", "rows", "--to", "rows.onnx")[0] == 0
+    classifier = load_classifier(tmp_path / "rows")
+    session = runtime.InferenceSession(str(tmp_path / "rows.onnx"))
+    for text in classifier.texts_of(rows[:20]):
+        encoded = classifier.encode([text])
+        (logits,) = session.run(["logits"], {"ids": encoded.ids.astype(np.int64)})
+        np.testing.assert_allclose(logits, classifier.logits_of(encoded)[0], rtol=1e-4, atol=1e-5)
+    beside = json.loads((tmp_path / "rows.vocabulary.json").read_text(encoding="utf-8"))
+    assert Columns.plain(beside["columns"]) == classifier.record.columns
+    code, _, said = bywords("export", "rows", "--to", "rows.html")
+    assert code == 2
+    assert "rows of several columns, which a page does not take" in said
 
 
 def test_a_page_says_of_which_documents_its_score_is(bywords, tmp_path):

@@ -1,22 +1,30 @@
 """A server answers as `predict` does, refuses what is wrong by its name, and exchanges its model while it is asked."""
 
 import asyncio
+import contextlib
+import http.client
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
+from types import SimpleNamespace
 
 import httpx
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_corpus import small_corpus
 
 from bywords import SYSTEMS, fit_classifier, load_classifier, save_classifier
 from bywords.auditing.model_drift import Observed, compared, judged
+from bywords.cli import serve
+from bywords.cli.listening import listening
 from bywords.cli.serve import answers
 from bywords.errors import SettingError
 from bywords.serving.app import Application
@@ -127,9 +135,13 @@ def test_explanations_add_up(app):
     ("body", "status", "field", "words"),
     [
         (b"", 400, None, "JSON"),
-        (b"[1]", 400, None, "expected an object"),
+        (b"[1]", 400, None, "it holds a list, expected an object"),
+        (b"null", 400, None, "it holds null, expected an object"),
         (b"[" * 100_000, 400, None, "within each other"),
-        (b'{"text": "a", "text": "b"}', 400, None, "text"),
+        (b'{"text": "a", "text": "b"}', 400, None, "the key 'text' is there twice"),
+        (b'{"text": "a", "te\\u0078t": "b"}', 400, None, "the key 'text' is there twice"),
+        (b'{"text": "\xff"}', 400, None, "not UTF-8, in which JSON is written: byte 11 is 0xff"),
+        (b'\xef\xbb\xbf{"text": "a"}', 400, None, "byte order mark"),
         (b"{}", 422, "text", "either 'text'"),
         (b'{"text": "a", "texts": []}', 422, "text", "either 'text'"),
         (b'{"text": 3}', 422, "text", "expected a string"),
@@ -230,6 +242,48 @@ def test_a_body_that_does_not_come_is_refused(models):
     assert asked(app, content=slow(), headers={"content-type": "application/json"}).status_code == 408
 
 
+def test_who_sends_no_whole_head_in_time_loses_the_connection_and_others_keep_theirs(models, monkeypatch):
+    monkeypatch.setattr("bywords.cli.connections.HEAD_SECONDS", 0.3)
+    config, sock, _ = listening(application(models / "one"), "127.0.0.1", 0, stop_seconds=1)
+    config.timeout_keep_alive = 60  # the end that uvicorn has for those that were answered once
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+    thread.start()
+    whole = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    wrong = [b"", whole[:9], whole + whole[:9]]
+    with contextlib.ExitStack() as closed:
+        silent = [closed.enter_context(socket.create_connection(sock.getsockname())) for _ in wrong]
+        for one, part in zip(silent, wrong, strict=True):
+            one.settimeout(20)
+            one.sendall(part)
+        kept = closed.enter_context(contextlib.closing(http.client.HTTPConnection(*sock.getsockname())))
+        kept.connect()
+        first = kept.sock
+        for _ in range(8):  # for longer than the limit
+            kept.request("GET", "/health")
+            assert kept.getresponse().read() == b'{"healthy": true}'
+            time.sleep(0.06)
+        assert kept.sock is first
+        got = [b"".join(iter(lambda one=one: one.recv(999), b""))[:12] for one in silent]
+        assert got == [b"", b"", b"HTTP/1.1 200"]
+    server.should_exit = True
+    thread.join(20)
+
+
+def test_a_worker_ends_after_the_process_that_started_it(models, monkeypatch):
+    given = {"model": str(models / "one"), "token": None, "is_local": True, "hosts": [], "limits": {}}
+    monkeypatch.setenv("BYWORDS_SERVE", json.dumps(given))
+    killed, sent = threading.Event(), []
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: SimpleNamespace(join=lambda: killed.wait(20)))
+    monkeypatch.setattr("os.kill", lambda *given: (sent.append(given), ended.set()))
+    ended = threading.Event()
+    serve.application()
+    assert not ended.wait(0.05)
+    killed.set()
+    assert ended.wait(20)
+    assert sent == [(os.getpid(), signal.SIGTERM)]
+
+
 def test_only_who_has_the_token_may_ask(models):
     app = application(models / "one", token="secret")
     body = {"json": {"text": "moon"}}
@@ -245,10 +299,11 @@ def test_only_who_has_the_token_may_ask(models):
     ("headers", "status"),
     [
         ({"host": "evil.example:8000"}, 421),
-        ({"host": "localhost:1"}, 200),
+        ({"host": "LocalHost:1"}, 200),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "http://127.0.0.1:8000"}, 200),
         ({"content-type": "text/plain"}, 415),
+        ({"content-encoding": "gzip"}, 415),
         ({"content-length": "x"}, 413),
     ],
 )
@@ -362,7 +417,7 @@ def test_several_workers_answer_are_counted_together_and_stop(models):
 
 def test_a_process_serves_until_it_is_told_to_stop(models, tmp_path):
     command = [sys.executable, "-m", "bywords", "serve", str(models / "one"), "--port", "0"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         timer = threading.Timer(30, process.kill)
         timer.start()
@@ -373,6 +428,7 @@ def test_a_process_serves_until_it_is_told_to_stop(models, tmp_path):
             process.send_signal(signal.SIGTERM)
             rest = process.stderr.read()
             assert json.loads(rest.splitlines()[-1])["event"] == "stop"
+            assert list(tmp_path.iterdir()) == []
         finally:
             timer.cancel()
             process.kill()

@@ -18,8 +18,12 @@ def listening(app: Any, host: str, port: int, *, stop_seconds: int, **more: Any)
 
     Raises: SettingError where nothing can listen there.
     """
-    config = needed("uvicorn", what="a server").Config(
-        app, host=host, port=port, ws="none", access_log=False, log_config=None, server_header=False,
+    uvicorn = needed("uvicorn", what="a server")
+    needed("httptools", what="a server")
+    from bywords.cli.connections import Connection
+
+    config = uvicorn.Config(
+        app, host=host, port=port, http=Connection, ws="none", access_log=False, log_config=None, server_header=False,
         proxy_headers=False, date_header=False, timeout_graceful_shutdown=stop_seconds, lifespan="on", **more,
     )  # fmt: skip
     try:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import multiprocessing
 import os
+import signal
 import sys
 import tempfile
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,21 +75,20 @@ def serve(
     given = {"model": str(model), "token": token, "is_local": is_of_machine, "hosts": allow_host or [], "limits": {
         "texts": max_texts, "body_bytes": max_body, "characters": max_characters, "seconds": timeout}}  # fmt: skip
     os.environ[SETTINGS] = json.dumps(given)
-    with tempfile.TemporaryDirectory(prefix="bywords-metrics-") as folder:
-        if workers > 1:
+    config, sock, url = listening(
+        "bywords.cli.serve:application", host, port, stop_seconds=STOP_SECONDS, factory=True, workers=workers
+    )
+    with sock:
+        if check:
+            tell_aside(f"{model} answers, with {n_labels:,} labels, and can be served at {url}.")
+            return
+        tell_aside(f"Listening at {url} (Ctrl-C stops it).")
+        if workers == 1:
+            uvicorn.Server(config).run(sockets=[sock])
+            return
+        with tempfile.TemporaryDirectory(prefix="bywords-metrics-") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        config, sock, url = listening(
-            "bywords.cli.serve:application", host, port, stop_seconds=STOP_SECONDS, factory=True, workers=workers
-        )
-        with sock:
-            if check:
-                tell_aside(f"{model} answers, with {n_labels:,} labels, and can be served at {url}.")
-                return
-            tell_aside(f"Listening at {url} (Ctrl-C stops it).")
-            if workers > 1:
-                needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess(config, [sock]).run()
-            else:
-                uvicorn.Server(config).run(sockets=[sock])
+            needed("uvicorn.supervisors", what="`bywords serve --workers`").Multiprocess(config, [sock]).run()
 
 
 def application() -> Application:
@@ -96,13 +98,21 @@ def application() -> Application:
     from bywords.serving.requests import Limits
     from bywords.serving.served import ServedModel
 
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_after, args=[parent], daemon=True).start()
     given = json.loads(os.environ[SETTINGS])
-    hosts = (*LOCAL, *given["hosts"]) if given["is_local"] or given["hosts"] else None
+    hosts = (*LOCAL, *map(str.lower, given["hosts"])) if given["is_local"] or given["hosts"] else None
     log = _Log()
     logger = logging.getLogger("uvicorn")
     logger.handlers, logger.propagate = [_Remarks(log)], False
     access = Access(token=given["token"], hosts=hosts, log=log)
     return Application(ServedModel(Path(given["model"]), answers), limits=Limits(**given["limits"]), access=access)
+
+
+def _end_after(parent: Any) -> None:
+    """Stop this worker where the process that started it is killed: it would hold the port for ever."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def answers(classifier: FittedClassifier, top_k: int | None, min_confidence: float | None) -> Answers:

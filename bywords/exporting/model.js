@@ -130,7 +130,7 @@ function modelOf(values) {
   const tables = values.tables.map(table => ({
     ...table, rows: numbers(table.rows), width: table.rows.columns, idf: numbers(table.idf), bias: numbers(table.bias), layer: table.layer && numbers(table.layer),
   }));
-  const encoded = vocabularyOf(values), cut = textReader({...values.unicode, ...namedArrays(arrays, values.unicode)}, values.tokenizer);
+  const encoded = vocabularyOf(values), cut = textReader(charactersOf(values), values.tokenizer);
   const places = new Int32Array(values.n_rows);
 
   // Each id of a text once, in the order of first occurrence, and how often it is there.
@@ -315,6 +315,31 @@ function modelOf(values) {
   }
   return {classes, isMultilabel: values.is_multilabel, tokens: cut, answer, explained, firstHighest};
 }
-function namedArrays(arrays, {kinds, orders, combining, classes}) {
-  return {kinds: arrays[kinds], orders: arrays[orders], combining: arrays[combining], classes: arrays[classes]};
+
+// What is known of characters: bytes by code point, and texts by character.
+function charactersOf({arrays, unicode}) {
+  const found = {};
+  for (const [name, numbers] of Object.entries(unicode.runs)) {
+    const [lengths, bytes] = numbers.map(number => arrays[number]);
+    let n = 0;
+    for (const length of lengths) n += length;
+    found[name] = new Uint8Array(n);
+    for (let i = 0, at = 0; i < lengths.length; at += lengths[i++]) if (bytes[i]) found[name].fill(bytes[i], at, at + lengths[i]);
+  }
+  for (const [name, numbers] of Object.entries(unicode.mappings)) {
+    const [steps, lengths, points] = numbers.map(number => arrays[number]);
+    found[name] = {};
+    for (let i = 0, at = 0, point = 0; i < steps.length; at += lengths[i++]) {
+      point += steps[i];
+      found[name][String.fromCodePoint(point)] = String.fromCodePoint(...points.subarray(at, at + lengths[i]));
+    }
+  }
+  const {parts} = found, isApart = new Set(unicode.apart), whole = sign => sign in parts ? Array.from(parts[sign], whole).join("") : sign;
+  found.decomposed = {};
+  found.pairs = {};
+  for (const sign in parts) {
+    found.decomposed[sign] = whole(sign);
+    if (Array.from(parts[sign]).length === 2 && !isApart.has(sign)) found.pairs[parts[sign]] = sign;
+  }
+  return found;
 }

@@ -6,6 +6,7 @@ float32 (K,). It counts them, weighs them and adds up rows, as `CountedTable` sa
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -43,8 +44,9 @@ def onnx_files(classifier: FittedClassifier, path: Path) -> dict[Path, bytes]:
             "with one of these systems."
         ) from error
     model = _graph(tables).SerializeToString()
-    vocabulary, calibration = classifier.vocabulary, classifier.calibration
+    vocabulary, calibration, columns = classifier.vocabulary, classifier.calibration, classifier.record.columns
     beside = {
+        "columns": None if columns is None else dataclasses.asdict(columns),  # how a row becomes a text
         "classes": classifier.classes.tolist(),
         "calibration": calibration.plain(),
         "tokenizer": to_plain(classifier.tokenizer.config),

@@ -11,6 +11,7 @@ import functools
 import json
 import unicodedata
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,19 @@ class Packing:
             "columns": array.shape[1] if array.ndim > 1 else 1, "is_mirrored": name.endswith(MIRRORED),
         }  # fmt: skip
 
+    def add_runs(self, array: npt.NDArray[Any]) -> list[int]:
+        """The numbers of how long each run of the same value is, int32, and of the values."""
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(array)) + 1])
+        lengths = np.diff(np.append(starts, len(array))).astype(np.int32)
+        return [self.add(lengths), self.add(array[starts])]
+
+    def add_mapping(self, mapping: Mapping[str, str]) -> list[int]:
+        """The numbers of the steps between its characters, of how many are at the place of each, and of these."""
+        points = sorted(map(ord, mapping))
+        texts = [mapping[chr(point)] for point in points]
+        steps, lengths = np.diff(points, prepend=0).astype(np.int32), np.array(list(map(len, texts)), dtype=np.uint8)
+        return [self.add(steps), self.add(lengths), self.add(np.array(list(map(ord, "".join(texts))), dtype=np.int32))]
+
     def bytes(self, values: dict[str, Any]) -> str:
         """Base64 of the JSON values and the arrays, deflated."""
         described = [{"kind": array.dtype.name, "length": len(array)} for array in self.arrays]
@@ -70,7 +84,7 @@ class Packing:
         for array in self.arrays:
             little = array.astype(array.dtype.newbyteorder("<"), copy=False).view(np.uint8)
             parts.append(little.reshape(len(array), array.itemsize).T.tobytes())
-        packer = zlib.compressobj(6, wbits=-15)
+        packer = zlib.compressobj(9, wbits=-15)
         return base64.b64encode(b"".join([*map(packer.compress, parts), packer.flush()])).decode()
 
 
@@ -203,7 +217,7 @@ def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
 def _unicode(packing: Packing, tokenizer: Tokenizer) -> dict[str, Any]:
     """Tables of code points, as they are here: those of the package, and those of this Python."""
     config, signs = tokenizer.config, _signs()
-    classes, combining, decomposed, pairs = _of_this_python()
+    classes, combining, parts, apart = _of_this_python()
     table = replacements(config.lowercase).by_character if config.normalize and not config.is_given else {}
     lower, stripped, classes = dict[str, str](), dict[str, str](), classes.copy()
     if (not config.normalize or tokenizer.stop_words or config.strip_accents) and config.lowercase:
@@ -216,9 +230,16 @@ def _unicode(packing: Packing, tokenizer: Tokenizer) -> dict[str, Any]:
             sign: plain for sign in signs if not "가" <= sign <= "힣" and (plain := without_accents(sign)) != sign
         }
     return {
-        "kinds": packing.add(_filled(kinds_of_characters(), 2)), "orders": packing.add(orders_of_characters()),
-        "combining": packing.add(combining), "classes": packing.add(classes),
-        "decomposed": decomposed, "pairs": pairs, "replacements": table, "lower": lower, "stripped": stripped,
+        "runs": {
+            "kinds": packing.add_runs(_filled(kinds_of_characters(), 2)),
+            "orders": packing.add_runs(orders_of_characters()),
+            "combining": packing.add_runs(combining), "classes": packing.add_runs(classes),
+        },
+        "mappings": {
+            "parts": packing.add_mapping(parts), "replacements": packing.add_mapping(table),
+            "lower": packing.add_mapping(lower), "stripped": packing.add_mapping(stripped),
+        },
+        "apart": apart,
     }  # fmt: skip
 
 
@@ -227,10 +248,12 @@ def _signs() -> list[str]:
 
 
 @functools.cache
-def _of_this_python() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, str], dict[str, str]]:
-    """What kind of letter each code point is, its combining class, both uint8; what it is composed of; and of pairs."""
+def _of_this_python() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dict[str, str], str]:
+    """What kind of letter each code point is and its combining class, both uint8; what each is composed of, in one
+    step; and those that are not what their two parts are composed to.
+    """
     classes, combining = np.zeros(N_POINTS, dtype=np.uint8), np.zeros(N_POINTS, dtype=np.uint8)
-    decomposed, pairs = dict[str, str](), dict[str, str]()
+    parts, apart = dict[str, str](), list[str]()
     for sign in _signs():
         if its := unicodedata.combining(sign):
             combining[ord(sign)] = its
@@ -240,11 +263,10 @@ def _of_this_python() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], dic
             classes[ord(sign)] = IN_WORD | sum(bit for bit, is_so in kinds if is_so)
         mapping = unicodedata.decomposition(sign)
         if mapping and mapping[0] != "<":
-            decomposed[sign] = unicodedata.normalize("NFD", sign)
-            parts = "".join(chr(int(part, 16)) for part in mapping.split())
-            if len(parts) == 2 and unicodedata.normalize("NFC", parts) == sign:
-                pairs[parts] = sign
-    return classes, combining, decomposed, pairs
+            parts[sign] = "".join(chr(int(part, 16)) for part in mapping.split())
+            if len(parts[sign]) == 2 and unicodedata.normalize("NFC", parts[sign]) != sign:
+                apart.append(sign)
+    return classes, combining, parts, "".join(apart)
 
 
 def _filled(table: npt.NDArray[np.uint8], value: int) -> npt.NDArray[np.uint8]:

@@ -206,7 +206,7 @@ def _fields(body: bytes, expected: Mapping[str, tuple[type, Any]]) -> dict[str, 
     try:
         asked = parsed_json(body)
     except SettingError as error:
-        raise RequestError(400, f"the body cannot be read as JSON: {error}.") from error
+        raise RequestError(400, f"the body cannot be read: {error}.") from error
     expected = {"project": (str, None), "annotator": (str, ""), **expected}
     for name in asked:
         if name not in expected:

@@ -113,12 +113,12 @@ class Site:
 
     def _check(self, path: str, method: str, headers: dict[bytes, bytes]) -> None:
         """Raise RequestError for who may not ask, and for what there is not."""
-        host = headers.get(b"host", b"").decode("latin-1")
+        host = headers.get(b"host", b"").decode("latin-1").lower()
         hosts = self.access.hosts
         if hosts is not None and host not in hosts and host.rpartition(":")[0] not in hosts:
             raise RequestError(421, f"the header Host names {host!r:.100}, expected {', '.join(hosts)}.", "Host")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if origin and origin.partition("://")[2] != host:
+        if origin and origin.partition("://")[2].lower() != host:
             raise RequestError(403, "a page of another address asks, which may not use this server.", "Origin")
         if path == "other":
             raise RequestError(404, f"there is no such address, expected one of {', '.join(self.methods)}.")
@@ -139,6 +139,9 @@ class Site:
         headers = dict(scope["headers"])
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
             raise RequestError(415, "expected the header 'Content-Type: application/json'.", "Content-Type")
+        if encoding := headers.get(b"content-encoding", b"").decode("latin-1"):
+            said = f"the header Content-Encoding names {encoding!r:.40}: send the body as it is."
+            raise RequestError(415, said, "Content-Encoding")
         if scope["query_string"]:
             raise RequestError(400, "there are words behind ? in the address: put all into the body, as JSON.")
         most = self.limits.body_bytes

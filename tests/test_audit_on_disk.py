@@ -8,8 +8,10 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.auditing import audit
+from bywords.auditing.label_errors import find_label_errors
 from bywords.auditing.on_disk import MOST_LISTED, audit_on_disk
 from bywords.data.corpus import Corpus
+from bywords.data.duplicates import find_duplicates
 from bywords.errors import DataError
 from bywords.io.datasets import read_parts
 from bywords.io.read_options import ReadOptions
@@ -131,3 +133,18 @@ def test_what_needs_all_texts_in_memory_is_audited_at_once_and_a_wrong_size_is_r
     code, _, said = bywords("audit", files[0], "--memory", "much")
     assert code != 0
     assert "--memory is 'much', expected a number and a unit" in said
+
+
+def test_labels_of_a_part_are_judged_with_the_duplicates_that_were_found_among_all(tmp_path, files, monkeypatch):
+    judged = []
+
+    def find(tokens, labels, n_classes, groups, **options):
+        judged.append(groups)
+        return find_label_errors(tokens, labels, n_classes, groups, **options)
+
+    monkeypatch.setattr("bywords.auditing.on_disk.find_label_errors", find)
+    train = on_disk(tmp_path, files, n_parts=3).train
+    groups = find_duplicates(read_parts(files[0])[0].texts).train.groups
+    assert len(judged) == 3
+    for number, its in enumerate(judged):
+        assert its.tolist() == groups[train.part_of == number].tolist()

@@ -52,6 +52,7 @@ def test_the_record_is_plain_json_and_says_what_was_looked_at(record):
         "columns": None,
         "label_names": ["motor", "rare", "space", "sport"],
         "class_counts": {"train": [42, 1, 41, 42], "test": [15, 0, 14, 13]},
+        "n_drawn": None,
     }
 
 

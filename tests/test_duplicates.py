@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bywords.data.duplicates import MOST_ALIKE, MOST_PARTNERS, THRESHOLD, find_duplicates
+from bywords.data.distinct_texts import DistinctTextsBuilder
+from bywords.data.duplicates import MOST_ALIKE, MOST_PARTNERS, THRESHOLD, duplicates_of, find_duplicates
 from bywords.kernels.overlap import numbered
 
 LONG = "the engine of the old car was loud and the driver stopped it at the side of a narrow road near town"
@@ -192,3 +193,38 @@ def test_within_a_part_every_duplicate_is_linked_to_its_group(texts):
     within = find_duplicates(column(texts)).train
     for one, other in slow_pairs(texts, texts):
         assert within.groups[one] == within.groups[other]
+
+
+def same_duplicates(one, other):
+    """Whether all arrays of what was found are equal."""
+    if one is None or other is None or isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    return all(same_duplicates(getattr(one, name), getattr(other, name)) for name in vars(one))
+
+
+def found_on_disk(folder, train, test, n_bytes, n_together):
+    """The duplicates of texts that come so many at a time."""
+    builder = DistinctTextsBuilder(folder, n_bytes)
+    for texts, is_test in ((train, False), (test, True)):
+        for start in range(0, len(texts), n_together):
+            builder.add(column(texts[start : start + n_together]), is_test=is_test)
+    return duplicates_of(builder, has_test=True)
+
+
+@given(TEXTS, TEXTS, st.integers(1, 3_000), st.integers(1, 20))
+def test_duplicates_do_not_depend_on_how_much_memory_there_is(tmp_path_factory, train, test, n_bytes, n_together):
+    folder = tmp_path_factory.getbasetemp()
+    on_disk = found_on_disk(folder, train, test, n_bytes, n_together)
+    assert same_duplicates(on_disk, find_duplicates(column(train), column(test)))
+
+
+def test_of_very_many_like_texts_the_same_pairs_are_listed_with_little_memory(tmp_path):
+    generator = np.random.default_rng(0)
+    alike = [f"{LONG} {generator.choice(list('abcdef'))} {number % 40}" for number in range(150)]
+    alike += [f"{' '.join(LONG.split()[:-2])} {number}" for number in range(150)]
+    train, test = alike[::2], alike[1::2]
+    in_memory = find_duplicates(column(train), column(test))
+    assert len(in_memory.train.pairs) > 20 * MOST_PARTNERS
+    for n_bytes in (2_000, 20_000):
+        assert same_duplicates(found_on_disk(tmp_path, train, test, n_bytes, 40), in_memory)
+    assert not list(tmp_path.iterdir())

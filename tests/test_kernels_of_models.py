@@ -64,6 +64,14 @@ def test_similar_documents_are_the_same(listed, threshold, most, data):
     for one, other in zip(pairs, expected, strict=True):
         same(one, other)
     same(overlap.shared_by(elements, offsets, *pairs[:2]), expected[2])
+    n_earlier = data.draw(st.integers(0, len(listed)))
+    arguments = elements, offsets, part, n_elements, threshold, most
+    across = overlap.similar_pairs(*arguments, n_earlier=n_earlier)
+    for one, other in zip(across, plain_overlap.similar_pairs(*arguments, n_earlier=n_earlier), strict=True):
+        same(one, other)
+    is_kept = data.draw(st.lists(st.booleans(), min_size=len(pairs[0]), max_size=len(pairs[0])))
+    some = [np.ascontiguousarray(column[np.array(is_kept, dtype=bool)]) for column in pairs[:2]]
+    same(overlap.listed_pairs(*some, part, most), plain_overlap.listed_pairs(*some, part, most))
 
 
 def test_more_pairs_than_there_was_room_for_at_first():
@@ -187,9 +195,10 @@ def calls():
     lstm.run_forward(*forward)
     glove_arrays = [array for arrays in arrays_of_glove(6, 3) for array in arrays]
     return [
-        (overlap.numbered, [codes, offsets, 3], []),
+        (overlap.occurrences, [codes, offsets, np.zeros(3, dtype=np.int64)], [2]),
         (overlap.sort_each, [codes[::-1].copy(), offsets], [0]),
         (overlap.similar_pairs, [codes, offsets, np.zeros(3, dtype=np.int64), 3, 0.5, 2], []),
+        (overlap.listed_pairs, [*pair, np.zeros(3, dtype=np.int64), 2], []),
         (overlap.shared_by, [codes, offsets, *pair], []),
         (lstm.run_forward, forward, [5, 6, 7]),
         (lstm.run_backward, arrays_of_gradients(forward), [7, 8, 9, 10, 11]),

@@ -10,10 +10,11 @@ from bywords.models import svm
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
 from bywords.systems import SYSTEMS
-from bywords.text import memory_mapped
+from bywords.text import memory_mapped, stored_bags
 from bywords.text.bags import Bags
-from bywords.text.memory_mapped import DocumentWriter, JoinedDocuments, MappedBags, MappedDocuments
+from bywords.text.memory_mapped import DocumentWriter, JoinedDocuments, MappedDocuments
 from bywords.text.ragged import Ragged
+from bywords.text.stored_bags import StoredBags
 from bywords.training.on_disk import as_on_disk
 
 N_ROWS, N_DOCUMENTS = 60, 300
@@ -35,29 +36,33 @@ def labels(documents):
 
 
 @pytest.fixture(params=[(40, 3), (100, 2), (10_000, 16)], ids=["many parts", "some parts", "one part"])
-def mapped(request, documents, tmp_path, monkeypatch):
+def joined(request, documents, tmp_path, monkeypatch):
     """The same documents in two files, cut into more and fewer parts."""
     monkeypatch.setattr(memory_mapped, "CHUNK_IDS", request.param[0])
-    monkeypatch.setattr(memory_mapped, "CHUNKS_TOGETHER", request.param[1])
+    monkeypatch.setattr(stored_bags, "CHUNKS_TOGETHER", request.param[1])
     parts = []
     for name, rows in (("first", np.arange(220)), ("second", np.arange(220, N_DOCUMENTS))):
         with DocumentWriter(tmp_path / name) as writer:
             writer.write(documents.select(rows))
         parts.append(MappedDocuments(tmp_path / name))
-    return MappedBags.of(JoinedDocuments(*parts), N_ROWS)
+    return JoinedDocuments(*parts)
+
+
+@pytest.fixture
+def mapped(joined):
+    """Their bags."""
+    return StoredBags.of(joined, N_ROWS)
 
 
 def weighed(bags):
     return bags.weighed("log-tfidf", bags.inverse_document_frequency())
 
 
-def test_documents_of_two_files_are_those_of_one_after_the_other(documents, mapped):
+def test_documents_of_two_files_are_those_of_one_after_the_other(documents, joined):
     rows = np.array([0, 3, 219, 220, 299])
-    np.testing.assert_array_equal(mapped.documents.select(rows).ids, documents.select(rows).ids)
-    np.testing.assert_array_equal(mapped.lengths, documents.lengths)
-    np.testing.assert_array_equal(
-        mapped.documents.select(np.arange(220, 300)).ids, documents.ids[documents.offsets[220] :]
-    )
+    np.testing.assert_array_equal(joined.select(rows).ids, documents.select(rows).ids)
+    np.testing.assert_array_equal(joined.lengths, documents.lengths)
+    np.testing.assert_array_equal(joined.select(np.arange(220, 300)).ids, documents.ids[documents.offsets[220] :])
 
 
 def test_frequencies_and_products_are_those_of_documents_in_memory(documents, mapped):
@@ -65,6 +70,17 @@ def test_frequencies_and_products_are_those_of_documents_in_memory(documents, ma
     matrix = np.random.default_rng(1).normal(size=(N_ROWS, 4)).astype(np.float32)
     np.testing.assert_array_equal(mapped.document_frequency(), Bags.of(documents, N_ROWS).document_frequency())
     np.testing.assert_array_equal(weighed(mapped).products(rows, matrix), whole.products(rows, matrix))
+    for some in (rows, np.arange(7, 90), np.array([210, 3, 3]), np.zeros(0, dtype=np.int64)):
+        np.testing.assert_array_equal(weighed(mapped).select(some).times(matrix), whole.select(some).times(matrix))
+
+
+def test_bags_leave_no_files_behind_and_read_no_document_anew(documents, joined, tmp_path, monkeypatch):
+    before = sorted(tmp_path.iterdir())
+    bags = weighed(StoredBags.of(joined, N_ROWS))
+    assert sorted(tmp_path.iterdir()) == before
+    monkeypatch.setattr(JoinedDocuments, "select", None)
+    blocks = list(bags.blocks(np.arange(N_DOCUMENTS), np.random.default_rng(0)))
+    assert sum(len(its) for _, its, _ in blocks) == N_DOCUMENTS
 
 
 @pytest.mark.parametrize("class_weights", [None, [1.0, 2.0, 0.5]])
@@ -100,7 +116,7 @@ def test_a_machine_that_sees_parts_comes_to_the_same_optimum(documents, labels, 
 
 def test_a_file_that_is_sorted_by_class_is_learned_as_well_as_a_mixed_one(tmp_path, monkeypatch):
     monkeypatch.setattr(memory_mapped, "CHUNK_IDS", 400)
-    monkeypatch.setattr(memory_mapped, "CHUNKS_TOGETHER", 4)
+    monkeypatch.setattr(stored_bags, "CHUNKS_TOGETHER", 4)
     generator = np.random.default_rng(0)
     rows = []
     for number in range(1500):

@@ -65,7 +65,7 @@ def audit(
         raise DataError(f"{train.name} has no documents: there is nothing to look at.")
     on_start("counting words")
     tokenizer, of_rows, notes = Tokenizer(), Tokenizer(train.tokenizer_config()), remarks_on_labels(train)
-    described, side_tokens = _described(train, test), train.side_tokens()
+    data, side_tokens = described(train, test), train.side_tokens()
     row_tokens = of_rows(train.texts)  # what is learned from
     test_row_tokens = None if test is None else of_rows(test.texts)
     train, test = train.texts_alone(), None if test is None else test.texts_alone()
@@ -84,14 +84,18 @@ def audit(
     if test is not None and test_row_tokens is not None and duplicates.across is not None:
         on_start("learning with and without the duplicates")
         impact = _impact(train, test, row_tokens, test_row_tokens, duplicates.across, seed, notes)
-    pairs = _all_pairs(train, test, duplicates)
+    pairs = all_pairs(train, test, duplicates)
+    rows = rows_shown(label_errors, pairs)
+    texts: dict[Part, dict[str, str]] = {"train": beginnings(train, rows["train"])}
+    if test is not None:
+        texts["test"] = beginnings(test, rows["test"])
     return AuditRecord(
         bywords_version=__version__,
         command=command,
         seed=seed,
-        data=described,
+        data=data,
         notes=notes,
-        duplicates=_counted(train, test, duplicates, impact),
+        duplicates=counted(train, test, duplicates, impact),
         duplicate_pairs=pairs,
         label_errors=label_errors,
         n_flagged=sum(row.is_flagged for row in label_errors),
@@ -102,11 +106,11 @@ def audit(
         leakage=leakage,
         drift=drift,
         profile=profiles,
-        texts=_texts(label_errors, pairs, train, test),
+        texts=texts,
     )
 
 
-def _described(train: Corpus, test: Corpus | None) -> AuditedData:
+def described(train: Corpus, test: Corpus | None) -> AuditedData:
     class_counts: dict[Part, list[int]] = {"train": train.counts().tolist()}
     if test is not None:
         class_counts["test"] = test.counts().tolist()
@@ -121,20 +125,20 @@ def _described(train: Corpus, test: Corpus | None) -> AuditedData:
     )
 
 
-def _counted(
+def counted(
     train: Corpus, test: Corpus | None, duplicates: Duplicates, impact: DuplicateImpact | None
 ) -> DuplicateCounts:
     across = duplicates.across
     return DuplicateCounts(
         threshold=THRESHOLD,
-        train=_counted_within(train, duplicates.train),
-        test=None if test is None or duplicates.test is None else _counted_within(test, duplicates.test),
-        across=None if test is None or across is None else _counted_across(train, test, across),
+        train=_within(train, duplicates.train),
+        test=None if test is None or duplicates.test is None else _within(test, duplicates.test),
+        across=None if test is None or across is None else _across(train, test, across),
         impact=impact,
     )
 
 
-def _counted_within(corpus: Corpus, within: Within) -> DuplicatesWithin:
+def _within(corpus: Corpus, within: Within) -> DuplicatesWithin:
     n_documents = np.bincount(within.groups)
     kinds = _kinds(corpus)
     pairs = within.pairs
@@ -149,7 +153,7 @@ def _counted_within(corpus: Corpus, within: Within) -> DuplicatesWithin:
     )
 
 
-def _counted_across(train: Corpus, test: Corpus, across: Across) -> DuplicatesAcross:
+def _across(train: Corpus, test: Corpus, across: Across) -> DuplicatesAcross:
     pairs = across.pairs
     has_other_label = ~_are_same(train, test, pairs.firsts, pairs.seconds)
     return DuplicatesAcross(
@@ -160,25 +164,27 @@ def _counted_across(train: Corpus, test: Corpus, across: Across) -> DuplicatesAc
     )
 
 
-def _all_pairs(train: Corpus, test: Corpus | None, duplicates: Duplicates) -> DuplicatePairs:
+def all_pairs(train: Corpus, test: Corpus | None, duplicates: Duplicates, *, most: int | None = None) -> DuplicatePairs:
+    """The pairs of each kind, the first `most` of them where that is given."""
     within, across = duplicates.test, duplicates.across
     return DuplicatePairs(
-        across=[] if test is None or across is None else _pairs(train, test, across.pairs),
-        train=_pairs(train, train, duplicates.train.pairs),
-        test=[] if test is None or within is None else _pairs(test, test, within.pairs),
+        across=[] if test is None or across is None else _pairs(train, test, across.pairs, most),
+        train=_pairs(train, train, duplicates.train.pairs, most),
+        test=[] if test is None or within is None else _pairs(test, test, within.pairs, most),
     )
 
 
-def _pairs(one: Corpus, other: Corpus, pairs: Pairs) -> list[DuplicatePair]:
+def _pairs(one: Corpus, other: Corpus, pairs: Pairs, most: int | None) -> list[DuplicatePair]:
     """Pairs of a document of `one` and a document of `other`."""
+    firsts, seconds = pairs.firsts[:most], pairs.seconds[:most]
     columns = (
-        one.rows[pairs.firsts].tolist(),
-        other.rows[pairs.seconds].tolist(),
-        pairs.similarities.tolist(),
-        pairs.is_exact.tolist(),
-        _are_same(one, other, pairs.firsts, pairs.seconds).tolist(),
-        _named(one, pairs.firsts),
-        _named(other, pairs.seconds),
+        one.rows[firsts].tolist(),
+        other.rows[seconds].tolist(),
+        pairs.similarities[:most].tolist(),
+        pairs.is_exact[:most].tolist(),
+        _are_same(one, other, firsts, seconds).tolist(),
+        _named(one, firsts),
+        _named(other, seconds),
     )
     return [
         DuplicatePair(
@@ -240,26 +246,25 @@ def _impact(
     return duplicate_impact(train, test, tokens, test_tokens, across, seed=seed)
 
 
-def _texts(
-    label_errors: list[LabelError], pairs: DuplicatePairs, train: Corpus, test: Corpus | None
-) -> dict[Part, dict[str, str]]:
-    """The beginnings of the texts that a page shows, by their rows: of label errors, and of the worst pairs."""
+def rows_shown(label_errors: list[LabelError], pairs: DuplicatePairs) -> dict[Part, list[int]]:
+    """The rows whose texts a page shows: of label errors, and of the worst pairs."""
 
     def worst(pairs: list[DuplicatePair]) -> list[DuplicatePair]:
         return sorted(pairs, key=lambda pair: (pair.same_label, pair.kind == "exact"))[:TEXTS_KEPT]
-
-    def kept(corpus: Corpus, rows: list[int]) -> dict[str, str]:
-        indices = np.flatnonzero(np.isin(corpus.rows, rows))
-        texts = corpus.texts.gather(indices).str.head(KEPT_CHARACTERS)
-        return dict(zip(map(str, corpus.rows[indices].tolist()), texts.to_list(), strict=True))
 
     across = worst(pairs.across)
     of_train = [*(row.row for row in label_errors[:TEXTS_KEPT]), *(pair.row for pair in across)]
     of_train += [row for pair in worst(pairs.train) for row in (pair.row, pair.other_row)]
     of_test = [pair.other_row for pair in across]
     of_test += [row for pair in worst(pairs.test) for row in (pair.row, pair.other_row)]
-    texts: dict[Part, dict[str, str]] = {"train": kept(train, of_train)}
-    return texts if test is None else {**texts, "test": kept(test, of_test)}
+    return {"train": of_train, "test": of_test}
+
+
+def beginnings(corpus: Corpus, rows: list[int]) -> dict[str, str]:
+    """The beginnings of these texts by their rows."""
+    indices = np.flatnonzero(np.isin(corpus.rows, rows))
+    texts = corpus.texts.gather(indices).str.head(KEPT_CHARACTERS)
+    return dict(zip(map(str, corpus.rows[indices].tolist()), texts.to_list(), strict=True))
 
 
 def _kinds(corpus: Corpus) -> Indices:

@@ -45,6 +45,7 @@ class LabelRanking:
     confidence: Scores  # (N,): how sure they are of it, 0 to 1
     is_flagged: Flags  # (N,): another class is likelier than it is on average for its own documents
     is_judged: Flags  # (N,)
+    own: Scores  # (N,): the probability of its own label, by which it is ranked; infinite where it is not judged
 
 
 def find_label_errors(
@@ -78,7 +79,7 @@ def find_label_errors(
         confidence[judged] = probabilities[np.arange(len(judged)), said]
     else:
         is_judged[:] = False
-    return LabelRanking(np.argsort(own, kind="stable"), suggested, confidence, is_flagged, is_judged)
+    return LabelRanking(np.argsort(own, kind="stable"), suggested, confidence, is_flagged, is_judged, own)
 
 
 def confident_learning(labels: Indices, probabilities: Scores) -> tuple[Indices, Flags]:

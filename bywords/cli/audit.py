@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bywords.cli import options
-from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, text_of
+from bywords.cli.audit_pairs import N_SHOWN, example_pairs, shortened, shown_rows, text_of
+from bywords.cli.larger import bytes_of_texts, memory_of, too_large
 from bywords.cli.screen import (
     ProgressLines,
     asked_again,
@@ -18,6 +20,7 @@ from bywords.cli.screen import (
     print_table,
     say,
     tell_columns,
+    tell_notes,
     tell_read,
     working,
 )
@@ -29,8 +32,12 @@ from bywords.terminal import command
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
     from bywords.records.audit import AccuracyOn, AuditRecord, DuplicateImpact, LabelError
+    from bywords.records.base import Part
 
 RECORD, LABELS, PAGE = "audit.json", "label-errors.csv", "audit.html"
+TEXTS = ".texts-"  # the beginning of the name of a folder that is there while an audit runs on disk
+MEMORY_PER_BYTE = 40  # of texts, about, that an audit of all of them at once takes
+ADVICE = "Choose a folder on a disk with room: for the while it takes about twice as much as the texts."
 LISTED_SHARE = 0.1  # of all documents, the likeliest label errors: so many are in the csv file at least
 
 
@@ -48,6 +55,14 @@ def audit(
         Path | None, typer.Option(help="A folder for what is found; by default the name of DATA with -audit behind it.")
     ] = None,
     reading: ReadOptions = options.DEFAULT_READING,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="How much memory may be used, 4GB say; by default what is free. Of files that take more, duplicates "
+            "are found on disk and labels are judged a part at a time; the first line says what is left out.",
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -64,10 +79,8 @@ def audit(
     without being what a text is about; drift is how test differs from training; the profile has classes, lengths,
     scripts and remains of markup.
     """
-    from bywords.auditing import audit as run_audit
     from bywords.cli.hold import check_ours, hold
     from bywords.files import check_folder, write_whole
-    from bywords.io.datasets import read_parts
     from bywords.records.audit import AuditRecord
     from bywords.records.base import plain, write_record
     from bywords.report import render_audit
@@ -82,13 +95,15 @@ def audit(
     check_ours(folder / RECORD, AuditRecord.FORMAT)
     check_ours(folder / PAGE)
     _check_labels(folder / LABELS)
-    with working(f"reading {data}"):
-        train, test_part = read_parts(data, reading, test=test)
-    if not as_json:
-        tell_columns(train)
-    callback = ProgressLines()
-    record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
-    callback.end()
+    n_bytes, files = memory_of(memory), [name for name in (data, test) if name is not None]
+    why = [too_large(name, reading, n_bytes, per_byte=MEMORY_PER_BYTE, what="audit") for name in files]
+    whole = "--column" if reading.side else None
+    if None in map(bytes_of_texts, files):
+        whole = "what is no one file"
+    if any(why) and whole is None:
+        record, train, test_part = _audited_on_disk(files, reading, folder, n_bytes, seed, why, as_json=as_json)
+    else:
+        record, train, test_part = _audited(data, test, reading, seed, why, whole, as_json=as_json)
     asked = asked_again(train.read_as, reading)
     train, test_part = train.texts_alone(), None if test_part is None else test_part.texts_alone()
     write_record(record, folder / RECORD)
@@ -111,6 +126,76 @@ def _known_to_label(asked: list[str]) -> list[str]:
     """Of options and their values those that `bywords label` has."""
     pairs = zip(asked[::2], asked[1::2], strict=True)
     return [word for name, value in pairs if name in ("--text", "--label") for word in (name, value)]
+
+
+def _audited(
+    data: str,
+    test: str | None,
+    reading: ReadOptions,
+    seed: int,
+    why: list[str | None],
+    whole: str | None,
+    *,
+    as_json: bool,
+) -> tuple[AuditRecord, Corpus, Corpus | None]:
+    """With all documents in memory. Returns: what was found, and the documents."""
+    from bywords.auditing import audit as run_audit
+    from bywords.io.datasets import read_parts
+
+    tell_notes(f"{one}: they are audited at once all the same, as {whole} needs them in memory" for one in why if one)
+    with working(f"reading {data}"):
+        train, test_part = read_parts(data, reading, test=test)
+    if not as_json:
+        tell_columns(train)
+    callback = ProgressLines()
+    record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
+    callback.end()
+    return record, train, test_part
+
+
+def _audited_on_disk(
+    files: list[str],
+    reading: ReadOptions,
+    folder: Path,
+    n_bytes: int,
+    seed: int,
+    why: list[str | None],
+    *,
+    as_json: bool,
+) -> tuple[AuditRecord, Corpus, Corpus | None]:
+    """With texts in files, which go when it is done. Returns: what was found, and those documents that are shown."""
+    import tempfile
+
+    from bywords.auditing.on_disk import audit_on_disk, left_out, n_parts_for, of_rows
+    from bywords.files import check_room, write_errors
+
+    n_parts = n_parts_for(sum(bytes_of_texts(name) or 0 for name in files), n_bytes, MEMORY_PER_BYTE)
+    first, lacks = next(filter(None, why)), left_out(n_parts, has_test=len(files) > 1)
+    tell_notes([f"{first}: duplicates are found on disk, labels are judged a part at a time. {lacks}"])
+    callback = ProgressLines()
+    callback.start("audit")
+    with write_errors(folder, ADVICE):
+        check_room(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{TEXTS}*"):  # of a run that was killed
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=TEXTS) as name:
+            found = audit_on_disk(
+                files[0], reading, Path(name), test=files[1] if len(files) > 1 else None, n_bytes=n_bytes,
+                n_parts=n_parts, seed=seed, command=options.command_line(), on_start=callback.start,
+                on_block=callback.block,
+            )  # fmt: skip
+            if not as_json:
+                tell_columns(found.train.labelled)
+            callback.start("looking up the texts to show")
+            record = found.record
+            rows: dict[Part, list[int]] = {"train": [row.row for row in _listed(record)], "test": []}
+            for part, row in shown_rows(record):
+                rows[part].append(row)
+            train = of_rows(found.train, rows["train"])
+            test = None if found.test is None else of_rows(found.test, rows["test"])
+    callback.end()
+    return record, train, test
 
 
 def _check_labels(path: Path) -> None:
@@ -221,9 +306,9 @@ def _tell_label_errors(record: AuditRecord, train: Corpus) -> None:
     if not flagged:
         say("No label is likely wrong.")
         return
-    are = count(len(flagged), "label is", "labels are")
+    are = count(record.n_flagged, "label is", "labels are")
     say(
-        f"{are} likely wrong ({len(flagged) / len(record.label_errors):.1%}): models that have not seen the document "
+        f"{are} likely wrong ({record.n_flagged / record.data.n_train:.1%}): models that have not seen the document "
         f"are more confident of another one{'. The first to read' if len(flagged) > 1 else ''}:"
     )
     for found in flagged[:N_SHOWN]:

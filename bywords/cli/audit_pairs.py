@@ -9,6 +9,7 @@ from bywords.terminal import shorten
 if TYPE_CHECKING:
     from bywords.data.corpus import Corpus
     from bywords.records.audit import AuditRecord, DuplicatePair
+    from bywords.records.base import Part
 
 N_SHOWN = 5  # examples of each kind
 SHOWN_CHARACTERS = 100  # of an example's text
@@ -16,13 +17,19 @@ SHOWN_CHARACTERS = 100  # of an example's text
 
 def example_pairs(record: AuditRecord, train: Corpus, test: Corpus | None) -> list[str]:
     """The pairs to look at first, a few lines each: those across the parts, or else those within training."""
-    pairs, lines = record.duplicate_pairs, []
-    is_across = test is not None and bool(pairs.across)
-    for pair in _worst(pairs.across if is_across else pairs.train, is_across=is_across):
+    lines, (pairs, is_across) = [], _examples(record)
+    for pair in pairs:
         which = "training row {} and test row {}" if is_across else "rows {} and {}"
         lines.append(f"  {_kind(pair)}: {which.format(pair.row, pair.other_row)}")
         lines += _texts(pair, train, test if test is not None and is_across else train)
     return lines
+
+
+def shown_rows(record: AuditRecord) -> list[tuple[Part, int]]:
+    """Of which documents such lines have the texts."""
+    pairs, is_across = _examples(record)
+    other: Part = "test" if is_across else "train"
+    return [shown for pair in pairs for shown in (("train", pair.row), (other, pair.other_row))]
 
 
 def text_of(corpus: Corpus, row: int) -> str:
@@ -33,6 +40,13 @@ def text_of(corpus: Corpus, row: int) -> str:
 def shortened(text: str) -> str:
     """A text, or what occurs in it, as an example on a line."""
     return shorten(text, SHOWN_CHARACTERS)
+
+
+def _examples(record: AuditRecord) -> tuple[list[DuplicatePair], bool]:
+    """The pairs to look at first, and whether they are across the parts."""
+    pairs = record.duplicate_pairs
+    is_across = bool(pairs.across)
+    return _worst(pairs.across if is_across else pairs.train, is_across=is_across), is_across
 
 
 def _worst(pairs: list[DuplicatePair], *, is_across: bool) -> list[DuplicatePair]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from bywords.cli.hold import hold
+from bywords.cli.larger import memory_of, too_large
 from bywords.cli.options import check_output
 from bywords.errors import ModelFolderError, SettingError, check_choice
 from bywords.io.read_options import ReadOptions
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 
 MEMORY_PER_BYTE = 16  # of texts, about, that learning from all of them at once takes
-COMPRESSED, TIMES_AS_LARGE = (".gz", ".zst", ".bz2", ".xz", ".parquet"), 4  # as the file, are its texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,6 @@ def requested(
     from bywords.artifact.description import load_classifier
     from bywords.artifact.model_folder import check_writable
     from bywords.config import changed
-    from bywords.memory import free_bytes
     from bywords.systems import DEFAULT_SYSTEM, system_config
     from bywords.training.incremental import as_before, check_can_continue
     from bywords.training.system import can_train_on_disk
@@ -137,8 +136,9 @@ def requested(
         from bywords.training.unlabelled import check_can_use
 
         check_can_use(config.model)
-    n_bytes = free_bytes() if memory is None else parse_size(memory, "--memory")
-    notes, why = list[str](), None if on_disk is not None else _too_large(reading, n_bytes)
+    notes, why, n_bytes = list[str](), None, memory_of(memory)
+    if on_disk is None and reading.keep_together == "equal":
+        why = too_large(reading.data, reading.options, n_bytes, per_byte=MEMORY_PER_BYTE, what="learn from")
     if why is not None:
         needs = next((f"--{name}" for name, value in in_memory.items() if value), None)
         if needs is None and not can_train_on_disk(config):
@@ -220,24 +220,6 @@ def _check_checkpoint(checkpoint: Path | None, resume: bool) -> None:
         return
     hold(checkpoint)
     check_checkpoint(checkpoint, resume=resume)
-
-
-def _too_large(reading: Reading, n_bytes: int) -> str | None:
-    """Why the file is not learned from at once, with so many bytes of memory; None where it is, or is no one file."""
-    path = Path(reading.data)
-    if not path.is_file() or len(reading.options.texts) > 1 or reading.keep_together != "equal":
-        return None
-    size = path.stat().st_size * (TIMES_AS_LARGE if path.suffix in COMPRESSED else 1)
-    if size * MEMORY_PER_BYTE <= n_bytes:
-        return None
-    return (
-        f"{path}: to learn from all of its texts at once takes about {_in_words(size * MEMORY_PER_BYTE)} of memory, "
-        f"and {_in_words(n_bytes)} may be used"
-    )
-
-
-def _in_words(n_bytes: float) -> str:
-    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:,.1f} MB"
 
 
 def _check_apart(folder: Path, checkpoint: Path | None, on_disk: Path | None) -> None:

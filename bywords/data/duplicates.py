@@ -16,6 +16,7 @@ not most of them as by MinHash. A text without words has exact duplicates only, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +24,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.text.normalization import normalized
-from bywords.text.ragged import ragged_positions
-from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
+from bywords.data.distinct_texts import DistinctTexts, DistinctTextsBuilder
+from bywords.text.ragged import offsets_of
+from bywords.text.threads import in_threads
 
 THRESHOLD = 0.8
 MIN_WORDS = 3
@@ -88,134 +89,154 @@ class Duplicates:
 
 def find_duplicates(train: pl.Series, test: pl.Series | None = None) -> Duplicates:
     """The duplicates among N training texts, among the test texts, and across; strings without nulls."""
-    n_train = len(train)
-    texts = train if test is None else pl.concat([train.rename("text"), test.rename("text")])
-    nodes = _Nodes.of(texts, (np.arange(len(texts)) >= n_train).astype(np.int64))
-    near = _near_pairs(nodes)
+    builder = DistinctTextsBuilder()
+    builder.add(train)
+    if test is not None:
+        builder.add(test, is_test=True)
+    return duplicates_of(builder, has_test=test is not None)
+
+
+def duplicates_of(builder: DistinctTextsBuilder, *, has_test: bool) -> Duplicates:
+    """The duplicates of texts that came some at a time: the same however they were cut, and wherever they are held."""
+    texts, n_train = builder.built()
+    near, n_documents = _near_pairs(texts), len(texts.of_document)
     return Duplicates(
-        _within(nodes, near, 0, 0, n_train),
-        None if test is None else _within(nodes, near, 1, n_train, len(texts)),
-        None if test is None else _across(nodes, near, n_train),
+        _within(texts, near, 0, 0, n_train),
+        _within(texts, near, 1, n_train, n_documents) if has_test else None,
+        _across(texts, near, n_train) if has_test else None,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Nodes:
-    """The M distinct texts of each part, by the number of their words, and which documents have them.
+def _near_pairs(texts: DistinctTexts) -> pl.DataFrame:
+    """Unlike texts that are nearly the same, by either rule, in their order.
 
-    Document i has the node `of_document[i]`, -1 where its text is empty.
+    A row a pair: `one` and `other`, the texts; `similarity`; `part`, in which both are, or ACROSS.
     """
+    from bywords.kernels.overlap import shared_by
 
-    texts: Indices  # (M,): the same text has the same number in both parts
-    part: Indices  # (M,)
-    firsts: Indices  # (M,), the first document with the text
-    n_copies: Indices  # (M,), how many documents have it
-    elements: npt.NDArray[np.int32]  # (T,): its words, each occurrence one of its own, ascending
-    offsets: Indices  # (M + 1,)
-    n_elements: int
-    of_document: Indices  # (N,)
-
-    @classmethod
-    def of(cls, texts: pl.Series, part: Indices) -> _Nodes:
-        folded = pl.Series(normalized(texts.to_list()), dtype=pl.String).str.replace_all(r"\s+", " ").str.strip_chars()
-        numbers = folded.rank("dense").cast(pl.Int64).to_numpy() if len(folded) else np.zeros(0, dtype=np.int64)
-        filled = np.flatnonzero((folded != "").to_numpy())
-        keys, firsts, node_of, n_copies = np.unique(
-            2 * numbers[filled] + part[filled], return_index=True, return_inverse=True, return_counts=True
-        )
-        firsts = filled[firsts]
-        tokens = Tokenizer(TokenizerConfig(punctuation=False))(folded.gather(firsts))
-        order = np.argsort(tokens.lengths, kind="stable")
-        of_document = np.full(len(texts), -1, dtype=np.int64)
-        of_document[filled] = np.argsort(order)[node_of]
-        of_texts = keys[order] // 2, keys[order] % 2, firsts[order], n_copies[order]
-        return cls(*of_texts, *_elements(tokens, order), of_document)
-
-
-def _elements(tokens: Tokens, order: Indices) -> tuple[npt.NDArray[np.int32], Indices, int]:
-    """The words of documents in this order as numbers, each document's ascending, the rarest the smallest; offsets."""
-    from bywords.kernels.overlap import numbered, sort_each
-
-    occurrences, n_elements = numbered(tokens.codes, tokens.offsets, len(tokens.words))
-    rank = np.empty(n_elements, dtype=np.int32)
-    rank[np.argsort(np.bincount(occurrences, minlength=n_elements), kind="stable")] = np.arange(n_elements)
-    positions, offsets = ragged_positions(tokens.offsets, order)
-    elements = rank[occurrences[positions]]
-    sort_each(elements, offsets)
-    return elements, offsets, int(n_elements)
-
-
-def _near_pairs(nodes: _Nodes) -> pl.DataFrame:
-    """Nodes of unlike texts that are nearly the same, by either rule, in the order of their nodes.
-
-    A row a pair: `one` and `other`, the nodes; `similarity`; `part`, in which both are, or ACROSS.
-    """
-    from bywords.kernels.overlap import shared_by, similar_pairs
-
-    sizes = np.diff(nodes.offsets)
-    found = similar_pairs(nodes.elements, nodes.offsets, nodes.part, nodes.n_elements, THRESHOLD, MOST_PARTNERS)
-    short = _alike_but_for_one(nodes)
-    shared = shared_by(nodes.elements, nodes.offsets, *short)
+    sizes = np.diff(texts.offsets)
+    found, short = _similar(texts), _alike_but_for_one(texts)
+    meant = np.unique(short)
+    shared = shared_by(*texts.elements_of(meant), *np.searchsorted(meant, short))
     larger = np.maximum(*sizes[short])
     is_one_off = (shared >= larger - 1) & (larger >= MIN_WORDS)  # a hash may have met another by chance
     rows = np.concatenate([np.stack(found), np.stack([*short, shared])[:, is_one_off]], axis=1)
-    rows = rows[:, nodes.texts[rows[0]] != nodes.texts[rows[1]]]
-    _, once = np.unique(rows[0] * len(nodes.texts) + rows[1], return_index=True)
+    rows = rows[:, texts.keys[rows[0]] != texts.keys[rows[1]]]
+    _, once = np.unique(rows[0] * len(texts) + rows[1], return_index=True)
     one, other, shared = rows[:, once]
-    part = np.where(nodes.part[one] == nodes.part[other], nodes.part[one], ACROSS)
+    part = np.where(texts.part[one] == texts.part[other], texts.part[one], ACROSS)
     similarity = shared / (sizes[one] + sizes[other] - shared)
     return pl.DataFrame({"one": one, "other": other, "similarity": similarity, "part": part})
 
 
-def _alike_but_for_one(nodes: _Nodes) -> Indices:
+def _similar(texts: DistinctTexts) -> tuple[Indices, Indices, Indices]:
+    """Texts that share enough words, the earlier and the later, and how many: every block of them with every other.
+
+    Blocks are left out whose texts are too short for those of the other.
+    """
+    from bywords.kernels.overlap import listed_pairs, similar_pairs
+
+    blocks, sizes = texts.blocks(0, len(texts)), np.diff(texts.offsets)
+
+    def joined(pair: tuple[tuple[int, int], tuple[int, int]], elements: npt.NDArray[np.int32]) -> Indices:
+        """The pairs of one block and a later one, or of all in one, with their indices among all, int64 (3, P)."""
+        (first, last), later = pair
+        rows = np.arange(first, last)
+        if pair[0] != later:
+            rows = np.concatenate([rows, np.arange(*later)])
+        found = similar_pairs(
+            elements, offsets_of(sizes[rows]), texts.part[rows], texts.n_elements, THRESHOLD, MOST_PARTNERS,
+            n_earlier=None if pair[0] == later else last - first,
+        )  # fmt: skip
+        return np.stack([rows[found[0]], rows[found[1]], found[2]])
+
+    def read() -> Iterator[tuple[tuple[tuple[int, int], tuple[int, int]], npt.NDArray[np.int32]]]:
+        for number, later in enumerate(blocks):
+            those = texts.elements(*later)
+            yield (later, later), those
+            for earlier in blocks[:number]:
+                if sizes[earlier[1] - 1] >= THRESHOLD * sizes[later[0]] - 1e-9:
+                    yield (earlier, later), np.concatenate([texts.elements(*earlier), those])
+
+    found = [np.zeros((3, 0), dtype=np.int64), *in_threads(lambda one: joined(*one), read())]
+    earlier, later, shared = np.concatenate(found, axis=1)
+    if len(blocks) > 1:
+        order = np.lexsort((earlier, later))
+        earlier, later, shared = earlier[order], later[order], shared[order]
+        is_listed = listed_pairs(earlier, later, texts.part, MOST_PARTNERS)
+        earlier, later, shared = earlier[is_listed], later[is_listed], shared[is_listed]
+    return earlier, later, shared
+
+
+def _alike_but_for_one(texts: DistinctTexts) -> Indices:
     """Short texts that may be the same but for one word, and are not of a template: int64 (2, P), ascending.
 
-    Each text is entered with each of its words left out, and with none, under the sum of its words' random numbers.
+    Each text is entered with each of its words left out, and with none, under the sum of its words' random numbers;
+    of very many, some of the sums at a time.
     """
-    sizes = np.diff(nodes.offsets)
+    sizes = np.diff(texts.offsets)
     n_words = np.arange(1, 1_000)
     longest = int(n_words[(n_words - 1) / (n_words + 1) < THRESHOLD].max())  # the join finds longer ones
-    short = np.flatnonzero((sizes > 1) & (sizes <= longest))
-    positions, offsets = ragged_positions(nodes.offsets, short)
-    numbers = np.random.default_rng(0).integers(0, 1 << 64, nodes.n_elements, dtype=np.uint64)
-    hashes = numbers[nodes.elements[positions]]
-    whole = np.add.reduceat(hashes, offsets[:-1]) if len(short) else hashes
-    keys = np.concatenate([np.repeat(whole, sizes[short]) - hashes, whole])
-    owners = np.concatenate([np.repeat(short, sizes[short]), short])
-    table = pl.DataFrame({"key": keys, "node": owners, "text": nodes.texts[owners]})
-    table = table.filter(pl.col("key").is_duplicated()).unique()  # a word that occurs twice is left out twice
+    first, last = np.searchsorted(sizes, [2, longest + 1]).tolist()
+    numbers = np.random.default_rng(0).integers(0, 1 << 64, texts.n_elements, dtype=np.uint64)
+    n_keys = int(texts.offsets[last] - texts.offsets[first]) + last - first
+    n_turns = -(-n_keys // texts.most_words)
+    found = [np.zeros((2, 0), dtype=np.int64)]
+    for turn in range(n_turns):
+        keys, owners = [], []
+        for begin, end in texts.blocks(first, last):
+            some, lengths = np.arange(begin, end), sizes[begin:end]
+            hashes = numbers[texts.elements(begin, end)]
+            whole = np.add.reduceat(hashes, offsets_of(lengths)[:-1])
+            its = np.concatenate([np.repeat(whole, lengths) - hashes, whole])
+            is_due = its % np.uint64(n_turns) == turn
+            keys.append(its[is_due])
+            owners.append(np.concatenate([np.repeat(some, lengths), some])[is_due])
+        found.append(_of_equal_keys(np.concatenate(keys), np.concatenate(owners), texts))
+    return np.unique(np.concatenate(found, axis=1), axis=1)
+
+
+def _of_equal_keys(keys: npt.NDArray[np.uint64], owners: Indices, texts: DistinctTexts) -> Indices:
+    """Texts that have a key in common which no more than MOST_ALIKE have, int64 (2, P)."""
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    later = np.flatnonzero(keys[1:] == keys[:-1]) + 1
+    shared = np.union1d(later, later - 1)
+    owners = owners[order[shared]]
+    table = pl.DataFrame({"key": keys[shared], "node": owners, "text": texts.keys[owners]})
+    table = table.unique()  # a word that occurs twice is left out twice
     table = table.filter(pl.col("text").n_unique().over("key").is_between(2, MOST_ALIKE))
     pairs = table.join(table, on="key").filter(pl.col("node") < pl.col("node_right"))
     return pairs.select("node", "node_right").to_numpy().T
 
 
-def _within(nodes: _Nodes, near: pl.DataFrame, part: int, start: int, end: int) -> Within:
+def _within(texts: DistinctTexts, near: pl.DataFrame, part: int, start: int, end: int) -> Within:
     """What there is in one part, whose documents are those from `start` to `end`."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     near = near.filter(pl.col("part") == part)
     near_nodes = near.select("one", "other").to_numpy().T
-    of_document, n_documents = nodes.of_document[start:end], end - start
-    firsts = np.where(of_document >= 0, _taken(nodes.firsts, of_document, -1) - start, np.arange(n_documents))
+    of_document, n_documents = texts.of_document[start:end], end - start
+    firsts = np.where(of_document >= 0, _taken(texts.firsts, of_document, -1) - start, np.arange(n_documents))
     copies = np.flatnonzero(firsts != np.arange(n_documents))
     one, other = np.concatenate(
-        [[firsts[copies], copies], np.sort(nodes.firsts[near_nodes] - start, axis=0)], axis=1
+        [[firsts[copies], copies], np.sort(texts.firsts[near_nodes] - start, axis=0)], axis=1
     )  # fmt: skip
     similarities = np.concatenate([np.ones(len(copies)), near["similarity"].to_numpy()])
     pairs = _in_order(one, other, similarities, np.arange(len(one)) < len(copies))
     links = coo_array((np.ones(len(pairs)), (pairs.firsts, pairs.seconds)), shape=(n_documents, n_documents))
     groups = connected_components(links, directed=False)[1].astype(np.int64) if n_documents else of_document
-    is_near = np.isin(np.arange(len(nodes.texts)), near_nodes)
-    return Within(pairs, groups, _taken(nodes.n_copies, of_document, 0) > 1, _taken(is_near, of_document, False))
+    is_near = np.isin(np.arange(len(texts.keys)), near_nodes)
+    return Within(pairs, groups, _taken(texts.n_copies, of_document, 0) > 1, _taken(is_near, of_document, False))
 
 
-def _across(nodes: _Nodes, near: pl.DataFrame, n_train: int) -> Across:
+def _across(texts: DistinctTexts, near: pl.DataFrame, n_train: int) -> Across:
     """What test documents have among the training documents."""
     near = near.filter(pl.col("part") == ACROSS)
     near_nodes = near.select("one", "other").to_numpy().T
-    near_nodes = np.where(nodes.part[near_nodes[0]] == 1, near_nodes[::-1], near_nodes)  # of training first
-    in_train, in_test = np.where(nodes.part == 0, nodes.texts, -1), np.where(nodes.part == 1, nodes.texts, -2)
+    near_nodes = np.where(texts.part[near_nodes[0]] == 1, near_nodes[::-1], near_nodes)  # of training first
+    in_train, in_test = np.where(texts.part == 0, texts.keys, -1), np.where(texts.part == 1, texts.keys, -2)
     exact_nodes = np.stack(np.intersect1d(in_train, in_test, return_indices=True)[1:])
     train_nodes, test_nodes = np.concatenate([exact_nodes, near_nodes], axis=1)
     pairs = pl.DataFrame(
@@ -226,17 +247,17 @@ def _across(nodes: _Nodes, near: pl.DataFrame, n_train: int) -> Across:
             "is_exact": np.arange(len(train_nodes)) < exact_nodes.shape[1],
         }
     )
-    documents = pl.DataFrame({"node": nodes.of_document, "document": np.arange(len(nodes.of_document))})
+    documents = pl.DataFrame({"node": texts.of_document, "document": np.arange(len(texts.of_document))})
     listed = documents.filter(pl.int_range(pl.len()).over("node") < MOST_PARTNERS)
     pairs = pairs.join(listed, left_on="train_node", right_on="node")
     pairs = pairs.join(documents, left_on="test_node", right_on="node", suffix="_of_test")
     columns = pairs.select("document", pl.col("document_of_test") - n_train, "similarity", "is_exact")
-    is_exact, is_near = (np.isin(np.arange(len(nodes.texts)), those) for those in (exact_nodes, near_nodes))
+    is_exact, is_near = (np.isin(np.arange(len(texts.keys)), those) for those in (exact_nodes, near_nodes))
     return Across(
         _in_order(*(column.to_numpy() for column in columns)),
-        _taken(is_exact, nodes.of_document[n_train:], False),
-        _taken(is_near, nodes.of_document[n_train:], False),
-        _taken(is_exact | is_near, nodes.of_document[:n_train], False),
+        _taken(is_exact, texts.of_document[n_train:], False),
+        _taken(is_near, texts.of_document[n_train:], False),
+        _taken(is_exact | is_near, texts.of_document[:n_train], False),
     )
 
 

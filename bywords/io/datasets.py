@@ -178,7 +178,7 @@ def read_parts(
     if own_test is not None:
         own_test = labelled_as(own_test, multilabel=corpus.is_multilabel)
         if options.bad_rows == "skip":
-            own_test = _of_known_labels(own_test, corpus.label_names)
+            own_test = of_known_labels(own_test, corpus.label_names)
         try:
             own_test = with_label_names(own_test, corpus.label_names)
         except DataError as error:
@@ -268,7 +268,7 @@ def _line_of(data: Paths) -> str:
     return str(data) if isinstance(data, str | Path) else shlex.join(map(str, data))
 
 
-def _of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
+def of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
     """The corpus without documents of labels that are not among these, which are counted as bad rows."""
     known = set(label_names)
     is_new = np.array([name not in known for name in corpus.label_names], dtype=bool)

@@ -8,14 +8,14 @@ import numpy.typing as npt
 from bywords.data.targets import Rows, Targets
 from bywords.evaluation.calibration import fit_temperature
 from bywords.text.bags import Bags, Floats
-from bywords.text.memory_mapped import MappedBags
 from bywords.text.ragged import UNKNOWN
+from bywords.text.stored_bags import StoredBags
 
 LEAST_WEIGHT = 1e-6  # of a class, of what it would count without weights: one of 0 would have odds of nothing
 
 
 def naive_bayes(
-    bags: Bags | MappedBags,
+    bags: Bags | StoredBags,
     targets: Targets,
     *,
     smoothing: float,
@@ -48,7 +48,7 @@ def naive_bayes(
 
 
 def _odds_of_weights(
-    bags: Bags | MappedBags, targets: Targets, smoothing: float, rows: Rows, is_unseen: npt.NDArray[np.bool_] | None
+    bags: Bags | StoredBags, targets: Targets, smoothing: float, rows: Rows, is_unseen: npt.NDArray[np.bool_] | None
 ) -> Floats:
     """What is added to the logit of each class because its documents count more or less than one each, float32 (K,).
 
@@ -67,7 +67,7 @@ def _odds_of_weights(
 
 
 def count_ratios(
-    bags: Bags | MappedBags,
+    bags: Bags | StoredBags,
     targets: Targets,
     *,
     rows: Rows | None = None,
@@ -102,7 +102,7 @@ def count_ratios(
 
 
 def _class_sums(
-    bags: Bags | MappedBags, targets: Targets, rows: Rows, *, is_presence: bool = False
+    bags: Bags | StoredBags, targets: Targets, rows: Rows, *, is_presence: bool = False
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,).
 

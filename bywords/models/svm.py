@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bywords.data.targets import Rows, Targets
 from bywords.text.bags import Bags, Floats, Places
-from bywords.text.memory_mapped import MappedBags
+from bywords.text.stored_bags import StoredBags
 
 TOLERANCE = 0.1  # of the optimality conditions: closer changes no accuracy
 FEW_DOCUMENTS, PASSES_OF_FEW, PASSES = 1_000, 10, 4  # passes over them: of more documents, fewer are enough
@@ -20,7 +20,7 @@ LANES, MOST_LANES = 8, 32  # classes that the kernel does at a time, and at most
 
 
 def support_vectors(
-    bags: Bags | MappedBags,
+    bags: Bags | StoredBags,
     targets: Targets,
     *,
     C: float,
@@ -102,7 +102,7 @@ def _padded_signs(targets: Targets, n: int, width: int) -> Floats:
 
 
 def _fit_bias(
-    bags: Bags | MappedBags,
+    bags: Bags | StoredBags,
     rows: Rows,
     signs_at: Callable[[Places], Floats],
     slacks: Floats,

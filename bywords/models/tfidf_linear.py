@@ -20,8 +20,9 @@ from bywords.models.counted import CountedTable
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
 from bywords.text.bags import Bags, Floats, Weighting, inverse_document_frequency, weighed_rows
-from bywords.text.memory_mapped import JoinedDocuments, MappedBags, MappedDocuments
+from bywords.text.memory_mapped import JoinedDocuments, MappedDocuments
 from bywords.text.ragged import Ragged
+from bywords.text.stored_bags import StoredBags
 from bywords.text.vocabulary import Features, Vocabulary
 
 Estimator = Literal["svc", "nb-svc", "nb"]
@@ -74,7 +75,7 @@ class TfidfFeatures:
     """
 
     idf: Floats
-    bags: Bags | MappedBags
+    bags: Bags | StoredBags
     rows: Rows | None = None
     is_unseen: npt.NDArray[np.bool_] | None = None
     _ratios: tuple[Targets, Floats] | None = None
@@ -133,7 +134,7 @@ class TfidfLinear(LinearModel):
         unlabelled: Ragged | None = None,
     ) -> TfidfFeatures:
         n_rows = vocabulary.n_rows(config.features)
-        counts = Bags.of(documents, n_rows) if isinstance(documents, Ragged) else MappedBags.of(documents, n_rows)
+        counts = Bags.of(documents, n_rows) if isinstance(documents, Ragged) else StoredBags.of(documents, n_rows)
         frequency, n_documents = counts.document_frequency(), len(counts)
         if unlabelled is not None:
             frequency = frequency + Bags.of(unlabelled, n_rows).document_frequency() * (frequency > 0)

@@ -20,6 +20,7 @@ class AuditedData(RecordPart):
     columns: str | None = None  # which were read as what; None where the files have none
     label_names: list[str]
     class_counts: dict[Part, list[int]]
+    n_drawn: int | None = None  # training documents that leakage, drift and profile are of, where not of all
 
 
 class DuplicatesWithin(RecordPart):
@@ -310,8 +311,8 @@ class AuditRecord(Record):
     notes: list[str]
     duplicates: DuplicateCounts
     duplicate_pairs: DuplicatePairs
-    label_errors: list[LabelError]  # all training documents, the likeliest errors first
-    n_flagged: int  # of them
+    label_errors: list[LabelError]  # training documents, the likeliest errors first: all, or of very many the first
+    n_flagged: int  # of all
     without_words: dict[Part, list[int]]  # rows
     leakage: Leakage
     drift: Drift | None

@@ -20,7 +20,7 @@ from bywords.text.ragged import UNKNOWN, Ragged, ragged_positions
 Places = npt.NDArray[np.int64] | slice  # of documents among those that were asked for; a slice is all of them
 Weighting = Literal["uniform", "idf", "tfidf", "log-tfidf"]
 Floats = npt.NDArray[np.float32]
-_WEIGHTINGS = get_args(Weighting)  # in the order of the constants of `bywords.kernels.bags`
+WEIGHTINGS = get_args(Weighting)  # in the order of the constants of `bywords.kernels.bags`
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Bags:
         Source: Salton and Buckley (1988), "Term-Weighting Approaches in Automatic Text Retrieval".
         """
         weights = self.weights.copy()
-        weigh(self.ids, self.offsets, idf, blocks, _WEIGHTINGS.index(weighting), weights)
+        weigh(self.ids, self.offsets, idf, blocks, WEIGHTINGS.index(weighting), weights)
         return replace(self, weights=weights)
 
     def times(self, matrix: Floats) -> Floats:
@@ -110,7 +110,7 @@ class Bags:
 
 def weighed_rows(documents: Ragged, matrix: Floats, weighting: Weighting, idf: Floats, blocks: Sequence[int]) -> Floats:
     """`Bags.of(documents, V).weighed(weighting, idf, blocks=blocks).times(matrix)`, in one pass: float32 (N, D)."""
-    number = _WEIGHTINGS.index(weighting)
+    number = WEIGHTINGS.index(weighting)
     return weighed_sums(documents.ids, documents.offsets, idf, blocks, number, matrix)
 
 

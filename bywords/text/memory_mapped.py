@@ -12,11 +12,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import math
 import mmap
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.files import replacing
-from bywords.text.bags import Bags, Floats, Weighting, inverse_document_frequency
+from bywords.text.bags import Bags, Floats, inverse_document_frequency
 from bywords.text.ragged import Ragged, ragged_positions
 from bywords.text.threads import in_threads
 
@@ -167,52 +165,17 @@ class MappedBags:
         """Only these documents (int, any order, repeats allowed), in this order."""
         return self.weigh(self.documents.select(rows))
 
-    def weighed(self, weighting: Weighting, idf: Floats, *, blocks: Sequence[int] = ()) -> MappedBags:
-        """As those of `Bags`; weighed when they are asked for."""
-        return replace(self, weigh=lambda some: self.weigh(some).weighed(weighting, idf, blocks=blocks))
-
-    def blocks(self, rows: Rows, generator: np.random.Generator | None = None) -> Iterator[tuple[Rows, Bags, Rows]]:
-        """These documents (ascending), as many at a time as CHUNKS_TOGETHER chunks have, which are made by threads.
-
-        In their order; or chunks that are drawn from `generator`, so that documents that lie together are apart. Of
-        each part: where its documents are among those of `rows`, bags, and their rows of the bags.
-        """
-        cuts = np.unique(np.searchsorted(rows, self.documents.chunks()))
-        spans = list(itertools.pairwise(cuts.tolist()))
-        order = np.arange(len(spans)) if generator is None else generator.permutation(len(spans))
-        together = [order[start : start + CHUNKS_TOGETHER] for start in range(0, len(spans), CHUNKS_TOGETHER)]
-
-        def block(numbers: Rows) -> tuple[Rows, Bags, Rows]:
-            places = np.concatenate([np.arange(*spans[number]) for number in np.sort(numbers).tolist()])
-            return places, self.select(rows[places]), np.arange(len(places))
-
-        yield from in_threads(block, together)
-
-    def scratch(self, shape: tuple[int, ...]) -> Floats:
-        """Room for numbers of all documents, float32, 0 at first: in a file without a name beside the documents."""
-        if not math.prod(shape):
-            return np.zeros(shape, dtype=np.float32)
-        with tempfile.TemporaryFile(dir=self.documents.folder) as file:
-            return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
-
     def document_frequency(self) -> npt.NDArray[np.int64]:
         """How many documents have each id, int64 (V,)."""
         frequency = np.zeros(self.n_rows, dtype=np.int64)
-        for _, its, _ in self.blocks(np.arange(len(self))):
+        spans = [np.arange(*span) for span in itertools.pairwise(self.documents.chunks().tolist())]
+        for its in in_threads(self.select, spans):
             frequency += its.document_frequency()
         return frequency
 
     def inverse_document_frequency(self) -> Floats:
         """As those of `Bags`."""
         return inverse_document_frequency(self.document_frequency(), len(self))
-
-    def products(self, rows: Rows | None, matrix: Floats) -> Floats:
-        """As those of `Bags`."""
-        rows = np.arange(len(self)) if rows is None else rows
-        found = np.empty((len(rows), matrix.shape[1]), dtype=np.float32)
-        for places, its, _ in self.blocks(rows):
-            found[places] = its.times(matrix)
-        return found
 
 
 class MappedNumbers:

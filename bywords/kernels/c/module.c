@@ -48,9 +48,10 @@
     X(class_sums, "iqqqff>d", 0)                              \
     X(train_node, "iqfqiqfnnnrrn>f", 4)                       \
     X(search_tree, "iqfqifqiqifnnnrr>i>f", 0)                 \
-    X(numbered, "iqn>q", 0)                                   \
+    X(occurrences, "iq>q>i", 0)                               \
     X(sort_each, ">iq", 0)                                    \
-    X(similar_pairs, "iqqnrn", 1)                             \
+    X(similar_pairs, "iqqnrnn", 1)                            \
+    X(listed_pairs, "qqqn>B", 0)                              \
     X(shared_by, "iqqq>q", 0)                                 \
     X(run_forward, "qffff>f>f>f", 0)                          \
     X(run_backward, "qffffff>f>f>f>f>f", 0)                   \

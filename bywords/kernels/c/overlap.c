@@ -8,16 +8,17 @@
 #define TINY 1e-9 /* a fraction of integers that exceeds an integer by less equals it */
 #define FEW 24    /* numbers that are sorted by insertion */
 
-/* Returns the number of elements. */
-int64_t numbered(Call *call)
+/* How often each word occurred in its document before; `most` becomes how often it occurs in one at most. */
+int64_t occurrences(Call *call)
 {
     const int32_t *codes = ARRAY(0);
     const int64_t *offsets = ARRAY(1);
-    int64_t *elements = ARRAY(3);
-    const int64_t n_codes = LENGTH(0), n_documents = LENGTH(1) - 1, n_words = INTEGER(2);
-    REQUIRE(0 <= n_words && n_words <= INT32_MAX && ids_fit(call, 0, n_words) && offsets_fit(call, 1, n_codes) && LENGTH(3) == n_codes);
-    int64_t *most = calloc(3 * n_words + 1, sizeof(int64_t)), *count = most + n_words, *last = count + n_words;
-    if (most == NULL)
+    int64_t *most = ARRAY(2);
+    int32_t *occurrence = ARRAY(3);
+    const int64_t n_codes = LENGTH(0), n_documents = LENGTH(1) - 1, n_words = LENGTH(2);
+    REQUIRE(ids_fit(call, 0, n_words) && offsets_fit(call, 1, n_codes) && LENGTH(3) == n_codes);
+    int64_t *count = calloc(2 * n_words + 1, sizeof(int64_t)), *last = count + n_words;
+    if (count == NULL)
         return OUT_OF_MEMORY;
     for (int64_t document = 0; document < n_documents; document++) {
         for (int64_t index = offsets[document]; index < offsets[document + 1]; index++) {
@@ -26,20 +27,13 @@ int64_t numbered(Call *call)
                 last[code] = document + 1;
                 count[code] = 0;
             }
-            elements[index] = count[code]++;
+            occurrence[index] = (int32_t)count[code]++;
             if (count[code] > most[code])
                 most[code] = count[code];
         }
     }
-    int64_t n_elements = 0;
-    for (int64_t code = 0; code < n_words; code++) {
-        count[code] = n_elements; /* the first element of each word */
-        n_elements += most[code];
-    }
-    for (int64_t index = 0; index < n_codes; index++)
-        elements[index] += count[codes[index]];
-    free(most);
-    return n_elements;
+    free(count);
+    return 0;
 }
 
 static void sort_few(int32_t *numbers, int64_t n)
@@ -126,6 +120,81 @@ int64_t shared_by(Call *call)
     return 0;
 }
 
+/* Which pairs are listed, of documents in their order and each one's with earlier documents in theirs. */
+typedef struct {
+    const int64_t *part;
+    int64_t most;
+    int64_t *parent;    /* N: a forest of the groups */
+    bool *has_across;   /* N: a pair with the other part */
+    int64_t n_found[2]; /* of a document, by the part of the earlier one */
+} Listing;
+
+static bool open_listing(Listing *listing, int64_t n_documents)
+{
+    listing->parent = malloc((n_documents + 1) * sizeof(int64_t));
+    listing->has_across = calloc(n_documents + 1, sizeof(bool));
+    if (listing->parent == NULL || listing->has_across == NULL)
+        return false;
+    for (int64_t document = 0; document < n_documents; document++)
+        listing->parent[document] = document;
+    return true;
+}
+
+static void close_listing(Listing *listing)
+{
+    free(listing->parent);
+    free(listing->has_across);
+}
+
+static int64_t root(int64_t *parent, int64_t node)
+{
+    while (parent[node] != node) {
+        parent[node] = parent[parent[node]];
+        node = parent[node];
+    }
+    return node;
+}
+
+/* Whether a document has enough pairs without this one. */
+static bool has_enough(Listing *listing, int64_t document, int64_t earlier)
+{
+    const int64_t *part = listing->part;
+    if (listing->n_found[part[earlier]] < listing->most)
+        return false;
+    if (part[document] != part[earlier])
+        return listing->has_across[document] && listing->has_across[earlier];
+    return root(listing->parent, document) == root(listing->parent, earlier);
+}
+
+static void list_pair(Listing *listing, int64_t document, int64_t earlier)
+{
+    if (listing->part[document] != listing->part[earlier])
+        listing->has_across[document] = listing->has_across[earlier] = true;
+    else
+        listing->parent[root(listing->parent, document)] = root(listing->parent, earlier);
+    listing->n_found[listing->part[earlier]]++;
+}
+
+/* Which of pairs, in ascending order of the later and then of the earlier document, are listed when all are seen. */
+int64_t listed_pairs(Call *call)
+{
+    const int64_t *earlier = ARRAY(0), *later = ARRAY(1), n_pairs = LENGTH(0), n_documents = LENGTH(2);
+    bool *is_listed = ARRAY(4);
+    REQUIRE(indices_fit(call, 0, n_documents) && indices_fit(call, 1, n_documents) && indices_fit(call, 2, 2));
+    REQUIRE(LENGTH(1) == n_pairs && LENGTH(4) == n_pairs);
+    Listing listing = {.part = ARRAY(2), .most = INTEGER(3)};
+    const bool is_open = open_listing(&listing, n_documents);
+    for (int64_t pair = 0; is_open && pair < n_pairs; pair++) {
+        if (pair == 0 || later[pair] != later[pair - 1])
+            listing.n_found[0] = listing.n_found[1] = 0;
+        is_listed[pair] = !has_enough(&listing, later[pair], earlier[pair]);
+        if (is_listed[pair])
+            list_pair(&listing, later[pair], earlier[pair]);
+    }
+    close_listing(&listing);
+    return is_open ? 0 : OUT_OF_MEMORY;
+}
+
 typedef struct {
     int64_t earlier, later, n_shared;
 } Pair;
@@ -133,17 +202,17 @@ typedef struct {
 /* What the join of all documents holds; N documents. */
 typedef struct {
     const int32_t *elements;
-    const int64_t *offsets, *part;
+    const int64_t *offsets;
     double threshold;
-    int64_t n_documents, n_elements, most;
+    int64_t n_documents, n_elements, n_listed; /* the first n_listed documents are in the lists */
     int32_t *sizes;                    /* N */
     int32_t *needed_of;                /* of both sizes together, how many elements have to be shared */
     int32_t *n_rare;                   /* N: how many of its rarest elements to look up */
     int64_t *list_starts, *list_ends;  /* n_elements: a list of the documents that have it among their rarest, */
     int32_t *listed, *listed_indices;  /* and its index there */
     int32_t *n_shared, *candidates;    /* N */
-    int64_t *parent;                   /* N: a forest of the groups */
-    bool *has_across;                  /* N: a pair with the other part */
+    int32_t *merged;                   /* N: room to sort candidates */
+    Listing listing;
     Pair *pairs;
     int64_t n_pairs, room;
 } Join;
@@ -154,8 +223,8 @@ static int64_t least(double share, int64_t size) { return (int64_t)ceil(share * 
 static void close_join(Join *join)
 {
     void *all[] = {join->sizes,  join->needed_of,      join->n_rare,   join->list_starts, join->list_ends,
-                   join->listed, join->listed_indices, join->n_shared, join->candidates,  join->parent,
-                   join->has_across};
+                   join->listed, join->listed_indices, join->n_shared, join->candidates,  join->merged};
+    close_listing(&join->listing);
     for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         free(all[i]);
 }
@@ -172,7 +241,7 @@ static bool open_lists(Join *join)
         const int64_t size = join->sizes[document], start = join->offsets[document];
         const int64_t n_rare = size - least(join->threshold, size) + 1;
         join->n_rare[document] = (int32_t)(n_rare < size ? n_rare : size);
-        for (int64_t index = start; index < start + join->n_rare[document]; index++)
+        for (int64_t index = start; document < join->n_listed && index < start + join->n_rare[document]; index++)
             join->list_starts[join->elements[index]]++;
     }
     int64_t n_listed = 0;
@@ -196,27 +265,15 @@ static bool open_join(Join *join)
     join->n_rare = malloc((n + 1) * sizeof(int32_t));
     join->n_shared = calloc(n + 1, sizeof(int32_t));
     join->candidates = malloc((n + 1) * sizeof(int32_t));
-    join->parent = malloc((n + 1) * sizeof(int64_t));
-    join->has_across = calloc(n + 1, sizeof(bool));
-    if (!(join->sizes && join->needed_of && join->n_rare && join->n_shared && join->candidates && join->parent &&
-          join->has_across))
+    join->merged = malloc((n + 1) * sizeof(int32_t));
+    if (!(join->sizes && join->needed_of && join->n_rare && join->n_shared && join->candidates && join->merged &&
+          open_listing(&join->listing, n)))
         return false;
-    for (int64_t document = 0; document < n; document++) {
+    for (int64_t document = 0; document < n; document++)
         join->sizes[document] = (int32_t)(offsets[document + 1] - offsets[document]);
-        join->parent[document] = document;
-    }
     for (int64_t both = 0; both <= most_of_both; both++)
         join->needed_of[both] = (int32_t)least(of_both, both);
     return open_lists(join);
-}
-
-static int64_t root(int64_t *parent, int64_t node)
-{
-    while (parent[node] != node) {
-        parent[node] = parent[parent[node]];
-        node = parent[node];
-    }
-    return node;
 }
 
 /* Puts the earlier documents that share one of its rarest elements into `candidates`, and returns their number.
@@ -274,34 +331,37 @@ static bool add_pair(Join *join, Pair pair)
     return true;
 }
 
+/* Candidates that can still suffice, in their order; returns their number. `n_shared` is 0 again for all. */
+static int64_t keep_possible(Join *join, int64_t document, int64_t n_candidates)
+{
+    int64_t n_kept = 0;
+    for (int64_t number = 0; number < n_candidates; number++) {
+        const int32_t earlier = join->candidates[number], shared = join->n_shared[earlier];
+        join->n_shared[earlier] = 0;
+        if (shared >= 0 && can_suffice(join, document, earlier, shared))
+            join->candidates[n_kept++] = earlier;
+    }
+    sort(join->candidates, join->merged, n_kept);
+    return n_kept;
+}
+
 /* The pairs of a document with earlier ones. */
 static bool add_pairs_of(Join *join, int64_t document)
 {
     const int32_t *elements = join->elements;
-    const int64_t *offsets = join->offsets, *part = join->part;
-    const int64_t n_candidates = find_candidates(join, document);
-    int64_t n_found[2] = {0, 0}; /* by part */
+    const int64_t *offsets = join->offsets;
+    const int64_t n_candidates = keep_possible(join, document, find_candidates(join, document));
+    join->listing.n_found[0] = join->listing.n_found[1] = 0;
     for (int64_t number = 0; number < n_candidates; number++) {
-        const int32_t earlier = join->candidates[number], shared = join->n_shared[earlier];
-        join->n_shared[earlier] = 0;
-        if (shared < 0 || !can_suffice(join, document, earlier, shared))
+        const int32_t earlier = join->candidates[number];
+        if (has_enough(&join->listing, document, earlier))
             continue;
-        const bool is_across = part[document] != part[earlier];
-        if (n_found[part[earlier]] >= join->most) {
-            if (is_across ? join->has_across[document] && join->has_across[earlier]
-                          : root(join->parent, document) == root(join->parent, earlier))
-                continue;
-        }
         const int64_t needed = join->needed_of[join->sizes[document] + join->sizes[earlier]];
         const int64_t n_shared = overlap_of(elements + offsets[document], elements + offsets[document + 1],
                                             elements + offsets[earlier], elements + offsets[earlier + 1], needed);
         if (n_shared < needed)
             continue;
-        if (is_across)
-            join->has_across[document] = join->has_across[earlier] = true;
-        else
-            join->parent[root(join->parent, document)] = root(join->parent, earlier);
-        n_found[part[earlier]]++;
+        list_pair(&join->listing, document, earlier);
         if (!add_pair(join, (Pair){earlier, document, n_shared}))
             return false;
     }
@@ -333,21 +393,25 @@ int64_t similar_pairs(Call *call)
     REQUIRE(0 <= INTEGER(3) && INTEGER(3) <= INT32_MAX && ids_fit(call, 0, INTEGER(3)));
     REQUIRE(offsets_fit(call, 1, LENGTH(0)) && sizes_ascend(call, 1));
     REQUIRE(LENGTH(2) == LENGTH(1) - 1 && indices_fit(call, 2, 2) && REAL(4) > 0 && REAL(4) <= 1);
+    REQUIRE(INTEGER(6) <= LENGTH(1) - 1);
+    const bool is_all = INTEGER(6) < 0; /* all with all, not later ones with the first of them */
     Join join = {
         .elements = ARRAY(0),
         .offsets = ARRAY(1),
-        .part = ARRAY(2),
         .n_elements = INTEGER(3),
         .threshold = REAL(4),
-        .most = INTEGER(5),
         .n_documents = LENGTH(1) - 1,
+        .n_listed = is_all ? LENGTH(1) - 1 : INTEGER(6),
+        .listing = {.part = ARRAY(2), .most = INTEGER(5)},
     };
     bool is_done = open_join(&join);
     for (int64_t document = 0; is_done && document < join.n_documents; document++) {
         if (join.sizes[document] == 0)
             continue;
-        is_done = add_pairs_of(&join, document);
-        enter(&join, document);
+        if (is_all || document >= join.n_listed)
+            is_done = add_pairs_of(&join, document);
+        if (document < join.n_listed)
+            enter(&join, document);
     }
     close_join(&join);
     call->results[0] = (Result){join.pairs, join.n_pairs * (int64_t)sizeof(Pair)};

@@ -38,18 +38,15 @@ def scan(
     Returns: the index of each token in the table int32 (T,), the number of tokens of each document int64 (N,), and the
     table's data, starts and hashes.
     """
-    n_most = 2 * len(text) + 1
-    codes, hashes = np.empty(n_most, dtype=np.int32), np.empty(n_most, dtype=np.uint64)
-    data = np.empty(3 * len(text) + 8, dtype=np.uint8)  # an UNSPACED character comes alone and in two pairs
-    starts, lengths = np.empty(n_most + 1, dtype=np.int64), np.empty(len(ends) + 1, dtype=np.int64)
-    n_tokens = _native.scan(text, ends, kinds, int(lowercase), what, codes, data, starts, hashes, lengths)
-    n_words = int(lengths[-1])
+    codes = np.empty(2 * len(text) + 1, dtype=np.int32)  # an UNSPACED character comes alone and in two pairs
+    lengths = np.empty(len(ends), dtype=np.int64)
+    n_tokens, data, starts, hashes = _native.scan(text, ends, kinds, int(lowercase), what, codes, lengths)
     return (
         codes[:n_tokens],
-        lengths[:-1].copy(),
-        data[: starts[n_words]].copy(),
-        starts[: n_words + 1].copy(),
-        hashes[:n_words].copy(),
+        lengths,
+        np.frombuffer(data, dtype=np.uint8),
+        np.frombuffer(starts, dtype=np.int64),
+        np.frombuffer(hashes, dtype=np.uint64),
     )
 
 

@@ -312,22 +312,16 @@ int64_t encode(Call *call)
 static bool encode_all(Call *call, Taker *taker, float *shares)
 {
     const Vocabulary vocabulary = vocabulary_of(call, 5);
-    const int64_t n_bytes = LENGTH(0), n_documents = LENGTH(1), most = MOST_TOKENS(n_bytes);
+    const int64_t n_documents = LENGTH(1);
     int64_t *lengths = malloc((n_documents + 1) * sizeof(int64_t));
     Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4)};
-    scan.codes = malloc(most * sizeof(int32_t));
-    Table *table = &scan.table;
-    *table = (Table){.data = malloc(MOST_BYTES(n_bytes)), .starts = malloc((most + 1) * sizeof(int64_t)),
-                     .hashes = malloc(most * sizeof(uint64_t))};
-    const bool is_enough = lengths && scan.codes && table->data && table->starts && table->hashes &&
-                           scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), lengths) &&
-                           encode_documents(&vocabulary, table, NULL, scan.codes, lengths, n_documents, taker, shares);
+    scan.codes = malloc(MOST_TOKENS(LENGTH(0)) * sizeof(int32_t));
+    const bool is_enough =
+        lengths && scan.codes && scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), lengths) &&
+        encode_documents(&vocabulary, &scan.table, NULL, scan.codes, lengths, n_documents, taker, shares);
     free(lengths);
     free(scan.codes);
-    free(table->data);
-    free(table->starts);
-    free(table->hashes);
-    free(table->slots);
+    free_table(&scan.table);
     return is_enough;
 }
 

@@ -128,14 +128,44 @@ static void drop_short(Scan *scan)
     scan->n_stops = n;
 }
 
-/* Put a new word behind the others, without a slot. Returns its index. */
-INLINE int64_t append(Table *table, const uint8_t *word, int64_t length, uint64_t h)
+void free_table(Table *table)
 {
+    free(table->data);
+    free(table->starts);
+    free(table->hashes);
+    free(table->slots);
+}
+
+/* Whether there is memory for a word more, of so many bytes. */
+static bool enlarge_table(Table *table, int64_t length)
+{
+    const int64_t n_bytes = (table->n_words ? table->starts[table->n_words] : 0) + length;
+    const int64_t words_room = 2 * table->n_words + 256, bytes_room = 2 * n_bytes + 2048;
+    int64_t *starts = realloc(table->starts, (words_room + 1) * sizeof(int64_t));
+    table->starts = starts ? starts : table->starts;
+    uint64_t *hashes = realloc(table->hashes, words_room * sizeof(uint64_t));
+    table->hashes = hashes ? hashes : table->hashes;
+    uint8_t *data = realloc(table->data, bytes_room);
+    table->data = data ? data : table->data;
+    if (!starts || !hashes || !data)
+        return false;
+    table->starts[0] = 0;
+    table->words_room = words_room;
+    table->bytes_room = bytes_room;
+    return true;
+}
+
+/* Put a new word behind the others, without a slot. Whether there is memory for it. */
+INLINE bool append(Table *table, const uint8_t *word, int64_t length, uint64_t h)
+{
+    if ((table->n_words == table->words_room || table->starts[table->n_words] + length > table->bytes_room) &&
+        !enlarge_table(table, length))
+        return false;
     const int64_t start = table->starts[table->n_words];
     memcpy(table->data + start, word, length);
     table->hashes[table->n_words] = h;
     table->starts[++table->n_words] = start + length;
-    return table->n_words - 1;
+    return true;
 }
 
 /* Give the next token its code. Whether there is memory for it. */
@@ -152,7 +182,9 @@ INLINE bool add_code(Scan *scan, const uint8_t *word, int64_t length, uint64_t h
         scan->codes[scan->n_tokens++] = (int32_t)(entry & 0xFFFFFFFF) - 1;
         return true;
     }
-    scan->codes[scan->n_tokens++] = (int32_t)append(table, word, length, h);
+    if (!append(table, word, length, h))
+        return false;
+    scan->codes[scan->n_tokens++] = (int32_t)table->n_words - 1;
     table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)table->n_words};
     return keep_room(table);
 }
@@ -265,10 +297,11 @@ INLINE bool add_pair(Scan *scan, const uint8_t *word, uint64_t points)
         scan->codes[scan->n_tokens++] = (int32_t)(scan->pairs[slot] & 0xFFFFFFFF) - 1;
         return true;
     }
-    const int64_t code = append(&scan->table, word, 6, mixed(first_bytes(word, 6)));
+    if (!append(&scan->table, word, 6, mixed(first_bytes(word, 6))))
+        return false;
     scan->table.n_apart++;
-    scan->codes[scan->n_tokens++] = (int32_t)code;
-    scan->pairs[slot] = points << 32 | (uint64_t)(code + 1);
+    scan->codes[scan->n_tokens++] = (int32_t)scan->table.n_words - 1;
+    scan->pairs[slot] = points << 32 | (uint64_t)scan->table.n_words;
     return keep_room_for_pairs(scan);
 }
 
@@ -484,8 +517,8 @@ static void set_classes(Scan *scan)
     }
 }
 
-/* Scan the documents of a text, one behind the other. Returns whether there is memory for it; the caller frees the slots
- * of the table. */
+/* Scan the documents of a text, one behind the other. Returns whether there is memory for it; the caller frees the
+ * table. */
 VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_documents, bool lowercase, int64_t *lengths)
 {
     const int64_t n_bytes = n_documents ? ends[n_documents - 1] : 0;
@@ -495,10 +528,9 @@ VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_docume
         n_slots *= 2;
     scan->table.slots = calloc(n_slots, sizeof(Slot));
     scan->table.n_slots = n_slots;
-    scan->table.starts[0] = 0;
     scan->lowered = lowered(scan->text, n_bytes, lowercase);
     scan->singles = calloc(1 << 16, sizeof(int32_t));
-    bool is_enough = scan->table.slots && scan->lowered && scan->singles;
+    bool is_enough = scan->table.slots && scan->lowered && scan->singles && enlarge_table(&scan->table, 0);
     for (int64_t document = 0; document < n_documents && is_enough; document++) {
         const int64_t n_before = scan->n_tokens + scan->n_stops;
         is_enough = find_tokens(scan, document ? ends[document - 1] : 0, ends[document]);
@@ -513,20 +545,22 @@ VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_docume
     return is_enough;
 }
 
-/* text, ends, kinds, lowercase, what; codes, data, starts, hashes, lengths. Returns the number of tokens; that of the
- * distinct words is then in lengths[N]. */
+/* text, ends, kinds, lowercase, what; codes, lengths. Results: the table's data, starts and hashes. Returns the number of
+ * tokens. */
 int64_t scan(Call *call)
 {
-    const int64_t n_bytes = LENGTH(0), most = MOST_TOKENS(n_bytes);
-    int64_t *lengths = ARRAY(9);
-    REQUIRE(scan_fits(call) && LENGTH(9) == LENGTH(1) + 1);
-    REQUIRE(LENGTH(5) >= most && LENGTH(6) >= MOST_BYTES(n_bytes) && LENGTH(7) > most && LENGTH(8) >= most);
+    REQUIRE(scan_fits(call) && LENGTH(6) == LENGTH(1) && LENGTH(5) >= MOST_TOKENS(LENGTH(0)));
     Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4), .codes = ARRAY(5)};
-    scan.table = (Table){.data = ARRAY(6), .starts = ARRAY(7), .hashes = ARRAY(8)};
-    const bool is_enough = scan_documents(&scan, ARRAY(1), LENGTH(1), INTEGER(3), lengths);
-    lengths[LENGTH(1)] = scan.table.n_words;
-    free(scan.table.slots);
-    return is_enough ? scan.n_tokens : OUT_OF_MEMORY;
+    if (!scan_documents(&scan, ARRAY(1), LENGTH(1), INTEGER(3), ARRAY(6))) {
+        free_table(&scan.table);
+        return OUT_OF_MEMORY;
+    }
+    const Table *table = &scan.table;
+    call->results[0] = (Result){table->data, table->starts[table->n_words]};
+    call->results[1] = (Result){table->starts, (table->n_words + 1) * (int64_t)sizeof(int64_t)};
+    call->results[2] = (Result){table->hashes, table->n_words * (int64_t)sizeof(uint64_t)};
+    free(table->slots);
+    return scan.n_tokens;
 }
 
 /* data, starts; hashes. */
@@ -586,7 +620,8 @@ int64_t add(Call *call)
     const uint8_t *data = ARRAY(0);
     const int64_t *starts = ARRAY(1);
     const uint64_t *hashes = ARRAY(2);
-    Table table = {ARRAY(3), ARRAY(4), ARRAY(5), ARRAY(6), LENGTH(6), INTEGER(7), 0};
+    Table table = {.data = ARRAY(3), .starts = ARRAY(4), .hashes = ARRAY(5), .slots = ARRAY(6), .n_slots = LENGTH(6)};
+    table.n_words = INTEGER(7);
     int32_t *indices = ARRAY(8);
     const int64_t n_new = LENGTH(2), n_most = INTEGER(7) + n_new;
     REQUIRE(LENGTH(1) == n_new + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(8) == n_new && INTEGER(7) >= 0);
@@ -778,7 +813,7 @@ int64_t cut(Call *call)
     REQUIRE(LENGTH(6) > LENGTH(4) && LENGTH(7) >= LENGTH(4));
     Cutter cutter = new_cutter(starts, n_words, shortest, longest);
     Cut cut = {.room = room, .codes = ARRAY(4)};
-    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), 1 << 10, 0, 0};
+    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), .n_slots = 1 << 10};
     bool is_enough = cutter.padded && cutter.characters && cut.table.data && cut.table.slots;
     cut.table.starts[0] = offsets[0] = 0;
     for (int64_t word = 0; word < n_words && is_enough; word++) {

@@ -39,7 +39,7 @@ from bywords.text.custom_tokens import (
 from bywords.text.inputs import as_list, checked_column
 from bywords.text.normalization import Bytes, Ends, normalized, normalized_bytes
 from bywords.text.ragged import offsets_of, ragged_positions
-from bywords.text.threads import chunks_of, in_threads
+from bywords.text.threads import MANY_TOKENS, chunks_of, in_threads, n_threads
 from bywords.text.word_table import Words, WordTable
 
 if TYPE_CHECKING:
@@ -175,7 +175,10 @@ class Tokens:
 
     def counts(self) -> npt.NDArray[np.int64]:
         """How often each of `words` occurs, int64 (U,)."""
-        return count_codes(self.codes, len(self.words))
+        n_parts = n_threads() if len(self.codes) > MANY_TOKENS else 1
+        parts = np.array_split(self.codes, n_parts)
+        counted = list(in_threads(lambda part: count_codes(part, len(self.words)), parts))
+        return counted[0] if n_parts == 1 else np.sum(counted, axis=0)
 
     def distinct(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Each word of each document once: codes int32 (T',), and the documents they are of, int64 (T',), ascending."""

@@ -31,7 +31,7 @@
     X(keys_of_documents, "iqQB>Q", 0)                         \
     X(table_of_pairs, "ii>Q>i", 0)                            \
     X(find_pairs, "iiqnQi>i", 0)                              \
-    X(encode, "iqBqQi" VOCABULARY ">q>f", 1)                  \
+    X(encode, "iqBqQi" VOCABULARY ">q>f>i", 1)                \
     X(encode_texts, "BqBnn" VOCABULARY ">q>f", 1)             \
     X(answer_texts, "BqBnn" VOCABULARY POOL ">f>f>B", 0)      \
     X(count, "iqnn>i>q>f", 0)                                 \

@@ -168,25 +168,20 @@ INLINE bool append(Table *table, const uint8_t *word, int64_t length, uint64_t h
     return true;
 }
 
-/* Give the next token its code. Whether there is memory for it. */
-INLINE bool add_code(Scan *scan, const uint8_t *word, int64_t length, uint64_t h)
+/* The code of a token, which is then in the table; OUT_OF_MEMORY. */
+INLINE int64_t code_of(Table *table, const uint8_t *word, int64_t length, uint64_t h)
 {
-    Table *table = &scan->table;
     uint64_t slot = h & (table->n_slots - 1), entry;
     for (; (entry = table->slots[slot].entry); slot = (slot + 1) & (table->n_slots - 1)) {
         if (table->slots[slot].hash == h && entry >> 32 == (uint64_t)length &&
             (length <= 8 || is_same_padded(word, table->data + table->starts[(entry & 0xFFFFFFFF) - 1], length)))
-            break;
-    }
-    if (entry) {
-        scan->codes[scan->n_tokens++] = (int32_t)(entry & 0xFFFFFFFF) - 1;
-        return true;
+            return (int64_t)(entry & 0xFFFFFFFF) - 1;
     }
     if (!append(table, word, length, h))
-        return false;
-    scan->codes[scan->n_tokens++] = (int32_t)table->n_words - 1;
-    table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)table->n_words};
-    return keep_room(table);
+        return OUT_OF_MEMORY;
+    const int64_t code = table->n_words - 1;
+    table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)(code + 1)};
+    return keep_room(table) ? code : OUT_OF_MEMORY;
 }
 
 /* Give the tokens that were found their codes. Whether there is memory for it. */
@@ -202,11 +197,15 @@ INLINE bool add_found(Scan *scan)
         hashes[token] = hash_of_padded(scan->lowered + start, scan->stops[token] - start);
         __builtin_prefetch(table->slots + (hashes[token] & (table->n_slots - 1)));
     }
+    int32_t *codes = scan->codes + scan->n_tokens;
     for (int64_t token = 0; token < n; token++) {
         const int64_t start = scan->starts[token];
-        if (!add_code(scan, scan->lowered + start, scan->stops[token] - start, hashes[token]))
+        const int64_t code = code_of(table, scan->lowered + start, scan->stops[token] - start, hashes[token]);
+        if (code < 0)
             return false;
+        codes[token] = (int32_t)code;
     }
+    scan->n_tokens += n;
     scan->starts[0] = scan->starts[n]; /* of one that goes on */
     scan->n_starts -= n;
     scan->n_stops = 0;
@@ -248,19 +247,15 @@ static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
     return n;
 }
 
-/* Give an UNSPACED character its code: those of three bytes have a table of their own. Whether there is memory for it. */
-INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length, uint16_t point)
+/* The code of an UNSPACED character: those of three bytes have a table of their own; OUT_OF_MEMORY. */
+INLINE int64_t code_of_single(Scan *scan, const uint8_t *word, int64_t length, uint16_t point)
 {
-    if (!point)
-        return add_code(scan, word, length, hash_of_padded(word, length));
-    int32_t *code = scan->singles + point;
-    if (*code) {
-        scan->codes[scan->n_tokens++] = *code - 1;
-        return true;
-    }
-    const bool is_enough = add_code(scan, word, length, hash_of_padded(word, length));
-    *code = scan->codes[scan->n_tokens - 1] + 1;
-    return is_enough;
+    if (point && scan->singles[point])
+        return scan->singles[point] - 1;
+    const int64_t code = code_of(&scan->table, word, length, hash_of_padded(word, length));
+    if (point)
+        scan->singles[point] = (int32_t)code + 1;
+    return code;
 }
 
 INLINE uint64_t slot_of_points(uint64_t points, uint64_t n_pairs) { return points * GOLDEN >> 32 & (n_pairs - 1); }
@@ -287,35 +282,36 @@ static bool keep_room_for_pairs(Scan *scan)
     return true;
 }
 
-/* Give two neighbours of three bytes each their code. Whether there is memory for it. */
-INLINE bool add_pair(Scan *scan, const uint8_t *word, uint64_t points)
+/* The code of two neighbours of three bytes each; OUT_OF_MEMORY. */
+INLINE int64_t code_of_pair(Scan *scan, const uint8_t *word, uint64_t points)
 {
-    uint64_t slot = slot_of_points(points, scan->n_pairs);
-    while (scan->pairs[slot] && scan->pairs[slot] >> 32 != points)
-        slot = (slot + 1) & (scan->n_pairs - 1);
-    if (scan->pairs[slot]) {
-        scan->codes[scan->n_tokens++] = (int32_t)(scan->pairs[slot] & 0xFFFFFFFF) - 1;
-        return true;
+    uint64_t slot = slot_of_points(points, scan->n_pairs), pair;
+    for (; (pair = scan->pairs[slot]); slot = (slot + 1) & (scan->n_pairs - 1)) {
+        if (pair >> 32 == points)
+            return (int64_t)(pair & 0xFFFFFFFF) - 1;
     }
     if (!append(&scan->table, word, 6, mixed(first_bytes(word, 6))))
-        return false;
+        return OUT_OF_MEMORY;
+    const int64_t code = scan->table.n_words - 1;
     scan->table.n_apart++;
-    scan->codes[scan->n_tokens++] = (int32_t)scan->table.n_words - 1;
-    scan->pairs[slot] = points << 32 | (uint64_t)scan->table.n_words;
-    return keep_room_for_pairs(scan);
+    scan->pairs[slot] = points << 32 | (uint64_t)(code + 1);
+    return keep_room_for_pairs(scan) ? code : OUT_OF_MEMORY;
 }
 
 /* Give the UNSPACED characters from `index` on their codes: each one, then each two neighbours. Returns their end. */
 static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
 {
-    int64_t n = add_found(scan) && keep_room_for_pairs(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY;
+    const int64_t n = add_found(scan) && keep_room_for_pairs(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY;
     const int64_t *bounds = scan->bounds;
     const uint16_t *points = scan->points;
-    bool is_enough = n >= 0;
-    for (int64_t one = 0; one < n && is_enough; one++)
-        is_enough = add_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one], points[one]);
+    int32_t *codes = scan->codes + scan->n_tokens;
+    int64_t code = n < 0 ? OUT_OF_MEMORY : 0;
+    for (int64_t one = 0; one < n && code >= 0; one++) {
+        code = code_of_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one], points[one]);
+        *codes++ = (int32_t)code;
+    }
     uint64_t keys[64]; /* code points of two of three bytes, or a hash */
-    for (int64_t first = 0; first < n - 1 && is_enough; first += 64) {
+    for (int64_t first = 0; first < n - 1 && code >= 0; first += 64) {
         const int64_t last = first + 64 < n - 1 ? first + 64 : n - 1;
         for (int64_t one = first; one < last; one++) {
             if (points[one] && points[one + 1]) {
@@ -326,14 +322,16 @@ static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
                 __builtin_prefetch(scan->table.slots + (keys[one - first] & (scan->table.n_slots - 1)));
             }
         }
-        for (int64_t one = first; one < last && is_enough; one++) {
+        for (int64_t one = first; one < last && code >= 0; one++) {
             const uint8_t *word = scan->lowered + bounds[one];
             const bool is_pair = points[one] && points[one + 1];
-            is_enough = is_pair ? add_pair(scan, word, keys[one - first])
-                                : add_code(scan, word, bounds[one + 2] - bounds[one], keys[one - first]);
+            code = is_pair ? code_of_pair(scan, word, keys[one - first])
+                           : code_of(&scan->table, word, bounds[one + 2] - bounds[one], keys[one - first]);
+            *codes++ = (int32_t)code;
         }
     }
-    return is_enough ? bounds[n] : OUT_OF_MEMORY;
+    scan->n_tokens = codes - scan->codes;
+    return code < 0 ? OUT_OF_MEMORY : bounds[n];
 }
 
 /* Find tokens from `index` on, a character at a time, as long as none of them is ASCII or part of a word. Returns where

@@ -68,7 +68,7 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, m
     ends = np.cumsum([len(text) for text in encoded])
     codes, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, what)
     counts = both(words.count_codes, codes, len(scanned[2]))
-    both(words.renumber, codes, np.argsort(scanned[2]).astype(np.int32))
+    both(words.renumber, codes, np.argsort(scanned[2]).astype(np.int32), np.empty_like(codes))
     both(words.select_words, *scanned[:2], np.argsort(scanned[2])[::-2].copy())
     for least in (1, 2):
         both(words.rank, *scanned[:2], counts, np.arange(len(counts)) % 3 == 1, least)

@@ -59,11 +59,9 @@ def hashes_of(data: Bytes, starts: Starts) -> Hashes:
 
 def select_words(data: Bytes, starts: Starts, indices: Starts) -> tuple[Bytes, Starts]:
     """The words at these indices int64 (S,), in their order: data, and starts int64 (S + 1,)."""
-    new_starts = np.zeros(len(indices) + 1, dtype=np.int64)
-    np.cumsum(np.diff(starts)[indices], out=new_starts[1:])
-    selected = np.empty(new_starts[-1], dtype=np.uint8)
-    _native.select_words(data, starts, indices, new_starts, selected)
-    return selected, new_starts
+    new_starts = np.empty(len(indices) + 1, dtype=np.int64)
+    _, selected = _native.select_words(data, starts, indices, new_starts)
+    return np.frombuffer(selected, dtype=np.uint8), new_starts
 
 
 def find(data: Bytes, starts: Starts, hashes: Hashes, table_data: Bytes, table_starts: Starts, slots: Slots) -> Indices:
@@ -117,10 +115,9 @@ def count_codes(codes: Indices, n_codes: int) -> npt.NDArray[np.int64]:
     return counts
 
 
-def renumber(codes: Indices, new_codes: Indices) -> Indices:
-    """The same codes, int32 (T,), each replaced, where it is, by the new one at its index."""
-    _native.renumber(codes, new_codes)
-    return codes
+def renumber(codes: Indices, new_codes: Indices, renumbered: Indices) -> None:
+    """Write for each of the codes, int32 (T,), the new one at its index into `renumbered` int32 (T,)."""
+    _native.renumber(codes, new_codes, renumbered)
 
 
 def cut(

@@ -321,19 +321,17 @@ class Tokenizer:
         if self.config.custom_pattern is not None:
             return self._matches(checked, self.config.custom_pattern)
         chunks = chunks_of(checked, n_sizes=2)  # the fewer, the fewer words are in several
+        scanned = in_threads(self._scan, (checked[start:stop] for start, stop in chunks))
         if len(chunks) == 1:
-            codes, lengths, words = self._scan(checked)
-            codes = codes.copy()
-        else:
-            table, parts = WordTable(), list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]()
-            for part_codes, part_lengths, part_words in in_threads(
-                self._scan, (checked[start:stop] for start, stop in chunks)
-            ):
-                indices = table.add(part_words)
-                parts.append((renumber(part_codes, indices) if parts else part_codes, part_lengths))
-            codes, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-            words = table.words()
-        return Tokens(codes, words, offsets_of(lengths))
+            codes, lengths, words = next(scanned)
+            return Tokens(codes.copy(), words, offsets_of(lengths))
+        table, parts = WordTable(), list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int32]]]()
+        for codes, lengths, words in scanned:
+            parts.append((codes, lengths, table.add(words)))
+        whole = np.empty(sum(len(codes) for codes, _, _ in parts), dtype=np.int32)
+        slices = np.split(whole, np.cumsum([len(codes) for codes, _, _ in parts[:-1]]))
+        list(in_threads(lambda index: renumber(parts[index][0], parts[index][2], slices[index]), range(len(parts))))
+        return Tokens(whole, table.words(), offsets_of(np.concatenate([lengths for _, lengths, _ in parts])))
 
     def _of_rows(self, checked: list[str]) -> Tokens:
         """The side tokens of each row, the words of its texts, and behind them those that have their field's name."""

@@ -392,6 +392,5 @@ def select_words(data, starts, indices):
     return np.frombuffer(b"".join(parts), dtype=np.uint8), np.cumsum([0, *map(len, parts)])
 
 
-def renumber(codes, new_codes):
-    codes[:] = [new_codes[code] for code in codes.tolist()]
-    return codes
+def renumber(codes, new_codes, renumbered):
+    renumbered[:] = [new_codes[code] for code in codes.tolist()]

@@ -15,13 +15,13 @@
 #define KERNELS(X)                                            \
     X(scan, "BqBnn>i>q", 3)                                   \
     X(hashes_of, "Bq>Q", 0)                                   \
-    X(select_words, "Bqqq>B", 0)                              \
+    X(select_words, "Bqq>q", 1)                               \
     X(find, "BqQBqQ>i", 0)                                    \
     X(add, "BqQ>B>q>Q>Qn>i", 0)                               \
     X(rehash, "Q>Q", 0)                                       \
     X(rank, "BqqBn>q", 0)                                     \
     X(count_codes, "i>q", 0)                                  \
-    X(renumber, ">ii", 0)                                     \
+    X(renumber, "ii>i", 0)                                    \
     X(cut, "Bqnn>i>q>q>Q", 1)                                 \
     X(suspects, "BqBB>B", 0)                                  \
     X(replace_characters, "BqBiBqB>q>B", 1)                   \

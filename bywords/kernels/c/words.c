@@ -573,22 +573,31 @@ int64_t hashes_of(Call *call)
     return 0;
 }
 
-/* data, starts, indices, the starts of the words at these indices one behind the other; the bytes of these words. */
+/* data, starts, indices; the starts of the words at these indices, one behind the other. Result: their bytes. */
 int64_t select_words(Call *call)
 {
     const uint8_t *data = ARRAY(0);
-    const int64_t *starts = ARRAY(1), *indices = ARRAY(2), *new_starts = ARRAY(3);
-    uint8_t *selected = ARRAY(4);
-    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1) && offsets_fit(call, 3, LENGTH(4)));
-    REQUIRE(LENGTH(3) == LENGTH(2) + 1);
-    for (int64_t word = 0; word < LENGTH(2); word++) {
-        const int64_t start = starts[indices[word]], length = new_starts[word + 1] - new_starts[word];
-        REQUIRE(length == starts[indices[word] + 1] - start);
-        if (word + WORDS_AHEAD < LENGTH(2))
-            __builtin_prefetch(data + starts[indices[word + WORDS_AHEAD]]);
-        memcpy(selected + new_starts[word], data + start, length);
+    const int64_t *starts = ARRAY(1), *indices = ARRAY(2), n_words = LENGTH(2);
+    int64_t *new_starts = ARRAY(3);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1) && LENGTH(3) == n_words + 1);
+    new_starts[0] = 0;
+    for (int64_t word = 0; word < n_words; word++) {
+        if (word + WORDS_AHEAD < n_words)
+            __builtin_prefetch(starts + indices[word + WORDS_AHEAD]);
+        new_starts[word + 1] = new_starts[word] + starts[indices[word] + 1] - starts[indices[word]];
     }
-    return 0;
+    uint8_t *selected = malloc(new_starts[n_words] + 8);
+    for (int64_t word = 0; word < n_words && selected; word++) {
+        const int64_t start = starts[indices[word]], length = new_starts[word + 1] - new_starts[word];
+        if (word + WORDS_AHEAD < n_words)
+            __builtin_prefetch(data + starts[indices[word + WORDS_AHEAD]]);
+        if (length <= 8 && start + 8 <= LENGTH(0)) /* a few bytes too many, for which there is room */
+            memcpy(selected + new_starts[word], data + start, 8);
+        else
+            memcpy(selected + new_starts[word], data + start, length);
+    }
+    call->results[0] = (Result){selected, new_starts[n_words]};
+    return selected ? n_words : OUT_OF_MEMORY;
 }
 
 /* data, starts, hashes; the table's data, starts and slots; indices. Trusted: the slots are of the table, one is free. */
@@ -642,18 +651,18 @@ typedef struct {
 
 enum { DIGIT_BITS = 11, FEW = 256 }; /* words that are sorted faster by comparing them */
 
-/* Sort by the keys, those with the same key as they were: a digit at a time, from the lowest to the highest. `room` is for
- * as many. Returns which of the two has them now. */
+/* Sort by the keys, those with the same key as they were: a digit at a time, from the lowest to the highest; bits that
+ * are the same in all are passed over. `room` is for as many. Returns which of the two has them now. */
 static Ranked *sorted_by_key(Ranked *ranked, Ranked *room, int64_t n)
 {
     uint64_t differing = 0;
     for (int64_t i = 0; i < n; i++)
         differing |= ranked[i].key ^ ranked[0].key;
-    for (int shift = 0; shift < 64; shift += DIGIT_BITS) {
+    while (differing) {
         int64_t places[(1 << DIGIT_BITS) + 1] = {0};
         const uint64_t mask = (1 << DIGIT_BITS) - 1;
-        if (!(differing >> shift & mask))
-            continue;
+        const int shift = __builtin_ctzll(differing);
+        differing &= ~(mask << shift);
         for (int64_t i = 0; i < n; i++)
             places[(ranked[i].key >> shift & mask) + 1]++;
         for (int digit = 0; digit < 1 << DIGIT_BITS; digit++)
@@ -697,10 +706,8 @@ static void sort_few(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *dat
 static Ranked *sorted_by_bytes(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
 {
     for (int64_t i = 0; i < n; i++) {
-        const int64_t start = starts[ranked[i].index], end = starts[ranked[i].index + 1];
-        ranked[i].key = 0;
-        for (int64_t byte = 0; byte < 8; byte++)
-            ranked[i].key = ranked[i].key << 8 | (start + byte < end ? data[start + byte] : 0);
+        const int64_t start = starts[ranked[i].index], length = starts[ranked[i].index + 1] - start;
+        ranked[i].key = __builtin_bswap64(packed(data + start, length < 8 ? length : 8));
     }
     if (n <= FEW) {
         sort_few(ranked, room, n, data, starts);
@@ -755,14 +762,14 @@ int64_t count_codes(Call *call)
     return 0;
 }
 
-/* codes; new codes: each code becomes the new one at its index. */
+/* codes, new codes; for each code the new one at its index. */
 int64_t renumber(Call *call)
 {
-    int32_t *codes = ARRAY(0);
-    const int32_t *new_codes = ARRAY(1);
-    REQUIRE(ids_fit(call, 0, LENGTH(1)));
+    const int32_t *codes = ARRAY(0), *new_codes = ARRAY(1);
+    int32_t *renumbered = ARRAY(2);
+    REQUIRE(ids_fit(call, 0, LENGTH(1)) && LENGTH(2) == LENGTH(0));
     for (int64_t token = 0; token < LENGTH(0); token++)
-        codes[token] = new_codes[(uint32_t)codes[token]];
+        renumbered[token] = new_codes[(uint32_t)codes[token]];
     return 0;
 }
 

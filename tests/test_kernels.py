@@ -70,8 +70,11 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, m
     counts = both(words.count_codes, codes, len(scanned[2]))
     both(words.renumber, codes, np.argsort(scanned[2]).astype(np.int32), np.empty_like(codes))
     both(words.select_words, *scanned[:2], np.argsort(scanned[2])[::-2].copy())
+    is_first = np.arange(len(counts)) % 3 == 1
     for least in (1, 2):
-        both(words.rank, *scanned[:2], counts, np.arange(len(counts)) % 3 == 1, least)
+        ranked = both(words.rank, *scanned[:2], counts, is_first, least)
+        parts = [both(words.rank, *scanned[:2], counts, is_first, least, which) for which in (words.OFTEN, words.ONCE)]
+        assert np.concatenate(parts).tolist() == ranked.tolist()
     assert Words(*scanned[:2]).hashes.tolist() == scanned[2].tolist()
     both(words.cut, *scanned[:2], shortest, shortest + more)
     n_words, room = len(scanned[2]), 2 * len(data) + 8

@@ -21,6 +21,7 @@ Slots = npt.NDArray[np.uint64]
 # What a code point is; the table of them is read by `bywords.text.characters`.
 SPACE, WORD, SIGN, UNSPACED, MARK = range(5)
 WORDS, SIGNS, LONGER = range(3)  # what a token is
+ALL, OFTEN, ONCE = range(3)  # which words are ranked
 
 
 def scan(
@@ -98,14 +99,20 @@ def add(
 
 
 def rank(
-    data: Bytes, starts: Starts, counts: npt.NDArray[np.int64], is_first: npt.NDArray[np.bool_], min_count: int
+    data: Bytes,
+    starts: Starts,
+    counts: npt.NDArray[np.int64],
+    is_first: npt.NDArray[np.bool_],
+    min_count: int,
+    which: int = ALL,
 ) -> npt.NDArray[np.int64]:
     """The indices of the words that are counted `min_count` times or more, int64, in the order of their rows.
 
-    Those with `is_first` bool (U,), then the others, each by (-count, word); `counts` is int64 (U,).
+    Those with `is_first` bool (U,), then the others, each by (-count, word); `counts` is int64 (U,). With OFTEN, only
+    those with `is_first` or a count above 1; with ONCE, only the others, which come behind them.
     """
     order = np.empty(len(counts), dtype=np.int64)
-    return order[: _native.rank(data, starts, counts, is_first.astype(np.uint8), min_count, order)]
+    return order[: _native.rank(data, starts, counts, is_first.astype(np.uint8), min_count, which, order)]
 
 
 def count_codes(codes: Indices, n_codes: int) -> npt.NDArray[np.int64]:

@@ -7,6 +7,7 @@ matched by polars instead, which is slower and cannot be done in a forked child.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import unicodedata
 from collections.abc import Sequence
@@ -177,8 +178,8 @@ class Tokens:
         """How often each of `words` occurs, int64 (U,)."""
         n_parts = n_threads() if len(self.codes) > MANY_TOKENS else 1
         parts = np.array_split(self.codes, n_parts)
-        counted = list(in_threads(lambda part: count_codes(part, len(self.words)), parts))
-        return counted[0] if n_parts == 1 else np.sum(counted, axis=0)
+        counted = in_threads(lambda part: count_codes(part, len(self.words)), parts)
+        return functools.reduce(np.add, counted)
 
     def distinct(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Each word of each document once: codes int32 (T',), and the documents they are of, int64 (T',), ascending."""

@@ -20,7 +20,7 @@ from bywords.extras import needed
 from bywords.forks import cached_property
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, encode_texts, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.ids import Vocabulary as Tables
-from bywords.kernels.words import cut, rank
+from bywords.kernels.words import ALL, OFTEN, ONCE, cut, rank
 from bywords.text.custom_tokens import EXAMPLE, GIVEN
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
 from bywords.text.threads import MANY_TOKENS, in_threads, n_threads
@@ -37,6 +37,7 @@ LONGEST_NGRAM, LONGEST_CHAR_NGRAM = 20, 32  # words; characters: each length tak
 MOST_COUNTED = 2**31 - 1  # tokens, words: what the compiled loops count to
 MOST_TOKENS = 2**62  # that a vocabulary may be of
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
+MANY_WORDS = 100_000  # that two threads rank: most of so many occur once
 PAIRS_TOGETHER = 16_000_000  # tokens: n-grams that a thread counts take 8 bytes for each
 COUNTED_TOGETHER = 10_000_000  # character n-grams: of a word of many megabytes all would take many times as much
 
@@ -239,7 +240,9 @@ class Vocabulary:
         if config.words is not None:
             words, word_counts = _fixed(words, word_counts, config.words)
             min_count, max_size = 0, None
-        order = rank(words.data, words.starts, word_counts, side_tokens(words)[0], min_count)[:max_size]
+        counted = words.data, words.starts, word_counts, side_tokens(words)[0], min_count
+        parts = (OFTEN, ONCE) if len(words) > MANY_WORDS and min_count < 2 else (ALL,)
+        order = np.concatenate(list(in_threads(lambda which: rank(*counted, which), parts)))[:max_size]
         counts = np.zeros(len(order) + 2, dtype=np.int64)
         counts[2:] = word_counts[order]
         counts[UNKNOWN] = n_tokens - counts.sum()

@@ -19,7 +19,7 @@
     X(find, "BqQBqQ>i", 0)                                    \
     X(add, "BqQ>B>q>Q>Qn>i", 0)                               \
     X(rehash, "Q>Q", 0)                                       \
-    X(rank, "BqqBn>q", 0)                                     \
+    X(rank, "BqqBnn>q", 0)                                    \
     X(count_codes, "i>q", 0)                                  \
     X(renumber, "ii>i", 0)                                    \
     X(cut, "Bqnn>i>q>q>Q", 1)                                 \

@@ -168,6 +168,16 @@ INLINE bool append(Table *table, const uint8_t *word, int64_t length, uint64_t h
     return true;
 }
 
+/* Add a new word, whose slot is free. Returns its code; OUT_OF_MEMORY. */
+static RARE int64_t add_word(Table *table, const uint8_t *word, int64_t length, uint64_t h, uint64_t slot)
+{
+    if (!append(table, word, length, h))
+        return OUT_OF_MEMORY;
+    const int64_t code = table->n_words - 1;
+    table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)(code + 1)};
+    return keep_room(table) ? code : OUT_OF_MEMORY;
+}
+
 /* The code of a token, which is then in the table; OUT_OF_MEMORY. */
 INLINE int64_t code_of(Table *table, const uint8_t *word, int64_t length, uint64_t h)
 {
@@ -177,11 +187,7 @@ INLINE int64_t code_of(Table *table, const uint8_t *word, int64_t length, uint64
             (length <= 8 || is_same_padded(word, table->data + table->starts[(entry & 0xFFFFFFFF) - 1], length)))
             return (int64_t)(entry & 0xFFFFFFFF) - 1;
     }
-    if (!append(table, word, length, h))
-        return OUT_OF_MEMORY;
-    const int64_t code = table->n_words - 1;
-    table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)(code + 1)};
-    return keep_room(table) ? code : OUT_OF_MEMORY;
+    return add_word(table, word, length, h, slot);
 }
 
 /* Give the tokens that were found their codes. Whether there is memory for it. */
@@ -226,8 +232,9 @@ static bool enlarge_bounds(Scan *scan, int64_t n)
 }
 
 /* Where the UNSPACED characters from `index` on start, with the combining marks after each, and where the last one ends,
- * in `scan->bounds`, and their code points. Returns their number. */
-static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
+ * in `scan->bounds`, and their code points. Returns their number. `are_plain` becomes false where one of them has a mark,
+ * or not three bytes. */
+static int64_t find_bounds(Scan *scan, int64_t index, int64_t end, bool *are_plain)
 {
     int64_t n = 0, width;
     for (; index < end; index += width) {
@@ -237,6 +244,7 @@ static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
             break;
         if (n + 1 >= scan->n_bounds && !enlarge_bounds(scan, 2 * scan->n_bounds + 64))
             return OUT_OF_MEMORY;
+        *are_plain &= kind == UNSPACED && width == 3;
         if (kind == MARK && n)
             scan->points[n - 1] = 0;
         scan->bounds[n] = index;
@@ -282,14 +290,9 @@ static bool keep_room_for_pairs(Scan *scan)
     return true;
 }
 
-/* The code of two neighbours of three bytes each; OUT_OF_MEMORY. */
-INLINE int64_t code_of_pair(Scan *scan, const uint8_t *word, uint64_t points)
+/* Add two new neighbours of three bytes each, whose slot is free. Returns their code; OUT_OF_MEMORY. */
+static RARE int64_t add_pair(Scan *scan, const uint8_t *word, uint64_t points, uint64_t slot)
 {
-    uint64_t slot = slot_of_points(points, scan->n_pairs), pair;
-    for (; (pair = scan->pairs[slot]); slot = (slot + 1) & (scan->n_pairs - 1)) {
-        if (pair >> 32 == points)
-            return (int64_t)(pair & 0xFFFFFFFF) - 1;
-    }
     if (!append(&scan->table, word, 6, mixed(first_bytes(word, 6))))
         return OUT_OF_MEMORY;
     const int64_t code = scan->table.n_words - 1;
@@ -298,14 +301,26 @@ INLINE int64_t code_of_pair(Scan *scan, const uint8_t *word, uint64_t points)
     return keep_room_for_pairs(scan) ? code : OUT_OF_MEMORY;
 }
 
-/* Give the UNSPACED characters from `index` on their codes: each one, then each two neighbours. Returns their end. */
-static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
+/* The code of two neighbours of three bytes each; OUT_OF_MEMORY. */
+INLINE int64_t code_of_pair(Scan *scan, const uint8_t *word, uint64_t points)
 {
-    const int64_t n = add_found(scan) && keep_room_for_pairs(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY;
+    uint64_t slot = slot_of_points(points, scan->n_pairs), pair;
+    for (; (pair = scan->pairs[slot]); slot = (slot + 1) & (scan->n_pairs - 1)) {
+        if (pair >> 32 == points)
+            return (int64_t)(pair & 0xFFFFFFFF) - 1;
+    }
+    return add_pair(scan, word, points, slot);
+}
+
+/* Give the n UNSPACED characters of `scan->bounds` their codes: each one, then each two neighbours. `are_plain`: all have
+ * three bytes and no mark. Whether there is memory for it. */
+INLINE bool add_characters(Scan *scan, int64_t n, bool are_plain)
+{
     const int64_t *bounds = scan->bounds;
     const uint16_t *points = scan->points;
     int32_t *codes = scan->codes + scan->n_tokens;
-    int64_t code = n < 0 ? OUT_OF_MEMORY : 0;
+    int64_t code = 0;
+    scan->n_tokens += 2 * n - 1;
     for (int64_t one = 0; one < n && code >= 0; one++) {
         code = code_of_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one], points[one]);
         *codes++ = (int32_t)code;
@@ -314,7 +329,7 @@ static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
     for (int64_t first = 0; first < n - 1 && code >= 0; first += 64) {
         const int64_t last = first + 64 < n - 1 ? first + 64 : n - 1;
         for (int64_t one = first; one < last; one++) {
-            if (points[one] && points[one + 1]) {
+            if (are_plain || (points[one] && points[one + 1])) {
                 keys[one - first] = (uint64_t)points[one] << 16 | points[one + 1];
                 __builtin_prefetch(scan->pairs + slot_of_points(keys[one - first], scan->n_pairs));
             } else {
@@ -324,14 +339,22 @@ static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
         }
         for (int64_t one = first; one < last && code >= 0; one++) {
             const uint8_t *word = scan->lowered + bounds[one];
-            const bool is_pair = points[one] && points[one + 1];
-            code = is_pair ? code_of_pair(scan, word, keys[one - first])
-                           : code_of(&scan->table, word, bounds[one + 2] - bounds[one], keys[one - first]);
+            code = are_plain || (points[one] && points[one + 1])
+                       ? code_of_pair(scan, word, keys[one - first])
+                       : code_of(&scan->table, word, bounds[one + 2] - bounds[one], keys[one - first]);
             *codes++ = (int32_t)code;
         }
     }
-    scan->n_tokens = codes - scan->codes;
-    return code < 0 ? OUT_OF_MEMORY : bounds[n];
+    return code >= 0;
+}
+
+/* Give the UNSPACED characters from `index` on their codes. Returns their end. */
+static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
+{
+    bool are_plain = true;
+    const int64_t n = add_found(scan) && keep_room_for_pairs(scan) ? find_bounds(scan, index, end, &are_plain) : OUT_OF_MEMORY;
+    const bool is_enough = n >= 0 && (are_plain ? add_characters(scan, n, true) : add_characters(scan, n, false));
+    return is_enough ? scan->bounds[n] : OUT_OF_MEMORY;
 }
 
 /* Find tokens from `index` on, a character at a time, as long as none of them is ASCII or part of a word. Returns where
@@ -722,18 +745,22 @@ static Ranked *sorted_by_bytes(Ranked *ranked, Ranked *room, int64_t n, const ui
     return sorted;
 }
 
-/* data, starts, counts, which come first, the least count; the indices of those that reach it: those that are to be
- * first, then the more frequent, then by their bytes, which is the order of their code points. Returns their number. */
+enum { ALL, OFTEN, ONCE }; /* which words are ranked, as in words.py */
+
+/* data, starts, counts, which come first, the least count, which; the indices of those that reach it: those that are to
+ * be first, then the more frequent, then by their bytes, which is the order of their code points. Returns their number. */
 int64_t rank(Call *call)
 {
     const uint8_t *data = ARRAY(0), *is_first = ARRAY(3);
     const int64_t *starts = ARRAY(1), *counts = ARRAY(2), n_words = LENGTH(2);
-    int64_t *order = ARRAY(5), n = 0;
-    REQUIRE(LENGTH(1) == n_words + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(3) == n_words && LENGTH(5) == n_words);
+    const int64_t which = INTEGER(5);
+    int64_t *order = ARRAY(6), n = 0;
+    REQUIRE(LENGTH(1) == n_words + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(3) == n_words && LENGTH(6) == n_words);
     Ranked *all = malloc((n_words + 1) * sizeof(Ranked)), *room = malloc((n_words + 1) * sizeof(Ranked));
     const bool is_enough = all && room;
     for (int64_t word = 0; word < n_words && is_enough; word++) {
-        if (counts[word] < INTEGER(4))
+        const bool is_often = is_first[word] || counts[word] > 1;
+        if (counts[word] < INTEGER(4) || (which == OFTEN && !is_often) || (which == ONCE && is_often))
             continue;
         const uint64_t lateness = (INT64_MAX - (uint64_t)counts[word]) & INT64_MAX; /* no count is below 0 */
         all[n++] = (Ranked){lateness | (is_first[word] ? 0 : UINT64_C(1) << 63), word};

@@ -380,9 +380,7 @@ class Vocabulary:
         n_most = tokens.offsets + offsets_of(tokens.lengths == 0) if is_alone else np.zeros_like(tokens.offsets)
         room = np.empty(n_most[-1], dtype=np.int32)  # where a token is one id at most, threads write into one array
         encoded = list(
-            in_threads(
-                lambda part: self._encoded(tokens, known, *part, room[n_most[part[0]] : n_most[part[1]]]), parts
-            )
+            in_threads(lambda part: self._encoded(tokens, known, *part, room[n_most[part[0]] : n_most[part[1]]]), parts)
         )
         is_full = sum(len(part.ids) for part in encoded) == len(room)
         return encoded[0] if len(encoded) == 1 else Ragged.joined(encoded, ids=room if is_full else None)

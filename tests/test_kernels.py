@@ -68,10 +68,13 @@ def test_words_and_char_ngrams_are_the_same(listed, lowercase, what, shortest, m
     ends = np.cumsum([len(text) for text in encoded])
     codes, _, *scanned = both(words.scan, data, ends, kinds_of_characters(), lowercase, what)
     counts = both(words.count_codes, codes, len(scanned[2]))
-    both(words.renumber, codes, np.argsort(scanned[2]).astype(np.int32))
+    both(words.renumber, codes, np.argsort(scanned[2]).astype(np.int32), np.empty_like(codes))
     both(words.select_words, *scanned[:2], np.argsort(scanned[2])[::-2].copy())
+    is_first = np.arange(len(counts)) % 3 == 1
     for least in (1, 2):
-        both(words.rank, *scanned[:2], counts, np.arange(len(counts)) % 3 == 1, least)
+        ranked = both(words.rank, *scanned[:2], counts, is_first, least)
+        parts = [both(words.rank, *scanned[:2], counts, is_first, least, which) for which in (words.OFTEN, words.ONCE)]
+        assert np.concatenate(parts).tolist() == ranked.tolist()
     assert Words(*scanned[:2]).hashes.tolist() == scanned[2].tolist()
     both(words.cut, *scanned[:2], shortest, shortest + more)
     n_words, room = len(scanned[2]), 2 * len(data) + 8
@@ -97,9 +100,11 @@ def test_many_words_of_the_same_count_are_ranked_the_same():
 def test_thousands_of_pairs_without_spaces_are_the_same():
     generator = np.random.default_rng(0)
     signs = [*map(chr, range(0x4E00, 0x4E00 + 60)), "ก", "ิ", "\U00020000", "。", "é", "a", " "]
-    text = "".join(generator.choice(signs, 9000))
+    plain = "".join(generator.choice(signs[:60], 3000))  # of three bytes each, without a mark
+    text = plain + "".join(generator.choice(signs, 9000))
     data = np.frombuffer((text + text[:50]).encode(), dtype=np.uint8)
-    _, _, _, _, hashes = both(words.scan, data, np.array([len(data)]), kinds_of_characters(), True, words.SIGNS)
+    ends = np.array([3 * 63, 3 * 64, 3 * 193, 3 * 3000, len(data)])
+    _, _, _, _, hashes = both(words.scan, data, ends, kinds_of_characters(), True, words.SIGNS)
     assert len(hashes) > 3000
 
 
@@ -216,6 +221,20 @@ def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, 
     assert as_bytes(sums) == as_bytes(bags.pooled_sums(encoded.ids, encoded.offsets, *pool, 3))
     assert as_bytes(shares) == as_bytes(encoded.in_vocabulary_share)
     assert as_bytes(are_unknown) == as_bytes(encoded.all_out_of_vocabulary)
+
+
+@few_examples
+@given(WILD, CONFIGS, st.integers(-3, 3))
+def test_ids_are_written_into_an_array_that_has_room_for_them(texts, config, more):
+    tokens = Tokenizer()([*texts, "", "the cat"])
+    vocabulary = Vocabulary.of(tokens, config)
+    given_tokens = tokens.codes, tokens.lengths, *tokens.words.arrays(), vocabulary.ids(tokens.words), vocabulary.tables
+    expected = ids.encode(*given_tokens)
+    room = np.full(max(0, len(expected[0]) + more), -7, dtype=np.int32)
+    assert as_bytes(ids.encode(*given_tokens, room)) == as_bytes(expected)
+    if config.ngrams == 1 and config.char_ngrams is None and not config.max_length:
+        most = np.empty(len(tokens.codes) + int((tokens.lengths == 0).sum()), dtype=np.int32)
+        assert ids.encode(*given_tokens, most)[0].base is most
 
 
 @few_examples

@@ -55,7 +55,7 @@ def calls():
         words.add(*_many_words(), *_empty_table(), 0)
         tokens = Tokenizer()(texts)
         Vocabulary.of(tokens, VocabularyConfig(ngrams=3)).ids(["word1"])  # longer n-grams are made of shorter ones
-        words.renumber(tokens.codes.copy(), np.arange(len(tokens.words), dtype=np.int32))
+        words.renumber(tokens.codes, np.arange(len(tokens.words), dtype=np.int32), np.empty_like(tokens.codes))
         calibration.fit_sigmoids(np.eye(4), np.eye(4, dtype=bool), np.ones(4, np.float32), 1e-6, 1e3)
         documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))

@@ -97,7 +97,18 @@ def test_chunks_read_by_several_threads_give_the_same_tokens(monkeypatch):
     cut = Tokenizer()(texts)
     assert cut.documents() == whole.documents()
     assert cut.offsets.tolist() == whole.offsets.tolist()
-    assert len(cut.words) == len(whole.words)
+    assert cut.words.strings() == whole.words.strings()  # in the order in which they come
+    assert cut.codes.tolist() == whole.codes.tolist()
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_tokens_counted_by_several_threads_have_the_same_counts(monkeypatch, n_threads):
+    tokens = Tokenizer()([f"a 我爱{number % 3}我爱" for number in range(50)])
+    expected = np.bincount(tokens.codes, minlength=len(tokens.words) + 1)[:-1]
+    monkeypatch.setattr("bywords.text.tokenizer.MANY_TOKENS", 7)
+    monkeypatch.setattr("bywords.text.tokenizer.n_threads", lambda: n_threads)
+    assert tokens.counts().tolist() == expected.tolist()
+    assert tokens.select(np.arange(1)).counts().sum() == len(tokens.codes) // 50
 
 
 def test_a_column_of_polars_gives_the_tokens_of_its_texts(monkeypatch):

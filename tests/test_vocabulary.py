@@ -423,6 +423,35 @@ def test_ngrams_are_in_the_order_of_their_counts_and_ids_however_they_are_sorted
     assert counts.tolist() == [5, 4, 1]
 
 
+CHINESE = [f"{chr(0x4E00 + number * 7 % 61)}{chr(0x4E00 + number % 13)}人。ok{number % 9}" for number in range(90)]
+
+
+def test_the_order_of_words_is_the_same_where_two_threads_rank_them(monkeypatch):
+    tokens = Tokenizer(TokenizerConfig(fields=("title",)))([f"{text}\x1fside{len(text)}" for text in CHINESE])
+    for min_count in (1, 2):
+        expected = Vocabulary.of(tokens, VocabularyConfig(min_count=min_count))
+        with monkeypatch.context() as patched:
+            patched.setattr("bywords.text.vocabulary.MANY_WORDS", 3)
+            ranked = Vocabulary.of(tokens, VocabularyConfig(min_count=min_count))
+        assert ranked.words.to_list() == expected.words.to_list()
+        assert ranked.counts.tolist() == expected.counts.tolist()
+        assert (1 in expected.counts[2:]) == (min_count == 1)
+
+
+@pytest.mark.parametrize("settings", [{}, {"min_count": 2}, {"min_count": 2, "keep_unknown": True}, {"ngrams": 2}])
+def test_ids_are_the_same_where_several_threads_encode(monkeypatch, settings):
+    tokens = Tokenizer()(["", *CHINESE[:40], "", "", *CHINESE[40:], "rare", 300 * "long ", ""])
+    vocabulary = Vocabulary.of(tokens, VocabularyConfig(**settings))
+    expected = vocabulary.encode(tokens)
+    monkeypatch.setattr("bywords.text.vocabulary.MANY_TOKENS", 5)
+    for n_threads in (1, 2, 7):
+        monkeypatch.setattr("bywords.text.vocabulary.n_threads", lambda n=n_threads: n)
+        encoded = vocabulary.encode(tokens)
+        assert encoded.ids.tolist() == expected.ids.tolist()
+        assert encoded.offsets.tolist() == expected.offsets.tolist()
+        assert encoded.in_vocabulary_share.tolist() == expected.in_vocabulary_share.tolist()
+
+
 def test_a_copy_encodes_as_the_vocabulary_that_remembers_what_it_was_made_of():
     tokens = Tokenizer()(["fire fire printer", "the fire"])
     vocabulary = Vocabulary.of(tokens, VocabularyConfig(min_count=2))

@@ -104,6 +104,7 @@ def encode(
     hashes: Keys,
     known: Ids,
     vocabulary: Vocabulary,
+    room: Ids | None = None,
 ) -> tuple[Ids, Offsets, Shares]:
     """All that a model sees of each document: the ids of its words, then of its n-grams, then of character n-grams.
 
@@ -114,11 +115,14 @@ def encode(
     one 1. Before and after each document that has tokens is a 0, which is no word but part of n-grams; not after one
     that is cut off. Words of two bytes and more that start with 0x1F take no part in n-grams, of words or characters.
 
-    Returns: ids int32 (T',), offsets int64 (N + 1,), and the share of the tokens that have an id, float32 (N,).
+    Returns: ids int32 (T',), offsets int64 (N + 1,), and the share of the tokens that have an id, float32 (N,). The ids
+    are the first of `room`, an array int32 that is written to, where it has room for them.
     """
     offsets, shares = np.empty(len(lengths) + 1, dtype=np.int64), np.empty(len(lengths), dtype=np.float32)
-    _, ids = _native.encode(codes, lengths, data, starts, hashes, known, *vocabulary, offsets, shares)
-    return np.frombuffer(ids, dtype=np.int32), offsets, shares
+    room = np.empty(0, dtype=np.int32) if room is None else room
+    n_ids, buffer = _native.encode(codes, lengths, data, starts, hashes, known, *vocabulary, offsets, shares, room)
+    ids = np.frombuffer(buffer, dtype=np.int32)
+    return ids if len(ids) else room[:n_ids], offsets, shares
 
 
 def encode_texts(

@@ -21,6 +21,7 @@ Slots = npt.NDArray[np.uint64]
 # What a code point is; the table of them is read by `bywords.text.characters`.
 SPACE, WORD, SIGN, UNSPACED, MARK = range(5)
 WORDS, SIGNS, LONGER = range(3)  # what a token is
+ALL, OFTEN, ONCE = range(3)  # which words are ranked
 
 
 def scan(
@@ -38,18 +39,15 @@ def scan(
     Returns: the index of each token in the table int32 (T,), the number of tokens of each document int64 (N,), and the
     table's data, starts and hashes.
     """
-    n_most = 2 * len(text) + 1
-    codes, hashes = np.empty(n_most, dtype=np.int32), np.empty(n_most, dtype=np.uint64)
-    data = np.empty(3 * len(text) + 8, dtype=np.uint8)  # an UNSPACED character comes alone and in two pairs
-    starts, lengths = np.empty(n_most + 1, dtype=np.int64), np.empty(len(ends) + 1, dtype=np.int64)
-    n_tokens = _native.scan(text, ends, kinds, int(lowercase), what, codes, data, starts, hashes, lengths)
-    n_words = int(lengths[-1])
+    codes = np.empty(2 * len(text) + 1, dtype=np.int32)  # an UNSPACED character comes alone and in two pairs
+    lengths = np.empty(len(ends), dtype=np.int64)
+    n_tokens, data, starts, hashes = _native.scan(text, ends, kinds, int(lowercase), what, codes, lengths)
     return (
         codes[:n_tokens],
-        lengths[:-1].copy(),
-        data[: starts[n_words]].copy(),
-        starts[: n_words + 1].copy(),
-        hashes[:n_words].copy(),
+        lengths,
+        np.frombuffer(data, dtype=np.uint8),
+        np.frombuffer(starts, dtype=np.int64),
+        np.frombuffer(hashes, dtype=np.uint64),
     )
 
 
@@ -62,11 +60,9 @@ def hashes_of(data: Bytes, starts: Starts) -> Hashes:
 
 def select_words(data: Bytes, starts: Starts, indices: Starts) -> tuple[Bytes, Starts]:
     """The words at these indices int64 (S,), in their order: data, and starts int64 (S + 1,)."""
-    new_starts = np.zeros(len(indices) + 1, dtype=np.int64)
-    np.cumsum(np.diff(starts)[indices], out=new_starts[1:])
-    selected = np.empty(new_starts[-1], dtype=np.uint8)
-    _native.select_words(data, starts, indices, new_starts, selected)
-    return selected, new_starts
+    new_starts = np.empty(len(indices) + 1, dtype=np.int64)
+    _, selected = _native.select_words(data, starts, indices, new_starts)
+    return np.frombuffer(selected, dtype=np.uint8), new_starts
 
 
 def find(data: Bytes, starts: Starts, hashes: Hashes, table_data: Bytes, table_starts: Starts, slots: Slots) -> Indices:
@@ -103,14 +99,20 @@ def add(
 
 
 def rank(
-    data: Bytes, starts: Starts, counts: npt.NDArray[np.int64], is_first: npt.NDArray[np.bool_], min_count: int
+    data: Bytes,
+    starts: Starts,
+    counts: npt.NDArray[np.int64],
+    is_first: npt.NDArray[np.bool_],
+    min_count: int,
+    which: int = ALL,
 ) -> npt.NDArray[np.int64]:
     """The indices of the words that are counted `min_count` times or more, int64, in the order of their rows.
 
-    Those with `is_first` bool (U,), then the others, each by (-count, word); `counts` is int64 (U,).
+    Those with `is_first` bool (U,), then the others, each by (-count, word); `counts` is int64 (U,). With OFTEN, only
+    those with `is_first` or a count above 1; with ONCE, only the others, which come behind them.
     """
     order = np.empty(len(counts), dtype=np.int64)
-    return order[: _native.rank(data, starts, counts, is_first.astype(np.uint8), min_count, order)]
+    return order[: _native.rank(data, starts, counts, is_first.astype(np.uint8), min_count, which, order)]
 
 
 def count_codes(codes: Indices, n_codes: int) -> npt.NDArray[np.int64]:
@@ -120,10 +122,9 @@ def count_codes(codes: Indices, n_codes: int) -> npt.NDArray[np.int64]:
     return counts
 
 
-def renumber(codes: Indices, new_codes: Indices) -> Indices:
-    """The same codes, int32 (T,), each replaced, where it is, by the new one at its index."""
-    _native.renumber(codes, new_codes)
-    return codes
+def renumber(codes: Indices, new_codes: Indices, renumbered: Indices) -> None:
+    """Write for each of the codes, int32 (T,), the new one at its index into `renumbered` int32 (T,)."""
+    _native.renumber(codes, new_codes, renumbered)
 
 
 def cut(

@@ -47,11 +47,11 @@ class Ragged:
         return cls(ids, offsets, np.array(known, dtype=np.float32))
 
     @classmethod
-    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
-        """The documents of all parts, one part after the other."""
+    def joined(cls, parts: Sequence[Ragged], *, ids: npt.NDArray[np.int32] | None = None) -> Ragged:
+        """The documents of all parts, one part after the other. `ids` are theirs, where these are one array already."""
         lengths = np.concatenate([part.lengths for part in parts])
         shares = np.concatenate([part.in_vocabulary_share for part in parts])
-        return cls(np.concatenate([part.ids for part in parts]), offsets_of(lengths), shares)
+        return cls(np.concatenate([part.ids for part in parts]) if ids is None else ids, offsets_of(lengths), shares)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

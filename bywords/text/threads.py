@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CHUNK_SIZE = 1 << 20  # characters, or bytes, that a thread reads at a time
+MANY_TOKENS = 1_000_000  # that several threads encode, or count
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

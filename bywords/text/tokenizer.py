@@ -7,6 +7,7 @@ matched by polars instead, which is slower and cannot be done in a forked child.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import unicodedata
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ from bywords.text.custom_tokens import (
 from bywords.text.inputs import as_list, checked_column
 from bywords.text.normalization import Bytes, Ends, normalized, normalized_bytes
 from bywords.text.ragged import offsets_of, ragged_positions
-from bywords.text.threads import chunks_of, in_threads
+from bywords.text.threads import MANY_TOKENS, chunks_of, in_threads, n_threads
 from bywords.text.word_table import Words, WordTable
 
 if TYPE_CHECKING:
@@ -175,7 +176,10 @@ class Tokens:
 
     def counts(self) -> npt.NDArray[np.int64]:
         """How often each of `words` occurs, int64 (U,)."""
-        return count_codes(self.codes, len(self.words))
+        n_parts = n_threads() if len(self.codes) > MANY_TOKENS else 1
+        parts = np.array_split(self.codes, n_parts)
+        counted = in_threads(lambda part: count_codes(part, len(self.words)), parts)
+        return functools.reduce(np.add, counted)
 
     def distinct(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Each word of each document once: codes int32 (T',), and the documents they are of, int64 (T',), ascending."""
@@ -318,19 +322,17 @@ class Tokenizer:
         if self.config.custom_pattern is not None:
             return self._matches(checked, self.config.custom_pattern)
         chunks = chunks_of(checked, n_sizes=2)  # the fewer, the fewer words are in several
+        scanned = in_threads(self._scan, (checked[start:stop] for start, stop in chunks))
         if len(chunks) == 1:
-            codes, lengths, words = self._scan(checked)
-            codes = codes.copy()
-        else:
-            table, parts = WordTable(), list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]]()
-            for part_codes, part_lengths, part_words in in_threads(
-                self._scan, (checked[start:stop] for start, stop in chunks)
-            ):
-                indices = table.add(part_words)
-                parts.append((renumber(part_codes, indices) if parts else part_codes, part_lengths))
-            codes, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-            words = table.words()
-        return Tokens(codes, words, offsets_of(lengths))
+            codes, lengths, words = next(scanned)
+            return Tokens(codes.copy(), words, offsets_of(lengths))
+        table, parts = WordTable(), list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], npt.NDArray[np.int32]]]()
+        for codes, lengths, words in scanned:
+            parts.append((codes, lengths, table.add(words)))
+        whole = np.empty(sum(len(codes) for codes, _, _ in parts), dtype=np.int32)
+        slices = np.split(whole, np.cumsum([len(codes) for codes, _, _ in parts[:-1]]))
+        list(in_threads(lambda index: renumber(parts[index][0], parts[index][2], slices[index]), range(len(parts))))
+        return Tokens(whole, table.words(), offsets_of(np.concatenate([lengths for _, lengths, _ in parts])))
 
     def _of_rows(self, checked: list[str]) -> Tokens:
         """The side tokens of each row, the words of its texts, and behind them those that have their field's name."""

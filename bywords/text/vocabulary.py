@@ -20,10 +20,10 @@ from bywords.extras import needed
 from bywords.forks import cached_property
 from bywords.kernels.ids import NOT_THERE, count_pairs, encode, encode_texts, find_pairs, table_of_pairs, with_edges
 from bywords.kernels.ids import Vocabulary as Tables
-from bywords.kernels.words import cut, rank
+from bywords.kernels.words import ALL, OFTEN, ONCE, cut, rank
 from bywords.text.custom_tokens import EXAMPLE, GIVEN
 from bywords.text.ragged import PADDING, UNKNOWN, Ragged, offsets_of
-from bywords.text.threads import in_threads, n_threads
+from bywords.text.threads import MANY_TOKENS, in_threads, n_threads
 from bywords.text.tokenizer import SEPARATOR, Tokenizer, Tokens, side_tokens
 from bywords.text.word_table import Words, WordTable
 from bywords.validation import check_array, check_ids, check_lengths, check_shapes, check_within
@@ -37,7 +37,7 @@ LONGEST_NGRAM, LONGEST_CHAR_NGRAM = 20, 32  # words; characters: each length tak
 MOST_COUNTED = 2**31 - 1  # tokens, words: what the compiled loops count to
 MOST_TOKENS = 2**62  # that a vocabulary may be of
 MARKERS = ("<pad>", "<unk>")  # names of rows 0 and 1; never looked up, so a real word may be spelt the same
-MANY_TOKENS = 1_000_000  # that several threads encode; each looks up all words
+MANY_WORDS = 100_000  # that two threads rank: most of so many occur once
 PAIRS_TOGETHER = 16_000_000  # tokens: n-grams that a thread counts take 8 bytes for each
 COUNTED_TOGETHER = 10_000_000  # character n-grams: of a word of many megabytes all would take many times as much
 
@@ -240,7 +240,9 @@ class Vocabulary:
         if config.words is not None:
             words, word_counts = _fixed(words, word_counts, config.words)
             min_count, max_size = 0, None
-        order = rank(words.data, words.starts, word_counts, side_tokens(words)[0], min_count)[:max_size]
+        counted = words.data, words.starts, word_counts, side_tokens(words)[0], min_count
+        parts = (OFTEN, ONCE) if len(words) > MANY_WORDS and min_count < 2 else (ALL,)
+        order = np.concatenate(list(in_threads(lambda which: rank(*counted, which), parts)))[:max_size]
         counts = np.zeros(len(order) + 2, dtype=np.int64)
         counts[2:] = word_counts[order]
         counts[UNKNOWN] = n_tokens - counts.sum()
@@ -374,8 +376,14 @@ class Vocabulary:
         cuts = np.searchsorted(tokens.offsets, np.arange(1, n_parts) * (len(tokens.codes) // n_parts))
         parts = itertools.pairwise([0, *cuts.tolist(), len(tokens)])
         known = self.ids(tokens.words)
-        encoded = list(in_threads(lambda part: self._encoded(tokens, known, *part), parts))
-        return encoded[0] if len(encoded) == 1 else Ragged.joined(encoded)
+        is_alone = n_parts > 1 and self.config.ngrams == 1 and self.config.char_ngrams is None
+        n_most = tokens.offsets + offsets_of(tokens.lengths == 0) if is_alone else np.zeros_like(tokens.offsets)
+        room = np.empty(n_most[-1], dtype=np.int32)  # where a token is one id at most, threads write into one array
+        encoded = list(
+            in_threads(lambda part: self._encoded(tokens, known, *part, room[n_most[part[0]] : n_most[part[1]]]), parts)
+        )
+        is_full = sum(len(part.ids) for part in encoded) == len(room)
+        return encoded[0] if len(encoded) == 1 else Ragged.joined(encoded, ids=room if is_full else None)
 
     def _encoded_lists(self, tokens: Any, tokenizer: Tokenizer | None) -> Ragged | npt.NDArray[np.int32]:
         """One document, a text or a list of tokens; or several lists of them."""
@@ -396,10 +404,12 @@ class Vocabulary:
         encoded = self.encode(_tokens_of([tokens] if is_one else tokens))
         return encoded.ids if is_one else encoded
 
-    def _encoded(self, tokens: Tokens, known: npt.NDArray[np.int32], start: int, stop: int) -> Ragged:
+    def _encoded(
+        self, tokens: Tokens, known: npt.NDArray[np.int32], start: int, stop: int, room: npt.NDArray[np.int32]
+    ) -> Ragged:
         codes = tokens.codes[tokens.offsets[start] : tokens.offsets[stop]]
         tables = self._tables_of(WordTable())  # the ids are known
-        return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), known, tables))
+        return Ragged(*encode(codes, tokens.lengths[start:stop], *tokens.words.arrays(), known, tables, room))
 
     def encode_texts(self, texts: Sequence[str] | pl.Series, tokenizer: Tokenizer) -> Ragged:
         """The same as `encode(tokenizer(texts))`, by one thread: in one pass where the tokenizer allows."""

@@ -14,6 +14,7 @@ import numpy as np
 # What a code point is; the table of them is read by `bywords.text.characters`.
 SPACE, WORD, SIGN, UNSPACED, MARK = range(5)
 WORDS, SIGNS, LONGER = range(3)  # what a token is
+ALL, OFTEN, ONCE = range(3)  # which words are ranked
 APOSTROPHE, CURLY_APOSTROPHE = 0x27, 0x2019
 
 ZERO, ONE, BYTE, FULL = np.uint64(0), np.uint64(1), np.uint64(8), np.uint64(64)
@@ -319,11 +320,13 @@ def add(data, starts, hashes, table_data, table_starts, table_hashes, slots, n_w
     return indices, slots, n_words
 
 
-def rank(data, starts, counts, is_first, min_count):
+def rank(data, starts, counts, is_first, min_count, which=ALL):
     """The indices of the words that are counted often enough: those that come first, then by (-count, word)."""
     words = [data[start:end].tobytes() for start, end in itertools.pairwise(starts.tolist())]
     order = sorted(range(len(words)), key=lambda index: (not is_first[index], -counts[index], words[index]))
-    return np.array([index for index in order if counts[index] >= min_count], dtype=np.int64)
+    is_often = is_first | (counts > 1)
+    is_ranked = (counts >= min_count) & {ALL: True, OFTEN: is_often, ONCE: ~is_often}[which]
+    return np.array([index for index in order if is_ranked[index]], dtype=np.int64)
 
 
 def count_codes(codes, n_codes):
@@ -392,6 +395,5 @@ def select_words(data, starts, indices):
     return np.frombuffer(b"".join(parts), dtype=np.uint8), np.cumsum([0, *map(len, parts)])
 
 
-def renumber(codes, new_codes):
-    codes[:] = [new_codes[code] for code in codes.tolist()]
-    return codes
+def renumber(codes, new_codes, renumbered):
+    renumbered[:] = [new_codes[code] for code in codes.tolist()]

@@ -13,6 +13,7 @@ enum { SEPARATOR = 0x1F };             /* the first byte of tokens that take no 
 typedef struct {
     int32_t *ids;
     int64_t n, room;
+    bool is_given; /* the caller's; others are allocated */
 } Ids;
 
 /* Whether there is memory for so many more. */
@@ -21,9 +22,11 @@ INLINE bool make_room(Ids *ids, int64_t n_more)
     if (ids->n + n_more <= ids->room)
         return true;
     const int64_t room = 2 * (ids->n + n_more);
-    int32_t *larger = realloc(ids->ids, room * sizeof(int32_t));
+    int32_t *larger = realloc(ids->is_given ? NULL : ids->ids, room * sizeof(int32_t));
+    if (larger && ids->is_given)
+        memcpy(larger, ids->ids, ids->n * sizeof(int32_t));
     if (larger)
-        *ids = (Ids){larger, ids->n, room};
+        *ids = (Ids){larger, ids->n, room, false};
     return larger != NULL;
 }
 
@@ -147,7 +150,7 @@ static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, con
 {
     const Known *known = &vocabulary->words;
     const size_t n_bytes = (n_words + 1) * sizeof(int32_t);
-    *words = (Words){malloc(n_bytes), malloc(n_bytes), malloc(2 * n_bytes), {NULL, 0, 0}};
+    *words = (Words){malloc(n_bytes), malloc(n_bytes), malloc(2 * n_bytes), {0}};
     Cutter cutter = new_cutter(starts, n_words, vocabulary->shortest_char_ngram, vocabulary->longest_char_ngram);
     Lookup lookup = {.vocabulary = vocabulary, .ids = &words->char_ngrams};
     bool is_enough = words->ids && words->in_ngrams && words->offsets && cutter.padded && cutter.characters;
@@ -204,7 +207,7 @@ static bool add_document(const Vocabulary *vocabulary, const Words *words, const
     const int64_t length = n_tokens < vocabulary->max_length ? n_tokens : vocabulary->max_length, first = ids->n;
     int32_t *lefts = scratch, *rights = scratch + length + 2;
     int64_t n_known = 0, n_char_ngrams = 0;
-    if (!make_room(ids, length + 1))
+    if (!make_room(ids, length ? length : 1))
         return false;
     for (int64_t token = 0; token < length; token++) {
         const int32_t id = words->ids[codes[token]];
@@ -225,7 +228,7 @@ static bool add_document(const Vocabulary *vocabulary, const Words *words, const
         if (!add_ngrams(vocabulary, lefts, rights, n_elements, ids))
             return false;
     }
-    if (!make_room(ids, n_char_ngrams + COPIED))
+    if (n_char_ngrams && !make_room(ids, n_char_ngrams + COPIED))
         return false;
     for (int64_t token = 0; token < length && n_char_ngrams; token++) {
         const int64_t start = words->offsets[codes[token]], n = words->offsets[codes[token] + 1] - start;
@@ -284,15 +287,17 @@ static bool encode_documents(const Vocabulary *vocabulary, const Table *table, c
     return is_enough;
 }
 
-/* Give the ids of a taker as the call's result. */
+/* Give the ids of a taker as the call's result; none where they are in the caller's array. */
 static int64_t ids_of(Call *call, const Taker *taker, bool is_enough)
 {
-    call->results[0] = (Result){taker->ids.ids, taker->ids.n * (int64_t)sizeof(int32_t)};
+    if (!taker->ids.is_given)
+        call->results[0] = (Result){taker->ids.ids, taker->ids.n * (int64_t)sizeof(int32_t)};
     return is_enough ? taker->ids.n : OUT_OF_MEMORY;
 }
 
 /* codes, lengths, data, starts and hashes of the distinct words, their ids where these are known already; 14 of a
- * vocabulary; offsets, in_vocabulary_share. Result: the ids. Returns their number. */
+ * vocabulary; offsets, in_vocabulary_share, room for ids. Result: the ids, where they are too many for it. Returns their
+ * number. */
 int64_t encode(Call *call)
 {
     REQUIRE(LENGTH(3) == LENGTH(4) + 1 && offsets_fit(call, 3, LENGTH(2)) && ids_fit(call, 0, LENGTH(4)));
@@ -301,7 +306,7 @@ int64_t encode(Call *call)
     const Vocabulary vocabulary = vocabulary_of(call, 6);
     const int32_t *known = LENGTH(5) ? ARRAY(5) : NULL;
     const Table table = {.data = ARRAY(2), .starts = ARRAY(3), .hashes = ARRAY(4), .n_words = LENGTH(4)};
-    Taker taker = {.offsets = ARRAY(20)};
+    Taker taker = {.offsets = ARRAY(20), .ids = {ARRAY(22), 0, LENGTH(22), true}};
     taker.offsets[0] = 0;
     const bool is_enough =
         encode_documents(&vocabulary, &table, known, ARRAY(0), ARRAY(1), LENGTH(1), &taker, ARRAY(21));
@@ -312,22 +317,16 @@ int64_t encode(Call *call)
 static bool encode_all(Call *call, Taker *taker, float *shares)
 {
     const Vocabulary vocabulary = vocabulary_of(call, 5);
-    const int64_t n_bytes = LENGTH(0), n_documents = LENGTH(1), most = MOST_TOKENS(n_bytes);
+    const int64_t n_documents = LENGTH(1);
     int64_t *lengths = malloc((n_documents + 1) * sizeof(int64_t));
     Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4)};
-    scan.codes = malloc(most * sizeof(int32_t));
-    Table *table = &scan.table;
-    *table = (Table){.data = malloc(MOST_BYTES(n_bytes)), .starts = malloc((most + 1) * sizeof(int64_t)),
-                     .hashes = malloc(most * sizeof(uint64_t))};
-    const bool is_enough = lengths && scan.codes && table->data && table->starts && table->hashes &&
-                           scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), lengths) &&
-                           encode_documents(&vocabulary, table, NULL, scan.codes, lengths, n_documents, taker, shares);
+    scan.codes = malloc(MOST_TOKENS(LENGTH(0)) * sizeof(int32_t));
+    const bool is_enough =
+        lengths && scan.codes && scan_documents(&scan, ARRAY(1), n_documents, INTEGER(3), lengths) &&
+        encode_documents(&vocabulary, &scan.table, NULL, scan.codes, lengths, n_documents, taker, shares);
     free(lengths);
     free(scan.codes);
-    free(table->data);
-    free(table->starts);
-    free(table->hashes);
-    free(table->slots);
+    free_table(&scan.table);
     return is_enough;
 }
 

@@ -51,6 +51,7 @@ typedef int64_t Kernel(Call *call);
     return call->expected = #condition, WRONG
 
 #define INLINE static inline __attribute__((always_inline))
+#define RARE __attribute__((noinline)) /* what a loop seldom does, so that the loop stays small */
 
 /* Loops over floats are compiled for AVX2 and FMA as well; the processor decides at the start. (An arch=haswell would be
  * taken by processors of that name alone.) The bits are the same: sums keep their order, and products and sums stay apart

@@ -2,7 +2,7 @@
  *
  * The signature of a kernel has one letter an argument: B uint8, i int32, q int64, Q uint64, f float32, d float64 and
  * ? bool for an array in C order, with a > before it where the kernel writes to it; n for an integer and r for a real
- * number. A function returns the kernel's number or, where the kernel has results, a tuple of it and bytearrays. */
+ * number. A function returns the kernel's number or, where the kernel has results, a tuple of it and them as buffers. */
 
 #include <Python.h>
 
@@ -13,15 +13,15 @@
 
 /* name, signature, number of results */
 #define KERNELS(X)                                            \
-    X(scan, "BqBnn>i>B>q>Q>q", 0)                             \
+    X(scan, "BqBnn>i>q", 3)                                   \
     X(hashes_of, "Bq>Q", 0)                                   \
-    X(select_words, "Bqqq>B", 0)                              \
+    X(select_words, "Bqq>q", 1)                               \
     X(find, "BqQBqQ>i", 0)                                    \
     X(add, "BqQ>B>q>Q>Qn>i", 0)                               \
     X(rehash, "Q>Q", 0)                                       \
-    X(rank, "BqqBn>q", 0)                                     \
+    X(rank, "BqqBnn>q", 0)                                    \
     X(count_codes, "i>q", 0)                                  \
-    X(renumber, ">ii", 0)                                     \
+    X(renumber, "ii>i", 0)                                    \
     X(cut, "Bqnn>i>q>q>Q", 1)                                 \
     X(suspects, "BqBB>B", 0)                                  \
     X(replace_characters, "BqBiBqB>q>B", 1)                   \
@@ -31,7 +31,7 @@
     X(keys_of_documents, "iqQB>Q", 0)                         \
     X(table_of_pairs, "ii>Q>i", 0)                            \
     X(find_pairs, "iiqnQi>i", 0)                              \
-    X(encode, "iqBqQi" VOCABULARY ">q>f", 1)                  \
+    X(encode, "iqBqQi" VOCABULARY ">q>f>i", 1)                \
     X(encode_texts, "BqBnn" VOCABULARY ">q>f", 1)             \
     X(answer_texts, "BqBnn" VOCABULARY POOL ">f>f>B", 0)      \
     X(count, "iqnn>i>q>f", 0)                                 \
@@ -92,17 +92,61 @@ static bool open_array(PyObject *object, char letter, bool is_written, Py_buffer
     return true;
 }
 
+/* A buffer of what a kernel has allocated: no copy is made of it. */
+typedef struct {
+    PyObject_HEAD
+    Result result;
+} Memory;
+
+static int buffer_of_memory(PyObject *memory, Py_buffer *view, int flags)
+{
+    const Result *result = &((Memory *)memory)->result;
+    return PyBuffer_FillInfo(view, memory, result->data, result->n_bytes, 0, flags);
+}
+
+static void free_memory(PyObject *memory)
+{
+    PyTypeObject *type = Py_TYPE(memory);
+    free(((Memory *)memory)->result.data);
+    PyObject_Free(memory);
+    Py_DECREF(type);
+}
+
+static PyType_Slot memory_slots[] = {
+    {Py_bf_getbuffer, buffer_of_memory},
+    {Py_tp_dealloc, free_memory},
+    {0, NULL},
+};
+
+static PyType_Spec memory_spec = {
+    "bywords.kernels._native.Memory", sizeof(Memory), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, memory_slots,
+};
+
+static PyTypeObject *memory_type;
+
+/* A result as a buffer, which has it then: what it takes beyond its bytes is given back. NULL where there is no memory. */
+static PyObject *as_buffer(Result *result)
+{
+    void *data = realloc(result->data, result->n_bytes ? result->n_bytes : 1);
+    result->data = data ? data : result->data;
+    Memory *memory = data ? PyObject_New(Memory, memory_type) : NULL;
+    if (memory) {
+        memory->result = *result;
+        result->data = NULL;
+    }
+    return (PyObject *)memory;
+}
+
 static PyObject *returned(Call *call, int64_t number, int n_results)
 {
     PyObject *tuple = n_results ? PyTuple_New(1 + n_results) : NULL;
     for (int i = 0; i < n_results; i++) {
-        Result *result = &call->results[i];
-        PyObject *bytes = tuple ? PyByteArray_FromStringAndSize(result->data, result->n_bytes) : NULL;
-        free(result->data);
-        if (bytes == NULL)
+        PyObject *buffer = tuple ? as_buffer(&call->results[i]) : NULL;
+        free(call->results[i].data);
+        if (buffer == NULL)
             Py_CLEAR(tuple);
         else
-            PyTuple_SetItem(tuple, 1 + i, bytes);
+            PyTuple_SetItem(tuple, 1 + i, buffer);
     }
     if (n_results && tuple == NULL)
         return PyErr_NoMemory();
@@ -182,4 +226,8 @@ static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "_native", "The kernels as machine code; their wrappers say what they do.", -1, methods, NULL, NULL, NULL, NULL,
 };
 
-PyMODINIT_FUNC PyInit__native(void) { return PyModule_Create(&definition); }
+PyMODINIT_FUNC PyInit__native(void)
+{
+    memory_type = (PyTypeObject *)PyType_FromSpec(&memory_spec);
+    return memory_type ? PyModule_Create(&definition) : NULL;
+}

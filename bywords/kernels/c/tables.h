@@ -18,6 +18,7 @@ typedef struct {
     uint64_t n_slots; /* a power of two */
     int64_t n_words;
     int64_t n_apart; /* words that are found without slots */
+    int64_t words_room, bytes_room; /* of a table that grows, in its starts and hashes, and in its data */
 } Table;
 
 /* 64 bits to 64 bits, one to one. Source: the last step of Appleby's MurmurHash3. */
@@ -94,11 +95,11 @@ typedef struct {
     int64_t starts[MOST_FOUND], stops[MOST_FOUND], n_starts, n_stops; /* of tokens that have no code yet */
 } Scan;
 
-/* What the arrays of a scan have room for; an UNSPACED character comes alone and in two pairs. */
+/* What the codes of a scan have room for: an UNSPACED character comes alone and in two pairs. */
 #define MOST_TOKENS(n_bytes) (2 * (n_bytes) + 1)
-#define MOST_BYTES(n_bytes) (3 * (n_bytes) + 8)
 
 bool scan_fits(const Call *call);
+void free_table(Table *table);
 bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_documents, bool lowercase, int64_t *lengths);
 
 /* What cuts words into their character n-grams: a word with a space before and after it, and where its characters are. */

@@ -128,33 +128,66 @@ static void drop_short(Scan *scan)
     scan->n_stops = n;
 }
 
-/* Put a new word behind the others, without a slot. Returns its index. */
-INLINE int64_t append(Table *table, const uint8_t *word, int64_t length, uint64_t h)
+void free_table(Table *table)
 {
+    free(table->data);
+    free(table->starts);
+    free(table->hashes);
+    free(table->slots);
+}
+
+/* Whether there is memory for a word more, of so many bytes. */
+static bool enlarge_table(Table *table, int64_t length)
+{
+    const int64_t n_bytes = (table->n_words ? table->starts[table->n_words] : 0) + length;
+    const int64_t words_room = 2 * table->n_words + 256, bytes_room = 2 * n_bytes + 2048;
+    int64_t *starts = realloc(table->starts, (words_room + 1) * sizeof(int64_t));
+    table->starts = starts ? starts : table->starts;
+    uint64_t *hashes = realloc(table->hashes, words_room * sizeof(uint64_t));
+    table->hashes = hashes ? hashes : table->hashes;
+    uint8_t *data = realloc(table->data, bytes_room);
+    table->data = data ? data : table->data;
+    if (!starts || !hashes || !data)
+        return false;
+    table->starts[0] = 0;
+    table->words_room = words_room;
+    table->bytes_room = bytes_room;
+    return true;
+}
+
+/* Put a new word behind the others, without a slot. Whether there is memory for it. */
+INLINE bool append(Table *table, const uint8_t *word, int64_t length, uint64_t h)
+{
+    if ((table->n_words == table->words_room || table->starts[table->n_words] + length > table->bytes_room) &&
+        !enlarge_table(table, length))
+        return false;
     const int64_t start = table->starts[table->n_words];
     memcpy(table->data + start, word, length);
     table->hashes[table->n_words] = h;
     table->starts[++table->n_words] = start + length;
-    return table->n_words - 1;
+    return true;
 }
 
-/* Give the next token its code. Whether there is memory for it. */
-INLINE bool add_code(Scan *scan, const uint8_t *word, int64_t length, uint64_t h)
+/* Add a new word, whose slot is free. Returns its code; OUT_OF_MEMORY. */
+static RARE int64_t add_word(Table *table, const uint8_t *word, int64_t length, uint64_t h, uint64_t slot)
 {
-    Table *table = &scan->table;
+    if (!append(table, word, length, h))
+        return OUT_OF_MEMORY;
+    const int64_t code = table->n_words - 1;
+    table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)(code + 1)};
+    return keep_room(table) ? code : OUT_OF_MEMORY;
+}
+
+/* The code of a token, which is then in the table; OUT_OF_MEMORY. */
+INLINE int64_t code_of(Table *table, const uint8_t *word, int64_t length, uint64_t h)
+{
     uint64_t slot = h & (table->n_slots - 1), entry;
     for (; (entry = table->slots[slot].entry); slot = (slot + 1) & (table->n_slots - 1)) {
         if (table->slots[slot].hash == h && entry >> 32 == (uint64_t)length &&
             (length <= 8 || is_same_padded(word, table->data + table->starts[(entry & 0xFFFFFFFF) - 1], length)))
-            break;
+            return (int64_t)(entry & 0xFFFFFFFF) - 1;
     }
-    if (entry) {
-        scan->codes[scan->n_tokens++] = (int32_t)(entry & 0xFFFFFFFF) - 1;
-        return true;
-    }
-    scan->codes[scan->n_tokens++] = (int32_t)append(table, word, length, h);
-    table->slots[slot] = (Slot){h, (uint64_t)length << 32 | (uint64_t)table->n_words};
-    return keep_room(table);
+    return add_word(table, word, length, h, slot);
 }
 
 /* Give the tokens that were found their codes. Whether there is memory for it. */
@@ -170,11 +203,15 @@ INLINE bool add_found(Scan *scan)
         hashes[token] = hash_of_padded(scan->lowered + start, scan->stops[token] - start);
         __builtin_prefetch(table->slots + (hashes[token] & (table->n_slots - 1)));
     }
+    int32_t *codes = scan->codes + scan->n_tokens;
     for (int64_t token = 0; token < n; token++) {
         const int64_t start = scan->starts[token];
-        if (!add_code(scan, scan->lowered + start, scan->stops[token] - start, hashes[token]))
+        const int64_t code = code_of(table, scan->lowered + start, scan->stops[token] - start, hashes[token]);
+        if (code < 0)
             return false;
+        codes[token] = (int32_t)code;
     }
+    scan->n_tokens += n;
     scan->starts[0] = scan->starts[n]; /* of one that goes on */
     scan->n_starts -= n;
     scan->n_stops = 0;
@@ -195,8 +232,9 @@ static bool enlarge_bounds(Scan *scan, int64_t n)
 }
 
 /* Where the UNSPACED characters from `index` on start, with the combining marks after each, and where the last one ends,
- * in `scan->bounds`, and their code points. Returns their number. */
-static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
+ * in `scan->bounds`, and their code points. Returns their number. `are_plain` becomes false where one of them has a mark,
+ * or not three bytes. */
+static int64_t find_bounds(Scan *scan, int64_t index, int64_t end, bool *are_plain)
 {
     int64_t n = 0, width;
     for (; index < end; index += width) {
@@ -206,6 +244,7 @@ static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
             break;
         if (n + 1 >= scan->n_bounds && !enlarge_bounds(scan, 2 * scan->n_bounds + 64))
             return OUT_OF_MEMORY;
+        *are_plain &= kind == UNSPACED && width == 3;
         if (kind == MARK && n)
             scan->points[n - 1] = 0;
         scan->bounds[n] = index;
@@ -216,19 +255,15 @@ static int64_t find_bounds(Scan *scan, int64_t index, int64_t end)
     return n;
 }
 
-/* Give an UNSPACED character its code: those of three bytes have a table of their own. Whether there is memory for it. */
-INLINE bool add_single(Scan *scan, const uint8_t *word, int64_t length, uint16_t point)
+/* The code of an UNSPACED character: those of three bytes have a table of their own; OUT_OF_MEMORY. */
+INLINE int64_t code_of_single(Scan *scan, const uint8_t *word, int64_t length, uint16_t point)
 {
-    if (!point)
-        return add_code(scan, word, length, hash_of_padded(word, length));
-    int32_t *code = scan->singles + point;
-    if (*code) {
-        scan->codes[scan->n_tokens++] = *code - 1;
-        return true;
-    }
-    const bool is_enough = add_code(scan, word, length, hash_of_padded(word, length));
-    *code = scan->codes[scan->n_tokens - 1] + 1;
-    return is_enough;
+    if (point && scan->singles[point])
+        return scan->singles[point] - 1;
+    const int64_t code = code_of(&scan->table, word, length, hash_of_padded(word, length));
+    if (point)
+        scan->singles[point] = (int32_t)code + 1;
+    return code;
 }
 
 INLINE uint64_t slot_of_points(uint64_t points, uint64_t n_pairs) { return points * GOLDEN >> 32 & (n_pairs - 1); }
@@ -255,37 +290,46 @@ static bool keep_room_for_pairs(Scan *scan)
     return true;
 }
 
-/* Give two neighbours of three bytes each their code. Whether there is memory for it. */
-INLINE bool add_pair(Scan *scan, const uint8_t *word, uint64_t points)
+/* Add two new neighbours of three bytes each, whose slot is free. Returns their code; OUT_OF_MEMORY. */
+static RARE int64_t add_pair(Scan *scan, const uint8_t *word, uint64_t points, uint64_t slot)
 {
-    uint64_t slot = slot_of_points(points, scan->n_pairs);
-    while (scan->pairs[slot] && scan->pairs[slot] >> 32 != points)
-        slot = (slot + 1) & (scan->n_pairs - 1);
-    if (scan->pairs[slot]) {
-        scan->codes[scan->n_tokens++] = (int32_t)(scan->pairs[slot] & 0xFFFFFFFF) - 1;
-        return true;
-    }
-    const int64_t code = append(&scan->table, word, 6, mixed(first_bytes(word, 6)));
+    if (!append(&scan->table, word, 6, mixed(first_bytes(word, 6))))
+        return OUT_OF_MEMORY;
+    const int64_t code = scan->table.n_words - 1;
     scan->table.n_apart++;
-    scan->codes[scan->n_tokens++] = (int32_t)code;
     scan->pairs[slot] = points << 32 | (uint64_t)(code + 1);
-    return keep_room_for_pairs(scan);
+    return keep_room_for_pairs(scan) ? code : OUT_OF_MEMORY;
 }
 
-/* Give the UNSPACED characters from `index` on their codes: each one, then each two neighbours. Returns their end. */
-static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
+/* The code of two neighbours of three bytes each; OUT_OF_MEMORY. */
+INLINE int64_t code_of_pair(Scan *scan, const uint8_t *word, uint64_t points)
 {
-    int64_t n = add_found(scan) && keep_room_for_pairs(scan) ? find_bounds(scan, index, end) : OUT_OF_MEMORY;
+    uint64_t slot = slot_of_points(points, scan->n_pairs), pair;
+    for (; (pair = scan->pairs[slot]); slot = (slot + 1) & (scan->n_pairs - 1)) {
+        if (pair >> 32 == points)
+            return (int64_t)(pair & 0xFFFFFFFF) - 1;
+    }
+    return add_pair(scan, word, points, slot);
+}
+
+/* Give the n UNSPACED characters of `scan->bounds` their codes: each one, then each two neighbours. `are_plain`: all have
+ * three bytes and no mark. Whether there is memory for it. */
+INLINE bool add_characters(Scan *scan, int64_t n, bool are_plain)
+{
     const int64_t *bounds = scan->bounds;
     const uint16_t *points = scan->points;
-    bool is_enough = n >= 0;
-    for (int64_t one = 0; one < n && is_enough; one++)
-        is_enough = add_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one], points[one]);
+    int32_t *codes = scan->codes + scan->n_tokens;
+    int64_t code = 0;
+    scan->n_tokens += 2 * n - 1;
+    for (int64_t one = 0; one < n && code >= 0; one++) {
+        code = code_of_single(scan, scan->lowered + bounds[one], bounds[one + 1] - bounds[one], points[one]);
+        *codes++ = (int32_t)code;
+    }
     uint64_t keys[64]; /* code points of two of three bytes, or a hash */
-    for (int64_t first = 0; first < n - 1 && is_enough; first += 64) {
+    for (int64_t first = 0; first < n - 1 && code >= 0; first += 64) {
         const int64_t last = first + 64 < n - 1 ? first + 64 : n - 1;
         for (int64_t one = first; one < last; one++) {
-            if (points[one] && points[one + 1]) {
+            if (are_plain || (points[one] && points[one + 1])) {
                 keys[one - first] = (uint64_t)points[one] << 16 | points[one + 1];
                 __builtin_prefetch(scan->pairs + slot_of_points(keys[one - first], scan->n_pairs));
             } else {
@@ -293,14 +337,24 @@ static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
                 __builtin_prefetch(scan->table.slots + (keys[one - first] & (scan->table.n_slots - 1)));
             }
         }
-        for (int64_t one = first; one < last && is_enough; one++) {
+        for (int64_t one = first; one < last && code >= 0; one++) {
             const uint8_t *word = scan->lowered + bounds[one];
-            const bool is_pair = points[one] && points[one + 1];
-            is_enough = is_pair ? add_pair(scan, word, keys[one - first])
-                                : add_code(scan, word, bounds[one + 2] - bounds[one], keys[one - first]);
+            code = are_plain || (points[one] && points[one + 1])
+                       ? code_of_pair(scan, word, keys[one - first])
+                       : code_of(&scan->table, word, bounds[one + 2] - bounds[one], keys[one - first]);
+            *codes++ = (int32_t)code;
         }
     }
-    return is_enough ? bounds[n] : OUT_OF_MEMORY;
+    return code >= 0;
+}
+
+/* Give the UNSPACED characters from `index` on their codes. Returns their end. */
+static int64_t add_unspaced(Scan *scan, int64_t index, int64_t end)
+{
+    bool are_plain = true;
+    const int64_t n = add_found(scan) && keep_room_for_pairs(scan) ? find_bounds(scan, index, end, &are_plain) : OUT_OF_MEMORY;
+    const bool is_enough = n >= 0 && (are_plain ? add_characters(scan, n, true) : add_characters(scan, n, false));
+    return is_enough ? scan->bounds[n] : OUT_OF_MEMORY;
 }
 
 /* Find tokens from `index` on, a character at a time, as long as none of them is ASCII or part of a word. Returns where
@@ -484,8 +538,8 @@ static void set_classes(Scan *scan)
     }
 }
 
-/* Scan the documents of a text, one behind the other. Returns whether there is memory for it; the caller frees the slots
- * of the table. */
+/* Scan the documents of a text, one behind the other. Returns whether there is memory for it; the caller frees the
+ * table. */
 VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_documents, bool lowercase, int64_t *lengths)
 {
     const int64_t n_bytes = n_documents ? ends[n_documents - 1] : 0;
@@ -495,10 +549,9 @@ VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_docume
         n_slots *= 2;
     scan->table.slots = calloc(n_slots, sizeof(Slot));
     scan->table.n_slots = n_slots;
-    scan->table.starts[0] = 0;
     scan->lowered = lowered(scan->text, n_bytes, lowercase);
     scan->singles = calloc(1 << 16, sizeof(int32_t));
-    bool is_enough = scan->table.slots && scan->lowered && scan->singles;
+    bool is_enough = scan->table.slots && scan->lowered && scan->singles && enlarge_table(&scan->table, 0);
     for (int64_t document = 0; document < n_documents && is_enough; document++) {
         const int64_t n_before = scan->n_tokens + scan->n_stops;
         is_enough = find_tokens(scan, document ? ends[document - 1] : 0, ends[document]);
@@ -513,20 +566,22 @@ VECTORIZED bool scan_documents(Scan *scan, const int64_t *ends, int64_t n_docume
     return is_enough;
 }
 
-/* text, ends, kinds, lowercase, what; codes, data, starts, hashes, lengths. Returns the number of tokens; that of the
- * distinct words is then in lengths[N]. */
+/* text, ends, kinds, lowercase, what; codes, lengths. Results: the table's data, starts and hashes. Returns the number of
+ * tokens. */
 int64_t scan(Call *call)
 {
-    const int64_t n_bytes = LENGTH(0), most = MOST_TOKENS(n_bytes);
-    int64_t *lengths = ARRAY(9);
-    REQUIRE(scan_fits(call) && LENGTH(9) == LENGTH(1) + 1);
-    REQUIRE(LENGTH(5) >= most && LENGTH(6) >= MOST_BYTES(n_bytes) && LENGTH(7) > most && LENGTH(8) >= most);
+    REQUIRE(scan_fits(call) && LENGTH(6) == LENGTH(1) && LENGTH(5) >= MOST_TOKENS(LENGTH(0)));
     Scan scan = {.text = ARRAY(0), .kinds = ARRAY(2), .n_kinds = LENGTH(2), .what = INTEGER(4), .codes = ARRAY(5)};
-    scan.table = (Table){.data = ARRAY(6), .starts = ARRAY(7), .hashes = ARRAY(8)};
-    const bool is_enough = scan_documents(&scan, ARRAY(1), LENGTH(1), INTEGER(3), lengths);
-    lengths[LENGTH(1)] = scan.table.n_words;
-    free(scan.table.slots);
-    return is_enough ? scan.n_tokens : OUT_OF_MEMORY;
+    if (!scan_documents(&scan, ARRAY(1), LENGTH(1), INTEGER(3), ARRAY(6))) {
+        free_table(&scan.table);
+        return OUT_OF_MEMORY;
+    }
+    const Table *table = &scan.table;
+    call->results[0] = (Result){table->data, table->starts[table->n_words]};
+    call->results[1] = (Result){table->starts, (table->n_words + 1) * (int64_t)sizeof(int64_t)};
+    call->results[2] = (Result){table->hashes, table->n_words * (int64_t)sizeof(uint64_t)};
+    free(table->slots);
+    return scan.n_tokens;
 }
 
 /* data, starts; hashes. */
@@ -541,22 +596,31 @@ int64_t hashes_of(Call *call)
     return 0;
 }
 
-/* data, starts, indices, the starts of the words at these indices one behind the other; the bytes of these words. */
+/* data, starts, indices; the starts of the words at these indices, one behind the other. Result: their bytes. */
 int64_t select_words(Call *call)
 {
     const uint8_t *data = ARRAY(0);
-    const int64_t *starts = ARRAY(1), *indices = ARRAY(2), *new_starts = ARRAY(3);
-    uint8_t *selected = ARRAY(4);
-    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1) && offsets_fit(call, 3, LENGTH(4)));
-    REQUIRE(LENGTH(3) == LENGTH(2) + 1);
-    for (int64_t word = 0; word < LENGTH(2); word++) {
-        const int64_t start = starts[indices[word]], length = new_starts[word + 1] - new_starts[word];
-        REQUIRE(length == starts[indices[word] + 1] - start);
-        if (word + WORDS_AHEAD < LENGTH(2))
-            __builtin_prefetch(data + starts[indices[word + WORDS_AHEAD]]);
-        memcpy(selected + new_starts[word], data + start, length);
+    const int64_t *starts = ARRAY(1), *indices = ARRAY(2), n_words = LENGTH(2);
+    int64_t *new_starts = ARRAY(3);
+    REQUIRE(offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1) && LENGTH(3) == n_words + 1);
+    new_starts[0] = 0;
+    for (int64_t word = 0; word < n_words; word++) {
+        if (word + WORDS_AHEAD < n_words)
+            __builtin_prefetch(starts + indices[word + WORDS_AHEAD]);
+        new_starts[word + 1] = new_starts[word] + starts[indices[word] + 1] - starts[indices[word]];
     }
-    return 0;
+    uint8_t *selected = malloc(new_starts[n_words] + 8);
+    for (int64_t word = 0; word < n_words && selected; word++) {
+        const int64_t start = starts[indices[word]], length = new_starts[word + 1] - new_starts[word];
+        if (word + WORDS_AHEAD < n_words)
+            __builtin_prefetch(data + starts[indices[word + WORDS_AHEAD]]);
+        if (length <= 8 && start + 8 <= LENGTH(0)) /* a few bytes too many, for which there is room */
+            memcpy(selected + new_starts[word], data + start, 8);
+        else
+            memcpy(selected + new_starts[word], data + start, length);
+    }
+    call->results[0] = (Result){selected, new_starts[n_words]};
+    return selected ? n_words : OUT_OF_MEMORY;
 }
 
 /* data, starts, hashes; the table's data, starts and slots; indices. Trusted: the slots are of the table, one is free. */
@@ -586,7 +650,8 @@ int64_t add(Call *call)
     const uint8_t *data = ARRAY(0);
     const int64_t *starts = ARRAY(1);
     const uint64_t *hashes = ARRAY(2);
-    Table table = {ARRAY(3), ARRAY(4), ARRAY(5), ARRAY(6), LENGTH(6), INTEGER(7), 0};
+    Table table = {.data = ARRAY(3), .starts = ARRAY(4), .hashes = ARRAY(5), .slots = ARRAY(6), .n_slots = LENGTH(6)};
+    table.n_words = INTEGER(7);
     int32_t *indices = ARRAY(8);
     const int64_t n_new = LENGTH(2), n_most = INTEGER(7) + n_new;
     REQUIRE(LENGTH(1) == n_new + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(8) == n_new && INTEGER(7) >= 0);
@@ -609,18 +674,18 @@ typedef struct {
 
 enum { DIGIT_BITS = 11, FEW = 256 }; /* words that are sorted faster by comparing them */
 
-/* Sort by the keys, those with the same key as they were: a digit at a time, from the lowest to the highest. `room` is for
- * as many. Returns which of the two has them now. */
+/* Sort by the keys, those with the same key as they were: a digit at a time, from the lowest to the highest; bits that
+ * are the same in all are passed over. `room` is for as many. Returns which of the two has them now. */
 static Ranked *sorted_by_key(Ranked *ranked, Ranked *room, int64_t n)
 {
     uint64_t differing = 0;
     for (int64_t i = 0; i < n; i++)
         differing |= ranked[i].key ^ ranked[0].key;
-    for (int shift = 0; shift < 64; shift += DIGIT_BITS) {
+    while (differing) {
         int64_t places[(1 << DIGIT_BITS) + 1] = {0};
         const uint64_t mask = (1 << DIGIT_BITS) - 1;
-        if (!(differing >> shift & mask))
-            continue;
+        const int shift = __builtin_ctzll(differing);
+        differing &= ~(mask << shift);
         for (int64_t i = 0; i < n; i++)
             places[(ranked[i].key >> shift & mask) + 1]++;
         for (int digit = 0; digit < 1 << DIGIT_BITS; digit++)
@@ -664,10 +729,8 @@ static void sort_few(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *dat
 static Ranked *sorted_by_bytes(Ranked *ranked, Ranked *room, int64_t n, const uint8_t *data, const int64_t *starts)
 {
     for (int64_t i = 0; i < n; i++) {
-        const int64_t start = starts[ranked[i].index], end = starts[ranked[i].index + 1];
-        ranked[i].key = 0;
-        for (int64_t byte = 0; byte < 8; byte++)
-            ranked[i].key = ranked[i].key << 8 | (start + byte < end ? data[start + byte] : 0);
+        const int64_t start = starts[ranked[i].index], length = starts[ranked[i].index + 1] - start;
+        ranked[i].key = __builtin_bswap64(packed(data + start, length < 8 ? length : 8));
     }
     if (n <= FEW) {
         sort_few(ranked, room, n, data, starts);
@@ -682,18 +745,22 @@ static Ranked *sorted_by_bytes(Ranked *ranked, Ranked *room, int64_t n, const ui
     return sorted;
 }
 
-/* data, starts, counts, which come first, the least count; the indices of those that reach it: those that are to be
- * first, then the more frequent, then by their bytes, which is the order of their code points. Returns their number. */
+enum { ALL, OFTEN, ONCE }; /* which words are ranked, as in words.py */
+
+/* data, starts, counts, which come first, the least count, which; the indices of those that reach it: those that are to
+ * be first, then the more frequent, then by their bytes, which is the order of their code points. Returns their number. */
 int64_t rank(Call *call)
 {
     const uint8_t *data = ARRAY(0), *is_first = ARRAY(3);
     const int64_t *starts = ARRAY(1), *counts = ARRAY(2), n_words = LENGTH(2);
-    int64_t *order = ARRAY(5), n = 0;
-    REQUIRE(LENGTH(1) == n_words + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(3) == n_words && LENGTH(5) == n_words);
+    const int64_t which = INTEGER(5);
+    int64_t *order = ARRAY(6), n = 0;
+    REQUIRE(LENGTH(1) == n_words + 1 && offsets_fit(call, 1, LENGTH(0)) && LENGTH(3) == n_words && LENGTH(6) == n_words);
     Ranked *all = malloc((n_words + 1) * sizeof(Ranked)), *room = malloc((n_words + 1) * sizeof(Ranked));
     const bool is_enough = all && room;
     for (int64_t word = 0; word < n_words && is_enough; word++) {
-        if (counts[word] < INTEGER(4))
+        const bool is_often = is_first[word] || counts[word] > 1;
+        if (counts[word] < INTEGER(4) || (which == OFTEN && !is_often) || (which == ONCE && is_often))
             continue;
         const uint64_t lateness = (INT64_MAX - (uint64_t)counts[word]) & INT64_MAX; /* no count is below 0 */
         all[n++] = (Ranked){lateness | (is_first[word] ? 0 : UINT64_C(1) << 63), word};
@@ -722,14 +789,14 @@ int64_t count_codes(Call *call)
     return 0;
 }
 
-/* codes; new codes: each code becomes the new one at its index. */
+/* codes, new codes; for each code the new one at its index. */
 int64_t renumber(Call *call)
 {
-    int32_t *codes = ARRAY(0);
-    const int32_t *new_codes = ARRAY(1);
-    REQUIRE(ids_fit(call, 0, LENGTH(1)));
+    const int32_t *codes = ARRAY(0), *new_codes = ARRAY(1);
+    int32_t *renumbered = ARRAY(2);
+    REQUIRE(ids_fit(call, 0, LENGTH(1)) && LENGTH(2) == LENGTH(0));
     for (int64_t token = 0; token < LENGTH(0); token++)
-        codes[token] = new_codes[(uint32_t)codes[token]];
+        renumbered[token] = new_codes[(uint32_t)codes[token]];
     return 0;
 }
 
@@ -778,7 +845,7 @@ int64_t cut(Call *call)
     REQUIRE(LENGTH(6) > LENGTH(4) && LENGTH(7) >= LENGTH(4));
     Cutter cutter = new_cutter(starts, n_words, shortest, longest);
     Cut cut = {.room = room, .codes = ARRAY(4)};
-    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), 1 << 10, 0, 0};
+    cut.table = (Table){malloc(room), ARRAY(6), ARRAY(7), calloc(1 << 10, sizeof(Slot)), .n_slots = 1 << 10};
     bool is_enough = cutter.padded && cutter.characters && cut.table.data && cut.table.slots;
     cut.table.starts[0] = offsets[0] = 0;
     for (int64_t word = 0; word < n_words && is_enough; word++) {

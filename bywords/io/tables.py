@@ -77,6 +77,11 @@ class Table:
             numbers=None if self.numbers is None else self.numbers[start : start + n_rows],
         )
 
+    def to_write(self) -> Table:
+        """The same with no more than what is written of it, for another process: where a row is, it does not know."""
+        columns = {} if isinstance(self.rows, pl.DataFrame) else self.columns
+        return dataclasses.replace(self, columns=columns, lists={}, source=b"", location_of=_somewhere)
+
     def with_tokens(self, name: str) -> Table:
         """The same with a column of `lists` as texts of given tokens. Raises DataError, naming the row, for others."""
         texts = []
@@ -452,6 +457,10 @@ def as_strings(series: pl.Series) -> pl.Series:
     if series.dtype == pl.Duration:  # which polars does not cast
         return pl.Series(series.name, [None if span is None else str(span) for span in series], dtype=pl.String)
     return series.cast(pl.String)
+
+
+def _somewhere(row: int) -> str:
+    return f"row {row}"
 
 
 def _line_of(line_of: Callable[[int], int], n_header: int, what: str, row: int) -> str:

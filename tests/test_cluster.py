@@ -31,9 +31,9 @@ def cluster():
 
     before = dict(os.environ)
     os.environ |= {"PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)]), "RAY_USAGE_STATS_ENABLED": "0"}
-    os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     folder = tempfile.mkdtemp(prefix="ray-")  # short: the names of sockets are in it
-    of_head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False, "temp_dir": folder}
+    os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_TMPDIR": folder}
+    of_head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=of_head)
     cluster.second = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")

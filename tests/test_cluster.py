@@ -17,9 +17,14 @@ from bywords.cli import predict as command
 from bywords.cluster import executor, local
 from bywords.cluster.worker import Failed, run
 from bywords.errors import DataError, SettingError
+from bywords.io.on_disk import Source, corpus_on_disk
+from bywords.io.readers import read_labelled_blocks
 from bywords.io.resumable import ResumableOutput
+from bywords.text.tokenizer import TokenizerConfig
+from bywords.text.vocabulary import VocabularyConfig
 
 HERE = Path(__file__).parent
+TIMED = ("SHA256SUMS", "README.md", "model.json")  # files of a model with the time that it took
 STORE_BYTES = 100 << 20
 
 
@@ -192,3 +197,61 @@ def test_an_evaluation_by_a_cluster_has_the_same_figures(bywords, model, texts, 
     there = bywords("evaluate", model, "labelled.csv", "--json", "--on", "ray")
     assert here[0] == 0
     assert here[1] == there[1]
+
+
+@pytest.fixture
+def labelled(texts):
+    """A corpus of three topics in a file, some texts of which are there twice."""
+    corpus = small_corpus()
+    rows = pl.DataFrame({"text": corpus.texts, "label": corpus.names()})
+    pl.concat([rows, rows[::3]]).write_csv(texts / "labelled.csv")
+    return texts
+
+
+@pytest.mark.parametrize("on", ["local:1", "local:3", "ray"])
+def test_what_is_trained_with_a_cluster_is_the_same_bytes(on, bywords, labelled, request, monkeypatch):
+    request.getfixturevalue("cluster")
+    blocks = read_labelled_blocks.__kwdefaults__
+    monkeypatch.setattr(read_labelled_blocks, "__kwdefaults__", {**blocks, "block_bytes": 5_000})
+    system = ["--system", "auto" if on == "ray" else "tfidf-svc"]
+    found = bywords("train", "labelled.csv", "--on-disk", "ids", "--out", "here", *system)
+    assert found[0] == 0, found[2]
+    code, _, said = bywords("train", "labelled.csv", "--on", on, "--out", "there", *system)
+    assert (code, "worker" in said) == (0, True)
+    for here, there in (("ids", "there.encoded"), ("here", "there")):
+        names = sorted(path.name for path in (labelled / here).iterdir())
+        assert names == sorted(path.name for path in (labelled / there).iterdir())
+        for name in names:
+            if name not in TIMED:
+                assert (labelled / here / name).read_bytes() == (labelled / there / name).read_bytes(), name
+
+
+def test_a_machine_that_is_lost_while_a_file_is_encoded_changes_no_byte(labelled, cluster, monkeypatch):
+    blocks = read_labelled_blocks.__kwdefaults__
+    monkeypatch.setattr(read_labelled_blocks, "__kwdefaults__", {**blocks, "block_bytes": 2_000})
+    config = VocabularyConfig(ngrams=2)
+    source = Source(data=str(labelled / "labelled.csv"))
+    corpus_on_disk(source, labelled / "here", TokenizerConfig(), config)
+    lost = set()
+
+    def lose_one(what, n_documents, share):
+        if what not in lost and n_documents > 100:
+            lost.add(what)
+            cluster.remove_node(cluster.second, allow_graceful=False)
+            cluster.second = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+
+    with executor("ray") as workers:
+        corpus_on_disk(
+            source, labelled / "there", TokenizerConfig(), config, on_block=lose_one, workers=workers
+        )  # fmt: skip
+    assert lost == {"counting words", "counting n-grams", "writing ids"}
+    for path in (labelled / "here").iterdir():
+        assert path.read_bytes() == (labelled / "there" / path.name).read_bytes(), path.name
+
+
+def test_systems_that_need_all_texts_are_refused_by_name(bywords, labelled):
+    code, _, said = bywords("train", "labelled.csv", "--on", "local:1", "--system", "lstm")
+    assert code == 2
+    assert "the system 'lstm' needs all documents in memory. Those that train on documents on disk: auto" in said
+    code, _, said = bywords("train", "labelled.csv", "--on", "local:1", "--budget", "1s")
+    assert (code, "--on has no documents in memory, which --budget needs" in said) == (2, True)

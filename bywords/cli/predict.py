@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import hashlib
 import itertools
 import sys
@@ -126,7 +127,9 @@ def predict(
     blocks = iter([Block.of_text(file)]) if source is None else _told(_blocks(source, {**reading, **more}))
     if out is None:
         with options.workers(on) as workers:
-            for chunk in counted(_chunks(blocks, answers, Writer(answers.names), workers=workers), "labelled"):
+            for chunk in counted(
+                _chunks(blocks, answers, Writer(answers.names), workers=workers), "labelled", _share_of
+            ):
                 print_data(chunk.content)
     else:
         settings: dict[str, Any] = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
@@ -205,8 +208,15 @@ def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
     """The texts of a file, or of all files that a pattern has, one after the other."""
     from bywords.io.readers import read_blocks
 
-    for path in options.files_of(file):
-        yield from read_blocks(path, **reading)
+    paths = options.files_of(file)
+    sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
+    for number, path in enumerate(paths):
+        n_before, n_bytes = sum(sizes[:number]), sizes[number]
+        for block in read_blocks(path, **reading):
+            share = block.share_read
+            if share is not None and n_bytes:
+                share = (n_before + share * n_bytes) / sum(sizes)
+            yield dataclasses.replace(block, share_read=share)
 
 
 def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: bool) -> None:
@@ -233,7 +243,7 @@ def _write(
 ) -> None:
     """Write the answers, a chunk at a time, behind what is there already."""
     with _naming_how_to_go_on(output):
-        for chunk in counted(_chunks(blocks, answers, writer, output, digest, workers), "labelled"):
+        for chunk in counted(_chunks(blocks, answers, writer, output, digest, workers), "labelled", _share_of):
             output.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
         if not output.n_rows:
             output.add(writer(None, answers(answers.found([])), is_first=True), n_rows=0, input_digest="")
@@ -454,6 +464,11 @@ class _Chunk:
     content: bytes | pl.DataFrame
     n_rows: int
     input_digest: str  # of the input as far as it was read for it
+    share_read: float | None  # of the input
+
+
+def _share_of(chunk: _Chunk) -> float | None:
+    return chunk.share_read
 
 
 @dataclass(frozen=True)
@@ -464,6 +479,7 @@ class _Part:
     table: Table | None
     input_digest: str
     is_first: bool
+    share_read: float | None
 
 
 def _chunks(
@@ -490,7 +506,7 @@ def _chunks(
 
     for part, found in in_threads(labelled, parts):
         content = writer(part.table, answers(found), is_first=part.is_first)
-        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest)
+        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest, part.share_read)
 
 
 def _chunks_of_workers(
@@ -512,7 +528,7 @@ def _chunks_of_workers(
         writer.n_formulas += n_formulas
         if isinstance(content, DataError):  # of a row: it is known here which line of which file that is
             content = writer(part.table, answers(answers.found(part.texts)), is_first=part.is_first)
-        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest)
+        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest, part.share_read)
 
 
 @dataclass(frozen=True)
@@ -566,7 +582,7 @@ def _parts(
                 continue
             answers.look_at(texts)
             table = None if block.table is None else block.table.slice(start, len(texts))
-            yield _Part(texts, table, input_digest, is_first=n_before == 0)
+            yield _Part(texts, table, input_digest, is_first=n_before == 0, share_read=block.share_read)
     if folder is not None and n_rows < n_done:
         folder.check_input("")
 

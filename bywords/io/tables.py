@@ -62,6 +62,7 @@ class Table:
     notes: tuple[str, ...] = ()  # what was guessed about the file, for a person
     dialect: Dialect | None = None  # of a CSV
     numbers: Sequence[int] | None = None  # of the rows in the file, where some are left out
+    share_read: float | None = None  # of a Parquet file, 0 to 1, with this
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -442,8 +443,9 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
             block_rows = max(1, min(block_rows, BLOCK_MEMORY * len(first) // max(int(first.estimated_size()), 1)))
         while n_rows < n_whole:  # not `collect_batches`, which reads on while a block is worked at
             part = frame.slice(n_rows, block_rows or n_whole).collect(engine="streaming")
-            yield _parquet_table(part, name, n_rows)
+            table = _parquet_table(part, name, n_rows)
             n_rows += len(part)
+            yield dataclasses.replace(table, share_read=n_rows / n_whole)
         width = len(frame.collect_schema())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged data may panic
         reason = str(error).partition("\n")[0]

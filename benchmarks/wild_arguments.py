@@ -62,6 +62,7 @@ GOOD = [
     "evaluate model data.csv",
     "predict model data.csv --out out.csv",
     "predict model data.csv",
+    "predict model data.csv --out out.csv --on local:1",
     "drift model data.csv --out out.html",
     "serve model --port 0 --check",
     "export model --to out.html",

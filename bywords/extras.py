@@ -19,6 +19,7 @@ EXTRAS = {  # the first part of a module's name → the extra of this package th
     "optuna": "search",
     "orjson": "serve",
     "prometheus_client": "serve",
+    "ray": "ray",
     "scipy": "report",
     "sklearn": "sklearn",
     "tokenizers": "static",

@@ -42,6 +42,8 @@ from bywords.text.vocabulary import Vocabulary
 if TYPE_CHECKING:
     import polars as pl
 
+    from bywords.cluster import Executor
+
 MOST_KEPT = 1 << 24  # probabilities of more classes that are kept
 N_FOUND = 50  # labels of a document that a model which finds the best alone is asked for
 FEW_CLASSES = 100  # all probabilities of so many are kept, however many documents are evaluated
@@ -586,16 +588,17 @@ class FittedClassifier:
         """The logits of N documents, also of none."""
         return self.logits_of(documents) if len(documents) else np.zeros((0, len(self.classes)), dtype=np.float32)
 
-    def evaluate(self, texts: Texts, labels: Labels) -> AnyEvaluation:
-        """Compare the answers for N texts with their true labels. Raises DataError for a label that is not a class."""
+    def evaluate(self, texts: Texts, labels: Labels, *, workers: Executor | None = None) -> AnyEvaluation:
+        """Compare the answers for N texts with their true labels. Raises DataError for a label that is not a class.
+
+        Threads work them out, or `workers`.
+        """
         checked = self.texts_of(texts)
         _, codes = self.true_codes(labels, len(checked))
-
-        def judged(chunk: tuple[int, int]) -> _Judged:
-            start, stop = chunk
-            return self._judged(self.encoded(checked[start:stop]), codes[start:stop], len(checked))
-
-        return self._evaluation(codes, in_threads(judged, chunks_of(checked)))
+        chunks = ((checked[start:stop], codes[start:stop], len(checked)) for start, stop in chunks_of(checked))
+        if workers is not None:
+            return self._evaluation(codes, workers.map(_judged_texts, self, chunks))
+        return self._evaluation(codes, in_threads(lambda chunk: _judged_texts(self, chunk), chunks))
 
     def evaluate_on_disk(self, part: OnDiskPart) -> AnyEvaluation:
         """Compare the answers for documents in files with their true labels; memory holds some texts at a time."""
@@ -738,6 +741,11 @@ class FittedClassifier:
                 "label by another threshold: leave out the wanted precision or recall."
             )
         return self.operating_curves.point(index, self.classes.tolist()[index], wanted)
+
+
+def _judged_texts(classifier: FittedClassifier, chunk: tuple[list[str], Codes, int]) -> _Judged:
+    texts, codes, n_all = chunk
+    return classifier._judged(classifier.encoded(texts), codes, n_all)
 
 
 def _check_finite(logits: npt.NDArray[np.floating[Any]]) -> None:

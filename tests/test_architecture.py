@@ -12,8 +12,8 @@ PACKAGE = Path(bywords.__file__).parent
 # A room may import those above it in this list, and none below. A folder is one room.
 ROOMS = [
     *("terminal", "version", "display", "errors", "memory", "validation", "annotations", "config", "locks", "files"),
-    *("checkpoint", "extras", "forks", "records", "kernels", "text", "data", "io", "vectors", "evaluation", "models"),
-    *("system_config", "fitted", "explain", "training", "pytorch", "artifact", "systems", "classifier"),
+    *("checkpoint", "extras", "forks", "records", "kernels", "text", "data", "cluster", "io", "vectors", "evaluation"),
+    *("models", "system_config", "fitted", "explain", "training", "pytorch", "artifact", "systems", "classifier"),
     *("document_vectors", "experiments", "auditing", "report", "exporting", "serving", "labelling", "cli"),
 ]
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or not path.name.startswith("__"))

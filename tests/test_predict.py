@@ -25,7 +25,7 @@ from bywords.errors import SettingError
 from bywords.evaluation.calibration import Sigmoids
 from bywords.evaluation.top_scores import TopScores
 from bywords.fitted import FittedClassifier, Predictions, TopPredictions
-from bywords.io import resumable
+from bywords.io import resumable, tables
 from bywords.io.resumable import ResumableOutput
 from bywords.io.writers import Writer, kept_name
 
@@ -589,3 +589,19 @@ def test_texts_of_another_language_are_told_aside(predict, tmp_path):
     assert predict("in.txt")[2].startswith("11 of 11 texts are unlike those that the model has learned from")
     (tmp_path / "in.txt").write_text("the moon is a rocket\n" * 500 + "der Mond ist aufgegangen\n" * 11)
     assert predict("in.txt")[2] == ""
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet", ".txt", ".csv.gz"])
+def test_how_much_of_all_files_is_done_is_known_of_every_chunk(ending, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables.read_parquet, "__kwdefaults__", {"block_rows": 1})
+    for name in ("a", "b"):
+        if ending in (".txt", ".csv.gz"):
+            content = b"text\nmoon\norbit\n"
+            (tmp_path / f"{name}{ending}").write_bytes(gzip.compress(content) if ending == ".csv.gz" else content)
+        else:
+            write_table(tmp_path / f"{name}{ending}")
+    blocks = list(command._blocks(f"{tmp_path}/*{ending}", {"text": None if ending == ".txt" else "text"}))
+    shares = [block.share_read for block in blocks]
+    assert shares == sorted(shares)
+    assert shares[len(shares) // 2 - 1 :][:1] + shares[-1:] == [0.5, 1]
+    assert ending != ".parquet" or shares == pytest.approx(np.arange(1, 7) / 6)

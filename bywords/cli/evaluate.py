@@ -36,6 +36,7 @@ def evaluate(
     min_confidence: options.MinConfidence = None,
     abstain: options.Abstain = None,
     at_least: wishes.Option = None,
+    on: options.On = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare a model's answers with the labels of all documents of a file, or of the test part of a data set."""
@@ -63,8 +64,8 @@ def evaluate(
     if not as_json:
         tell_columns(corpus)
     corpus, labels = _as_the_model_has_them(corpus, classifier)
-    with working(f"evaluating {len(corpus):,} documents"):
-        evaluation = classifier.evaluate(corpus.texts, labels)
+    with options.workers(on) as workers, working(f"evaluating {len(corpus):,} documents"):
+        evaluation = classifier.evaluate(corpus.texts, labels, workers=workers)
         slices = slices_in(classifier, evaluation, corpus)
         confusions = evaluation.confusion_examples(corpus.shown_texts(), corpus.rows, examples=examples or 3)
     answered = _answered(classifier, evaluation, back_off if back_off is not None else least)

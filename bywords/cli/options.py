@@ -6,7 +6,7 @@ import contextlib
 import inspect
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -19,6 +19,7 @@ from bywords.io.read_options import LABEL_PREFIX, ReadOptions
 from bywords.terminal import shell_words
 
 if TYPE_CHECKING:
+    from bywords.cluster import Executor
     from bywords.evaluation.back_off import BackOff
     from bywords.fitted import FittedClassifier
 
@@ -192,6 +193,15 @@ Abstain = Annotated[
         metavar="SHARE",
     ),
 ]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        help="Have it done by a cluster: ray for the one that runs, or that starts here, ray://HOST:PORT for one "
+        "elsewhere; or by processes of this machine: local, local:2.",
+        metavar="CLUSTER",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Of whatever is drawn.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume a run that was interrupted: keep what it has finished.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
@@ -213,6 +223,22 @@ FILE_ENDINGS = (
     ),
     *(".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz"),
 )
+
+
+@contextlib.contextmanager
+def workers(on: str | None) -> Iterator[Executor | None]:
+    """The worker processes that --on asks for, which are said on standard error; None where it is not given."""
+    if on is None:
+        yield None
+        return
+    from bywords.cli.screen import working
+    from bywords.cluster import executor
+
+    with working("starting workers"):
+        found = executor(on)
+    with found:
+        tell_aside(f"{found.is_told}.")
+        yield found
 
 
 def command_line() -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import hashlib
 import itertools
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ import typer
 from bywords.cli import at_least as wishes
 from bywords.cli import options
 from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped
-from bywords.errors import BywordsError, SettingError
+from bywords.errors import BywordsError, DataError, SettingError
 from bywords.io.archives import expanded
 from bywords.io.read_options import LABEL_PREFIX
 from bywords.terminal import shell_words
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import polars as pl
 
+    from bywords.cluster import Executor
     from bywords.data.label_sets import LabelSets
     from bywords.evaluation.back_off import BackOff
     from bywords.evaluation.calibration import Sigmoids
@@ -84,6 +87,7 @@ def predict(
     bad_rows: options.BadRows = "fail",
     encoding: options.Encoding = None,
     label_prefix: options.LabelPrefix = LABEL_PREFIX,
+    on: options.On = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with OUT behind the last complete chunk of a run that was cut off.")
     ] = False,
@@ -94,6 +98,8 @@ def predict(
     unlike those that the model has learned from. Of labels that are paths, it gets the deepest level that is sure
     enough. With --at-least precision:LABEL=0.95 a text gets LABEL only where it is the likeliest and sure enough, else
     none; with recall:LABEL=0.95 also where another label is likelier.
+
+    --on ray has the texts labelled by a cluster; what is written is the same, byte for byte.
     """
     from bywords.artifact.description import load_classifier
     from bywords.io.readers import Block, skipped_rows
@@ -120,15 +126,18 @@ def predict(
     more = {"skipped": skipped, "contract": classifier.record.columns, "given": classifier.tokenizer.config.is_given}
     blocks = iter([Block.of_text(file)]) if source is None else _told(_blocks(source, {**reading, **more}))
     if out is None:
-        for chunk in counted(_chunks(blocks, answers, Writer(answers.names)), "labelled"):
-            print_data(chunk.content)
+        with options.workers(on) as workers:
+            for chunk in counted(
+                _chunks(blocks, answers, Writer(answers.names), workers=workers), "labelled", _share_of
+            ):
+                print_data(chunk.content)
     else:
         settings: dict[str, Any] = {**reading, "top_k": top_k, "least_confidence": answers.least, "bad_rows": bad_rows}
         settings["at_least"] = [
             f"{kind}:{point.label}={least}" for point in points for kind, least in point.wanted.items()
         ]
         settings |= {} if back_off is None else {"thresholds": back_off.thresholds}
-        n_before = _label_file(model, source, out, blocks, answers, settings, resume=resume)
+        n_before = _label_file(model, source, out, blocks, answers, settings, on, resume=resume)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
     answers.tell(is_rest=n_before > 0)
@@ -160,6 +169,7 @@ def _label_file(
     blocks: Iterable[Block],
     answers: Answers,
     settings: dict[str, Any],
+    on: str | None,
     *,
     resume: bool,
 ) -> int:
@@ -180,7 +190,8 @@ def _label_file(
         tell_aside(f"{output.folder} is not as it was written: all rows are done anew.")
     writer = Writer.of(out, answers.names)
     digest = hashlib.sha256() if source is None else _digest(source, settings["ending"])
-    _write(output, blocks, answers, writer, digest)
+    with options.workers(on) as workers:
+        _write(output, blocks, answers, writer, digest, workers)
     _tell_written(out, None if source is None else Path(source), writer, is_new=is_new)
     return n_before
 
@@ -197,8 +208,15 @@ def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
     """The texts of a file, or of all files that a pattern has, one after the other."""
     from bywords.io.readers import read_blocks
 
-    for path in options.files_of(file):
-        yield from read_blocks(path, **reading)
+    paths = options.files_of(file)
+    sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
+    for number, path in enumerate(paths):
+        n_before, n_bytes = sum(sizes[:number]), sizes[number]
+        for block in read_blocks(path, **reading):
+            share = block.share_read
+            if share is not None and n_bytes:
+                share = (n_before + share * n_bytes) / sum(sizes)
+            yield dataclasses.replace(block, share_read=share)
 
 
 def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: bool) -> None:
@@ -216,11 +234,16 @@ def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: boo
 
 
 def _write(
-    output: ResumableOutput, blocks: Iterable[Block], answers: Answers, writer: Writer, digest: hashlib._Hash
+    output: ResumableOutput,
+    blocks: Iterable[Block],
+    answers: Answers,
+    writer: Writer,
+    digest: hashlib._Hash,
+    workers: Executor | None,
 ) -> None:
     """Write the answers, a chunk at a time, behind what is there already."""
     with _naming_how_to_go_on(output):
-        for chunk in counted(_chunks(blocks, answers, writer, output, digest), "labelled"):
+        for chunk in counted(_chunks(blocks, answers, writer, output, digest, workers), "labelled", _share_of):
             output.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
         if not output.n_rows:
             output.add(writer(None, answers(answers.found([])), is_first=True), n_rows=0, input_digest="")
@@ -242,8 +265,8 @@ class Answers:
         Labels that have an operating point are given or left out by that instead.
         """
         self.classifier, self.least, self.points, self.back_off = classifier, least, points, back_off
-        self.n_of_level: Counter[int] = Counter()  # texts by the levels that are left of a label; whole ones at depth
-        self.n_texts = self.n_open = self.n_out_of_distribution = 0
+        # Of texts, by what they are, and by the levels that are left of a label; whole ones at depth.
+        self.counts: Counter[str | int] = Counter()
         self.n_looked_at = self.n_known = self.n_by_vector = 0  # texts, and words in them
         self.is_multilabel = classifier.is_multilabel
         self.n_classes = len(classifier.classes)
@@ -268,8 +291,8 @@ class Answers:
         import numpy as np
 
         columns: dict[str, Any] = {}
-        self.n_texts += len(found.labels)
-        self.n_out_of_distribution += int(found.out_of_distribution.sum())
+        self.counts["all"] += len(found.labels)
+        self.counts["out_of_distribution"] += int(found.out_of_distribution.sum())
         if not self.is_multilabel:
             labels = (found.labels[:, 0] if found.labels.ndim > 1 else found.labels).tolist()
             highest, levels = found.probabilities.max(axis=1, initial=0), None
@@ -278,10 +301,10 @@ class Answers:
             elif self.back_off is not None:
                 given = self.back_off(found.probabilities, found.out_of_distribution)
                 labels, levels, highest = given.labels.tolist(), given.levels, given.probabilities
-                self.n_of_level.update(np.where(given.are_whole, self.back_off.hierarchy.depth, levels).tolist())
+                self.counts.update(np.where(given.are_whole, self.back_off.hierarchy.depth, levels).tolist())
             elif self.least is not None:
                 is_open = (highest < self.least) | found.out_of_distribution
-                self.n_open += int(is_open.sum())
+                self.counts["open"] += int(is_open.sum())
                 labels = [None if left else label for label, left in zip(labels, is_open.tolist(), strict=True)]
             columns["label"] = labels
             if self.classifier.hierarchy is not None:
@@ -311,7 +334,7 @@ class Answers:
         if self.least is not None:
             is_unsure = (highest < self.least) & ~np.isin(codes, indices)
             codes = np.where(is_unsure | found.out_of_distribution, OPEN, codes)
-        self.n_open += int((codes == OPEN).sum())
+        self.counts["open"] += int((codes == OPEN).sum())
         listed = [*self.classifier.classes.tolist(), None]
         shown = np.where(codes[:, np.newaxis] == indices, own, 0).max(axis=1)  # of the label that is given by a point
         return [listed[code] for code in codes.tolist()], np.where(np.isin(codes, indices), shown, highest)
@@ -321,34 +344,35 @@ class Answers:
 
         `is_rest` says that others were given by a run that this one resumes.
         """
-        texts = f"{self.n_texts:,} texts{' of this run' if is_rest else ''}"
+        n_texts, n_open = self.counts["all"], self.counts["open"]
+        n_other = self.counts["out_of_distribution"]
+        texts = f"{n_texts:,} texts{' of this run' if is_rest else ''}"
         if self.back_off is not None:
             self._tell_levels(texts)
         elif (self.least is not None or self.points) and not self.is_multilabel:
             why = ["the likeliest label did not reach its threshold"] if self.points else []
             if self.least is not None:
                 why += [f"no answer reached {self.least:.1%}", "the text is unlike those of the training"]
-            others = f" Of the others {', or '.join(why)}." if self.n_open else ""
-            tell_aside(f"{self.n_texts - self.n_open:,} of {texts} got a label.{others}")
+            others = f" Of the others {', or '.join(why)}." if n_open else ""
+            tell_aside(f"{n_texts - n_open:,} of {texts} got a label.{others}")
         if self.n_by_vector:
-            where = f"the first {self.n_looked_at:,} of {texts}" if self.n_looked_at < self.n_texts else texts
-            where = "the text" if self.n_texts == 1 else where
+            where = f"the first {self.n_looked_at:,} of {texts}" if self.n_looked_at < n_texts else texts
+            where = "the text" if n_texts == 1 else where
             are = "is" if self.n_by_vector == 1 else "are"
             tell_aside(
                 f"Of the {self.n_known:,} words known in {where} {self.n_by_vector:,} {are} known by vectors of "
                 "English words alone, never seen in training."
             )
-        if self.n_out_of_distribution > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * self.n_texts):
+        if n_other > max(FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE * n_texts):
             floor = self.classifier.reliability.in_vocabulary_floor
             tell_aside(
-                f"{self.n_out_of_distribution:,} of {texts} are unlike those that the model has learned from: it "
+                f"{n_other:,} of {texts} are unlike those that the model has learned from: it "
                 f"knows less than {floor:.0%} of their words, as of at most one training document in a hundred. Do not "
                 "trust these answers (out_of_distribution is true)."
             )
 
     def found(self, texts: Sequence[str] | pl.Series) -> Predictions | TopPredictions:
         """The likeliest labels where they are all that is asked for, or all that there are; else all probabilities."""
-        self._look_at(texts)
         needs_all = self.top_k is None or self.back_off is not None or (self.points and not self.is_multilabel)
         if needs_all and not self.classifier.is_ranked:
             return self.classifier.predict(texts)
@@ -356,7 +380,7 @@ class Answers:
 
         return self.classifier.top(texts, self.top_k or N_FOUND)
 
-    def _look_at(self, texts: Sequence[str] | pl.Series) -> None:
+    def look_at(self, texts: Sequence[str] | pl.Series) -> None:
         """Count the words of the first texts that are known, and those of them that the training did not have."""
         some = texts[: LOOKED_AT - self.n_looked_at]
         if len(some) and self.classifier.model.knows_by_vector is not None:
@@ -367,7 +391,7 @@ class Answers:
     def _tell_levels(self, texts: str) -> None:
         """How many texts got an answer of each level, and from which probability on."""
         assert self.back_off is not None
-        thresholds, n_of = self.back_off.thresholds, self.n_of_level
+        thresholds, n_of = self.back_off.thresholds, self.counts
         cut = [
             f"{n_of[n]:,} one that is cut to {n} level{'s'[: n > 1]}"
             for n in range(len(thresholds) - 1, 0, -1)
@@ -440,6 +464,11 @@ class _Chunk:
     content: bytes | pl.DataFrame
     n_rows: int
     input_digest: str  # of the input as far as it was read for it
+    share_read: float | None  # of the input
+
+
+def _share_of(chunk: _Chunk) -> float | None:
+    return chunk.share_read
 
 
 @dataclass(frozen=True)
@@ -450,6 +479,7 @@ class _Part:
     table: Table | None
     input_digest: str
     is_first: bool
+    share_read: float | None
 
 
 def _chunks(
@@ -458,29 +488,78 @@ def _chunks(
     writer: Writer,
     folder: ResumableOutput | None = None,
     digest: hashlib._Hash | None = None,
+    workers: Executor | None = None,
 ) -> Iterator[tuple[int, _Chunk]]:
     """What to write for each chunk of documents, and how many they are; without those that the folder has.
 
-    Threads label some chunks while others are read and written.
+    Threads label some chunks while others are read and written; or `workers` label and write them.
     """
     from bywords.text.threads import in_threads
+
+    parts = _parts(blocks, answers, writer, folder, digest)
+    if workers is not None:
+        yield from _chunks_of_workers(parts, answers, writer, workers)
+        return
 
     def labelled(part: _Part) -> tuple[_Part, Predictions | TopPredictions]:
         return part, answers.found(part.texts)
 
-    for part, found in in_threads(labelled, _parts(blocks, answers.width, writer, folder, digest)):
+    for part, found in in_threads(labelled, parts):
         content = writer(part.table, answers(found), is_first=part.is_first)
-        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest)
+        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest, part.share_read)
+
+
+def _chunks_of_workers(
+    parts: Iterable[_Part], answers: Answers, writer: Writer, workers: Executor
+) -> Iterator[tuple[int, _Chunk]]:
+    waiting: deque[_Part] = deque()
+
+    def sent() -> Iterator[_Sent]:
+        for part in parts:
+            waiting.append(part)
+            table = None if part.table is None else part.table.to_write()
+            its = copy.copy(writer)
+            its.n_formulas = 0
+            yield _Sent(part.texts, table, part.is_first, its)
+
+    for content, n_formulas, counts in workers.map(_written, answers, sent()):
+        part = waiting.popleft()
+        answers.counts.update(counts)
+        writer.n_formulas += n_formulas
+        if isinstance(content, DataError):  # of a row: it is known here which line of which file that is
+            content = writer(part.table, answers(answers.found(part.texts)), is_first=part.is_first)
+        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest, part.share_read)
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What a worker gets of a part."""
+
+    texts: pl.Series
+    table: Table | None
+    is_first: bool
+    writer: Writer
+
+
+def _written(answers: Answers, sent: _Sent) -> tuple[bytes | pl.DataFrame | DataError, int, Counter[str | int]]:
+    """What to append for the texts, or the error of one; how many cells look like formulas, and `Answers.counts`."""
+    answers.counts = Counter()
+    columns = answers(answers.found(sent.texts))
+    try:
+        content = sent.writer(sent.table, columns, is_first=sent.is_first)
+    except DataError as error:
+        return error, 0, answers.counts
+    return content, sent.writer.n_formulas, answers.counts
 
 
 def _parts(
     blocks: Iterable[Block],
-    width: int,
+    answers: Answers,
     writer: Writer,
     folder: ResumableOutput | None,
     digest: hashlib._Hash | None,
 ) -> Iterator[_Part]:
-    """The documents to be labelled, some at a time: `width` is how many probabilities there are of each.
+    """The documents to be labelled, some at a time.
 
     `digest` goes over the input. Raises SettingError where what the folder has was made from another input.
     """
@@ -491,7 +570,7 @@ def _parts(
         if number == 0:
             writer.start(block.table)
         tell_notes(block.notes)
-        most = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // width))
+        most = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // answers.width))
         step = -(-len(block.texts) // (-(-len(block.texts) // most) or 1)) or 1  # chunks of like sizes
         for start in range(0, len(block.texts), step):
             texts = block.texts[start : start + step]
@@ -501,8 +580,9 @@ def _parts(
                 folder.check_input(input_digest if n_rows == n_done else "")
             if n_rows <= n_done:
                 continue
+            answers.look_at(texts)
             table = None if block.table is None else block.table.slice(start, len(texts))
-            yield _Part(texts, table, input_digest, is_first=n_before == 0)
+            yield _Part(texts, table, input_digest, is_first=n_before == 0, share_read=block.share_read)
     if folder is not None and n_rows < n_done:
         folder.check_input("")
 

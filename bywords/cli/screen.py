@@ -9,7 +9,7 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -166,16 +166,22 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
-def counted(parts: Iterable[tuple[int, Part]], done: str) -> Iterator[Part]:
-    """The second of each pair; meanwhile, how many documents the first ones are together, and how many a second."""
+def counted(
+    parts: Iterable[tuple[int, Part]], done: str, share_of: Callable[[Part], float | None] = lambda part: None
+) -> Iterator[Part]:
+    """The second of each pair; meanwhile, how many documents the first ones are together, and how many a second.
+
+    `share_of` says how much of all is done with a part, so that it can be said how long the rest takes.
+    """
     total, started = 0, time.perf_counter()
     is_shown = sys.stderr.isatty()
     for n_documents, part in parts:
         yield part
         total += n_documents
         if is_shown:
-            speed = total / (time.perf_counter() - started)
-            _show(f"{total:,} documents {done}, {speed:,.0f} a second")
+            took, share = time.perf_counter() - started, share_of(part)
+            left = f" · {share:.0%}, {rough_time(took / share * (1 - share))} left" if share else ""
+            _show(f"{total:,} documents {done}, {total / took:,.0f} a second{left}")
     if is_shown:
         _show("")
 

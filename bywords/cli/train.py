@@ -26,6 +26,7 @@ def train(
     max_size: train_options.MaxSize = None,
     on_disk: train_options.OnDisk = None,
     memory: train_options.Memory = None,
+    on: options.On = None,
     settings: options.Settings = None,
     slice_by: options.SliceBy = None,
     test_share: options.TestShare = 0.2,
@@ -56,6 +57,6 @@ def train(
     request = train_request.requested(
         documents, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,
         settings=settings, labels=labels, unlabelled=unlabelled, max_size=max_size, on_disk=on_disk, memory=memory,
-        keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
+        on=on, keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
     train_steps.run(request, as_json=as_json)

@@ -57,6 +57,7 @@ class TrainRequest:
     unlabelled: str | None  # a file of texts without labels, or a pattern of such
     max_bytes: int | None
     on_disk: Path | None
+    on: str | None  # who encodes the documents on disk
     notes: list[str]  # on where its documents are
     keep_test_out: bool
     checkpoint: Path | None
@@ -76,6 +77,7 @@ def requested(
     max_size: str | None,
     on_disk: Path | None,
     memory: str | None,
+    on: str | None,
     keep_test_out: bool,
     checkpoint: Path | None,
     resume: bool,
@@ -92,6 +94,9 @@ def requested(
     check_writable(folder)
     check_output(folder, reading.data, reading.test, unlabelled, goes_on=resume or folder == start_from)
     _check_checkpoint(checkpoint, resume)
+    asked = "--on-disk"
+    if on is not None and on_disk is None:
+        asked, on_disk = "--on", folder.with_name(f"{folder.name}.encoded")
     _check_apart(folder, checkpoint, on_disk)
     hold(folder, error=ModelFolderError)
     max_bytes = None if max_size is None else parse_size(max_size, "--max-size")
@@ -102,9 +107,9 @@ def requested(
         "use-label-names": parameters.use_label_names, "unlabelled": unlabelled,
     }  # fmt: skip
     if on_disk is not None:
-        _refuse("--on-disk has no documents in memory, which --{} needs: leave out one of the two.", **in_memory)
+        _refuse(f"{asked} has no documents in memory, which --{{}} needs: leave out one of the two.", **in_memory)
         _refuse(
-            "--on-disk reads one text column: leave out all but one --{}.",
+            f"{asked} reads one text column: leave out all but one --{{}}.",
             text=len(reading.options.texts) > 1,
         )
     if labels is not None:
@@ -151,7 +156,7 @@ def requested(
             notes = [f"{why}: they are learned from at once all the same, as {needs} needs them in memory"]
     return TrainRequest(
         reading=reading, parameters=parameters, folder=folder, system=recorded, shown=shown, config=config,
-        before=before, labels=labels, unlabelled=unlabelled, max_bytes=max_bytes, on_disk=on_disk, notes=notes,
+        before=before, labels=labels, unlabelled=unlabelled, max_bytes=max_bytes, on_disk=on_disk, on=on, notes=notes,
         keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
 

@@ -294,6 +294,7 @@ def _fitted(
 
 def _stored(request: TrainRequest) -> OnDiskCorpus:
     """Write the documents into files, unless they are there already."""
+    from bywords.cli.options import workers
     from bywords.io.on_disk import Source, corpus_on_disk
     from bywords.systems import able_to_train_on_disk
     from bywords.training.on_disk import as_on_disk, check_can_train_on_disk
@@ -309,9 +310,11 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     progress = ProgressLines()
     progress.start(request.shown)
     config = as_on_disk(request.config)
-    return corpus_on_disk(
-        source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block, on_damage=tell_aside
-    )
+    with workers(request.on) as elsewhere:
+        return corpus_on_disk(
+            source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block,
+            on_damage=tell_aside, workers=elsewhere,
+        )  # fmt: skip
 
 
 def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus) -> FittedClassifier:

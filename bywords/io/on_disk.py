@@ -18,14 +18,15 @@ import dataclasses
 import hashlib
 import re
 from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from bywords.checkpoint import Run, write_state
 from bywords.config import to_plain
@@ -55,10 +56,14 @@ from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.locks import locked
 from bywords.text.memory_mapped import DocumentWriter, FileSum, MappedDocuments, MappedNumbers, number_writer
+from bywords.text.ragged import Ragged
 from bywords.text.streaming_counts import NgramCounter, WordCounter
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.version import __version__
+
+if TYPE_CHECKING:
+    from bywords.cluster import Executor
 
 EMPTY = len(PARTS)  # beside the indices of PARTS: that of documents without tokens
 MOST_WORDS = 300_000  # that get a row, and as many n-grams, where the settings do not say how many
@@ -69,6 +74,10 @@ _OWN_FILES = re.compile(
     r"(corpus\.json|vocabulary\.txt|ngrams\.i32|(train|valid|test)\.(ids\.i32|offsets\.i64|in_vocabulary_share\.f32|codes\.\w+|labels\.i32|label_offsets\.i64))"
     r"|\..+\.part"
 )
+Indices = npt.NDArray[np.uint8]  # of documents: which of PARTS, or EMPTY
+Shared = TypeVar("Shared")
+Chunk = TypeVar("Chunk")
+Result = TypeVar("Result")
 ADVICE = "Choose a folder on a disk with room: it takes about as much as the texts."
 
 
@@ -156,6 +165,7 @@ def corpus_on_disk(
     *,
     on_block: OnBlock = lambda what, n_documents, share: None,
     on_damage: Callable[[str], None] = lambda what: None,
+    workers: Executor | None = None,
 ) -> OnDiskCorpus:
     """The corpus in a folder; read from `source` first, unless the folder holds just that already.
 
@@ -184,7 +194,7 @@ def corpus_on_disk(
                 for path in folder.iterdir():
                     if path.name != CORPUS:
                         path.unlink()
-                kept = _Reading(source, folder, Tokenizer(tokenizer), on_block).store(vocabulary, run)
+                kept = _Reading(source, folder, Tokenizer(tokenizer), on_block, workers).store(vocabulary, run)
     return _opened(folder, tokenizer, *kept)
 
 
@@ -316,8 +326,11 @@ class _Parts:
 class _Reading:
     """The readings of one file, one after the other."""
 
-    def __init__(self, source: Source, folder: Path, tokenizer: Tokenizer, on_block: OnBlock) -> None:
+    def __init__(
+        self, source: Source, folder: Path, tokenizer: Tokenizer, on_block: OnBlock, workers: Executor | None
+    ) -> None:
         self.source, self.folder, self.tokenizer, self.on_block = source, folder, tokenizer, on_block
+        self.workers = workers
         self.n_documents: int | None = None  # known after the first reading
         self.columns: Columns | None = None  # and these with the first block
         self.not_read: tuple[str, ...] = ()
@@ -327,7 +340,7 @@ class _Reading:
         """Write the whole folder. Returns: its record and vocabulary."""
         source, skipped, is_multilabel = self.source, skipped_rows(self.source.reading.bad_rows), False
         parts, words = _Parts(source), WordCounter()
-        for corpus, tokens in self._blocks("counting words", skipped):
+        for corpus, tokens in self._worked(_cut, self.tokenizer, self._texts("counting words", skipped)):
             is_multilabel |= corpus.is_multilabel
             if self.columns is None:
                 self.columns, self.not_read = corpus.read_as, corpus.not_read
@@ -369,11 +382,31 @@ class _Reading:
         write_record(self.folder, record)
         return record, vocabulary
 
-    def _blocks(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, Tokens]]:
+    def _worked(
+        self, work: Callable[[Shared, Chunk], Result], shared: Shared, blocks: Iterator[tuple[Corpus, Chunk]]
+    ) -> Iterator[tuple[Corpus, Result]]:
+        """Each block with the result of `work(shared, chunk)`, by the workers where there are some."""
+        if self.workers is None:
+            for corpus, chunk in blocks:
+                yield corpus, work(shared, chunk)
+            return
+        waiting: deque[Corpus] = deque()
+
+        def chunks() -> Iterator[Chunk]:
+            for corpus, chunk in blocks:
+                waiting.append(corpus)
+                yield chunk
+
+        for result in self.workers.map(work, shared, chunks()):
+            yield waiting.popleft(), result
+
+    def _texts(self, what: str, skipped: Any, path: str | None = None) -> Iterator[tuple[Corpus, pl.Series]]:
+        """The blocks of a file, and their texts."""
         source, n_documents = self.source, 0
         for block in read_labelled_blocks(Path(path or source.data), source.reading, skipped=skipped):
             if len(block.corpus):
-                yield renamed(block.corpus, self._mapping(block.corpus)), self.tokenizer(block.corpus.texts)
+                corpus = renamed(block.corpus, self._mapping(block.corpus))
+                yield corpus, corpus.texts
             n_documents += len(block.corpus)
             share = block.share_read
             if self.n_documents is not None and path is None:
@@ -385,19 +418,20 @@ class _Reading:
         asked, names, its = self.source.reading.map_label, corpus.label_names, corpus.label_hierarchy
         return parsed_mapping(asked_of(asked, names, hierarchy=its), names, hierarchy=its)
 
-    def _again(self, what: str, indices: npt.NDArray[np.uint8]) -> Iterator[tuple[Corpus, Tokens, Any]]:
-        """The blocks once more, with the parts that their documents belong to. Raises DataError if they are others."""
+    def _again(self, what: str, indices: Indices) -> Iterator[tuple[Corpus, tuple[pl.Series, Indices]]]:
+        """The blocks once more, their texts, and the parts that they belong to. Raises DataError if they are others."""
         n_read = 0
-        for corpus, tokens in self._blocks(what, skipped_rows(self.source.reading.bad_rows)):
+        for corpus, texts in self._texts(what, skipped_rows(self.source.reading.bad_rows)):
             its_indices = indices[n_read : n_read + len(corpus)]
             n_read += len(corpus)
-            if n_read > len(indices) or ((its_indices == EMPTY) != (tokens.lengths == 0)).any():
+            if n_read > len(indices):
                 break
-            yield corpus, tokens, its_indices
-        else:
-            if n_read == len(indices):
-                return
-        raise DataError(f"{self.source.data} has changed while it was read. Wait until it is whole, and start again.")
+            yield corpus, (texts, its_indices)
+        if n_read != len(indices):
+            raise self._has_changed()
+
+    def _has_changed(self) -> DataError:
+        return DataError(f"{self.source.data} has changed while it was read. Wait until it is whole, and start again.")
 
     def _check(self, parts: _Parts, label_names: Sequence[str], is_multilabel: bool) -> None:
         """Raise DataError where there is nothing to learn, or nothing to stop early by or to test on."""
@@ -422,17 +456,18 @@ class _Reading:
                     f"{data}: of {n_filled} documents none was held out to {what}; equal texts stay together. Add some."
                 )
 
-    def _ngrams(self, vocabulary: Vocabulary, indices: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-        counter = NgramCounter()
-        for _, tokens, its_indices in self._again("counting n-grams", indices):
-            rows = np.flatnonzero(its_indices == PARTS.index("train"))
-            counter.add(*vocabulary.pairs_in(tokens.select(rows)))
+    def _ngrams(self, vocabulary: Vocabulary, indices: Indices) -> npt.NDArray[np.int32]:
+        counter, shared = NgramCounter(), (self.tokenizer, vocabulary)
+        for _, counted in self._worked(_count_pairs, shared, self._again("counting n-grams", indices)):
+            if counted is None:
+                raise self._has_changed()
+            counter.add(*counted)
         pairs, counts = counter.counted()
         return pairs[counts >= vocabulary.config.ngram_min_count][:MOST_WORDS]
 
     def _write(
         self,
-        indices: npt.NDArray[np.uint8],
+        indices: Indices,
         vocabulary: Vocabulary,
         label_names: Sequence[str],
         is_multilabel: bool,
@@ -449,13 +484,14 @@ class _Reading:
         names = PARTS if self.source.test is None else PARTS[:2]
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(_PartWriter(self.folder, name, is_multilabel)) for name in names]
-            for corpus, tokens, its_indices in self._again("writing ids", indices):
-                for part, writer in enumerate(writers):
-                    rows = np.flatnonzero(its_indices == part)
-                    if not len(rows):
-                        continue
-                    writer.write(vocabulary, tokens.select(rows), labelled(corpus.select(rows)))
-                learned = labelled(corpus.select(np.flatnonzero(its_indices < PARTS.index("test"))))
+            shared = self.tokenizer, vocabulary
+            for corpus, encoded in self._worked(_encode, shared, self._again("writing ids", indices)):
+                if encoded is None:
+                    raise self._has_changed()
+                for part, (rows, documents) in encoded.items():
+                    writers[part].write(documents, labelled(corpus.select(rows)))
+                rows_of = [rows for part, (rows, _) in encoded.items() if part != PARTS.index("test")]
+                learned = labelled(corpus.select(np.sort(np.concatenate(rows_of or [np.zeros(0, dtype=np.int64)]))))
                 counts += learned.counts()
                 digest.update(_bytes_of(learned))
             for writer in writers:
@@ -468,15 +504,51 @@ class _Reading:
         """Write the file of documents to test on. Returns: how many there are, and how many were dropped."""
         n_tested = n_dropped = 0
         with _PartWriter(self.folder, "test", is_multilabel) as writer:
-            for corpus, tokens in self._blocks("reading the test file", skipped, self.source.test):
-                rows = np.flatnonzero(tokens.lengths > 0)
-                its = with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names).select(rows)
-                writer.write(vocabulary, tokens.select(rows), its)
+            texts = self._texts("reading the test file", skipped, self.source.test)
+            blocks = ((corpus, (its, None)) for corpus, its in texts)
+            for corpus, encoded in self._worked(_encode, (self.tokenizer, vocabulary), blocks):
+                rows, documents = (encoded or {}).get(0) or (np.zeros(0, dtype=np.int64), None)
+                if documents is not None:
+                    its = with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names).select(rows)
+                    writer.write(documents, its)
                 n_tested, n_dropped = n_tested + len(rows), n_dropped + len(corpus) - len(rows)
             self.sums |= writer.sums()
         if not n_tested:
             raise DataError(f"{self.source.test} has no documents with words to test on.")
         return n_tested, n_dropped
+
+
+def _cut(tokenizer: Tokenizer, texts: pl.Series) -> Tokens:
+    return tokenizer(texts)
+
+
+def _count_pairs(
+    shared: tuple[Tokenizer, Vocabulary], chunk: tuple[pl.Series, Indices]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]] | None:
+    """The pairs of ids in the texts that are learned from, and their counts; None where these are other texts."""
+    (tokenizer, vocabulary), (texts, indices) = shared, chunk
+    tokens = tokenizer(texts)
+    if ((indices == EMPTY) != (tokens.lengths == 0)).any():
+        return None
+    return vocabulary.pairs_in(tokens.select(np.flatnonzero(indices == PARTS.index("train"))))
+
+
+def _encode(
+    shared: tuple[Tokenizer, Vocabulary], chunk: tuple[pl.Series, Indices | None]
+) -> dict[int, tuple[npt.NDArray[np.int64], Ragged]] | None:
+    """The rows of each part that has some, and their ids; None where these are other texts.
+
+    Without indices, all that have tokens are of one part, 0.
+    """
+    (tokenizer, vocabulary), (texts, indices) = shared, chunk
+    tokens = tokenizer(texts)
+    is_empty = tokens.lengths == 0
+    if indices is None:
+        indices = np.where(is_empty, EMPTY, 0).astype(np.uint8)
+    if ((indices == EMPTY) != is_empty).any():
+        return None
+    rows_of = {part: np.flatnonzero(indices == part) for part in range(EMPTY)}
+    return {part: (rows, vocabulary.encode(tokens.select(rows))) for part, rows in rows_of.items() if len(rows)}
 
 
 class _PartWriter(contextlib.ExitStack):
@@ -491,8 +563,8 @@ class _PartWriter(contextlib.ExitStack):
         if is_multilabel:
             self._codes[names[1]](np.zeros(1, dtype=np.int64))
 
-    def write(self, vocabulary: Vocabulary, tokens: Tokens, corpus: Corpus) -> None:
-        self._documents.write(vocabulary.encode(tokens))
+    def write(self, documents: Ragged, corpus: Corpus) -> None:
+        self._documents.write(documents)
         labels, *offsets = self._codes.values()
         if not offsets:
             labels(corpus.labels)

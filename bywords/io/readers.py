@@ -158,6 +158,7 @@ class Block:
     read_as: Columns | None = None  # which columns of the table they are made of
     not_read: tuple[str, ...] = ()  # the other columns of the table
     notes: tuple[str, ...] = ()  # what was guessed about the file, with its first block
+    share_read: float | None = None  # of the file, 0 to 1, with this; None where that is not known
 
     @classmethod
     def of_text(cls, text: str) -> Block:
@@ -207,13 +208,15 @@ def read_blocks(
                     columns = _columns_of(table, options, notes)
                     notes = (*notes, *columns.surprises(table.columns))
                 texts = columns.texts(_with_missing(table, columns).columns)
-                yield Block(texts, table, table.source, columns, not_read(table, columns), notes=(*notes, *table.notes))
+                share = file.share_read if kind not in (".parquet", PROJECT) else table.share_read
+                its_notes = (*notes, *table.notes)
+                yield Block(texts, table, table.source, columns, not_read(table, columns), its_notes, share)
                 notes = ()
         else:
             options.refuse_columns(f"{file.name} is plain lines and has no columns")
             notes = _notes_on_format(file, kind, ".txt")
             for block in _plain_blocks(file, block_bytes, skipped, label_prefix):
-                yield dataclasses.replace(block, notes=notes)
+                yield dataclasses.replace(block, notes=notes, share_read=file.share_read)
                 notes = ()
 
 

@@ -62,6 +62,7 @@ class Table:
     notes: tuple[str, ...] = ()  # what was guessed about the file, for a person
     dialect: Dialect | None = None  # of a CSV
     numbers: Sequence[int] | None = None  # of the rows in the file, where some are left out
+    share_read: float | None = None  # of a Parquet file, 0 to 1, with this
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -76,6 +77,11 @@ class Table:
             rows=self.rows[start : start + n_rows],
             numbers=None if self.numbers is None else self.numbers[start : start + n_rows],
         )
+
+    def to_write(self) -> Table:
+        """The same with no more than what is written of it, for another process: where a row is, it does not know."""
+        columns = {} if isinstance(self.rows, pl.DataFrame) else self.columns
+        return dataclasses.replace(self, columns=columns, lists={}, source=b"", location_of=_somewhere)
 
     def with_tokens(self, name: str) -> Table:
         """The same with a column of `lists` as texts of given tokens. Raises DataError, naming the row, for others."""
@@ -437,8 +443,9 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
             block_rows = max(1, min(block_rows, BLOCK_MEMORY * len(first) // max(int(first.estimated_size()), 1)))
         while n_rows < n_whole:  # not `collect_batches`, which reads on while a block is worked at
             part = frame.slice(n_rows, block_rows or n_whole).collect(engine="streaming")
-            yield _parquet_table(part, name, n_rows)
+            table = _parquet_table(part, name, n_rows)
             n_rows += len(part)
+            yield dataclasses.replace(table, share_read=n_rows / n_whole)
         width = len(frame.collect_schema())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged data may panic
         reason = str(error).partition("\n")[0]
@@ -452,6 +459,10 @@ def as_strings(series: pl.Series) -> pl.Series:
     if series.dtype == pl.Duration:  # which polars does not cast
         return pl.Series(series.name, [None if span is None else str(span) for span in series], dtype=pl.String)
     return series.cast(pl.String)
+
+
+def _somewhere(row: int) -> str:
+    return f"row {row}"
 
 
 def _line_of(line_of: Callable[[int], int], n_header: int, what: str, row: int) -> str:

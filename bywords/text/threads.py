@@ -23,8 +23,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+_most: int | None = None
+
+
+def limit_threads(most: int) -> None:
+    """Let this process run so many at most: it is one of several that share the processors."""
+    global _most
+    _most = most
+
+
 def n_threads() -> int:
     """How many threads this process may run at a time."""
+    if _most is not None:
+        return _most
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

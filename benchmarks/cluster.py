@@ -1,0 +1,124 @@
+"""What does `--on ray` cost on a machine whose processors the command alone can use, and what do two workers bring?
+
+Claims: what is predicted and what is trained are the same bytes; `predict --on ray`, on a cluster that runs already,
+takes at most 1.3 times as long as `predict` with the same processors; two workers need less than .7 of the time of one.
+Commands from start to end, in turn, the median of the ratios of each round. The texts are runs of 10 to 60 words of the
+reviews of imdb, the model is `auto` of 4,000 of them. The cluster has a worker for each processor, and its first
+process reads and writes beside them: on two processors a worker alone has it on the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from measure import ENVIRONMENT, write_result
+
+from bywords.io.datasets import load_dataset
+from bywords.text.threads import n_threads
+
+MOST_TIMES, MOST_OF_ONE = 1.3, 0.7
+STORE_BYTES = 256 << 20
+TRAIN = ["train", "labelled.csv", "--system", "tfidf-nb"]
+
+
+def main() -> None:
+    """Write the texts, run the commands in turn, and assert the claims."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory(prefix="ray-") as of_ray:
+        folder = Path(name)
+        os.environ |= {"RAY_TMPDIR": of_ray, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+        n_bytes = write_texts(folder, given.rows)
+        command(folder, "train", "train.csv", "--out", "model")
+        from ray.cluster_utils import Cluster
+
+        clusters = {n: Cluster(True, head_node_args=head(n)) for n in (1, n_threads())}
+        address = {n: cluster.address for n, cluster in clusters.items()}
+        of = {"predict": ["predict", "model", "new.csv", "--text", "text", "--out", "NAME.csv"], "train": TRAIN}
+        ways: dict[str, tuple[list[str], str | None]] = {
+            "threads": ([], None),
+            "local": (["--on", "local"], None),
+            "ray": (["--on", "ray"], address[n_threads()]),
+            "one worker": (["--on", "ray"], address[1]),
+        }
+        seconds: dict[str, list[float]] = {way: [] for way in ways}
+        trained: dict[str, list[float]] = {way: [] for way in ("threads", "ray")}
+        for _ in range(given.rounds):
+            for way, (more, where) in ways.items():
+                words = [word.replace("NAME", way.partition(" ")[0]) for word in of["predict"]]
+                seconds[way].append(command(folder, *words, *more, address=where))
+                assert (folder / f"{way.partition(' ')[0]}.csv").read_bytes() == (folder / "threads.csv").read_bytes()
+            for way, times in trained.items():
+                more, where = ways[way]
+                words = [*TRAIN, *(more or ["--on-disk", "threads.encoded"]), "--out", way]
+                times.append(command(folder, *words, address=where))
+                for path in (folder / "threads.encoded").iterdir():
+                    assert path.read_bytes() == (folder / f"{way}.encoded" / path.name).read_bytes()
+            for encoded in folder.glob("*.encoded"):
+                shutil.rmtree(encoded)
+        for cluster in clusters.values():
+            cluster.shutdown()
+    result: dict[str, Any] = {
+        "n_rows": given.rows, "n_bytes": n_bytes, "n_processors": n_threads(),
+        "load": os.getloadavg()[0], "seconds": seconds, "train_seconds": trained,
+        "ray": ratio(seconds["ray"], seconds["threads"]), "local": ratio(seconds["local"], seconds["threads"]),
+        "two_of_one": ratio(seconds["ray"], seconds["one worker"]), "train": ratio(trained["ray"], trained["threads"]),
+    }  # fmt: skip
+    write_result("cluster", result)
+    for name_of, value in result.items():
+        print(f"{name_of:16} {value}")
+    assert result["ray"] <= MOST_TIMES, result
+    assert n_threads() != 2 or result["two_of_one"] <= MOST_OF_ONE, result
+
+
+def head(n_workers: int) -> dict[str, Any]:
+    """The settings of a cluster of one machine."""
+    return {"num_cpus": n_workers, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+
+
+def ratio(those: list[float], others: list[float]) -> float:
+    """The median of the ratios of each round."""
+    return statistics.median(one / other for one, other in zip(those, others, strict=True))
+
+
+def command(folder: Path, *words: str, address: str | None = None) -> float:
+    """Run a command of bywords. Returns: seconds from its start to its end."""
+    environment = {**ENVIRONMENT, **({} if address is None else {"RAY_ADDRESS": address})}
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "bywords", *words], cwd=folder, env=environment, check=True, capture_output=True
+    )
+    return time.perf_counter() - started
+
+
+def write_texts(folder: Path, n_rows: int) -> int:
+    """Write the texts to train on, and those to label. Returns: bytes of these."""
+    corpus = load_dataset("imdb").train
+    labelled = pl.DataFrame({"text": corpus.texts, "label": corpus.names()}).sample(fraction=1, shuffle=True, seed=0)
+    labelled[:4000].write_csv(folder / "train.csv")
+    labelled.write_csv(folder / "labelled.csv")
+    chooser, words_of = random.Random(0), [text.split() for text in corpus.texts]
+    rows = []
+    for _ in range(n_rows):
+        words, n = chooser.choice(words_of), chooser.randrange(10, 60)
+        start = chooser.randrange(max(1, len(words) - n))
+        rows.append(" ".join(words[start : start + n]))
+    pl.DataFrame({"id": range(n_rows), "text": rows}).write_csv(folder / "new.csv")
+    return (folder / "new.csv").stat().st_size
+
+
+if __name__ == "__main__":
+    main()

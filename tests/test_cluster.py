@@ -1,0 +1,257 @@
+"""Work in other processes, of this machine or of a cluster: the same results in order, whatever becomes of a worker."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import cluster_work
+import numpy as np
+import polars as pl
+import pytest
+from small_corpus import TOPICS, small_corpus
+
+from bywords.classifier import TextClassifier
+from bywords.cli import predict as command
+from bywords.cluster import executor, local
+from bywords.cluster.worker import Failed, run
+from bywords.errors import DataError, SettingError
+from bywords.io.on_disk import Source, corpus_on_disk
+from bywords.io.readers import read_labelled_blocks
+from bywords.io.resumable import ResumableOutput
+from bywords.text.tokenizer import TokenizerConfig
+from bywords.text.vocabulary import VocabularyConfig
+
+HERE = Path(__file__).parent
+TIMED = ("SHA256SUMS", "README.md", "model.json")  # files of a model with the time that it took
+STORE_BYTES = 100 << 20
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two machines with a processor each, both of them here."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    before = dict(os.environ)
+    os.environ |= {"PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)]), "RAY_USAGE_STATS_ENABLED": "0"}
+    folder = tempfile.mkdtemp(prefix="ray-")  # short: the names of sockets are in it
+    os.environ |= {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_TMPDIR": folder}
+    of_head = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=of_head)
+    cluster.second = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+    shutil.rmtree(folder)
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def two_processes():
+    with local.LocalExecutor(2) as workers:
+        yield workers
+
+
+@pytest.fixture(params=["local", "ray"])
+def workers(request):
+    if request.param == "local":
+        yield request.getfixturevalue("two_processes")
+        return
+    request.getfixturevalue("cluster")
+    with executor("ray") as found:
+        yield found
+
+
+def test_results_come_in_the_order_of_the_chunks(workers):
+    assert list(workers.map(cluster_work.times, 3, range(8))) == [3 * number for number in range(8)]
+
+
+def test_an_error_is_raised_as_it_is_at_the_place_of_its_chunk(workers):
+    results = workers.map(cluster_work.refused, None, range(8))
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(DataError, match=r"^new.csv, line 4: no text.$"):
+        next(results)
+
+
+def test_a_worker_that_is_killed_changes_no_result(workers, tmp_path):
+    assert list(workers.map(cluster_work.dies_once, tmp_path, range(8))) == list(range(8))
+    assert (tmp_path / "2").exists()
+
+
+def test_a_chunk_that_ends_every_worker_is_an_error(monkeypatch):
+    monkeypatch.setattr("bywords.cluster.base.MOST_LOST", 2)
+    with local.LocalExecutor(1) as workers, pytest.raises(SettingError, match=r"^2 worker processes were lost at one"):
+        list(workers.map(cluster_work.dies, None, range(3)))
+
+
+def test_what_is_shared_leaves_no_file_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with local.LocalExecutor(1) as workers:
+        assert list(workers.map(cluster_work.times, 2, [1])) == [2]
+        (folder,) = tmp_path.glob("bywords-*")
+        assert folder.stat().st_mode & 0o077 == 0
+    assert not list(tmp_path.glob("bywords-*"))
+
+
+def test_a_worker_of_another_version_is_refused():
+    found = run(cluster_work.times, "key", lambda: 2, 3, "0.0.1")
+    assert isinstance(found, Failed)
+    assert "Install the same on all machines" in str(found.error)
+
+
+@pytest.mark.parametrize("name", ["spark", "local:0", "local:two", "ray:", "ray://", ""])
+def test_what_is_no_executor_is_an_error_that_says_which_there_are(name):
+    with pytest.raises(SettingError, match=r"expected local, local:N for N processes, ray, or ray://HOST:PORT"):
+        executor(name)
+
+
+def test_without_ray_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(SettingError, match=r"^--on ray needs the package ray, .*pip install 'bywords\[ray\]'"):
+        executor("ray")
+
+
+# Commands.
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    corpus = small_corpus()
+    folder = tmp_path_factory.mktemp("models") / "model"
+    TextClassifier("tfidf-nb").fit(corpus.texts, corpus.names()).save(folder)
+    return folder
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """600 rows: csv with quotes and new lines, jsonl, parquet, and two csv."""
+    generator = np.random.default_rng(0)
+    words = [word for topic in TOPICS.values() for word in topic] + ['"quoted"', "a,b", "two\nlines", "=1+1"]
+    rows = [" ".join(generator.choice(words, 12)) for _ in range(600)]
+    frame = pl.DataFrame({"id": range(600), "text": rows, "label": ["old"] * 600})
+    frame.write_csv(tmp_path / "new.csv")
+    frame.write_ndjson(tmp_path / "new.jsonl")
+    frame.write_parquet(tmp_path / "new.parquet")
+    frame[:250].write_csv(tmp_path / "part-1.csv")
+    frame[250:].write_csv(tmp_path / "part-2.csv")
+    return tmp_path
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(command, "CHUNK_ROWS", 50)
+
+
+@pytest.mark.parametrize("on", ["local:2", "ray"])
+def test_predictions_of_a_cluster_are_the_same_bytes(on, bywords, model, texts, small_chunks, request):
+    request.getfixturevalue("cluster")
+    files = ["new.csv", "new.jsonl", "new.parquet", "part-*.csv"]
+    outs = [".csv", ".jsonl", ".parquet", ".csv.gz"] if on == "ray" else [".csv"]
+    for file, ending in zip(files, outs, strict=False):
+        assert bywords("predict", model, file, "--out", f"here{ending}", "--text", "text")[0] == 0
+        code, _, said = bywords("predict", model, file, "--out", f"there{ending}", "--text", "text", "--on", on)
+        assert (code, "2 worker" in said) == (0, True)
+        assert (texts / f"there{ending}").read_bytes() == (texts / f"here{ending}").read_bytes()
+        assert not list(texts.glob("*.part"))
+
+
+def test_a_machine_that_is_lost_while_a_file_is_written_changes_no_byte(
+    bywords, model, texts, small_chunks, cluster, monkeypatch
+):
+    bywords("predict", model, "new.csv", "--out", "here.csv")
+    add, n_written = ResumableOutput.add, []
+
+    def lose_one(self, chunk, **more):
+        n_written.append(len(chunk))
+        if len(n_written) == 2:
+            cluster.remove_node(cluster.second, allow_graceful=False)
+        add(self, chunk, **more)
+
+    monkeypatch.setattr(ResumableOutput, "add", lose_one)
+    try:
+        code, out, _ = bywords("predict", model, "new.csv", "--out", "there.csv", "--on", "ray")
+        assert (code, out, len(n_written)) == (0, "", 12)
+        assert (texts / "there.csv").read_bytes() == (texts / "here.csv").read_bytes()
+    finally:
+        cluster.second = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+
+
+def test_a_row_that_cannot_be_written_is_named_as_without_a_cluster(bywords, model, texts, small_chunks):
+    rows = ["moon " * (10_000 if number == 400 else 1) for number in range(600)]
+    pl.DataFrame({"text": rows}).write_csv(texts / "long.csv")
+    here = bywords("predict", model, "long.csv", "--out", "here.xlsx")
+    there = bywords("predict", model, "long.csv", "--out", "there.xlsx", "--on", "local:1")
+    assert here[0] == there[0] == 2
+    for _, _, said in (here, there):
+        assert "long.csv, line 402: 'text' has 50,000 characters" in said
+
+
+def test_an_evaluation_by_a_cluster_has_the_same_figures(bywords, model, texts, cluster):
+    corpus = small_corpus()
+    pl.DataFrame({"text": corpus.texts, "label": corpus.names()}).write_csv(texts / "labelled.csv")
+    here = bywords("evaluate", model, "labelled.csv", "--json")
+    there = bywords("evaluate", model, "labelled.csv", "--json", "--on", "ray")
+    assert here[0] == 0
+    assert here[1] == there[1]
+
+
+@pytest.fixture
+def labelled(texts):
+    """A corpus of three topics in a file, some texts of which are there twice."""
+    corpus = small_corpus()
+    rows = pl.DataFrame({"text": corpus.texts, "label": corpus.names()})
+    pl.concat([rows, rows[::3]]).write_csv(texts / "labelled.csv")
+    return texts
+
+
+@pytest.mark.parametrize("on", ["local:1", "local:3", "ray"])
+def test_what_is_trained_with_a_cluster_is_the_same_bytes(on, bywords, labelled, request, monkeypatch):
+    request.getfixturevalue("cluster")
+    blocks = read_labelled_blocks.__kwdefaults__
+    monkeypatch.setattr(read_labelled_blocks, "__kwdefaults__", {**blocks, "block_bytes": 5_000})
+    system = ["--system", "auto" if on == "ray" else "tfidf-svc"]
+    found = bywords("train", "labelled.csv", "--on-disk", "ids", "--out", "here", *system)
+    assert found[0] == 0, found[2]
+    code, _, said = bywords("train", "labelled.csv", "--on", on, "--out", "there", *system)
+    assert (code, "worker" in said) == (0, True)
+    for here, there in (("ids", "there.encoded"), ("here", "there")):
+        names = sorted(path.name for path in (labelled / here).iterdir())
+        assert names == sorted(path.name for path in (labelled / there).iterdir())
+        for name in names:
+            if name not in TIMED:
+                assert (labelled / here / name).read_bytes() == (labelled / there / name).read_bytes(), name
+
+
+def test_a_machine_that_is_lost_while_a_file_is_encoded_changes_no_byte(labelled, cluster, monkeypatch):
+    blocks = read_labelled_blocks.__kwdefaults__
+    monkeypatch.setattr(read_labelled_blocks, "__kwdefaults__", {**blocks, "block_bytes": 2_000})
+    config = VocabularyConfig(ngrams=2)
+    source = Source(data=str(labelled / "labelled.csv"))
+    corpus_on_disk(source, labelled / "here", TokenizerConfig(), config)
+    lost = set()
+
+    def lose_one(what, n_documents, share):
+        if what not in lost and n_documents > 100:
+            lost.add(what)
+            cluster.remove_node(cluster.second, allow_graceful=False)
+            cluster.second = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+
+    with executor("ray") as workers:
+        corpus_on_disk(
+            source, labelled / "there", TokenizerConfig(), config, on_block=lose_one, workers=workers
+        )  # fmt: skip
+    assert lost == {"counting words", "counting n-grams", "writing ids"}
+    for path in (labelled / "here").iterdir():
+        assert path.read_bytes() == (labelled / "there" / path.name).read_bytes(), path.name
+
+
+def test_systems_that_need_all_texts_are_refused_by_name(bywords, labelled):
+    code, _, said = bywords("train", "labelled.csv", "--on", "local:1", "--system", "lstm")
+    assert code == 2
+    assert "the system 'lstm' needs all documents in memory. Those that train on documents on disk: auto" in said
+    code, _, said = bywords("train", "labelled.csv", "--on", "local:1", "--budget", "1s")
+    assert (code, "--on has no documents in memory, which --budget needs" in said) == (2, True)

@@ -54,9 +54,9 @@ def evaluate_in_turn(
     Returns: the rows that were held out, ascending int64 (N,), and the evaluation of the answers for them: of each the
     mean of the probabilities that `n_repeats` models gave it, none of which had seen it.
     """
-    names = np.array(corpus.label_names)
+    code_of = {name: code for code, name in enumerate(corpus.label_names)}
     labels = np.asarray(corpus.labels, dtype=np.int64)
-    tables = np.zeros((2, len(corpus), len(names)))  # calibrated, and as they were
+    tables = np.zeros((2, len(corpus), len(code_of)))  # calibrated, and as they were
     is_right = np.zeros((n_repeats, len(corpus)), dtype=np.bool_)
     shares, is_nothing = np.zeros(len(corpus)), np.ones(len(corpus), dtype=np.bool_)
     n_answers, number = np.zeros(len(corpus), dtype=np.int64), 0
@@ -69,7 +69,7 @@ def evaluate_in_turn(
             found = fitted.evaluate(asked.texts, asked.names())
             assert isinstance(found, Evaluation)
             assert found.uncalibrated is not None
-            columns = np.searchsorted(names, np.array(found.label_names))
+            columns = np.array([code_of[name] for name in found.label_names])
             for table, part in zip(tables, (found.probabilities, found.uncalibrated), strict=True):
                 table[np.ix_(held_out, columns)] += part
             shares[held_out] += found.in_vocabulary_share

@@ -3,10 +3,10 @@
     python benchmarks/small_samples.py [--sets trec6 ...] [--systems tfidf-nb ...] [--sizes 50 100] [--draws 20]
                                        [--parts score forecast] [--data ../shared/data]
 
-score: of a draw all documents are held out in turn, as `bywords train` does of few; what it says is set beside how often
-the model of the whole draw is right on documents of the corpus that were not drawn. Beside it, what a fifth says that is
-held out once, as of many. forecast: `learning_curve` of a draw
-forecasts what 100 more documents would bring; it is set beside a model of the draw and the next 100 that are drawn.
+score: of a draw all documents are held out in turn, as `bywords train` does of few; what it says is set beside how
+often the model of the whole draw is right on documents of the corpus that were not drawn. So is what a fifth says that
+is held out once, as of many. forecast: `learning_curve` of a draw forecasts what 100 more documents would bring;
+it is set beside a model of the draw and the next 100 that are drawn.
 
 Claims: the interval of the accuracy holds the true one in 93 % of the draws or more, and is narrower than that of a
 fifth held out once; that of the error of calibration

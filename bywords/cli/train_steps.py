@@ -133,8 +133,9 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
     """Hold all documents out in turn to see how good the system is, and fit it to all: no part is left to test on."""
     from bywords.data.corpus import Split
     from bywords.training.fit import fit_classifier
-    from bywords.training.repeated_folds import evaluate_in_turn
+    from bywords.training.repeated_folds import evaluate_in_turn, fitted_to_all
 
+    request = replace(request, config=fitted_to_all(request.config))
     whole, n_dropped = documents.split.whole, documents.split.n_dropped_train + documents.split.n_dropped_test
 
     def fit(part: Corpus) -> FittedClassifier:

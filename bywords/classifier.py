@@ -84,6 +84,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         keep_together: Together = "equal",
         label_hierarchy: str | None = None,
         use_label_names: bool = False,
+        unseen_labels: Sequence[str] = (),
         seed: int = 0,
         random_state: int | np.random.RandomState | None = None,
         tokenizer: Tokenizer | TokenizerConfig | TokenFunction | str | None = None,
@@ -104,7 +105,8 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         too, as `bywords audit` finds them. With `label_hierarchy`, "/" say, labels are paths as in "billing/refund":
         `predict_at` answers at one level, `back_off` at the deepest that is sure enough, and `evaluate` scores each.
         With `use_label_names`, what the English words of the labels mean counts as one more document of each, in one
-        more candidate: documents held out say whether that helps.
+        more candidate: documents held out say whether that helps. `unseen_labels` are more labels, that no document
+        may have: they are known by what their English words mean alone, which `summary_.named_classes` lists.
 
         `tokenizer`, where given, replaces that of the system: "words" (with signs), "characters", a pattern in Rust's
         syntax, a function text → list of strings, as in `str.split`, which gets every text as it is and in their order,
@@ -123,6 +125,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         self.keep_together = keep_together
         self.label_hierarchy = label_hierarchy
         self.use_label_names = use_label_names
+        self.unseen_labels = unseen_labels
         self.seed = seed
         self.random_state = random_state
         self.tokenizer = tokenizer

@@ -91,6 +91,7 @@ class FitSummary:
     n_new_words: int = 0
     new_classes: list[Any] = field(default_factory=list)
     kept_classes: list[Any] = field(default_factory=list)  # old ones that few of the documents were of
+    named_classes: list[Any] = field(default_factory=list)  # that no document was of: known by their names alone
     n_by_label: list[int] = field(default_factory=list)  # of any number of labels: documents of each, learned from
 
     @property

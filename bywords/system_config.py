@@ -127,6 +127,7 @@ class FitParameters:
     keep_together: Together = "equal"
     label_hierarchy: str | None = None
     use_label_names: bool = False
+    unseen_labels: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -142,6 +143,10 @@ class FitParameters:
         if self.label_hierarchy is not None:
             check_separator(self.label_hierarchy)
         check_kind("use_label_names", self.use_label_names, bool, "True or False")
+        check_kind("unseen_labels", self.unseen_labels, (list, tuple), "labels as strings, as in ['late delivery']")
+        object.__setattr__(self, "unseen_labels", tuple(self.unseen_labels))
+        for label in self.unseen_labels:
+            check_kind("unseen_labels", label, str, "labels as strings, as in ['late delivery']")
         check_seed(self.seed)
 
 

@@ -11,10 +11,21 @@ import pytest
 from hypothesis import settings
 
 from bywords.cli import main as cli
+from bywords.training import repeated_folds
+
+FEWEST_TESTED = repeated_folds.FEWEST_TESTED  # as users have it: see `few_documents_are_fewer`
 
 # The first example of a test may compile machine code, which takes seconds once.
 settings.register_profile("bywords", deadline=None)
 settings.load_profile("bywords")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_documents_are_fewer():
+    """Of small texts one model is tested, not eleven are fitted: tests/test_repeated_folds.py asks for those."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repeated_folds, "FEWEST_TESTED", 30)
+        yield
 
 
 @pytest.fixture

@@ -226,6 +226,7 @@ WRONG = {
         (["words"], "tokenizer is .'words'., expected"),
     ],
     "use_label_names": [("yes", "use_label_names is 'yes'"), (1, "use_label_names is 1 of type int")],
+    "unseen_labels": [("sports", "unseen_labels is 'sports' of type str"), ([5], "unseen_labels is 5 of type int")],
     "text": [(5, "text is 5 of type int"), (["subject", 5], "text is .'subject', 5. of type list")],
     "columns": [(5, "columns is 5 of type int"), ([5], "columns is .5. of type list"), ({"a": 1}, "of type dict")],
     "seed": [(None, "seed is None"), ("x", "seed is 'x'"), (1.5, "seed is 1.5"), (-1, "seed is -1")],

@@ -435,6 +435,24 @@ def test_the_page_says_the_forecast_first_and_in_the_picture(run):
     assert render_curve(run) == render_curve(run)
 
 
+def test_the_page_calls_a_step_a_doubling_and_documents_the_same_only_where_they_are(run):
+    assert "The test documents stay the same" in Page(render_curve(run)).text
+    short = replace(run, n_folds=5, sizes=[*run.sizes[:-1], replace(run.sizes[-1], n_documents=300)])
+    page = Page(render_curve(short)).text
+    assert "The last step, from 200 to 300 documents" in page
+    assert not re.search("doubl|test documents stay the same|never trained on", page)
+    assert "No document is answered by a model that was trained on it" in page
+
+
+def test_the_next_labels_are_said_with_what_there_is_before_and_have_a_row_in_order(run):
+    found = replace(run.forecast, n_documents=500, now=0.5, score=0.55, gain=0.05, gain_interval=(-0.01, 0.1))
+    page = Page(render_curve(replace(run, next_labels=found))).text
+    assert re.search(r"would bring 5.0 points \(−1.0 to 10.0\): an accuracy of about 55.0.% ", page)
+    assert re.search("with 500 documents to learn from, 50.0.% with 400", page)
+    assert page.index("the next 100 labels") < page.index("800forecast")
+    assert "the next 100 labels" not in Page(render_curve(replace(run, next_labels=None))).text
+
+
 def test_names_that_are_no_names_stay_text(run):
     hostile = replace(run, system=HOSTILE, command=HOSTILE, notes=[HOSTILE], machine={HOSTILE: HOSTILE})
     text = render_curve(replace(hostile, corpus=replace(run.corpus, name=HOSTILE)))

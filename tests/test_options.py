@@ -95,8 +95,8 @@ CHANGED = {
 
 
 def test_all_parameters_are_tried():
-    # tests/test_hierarchy.py: it changes no probability of a class; tests/test_static_vectors.py
-    others = {"vectors", "label_hierarchy", "use_label_names"}
+    # tests/test_hierarchy.py: it changes no probability of a class; tests/test_static_vectors.py, test_named_classes.py
+    others = {"vectors", "label_hierarchy", "use_label_names", "unseen_labels"}
     assert set(CHANGED) | others == {field.name for field in dataclasses.fields(FitParameters)}
 
 

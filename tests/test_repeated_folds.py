@@ -5,16 +5,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import FEWEST_TESTED
 from small_corpus import small_corpus
 
+from bywords.artifact.description import load_classifier
 from bywords.data.corpus import Corpus
 from bywords.evaluation.evaluation import InTurn
 from bywords.evaluation.metrics import wilson_interval
 from bywords.evaluation.reliability import Bins, calibration_sentence
 from bywords.experiments.forecast import forecast
+from bywords.io.datasets import divided
 from bywords.systems import SYSTEMS
+from bywords.training import repeated_folds
 from bywords.training.fit import fit_classifier
-from bywords.training.repeated_folds import N_FOLDS, N_REPEATS, agreement, can_take_turns, evaluate_in_turn, folds_of
+from bywords.training.repeated_folds import (
+    N_FOLDS,
+    N_REPEATS,
+    agreement,
+    can_take_turns,
+    evaluate_in_turn,
+    folds_of,
+    takes_turns,
+)
 
 
 def write(corpus, path="few.csv"):
@@ -97,14 +109,32 @@ def test_train_states_the_score_of_all_few_documents_and_saves_what_learned_them
     assert "There are not enough documents to say how far the probability of an answer can be trusted" in out
     card = Path("model/README.md").read_text()
     assert "of 90 documents, each held out in turn" in card
-    assert "the saved model has learned from 81 of them" in out  # the others were held out to calibrate it
-    assert "this model has learned from 81 of them" in card
+    assert "the saved model has learned from all of them" in out
+    assert "this model has learned from all of them" in card
     assert "There are not enough documents to say" in card
     assert "- Documents: 90" in card
     shown = bywords("info", "model")[1]
     assert "of 90 documents, each held out in turn" in shown
     assert "There are not enough documents to say" in shown
     assert "The model has learned from 90 of these documents" in bywords("evaluate", "model", data)[1]
+
+
+def test_a_network_too_learns_from_all_where_all_were_held_out_in_turn(bywords):
+    few = noisy(60)
+    texts = [f"{text} number{number}" for number, text in enumerate(few.texts)]
+    data = write(Corpus.of("few", texts, few.names().tolist()))
+    options = ("--system", "averaging", "--set", "training.max_epochs=1", "--set", "vocabulary.min_count=1")
+    code, out, error = bywords("train", data, "--out", "model", *options)
+    assert (code, "learned from all of them" in out) == (0, True), error
+    words = set(load_classifier("model").vocabulary.words.to_list())
+    assert {f"number{number}" for number in range(60)} <= words
+
+
+def test_of_about_three_hundred_documents_and_fewer_all_are_held_out_in_turn(monkeypatch):
+    few, many = (divided(noisy(n_documents), test_share=0.2, seed=0) for n_documents in (290, 300))
+    monkeypatch.setattr(repeated_folds, "FEWEST_TESTED", FEWEST_TESTED)
+    assert takes_turns(few, "equal")
+    assert not takes_turns(many, "equal")
 
 
 @pytest.mark.parametrize(("n_documents", "options"), [(90, ["--keep-test-out"]), (150, [])])

@@ -4,13 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from safetensors.numpy import load
 from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 
-from bywords import SYSTEMS, Vocabulary, load_classifier
+from bywords import SYSTEMS, Vocabulary, load_classifier, load_vectors
 from bywords.artifact import model_folder
 from bywords.artifact.description import contents_of, save_classifier
 from bywords.data.label_sets import LabelSets
@@ -28,6 +29,7 @@ from bywords.models.static_vectors import (
 )
 from bywords.report.explanation import render_explanations
 from bywords.system_config import FitParameters
+from bywords.systems import system_config
 from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.text.word_table import Words
@@ -260,6 +262,20 @@ def test_vectors_written_are_read_again_as_far_as_four_bits_go(tmp_path):
     np.testing.assert_allclose(
         found.times(np.array([3, 4]), np.eye(6, dtype=np.float32)), found.vectors(np.array([3, 4]))
     )
+
+
+def test_vectors_of_the_package_have_a_name_for_systems_that_start_from_some():
+    some = load_vectors("english", words=pl.Series(["Dog", "cat", "zxqvw"]))
+    assert (some.words.to_list(), some.dimension) == (["dog", "cat"], 384)
+    every = load_vectors("english")
+    assert every.similarity("dog", "cat") == pytest.approx(some.similarity("dog", "cat"))
+    assert every.similarity("dog", "cat") > every.similarity("dog", "carrot")
+    config = system_config("averaging-glove", vectors="english")
+    config = replace(config, vocabulary=VocabularyConfig(), training=replace(config.training, max_epochs=40))
+    record = fit_classifier(config, TEXTS, LABELS).record
+    assert (record.vectors.name, record.vectors.dimension) == ("english", 384)
+    names = [one.title for one in system_config("auto", vectors="english").model.candidates]
+    assert names[-1] == "averaging on words"
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
         in_turn=(card.test or {}).get("held_out_in_turn"), trust=_trust(card.test or {}, classifier.is_multilabel),
         hierarchy=classifier.hierarchy, levels=_levels((card.test or {}).get("hierarchy")),
         floor=classifier.reliability.in_vocabulary_floor,
-        seldom=[label for label, count in classes.items() if count < FEW_DOCUMENTS_OF_CLASS],
+        seldom=[label for label, count in classes.items() if 0 < count < FEW_DOCUMENTS_OF_CLASS],
     )  # fmt: skip
 
 

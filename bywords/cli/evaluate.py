@@ -182,12 +182,13 @@ def _n_seen(corpus: Corpus, data: str, classifier: FittedClassifier) -> int:
 
 def _renamed_as(corpus: Corpus, classifier: FittedClassifier) -> Corpus:
     """The corpus with the names that the model's labels were given when it was trained."""
-    from bywords.data.corpus import renamed
+    from bywords.data.corpus import renamed, with_unseen_labels
     from bywords.data.label_names import asked_of, parsed_mapping
 
     options = (classifier.record.trained_on or {}).get("map_label") or ()
     names, separator = corpus.label_names, classifier.record.parameters.label_hierarchy
-    return renamed(corpus, parsed_mapping(asked_of(options, names, hierarchy=separator), names, hierarchy=separator))
+    mapping = parsed_mapping(asked_of(options, names, hierarchy=separator), names, hierarchy=separator)
+    return with_unseen_labels(renamed(corpus, mapping), classifier.record.parameters.unseen_labels)
 
 
 def _has_learned_all(classifier: FittedClassifier) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bywords.cli import options
 from bywords.cli.scores import tell_ranking, tell_seen
 from bywords.cli.screen import MOST_NAMED, print_json, print_table, say
+from bywords.errors import quoted
 from bywords.terminal import shorten
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def _record(overview: Overview) -> dict[str, Any]:
     found = overview.description
     record = found.get("card") or {}
     data = {"name": (found.get("trained_on") or {}).get("data"), **(record.get("data") or {})}
-    scores = {row["label"]: row for row in (record.get("test") or {}).get("per_class", [])}
+    rows = (record.get("test") or {}).get("per_class", [])
+    scores = {row["label"]: row for row in rows if row["support"]}  # of a label without test documents none is known
     counts = data.pop("classes", {})
     return {
         "format": found["format"],
@@ -117,6 +119,11 @@ def _tell(found: dict[str, Any]) -> None:
     if found["hierarchy"] is not None:
         say(found["hierarchy"]["described"])
     _tell_labels(found["labels"])
+    if named := (found["validation"] or {}).get("named_classes"):
+        say(
+            f"No document of {quoted(named)} was seen: {'it is' if len(named) == 1 else 'each is'} known by what its "
+            "name means alone, and how good the answers for it are is unknown."
+        )
     say()
     kinds = ("words", "n-grams", "character n-grams")
     say(f"{' and '.join(f'{count:,} {kind}' for count, kind in zip(rows.values(), kinds, strict=True) if count)}.")

@@ -169,7 +169,7 @@ KeepTogether = Annotated[
 Vectors = Annotated[
     str | None,
     typer.Option(
-        help="Other pre-trained vectors for systems that start from some: a name that gensim knows, or a file."
+        help="Other pre-trained vectors for systems that start from some: english, a name that gensim knows, or a file."
     ),
 ]
 Settings = Annotated[

@@ -10,8 +10,7 @@ from bywords.cli.screen import print_table, say
 if TYPE_CHECKING:
     from bywords.evaluation.evaluation import AnyEvaluation
 MOST_ROWS = 100  # of the table by class
-
-_HIERARCHICAL = ("precision", "recall", "f1")
+SHOWN = ("precision", "recall", "f1")
 
 
 def tell_scores(evaluation: AnyEvaluation, which: str) -> None:
@@ -81,7 +80,7 @@ def tell_levels(scores: Mapping[str, Any]) -> None:
             for levels, row in distinct_levels(found["levels"], lambda row: int(row["n_labels"]))
         ],
     )  # fmt: skip
-    parts = (f"{name} {found[name]:.3f} ({_interval(found[f'{name}_interval'], '.3f')})" for name in _HIERARCHICAL)
+    parts = (f"{name} {found[name]:.3f} ({_interval(found[f'{name}_interval'], '.3f')})" for name in SHOWN)
     say(f"With every level of a path counted: hierarchical {', '.join(parts).replace('f1', 'F1')}.")
 
 
@@ -179,18 +178,26 @@ def _points(share: float | None) -> str:
 
 
 def tell_classes(evaluation: AnyEvaluation) -> None:
-    """The table by class, worst F1 first, and the commonest mistakes."""
-    rows = sorted(evaluation.per_class(), key=lambda row: float(row["f1"]))
+    """The table by class, worst F1 first, those without a document last, and the commonest mistakes."""
+
+    def worst_first(row: Mapping[str, Any]) -> tuple[bool, float]:
+        return not row["support"], float(row["f1"])
+
+    rows = sorted(evaluation.per_class(), key=worst_first)
     n_more = max(len(rows) - MOST_ROWS, 0)
     if n_more:  # those with the most documents
         shown = sorted(rows, key=lambda row: -int(row["support"]))[:MOST_ROWS]
-        rows = sorted(shown, key=lambda row: float(row["f1"]))
+        rows = sorted(shown, key=worst_first)
     many = evaluation.is_multilabel
     print_table(
         ["label, worst first" if many else "class, worst first", "precision", "recall", "F1", "documents"]
         + (["given from"] if many else []),
         [
-            [row["label"], *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")), f"{row['support']:,}"]
+            [
+                row["label"],
+                *(format(row[name], ".3f") if row["support"] else "-" for name in SHOWN),
+                f"{row['support']:,}",
+            ]
             + ([f"{row['threshold']:.1%}"] if many else [])
             for row in rows
         ],

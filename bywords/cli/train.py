@@ -20,6 +20,7 @@ def train(
     vectors: options.Vectors = None,
     class_weight: train_options.ClassWeight = None,
     use_label_names: train_options.UseLabelNames = False,
+    unseen_label: train_options.UnseenLabel = None,
     unlabelled: train_options.Unlabelled = None,
     metric: train_options.Metric = "log_loss",
     budget: train_options.Budget = None,
@@ -52,7 +53,7 @@ def train(
     parameters = train_request.parameters(
         vectors=vectors, class_weight=class_weight, metric=metric, validation_share=validation_share, budget=budget,
         keep_together=keep_together, label_hierarchy=reading.label_hierarchy,
-        use_label_names=use_label_names, seed=seed,
+        use_label_names=use_label_names, unseen_labels=unseen_label, seed=seed,
     )  # fmt: skip
     request = train_request.requested(
         documents, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,

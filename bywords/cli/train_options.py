@@ -48,6 +48,14 @@ UseLabelNames = Annotated[
         "of each, where documents held out say that it helps. For auto, with few documents.",
     ),
 ]
+UnseenLabel = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABEL",
+        help="A label that no document has yet, in English words: it is known by what they mean. Repeat for more. For "
+        "auto.",
+    ),
+]
 Unlabelled = Annotated[
     str | None,
     typer.Option(

@@ -50,11 +50,10 @@ def tell(record: dict[str, Any], evaluation: AnyEvaluation, split: Split | OnDis
         unseen = "documents, each held out in turn"
     tell_scores(evaluation, f"{unseen} now, whatever it was trained on before" if record["before"] else unseen)
     if in_turn is not None:
-        learned = f"{record['n_train']:,} of them" if record["n_valid"] else "all"
         say(
             f"So few documents were not divided: {in_turn['n_repeats']} times in {in_turn['n_folds']} parts each was "
             "answered by models that had learned from the other parts only, and the saved model has learned from "
-            f"{learned}. The intervals are widened for that."
+            f"{'some' if record['interrupted'] else 'all'} of them. The intervals are widened for that."
         )
     if record["n_learned_after"]:
         say(

@@ -104,7 +104,8 @@ def requested(
     in_memory = {
         "from": start_from, "vectors": vectors, "budget": budget, "max-size": max_size, "labels": labels,
         "slice-by": reading.options.columns, "column": reading.options.side,
-        "use-label-names": parameters.use_label_names, "unlabelled": unlabelled,
+        "use-label-names": parameters.use_label_names, "unseen-label": parameters.unseen_labels,
+        "unlabelled": unlabelled,
     }  # fmt: skip
     if on_disk is not None:
         _refuse(f"{asked} has no documents in memory, which --{{}} needs: leave out one of the two.", **in_memory)
@@ -123,7 +124,8 @@ def requested(
         _refuse(
             "--from goes on with the system of the model that it names: leave out --{}.",
             system=system, vectors=vectors, budget=budget, set=settings,
-            **{"use-label-names": parameters.use_label_names}, unlabelled=unlabelled,
+            **{"use-label-names": parameters.use_label_names, "unseen-label": parameters.unseen_labels},
+            unlabelled=unlabelled,
         )  # fmt: skip
         before = load_classifier(start_from)
         config, recorded, shown = before.record.config, before.record.system, f"{start_from}, continued"
@@ -171,12 +173,16 @@ def parameters(
     keep_together: Together,
     label_hierarchy: str | None,
     use_label_names: bool,
+    unseen_labels: list[str] | None,
     seed: int,
 ) -> FitParameters:
     """What a fit is asked for. Raises SettingError for values that cannot be."""
+    from bywords.data.label_names import cleaned
+    from bywords.data.label_paths import tidied
     from bywords.evaluation.metrics import Metric
     from bywords.system_config import FitParameters
 
+    names = [cleaned(label) for label in unseen_labels or ()]
     return FitParameters(
         vectors=vectors,
         class_weight=_class_weight(class_weight),
@@ -186,6 +192,7 @@ def parameters(
         keep_together=keep_together,
         label_hierarchy=label_hierarchy,
         use_label_names=use_label_names,
+        unseen_labels=tuple(names if label_hierarchy is None else (tidied(name, label_hierarchy) for name in names)),
         seed=seed,
     )
 

@@ -133,8 +133,9 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
     """Hold all documents out in turn to see how good the system is, and fit it to all: no part is left to test on."""
     from bywords.data.corpus import Split
     from bywords.training.fit import fit_classifier
-    from bywords.training.repeated_folds import evaluate_in_turn
+    from bywords.training.repeated_folds import evaluate_in_turn, fitted_to_all
 
+    request = replace(request, config=fitted_to_all(request.config))
     whole, n_dropped = documents.split.whole, documents.split.n_dropped_train + documents.split.n_dropped_test
 
     def fit(part: Corpus) -> FittedClassifier:
@@ -200,7 +201,10 @@ def _read(request: TrainRequest, *, as_json: bool) -> Documents:
         of_model: dict[str, Any] = {}
         if (before := request.before) is not None:
             of_model = {"contract": before.record.columns, "given": before.tokenizer.config.is_given}
-        corpus, own_test = read_parts(reading.data, reading.options, test=reading.test, **of_model)
+        unseen = request.parameters.unseen_labels
+        corpus, own_test = read_parts(
+            reading.data, reading.options, test=reading.test, unseen_labels=unseen, **of_model
+        )
     tell_notes([*corpus.notes, *(() if own_test is None else own_test.notes)])
     if not as_json:
         tell_columns(corpus)
@@ -218,7 +222,7 @@ def _read(request: TrainRequest, *, as_json: bool) -> Documents:
         if request.labels is not None:
             corrections = corrected_split(request.labels, split, is_drawn=own_test is None, tokenizer=tokenizer)
             split = corrections.split
-        split = split.drop_empty(tokenizer)
+        split = split.drop_empty(tokenizer, unseen=unseen)
         check_trainable(split.train)
     return Documents(
         split=split, remarks=remarks_on_labels(corpus), is_drawn=own_test is None, corrections=corrections,
@@ -462,6 +466,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "new_words": summary.n_new_words,
         "new_classes": summary.new_classes,
         "kept_classes": summary.kept_classes,
+        "named_classes": summary.named_classes,
         "valid_accuracy": summary.valid_accuracy,
         "selection": None if record.selection is None else dataclasses.asdict(record.selection),
         "interrupted": record.history.interrupted,

@@ -22,8 +22,8 @@ vectors = typer.Typer(help="Train word vectors on a corpus, look into a file of 
 NameOrPath = Annotated[
     str,
     typer.Argument(
-        help="glove-6b-50d, wordllama, a name of gensim's downloader, or a path: GloVe or word2vec text, .vec, .bin, "
-        ".npy, a folder of static embeddings.",
+        help="english, glove-6b-50d, wordllama, a name of gensim's downloader, or a path: GloVe or word2vec text, "
+        ".vec, .bin, .npy, a folder of static embeddings.",
         metavar="VECTORS",
     ),
 ]

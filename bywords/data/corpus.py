@@ -238,14 +238,15 @@ class Split:
     n_dropped_test: int = 0
     example: ClassVar[str] = "load_dataset('tickets.csv')"
 
-    def drop_empty(self, tokenizer: Tokenizer) -> Split:
-        """The split without documents that have no tokens, counted. A class that loses all its documents goes too.
+    def drop_empty(self, tokenizer: Tokenizer, *, unseen: Sequence[str] = ()) -> Split:
+        """The split without documents that have no tokens, counted. A class that loses all its documents goes too,
+        unless it is among `unseen`, those that need none.
 
         Raises: DataError when a part has no other documents, or training has none of a class that is tested.
         """
         train, n_train = drop_empty(self.train, tokenizer)
         test, n_test = drop_empty(self.test, tokenizer)
-        is_trained = train.counts() > 0
+        is_trained = (train.counts() > 0) | np.isin(train.label_names, unseen)
         if not is_trained.all():
             untrained = first_with(test, ~is_trained)
             if untrained is not None:
@@ -368,6 +369,11 @@ def with_label_names(corpus: Corpus, label_names: Sequence[str]) -> Corpus:
         )
     labels = _renumbered(corpus.labels, table, len(label_names))
     return dataclasses.replace(corpus, labels=labels, label_names=tuple(label_names))
+
+
+def with_unseen_labels(corpus: Corpus, unseen: Sequence[str]) -> Corpus:
+    """The same documents, with labels, as `cleaned`, that none of them may have."""
+    return with_label_names(corpus, sorted_names([*corpus.label_names, *unseen])) if unseen else corpus
 
 
 def concatenated(corpora: Sequence[Corpus], name: str) -> Corpus:

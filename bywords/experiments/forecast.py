@@ -170,7 +170,11 @@ def next_sentence(found: Forecast, n_more: int, metric: CurveMetric = "accuracy"
     score = "an accuracy" if metric == "accuracy" else "a micro F1"
     gain = f"{_difference(found.gain, metric)}{points} ({_difference(least, metric)} to {_difference(most, metric)})"
     then = f"{in_words(found.score, metric)} ({in_words(low, metric)} to {in_words(high, metric)})"
-    return f"The next {n_more:,} labels would bring {gain}: {score} of about {then}."
+    there = found.n_documents - n_more
+    return (
+        f"The next {n_more:,} labels would bring {gain}: {score} of about {then} with {found.n_documents:,} documents "
+        f"to learn from, {in_words(found.now, metric)} with {there:,}."
+    )
 
 
 def backtest_sentence(found: Backtest, metric: CurveMetric = "accuracy") -> str:

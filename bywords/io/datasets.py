@@ -27,6 +27,7 @@ from bywords.data.corpus import (
     labelled_as,
     renamed,
     with_label_names,
+    with_unseen_labels,
 )
 from bywords.data.groups import Together, groups_of
 from bywords.data.hierarchy import check_paths, with_tidy_levels
@@ -152,9 +153,13 @@ def read_parts(
     options: ReadOptions | None = None,
     *,
     test: Paths | None = None,
+    unseen_labels: Sequence[str] = (),
     **named: Any,
 ) -> tuple[Corpus, Corpus | None]:
-    """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out."""
+    """All documents to train on and, where there is one, the test part: as `load_dataset`, with nothing held out.
+
+    There may be `unseen_labels` that no document to train on has.
+    """
     check_polars(what="to read documents")
     options = dataclasses.replace(options or ReadOptions(), **named)
     own_test = None
@@ -172,7 +177,7 @@ def read_parts(
             options = dataclasses.replace(options, text=None, label=None, side=(), contract=corpus.read_as)
         own_test = read_files(test, options, must_exclude=False)
     mapping = parsed_mapping(options.map_label, corpus.label_names, hierarchy=options.label_hierarchy)
-    corpus = renamed(corpus, mapping)
+    corpus = with_unseen_labels(renamed(corpus, mapping), unseen_labels)
     check_paths(corpus)
     own_test = None if own_test is None else renamed(own_test, mapping)
     if own_test is not None:

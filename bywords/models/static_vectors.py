@@ -156,14 +156,19 @@ class StaticVectors(LinearModel):
         if config.head == "regression":
             layer, bias = logistic_regression(prepared.selected, targets, C=config.C)
         else:
-            named = _named(config.label_names, prepared.selected.shape[1]) if config.label_names else None
+            named = directions_of_names(config.label_names) if config.label_names else None
             layer, bias = discriminant_analysis(prepared.selected, targets, C=config.C, named=named)
+        return cls.of_layer(config, prepared, layer, bias), []
+
+    @classmethod
+    def of_layer(cls, config: StaticVectorsConfig, prepared: MeanFeatures, layer: Floats, bias: Floats) -> Self:
+        """The model with this layer, float32 (D, K) and (K,), on the features."""
         scaled = layer / prepared.scale
         n_seen = len(prepared.matrix)
         in_file = prepared.in_file if prepared.rows is None else prepared.in_file[:n_seen]
         table = np.concatenate([prepared.matrix @ scaled, _english().times(in_file[n_seen:], scaled)])
         weights = np.where(in_file[:, np.newaxis] >= 0, table - prepared.centre @ scaled, np.float32(0))
-        return cls(config, _shares(in_file), weights, bias), []
+        return cls(config, _shares(in_file), weights, bias)
 
     def logits_of(self, prepared: MeanFeatures) -> Floats:
         bags = prepared.bags if prepared.rows is None else prepared.bags.select(prepared.rows)
@@ -246,13 +251,14 @@ def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tupl
 
 
 def discriminant_analysis(
-    features: Floats, targets: Targets, *, C: float, named: Floats | None = None
+    features: Floats, targets: Targets, *, C: float, named: Floats | None = None, are_equal: bool = False
 ) -> tuple[Floats, Floats]:
     """Normal distributions with one covariance in all classes, of features (N, D) of mean 0: float32 (D, K) and (K,).
 
     To the variances 1 / C of their mean is added, and each class has DOCUMENTS_AT_MEAN more at the mean of all, and one
     more at what its name says, where `named`, float32 (K, D), has a row that is not 0. Where
     documents have any number of labels, each label is told from its absence, with the covariance of all documents.
+    With `are_equal` each class is taken to be as common as the others.
     Source: Friedman (1989), "Regularized Discriminant Analysis".
     """
     counts = (targets.weights / targets.weights.mean()).astype(np.float64)
@@ -274,7 +280,7 @@ def discriminant_analysis(
     covariance[np.diag_indices_from(covariance)] += max(covariance.trace() / len(covariance), LEAST_SPREAD) / C
     others = means(1 - has) if targets.is_multilabel else np.zeros_like(of_class)
     layer = np.linalg.solve(covariance, (of_class - others).T)
-    bias = prior - 0.5 * (layer.T * (of_class + others)).sum(axis=1)
+    bias = (0 if are_equal else prior) - 0.5 * (layer.T * (of_class + others)).sum(axis=1)
     return layer.astype(np.float32), bias.astype(np.float32)
 
 
@@ -285,14 +291,16 @@ def words_of_names(names: Sequence[str]) -> list[Rows]:
     return [found[found >= 0] for found in np.split(rows, tokens.offsets[1:-1])]
 
 
-def _named(names: Sequence[str], dimension: int) -> Floats:
-    """What each name says beside all of them, as long as features of variance 1, float32 (K, D): 0 for nothing."""
-    english, vectors = _english(), np.zeros((len(names), dimension), dtype=np.float32)
+def directions_of_names(names: Sequence[str]) -> Floats:
+    """What each name says beside all others, as long as features of variance 1, float32 (K, D): 0 for nothing."""
+    english = _english()
+    dimension = len(english.scales)
+    vectors = np.zeros((len(names), dimension), dtype=np.float32)
     for vector, rows in zip(vectors, words_of_names(names), strict=True):
         if len(rows):
             vector[:] = np.average(english.vectors(rows), axis=0, weights=english.weights[rows])
     is_said = vectors.any(axis=1)
-    if is_said.any():
+    if is_said.sum() > 1:
         vectors[is_said] -= vectors[is_said].mean(axis=0)
     lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), LEAST_SPREAD)
     return np.asarray(vectors / lengths * np.float32(np.sqrt(dimension)))

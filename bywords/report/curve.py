@@ -22,10 +22,12 @@ SHOWN: dict[CurveMetric, Callable[[float], str]] = {"accuracy": percent, "micro_
 
 def render_curve(run: CurveRecord) -> str:
     """The page as a string. The same record gives the same page; that of an interrupted run says so."""
-    drawn = picture(_draw, run, width=540, height=420, finding=_finding(run)) if run.sizes else None
+    drawn = picture(_draw, run, width=380, height=340, finding=_finding(run)) if run.sizes else None
+    named = (run.forecast, "forecast"), (run.next_labels, f"the next {NEXT_LABELS} labels")
+    forecasts = sorted(((one, what) for one, what in named if one is not None), key=lambda row: row[0].n_documents)
     return render(
         "curve.html", run=run, summary=_summary(run), picture=drawn, score=SCORES[run.metric], shown=SHOWN[run.metric],
-        shown_interval=interval if run.metric == "accuracy" else _decimals,
+        forecasts=forecasts, shown_interval=interval if run.metric == "accuracy" else _decimals,
     )  # fmt: skip
 
 
@@ -60,14 +62,15 @@ def _summary(run: CurveRecord) -> list[str]:
     if len(run.sizes) > 1:
         (before, last), change = run.sizes[-2:], run.sizes[-1].score - run.sizes[-2].score
         by = f"{100 * change:+.1f} points" if run.metric == "accuracy" else f"{change:+.3f}"
+        last_step = "doubling" if last.n_documents == 2 * before.n_documents else "step"
         said.append(
-            f"The last doubling, from {before.n_documents:,} to {last.n_documents:,} documents, changed the "
+            f"The last {last_step}, from {before.n_documents:,} to {last.n_documents:,} documents, changed the "
             f"{SCORES[run.metric]} by {by}, from {in_words(before.score, run.metric)} to "
             f"{in_words(last.score, run.metric)}."
         )
     if run.backtest is not None:
         said.append(backtest_sentence(run.backtest, run.metric))
-    return [re.sub(r"(?<=\d)%", "\u202f%", told) for told in said]
+    return [re.sub(r"(?<=[( ])-(?=\d)", "−", re.sub(r"(?<=\d)%", "\u202f%", told)) for told in said]
 
 
 def _draw(axes: Axes, run: CurveRecord) -> None:
@@ -103,4 +106,4 @@ def _draw(axes: Axes, run: CurveRecord) -> None:
     plain_ticks(axes, x="count", y="percent" if run.metric == "accuracy" else "plain")
     axes.set_xlim(ticks[0] / 1.25, ticks[-1] * 1.3)
     axes.set_xticks(ticks)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2, handlelength=1.5)

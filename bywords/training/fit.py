@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from bywords.data.groups import groups_of
 from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.splits import TOO_FEW
-from bywords.data.targets import Targets
+from bywords.data.targets import Rows, Targets
 from bywords.errors import DataError, SettingError, quoted
 from bywords.evaluation.back_off import back_off_table
 from bywords.evaluation.calibration import fit_calibration
@@ -33,14 +33,16 @@ from bywords.forks import check_polars
 from bywords.locks import while_locked
 from bywords.memory import check_memory
 from bywords.models.base import model_class
-from bywords.models.static_vectors import words_of_names
+from bywords.models.static_vectors import StaticVectorsConfig, words_of_names
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.inputs import Texts, as_list, checked_column
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
+from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.training.callback import Callback
 from bywords.training.fields import with_fields
 from bywords.training.model_selection import SelectionResult, select_model
+from bywords.training.named_classes import NamedClasses, trust_in_names, with_named_classes
 from bywords.training.resume import checkpoint_of, run_of
 from bywords.training.system import SystemFit, fit_system, vectors_summary
 from bywords.training.unlabelled import Unlabelled, check_can_use, read_unlabelled, with_unlabelled
@@ -187,9 +189,10 @@ def fit_classifier(
         config, parameters, classes.tolist(), label_format, train, valid, later,
         unlabelled=None if others is None else others.tokens,
     )  # fmt: skip
+    classes, named = _with_unseen(config, classes, documents.tokens, targets, parameters)
     kept = checkpoint_of(checkpoint, run, resume=resume)
     if config.model.candidates:
-        found = _fit_selected(config, train, valid, parameters, callback, kept, others)
+        found = _fit_selected(config, train, valid, parameters, callback, kept, others, named)
     else:
         found = _fit_one(config, train, valid, parameters, callback, kept)
         notes = notes if others is None else (*notes, f"{others.n_read:,} {OF_NO_USE}")
@@ -200,6 +203,7 @@ def fit_classifier(
         found, tokenizer, classes, label_format, floor_of(shares), shares,
         system=config if system is None else system, parameters=parameters, n_dropped=n_dropped,
         n_by_label=counts_by_label(targets, valid),
+        named_classes=[] if named is None else classes[named.unseen].tolist(),
     )  # fmt: skip
     record = replace(
         fitted.record, seconds=time.perf_counter() - started, columns=columns, notes=(*notes, *fitted.record.notes)
@@ -292,6 +296,34 @@ def _with_label_names(config: SystemConfig, names: list[str]) -> tuple[SystemCon
     silent = [name for name, rows in zip(names, words_of_names(names), strict=True) if not len(rows)]
     note = (f"No English word was found in these names of labels: {quoted(silent)}.",) if silent else ()
     return (config if len(silent) == len(names) else replace(config, model=model)), note
+
+
+def _with_unseen(
+    config: SystemConfig, classes: npt.NDArray[Any], tokens: Tokens, targets: Targets, parameters: FitParameters
+) -> tuple[npt.NDArray[Any], NamedClasses | None]:
+    """All classes, sorted, and what the names say of those that no document has; None where there are no such.
+
+    Raises: SettingError where these cannot be known by name.
+    """
+    every = np.unique([*classes.tolist(), *parameters.unseen_labels]) if parameters.unseen_labels else classes
+    unseen = [name for name in every.tolist() if name not in set(classes.tolist())]
+    if not unseen:
+        return classes, None
+    why = None
+    if targets.is_multilabel:
+        why = "documents have any number of labels, of which each is told from its absence"
+    elif classes.dtype.kind != "U":
+        why = f"the other labels are {classes.tolist()[0]!r} and the like, which are no words"
+    elif not config.model.candidates:
+        why = f"{config.model.title} does not know what names mean, as 'auto' does for a few thousand labels at most"
+    else:
+        why = StaticVectorsConfig().unsuitable(Vocabulary.of(tokens, VocabularyConfig()), n_documents=0)
+    if why is not None:
+        raise SettingError(
+            f"unseen_labels: {quoted(unseen)} cannot be known by name alone, because {why}. Leave unseen_labels out, "
+            "or label some documents of each."
+        )
+    return every, NamedClasses.of(every.tolist(), np.searchsorted(every, classes))
 
 
 def _check_judges(config: SystemConfig, metric: Metric) -> None:
@@ -443,17 +475,34 @@ def _fit_selected(
     callback: Callback | None,
     checkpoint: Checkpoint,
     unlabelled: Unlabelled | None,
+    named: NamedClasses | None,
 ) -> Repeatable:
-    """Fit a system that selects its model."""
+    """Fit a system that selects its model, and let it know the classes that are known by name alone."""
     selected = select_model(
         config, *train, valid, seed=parameters.seed, metric=parameters.metric,
         validation_share=parameters.validation_share, budget_seconds=parameters.budget_seconds, callback=callback,
         checkpoint=checkpoint,
     )  # fmt: skip
+    everything = train if valid is None else (train[0].joined(valid[0]), train[1].joined(valid[1]))
     if unlabelled is not None:
-        everything = train if valid is None else (train[0].joined(valid[0]), train[1].joined(valid[1]))
         selected = with_unlabelled(selected, everything, unlabelled, callback=callback, checkpoint=checkpoint)
-    return Repeatable.of(selected, len(train[0]), was_given=valid is not None)
+    found = Repeatable.of(selected, len(train[0]), was_given=valid is not None)
+    return found if named is None else _knowing_names(found, everything, selected.workbench.parts, named)
+
+
+def _knowing_names(
+    found: Repeatable, everything: Part, parts: Sequence[tuple[Rows, Rows]], named: NamedClasses
+) -> Repeatable:
+    """The same with the classes that no document has: they are known by what their names mean."""
+    assert not isinstance(found.logits, TopScores)
+    trust, logits = trust_in_names(found.logits, everything, parts, named, found.fit.vocabulary)
+    config, fit = with_named_classes(found.config, found.fit, everything, named, trust)
+    fit.notes.append(named.sentence(trust))
+
+    def again(part: Part, callback: Callback, checkpoint: Checkpoint) -> tuple[SystemConfig, SystemFit]:
+        return with_named_classes(*found.again(part, callback, checkpoint), part, named, trust)
+
+    return replace(found, config=config, fit=fit, logits=logits, targets=named.among_all(found.targets), again=again)
 
 
 def _fit_one(

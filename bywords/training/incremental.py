@@ -124,6 +124,7 @@ def continue_fit(
     shares = in_vocabulary_share_elsewhere(found.fit.vocabulary, everything, found.fit.model.knows_by_vector)
     few = too_few(targets if valid is None else targets.joined(valid[1]), columns)
     known = before.classes.tolist()
+    seen = set(classes_of(documents.labels).tolist())
     fitted = calibrated(
         found, before.tokenizer, classes, before.label_format,
         lower_floor(before.reliability.in_vocabulary_floor, shares), shares,
@@ -131,6 +132,7 @@ def continue_fit(
         n_before=n_before, n_by_label=_counts_with_before(counts_by_label(targets, valid), before, columns),
         n_new_words=int((found.fit.vocabulary.counts > 0)[2:].sum() - (before.vocabulary.counts > 0)[2:].sum()),
         new_classes=[name for name in classes.tolist() if name not in known], kept_classes=classes[few].tolist(),
+        named_classes=[name for name in before.record.summary.named_classes if name not in seen],
     )  # fmt: skip
     record = replace(
         fitted.record,
@@ -159,7 +161,7 @@ def _counts_with_before(counts: list[int], before: FittedClassifier, columns: In
 
 
 def as_before(parameters: FitParameters | None, before: FitParameters) -> FitParameters:
-    """The parameters, with the hierarchy that the labels have. Raises SettingError where another is asked for."""
+    """The parameters, with the hierarchy and unseen labels of before. Raises SettingError for others."""
     parameters = parameters or before
     if parameters.label_hierarchy not in (None, before.label_hierarchy):
         has = "no paths" if before.label_hierarchy is None else f"paths separated by {before.label_hierarchy!r}"
@@ -167,7 +169,12 @@ def as_before(parameters: FitParameters | None, before: FitParameters) -> FitPar
             f"labels are to be paths separated by {parameters.label_hierarchy!r}, and those of the model are {has}. "
             "Leave out the hierarchy: a model that is continued keeps its own."
         )
-    return replace(parameters, label_hierarchy=before.label_hierarchy)
+    if new := [label for label in parameters.unseen_labels if label not in before.unseen_labels]:
+        raise SettingError(
+            f"unseen_labels: {quoted(new)} cannot become known by name when a model goes on with new documents. Leave "
+            "them out, or train anew with them."
+        )
+    return replace(parameters, label_hierarchy=before.label_hierarchy, unseen_labels=before.unseen_labels)
 
 
 def too_few(targets: Targets, columns: Indices) -> Indices:

@@ -76,6 +76,11 @@ def fit_on_disk(
     check_can_train_on_disk(config, system if isinstance(system, str) else config.description, able)
     label_format: LabelFormat = "sets" if corpus.is_multilabel else "one"
     check_metric(parameters.metric, is_multilabel=corpus.is_multilabel)
+    if parameters.use_label_names or parameters.unseen_labels:
+        raise SettingError(
+            "documents on disk are learned from by models that do not know what the names of labels mean: leave out "
+            "use_label_names and unseen_labels, or learn from documents in memory."
+        )
     training = replace(config.training or TrainingConfig(), metric=parameters.metric, refit=False)
     config = replace(
         as_on_disk(config), tokenizer=corpus.tokenizer, vocabulary=corpus.vocabulary.config, training=training

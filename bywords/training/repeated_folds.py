@@ -8,6 +8,7 @@ Source: Kohavi (1995), "A Study of Cross-Validation and Bootstrap for Accuracy E
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,10 @@ from bywords.data.groups import Together, groups_of
 from bywords.data.splits import Rows, stratified_folds
 from bywords.evaluation.evaluation import Evaluation, InTurn
 from bywords.fitted import FittedClassifier
+from bywords.system_config import SystemConfig
 
 N_FOLDS, N_REPEATS = 5, 2
-FEWEST_TESTED = 30  # documents of a part held out once: with fewer all are held out in turn
+FEWEST_TESTED = 60  # documents of a part held out once: with fewer all are held out in turn
 Fit = Callable[[Corpus], FittedClassifier]
 
 
@@ -35,6 +37,16 @@ def can_take_turns(corpus: Corpus, keep_together: Together) -> bool:
 def takes_turns(split: Split, keep_together: Together) -> bool:
     """Whether the part that was drawn to test on is too small to say anything, and all may be held out in turn."""
     return len(split.test) < FEWEST_TESTED and can_take_turns(split.whole, keep_together)
+
+
+def fitted_to_all(config: SystemConfig) -> SystemConfig:
+    """The same system, which learns from what it held out for itself too, for as many epochs as were best.
+
+    Where all documents are held out in turn, none has to be kept from the model that is saved.
+    """
+    if config.training is None or config.training.refit:
+        return config
+    return replace(config, training=replace(config.training, refit=True))
 
 
 def evaluate_in_turn(
@@ -54,9 +66,9 @@ def evaluate_in_turn(
     Returns: the rows that were held out, ascending int64 (N,), and the evaluation of the answers for them: of each the
     mean of the probabilities that `n_repeats` models gave it, none of which had seen it.
     """
-    names = np.array(corpus.label_names)
+    code_of = {name: code for code, name in enumerate(corpus.label_names)}
     labels = np.asarray(corpus.labels, dtype=np.int64)
-    tables = np.zeros((2, len(corpus), len(names)))  # calibrated, and as they were
+    tables = np.zeros((2, len(corpus), len(code_of)))  # calibrated, and as they were
     is_right = np.zeros((n_repeats, len(corpus)), dtype=np.bool_)
     shares, is_nothing = np.zeros(len(corpus)), np.ones(len(corpus), dtype=np.bool_)
     n_answers, number = np.zeros(len(corpus), dtype=np.int64), 0
@@ -69,7 +81,7 @@ def evaluate_in_turn(
             found = fitted.evaluate(asked.texts, asked.names())
             assert isinstance(found, Evaluation)
             assert found.uncalibrated is not None
-            columns = np.searchsorted(names, np.array(found.label_names))
+            columns = np.array([code_of[name] for name in found.label_names])
             for table, part in zip(tables, (found.probabilities, found.uncalibrated), strict=True):
                 table[np.ix_(held_out, columns)] += part
             shares[held_out] += found.in_vocabulary_share

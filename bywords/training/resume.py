@@ -58,6 +58,7 @@ def run_of(
         "seed",
         "label_hierarchy",
         "use_label_names",
+        "unseen_labels",
     )
     return Run(data, {"bywords": __version__, **{n: getattr(parameters, n) for n in names}, **to_plain(config)})
 

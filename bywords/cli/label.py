@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shlex
-import socket
 import threading
 import webbrowser
 from pathlib import Path
@@ -173,6 +171,9 @@ def _export(project: Project, path: Path, style: Literal["argilla", "label-studi
 
 def _serve(project: Project, people: list[str], host: str, port: int | None, *, opens: bool) -> None:
     """Serve the page until Ctrl-C or SIGTERM, while a model learns."""
+    import secrets
+    import socket
+
     import uvicorn
 
     from bywords.labelling.app import LabellingSite

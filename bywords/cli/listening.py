@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bywords.errors import SettingError
 from bywords.extras import needed
+
+if TYPE_CHECKING:
+    import socket
 
 BACKLOG = 2048  # who asks before a worker is ready waits
 
@@ -18,6 +19,8 @@ def listening(app: Any, host: str, port: int, *, stop_seconds: int, **more: Any)
 
     Raises: SettingError where nothing can listen there.
     """
+    import socket
+
     config = needed("uvicorn", what="a server").Config(
         app, host=host, port=port, ws="none", access_log=False, log_config=None, server_header=False,
         proxy_headers=False, date_header=False, timeout_graceful_shutdown=stop_seconds, lifespan="on", **more,
@@ -33,6 +36,8 @@ def listening(app: Any, host: str, port: int, *, stop_seconds: int, **more: Any)
 
 def is_local(host: str) -> bool:
     """Whether only this machine can ask at a host."""
+    import ipaddress
+
     with contextlib.suppress(ValueError):
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     return False

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import json
 import platform
 import warnings
@@ -259,8 +258,10 @@ def extent(parts: FolderContents) -> Extent:
 
 def versions_of(libraries: Iterable[str]) -> dict[str, str]:
     """The versions of Python, of this package, of numpy, and of these libraries. Nothing is imported."""
+    from importlib.metadata import version
+
     own = {"bywords": __version__, "python": platform.python_version()}
-    return {**own, **{name: importlib.metadata.version(name) for name in ["numpy", *sorted(set(libraries))]}}
+    return {**own, **{name: version(name) for name in ["numpy", *sorted(set(libraries))]}}
 
 
 def _sums(found: Mapping[str, str]) -> bytes:

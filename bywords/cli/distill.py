@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from pathlib import Path
@@ -46,6 +45,8 @@ def distill(
     Those of the general list, and those of DATA. They are cut to their principal components, and frequent words are
     made shorter (SIF): --set dimension=128, --set smoothing=0.001.
     """
+    from hashlib import sha256
+
     from bywords.checkpoint import Checkpoint, Run
     from bywords.cli.hold import hold
     from bywords.config import changed
@@ -64,7 +65,7 @@ def distill(
         if not asked:
             raise SettingError("there are no words: give DATA, or a list with --words.")
         transformer = Transformer(model)
-    run = Run({"words": hashlib.sha256("\n".join(asked).encode()).hexdigest()}, {"model": model})
+    run = Run({"words": sha256("\n".join(asked).encode()).hexdigest()}, {"model": model})
     checkpoint, progress = Checkpoint.open(unfinished, run, resume=resume), ProgressLines()
     started = time.perf_counter()
     progress.start("distilling")

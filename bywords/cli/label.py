@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shlex
-import socket
 import threading
 import webbrowser
 from pathlib import Path
@@ -201,6 +199,9 @@ def _hold(path: Path) -> None:
 
 def _serve(project: Project, host: str, port: int | None, *, opens: bool) -> None:
     """Serve the page until Ctrl-C or SIGTERM, while a model learns."""
+    import secrets
+    import socket
+
     import uvicorn
 
     from bywords.labelling.app import LabellingSite

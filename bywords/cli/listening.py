@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bywords.errors import SettingError
 from bywords.extras import needed
+
+if TYPE_CHECKING:
+    import socket
 
 BACKLOG = 2048  # who asks before a worker is ready waits
 
@@ -18,6 +19,8 @@ def listening(app: Any, host: str, port: int, *, stop_seconds: int, **more: Any)
 
     Raises: SettingError where nothing can listen there.
     """
+    import socket
+
     uvicorn = needed("uvicorn", what="a server")
     needed("httptools", what="a server")
     from bywords.cli.connections import Connection
@@ -37,6 +40,8 @@ def listening(app: Any, host: str, port: int, *, stop_seconds: int, **more: Any)
 
 def is_local(host: str) -> bool:
     """Whether only this machine can ask at a host."""
+    import ipaddress
+
     with contextlib.suppress(ValueError):
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     return False

@@ -8,11 +8,10 @@ Only the command that is asked for is imported, and that imports what it needs w
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from textwrap import indent
 from types import ModuleType
@@ -47,13 +46,11 @@ COMMANDS = (
     "vectors",
 )
 
-OBJECTS_BETWEEN_COLLECTIONS = 20_000  # with Python's 700 a start looks hundreds of times through what it imports
-
 _UsageError: Any = typer.BadParameter.__bases__[0]  # of words that no command takes; typer does not name it
 
 
-def app_of(commands: Iterable[str]) -> typer.Typer:
-    """The command line with these commands."""
+def app_of(commands: Iterable[str], *, is_overview: bool = False) -> typer.Typer:
+    """The command line with these commands; for an overview of them, without their arguments and options."""
     app = typer.Typer(
         name="bywords",
         help="Train, compare and use text classifiers built on word embeddings, on an ordinary CPU, in seconds.",
@@ -67,11 +64,21 @@ def app_of(commands: Iterable[str]) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command()(command)
+            app.command(name)(_without_parameters(command) if is_overview else command)
     for group in (app, *(info.typer_instance for info in app.registered_groups)):
         for registered in group.registered_commands if group is not None else ():
             registered.cls = CommandOfOnce
     return app
+
+
+def _without_parameters(command: Callable[..., None]) -> Callable[[], None]:
+    """What help lists as it does the command: to look at the types of all their options takes a third of its time."""
+
+    def listed() -> None:
+        """Nothing: it is not called."""
+
+    listed.__doc__ = command.__doc__
+    return listed
 
 
 class CommandOfOnce(TyperCommand):
@@ -133,7 +140,6 @@ def main() -> None:
     # PyTorch's threads wait for each other by spinning. On a machine with other work that costs up to 40 times the
     # time of small steps; asleep they lose nothing that can be measured. It must be said before torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     with standard_streams():
         try:
             code = _run(sys.argv[1:])
@@ -150,9 +156,7 @@ def main() -> None:
 def _run(words: list[str]) -> int:
     """Run a command. Returns: its exit code."""
     asked = [name for name in words[:1] if name in COMMANDS]
-    command = typer.main.get_command(app_of(asked or COMMANDS))
-    if not words or "--help" in words:
-        _import_help()
+    command = typer.main.get_command(app_of(asked or COMMANDS, is_overview=words in ([], ["--help"])))
     if not words or "--help" in words:
         _import_help()
     try:

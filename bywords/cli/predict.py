@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
-import hashlib
 import itertools
 import sys
 from collections import Counter, deque
@@ -26,6 +25,8 @@ from bywords.terminal import shell_words
 from bywords.version import __version__
 
 if TYPE_CHECKING:
+    from hashlib import _Hash
+
     import numpy as np
     import numpy.typing as npt
     import polars as pl
@@ -47,6 +48,7 @@ FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE = (
     0.05,
 )  # texts, and of all: one in a hundred is unlike the others anyway
 LOOKED_AT = 1_000  # texts of which it is said how many words are known by vectors alone
+N_WAITING = 4  # chunks for each thread, so that it has work while the others are brought to the disk
 CHUNK_NUMBERS = 4_000_000  # probabilities at a time: of very many labels a chunk has fewer documents
 
 
@@ -174,11 +176,13 @@ def _label_file(
     resume: bool,
 ) -> int:
     """Write the answers to a file. Returns: how many rows of it a run before this one has written."""
+    from hashlib import sha256
+
     from bywords.checkpoint import Run
     from bywords.io.resumable import ResumableOutput
     from bywords.io.writers import Writer
 
-    model_digest = hashlib.sha256((model / "SHA256SUMS").read_bytes()).hexdigest()
+    model_digest = sha256((model / "SHA256SUMS").read_bytes()).hexdigest()
     shown = {"text": "text column", "ending": "input format"}
     run = {shown.get(name, name.replace("_", " ")): value for name, value in settings.items()}
     run["text column"] = " ".join(run["text column"] or ()) or None
@@ -189,7 +193,7 @@ def _label_file(
     if output.is_damaged:
         tell_aside(f"{output.folder} is not as it was written: all rows are done anew.")
     writer = Writer.of(out, answers.names)
-    digest = hashlib.sha256() if source is None else _digest(source, settings["ending"])
+    digest = sha256() if source is None else _digest(source, settings["ending"])
     with options.workers(on) as workers:
         _write(output, blocks, answers, writer, digest, workers)
     _tell_written(out, None if source is None else Path(source), writer, is_new=is_new)
@@ -238,7 +242,7 @@ def _write(
     blocks: Iterable[Block],
     answers: Answers,
     writer: Writer,
-    digest: hashlib._Hash,
+    digest: _Hash,
     workers: Executor | None,
 ) -> None:
     """Write the answers, a chunk at a time, behind what is there already."""
@@ -487,13 +491,15 @@ def _chunks(
     answers: Answers,
     writer: Writer,
     folder: ResumableOutput | None = None,
-    digest: hashlib._Hash | None = None,
+    digest: _Hash | None = None,
     workers: Executor | None = None,
 ) -> Iterator[tuple[int, _Chunk]]:
     """What to write for each chunk of documents, and how many they are; without those that the folder has.
 
-    Threads label some chunks while others are read and written; or `workers` label and write them.
+    Threads label and format some chunks while others are read, and written one behind the other; or `workers` label and write them.
     """
+    from threading import Lock
+
     from bywords.text.threads import in_threads
 
     parts = _parts(blocks, answers, writer, folder, digest)
@@ -501,12 +507,17 @@ def _chunks(
         yield from _chunks_of_workers(parts, answers, writer, workers)
         return
 
-    def labelled(part: _Part) -> tuple[_Part, Predictions | TopPredictions]:
-        return part, answers.found(part.texts)
+    counting = Lock()
 
-    for part, found in in_threads(labelled, parts):
-        content = writer(part.table, answers(found), is_first=part.is_first)
-        yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest, part.share_read)
+    def labelled(part: _Part) -> _Chunk:
+        found = answers.found(part.texts)
+        with counting:
+            columns = answers(found)
+        content = writer(part.table, columns, is_first=part.is_first)
+        return _Chunk(content, len(part.texts), part.input_digest, part.share_read)
+
+    for chunk in in_threads(labelled, parts, waiting=N_WAITING):
+        yield chunk.n_rows, chunk
 
 
 def _chunks_of_workers(
@@ -557,7 +568,7 @@ def _parts(
     answers: Answers,
     writer: Writer,
     folder: ResumableOutput | None,
-    digest: hashlib._Hash | None,
+    digest: _Hash | None,
 ) -> Iterator[_Part]:
     """The documents to be labelled, some at a time.
 
@@ -587,12 +598,14 @@ def _parts(
         folder.check_input("")
 
 
-def _digest(file: str, ending: str | None) -> hashlib._Hash:
+def _digest(file: str, ending: str | None) -> _Hash:
     """What goes over the input. Parquet is read in no order of its bytes, so that the whole file comes first."""
+    from hashlib import sha256
+
     from bywords.io.formats import format_ending
     from bywords.io.streams import STANDARD_INPUT, open_input
 
-    digest = hashlib.sha256()
+    digest = sha256()
     for path in options.files_of(file):
         if path != STANDARD_INPUT and (ending or format_ending(Path(path))) == ".parquet":
             with open_input(expanded(path)) as opened:

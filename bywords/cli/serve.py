@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import multiprocessing
@@ -130,15 +129,17 @@ class _Log:
     """Records → lines of JSON with their time on standard error, those of one turn of the loop by one write."""
 
     def __init__(self) -> None:
+        from asyncio import get_running_loop
+
         from orjson import dumps
 
         self.records: list[dict[str, Any]] = []
-        self.dumps = dumps
+        self.dumps, self.loop = dumps, get_running_loop
 
     def __call__(self, record: dict[str, Any]) -> None:
         """Raises RuntimeError outside of a running loop."""
         if not self.records:
-            asyncio.get_running_loop().call_soon(self.write)
+            self.loop().call_soon(self.write)
         self.records.append(record)
 
     def write(self) -> None:

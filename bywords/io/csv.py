@@ -300,7 +300,7 @@ def _line_ends(data: bytes) -> int:
 def _end_outside_quotes(data: bytes) -> int:
     """Where the last line ends that has an even number of quotes before its end; 0 where none does."""
     end = data.rfind(b"\n") + 1
-    if data.find(b'"') < 0:
+    if data.count(b'"', 0, end) % 2 == 0:
         return end
     signs = np.frombuffer(data, dtype=np.uint8)
     quotes = np.flatnonzero(signs == _QUOTE)

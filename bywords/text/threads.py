@@ -39,10 +39,11 @@ def n_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, waiting: int = 1) -> Iterator[Result]:
     """The results of the calls, in the order of the items, which are taken as threads become free.
 
-    A single item needs no thread. After an error, or Ctrl-C, no more calls are started.
+    `waiting` calls, or their results, are kept for each thread. A single item needs no thread. After an error, or
+    Ctrl-C, no more calls are started; an error of the items comes behind the results of those before it.
     """
     items = iter(items)
     first = list(itertools.islice(items, 2))
@@ -53,17 +54,25 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterato
 
     items = itertools.chain(first, items)
     with ThreadPoolExecutor(n_threads()) as pool:
-        waiting: deque[Future[Result]] = deque()
+        started: deque[Future[Result]] = deque()
+        problem = None
         try:
-            for item in items:
-                waiting.append(pool.submit(call, item))
-                if len(waiting) > n_threads():
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            while problem is None:
+                try:
+                    started.append(pool.submit(call, next(items)))
+                except StopIteration:
+                    break
+                except Exception as error:
+                    problem = error
+                if len(started) > waiting * n_threads():
+                    yield started.popleft().result()
+            while started:
+                yield started.popleft().result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+        if problem is not None:
+            raise problem
 
 
 def chunks_of(texts: Sequence[str] | pl.Series, n_sizes: int = 1) -> list[tuple[int, int]]:

@@ -1,0 +1,44 @@
+"""Calls in threads: their results in order, and what becomes of them when something stops the work."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from bywords.text.threads import in_threads, n_threads
+
+
+def squares(items, waiting=1):
+    return in_threads(lambda item: item * item, items, waiting=waiting)
+
+
+def numbers_until(stop, error):
+    yield from range(stop)
+    raise error
+
+
+@pytest.mark.parametrize("waiting", [1, 4])
+def test_results_come_in_the_order_of_the_items(waiting):
+    assert list(squares(range(100), waiting)) == [number**2 for number in range(100)]
+
+
+def test_an_error_of_the_items_comes_behind_the_results_of_those_before_it():
+    results = squares(numbers_until(7, ValueError("no more")), waiting=4)
+    assert list(itertools.islice(results, 7)) == [number**2 for number in range(7)]
+    with pytest.raises(ValueError, match="no more"):
+        next(results)
+
+
+def test_ctrl_c_in_the_items_is_not_kept_waiting():
+    results = squares(numbers_until(3, KeyboardInterrupt()), waiting=4)
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+
+
+@pytest.mark.parametrize("waiting", [1, 4])
+def test_no_more_results_wait_than_were_asked_for(waiting):
+    taken = itertools.count()
+    results = squares((next(taken) for _ in range(1_000)), waiting)
+    next(results)
+    assert next(taken) <= waiting * n_threads() + 1

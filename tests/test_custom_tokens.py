@@ -104,7 +104,7 @@ def test_texts_of_given_tokens_are_cut_at_blanks():
         ([["a"], 5], r"document 1 is 5 of type int, expected its tokens: a list of strings, as in \['the'"),
         ([["a"], ["b", 5]], "document 1 has the token 5 of type int"),
         ([["a", None]], "document 0 has the token None of type NoneType"),
-        ([["a\x1eb"]], "document 0 has the token"),
+        ([["a\ufdd0b"]], "document 0 has the token"),
         ("a b", "found one text"),
         ({"a": ["b"]}, "no order"),
     ],
@@ -450,7 +450,7 @@ def test_lists_of_tokens_in_a_file_are_read_wherever_texts_are(bywords, tmp_path
     ):  # fmt: skip
         code, out, err = bywords(*command)
         assert code == 0, (command, err)
-    assert "\x1e" not in out
+    assert "\ufdd0" not in out
     record = json.loads((tmp_path / "train-compared" / "run.json").read_text())
     assert "New York" in json.dumps(record["systems"][0]["class_words"])
 
@@ -481,5 +481,5 @@ def test_a_column_of_lists_in_a_frame_is_a_column_of_tokens():
 def test_a_text_with_the_sign_between_tokens_is_refused_but_for_one_that_lists_made():
     (made,) = Tokenizer("given").read([["New York", "calls"]])
     assert documents("given", made) == [["New York", "calls"]]
-    with pytest.raises(DataError, match="document 1 is 'a\\\\x1eb c' with"):
-        Tokenizer("given")(["a b", "a\x1eb c"])
+    with pytest.raises(DataError, match="document 1 is 'a\\\\ufdd0b c' with"):
+        Tokenizer("given")(["a b", "a\ufdd0b c"])

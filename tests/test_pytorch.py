@@ -328,7 +328,7 @@ def test_parts_share_no_text_and_have_the_share_of_each_class():
 
 
 def test_a_text_stays_a_text_when_it_has_the_sign_that_stands_between_tokens():
-    for given in ([f"a\x1eb {number}" for number in range(10)], [["new york", str(number)] for number in range(10)]):
+    for given in ([f"a\ufdd0b {number}" for number in range(10)], [["new york", str(number)] for number in range(10)]):
         one, other = split(given, ["x", "y"] * 5, (0.5, 0.5))
         assert sorted([*one[0], *other[0]]) == given
 

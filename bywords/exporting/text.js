@@ -4,7 +4,7 @@
 const SPACE = 0, WORD = 1, SIGN = 2, UNSPACED = 3, MARK = 4, LOOKED_AT = 255;  // of bywords.kernels
 const IN_WORD = 1, DECIMAL = 2, UPPER = 4, LOWER = 8, CASED = 16, IGNORABLE = 32;  // bits of what Python says of a sign
 const BLANKS = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-const SEPARATOR = "\x1f", TOKEN_END = "\x1e";
+const SEPARATOR = "\x1f", TOKEN_END = "\ufdd0";
 const isAscii = text => !/[^\x00-\x7f]/.test(text);
 const smallAscii = text => text.replace(/[A-Z]+/g, letters => letters.toLowerCase());
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 GIVEN = "given"  # instead of a function: documents are lists of tokens already
-TOKEN_END = "\x1e"  # behind each token of a document that was a list of them
+TOKEN_END = "\ufdd0"  # behind each token of a document that was a list of them: a noncharacter, which is in no text
 EXAMPLE = "a list of strings, as in ['the', 'printer']"
 _QUOTES = {"``": '"', "''": '"'}  # as the Penn Treebank, and NLTK with it, writes what a text has
 

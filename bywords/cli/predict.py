@@ -496,7 +496,7 @@ def _chunks(
 ) -> Iterator[tuple[int, _Chunk]]:
     """What to write for each chunk of documents, and how many they are; without those that the folder has.
 
-    Threads label and format some chunks while others are read, and written one behind the other; or `workers` label and write them.
+    Threads label and format some chunks while others are read, and written one behind the other; or `workers` do.
     """
     from threading import Lock
 

@@ -109,7 +109,11 @@ def test_rows_are_read_by_the_columns_of_the_model(tmp_path, bywords):
     expected = [json.loads(line) for line in bywords("predict", "m", "new.jsonl")[1].splitlines()]
     got = asked(app, json={"texts": given}).json()["predictions"]
     assert got == [{key: value for key, value in line.items() if key in got[0]} for line in expected]
-    assert asked(app, "GET", "/info").json()["fields"] == ["subject", "body", "region"]
+    assert asked(app, "GET", "/info").json()["fields"] == {
+        "subject": "text",
+        "body": "text",
+        "region": "category",
+    }
     explained = asked(app, json={"text": given[0], "explain": True})
     assert explained.status_code == 200
     for wrong, field in (
@@ -331,14 +335,14 @@ def test_pages_need_no_network_and_the_document_names_every_limit(app):
 def test_requests_texts_and_labels_are_counted(models):
     records = []
     app = application(models / "one", log=records.append)
-    asked(app, json={"texts": ["moon secretword", "engine"]})
+    asked(app, json={"texts": ["moon secretword", "engine", "rocket secretword", "engine"]})
     asked(app, json={"text": 3})
     text = asked(app, "GET", "/metrics").text
     for line in (
         'bywords_requests_total{route="/predict",status="200"} 1.0',
         'bywords_requests_total{route="/predict",status="422"} 1.0',
-        "bywords_texts_total 2.0",
-        'bywords_labels_total{label="motor"} 1.0',
+        "bywords_texts_total 4.0",
+        'bywords_labels_total{label="motor"} 2.0',
         "bywords_window_in_vocabulary_share 0.75",
     ):
         assert line in text.splitlines()

@@ -318,12 +318,16 @@ def mixed(port: int, texts: list[str]) -> list[list[bytes]]:
 
 def batches(folder: Path, port: int, texts: list[str]) -> dict[str, Any]:
     """Seconds of 1,000 texts in one request, and of `predict` in this process: medians of runs in turn."""
-    classifier, body = load_classifier(folder / "model"), json.dumps({"texts": texts})
+    classifier, body = load_classifier(folder / "model"), json.dumps({"texts": texts}).encode()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
-    def served() -> None:
+    def served() -> float:
+        started = time.perf_counter()
         connection.request("POST", "/predict", body, {"Content-Type": JSON})
-        assert len(json.loads(connection.getresponse().read())["predictions"]) == len(texts)
+        answer = connection.getresponse().read()
+        took = time.perf_counter() - started
+        assert len(json.loads(answer)["predictions"]) == len(texts)
+        return took
 
     medians = median_seconds({"served": served, "predict": lambda: classifier.predict(texts)}, n_runs=15)
     return {**medians, "ratio": medians["served"] / medians["predict"]}

@@ -24,6 +24,7 @@ from small_corpus import small_corpus
 from bywords import SYSTEMS, fit_classifier, load_classifier, save_classifier
 from bywords.auditing.model_drift import Observed, compared, judged
 from bywords.cli import serve
+from bywords.cli.connections import Joining
 from bywords.cli.listening import listening
 from bywords.cli.serve import answers
 from bywords.errors import SettingError
@@ -272,6 +273,25 @@ def test_who_sends_no_whole_head_in_time_loses_the_connection_and_others_keep_th
         assert got == [b"", b"", b"HTTP/1.1 200"]
     server.should_exit = True
     thread.join(20)
+
+
+def test_a_head_is_written_with_what_comes_after_it_and_never_lost():
+    written = []
+    transport = SimpleNamespace(
+        write=written.append, close=lambda: written.append(None), is_closing=bool, get_extra_info=None,
+        pause_reading=None, resume_reading=None, set_protocol="others are those of the transport",
+    )  # fmt: skip
+    joining, head = Joining(transport), b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+    joining.write(head)
+    joining.write(b"{}")
+    joining.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # is waited for
+    joining.write(head)
+    joining.flush()
+    joining.flush()
+    joining.write(head)
+    joining.close()
+    assert written == [head + b"{}", b"HTTP/1.1 100 Continue\r\n\r\n", head, head, None]
+    assert joining.set_protocol.startswith("others")
 
 
 def test_a_worker_ends_after_the_process_that_started_it(models, monkeypatch):

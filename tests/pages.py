@@ -25,6 +25,17 @@ needs_browser = pytest.mark.skipif(
     _CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs Chromium and Playwright"
 )
 
+DROP = """([name, content]) => {
+    const carried = new DataTransfer();
+    carried.items.add(new File([content], name, {type: "text/csv"}));
+    const at = (kind) => {
+        const event = new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: carried});
+        document.querySelector("h1").dispatchEvent(event);
+        return event.defaultPrevented;
+    };
+    return [at("dragover"), at("drop")];
+}"""  # a file on a page as by a mouse; whether the page took it
+
 _WATCH = """<script>
 addEventListener("error", (event) => document.documentElement.setAttribute("data-error", event.message));
 </script>"""

@@ -613,6 +613,11 @@ def test_numbers_are_written_as_people_write_them(written, expected):
 # The pictures
 
 
+def test_a_difference_of_nothing_has_no_sign():
+    assert [formats.points(share) for share in (0.0, -0.0002, 0.0123, -0.0123)] == ["0.0", "0.0", "+1.2", "\u22121.2"]
+    assert [formats.signed(number, 0) for number in (-0.4, 10, -1000)] == ["0", "+10", "\u22121,000"]
+
+
 def test_labels_of_crowded_points_do_not_overlap():
     points = [(300 + 7 * (i % 4), 200 + 6 * (i // 4)) for i in range(14)]
     sizes = [(90.0 + i, 14.0) for i in range(14)]

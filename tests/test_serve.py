@@ -24,6 +24,7 @@ from small_corpus import small_corpus
 from bywords import SYSTEMS, fit_classifier, load_classifier, save_classifier
 from bywords.auditing.model_drift import Observed, compared, judged
 from bywords.cli import serve
+from bywords.cli.connections import Joining
 from bywords.cli.listening import listening
 from bywords.cli.serve import answers
 from bywords.errors import SettingError
@@ -109,7 +110,11 @@ def test_rows_are_read_by_the_columns_of_the_model(tmp_path, bywords):
     expected = [json.loads(line) for line in bywords("predict", "m", "new.jsonl")[1].splitlines()]
     got = asked(app, json={"texts": given}).json()["predictions"]
     assert got == [{key: value for key, value in line.items() if key in got[0]} for line in expected]
-    assert asked(app, "GET", "/info").json()["fields"] == ["subject", "body", "region"]
+    assert asked(app, "GET", "/info").json()["fields"] == {
+        "subject": "text",
+        "body": "text",
+        "region": "category",
+    }
     explained = asked(app, json={"text": given[0], "explain": True})
     assert explained.status_code == 200
     for wrong, field in (
@@ -270,6 +275,25 @@ def test_who_sends_no_whole_head_in_time_loses_the_connection_and_others_keep_th
     thread.join(20)
 
 
+def test_a_head_is_written_with_what_comes_after_it_and_never_lost():
+    written = []
+    transport = SimpleNamespace(
+        write=written.append, close=lambda: written.append(None), is_closing=bool, get_extra_info=None,
+        pause_reading=None, resume_reading=None, set_protocol="others are those of the transport",
+    )  # fmt: skip
+    joining, head = Joining(transport), b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+    joining.write(head)
+    joining.write(b"{}")
+    joining.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # is waited for
+    joining.write(head)
+    joining.flush()
+    joining.flush()
+    joining.write(head)
+    joining.close()
+    assert written == [head + b"{}", b"HTTP/1.1 100 Continue\r\n\r\n", head, head, None]
+    assert joining.set_protocol.startswith("others")
+
+
 def test_a_worker_ends_after_the_process_that_started_it(models, monkeypatch):
     given = {"model": str(models / "one"), "token": None, "is_local": True, "hosts": [], "limits": {}}
     monkeypatch.setenv("BYWORDS_SERVE", json.dumps(given))
@@ -331,14 +355,14 @@ def test_pages_need_no_network_and_the_document_names_every_limit(app):
 def test_requests_texts_and_labels_are_counted(models):
     records = []
     app = application(models / "one", log=records.append)
-    asked(app, json={"texts": ["moon secretword", "engine"]})
+    asked(app, json={"texts": ["moon secretword", "engine", "rocket secretword", "engine"]})
     asked(app, json={"text": 3})
     text = asked(app, "GET", "/metrics").text
     for line in (
         'bywords_requests_total{route="/predict",status="200"} 1.0',
         'bywords_requests_total{route="/predict",status="422"} 1.0',
-        "bywords_texts_total 2.0",
-        'bywords_labels_total{label="motor"} 1.0',
+        "bywords_texts_total 4.0",
+        'bywords_labels_total{label="motor"} 2.0',
         "bywords_window_in_vocabulary_share 0.75",
     ):
         assert line in text.splitlines()

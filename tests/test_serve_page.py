@@ -1,9 +1,10 @@
 """The page of a server in a browser: a text and its coloured words, a file labelled with progress, a token."""
 
+import contextlib
 import csv
 
 import pytest
-from pages import HOSTILE, answering, chromium, needs_chromium
+from pages import DROP, HOSTILE, answering, chromium, needs_chromium
 from playwright.sync_api import expect
 from small_corpus import small_corpus
 
@@ -64,8 +65,8 @@ def test_a_text_is_labelled_by_keys_and_its_words_are_coloured(page):
 def test_a_file_is_labelled_and_saved(page, tmp_path):
     with (tmp_path / "new.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["label", "body"], *([str(i), TEXTS[i % len(TEXTS)]] for i in range(1203))])
-    page.get_by_label("File, with a header line").set_input_files(tmp_path / "new.csv")
-    expect(page.get_by_label("Column with the texts")).to_have_value("body", timeout=20_000)
+    page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "new.csv")
+    expect(page.locator("#column option:checked")).to_have_text("body", timeout=20_000)
     page.get_by_role("button", name="Label the file").click()
     with page.expect_download() as saved:
         page.get_by_role("link", name="Save new-labelled.csv").click()
@@ -80,11 +81,47 @@ def test_a_file_is_labelled_and_saved(page, tmp_path):
 
 def test_a_file_that_is_none_is_said(page, tmp_path):
     (tmp_path / "bad.csv").write_bytes(b"text\n\xff\n")
-    page.get_by_label("File, with a header line").set_input_files(tmp_path / "bad.csv")
-    expect(page.locator("#said")).to_have_text("the file is not UTF-8.", timeout=20_000)
+    page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "bad.csv")
+    expect(page.locator("#said")).to_contain_text("The file is not in UTF-8", timeout=20_000)
 
 
 def test_what_the_server_takes_is_shown(page):
     page.get_by_role("link", name="What the server takes").click()
     expect(page.get_by_role("rowheader", name="min_confidence")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("heading", name="GET /metrics")).to_be_visible()
+
+
+def test_a_row_is_labelled_by_its_fields_and_a_file_of_them_that_is_dropped(browser, bywords, tmp_path):
+    rows = [(f"{('car', 'moon')[i % 2]} {i % 7}", "it was", ("US", "EU")[i % 2], "ab"[i % 2]) for i in range(60)]
+    (tmp_path / "rows.csv").write_text("subject,body,region,label\n" + "".join(",".join(row) + "\n" for row in rows))
+    columns = ["--text", "subject", "--text", "body", "--column", "region"]
+    assert bywords("train", "rows.csv", *columns, "--system", "tfidf-svc", "--out", "m")[0] == 0
+    with (
+        answering(Application(ServedModel(tmp_path / "m", answers))) as url,
+        contextlib.closing(browser.new_page()) as page,
+    ):
+        page.goto(url)
+        page.get_by_label("subject").fill("moon")
+        page.get_by_label("region (a category, or nothing)").fill("EU")
+        page.keyboard.press("Enter")
+        expect(page.locator("#answer")).to_contain_text("b (")
+        assert page.locator("#shown mark.for").all_inner_texts() == ["moon", "region=EU"]
+        page.evaluate(DROP, ["new.csv", "body;region;subject\nit was;US;car\n;;moon\n"])
+        expect(page.locator("#said")).to_have_text("new.csv: 2 rows.")
+        page.get_by_role("button", name="Label the file").click()
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="Save new-labelled.csv").click()
+        with saved.value.path().open(newline="") as file:
+            assert [(row["subject"], row["label"]) for row in csv.DictReader(file, delimiter=";")] == [
+                ("car", "a"), ("moon", "b"),
+            ]  # fmt: skip
+        page.evaluate(DROP, ["other.csv", "body,title\nit was,car\n"])
+        page.get_by_role("button", name="Label the file").click()
+        expect(page.locator("#said")).to_have_text("the file has no column subject; its columns: body, title.")
+
+
+def test_a_column_that_is_not_clear_is_asked_for(page, tmp_path):
+    (tmp_path / "new.csv").write_text("id,note\n1,moon\n")
+    page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "new.csv")
+    page.get_by_role("button", name="Label the file").click()
+    expect(page.locator("#said")).to_contain_text("It is not clear which column holds the texts: choose one.")

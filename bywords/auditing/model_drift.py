@@ -326,7 +326,7 @@ def _sentence(looks: list[Look], drifted: list[Look], n_fewest: int) -> str:
     return (
         f"These texts are {worst.verdict} from those of the "
         f"training: {', '.join(named[look.kind] for look in drifted)}. "
-        "The accuracy that was measured may not hold: label some of them and run `bywords evaluate`."
+        "The accuracy that was measured may not hold: label some of them and run bywords evaluate."
     )
 
 

@@ -201,6 +201,11 @@ class Columns:
         """The columns that a document is made of."""
         return (*self.text, *(column.name for column in self.side))
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """What each of the inputs is: text, category, number or date."""
+        return dict.fromkeys(self.text, "text") | {column.name: column.kind for column in self.side}
+
     def described(self) -> str:
         """One line for a person."""
         parts = [f"text: {' + '.join(self.text)}{' (lists of tokens, as they are)' if self.tokens else ''}"]

@@ -136,7 +136,7 @@
       }
     }
     $("done").hidden = true;
-    const unlike = nUnlike ? ` ${nUnlike.toLocaleString("en")} are unlike the texts of the training (out_of_distribution): do not trust these.` : "";
+    const unlike = nUnlike ? ` ${nUnlike.toLocaleString("en")} ${nUnlike === 1 ? "is" : "are"} unlike the texts of the training (out_of_distribution): do not trust ${nUnlike === 1 ? "it" : "these"}.` : "";
     say($("said"), `${rows.length.toLocaleString("en")} rows labelled by the column ${header[column] || column + 1}.${unlike}`);
     const link = element("a", "", {download: `${name.replace(/\.(csv|tsv|txt)$/i, "")}-labelled${separator === "\t" ? ".tsv" : ".csv"}`, class: "save"});
     link.href = URL.createObjectURL(new Blob(parts, {type: "text/csv"}));

@@ -57,8 +57,11 @@ def decimal(number: float | None, digits: int = 3) -> str:
 
 
 def signed(number: float | None, digits: int = 3) -> str:
-    """.5 → +0.500, -.5 → −0.500, with a sign as long as the plus."""
-    return f"{number:+,.{digits}f}".replace("-", "\u2212") if _is_known(number) else UNKNOWN
+    """.5 → +0.500, -.5 → −0.500, with a sign as long as the plus; -.0001 → 0.000, which has none."""
+    if not _is_known(number):
+        return UNKNOWN
+    written = f"{number:+,.{digits}f}".replace("-", "\u2212")
+    return written if written.strip("+\u2212.0") else written[1:]
 
 
 def seconds(number: float | None) -> str:

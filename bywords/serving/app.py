@@ -43,9 +43,7 @@ class Application(Site):
         self._orjson = needed("orjson", what="`bywords serve`")
         self._n_waiting = 0
         self._asked: list[tuple[Loaded, Question, asyncio.Future[bytes]]] = []  # since the last turn of the loop
-        look = files("bywords.report").joinpath("page.css").read_bytes()
-        pages = {name: files("bywords.serving").joinpath(f"{name}.html").read_bytes() for name in ("page", "api")}
-        self._pages = {name: page.replace(b"/* page.css */", look) for name, page in pages.items()}
+        self._pages = {name: _page(f"{name}.html") for name in ("page", "api")}
 
     async def started(self) -> None:
         """Look at the folder from now on."""
@@ -181,10 +179,18 @@ class Application(Site):
             "system": classifier.record.card.system or classifier.record.config.description,
             "labels": classifier.classes.tolist(),
             "is_multilabel": classifier.is_multilabel,
-            "fields": [] if columns is None or columns.is_one_text else list(columns.inputs),
+            "fields": {} if columns is None or columns.is_one_text else columns.kinds,
             "limits": vars(self.limits),
             "refused": self.served.refused,
         }
+
+
+def _page(name: str) -> bytes:
+    """A page with the look of reports, and the script by which exported pages read a csv."""
+    page = files("bywords.serving").joinpath(name).read_bytes()
+    for package, part in (("bywords.report", "page.css"), ("bywords.exporting", "csv.js")):
+        page = page.replace(f"/* {part} */".encode(), files(package).joinpath(part).read_bytes())
+    return page
 
 
 def _alike(

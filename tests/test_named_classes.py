@@ -11,14 +11,18 @@ from test_static_vectors import FOODS, LABELS, TEXTS
 from bywords import SYSTEMS, TextClassifier
 from bywords.artifact.description import load_classifier, save_classifier
 from bywords.data.corpus import Corpus, with_unseen_labels
+from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.explain.explanation import explain
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.system_config import FitParameters
+from bywords.text.tokenizer import Tokenizer
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.training.fit import fit_classifier
 from bywords.training.incremental import continue_fit
+from bywords.training.named_classes import NamedClasses, Trust, with_named_classes
 from bywords.training.repeated_folds import evaluate_in_turn
+from bywords.training.system import SystemFit
 
 UNSEEN = ("money_and_banks", "sports")
 ASKED = ["a loan from the bank", "the team won its football match", "sausage", "goat"]
@@ -49,6 +53,17 @@ def test_classes_with_documents_are_told_apart_as_without_the_others(fitted):
     before, now = (one.predict(texts).logits for one in (fit(unseen_labels=()), fitted))
     columns = np.searchsorted(fitted.classes, ["animal", "food"])
     np.testing.assert_allclose(now[:, columns[0]] - now[:, columns[1]], before[:, 0] - before[:, 1], atol=1e-4)
+
+
+def test_a_name_that_says_nothing_leaves_its_class_at_the_mean_of_those_that_were_seen():
+    tokens = Tokenizer()(TEXTS)
+    everything = tokens, Targets.of(np.array([label == "food" for label in LABELS]) * 1)
+    before = fit(unseen_labels=())
+    named = NamedClasses.of(["animal", "food", "sports"], np.array([0, 1]))
+    parts = SystemFit(before.vocabulary, before.model)
+    _, found = with_named_classes(before.record.config, parts, everything, named, Trust(2.0, slope=0.0, odds=1.5))
+    logits = found.model.logits(found.vocabulary.encode(Tokenizer()([*TEXTS, *ASKED])))
+    np.testing.assert_allclose(logits[:, 2] - logits[:, :2].mean(axis=1), 3.0, atol=1e-4)
 
 
 def test_it_is_said_what_is_known_of_such_a_class_and_what_is_not(fitted):

@@ -178,8 +178,8 @@ class Project:
         """A new project with the texts of these files, in their order, and these labels.
 
         `overlap` people label each text. With `several`, a text has any number of labels. `label` names the column of
-        labels that the texts have already: a text that has one is labelled; nobody is asked for blank ones. `reading` is
-        that of `read_blocks`. Memory for a block of the file and eight bytes a text; the file is whole or not there.
+        labels that the texts have already: a text that has one is labelled; nobody is asked for blank ones. `reading`
+        is that of `read_blocks`. Memory for a block of the file and eight bytes a text; the file is whole or not there.
 
         Raises: SettingError where `path` is there, or labels cannot be; DataError as `read_blocks`, and for no texts.
         """

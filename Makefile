@@ -77,7 +77,7 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-BENCHMARKS := start_up whole_commands whole_work text_to_ids training prediction memory step lstm scaling streams on_disk kills faults \
+BENCHMARKS := start_up whole_commands whole_work text_to_ids training prediction memory step lstm scaling streams on_disk cluster kills faults \
 	accuracy sizes normalization side_columns intervals calibration explanations audit duplicates leakage drift learning_curve \
 	systems load_limits fuzz_models fuzz_kept fuzz_commands
 

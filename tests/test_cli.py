@@ -140,14 +140,18 @@ def test_compare_goes_on_where_it_stopped(bywords, csv, tmp_path):
 
 
 def test_ctrl_c_keeps_the_best_model_so_far(csv, tmp_path):
-    settings = ["--set", "training.max_epochs=1000000", "--set", "training.patience=1000000"]
+    settings = ["--keep-test-out", "--set", "training.max_epochs=1000000", "--set", "training.patience=1000000"]
     command = [sys.executable, "-m", "bywords", "train", csv, "--system", "averaging", *settings]
     terminal, inside = pty.openpty()
     with subprocess.Popen(command, cwd=tmp_path, stdin=inside, stdout=inside, stderr=inside) as child:
         os.close(inside)
-        shown = _read_until(terminal, "epoch 3 of")
-        child.send_signal(signal.SIGINT)
-        shown += _read_until(terminal, None)
+        try:
+            shown = _read_until(terminal, "epoch 3 of")
+            child.send_signal(signal.SIGINT)
+            shown += _read_until(terminal, None)
+        except AssertionError:
+            child.kill()  # it would be waited for
+            raise
     os.close(terminal)
     assert child.returncode == 0
     assert "validation loss" in shown

@@ -81,15 +81,15 @@ def write_texts(path: Path, n_texts: int) -> set[tuple[int, int]]:
                 if chooser.random() < 0.5:
                     its = " ".join(its).upper().split()
                 else:
-                    plain = [place for place, word in enumerate(its) if word.isalpha()]  # one word, not several
-                    its[chooser.choice(plain)] = f"changed{row}"
+                    words_alone = [index for index, word in enumerate(its) if word.isalpha()]  # one word of the rule's
+                    its[chooser.choice(words_alone)] = f"changed{row}"
                 planted.add((original, row))
             else:
                 number = chooser.randrange(len(words))
                 start = chooser.randrange(max(1, len(words[number]) - 14))
                 its = [*words[number][start : start + chooser.randrange(8, 16)], f"Name{chooser.randrange(n_texts)}"]
                 label = names[number]
-                if len(its) > 9 and len(recent) < 100_000:
+                if sum(word.isalpha() for word in its) > 9 and len(recent) < 100_000:
                     recent.append((row, its, label))
             file.write(json.dumps({"text": " ".join(its), "label": label}) + "\n")
     return planted

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import polars as pl
+from typer.testing import CliRunner
 
 import bywords
+from bywords.cli.main import COMMANDS, app_of
 
 SLOW = ("torch", "sklearn", "gensim", "matplotlib", "pandas", "scipy", "optuna")
 ROOMS = ("io", "data", "vectors", "evaluation")
@@ -89,3 +91,16 @@ def test_help_is_shown_without_what_takes_long(tmp_path):
         )
         assert "Usage: bywords" in done.stdout
         assert done.stdout.splitlines()[-1] == ""
+
+
+def test_the_overview_of_commands_says_the_same_as_with_all_their_options():
+    shown = [CliRunner().invoke(app_of(COMMANDS, is_overview=is_overview), ["--help"]) for is_overview in (True, False)]
+    assert shown[0].output == shown[1].output
+    assert all(f" {name} " in shown[0].output for name in COMMANDS)
+
+
+def test_the_overview_of_commands_is_shown_without_servers_and_encryption(tmp_path):
+    look = "import sys; print(*{'asyncio', 'ssl', 'hashlib'} & set(sys.modules))"
+    seen = f"from bywords.cli.main import _run; _run(['--help']); {look}"
+    done = subprocess.run([sys.executable, "-c", seen], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""

@@ -77,8 +77,9 @@ format: $(STAMP) ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-BENCHMARKS := start_up whole_commands whole_work text_to_ids training prediction memory step lstm scaling streams on_disk cluster kills faults \
-	accuracy sizes normalization side_columns intervals calibration explanations audit duplicates leakage drift learning_curve \
+BENCHMARKS := start_up whole_commands whole_work text_to_ids training prediction memory step lstm scaling streams on_disk on_disk_auto \
+	cluster kills faults accuracy sizes normalization side_columns intervals calibration explanations audit duplicates \
+	duplicates_on_disk leakage drift learning_curve \
 	systems load_limits fuzz_models fuzz_kept fuzz_commands
 
 bench: $(STAMP) ## measure against fastText and others, about two and a half hours; benchmarks/results and the tables of README and docs

@@ -41,6 +41,7 @@ def main() -> None:
         ("docs/benchmarks.md", "crafted"): [crafted],
         ("docs/systems.md", "systems"): [systems],
         ("docs/large-data.md", "limits"): [limits],
+        ("docs/large-data.md", "one machine"): [one_machine],
     }
     for (page, name), makers in tables.items():
         text = (ROOT / page).read_text(encoding="utf-8")
@@ -151,6 +152,39 @@ def limits() -> str:
         came_out = over.get(row["code"], "an answer" if row["code"] == 0 else row["said"].replace("|", "\\|"))
         cost = f"{row['processor_seconds']:.1f} | {row['megabytes']:,}"
         lines.append(f"| {row['case']} | `{row['command']}` | {came_out} | {cost} |")
+    return "\n".join(lines) + "\n"
+
+
+def one_machine() -> str:
+    """What training and auditing on disk took: each pass by the GB, whole runs, and what the passes foretell."""
+    training, audits = read_result("on_disk_auto"), read_result("duplicates_on_disk")["rows"]
+    rows, passes = training["rows"], training["passes"]["seconds"]
+    smallest = rows[0]["n_megabytes"]
+    on_disk = training["passes"]["id_bytes"] / smallest / 1e6
+    lines = ["| pass of `auto` | reads | s of a processor for each GB |", "|---|---|---|"]
+    reads = {"fitting and judging candidates": "its ids once, then their bags"}
+    lines += [
+        f"| {what} | {reads.get(what, 'the file')} | {1000 * seconds / smallest:.0f} |"
+        for what, seconds in passes.items()
+        if what != "start"
+    ]
+    lines += ["", f"What stays in the folder: {on_disk:.1f} bytes for each of the texts.", ""]
+    lines += ["| what | s of the processor | foretold | s | MB of memory | right on |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        foretold = training["foretold"].get(str(row["n_megabytes"])) if row["way"] == "on disk" else None
+        is_told = foretold is not None and row["n_megabytes"] != smallest
+        lines.append(
+            f"| {row['n_megabytes']:,} MB, {row['way']} | {row['processor_seconds']:.0f} | "
+            f"{f'{foretold:.0f}' if is_told else ''} | {row['seconds']:.0f} | {row['peak_megabytes']:,.0f} | "
+            f"{row['accuracy']:.3f} |"
+        )
+    lines += ["", "| audit | s of the processor | s | MB of memory | planted pairs found |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {row['n_texts']:,} texts, {row['memory'] + ' on disk' if row['is_on_disk'] else 'in memory'} | "
+        f"{row['processor_seconds']:.0f} | {row['seconds']:.0f} | {row['peak_megabytes']:,.0f} | "
+        f"{row['n_found']:,} of {row['n_planted']:,} |"
+        for row in audits
+    ]
     return "\n".join(lines) + "\n"
 
 

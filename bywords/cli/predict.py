@@ -229,8 +229,8 @@ def _tell_written(out: Path, source: Path | None, writer: Writer, *, is_new: boo
 
     if is_new and source is not None:
         keep_private(out, expanded(source))
-    if writer.n_formulas:
-        cells = "1 cell starts" if writer.n_formulas == 1 else f"{writer.n_formulas:,} cells start"
+    if n_formulas := sum(writer.formulas):
+        cells = "1 cell starts" if n_formulas == 1 else f"{n_formulas:,} cells start"
         tell_aside(
             f"In {out} {cells} with =, +, - or @, which a spreadsheet that opens it takes for a formula. Write "
             "--out NAME.xlsx to open it in one: there they are text."
@@ -530,13 +530,13 @@ def _chunks_of_workers(
             waiting.append(part)
             table = None if part.table is None else part.table.to_write()
             its = copy.copy(writer)
-            its.n_formulas = 0
+            its.formulas = []
             yield _Sent(part.texts, table, part.is_first, its)
 
-    for content, n_formulas, counts in workers.map(_written, answers, sent()):
+    for content, formulas, counts in workers.map(_written, answers, sent()):
         part = waiting.popleft()
         answers.counts.update(counts)
-        writer.n_formulas += n_formulas
+        writer.formulas += formulas
         if isinstance(content, DataError):  # of a row: it is known here which line of which file that is
             content = writer(part.table, answers(answers.found(part.texts)), is_first=part.is_first)
         yield len(part.texts), _Chunk(content, len(part.texts), part.input_digest, part.share_read)
@@ -552,15 +552,15 @@ class _Sent:
     writer: Writer
 
 
-def _written(answers: Answers, sent: _Sent) -> tuple[bytes | pl.DataFrame | DataError, int, Counter[str | int]]:
+def _written(answers: Answers, sent: _Sent) -> tuple[bytes | pl.DataFrame | DataError, list[int], Counter[str | int]]:
     """What to append for the texts, or the error of one; how many cells look like formulas, and `Answers.counts`."""
     answers.counts = Counter()
     columns = answers(answers.found(sent.texts))
     try:
         content = sent.writer(sent.table, columns, is_first=sent.is_first)
     except DataError as error:
-        return error, 0, answers.counts
-    return content, sent.writer.n_formulas, answers.counts
+        return error, [], answers.counts
+    return content, sent.writer.formulas, answers.counts
 
 
 def _parts(

@@ -66,7 +66,7 @@ class LocalExecutor(Executor):
 
     def _end(self) -> None:
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=True)  # what nobody asks for is cancelled already
             self._pool = None
 
     def close(self) -> None:

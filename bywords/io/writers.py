@@ -16,7 +16,6 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import polars as pl
@@ -50,8 +49,7 @@ class Writer:
         self.is_compressed = is_compressed
         self._columns: list[str] | None = None  # of a CSV
         self._dialect = Dialect("\t" if ending == ".tsv" else ",")
-        self.n_formulas = 0  # cells of a CSV that a spreadsheet takes for a formula
-        self._counting = Lock()  # chunks may come from several threads
+        self.formulas: list[int] = []  # cells of a CSV that a spreadsheet takes for one, by chunk
 
     @classmethod
     def of(cls, path: Path, answers: Sequence[str]) -> Writer:
@@ -117,9 +115,8 @@ class Writer:
             frame = pl.DataFrame([of_name[name] if name in of_name else nothing.alias(name) for name in columns])
         frame = pl.DataFrame([_flat(column) for column in _checked(frame, "CSV").get_columns()])
         strings = pl.selectors.string()
-        n_formulas = _n_formulas(frame)
-        with self._counting:
-            self.n_formulas += n_formulas
+        if n_formulas := _n_formulas(frame):
+            self.formulas.append(n_formulas)
         written = io.BytesIO()
         frame.with_columns(pl.when(strings != "").then(strings)).write_csv(  # what is empty needs no quotes
             written,

@@ -451,4 +451,4 @@ def test_an_audit_gives_the_command_of_its_review(browser, bywords, tmp_path):
     assert bywords("audit", str(tmp_path / "data.csv"), "--out", str(tmp_path / "found"))[0] == 0
     with page_in(browser, tmp_path / "found" / "audit.html", ready=".copy") as page:
         said = page.locator("code[data-copy]").first.text_content()
-        assert shlex.split(said) == ["bywords", "label", "data.csv", "--review", str(tmp_path / "found")]
+    assert shlex.split(said) == ["bywords", "label", str(tmp_path / "data.csv"), "--review", str(tmp_path / "found")]

@@ -312,7 +312,7 @@ def test_an_unknown_name_gets_the_nearest_one_and_the_list():
         load_vectors("glove-wiki-gigaword-30")
     with pytest.raises(VectorFileError, match=r"vectors.txt: there is no such file"):
         load_vectors("vectors.txt")
-    assert len(set(VECTOR_NAMES)) == 14
+    assert len(set(VECTOR_NAMES)) == 15
 
 
 def test_reading_vectors_loads_neither_torch_nor_gensim():

@@ -56,7 +56,8 @@ class RayExecutor(Executor):
                 where = address or f"RAY_ADDRESS={os.environ['RAY_ADDRESS']}"
                 raise SettingError(
                     f"--on ray: no cluster answers at {where}: {' '.join(str(error).split())[:200]}. "
-                    "`ray status` on its first machine says whether it runs; `ray start --head` starts one."
+                    "`ray status` on its first machine says whether it runs; `ray start --head` starts one. Where it "
+                    "asks for a token, as new ones do, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
                 ) from error
             self._folder = Path(tempfile.mkdtemp(prefix="bywords-ray-"))  # not /tmp/ray, which anybody reads
             self._ray.init(

@@ -2,8 +2,8 @@
 
 import os
 import pickle
+import select
 import signal
-import threading
 import traceback
 
 from bywords import SettingError
@@ -24,11 +24,12 @@ def in_child(call):
             pickle.dump(result, pipe)
         os._exit(0)
     os.close(child_end)
-    alarm = threading.Timer(SECONDS, os.kill, (child, signal.SIGKILL))
-    alarm.start()
     with os.fdopen(parent_end, "rb") as pipe:
+        if not select.select([pipe], [], [], SECONDS)[
+            0
+        ]:  # an alarm would be a thread, at the end of which one may fork
+            os.kill(child, signal.SIGKILL)
         pickled = pipe.read()
-    alarm.cancel()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert status == 0, f"the child hung or ended by {status}"
     result = pickle.loads(pickled)

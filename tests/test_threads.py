@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from bywords.text.threads import in_threads, n_threads
 
@@ -42,3 +43,23 @@ def test_no_more_results_wait_than_were_asked_for(waiting):
     results = squares((next(taken) for _ in range(1_000)), waiting)
     next(results)
     assert next(taken) <= waiting * n_threads() + 1
+
+
+def n_blas_threads():
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+@pytest.mark.skipif(not n_blas_threads() - {1}, reason="numpy multiplies with one thread anyway")
+def test_numpy_multiplies_on_the_thread_that_asks_while_several_ask_and_as_before_behind_them():
+    before = n_blas_threads()
+    inside = in_threads(lambda _: n_blas_threads(), range(4))
+    other = in_threads(lambda _: n_blas_threads(), range(4))
+    assert next(inside) == next(other) == {1}
+    assert list(inside) == [{1}] * 3
+    assert n_blas_threads() == {1}  # the other is not through
+    other.close()
+    assert n_blas_threads() == before
+    with pytest.raises(ZeroDivisionError):
+        list(in_threads(lambda number: 1 // number, range(3)))
+    assert n_blas_threads() == before
+    assert list(in_threads(lambda _: n_blas_threads(), [0])) == [before]  # alone it may have all

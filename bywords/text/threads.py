@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -39,6 +41,45 @@ def n_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _OneThreadAProduct:
+    """While it is entered, by any number of threads, numpy multiplies matrices on the thread that asks for it.
+
+    Its library would wake a thread for each processor, which wait for each other by spinning. Where several threads ask
+    at a time, or others have work too, that takes up to ten times as long and brings nothing.
+    """
+
+    def __init__(self) -> None:
+        self._n_inside = 0
+        self._limit: Any = None
+        self._lock = threading.RLock()  # a generator that is left may be closed, by the collector, in the midst of it
+        if hasattr(os, "register_at_fork"):
+            release = self._lock.release
+            os.register_at_fork(before=self._lock.acquire, after_in_parent=release, after_in_child=release)
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._n_inside += 1
+            if self._n_inside == 1:
+                self._limit = _libraries().limit(limits=1)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0 and self._limit is not None:
+                self._limit.restore_original_limits()
+
+
+@functools.cache
+def _libraries() -> Any:
+    """Those that numpy multiplies by."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
+
+
+_one_thread_a_product = _OneThreadAProduct()
+
+
 def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, waiting: int = 1) -> Iterator[Result]:
     """The results of the calls, in the order of the items, which are taken as threads become free.
 
@@ -53,7 +94,7 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, waiting
     from concurrent.futures import ThreadPoolExecutor
 
     items = itertools.chain(first, items)
-    with ThreadPoolExecutor(n_threads()) as pool:
+    with _one_thread_a_product, ThreadPoolExecutor(n_threads()) as pool:
         started: deque[Future[Result]] = deque()
         problem = None
         try:

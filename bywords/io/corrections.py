@@ -139,7 +139,7 @@ def _read(path: Path) -> Table:
     with open_input(path, encoding=None) as file:
         kind, known = format_of(file, set(COLUMNS), labelled=True), set(COLUMNS)
         if kind == ".xlsx":
-            (table,) = read_spreadsheet(file, known=known)
+            (table,) = read_spreadsheet(file, known=known, labelled=True)
         else:
             separator = "\t" if kind == ".tsv" else None
             (table,) = read_delimited(file, separator=separator, known=known, block_bytes=0)

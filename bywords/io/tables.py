@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import io
 import json
+import logging
 import re
 import zipfile
 from collections import Counter
@@ -41,6 +42,7 @@ FIRST_ROWS = 8  # of Parquet, by whose size a block is cut
 BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
 MOST_CELLS, MOST_EMPTY = 20_000_000, 10  # of a table of objects; for each that is filled, where there are more
 BLOCK_MEMORY = 1 << 28  # bytes of a block of Parquet, about
+WHOLE = 2**62  # a number below it is one of 64 bits
 MOST_JUDGED = 1_000  # columns, the first, by whose values it is guessed what is a header and what else may be meant
 
 
@@ -122,10 +124,14 @@ def read_delimited(
     return _tables(file.name, records, known, what="line")
 
 
-def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection[str]) -> Iterator[Table]:
-    """Read a sheet of an Excel or OpenDocument file, by default the first that is not empty, as `read_delimited`.
+def read_spreadsheet(
+    file: Input, *, sheet: str | None = None, known: Collection[str], labelled: bool = False
+) -> Iterator[Table]:
+    """Read a sheet of an Excel or OpenDocument file, as `read_delimited`: by default the first that is not empty.
 
-    Rows above the names of the columns that have one field, a title say, are left out.
+    One that is hidden is read where no other has anything. Rows above the names of the columns that have one field, a
+    title say, are left out. What is written of a row keeps its numbers, dates and truth values, where a column has
+    nothing else; of `labelled` documents nothing is.
 
     Raises: DataError when it cannot be read, has no such sheet or no rows. SettingError without the extra [excel].
     """
@@ -137,31 +143,62 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
         names = book.sheet_names
         if sheet is not None and sheet not in names:
             raise DataError(f"{file.name}: there is no sheet {sheet!r}. Its sheets: {quoted(names)}.")
+        chosen = None
         for name in [sheet] if sheet is not None else names:
-            frame = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
-            if not frame.is_empty():
+            found = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+            if found.height and (chosen is None or found.visible == "visible"):
+                chosen = found
+            if chosen is not None and chosen.visible == "visible":
                 break
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(
             f"{file.name}: this cannot be read as a spreadsheet ({reason}). Save it again as .xlsx."
         ) from error
-    if frame.is_empty():
+    if chosen is None:
         raise DataError(
             f"{file.name} is empty: expected a first row with the names of the columns, then one a document."
         )
+    frame = chosen.to_polars()
     n_filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
     rows = np.flatnonzero(n_filled.to_numpy() > 0)
     title = int(np.argmax(n_filled.to_numpy()[rows] > 1)) if int(n_filled.max() or 0) > 1 else 0
     notes = []
     if len(names) > 1 and sheet is None:
-        notes.append(f"the sheet {name!r} is read, of {len(names)}: {file.name}:NAME reads another")
+        hidden = ", which is hidden," if chosen.visible != "visible" else ""
+        notes.append(f"the sheet {chosen.name!r}{hidden} is read, of {len(names)}: {file.name}:NAME reads another")
     if title:
         rows_of = "1 row of one field is" if title == 1 else f"{title} rows of one field are"
         notes.append(f"{rows_of} left out above the names of the columns")
     rows = rows[title:]
     records = Records(frame[rows], data, lambda number: int(rows[number]) + 1, Dialect())
-    return _tables(file.name, iter([records]), known, what="row", notes=notes)
+    typed = []
+    if not labelled and len(rows) > 1:
+        n_above = int(rows[0]) + 1
+        with _unheard("fastexcel"):  # of columns of several kinds, which are strings then
+            below = book.load_sheet(chosen.name, header_row=None, skip_rows=n_above, schema_sample_rows=None)
+        typed = [_typed(column) for column in below.to_polars()[rows[1:] - n_above].get_columns()]
+    return _tables(file.name, iter([records]), known, what="row", notes=notes, typed=typed)
+
+
+@contextlib.contextmanager
+def _unheard(logger: str) -> Iterator[None]:
+    """Let what a library logs go to those who listen, and not to standard error where nobody does."""
+    nobody = logging.NullHandler()
+    logging.getLogger(logger).addHandler(nobody)
+    try:
+        yield
+    finally:
+        logging.getLogger(logger).removeHandler(nobody)
+
+
+def _typed(column: pl.Series) -> pl.Series:
+    """Cells of a spreadsheet, which has no whole numbers and no days: as such where all are."""
+    if column.dtype.is_float() and len(column) and ((column == column.round()) & (column.abs() < WHOLE)).all():
+        return column.cast(pl.Int64)
+    if isinstance(column.dtype, pl.Datetime) and len(column) and (column == column.dt.truncate("1d")).all():
+        return column.cast(pl.Date)
+    return column
 
 
 def _check_spreadsheet(data: bytes, name: str) -> None:
@@ -177,9 +214,18 @@ def _check_spreadsheet(data: bytes, name: str) -> None:
 
 
 def _tables(
-    name: str, blocks: Iterator[Records], known: Collection[str], *, what: str, notes: Sequence[str] = ()
+    name: str,
+    blocks: Iterator[Records],
+    known: Collection[str],
+    *,
+    what: str,
+    notes: Sequence[str] = (),
+    typed: Sequence[pl.Series] = (),
 ) -> Iterator[Table]:
-    """Records → tables. `what` a record has a number of, for messages: a line or a row."""
+    """Records → tables. `what` a record has a number of, for messages: a line or a row.
+
+    `typed` are the columns of the one block, below its first record, as they are to be written; by default strings.
+    """
     columns: list[str] = []
     has_known = has_header = False
     unread, is_first, told = b"", True, list(notes)
@@ -216,13 +262,14 @@ def _tables(
                 )
             frame = frame.drop(nothing) if nothing else frame
             series = frame.get_columns()
+            written = dict(zip(columns, typed, strict=True)) if typed and n_header else {}
             yield Table(
                 name,
                 dict(zip(frame.columns, series, strict=True)),
                 functools.partial(_line_of, records.line_of, n_header, what),
                 header_is_certain=has_known,
                 # Whether nothing was in quotes plays no part. Of very many columns few have to be changed.
-                rows=pl.DataFrame([one.fill_null("") if one.null_count() else one for one in series]),
+                rows=pl.DataFrame([_to_write(written.get(one.name, one)).alias(one.name) for one in series]),
                 source=unread,
                 notes=tuple(told),
                 dialect=records.dialect,
@@ -232,6 +279,10 @@ def _tables(
         raise DataError(
             f"{name} has a first {what} with the names of columns ({quoted(columns)}) and no rows below it."
         )
+
+
+def _to_write(column: pl.Series) -> pl.Series:
+    return column.fill_null("") if column.dtype == pl.String and column.null_count() else column
 
 
 def _is_header(header: list[str], frame: pl.DataFrame) -> bool:

@@ -158,7 +158,7 @@ def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
                     _write_cell(sheet, row, index, value, dates)
 
 
-def _write_cell(sheet: Any, row: int, index: int, value: Any, dates: Mapping[type, Any]) -> None:
+def _write_cell(sheet: Any, row: int, index: int, value: Any, dates: Mapping[type[date], Any]) -> None:
     if value is None:
         return
     if isinstance(value, bool):
@@ -173,8 +173,8 @@ def _write_cell(sheet: Any, row: int, index: int, value: Any, dates: Mapping[typ
 
 def _is_exact(day: date) -> bool:
     """Whether a cell of a spreadsheet holds this day or time as it is: none of long ago, with a zone, or finer."""
-    is_time = isinstance(day, datetime)
-    return day.year > FIRST_SHEET_YEAR and not (is_time and (day.tzinfo is not None or day.microsecond % 1000))
+    is_finer = isinstance(day, datetime) and (day.tzinfo is not None or day.microsecond % 1000 > 0)
+    return day.year > FIRST_SHEET_YEAR and not is_finer
 
 
 def merge_parquet(parts: Sequence[Path], out: Path) -> None:

@@ -33,7 +33,7 @@ from bywords.config import to_plain
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, keys_of
-from bywords.data.label_names import asked_of, parsed_mapping
+from bywords.data.label_names import asked_of, of_each_kind, parsed_mapping
 from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.splits import check_split
 from bywords.errors import DataError, SettingError
@@ -116,6 +116,7 @@ class PartFacts:
     first_skipped: str = ""
     read_as: Columns | None = None  # which columns of a table documents are made of
     not_read: tuple[str, ...] = ()  # the other columns of the table
+    remarks: tuple[str, ...] = ()  # what was done to the labels when they were read, a sentence each
 
     def __len__(self) -> int:
         return self.n_documents
@@ -334,6 +335,7 @@ class _Reading:
         self.n_documents: int | None = None  # known after the first reading
         self.columns: Columns | None = None  # and these with the first block
         self.not_read: tuple[str, ...] = ()
+        self.remarks: list[str] = []
         self.sums: dict[str, FileSum] = {}
 
     def store(self, config: VocabularyConfig, run: dict[str, Any]) -> tuple[CorpusRecord, Vocabulary]:
@@ -344,6 +346,7 @@ class _Reading:
             is_multilabel |= corpus.is_multilabel
             if self.columns is None:
                 self.columns, self.not_read = corpus.read_as, corpus.not_read
+            self.remarks = of_each_kind([*self.remarks, *corpus.remarks])
             names = corpus.names().tolist()
             label_sets = names if corpus.is_multilabel else [(name,) for name in names]
             indices = parts.add(label_sets, tokens)
@@ -375,8 +378,8 @@ class _Reading:
             self.sums[name] = write.sum
         record = CorpusRecord(
             run=run, label_names=list(label_names), is_multilabel=is_multilabel, columns=self.columns,
-            not_read=list(self.not_read), n_by_label=counts.tolist(), fingerprint=fingerprint, dropped=dropped,
-            n_documents={"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
+            not_read=list(self.not_read), remarks=self.remarks, n_by_label=counts.tolist(), fingerprint=fingerprint,
+            dropped=dropped, n_documents={"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
             skipped=[skipped, test_skipped], sums=self.sums,
         )  # fmt: skip
         write_record(self.folder, record)
@@ -619,7 +622,7 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, record: CorpusRecord, voca
     n_learned, n_by_label = n_documents["train"] + n_documents["valid"], tuple(record.n_by_label)
     train = PartFacts(
         files[0], n_learned, names, n_by_label, record.fingerprint, *skipped[0],
-        read_as=record.columns, not_read=tuple(record.not_read),
+        read_as=record.columns, not_read=tuple(record.not_read), remarks=tuple(record.remarks),
     )  # fmt: skip
     tested = codes.labels if isinstance(codes := parts["test"].codes, LabelSets) else codes
     counts = tuple(np.bincount(tested, minlength=len(names)).tolist())

@@ -14,7 +14,7 @@ import polars as pl
 
 from bywords.data.corpus import Corpus, labelled_as, renamed, sorted_names, with_label_names
 from bywords.data.hierarchy import check_paths
-from bywords.data.label_names import asked_of, parsed_mapping
+from bywords.data.label_names import asked_of, of_each_kind, parsed_mapping
 from bywords.data.label_sets import LabelSets
 from bywords.errors import DataError
 from bywords.io.corpus_record import OnBlock
@@ -114,7 +114,7 @@ class _Labels:
         self._first: Corpus | None = None
         self._numbers: dict[str, int] = {}
         self._documents, self._labels, self._rows = list[Indices](), list[Indices](), list[Indices]()
-        self._is_multilabel, self._remarks, self._skipped = False, dict[str, None](), (0, "")
+        self._is_multilabel, self._remarks, self._skipped = False, list[str](), (0, "")
 
     def add(self, corpus: Corpus) -> None:
         self._first = self._first or dataclasses.replace(corpus.select([]), remarks=())
@@ -124,7 +124,7 @@ class _Labels:
         self._labels.append(np.array(numbers, dtype=np.int64)[labels])
         self._rows.append(corpus.rows)
         self._is_multilabel |= corpus.is_multilabel
-        self._remarks |= dict.fromkeys(corpus.remarks)
+        self._remarks = of_each_kind([*self._remarks, *corpus.remarks])
         self._skipped = self._skipped[0] + corpus.n_skipped, self._skipped[1] or corpus.first_skipped
         self.n_documents += len(corpus)
 

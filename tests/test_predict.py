@@ -586,6 +586,15 @@ def test_lists_and_spans_of_parquet_are_kept_in_csv(predict, tmp_path):
     assert (row["list"], row["span"]) == ("[1, 2]", "1 day, 2:00:00")
 
 
+@pytest.mark.parametrize("name", ["predict", "explain"])
+def test_a_text_of_the_command_line_is_utf_8_whatever_the_locale_says(bywords, model, name):
+    typed = "motor é rocket é"
+    answers = [bywords(name, model, text)[1] for text in (typed, os.fsencode(typed).decode("ascii", "surrogateescape"))]
+    assert answers[0] == answers[1] != ""
+    code, _, error = bywords(name, model, typed.encode("cp1252").decode(errors="surrogateescape"))
+    assert (code, "is not UTF-8. Set the terminal to UTF-8, or put the text into a file" in error) == (2, True)
+
+
 def test_unsure_answers_and_texts_unlike_the_training_are_left_open(predict, tmp_path):
     (tmp_path / "in.txt").write_text("moon rocket orbit\nmoon goal engine\nmoon qqq zzz xxx\n")
     sure, torn, unlike = (json.loads(line) for line in predict("in.txt")[1].splitlines())

@@ -803,6 +803,26 @@ CASES: list[Case] = [
         "error: x.csv, line 1: two columns are called 'label'. Give each column its own name.",
     ),
     read(
+        "the names of the columns again, as cat writes of several files",
+        "x.csv",
+        "text,label\ngood film,pos\n\ufefftext,label\nbad film,neg\n",
+        "error: x.csv, line 3: the names of the columns stand here again, as where files were put together. Take it out. Or leave such rows out: --bad-rows skip.",
+    ),
+    read(
+        "the names of the columns again, skipped",
+        "x.csv",
+        "text,label\ngood film,pos\n\ntext,label\nbad film,neg\n",
+        "good film → pos · bad film → neg Skipped 1: line 4: the names of the columns stand here again, as where files were put together. Take it out.",
+        bad_rows="skip",
+    ),
+    read(
+        "the names of the columns again in Excel",
+        "x.xlsx",
+        sheets(a=[SHEET[0], SHEET[1], [], SHEET[0], SHEET[2]]),
+        "error: x.xlsx, row 4: the names of the columns stand here again, as where files were put together. Take it out. Or leave such rows out: --bad-rows skip.",
+        example="x.xlsx with them in row 4 too",
+    ),
+    read(
         '\\" in quotes',
         "x.csv",
         'text,label\n"a \\"good\\", fine film",pos\nbad film,neg\n',

@@ -549,7 +549,7 @@ def _read_tables(
     if kind == ".xlsx":
         archive, sheet = split_member(Path(path))
         sheet = sheet if archive.suffix.lower() in SPREADSHEETS else None
-        return read_spreadsheet(file, sheet=sheet, known=known, labelled=labelled)
+        return read_spreadsheet(file, sheet=sheet, known=known, labelled=labelled, skipped=skipped)
     if kind == ".json":
         return read_json(file, skipped=skipped)
     if kind == ".jsonl":

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import DataError, quoted
@@ -118,14 +119,20 @@ def read_delimited(
     Columns without a name and without anything in them are left out; others without a name are called by their number.
     What is no well-known name but is taken for one is said in the `notes`.
 
-    Raises: DataError as `record_blocks`, for two columns of one name and for a file without rows.
+    Raises: DataError as `record_blocks`, for two columns of one name, where their names stand below once more, and for
+    a file without rows.
     """
     records = record_blocks(file, separator, block_bytes=block_bytes, skipped=skipped)
-    return _tables(file.name, records, known, what="line")
+    return _tables(file.name, records, known, what="line", skipped=skipped)
 
 
 def read_spreadsheet(
-    file: Input, *, sheet: str | None = None, known: Collection[str], labelled: bool = False
+    file: Input,
+    *,
+    sheet: str | None = None,
+    known: Collection[str],
+    labelled: bool = False,
+    skipped: Skipped | None = None,
 ) -> Iterator[Table]:
     """Read a sheet of an Excel or OpenDocument file, as `read_delimited`: by default the first that is not empty.
 
@@ -178,7 +185,7 @@ def read_spreadsheet(
         with _unheard("fastexcel"):  # of columns of several kinds, which are strings then
             below = book.load_sheet(chosen.name, header_row=None, skip_rows=n_above, schema_sample_rows=None)
         typed = [_typed(column) for column in below.to_polars()[rows[1:] - n_above].get_columns()]
-    return _tables(file.name, iter([records]), known, what="row", notes=notes, typed=typed)
+    return _tables(file.name, iter([records]), known, what="row", notes=notes, typed=typed, skipped=skipped)
 
 
 @contextlib.contextmanager
@@ -221,18 +228,21 @@ def _tables(
     what: str,
     notes: Sequence[str] = (),
     typed: Sequence[pl.Series] = (),
+    skipped: Skipped | None = None,
 ) -> Iterator[Table]:
     """Records → tables. `what` a record has a number of, for messages: a line or a row.
 
     `typed` are the columns of the one block, below its first record, as they are to be written; by default strings.
     """
     columns: list[str] = []
+    names: tuple[Any, ...] = ()  # as they are in the file
     has_known = has_header = False
     unread, is_first, told = b"", True, list(notes)
     for records in blocks:
         frame, n_header = records.frame, 0
         if not columns:
-            header = [(value or "").strip() for value in frame.row(0)]
+            names = frame.row(0)
+            header = [(value or "").strip() for value in names]
             has_known = any(column.casefold() in known for column in header)
             has_header = has_known or _is_header(header, frame)
             columns = [f"column_{number}" for number in range(1, len(header) + 1)]
@@ -251,13 +261,21 @@ def _tables(
             ]
             told += _told_of_header(columns, nothing, what, has_known=has_known, has_header=has_header)
         unread += records.source
+        line_of = functools.partial(_line_of, records.line_of, n_header, what)
+        if has_header and len(names) > 1 and len(again := _rows_like(names, frame)):
+            problem = "the names of the columns stand here again, as where files were put together. Take it out."
+            for row in again.tolist():
+                refuse_row(name, line_of(row), problem, skipped)
+            kept = np.delete(np.arange(len(frame)), again)
+            frame, line_of = frame[kept], functools.partial(_moved, line_of, kept)
+            typed = [column[kept] for column in typed]
         if len(frame):
             frame.columns = columns
             late = next((column for column in nothing if not _is_blank(frame[column])), None)
             if late is not None:
                 row = int((frame[late].fill_null("") != "").arg_max() or 0)
                 raise DataError(
-                    f"{name}, {what} {records.line_of(n_header + row)}: there is something in {late!r}, which has no "
+                    f"{name}, {line_of(row)}: there is something in {late!r}, which has no "
                     "name and nothing in the rows before. Give the column a name."
                 )
             frame = frame.drop(nothing) if nothing else frame
@@ -266,7 +284,7 @@ def _tables(
             yield Table(
                 name,
                 dict(zip(frame.columns, series, strict=True)),
-                functools.partial(_line_of, records.line_of, n_header, what),
+                line_of,
                 header_is_certain=has_known,
                 # Whether nothing was in quotes plays no part. Of very many columns few have to be changed.
                 rows=pl.DataFrame([_to_write(written.get(one.name, one)).alias(one.name) for one in series]),
@@ -283,6 +301,13 @@ def _tables(
 
 def _to_write(column: pl.Series) -> pl.Series:
     return column.fill_null("") if column.dtype == pl.String and column.null_count() else column
+
+
+def _rows_like(names: tuple[Any, ...], frame: pl.DataFrame) -> npt.NDArray[np.intp]:
+    """The rows that hold the names of the columns, with a byte order mark before the first perhaps."""
+    first, name = frame.to_series(0).fill_null(""), names[0] or ""
+    found = np.flatnonzero(((first == name) | (first == f"\ufeff{name}")).to_numpy())
+    return found[[frame.row(row)[1:] == names[1:] for row in found.tolist()]] if len(found) else found
 
 
 def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
@@ -514,6 +539,10 @@ def as_strings(series: pl.Series) -> pl.Series:
 
 def _somewhere(row: int) -> str:
     return f"row {row}"
+
+
+def _moved(location_of: Callable[[int], str], rows: npt.NDArray[np.intp], row: int) -> str:
+    return location_of(int(rows[row]))
 
 
 def _line_of(line_of: Callable[[int], int], n_header: int, what: str, row: int) -> str:

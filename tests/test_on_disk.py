@@ -231,6 +231,21 @@ def test_what_is_odd_about_labels_on_disk_is_said_as_of_those_in_memory(bywords,
     assert record["label_remarks"] == [remarks[0]]
 
 
+def test_a_label_that_training_lacks_is_refused_or_its_row_skipped_on_disk_and_in_evaluate(bywords, tmp_path):
+    train = write_lines(tmp_path / "train.jsonl", ROWS)
+    test = write_lines(tmp_path / "test.jsonl", [*ROWS[:30], {**ROWS[0], "label": "unheard"}, *ROWS[30:60]])
+    on_disk = ["train", train, "--test", test, "--on-disk", "ids", "--system", "tfidf-nb", "--out", "model"]
+    evaluated = ["evaluate", "model", test, "--json"]
+    skip = ["--bad-rows", "skip"]
+    for command in (on_disk, evaluated):
+        code, _, error = bywords(*command, *skip)
+        assert code == 0
+        assert "Skipped 1 row that could not be read; the first is row 30 (counted from 0): the label 'unh" in error
+        code, _, error = bywords(*command)
+        assert (code, "Or leave such rows out: --bad-rows skip." in error) == (2, True)
+    assert json.loads(bywords(*evaluated, *skip)[1])["n_documents"] == 60
+
+
 def test_of_remarks_on_one_block_after_another_each_kind_is_said_once():
     assert of_each_kind(["Apart: 'a'.", "Apart: 'b'.", "Levels: 'c'."]) == ["Apart: 'a'.", "Levels: 'c'."]
 

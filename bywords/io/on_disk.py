@@ -52,6 +52,7 @@ from bywords.io.corpus_record import (
     read_checked,
     write_record,
 )  # fmt: skip
+from bywords.io.datasets import with_known_labels
 from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.locks import locked
@@ -508,17 +509,29 @@ class _Reading:
         n_tested = n_dropped = 0
         with _PartWriter(self.folder, "test", is_multilabel) as writer:
             texts = self._texts("reading the test file", skipped, self.source.test)
-            blocks = ((corpus, (its, None)) for corpus, its in texts)
+            known = self._of_known_labels(texts, label_names, is_multilabel, skipped)
+            blocks = ((corpus, (corpus.texts, None)) for corpus in known)
             for corpus, encoded in self._worked(_encode, (self.tokenizer, vocabulary), blocks):
                 rows, documents = (encoded or {}).get(0) or (np.zeros(0, dtype=np.int64), None)
                 if documents is not None:
-                    its = with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names).select(rows)
-                    writer.write(documents, its)
+                    writer.write(documents, corpus.select(rows))
                 n_tested, n_dropped = n_tested + len(rows), n_dropped + len(corpus) - len(rows)
             self.sums |= writer.sums()
         if not n_tested:
             raise DataError(f"{self.source.test} has no documents with words to test on.")
         return n_tested, n_dropped
+
+    def _of_known_labels(
+        self, blocks: Iterator[tuple[Corpus, pl.Series]], label_names: Sequence[str], is_multilabel: bool, skipped: Any
+    ) -> Iterator[Corpus]:
+        """Blocks to test on, with the labels of training; documents of others are counted where rows are skipped."""
+        for corpus, _ in blocks:
+            its = labelled_as(corpus, multilabel=is_multilabel)
+            known = with_known_labels(its, label_names, bad_rows=self.source.reading.bad_rows)
+            for _ in range(known.n_skipped - its.n_skipped):
+                skipped.add(*known.first_skipped.split(": ", 1))
+            if len(known):
+                yield known
 
 
 def _cut(tokenizer: Tokenizer, texts: pl.Series) -> Tokens:

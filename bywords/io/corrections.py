@@ -24,7 +24,7 @@ from bywords.data.corpus import Corpus, Split
 from bywords.data.label_names import cleaned
 from bywords.errors import DataError, did_you_mean, quoted
 from bywords.io.formats import format_of
-from bywords.io.streams import open_input
+from bywords.io.streams import open_input, unskippable
 from bywords.io.tables import Table, read_delimited, read_spreadsheet
 from bywords.terminal import shorten
 
@@ -138,12 +138,13 @@ def corrected(split: Split, corrections: list[Correction], *, is_drawn: bool) ->
 def _read(path: Path) -> Table:
     with open_input(path, encoding=None) as file:
         kind, known = format_of(file, set(COLUMNS), labelled=True), set(COLUMNS)
-        if kind == ".xlsx":
-            (table,) = read_spreadsheet(file, known=known, labelled=True)
-        else:
-            separator = "\t" if kind == ".tsv" else None
-            (table,) = read_delimited(file, separator=separator, known=known, block_bytes=0)
-    return table
+        separator = "\t" if kind == ".tsv" else None
+        try:
+            if kind == ".xlsx":
+                return next(read_spreadsheet(file, known=known, labelled=True))
+            return next(read_delimited(file, separator=separator, known=known, block_bytes=0))
+        except DataError as error:
+            raise unskippable(error) from error
 
 
 def _row(text: str | None, location: str) -> int:

@@ -156,6 +156,22 @@ def test_what_a_spreadsheet_would_cut_off_is_refused_before_any_row_is_done(pred
     assert (code, message in error, "--resume" in error) == (2, True, False)
 
 
+def test_a_spreadsheet_is_put_together_beside_its_place_and_what_a_killed_run_left_goes(predict, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    write_table(tmp_path / "in.csv")
+
+    def killed(parts, out):
+        (parts[0].parent / "tmpabc").touch()
+        raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resumable, "write_spreadsheet", killed)
+        assert predict("in.csv", "--out", "out.xlsx")[0] == 2
+    assert (tmp_path / "out.xlsx.part" / "tmpabc").exists()
+    assert predict("in.csv", "--out", "out.xlsx")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.xlsx"]
+
+
 def test_json_objects_stay_as_they_are_written(predict, tmp_path):
     given = '{"text":"moon" , "n": 1.50, "x": {"y": [null, 1e400]}, "half": "\\ud83d" }'
     (tmp_path / "in.jsonl").write_text(given + "\n\n{ }\n", encoding="utf-8")

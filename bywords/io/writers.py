@@ -133,10 +133,12 @@ class Writer:
 def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
     """Put Parquet files one below the other on a sheet, row by row; texts are never formulas.
 
+    What is needed for the while is beside them, where there is room, and called tmp….
     Raises: DataError where there are more rows than a sheet takes.
     """
     xlsxwriter = needed("xlsxwriter", what="writing .xlsx")
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
+    options: dict[str, Any] = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    options |= {"in_memory": False, "tmpdir": str(parts[0].parent) if parts else None}
     columns: list[str] = []
     for part in parts:
         names = pl.read_parquet_schema(part)

@@ -44,6 +44,14 @@ def naming(what: object, *, error: type[BywordsError], advice: str = "") -> Iter
         raise error(f"{what}: {fact.rstrip('.')}.{advice and f' {advice}'}") from wrong
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value of a frame or a list says that there is none: None, NaN, NaT, pandas' NA, what numpy masks."""
+    try:
+        return value is None or value is np.ma.masked or bool(value != value)
+    except TypeError:  # pandas' NA, which does not say whether it is unlike itself
+        return True
+
+
 def check_array(name: str, array: Array, *dtypes: type[np.generic], shape: Shape | None = None) -> None:
     """Raise SettingError where an array has none of these exact dtypes, or another shape; see `check_shapes`.
 

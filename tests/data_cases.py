@@ -273,6 +273,10 @@ def sheets(**rows: list[list[Any]]) -> bytes:
     with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
         for name, cells in rows.items():
             sheet = book.add_worksheet(name)
+            if name.startswith("_"):
+                sheet.hide()
+            else:
+                sheet.activate()
             for row, values in enumerate(cells):
                 for column, value in enumerate(values):
                     if value is not None:
@@ -440,6 +444,13 @@ CASES: list[Case] = [
         sheets(empty=[], tickets=SHEET, other=SHEET[:2]),
         "good film → pos · bad film → neg Note: the sheet 'tickets' is read, of 3: x.xlsx:NAME reads another.",
         example="x.xlsx with sheets empty, tickets, other",
+    ),
+    read(
+        "Excel with a hidden sheet before the others",
+        "x.xlsx",
+        sheets(_hidden=SHEET[:2], tickets=SHEET),
+        "good film → pos · bad film → neg Note: the sheet 'tickets' is read, of 2: x.xlsx:NAME reads another.",
+        example="x.xlsx with the sheets _hidden, which is, and tickets",
     ),
     several(
         "another sheet",
@@ -790,6 +801,26 @@ CASES: list[Case] = [
         "x.csv",
         "text,label,label\ngood film,pos,1\n",
         "error: x.csv, line 1: two columns are called 'label'. Give each column its own name.",
+    ),
+    read(
+        "the names of the columns again, as cat writes of several files",
+        "x.csv",
+        "text,label\ngood film,pos\n\ufefftext,label\nbad film,neg\n",
+        "error: x.csv, line 3: the names of the columns stand here again, as where files were put together. Take it out. Or leave such rows out: --bad-rows skip.",
+    ),
+    read(
+        "the names of the columns again, skipped",
+        "x.csv",
+        "text,label\ngood film,pos\n\ntext,label\nbad film,neg\n",
+        "good film → pos · bad film → neg Skipped 1: line 4: the names of the columns stand here again, as where files were put together. Take it out.",
+        bad_rows="skip",
+    ),
+    read(
+        "the names of the columns again in Excel",
+        "x.xlsx",
+        sheets(a=[SHEET[0], SHEET[1], [], SHEET[0], SHEET[2]]),
+        "error: x.xlsx, row 4: the names of the columns stand here again, as where files were put together. Take it out. Or leave such rows out: --bad-rows skip.",
+        example="x.xlsx with them in row 4 too",
     ),
     read(
         '\\" in quotes',
@@ -1245,11 +1276,11 @@ CASES: list[Case] = [
         sheet_of("o.xlsx"),
     ),
     predicted(
-        "Excel in, Excel out",
+        "Excel in, Excel out: numbers stay numbers",
         "x.xlsx --out o.xlsx",
         ("x.xlsx", "--out", "o.xlsx"),
         {"x.xlsx": sheets(a=[["n", "text"], [1, "moon"], [2, "car"]])},
-        "n text · 1 moon · 2 car text: text · not read: n",
+        "n text · 1.0 moon · 2.0 car text: text · not read: n",
         sheet_of("o.xlsx"),
     ),
     predicted(

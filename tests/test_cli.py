@@ -304,6 +304,22 @@ def test_systems_are_listed(bywords):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "may_skip"),
+    [(("predict", "model", "bad.csv"), True), (("vocab", "bad.csv"), True),
+     (("vectors", "train", "bad.csv", "--out", "v.npy"), True), (("drift", "model", "bad.csv"), False),
+     (("label", "bad.csv", "--labels", "a,b", "--export", "out.csv"), False),
+     (("train", "my.csv", "--labels", "bad.csv", "--system", "tfidf-nb", "--bad-rows", "skip"), False)],
+    ids=lambda given: given[0] if isinstance(given, tuple) else "",
+)  # fmt: skip
+def test_rows_may_be_skipped_where_the_error_says_so(bywords, model, tmp_path, arguments, may_skip):
+    (tmp_path / "bad.csv").write_text("text,label,row,new_label\nmoon,a,0,1,2\nstar rocket,b,0,c\n", encoding="utf-8")
+    code, _, error = bywords(*arguments)
+    assert (code, "expected 4 fields" in error, "--bad-rows skip" in error) == (2, True, may_skip)
+    if may_skip:
+        assert "no such option" not in bywords(*arguments, "--bad-rows", "skip")[2].lower()
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["train", "{csv}", "--text", "body"], "'text'.*'label'"),

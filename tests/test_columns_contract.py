@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -268,6 +270,14 @@ def test_amounts_are_numbers_however_they_are_written(kind, pattern, low, high):
         assert tokens_of(side, [plain])[0][0] not in ("x is not a number", "x is missing")
 
 
+@pytest.mark.parametrize(("pattern", "mate", "unclear"), [("{}.5", "1,5", "1,234"), ("{},5", "1.5", "1.234")])
+def test_a_number_is_the_same_whatever_stands_in_other_rows(pattern, mate, unclear):
+    side = SideColumn.fit(pl.Series("x", [pattern.format(37 * n) for n in range(100)]))
+    assert tokens_of(side, [unclear, mate])[0] == tokens_of(side, [unclear])[0]
+    assert f"{unclear!r} is read as 1234 all the same" in (side.surprise(pl.Series([mate, unclear])) or "")
+    assert side.surprise(pl.Series([unclear])) is None
+
+
 def test_the_order_of_days_and_months_is_said_and_kept():
     said = [SideColumn.fit(pl.Series("x", [day])).described() for day in ("29/02/2024", "02/29/2024", "2024-02-29")]
     assert said == ["x (date, day/month/year)", "x (date, month/day/year)", "x (date)"]
@@ -372,7 +382,9 @@ def test_missing_values_of_a_frame_are_missing_whatever_they_are():
     from bywords.fitted import documents_of
 
     data = [{"t": "a", "r": None}, {"t": "a", "r": float("nan")}, {"t": "a"}, {"t": "a", "r": " "}]
-    assert len(set(documents_of(data, columns))) == 1
+    data += [{"t": "a", "r": none} for none in (pd.NA, pd.NaT, np.ma.masked)]
+    nullable = pd.DataFrame({"t": ["a"], "r": pd.array([None], dtype="Int64")})
+    assert {*documents_of(data, columns), *documents_of(nullable, columns)} == {documents_of(data, columns)[0]}
 
 
 def test_a_saved_classifier_of_rows_answers_the_same(tmp_path):

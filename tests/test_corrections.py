@@ -54,6 +54,30 @@ def test_a_file_of_rows_and_labels_gives_the_right_labels(written):
     assert found.split.train.names()[2] == "sport"
 
 
+def test_a_text_that_is_another_than_the_documents_is_refused(written):
+    path = written("row,label,new_label,text\n2,space,sport,the rocket\n")
+    with pytest.raises(
+        DataError, match=r"fixed.csv, line 2: row 2 of train.csv is the text 'goal', and here it is 'the r"
+    ):
+        corrected(Split(TRAIN, TEST), read_corrections(path), is_drawn=False)
+
+
+@pytest.mark.parametrize("text", ["GOAL", "'goal", "go", "the goal\r\nof a subject", "gÃ©oal", "", "???"])
+def test_a_text_is_the_same_whatever_a_spreadsheet_makes_of_its_signs(written, text):
+    path = written(f'row,label,new_label,text\n2,space,sport,"{text}"\n'.replace("\r\n", "\n"))
+    assert corrected(Split(TRAIN, TEST), read_corrections(path), is_drawn=False).n_changed == 1
+
+
+def test_corrections_are_read_from_what_a_spreadsheet_saves(written):
+    frame = pl.DataFrame({"row": ["2"], "label": ["space"], "new_label": ["sport"], "text": ["goal"]})
+    path = written("row\tlabel\tnew_label\ttext\n2\tspace\tsport\tgoal\n", "unicode.txt")
+    expected = [(one.row, one.new_label, one.label, one.text) for one in read_corrections(path)]
+    path.write_bytes(path.read_bytes().decode().encode("utf-16"))
+    frame.write_excel(path.with_suffix(".xlsx"))
+    for saved in (path, path.with_suffix(".xlsx")):
+        assert [(one.row, one.new_label, one.label, one.text) for one in read_corrections(saved)] == expected
+
+
 def test_the_label_that_stands_there_is_no_change(written):
     found = corrected(Split(TRAIN, TEST), read_corrections(written("row,new_label\n0,sport\n")), is_drawn=False)
     assert found.n_changed == 0

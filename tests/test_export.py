@@ -264,6 +264,16 @@ def test_a_csv_is_read_as_the_package_reads_it(page, content, tmp_path):
     assert found == rows if rows is not None else isinstance(found, str), (found, rows)
 
 
+def test_a_page_refuses_the_names_of_the_columns_in_a_later_line_as_the_package_does(page):
+    script = """content => {
+        try { return readCsv(new TextEncoder().encode(content), "file.csv").rows.length; }
+        catch (error) { return error.message; }
+    }"""
+    for content in ("text,n\nmoon,1\n\ufefftext,n\n", "text,n\n\ntext,n\n"):
+        assert page.evaluate(script, content).startswith("Line 3: the names of the columns stand here again")
+    assert page.evaluate(script, "text\ntext\n") == 1
+
+
 def test_a_text_is_typed_and_a_csv_labelled_by_keys_and_nothing_is_asked_of_a_network(browser, bywords, tmp_path):
     labels = [[label, "long"] if len(text) > 30 else [label] for text, label in zip(TEXTS, LABELS, strict=True)]
     for name, its in (("one", LABELS), ("several", labels)):

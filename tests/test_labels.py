@@ -149,6 +149,16 @@ def test_a_label_that_pandas_does_not_know_is_missing():
     for labels in (pd.Series(["a", pd.NA, "b"], dtype="string"), pd.Series([1, pd.NA], dtype="Int64")):
         with pytest.raises(DataError, match=r"document 1 \(counted from 0\) is missing"):
             read_labels(labels, part="training")
+    with pytest.raises(DataError, match=r"has <NA> in row 1, column 0 \(counted from 0\), expected 0 or 1"):
+        read_labels(pd.DataFrame({"a": pd.array([1, pd.NA], dtype="Int64"), "b": [0, 1]}), part="training")
+    with pytest.raises(SettingError, match="class_weight names the label <NA>"):
+        weights_of({pd.NA: 2}, read_labels(["a", "b"], part="training"), np.array(["a", "b"]), None)
+
+
+def test_a_label_under_numpys_mask_is_missing():
+    with pytest.raises(DataError, match=r"document 1 \(counted from 0\) is missing"):
+        read_labels(np.ma.array([1, 2], mask=[False, True]), part="training")
+    assert classes_and_codes(np.ma.array([2, 1], mask=[False, False])) == ("one", [1, 2], [1, 0])
 
 
 def test_half_of_a_surrogate_pair_is_found_in_an_array_of_strings_too():

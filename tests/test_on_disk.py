@@ -15,6 +15,7 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.classifier import TextClassifier
+from bywords.data.label_names import of_each_kind
 from bywords.errors import DataError, SettingError
 from bywords.io import on_disk
 from bywords.io.on_disk import Source, corpus_on_disk
@@ -213,16 +214,40 @@ def test_a_file_that_has_room_or_options_that_need_all_of_it_stay_in_memory(more
     assert ("0.1 MB may be used: they are learned from at once all the same, as --max-size" in error) == (len(more) > 2)
 
 
-def test_what_is_odd_about_labels_on_disk_is_said_as_of_those_in_memory(bywords, tmp_path):
-    path = write_lines(tmp_path / "odd.jsonl", [{**row, "label": f"['{row['label']}']"} for row in ROWS])
-    train = ["train", path, "--system", "tfidf-nb", "--out", "model"]
+@pytest.mark.parametrize(
+    ("labels", "remark", "options"),
+    [(["['{}']"], "Labels that look like lists", []),
+     (["{}", "{}\u200b"], "Labels that were written in several ways", []),
+     (["{}/a", "{} / b"], "Blanks around the levels of labels", ["--label-hierarchy", "/"])],
+    ids=["odd", "cleaned", "paths"],
+)  # fmt: skip
+def test_what_is_odd_about_labels_on_disk_is_said_as_of_those_in_memory(bywords, tmp_path, labels, remark, options):
+    odd = [{**row, "label": labels[n % len(labels)].format(row["label"])} for n, row in enumerate(ROWS)]
+    train = ["train", write_lines(tmp_path / "odd.jsonl", odd), "--system", "tfidf-nb", "--out", "model", *options]
     said = [bywords(*train, *more)[1] for more in ([], ["--on-disk", "ids"])]
-    remarks = [
-        next(line for line in out.splitlines() if line.startswith("Labels that look like lists")) for out in said
-    ]
-    assert remarks[0] == remarks[1]
+    remarks = [next((line for line in out.splitlines() if line.startswith(remark)), None) for out in said]
+    assert remarks[0] == remarks[1] is not None
     record = json.loads(bywords(*train, "--on-disk", "ids", "--json")[1])
     assert record["label_remarks"] == [remarks[0]]
+
+
+def test_a_label_that_training_lacks_is_refused_or_its_row_skipped_on_disk_and_in_evaluate(bywords, tmp_path):
+    train = write_lines(tmp_path / "train.jsonl", ROWS)
+    test = write_lines(tmp_path / "test.jsonl", [*ROWS[:30], {**ROWS[0], "label": "unheard"}, *ROWS[30:60]])
+    on_disk = ["train", train, "--test", test, "--on-disk", "ids", "--system", "tfidf-nb", "--out", "model"]
+    evaluated = ["evaluate", "model", test, "--json"]
+    skip = ["--bad-rows", "skip"]
+    for command in (on_disk, evaluated):
+        code, _, error = bywords(*command, *skip)
+        assert code == 0
+        assert "Skipped 1 row that could not be read; the first is row 30 (counted from 0): the label 'unh" in error
+        code, _, error = bywords(*command)
+        assert (code, "Or leave such rows out: --bad-rows skip." in error) == (2, True)
+    assert json.loads(bywords(*evaluated, *skip)[1])["n_documents"] == 60
+
+
+def test_of_remarks_on_one_block_after_another_each_kind_is_said_once():
+    assert of_each_kind(["Apart: 'a'.", "Apart: 'b'.", "Levels: 'c'."]) == ["Apart: 'a'.", "Levels: 'c'."]
 
 
 def test_too_many_classes_for_linear_models_on_disk_are_refused_and_dan_is_named(lines, bywords, monkeypatch):

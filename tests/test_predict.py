@@ -12,9 +12,11 @@ import sys
 import time
 from pathlib import Path
 
+import fastexcel
 import numpy as np
 import polars as pl
 import pytest
+import xlsxwriter
 from small_corpus import TOPICS, small_corpus
 
 from bywords.checkpoint import Run
@@ -107,6 +109,67 @@ def test_parquet_keeps_the_types_of_its_columns(predict, tmp_path):
     assert pl.read_parquet(tmp_path / "out.parquet").select(frame.columns).equals(frame)
     code, _, error = predict("in.parquet", "--out", "out.csv")
     assert (code, "the column 'raw' holds Binary, which CSV does not have" in error) == (2, True)
+
+
+def test_a_spreadsheet_keeps_the_types_of_its_columns_below_a_title_and_blank_rows(predict, tmp_path):
+    with xlsxwriter.Workbook(tmp_path / "in.xlsx") as book:
+        day, time = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        sheet = book.add_worksheet()
+        sheet.write(1, 1, "Tickets of May")
+        sheet.write_row(3, 1, ["text", "n", "share", "day", "at", "is_open", None, "code", "mixed"])
+        for n, row in enumerate((4, 5, 8)):
+            sheet.write_row(row, 1, [f"moon {n}", n, n / 4])
+            sheet.write_datetime(row, 4, dt.datetime(2024, 5, 1 + n), day)
+            sheet.write_datetime(row, 5, dt.datetime(2024, 5, 1 + n, 10, 30), time)
+            sheet.write_row(row, 6, [n > 0, None, f"00{n}", ["a", 7, True][n]])
+    kept = pl.DataFrame(
+        {
+            "text": ["moon 0", "moon 1", "moon 2"],
+            "n": [0, 1, 2],
+            "share": [0.0, 0.25, 0.5],
+            "day": [dt.date(2024, 5, n) for n in (1, 2, 3)],
+            "at": [dt.datetime(2024, 5, n, 10, 30) for n in (1, 2, 3)],
+            "is_open": [False, True, True],
+            "code": ["000", "001", "002"],
+            "mixed": ["a", "7", "true"],
+        }
+    )
+    assert "Could not determine" not in predict("in.xlsx", "--out", "out.parquet")[2]
+    found = pl.read_parquet(tmp_path / "out.parquet").select(kept.columns)
+    assert found.cast({"at": pl.Datetime("us")}).equals(kept)
+    assert predict("in.xlsx", "--out", "out.xlsx")[0] == 0
+    sheet = fastexcel.read_excel(tmp_path / "out.xlsx").load_sheet(0).to_polars()
+    assert sheet.select(kept.columns).cast({"n": pl.Int64, "day": pl.Date, "at": pl.Datetime("us")}).equals(kept)
+    predict("in.xlsx", "--out", "out.csv")
+    assert read_table(tmp_path / "out.csv")[0, "at"] == "2024-05-01 10:30:00"
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [({"text": ["moon"], "many": [["star"] * 9000]}, "in.parquet, row 0 (counted from 0): 'many' has 72,000 char"),
+     ({"text": ["moon"]} | {f"c{n}": [1] for n in range(16_384)}, "16,390 columns, with those of the answers"),
+     ({"text": ["moon"], "raw": [b"x"]}, "the column 'raw' holds Binary, which a spreadsheet does not have")],
+)  # fmt: skip
+def test_what_a_spreadsheet_would_cut_off_is_refused_before_any_row_is_done(predict, tmp_path, frame, message):
+    pl.DataFrame(frame).write_parquet(tmp_path / "in.parquet")
+    code, _, error = predict("in.parquet", "--out", "out.xlsx")
+    assert (code, message in error, "--resume" in error) == (2, True, False)
+
+
+def test_a_spreadsheet_is_put_together_beside_its_place_and_what_a_killed_run_left_goes(predict, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    write_table(tmp_path / "in.csv")
+
+    def killed(parts, out):
+        (parts[0].parent / "tmpabc").touch()
+        raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resumable, "write_spreadsheet", killed)
+        assert predict("in.csv", "--out", "out.xlsx")[0] == 2
+    assert (tmp_path / "out.xlsx.part" / "tmpabc").exists()
+    assert predict("in.csv", "--out", "out.xlsx")[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.xlsx"]
 
 
 def test_json_objects_stay_as_they_are_written(predict, tmp_path):
@@ -537,6 +600,15 @@ def test_lists_and_spans_of_parquet_are_kept_in_csv(predict, tmp_path):
     assert predict("in.parquet", "--out", "out.csv")[0] == 0
     row = read_table(tmp_path / "out.csv").row(0, named=True)
     assert (row["list"], row["span"]) == ("[1, 2]", "1 day, 2:00:00")
+
+
+@pytest.mark.parametrize("name", ["predict", "explain"])
+def test_a_text_of_the_command_line_is_utf_8_whatever_the_locale_says(bywords, model, name):
+    typed = "motor é rocket é"
+    answers = [bywords(name, model, text)[1] for text in (typed, os.fsencode(typed).decode("ascii", "surrogateescape"))]
+    assert answers[0] == answers[1] != ""
+    code, _, error = bywords(name, model, typed.encode("cp1252").decode(errors="surrogateescape"))
+    assert (code, "is not UTF-8. Set the terminal to UTF-8, or put the text into a file" in error) == (2, True)
 
 
 def test_unsure_answers_and_texts_unlike_the_training_are_left_open(predict, tmp_path):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bywords.evaluation.back_off import BackOff
     from bywords.evaluation.evaluation import AnyEvaluation
     from bywords.fitted import FittedClassifier
+    from bywords.io.read_options import BadRows
 
 
 @options.reads_labelled
@@ -60,10 +61,12 @@ def evaluate(
     )  # fmt: skip
     with working(f"reading {data}"):
         corpus, n_seen = _read(data, classifier, reading)
-    tell_read(corpus)
-    if not as_json:
-        tell_columns(corpus)
-    corpus, labels = _as_the_model_has_them(corpus, classifier)
+    try:
+        corpus, labels = _as_the_model_has_them(corpus, classifier, reading.bad_rows)
+    finally:
+        tell_read(corpus)
+        if not as_json:
+            tell_columns(corpus)
     with options.workers(on) as workers, working(f"evaluating {len(corpus):,} documents"):
         evaluation = classifier.evaluate(corpus.texts, labels, workers=workers)
         slices = slices_in(classifier, evaluation, corpus)
@@ -152,16 +155,17 @@ def _read(data: str, classifier: FittedClassifier, reading: ReadOptions) -> tupl
     return corpus, _n_seen(corpus, data, classifier)
 
 
-def _as_the_model_has_them(corpus: Corpus, classifier: FittedClassifier) -> tuple[Corpus, Any]:
+def _as_the_model_has_them(corpus: Corpus, classifier: FittedClassifier, bad_rows: BadRows) -> tuple[Corpus, Any]:
     """The corpus with the model's classes, and its labels in their type."""
-    from bywords.data.corpus import labelled_as, with_label_names
+    from bywords.data.corpus import labelled_as
     from bywords.data.labels import names_of
+    from bywords.io.datasets import with_known_labels
 
     corpus = labelled_as(corpus, multilabel=classifier.is_multilabel)
     words = tuple(map(str, classifier.classes))
     if classifier.classes.dtype.kind == "b" and not set(corpus.label_names) <= set(words):
         words = tuple(word.lower() for word in words)  # as JSON and Parquet have them
-    corpus = with_label_names(corpus, words)
+    corpus = with_known_labels(corpus, words, bad_rows=bad_rows)
     return corpus, names_of(corpus.labels, classifier.classes, "sets" if corpus.is_multilabel else "one")
 
 

@@ -99,7 +99,7 @@ def explain(
         return
     if column:
         raise SettingError("--text names the column of a file, and what is explained is a text: leave it out.")
-    text = text.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
+    text = options.typed_text(text)
     with working("explaining"):
         explanation = explain_text(classifier, text)
         changed = counterfactual(classifier, explanation)

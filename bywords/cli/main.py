@@ -23,7 +23,7 @@ from typer.core import TyperCommand
 from bywords.cli.hold import HELD
 from bywords.cli.screen import say, tell_aside
 from bywords.cli.streams import OutputLostError, standard_streams
-from bywords.errors import BywordsError, SettingError
+from bywords.errors import BywordsError, DataError, SettingError
 from bywords.extras import named_extra
 from bywords.version import __version__
 
@@ -164,7 +164,19 @@ def _run(words: list[str]) -> int:
             command.invoke(context)
     except typer.Exit as left:
         return left.exit_code if words else 2
+    except DataError as error:
+        if any(map(_skips_rows, getattr(command, "commands", {}).values())):
+            raise
+        from bywords.io.streams import unskippable
+
+        raise unskippable(error) from error
     return 0
+
+
+def _skips_rows(command: Any) -> bool:
+    """Whether the command, or one below it, may leave bad rows out."""
+    own = any("--bad-rows" in parameter.opts for parameter in command.params)
+    return own or any(map(_skips_rows, getattr(command, "commands", {}).values()))
 
 
 def _import_help() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from bywords.cli.screen import tell_aside
 from bywords.errors import LARGEST_SEED, BywordsError, DataError, SettingError
 from bywords.io.archives import expanded, is_pattern, split_member
 from bywords.io.read_options import LABEL_PREFIX, ReadOptions
-from bywords.terminal import shell_words
+from bywords.terminal import shell_words, shorten
 
 if TYPE_CHECKING:
     from bywords.cluster import Executor
@@ -331,6 +332,21 @@ def named_after(data: str, ending: str) -> Path:
         name = name[:dot]
     name = name.strip(" -_.")
     return Path((name or "texts") + ending)
+
+
+def typed_text(text: str) -> str:
+    """A text of the command line, in UTF-8 whatever the locale says. Raises DataError for bytes that are none of it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # what the locale's encoding does not have is half of a character each
+        try:
+            return os.fsencode(text).decode()
+        except UnicodeError as error:
+            raise DataError(
+                f"the text {shorten(text, 40)!r} is not UTF-8. Set the terminal to UTF-8, or put the text into a file "
+                "and say its --encoding."
+            ) from error
+    return text
 
 
 def is_file(text: str) -> bool:

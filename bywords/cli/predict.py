@@ -108,7 +108,7 @@ def predict(
     from bywords.io.writers import Writer
 
     source = file if options.is_file(file) else None
-    file = file.encode("utf-8", "replace").decode()  # a byte of the command line that is no UTF-8 is a question mark
+    file = options.typed_text(file) if source is None else file
     if source is None and (text, file_format, encoding) != (None, None, None):
         raise SettingError(f"{file!r} is no file, so it is a text: leave out --text, --format and --encoding.")
     _check_output(out, source, model, top_k, resume=resume)

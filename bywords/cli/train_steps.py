@@ -174,10 +174,11 @@ def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
     read = [corpus.facts.train] if request.reading.test is not None else [corpus.facts.train, corpus.facts.test]
     counts = np.sum([part.counts() for part in read], axis=0)
     are_paths = request.parameters.label_hierarchy is not None
-    remarks = remarks_on_counts(
-        dict(zip(corpus.label_names, counts.tolist(), strict=True)),
-        is_multilabel=corpus.is_multilabel, are_paths=are_paths,
-    )  # fmt: skip
+    by_label = dict(zip(corpus.label_names, counts.tolist(), strict=True))
+    remarks = [
+        *corpus.facts.train.remarks,
+        *remarks_on_counts(by_label, is_multilabel=corpus.is_multilabel, are_paths=are_paths),
+    ]
     if not as_json:
         tell_columns(corpus.facts.train, corpus.facts.test)
         for remark in remarks:

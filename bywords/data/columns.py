@@ -17,6 +17,7 @@ from bywords.config import typed
 from bywords.errors import DataError, SettingError, check_kind, did_you_mean, quoted
 from bywords.text.custom_tokens import given_text
 from bywords.text.tokenizer import GIVEN_TOKENS, SEPARATOR, TokenizerConfig
+from bywords.validation import is_missing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,6 +105,16 @@ class SideColumn:
 
         present = _present(column)
         present = present.filter(present.is_not_null())
+        if self.kind == "number":
+            own, other = self._read(present)
+            by_other = present.filter(own.is_null() & other.is_not_null())
+            both = present.filter(own != other)  # 1,234: each value is read alone, as it may come alone
+            if len(by_other) and len(both):
+                number = f"{self._read(both[:1])[0][0]:g}"
+                return (
+                    f"of column {self.name!r}, {len(by_other):,} of {len(present):,} values have another decimal sign "
+                    f"than the model learned, {by_other[0]!r}, say, and {both[0]!r} is read as {number} all the same"
+                )
         if self.kind == "category":
             is_new = ~present.is_in(self.values) if self.values else present.is_null()
             what = "none that the model has seen"
@@ -137,13 +148,16 @@ class SideColumn:
         names = [f"{self.name}=up to {self.edges[0]:g}"]
         names += [f"{self.name}={low:g} to {high:g}" for low, high in zip(self.edges, self.edges[1:], strict=False)]
         names += [f"{self.name}=above {self.edges[-1]:g}", self._other("not a number"), self._other("missing")]
-        read = [_numbers(present, decimal) for decimal in sorted(DECIMALS, key=lambda one: one != self.decimal)]
-        whole = next((one for one in read if one.null_count() == present.null_count()), read[0].fill_null(read[1]))
-        numbers = whole.fill_null(float("nan")).to_numpy()
+        own, other = self._read(present)
+        numbers = own.fill_null(other).fill_null(float("nan")).to_numpy()
         indices = np.searchsorted(np.array(self.edges), numbers, side="left")
         indices[np.isnan(numbers)] = len(names) - 2
         indices[present.is_null().to_numpy()] = len(names) - 1
         return [names[index] for index in indices.tolist()]
+
+    def _read(self, present: pl.Series) -> list[pl.Series]:
+        """Numbers by the decimal sign that was learned, and by the other one; null for what is none."""
+        return [_numbers(present, decimal) for decimal in sorted(DECIMALS, key=lambda one: one != self.decimal)]
 
     def _parts(self, present: pl.Series) -> list[list[str]]:
         assert self.date_format is not None
@@ -322,10 +336,9 @@ def _strings(name: str, values: Any, tokens: bool) -> pl.Series:
         if tokens and (isinstance(value, list | tuple | np.ndarray) or hasattr(value, "to_list")):
             strings.append(given_text(value, index))
             continue
-        if isinstance(value, (list, dict, set, tuple, np.ndarray)):
+        if isinstance(value, (list, dict, set, tuple, np.ndarray)) and value is not np.ma.masked:
             raise DataError(f"column {name!r}, row {index}: found {value!r}, expected a string or a number.")
-        is_missing = value is None or value != value or str(value) in ("NaT", "<NA>")
-        strings.append(None if is_missing else str(value))
+        strings.append(None if is_missing(value) else str(value))
     return pl.Series(name, strings, dtype=pl.String)
 
 

@@ -43,6 +43,14 @@ def several_spellings(names: Mapping[str, str]) -> list[str]:
     return [name for name, count in sorted(counts.items()) if count > 1]
 
 
+def of_each_kind(remarks: Iterable[str]) -> list[str]:
+    """Remarks on one block of documents after another; of a kind, which is what they say before a colon, the first."""
+    kinds: dict[str, str] = {}
+    for remark in remarks:
+        kinds.setdefault(remark.partition(":")[0], remark)
+    return list(kinds.values())
+
+
 def asked_of(options: Sequence[str], names: Sequence[str], *, hierarchy: str | None = None) -> list[str]:
     """Those of the options OLD=NEW whose OLD is among `names`."""
     return [option for option in options if any(old in names for old, _ in _pairs(option, hierarchy))]

@@ -18,6 +18,7 @@ import polars as pl
 from bywords.data.label_sets import Codes, LabelSets
 from bywords.errors import DataError, SettingError, quoted
 from bywords.text.ragged import ragged_positions
+from bywords.validation import is_missing
 
 LabelFormat = Literal["one", "sets", "indicator"]
 Labels = Sequence[Any] | npt.NDArray[Any] | pl.Series
@@ -65,6 +66,8 @@ def read_labels(labels: Any, *, part: str) -> GivenLabels:
         raise DataError(f"expected a sequence of {part} labels, found {type(labels).__name__}: {labels!r:.200}.")
     if isinstance(labels, pl.Series) and isinstance(labels.dtype, pl.List | pl.Array):
         labels = labels.to_list()
+    if np.ma.is_masked(labels):  # numpy's arrays go on with what is under the mask
+        labels = np.array(labels.tolist(), dtype=object)
     columns = getattr(labels, "columns", None)
     flags = _flags_of_lists(labels)
     if columns is not None or (isinstance(labels, np.ndarray) and labels.ndim == _COLUMNS) or flags is not None:
@@ -221,7 +224,7 @@ def weights_of(
         )
     by_label = dict(class_weight.items())
     for label, weight in by_label.items():
-        if label not in classes.tolist():
+        if is_missing(label) or label not in classes.tolist():
             raise SettingError(f"class_weight names the label {label!r}. There are: {quoted(classes.tolist())}.")
         if not isinstance(weight, float | int | np.number) or not 0 <= weight <= LARGEST_WEIGHT:
             raise SettingError(f"class_weight of {label!r} is {weight!r}, expected a number of {_RANGE}.")
@@ -246,17 +249,10 @@ def _in_order(columns: list[Any], classes: list[Any], part: str) -> list[int]:
     return [columns.index(name) for name in classes]
 
 
-def _is_missing(value: Any) -> bool:
-    try:
-        return value is None or bool(value != value)
-    except TypeError:  # pandas' NA, which does not say whether it is unlike itself
-        return True
-
-
 def _array(values: Sequence[Any], part: str) -> npt.NDArray[Any]:
     """One-dimensional, of strings, whole numbers or booleans; or the error that says where one is something else."""
     for index, value in enumerate(values):
-        if _is_missing(value):
+        if is_missing(value):
             raise DataError(
                 f"the {part} label of document {index} (counted from 0) is missing: {value!r}. Give it a label, or "
                 "leave the document out."
@@ -304,7 +300,7 @@ def _read_sets(sets: Sequence[Sequence[Any]], part: str) -> GivenLabels:
         values = _array(flat, part)
     except DataError:
         for index, label in zip(indices, flat, strict=True):  # so that the document is named, not the index among all
-            if _is_missing(label):
+            if is_missing(label):
                 raise DataError(
                     f"the {part} labels of document {index} (counted from 0) have one that is missing: {label!r}."
                 ) from None
@@ -361,9 +357,12 @@ def _read_sparse(matrix: Any, part: str) -> GivenLabels:
 
 
 def _check_flags(table: npt.NDArray[Any], part: str) -> None:
-    if table.dtype.kind not in "biuf" and not (table.dtype == object and np.isin(table, (0, 1)).all()):
+    if table.dtype.kind not in "biufO":
         raise DataError(f"a table of {part} labels holds {table.dtype}, expected 0 and 1, a column for each label.")
-    is_wrong = (table != 0) & (table != 1)
+    if table.dtype == object:
+        is_wrong = np.frompyfunc(lambda value: is_missing(value) or value not in (0, 1), 1, 1)(table).astype(bool)
+    else:
+        is_wrong = (table != 0) & (table != 1)
     if is_wrong.any():
         row, column = np.argwhere(is_wrong)[0].tolist()
         raise DataError(

@@ -81,6 +81,8 @@ function readCsv(bytes, name) {
   if (!records) throw marked ? new Error(problem.message + " (The line with sep= is not counted.)") : problem;
   if (!records.length) throw new Error("The file is empty: expected a first line with the names of the columns, then one row a document.");
   const [[, header], ...rest] = records;
+  const again = rest.find(([, fields]) => fields.length > 1 && fields.every((field, i) => (i ? field : field.replace(/^\ufeff/, "")) === header[i]));
+  if (again) throw new Error(`Line ${again[0]}: the names of the columns stand here again, as where files were put together. Take it out.`);
   return {header, rows: rest.map(([, fields]) => fields), separator, mark, lineEnd};
 }
 

@@ -28,7 +28,7 @@ from bywords.text.ragged import UNKNOWN
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.validation import check_bytes, check_count, check_ids, check_offsets, check_within, naming
 
-FORMAT = "bywords-corpus/4"
+FORMAT = "bywords-corpus/5"
 CORPUS, VOCABULARY, NGRAMS = "corpus.json", "vocabulary.txt", "ngrams.i32"
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
@@ -45,6 +45,7 @@ class CorpusRecord(RecordPart):
     is_multilabel: bool
     columns: Columns | None
     not_read: list[str]
+    remarks: list[str]  # what was done to labels when they were read, a sentence each
     n_documents: dict[Part, int]
     n_by_label: list[int]  # documents of each that are learned from
     fingerprint: str

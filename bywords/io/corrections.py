@@ -1,4 +1,4 @@
-"""A csv file of corrected labels → the split with those labels, and the one without to compare it with.
+"""A table of corrected labels → the split with those labels, and the one without to compare it with.
 
     row,label,suggested,confidence,new_label,text
     17,sport,music,0.981,music,the band played on
@@ -7,12 +7,13 @@
 
 `row` counts from 0 in the file of the documents, and `label` is the label there now. Where `new_label` is empty the
 document stays as it is, and where it is - it is left out. Of the other columns a file may have none: what only has
-`row` and `label` gives the right labels as `label`.
+`row` and `label` gives the right labels as `label`. `text` says which document is meant.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,14 @@ import numpy.typing as npt
 from bywords.data.corpus import Corpus, Split
 from bywords.data.label_names import cleaned
 from bywords.errors import DataError, did_you_mean, quoted
-from bywords.io.formats import format_ending
-from bywords.io.streams import open_input
-from bywords.io.tables import read_delimited
+from bywords.io.formats import format_of
+from bywords.io.streams import open_input, unskippable
+from bywords.io.tables import Table, read_delimited, read_spreadsheet
+from bywords.terminal import shorten
 
 COLUMNS = ("row", "label", "suggested", "confidence", "new_label", "text")
 LEFT_OUT = "-"  # instead of a new label: leave the document out
+SHOWN = 60  # characters of a text in a message
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Correction:
     new_label: str  # LEFT_OUT for a document that is to be left out, unless a label is called so
     label: str | None  # what the label is taken to be now; None where the file does not say
     location: str  # for messages: "fixed.csv, line 7"
+    text: str = ""  # what the text is taken to be; empty where the file does not say
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +61,12 @@ class Corrected:
 
 
 def read_corrections(path: Path) -> list[Correction]:
-    """The corrections in a csv or tsv file, those without a new label left out.
+    """The corrections in a csv or tsv file or a spreadsheet, those without a new label left out.
 
     Raises: DataError, naming the file and the line, for a row that is not a whole number or comes twice, for columns
     that are missing, and where no label is corrected.
     """
-    with open_input(path) as file:
-        separator = "\t" if format_ending(path) == ".tsv" else None
-        (table,) = read_delimited(file, separator=separator, known=set(COLUMNS), block_bytes=0)
+    table = _read(path)
     columns = {name.strip().casefold(): column for name, column in table.columns.items()}
     new = "new_label" if "new_label" in columns else "label"
     for name in ("row", new):
@@ -80,11 +82,12 @@ def read_corrections(path: Path) -> list[Correction]:
         if new == "new_label" and "label" in columns
         else []
     )
+    texts = columns["text"].fill_null("").to_list() if "text" in columns else [""] * len(table)
     for number, (row, new_label) in enumerate(zip(columns["row"].to_list(), new_labels, strict=True)):
         if not new_label:
             continue
         location = f"{path}, {table.location_of(number)}"
-        one = Correction(_row(row, location), new_label, now[number] if now else None, location)
+        one = Correction(_row(row, location), new_label, now[number] if now else None, location, texts[number])
         if one.row in found:
             raise DataError(
                 f"{location}: row {one.row} is in the file twice, first in {found[one.row].location}. Keep one."
@@ -101,8 +104,8 @@ def corrected(split: Split, corrections: list[Correction], *, is_drawn: bool) ->
     So the test documents are those of a training without corrections. Where the split `is_drawn` from one file, rows
     of both parts are meant; else those of the training file only.
 
-    Raises: DataError, naming the line of the correction, for a row that the file does not have, a label that is not
-    what the document has now, and a new one that no document has. DataError for documents with any number of labels.
+    Raises: DataError, naming the line of the correction, for a row that the file does not have, a label or a text that
+    is not what the document has now, and a label that no document has; also for documents with any number of labels.
     """
     if split.train.is_multilabel:
         raise DataError(
@@ -132,11 +135,28 @@ def corrected(split: Split, corrections: list[Correction], *, is_drawn: bool) ->
     )
 
 
+def _read(path: Path) -> Table:
+    with open_input(path, encoding=None) as file:
+        kind, known = format_of(file, set(COLUMNS), labelled=True), set(COLUMNS)
+        separator = "\t" if kind == ".tsv" else None
+        try:
+            if kind == ".xlsx":
+                return next(read_spreadsheet(file, known=known, labelled=True))
+            return next(read_delimited(file, separator=separator, known=known, block_bytes=0))
+        except DataError as error:
+            raise unskippable(error) from error
+
+
 def _row(text: str | None, location: str) -> int:
     row = (text or "").strip()
     if not row.isdecimal():
         raise DataError(f"{location}: the row is {row!r}, expected a whole number, counted from 0.")
     return int(row)
+
+
+def _kept_signs(text: str) -> str:
+    """What stays of a text whatever a spreadsheet has made of its letters, quotes and line ends."""
+    return re.sub("[^a-z0-9]", "", text.lower())
 
 
 def _with_new_labels(corpus: Corpus, by_row: dict[int, Correction]) -> tuple[Corpus, int, npt.NDArray[np.bool_]]:
@@ -151,6 +171,14 @@ def _with_new_labels(corpus: Corpus, by_row: dict[int, Correction]) -> tuple[Cor
             raise DataError(
                 f"{one.location}: row {row} of {corpus.name} has the label {now!r}, and here it is {one.label!r}. Was "
                 "the file made of other documents? Audit these anew."
+            )
+        text = corpus.texts[index]
+        told, there = _kept_signs(one.text), _kept_signs(text)
+        if told not in there and there not in told:
+            raise DataError(
+                f"{one.location}: row {row} of {corpus.name} is the text {shorten(text, SHOWN)!r}, and "
+                f"here it is {shorten(one.text, SHOWN)!r}. Was the file made of other documents? Audit "
+                "these anew, or, if they are the same, take the column text out."
             )
         if one.new_label in names:
             labels[index] = names[one.new_label]

@@ -182,12 +182,7 @@ def read_parts(
     own_test = None if own_test is None else renamed(own_test, mapping)
     if own_test is not None:
         own_test = labelled_as(own_test, multilabel=corpus.is_multilabel)
-        if options.bad_rows == "skip":
-            own_test = of_known_labels(own_test, corpus.label_names)
-        try:
-            own_test = with_label_names(own_test, corpus.label_names)
-        except DataError as error:
-            raise DataError(f"{error} {SKIP_ROWS}") from error
+        own_test = with_known_labels(own_test, corpus.label_names, bad_rows=options.bad_rows)
     return corpus, own_test
 
 
@@ -271,6 +266,20 @@ def paths_of(data: Paths) -> list[str]:
 
 def _line_of(data: Paths) -> str:
     return str(data) if isinstance(data, str | Path) else shlex.join(map(str, data))
+
+
+def with_known_labels(corpus: Corpus, label_names: Sequence[str], *, bad_rows: BadRows) -> Corpus:
+    """The corpus with labels as indices into `label_names`, those of a training or a model.
+
+    Documents of other labels are left out and counted where `bad_rows` are. Raises: DataError, naming the first such
+    row, where they are not.
+    """
+    if bad_rows == "skip":
+        corpus = of_known_labels(corpus, label_names)
+    try:
+        return with_label_names(corpus, label_names)
+    except DataError as error:
+        raise DataError(f"{error} {SKIP_ROWS}") from error
 
 
 def of_known_labels(corpus: Corpus, label_names: Sequence[str]) -> Corpus:

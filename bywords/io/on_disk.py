@@ -33,7 +33,7 @@ from bywords.config import to_plain
 from bywords.data.columns import Columns
 from bywords.data.corpus import Corpus, labelled_as, renamed, with_label_names
 from bywords.data.groups import Together, keys_of
-from bywords.data.label_names import asked_of, parsed_mapping
+from bywords.data.label_names import asked_of, of_each_kind, parsed_mapping
 from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.splits import check_split
 from bywords.errors import DataError, SettingError
@@ -52,6 +52,7 @@ from bywords.io.corpus_record import (
     read_checked,
     write_record,
 )  # fmt: skip
+from bywords.io.datasets import with_known_labels
 from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.locks import locked
@@ -116,6 +117,7 @@ class PartFacts:
     first_skipped: str = ""
     read_as: Columns | None = None  # which columns of a table documents are made of
     not_read: tuple[str, ...] = ()  # the other columns of the table
+    remarks: tuple[str, ...] = ()  # what was done to the labels when they were read, a sentence each
 
     def __len__(self) -> int:
         return self.n_documents
@@ -334,6 +336,7 @@ class _Reading:
         self.n_documents: int | None = None  # known after the first reading
         self.columns: Columns | None = None  # and these with the first block
         self.not_read: tuple[str, ...] = ()
+        self.remarks: list[str] = []
         self.sums: dict[str, FileSum] = {}
 
     def store(self, config: VocabularyConfig, run: dict[str, Any]) -> tuple[CorpusRecord, Vocabulary]:
@@ -344,6 +347,7 @@ class _Reading:
             is_multilabel |= corpus.is_multilabel
             if self.columns is None:
                 self.columns, self.not_read = corpus.read_as, corpus.not_read
+            self.remarks = of_each_kind([*self.remarks, *corpus.remarks])
             names = corpus.names().tolist()
             label_sets = names if corpus.is_multilabel else [(name,) for name in names]
             indices = parts.add(label_sets, tokens)
@@ -375,8 +379,8 @@ class _Reading:
             self.sums[name] = write.sum
         record = CorpusRecord(
             run=run, label_names=list(label_names), is_multilabel=is_multilabel, columns=self.columns,
-            not_read=list(self.not_read), n_by_label=counts.tolist(), fingerprint=fingerprint, dropped=dropped,
-            n_documents={"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
+            not_read=list(self.not_read), remarks=self.remarks, n_by_label=counts.tolist(), fingerprint=fingerprint,
+            dropped=dropped, n_documents={"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
             skipped=[skipped, test_skipped], sums=self.sums,
         )  # fmt: skip
         write_record(self.folder, record)
@@ -505,17 +509,29 @@ class _Reading:
         n_tested = n_dropped = 0
         with _PartWriter(self.folder, "test", is_multilabel) as writer:
             texts = self._texts("reading the test file", skipped, self.source.test)
-            blocks = ((corpus, (its, None)) for corpus, its in texts)
+            known = self._of_known_labels(texts, label_names, is_multilabel, skipped)
+            blocks = ((corpus, (corpus.texts, None)) for corpus in known)
             for corpus, encoded in self._worked(_encode, (self.tokenizer, vocabulary), blocks):
                 rows, documents = (encoded or {}).get(0) or (np.zeros(0, dtype=np.int64), None)
                 if documents is not None:
-                    its = with_label_names(labelled_as(corpus, multilabel=is_multilabel), label_names).select(rows)
-                    writer.write(documents, its)
+                    writer.write(documents, corpus.select(rows))
                 n_tested, n_dropped = n_tested + len(rows), n_dropped + len(corpus) - len(rows)
             self.sums |= writer.sums()
         if not n_tested:
             raise DataError(f"{self.source.test} has no documents with words to test on.")
         return n_tested, n_dropped
+
+    def _of_known_labels(
+        self, blocks: Iterator[tuple[Corpus, pl.Series]], label_names: Sequence[str], is_multilabel: bool, skipped: Any
+    ) -> Iterator[Corpus]:
+        """Blocks to test on, with the labels of training; documents of others are counted where rows are skipped."""
+        for corpus, _ in blocks:
+            its = labelled_as(corpus, multilabel=is_multilabel)
+            known = with_known_labels(its, label_names, bad_rows=self.source.reading.bad_rows)
+            for _ in range(known.n_skipped - its.n_skipped):
+                skipped.add(*known.first_skipped.split(": ", 1))
+            if len(known):
+                yield known
 
 
 def _cut(tokenizer: Tokenizer, texts: pl.Series) -> Tokens:
@@ -619,7 +635,7 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, record: CorpusRecord, voca
     n_learned, n_by_label = n_documents["train"] + n_documents["valid"], tuple(record.n_by_label)
     train = PartFacts(
         files[0], n_learned, names, n_by_label, record.fingerprint, *skipped[0],
-        read_as=record.columns, not_read=tuple(record.not_read),
+        read_as=record.columns, not_read=tuple(record.not_read), remarks=tuple(record.remarks),
     )  # fmt: skip
     tested = codes.labels if isinstance(codes := parts["test"].codes, LabelSets) else codes
     counts = tuple(np.bincount(tested, minlength=len(names)).tolist())

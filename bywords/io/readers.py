@@ -548,7 +548,8 @@ def _read_tables(
         return _project_tables(path, file, labelled=labelled, block_bytes=block_bytes)
     if kind == ".xlsx":
         archive, sheet = split_member(Path(path))
-        return read_spreadsheet(file, sheet=sheet if archive.suffix.lower() in SPREADSHEETS else None, known=known)
+        sheet = sheet if archive.suffix.lower() in SPREADSHEETS else None
+        return read_spreadsheet(file, sheet=sheet, known=known, labelled=labelled, skipped=skipped)
     if kind == ".json":
         return read_json(file, skipped=skipped)
     if kind == ".jsonl":

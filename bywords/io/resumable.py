@@ -198,7 +198,7 @@ class ResumableOutput:
 
     def _clear(self) -> None:
         """Remove the folder, and what says how far it is last: killed here too, it is known for what it is."""
-        for pattern in (DATA, "[0-9]*.parquet", ".*part", PROGRESS):
+        for pattern in (DATA, "[0-9]*.parquet", ".*part", "tmp*", PROGRESS):
             for path in self.folder.glob(pattern):
                 path.unlink()
         with contextlib.suppress(OSError):  # somebody has put something there

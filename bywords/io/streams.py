@@ -52,6 +52,11 @@ def refuse_row(name: str, location: str, problem: str, skipped: Skipped | None, 
     skipped.add(location, problem)
 
 
+def unskippable(error: DataError) -> DataError:
+    """The same error where no row may be skipped: without the advice to."""
+    return DataError(str(error).removesuffix(f" {SKIP_ROWS}"))
+
+
 class Input:
     """The bytes of a file, of a member of an archive or of the standard input, from beginning to end."""
 

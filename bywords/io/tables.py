@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import io
 import json
+import logging
 import re
 import zipfile
 from collections import Counter
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from bywords.errors import DataError, quoted
@@ -41,6 +43,7 @@ FIRST_ROWS = 8  # of Parquet, by whose size a block is cut
 BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
 MOST_CELLS, MOST_EMPTY = 20_000_000, 10  # of a table of objects; for each that is filled, where there are more
 BLOCK_MEMORY = 1 << 28  # bytes of a block of Parquet, about
+WHOLE = 2**62  # a number below it is one of 64 bits
 MOST_JUDGED = 1_000  # columns, the first, by whose values it is guessed what is a header and what else may be meant
 
 
@@ -116,16 +119,26 @@ def read_delimited(
     Columns without a name and without anything in them are left out; others without a name are called by their number.
     What is no well-known name but is taken for one is said in the `notes`.
 
-    Raises: DataError as `record_blocks`, for two columns of one name and for a file without rows.
+    Raises: DataError as `record_blocks`, for two columns of one name, where their names stand below once more, and for
+    a file without rows.
     """
     records = record_blocks(file, separator, block_bytes=block_bytes, skipped=skipped)
-    return _tables(file.name, records, known, what="line")
+    return _tables(file.name, records, known, what="line", skipped=skipped)
 
 
-def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection[str]) -> Iterator[Table]:
-    """Read a sheet of an Excel or OpenDocument file, by default the first that is not empty, as `read_delimited`.
+def read_spreadsheet(
+    file: Input,
+    *,
+    sheet: str | None = None,
+    known: Collection[str],
+    labelled: bool = False,
+    skipped: Skipped | None = None,
+) -> Iterator[Table]:
+    """Read a sheet of an Excel or OpenDocument file, as `read_delimited`: by default the first that is not empty.
 
-    Rows above the names of the columns that have one field, a title say, are left out.
+    One that is hidden is read where no other has anything. Rows above the names of the columns that have one field, a
+    title say, are left out. What is written of a row keeps its numbers, dates and truth values, where a column has
+    nothing else; of `labelled` documents nothing is.
 
     Raises: DataError when it cannot be read, has no such sheet or no rows. SettingError without the extra [excel].
     """
@@ -137,31 +150,62 @@ def read_spreadsheet(file: Input, *, sheet: str | None = None, known: Collection
         names = book.sheet_names
         if sheet is not None and sheet not in names:
             raise DataError(f"{file.name}: there is no sheet {sheet!r}. Its sheets: {quoted(names)}.")
+        chosen = None
         for name in [sheet] if sheet is not None else names:
-            frame = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
-            if not frame.is_empty():
+            found = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+            if found.height and (chosen is None or found.visible == "visible"):
+                chosen = found
+            if chosen is not None and chosen.visible == "visible":
                 break
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(
             f"{file.name}: this cannot be read as a spreadsheet ({reason}). Save it again as .xlsx."
         ) from error
-    if frame.is_empty():
+    if chosen is None:
         raise DataError(
             f"{file.name} is empty: expected a first row with the names of the columns, then one a document."
         )
+    frame = chosen.to_polars()
     n_filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
     rows = np.flatnonzero(n_filled.to_numpy() > 0)
     title = int(np.argmax(n_filled.to_numpy()[rows] > 1)) if int(n_filled.max() or 0) > 1 else 0
     notes = []
     if len(names) > 1 and sheet is None:
-        notes.append(f"the sheet {name!r} is read, of {len(names)}: {file.name}:NAME reads another")
+        hidden = ", which is hidden," if chosen.visible != "visible" else ""
+        notes.append(f"the sheet {chosen.name!r}{hidden} is read, of {len(names)}: {file.name}:NAME reads another")
     if title:
         rows_of = "1 row of one field is" if title == 1 else f"{title} rows of one field are"
         notes.append(f"{rows_of} left out above the names of the columns")
     rows = rows[title:]
     records = Records(frame[rows], data, lambda number: int(rows[number]) + 1, Dialect())
-    return _tables(file.name, iter([records]), known, what="row", notes=notes)
+    typed = []
+    if not labelled and len(rows) > 1:
+        n_above = int(rows[0]) + 1
+        with _unheard("fastexcel"):  # of columns of several kinds, which are strings then
+            below = book.load_sheet(chosen.name, header_row=None, skip_rows=n_above, schema_sample_rows=None)
+        typed = [_typed(column) for column in below.to_polars()[rows[1:] - n_above].get_columns()]
+    return _tables(file.name, iter([records]), known, what="row", notes=notes, typed=typed, skipped=skipped)
+
+
+@contextlib.contextmanager
+def _unheard(logger: str) -> Iterator[None]:
+    """Let what a library logs go to those who listen, and not to standard error where nobody does."""
+    nobody = logging.NullHandler()
+    logging.getLogger(logger).addHandler(nobody)
+    try:
+        yield
+    finally:
+        logging.getLogger(logger).removeHandler(nobody)
+
+
+def _typed(column: pl.Series) -> pl.Series:
+    """Cells of a spreadsheet, which has no whole numbers and no days: as such where all are."""
+    if column.dtype.is_float() and len(column) and ((column == column.round()) & (column.abs() < WHOLE)).all():
+        return column.cast(pl.Int64)
+    if isinstance(column.dtype, pl.Datetime) and len(column) and (column == column.dt.truncate("1d")).all():
+        return column.cast(pl.Date)
+    return column
 
 
 def _check_spreadsheet(data: bytes, name: str) -> None:
@@ -177,16 +221,28 @@ def _check_spreadsheet(data: bytes, name: str) -> None:
 
 
 def _tables(
-    name: str, blocks: Iterator[Records], known: Collection[str], *, what: str, notes: Sequence[str] = ()
+    name: str,
+    blocks: Iterator[Records],
+    known: Collection[str],
+    *,
+    what: str,
+    notes: Sequence[str] = (),
+    typed: Sequence[pl.Series] = (),
+    skipped: Skipped | None = None,
 ) -> Iterator[Table]:
-    """Records → tables. `what` a record has a number of, for messages: a line or a row."""
+    """Records → tables. `what` a record has a number of, for messages: a line or a row.
+
+    `typed` are the columns of the one block, below its first record, as they are to be written; by default strings.
+    """
     columns: list[str] = []
+    names: tuple[Any, ...] = ()  # as they are in the file
     has_known = has_header = False
     unread, is_first, told = b"", True, list(notes)
     for records in blocks:
         frame, n_header = records.frame, 0
         if not columns:
-            header = [(value or "").strip() for value in frame.row(0)]
+            names = frame.row(0)
+            header = [(value or "").strip() for value in names]
             has_known = any(column.casefold() in known for column in header)
             has_header = has_known or _is_header(header, frame)
             columns = [f"column_{number}" for number in range(1, len(header) + 1)]
@@ -205,24 +261,33 @@ def _tables(
             ]
             told += _told_of_header(columns, nothing, what, has_known=has_known, has_header=has_header)
         unread += records.source
+        line_of = functools.partial(_line_of, records.line_of, n_header, what)
+        if has_header and len(names) > 1 and len(again := _rows_like(names, frame)):
+            problem = "the names of the columns stand here again, as where files were put together. Take it out."
+            for row in again.tolist():
+                refuse_row(name, line_of(row), problem, skipped)
+            kept = np.delete(np.arange(len(frame)), again)
+            frame, line_of = frame[kept], functools.partial(_moved, line_of, kept)
+            typed = [column[kept] for column in typed]
         if len(frame):
             frame.columns = columns
             late = next((column for column in nothing if not _is_blank(frame[column])), None)
             if late is not None:
                 row = int((frame[late].fill_null("") != "").arg_max() or 0)
                 raise DataError(
-                    f"{name}, {what} {records.line_of(n_header + row)}: there is something in {late!r}, which has no "
+                    f"{name}, {line_of(row)}: there is something in {late!r}, which has no "
                     "name and nothing in the rows before. Give the column a name."
                 )
             frame = frame.drop(nothing) if nothing else frame
             series = frame.get_columns()
+            written = dict(zip(columns, typed, strict=True)) if typed and n_header else {}
             yield Table(
                 name,
                 dict(zip(frame.columns, series, strict=True)),
-                functools.partial(_line_of, records.line_of, n_header, what),
+                line_of,
                 header_is_certain=has_known,
                 # Whether nothing was in quotes plays no part. Of very many columns few have to be changed.
-                rows=pl.DataFrame([one.fill_null("") if one.null_count() else one for one in series]),
+                rows=pl.DataFrame([_to_write(written.get(one.name, one)).alias(one.name) for one in series]),
                 source=unread,
                 notes=tuple(told),
                 dialect=records.dialect,
@@ -232,6 +297,17 @@ def _tables(
         raise DataError(
             f"{name} has a first {what} with the names of columns ({quoted(columns)}) and no rows below it."
         )
+
+
+def _to_write(column: pl.Series) -> pl.Series:
+    return column.fill_null("") if column.dtype == pl.String and column.null_count() else column
+
+
+def _rows_like(names: tuple[Any, ...], frame: pl.DataFrame) -> npt.NDArray[np.intp]:
+    """The rows that hold the names of the columns, with a byte order mark before the first perhaps."""
+    first, name = frame.to_series(0).fill_null(""), names[0] or ""
+    found = np.flatnonzero(((first == name) | (first == f"\ufeff{name}")).to_numpy())
+    return found[[frame.row(row)[1:] == names[1:] for row in found.tolist()]] if len(found) else found
 
 
 def _is_header(header: list[str], frame: pl.DataFrame) -> bool:
@@ -463,6 +539,10 @@ def as_strings(series: pl.Series) -> pl.Series:
 
 def _somewhere(row: int) -> str:
     return f"row {row}"
+
+
+def _moved(location_of: Callable[[int], str], rows: npt.NDArray[np.intp], row: int) -> str:
+    return location_of(int(rows[row]))
 
 
 def _line_of(line_of: Callable[[int], int], n_header: int, what: str, row: int) -> str:

@@ -12,16 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from bywords.data.corpus import Corpus, labelled_as, renamed, sorted_names, with_label_names
+from bywords.data.corpus import Corpus, labelled_as, renamed, sorted_names
 from bywords.data.hierarchy import check_paths
-from bywords.data.label_names import asked_of, parsed_mapping
+from bywords.data.label_names import asked_of, of_each_kind, parsed_mapping
 from bywords.data.label_sets import LabelSets
 from bywords.errors import DataError
 from bywords.io.corpus_record import OnBlock
-from bywords.io.datasets import of_known_labels
+from bywords.io.datasets import with_known_labels
 from bywords.io.read_options import ReadOptions
 from bywords.io.readers import read_labelled_blocks, skipped_rows
-from bywords.io.streams import SKIP_ROWS
 
 FILE_BYTES = 1 << 22  # of texts, about, that are written at a time
 
@@ -81,11 +80,7 @@ def texts_on_disk(
         corpus = renamed(block.corpus, _mapping(options, block.corpus))
         if like is not None:
             corpus = labelled_as(corpus, multilabel=like.is_multilabel)
-            corpus = of_known_labels(corpus, like.label_names) if options.bad_rows == "skip" else corpus
-            try:
-                corpus = with_label_names(corpus, like.label_names)
-            except DataError as error:
-                raise DataError(f"{error} {SKIP_ROWS}") from error
+            corpus = with_known_labels(corpus, like.label_names, bad_rows=options.bad_rows)
         parts.append(generator.integers(n_parts, size=len(corpus), dtype=np.int32))
         writer.write(corpus.texts, parts[-1], blocks.n_documents)
         blocks.add(corpus)
@@ -114,7 +109,7 @@ class _Labels:
         self._first: Corpus | None = None
         self._numbers: dict[str, int] = {}
         self._documents, self._labels, self._rows = list[Indices](), list[Indices](), list[Indices]()
-        self._is_multilabel, self._remarks, self._skipped = False, dict[str, None](), (0, "")
+        self._is_multilabel, self._remarks, self._skipped = False, list[str](), (0, "")
 
     def add(self, corpus: Corpus) -> None:
         self._first = self._first or dataclasses.replace(corpus.select([]), remarks=())
@@ -124,7 +119,7 @@ class _Labels:
         self._labels.append(np.array(numbers, dtype=np.int64)[labels])
         self._rows.append(corpus.rows)
         self._is_multilabel |= corpus.is_multilabel
-        self._remarks |= dict.fromkeys(corpus.remarks)
+        self._remarks = of_each_kind([*self._remarks, *corpus.remarks])
         self._skipped = self._skipped[0] + corpus.n_skipped, self._skipped[1] or corpus.first_skipped
         self.n_documents += len(corpus)
 

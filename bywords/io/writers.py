@@ -15,6 +15,7 @@ import math
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,14 @@ from bywords.io.tables import Table, as_strings
 OUTPUT_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".txt")
 FRAMES = (".parquet", ".xlsx")  # written as a whole at the end
 MOST_SHEET_ROWS = 1_048_575  # below the header
+MOST_SHEET_COLUMNS = 16_384
 MOST_CELL_CHARACTERS = 32_767
+FIRST_SHEET_YEAR = 1900
 MOST_SHEET_NUMBER = 1e15  # with more digits they would not stay exact
 _FORMULA = r"^[=+\-@\t\r]"  # what a spreadsheet takes for one
 _NUMBER = r"^[-+]?[\d.,]+(?:[eE][-+]?\d+)?%?$"
 BETWEEN_LABELS = "|"
+_SHOWN_DATES = {date: "yyyy-mm-dd", datetime: "yyyy-mm-dd hh:mm:ss"}
 
 
 class Writer:
@@ -83,9 +87,7 @@ class Writer:
         """
         if self.ending in FRAMES:
             frame = _side_by_side(table, answers)
-            if self.ending == ".xlsx":
-                _check_cells(frame, table)
-            return frame
+            return _for_sheet(frame, table) if self.ending == ".xlsx" else frame
         content = self._text(table, answers, is_first=is_first)
         return gzip.compress(content, mtime=0) if self.is_compressed else content
 
@@ -113,7 +115,7 @@ class Writer:
             of_name = dict(zip(found, frame.get_columns(), strict=True))
             nothing = pl.repeat(None, len(frame), dtype=pl.String, eager=True)
             frame = pl.DataFrame([of_name[name] if name in of_name else nothing.alias(name) for name in columns])
-        frame = pl.DataFrame([_flat(column) for column in _checked(frame, "CSV").get_columns()])
+        frame = pl.DataFrame([_flat(_plain_time(column)) for column in _checked(frame, "CSV").get_columns()])
         strings = pl.selectors.string()
         if n_formulas := _n_formulas(frame):
             self.formulas.append(n_formulas)
@@ -131,10 +133,12 @@ class Writer:
 def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
     """Put Parquet files one below the other on a sheet, row by row; texts are never formulas.
 
+    What is needed for the while is beside them, where there is room, and called tmp….
     Raises: DataError where there are more rows than a sheet takes.
     """
     xlsxwriter = needed("xlsxwriter", what="writing .xlsx")
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False}
+    options: dict[str, Any] = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    options |= {"in_memory": False, "tmpdir": str(parts[0].parent) if parts else None}
     columns: list[str] = []
     for part in parts:
         names = pl.read_parquet_schema(part)
@@ -142,29 +146,37 @@ def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
     columns = [*(name for name in columns if name not in _ANSWERS), *(name for name in columns if name in _ANSWERS)]
     with disk_errors(), xlsxwriter.Workbook(out, {**options, "nan_inf_to_errors": True}) as book:
         sheet = book.add_worksheet("bywords")
+        dates = {day: book.add_format({"num_format": shown}) for day, shown in _SHOWN_DATES.items()}
         sheet.write_row(0, 0, columns)
         row = 0
         for part in parts:
             frame = pl.read_parquet(part)
-            frame = frame.select(_flat(column) for column in _checked(frame, "a spreadsheet").get_columns())
             indices = [columns.index(name) for name in frame.columns]
             if row + len(frame) > MOST_SHEET_ROWS:
                 raise DataError(f"a sheet takes {MOST_SHEET_ROWS:,} rows, and there are more. Write .csv or .parquet.")
             for values in frame.iter_rows():
                 row += 1
                 for index, value in zip(indices, values, strict=True):
-                    _write_cell(sheet, row, index, value)
+                    _write_cell(sheet, row, index, value, dates)
 
 
-def _write_cell(sheet: Any, row: int, index: int, value: Any) -> None:
+def _write_cell(sheet: Any, row: int, index: int, value: Any, dates: Mapping[type[date], Any]) -> None:
     if value is None:
         return
     if isinstance(value, bool):
         sheet.write_boolean(row, index, value)
     elif isinstance(value, int | float) and abs(value) < MOST_SHEET_NUMBER:
         sheet.write_number(row, index, value)
+    elif type(value) in dates and _is_exact(value):
+        sheet.write_datetime(row, index, value, dates[type(value)])
     else:
         sheet.write_string(row, index, str(value))
+
+
+def _is_exact(day: date) -> bool:
+    """Whether a cell of a spreadsheet holds this day or time as it is: none of long ago, with a zone, or finer."""
+    is_finer = isinstance(day, datetime) and (day.tzinfo is not None or day.microsecond % 1000 > 0)
+    return day.year > FIRST_SHEET_YEAR and not is_finer
 
 
 def merge_parquet(parts: Sequence[Path], out: Path) -> None:
@@ -223,8 +235,14 @@ _ANSWERS = (
 )
 
 
-def _check_cells(frame: pl.DataFrame, table: Table | None) -> None:
-    """Raise DataError where a text is longer than a cell of a spreadsheet may be."""
+def _for_sheet(frame: pl.DataFrame, table: Table | None) -> pl.DataFrame:
+    """The frame with what cells of a spreadsheet hold. Raises DataError for what is longer or wider than one may be."""
+    if frame.width > MOST_SHEET_COLUMNS:
+        raise DataError(
+            f"{frame.width:,} columns, with those of the answers, and a spreadsheet has {MOST_SHEET_COLUMNS:,}. Write "
+            ".csv or .parquet."
+        )
+    frame = frame.select(_flat(column) for column in _checked(frame, "a spreadsheet").get_columns())
     for column in frame.get_columns():
         is_long = column.str.len_chars() > MOST_CELL_CHARACTERS if column.dtype == pl.String else None
         if is_long is not None and is_long.any():
@@ -234,6 +252,7 @@ def _check_cells(frame: pl.DataFrame, table: Table | None) -> None:
                 f"{where}{column.name!r} has {len(column[row]):,} characters, and a cell of a spreadsheet takes "
                 f"{MOST_CELL_CHARACTERS:,}. Write .csv or .parquet."
             )
+    return frame
 
 
 def without_formula(text: str) -> str:
@@ -310,6 +329,12 @@ def _checked(frame: pl.DataFrame, what: str) -> pl.DataFrame:
             )
         columns.append(as_strings(series) if series.dtype in (pl.Duration, pl.Time, pl.Decimal) else series)
     return pl.DataFrame(columns)
+
+
+def _plain_time(column: pl.Series) -> pl.Series:
+    """Times as a spreadsheet reads and writes them, 2024-02-29 10:30:00; those with a zone as they are."""
+    is_plain = isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is None
+    return column.dt.to_string("%Y-%m-%d %H:%M:%S%.f") if is_plain else column
 
 
 def _flat(column: pl.Series) -> pl.Series:

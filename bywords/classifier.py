@@ -534,12 +534,13 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         if "fitted_" not in self.__dict__:
             return shown
         record, names = self.fitted_.record, self.classes_.astype(str).tolist()
-        summary, measure = record.summary, "micro F1" if self.is_multilabel else "right"
+        summary = record.summary
+        measure, digits = ("micro F1", ".3f") if self.is_multilabel else ("right", ".1%")
         row = {
             "system": record.system if isinstance(record.system, str) else "custom",
             "documents": summary.n_train + summary.n_valid + summary.n_learned_after,
             "classes": f"{len(names):,}: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}",
-            f"{measure} on documents held out": f"{summary.valid_accuracy:.1%}",
+            f"{measure} on documents held out": f"{summary.valid_accuracy:{digits}}",
             "seconds": record.seconds,
         }
         return shown + shown_table("Fitted", [row], notes=[] if self.selection_ is None else [self.selection_.reason])

@@ -8,6 +8,7 @@ from typing import Any
 
 MOST_ROWS = 30
 MOST_CHARACTERS = 2_000  # of a text that is shown
+MOST_ON_A_LINE = 24  # characters of a cell
 FOR, AGAINST = "38, 132, 86", "204, 82, 48"  # red, green and blue of words that speak for a class, and against it
 
 
@@ -25,16 +26,11 @@ def shown_table(title: str, rows: Sequence[Mapping[str, Any]], *, notes: Iterabl
         for name, style in zip(columns, styles, strict=True)
     )
     body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td style='{style}'>{_escaped(_said(row[name]))}</td>"
-            for name, style in zip(columns, styles, strict=True)
-        )
-        + "</tr>"
+        "<tr>" + "".join(_cell(_said(row[name]), style) for name, style in zip(columns, styles, strict=True)) + "</tr>"
         for row in shown[:MOST_ROWS]
     )
     left = [f"{len(rows) - MOST_ROWS:,} more rows: to_frame() has all."] if len(rows) > MOST_ROWS else []
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+    table = f"<table style='margin:.2em 0'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
     said = "".join(f"<p style='margin:.3em 0'>{_escaped(note)}</p>" for note in [*notes, *left])
     return (
         f"<div style='max-width:100%'><p style='margin:.3em 0'><strong>{_escaped(title)}</strong></p>"
@@ -59,6 +55,11 @@ def shown_words(title: str, parts: Iterable[tuple[str, float]], *, notes: Iterab
         f"<div style='max-width:60em'><p style='margin:.3em 0'><strong>{_escaped(title)}</strong></p>"
         f"<p style='white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7'>{''.join(pieces)}</p>{said}</div>"
     )
+
+
+def _cell(text: str, style: str) -> str:
+    """A cell of a table; a name or a number, which is short, stays on one line."""
+    return f"<td style='{style}{';white-space:nowrap' if len(text) <= MOST_ON_A_LINE else ''}'>{_escaped(text)}</td>"
 
 
 def _with_intervals(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from bywords import (
 )
 from bywords.auditing.audit import audit
 from bywords.data.corpus import Corpus, Split
+from bywords.display import shown_table
 from bywords.training.callback import Callback
 
 EVIL = "<script>alert('x')</script> & \ud800"
@@ -87,12 +88,26 @@ def test_a_comparison_a_curve_and_an_audit_are_tables_frames_and_pages(record, t
     found = audit(TRAIN, TEST)
     for number, (one, rows) in enumerate([(record, record.systems), (curve, curve.sizes), (found, found.label_errors)]):
         assert len(one.to_frame()) == len(rows)
-        assert "<table>" in one._repr_html_() or not rows or found is one
+        assert "<table" in one._repr_html_() or not rows or found is one
         one.to_html(tmp_path / f"{number}.html")
         assert "</html>" in (tmp_path / f"{number}.html").read_text(encoding="utf-8")
     assert record.to_frame()["name"].to_list() == [system.name for system in record.systems]
     assert record.to_frame()["accuracy_interval_low"].to_list() == [one.accuracy_interval[0] for one in record.systems]
     assert curve.plot().get_xlabel() == "training documents"
+
+
+def test_a_name_stays_on_one_line_and_a_list_may_be_broken():
+    shown = shown_table("Fitted", [{"system": "tfidf-svc", "classes": "news, " * 10}])
+    (name, classes) = re.findall("<td style='([^']*)'>", shown)
+    assert "nowrap" in name
+    assert "nowrap" not in classes
+
+
+def test_an_estimator_of_any_number_of_labels_shows_its_f1_as_a_number():
+    sets = [[label, "any"] for label in LABELS]
+    shown = TextClassifier("tfidf-nb").fit(TEXTS, sets)._repr_html_()
+    assert "micro F1 on documents held out" in shown
+    assert re.fullmatch(r"[01]\.\d{3}", cells(shown)[-2])  # before the seconds
 
 
 def test_vectors_show_their_first_words_and_draw_a_map():

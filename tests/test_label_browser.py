@@ -145,6 +145,14 @@ def settled(project, n):
     return found
 
 
+def test_a_long_label_is_broken_between_its_words_only(opened, page):
+    opened(["a text"], ["lost_or_stolen_phone", "other"])
+    current(page)
+    name = page.get_by_role("button", name="lost_or_stolen_phone").locator(".name")
+    assert name.inner_html() == "lost_<wbr>or_<wbr>stolen_<wbr>phone"
+    assert name.evaluate("one => one.textContent") == "lost_or_stolen_phone"
+
+
 def test_labels_are_found_by_typing_added_renamed_and_taken_back(opened, page):
     project = opened([f"text {i}" for i in range(20)], [f"label {i:02}" for i in range(80)])
     first = current(page)
@@ -155,6 +163,7 @@ def test_labels_are_found_by_typing_added_renamed_and_taken_back(opened, page):
     expect(page.locator("#found")).to_have_text("1 label fits; Enter takes label 77.")
     second = next_after(page, lambda: press("Enter"))
     page.keyboard.type("quite new")
+    expect(page.locator("#found")).to_have_text("No label fits: Enter leads to the new one, and once more adds it.")
     press("Enter")  # leads to the button that adds it
     expect(page.locator("#adding")).to_be_focused()
     third = next_after(page, lambda: press("Enter"))

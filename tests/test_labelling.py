@@ -20,8 +20,8 @@ from bywords.io.corrections import read_corrections
 from bywords.io.projects import database_errors
 from bywords.io.readers import read_blocks, read_corpus
 from bywords.labelling.agreement import agreement, krippendorff_alpha
-from bywords.labelling.estimates import Accuracy, Estimate, Forecast, sentence_of
-from bywords.labelling.held_out import FEWEST_TESTED, estimated
+from bywords.labelling.estimates import FEWEST_TESTED, Accuracy, Estimate, Forecast, sentence_of
+from bywords.labelling.held_out import estimated
 from bywords.labelling.learner import Learner
 from bywords.labelling.pool import Pool
 from bywords.labelling.project import Project

@@ -565,7 +565,7 @@ def test_the_fastest_is_looked_for_within_the_best_systems_interval():
 
 
 def test_when_the_best_is_the_fastest_it_says_that():
-    assert "of the 2 systems it is itself the fastest" in _said(
+    assert "Of the 2 systems within its interval it is the fastest" in _said(
         {"accuracy": 0.84, "accuracy_interval": [0.83, 0.85], "fit_seconds": 1}, {"accuracy": 0.835, "fit_seconds": 2}
     )
 
@@ -604,10 +604,17 @@ def test_one_system_is_compared_with_nothing_but_the_most_frequent_label():
         (formats.breakable("lost_or_stolen<b>"), "lost_<wbr>or_<wbr>stolen&lt;b&gt;"),
         (formats.breakable("not_sent"), "not_sent"),
         (formats.breakable("a_b" * 20, 8), "a_ba_ba…"),
+        (formats.in_sentence("0.5 of n-grams in lost_or_stolen"), "0.5 of n-grams in lost_<wbr>or_<wbr>stolen"),
+        (formats.in_sentence("a <b>"), "a &lt;b&gt;"),
     ],
 )
 def test_numbers_are_written_as_people_write_them(written, expected):
     assert written.replace("\u202f", " ").replace("\u2060", "") == expected
+
+
+def test_long_labels_that_begin_alike_are_told_apart_by_their_ends():
+    labels = ["sys_mac_about_apples", "sys_mac_about_drives", "sys_ibm_about_drives", "motor"]
+    assert formats.shorten_apart(labels, 12) == ["sys_m…apples", "sys_m…drives", "sys_ibm_abo…", "motor"]
 
 
 # The pictures

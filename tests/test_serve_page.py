@@ -79,10 +79,20 @@ def test_a_file_is_labelled_and_saved(page, tmp_path):
     expect(page.get_by_role("row", name="space")).to_contain_text(str(sum(row["label"] == "space" for row in rows)))
 
 
-def test_a_file_that_is_none_is_said(page, tmp_path):
-    (tmp_path / "bad.csv").write_bytes(b"text\n\xff\n")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"text\n\xff\n", "The file is not in UTF-8"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "The file is an Excel workbook or another zip, not a csv"),
+        (b"text\n", "There is no row below the header."),
+        (b"", "The file is empty"),
+    ],
+    ids=["bytes", "xlsx", "header", "empty"],
+)
+def test_a_file_that_is_none_is_said(page, tmp_path, content, said):
+    (tmp_path / "bad.csv").write_bytes(content)
     page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "bad.csv")
-    expect(page.locator("#said")).to_contain_text("The file is not in UTF-8", timeout=20_000)
+    expect(page.locator("#said")).to_contain_text(said, timeout=20_000)
 
 
 def test_what_the_server_takes_is_shown(page):

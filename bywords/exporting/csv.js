@@ -1,9 +1,15 @@
 // Bytes of a csv → rows, as Python's package reads them; rows → a csv.
 "use strict";
+const SIGNATURES = {  // the first bytes of files that are none of text
+  "an Excel workbook or another zip": [0x50, 0x4b, 3, 4], "an old Excel workbook": [0xd0, 0xcf, 0x11, 0xe0],
+  "a Parquet file": [0x50, 0x41, 0x52, 0x31], "a PDF": [0x25, 0x50, 0x44, 0x46], "compressed by gzip": [0x1f, 0x8b],
+};
 const SEPARATORS = [",", ";", "\t", "|"], HEAD_LINES = 30;
 
 function textOfBytes(bytes) {
   const starts = (...mark) => mark.every((byte, i) => bytes[i] === byte);
+  const other = Object.keys(SIGNATURES).find(name => starts(...SIGNATURES[name]));
+  if (other) throw new Error(`The file is ${other}, not a csv: save its table as “CSV UTF-8” in the program that it is from, and drop that.`);
   const decode = encoding => new TextDecoder(encoding, {fatal: true}).decode(bytes);
   const isLittle = (starts(0xff, 0xfe) && !starts(0xff, 0xfe, 0, 0)) || (bytes.length >= 4 && !bytes[1] && !bytes[3] && bytes[0] && bytes[2]);
   const isBig = starts(0xfe, 0xff) || (bytes.length >= 4 && !bytes[0] && !bytes[2] && bytes[1] && bytes[3]);

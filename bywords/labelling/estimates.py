@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+FEWEST_TESTED = 20  # texts drawn at random, before anything is said of the accuracy
 SMALL_GAIN = 0.005  # of accuracy, that 100 more answers would bring: less is not worth them
 
 
@@ -58,7 +59,11 @@ def sentence_of(n_labelled: int, estimate: Estimate | None) -> tuple[str, bool]:
     """What to tell a person, and whether they may stop."""
     found = None if estimate is None else estimate.accuracy
     if estimate is None or found is None:
-        return f"{n_labelled:,} labelled: not enough yet to say how good a model is.", False
+        return (
+            f"{n_labelled:,} labelled: not enough yet to say how good a model is. That takes {FEWEST_TESTED} texts to"
+            " test on, which come among the others.",
+            False,
+        )
     said = (
         f"A model of {estimate.n_learned:,} labels is right on {found.value:.0%} of texts like these (95 % interval "
         f"{found.low:.0%} to {found.high:.0%}, by {found.n:,} drawn at random that it has not learned from)."

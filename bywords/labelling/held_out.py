@@ -11,13 +11,12 @@ import numpy.typing as npt
 from bywords.data.targets import Targets
 from bywords.evaluation.calibration import fit_temperature
 from bywords.experiments.forecast import forecast
-from bywords.labelling.estimates import Accuracy, Estimate, Forecast
+from bywords.labelling.estimates import FEWEST_TESTED, Accuracy, Estimate, Forecast
 from bywords.labelling.pool import given
 
 if TYPE_CHECKING:
     from bywords.labelling.pool import PoolModel, Rows
 
-FEWEST_TESTED = 20  # texts drawn at random, before anything is said of the accuracy
 AHEAD = 100  # answers that are forecast
 SHARES = (0.25, 0.35, 0.5, 0.7)  # of what was learned, the first of it: how accuracy grew says how it will
 STABLE = 0.99  # of the answers on other texts are those of the model before, of a tenth fewer labels

@@ -227,7 +227,7 @@ function labels() {
   buttons = new Map();
   const all = shown.map((row, n) => {
     const button = document.createElement("button"), name = document.createElement("span"), chance = document.createElement("span");
-    button.type = "button"; button.dataset.label = row.name; name.className = "name"; name.textContent = row.name; name.dir = "auto"; chance.className = "chance";
+    button.type = "button"; button.dataset.label = row.name; name.className = "name"; name.append(...breakable(row.name)); name.dir = "auto"; chance.className = "chance";
     if (row.key) { const sign = document.createElement("kbd"); sign.textContent = row.key; button.append(sign); button.setAttribute("aria-keyshortcuts", row.key); }
     if (chances.has(row.name)) chance.textContent = percent(chances.get(row.name));
     button.append(name, chance);
@@ -244,11 +244,12 @@ function labels() {
   }
   $("labels").replaceChildren(...all);
   const n = rows.length;
-  $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${rows[0].name}.` : "No label fits; Enter adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
+  $("found").textContent = !state.labels.length ? "There is no label yet: type the name of the first one." : wanted ? (n ? `${n} ${n === 1 ? "label fits" : "labels fit"}; Enter takes ${rows[0].name}.` : "No label fits: Enter leads to the new one, and once more adds it.") : n > SHOWN ? `${n} labels: type to find one.` : "";
   $("submit").hidden = $("none").hidden = !state.several;
   $("confirm").hidden = $("leave-out").hidden = !item.label; $("unsure").hidden = Boolean(item.label);
   if (had && buttons.has(had)) buttons.get(had).focus();
 }
+function breakable(name) { return name.length > 12 ? name.split(/(?<=[\p{L}\p{N}][_./:-])(?=[\p{L}\p{N}])/u).flatMap((part, n) => n ? [document.createElement("wbr"), part] : [part]) : [name]; }
 function extra(id, words, does) {
   const button = document.createElement("button");
   button.type = "button"; button.id = id; button.className = "new"; button.textContent = words; button.onclick = does;
@@ -313,7 +314,7 @@ function take(found) {
   const most = Math.max(1, ...state.labels.map(row => row.count));
   $("counts").replaceChildren(...state.labels.map(row => {
     const one = document.createElement("div"), name = document.createElement("span"), count = document.createElement("span"), bar = document.createElement("span");
-    name.textContent = row.name; name.dir = "auto"; count.textContent = row.count.toLocaleString("en"); bar.className = "bar"; bar.style.width = `${100 * row.count / most}%`;
+    name.append(...breakable(row.name)); name.dir = "auto"; count.textContent = row.count.toLocaleString("en"); bar.className = "bar"; bar.style.width = `${100 * row.count / most}%`;
     one.append(name, count, bar); return one;
   }));
   reviews();

@@ -95,8 +95,9 @@ def _fastest_within(best: SystemScores, systems: Sequence[SystemScores]) -> str:
     within = [system for system in systems if system.score >= best.score_interval[0]]
     fastest = min(within, key=lambda system: system.fit_seconds)
     if fastest is best:
-        others = "no other system is" if len(within) < 2 else f"of the {len(within)} systems it is itself the fastest"
-        return f"Within its interval {others}; it trains in {seconds(best.fit_seconds)}."
+        said = f"Of the {len(within)} systems within its interval it is the fastest"
+        said = said if len(within) > 1 else "Within its interval no other system is"
+        return f"{said}; it trains in {seconds(best.fit_seconds)}."
     return (
         f"The fastest system whose {'accuracy' if fastest.micro_f1 is None else 'micro F1'} is within that interval is "
         f"{fastest.name}: {score(fastest)}"

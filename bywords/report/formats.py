@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -99,6 +100,23 @@ def breakable(text: str, limit: int | None = None) -> Markup:
     shown = printable(text) if limit is None else shorten(text, limit)
     parts = [shown] if len(shown) <= _ONE_LINE else re.split(r"(?<=\w[_./:-])(?=\w)", shown)
     return Markup("<wbr>").join(parts)
+
+
+def in_sentence(sentence: str) -> Markup:
+    """A sentence whose long words, as the names of labels are, may be broken behind their signs."""
+    from markupsafe import Markup
+
+    return Markup(" ").join(map(breakable, sentence.split(" ")))
+
+
+def shorten_apart(texts: Sequence[str], limit: int) -> list[str]:
+    """The texts, each shortened to `limit`; of those that would then look the same, the middle is left out instead."""
+    shown = [shorten(text, limit) for text in texts]
+    n_shown, n_first = Counter(shown), (limit - 1) // 2
+    return [
+        short if n_shown[short] == 1 or len(text) <= limit else f"{text[:n_first]}…{text[n_first + 1 - limit :]}"
+        for short, text in zip(shown, (shorten(text, len(text) + 1) for text in texts), strict=True)
+    ]
 
 
 def _is_known(number: float | None) -> TypeGuard[float]:

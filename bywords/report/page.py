@@ -17,7 +17,7 @@ from bywords.terminal import printable, shorten
 OWN = "bywords.report"
 _FILTERS = (
     "percent", "points", "interval", "point_interval", "p_value", "count", "decimal", "signed", "seconds", "size",
-    "breakable",
+    "breakable", "in_sentence",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bywords.records.base import EpochRecord
 from bywords.records.run import AnswerCoverage, ReliabilityBin, ReliabilityCurve, SystemScores
 from bywords.report.canvas import BLUE, FIRST, INK, MUTED, ORANGE, PAPER, RULE, SECOND, picture, plain_ticks
-from bywords.report.formats import count, decimal, percent
+from bywords.report.formats import count, decimal, percent, shorten_apart
 from bywords.terminal import shorten
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def confusion_picture(system: SystemScores, label_names: Sequence[str]) -> Marku
     if not system.confusion:
         return None
     drawn = busiest_classes(system.confusion)
-    names = [shorten(label_names[index], 26) for index in drawn]
+    names = shorten_apart([label_names[index] for index in drawn], 26)
     k = len(drawn)
     cell = 56 if k <= 6 else 46 if k <= MOST_WRITTEN else 26 if k <= 20 else 17
     side = cell * k + 48 + 6.2 * max(len(name) for name in names)  # labels are left of the cells and below them

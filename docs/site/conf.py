@@ -19,8 +19,10 @@ from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from docutils.statemachine import StringList
 from latex2mathml.converter import convert
+from pygments.formatters import HtmlFormatter
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+from sphinx.highlighting import PygmentsBridge
 
 import bywords
 
@@ -54,9 +56,15 @@ ROOMS = {
     "classifier": "The estimator", "document_vectors": "The transformer", "system_config": "Settings",
     "systems": "The table of systems", "training": "Training", "fitted": "What was fitted", "artifact": "Folders",
     "text": "Words", "vectors": "Word vectors", "data": "Labelled documents", "io": "Files and data sets",
-    "models": "Models", "pytorch": "PyTorch by hand", "experiments": "Experiments", "audit": "What is wrong with data",
-    "evaluation": "Evaluation", "explain": "Explanations", "exporting": "Pages and graphs", "errors": "Errors",
+    "models": "Models", "pytorch": "PyTorch by hand", "experiments": "Experiments",
+    "auditing": "What is wrong with data", "evaluation": "Evaluation", "explain": "Explanations",
+    "exporting": "Pages and graphs", "errors": "Errors",
 }  # fmt: skip
+LINK_TO_FILE = re.compile(r"([\w./-]+\.md)(?::(\d+))?")
+TAG = re.compile("<[^>]*>")
+COLUMN = re.compile(r"\S {3,}# ")
+BEHIND = re.compile(r'(?:<span class="w"> +</span>| +)<span class="c1">(.*)</span>\n')
+N_CHARACTERS = 90  # of code, in a line of the page
 EXAMPLE = re.compile(r"((?:^>>> .*\n?)(?:^.+\n?)*)", re.MULTILINE)
 MANUAL = [
     "install", "label", "train", "predict", "serve", "export", "large-data", "scale", "trust", "explain", "audit",
@@ -88,11 +96,38 @@ def add_contents(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] += toctrees()
     if name == "docs/gallery":
         source[0] += "\n\n" + "\n\n".join(
-            f"**{page.title}.** {page.about}\n\n```sh\n{page.command}\n```\n\n"
-            f'<a class="gallery" href="../{page.file}">Look at the page</a>'
+            f'## {page.title}\n\n{page.about} <a href="../{page.file}">Look at the page</a>.\n\n'
+            f"```sh\n{page.command}\n```\n\n"
+            f'<iframe class="gallery" src="../{page.file}" title="{page.title}" loading="lazy" inert></iframe>'
             for page in PAGES
         )
     source[0] = re.sub(r"(\.md)\?plain=1#L\d+\)", r"\1)", source[0])
+
+
+def name_pages(app: Sphinx, tree: nodes.document, name: str) -> None:
+    """Call what a link says by its file, `docs/train.md`, by the title of that page."""
+    files = {app.env.doc2path(page, base=False): title.astext() for page, title in app.env.titles.items()}
+    for text in tree.findall(nodes.Text):
+        if isinstance(text.parent.parent, nodes.reference) and (link := LINK_TO_FILE.fullmatch(text)):
+            titles = {title for file, title in files.items() if f"/{file}".endswith(f"/{link[1]}")}
+            if len(titles) == 1:
+                text.parent.replace(text, nodes.Text(titles.pop() + (f", line {link[2]}" if link[2] else "")))
+
+
+class Lines(HtmlFormatter):  # type: ignore[misc]
+    """Code each of whose lines is an element, so that what is too long for a window goes on indented.
+
+    Of comments that stand in a column, too far to the right for the page, each stands below its line.
+    """
+
+    def wrap(self, source: Any) -> Any:
+        """The lines of code, wrapped."""
+        lines = list(source)
+        plain = [html.unescape(TAG.sub("", line)) for _, line in lines]
+        if any(map(COLUMN.search, plain)) and max(map(len, plain)) > N_CHARACTERS:
+            lines = [(is_line, BEHIND.sub(r'<span class="c1 below">\1\n</span>', line)) for is_line, line in lines]
+        lines = [(is_line, f'<span class="line">{line}</span>' if is_line else line) for is_line, line in lines]
+        return super().wrap(lines)
 
 
 class CodeCell(Directive):  # type: ignore[misc]
@@ -115,10 +150,15 @@ class PublicNames(Directive):  # type: ignore[misc]
         rooms: dict[str, list[str]] = {room: [] for room in ROOMS}
         for name in sorted(set(bywords.__all__) - {"__version__"}):
             rooms.setdefault(bywords._HOMES[name].partition(".")[0], []).append(name)
-        sections = []
+        rooms = {room: names for room, names in rooms.items() if names}
+        contents = nodes.container(classes=["names"])
+        links = [
+            f"**{ROOMS.get(room, room)}**: " + ", ".join(f"{{py:obj}}`{name}`" for name in names)
+            for room, names in rooms.items()
+        ]
+        self.state.nested_parse(StringList("\n\n".join(links).splitlines(), "docs/api.md"), 0, contents)
+        sections: list[nodes.Node] = [contents]
         for room, names in rooms.items():
-            if not names:
-                continue
             section = nodes.section(ids=[f"room-{room.replace('_', '-')}"])
             section += nodes.title("", ROOMS.get(room, room))
             lines = "\n\n".join(described(name) for name in names).splitlines()
@@ -168,7 +208,8 @@ def _shown(one: inspect.Parameter) -> inspect.Parameter:
         one = one.replace(annotation=Bare(one.annotation))
     if one.default is one.empty or isinstance(one.default, int | float | str | tuple | None):
         return one
-    return one.replace(default=Bare(f"{type(one.default).__name__}(...)"))
+    name = type(one.default).__name__
+    return one.replace(default=Bare("..." if name == "function" or name.startswith("_") else f"{name}(...)"))
 
 
 class Bare:
@@ -225,6 +266,8 @@ def setup(app: Sphinx) -> None:
     """What only this site has."""
     app.connect("build-finished", check_links)
     app.connect("source-read", add_contents)
+    app.connect("doctree-resolved", name_pages)
+    PygmentsBridge.html_formatter = Lines
     app.add_directive("code-cell", CodeCell)
     app.add_directive("public-names", PublicNames)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))

@@ -1,6 +1,9 @@
 """Few documents are held out in turn: what that says, and how sure it is of it."""
 
+import itertools
 import json
+import pkgutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +12,16 @@ from conftest import FEWEST_TESTED
 from small_corpus import small_corpus
 
 from bywords.artifact.description import load_classifier
+from bywords.cli.screen import ProgressLines
 from bywords.data.corpus import Corpus
-from bywords.evaluation.evaluation import InTurn
+from bywords.evaluation.evaluation import LEAST_AGREEMENT, InTurn
 from bywords.evaluation.metrics import wilson_interval
 from bywords.evaluation.reliability import Bins, calibration_sentence
 from bywords.experiments.forecast import forecast
+from bywords.fitted import FittedClassifier
 from bywords.io.datasets import divided
 from bywords.systems import SYSTEMS
-from bywords.training import repeated_folds
+from bywords.training import fit, repeated_folds
 from bywords.training.fit import fit_classifier
 from bywords.training.repeated_folds import (
     N_FOLDS,
@@ -91,7 +96,7 @@ def test_the_less_two_divisions_agree_the_less_a_document_counts():
     assert agreement(np.stack([first, first])) == pytest.approx(1)
     assert agreement(np.stack([first, ~first])) == 0
     assert agreement(np.stack([first, np.ones(100, dtype=bool)])) == 1
-    shares = [InTurn(n_folds=5, n_repeats=2, agreement=value).share for value in (0.0, 0.5, 1.0)]
+    shares = [InTurn(n_folds=5, n_repeats=2, n_done=10, agreement=value).share for value in (0.0, 0.5, 1.0)]
     assert shares == pytest.approx([0.09, 0.25, 1])
 
 
@@ -196,3 +201,85 @@ def test_a_forecast_is_wider_where_a_document_counts_for_less():
     assert wide[1] == pytest.approx(wide[0] / np.sqrt(0.5))
     assert found[0].now == pytest.approx(1 - float(found[0].law.errors(100)))
     assert found[0].gain == found[1].gain
+
+
+def after(n_calls, function):
+    """The function, which Ctrl-C stops when it is called once more than so many times."""
+    calls = itertools.count()
+
+    def called(*arguments, **options):
+        if next(calls) == n_calls:
+            signal.raise_signal(signal.SIGINT)
+        return function(*arguments, **options)
+
+    return called
+
+
+@pytest.mark.parametrize("n_models", [0, 1, 5, 9])
+def test_ctrl_c_while_all_are_held_out_in_turn_leaves_the_model_and_what_is_known_of_it(bywords, monkeypatch, n_models):
+    train = ["train", write(noisy(90)), "--system", "tfidf-nb", "--out"]
+    assert bywords(*train, "whole")[0] == 0
+    monkeypatch.setattr(fit, "fit_classifier", after(1 + n_models, fit_classifier))  # the first fits to all
+    code, out, error = bywords(*train, "model")
+    assert (code, "the model is whole, but it was not tested to the end" in out) == (130, True), error
+    whole, model = map(load_classifier, ("whole", "model"))  # the same, as the test comes after it
+    assert np.array_equal(whole.predict(["good", "bad"]).probabilities, model.predict(["good", "bad"]).probabilities)
+    assert out.splitlines()[-1] == "  bywords train few.csv --system tfidf-nb --out model"
+    shown, card, test = bywords("info", "model")[1], Path("model/README.md").read_text(), model.record.card.test
+    if not n_models:
+        assert "Right on" not in out
+        assert test is None
+        assert "not tested on others" in shown
+        assert "It was not tested on others" in card
+        return
+    assert test["n_documents"] == min(90, 18 * n_models)
+    low, high = test["accuracy_interval"]
+    assert (low, high) == wilson_interval(test["accuracy"], LEAST_AGREEMENT**2 * test["n_documents"])
+    for told in (out, card, shown):
+        assert f"hese are the answers of {n_models} of 10 models" in told
+    assert "were not divided" not in out + card
+    assert "has learned from 90 of these documents" in bywords("evaluate", "model", "few.csv")[1]
+
+
+def test_ctrl_c_while_it_is_fitted_to_all_does_not_start_the_test(bywords, monkeypatch):
+    options = ("--system", "averaging", "--set", "training.max_epochs=50", "--set", "training.patience=50")
+    monkeypatch.setattr(ProgressLines, "epoch", after(3, ProgressLines.epoch))
+    code, out, error = bywords("train", write(noisy(60)), "--out", "model", *options)
+    assert (code, "the best so far, and it was not tested to the end" in out) == (130, True), error
+    assert load_classifier("model").record.card.test is None
+
+
+@pytest.mark.parametrize(
+    ("place", "unfinished"),
+    [
+        ("bywords.fitted.FittedClassifier.evaluate", "test"),
+        ("bywords.training.fit.fit_classifier", "corrections"),
+        ("bywords.artifact.compression.compress", "size"),
+        ("bywords.cli.train_steps.slices_in", "slices"),
+        ("bywords.artifact.description.save_classifier", None),
+    ],
+)
+def test_ctrl_c_after_it_is_trained_loses_nothing_of_what_is_there(bywords, monkeypatch, place, unfinished):
+    data = write(noisy(200))
+    label = noisy(200).names()[0]
+    Path("new.csv").write_text(f"row,label,suggested,confidence,new_label,text\n0,{label},motor,0.9,motor,\n")
+    module, name = pkgutil.resolve_name(place.rpartition(".")[0]), place.rpartition(".")[2]
+    monkeypatch.setattr(module, name, after(name == "fit_classifier", getattr(module, name)))
+    options = ["--system", "tfidf-nb", "--labels", "new.csv", "--max-size", "1MB", "--out", "model", "--json"]
+    code, out, error = bywords("train", data, *options)
+    assert code == (0 if unfinished is None else 130), error
+    found = json.loads(out)
+    assert found["unfinished"] == unfinished
+    assert (found["test"] is None) == (unfinished == "test")
+    assert (found["corrections"] is None) == (unfinished in ("test", "corrections"))
+    kept = load_classifier("model").record.card.test
+    assert kept is found["test"] is None or kept["accuracy"] == found["test"]["accuracy"]
+
+
+def test_ctrl_c_while_a_classifier_on_disk_is_tested_leaves_the_classifier(bywords, monkeypatch):
+    monkeypatch.setattr(FittedClassifier, "evaluate_on_disk", after(0, FittedClassifier.evaluate_on_disk))
+    code, out, error = bywords(
+        "train", write(noisy(200)), "--system", "tfidf-nb", "--on-disk", "stored", "--out", "model"
+    )
+    assert (code, "it was not tested to the end" in out) == (130, True), error
+    assert load_classifier("model").record.card.test is None

@@ -303,11 +303,8 @@ def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     run = replace(run, sizes=rows)
     if len(sizes) < forecast.sizes_needed(len(right)):
         return run
-    share = (
-        InTurn(n_folds=run.n_folds, n_repeats=1, agreement=agreement(right[:, -1].astype(np.bool_))).share
-        if run.n_folds
-        else 1.0
-    )
+    agree, n_folds = agreement(right[:, -1].astype(np.bool_)), run.n_folds
+    share = InTurn(n_folds=n_folds, n_repeats=1, n_done=n_folds, agreement=agree).share if n_folds else 1.0
     n_now = run.corpus.n_train
     more: dict[str, Any] = {} if run.n_folds else {"backtest": forecast.backtest(sizes, score, of=of)}
     if n_now < FEW_LABELS:

@@ -57,41 +57,62 @@ def evaluate_in_turn(
     keep_together: Together = "equal",
     n_repeats: int = N_REPEATS,
     on_fold: Callable[[int, int], None] = lambda number, n_folds: None,
+    keep_interrupted: bool = False,
 ) -> tuple[Rows, Evaluation]:
     """Fit to all folds but one and answer for that, for each of N_FOLDS stratified folds, drawn `n_repeats` times.
 
     Texts of a group are never divided, and a class that one text alone has is always learned from. `on_fold` gets how
-    many models are fitted, and how many there will be.
+    many models are fitted, and how many there will be. With `keep_interrupted`, Ctrl-C leaves what those that are
+    fitted have answered; without, or before the first has, it is raised.
 
     Returns: the rows that were held out, ascending int64 (N,), and the evaluation of the answers for them: of each the
     mean of the probabilities that `n_repeats` models gave it, none of which had seen it.
+    """
+    answers, number = list[tuple[int, Rows, Evaluation]](), 0
+    folds = [(n, *fold) for n in range(n_repeats) for fold in folds_of(corpus, seed + n, keep_together)]
+    try:
+        for repeat, kept, held_out in folds:
+            if len(held_out):
+                fitted, asked = fit(corpus.select(kept)), corpus.select(held_out)
+                found = fitted.evaluate(asked.texts, asked.names())
+                assert isinstance(found, Evaluation)
+                answers.append((repeat, held_out, found))
+            number += 1
+            on_fold(number, len(folds))
+    except KeyboardInterrupt:
+        if not (keep_interrupted and answers):
+            raise
+    return _joined(corpus, answers, n_repeats, number)
+
+
+def _joined(
+    corpus: Corpus, answers: list[tuple[int, Rows, Evaluation]], n_repeats: int, n_done: int
+) -> tuple[Rows, Evaluation]:
+    """What the models of all folds, or as many as are done, have answered for the rows that were held out from them.
+
+    Where some are not done, nothing is known of how much the division matters, and as much is assumed as may be.
     """
     code_of = {name: code for code, name in enumerate(corpus.label_names)}
     labels = np.asarray(corpus.labels, dtype=np.int64)
     tables = np.zeros((2, len(corpus), len(code_of)))  # calibrated, and as they were
     is_right = np.zeros((n_repeats, len(corpus)), dtype=np.bool_)
     shares, is_nothing = np.zeros(len(corpus)), np.ones(len(corpus), dtype=np.bool_)
-    n_answers, number = np.zeros(len(corpus), dtype=np.int64), 0
-    for repeat in range(n_repeats):
-        for kept, held_out in (folds := folds_of(corpus, seed + repeat, keep_together)):
-            number += 1
-            if not len(held_out):
-                continue
-            fitted, asked = fit(corpus.select(kept)), corpus.select(held_out)
-            found = fitted.evaluate(asked.texts, asked.names())
-            assert isinstance(found, Evaluation)
-            assert found.uncalibrated is not None
-            columns = np.array([code_of[name] for name in found.label_names])
-            for table, part in zip(tables, (found.probabilities, found.uncalibrated), strict=True):
-                table[np.ix_(held_out, columns)] += part
-            shares[held_out] += found.in_vocabulary_share
-            is_nothing[held_out] &= found.all_out_of_vocabulary
-            is_right[repeat, held_out] = found.is_right
-            n_answers[held_out] += 1
-            on_fold(number, n_repeats * len(folds))
-    rows = np.flatnonzero(n_answers == n_repeats)
-    tables, shares = tables[:, rows] / n_repeats, shares[rows] / n_repeats
-    in_turn = InTurn(n_folds=N_FOLDS, n_repeats=n_repeats, agreement=agreement(is_right[:, rows]))
+    n_answers, is_whole = np.zeros(len(corpus), dtype=np.int64), n_done == N_FOLDS * n_repeats
+    for repeat, held_out, found in answers:
+        assert found.uncalibrated is not None
+        columns = np.array([code_of[name] for name in found.label_names])
+        for table, part in zip(tables, (found.probabilities, found.uncalibrated), strict=True):
+            table[np.ix_(held_out, columns)] += part
+        shares[held_out] += found.in_vocabulary_share
+        is_nothing[held_out] &= found.all_out_of_vocabulary
+        is_right[repeat, held_out] = found.is_right
+        n_answers[held_out] += 1
+    rows = np.flatnonzero(n_answers == n_repeats if is_whole else n_answers)
+    tables, shares = tables[:, rows] / n_answers[rows, np.newaxis], shares[rows] / n_answers[rows]
+    in_turn = InTurn(
+        n_folds=N_FOLDS, n_repeats=n_repeats, n_done=n_done,
+        agreement=agreement(is_right[:, rows]) if is_whole else 0.0,
+    )  # fmt: skip
     return rows, Evaluation(
         tuple(corpus.label_names), labels[rows], tables[0], shares.astype(np.float32), is_nothing[rows],
         uncalibrated=tables[1], in_turn=in_turn,

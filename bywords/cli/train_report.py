@@ -79,8 +79,8 @@ def tell(
     say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
     _tell_next(record, split, data)
     if record["unfinished"] is not None:
-        say("All of it is done by the same command again" + (" and --resume:" if resumes else ":"))
-        say(f"  {options.command_line()}")
+        say("What is missing is done by the same command again:")
+        say(f"  {options.command_to_resume() if resumes else options.command_line()}")
 
 
 def _tell_test(record: dict[str, Any], evaluation: AnyEvaluation) -> None:

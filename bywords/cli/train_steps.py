@@ -90,8 +90,8 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
         print_json(record)
     else:
         asked = asked_again(trained.split.train.read_as, request.reading.options)
-        resumes = request.checkpoint is not None and not request.resume
-        tell(record, trained.evaluation, trained.split, [request.reading.data, *asked], resumes=resumes)
+        data, resumes = [request.reading.data, *asked], request.checkpoint is not None
+        tell(record, trained.evaluation, trained.split, data, resumes=resumes)
     if trained.unfinished is not None:
         raise typer.Exit(130)
 

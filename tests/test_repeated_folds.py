@@ -3,6 +3,7 @@
 import itertools
 import json
 import pkgutil
+import re
 import signal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bywords.data.corpus import Corpus
 from bywords.evaluation.evaluation import LEAST_AGREEMENT, InTurn
 from bywords.evaluation.metrics import wilson_interval
 from bywords.evaluation.reliability import Bins, calibration_sentence
+from bywords.experiments import learning_curve
 from bywords.experiments.forecast import forecast
 from bywords.fitted import FittedClassifier
 from bywords.io.datasets import divided
@@ -185,6 +187,45 @@ def test_curve_says_what_the_next_hundred_labels_would_bring(bywords):
     assert "The next 100 labels would bring" in Path("curve/curve.html").read_text()
     again = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve", "--resume")
     assert (again[0], json.loads(Path("curve/curve.json").read_text())["points"]) == (0, record["points"])
+
+
+def test_the_intervals_of_a_curve_are_widened_where_all_are_held_out_in_turn(bywords, monkeypatch):
+    data, widths = write(noisy(120)), []
+    for seeds in (1, 3):
+        bywords("curve", data, "--system", "tfidf-nb", "--out", f"of-{seeds}", "--seeds", seeds)
+        row = json.loads(Path(f"of-{seeds}/curve.json").read_text())["sizes"][-1]
+        low, high = row["accuracy_interval"]
+        assert low < row["accuracy"] < high
+        widths.append(high - low)
+    assert 2 * widths[1] < widths[0]  # of one division it is not known how much it matters
+    monkeypatch.setattr(learning_curve, "agreement", lambda is_right: 0.5)
+    bywords("curve", data, "--system", "tfidf-nb", "--out", "halved", "--seeds", 3)
+    low, high = json.loads(Path("halved/curve.json").read_text())["sizes"][-1]["accuracy_interval"]
+    assert high - low > 1.4 * widths[1]
+
+
+def test_three_documents_of_the_other_class_are_said_to_be_too_few_to_show_anything(bywords):
+    common = [(f"{text} number{n}", "ham") for n, text in enumerate(noisy(37).texts)]
+    few = Corpus.of("few", *zip(*common, *(("win a prize", "spam"), ("a car for you", "spam")), strict=True))
+    code, out, error = bywords("train", write(few), "--system", "tfidf-nb", "--out", "model")
+    assert code == 0, error
+    told = "WARNING: only 2 documents of another label than 'ham' were there to show whether this model tells the"
+    assert told in out
+    assert "it has learned nothing" not in out
+    assert re.search(r"Saved in model \([1-9]\d? kB\)", out)
+    assert "(1 documents)" not in out
+
+
+def test_the_commands_to_type_next_read_the_file_as_it_was_read(bywords):
+    rows = "".join(f'"{text} für",{name}\n' for text, name in zip(noisy(90).texts, noisy(90).names(), strict=True))
+    Path("old.csv").write_bytes(f"Text,Art\n{rows}ohne,\n".encode("cp1252"))
+    read = ["--bad-rows", "skip", "--encoding", "cp1252", "--map-label", "space=sky"]
+    out = bywords("train", "old.csv", "--text", "Text", "--label", "Art", *read, "--system", "tfidf-nb")[1]
+    typed = {words[1]: words[2:] for words in map(str.split, out.split("Next:")[1].splitlines()) if words}
+    end = typed["compare"].index("every")
+    code, compared, error = bywords("compare", *typed["compare"][:end], "--systems", "tfidf-nb")
+    assert (code, "72 training documents" in compared) == (0, True), error
+    assert typed["audit"][:end] == typed["compare"][:end] == ["old.csv", "--text", "Text", "--label", "Art", *read]
 
 
 def test_a_label_of_two_documents_is_not_said_to_have_one_where_they_are_in_different_parts(bywords):

@@ -8,7 +8,7 @@ from bywords.cli import options
 from bywords.cli.corrected import tell_corrections
 from bywords.cli.failing import tell_slices
 from bywords.cli.scores import tell_classes, tell_scores, tell_seen
-from bywords.cli.screen import say, tell_skipped
+from bywords.cli.screen import rough_size, say, tell_skipped
 from bywords.errors import quoted
 from bywords.terminal import command
 
@@ -76,7 +76,7 @@ def tell(
         say()
     if record["reduction"]:
         say(f"Made smaller: {record['reduction']}")
-    say(f"Saved in {record['model']} ({record['size_bytes'] / 1e6:.1f} MB). Next:")
+    say(f"Saved in {record['model']} ({rough_size(record['size_bytes'])}). Next:")
     _tell_next(record, split, data)
     if record["unfinished"] is not None:
         say("What is missing is done by the same command again:")
@@ -101,7 +101,7 @@ def _tell_test(record: dict[str, Any], evaluation: AnyEvaluation) -> None:
         say(
             f"So few documents were not divided: {in_turn['n_repeats']} times in {in_turn['n_folds']} parts each was "
             "answered by models that had learned from the other parts only, and the saved model has learned from all "
-            "of them. The intervals are widened for that."
+            f"of them.{' The intervals are widened for that.' if in_turn['agreement'] < 1 else ''}"
         )
     if record["n_learned_after"]:
         say(

@@ -297,14 +297,14 @@ def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     if sizes == [row.n_documents for row in run.sizes]:
         return run
     score, of = (right, None) if run.metric == "accuracy" else _ratio_of(_of_sizes(run, sizes, _label_counts))
-    accuracies = _intervals(right, None)
-    scores = [None] * len(sizes) if of is None else _intervals(score, of)
+    agree, n_folds = agreement(right[:, -1].astype(np.bool_)), run.n_folds
+    share = InTurn(n_folds=n_folds, n_repeats=1, n_done=n_folds, agreement=agree).share if n_folds else 1.0
+    accuracies = _intervals(right, None, share)
+    scores = [None] * len(sizes) if of is None else _intervals(score, of, share)
     rows = [_size(run, *row) for row in zip(sizes, accuracies, scores, strict=True)]
     run = replace(run, sizes=rows)
     if len(sizes) < forecast.sizes_needed(len(right)):
         return run
-    agree, n_folds = agreement(right[:, -1].astype(np.bool_)), run.n_folds
-    share = InTurn(n_folds=n_folds, n_repeats=1, n_done=n_folds, agreement=agree).share if n_folds else 1.0
     n_now = run.corpus.n_train
     more: dict[str, Any] = {} if run.n_folds else {"backtest": forecast.backtest(sizes, score, of=of)}
     if n_now < FEW_LABELS:
@@ -313,10 +313,14 @@ def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     return replace(run, forecast=forecast.forecast(sizes, score, 2 * sizes[-1], of=of, share=share), **more)
 
 
-def _intervals(right: forecast.Right, of: forecast.Right | None) -> list[tuple[float, float]]:
-    """The 95 % interval of the mean score of each size."""
+def _intervals(right: forecast.Right, of: forecast.Right | None, share: float) -> list[tuple[float, float]]:
+    """The 95 % interval of the mean score of each size, for `share` of the documents."""
     drawn = forecast.drawn_scores(right, np.random.default_rng(0), of=of)
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0).tolist()
+    ends = np.quantile(drawn, [0.025, 0.975], axis=0)
+    if share < 1:
+        middle = forecast.scores(right, of)
+        ends = np.clip(middle + (ends - middle) / np.sqrt(share), 0.0, 1.0)
+    low, high = ends.tolist()
     return list(zip(low, high, strict=True))
 
 

@@ -127,8 +127,13 @@ def folds_of(corpus: Corpus, seed: int, keep_together: Together) -> list[tuple[R
 
 
 def agreement(is_right: npt.NDArray[np.bool_]) -> float:
-    """The mean correlation of rows of answers being right, (R, N), 0 at least; 1 where that is not known."""
-    if len(is_right) < 2 or (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
+    """The mean correlation of rows of answers being right, (R, N), 0 at least; 1 where all or none of a row are.
+
+    Of one row nothing is known, and it is 0.
+    """
+    if len(is_right) < 2:
+        return 0.0
+    if (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
         return 1.0
     found = np.atleast_2d(np.corrcoef(is_right.astype(np.float64)))
     return max(0.0, float(found[np.triu_indices(len(found), 1)].mean()))

@@ -228,6 +228,31 @@ def test_the_commands_to_type_next_read_the_file_as_it_was_read(bywords):
     assert typed["audit"][:end] == typed["compare"][:end] == ["old.csv", "--text", "Text", "--label", "Art", *read]
 
 
+FRUITS = [
+    f"{fruit} {said}" for said in ("is ripe", "tastes sour", "fell down", "is cut") for fruit in ("apple", "plum")
+]
+
+
+@pytest.mark.parametrize("n_each", [3, 4])
+def test_labels_with_three_or_four_texts_are_held_out_in_as_many_parts(bywords, n_each):
+    texts = FRUITS[: 2 * n_each]
+    data = write(Corpus.of("fruits", texts, [text.split()[0] for text in texts]))
+    code, out, error = bywords("train", data, "--system", "tfidf-nb", "--out", "model", "--test-share", "0.3")
+    assert (code, f"of {2 * n_each} documents, each held out in turn" in out) == (0, True), error
+    assert f"2 times in {n_each} parts each" in out
+    assert load_classifier("model").record.card.test["held_out_in_turn"]["n_done"] == 2 * n_each
+
+
+def test_labels_with_two_texts_are_learned_from_all_and_said_to_be_untested(bywords):
+    data = write(Corpus.of("fruits", FRUITS[:4], ["apple", "plum", "apple", "plum"]))
+    code, out, error = bywords("train", data, "--system", "tfidf-nb", "--out", "model")
+    assert (code, "It was not tested: no label has three different texts" in out) == (0, True), error
+    assert "Right on" not in out
+    assert "not tested on others" in bywords("info", "model")[1]
+    assert "The model has learned from 4 of these documents" in bywords("evaluate", "model", data)[1]
+    assert bywords("train", data, "--system", "tfidf-nb", "--out", "tested", "--keep-test-out")[0] == 2
+
+
 def test_a_label_of_two_documents_is_not_said_to_have_one_where_they_are_in_different_parts(bywords):
     corpus = noisy(120)
     texts, labels = [*corpus.texts.to_list(), "odd one", "odd two"], [*corpus.names().tolist(), "odd", "odd"]

@@ -66,6 +66,11 @@ def tell(
         say(record["selection"]["reason"])
     if evaluation is not None:
         _tell_test(record, evaluation)
+    elif lacks is None:
+        say(
+            "It was not tested: no label has three different texts, of which one could be held out. Test it on others "
+            "with `evaluate`, or label more."
+        )
     if record["corrections"]:
         tell_corrections(record["corrections"], record["n_test"])
     say()

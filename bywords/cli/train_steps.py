@@ -134,25 +134,29 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
 def _takes_turns(request: TrainRequest, split: Split) -> bool:
     """Whether all documents are held out in turn, as the part that would be is too small to say how good a model is.
 
+    Or there are too few to hold any out: then the model is not tested.
+
     What needs one model that was tested, goes on from one, or fits until a time is over keeps the part.
     """
-    from bywords.training.repeated_folds import takes_turns
+    from bywords.training.repeated_folds import can_be_fitted_alone, takes_turns
 
+    together = request.reading.keep_together
     if request.keep_test_out:
         return False
     parameters = request.parameters
     others = request.before, request.labels, request.max_bytes, parameters.label_hierarchy, parameters.budget_seconds
     if any(one is not None for one in others) or request.config.model.is_ranked(len(split.train.label_names)):
         return False
-    return takes_turns(split, request.reading.keep_together)
+    return takes_turns(split, together) or can_be_fitted_alone(split.whole, together)
 
 
 def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
     """Fit the system to all documents, and hold them out in turn to see how good it is: no part is left to test on."""
     from bywords.data.corpus import Split
     from bywords.training.fit import fit_classifier
-    from bywords.training.repeated_folds import N_FOLDS, evaluate_in_turn, fitted_to_all
+    from bywords.training.repeated_folds import can_take_turns, evaluate_in_turn, fitted_to_all, n_folds_of
 
+    together = request.reading.keep_together
     request = replace(request, config=fitted_to_all(request.config))
     whole, n_dropped = documents.split.whole, documents.split.n_dropped_train + documents.split.n_dropped_test
 
@@ -167,7 +171,12 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
 
     split = Split(whole, whole, n_dropped, 0)
     fitted, _ = _fitted(request, split, documents.unlabelled, learn_test=False)
-    trained = Trained(fitted=fitted, split=split, remarks=documents.remarks, n_folds=N_FOLDS, unfinished="test")
+    trained = Trained(
+        fitted=fitted, split=split, remarks=documents.remarks, n_folds=n_folds_of(whole, together), unfinished="test"
+    )
+    if not can_take_turns(whole, together):
+        trained = replace(trained, unfinished=None)
+        return replace(trained, fitted=_with_card(request, trained, split))
     with suppress(KeyboardInterrupt):  # what there is until then is kept
         if fitted.record.history.interrupted:
             raise KeyboardInterrupt
@@ -175,7 +184,7 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
         progress.start("models of some of the documents, to answer for the others")
         try:
             rows, evaluation = evaluate_in_turn(
-                whole, fit, seed=request.reading.seed, keep_together=request.reading.keep_together,
+                whole, fit, seed=request.reading.seed, keep_together=together,
                 on_fold=progress.fold, keep_interrupted=True,
             )  # fmt: skip
         finally:

@@ -13,6 +13,7 @@ from conftest import FEWEST_TESTED
 from small_corpus import small_corpus
 
 from bywords.artifact.description import load_classifier
+from bywords.classifier import TextClassifier
 from bywords.cli.screen import ProgressLines
 from bywords.data.corpus import Corpus
 from bywords.evaluation.evaluation import LEAST_AGREEMENT, InTurn
@@ -202,6 +203,20 @@ def test_the_intervals_of_a_curve_are_widened_where_all_are_held_out_in_turn(byw
     bywords("curve", data, "--system", "tfidf-nb", "--out", "halved", "--seeds", 3)
     low, high = json.loads(Path("halved/curve.json").read_text())["sizes"][-1]["accuracy_interval"]
     assert high - low > 1.4 * widths[1]
+
+
+@pytest.mark.parametrize("n_fits", [0, 6])
+def test_ctrl_c_while_a_curve_holds_all_out_in_turn_leaves_the_fits_that_are_done(bywords, monkeypatch, n_fits):
+    curve = ["curve", write(noisy(120)), "--system", "tfidf-nb", "--out", "c"]
+    with monkeypatch.context() as patch:
+        patch.setattr(TextClassifier, "fit", after(n_fits, TextClassifier.fit))  # five are a point, three points a size
+        code, out, error = bywords(*curve)
+    assert (code, f"Interrupted after {n_fits // 5} fit" in out) == (130, True), error
+    assert "This run was interrupted." in Path("c/curve.html").read_text()
+    calls = itertools.count()
+    monkeypatch.setattr(TextClassifier, "fit", lambda *given, fit=TextClassifier.fit: (next(calls), fit(*given))[1])
+    assert bywords(*curve, "--resume")[0] == 0
+    assert next(calls) == 5 * (15 - n_fits // 5)
 
 
 def test_three_documents_of_the_other_class_are_said_to_be_too_few_to_show_anything(bywords):

@@ -325,17 +325,20 @@ def table(summary: dict[str, Any]) -> str:
     lines = [f"| documents | set | {' | '.join(names)} |", "|--:|---|" + "--:|" * len(names)]
     for size in sorted(summary, key=int):
         for corpus, rows in summary[size].items():
-            cells = [_cell(rows.get(name)) for name in names]
+            n_draws = rows[OURS]["n_draws"] if OURS in rows else 0
+            cells = [_cell(rows.get(name), n_draws) for name in names]
             lines.append(f"| {int(size):,} | {corpus} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(row: dict[str, Any] | None) -> str:
+def _cell(row: dict[str, Any] | None, n_draws: int) -> str:
+    """Its scores, and how many draws they are of where those are fewer than ours."""
     if row is None:
         return "–"
     low, high = row["accuracy_interval"]
     loss = "" if row["log_loss"] is None else f"; {row['log_loss']:.2f}"
-    return f"{row['accuracy']:.3f} ± {(high - low) / 2:.3f}{loss}"
+    fewer = "" if row["n_draws"] >= n_draws else f" (of {row['n_draws']} draw{'s' if row['n_draws'] > 1 else ''})"
+    return f"{row['accuracy']:.3f} ± {(high - low) / 2:.3f}{loss}{fewer}"
 
 
 def times(summary: dict[str, Any]) -> str:

@@ -173,11 +173,12 @@ class FirstLabels(TypedDict):
     propensity_scored_precision_interval: tuple[float, float] | None
 
 
-class TakenInTurn(TypedDict):
+class TakenInTurn(TypedDict, total=False):
     """Of `InTurn`, what a card shows."""
 
-    n_folds: int
-    n_repeats: int
+    n_folds: Required[int]
+    n_repeats: Required[int]
+    n_done: int
 
 
 class Scores(TypedDict, total=False):

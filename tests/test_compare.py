@@ -1,5 +1,7 @@
 """Many systems, one split, one record."""
 
+import signal
+
 import numpy as np
 import pytest
 from small_corpus import small_corpus, small_split, write_small_glove
@@ -11,6 +13,7 @@ from bywords.experiments.compare import compare
 from bywords.experiments.pairwise import from_text
 from bywords.records.base import from_json, plain, read_record, to_json
 from bywords.records.run import RunRecord
+from bywords.report import render_comparison
 
 FAST = ["tfidf-svc", "tfidf-nb", "averaging"]
 
@@ -136,6 +139,22 @@ def test_ctrl_c_keeps_the_finished_systems_and_resuming_makes_the_rest():
     assert started == ["averaging"]
     assert resumed.finished
     assert resumed.systems[:2] == stopped.systems
+
+
+def test_ctrl_c_between_the_seeds_of_a_system_keeps_those_that_are_finished():
+    def interrupt(name, seed):
+        if (name, seed) == ("tfidf-svc", 2):
+            signal.raise_signal(signal.SIGINT)
+
+    systems, seeds = ["tfidf-nb", "tfidf-svc"], range(3)
+    stopped = compare(small_split(), systems, seeds=seeds, on_start=interrupt)
+    assert not stopped.finished
+    row = stopped.systems[1]
+    assert ([one.seed for one in row.seeds], row.interrupted) == ([0, 1], True)
+    assert "Interrupted with seed 2, which is left out." in row.notes
+    assert "Interrupted with seed 2" in render_comparison(stopped)
+    resumed = compare(small_split(), systems, seeds=seeds, earlier=stopped)
+    assert [one.seed for one in resumed.systems[1].seeds] == [0, 1, 2]
 
 
 def test_an_interrupted_resume_loses_no_finished_row():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from bywords import SettingError, VectorFileError, load_vectors
 from bywords.checkpoint import Checkpoint, Run
+from bywords.cli.screen import ProgressLines
+from bywords.terminal import shell_words
 from bywords.vectors.distill import DistillConfig, Transformer, distill, zipf_shares
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
@@ -97,6 +100,21 @@ def test_the_command_writes_the_words_of_a_list_and_those_of_the_data(folder, tm
     assert load_vectors(tmp_path / "out.npy").words.to_list()[:3] == ["the", "of", "film"]
     assert set(load_vectors(tmp_path / "out.npy").words.to_list()[3:]) == {"a", "bad", "good", "plot"}
     assert not (tmp_path / "out.distilling").exists()
+
+
+def test_ctrl_c_keeps_the_words_that_are_done_and_says_how_to_go_on(folder, tmp_path, bywords, monkeypatch):
+    (tmp_path / "list.txt").write_text("the\nof\nfilm\nbad\n", encoding="utf-8")
+    monkeypatch.setattr("bywords.vectors.distill.WORDS_AT_A_TIME", 2)
+    given = ["vectors", "distill", folder, "--words", "list.txt", "--set", "dimension=3", "--out", "out.npy"]
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressLines, "step", lambda *_: signal.raise_signal(signal.SIGINT))
+        code, _, error = bywords(*given)
+    assert (code, error) == (
+        130,
+        f"Interrupted: what is done is kept. Go on with: {shell_words(['bywords', *map(str, given), '--resume'])}\n",
+    )
+    assert bywords(*given)[0] == 2  # and not by chance
+    assert bywords(*given, "--resume")[0] == 0
 
 
 def test_too_few_words_and_what_is_no_transformer_are_refused(transformer, tmp_path):

@@ -13,7 +13,7 @@ from bywords.models import tfidf_linear
 from bywords.system_config import SelectionConfig
 from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import Tokenizer
-from bywords.training.model_selection import FEW_FOLDS, select_model
+from bywords.training.model_selection import FEW_FOLDS, in_percent, select_model
 
 TRAIN, TEST = small_corpus(240), small_corpus(90, seed=1)
 
@@ -269,3 +269,7 @@ def test_a_share_or_a_seed_that_cannot_be_is_refused(more, message):
 def test_a_choice_of_nothing_is_refused():
     with pytest.raises(SettingError, match="one candidate at least"):
         SelectionConfig(candidates=())
+
+
+def test_a_share_that_is_not_nothing_is_not_said_to_be_nothing():
+    assert [in_percent(share) for share in (0.304, 0.006, 0.004)] == ["30%", "1%", "less than 1%"]

@@ -1,6 +1,10 @@
 """Few documents are held out in turn: what that says, and how sure it is of it."""
 
+import itertools
 import json
+import pkgutil
+import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +13,18 @@ from conftest import FEWEST_TESTED
 from small_corpus import small_corpus
 
 from bywords.artifact.description import load_classifier
+from bywords.classifier import TextClassifier
+from bywords.cli.screen import ProgressLines
 from bywords.data.corpus import Corpus
-from bywords.evaluation.evaluation import InTurn
+from bywords.evaluation.evaluation import LEAST_AGREEMENT, InTurn
 from bywords.evaluation.metrics import wilson_interval
 from bywords.evaluation.reliability import Bins, calibration_sentence
+from bywords.experiments import learning_curve
 from bywords.experiments.forecast import forecast
+from bywords.fitted import FittedClassifier
 from bywords.io.datasets import divided
 from bywords.systems import SYSTEMS
-from bywords.training import repeated_folds
+from bywords.training import fit, repeated_folds
 from bywords.training.fit import fit_classifier
 from bywords.training.repeated_folds import (
     N_FOLDS,
@@ -91,7 +99,7 @@ def test_the_less_two_divisions_agree_the_less_a_document_counts():
     assert agreement(np.stack([first, first])) == pytest.approx(1)
     assert agreement(np.stack([first, ~first])) == 0
     assert agreement(np.stack([first, np.ones(100, dtype=bool)])) == 1
-    shares = [InTurn(n_folds=5, n_repeats=2, agreement=value).share for value in (0.0, 0.5, 1.0)]
+    shares = [InTurn(n_folds=5, n_repeats=2, n_done=10, agreement=value).share for value in (0.0, 0.5, 1.0)]
     assert shares == pytest.approx([0.09, 0.25, 1])
 
 
@@ -182,6 +190,84 @@ def test_curve_says_what_the_next_hundred_labels_would_bring(bywords):
     assert (again[0], json.loads(Path("curve/curve.json").read_text())["points"]) == (0, record["points"])
 
 
+def test_the_intervals_of_a_curve_are_widened_where_all_are_held_out_in_turn(bywords, monkeypatch):
+    data, widths = write(noisy(120)), []
+    for seeds in (1, 3):
+        bywords("curve", data, "--system", "tfidf-nb", "--out", f"of-{seeds}", "--seeds", seeds)
+        row = json.loads(Path(f"of-{seeds}/curve.json").read_text())["sizes"][-1]
+        low, high = row["accuracy_interval"]
+        assert low < row["accuracy"] < high
+        widths.append(high - low)
+    assert 2 * widths[1] < widths[0]  # of one division it is not known how much it matters
+    monkeypatch.setattr(learning_curve, "agreement", lambda is_right: 0.5)
+    bywords("curve", data, "--system", "tfidf-nb", "--out", "halved", "--seeds", 3)
+    low, high = json.loads(Path("halved/curve.json").read_text())["sizes"][-1]["accuracy_interval"]
+    assert high - low > 1.4 * widths[1]
+
+
+@pytest.mark.parametrize("n_fits", [0, 6])
+def test_ctrl_c_while_a_curve_holds_all_out_in_turn_leaves_the_fits_that_are_done(bywords, monkeypatch, n_fits):
+    curve = ["curve", write(noisy(120)), "--system", "tfidf-nb", "--out", "c"]
+    with monkeypatch.context() as patch:
+        patch.setattr(TextClassifier, "fit", after(n_fits, TextClassifier.fit))  # five are a point, three points a size
+        code, out, error = bywords(*curve)
+    assert (code, f"Interrupted after {n_fits // 5} fit" in out) == (130, True), error
+    assert "This run was interrupted." in Path("c/curve.html").read_text()
+    calls = itertools.count()
+    monkeypatch.setattr(TextClassifier, "fit", lambda *given, fit=TextClassifier.fit: (next(calls), fit(*given))[1])
+    assert bywords(*curve, "--resume")[0] == 0
+    assert next(calls) == 5 * (15 - n_fits // 5)
+
+
+def test_three_documents_of_the_other_class_are_said_to_be_too_few_to_show_anything(bywords):
+    common = [(f"{text} number{n}", "ham") for n, text in enumerate(noisy(37).texts)]
+    few = Corpus.of("few", *zip(*common, *(("win a prize", "spam"), ("a car for you", "spam")), strict=True))
+    code, out, error = bywords("train", write(few), "--system", "tfidf-nb", "--out", "model")
+    assert code == 0, error
+    told = "WARNING: only 2 documents of another label than 'ham' were there to show whether this model tells the"
+    assert told in out
+    assert "it has learned nothing" not in out
+    assert re.search(r"Saved in model \([1-9]\d? kB\)", out)
+    assert "(1 documents)" not in out
+
+
+def test_the_commands_to_type_next_read_the_file_as_it_was_read(bywords):
+    rows = "".join(f'"{text} für",{name}\n' for text, name in zip(noisy(90).texts, noisy(90).names(), strict=True))
+    Path("old.csv").write_bytes(f"Text,Art\n{rows}ohne,\n".encode("cp1252"))
+    read = ["--bad-rows", "skip", "--encoding", "cp1252", "--map-label", "space=sky"]
+    out = bywords("train", "old.csv", "--text", "Text", "--label", "Art", *read, "--system", "tfidf-nb")[1]
+    typed = {words[1]: words[2:] for words in map(str.split, out.split("Next:")[1].splitlines()) if words}
+    end = typed["compare"].index("every")
+    code, compared, error = bywords("compare", *typed["compare"][:end], "--systems", "tfidf-nb")
+    assert (code, "72 training documents" in compared) == (0, True), error
+    assert typed["audit"][:end] == typed["compare"][:end] == ["old.csv", "--text", "Text", "--label", "Art", *read]
+
+
+FRUITS = [
+    f"{fruit} {said}" for said in ("is ripe", "tastes sour", "fell down", "is cut") for fruit in ("apple", "plum")
+]
+
+
+@pytest.mark.parametrize("n_each", [3, 4])
+def test_labels_with_three_or_four_texts_are_held_out_in_as_many_parts(bywords, n_each):
+    texts = FRUITS[: 2 * n_each]
+    data = write(Corpus.of("fruits", texts, [text.split()[0] for text in texts]))
+    code, out, error = bywords("train", data, "--system", "tfidf-nb", "--out", "model", "--test-share", "0.3")
+    assert (code, f"of {2 * n_each} documents, each held out in turn" in out) == (0, True), error
+    assert f"2 times in {n_each} parts each" in out
+    assert load_classifier("model").record.card.test["held_out_in_turn"]["n_done"] == 2 * n_each
+
+
+def test_labels_with_two_texts_are_learned_from_all_and_said_to_be_untested(bywords):
+    data = write(Corpus.of("fruits", FRUITS[:4], ["apple", "plum", "apple", "plum"]))
+    code, out, error = bywords("train", data, "--system", "tfidf-nb", "--out", "model")
+    assert (code, "It was not tested: no label has three different texts" in out) == (0, True), error
+    assert "Right on" not in out
+    assert "not tested on others" in bywords("info", "model")[1]
+    assert "The model has learned from 4 of these documents" in bywords("evaluate", "model", data)[1]
+    assert bywords("train", data, "--system", "tfidf-nb", "--out", "tested", "--keep-test-out")[0] == 2
+
+
 def test_a_label_of_two_documents_is_not_said_to_have_one_where_they_are_in_different_parts(bywords):
     corpus = noisy(120)
     texts, labels = [*corpus.texts.to_list(), "odd one", "odd two"], [*corpus.names().tolist(), "odd", "odd"]
@@ -196,3 +282,85 @@ def test_a_forecast_is_wider_where_a_document_counts_for_less():
     assert wide[1] == pytest.approx(wide[0] / np.sqrt(0.5))
     assert found[0].now == pytest.approx(1 - float(found[0].law.errors(100)))
     assert found[0].gain == found[1].gain
+
+
+def after(n_calls, function):
+    """The function, which Ctrl-C stops when it is called once more than so many times."""
+    calls = itertools.count()
+
+    def called(*arguments, **options):
+        if next(calls) == n_calls:
+            signal.raise_signal(signal.SIGINT)
+        return function(*arguments, **options)
+
+    return called
+
+
+@pytest.mark.parametrize("n_models", [0, 1, 5, 9])
+def test_ctrl_c_while_all_are_held_out_in_turn_leaves_the_model_and_what_is_known_of_it(bywords, monkeypatch, n_models):
+    train = ["train", write(noisy(90)), "--system", "tfidf-nb", "--out"]
+    assert bywords(*train, "whole")[0] == 0
+    monkeypatch.setattr(fit, "fit_classifier", after(1 + n_models, fit_classifier))  # the first fits to all
+    code, out, error = bywords(*train, "model")
+    assert (code, "the model is whole, but it was not tested to the end" in out) == (130, True), error
+    whole, model = map(load_classifier, ("whole", "model"))  # the same, as the test comes after it
+    assert np.array_equal(whole.predict(["good", "bad"]).probabilities, model.predict(["good", "bad"]).probabilities)
+    assert out.splitlines()[-1] == "  bywords train few.csv --system tfidf-nb --out model"
+    shown, card, test = bywords("info", "model")[1], Path("model/README.md").read_text(), model.record.card.test
+    if not n_models:
+        assert "Right on" not in out
+        assert test is None
+        assert "not tested on others" in shown
+        assert "It was not tested on others" in card
+        return
+    assert test["n_documents"] == min(90, 18 * n_models)
+    low, high = test["accuracy_interval"]
+    assert (low, high) == wilson_interval(test["accuracy"], LEAST_AGREEMENT**2 * test["n_documents"])
+    for told in (out, card, shown):
+        assert f"hese are the answers of {n_models} of 10 models" in told
+    assert "were not divided" not in out + card
+    assert "has learned from 90 of these documents" in bywords("evaluate", "model", "few.csv")[1]
+
+
+def test_ctrl_c_while_it_is_fitted_to_all_does_not_start_the_test(bywords, monkeypatch):
+    options = ("--system", "averaging", "--set", "training.max_epochs=50", "--set", "training.patience=50")
+    monkeypatch.setattr(ProgressLines, "epoch", after(3, ProgressLines.epoch))
+    code, out, error = bywords("train", write(noisy(60)), "--out", "model", *options)
+    assert (code, "the best so far, and it was not tested to the end" in out) == (130, True), error
+    assert load_classifier("model").record.card.test is None
+
+
+@pytest.mark.parametrize(
+    ("place", "unfinished"),
+    [
+        ("bywords.fitted.FittedClassifier.evaluate", "test"),
+        ("bywords.training.fit.fit_classifier", "corrections"),
+        ("bywords.artifact.compression.compress", "size"),
+        ("bywords.cli.train_steps.slices_in", "slices"),
+        ("bywords.artifact.description.save_classifier", None),
+    ],
+)
+def test_ctrl_c_after_it_is_trained_loses_nothing_of_what_is_there(bywords, monkeypatch, place, unfinished):
+    data = write(noisy(200))
+    label = noisy(200).names()[0]
+    Path("new.csv").write_text(f"row,label,suggested,confidence,new_label,text\n0,{label},motor,0.9,motor,\n")
+    module, name = pkgutil.resolve_name(place.rpartition(".")[0]), place.rpartition(".")[2]
+    monkeypatch.setattr(module, name, after(name == "fit_classifier", getattr(module, name)))
+    options = ["--system", "tfidf-nb", "--labels", "new.csv", "--max-size", "1MB", "--out", "model", "--json"]
+    code, out, error = bywords("train", data, *options)
+    assert code == (0 if unfinished is None else 130), error
+    found = json.loads(out)
+    assert found["unfinished"] == unfinished
+    assert (found["test"] is None) == (unfinished == "test")
+    assert (found["corrections"] is None) == (unfinished in ("test", "corrections"))
+    kept = load_classifier("model").record.card.test
+    assert kept is found["test"] is None or kept["accuracy"] == found["test"]["accuracy"]
+
+
+def test_ctrl_c_while_a_classifier_on_disk_is_tested_leaves_the_classifier(bywords, monkeypatch):
+    monkeypatch.setattr(FittedClassifier, "evaluate_on_disk", after(0, FittedClassifier.evaluate_on_disk))
+    code, out, error = bywords(
+        "train", write(noisy(200)), "--system", "tfidf-nb", "--on-disk", "stored", "--out", "model"
+    )
+    assert (code, "it was not tested to the end" in out) == (130, True), error
+    assert load_classifier("model").record.card.test is None

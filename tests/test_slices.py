@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from scipy.stats import fisher_exact
 from small_corpus import small_corpus
 
 from bywords.data.label_sets import LabelSets
-from bywords.evaluation.evaluation import Evaluation, ManyLabelsEvaluation
+from bywords.evaluation.evaluation import Evaluation, InTurn, ManyLabelsEvaluation
 from bywords.evaluation.metrics import wilson_interval
 from bywords.evaluation.significance import label_f1_draws
 from bywords.evaluation.slices import find_slices, fisher_p_value, newcombe_interval, sentence, slices_of, worst
@@ -138,6 +139,18 @@ def test_slices_by_one_thing_have_each_document_once_and_names_of_their_own(docu
         assert np.sum([part.is_in for part in of_kind], axis=0).tolist() == [1] * len(documents)
         assert len({part.name for part in of_kind}) == len(of_kind)
     assert all(row["n_documents"] < len(documents) for row in find_slices(evaluation, columns=columns))
+
+
+def test_slices_of_documents_that_were_held_out_in_turn_are_judged_by_as_many_as_are_independent():
+    is_right = np.arange(200) % 2 == np.arange(200) // 2 % 2
+    is_right[::2] = True  # all of one class, half of the other
+    alone = evaluated(is_right)
+    in_turn = replace(alone, in_turn=InTurn(n_folds=5, n_repeats=2, n_done=10, agreement=0.5))  # one counts for 1/4
+    known, less = (by_name(find_slices(one), "class")["b"] for one in (alone, in_turn))
+    assert (known["accuracy"], known["difference"]) == (less["accuracy"], less["difference"]) == (0.5, -0.5)
+    assert less["interval"] == list(wilson_interval(0.5, 25))
+    assert less["p_value"] == pytest.approx(fisher_exact([[12, 12], [25, 0]]).pvalue, rel=1e-6)
+    assert less["difference_interval"][0] < known["difference_interval"][0]
 
 
 def test_lengths_are_cut_into_bins_of_equal_count_that_say_their_bounds():

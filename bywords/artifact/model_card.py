@@ -12,6 +12,7 @@ from typing import Any
 from bywords.artifact.model_folder import Extent
 from bywords.config import to_plain
 from bywords.evaluation.calibration import Sigmoids
+from bywords.evaluation.evaluation import models_lacking
 from bywords.evaluation.levels import distinct_levels
 from bywords.evaluation.ranking import coverage_of, ranking_of
 from bywords.evaluation.reliability import calibration_sentence
@@ -42,6 +43,7 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
     rows = (card.test or {}).get("per_class") or []  # where there are many, those with the most documents
     least = sorted((row["support"] for row in rows), reverse=True)[MOST_ROWS - 1] if len(rows) > MOST_ROWS else 0
     per_class = [row for row in rows if row["support"] >= least][:MOST_ROWS]
+    in_turn = (card.test or {}).get("held_out_in_turn")
     kinds = (("word", extent.words), ("n-gram", extent.ngrams), ("character n-gram", extent.char_ngrams))
     return environment.get_template("model_card.md").render(
         record=record, card=card, data=card.data, test=card.test, summary=record.summary, extent=extent, labels=labels,
@@ -52,7 +54,7 @@ def write(classifier: FittedClassifier, extent: Extent) -> str:
         kinds=[counted(number, what) for what, number in kinds if number],
         held_out=counted(n_valid, "validation document") if n_valid else "documents that were held out in turn",
         settings=[row for row in setting_rows(to_plain(record.config)) if row.default is not None],
-        in_turn=(card.test or {}).get("held_out_in_turn"), trust=_trust(card.test or {}, classifier.is_multilabel),
+        in_turn=in_turn, lacking=models_lacking(in_turn), trust=_trust(card.test or {}, classifier.is_multilabel),
         hierarchy=classifier.hierarchy, levels=_levels((card.test or {}).get("hierarchy")),
         floor=classifier.reliability.in_vocabulary_floor,
         seldom=[label for label, count in classes.items() if 0 < count < FEW_DOCUMENTS_OF_CLASS],

@@ -125,7 +125,8 @@ def audit(
 def _known_to_label(asked: list[str]) -> list[str]:
     """Of options and their values those that `bywords label` has."""
     pairs = zip(asked[::2], asked[1::2], strict=True)
-    return [word for name, value in pairs if name in ("--text", "--label") for word in (name, value)]
+    known = ("--text", "--label", "--encoding")
+    return [word for name, value in pairs if name in known for word in (name, value)]
 
 
 def _audited(

@@ -9,7 +9,7 @@ import typer
 
 from bywords.cli import options
 from bywords.cli.scores import tell_ranking
-from bywords.cli.screen import ProgressLines, print_table, say, tell_about, tell_columns, tell_read, working
+from bywords.cli.screen import ProgressLines, print_table, rough_size, say, tell_about, tell_columns, tell_read, working
 from bywords.errors import MOST_SEEDS, SettingError
 from bywords.extras import check_installed
 from bywords.io.read_options import ReadOptions
@@ -170,7 +170,7 @@ def _cells(row: SystemScores, run: RunRecord, *, several: bool) -> list[str]:
         "" if row.valid_accuracy is None else f"{row.valid_accuracy:.4f}",
         f"{row.fit_seconds:.1f} s",
         f"{row.predict_documents_per_second:,.0f}",
-        f"{row.size_bytes / 1e6:.1f} MB",
+        rough_size(row.size_bytes),
     ]
     spread = row.score_spread
     return cells + ([f"{spread.min:.4f} to {spread.max:.4f}"] if several else [])

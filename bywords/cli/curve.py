@@ -91,8 +91,8 @@ def _tell(run: CurveRecord) -> None:
     dropped = corpus.dropped
     on = f"up to {corpus.n_train:,} training documents, tested on {corpus.n_test:,} others"
     if run.n_folds:
-        most = run.sizes[-1].n_documents
-        on = f"up to {most:,} of {corpus.n_train:,} documents, tested on those held out, all in turn"
+        most = f"up to {run.sizes[-1].n_documents:,} of " if run.sizes else ""
+        on = f"{most}{corpus.n_train:,} documents, tested on those held out, all in turn"
     say(f"{corpus.name}: {run.system} on {on}; {dropped['train']} and {dropped['test']} without words dropped.")
     say()
     print_table(

@@ -69,10 +69,14 @@ def distill(
     checkpoint, progress = Checkpoint.open(unfinished, run, resume=resume), ProgressLines()
     started = time.perf_counter()
     progress.start("distilling")
-    made = distilled(
-        transformer, asked, shares, config, checkpoint=checkpoint,
-        on_words=lambda done, total: progress.step(done, total, f"{done:,} of {total:,} words"),
-    )  # fmt: skip
+    try:
+        made = distilled(
+            transformer, asked, shares, config, checkpoint=checkpoint,
+            on_words=lambda done, total: progress.step(done, total, f"{done:,} of {total:,} words"),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        tell_aside(f"Interrupted: what is done is kept. Go on with: {options.command_to_resume()}")
+        raise typer.Exit(130) from None
     progress.end()
     made.save(out)
     shutil.rmtree(unfinished, ignore_errors=True)

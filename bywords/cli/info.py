@@ -151,6 +151,7 @@ def _of(summary: dict[str, Any] | None) -> str:
 
 
 def _tell_scores(found: dict[str, Any]) -> None:
+    from bywords.evaluation.evaluation import models_lacking
     from bywords.evaluation.reliability import calibration_sentence
 
     test, validation = found["test"], found["validation"]
@@ -165,6 +166,8 @@ def _tell_scores(found: dict[str, Any]) -> None:
             f"{right} {test['accuracy']:.1%} of {test['n_documents']:,} {documents} "
             f"(95 % interval {low:.1%} to {high:.1%}), {micro}macro F1 {test['macro_f1']:.3f}."
         )
+        if lacking := models_lacking(in_turn):
+            say(f"Its test was interrupted: these are the answers of {lacking[0]} of {lacking[1]} models.")
         if test.get("calibration_error") is not None:
             what = "a label" if found["is_multilabel"] else "an answer"
             say(calibration_sentence(test["calibration_error"], test.get("calibration_error_interval"), what))

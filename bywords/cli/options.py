@@ -247,6 +247,14 @@ def command_line() -> str:
     return shell_words(["bywords", *sys.argv[1:]])
 
 
+def command_to_resume() -> str:
+    """The command that goes on with what the running one has done."""
+    again = ["bywords", *sys.argv[1:]]
+    if "--resume" not in again:
+        again.insert(again.index("--") if "--" in again else len(again), "--resume")
+    return shell_words(again)
+
+
 def back_off(classifier: FittedClassifier, min_confidence: float | None, abstain: str | None) -> BackOff | None:
     """What gives answers at the deepest level that is sure enough; None where neither is given or labels are no paths.
 

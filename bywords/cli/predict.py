@@ -6,7 +6,6 @@ import contextlib
 import copy
 import dataclasses
 import itertools
-import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from bywords.cli.screen import columns_line, counted, print_data, tell_aside, te
 from bywords.errors import BywordsError, DataError, SettingError
 from bywords.io.archives import expanded
 from bywords.io.read_options import LABEL_PREFIX
-from bywords.terminal import shell_words
 from bywords.version import __version__
 
 if TYPE_CHECKING:
@@ -627,11 +625,8 @@ def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
             raise
         if folder.n_rows == (n_before if isinstance(error, BywordsError) else 0):
             raise
-        again = ["bywords", *sys.argv[1:]]
-        if "--resume" not in again:
-            again.insert(again.index("--") if "--" in again else len(again), "--resume")
         rows = "1 row is" if folder.n_rows == 1 else f"{folder.n_rows:,} rows are"
-        how = f"{rows} done and kept. Go on with: {shell_words(again)}"
+        how = f"{rows} done and kept. Go on with: {options.command_to_resume()}"
         if isinstance(error, BywordsError):
             raise type(error)(f"{error} {how}") from error
         tell_aside(f"Interrupted: {how}")

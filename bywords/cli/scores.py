@@ -9,6 +9,7 @@ from bywords.cli.screen import print_table, say
 
 if TYPE_CHECKING:
     from bywords.evaluation.evaluation import AnyEvaluation
+FEW_OTHERS = 10  # documents of other labels than the commonest: fewer show nothing
 MOST_ROWS = 100  # of the table by class
 SHOWN = ("precision", "recall", "f1")
 
@@ -134,7 +135,7 @@ def commonest(evaluation: AnyEvaluation) -> dict[str, Any]:
     """How good it is always to say the commonest label, and whether the answers are better than that.
 
     `score` is the share that is right; of several labels a document the micro F1. The answers are better where the
-    whole 95 % interval of theirs is above it.
+    whole 95 % interval of theirs is above it. `n_others` documents have another label, where each has one.
     """
     scores = evaluation.summary()
     row = max(scores["per_class"], key=lambda row: int(row["support"]), default=None)
@@ -143,12 +144,14 @@ def commonest(evaluation: AnyEvaluation) -> dict[str, Any]:
     if evaluation.is_multilabel:
         n_labels = sum(row["support"] for row in scores["per_class"])
         name, score = "micro_f1", 2 * support / max(n_documents + n_labels, 1)
-    low, _ = scores[f"{name}_interval"] or (0.0, 1.0)
+    low, high = scores[f"{name}_interval"] or (0.0, 1.0)
     return {
         "label": None if row is None else row["label"],
         "score": score,
+        "n_others": None if evaluation.is_multilabel else n_documents - support,
         "is_reached": scores[name] > score,
         "is_beaten": low > score,
+        "is_out_of_reach": high < score,
     }
 
 
@@ -157,6 +160,14 @@ def _warn(always: dict[str, Any]) -> None:
     if always["is_beaten"]:
         return
     say()
+    n_others = always["n_others"]
+    if n_others is not None and n_others < FEW_OTHERS and not always["is_out_of_reach"]:
+        few = f"only {_documents(n_others)}" if n_others else "no document"
+        say(
+            f"WARNING: {few} of another label than {always['label']!r} {'was' if n_others < 2 else 'were'} there to "
+            "show whether this model tells the labels apart. Label more of the others."
+        )
+        return
     if always["is_reached"]:
         say(
             f"WARNING: so few documents do not show that this model is better than always saying {always['label']!r}. "
@@ -167,6 +178,10 @@ def _warn(always: dict[str, Any]) -> None:
         f"WARNING: this model is no better than always saying {always['label']!r}: it has learned nothing from these "
         "texts that tells the labels apart. Check that the right columns are read as text and label, and the labels."
     )
+
+
+def _documents(number: int) -> str:
+    return f"{number:,} document{'' if number == 1 else 's'}"
 
 
 def _interval(bounds: Sequence[float] | None, form: str = ".1%") -> str:
@@ -210,6 +225,6 @@ def tell_classes(evaluation: AnyEvaluation) -> None:
         say("Where it fails most:")
     for mistake in mistakes:
         say(
-            f"  {mistake['share']:.1%} of {mistake['true']} ({mistake['count']:,} documents) are taken for "
-            f"{mistake['predicted']}"
+            f"  {mistake['share']:.1%} of {mistake['true']} ({_documents(mistake['count'])}) "
+            f"{'is' if mistake['count'] == 1 else 'are'} taken for {mistake['predicted']}"
         )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bywords.io.read_options import ReadOptions
 from bywords.terminal import shorten, visible, visible_line
 from bywords.training.callback import Callback
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from bywords.data.columns import Columns
     from bywords.data.corpus import Corpus, Split
     from bywords.io.on_disk import PartFacts
-    from bywords.io.read_options import ReadOptions
     from bywords.records.base import EpochRecord
 
 
@@ -102,12 +102,18 @@ def columns_line(columns: Columns, not_read: Sequence[str], n_rows: str = "") ->
 
 
 def asked_again(read_as: Columns | None, options: ReadOptions) -> list[str]:
-    """The words of a command line that name the columns and the hierarchy of labels, where these options do."""
-    words = [] if options.label_hierarchy is None else ["--label-hierarchy", options.label_hierarchy]
-    if read_as is None or not (options.texts or options.labels or options.side):
-        return words
-    named = [("--text", name) for name in read_as.text] + [("--column", column.name) for column in read_as.side]
-    return [word for pair in [*named, *(("--label", name) for name in read_as.label)] for word in pair] + words
+    """The options, and their values, by which other commands read the file as these options do."""
+    named = list[tuple[str, str]]()
+    if read_as is not None and (options.texts or options.labels or options.side):
+        named += [("--text", name) for name in read_as.text] + [("--column", column.name) for column in read_as.side]
+        named += [("--label", name) for name in read_as.label]
+    default = ReadOptions()
+    for name in ("label_hierarchy", "label_separator", "label_prefix", "bad_rows", "encoding"):
+        if (value := getattr(options, name)) != getattr(default, name):
+            named.append((f"--{name.replace('_', '-')}", value))
+    named += [("--map-label", name) for name in options.map_label]
+    named += [("--exclude-label", label) for label in options.exclude_labels]
+    return [word for pair in named for word in pair]
 
 
 def columns_as_json(columns: Columns | None) -> dict[str, Any] | None:
@@ -272,6 +278,11 @@ def _show(text: str, *, end: str = "") -> None:
     as_it_is: Any = getattr(sys.stderr, "rich_proxied_file", sys.stderr)  # see `streams.standard_streams`
     as_it_is.write(f"\r\x1b[K{visible_line(text)}{end}")
     as_it_is.flush()
+
+
+def rough_size(n_bytes: int) -> str:
+    """870 kB, 1.6 MB."""
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 999_500 else f"{n_bytes / 1e3:,.0f} kB"
 
 
 def rough_time(seconds: float) -> str:

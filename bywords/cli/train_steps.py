@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
 
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from bywords.io.corrections import Corrected
     from bywords.io.on_disk import OnDiskCorpus, OnDiskSplit
 
+Unfinished = Literal["test", "corrections", "size", "slices"]
 MOST_JUDGING = 5_000  # documents that say which way to make a model smaller costs least
 
 
@@ -49,35 +52,48 @@ class Documents:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A classifier that was trained, its test, and the documents of both."""
+    """A classifier that was trained, and what is known of it, which is all but `unfinished` where Ctrl-C came first."""
 
     fitted: FittedClassifier
-    evaluation: AnyEvaluation
     split: Split | OnDiskSplit
+    evaluation: AnyEvaluation | None = None
     corrections: dict[str, Any] | None = None  # what they bring
     reduction: str | None = None  # what was made smaller, and what that cost
-    slices: list[dict[str, Any]]
+    slices: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     remarks: list[str] = dataclasses.field(default_factory=list)  # on the labels
     also_in_training: dict[str, Any] | None = None  # how many test texts are, and the scores without them
+    n_folds: int = 0  # in which all documents are held out in turn
+    unfinished: Unfinished | None = None  # what was not done any more, with what comes after it
 
 
 def run(request: TrainRequest, *, as_json: bool) -> None:
-    """Train what was requested, save it, and say how good it is; Ctrl-C while it trains keeps the best so far."""
+    """Train what was requested, save it, and say how good it is.
+
+    Ctrl-C while it trains keeps the best so far; while it is tested, the model and what is known of it until then: that
+    ends with 130, as the test is not what was asked for.
+    """
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
     tell_notes(request.notes)
     train = _trained if request.on_disk is None else _trained_on_disk
     trained = train(request, as_json=as_json)
-    save_classifier(trained.fitted, request.folder)
-    if request.checkpoint is not None and not trained.fitted.record.history.interrupted:
+    try:
+        save_classifier(trained.fitted, request.folder)
+    except KeyboardInterrupt:  # one more would be needed to lose what was trained
+        save_classifier(trained.fitted, request.folder)
+    is_whole = trained.unfinished is None and not trained.fitted.record.history.interrupted
+    if request.checkpoint is not None and is_whole:
         Checkpoint(request.checkpoint).finish()
     record = _record(request, trained)
     if as_json:
         print_json(record)
     else:
         asked = asked_again(trained.split.train.read_as, request.reading.options)
-        tell(record, trained.evaluation, trained.split, [request.reading.data, *asked])
+        data, resumes = [request.reading.data, *asked], request.checkpoint is not None
+        tell(record, trained.evaluation, trained.split, data, resumes=resumes)
+    if trained.unfinished is not None:
+        raise typer.Exit(130)
 
 
 def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
@@ -90,51 +106,57 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
         return _trained_in_turn(request, documents)
     learn_test = documents.is_drawn and not request.keep_test_out
     tested, fitted = _fitted(request, split, documents.unlabelled, learn_test=learn_test)
-    evaluation = tested.evaluate(split.test.texts, _labels(split.test, tested))
-    corrections = _gain(request, tested, documents)
-    also, reduction = None if documents.is_drawn else _also_in_training(tested, split), None
+    trained = Trained(fitted=fitted or tested, split=split, remarks=documents.remarks, unfinished="test")
     as_in_file = split if documents.corrections is None else documents.corrections.before
-    if request.max_bytes is not None:  # the card is a part of the size
-        with working("making it smaller"):
-            if fitted is not None:
-                fitted = _with_card(request, fitted, evaluation, split, as_in_file, also_in_training=also)
-                fitted = _compress(fitted, split.train, request.max_bytes).classifier
-            tested = _with_card(request, tested, evaluation, split, as_in_file, also_in_training=also)
-            tested, evaluation, reduction = _compressed(tested, evaluation, split, request.max_bytes)
-            also = None if also is None else _also_in_training(tested, split)
-    with working("looking where it fails"):
-        slices = slices_in(tested, evaluation, split.test)
-    return Trained(
-        fitted=_with_card(
-            request, fitted or tested, evaluation, split, as_in_file, reduction=reduction, also_in_training=also
-        ),
-        evaluation=evaluation, split=split, corrections=corrections, reduction=reduction, slices=slices,
-        remarks=documents.remarks, also_in_training=also,
-    )  # fmt: skip
+    with suppress(KeyboardInterrupt):  # what there is until then is kept
+        evaluation = tested.evaluate(split.test.texts, _labels(split.test, tested))
+        also = None if documents.is_drawn else _also_in_training(tested, split)
+        trained = replace(trained, evaluation=evaluation, also_in_training=also, unfinished="corrections")
+        trained = replace(trained, corrections=_gain(request, tested, documents), unfinished="slices")
+        if request.max_bytes is not None:  # the card is a part of the size
+            trained = replace(trained, unfinished="size")
+            with working("making it smaller"):
+                if fitted is not None:
+                    fitted = _with_card(request, replace(trained, fitted=fitted), as_in_file)
+                    fitted = _compress(fitted, split.train, request.max_bytes).classifier
+                tested = _with_card(request, replace(trained, fitted=tested), as_in_file)
+                tested, evaluation, reduction = _compressed(tested, evaluation, split, request.max_bytes)
+                also = None if also is None else _also_in_training(tested, split)
+            trained = replace(
+                trained, fitted=fitted or tested, evaluation=evaluation, also_in_training=also, reduction=reduction,
+                unfinished="slices",
+            )  # fmt: skip
+        with working("looking where it fails"):
+            trained = replace(trained, slices=slices_in(tested, evaluation, split.test), unfinished=None)
+    return replace(trained, fitted=_with_card(request, trained, as_in_file))
 
 
 def _takes_turns(request: TrainRequest, split: Split) -> bool:
     """Whether all documents are held out in turn, as the part that would be is too small to say how good a model is.
 
+    Or there are too few to hold any out: then the model is not tested.
+
     What needs one model that was tested, goes on from one, or fits until a time is over keeps the part.
     """
-    from bywords.training.repeated_folds import takes_turns
+    from bywords.training.repeated_folds import can_be_fitted_alone, takes_turns
 
+    together = request.reading.keep_together
     if request.keep_test_out:
         return False
     parameters = request.parameters
     others = request.before, request.labels, request.max_bytes, parameters.label_hierarchy, parameters.budget_seconds
     if any(one is not None for one in others) or request.config.model.is_ranked(len(split.train.label_names)):
         return False
-    return takes_turns(split, request.reading.keep_together)
+    return takes_turns(split, together) or can_be_fitted_alone(split.whole, together)
 
 
 def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
-    """Hold all documents out in turn to see how good the system is, and fit it to all: no part is left to test on."""
+    """Fit the system to all documents, and hold them out in turn to see how good it is: no part is left to test on."""
     from bywords.data.corpus import Split
     from bywords.training.fit import fit_classifier
-    from bywords.training.repeated_folds import evaluate_in_turn, fitted_to_all
+    from bywords.training.repeated_folds import can_take_turns, evaluate_in_turn, fitted_to_all, n_folds_of
 
+    together = request.reading.keep_together
     request = replace(request, config=fitted_to_all(request.config))
     whole, n_dropped = documents.split.whole, documents.split.n_dropped_train + documents.split.n_dropped_test
 
@@ -147,20 +169,33 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
             raise KeyboardInterrupt
         return fitted
 
-    progress = ProgressLines()
-    progress.start("models of some of the documents, to answer for the others")
-    rows, evaluation = evaluate_in_turn(
-        whole, fit, seed=request.reading.seed, keep_together=request.reading.keep_together, on_fold=progress.fold
-    )
-    progress.end()
-    split = Split(whole, whole.select(rows), n_dropped, 0)
+    split = Split(whole, whole, n_dropped, 0)
     fitted, _ = _fitted(request, split, documents.unlabelled, learn_test=False)
-    with working("looking where it fails"):
-        slices = slices_in(fitted, evaluation, split.test)
-    return Trained(
-        fitted=_with_card(request, fitted, evaluation, split, split), evaluation=evaluation, split=split,
-        slices=slices, remarks=documents.remarks,
-    )  # fmt: skip
+    trained = Trained(
+        fitted=fitted, split=split, remarks=documents.remarks, n_folds=n_folds_of(whole, together), unfinished="test"
+    )
+    if not can_take_turns(whole, together):
+        trained = replace(trained, unfinished=None)
+        return replace(trained, fitted=_with_card(request, trained, split))
+    with suppress(KeyboardInterrupt):  # what there is until then is kept
+        if fitted.record.history.interrupted:
+            raise KeyboardInterrupt
+        progress = ProgressLines()
+        progress.start("models of some of the documents, to answer for the others")
+        try:
+            rows, evaluation = evaluate_in_turn(
+                whole, fit, seed=request.reading.seed, keep_together=together,
+                on_fold=progress.fold, keep_interrupted=True,
+            )  # fmt: skip
+        finally:
+            progress.end()
+        tested = whole.select(rows)
+        trained = replace(trained, evaluation=evaluation, split=Split(whole, tested, n_dropped, 0))
+        if evaluation.in_turn is not None and evaluation.in_turn.is_whole:
+            with working("looking where it fails"):
+                slices = slices_in(fitted, evaluation, tested)
+            trained = replace(trained, slices=slices, unfinished=None)
+    return replace(trained, fitted=_with_card(request, trained, split))
 
 
 def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
@@ -184,10 +219,11 @@ def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
         for remark in remarks:
             say(remark)
     fitted = _fitted_on_disk(request, corpus)
-    evaluation = fitted.evaluate_on_disk(corpus.test)
-    fitted = _with_card(request, fitted, evaluation, corpus.facts, corpus.facts)
-    slices = find_slices(evaluation)
-    return Trained(fitted=fitted, evaluation=evaluation, split=corpus.facts, slices=slices, remarks=remarks)
+    trained = Trained(fitted=fitted, split=corpus.facts, remarks=remarks, unfinished="test")
+    with suppress(KeyboardInterrupt):  # what there is until then is kept
+        evaluation = fitted.evaluate_on_disk(corpus.test)
+        trained = replace(trained, evaluation=evaluation, slices=find_slices(evaluation), unfinished=None)
+    return replace(trained, fitted=_with_card(request, trained, corpus.facts))
 
 
 def _read(request: TrainRequest, *, as_json: bool) -> Documents:
@@ -403,21 +439,12 @@ def _compressed(
     return smaller, evaluation, f"{compressed.done}; {cost}"
 
 
-def _with_card(
-    request: TrainRequest,
-    fitted: FittedClassifier,
-    evaluation: AnyEvaluation,
-    split: Split | OnDiskSplit,
-    as_in_file: Split | OnDiskSplit,
-    *,
-    reduction: str | None = None,
-    also_in_training: Mapping[str, Any] | None = None,
-) -> FittedClassifier:
+def _with_card(request: TrainRequest, trained: Trained, as_in_file: Split | OnDiskSplit) -> FittedClassifier:
     """The classifier with what its card says of its documents and its test. The fingerprint is of the file's labels."""
     from bywords.data.corpus import Split
-    from bywords.evaluation.evaluation import Evaluation
     from bywords.fitted import CardRecord, DataSummary
 
+    fitted, evaluation, split = trained.fitted, trained.evaluation, trained.split
     learned, in_file, dropped = split.train, as_in_file.train, split.n_dropped_train
     if isinstance(split, Split) and isinstance(as_in_file, Split) and fitted.record.summary.n_learned_after:
         learned, in_file, dropped = split.whole, as_in_file.whole, dropped + split.n_dropped_test
@@ -428,12 +455,13 @@ def _with_card(
         classes={str(label): counts.get(str(label), 0) for label in fitted.classes.tolist()},
     )  # fmt: skip
     card = CardRecord(
-        system=request.shown, data=data, test=evaluation.summary(), also_in_training=also_in_training,
-        hardest_confusions=evaluation.hardest_confusions(), reduction=reduction,
+        system=request.shown, data=data, test=None if evaluation is None else evaluation.summary(),
+        also_in_training=trained.also_in_training, reduction=trained.reduction,
+        hardest_confusions=() if evaluation is None else evaluation.hardest_confusions(),
     )  # fmt: skip
     trained_on = request.reading.trained_on
-    if isinstance(evaluation, Evaluation) and evaluation.in_turn is not None:
-        trained_on |= {"n_folds": evaluation.in_turn.n_folds}
+    if trained.n_folds:
+        trained_on |= {"n_folds": trained.n_folds}
     record = replace(fitted.record, card=card, trained_on=trained_on)
     return replace(fitted, record=record)
 
@@ -444,7 +472,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
     from bywords.data.corpus import Split
 
     split, record, summary = trained.split, trained.fitted.record, trained.fitted.record.summary
-    tested = trained.evaluation.summary()
+    evaluation = trained.evaluation
     return {
         "model": str(request.folder),
         "columns": columns_as_json(trained.fitted.record.columns),
@@ -453,9 +481,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "fit_seconds": record.seconds,
         "n_train": summary.n_train,
         "n_valid": summary.n_valid,
-        "n_test": 0
-        if "held_out_in_turn" in tested
-        else len(split.test),  # of a part that was not learned with the rest
+        "n_test": 0 if trained.n_folds else len(split.test),  # of a part that was not learned with the rest
         "n_different_test": split.test.n_different if isinstance(split, Split) else None,
         "n_learned_after": summary.n_learned_after,
         "label_remarks": trained.remarks,
@@ -471,11 +497,12 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "valid_accuracy": summary.valid_accuracy,
         "selection": None if record.selection is None else dataclasses.asdict(record.selection),
         "interrupted": record.history.interrupted,
+        "unfinished": trained.unfinished,
         "epochs": len(record.history.epochs),
         "best_epoch": record.history.best_epoch or None,
-        "test": tested,
-        "commonest": commonest(trained.evaluation),
-        "hardest_confusions": trained.evaluation.hardest_confusions(),
+        "test": None if evaluation is None else evaluation.summary(),
+        "commonest": None if evaluation is None else commonest(evaluation),
+        "hardest_confusions": [] if evaluation is None else evaluation.hardest_confusions(),
         "reduction": trained.reduction,
         "corrections": trained.corrections,
         "slices": trained.slices,

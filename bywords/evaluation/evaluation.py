@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -80,7 +80,13 @@ class InTurn:
 
     n_folds: int
     n_repeats: int
+    n_done: int  # of all these models; fewer where Ctrl-C came first
     agreement: float  # the correlation, over documents, of being right one time and the other, 0 to 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all models have answered."""
+        return self.n_done == self.n_folds * self.n_repeats
 
     @property
     def share(self) -> float:
@@ -91,6 +97,15 @@ class InTurn:
         `benchmarks/small_samples.py`.
         """
         return max(self.agreement, LEAST_AGREEMENT) ** 2
+
+
+def models_lacking(in_turn: Mapping[str, Any] | None) -> tuple[int, int] | None:
+    """Of an `InTurn` as a summary has it, how many models have answered of how many; None where all have."""
+    if in_turn is None:
+        return None
+    n_models = in_turn["n_folds"] * in_turn["n_repeats"]
+    n_done = in_turn.get("n_done", n_models)
+    return None if n_done == n_models else (n_done, n_models)
 
 
 @dataclass(frozen=True, eq=False)

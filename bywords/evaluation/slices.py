@@ -54,7 +54,8 @@ def find_slices(
     the difference below 0. Of a slice, or of others, with fewer than LEAST_TESTED documents difference and p-values are
     None. Slices without documents, and those of all documents, are left out.
 
-    Intervals are Wilson's, those of differences Newcombe's, p-values Fisher's exact ones; see `_F1` for micro F1.
+    Intervals are Wilson's, those of differences Newcombe's, p-values Fisher's exact ones; see `_F1` for micro F1. Where
+    documents were held out in turn, they are those of as many as are independent.
     Sources: Newcombe (1998), "Interval Estimation for the Difference Between Independent Proportions: Comparison of
     Eleven Methods", method 10; Fisher (1935), "The Logic of Inductive Inference", section on the 2 x 2 table.
     """
@@ -251,15 +252,20 @@ class _Accuracy:
     metric = "accuracy"
 
     def __init__(self, evaluation: Evaluation) -> None:
-        self.is_right = evaluation.is_right
+        self.is_right, self.share = evaluation.is_right, evaluation.share
 
     def score(self, is_in: Members) -> tuple[float, Interval]:
-        share = float(self.is_right[is_in].mean())
-        return share, wilson_interval(share, int(is_in.sum()))
+        right = float(self.is_right[is_in].mean())
+        return right, wilson_interval(right, self.share * int(is_in.sum()))
 
     def p_value(self, is_in: Members) -> float:
-        n_right = int(self.is_right[is_in].sum())
-        return fisher_p_value(n_right, int(is_in.sum()), int(self.is_right.sum()), len(self.is_right))
+        right, wrong, others_right, others_wrong = (
+            round(self.share * int((which & (self.is_right == is_right)).sum()))
+            for which in (is_in, ~is_in)
+            for is_right in (True, False)
+        )
+        n_right, n_in = right + others_right, right + wrong
+        return fisher_p_value(right, n_in, n_right, n_right + wrong + others_wrong)
 
 
 class _F1:

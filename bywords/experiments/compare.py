@@ -276,31 +276,46 @@ class _Fit:
         return self.row(name, split, limit)
 
     def row(self, name: str, split: Split, limit: int | None) -> SystemScores:
-        """One system with every seed; what is about one fit is about that of the first seed."""
+        """One system with every seed; what is about one fit is about that of the first seed.
+
+        Ctrl-C leaves the seeds that are finished; before the first is, it is raised.
+        """
         part = split if limit is None else split.limited(limit, seed=0)
         by_seed: list[SeedScores] = []
         first: list[tuple[TextClassifier, AnyEvaluation]] = []
-        notes = []
+        notes, interrupted = [], False
         for seed in self.seeds:
-            self.on_start(name, seed)
-            classifier = _classifier(
-                name, self.vectors, split.train.read_as, validation_share=self.validation_share, seed=seed
-            )
-            kept, held_out = _held_out(part.train, self.validation_share, seed)
-            train, valid = part.train.select(kept), part.train.select(held_out)
-            validation = valid.texts, valid.names()
-            classifier.fit(train.texts, train.names(), validation=validation, callback=self.callback)
-            evaluation, predict_seconds = _evaluate(classifier, part.test)
-            by_seed.append(_seed_scores(seed, classifier, evaluation, predict_seconds))
+            try:
+                self.on_start(name, seed)
+                classifier, evaluation, scores = self._one(name, split, part, seed)
+            except KeyboardInterrupt:
+                if not first:
+                    raise
+                notes.append(f"Interrupted with seed {seed}, which is left out.")
+                interrupted = True
+                break
+            by_seed.append(scores)
             first = first or [(classifier, evaluation)]
             history = classifier.fitted_.record.history
             if history.interrupted:
                 notes.append(f"Interrupted with seed {seed}: its weights are those of epoch {history.best_epoch}.")
+                interrupted = True
                 break
         if len(part.train) < len(split.train):
             notes.append(f"Trained on {len(part.train):,} of the {len(split.train):,} documents.")
         row = _described(name, by_seed, *first[0], part.test)
-        return replace(row, interrupted=history.interrupted, limit=limit, notes=[*row.notes, *notes])
+        return replace(row, interrupted=interrupted, limit=limit, notes=[*row.notes, *notes])
+
+    def _one(self, name: str, split: Split, part: Split, seed: int) -> tuple[TextClassifier, AnyEvaluation, SeedScores]:
+        """One system fitted with one seed to a part of the documents, and tested."""
+        classifier = _classifier(
+            name, self.vectors, split.train.read_as, validation_share=self.validation_share, seed=seed
+        )
+        kept, held_out = _held_out(part.train, self.validation_share, seed)
+        train, valid = part.train.select(kept), part.train.select(held_out)
+        classifier.fit(train.texts, train.names(), validation=(valid.texts, valid.names()), callback=self.callback)
+        evaluation, predict_seconds = _evaluate(classifier, part.test)
+        return classifier, evaluation, _seed_scores(seed, classifier, evaluation, predict_seconds)
 
 
 def _evaluate(classifier: TextClassifier, test: Corpus) -> tuple[AnyEvaluation, float]:

@@ -32,7 +32,14 @@ from bywords.records.curve import NEXT_LABELS, CurvePoint, CurveRecord, CurveSiz
 from bywords.system_config import SystemConfig
 from bywords.systems import DEFAULT_SYSTEM
 from bywords.text.tokenizer import Tokenizer
-from bywords.training.repeated_folds import N_FOLDS, agreement, can_take_turns, evaluate_in_turn, folds_of
+from bywords.training.repeated_folds import (
+    LEAST_TEXTS,
+    agreement,
+    can_take_turns,
+    evaluate_in_turn,
+    folds_of,
+    n_folds_of,
+)
 from bywords.validation import check_array, naming
 
 IN_TURN = (
@@ -102,11 +109,12 @@ def learning_curve(
     sizes, notes = _sizes(split, n_most, shares, len(np.unique(strata)), len(seeds))
     orders = {seed: nested_order(strata, seed) for seed in seeds}
     notes += [] if in_turn else labels_missing(split, [order[: sizes[0]] for order in orders.values()])
-    notes += [IN_TURN.format(N_FOLDS, len(split.test))] if in_turn else []
+    n_folds = n_folds_of(split.train, keep_together) if in_turn else 0
+    notes += [IN_TURN.format(n_folds, len(split.test))] if in_turn else []
     run = CurveRecord(
         **beginning(split, seeds=seeds, validation_share=validation_share, command=command),
         system=system, metric="micro_f1" if split.train.is_multilabel else "accuracy", vectors=vectors,
-        config=to_plain(config), notes=notes, n_folds=N_FOLDS if in_turn else 0,
+        config=to_plain(config), notes=notes, n_folds=n_folds,
     )  # fmt: skip
     points = _points_of(earlier, run, split)
     wanted = [(n_documents, seed) for n_documents in sizes for seed in seeds]
@@ -140,7 +148,8 @@ def _in_turn(split: Split, seeds: Sequence[int], keep_together: Together) -> tup
     whole = split.whole
     if not can_take_turns(whole, keep_together):
         raise DataError(
-            f"{whole.name}: its documents cannot be held out in turn: two labels need {N_FOLDS} texts each."
+            f"{whole.name}: its documents cannot be held out in turn: one label needs {LEAST_TEXTS} different texts or "
+            "more, and another one two."
         )
     divided = [folds_of(whole, seed, keep_together) for seed in seeds]
     held_out = [np.sort(np.concatenate([held for _, held in folds])) for folds in divided]
@@ -297,17 +306,14 @@ def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     if sizes == [row.n_documents for row in run.sizes]:
         return run
     score, of = (right, None) if run.metric == "accuracy" else _ratio_of(_of_sizes(run, sizes, _label_counts))
-    accuracies = _intervals(right, None)
-    scores = [None] * len(sizes) if of is None else _intervals(score, of)
+    agree, n_folds = agreement(right[:, -1].astype(np.bool_)), run.n_folds
+    share = InTurn(n_folds=n_folds, n_repeats=1, n_done=n_folds, agreement=agree).share if n_folds else 1.0
+    accuracies = _intervals(right, None, share)
+    scores = [None] * len(sizes) if of is None else _intervals(score, of, share)
     rows = [_size(run, *row) for row in zip(sizes, accuracies, scores, strict=True)]
     run = replace(run, sizes=rows)
     if len(sizes) < forecast.sizes_needed(len(right)):
         return run
-    share = (
-        InTurn(n_folds=run.n_folds, n_repeats=1, agreement=agreement(right[:, -1].astype(np.bool_))).share
-        if run.n_folds
-        else 1.0
-    )
     n_now = run.corpus.n_train
     more: dict[str, Any] = {} if run.n_folds else {"backtest": forecast.backtest(sizes, score, of=of)}
     if n_now < FEW_LABELS:
@@ -316,10 +322,14 @@ def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     return replace(run, forecast=forecast.forecast(sizes, score, 2 * sizes[-1], of=of, share=share), **more)
 
 
-def _intervals(right: forecast.Right, of: forecast.Right | None) -> list[tuple[float, float]]:
-    """The 95 % interval of the mean score of each size."""
+def _intervals(right: forecast.Right, of: forecast.Right | None, share: float) -> list[tuple[float, float]]:
+    """The 95 % interval of the mean score of each size, for `share` of the documents."""
     drawn = forecast.drawn_scores(right, np.random.default_rng(0), of=of)
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0).tolist()
+    ends = np.quantile(drawn, [0.025, 0.975], axis=0)
+    if share < 1:
+        middle = forecast.scores(right, of)
+        ends = np.clip(middle + (ends - middle) / np.sqrt(share), 0.0, 1.0)
+    low, high = ends.tolist()
     return list(zip(low, high, strict=True))
 
 

@@ -440,6 +440,11 @@ def _on_unseen(
             yield f"{named[0].upper()}{named[1:]} {'was' if len(titles) == 1 else 'were'} {what}."
 
 
+def in_percent(share: float) -> str:
+    """.304 → 30%; less than 1% of what is not nothing."""
+    return "less than 1%" if (shown := f"{share:.0%}") == "0%" else shown
+
+
 def _reason(trials: list[Trial], members: list[CandidateResult], weights: Floats, workbench: Workbench) -> str:
     """Why this was selected, in words."""
     how = f"{len(workbench.held_out):,} documents held out"
@@ -449,7 +454,7 @@ def _reason(trials: list[Trial], members: list[CandidateResult], weights: Floats
     if len(members) == 1:
         return f"{alone.name} was selected of {len(trials)} candidates, on {how}: {workbench.in_words(alone)}."
     shares = shares_of(weights, [one.logits for one in members], workbench.held_out)
-    names = [f"{one.trial.name} ({share:.0%})" for one, share in zip(members, shares.tolist(), strict=True)]
+    names = [f"{one.trial.name} ({in_percent(share)})" for one, share in zip(members, shares.tolist(), strict=True)]
     return (
         f"An ensemble of {', '.join(names[:-1])} and {names[-1]} was selected, on {how}: "
         f"{workbench.in_words(trials[-1])}; the best of {len(trials) - 1} candidates alone, {alone.name}: "

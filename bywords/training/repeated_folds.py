@@ -21,17 +21,36 @@ from bywords.fitted import FittedClassifier
 from bywords.system_config import SystemConfig
 
 N_FOLDS, N_REPEATS = 5, 2
+LEAST_TEXTS = 3  # of a class: one to hold out, and two to learn from, of which one says when to stop
 FEWEST_TESTED = 60  # documents of a part held out once: with fewer all are held out in turn
 Fit = Callable[[Corpus], FittedClassifier]
 
 
 def can_take_turns(corpus: Corpus, keep_together: Together) -> bool:
     """Whether models can be fitted to all but a fold: one label a document, and a class with texts enough."""
+    return not corpus.is_multilabel and _can_be_held_out(_n_texts(corpus, keep_together), LEAST_TEXTS)
+
+
+def can_be_fitted_alone(corpus: Corpus, keep_together: Together) -> bool:
+    """Whether there are just texts enough to fit a model to all documents: with any held out there would not be."""
     if corpus.is_multilabel:
         return False
+    return max(n_texts := _n_texts(corpus, keep_together)) < LEAST_TEXTS and _can_be_held_out(n_texts, LEAST_TEXTS - 1)
+
+
+def _can_be_held_out(n_texts: list[int], least: int) -> bool:
+    return max(n_texts) >= least and sum(n > 1 for n in n_texts) > 1
+
+
+def _n_texts(corpus: Corpus, keep_together: Together) -> list[int]:
+    """How many texts each class has that may be in different folds."""
     groups = groups_of(corpus.texts, keep_together)
-    n_texts = [len(np.unique(groups[corpus.of_class(label)])) for label in range(len(corpus.label_names))]
-    return max(n_texts) >= N_FOLDS and sum(n > 1 for n in n_texts) > 1
+    return [len(np.unique(groups[corpus.of_class(label)])) for label in range(len(corpus.label_names))]
+
+
+def n_folds_of(corpus: Corpus, keep_together: Together) -> int:
+    """In how many folds the documents are held out in turn: N_FOLDS, or as many as the largest class has texts."""
+    return min(N_FOLDS, max(_n_texts(corpus, keep_together)))
 
 
 def takes_turns(split: Split, keep_together: Together) -> bool:
@@ -57,41 +76,59 @@ def evaluate_in_turn(
     keep_together: Together = "equal",
     n_repeats: int = N_REPEATS,
     on_fold: Callable[[int, int], None] = lambda number, n_folds: None,
+    keep_interrupted: bool = False,
 ) -> tuple[Rows, Evaluation]:
-    """Fit to all folds but one and answer for that, for each of N_FOLDS stratified folds, drawn `n_repeats` times.
+    """Fit to all folds but one and answer for that, for each of `n_folds_of` stratified folds, drawn `n_repeats` times.
 
     Texts of a group are never divided, and a class that one text alone has is always learned from. `on_fold` gets how
-    many models are fitted, and how many there will be.
+    many models are fitted, and how many there will be. With `keep_interrupted`, Ctrl-C leaves what those that are
+    fitted have answered; without, or before the first has, it is raised.
 
     Returns: the rows that were held out, ascending int64 (N,), and the evaluation of the answers for them: of each the
     mean of the probabilities that `n_repeats` models gave it, none of which had seen it.
     """
+    answers, number, n_folds = list[tuple[int, Rows, Evaluation]](), 0, n_folds_of(corpus, keep_together)
+    folds = [(n, *fold) for n in range(n_repeats) for fold in folds_of(corpus, seed + n, keep_together)]
+    try:
+        for repeat, kept, held_out in folds:
+            if len(held_out):
+                fitted, asked = fit(corpus.select(kept)), corpus.select(held_out)
+                found = fitted.evaluate(asked.texts, asked.names())
+                assert isinstance(found, Evaluation)
+                answers.append((repeat, held_out, found))
+            number += 1
+            on_fold(number, len(folds))
+    except KeyboardInterrupt:
+        if not (keep_interrupted and answers):
+            raise
+    in_turn = InTurn(n_folds=n_folds, n_repeats=n_repeats, n_done=number, agreement=0.0)
+    return _joined(corpus, answers, in_turn)
+
+
+def _joined(corpus: Corpus, answers: list[tuple[int, Rows, Evaluation]], in_turn: InTurn) -> tuple[Rows, Evaluation]:
+    """What the models of all folds, or as many as are done, have answered for the rows that were held out from them.
+
+    Where some are not done, nothing is known of how much the division matters, and as much is assumed as may be.
+    """
     code_of = {name: code for code, name in enumerate(corpus.label_names)}
     labels = np.asarray(corpus.labels, dtype=np.int64)
     tables = np.zeros((2, len(corpus), len(code_of)))  # calibrated, and as they were
-    is_right = np.zeros((n_repeats, len(corpus)), dtype=np.bool_)
+    is_right = np.zeros((in_turn.n_repeats, len(corpus)), dtype=np.bool_)
     shares, is_nothing = np.zeros(len(corpus)), np.ones(len(corpus), dtype=np.bool_)
-    n_answers, number = np.zeros(len(corpus), dtype=np.int64), 0
-    for repeat in range(n_repeats):
-        for kept, held_out in (folds := folds_of(corpus, seed + repeat, keep_together)):
-            number += 1
-            if not len(held_out):
-                continue
-            fitted, asked = fit(corpus.select(kept)), corpus.select(held_out)
-            found = fitted.evaluate(asked.texts, asked.names())
-            assert isinstance(found, Evaluation)
-            assert found.uncalibrated is not None
-            columns = np.array([code_of[name] for name in found.label_names])
-            for table, part in zip(tables, (found.probabilities, found.uncalibrated), strict=True):
-                table[np.ix_(held_out, columns)] += part
-            shares[held_out] += found.in_vocabulary_share
-            is_nothing[held_out] &= found.all_out_of_vocabulary
-            is_right[repeat, held_out] = found.is_right
-            n_answers[held_out] += 1
-            on_fold(number, n_repeats * len(folds))
-    rows = np.flatnonzero(n_answers == n_repeats)
-    tables, shares = tables[:, rows] / n_repeats, shares[rows] / n_repeats
-    in_turn = InTurn(n_folds=N_FOLDS, n_repeats=n_repeats, agreement=agreement(is_right[:, rows]))
+    n_answers = np.zeros(len(corpus), dtype=np.int64)
+    for repeat, held_out, found in answers:
+        assert found.uncalibrated is not None
+        columns = np.array([code_of[name] for name in found.label_names])
+        for table, part in zip(tables, (found.probabilities, found.uncalibrated), strict=True):
+            table[np.ix_(held_out, columns)] += part
+        shares[held_out] += found.in_vocabulary_share
+        is_nothing[held_out] &= found.all_out_of_vocabulary
+        is_right[repeat, held_out] = found.is_right
+        n_answers[held_out] += 1
+    rows = np.flatnonzero(n_answers == in_turn.n_repeats if in_turn.is_whole else n_answers)
+    tables, shares = tables[:, rows] / n_answers[rows, np.newaxis], shares[rows] / n_answers[rows]
+    if in_turn.is_whole:
+        in_turn = replace(in_turn, agreement=agreement(is_right[:, rows]))
     return rows, Evaluation(
         tuple(corpus.label_names), labels[rows], tables[0], shares.astype(np.float32), is_nothing[rows],
         uncalibrated=tables[1], in_turn=in_turn,
@@ -102,12 +139,18 @@ def folds_of(corpus: Corpus, seed: int, keep_together: Together) -> list[tuple[R
     """Rows to learn from and to hold out, ascending int64, of each fold; a class's last text is never held out."""
     groups = groups_of(corpus.texts, keep_together)
     labels = np.asarray(corpus.labels, dtype=np.int64)
-    return [_with_every_class(labels, groups, *fold) for fold in stratified_folds(labels, N_FOLDS, seed, groups)]
+    n_folds = n_folds_of(corpus, keep_together)
+    return [_with_every_class(labels, groups, *fold) for fold in stratified_folds(labels, n_folds, seed, groups)]
 
 
 def agreement(is_right: npt.NDArray[np.bool_]) -> float:
-    """The mean correlation of rows of answers being right, (R, N), 0 at least; 1 where that is not known."""
-    if len(is_right) < 2 or (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
+    """The mean correlation of rows of answers being right, (R, N), 0 at least; 1 where all or none of a row are.
+
+    Of one row nothing is known, and it is 0.
+    """
+    if len(is_right) < 2:
+        return 0.0
+    if (is_right.all(axis=1) | ~is_right.any(axis=1)).any():
         return 1.0
     found = np.atleast_2d(np.corrcoef(is_right.astype(np.float64)))
     return max(0.0, float(found[np.triu_indices(len(found), 1)].mean()))

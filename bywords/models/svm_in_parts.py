@@ -22,9 +22,10 @@ from bywords.models.svm import aligned_zeros, best_bias, both_classes, padded, p
 from bywords.text.bags import Bags, Floats
 
 GAP = 1e-3  # between what machines cost and the least that they can, as a share: the end
+SMALL_GAP, ROUNDS_OF_STALL, STALLED = 0.01, 6, 0.9  # or a gap that was small, and that so many rounds leave as large
 MOST_ROUNDS = 100
 PASSES = 2  # over a part in a round
-EXPECTED_GAIN = 0.6  # of the gap, what a round leaves of it, before that is known
+EXPECTED_GAIN = 0.6  # what a round leaves of the gap, before that is known
 
 Doubles = npt.NDArray[np.float64]
 Signs = tuple[Rows, Floats, Floats]  # what is to be learned of a part: rows of its bags, signs (N, width), slacks (N,)
@@ -53,8 +54,9 @@ def support_vectors_in_parts(
 ) -> tuple[Floats, Floats, str]:
     """Weights float32 (V, K), bias (K,), and how many rounds it took, a sentence. Arguments as for `support_vectors`.
 
-    It ends when the duality gap, which is at least as large as what a machine costs beyond the optimum, is at most GAP
-    of its costs: those of all classes together, halves of squares of the weights and losses.
+    It ends when the duality gap, which is at least as large as what machines cost beyond the optimum, is at most GAP of
+    their costs: those of all classes together, halves of squares of the weights and losses. Of few documents in many
+    parts it stays larger, as the parts differ: the last of it takes thousands of rounds, which are not made.
     """
     rows = np.arange(len(bags)) if rows is None else rows
     is_counting = np.flatnonzero(targets.weights > 0)
@@ -68,7 +70,8 @@ def support_vectors_in_parts(
     machines = Machines(np.zeros((bags.n_rows, n), dtype=np.float32), np.zeros(width, dtype=np.float32))
     duals: list[Any] = [None] * n_parts
     full = (math.sqrt(5 * n_parts) - 1) / (math.sqrt(5 * n_parts) + 1)  # 0.52 of two parts, 0.71 of seven
-    momentum, best, first, gap = full, -math.inf, math.inf, math.inf
+    momentum, best, gap = full, -math.inf, math.inf
+    gaps: list[float] = []
     for number in range(1, MOST_ROUNDS + 1):
         shared = hold(machines)
         chunks = [
@@ -85,13 +88,13 @@ def support_vectors_in_parts(
             duals.append(own)
         machines = Machines(weights, bias)
         gap = (norms + loss - gain) / (norms / 2 + loss)  # of the machines that the round began with
-        if gap <= GAP:
+        gaps.append(gap)
+        before = min(gaps[:-ROUNDS_OF_STALL], default=math.inf)
+        if gap <= GAP or (before <= SMALL_GAP and min(gaps[-ROUNDS_OF_STALL:]) > STALLED * before):
             break
         momentum = full if gain - norms / 2 >= best else 0.0
         best = max(best, gain - norms / 2)
-        first = first if number > 2 else gap
-        left = EXPECTED_GAIN if number < 4 else min(0.95, (gap / first) ** (1 / (number - 2)))
-        bags.tell(number, number + math.ceil(math.log(GAP / gap) / math.log(left)), f"round {number}, gap {gap:.2%}")
+        bags.tell(number, number + _rounds_left(gaps), f"round {number}, gap {gap:.2%}")
     shared = hold(machines)
     scores = [its for (its,) in bags.holder.map_held(_scores, ((*part, shared) for part in parts), 1)]
     pairs = [(its, signs) for its, (_, signs) in zip(scores, parts, strict=True)]
@@ -104,6 +107,12 @@ def support_vectors_in_parts(
     bias = best_bias(add_slopes, machines.bias)[:n]
     said = f"Trained in {n_parts} parts, {number} rounds: at most {gap:.2%} from the optimum."
     return *both_classes(machines.weights, bias, targets), said
+
+
+def _rounds_left(gaps: list[float]) -> int:
+    """About how many rounds there are to come."""
+    left = EXPECTED_GAIN if len(gaps) < 4 else min(0.95, (gaps[-1] / gaps[1]) ** (1 / (len(gaps) - 2)))
+    return min(MOST_ROUNDS - len(gaps), math.ceil(math.log(GAP / gaps[-1]) / math.log(left)))
 
 
 def _squares(machines: Machines, scales: Floats | None) -> float:

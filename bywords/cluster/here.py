@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,15 @@ class HolderHere(Holder):
     """Values in memory; or, with a folder, in files in there, of which memory holds what is looked at."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None  # goes with this
+        self._folder: Path | None = None
         if folder is not None:
-            self._folder = tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=folder)
+            self._folder = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=folder))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def hold(self, value: Any) -> Any:
         if self._folder is None:
             return value
-        return stored(value, Path(self._folder.name))
+        return stored(value, self._folder)
 
     def map_held(
         self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0

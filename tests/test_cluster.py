@@ -16,12 +16,13 @@ from small_corpus import TOPICS, small_corpus
 
 from bywords.classifier import TextClassifier
 from bywords.cli import predict as command
-from bywords.cluster import executor, local
+from bywords.cluster import HeldLostError, executor, local
 from bywords.cluster.worker import Failed, run
 from bywords.errors import DataError, SettingError
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.io.readers import read_labelled_blocks
 from bywords.io.resumable import ResumableOutput
+from bywords.models import svm_in_parts
 from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
@@ -292,7 +293,8 @@ def test_a_machine_that_is_lost_while_a_file_is_encoded_changes_no_byte(labelled
 
 
 @pytest.fixture
-def stored(labelled):
+def stored(labelled, monkeypatch):
+    monkeypatch.setattr(svm_in_parts, "MOST_ROUNDS", 8)
     config = SYSTEMS["tfidf-svc"]
     return corpus_on_disk(
         Source(data=str(labelled / "labelled.csv")), labelled / "ids", config.tokenizer, config.vocabulary
@@ -319,14 +321,14 @@ def test_a_worker_that_is_killed_in_a_round_changes_no_bit_and_its_part_goes_on(
     def counting(self, *task):
         n_submitted[is_killing] += 1
         pending = submit(self, *task)
-        if is_killing and not killed and n_submitted[1] == 20:  # 9 before the first round
+        if is_killing and not killed and n_submitted[1] == 17:  # in the third round
             killed.extend(self._pool._processes)
             os.kill(killed[0], signal.SIGKILL)
         return pending
 
     monkeypatch.setattr(local.LocalExecutor, "_submit", counting)
     found = []
-    for is_killing in (False, True):
+    for is_killing in (False, True):  # noqa: B007, read above
         with local.LocalExecutor(2) as workers:
             found.append(fitted_bytes(stored, workers=workers))
     assert killed
@@ -334,27 +336,57 @@ def test_a_worker_that_is_killed_in_a_round_changes_no_bit_and_its_part_goes_on(
     assert n_submitted[0] < n_submitted[1] <= n_submitted[0] + 4  # what waited is done again, nothing else
 
 
-def test_a_machine_that_is_lost_in_a_round_changes_no_bit(stored, cluster):
-    class Losing(Callback):
-        steps = []
+class Losing(Callback):
+    """Takes a machine away after the third round, and gives another."""
 
-        def step(self, n_done, n_steps, what):
-            self.steps.append(n_done)
-            if len(self.steps) == 3:
-                cluster.remove_node(cluster.second, allow_graceful=False)
-                cluster.second = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+    def __init__(self, cluster):
+        self.cluster, self.n_steps = cluster, 0
 
-    here = fitted_bytes(stored)
+    def step(self, n_done, n_steps, what):
+        self.n_steps += 1
+        if self.n_steps == 3:
+            self.cluster.remove_node(self.cluster.second, allow_graceful=False)
+            self.cluster.second = self.cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+
+
+def test_a_machine_that_is_lost_in_a_round_changes_no_bit(tmp_path, cluster, monkeypatch):
+    monkeypatch.setattr(svm_in_parts, "MOST_ROUNDS", 8)
+    generator = np.random.default_rng(0)
+    words = [
+        " ".join([f"k{code}", *(f"w{word}" for word in generator.integers(0, 5000, 150))]) for code in (0, 1) * 250
+    ]  # parts of more than 100 kB: smaller ones stay with the command, and cannot be lost
+    pl.DataFrame({"text": words, "label": ["no", "yes"] * 250}).write_csv(tmp_path / "long.csv")
+    config = SYSTEMS["tfidf-svc"]
+    long = corpus_on_disk(
+        Source(data=str(tmp_path / "long.csv")), tmp_path / "ids", config.tokenizer, config.vocabulary
+    )  # fmt: skip
+    losing = Losing(cluster)
     with executor("ray") as workers:
-        assert fitted_bytes(stored, Losing(), workers) == here
-    assert Losing.steps[:3] == [1, 2, 3]
+        assert fitted_bytes(long, losing, workers) == fitted_bytes(long)
+    assert losing.n_steps >= 3
+
+
+def test_a_fit_whose_parts_are_lost_for_good_begins_anew(stored, two_processes, monkeypatch):
+    real, n_rounds = local.LocalExecutor.map_held, []
+
+    def losing(self, work, chunks, n_held=0):
+        n_rounds.append(work.__name__)
+        if len(n_rounds) == 7:
+            raise HeldLostError("gone")
+        return real(self, work, chunks, n_held)
+
+    monkeypatch.setattr(local.LocalExecutor, "map_held", losing)
+    assert fitted_bytes(stored, workers=two_processes) == fitted_bytes(stored)
+    assert n_rounds.count("_counted") == 2
 
 
 @pytest.mark.parametrize("on", [["--on", "local:1"], []])
 def test_a_model_that_was_fitted_in_parts_says_so_and_is_the_same_bytes(on, bywords, labelled):
     system = ["--system", "tfidf-svc", "--parts", "3"]
     assert bywords("train", "labelled.csv", "--on-disk", "ids", "--out", "here", *system)[0] == 0
-    code, out, _ = bywords("train", "labelled.csv", *on, *(["--on-disk", "ids"] if not on else []), "--out", "there", *system)
+    code, out, _ = bywords(
+        "train", "labelled.csv", *on, *(["--on-disk", "ids"] if not on else []), "--out", "there", *system
+    )
     assert (code, "Trained in 3 parts, " in out) == (0, True)
     assert (labelled / "here" / "model.json").read_bytes() == (labelled / "there" / "model.json").read_bytes()
     assert '"parts": 3' in (labelled / "here" / "model.json").read_text(encoding="utf-8")

@@ -185,3 +185,13 @@ def test_an_estimator_learns_in_parts_and_says_so(system):
     np.testing.assert_array_equal(classifier.predict(corpus.texts), whole.predict(corpus.texts))
     with pytest.raises(SettingError, match=r"parts is 0, expected 1 or more"):
         TextClassifier(system).set_params(model__parts=0)
+
+
+def test_parts_whose_documents_all_count_the_same_are_weighed_against_each_other(documents):
+    (texts, codes), few = documents, np.arange(0, N_DOCUMENTS, 500)
+    targets = Targets.of(codes[few], weights=np.linspace(1, 2, len(few)))
+    whole, parts = (
+        naive_bayes(its, targets, smoothing=0.3)[0]
+        for its in (weighed(Bags.of(texts.select(few), N_ROWS)), in_parts(texts.select(few), len(few)))
+    )
+    np.testing.assert_allclose(parts, whole, rtol=1e-6, atol=1e-6)

@@ -119,7 +119,9 @@ class RayExecutor(Executor):
         try:
             result = self._result(waiting[0][0])
         except WorkerLostError as error:
-            raise HeldLostError(f"a machine of the cluster was lost with its part of the data: {error}. {ADVICE}") from error
+            raise HeldLostError(
+                f"a machine of the cluster was lost with its part of the data: {error}. {ADVICE}"
+            ) from error
         _, *held = waiting.popleft()
         if isinstance(result, Failed):
             raise result.error

@@ -29,7 +29,9 @@ class BagsInParts:
     n_rows: int
     frequency: npt.NDArray[np.int64]  # (V,), how many documents have each id
     holder: Holder
-    tell: Tell  # how many rounds over the parts are done, about how many there are, and what there is to say of the last
+    tell: (
+        Tell  # how many rounds over the parts are done, about how many there are, and what there is to say of the last
+    )
 
     @classmethod
     def of(

@@ -49,7 +49,11 @@ def naive_bayes(
 
 
 def _odds_of_weights(
-    bags: Bags | StoredBags | BagsInParts, targets: Targets, smoothing: float, rows: Rows, is_unseen: npt.NDArray[np.bool_] | None
+    bags: Bags | StoredBags | BagsInParts,
+    targets: Targets,
+    smoothing: float,
+    rows: Rows,
+    is_unseen: npt.NDArray[np.bool_] | None,
 ) -> Floats:
     """What is added to the logit of each class because its documents count more or less than one each, float32 (K,).
 
@@ -122,9 +126,7 @@ def _class_sums(
     shape = bags.n_rows, targets.n_classes
     table, total = np.zeros(shape), np.zeros(bags.n_rows)
     if isinstance(bags, BagsInParts):
-        chunks = (
-            (held, targets.select(at), chosen, is_presence, is_weighed) for held, at, chosen in bags.among(rows)
-        )
+        chunks = ((held, targets.select(at), chosen, is_presence, is_weighed) for held, at, chosen in bags.among(rows))
         for its_table, its_total in bags.holder.map_held(_sums_of_part, chunks):
             table += its_table
             total += its_total

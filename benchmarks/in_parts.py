@@ -106,12 +106,12 @@ def compared(task: Task) -> dict[str, float]:
     with mock.patch.multiple(svm, PASSES=200, TOLERANCE=1e-3):
         optimum = whole()
     one, seconds = of_time(whole)
-    best, least = labels(optimum), costs(bags, targets, *optimum, task.C, scales)
+    best, least = labels(optimum), costs(bags, targets, optimum, task.C, scales)
     found = {
         "optimum: accuracy": float(np.mean(best == task.held_out_codes)),
         "one part: accuracy": float(np.mean(labels(one) == task.held_out_codes)),
         "one part: labels of the optimum": float(np.mean(labels(one) == best)),
-        "one part: costs beyond the optimum": costs(bags, targets, *one, task.C, scales) / least - 1,
+        "one part: costs beyond the optimum": costs(bags, targets, one, task.C, scales) / least - 1,
     }
     for n_parts in PARTS:
         parts = BagsInParts.of(task.learned, task.n_rows, n_parts, HolderHere()).weighed("log-tfidf", idf)
@@ -123,17 +123,16 @@ def compared(task: Task) -> dict[str, float]:
             f"{n_parts} parts: accuracy": float(np.mean(its == task.held_out_codes)),
             f"{n_parts} parts: labels of the optimum": float(np.mean(its == best)),
             f"{n_parts} parts: labels of one part": float(np.mean(its == labels(one))),
-            f"{n_parts} parts: costs beyond the optimum": costs(bags, targets, *machine[:2], task.C, scales) / least
-            - 1,
+            f"{n_parts} parts: costs beyond the optimum": costs(bags, targets, machine[:2], task.C, scales) / least - 1,
             f"{n_parts} parts: rounds": rounds(machine[2]),
             f"{n_parts} parts: times the seconds of one": its_seconds / seconds,
         }
     return found
 
 
-def costs(bags: Bags, targets: Targets, weights: Floats, bias: Floats, C: float, scales: Floats | None) -> float:
+def costs(bags: Bags, targets: Targets, machine: tuple[Floats, Floats], C: float, scales: Floats | None) -> float:
     """½‖w‖² + ½b² + C Σ max(0, 1 - y z)² of two classes."""
-    weights, bias = 2 * weights[:, 1:], 2 * bias[1:]
+    weights, bias = 2 * machine[0][:, 1:], 2 * machine[1][1:]
     own = weights if scales is None else np.divide(weights, scales, out=np.zeros_like(weights), where=scales > 0)
     signs = np.where(targets.codes == 1, 1, -1)
     losses = np.maximum(0, 1 - signs * (bags.times(weights) + bias)[:, 0]).astype(np.float64) ** 2

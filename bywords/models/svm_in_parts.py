@@ -56,7 +56,8 @@ def support_vectors_in_parts(
 
     It ends when the duality gap, which is at least as large as what machines cost beyond the optimum, is at most GAP of
     their costs: those of all classes together, halves of squares of the weights and losses. Of few documents in many
-    parts it stays larger, as the parts differ: the last of it takes thousands of rounds, which are not made.
+    parts it stays larger, as the parts differ: the last of it takes thousands of rounds, which are not made. They are
+    the machines whose gap was the least.
     """
     rows = np.arange(len(bags)) if rows is None else rows
     is_counting = np.flatnonzero(targets.weights > 0)
@@ -70,7 +71,7 @@ def support_vectors_in_parts(
     machines = Machines(np.zeros((bags.n_rows, n), dtype=np.float32), np.zeros(width, dtype=np.float32))
     duals: list[Any] = [None] * n_parts
     full = (math.sqrt(5 * n_parts) - 1) / (math.sqrt(5 * n_parts) + 1)  # 0.52 of two parts, 0.71 of seven
-    momentum, best, gap = full, -math.inf, math.inf
+    momentum, best, found = full, -math.inf, machines
     gaps: list[float] = []
     for number in range(1, MOST_ROUNDS + 1):
         shared = hold(machines)
@@ -86,16 +87,17 @@ def support_vectors_in_parts(
             bias += its_bias
             loss, gain = loss + its_loss, gain + its_gain
             duals.append(own)
-        machines = Machines(weights, bias)
         gap = (norms + loss - gain) / (norms / 2 + loss)  # of the machines that the round began with
+        found = machines if gap < min(gaps, default=math.inf) else found
         gaps.append(gap)
+        machines = Machines(weights, bias)
         before = min(gaps[:-ROUNDS_OF_STALL], default=math.inf)
         if gap <= GAP or (before <= SMALL_GAP and min(gaps[-ROUNDS_OF_STALL:]) > STALLED * before):
             break
         momentum = full if gain - norms / 2 >= best else 0.0
         best = max(best, gain - norms / 2)
         bags.tell(number, number + _rounds_left(gaps), f"round {number}, gap {gap:.2%}")
-    shared = hold(machines)
+    shared = hold(found)
     scores = [its for (its,) in bags.holder.map_held(_scores, ((*part, shared) for part in parts), 1)]
     pairs = [(its, signs) for its, (_, signs) in zip(scores, parts, strict=True)]
 
@@ -104,9 +106,9 @@ def support_vectors_in_parts(
             gradients += gradient
             curvatures += curvature
 
-    bias = best_bias(add_slopes, machines.bias)[:n]
-    said = f"Trained in {n_parts} parts, {number} rounds: at most {gap:.2%} from the optimum."
-    return *both_classes(machines.weights, bias, targets), said
+    bias = best_bias(add_slopes, found.bias)[:n]
+    said = f"Trained in {n_parts} parts, {number} rounds: at most {min(gaps):.2%} from the optimum."
+    return *both_classes(found.weights, bias, targets), said
 
 
 def _rounds_left(gaps: list[float]) -> int:

@@ -1,12 +1,13 @@
 """What does a fit in parts cost, and how far is it from a fit to all documents at once?
 
-The reviews of imdb, of which a fifth is held out, three times; the SVM of `tfidf-svc` and a naive Bayes SVM on words and
-pairs of them, of 2, 3 and 7 parts, against the solver of one part as it is, and against its optimum, which is where it
-comes to in 200 passes instead of 4.
-Then the SVM on all the reviews twice in 2 parts: by threads of this process, by one worker process and by two, in
-turn, what was held before not counted; and the bytes that go out and come back in a round.
-Claims: the machines cost at most 1e-3 more than the optimum (the naive Bayes SVM of 7 parts on average); their labels are those of the optimum for 99.5 % of the
-texts held out, and the accuracy of the SVM is within .002 of that of the solver of one part.
+The reviews of imdb, of which a fifth is held out, three times; the SVM of `tfidf-svc` and a naive Bayes SVM on words
+and pairs of them, of 2, 3 and 7 parts, against the solver of one part as it is, and against its optimum, which is where
+it comes to in 200 passes instead of 4.
+Then the SVM on all the reviews twice, in 2 parts: by threads of this process, by one worker process and by two, in
+turn, the start of workers and the encoding not counted; and the bytes that go out and come back in a round.
+Claims: the machines cost at most 1e-3 more than the optimum (the naive Bayes SVM of 7 parts on average); their labels
+are those of the optimum for 99.5 % of the texts held out, and the accuracy of the SVM in 7 parts is within .002 of that
+of the solver of one part.
 """
 
 from __future__ import annotations

@@ -32,3 +32,23 @@ def dies(_, number):
     if number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def added(held, number):
+    """The sum, and twice the sum, which stays."""
+    return held["sum"] + number, {"sum": 2 * (held["sum"] + number)}
+
+
+def dies_once_with(folder, held, number):
+    """`added`, by a process that ends the first time that 2 is worked at."""
+    dies_once(folder, number)
+    return added(held, number)
+
+
+def refused_with(held, number):
+    raise DataError(f"new.csv, line {number + held}: no text.")
+
+
+def writes(held):
+    held += 1
+    return (held,)

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import cluster_work
@@ -14,14 +16,18 @@ from small_corpus import TOPICS, small_corpus
 
 from bywords.classifier import TextClassifier
 from bywords.cli import predict as command
-from bywords.cluster import executor, local
+from bywords.cluster import HeldLostError, executor, local
 from bywords.cluster.worker import Failed, run
 from bywords.errors import DataError, SettingError
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.io.readers import read_labelled_blocks
 from bywords.io.resumable import ResumableOutput
+from bywords.models import svm_in_parts
+from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
+from bywords.training.callback import Callback
+from bywords.training.on_disk import fit_on_disk
 
 HERE = Path(__file__).parent
 TIMED = ("SHA256SUMS", "README.md", "model.json")  # files of a model with the time that it took
@@ -101,6 +107,40 @@ def test_a_worker_of_another_version_is_refused():
     found = run(cluster_work.times, "key", lambda: 2, 3, "0.0.1")
     assert isinstance(found, Failed)
     assert "Install the same on all machines" in str(found.error)
+
+
+# What workers hold.
+
+
+def test_what_stays_with_workers_is_worked_on_there(workers, tmp_path):
+    held, found = [workers.hold({"sum": np.full(3, 10 * number)}) for number in range(4)], []
+    for number in range(3):
+        chunks = ((tmp_path, its, which + number) for which, its in enumerate(held))
+        found = list(workers.map_held(cluster_work.dies_once_with, chunks, 1))
+        held = [its for _, its in found]
+    assert (tmp_path / "2").exists()  # one worker has died
+    sums = np.repeat(10 * np.arange(4)[:, np.newaxis], 3, axis=1)
+    for number in range(3):
+        sums = sums * (1 if number == 0 else 2) + number + np.arange(4)[:, np.newaxis]
+    np.testing.assert_array_equal([total for total, _ in found], sums)
+    with pytest.raises(DataError, match=r"^new.csv, line 4: no text.$"):
+        list(workers.map_held(cluster_work.refused_with, [(3, 1)], 1))
+
+
+def test_what_is_held_is_not_written_to(workers):
+    with pytest.raises(ValueError, match="read-only"):
+        list(workers.map_held(cluster_work.writes, [(workers.hold(np.zeros(3)),)]))
+
+
+def test_what_nobody_asks_for_any_more_leaves_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with local.LocalExecutor(1) as workers:
+        held = workers.hold({"sum": np.ones(1000)})
+        for _ in range(3):
+            ((_, held),) = workers.map_held(cluster_work.added, [(held, 1)], 1)
+        (folder,) = tmp_path.glob("bywords-*")
+        assert len([path for path in folder.iterdir() if not path.name.startswith("shared")]) == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["spark", "local:0", "local:two", "ray:", "ray://", ""])
@@ -247,6 +287,115 @@ def test_a_machine_that_is_lost_while_a_file_is_encoded_changes_no_byte(labelled
     assert lost == {"counting words", "counting n-grams", "writing ids"}
     for path in (labelled / "here").iterdir():
         assert path.read_bytes() == (labelled / "there" / path.name).read_bytes(), path.name
+
+
+# Models that are fitted by workers.
+
+
+@pytest.fixture
+def stored(labelled, monkeypatch):
+    monkeypatch.setattr(svm_in_parts, "MOST_ROUNDS", 8)
+    config = SYSTEMS["tfidf-svc"]
+    return corpus_on_disk(
+        Source(data=str(labelled / "labelled.csv")), labelled / "ids", config.tokenizer, config.vocabulary
+    )  # fmt: skip
+
+
+def fitted_bytes(stored, callback=None, workers=None, **settings):
+    config = SYSTEMS["tfidf-svc"]
+    config = replace(config, model=replace(config.model, parts=3, **settings))
+    fitted = fit_on_disk(config, stored, able=[], callback=callback, workers=workers)
+    return [array.tobytes() for array in fitted.model.arrays().values()], fitted.record.notes
+
+
+@pytest.mark.parametrize("estimator", ["svc", "nb-svc", "nb"])
+def test_workers_fit_the_same_bits_as_this_process(stored, workers, estimator):
+    here = fitted_bytes(stored, estimator=estimator)
+    assert fitted_bytes(stored, workers=workers, estimator=estimator) == here
+    assert not list(stored.train.documents.folder.glob(".*"))
+
+
+def test_a_worker_that_is_killed_in_a_round_changes_no_bit_and_its_part_goes_on(stored, monkeypatch):
+    submit, n_submitted, killed = local.LocalExecutor._submit, [0, 0], []
+
+    def counting(self, *task):
+        n_submitted[is_killing] += 1
+        pending = submit(self, *task)
+        if is_killing and not killed and n_submitted[1] == 17:  # in the third round
+            killed.extend(self._pool._processes)
+            os.kill(killed[0], signal.SIGKILL)
+        return pending
+
+    monkeypatch.setattr(local.LocalExecutor, "_submit", counting)
+    found = []
+    for is_killing in (False, True):  # noqa: B007, read above
+        with local.LocalExecutor(2) as workers:
+            found.append(fitted_bytes(stored, workers=workers))
+    assert killed
+    assert found[0] == found[1] == fitted_bytes(stored)
+    assert n_submitted[0] < n_submitted[1] <= n_submitted[0] + 4  # what waited is done again, nothing else
+
+
+class Losing(Callback):
+    """Takes a machine away after the third round, and gives another."""
+
+    def __init__(self, cluster):
+        self.cluster, self.n_steps = cluster, 0
+
+    def step(self, n_done, n_steps, what):
+        self.n_steps += 1
+        if self.n_steps == 3:
+            self.cluster.remove_node(self.cluster.second, allow_graceful=False)
+            self.cluster.second = self.cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
+
+
+def test_a_machine_that_is_lost_in_a_round_changes_no_bit(tmp_path, cluster, monkeypatch):
+    monkeypatch.setattr(svm_in_parts, "MOST_ROUNDS", 8)
+    generator = np.random.default_rng(0)
+    words = [
+        " ".join([f"k{code}", *(f"w{word}" for word in generator.integers(0, 5000, 150))]) for code in (0, 1) * 250
+    ]  # parts of more than 100 kB: smaller ones stay with the command, and cannot be lost
+    pl.DataFrame({"text": words, "label": ["no", "yes"] * 250}).write_csv(tmp_path / "long.csv")
+    config = SYSTEMS["tfidf-svc"]
+    long = corpus_on_disk(
+        Source(data=str(tmp_path / "long.csv")), tmp_path / "ids", config.tokenizer, config.vocabulary
+    )  # fmt: skip
+    losing = Losing(cluster)
+    with executor("ray") as workers:
+        assert fitted_bytes(long, losing, workers) == fitted_bytes(long)
+    assert losing.n_steps >= 3
+
+
+def test_a_fit_whose_parts_are_lost_for_good_begins_anew(stored, two_processes, monkeypatch):
+    real, n_rounds = local.LocalExecutor.map_held, []
+
+    def losing(self, work, chunks, n_held=0):
+        n_rounds.append(work.__name__)
+        if len(n_rounds) == 7:
+            raise HeldLostError("gone")
+        return real(self, work, chunks, n_held)
+
+    monkeypatch.setattr(local.LocalExecutor, "map_held", losing)
+    assert fitted_bytes(stored, workers=two_processes) == fitted_bytes(stored)
+    assert n_rounds.count("_counted") == 2
+
+
+@pytest.mark.parametrize("on", [["--on", "local:1"], []])
+def test_a_model_that_was_fitted_in_parts_says_so_and_is_the_same_bytes(on, bywords, labelled):
+    system = ["--system", "tfidf-svc", "--parts", "3"]
+    assert bywords("train", "labelled.csv", "--on-disk", "ids", "--out", "here", *system)[0] == 0
+    code, out, _ = bywords(
+        "train", "labelled.csv", *on, *(["--on-disk", "ids"] if not on else []), "--out", "there", *system
+    )
+    assert (code, "Trained in 3 parts, " in out) == (0, True)
+    assert (labelled / "here" / "model.json").read_bytes() == (labelled / "there" / "model.json").read_bytes()
+    assert '"parts": 3' in (labelled / "here" / "model.json").read_text(encoding="utf-8")
+
+
+def test_systems_that_cannot_learn_in_parts_are_refused_by_name(bywords, labelled):
+    code, _, said = bywords("train", "labelled.csv", "--parts", "2")
+    assert code == 2
+    assert "--parts: the system 'auto' cannot learn in parts. Those that can: tfidf-svc, tfidf-nb." in said
 
 
 def test_systems_that_need_all_texts_are_refused_by_name(bywords, labelled):

@@ -28,6 +28,7 @@ def train(
     on_disk: train_options.OnDisk = None,
     memory: train_options.Memory = None,
     on: options.On = None,
+    parts: train_options.Parts = None,
     settings: options.Settings = None,
     slice_by: options.SliceBy = None,
     test_share: options.TestShare = 0.2,
@@ -58,6 +59,6 @@ def train(
     request = train_request.requested(
         documents, parameters, folder=out or options.named_after(data, "-model"), system=system, start_from=start_from,
         settings=settings, labels=labels, unlabelled=unlabelled, max_size=max_size, on_disk=on_disk, memory=memory,
-        on=on, keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
+        on=on, parts=parts, keep_test_out=keep_test_out, checkpoint=checkpoint, resume=resume,
     )  # fmt: skip
     train_steps.run(request, as_json=as_json)

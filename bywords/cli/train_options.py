@@ -91,6 +91,15 @@ Memory = Annotated[
         "with --on-disk, in a folder beside the model.",
     ),
 ]
+Parts = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Fit to N parts of the documents, one beside the other, and merge what they give: by the workers of --on, "
+        "each of which keeps its part. For tfidf-svc and tfidf-nb.",
+    ),
+]
 KeepTestOut = Annotated[
     bool,
     typer.Option(

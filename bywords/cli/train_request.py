@@ -78,6 +78,7 @@ def requested(
     on_disk: Path | None,
     memory: str | None,
     on: str | None,
+    parts: int | None,
     keep_test_out: bool,
     checkpoint: Path | None,
     resume: bool,
@@ -87,7 +88,7 @@ def requested(
     from bywords.artifact.description import load_classifier
     from bywords.artifact.model_folder import check_writable
     from bywords.config import changed
-    from bywords.systems import DEFAULT_SYSTEM, system_config
+    from bywords.systems import DEFAULT_SYSTEM, SYSTEMS, system_config
     from bywords.training.incremental import as_before, check_can_continue
     from bywords.training.system import can_train_on_disk
 
@@ -123,7 +124,7 @@ def requested(
     if start_from is not None:
         _refuse(
             "--from goes on with the system of the model that it names: leave out --{}.",
-            system=system, vectors=vectors, budget=budget, set=settings,
+            system=system, vectors=vectors, budget=budget, set=settings, parts=parts,
             **{"use-label-names": parameters.use_label_names, "unseen-label": parameters.unseen_labels},
             unlabelled=unlabelled,
         )  # fmt: skip
@@ -139,6 +140,15 @@ def requested(
         if settings:
             config = recorded = changed(config, settings)
             parameters = replace(parameters, vectors=None)
+    if parts is not None:
+        model = config.model.in_parts(parts)
+        if model is None:
+            able = [name for name, its in SYSTEMS.items() if its.model.in_parts(parts) is not None]
+            raise SettingError(
+                f"--parts: the system {shown!r} cannot learn in parts. Those that can: {', '.join(able)}."
+            )
+        if model != config.model:
+            config = recorded = replace(config, model=model)
     if unlabelled is not None:
         from bywords.training.unlabelled import check_can_use
 

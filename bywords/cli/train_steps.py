@@ -29,6 +29,7 @@ from bywords.cli.train_request import TrainRequest
 
 if TYPE_CHECKING:
     from bywords.artifact.compression import Compressed
+    from bywords.cluster import Executor
     from bywords.data.corpus import Corpus, Split
     from bywords.evaluation.evaluation import AnyEvaluation
     from bywords.fitted import FittedClassifier
@@ -200,12 +201,29 @@ def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:
 
 def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
     """The same with documents in files. What is held out of them stays so: it would have to be read once more."""
+    from bywords.cli.options import workers
+    from bywords.evaluation.slices import find_slices
+    from bywords.systems import able_to_train_on_disk
+    from bywords.training.on_disk import check_can_train_on_disk
+
+    check_can_train_on_disk(request.config, request.shown, able_to_train_on_disk())
+    with workers(request.on) as elsewhere:
+        corpus = _stored(request, elsewhere)
+        remarks = _remarks_on(corpus, request, as_json=as_json)
+        fitted = _fitted_on_disk(request, corpus, elsewhere)
+    trained = Trained(fitted=fitted, split=corpus.facts, remarks=remarks, unfinished="test")
+    with suppress(KeyboardInterrupt):  # what there is until then is kept
+        evaluation = fitted.evaluate_on_disk(corpus.test)
+        trained = replace(trained, evaluation=evaluation, slices=find_slices(evaluation), unfinished=None)
+    return replace(trained, fitted=_with_card(request, trained, corpus.facts))
+
+
+def _remarks_on(corpus: OnDiskCorpus, request: TrainRequest, *, as_json: bool) -> list[str]:
+    """What there is to say of the labels of documents in files: said, unless the answer is JSON."""
     import numpy as np
 
     from bywords.data.label_names import remarks_on_counts
-    from bywords.evaluation.slices import find_slices
 
-    corpus = _stored(request)
     read = [corpus.facts.train] if request.reading.test is not None else [corpus.facts.train, corpus.facts.test]
     counts = np.sum([part.counts() for part in read], axis=0)
     are_paths = request.parameters.label_hierarchy is not None
@@ -218,12 +236,7 @@ def _trained_on_disk(request: TrainRequest, *, as_json: bool) -> Trained:
         tell_columns(corpus.facts.train, corpus.facts.test)
         for remark in remarks:
             say(remark)
-    fitted = _fitted_on_disk(request, corpus)
-    trained = Trained(fitted=fitted, split=corpus.facts, remarks=remarks, unfinished="test")
-    with suppress(KeyboardInterrupt):  # what there is until then is kept
-        evaluation = fitted.evaluate_on_disk(corpus.test)
-        trained = replace(trained, evaluation=evaluation, slices=find_slices(evaluation), unfinished=None)
-    return replace(trained, fitted=_with_card(request, trained, corpus.facts))
+    return remarks
 
 
 def _read(request: TrainRequest, *, as_json: bool) -> Documents:
@@ -333,15 +346,12 @@ def _fitted(
     return (tested[0], fitted) if has_learned else (fitted, None)
 
 
-def _stored(request: TrainRequest) -> OnDiskCorpus:
+def _stored(request: TrainRequest, workers: Executor | None) -> OnDiskCorpus:
     """Write the documents into files, unless they are there already."""
-    from bywords.cli.options import workers
     from bywords.io.on_disk import Source, corpus_on_disk
-    from bywords.systems import able_to_train_on_disk
-    from bywords.training.on_disk import as_on_disk, check_can_train_on_disk
+    from bywords.training.on_disk import as_on_disk
 
     assert request.on_disk is not None
-    check_can_train_on_disk(request.config, request.shown, able_to_train_on_disk())
     reading = request.reading
     source = Source(
         data=reading.data, test=reading.test, reading=reading.options, test_share=reading.test_share,
@@ -351,14 +361,13 @@ def _stored(request: TrainRequest) -> OnDiskCorpus:
     progress = ProgressLines()
     progress.start(request.shown)
     config = as_on_disk(request.config)
-    with workers(request.on) as elsewhere:
-        return corpus_on_disk(
-            source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block,
-            on_damage=tell_aside, workers=elsewhere,
-        )  # fmt: skip
+    return corpus_on_disk(
+        source, request.on_disk, config.tokenizer, config.vocabulary, on_block=progress.block, on_damage=tell_aside,
+        workers=workers,
+    )  # fmt: skip
 
 
-def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus) -> FittedClassifier:
+def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus, workers: Executor | None) -> FittedClassifier:
     """Fit to documents in files."""
     from bywords.systems import able_to_train_on_disk
     from bywords.training.on_disk import fit_on_disk
@@ -367,7 +376,7 @@ def _fitted_on_disk(request: TrainRequest, corpus: OnDiskCorpus) -> FittedClassi
     progress.start(request.shown)
     fitted = fit_on_disk(
         request.config, corpus, system=request.system, parameters=request.parameters, able=able_to_train_on_disk(),
-        callback=progress, checkpoint=request.checkpoint, resume=request.resume,
+        callback=progress, checkpoint=request.checkpoint, resume=request.resume, workers=workers,
     )  # fmt: skip
     progress.end()
     return fitted

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
-from bywords.cluster.base import Executor, executor
+from bywords.cluster.base import MOST_LOST, Executor, HeldLostError, Holder, executor
+from bywords.cluster.here import HolderHere
 
-__all__ = ["Executor", "executor"]
+__all__ = ["MOST_LOST", "Executor", "HeldLostError", "Holder", "HolderHere", "executor"]

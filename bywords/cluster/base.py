@@ -20,7 +20,31 @@ Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
 
-class Executor(ABC):
+class Holder(ABC):
+    """Holds values where they are worked on, so that what many passes need is sent once."""
+
+    @abstractmethod
+    def hold(self, value: Any) -> Any:
+        """Something that stands for a value, to hand to `map_held`; the value goes when nobody has it any more."""
+
+    @abstractmethod
+    def map_held(
+        self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0
+    ) -> Iterator[tuple[Any, ...]]:
+        """The results of `work(*chunk)` in the order of the chunks, which are taken as workers become free.
+
+        What is held in a chunk is the value in `work`, whose arrays are not to be written to. It gives a tuple, whose
+        last `n_held` values stay where they were worked out: what stands for them is here instead.
+
+        Raises: what `work` raises; HeldLostError where a machine is lost with what it held.
+        """
+
+
+class HeldLostError(SettingError):
+    """What workers held is gone with their machine: whatever was made of it has to be made anew."""
+
+
+class Executor(Holder):
     """Worker processes, here or elsewhere. Used in a `with` block, at whose end they are gone.
 
     One pass over data is one `map`: a function of what all chunks share and of one chunk, at the top of a module so

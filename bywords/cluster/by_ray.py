@@ -12,11 +12,13 @@ import os
 import shutil
 import tempfile
 import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bywords.cluster.base import MOST_LOST, Executor, WorkerLostError
-from bywords.cluster.worker import run
+from bywords.cluster.base import ADVICE, MOST_LOST, WAITING_PER_WORKER, Executor, HeldLostError, WorkerLostError
+from bywords.cluster.worker import Failed, result_of, run
 from bywords.errors import SettingError
 from bywords.extras import needed
 from bywords.text.threads import n_threads
@@ -40,7 +42,8 @@ class RayExecutor(Executor):
         self._is_ours = not self._ray.is_initialized()
         if self._is_ours:
             self._start(address)
-        self._task = self._ray.remote(num_cpus=1, max_retries=MOST_LOST)(_run)
+        settings: dict[str, Any] = {"num_cpus": 1, "max_retries": MOST_LOST}
+        self._task, self._task_of_held = (self._ray.remote(**settings)(each) for each in (_run, _run_held))
         self._n_workers, self._counted_at = 0, 0.0
         n_machines = len({node["NodeID"] for node in self._ray.nodes() if node["Alive"]})
         where = "started for this command" if self._folder is not None else "a cluster that is running"
@@ -91,6 +94,39 @@ class RayExecutor(Executor):
         for reference in pending:
             self._ray.cancel(reference)
 
+    def hold(self, value: Any) -> Any:
+        return self._ray.put(value)
+
+    def map_held(
+        self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0
+    ) -> Iterator[tuple[Any, ...]]:
+        """As of any holder. Ray starts a task where most of what it needs is, so that a part stays where it was."""
+        task = self._task_of_held.options(num_returns=1 + n_held)
+        waiting: deque[list[Any]] = deque()
+        try:
+            for chunk in chunks:
+                references = task.remote(work, n_held, __version__, *chunk)
+                waiting.append(references if n_held else [references])
+                if len(waiting) >= WAITING_PER_WORKER * self.n_workers:
+                    yield self._found(waiting)
+            while waiting:
+                yield self._found(waiting)
+        finally:
+            self._cancel([first for first, *_ in waiting])
+
+    def _found(self, waiting: deque[list[Any]]) -> tuple[Any, ...]:
+        """What the first task that waits has given."""
+        try:
+            result = self._result(waiting[0][0])
+        except WorkerLostError as error:
+            raise HeldLostError(
+                f"a machine of the cluster was lost with its part of the data: {error}. {ADVICE}"
+            ) from error
+        _, *held = waiting.popleft()
+        if isinstance(result, Failed):
+            raise result.error
+        return *result, *held
+
     def close(self) -> None:
         if self._is_ours:
             self._ray.shutdown()
@@ -104,3 +140,11 @@ def _run(work: Any, handed_out: list[Any], chunk: Any, version: str) -> Any:
 
     (reference,) = handed_out
     return run(work, reference.hex(), lambda: ray.get(reference), chunk, version)
+
+
+def _run_held(work: Any, n_held: int, version: str, *chunk: Any) -> Any:
+    found = result_of(lambda: work(*chunk), version)
+    if isinstance(found, Failed):
+        return found if n_held == 0 else (found, *[None] * n_held)
+    n_given = len(found) - n_held
+    return found[:n_given] if n_held == 0 else (found[:n_given], *found[n_given:])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import pickle
 import shutil
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 from bywords.cluster.base import Executor, WorkerLostError
+from bywords.cluster.values import Stored, read_value, stored, write_value
 from bywords.cluster.worker import run
 from bywords.text.threads import n_threads
 from bywords.version import __version__
@@ -24,7 +25,8 @@ class LocalExecutor(Executor):
     def __init__(self, n_workers: int | None = None) -> None:
         """As many as this process may run threads, unless it is said."""
         self._n_workers = n_workers or n_threads()
-        self._folder: Path | None = None  # of what is shared: each process reads it there
+        self._folder: Path | None = None  # of what is shared and held: each process reads it there
+        self._shared: Path | None = None
         self._pool: ProcessPoolExecutor | None = None
         self._numbers = itertools.count()
         self.is_told = f"{self._n_workers} worker process{'es'[: 2 * (self._n_workers > 1)]} on this machine"
@@ -34,14 +36,25 @@ class LocalExecutor(Executor):
         return self._n_workers
 
     def _share(self, shared: Any) -> Path:
+        if self._shared is not None:
+            self._shared.unlink()
+        self._shared = self._room() / f"shared-{next(self._numbers)}"
+        write_value(self._shared, shared)
+        return self._shared
+
+    def _room(self) -> Path:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="bywords-"))
-        for path in self._folder.iterdir():
-            path.unlink()
-        path = self._folder / str(next(self._numbers))
-        with path.open("wb") as file:
-            pickle.dump(shared, file, protocol=pickle.HIGHEST_PROTOCOL)
-        return path
+        return self._folder
+
+    def hold(self, value: Any) -> Stored:
+        return stored(value, self._room())
+
+    def map_held(
+        self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0
+    ) -> Iterator[tuple[Any, ...]]:
+        for found in self.map(_work_held, (work, self._room(), n_held), chunks):
+            yield tuple(each.owned() if isinstance(each, Stored) else each for each in found)
 
     def _submit(self, work: Any, handed_out: Path, chunk: Any) -> Future[Any]:
         if self._pool is None:
@@ -73,13 +86,15 @@ class LocalExecutor(Executor):
         self._end()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+            self._folder = self._shared = None
 
 
 def _run(work: Any, path: Path, chunk: Any) -> Any:
-    return run(work, path, lambda: _read(path), chunk, __version__)
+    return run(work, path, lambda: read_value(path), chunk, __version__)
 
 
-def _read(path: Path) -> Any:
-    with path.open("rb") as file:
-        return pickle.load(file)
+def _work_held(shared: tuple[Any, Path, int], chunk: tuple[Any, ...]) -> tuple[Any, ...]:
+    work, folder, n_held = shared
+    found = work(*(each.read() if isinstance(each, Stored) else each for each in chunk))
+    n_given = len(found) - n_held
+    return (*found[:n_given], *(stored(each, folder, is_own=False) for each in found[n_given:]))

@@ -17,6 +17,7 @@ import contextlib
 import dataclasses
 import hashlib
 import re
+import shutil
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -194,7 +195,9 @@ def corpus_on_disk(
                 folder.mkdir(parents=True, exist_ok=True)
                 write_state(folder / CORPUS, {"format": FORMAT, "run": None})  # if killed from here on
                 for path in folder.iterdir():
-                    if path.name != CORPUS:
+                    if path.is_dir():
+                        shutil.rmtree(path)  # of a fit that was killed
+                    elif path.name != CORPUS:
                         path.unlink()
                 kept = _Reading(source, folder, Tokenizer(tokenizer), on_block, workers).store(vocabulary, run)
     return _opened(folder, tokenizer, *kept)

@@ -64,6 +64,7 @@ class ModelConfig:
     features: Features = "all"  # which of the vocabulary's rows the model sees
     dimension: int | None = None  # of its word vectors, where the settings say so
     C: float = 1.0  # the inverse of its regularisation, where the settings say so
+    parts: int = 1  # of the documents, which it learns from one beside the other, where the settings say so
     candidates: tuple[ModelConfig, ...] = ()  # the models to select from; empty where there is nothing to select
     candidates_of_many: tuple[ModelConfig, ...] = ()  # instead, where there are too many tokens for character n-grams
     of_many_labels: ModelConfig | None = None  # instead of all candidates, where there are very many labels
@@ -95,6 +96,10 @@ class ModelConfig:
     def with_strength(self, C: float) -> Self:
         """The same model with another C, the inverse of its regularisation, where it goes on from another's duals."""
         return self
+
+    def in_parts(self, n_parts: int) -> Self | None:
+        """The same model, learned from the documents in so many parts; None of one that cannot be."""
+        return None
 
     def numbers_per_row(self, n_classes: int) -> int:
         """How many numbers it has for each row of the vocabulary, as far as that grows with the classes."""

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from bywords.data.targets import Rows, Targets
 from bywords.evaluation.calibration import fit_temperature
+from bywords.models.bags_in_parts import BagsInParts
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import UNKNOWN
 from bywords.text.stored_bags import StoredBags
@@ -15,7 +16,7 @@ LEAST_WEIGHT = 1e-6  # of a class, of what it would count without weights: one o
 
 
 def naive_bayes(
-    bags: Bags | StoredBags,
+    bags: Bags | StoredBags | BagsInParts,
     targets: Targets,
     *,
     smoothing: float,
@@ -48,7 +49,11 @@ def naive_bayes(
 
 
 def _odds_of_weights(
-    bags: Bags | StoredBags, targets: Targets, smoothing: float, rows: Rows, is_unseen: npt.NDArray[np.bool_] | None
+    bags: Bags | StoredBags | BagsInParts,
+    targets: Targets,
+    smoothing: float,
+    rows: Rows,
+    is_unseen: npt.NDArray[np.bool_] | None,
 ) -> Floats:
     """What is added to the logit of each class because its documents count more or less than one each, float32 (K,).
 
@@ -67,7 +72,7 @@ def _odds_of_weights(
 
 
 def count_ratios(
-    bags: Bags | StoredBags,
+    bags: Bags | StoredBags | BagsInParts,
     targets: Targets,
     *,
     rows: Rows | None = None,
@@ -102,18 +107,31 @@ def count_ratios(
 
 
 def _class_sums(
-    bags: Bags | StoredBags, targets: Targets, rows: Rows, *, is_presence: bool = False
+    bags: Bags | StoredBags | BagsInParts,
+    targets: Targets,
+    rows: Rows,
+    *,
+    is_presence: bool = False,
+    is_weighed: bool | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The weights of each id summed over the documents of each class, float64 (V, K), and over all, (V,).
 
     With `is_presence` all ids of a document weigh 1. Weights of classes play no part: were a class of many words in
-    all, because its documents count much, smoothing would speak against it.
+    all, because its documents count much, smoothing would speak against it. `is_weighed` is what the targets say,
+    where they are not a part of others.
     """
     from bywords.kernels.class_sums import class_sums
 
-    counts = targets.document_weights if targets.is_weighed else np.ones(len(targets), dtype=np.float32)
+    is_weighed = targets.is_weighed if is_weighed is None else is_weighed
     shape = bags.n_rows, targets.n_classes
     table, total = np.zeros(shape), np.zeros(bags.n_rows)
+    if isinstance(bags, BagsInParts):
+        chunks = ((held, targets.select(at), chosen, is_presence, is_weighed) for held, at, chosen in bags.among(rows))
+        for its_table, its_total in bags.holder.map_held(_sums_of_part, chunks):
+            table += its_table
+            total += its_total
+        return table, total
+    counts = targets.document_weights if is_weighed else np.ones(len(targets), dtype=np.float32)
     for at, its, chosen in bags.blocks(rows):
         weights = np.ones_like(its.weights) if is_presence else its.weights
         places, labels = (targets if isinstance(at, slice) else targets.select(at)).pairs()
@@ -124,6 +142,12 @@ def _class_sums(
             total += class_sums(its.ids, its.offsets, chosen, none, its_counts, weights, (bags.n_rows, 1))[:, 0]
     # several times as fast as a sum, for few classes
     return table, total if targets.is_multilabel else np.einsum("vk->v", table)
+
+
+def _sums_of_part(
+    bags: Bags, targets: Targets, rows: Rows, is_presence: bool, is_weighed: bool
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    return _class_sums(bags, targets, rows, is_presence=is_presence, is_weighed=is_weighed)
 
 
 def _log_shares(counts: npt.NDArray[np.float64], is_unseen: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.float64]:

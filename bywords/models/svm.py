@@ -16,6 +16,7 @@ FEW_DOCUMENTS, PASSES_OF_FEW, PASSES = 1_000, 10, 4  # passes over them: of more
 MORE_PASSES = 2  # for an SVM that goes on from dual variables
 BIAS_STEPS, BIAS_CLOSE = 40, 1e-5  # of Newton's method; a step that is smaller is the last
 SCORED_TOGETHER = 1 << 16  # documents
+Doubles = npt.NDArray[np.float64]
 LANES, MOST_LANES = 8, 32  # classes that the kernel does at a time, and at most
 
 
@@ -43,10 +44,9 @@ def support_vectors(
 
     rows = np.arange(len(bags)) if rows is None else rows
     n = 1 if targets.is_binary else targets.n_classes
-    width = _padded(n)
-    signs_at = _signs(targets, n, width)
-    slacks = (np.float32(0.5 / C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)).astype(np.float32)
-    table = _aligned_zeros(bags.n_rows, width if scales is None else 2 * width)
+    width = padded(n)
+    signs_at, slacks = _signs(targets, n, width), slacks_of(targets, C)
+    table = aligned_zeros(bags.n_rows, width if scales is None else 2 * width)
     if scales is not None:
         np.square(scales, out=table[:, width : width + n])
     bias, all_duals = np.zeros(width, dtype=np.float32), bags.scratch((len(rows), width))
@@ -70,12 +70,21 @@ def support_vectors(
         if worst < TOLERANCE:
             break
     _fit_bias(bags, rows, signs_at, slacks, table, bias)
-    classifiers, bias = table[:, :n], bias[:n]
+    kept_duals = None if kept_norms is None else np.ascontiguousarray(all_duals[:, :n])
+    return *both_classes(table[:, :n], bias[:n], targets), kept_duals
+
+
+def slacks_of(targets: Targets, C: float) -> Floats:
+    """1 / (2 C) of each document, float32 (N,), as `dual_pass` takes it."""
+    return (np.float32(0.5 / C) / np.maximum(targets.weights, np.finfo(np.float32).tiny)).astype(np.float32)
+
+
+def both_classes(classifiers: Floats, bias: Floats, targets: Targets) -> tuple[Floats, Floats]:
+    """The classifiers themselves; of two classes, whose one classifier has the score z, one of -z/2 and one of z/2."""
     if targets.is_binary:
         classifiers, bias = np.concatenate([-classifiers, classifiers], axis=1), np.concatenate([-bias, bias])
         classifiers, bias = classifiers / np.float32(2), bias / np.float32(2)
-    kept_duals = None if kept_norms is None else np.ascontiguousarray(all_duals[:, :n])
-    return np.ascontiguousarray(classifiers), bias, kept_duals
+    return np.ascontiguousarray(classifiers), bias
 
 
 def _signs(targets: Targets, n: int, width: int) -> Callable[[Places], Floats]:
@@ -88,14 +97,15 @@ def _signs(targets: Targets, n: int, width: int) -> Callable[[Places], Floats]:
     def signs_at(at: Places) -> Floats:
         if isinstance(at, slice):
             if not every:
-                every.append(_padded_signs(targets, n, width))
+                every.append(padded_signs(targets, n, width))
             return every[0]
-        return _padded_signs(targets.select(at), n, width)
+        return padded_signs(targets.select(at), n, width)
 
     return signs_at
 
 
-def _padded_signs(targets: Targets, n: int, width: int) -> Floats:
+def padded_signs(targets: Targets, n: int, width: int) -> Floats:
+    """1 where a document has the class of a column and -1 where not, 0 where there is none: float32 (N, width)."""
     signs = np.zeros((len(targets), width), dtype=np.float32)
     signs[:, :n] = np.where(targets.one_hot()[:, -n:], 1, -1)
     return signs
@@ -123,28 +133,40 @@ def _fit_bias(
     places: Sequence[Places] = [slice(None)]
     if not isinstance(bags, Bags):
         places = np.split(np.arange(len(rows)), np.arange(SCORED_TOGETHER, len(rows), SCORED_TOGETHER))
+
+    def add_slopes(here: Doubles, gradients: Doubles, curvatures: Doubles) -> None:
+        for at in places:
+            bias_slopes(scores[at], signs_at(at), slacks[at], here, gradients, curvatures)
+
+    bias[:] = best_bias(add_slopes, bias)
+
+
+def best_bias(add_slopes: Callable[[Doubles, Doubles, Doubles], None], bias: Floats) -> Floats:
+    """The bias of each classifier, float32, by Newton's method from where it is.
+
+    `add_slopes` adds the first and second derivatives of the losses at a bias, float64, to what it gets.
+    """
     here = bias.astype(np.float64)
     least, most = np.full_like(here, -np.inf), np.full_like(here, np.inf)
     for _ in range(BIAS_STEPS):
         gradients, curvatures = here.copy(), np.ones_like(here)
-        for at in places:
-            bias_slopes(scores[at], signs_at(at), slacks[at], here, gradients, curvatures)
+        add_slopes(here, gradients, curvatures)
         least, most = np.where(gradients > 0, least, here), np.where(gradients > 0, here, most)
         step = here - gradients / curvatures
         step = np.where((step < least) | (step > most), (least + most) / 2, step)
         here, apart = step, np.abs(step - here).max()
         if apart <= BIAS_CLOSE:
             break
-    bias[:] = here
+    return here.astype(np.float32)
 
 
-def _padded(n_classifiers: int) -> int:
+def padded(n_classifiers: int) -> int:
     """So many, or more, that they fill the lanes of the kernel; a single one is done alone."""
     lanes = LANES if n_classifiers <= MOST_LANES else MOST_LANES
     return n_classifiers if n_classifiers == 1 else -(-n_classifiers // lanes) * lanes
 
 
-def _aligned_zeros(n_rows: int, width: int) -> npt.NDArray[np.float32]:
+def aligned_zeros(n_rows: int, width: int) -> npt.NDArray[np.float32]:
     """Float32 (n_rows, width), all 0, that starts with a line of the processor's cache, so that rows cross none."""
     line = 64
     raw = np.zeros(n_rows * width * 4 + line, dtype=np.uint8)

@@ -13,12 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.annotations import check_fields
+from bywords.cluster import Holder, HolderHere
 from bywords.data.targets import Rows, Targets
 from bywords.errors import check_range
+from bywords.models.bags_in_parts import BagsInParts, Tell
 from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.models.counted import CountedTable
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
+from bywords.models.svm_in_parts import support_vectors_in_parts
 from bywords.text.bags import Bags, Floats, Weighting, inverse_document_frequency, weighed_rows
 from bywords.text.memory_mapped import JoinedDocuments, MappedDocuments
 from bywords.text.ragged import Ragged
@@ -26,6 +29,7 @@ from bywords.text.stored_bags import StoredBags
 from bywords.text.vocabulary import Features, Vocabulary
 
 Estimator = Literal["svc", "nb-svc", "nb"]
+MOST_PARTS = 10_000
 MOST_KEPT = 10_000_000  # numbers that are kept rather than computed anew
 NAMES = {"svc": "SVM", "nb-svc": "naive Bayes SVM", "nb": "naive Bayes"}
 ON_FEATURES = {"words": "words", "ngrams": "words and n-grams", "all": "words, n-grams and character n-grams"}
@@ -41,12 +45,14 @@ class TfidfConfig(ModelConfig):
     sublinear: bool = False  # a word that occurs n times counts 1 + ln n
     features: Features = "all"  # which of the vocabulary's rows play a part
     interpolation: float = 0.5  # nb-svc: from 0, scaled by naive Bayes alone, to 1, not scaled
+    parts: int = 1  # of the documents, which are learned from one beside the other
 
     def __post_init__(self) -> None:
         check_fields(self)
         check_range("C", self.C, above=0, below=float("inf"))
         check_range("alpha", self.alpha, above=0, below=float("inf"))
         check_range("interpolation", self.interpolation, least=0, most=1)
+        check_range("parts", self.parts, least=1, most=MOST_PARTS)
 
     @property
     def title(self) -> str:
@@ -62,6 +68,9 @@ class TfidfConfig(ModelConfig):
     def with_strength(self, C: float) -> Self:
         return self if self.estimator == "nb" else replace(self, C=C)
 
+    def in_parts(self, n_parts: int) -> Self | None:
+        return replace(self, parts=n_parts)
+
     def numbers_per_row(self, n_classes: int) -> int:
         return n_classes
 
@@ -75,7 +84,7 @@ class TfidfFeatures:
     """
 
     idf: Floats
-    bags: Bags | StoredBags
+    bags: Bags | StoredBags | BagsInParts
     rows: Rows | None = None
     is_unseen: npt.NDArray[np.bool_] | None = None
     _ratios: tuple[Targets, Floats] | None = None
@@ -132,9 +141,17 @@ class TfidfLinear(LinearModel):
         documents: Ragged | MappedDocuments | JoinedDocuments,
         vocabulary: Vocabulary,
         unlabelled: Ragged | None = None,
+        holder: Holder | None = None,
+        tell: Tell = lambda n_done, n_rounds, what: None,
     ) -> TfidfFeatures:
+        """As of any model. Where it learns in parts, `holder` has them, else this process or a folder on its disk."""
         n_rows = vocabulary.n_rows(config.features)
-        counts = Bags.of(documents, n_rows) if isinstance(documents, Ragged) else StoredBags.of(documents, n_rows)
+        counts: Bags | StoredBags | BagsInParts
+        if config.parts > 1:
+            holder = holder or HolderHere(None if isinstance(documents, Ragged) else documents.folder)
+            counts = BagsInParts.of(documents, n_rows, config.parts, holder, tell)
+        else:
+            counts = Bags.of(documents, n_rows) if isinstance(documents, Ragged) else StoredBags.of(documents, n_rows)
         frequency, n_documents = counts.document_frequency(), len(counts)
         if unlabelled is not None:
             frequency = frequency + Bags.of(unlabelled, n_rows).document_frequency() * (frequency > 0)
@@ -147,7 +164,7 @@ class TfidfLinear(LinearModel):
 
     @classmethod
     def prepared_by(cls, config: TfidfConfig, vocabulary: Vocabulary) -> Hashable:
-        return vocabulary.n_rows(config.features), config.sublinear
+        return vocabulary.n_rows(config.features), config.sublinear, config.parts
 
     @classmethod
     def look_ahead(cls, config: TfidfConfig, prepared: TfidfFeatures, targets: Targets) -> None:
@@ -168,6 +185,7 @@ class TfidfLinear(LinearModel):
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes."""
         bags, rows, is_unseen = prepared.bags, prepared.rows, prepared.is_unseen
+        notes = [f"Trained in {len(bags.held)} parts."] if isinstance(bags, BagsInParts) else []
         if config.estimator == "nb":
             weights, bias = naive_bayes(bags, targets, smoothing=config.alpha, rows=rows, is_unseen=is_unseen)
         else:
@@ -175,10 +193,16 @@ class TfidfLinear(LinearModel):
             if config.estimator == "nb-svc":
                 scales = prepared.count_ratios(targets)
                 scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
-            weights, bias, duals = support_vectors(
-                bags, targets, C=config.C, scales=scales, duals=duals, seed=seed, rows=rows
-            )
-        return cls(config, vocabulary.blocks, prepared.idf, weights, bias, duals), []
+            if isinstance(bags, BagsInParts):
+                weights, bias, notes[0] = support_vectors_in_parts(
+                    bags, targets, C=config.C, scales=scales, seed=seed, rows=rows
+                )
+                duals = None
+            else:
+                weights, bias, duals = support_vectors(
+                    bags, targets, C=config.C, scales=scales, duals=duals, seed=seed, rows=rows
+                )
+        return cls(config, vocabulary.blocks, prepared.idf, weights, bias, duals), notes
 
     def bags(self, documents: Ragged) -> Bags:
         return Bags.of(documents, len(self.idf)).weighed(self.config.weighting, self.idf, blocks=self.blocks)

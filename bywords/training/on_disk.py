@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint, fingerprint
+from bywords.cluster import MOST_LOST, Executor, HeldLostError
 from bywords.data.hierarchy import Hierarchy
 from bywords.data.labels import GivenLabels, LabelFormat, weights_of
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import check_metric
 from bywords.evaluation.reliability import floor_of
-from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
+from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier, History
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskCorpus
 from bywords.locks import while_locked
-from bywords.models.base import model_class
+from bywords.models.base import FittedModel, model_class
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
 from bywords.text.memory_mapped import JoinedDocuments
 from bywords.text.tokenizer import Tokenizer
@@ -65,10 +66,12 @@ def fit_on_disk(
     callback: Callback | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    workers: Executor | None = None,
 ) -> FittedClassifier:
     """Learn from documents in files. `TextClassifier.fit_on_disk` says what the arguments mean, and what is raised.
 
-    `able` are the names of the systems that can, for the error of one that cannot.
+    `able` are the names of the systems that can, for the error of one that cannot. `workers` fit a model that learns
+    in parts; where a machine of theirs is lost with its part, they begin anew, to the same bits.
     """
     check_polars(what="training")
     started = time.perf_counter()
@@ -101,8 +104,10 @@ def fit_on_disk(
     data = {**fingerprints_of("training ", targets), **fingerprints_of("validation ", valid_targets)}
     data |= {"texts": corpus.facts.train.fingerprint, "classes": fingerprint(classes)}
     kept = checkpoint_of(checkpoint, run_on_disk(config, parameters.seed, data), resume=resume)
-    learn = _selected if config.model.candidates else _learned
-    found = learn(config, corpus, targets, valid_targets, parameters, callback, kept)
+    if config.model.candidates:
+        found = _selected(config, corpus, targets, valid_targets, parameters, callback, kept)
+    else:
+        found = _learned(config, corpus, targets, valid_targets, parameters, callback, kept, workers)
     shares = [some.in_vocabulary_share for some in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
     fitted = calibrated(
         found, Tokenizer(config.tokenizer), classes, label_format, floor_of(known := np.concatenate(shares)), known,
@@ -122,16 +127,32 @@ def _learned(
     parameters: FitParameters,
     callback: Callback | None,
     checkpoint: Checkpoint,
+    workers: Executor | None,
 ) -> HeldOut:
     """One model, and its answers for the validation part."""
-    kind = model_class(config.model)
-    train, valid = (
-        kind.prepare(config.model, part.documents, corpus.vocabulary) for part in (corpus.train, corpus.valid)
-    )
-    model, history, notes = fit_model(
-        config.model, train, targets, (valid, valid_targets), vocabulary=corpus.vocabulary, seed=parameters.seed,
-        training=config.training or TrainingConfig(), callback=callback, checkpoint=checkpoint,
-    )  # fmt: skip
+
+    def fitted() -> tuple[FittedModel, History, list[str]]:
+        of_parts: dict[str, Any] = {}
+        if config.model.parts > 1:
+            of_parts = {"holder": workers, "tell": (callback or Callback()).step}
+        train, valid = (
+            kind.prepare(config.model, part.documents, corpus.vocabulary, **of_parts) if is_needed else None
+            for part, is_needed in ((corpus.train, True), (corpus.valid, kind.trains_in_epochs))
+        )
+        return fit_model(
+            config.model, train, targets, (valid, valid_targets), vocabulary=corpus.vocabulary, seed=parameters.seed,
+            training=config.training or TrainingConfig(), callback=callback, checkpoint=checkpoint,
+        )  # fmt: skip
+
+    kind, n_lost = model_class(config.model), 0
+    while True:
+        try:
+            model, history, notes = fitted()
+            break
+        except HeldLostError:
+            n_lost += 1
+            if n_lost == MOST_LOST:
+                raise
     logits = [model.logits(documents) for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
     return HeldOut(
         config=config, fit=SystemFit(corpus.vocabulary, model, history=history, notes=notes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-SMALL = np.float32(1e-3)  # violations below it are not worth a step
+SMALL = 1e-3
 
 
 def classifiers_of(ids, offsets, rows, weights, signs, duals, table, bias):
@@ -21,7 +21,7 @@ def classifiers_of(ids, offsets, rows, weights, signs, duals, table, bias):
                     row[k] += weights[index] * dual * (row[n_classifiers + k] if is_scaled else np.float32(1))
 
 
-def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals):
+def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, small=SMALL):
     """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
     Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K classifiers at once. `table` is float32 (V, K),
@@ -29,9 +29,10 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
     the weights in memory, and the weights are w times the roots of the scales, to be used on x as it is. `bias` is
     (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
     `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
-    `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place.
+    `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place. Violations of the optimality conditions
+    that are not above `small` are not worth a step.
 
-    Returns: the largest violation of the optimality conditions that was seen.
+    Returns: the largest violation that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
     """
     n_classifiers = len(bias)
@@ -55,7 +56,7 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
             dual, sign = duals[place, k], signs[place, k]
             gradient = sign * scores[k] - np.float32(1) + slack * dual
             steps[k] = 0
-            if sign != 0 and (dual > 0 or gradient < 0) and abs(gradient) > SMALL:
+            if sign != 0 and (dual > 0 or gradient < 0) and abs(gradient) > np.float32(small):
                 worst = max(worst, abs(gradient))
                 new = max(dual - gradient / (norms[place, k] + slack), np.float32(0))
                 steps[k] = (new - dual) * sign

@@ -1,0 +1,197 @@
+"""Linear models that learn from documents in parts: what they learn does not depend on how many there are."""
+
+import gc
+
+import numpy as np
+import pytest
+from small_corpus import small_corpus
+
+from bywords.classifier import TextClassifier
+from bywords.cluster import HolderHere
+from bywords.data.label_sets import LabelSets
+from bywords.data.targets import Targets
+from bywords.errors import SettingError
+from bywords.models import svm
+from bywords.models.bags_in_parts import BagsInParts, parts_of
+from bywords.models.naive_bayes import count_ratios, naive_bayes
+from bywords.models.svm import support_vectors
+from bywords.models.svm_in_parts import support_vectors_in_parts
+from bywords.text.bags import Bags
+from bywords.text.ragged import Ragged
+
+N_ROWS, N_DOCUMENTS, N_LEARNED = 300, 4000, 2000
+
+
+@pytest.fixture(scope="module")
+def documents():
+    """Bags of a few words of their class among words of any, sorted by their classes."""
+    generator = np.random.default_rng(0)
+    codes = np.arange(N_DOCUMENTS) * 3 // N_DOCUMENTS
+    words = [
+        np.concatenate([generator.zipf(1.4, 12) % 180 + 2, 182 + 39 * code + generator.integers(0, 39, 2)])
+        for code in codes
+    ]
+    return Ragged.of([each.tolist() for each in words]), codes
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Of those that are learned from, ascending, and of the others."""
+    order = np.random.default_rng(1).permutation(N_DOCUMENTS)
+    return np.sort(order[:N_LEARNED]), np.sort(order[N_LEARNED:])
+
+
+def weighed(bags):
+    return bags.weighed("log-tfidf", bags.inverse_document_frequency())
+
+
+def in_parts(documents, n_parts, holder=None):
+    return weighed(BagsInParts.of(documents, N_ROWS, n_parts, holder or HolderHere()))
+
+
+def targets_of(kind, codes):
+    if kind == "two classes":
+        return Targets.of(np.minimum(codes, 1))
+    if kind == "weighed":
+        by_class = np.array([1.0, 2.0, 0.5])
+        return Targets.of(codes, weights=by_class[codes] * (np.arange(len(codes)) % 5 > 0), class_weights=by_class)
+    if kind == "many labels":
+        table = codes[:, np.newaxis] == np.arange(3)
+        table[:, 0] |= codes == 2
+        return Targets.of(LabelSets.of_table(table))
+    return Targets.of(codes)
+
+
+KINDS = ("two classes", "three classes", "weighed", "many labels")
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 7])
+@pytest.mark.parametrize("kind", KINDS)
+def test_naive_bayes_is_the_same_of_any_number_of_parts(documents, rows, kind, n_parts):
+    (texts, codes), (learned, _) = documents, rows
+    targets = targets_of(kind, codes).select(learned)
+    whole, parts = weighed(Bags.of(texts, N_ROWS)), in_parts(texts, n_parts)
+    for ours, its in zip(
+        naive_bayes(parts, targets, smoothing=0.3, rows=learned),
+        naive_bayes(whole, targets, smoothing=0.3, rows=learned),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, its, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        count_ratios(parts, targets, rows=learned), count_ratios(whole, targets, rows=learned), rtol=1e-6
+    )
+
+
+def costs(bags, targets, weights, bias, scales=None):
+    """What all machines cost with C = 1, each weight divided by its scale."""
+    if targets.is_binary:
+        weights, bias = 2 * weights[:, 1:], 2 * bias[1:]
+    signs = np.where(targets.one_hot()[:, -len(bias) :], 1, -1)
+    losses = np.maximum(0, 1 - signs * (bags.times(weights) + bias)) ** 2 * targets.weights[:, np.newaxis]
+    own = weights if scales is None else np.divide(weights, scales, out=np.zeros_like(weights), where=scales > 0)
+    return 0.5 * (own**2).sum() + 0.5 * (bias**2).sum() + losses.sum(dtype=np.float64)
+
+
+@pytest.fixture(scope="module")
+def optimum(documents, rows):
+    """Of one part, after as many passes as it takes: targets, scales, costs and the labels of others."""
+    known = {}
+    (texts, codes), (learned, others) = documents, rows
+    bags = weighed(Bags.of(texts, N_ROWS))
+
+    def of(kind, *, scaled):
+        if (kind, scaled) not in known:
+            targets = targets_of(kind, codes).select(learned)
+            scales = 0.5 + 0.5 * count_ratios(bags, targets, rows=learned) if scaled else None
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(svm, "TOLERANCE", 1e-3)
+                patch.setattr(svm, "PASSES", 1000)
+                weights, bias, _ = support_vectors(
+                    bags, targets, C=1.0, scales=scales, duals=None, seed=0, rows=learned
+                )
+            scores = bags.products(others, weights) + bias
+            known[kind, scaled] = targets, scales, costs(bags.select(learned), targets, weights, bias, scales), scores
+        return known[kind, scaled]
+
+    return of
+
+
+def labels_of(scores, targets):
+    return scores > 0 if targets.is_multilabel else scores.argmax(axis=1)
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["SVM", "naive Bayes SVM"])
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 7])
+@pytest.mark.parametrize("kind", KINDS)
+def test_machines_of_any_number_of_parts_are_at_the_optimum_of_one(documents, rows, optimum, kind, n_parts, scaled):
+    (texts, _), (learned, others) = documents, rows
+    targets, scales, least, scores = optimum(kind, scaled=scaled)
+    weights, bias, said = support_vectors_in_parts(
+        in_parts(texts, n_parts), targets, C=1.0, scales=scales, seed=0, rows=learned
+    )
+    assert f"in {n_parts} parts" in said
+    bags = weighed(Bags.of(texts, N_ROWS))
+    cost, found = costs(bags.select(learned), targets, weights, bias, scales), bags.products(others, weights) + bias
+    assert least * (1 - 1e-5) < cost < least * (1 + 1e-3)
+    assert np.mean(labels_of(found, targets) == labels_of(scores, targets)) >= 0.999
+
+
+def test_the_bits_depend_on_seed_and_parts_and_not_on_where_the_parts_are(documents, tmp_path):
+    texts, codes = documents
+    targets = targets_of("three classes", codes)
+
+    def found(n_parts, seed, holder):
+        weights, bias, _ = support_vectors_in_parts(
+            in_parts(texts, n_parts, holder), targets, C=1.0, scales=None, seed=seed
+        )
+        return weights.tobytes(), bias.tobytes()
+
+    first = found(3, 0, HolderHere())
+    assert found(3, 0, HolderHere(tmp_path)) == first
+    assert found(3, 1, HolderHere()) != first
+    assert found(2, 0, HolderHere()) != first
+    gc.collect()
+    assert not list(tmp_path.iterdir())
+
+
+def test_parts_are_alike_where_a_file_is_sorted_and_none_is_empty(documents):
+    _, codes = documents
+    for n_parts in (1, 3, 7):
+        parts = parts_of(N_DOCUMENTS, n_parts)
+        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(N_DOCUMENTS))
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+        assert all((np.bincount(codes[rows]) / len(rows) > 0.28).all() for rows in parts)
+    assert [len(rows) for rows in parts_of(2, 7)] == [1, 1]
+    runs = parts_of(7 * 10_240, 7)
+    assert all((np.diff(rows) == 1).mean() > 0.85 for rows in runs)  # a file is read in stretches
+
+
+def test_bags_in_parts_answer_as_bags_in_one(documents, rows):
+    texts, _ = documents
+    matrix = np.random.default_rng(1).normal(size=(N_ROWS, 4)).astype(np.float32)
+    whole, parts = weighed(Bags.of(texts, N_ROWS)), in_parts(texts, 3)
+    np.testing.assert_array_equal(parts.document_frequency(), whole.document_frequency())
+    for some in (None, rows[0], np.array([5, 3999]), np.zeros(0, dtype=np.int64)):
+        np.testing.assert_array_equal(parts.products(some, matrix), whole.products(some, matrix))
+
+
+@pytest.mark.parametrize("system", ["tfidf-svc", "tfidf-nb"])
+def test_an_estimator_learns_in_parts_and_says_so(system):
+    corpus = small_corpus()
+    classifier = TextClassifier(system).set_params(model__parts=3).fit(corpus.texts, corpus.names())
+    assert classifier.fitted_.record.notes[0].startswith("Trained in 3 parts")
+    assert classifier.config_.model.parts == 3
+    whole = TextClassifier(system).fit(corpus.texts, corpus.names())
+    np.testing.assert_array_equal(classifier.predict(corpus.texts), whole.predict(corpus.texts))
+    with pytest.raises(SettingError, match=r"parts is 0, expected 1 or more"):
+        TextClassifier(system).set_params(model__parts=0)
+
+
+def test_parts_whose_documents_all_count_the_same_are_weighed_against_each_other(documents):
+    (texts, codes), few = documents, np.arange(0, N_DOCUMENTS, 500)
+    targets = Targets.of(codes[few], weights=np.linspace(1, 2, len(few)))
+    whole, parts = (
+        naive_bayes(its, targets, smoothing=0.3)[0]
+        for its in (weighed(Bags.of(texts.select(few), N_ROWS)), in_parts(texts.select(few), len(few)))
+    )
+    np.testing.assert_allclose(parts, whole, rtol=1e-6, atol=1e-6)

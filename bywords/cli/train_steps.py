@@ -491,7 +491,7 @@ def _record(request: TrainRequest, trained: Trained) -> dict[str, Any]:
         "n_train": summary.n_train,
         "n_valid": summary.n_valid,
         "n_test": 0 if trained.n_folds else len(split.test),  # of a part that was not learned with the rest
-        "n_different_test": split.test.n_different if isinstance(split, Split) else None,
+        "n_different_test": split.test.n_different if isinstance(split, Split) and evaluation is not None else None,
         "n_learned_after": summary.n_learned_after,
         "label_remarks": trained.remarks,
         "notes": list(record.notes),

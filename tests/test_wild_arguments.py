@@ -1,5 +1,6 @@
 """Wild values for arguments, options, settings and parameters: an answer or one error that names what is wrong."""
 
+import contextlib
 import dataclasses
 import os
 import shlex
@@ -164,6 +165,15 @@ def test_settings_of_a_wrong_kind_are_refused(data):
     else:
         value = getattr(made, name)
         assert value is None or isinstance(value, bool | int | float | str | tuple | dict | type(needed.get("model")))
+
+
+@pytest.mark.parametrize("value", [np.array([1.5, 2.0]), np.array(["a", "b"]), [np.array([1, 2])]], ids=repr)
+def test_an_array_for_any_setting_is_taken_or_refused(value):
+    for kind in setting_kinds().values():
+        needed = {"description": "x", "model": SYSTEMS["tfidf-nb"].model} if kind.__name__ == "SystemConfig" else {}
+        for field in dataclasses.fields(kind):
+            with contextlib.suppress(SettingError):
+                kind(**{**needed, field.name: value})
 
 
 @pytest.mark.parametrize("value", [True, 2.5, "3", float("nan"), 2**31, None])

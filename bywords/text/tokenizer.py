@@ -95,7 +95,7 @@ class TokenizerConfig:
 
     def __post_init__(self) -> None:
         """Raises SettingError, naming the setting, for what it cannot be."""
-        if self.stop_words == ENGLISH:
+        if isinstance(self.stop_words, str) and self.stop_words == ENGLISH:
             english = needed("sklearn.feature_extraction.text", what="the list of English stop words")
             object.__setattr__(self, "stop_words", tuple(sorted(english.ENGLISH_STOP_WORDS)))
         if isinstance(self.stop_words, set | frozenset):

@@ -135,11 +135,11 @@ def _trained(request: TrainRequest, *, as_json: bool) -> Trained:
 def _takes_turns(request: TrainRequest, split: Split) -> bool:
     """Whether all documents are held out in turn, as the part that would be is too small to say how good a model is.
 
-    Or there are too few to hold any out: then the model is not tested.
+    Or too few are left to learn from: then the model is not tested.
 
     What needs one model that was tested, goes on from one, or fits until a time is over keeps the part.
     """
-    from bywords.training.repeated_folds import can_be_fitted_alone, takes_turns
+    from bywords.training.repeated_folds import can_only_be_fitted_whole, takes_turns
 
     together = request.reading.keep_together
     if request.keep_test_out:
@@ -148,7 +148,7 @@ def _takes_turns(request: TrainRequest, split: Split) -> bool:
     others = request.before, request.labels, request.max_bytes, parameters.label_hierarchy, parameters.budget_seconds
     if any(one is not None for one in others) or request.config.model.is_ranked(len(split.train.label_names)):
         return False
-    return takes_turns(split, together) or can_be_fitted_alone(split.whole, together)
+    return takes_turns(split, together) or can_only_be_fitted_whole(split, together)
 
 
 def _trained_in_turn(request: TrainRequest, documents: Documents) -> Trained:

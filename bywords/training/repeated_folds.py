@@ -31,11 +31,12 @@ def can_take_turns(corpus: Corpus, keep_together: Together) -> bool:
     return not corpus.is_multilabel and _can_be_held_out(_n_texts(corpus, keep_together), LEAST_TEXTS)
 
 
-def can_be_fitted_alone(corpus: Corpus, keep_together: Together) -> bool:
-    """Whether there are just texts enough to fit a model to all documents: with any held out there would not be."""
-    if corpus.is_multilabel:
+def can_only_be_fitted_whole(split: Split, keep_together: Together) -> bool:
+    """Whether there are just texts enough to fit a model to all documents: what a division leaves cannot be learned."""
+    whole, train = split.whole, split.train
+    if whole.is_multilabel or max(train.counts()) > 1:
         return False
-    return max(n_texts := _n_texts(corpus, keep_together)) < LEAST_TEXTS and _can_be_held_out(n_texts, LEAST_TEXTS - 1)
+    return _can_be_held_out(_n_texts(whole, keep_together), LEAST_TEXTS - 1)
 
 
 def _can_be_held_out(n_texts: list[int], least: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -381,10 +381,3 @@ def _warn_of_column() -> None:
         DataConversionWarning,
         stacklevel=2,
     )
-
-
-def check_label_format(label_format: str) -> LabelFormat:
-    """Raise DataError for an unknown form."""
-    if label_format not in get_args(LabelFormat):
-        raise DataError(f"labels have no form {label_format!r}.")
-    return label_format  # type: ignore[return-value]

@@ -20,11 +20,6 @@ Texts: TypeAlias = (
 )
 
 
-def checked_texts(texts: Any) -> list[str]:
-    """What `checked_column` gives, as a list."""
-    return as_list(checked_column(texts))
-
-
 def as_list(texts: list[str] | pl.Series) -> list[str]:
     """The same texts as strings of Python."""
     return texts if isinstance(texts, list) else texts.to_list()

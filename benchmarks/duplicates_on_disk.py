@@ -5,8 +5,8 @@ as many as real texts have. Planted are exact copies, in capitals, and copies wi
 `bywords audit FILE --memory SIZE` runs as a process of its own; in seconds of the processor, so that other work on the
 machine plays as little part as it can. The smaller file is audited in memory, too.
 
-Claims: all planted pairs are found, at its peak the process has no more than it may use, and to find out all on disk
-takes at most 1.5 times as long for each text as in memory.
+Claims: all planted pairs are found and listed, at its peak the process has no more than it may use, and to find out all
+on disk takes at most 1.5 times as long for each text as in memory.
 """
 
 from __future__ import annotations

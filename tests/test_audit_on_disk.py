@@ -9,7 +9,7 @@ from small_corpus import small_corpus
 
 from bywords.auditing import audit
 from bywords.auditing.label_errors import find_label_errors
-from bywords.auditing.on_disk import MOST_LISTED, audit_on_disk
+from bywords.auditing.on_disk import audit_on_disk, most_pairs
 from bywords.data.corpus import Corpus
 from bywords.data.duplicates import find_duplicates
 from bywords.errors import DataError
@@ -103,8 +103,10 @@ def test_a_label_of_the_test_file_that_training_does_not_have_is_named_or_its_ro
 
 
 def test_rankings_are_cut_where_they_would_be_too_long(tmp_path, files, monkeypatch):
-    assert MOST_LISTED >= 10_000
-    monkeypatch.setattr("bywords.auditing.on_disk.MOST_LISTED", 2)
+    assert most_pairs(100_000) >= 10_000
+    assert most_pairs(4_000_000_000) > most_pairs(1_000_000_000)
+    monkeypatch.setattr("bywords.auditing.on_disk.most_pairs", lambda n_bytes: 2)
+    monkeypatch.setattr("bywords.auditing.on_disk.MOST_ERRORS", 2)
     record = on_disk(tmp_path, files, n_parts=1).record
     assert len(record.label_errors) == len(record.duplicate_pairs.train) == 2
     assert any("the first 2 of each kind are listed" in note for note in record.notes)

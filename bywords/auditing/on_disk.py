@@ -40,7 +40,8 @@ from bywords.records.base import Part
 from bywords.text.tokenizer import Tokenizer
 from bywords.version import __version__
 
-MOST_LISTED = 100_000  # label errors, and pairs of each kind
+MOST_ERRORS = 100_000  # of labels, that are listed
+LEAST_PAIRS, BYTES_OF_PAIR = 100_000, 8_000  # of each kind, that are listed; of the memory, for each of them
 SHARE_OF_JOIN = 0.25  # of the memory, for the words of texts while duplicates are looked for
 
 
@@ -69,7 +70,7 @@ def audit_on_disk(
     """As `audit`, of files that are read once, with the texts in `folder`, which is empty, and about `n_bytes` held.
 
     The documents are drawn into `n_parts` parts, so that any of them can be looked at in memory. The impact of
-    duplicates is not measured. The same seed and number of parts give the same record.
+    duplicates is not measured. The same seed, memory and number of parts give the same record.
 
     Raises: DataError as `read_parts`, and where there are no training documents.
     """
@@ -89,7 +90,7 @@ def audit_on_disk(
     n_drawn = int((train.part_of == 0).sum())
     notes = [f"{left_out(n_parts, has_test=test is not None)}: {n_drawn:,} of {len(train):,} documents."]
     notes += remarks_on_labels(train.labelled)
-    judged = _Labels(train, duplicates.train.groups, seed, notes)
+    judged, most = _Labels(train, duplicates.train.groups, seed, notes), most_pairs(n_bytes)
     for number in range(n_parts):
         on_start(f"label errors: part {number + 1} of {n_parts}")
         judged.judge(number)
@@ -105,9 +106,12 @@ def audit_on_disk(
     on_start("lengths, scripts and remains of markup")
     profiles = profile(first, first_test, tokens, test_tokens)
     labelled, test_labelled = train.labelled, None if test_part is None else test_part.labelled
-    pairs, errors = all_pairs(labelled, test_labelled, duplicates, most=MOST_LISTED), judged.ranked()
-    if max(len(pairs.train), len(pairs.test), len(pairs.across)) == MOST_LISTED:
-        notes.append(f"Of pairs of duplicates the first {MOST_LISTED:,} of each kind are listed; all are counted.")
+    pairs, errors = all_pairs(labelled, test_labelled, duplicates, most=most), judged.ranked()
+    if max(len(pairs.train), len(pairs.test), len(pairs.across)) == most:
+        notes.append(
+            f"Of pairs of duplicates the first {most:,} of each kind are listed, more with more --memory; all are "
+            "counted."
+        )
     rows = rows_shown(errors, pairs)
     texts: dict[Part, dict[str, str]] = {"train": beginnings(of_rows(train, rows["train"]), rows["train"])}
     without_words: dict[Part, list[int]] = {"train": judged.without_words, "test": []}
@@ -146,6 +150,11 @@ def left_out(n_parts: int, *, has_test: bool) -> str:
 def n_parts_for(n_texts_bytes: float, n_bytes: int, memory_per_byte: float) -> int:
     """In how many parts so many bytes of texts are judged with so much memory."""
     return max(1, math.ceil(n_texts_bytes * memory_per_byte / n_bytes))
+
+
+def most_pairs(n_bytes: int) -> int:
+    """How many pairs of duplicates of each kind are listed with so much memory."""
+    return max(LEAST_PAIRS, n_bytes // BYTES_OF_PAIR)
 
 
 def of_rows(documents: TextsOnDisk, rows: list[int]) -> Corpus:
@@ -193,7 +202,7 @@ class _Labels:
         self._n_left_out += int((~found.is_judged).sum())
 
     def ranked(self) -> list[LabelError]:
-        """The likeliest errors first, MOST_LISTED at most; none, and a note, where they cannot be found."""
+        """The likeliest errors first, MOST_ERRORS at most; none, and a note, where they cannot be found."""
         n_parts, labelled = self._documents.n_parts, self._documents.labelled
         if self._is_multilabel:
             self._notes.append("Label errors are found where documents have one label each; these have any number.")
@@ -202,7 +211,7 @@ class _Labels:
             self._notes.append("Label errors were not found: there are too many classes, or too few texts of each.")
             return []
         order = np.argsort(self._own, kind="stable")
-        order = np.concatenate([order[self._is_flagged[order]], order[~self._is_flagged[order]]])[:MOST_LISTED]
+        order = np.concatenate([order[self._is_flagged[order]], order[~self._is_flagged[order]]])[:MOST_ERRORS]
         order = order[np.argsort(self._own[order], kind="stable")]
         self._notes.append(
             f"Labels were judged in {n_parts:,} parts that were drawn, by models that have learned from their own part "

@@ -395,13 +395,13 @@ def files_of(text: str) -> list[str]:
 
 
 def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -> None:
-    """Raise SettingError where what is written is what is read; say what is there already and is replaced.
+    """Raise SettingError where what is written is what is read; say what is there already, and may stay.
 
     Nothing is said of what `goes_on`.
     """
     check_not_read(out, *inputs)
     if out.exists() and not goes_on and (out.is_file() or out.is_dir()):
-        tell_aside(f"{out} is there already and is replaced.")
+        tell_aside(f"{out} is there already: it stays until a new one is ready to take its place.")
 
 
 def check_not_read(out: Path, *inputs: str | Path | None) -> None:

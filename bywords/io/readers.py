@@ -309,7 +309,10 @@ def _corpora(
             )  # fmt: skip
             table = _with_missing(table, found)
             are_lists = found.label[0] in table.lists
-            notes = (*notes, *(() if options.contract is None else found.surprises(table.columns)))
+            if options.contract is not None:
+                notes = (*notes, *found.surprises(table.columns))
+            elif kind in (".csv", ".tsv"):  # in others numbers are numbers
+                notes = (*notes, *found.doubts(table.columns))
         corpus = _labelled(table, name, found, options, skipped)
         rows = corpus.rows + n_rows if table.numbers is None else np.asarray(table.numbers, dtype=np.int64)[corpus.rows]
         yield dataclasses.replace(

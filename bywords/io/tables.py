@@ -36,6 +36,7 @@ from bywords.io.streams import (
     split_lines,
     wrong_byte,
 )
+from bywords.io.workbooks import unseen_in_sheet
 from bywords.memory import check_memory
 from bywords.text.custom_tokens import given_text
 
@@ -178,6 +179,14 @@ def read_spreadsheet(
         rows_of = "1 row of one field is" if title == 1 else f"{title} rows of one field are"
         notes.append(f"{rows_of} left out above the names of the columns")
     rows = rows[title:]
+    gaps = np.flatnonzero(np.diff(rows) > 1)
+    if len(gaps):
+        n_below = len(rows) - 1 - int(gaps[0])
+        notes.append(
+            f"row {int(rows[gaps[0]]) + 2} is empty, and {n_below:,} of the {len(rows) - 1:,} rows "
+            f"{'is' if n_below == 1 else 'are'} below it: read by the same names of columns"
+        )
+    notes += unseen_in_sheet(data, chosen.name, (rows + 1).tolist())
     records = Records(frame[rows], data, lambda number: int(rows[number]) + 1, Dialect())
     typed = []
     if not labelled and len(rows) > 1:

@@ -32,11 +32,12 @@ def unseen_in_sheet(data: bytes, sheet: str, rows: Collection[int]) -> list[str]
     notes = []
     if hidden:
         notes.append(
-            f"{_are(hidden, 'row')} hidden of {len(kept) - 1:,}, as by a filter, row {hidden[0]} the first, and read as "
-            "the others: to leave them out, copy those that are seen to another sheet"
+            f"{_are(hidden, 'row')} hidden of {len(kept) - 1:,}, as by a filter, row {hidden[0]} the first, and read "
+            "as the others: to leave them out, copy those that are seen to another sheet"
         )
-    if n_columns := sum(_HIDDEN.search(found[0]) is not None for found in re.finditer(rb"<%bcol\b[^>]*>" % of, columns)):
-        notes.append(f"columns are hidden, in {n_columns:,} place{'s'[: n_columns > 1]}, and read as the others")
+    places = re.finditer(rb"<%bcol\b[^>]*>" % of, columns)
+    if n_places := sum(_HIDDEN.search(found[0]) is not None for found in places):
+        notes.append(f"columns are hidden, in {n_places:,} place{'s'[: n_places > 1]}, and read as the others")
     if errors := [_cell_of(cells, found.start(), of) for found in re.finditer(rb' t="e"', cells)]:
         notes.append(f"{_are(errors, 'cell')} read as empty, {_place(errors[0])} the first: an error is in it")
     if empty := _formulas_without_value(cells, of):
@@ -44,8 +45,8 @@ def unseen_in_sheet(data: bytes, sheet: str, rows: Collection[int]) -> list[str]
             f"{_are(empty, 'formula')} read as empty, {_place(empty[0])} the first: no value of it was saved. Open the "
             "file in a spreadsheet program and save it"
         )
-    merged = [found for found in re.finditer(rb'<%bmergeCell\b[^>]*\bref="([A-Z]+(\d+):\w+)"' % of, cells)]
-    if merged := [found[1].decode() for found in merged if int(found[2]) in kept]:
+    ranges = re.finditer(rb'<%bmergeCell\b[^>]*\bref="([A-Z]+(\d+):\w+)"' % of, cells)
+    if merged := [found[1].decode() for found in ranges if int(found[2]) in kept]:
         notes.append(
             f"cells are merged in {len(merged):,} place{'s'[: len(merged) > 1]}, {merged[0]} the first: the first of "
             "them has what they hold, and the others are empty"

@@ -33,7 +33,7 @@ from bywords.memory import check_memory
 from bywords.models.base import Answers, FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
 from bywords.system_config import FitParameters, SystemConfig
-from bywords.text.inputs import Texts, as_list, checked_column
+from bywords.text.inputs import Texts, as_list, checked_column, warn_of_other_order
 from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.tokenizer import Tokenizer
@@ -595,6 +595,7 @@ class FittedClassifier:
 
         Threads work them out, or `workers`.
         """
+        warn_of_other_order(texts, labels)
         checked = self.texts_of(texts)
         _, codes = self.true_codes(labels, len(checked))
         chunks = ((checked[start:stop], codes[start:stop], len(checked)) for start, stop in chunks_of(checked))

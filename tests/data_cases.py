@@ -574,6 +574,12 @@ CASES: list[Case] = [
         bad_rows="skip",
     ),
     read(
+        "a key of JSON that stands twice",
+        "x.jsonl",
+        '{"text": "a", "label": "b", "of": {"text": "c"}}\n{"text": "a", "label": "b", "label" : "c"}\n',
+        "error: x.jsonl, line 2: the key 'label' stands twice in the object. Give each its own name. Or leave such rows out: --bad-rows skip.",
+    ),
+    read(
         "JSON that is cut off",
         "x.json",
         '[{"text": "good film", "label": "pos"}, {"text',
@@ -1276,6 +1282,27 @@ CASES: list[Case] = [
         ("moon.csv",),
         {},
         "error: moon.csv: there is no such file. Check the path, or give a text of more than one word.",
+    ),
+    predicted(
+        "a file that is not there, in a folder that is, is no text",
+        "predict MODEL model/moon",
+        ("model/moon",),
+        {},
+        "error: model/moon: there is no such file. Check the path, or give a text of more than one word.",
+    ),
+    predicted(
+        "a text of one word with a slash",
+        "predict MODEL moon/rocket",
+        ("moon/rocket",),
+        {},
+        '{"label":"space","probability":0.935887,"in_vocabulary_share":1.0,"all_out_of_vocabulary":false,"out_of_distribution":false}',
+    ),
+    predicted(
+        "lines of which the first is the name of a column",
+        "predict MODEL x.txt",
+        ("x.txt",),
+        {"x.txt": "Text\nmoon\n"},
+        '{"label":"motor","probability":0.347996,"in_vocabulary_share":0.0,"all_out_of_vocabulary":true,"out_of_distribution":true}\n{"label":"space","probability":0.857042,"in_vocabulary_share":1.0,"all_out_of_vocabulary":false,"out_of_distribution":false} Note: the first line, \'Text\', is read as a text: take it out if it names a column.',
     ),
     predicted(
         "a text and a column",

@@ -385,6 +385,7 @@ def test_rows_may_be_skipped_where_the_error_says_so(bywords, model, tmp_path, a
         (["compare", "{csv}", "--systems", "tfidf-nb", "--out", "{csv}"], "cannot be written"),
         (["evaluate", "nowhere", "{csv}"], "there is no such folder"),
         (["predict", "nowhere", "{csv}"], "there is no such folder"),
+        (["predict", "{csv}", "{csv}"], "is a file, expected the folder of a model"),
         (["vocab", "{csv}", "--out", "picture.doc"], "picture.doc"),
         (["vectors", "info", "glove-6b-50"], "glove-6b-50d"),
     ],

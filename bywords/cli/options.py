@@ -374,13 +374,14 @@ def is_file(text: str) -> bool:
             return True
         if path.is_dir():
             raise DataError(f"{text} is a folder, expected a file: a table, or one document a line.")
+        is_in_folder = "/" in text and path.parent.is_dir()
     except (OSError, RuntimeError):  # too long for a name, or with signs that no name has
         return False
     except ValueError as error:
         if isinstance(error, DataError):
             raise
         return False
-    if text.lower().endswith(FILE_ENDINGS) and not any(map(str.isspace, text)):
+    if (is_in_folder or text.lower().endswith(FILE_ENDINGS)) and not any(map(str.isspace, text)):
         raise DataError(f"{text}: there is no such file. Check the path, or give a text of more than one word.")
     return False
 

@@ -215,7 +215,10 @@ def read_blocks(
         else:
             options.refuse_columns(f"{file.name} is plain lines and has no columns")
             notes = _notes_on_format(file, kind, ".txt")
-            for block in _plain_blocks(file, block_bytes, skipped, label_prefix):
+            for number, block in enumerate(_plain_blocks(file, block_bytes, skipped, label_prefix)):
+                first = "" if number or not len(block.texts) else block.texts[0].removeprefix("\ufeff").strip()
+                if first.casefold() in TEXT_NAMES:
+                    notes = (*notes, f"the first line, {first!r}, is read as a text: take it out if it names a column")
                 yield dataclasses.replace(block, notes=notes, share_read=file.share_read)
                 notes = ()
 

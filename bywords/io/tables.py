@@ -586,7 +586,21 @@ def _json_object(decoder: json.JSONDecoder, text: str) -> tuple[dict[str, Any] |
             f"expected a JSON object, found {type(row).__name__}. "
             'Write each line as in {"text": "...", "label": "..."}.'
         )
+    n_keys = text.count('":') + text.count('" :')  # and of objects within, and signs of texts
+    if n_keys > len(row) and (twice := _key_that_stands_twice(text)) is not None:
+        return None, f"the key {twice!r} stands twice in the object. Give each its own name."
     return row, ""
+
+
+def _key_that_stands_twice(text: str) -> str | None:
+    """A key of the JSON object, not of one within, that it has more than once."""
+    last: list[tuple[str, Any]] = []
+
+    def kept(pairs: list[tuple[str, Any]]) -> None:
+        last[:] = pairs  # the outermost object is ended last
+
+    json.loads(text, object_pairs_hook=kept)
+    return next((key for key, count in Counter(key for key, _ in last).items() if count > 1), None)
 
 
 def _first_nested(values: list[Any]) -> int | None:

@@ -304,18 +304,18 @@ def test_an_array_of_no_dimension_is_one_text_not_its_letters(fitted):
 
 @pytest.mark.parametrize("given", ["y", "sample_weight"])
 def test_an_index_of_pandas_in_another_order_is_warned_of(given):
-    X, y = pd.Series(TRAIN.texts.to_list()), pd.Series(TRAIN.names())
-    weights = pd.Series(1.0, index=X.index)
+    texts, y = pd.Series(TRAIN.texts.to_list()), pd.Series(TRAIN.names())
+    weights = pd.Series(1.0, index=texts.index)
     turned = {"y": y, "sample_weight": weights, given: {"y": y, "sample_weight": weights}[given].iloc[::-1]}
     for other in (y, y.set_axis(y.index + 1), y.set_axis(range(len(y), 2 * len(y)))):  # as of parts that were joined
-        classifier = TextClassifier("tfidf-nb").fit(X, other, sample_weight=weights)
+        classifier = TextClassifier("tfidf-nb").fit(texts, other, sample_weight=weights)
     with pytest.warns(UserWarning, match="same index as the texts, in another order"):
-        TextClassifier("tfidf-nb").fit(X, **turned)
+        TextClassifier("tfidf-nb").fit(texts, **turned)
     with pytest.warns(UserWarning, match="same index as the texts, in another order"):
-        classifier.score(X, **turned)
+        classifier.score(texts, **turned)
     if given == "y":
         with pytest.warns(UserWarning, match=r"give y.loc\[X.index\]"):
-            classifier.evaluate(X, turned["y"])
+            classifier.evaluate(texts, turned["y"])
 
 
 def test_classes_that_differ_by_blanks_alone_are_warned_of():

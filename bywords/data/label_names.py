@@ -50,8 +50,8 @@ def warn_of_alike(names: Sequence[str]) -> None:
     """Warn of classes whose names look the same. Files are read without such differences; labels in Python stay."""
     if alike := several_spellings({name: cleaned(name) for name in names}):
         warnings.warn(
-            f"there are several classes {quoted(alike, at_most=AT_MOST)}, apart by blanks, invisible signs or Unicode's "
-            "form alone. If they mean the same, strip the labels.",
+            f"there are several classes {quoted(alike, at_most=AT_MOST)}, apart by blanks, invisible signs or "
+            "Unicode's form alone. If they mean the same, strip the labels.",
             stacklevel=4,
         )
 

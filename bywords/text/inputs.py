@@ -24,9 +24,9 @@ Texts: TypeAlias = (
 
 def warn_of_other_order(texts: Any, *others: Any) -> None:
     """Warn where labels, or weights, of pandas have the index of the texts in another order: they go by place."""
-    index = getattr(texts, "index", None)
+    index: Any = getattr(texts, "index", None)
     for other in others:
-        its = getattr(other, "index", None)
+        its: Any = getattr(other, "index", None)
         if not hasattr(index, "equals") or not hasattr(its, "equals") or len(index) != len(its) or index.equals(its):
             continue
         with contextlib.suppress(TypeError):  # of several types, which have no order

@@ -561,6 +561,16 @@ def test_values_that_are_none_of_those_learned_from_are_said(bywords, model, tmp
     assert "of column 'amount', 9 of 9 values are no number, which the model takes this column for: 'a lot'" in said
 
 
+def test_values_that_are_none_of_those_learned_from_are_warned_of_in_python():
+    frame = pl.DataFrame(rows(60))
+    classifier = TextClassifier("tfidf-nb", text=["subject", "body"], columns=["region", "amount"])
+    classifier.fit(frame, frame["queue"]).predict(frame)
+    odd = frame.with_columns(amount=pl.lit("a lot"))
+    with pytest.warns(UserWarning, match="of column 'amount', 60 of 60 values are no number"):
+        classifier.predict(odd)
+    classifier.predict(odd[:3])  # of a few rows, chance may be all there is to it
+
+
 def test_a_column_of_nothing_but_missing_values_is_no_surprise():
     for learned in (["EU", "US"], ["2024-02-29", "2023-12-01"], [str(n) for n in range(100)]):
         side = SideColumn.fit(pl.Series("x", learned))

@@ -301,6 +301,13 @@ def sheet_with_unseen() -> bytes:
     return buffer.getvalue()
 
 
+def sheet_of_errors() -> bytes:
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        book.add_worksheet("a").write_formula(0, 0, "=NA()", value="#N/A")
+    return buffer.getvalue()
+
+
 def parquet() -> bytes:
     buffer = io.BytesIO()
     pl.DataFrame({"text": ["good film", "bad film"], "label": ["pos", "neg"]}).write_parquet(buffer)
@@ -475,6 +482,13 @@ CASES: list[Case] = [
         sheet_with_unseen(),
         "good film → pos · bad film → neg · fine film → pos · poor film → neg Note: 1 row is hidden of 4, as by a filter, row 3 the first, and read as the others: to leave them out, copy those that are seen to another sheet. Note: columns are hidden, in 1 place, and read as the others. Note: 1 cell is read as empty, C2 the first: an error is in it. Note: 1 formula is read as empty, C3 the first: no value of it was saved. Open the file in a spreadsheet program and save it. Note: cells are merged in 1 place, D4:D5 the first: the first of them has what they hold, and the others are empty.",
         example="x.xlsx with a filter on",
+    ),
+    read(
+        "Excel of nothing but an error",
+        "x.xlsx",
+        sheet_of_errors(),
+        "error: x.xlsx is empty: expected a first row with the names of the columns, then one a document.",
+        example="x.xlsx with #N/A",
     ),
     several(
         "another sheet",

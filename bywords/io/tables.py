@@ -163,14 +163,16 @@ def read_spreadsheet(
         raise DataError(
             f"{file.name}: this cannot be read as a spreadsheet ({reason}). Save it again as .xlsx."
         ) from error
-    if chosen is None:
+    frame = pl.DataFrame() if chosen is None else chosen.to_polars()
+    n_filled = np.zeros(0, dtype=np.int64)
+    if frame.width:
+        n_filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series().to_numpy()
+    rows = np.flatnonzero(n_filled > 0)
+    if chosen is None or not len(rows):  # or all that there is are errors
         raise DataError(
             f"{file.name} is empty: expected a first row with the names of the columns, then one a document."
         )
-    frame = chosen.to_polars()
-    n_filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
-    rows = np.flatnonzero(n_filled.to_numpy() > 0)
-    title = int(np.argmax(n_filled.to_numpy()[rows] > 1)) if int(n_filled.max() or 0) > 1 else 0
+    title = int(np.argmax(n_filled[rows] > 1))  # 0 where none has more
     notes = []
     if len(names) > 1 and sheet is None:
         hidden = ", which is hidden," if chosen.visible != "visible" else ""

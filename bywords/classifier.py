@@ -40,7 +40,7 @@ from bywords.io.on_disk import OnDiskCorpus, OnDiskPart
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.systems import DEFAULT_SYSTEM, able_to_train_on_disk, default_candidates, system_config
 from bywords.text.custom_tokens import GIVEN, TokenFunction
-from bywords.text.inputs import Texts
+from bywords.text.inputs import Texts, warn_of_other_order
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, tokenizer_config
 from bywords.training.callback import Callback, progress_bar
 from bywords.training.fit import fit_classifier
@@ -349,6 +349,7 @@ class TextClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):  # type:
         A text with a label that was not in training is wrong. Raises DataError for labels of another type.
         """
         check_is_fitted(self)
+        warn_of_other_order(X, y, sample_weight)
         answers = self.fitted_.decided(self.fitted_.encoded(self.fitted_.texts_of(X)))
         given, is_known = self.fitted_.known_labels(y, len(answers))
         if not len(answers):

@@ -5,6 +5,7 @@ It needs neither scikit-learn nor, for linear models, PyTorch.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict, TypeVar, cast
@@ -33,7 +34,7 @@ from bywords.memory import check_memory
 from bywords.models.base import Answers, FittedModel, StorageFormat
 from bywords.records.base import EpochRecord, VectorsSummary
 from bywords.system_config import FitParameters, SystemConfig
-from bywords.text.inputs import Texts, as_list, checked_column
+from bywords.text.inputs import Texts, as_list, checked_column, warn_of_other_order
 from bywords.text.ragged import UNKNOWN, Ragged
 from bywords.text.threads import chunks_of, in_threads
 from bywords.text.tokenizer import Tokenizer
@@ -48,6 +49,7 @@ MOST_KEPT = 1 << 24  # probabilities of more classes that are kept
 N_FOUND = 50  # labels of a document that a model which finds the best alone is asked for
 FEW_CLASSES = 100  # all probabilities of so many are kept, however many documents are evaluated
 BYTES_PER_ANSWER = 12  # a logit and a probability
+LEAST_SURPRISED = 20  # rows: of fewer, values that were not learned from are no wonder
 DOCUMENTS_AT_A_TIME = 4096  # of documents on disk that are answered
 Numbers = npt.NDArray[np.float64]
 DType = TypeVar("DType", bound=np.generic)
@@ -595,6 +597,7 @@ class FittedClassifier:
 
         Threads work them out, or `workers`.
         """
+        warn_of_other_order(texts, labels)
         checked = self.texts_of(texts)
         _, codes = self.true_codes(labels, len(checked))
         chunks = ((checked[start:stop], codes[start:stop], len(checked)) for start, stop in chunks_of(checked))
@@ -787,7 +790,9 @@ def documents_of(
     """N documents, a list or a column: texts as they are, or made of the columns of a frame, a mapping or dicts.
 
     Texts alone are checked by `read`: that of the tokenizer, where it has an own way. A table of one column needs no
-    name. Raises: DataError for missing columns, and for texts that are not strings.
+    name. Values beside the texts that are unlike those learned from are warned of, of LEAST_SURPRISED rows or more.
+
+    Raises: DataError for missing columns, and for texts that are not strings.
     """
     if columns is None or (hasattr(data, "collect_schema") and hasattr(data, "collect")):
         return read(data)  # which refuses what has to be collected first
@@ -797,7 +802,11 @@ def documents_of(
     if (names is None and not is_rows) or (columns.is_one_text and is_one):
         return read(data)
     check_polars(what="a row of several columns")
-    return columns.texts(frame_columns(data, columns.inputs, tokens=columns.tokens))
+    found = frame_columns(data, columns.inputs, tokens=columns.tokens)
+    if len(found[columns.inputs[0]]) >= LEAST_SURPRISED:
+        for surprise in columns.surprises(found):
+            warnings.warn(surprise, stacklevel=4)
+    return columns.texts(found)
 
 
 def index_of_label(label: Any, labels: Sequence[Any]) -> int:

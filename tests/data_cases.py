@@ -284,6 +284,30 @@ def sheets(**rows: list[list[Any]]) -> bytes:
     return buffer.getvalue()
 
 
+def sheet_with_unseen() -> bytes:
+    """A sheet with a hidden row and column, an error, a formula without its value and merged cells."""
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("a")
+        for row, values in enumerate([*SHEET, ["fine film", "pos"], ["poor film", "neg"]]):
+            sheet.write_row(row, 0, values)
+        sheet.write_row(0, 2, ["day", "note"])
+        sheet.set_row(2, None, None, {"hidden": True})
+        sheet.set_column(2, 2, None, None, {"hidden": True})
+        sheet.write_formula(1, 2, "=NA()", value="#N/A")
+        sheet.write_formula(2, 2, "=A1", value="")
+        sheet.write_formula(3, 2, "=A1", value="seen")
+        sheet.merge_range(3, 3, 4, 3, "both")
+    return buffer.getvalue()
+
+
+def sheet_of_errors() -> bytes:
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        book.add_worksheet("a").write_formula(0, 0, "=NA()", value="#N/A")
+    return buffer.getvalue()
+
+
 def parquet() -> bytes:
     buffer = io.BytesIO()
     pl.DataFrame({"text": ["good film", "bad film"], "label": ["pos", "neg"]}).write_parquet(buffer)
@@ -435,7 +459,7 @@ CASES: list[Case] = [
         "Excel with a title above, and blank rows",
         "x.xlsx",
         sheets(a=[["Tickets of May"], [], [None, *SHEET[0]], [None, *SHEET[1]], [], [None, *SHEET[2]]]),
-        "good film → pos · bad film → neg Note: 1 row of one field is left out above the names of the columns. Note: 1 column without a name and without content is left out.",
+        "good film → pos · bad film → neg Note: 1 row of one field is left out above the names of the columns. Note: row 5 is empty, and 1 of the 2 rows is below it: read by the same names of columns. Note: 1 column without a name and without content is left out.",
         example="x.xlsx: Tickets of May, a blank row, then text and label in B and C",
     ),
     read(
@@ -451,6 +475,20 @@ CASES: list[Case] = [
         sheets(_hidden=SHEET[:2], tickets=SHEET),
         "good film → pos · bad film → neg Note: the sheet 'tickets' is read, of 2: x.xlsx:NAME reads another.",
         example="x.xlsx with the sheets _hidden, which is, and tickets",
+    ),
+    read(
+        "Excel with a hidden row and column, an error, a formula that was not calculated, merged cells",
+        "x.xlsx",
+        sheet_with_unseen(),
+        "good film → pos · bad film → neg · fine film → pos · poor film → neg Note: 1 row is hidden of 4, as by a filter, row 3 the first, and read as the others: to leave them out, copy those that are seen to another sheet. Note: columns are hidden, in 1 place, and read as the others. Note: 1 cell is read as empty, C2 the first: an error is in it. Note: 1 formula is read as empty, C3 the first: no value of it was saved. Open the file in a spreadsheet program and save it. Note: cells are merged in 1 place, D4:D5 the first: the first of them has what they hold, and the others are empty.",
+        example="x.xlsx with a filter on",
+    ),
+    read(
+        "Excel of nothing but an error",
+        "x.xlsx",
+        sheet_of_errors(),
+        "error: x.xlsx is empty: expected a first row with the names of the columns, then one a document.",
+        example="x.xlsx with #N/A",
     ),
     several(
         "another sheet",
@@ -548,6 +586,12 @@ CASES: list[Case] = [
         '[{"text": "good film", "label": "pos"}, 7]',
         "good film → pos Skipped 1: item 1: expected an object, found a number.",
         bad_rows="skip",
+    ),
+    read(
+        "a key of JSON that stands twice",
+        "x.jsonl",
+        '{"text": "a", "label": "b", "of": {"text": "c"}}\n{"text": "a", "label": "b", "label" : "c"}\n',
+        "error: x.jsonl, line 2: the key 'label' stands twice in the object. Give each its own name. Or leave such rows out: --bad-rows skip.",
     ),
     read(
         "JSON that is cut off",
@@ -1175,7 +1219,7 @@ CASES: list[Case] = [
         "predict MODEL x.txt --out o.txt, which is there",
         ("x.txt", "--out", "o.txt"),
         {"x.txt": "moon\n", "o.txt": "old"},
-        "space\n o.txt is there already and is replaced.",
+        "space\n o.txt is there already: it stays until a new one is ready to take its place.",
         lambda: Path("o.txt").read_text(),
     ),
     Case(
@@ -1252,6 +1296,27 @@ CASES: list[Case] = [
         ("moon.csv",),
         {},
         "error: moon.csv: there is no such file. Check the path, or give a text of more than one word.",
+    ),
+    predicted(
+        "a file that is not there, in a folder that is, is no text",
+        "predict MODEL model/moon",
+        ("model/moon",),
+        {},
+        "error: model/moon: there is no such file. Check the path, or give a text of more than one word.",
+    ),
+    predicted(
+        "a text of one word with a slash",
+        "predict MODEL moon/rocket",
+        ("moon/rocket",),
+        {},
+        '{"label":"space","probability":0.935887,"in_vocabulary_share":1.0,"all_out_of_vocabulary":false,"out_of_distribution":false}',
+    ),
+    predicted(
+        "lines of which the first is the name of a column",
+        "predict MODEL x.txt",
+        ("x.txt",),
+        {"x.txt": "Text\nmoon\n"},
+        '{"label":"motor","probability":0.347996,"in_vocabulary_share":0.0,"all_out_of_vocabulary":true,"out_of_distribution":true}\n{"label":"space","probability":0.857042,"in_vocabulary_share":1.0,"all_out_of_vocabulary":false,"out_of_distribution":false} Note: the first line, \'Text\', is read as a text: take it out if it names a column.',
     ),
     predicted(
         "a text and a column",

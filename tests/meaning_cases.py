@@ -627,7 +627,11 @@ MEANING_CASES: list[Case] = [
         ["None", "a", "nan"],
         "classes: 'None', 'a', 'nan'. Labels that are written where there is none: 'None' (4), 'nan' (4); each is a class. If it is a missing label: --exclude-label None --exclude-label nan",
     ),
-    label("other words for no", ["no", "nay", "0"], "classes: '0', 'nay', 'no'."),
+    label(
+        "other words for no",
+        ["no", "nay", "0"],
+        "classes: '0', 'nay', 'no'. Labels that may say the same, yes or no: '0' (4) and 'no' (4). If they mean the same: --map-label no=0",
+    ),
     label(
         "lists of 0 and 1 with blanks",
         ["1 0", "0 1", "1 1"],

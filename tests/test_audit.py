@@ -16,7 +16,7 @@ from bywords.errors import DataError
 from bywords.evaluation.metrics import wilson_interval
 from bywords.io.corrections import COLUMNS, read_corrections
 from bywords.records.audit import AccuracyOn, AuditRecord, DuplicatesWithin
-from bywords.records.base import from_json, plain, to_json
+from bywords.records.base import from_json, plain, read_record, to_json
 
 LONG = "the engine of the old car was loud and the driver stopped it at the side of the road"
 
@@ -223,6 +223,32 @@ def test_the_command_says_what_was_found_and_what_to_do_next(bywords, files):
     assert out.count("test row 40") == 1  # the others of its group are not shown
     assert "labels" in out
     assert "bywords train train.csv --labels train-audit/label-errors.csv" in out
+
+
+@pytest.mark.parametrize(
+    ("slow", "missing"),
+    [("find_label_errors", "labels that are likely wrong"), ("duplicate_impact", "the impact of duplicates")],
+)
+def test_an_audit_that_is_interrupted_keeps_the_rest_and_says_what_is_missing(
+    bywords, files, record, tmp_path, monkeypatch, slow, missing
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["bywords.auditing.audit"], slow, interrupt)
+    code, out, error = bywords("audit", *files)
+    said = f"This audit was interrupted: {missing} could not be looked for any more."
+    again = f"Interrupted: what was found until then is kept. To look for all: bywords audit {' '.join(files)}\n"
+    assert (code, error) == (130, again)
+    assert said in out.replace("\n", " ")
+    kept = read_record(AuditRecord, tmp_path / "train-audit" / "audit.json")
+    assert (kept.interrupted, said in kept.notes, kept.label_errors == []) == (True, True, slow == "find_label_errors")
+    for name in ("leakage", "drift", "profile", "without_words"):
+        assert getattr(kept, name) == getattr(record, name)
+    assert said in (tmp_path / "train-audit" / "audit.html").read_text()
+    corpora = (Corpus.of("a", ["moon", "car"] * 3, ["x", "y"] * 3) for _ in range(2))
+    with pytest.raises(KeyboardInterrupt):
+        audit(*corpora)
 
 
 def test_the_command_shows_one_pair_of_each_group_and_the_same_text_once(bywords, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from small_corpus import small_corpus
 
 from bywords.auditing import audit
+from bywords.auditing import on_disk as on_disk_module
 from bywords.auditing.label_errors import find_label_errors
 from bywords.auditing.on_disk import audit_on_disk, most_pairs
 from bywords.data.corpus import Corpus
@@ -150,3 +151,25 @@ def test_labels_of_a_part_are_judged_with_the_duplicates_that_were_found_among_a
     assert len(judged) == 3
     for number, its in enumerate(judged):
         assert its.tolist() == groups[train.part_of == number].tolist()
+
+
+def test_an_audit_on_disk_that_is_interrupted_keeps_the_parts_that_were_judged(tmp_path, bywords, files, monkeypatch):
+    whole, judged = on_disk(tmp_path, files, n_parts=3).record, []
+
+    def judge(*arguments, **how):
+        if len(judged) == 2:
+            raise KeyboardInterrupt
+        judged.append(find_label_errors(*arguments, **how))
+        return judged[-1]
+
+    monkeypatch.setattr(on_disk_module, "find_label_errors", judge)
+    monkeypatch.setattr(on_disk_module, "n_parts_for", lambda *_: 3)
+    code, out, _ = bywords("audit", files[0], "--test", files[1], "--memory", "100kB", "--out", "found")
+    note = "This audit was interrupted: labels were judged, and documents without words looked for, in 2 of 3 parts."
+    assert (code, note in out.replace("\n", " ")) == (130, True), out
+    record = json.loads((tmp_path / "found" / "audit.json").read_text())
+    n_judged = sum(int(each.is_judged.sum()) for each in judged)
+    assert (record["interrupted"], note in record["notes"]) == (True, True)
+    assert f"{whole.data.n_train - n_judged:,} of {whole.data.n_train:,} could not be judged" in str(record["notes"])
+    assert record["duplicates"]["train"]["n_exact"] == whole.duplicates.train.n_exact
+    assert sum(row["is_flagged"] for row in record["label_errors"]) == record["n_flagged"]

@@ -294,3 +294,32 @@ def test_a_text_known_by_its_pieces_alone_is_not_counted_as_one_of_which_nothing
     evaluation = classifier.evaluate(["rocketeers", "zzz"], ["space", "sport"])
     assert evaluation.in_vocabulary_share.tolist() == [0, 0]
     assert evaluation.summary()["n_all_out_of_vocabulary"] == 1
+
+
+def test_an_array_of_no_dimension_is_one_text_not_its_letters(fitted):
+    for call in (fitted("tfidf-nb").predict, lambda texts: TextClassifier("tfidf-nb").fit(texts, ["a", "b"])):
+        with pytest.raises(DataError, match="expected a sequence of texts, found one text"):
+            call(np.array("ab"))
+
+
+@pytest.mark.parametrize("given", ["y", "sample_weight"])
+def test_an_index_of_pandas_in_another_order_is_warned_of(given):
+    texts, y = pd.Series(TRAIN.texts.to_list()), pd.Series(TRAIN.names())
+    weights = pd.Series(1.0, index=texts.index)
+    turned = {"y": y, "sample_weight": weights, given: {"y": y, "sample_weight": weights}[given].iloc[::-1]}
+    for other in (y, y.set_axis(y.index + 1), y.set_axis(range(len(y), 2 * len(y)))):  # as of parts that were joined
+        classifier = TextClassifier("tfidf-nb").fit(texts, other, sample_weight=weights)
+    with pytest.warns(UserWarning, match="same index as the texts, in another order"):
+        TextClassifier("tfidf-nb").fit(texts, **turned)
+    with pytest.warns(UserWarning, match="same index as the texts, in another order"):
+        classifier.score(texts, **turned)
+    if given == "y":
+        with pytest.warns(UserWarning, match=r"give y.loc\[X.index\]"):
+            classifier.evaluate(texts, turned["y"])
+
+
+def test_classes_that_differ_by_blanks_alone_are_warned_of():
+    labels = [f"{name} " if number % 9 == 0 else name for number, name in enumerate(TRAIN.names())]
+    with pytest.warns(UserWarning, match="several classes 'space', apart by blanks"):
+        classifier = TextClassifier("tfidf-nb").fit(TRAIN.texts, labels)
+    assert {"space", "space "} <= set(classifier.classes_)

@@ -14,6 +14,7 @@ import pytest
 from small_corpus import small_corpus, write_small_glove
 
 from bywords.classifier import TextClassifier
+from bywords.cli.screen import ProgressLines
 from bywords.io import datasets
 from bywords.records.base import read_record
 from bywords.records.run import RunRecord
@@ -242,6 +243,47 @@ def test_vectors_do_not_overwrite_the_texts_they_were_trained_on(bywords, csv, t
     assert json.loads(bywords("vectors", "info", "my.npy", "--json")[1])["dimension"] == 4
 
 
+@pytest.mark.parametrize("method", ["word2vec", "glove"])
+def test_training_of_vectors_that_is_interrupted_leaves_those_so_far(bywords, tmp_path, monkeypatch, method):
+    (tmp_path / "my.txt").write_text("".join(f"moon car {n % 7}\n" for n in range(50)))
+    train = ["vectors", "train", "my.txt", "--out", "my.npy", "--method", method, "--min-count", "1"]
+    train += ["--set", "dimension=4", "--set", "n_epochs=3"]
+    assert bywords(*train)[0] == 0
+    whole = (tmp_path / "my.npy").read_bytes()
+
+    def interrupt(callback, epoch, *_):
+        if epoch == last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ProgressLines, "vectors_epoch", interrupt)
+    last = 2
+    code, out, error = bywords(*train)
+    said = (
+        "Interrupted: the vectors after 2 of 3 epochs are in my-so-far.npy. To learn for all of them: bywords vectors"
+    )
+    assert (code, out, error.splitlines()[-1][: len(said)]) == (130, "", said)
+    assert json.loads(bywords("vectors", "info", "my-so-far.npy", "--json")[1])["dimension"] == 4
+    assert (tmp_path / "my.npy").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ([], "Nothing is kept: give --checkpoint FOLDER, and what is done stays there for --resume."),
+        (["--checkpoint", "ck"], "What was kept in ck is there: bywords train my.csv --checkpoint ck --resume"),
+    ],
+)
+def test_training_that_is_interrupted_before_there_is_a_model_says_how_one_that_goes_on_is_started(
+    bywords, tmp_path, monkeypatch, more, says
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    (tmp_path / "my.csv").write_text("text,label\n")
+    monkeypatch.setattr(datasets, "read_parts", interrupt)
+    assert bywords("train", "my.csv", *more) == (130, "", f"Interrupted before there was a model. {says}\n")
+
+
 def test_predict_from_nothing_gives_nothing(bywords, model, tmp_path):
     (tmp_path / "empty.txt").write_text("")
     assert bywords("predict", model, "empty.txt") == (0, "", "")
@@ -343,6 +385,7 @@ def test_rows_may_be_skipped_where_the_error_says_so(bywords, model, tmp_path, a
         (["compare", "{csv}", "--systems", "tfidf-nb", "--out", "{csv}"], "cannot be written"),
         (["evaluate", "nowhere", "{csv}"], "there is no such folder"),
         (["predict", "nowhere", "{csv}"], "there is no such folder"),
+        (["predict", "{csv}", "{csv}"], "is a file, expected the folder of a model"),
         (["vocab", "{csv}", "--out", "picture.doc"], "picture.doc"),
         (["vectors", "info", "glove-6b-50"], "glove-6b-50d"),
     ],

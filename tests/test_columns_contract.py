@@ -278,6 +278,28 @@ def test_a_number_is_the_same_whatever_stands_in_other_rows(pattern, mate, uncle
     assert side.surprise(pl.Series([unclear])) is None
 
 
+def thousands(sign, *others):
+    """Values that may be thousands or fractions, and a few others."""
+    return pl.Series("x", [f"{n}{sign}{n:03}" for n in range(101, 201)] + list(others))
+
+
+@pytest.mark.parametrize("others", [["1.234.567"], ["1,5", "12,75"], ["1.234,50"]])
+def test_one_value_says_for_its_column_what_its_points_are(others):
+    side = SideColumn.fit(thousands(".", *others))
+    assert (side.decimal, tokens_of(side, ["150.150"])) == (",", tokens_of(side, ["150150"]))
+    assert side.doubt(thousands(".", *others)) is None
+    shares = pl.Series("x", [f"0.{n:03}" for n in range(101, 201)])
+    assert (SideColumn.fit(shares).decimal, SideColumn.fit(shares).doubt(shares)) == (".", None)
+
+
+@pytest.mark.parametrize(("sign", "read"), [(".", "101.101"), (",", "101101")])
+def test_where_no_value_says_what_the_points_of_a_column_are_that_is_said(bywords, tmp_path, sign, read):
+    assert f"'101{sign}101' is read as {read}." in SideColumn.fit(thousands(sign)).doubt(thousands(sign))
+    table = [{**row, "amount": value} for row, value in zip(rows(), thousands(sign), strict=False)]
+    said = bywords("train", write(tmp_path / "t.csv", table), *COLUMNS, "--system", "tfidf-nb")[2]
+    assert "may have a sign of thousands or of decimals" in said.replace("\n", " ")
+
+
 def test_the_order_of_days_and_months_is_said_and_kept():
     said = [SideColumn.fit(pl.Series("x", [day])).described() for day in ("29/02/2024", "02/29/2024", "2024-02-29")]
     assert said == ["x (date, day/month/year)", "x (date, month/day/year)", "x (date)"]
@@ -537,6 +559,16 @@ def test_values_that_are_none_of_those_learned_from_are_said(bywords, model, tmp
         "\n", " "
     )
     assert "of column 'amount', 9 of 9 values are no number, which the model takes this column for: 'a lot'" in said
+
+
+def test_values_that_are_none_of_those_learned_from_are_warned_of_in_python():
+    frame = pl.DataFrame(rows(60))
+    classifier = TextClassifier("tfidf-nb", text=["subject", "body"], columns=["region", "amount"])
+    classifier.fit(frame, frame["queue"]).predict(frame)
+    odd = frame.with_columns(amount=pl.lit("a lot"))
+    with pytest.warns(UserWarning, match="of column 'amount', 60 of 60 values are no number"):
+        classifier.predict(odd)
+    classifier.predict(odd[:3])  # of a few rows, chance may be all there is to it
 
 
 def test_a_column_of_nothing_but_missing_values_is_no_surprise():

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from bywords.data.corpus import Corpus, renamed
-from bywords.data.label_names import cleaned, parsed_mapping
+from bywords.data.label_names import cleaned, parsed_mapping, remarks_on_counts
 from bywords.errors import SettingError
 from bywords.io.readers import read_corpus
 
@@ -86,3 +86,22 @@ def test_labels_of_a_file_to_evaluate_can_be_renamed_too(bywords):
     code, out, _ = bywords("evaluate", "model", "new.csv", "--map-label", "Raum=space", "--json")
     assert (code, json.loads(out)["accuracy"]) == (0, 1.0)
     assert "there is no label 'nope'" in bywords("evaluate", "model", "new.csv", "--map-label", "nope=space")[2]
+
+
+@pytest.mark.parametrize(("names", "says"), [
+    (["1", "true", "TRUE", "yes", "0", "False"],
+     "Labels that may say the same, yes or no: '1' (1) and 'true' (1) and 'TRUE' (1) and 'yes' (1); '0' (1) and "
+     "'False' (1). If they mean the same: --map-label true=1 --map-label TRUE=1 --map-label yes=1 --map-label False=0"),
+    (["1000", "1E+03", "b"], "Labels that are the same number: '1000' (1) and '1E+03' (1). "),
+    (["#REF!", "#NV", "b"], "Labels that are written where there is none: '#REF!' (1), '#NV' (1); each is a class."),
+])  # fmt: skip
+def test_labels_that_programs_write_in_several_ways_are_said(names, says):
+    said = remarks_on_counts(dict.fromkeys(names, 9), is_multilabel=False, are_paths=False)
+    assert said[0].startswith(says.replace("(1)", "(9)"))
+    assert len(said) == 1
+
+
+def test_labels_of_which_one_says_yes_or_no_are_not_doubted():
+    for names in (["0", "1", "2", "n"], ["true", "false"], ["yes", "no", "1", "2"]):
+        said = remarks_on_counts(dict.fromkeys(names, 9), is_multilabel=False, are_paths=False)
+        assert ["yes or no" in one for one in said] == [True] * (len(names) == 4)

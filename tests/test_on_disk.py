@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from bywords.io import on_disk
 from bywords.io.on_disk import Source, corpus_on_disk
 from bywords.io.readers import read_corpus, read_labelled_blocks
 from bywords.systems import SYSTEMS
+from bywords.text.streaming_counts import NgramCounter
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.training.on_disk import as_on_disk
@@ -415,3 +417,26 @@ def test_four_times_the_text_takes_hardly_more_memory(tmp_path):
         )  # fmt: skip
         peaks.append(int(done.stdout) / 1000)
     assert peaks[1] - peaks[0] < 20, peaks
+
+
+def test_words_and_n_grams_that_have_no_row_are_counted_in_the_record_of_the_model(lines, tmp_path, monkeypatch):
+    def notes(name, system="tfidf-svc"):
+        corpus = stored_of(lines, tmp_path / name, vocabulary=VocabularyConfig(ngrams=2))
+        fitted = TextClassifier(system).fit_on_disk(corpus).fitted_
+        assert stored_of(lines, tmp_path / name, vocabulary=VocabularyConfig(ngrams=2)).facts == corpus.facts
+        return fitted.record.notes, len(corpus.vocabulary.words), len(corpus.vocabulary.ngrams)
+
+    assert "n-grams" not in str(notes("all")[0])
+    _, n_words, n_ngrams = notes("all")
+    with monkeypatch.context() as patch:
+        patch.setattr(on_disk, "MOST_WORDS", 10)
+        said = notes("cut")[0]
+    most = f"Of {n_words} words that occur 1 times or more, the 10 commonest have a row, and {n_words - 10} have none."
+    assert most in said
+    monkeypatch.setattr(on_disk, "NgramCounter", partial(NgramCounter, most=n_ngrams))
+    told = [note for note in notes("pruned")[0] if "n-grams" in note]
+    assert re.fullmatch(
+        rf"More n-grams than the {n_ngrams:,} that are counted at a time: [\d,]+ times a rare one was forgotten, so "
+        r"that the count of one may be too low by \d+, and rare ones may be missing.",
+        told[0],
+    )

@@ -155,7 +155,7 @@ def test_a_model_may_be_in_its_checkpoint(inside, tmp_path):
     corpus = small_corpus(60)
     pl.DataFrame({"text": corpus.texts, "label": corpus.names()}).write_csv(tmp_path / "t.csv")
     command = f"train {tmp_path}/t.csv --system tfidf-nb --checkpoint {tmp_path}/ck --out {tmp_path}/ck/model"
-    again = f"{tmp_path}/ck/model is there already and is replaced.\n"
+    again = f"{tmp_path}/ck/model is there already: it stays until a new one is ready to take its place.\n"
     assert [inside(command) for _ in range(2)] == [(0, ""), (0, again)]
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gzip
+import io
 import json
 import math
 import os
@@ -27,7 +28,7 @@ from bywords.errors import SettingError
 from bywords.evaluation.calibration import Sigmoids
 from bywords.evaluation.top_scores import TopScores
 from bywords.fitted import FittedClassifier, Predictions, TopPredictions
-from bywords.io import readers, resumable
+from bywords.io import readers, resumable, writers
 from bywords.io.resumable import ResumableOutput
 from bywords.io.writers import Writer, kept_name
 
@@ -293,6 +294,20 @@ def test_what_cannot_be_done_is_said(predict, tmp_path, arguments, message):
     assert (code, out) == (2, "")
     assert message in error
     assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
+@pytest.mark.parametrize("source", ["in.csv", "-"])
+def test_more_rows_than_a_sheet_takes_are_refused_before_they_are_labelled(predict, tmp_path, monkeypatch, source):
+    monkeypatch.setattr(writers, "MOST_SHEET_ROWS", 40)
+    monkeypatch.setattr(command, "CHUNK_ROWS", 30)
+    monkeypatch.setattr(writers, "write_spreadsheet", lambda *_: pytest.fail("all rows were labelled"))
+    write_many(tmp_path / "in.csv", 41)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "in.csv").read_bytes())))
+    code, out, error = predict(source, "--out", "out.xlsx")
+    assert (code, out) == (2, "")
+    assert error.splitlines()[-1].endswith(": a sheet takes 40 rows, and there are more. Write .csv or .parquet.")
+    assert (tmp_path / "out.xlsx.part").exists() == (source == "-")
+    assert not (tmp_path / "out.xlsx").exists()
 
 
 # A run that was cut off is gone on with.

@@ -1,5 +1,6 @@
 """Reading documents: what each format gives, and what is said about files that cannot be read."""
 
+import bz2
 import csv
 import gzip
 import io
@@ -8,6 +9,7 @@ import lzma
 import os
 import re
 import sys
+import tarfile
 
 import polars as pl
 import pytest
@@ -266,6 +268,27 @@ def test_lines_end_at_line_ends_alone(write):
 def test_standard_input_is_one_document_a_line(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("erste\nzweite é\n".encode())))
     assert read_texts("-").to_list() == ["erste", "zweite é"]
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, bz2.compress, lzma.compress, zstandard.ZstdCompressor().compress])
+def test_standard_input_may_be_compressed(monkeypatch, packed):
+    def come(content):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
+
+    content = packed("erste\nzweite é\n".encode())
+    come(content)
+    assert read_texts("-").to_list() == ["erste", "zweite é"]
+    come(packed("erste\nzweite é\n".encode("utf-16")))
+    assert read_texts("-").to_list() == ["erste", "zweite é"]
+    come(content[:-6])
+    with pytest.raises(DataError, match="standard input: the compressed data is damaged or cut off"):
+        read_texts("-")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tarred:
+        tarred.addfile(tarfile.TarInfo("a.txt"))
+    come(packed(archive.getvalue()))
+    with pytest.raises(DataError, match="standard input is an archive of files"):
+        read_texts("-")
 
 
 def test_a_fasttext_label_may_stand_anywhere_in_its_line(write):

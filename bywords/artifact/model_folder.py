@@ -278,6 +278,8 @@ def _checked(folder: Path) -> dict[str, Any]:
     """What model.json says, after every file has been held against its sum."""
     expanded(folder, error=ModelFolderError)
     _recover(folder)
+    if folder.is_file():
+        raise ModelFolderError(f"{folder} is a file, expected the folder of a model: the one named when training.")
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: there is no such folder. Give the one that was named when training.")
     try:

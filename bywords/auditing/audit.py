@@ -47,11 +47,14 @@ def audit(
     seed: int = 0,
     command: str = "",
     on_start: Callable[[str], None] = lambda what: None,
+    keep_interrupted: bool = False,
 ) -> AuditRecord:
     """Look for whatever makes these documents worse to learn from, or a test on them worth less.
 
     `test`, where there is one, has the label names of `train`. What cannot be found out is None or empty, and `notes`
-    say why. `on_start` is called with each part as it begins. The same seed gives the same record.
+    say why. `on_start` is called with each part as it begins. The same seed gives the same record. With
+    `keep_interrupted`, Ctrl-C in what takes longest and comes last, label errors and the impact of duplicates, leaves a
+    record of the rest, which is `interrupted`.
 
     Raises: DataError where there are no training documents.
 
@@ -73,17 +76,24 @@ def audit(
     test_tokens = None if test is None else tokenizer(test.texts)
     on_start("looking for duplicates")
     duplicates = find_duplicates(train.texts, None if test is None else test.texts)
-    label_errors = _label_errors(train, row_tokens, duplicates, seed, notes, on_start)
     on_start("what gives the classes away")
     leakage = find_leakage(train, tokens, side_tokens)
     on_start("how training and test differ")
     drift = None if test_tokens is None else measure_drift(tokens, test_tokens, seed=seed)
     on_start("lengths, scripts and remains of markup")
     profiles = profile(train, test, tokens, test_tokens)
-    impact = None
-    if test is not None and test_row_tokens is not None and duplicates.across is not None:
-        on_start("learning with and without the duplicates")
-        impact = _impact(train, test, row_tokens, test_row_tokens, duplicates.across, seed, notes)
+    label_errors, impact, interrupted, missing = list[LabelError](), None, False, "labels that are likely wrong"
+    try:
+        label_errors = _label_errors(train, row_tokens, duplicates, seed, notes, on_start)
+        missing = "the impact of duplicates"
+        if test is not None and test_row_tokens is not None and duplicates.across is not None:
+            on_start("learning with and without the duplicates")
+            impact = _impact(train, test, row_tokens, test_row_tokens, duplicates.across, seed, notes)
+    except KeyboardInterrupt:
+        if not keep_interrupted:
+            raise
+        interrupted = True
+        notes.append(f"This audit was interrupted: {missing} could not be looked for any more.")
     pairs = all_pairs(train, test, duplicates)
     rows = rows_shown(label_errors, pairs)
     texts: dict[Part, dict[str, str]] = {"train": beginnings(train, rows["train"])}
@@ -107,6 +117,7 @@ def audit(
         drift=drift,
         profile=profiles,
         texts=texts,
+        interrupted=interrupted,
     )
 
 

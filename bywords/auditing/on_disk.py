@@ -41,7 +41,7 @@ from bywords.text.tokenizer import Tokenizer
 from bywords.version import __version__
 
 MOST_ERRORS = 100_000  # of labels, that are listed
-LEAST_PAIRS, BYTES_OF_PAIR = 100_000, 8_000  # of each kind, that are listed; of the memory, for each of them
+LEAST_PAIRS, BYTES_OF_PAIR = 100_000, 4_000  # of each kind, that are listed; of the memory, for each of them
 SHARE_OF_JOIN = 0.25  # of the memory, for the words of texts while duplicates are looked for
 
 
@@ -66,11 +66,13 @@ def audit_on_disk(
     command: str = "",
     on_start: Callable[[str], None] = lambda what: None,
     on_block: OnBlock = lambda what, n_documents, share: None,
+    keep_interrupted: bool = False,
 ) -> AuditOnDisk:
     """As `audit`, of files that are read once, with the texts in `folder`, which is empty, and about `n_bytes` held.
 
     The documents are drawn into `n_parts` parts, so that any of them can be looked at in memory. The impact of
-    duplicates is not measured. The same seed, memory and number of parts give the same record.
+    duplicates is not measured. The same seed, memory and number of parts give the same record. With `keep_interrupted`,
+    Ctrl-C behind the first part of the labels leaves a record of what was found until then.
 
     Raises: DataError as `read_parts`, and where there are no training documents.
     """
@@ -91,9 +93,6 @@ def audit_on_disk(
     notes = [f"{left_out(n_parts, has_test=test is not None)}: {n_drawn:,} of {len(train):,} documents."]
     notes += remarks_on_labels(train.labelled)
     judged, most = _Labels(train, duplicates.train.groups, seed, notes), most_pairs(n_bytes)
-    for number in range(n_parts):
-        on_start(f"label errors: part {number + 1} of {n_parts}")
-        judged.judge(number)
     on_start("what gives the classes away")
     tokenizer, (first, _) = Tokenizer(), train.part(0)
     side_tokens, first = first.side_tokens(), first.texts_alone()
@@ -105,6 +104,21 @@ def audit_on_disk(
     drift = None if test_tokens is None else measure_drift(tokens, test_tokens, seed=seed)
     on_start("lengths, scripts and remains of markup")
     profiles = profile(first, first_test, tokens, test_tokens)
+    n_judged, interrupted = 0, False
+    try:
+        while n_judged < n_parts:
+            on_start(f"label errors: part {n_judged + 1} of {n_parts}")
+            judged.judge(n_judged)
+            n_judged += 1
+    except KeyboardInterrupt:
+        if not keep_interrupted or not n_judged:
+            raise
+        interrupted = True
+        judged.leave_out(range(n_judged, n_parts))
+        notes.append(
+            f"This audit was interrupted: labels were judged, and documents without words looked for, in {n_judged:,} "
+            f"of {n_parts:,} parts."
+        )
     labelled, test_labelled = train.labelled, None if test_part is None else test_part.labelled
     pairs, errors = all_pairs(labelled, test_labelled, duplicates, most=most), judged.ranked()
     if max(len(pairs.train), len(pairs.test), len(pairs.across)) == most:
@@ -134,6 +148,7 @@ def audit_on_disk(
         drift=drift,
         profile=_of_all(profiles, labelled, test_labelled),
         texts=texts,
+        interrupted=interrupted,
     )
     return AuditOnDisk(record, train, test_part)
 
@@ -186,17 +201,23 @@ class _Labels:
         """How many labels are likely wrong."""
         return int(self._is_flagged.sum())
 
+    def leave_out(self, numbers: range) -> None:
+        """Count the documents of these parts as not judged."""
+        self._n_left_out += int(np.isin(self._documents.part_of, numbers).sum())
+
     def judge(self, number: int) -> None:
         """Judge the labels of a part, where its documents have one each."""
         corpus, indices = self._documents.part(number)
         tokens = Tokenizer(corpus.tokenizer_config())(corpus.texts)
-        self._without_words += corpus.rows[tokens.lengths == 0].tolist()
+        without_words = corpus.rows[tokens.lengths == 0].tolist()
         n_classes = len(corpus.label_names)
         if self._is_multilabel or len(corpus) * n_classes > MOST_JUDGED:
             self._n_left_out += len(corpus)
+            self._without_words += without_words
             return
         groups = self._groups[indices]
         found = find_label_errors(tokens, corpus.labels, n_classes, groups, seed=self._seed)
+        self._without_words += without_words
         self._own[indices], self._confidence[indices] = found.own, found.confidence
         self._suggested[indices], self._is_flagged[indices] = found.suggested, found.is_flagged
         self._n_left_out += int((~found.is_judged).sum())

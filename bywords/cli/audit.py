@@ -19,6 +19,7 @@ from bywords.cli.screen import (
     print_json,
     print_table,
     say,
+    tell_aside,
     tell_columns,
     tell_notes,
     tell_read,
@@ -114,12 +115,15 @@ def audit(
     tell_read(*([train] if test_part is None else [train, test_part]))
     if as_json:
         print_json(plain(record))
-        return
-    _tell_data(record)
-    _tell_duplicates(record, train, test_part)
-    _tell_label_errors(record, train)
-    _tell_leakage_and_drift(record)
-    _tell_next(record, folder, [data, *asked], review)
+    else:
+        _tell_data(record)
+        _tell_duplicates(record, train, test_part)
+        _tell_label_errors(record, train)
+        _tell_leakage_and_drift(record)
+        _tell_next(record, folder, [data, *asked], review)
+    if record.interrupted:
+        tell_aside(f"Interrupted: what was found until then is kept. To look for all: {options.command_line()}")
+        raise typer.Exit(130)
 
 
 def _known_to_label(asked: list[str]) -> list[str]:
@@ -149,7 +153,9 @@ def _audited(
     if not as_json:
         tell_columns(train)
     callback = ProgressLines()
-    record = run_audit(train, test_part, seed=seed, command=options.command_line(), on_start=callback.start)
+    record = run_audit(
+        train, test_part, seed=seed, command=options.command_line(), on_start=callback.start, keep_interrupted=True
+    )
     callback.end()
     return record, train, test_part
 
@@ -184,7 +190,7 @@ def _audited_on_disk(
             found = audit_on_disk(
                 files[0], reading, Path(name), test=files[1] if len(files) > 1 else None, n_bytes=n_bytes,
                 n_parts=n_parts, seed=seed, command=options.command_line(), on_start=callback.start,
-                on_block=callback.block,
+                on_block=callback.block, keep_interrupted=True,
             )  # fmt: skip
             if not as_json:
                 tell_columns(found.train.labelled)

@@ -374,13 +374,14 @@ def is_file(text: str) -> bool:
             return True
         if path.is_dir():
             raise DataError(f"{text} is a folder, expected a file: a table, or one document a line.")
+        is_in_folder = "/" in text and path.parent.is_dir()
     except (OSError, RuntimeError):  # too long for a name, or with signs that no name has
         return False
     except ValueError as error:
         if isinstance(error, DataError):
             raise
         return False
-    if text.lower().endswith(FILE_ENDINGS) and not any(map(str.isspace, text)):
+    if (is_in_folder or text.lower().endswith(FILE_ENDINGS)) and not any(map(str.isspace, text)):
         raise DataError(f"{text}: there is no such file. Check the path, or give a text of more than one word.")
     return False
 
@@ -395,13 +396,13 @@ def files_of(text: str) -> list[str]:
 
 
 def check_output(out: Path, *inputs: str | Path | None, goes_on: bool = False) -> None:
-    """Raise SettingError where what is written is what is read; say what is there already and is replaced.
+    """Raise SettingError where what is written is what is read; say what is there already, and may stay.
 
     Nothing is said of what `goes_on`.
     """
     check_not_read(out, *inputs)
     if out.exists() and not goes_on and (out.is_file() or out.is_dir()):
-        tell_aside(f"{out} is there already and is replaced.")
+        tell_aside(f"{out} is there already: it stays until a new one is ready to take its place.")
 
 
 def check_not_read(out: Path, *inputs: str | Path | None) -> None:

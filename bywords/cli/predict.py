@@ -16,7 +16,7 @@ import typer
 
 from bywords.cli import at_least as wishes
 from bywords.cli import options
-from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped
+from bywords.cli.screen import columns_line, counted, print_data, tell_aside, tell_notes, tell_skipped, working
 from bywords.errors import BywordsError, DataError, SettingError
 from bywords.io.archives import expanded
 from bywords.io.read_options import LABEL_PREFIX
@@ -137,6 +137,8 @@ def predict(
             f"{kind}:{point.label}={least}" for point in points for kind, least in point.wanted.items()
         ]
         settings |= {} if back_off is None else {"thresholds": back_off.thresholds}
+        if source is not None and Writer.of(out, ()).ending == ".xlsx":
+            _check_fits_sheet(source, {**reading, **more, "skipped": skipped_rows(bad_rows)})
         n_before = _label_file(model, source, out, blocks, answers, settings, on, resume=resume)
     if skipped is not None:
         tell_skipped(skipped.count, skipped.first)
@@ -160,6 +162,23 @@ def _check_output(out: Path | None, source: str | None, model: Path, top_k: int 
         hold(out)
         inputs = () if source is None else options.files_of(source)
         options.check_output(out, *inputs, *(model / name for name in OWN), goes_on=resume)
+
+
+def _check_fits_sheet(source: str, reading: dict[str, Any]) -> None:
+    """Raise SheetFullError where there are more rows than a sheet takes, by reading them once more.
+
+    Those of the standard input cannot be read twice.
+    """
+    from bywords.io.streams import STANDARD_INPUT
+    from bywords.io.writers import MOST_SHEET_ROWS, SheetFullError
+
+    n_rows = 0
+    if source != STANDARD_INPUT:
+        with working(f"counting the rows of {source}"):
+            for block in _blocks(source, reading):
+                n_rows += len(block.texts)
+                if n_rows > MOST_SHEET_ROWS:
+                    raise SheetFullError(source)
 
 
 def _label_file(
@@ -244,8 +263,14 @@ def _write(
     workers: Executor | None,
 ) -> None:
     """Write the answers, a chunk at a time, behind what is there already."""
+    from bywords.io.writers import MOST_SHEET_ROWS, SheetFullError
+
+    n_rows = output.n_rows
     with _naming_how_to_go_on(output):
         for chunk in counted(_chunks(blocks, answers, writer, output, digest, workers), "labelled", _share_of):
+            n_rows += chunk.n_rows
+            if writer.ending == ".xlsx" and n_rows > MOST_SHEET_ROWS:
+                raise SheetFullError(output.out.name)
             output.add(chunk.content, n_rows=chunk.n_rows, input_digest=chunk.input_digest)
         if not output.n_rows:
             output.add(writer(None, answers(answers.found([])), is_first=True), n_rows=0, input_digest="")
@@ -615,9 +640,13 @@ def _digest(file: str, ending: str | None) -> _Hash:
 @contextlib.contextmanager
 def _naming_how_to_go_on(folder: ResumableOutput) -> Iterator[None]:
     """Whatever stops the work: what is done is kept, and the command that goes on with it is named."""
+    from bywords.io.writers import SheetFullError
+
     n_before = folder.n_rows
     try:
         yield
+    except SheetFullError:
+        raise
     except (KeyboardInterrupt, Exception) as error:
         with contextlib.suppress(BywordsError):  # a disk that is full; what was safe before is so still
             folder.save()

@@ -11,6 +11,7 @@ import typer
 
 from bywords.cli.corrected import corrected_split, gain_of_corrections
 from bywords.cli.failing import slices_in
+from bywords.cli.options import command_to_resume
 from bywords.cli.scores import commonest
 from bywords.cli.screen import (
     ProgressLines,
@@ -71,14 +72,21 @@ def run(request: TrainRequest, *, as_json: bool) -> None:
     """Train what was requested, save it, and say how good it is.
 
     Ctrl-C while it trains keeps the best so far; while it is tested, the model and what is known of it until then: that
-    ends with 130, as the test is not what was asked for.
+    ends with 130, as the test is not what was asked for. Where there is no model yet, how to go on is said.
     """
     from bywords.artifact.description import save_classifier
     from bywords.checkpoint import Checkpoint
 
     tell_notes(request.notes)
     train = _trained if request.on_disk is None else _trained_on_disk
-    trained = train(request, as_json=as_json)
+    try:
+        trained = train(request, as_json=as_json)
+    except KeyboardInterrupt:
+        how = "Nothing is kept: give --checkpoint FOLDER, and what is done stays there for --resume."
+        if request.checkpoint is not None:
+            how = f"What was kept in {request.checkpoint} is there: {command_to_resume()}"
+        tell_aside(f"Interrupted before there was a model. {how}")
+        raise typer.Exit(130) from None
     try:
         save_classifier(trained.fitted, request.folder)
     except KeyboardInterrupt:  # one more would be needed to lose what was trained

@@ -64,7 +64,9 @@ def train(
         raise SettingError(f"--{'cbow' if cbow else 'subwords'} is for word2vec: leave out --method {method}.")
     words, shown = Word2VecConfig(cbow=cbow, subwords=_lengths(subwords)), settings or []
     config = changed(words, shown) if method == "word2vec" else changed(GloveConfig(), shown)
+    so_far = out.with_name(f"{out.stem}-so-far{out.suffix}")  # of a run that is interrupted
     check_vectors_writable(out)
+    check_vectors_writable(so_far)
     for path in (out, out.with_suffix(WORDS), out.with_suffix(SUBWORDS)):
         hold(path)
         options.check_output(path, data)
@@ -85,7 +87,18 @@ def train(
         losses.append(loss)
         callback.vectors_epoch(epoch, n_epochs, loss, time.perf_counter() - started)
 
-    trained = config.vectors_for(tokens, vocabulary, seed=seed, on_epoch=on_epoch)
+    try:
+        trained = config.vectors_for(
+            tokens, vocabulary, seed=seed, on_epoch=on_epoch, on_interrupt=lambda found: found.save(so_far)
+        )
+    except KeyboardInterrupt:
+        if not losses:
+            raise
+        tell_aside(
+            f"Interrupted: the vectors after {len(losses)} of {config.n_epochs} epochs are in {so_far}. "
+            f"To learn for all of them: {options.command_line()}"
+        )
+        raise typer.Exit(130) from None
     seconds = time.perf_counter() - started
     callback.end()
     trained.save(out)

@@ -42,7 +42,7 @@ TIMES = ("", "T%H:%M:%S%.f", " %H:%M:%S%.f", " %H:%M", "T%H:%M", " %I:%M:%S %p",
 DATE_FORMATS = {day + time: said for day, said in DAYS.items() for time in TIMES}
 _ZONE = r"(:\d\d(?:\.\d+)?) ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d)$"  # hours stay those that are written
 _SIGNS = r"[\s'’€$£¥%]"  # that numbers are written with: of money, shares and thousands
-_BY_COMMA, _BY_POINT = r"^[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$", r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$"
+_BY_COMMA, _BY_POINT = r"^[-+]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?$", r"^[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class SideColumn:
         n_values = present.n_unique()
         if not len(present):
             raise DataError(f"the column {column.name!r} has no values: leave out --column {column.name}.")
-        for decimal in DECIMALS if n_values > MOST_CODES else ():
+        for decimal in _likeliest_decimals(present) if n_values > MOST_CODES else ():
             numbers = _numbers(present, decimal)
             numbers = numbers.filter(numbers.is_finite().fill_null(False))
             if len(numbers) >= NEARLY_ALL * len(present):
@@ -100,7 +100,7 @@ class SideColumn:
         return cls(name=column.name, kind="category", values=values)
 
     def surprise(self, column: pl.Series) -> str | None:
-        """What a person should know of N values that are mostly none of those learned from; None where they are."""
+        """What a person should know of N later values that are unlike those learned from; None where none are."""
         import polars as pl
 
         present = _present(column)
@@ -126,6 +126,20 @@ class SideColumn:
             return None
         example = present.filter(is_new)[0]
         return f"of column {self.name!r}, {is_new.sum():,} of {len(present):,} values are {what}: {example!r}, say"
+
+    def doubt(self, column: pl.Series) -> str | None:
+        """What cannot be known of the N values learned from, written by a person: whether 1.234 is less than two."""
+        present = _present(column)
+        own, other = self._read(present) if self.kind == "number" else (present, present)
+        both = present.filter(own != other)
+        if not len(both) or (own.is_not_null() & other.is_null()).any():
+            return self.surprise(column) if len(both) else None
+        read = [f"{value:.15g}" for value in self._read(both[:1])[0]]
+        return (
+            f"of column {self.name!r}, {len(both):,} of {len(present.drop_nulls()):,} values may have a sign of "
+            f"thousands or of decimals, and no other value says which: {both[0]!r} is read as {read[0]}. Write them "
+            "without a sign of thousands if that is wrong"
+        )
 
     def tokens(self, column: pl.Series) -> list[list[str]]:
         """The tokens of N values, a list for each part: one, but of a date several."""
@@ -232,6 +246,11 @@ class Columns:
     def surprises(self, columns: Mapping[str, pl.Series]) -> tuple[str, ...]:
         """What is odd about the values beside the texts of a later table, a sentence for each such column."""
         found = [column.surprise(columns[column.name]) for column in self.side]
+        return tuple(one for one in found if one is not None)
+
+    def doubts(self, columns: Mapping[str, pl.Series]) -> tuple[str, ...]:
+        """What cannot be known of the values beside the texts that were learned from, a sentence a column."""
+        found = [column.doubt(columns[column.name]) for column in self.side]
         return tuple(one for one in found if one is not None)
 
     def tokenizer(self, config: TokenizerConfig, *, fielded: Sequence[str] = ()) -> TokenizerConfig:
@@ -365,6 +384,12 @@ def _numbers(present: pl.Series, decimal: str) -> pl.Series:
         return bare.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
     thousands = bare.set(~bare.str.contains(_BY_POINT), None).str.replace_all(",", "", literal=True)
     return bare.cast(pl.Float64, strict=False).fill_null(thousands.cast(pl.Float64, strict=False))
+
+
+def _likeliest_decimals(present: pl.Series) -> Sequence[Literal[".", ","]]:
+    """The decimal signs, first the one by which more values are numbers that are none by the other: 1.234.567, 1,5."""
+    point, comma = (_numbers(present, decimal).is_not_null() for decimal in DECIMALS)
+    return DECIMALS[::-1] if (comma & ~point).sum() > (point & ~comma).sum() else DECIMALS
 
 
 def _dates(present: pl.Series, formats: Sequence[str]) -> pl.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 # Soft hyphen, zero-width space, marks of direction, word joiner, byte order mark; not what joins letters or emoji.
 INVISIBLE = "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\ufeff"
-MISSING = ("na", "n/a", "#n/a", "nan", "null", "none", "nil", "<na>", "undefined", "?", "-", "--")
+MISSING = ("na", "n/a", "nan", "null", "none", "nil", "<na>", "undefined", "?", "-", "--")
+ERRORS = ("#n/a", "#nv", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!")  # of spreadsheets
+YES, NO = ("1", "true", "yes", "y", "t"), ("0", "false", "no", "n", "f")
 SEPARATORS = ("|", ";", ",", "/", " ")  # that may stand between several labels in one
 MANY_AMOUNTS, MANY_NUMBERS = 10, 50  # labels that are numbers: with fractions, or whole
 FEW_OF_NUMBER = 5  # documents a label, on average, where whole numbers are amounts
@@ -41,6 +44,16 @@ def several_spellings(names: Mapping[str, str]) -> list[str]:
     """The labels that were written in more than one way, of names and what they are cleaned."""
     counts = Counter(names.values())
     return [name for name, count in sorted(counts.items()) if count > 1]
+
+
+def warn_of_alike(names: Sequence[str]) -> None:
+    """Warn of classes whose names look the same. Files are read without such differences; labels in Python stay."""
+    if alike := several_spellings({name: cleaned(name) for name in names}):
+        warnings.warn(
+            f"there are several classes {quoted(alike, at_most=AT_MOST)}, apart by blanks, invisible signs or "
+            "Unicode's form alone. If they mean the same, strip the labels.",
+            stacklevel=4,
+        )
 
 
 def of_each_kind(remarks: Iterable[str]) -> list[str]:
@@ -98,7 +111,10 @@ def remarks_on_labels(corpus: Corpus) -> list[str]:
 def remarks_on_counts(counts: Mapping[str, int], *, is_multilabel: bool, are_paths: bool) -> list[str]:
     """The same of how many documents have each label; of `are_paths` it is known that they are, and nothing is said."""
     counts = {name: count for name, count in counts.items() if count}
-    odd = [*_capitals(counts), *_same_numbers(counts), *_ends(counts), *_missing(counts)]
+    same = [names for names in _yes_and_no(counts) if len({name.casefold() for name in names}) > 1]
+    others = {name: count for name, count in counts.items() if not any(name in names for names in same)}
+    odd = [*_one_of_several("Labels that may say the same, yes or no", same, counts)]
+    odd += [*_capitals(others), *_same_numbers(counts), *_ends(counts), *_missing(counts)]
     paths = [] if are_paths else _paths(counts)
     odd += paths
     if not is_multilabel:
@@ -106,6 +122,12 @@ def remarks_on_counts(counts: Mapping[str, int], *, is_multilabel: bool, are_pat
         amounts = _amounts(counts)
         odd += amounts or _alone(counts)
     return odd
+
+
+def _yes_and_no(counts: Mapping[str, int]) -> list[list[str]]:
+    """The labels that say yes, and those that say no, the commonest first."""
+    names = sorted(counts, key=lambda name: -counts[name])
+    return [[name for name in names if name.casefold() in said] for said in (YES, NO)]
 
 
 def _capitals(counts: Mapping[str, int]) -> list[str]:
@@ -116,10 +138,10 @@ def _capitals(counts: Mapping[str, int]) -> list[str]:
 
 
 def _same_numbers(counts: Mapping[str, int]) -> list[str]:
-    """Of 1 and 1.0, and of 3 and 03."""
+    """Of 1 and 1.0, of 3 and 03, and of 1000 and 1E+03, as spreadsheets write it."""
     by_number: dict[float, list[str]] = {}
     for name in sorted(counts, key=lambda name: -counts[name]):
-        if re.fullmatch(r"[+-]?\d+(\.\d+)?", name):
+        if re.fullmatch(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,2})?", name):
             by_number.setdefault(float(name), []).append(name)
     return _one_of_several("Labels that are the same number", by_number.values(), counts)
 
@@ -136,7 +158,7 @@ def _one_of_several(what: str, alike: Iterable[list[str]], counts: Mapping[str, 
 
 def _missing(counts: Mapping[str, int]) -> list[str]:
     """Of what programs write where there is nothing."""
-    found = [name for name in counts if name.casefold() in MISSING]
+    found = [name for name in counts if name.casefold() in (*MISSING, *ERRORS)]
     if not found:
         return []
     options = shell_words(word for name in found[:AT_MOST] for word in ("--exclude-label", name))

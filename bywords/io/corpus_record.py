@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +53,7 @@ class CorpusRecord(RecordPart):
     dropped: dict[Literal["train", "test"], int]
     skipped: list[Skipped | None]  # of the file of documents, and of that to test on
     sums: dict[str, FileSum]  # of all files but this one
+    notes: list[str] = field(default_factory=list)  # what of words and n-grams could not be counted, a sentence each
 
 
 def codes_names(part: Part, *, is_multilabel: bool) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ from bywords.io.readers import read_labelled_blocks, skipped_rows
 from bywords.locks import locked
 from bywords.text.memory_mapped import DocumentWriter, FileSum, MappedDocuments, MappedNumbers, number_writer
 from bywords.text.ragged import Ragged
-from bywords.text.streaming_counts import NgramCounter, WordCounter
+from bywords.text.streaming_counts import NgramCounter, WordCounter, told_of_pruned
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.version import __version__
@@ -119,6 +119,7 @@ class PartFacts:
     read_as: Columns | None = None  # which columns of a table documents are made of
     not_read: tuple[str, ...] = ()  # the other columns of the table
     remarks: tuple[str, ...] = ()  # what was done to the labels when they were read, a sentence each
+    notes: tuple[str, ...] = ()  # what of words and n-grams could not be counted, a sentence each
 
     def __len__(self) -> int:
         return self.n_documents
@@ -233,6 +234,16 @@ def _kept(
         return None
 
 
+def _told_of_cut(what: str, n_frequent: int, n_kept: int, least: int) -> list[str]:
+    """A sentence on the frequent words or n-grams that have no row; none where all have one."""
+    if n_kept == n_frequent:
+        return []
+    return [
+        f"Of {n_frequent:,} {what} that occur {least} times or more, the {n_kept:,} commonest have a row, and "
+        f"{n_frequent - n_kept:,} have none."
+    ]
+
+
 class _Draw:
     """Says of one document after another whether it is held out: of each kind a share, evenly along the stream.
 
@@ -340,6 +351,7 @@ class _Reading:
         self.columns: Columns | None = None  # and these with the first block
         self.not_read: tuple[str, ...] = ()
         self.remarks: list[str] = []
+        self.notes: list[str] = []
         self.sums: dict[str, FileSum] = {}
 
     def store(self, config: VocabularyConfig, run: dict[str, Any]) -> tuple[CorpusRecord, Vocabulary]:
@@ -359,7 +371,12 @@ class _Reading:
         self._check(parts, label_names, is_multilabel)
         indices = parts.settled(len(label_names))
         self.n_documents = len(indices)
-        vocabulary = Vocabulary.of_counts(*words.counted(), words.n_tokens, config)
+        counted, n_by_word = words.counted()
+        vocabulary = Vocabulary.of_counts(counted, n_by_word, words.n_tokens, config)
+        n_frequent = int((n_by_word >= config.min_count).sum())
+        self.notes = told_of_pruned("words", words)
+        self.notes += _told_of_cut("words", n_frequent, len(vocabulary.words), config.min_count)
+        del counted, n_by_word
         del words  # the table is large
         if not len(vocabulary.words):
             raise DataError(
@@ -382,9 +399,9 @@ class _Reading:
             self.sums[name] = write.sum
         record = CorpusRecord(
             run=run, label_names=list(label_names), is_multilabel=is_multilabel, columns=self.columns,
-            not_read=list(self.not_read), remarks=self.remarks, n_by_label=counts.tolist(), fingerprint=fingerprint,
-            dropped=dropped, n_documents={"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
-            skipped=[skipped, test_skipped], sums=self.sums,
+            not_read=list(self.not_read), remarks=self.remarks, notes=self.notes, n_by_label=counts.tolist(),
+            fingerprint=fingerprint, dropped=dropped, skipped=[skipped, test_skipped], sums=self.sums,
+            n_documents={"train": n_in_parts[0], "valid": n_in_parts[1], "test": n_tested},
         )  # fmt: skip
         write_record(self.folder, record)
         return record, vocabulary
@@ -470,7 +487,11 @@ class _Reading:
                 raise self._has_changed()
             counter.add(*counted)
         pairs, counts = counter.counted()
-        return pairs[counts >= vocabulary.config.ngram_min_count][:MOST_WORDS]
+        frequent = pairs[counts >= vocabulary.config.ngram_min_count]
+        self.notes += told_of_pruned("n-grams", counter)
+        kept = frequent[:MOST_WORDS]
+        self.notes += _told_of_cut("n-grams", len(frequent), len(kept), vocabulary.config.ngram_min_count)
+        return kept
 
     def _write(
         self,
@@ -639,6 +660,7 @@ def _opened(folder: Path, tokenizer: TokenizerConfig, record: CorpusRecord, voca
     train = PartFacts(
         files[0], n_learned, names, n_by_label, record.fingerprint, *skipped[0],
         read_as=record.columns, not_read=tuple(record.not_read), remarks=tuple(record.remarks),
+        notes=tuple(record.notes),
     )  # fmt: skip
     tested = codes.labels if isinstance(codes := parts["test"].codes, LabelSets) else codes
     counts = tuple(np.bincount(tested, minlength=len(names)).tolist())

@@ -215,7 +215,10 @@ def read_blocks(
         else:
             options.refuse_columns(f"{file.name} is plain lines and has no columns")
             notes = _notes_on_format(file, kind, ".txt")
-            for block in _plain_blocks(file, block_bytes, skipped, label_prefix):
+            for number, block in enumerate(_plain_blocks(file, block_bytes, skipped, label_prefix)):
+                first = "" if number or not len(block.texts) else block.texts[0].removeprefix("\ufeff").strip()
+                if first.casefold() in TEXT_NAMES:
+                    notes = (*notes, f"the first line, {first!r}, is read as a text: take it out if it names a column")
                 yield dataclasses.replace(block, notes=notes, share_read=file.share_read)
                 notes = ()
 
@@ -309,7 +312,10 @@ def _corpora(
             )  # fmt: skip
             table = _with_missing(table, found)
             are_lists = found.label[0] in table.lists
-            notes = (*notes, *(() if options.contract is None else found.surprises(table.columns)))
+            if options.contract is not None:
+                notes = (*notes, *found.surprises(table.columns))
+            elif kind in (".csv", ".tsv"):  # in others numbers are numbers
+                notes = (*notes, *found.doubts(table.columns))
         corpus = _labelled(table, name, found, options, skipped)
         rows = corpus.rows + n_rows if table.numbers is None else np.asarray(table.numbers, dtype=np.int64)[corpus.rows]
         yield dataclasses.replace(

@@ -21,6 +21,7 @@ STANDARD_INPUT = "-"
 BLOCK_BYTES = 1 << 21
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 _STARTS = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\x00": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
+_LONGEST_START = max(map(len, _STARTS))
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NO_CHARACTER = re.compile("[\udc80-\udcff]")  # how Python writes a byte that is not UTF-8
 _HEAD_BYTES = 1 << 16  # that say what a file is
@@ -149,8 +150,8 @@ def open_input(
 ) -> Iterator[Input]:
     """A file or a file of an archive (`reviews.zip:train.csv`), decompressed, or for "-" the standard input.
 
-    Its first bytes say whether it is compressed, whatever its name; of an archive with one file that is read. With an
-    `encoding`, or None for that of its byte order mark, it is read as UTF-8.
+    Its first bytes say whether it is compressed, whatever its name, the standard input too; of an archive with
+    one file that is read. With an `encoding`, or None for that of its byte order mark, it is read as UTF-8.
 
     Raises: `error` when there is no such file, it cannot be opened, or the archive does not have one clear member.
     SettingError for an encoding that there is not.
@@ -158,10 +159,15 @@ def open_input(
     if encoding is not None:
         check_encoding(encoding)
     if str(path) == STANDARD_INPUT:
-        opened = Input("standard input", sys.stdin.buffer, error=error)
-        if encoding != UTF8:
-            opened.recode(encoding)
-        yield opened
+        name, file = "standard input", sys.stdin.buffer
+        compression = _compression(file.peek(_LONGEST_START)) if hasattr(file, "peek") else ""
+        with _decompressed(file, compression) as stream:
+            opened = Input(name, stream, compression, error=error)
+            if compression and opened.peek()[257:262] == b"ustar":
+                raise error(f"{name} is an archive of files, of which none can be named. Save it, and give its name.")
+            if encoding != UTF8:
+                opened.recode(encoding)
+            yield opened
         return
     path, member = split_member(expanded(path, error=error))
     with _opened(path, error) as (file, stream, compression, archive), contextlib.ExitStack() as stack:
@@ -216,8 +222,12 @@ def _compression_of(file: BinaryIO, path: Path) -> str:
     start = file.read(8)
     file.seek(0)
     ending = path.suffix.lower()
-    found = next((name for sign, name in _STARTS.items() if start.startswith(sign)), "")
-    return found or (ending if ending in COMPRESSIONS else "")
+    return _compression(start) or (ending if ending in COMPRESSIONS else "")
+
+
+def _compression(start: bytes) -> str:
+    """What the first bytes say; empty where they are none of a compression."""
+    return next((name for sign, name in _STARTS.items() if start.startswith(sign)), "")
 
 
 def _decompressed(file: BinaryIO, compression: str) -> contextlib.AbstractContextManager[IO[bytes]]:

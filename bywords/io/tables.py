@@ -36,6 +36,7 @@ from bywords.io.streams import (
     split_lines,
     wrong_byte,
 )
+from bywords.io.workbooks import unseen_in_sheet
 from bywords.memory import check_memory
 from bywords.text.custom_tokens import given_text
 
@@ -162,14 +163,16 @@ def read_spreadsheet(
         raise DataError(
             f"{file.name}: this cannot be read as a spreadsheet ({reason}). Save it again as .xlsx."
         ) from error
-    if chosen is None:
+    frame = pl.DataFrame() if chosen is None else chosen.to_polars()
+    n_filled = np.zeros(0, dtype=np.int64)
+    if frame.width:
+        n_filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series().to_numpy()
+    rows = np.flatnonzero(n_filled > 0)
+    if chosen is None or not len(rows):  # or all that there is are errors
         raise DataError(
             f"{file.name} is empty: expected a first row with the names of the columns, then one a document."
         )
-    frame = chosen.to_polars()
-    n_filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
-    rows = np.flatnonzero(n_filled.to_numpy() > 0)
-    title = int(np.argmax(n_filled.to_numpy()[rows] > 1)) if int(n_filled.max() or 0) > 1 else 0
+    title = int(np.argmax(n_filled[rows] > 1))  # 0 where none has more
     notes = []
     if len(names) > 1 and sheet is None:
         hidden = ", which is hidden," if chosen.visible != "visible" else ""
@@ -178,6 +181,14 @@ def read_spreadsheet(
         rows_of = "1 row of one field is" if title == 1 else f"{title} rows of one field are"
         notes.append(f"{rows_of} left out above the names of the columns")
     rows = rows[title:]
+    gaps = np.flatnonzero(np.diff(rows) > 1)
+    if len(gaps):
+        n_below = len(rows) - 1 - int(gaps[0])
+        notes.append(
+            f"row {int(rows[gaps[0]]) + 2} is empty, and {n_below:,} of the {len(rows) - 1:,} rows "
+            f"{'is' if n_below == 1 else 'are'} below it: read by the same names of columns"
+        )
+    notes += unseen_in_sheet(data, chosen.name, (rows + 1).tolist())
     records = Records(frame[rows], data, lambda number: int(rows[number]) + 1, Dialect())
     typed = []
     if not labelled and len(rows) > 1:
@@ -577,7 +588,21 @@ def _json_object(decoder: json.JSONDecoder, text: str) -> tuple[dict[str, Any] |
             f"expected a JSON object, found {type(row).__name__}. "
             'Write each line as in {"text": "...", "label": "..."}.'
         )
+    n_keys = text.count('":') + text.count('" :')  # and of objects within, and signs of texts
+    if n_keys > len(row) and (twice := _key_that_stands_twice(text)) is not None:
+        return None, f"the key {twice!r} stands twice in the object. Give each its own name."
     return row, ""
+
+
+def _key_that_stands_twice(text: str) -> str | None:
+    """A key of the JSON object, not of one within, that it has more than once."""
+    last: list[tuple[str, Any]] = []
+
+    def kept(pairs: list[tuple[str, Any]]) -> None:
+        last[:] = pairs  # the outermost object is ended last
+
+    json.loads(text, object_pairs_hook=kept)
+    return next((key for key, count in Counter(key for key, _ in last).items() if count > 1), None)
 
 
 def _first_nested(values: list[Any]) -> int | None:

@@ -40,6 +40,14 @@ BETWEEN_LABELS = "|"
 _SHOWN_DATES = {date: "yyyy-mm-dd", datetime: "yyyy-mm-dd hh:mm:ss"}
 
 
+class SheetFullError(DataError):
+    """There are more rows than a sheet takes, and a run that went on with those that are done would end so too."""
+
+    def __init__(self, name: object) -> None:
+        """`name` is that of what is read or written."""
+        super().__init__(f"{name}: a sheet takes {MOST_SHEET_ROWS:,} rows, and there are more. Write .csv or .parquet.")
+
+
 class Writer:
     """Turns chunks of rows into the format that the name of a file asks for."""
 
@@ -134,7 +142,7 @@ def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
     """Put Parquet files one below the other on a sheet, row by row; texts are never formulas.
 
     What is needed for the while is beside them, where there is room, and called tmp….
-    Raises: DataError where there are more rows than a sheet takes.
+    Raises: SheetFullError where there are more rows than a sheet takes.
     """
     xlsxwriter = needed("xlsxwriter", what="writing .xlsx")
     options: dict[str, Any] = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
@@ -153,7 +161,7 @@ def write_spreadsheet(parts: Sequence[Path], out: Path) -> None:
             frame = pl.read_parquet(part)
             indices = [columns.index(name) for name in frame.columns]
             if row + len(frame) > MOST_SHEET_ROWS:
-                raise DataError(f"a sheet takes {MOST_SHEET_ROWS:,} rows, and there are more. Write .csv or .parquet.")
+                raise SheetFullError(out)
             for values in frame.iter_rows():
                 row += 1
                 for index, value in zip(indices, values, strict=True):

@@ -318,6 +318,7 @@ class AuditRecord(Record):
     drift: Drift | None
     profile: Profile
     texts: dict[Part, dict[str, str]]  # the beginnings of those that a page shows, by their rows
+    interrupted: bool = False  # by Ctrl-C; `notes` say what is missing
 
     @property
     def small_classes(self) -> list[ClassProfile]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,6 +20,23 @@ if TYPE_CHECKING:
 Texts: TypeAlias = (
     "Sequence[str] | pl.Series | npt.NDArray[Any] | Sequence[Mapping[str, Any]] | Mapping[str, Any] | pl.DataFrame"
 )
+
+
+def warn_of_other_order(texts: Any, *others: Any) -> None:
+    """Warn where labels, or weights, of pandas have the index of the texts in another order: they go by place."""
+    index: Any = getattr(texts, "index", None)
+    for other in others:
+        its: Any = getattr(other, "index", None)
+        if not hasattr(index, "equals") or not hasattr(its, "equals") or len(index) != len(its) or index.equals(its):
+            continue
+        with contextlib.suppress(TypeError):  # of several types, which have no order
+            if index.sort_values().equals(its.sort_values()):
+                warnings.warn(
+                    "the labels or weights have the same index as the texts, in another order. As everywhere in "
+                    "scikit-learn the first goes with the first, whatever their index: if that is not meant, give "
+                    "y.loc[X.index].",
+                    stacklevel=3,
+                )
 
 
 def as_list(texts: list[str] | pl.Series) -> list[str]:
@@ -45,7 +64,8 @@ def checked_column(texts: Any) -> list[str] | pl.Series:
             index = texts.is_null().arg_max()
             raise DataError(f"text {index} is missing. Drop the row, or give it an empty text.")
         return texts
-    if isinstance(texts, str | bytes):
+    shape: tuple[int, ...] = getattr(texts, "shape", (-1,))
+    if isinstance(texts, str | bytes) or shape == ():
         raise DataError("expected a sequence of texts, found one text. Put it into a list.")
     if isinstance(texts, set | frozenset | Mapping):
         raise DataError(
@@ -53,7 +73,6 @@ def checked_column(texts: Any) -> list[str] | pl.Series:
         )
     if hasattr(texts, "collect_schema") and hasattr(texts, "collect"):
         raise DataError("the texts are in a table that has not been collected yet: call its collect first.")
-    shape: tuple[int, ...] = getattr(texts, "shape", ())
     if len(shape) > 1 and not hasattr(texts, "columns"):
         if shape[1:] != (1,):
             raise DataError(

@@ -26,7 +26,7 @@ class WordCounter:
     def __init__(self, *, most: int = MOST_WORDS) -> None:
         self.most = most
         self.n_tokens = 0
-        self.n_forgotten = 0
+        self.n_forgotten = self.n_pruned = 0  # occurrences at most of a word; how often a word was forgotten
         self._table = WordTable()
         self._counts = np.zeros(0, dtype=np.int64)
 
@@ -44,6 +44,7 @@ class WordCounter:
             least = _least_to_keep(self._counts, self.most // 2)
             kept = np.flatnonzero(self._counts >= least)
             self.n_forgotten += least - 1
+            self.n_pruned += len(self._counts) - len(kept)
             self._table, self._counts = WordTable.of(self._table.words().select(kept)), self._counts[kept]
 
     def counted(self) -> tuple[Words, Counts]:
@@ -56,7 +57,7 @@ class NgramCounter:
 
     def __init__(self, *, most: int = MOST_NGRAMS) -> None:
         self.most = most
-        self.n_forgotten = 0
+        self.n_forgotten = self.n_pruned = 0
         self._keys = np.zeros(0, dtype=np.uint64)  # ascending
         self._counts = np.zeros(0, dtype=np.int64)
         self._waiting: list[tuple[npt.NDArray[np.uint64], Counts]] = []
@@ -91,7 +92,18 @@ class NgramCounter:
             least = _least_to_keep(self._counts, self.most // 2)
             is_kept = self._counts >= least
             self.n_forgotten += least - 1
+            self.n_pruned += int((~is_kept).sum())
             self._keys, self._counts = self._keys[is_kept], self._counts[is_kept]
+
+
+def told_of_pruned(what: str, counter: WordCounter | NgramCounter) -> list[str]:
+    """A sentence on the words or n-grams that were forgotten; none where none were."""
+    if not counter.n_pruned:
+        return []
+    return [
+        f"More {what} than the {counter.most:,} that are counted at a time: {counter.n_pruned:,} times a rare one was "
+        f"forgotten, so that the count of one may be too low by {counter.n_forgotten:,}, and rare ones may be missing."
+    ]
 
 
 def _least_to_keep(counts: Counts, n_most: int) -> int:

@@ -17,6 +17,7 @@ from bywords.checkpoint import Checkpoint
 from bywords.data.columns import Columns
 from bywords.data.groups import groups_of
 from bywords.data.hierarchy import Hierarchy
+from bywords.data.label_names import warn_of_alike
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, classes_of, codes_of, read_labels, weights_of
 from bywords.data.splits import TOO_FEW
 from bywords.data.targets import Rows, Targets
@@ -36,7 +37,7 @@ from bywords.models.base import model_class
 from bywords.models.static_vectors import StaticVectorsConfig, words_of_names
 from bywords.system_config import FitParameters, SystemConfig
 from bywords.text.bags import Floats
-from bywords.text.inputs import Texts, as_list, checked_column
+from bywords.text.inputs import Texts, as_list, checked_column, warn_of_other_order
 from bywords.text.tokenizer import Tokenizer, TokenizerConfig, Tokens
 from bywords.text.vocabulary import Vocabulary, VocabularyConfig
 from bywords.training.callback import Callback
@@ -150,6 +151,7 @@ def fit_classifier(
     ['garage']
     """
     check_polars(what="training")
+    warn_of_other_order(texts, labels, sample_weight)
     started = time.perf_counter()
     if unlabelled is not None:
         check_can_use(config.model)
@@ -164,6 +166,8 @@ def fit_classifier(
     tokenizer = Tokenizer(config.tokenizer)
     documents = read_documents(tokenizer, texts, labels, sample_weight, parameters, part="training")
     classes, label_format = classes_of(documents.labels), documents.labels.label_format
+    if classes.dtype.kind == "U":
+        warn_of_alike(classes.tolist())
     tree = None  # of labels that are paths; raises, before anything is learned, where some are none
     if parameters.label_hierarchy is not None:
         tree = Hierarchy.of(classes.tolist(), parameters.label_hierarchy).tree()

@@ -115,8 +115,9 @@ def fit_on_disk(
         n_dropped=corpus.facts.n_dropped_train,
         n_by_label=list(corpus.facts.train.counts().tolist()) if corpus.is_multilabel else [],
     )  # fmt: skip
-    columns = corpus.facts.train.read_as
-    return replace(fitted, record=replace(fitted.record, seconds=time.perf_counter() - started, columns=columns))
+    notes, columns = (*corpus.facts.train.notes, *fitted.record.notes), corpus.facts.train.read_as
+    record = replace(fitted.record, seconds=time.perf_counter() - started, columns=columns, notes=notes)
+    return replace(fitted, record=record)
 
 
 def _learned(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -104,6 +105,7 @@ def train_glove(
     seed: int = 0,
     checkpoint: Checkpoint = NO_CHECKPOINT,
     on_epoch: OnEpoch | None = None,
+    on_interrupt: Callable[[WordVectors], None] | None = None,
 ) -> WordVectors:
     """Train GloVe on the words of `tokens` that the vocabulary has.
 
@@ -114,7 +116,8 @@ def train_glove(
     The same seed gives the same bits with any number of threads: words are dealt into parts, and the pairs into
     blocks (part of i, part of j); blocks that run at the same time share neither rows nor columns
     (Gemulla, Nijkamp, Haas, Sismanis 2011, "Large-Scale Matrix Factorization with Distributed SGD"). Every epoch is put
-    into `checkpoint`, and training resumes from what is there at the start.
+    into `checkpoint`, and training resumes from what is there at the start. `on_interrupt` gets the vectors that there
+    are when Ctrl-C comes behind the first epoch, before that goes on.
 
     Returns: WordVectors w + c of the vocabulary's real words in its order, float32 (V - 2, D); a word that
     is near no other keeps its random start.
@@ -137,18 +140,29 @@ def train_glove(
     words, contexts = (_Side.random(len(vocabulary), config.dimension, generator) for _ in range(2))
     first_epoch = checkpoint.restored("glove", lambda kept: _restore(kept, words, contexts, generator, config)) or 1
     n_threads = min(os.cpu_count() or 1, N_PARTS)
-    with ThreadPoolExecutor(n_threads) as pool:
-        for epoch in range(first_epoch, config.n_epochs + 1):
-            loss = 0.0
-            for shift in generator.permutation(N_PARTS):
-                disjoint = [blocks[part][(part + shift) % N_PARTS] for part in range(N_PARTS)]
-                losses = pool.map(lambda block: train_block(block, words, contexts, config.learning_rate), disjoint)
-                loss += sum(losses)
-            if can_be_kept(arrays := _arrays_of(words, contexts)):
-                checkpoint.save("glove", arrays, [epoch + 1, generator.bit_generator.state])
-            if on_epoch is not None:
-                on_epoch(epoch, config.n_epochs, loss / counts.nnz)
-    return WordVectors(vocabulary.words, (words.vectors + contexts.vectors)[UNKNOWN + 1 :], "glove")
+    n_done = first_epoch - 1
+
+    def found() -> WordVectors:
+        return WordVectors(vocabulary.words, (words.vectors + contexts.vectors)[UNKNOWN + 1 :], "glove")
+
+    try:
+        with ThreadPoolExecutor(n_threads) as pool:
+            for epoch in range(first_epoch, config.n_epochs + 1):
+                loss = 0.0
+                for shift in generator.permutation(N_PARTS):
+                    disjoint = [blocks[part][(part + shift) % N_PARTS] for part in range(N_PARTS)]
+                    losses = pool.map(lambda block: train_block(block, words, contexts, config.learning_rate), disjoint)
+                    loss += sum(losses)
+                if can_be_kept(arrays := _arrays_of(words, contexts)):
+                    checkpoint.save("glove", arrays, [epoch + 1, generator.bit_generator.state])
+                n_done = epoch
+                if on_epoch is not None:
+                    on_epoch(epoch, config.n_epochs, loss / counts.nnz)
+    except KeyboardInterrupt:
+        if on_interrupt is not None and n_done:
+            on_interrupt(found())
+        raise
+    return found()
 
 
 def _restore(entry: Entry, words: _Side, contexts: _Side, generator: np.random.Generator, config: GloveConfig) -> int:

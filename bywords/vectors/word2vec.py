@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -61,8 +62,10 @@ class Word2VecConfig(VectorsConfig):
             check_range(name, getattr(self, name), least=0, below=float("inf"))
 
     def vectors_for(self, tokens: Tokens, vocabulary: Vocabulary, **how: Unpack[TrainingOptions]) -> WordVectors:
-        seed, on_epoch = how.get("seed", 0), how.get("on_epoch")  # gensim has no checkpoints
-        return train_word2vec(tokens, vocabulary, self, seed=seed, on_epoch=on_epoch)
+        seed, on_epoch, on_interrupt = how.get("seed", 0), how.get("on_epoch"), how.get("on_interrupt")
+        return train_word2vec(  # without a checkpoint: gensim has none
+            tokens, vocabulary, self, seed=seed, on_epoch=on_epoch, on_interrupt=on_interrupt
+        )
 
 
 @check_arguments
@@ -73,6 +76,7 @@ def train_word2vec(
     *,
     seed: int = 0,
     on_epoch: OnEpoch | None = None,
+    on_interrupt: Callable[[WordVectors], None] | None = None,
 ) -> WordVectors:
     """Train skip-gram or CBOW with negative sampling on the words of `tokens` that the vocabulary has.
 
@@ -82,6 +86,7 @@ def train_word2vec(
     Other words are taken out before, so the window reaches over them. Windows do not reach from one document into
     another. With one thread, the same seed gives the same bits. `on_epoch(epoch, n_epochs, None)` is called after each
     epoch: gensim sums its loss in float32, which loses digits long before an epoch ends, so no loss is given.
+    `on_interrupt` gets the vectors that there are when Ctrl-C comes behind the first epoch, before that goes on.
 
     Returns: WordVectors of the vocabulary's real words in its order, float32 (V - 2, D); a word of the vocabulary that
     `tokens` does not have keeps its random start.
@@ -124,28 +129,41 @@ def train_word2vec(
     # A word of the vocabulary that was never counted is given one count: gensim divides by it.
     counts = np.maximum(vocabulary.counts[UNKNOWN + 1 :], 1).tolist()
     model.build_vocab_from_freq(dict(zip(words, counts, strict=True)))
-    model.train(
-        sentences,
-        total_examples=len(sentences),
-        total_words=sum(map(len, sentences)),
-        epochs=config.n_epochs,
-        start_alpha=config.learning_rate,
-        end_alpha=config.min_learning_rate,
-        callbacks=[] if on_epoch is None else [_progress(models, on_epoch, config.n_epochs)],
-    )
-    rows = [model.wv.key_to_index[word] for word in words]  # gensim sorts by count, in its own order
-    subwords = None if config.subwords is None else Subwords(*config.subwords, model.wv.vectors_ngrams)
-    matrix = model.wv.vectors[rows].astype(np.float32, copy=False)
-    return WordVectors(vocabulary.words, matrix, "word2vec" if subwords is None else "fastText", subwords)
+    epochs = _progress(models, on_epoch, config.n_epochs)
+
+    def found() -> WordVectors:
+        rows = [model.wv.key_to_index[word] for word in words]  # gensim sorts by count, in its own order
+        subwords = None if config.subwords is None else Subwords(*config.subwords, model.wv.vectors_ngrams)
+        matrix = model.wv.vectors[rows].astype(np.float32, copy=False)
+        return WordVectors(vocabulary.words, matrix, "word2vec" if subwords is None else "fastText", subwords)
+
+    try:
+        model.train(
+            sentences,
+            total_examples=len(sentences),
+            total_words=sum(map(len, sentences)),
+            epochs=config.n_epochs,
+            start_alpha=config.learning_rate,
+            end_alpha=config.min_learning_rate,
+            callbacks=[epochs],
+        )
+    except KeyboardInterrupt:
+        if on_interrupt is not None and epochs.n_done:
+            on_interrupt(found())
+        raise
+    return found()
 
 
-def _progress(models: Any, on_epoch: OnEpoch, n_epochs: int) -> Any:
-    """A callback of gensim's that calls `on_epoch` at the end of each."""
-    epochs = itertools.count(1)
+def _progress(models: Any, on_epoch: OnEpoch | None, n_epochs: int) -> Any:
+    """A callback of gensim's that counts epochs in `n_done`, and calls `on_epoch` at the end of each."""
 
     class Progress(models.callbacks.CallbackAny2Vec):  # type: ignore[misc] # gensim has no types
+        n_done = 0
+
         def on_epoch_end(self, model: Any) -> None:
-            on_epoch(next(epochs), n_epochs, None)
+            self.n_done += 1
+            if on_epoch is not None:
+                on_epoch(self.n_done, n_epochs, None)
 
     return Progress()
 

@@ -346,11 +346,14 @@ class Coverage:
 
 
 class TrainingOptions(TypedDict, total=False):
-    """How word vectors are trained: seed, the checkpoint to resume from, and what is called after each epoch."""
+    """How word vectors are trained: seed, the checkpoint to resume from, and what is called after each epoch, and with
+    what there is when Ctrl-C comes behind the first one, which then goes on.
+    """
 
     seed: int
     checkpoint: Checkpoint
     on_epoch: OnEpoch | None
+    on_interrupt: Callable[[WordVectors], None] | None
 
 
 class VectorsConfig:

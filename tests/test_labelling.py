@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from bywords.auditing import audit as run_audit
@@ -562,6 +563,29 @@ def test_a_table_of_a_project_can_be_read_as_documents_and_imported(project, tmp
         found = import_answers(other, tmp_path / name)
         assert (found.n_answers, found.n_not_there) == (20, 0)
         assert other.outcomes() == project.outcomes()
+
+
+def test_labels_that_differ_only_by_capitals_are_one_and_which_was_taken_for_which_is_said(tmp_path, project, bywords):
+    texts = texts_of(3)
+    pl.DataFrame({"text": texts, "label": ["Metal", "FRUIT", "alloy"]}).write_csv(tmp_path / "in.csv")
+    found = import_answers(project, tmp_path / "in.csv")
+    assert found.matched == {"Metal": "metal", "FRUIT": "fruit"}
+    assert sorted(row.name for row in project.labels()) == ["alloy", "fruit", "metal"]
+    with pytest.raises(SettingError, match="there is a label 'metal' already, and 'METAL' differs only by capitals"):
+        project.add_label("METAL")
+    project.rename_label("metal", "Metal")  # itself
+    code, _, err = bywords("label", str(project.path), "--import", "in.csv")
+    assert (code, "only by capitals are one: 'FRUIT' for 'fruit'." in err) == (0, True)
+    with Project.create(tmp_path / "new.bywords", [tmp_path / "in.csv"], ["metal", "Alloy"], label="label") as made:
+        assert [(row.name, row.count) for row in made.labels()] == [("metal", 1), ("Alloy", 1), ("FRUIT", 1)]
+        assert made.matched == {"Metal": "metal", "alloy": "Alloy"}
+
+
+def test_a_review_keeps_labels_that_differ_only_by_capitals_apart(tmp_path):
+    with Project.of_texts(tmp_path / "p.bywords", ["a", "b"], ["Metal", "metal"]) as project:
+        assert sorted(row.name for row in project.labels()) == ["Metal", "metal"]
+        project.answer(0, ["metal"], source="settled")
+        assert project.outcomes()[0] == ("metal",)
 
 
 @pytest.mark.parametrize("style", ["argilla", "label-studio"])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bywords.labelling.project import Project
 
 PORT = 8470  # so that a page which is open finds the next server of its project again
+MOST_NAMED = 3  # labels in a sentence
 STOP_SECONDS = 2  # for answers that are on their way
 
 
@@ -128,10 +129,15 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people
         return _review_of(out, review, data, given)
     files = [name for pattern in texts for name in options.files_of(pattern)]
     if len(files) == 1 and Path(files[0]).is_file() and is_of_tool(Path(files[0])):
-        return create_from_answers(out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")})
+        answers = create_from_answers(
+            out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")}
+        )
+        _tell_matched(answers.matched)
+        return answers
     if given["text"] is not None and len(given["text"]) == 1:
         (given["text"],) = given["text"]
     project = Project.create(out, files, **given)
+    _tell_matched(project.matched)
     if n_blank := project.n_blank():
         tell_aside(f"{n_blank:,} of {project.n_texts:,} texts are blank: nobody is asked for them.")
     return project
@@ -179,6 +185,15 @@ def _take_over(project: Project, path: Path) -> None:
     found = import_answers(project, path)
     rest = f"; {found.n_not_there:,} are on texts that it does not have" if found.n_not_there else ""
     say(f"{found.n_answers:,} labels of {path} are in {project.path} now{rest}.")
+    _tell_matched(found.matched)
+
+
+def _tell_matched(matched: dict[str, str]) -> None:
+    """Say which labels were taken for others, from which they differ by capitals."""
+    if matched:
+        pairs = ", ".join(f"{given!r} for {name!r}" for given, name in list(matched.items())[:MOST_NAMED])
+        more = f", and {len(matched) - MOST_NAMED:,} more" if len(matched) > MOST_NAMED else ""
+        tell_aside(f"Labels that differ only by capitals are one: {pairs}{more}.")
 
 
 def _export(project: Project, path: Path, style: Literal["argilla", "label-studio"]) -> None:

@@ -294,7 +294,8 @@ function take(found) {
   $("stopped").textContent = state.trouble ? `The model does not learn: ${state.trouble}` : ""; $("stopped").hidden = !state.trouble;
   $("verdict").classList.toggle("stop", status.may_stop);
   const accuracy = status.accuracy;
-  $("interval").hidden = !accuracy;
+  $("interval").hidden = $("short").hidden = !accuracy || isReview; // in short where the sentence is below the text
+  if (accuracy) $("short").textContent = `${status.may_stop ? "Stop here: r" : "R"}ight on ${percent(accuracy.low)} to ${percent(accuracy.high)}`;
   if (accuracy) {
     $("interval").setAttribute("aria-label", `Accuracy ${percent(accuracy.value)}, 95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}`);
     const [range, point] = $("interval").children;

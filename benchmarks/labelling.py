@@ -1,12 +1,11 @@
 """How many labels does a model need that chooses what it is taught, and is it right when it says that they are enough?
 
-    python benchmarks/labelling.py [SET ...] [--part choose|stop|quick-stop] [--runs 5] [--first 0] [--most 1000]
+    python benchmarks/labelling.py [SET ...] [--part choose|stop] [--runs 5] [--first 0] [--most 1000]
 
 A SET is a data set, or NAME=FILE; of texts with several labels those with one are taken. Labels are those of the set,
 given as a person would at once. `choose`: each strategy, from 20 labels to so many; how many of its labels are worth
-1,000 drawn at random? `stop`: until it says to stop; is the true accuracy in the interval that it gives? `quick-stop`:
-the same with one of the two models of the product, naive Bayes SVM, which is made anew only when there is a new
-estimate: it is less often right, and so it stops at other places, but what it says is made by the same lines. Runs are
+1,000 drawn at random? `stop`: until it says to stop, or there are as many labels as --most; is the true accuracy in the
+interval that it gives? There a model is made only when an estimate is due, and chooses of MOST_STOPPING texts. Runs are
 written as they are done and not run again, and the claims are about all that are there; --first is the first seed.
 """
 
@@ -31,18 +30,19 @@ from measure import RESULTS, read_result, write_result
 from bywords.data.targets import Targets
 from bywords.evaluation.metrics import accuracy
 from bywords.io.datasets import is_available, load_dataset, read_parts
-from bywords.labelling.estimates import Estimate, sentence_of
+from bywords.labelling.estimates import FEWEST_TESTED, sentence_of
 from bywords.labelling.held_out import estimated, unchanged
 from bywords.labelling.learner import EVERY, MORE, N_COMPARED
-from bywords.labelling.pool import PARTS, Pool, PoolModel
+from bywords.labelling.pool import Pool, PoolModel
 from bywords.labelling.project import FIRST_RANDOM, TEST_EVERY, is_test_due
 from bywords.labelling.strategies import DEFAULT, STRATEGIES, Strategy, ranked
 
 MOST_ASKED, MOST_TESTED = 6_000, 4_000  # texts that may be asked for, and others that models are tested on
 FULL = 1_000  # labels drawn at random that the others are compared with
 CHARACTERS = 2_000
-STEP, QUICK_STEP = 0.05, 0.11  # of the labels that there are, at least EVERY, before there is another model
-Part = Literal["choose", "stop", "quick-stop"]
+MOST_STOPPING = 2_700
+STEP, STOP_STEP = 0.05, 0.11  # of the labels that there are, at least EVERY, before there is another model
+Part = Literal["choose", "stop"]
 WRITTEN_SECONDS = 20.0  # between two states of the record
 
 
@@ -79,7 +79,7 @@ def main() -> None:
         if not path and not is_available(name):
             print(f"{name}: skipped, it is not at hand")
         elif wanted:
-            AT_HAND[name] = _data(name, path, is_quick=options.part == "quick-stop")
+            AT_HAND[name] = _data(name, path)
             run = functools.partial(_case, options.most)
             with multiprocessing.get_context("fork").Pool(options.processes) as pool:
                 written = time.monotonic()
@@ -98,7 +98,7 @@ def _case(most: int, key: str) -> tuple[str, dict[str, Any]]:
     data, strategy = AT_HAND[name], next(one for one in STRATEGIES if one == chosen_by)
     if part == "choose":
         return key, chosen(data, strategy, int(seed), most)
-    return key, stopped(data, strategy, int(seed), most, step=QUICK_STEP if part == "quick-stop" else STEP)
+    return key, stopped(data, strategy, int(seed), most)
 
 
 def chosen(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
@@ -114,31 +114,38 @@ def chosen(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, An
     return {"last": scores[-1], "n_labels": sizes, "accuracy": scores}
 
 
-def stopped(data: Data, strategy: Strategy, seed: int, most: int, *, step: float = STEP) -> dict[str, Any]:
-    """What it says when it says to stop, or at last, and how right it is; and how often it was on the way."""
-    last, before, n_said, n_held = Estimate(0), None, 0, 0
+def stopped(data: Data, strategy: Strategy, seed: int, most: int) -> dict[str, Any]:
+    """What it says when it says to stop, or at last, and how right it is.
+
+    It can say so only where a model has hardly changed, so that elsewhere nothing is estimated.
+    """
+    few = replace(data, asked=np.random.default_rng(seed).permutation(data.asked)[:MOST_STOPPING])
+    n_last, before = 0, None  # at the last estimate that was due
     found: dict[str, Any] = {}
-    for learned, tested, model in taught(data, strategy, seed, most, step=step):
+    for learned, tested, model in taught(few, strategy, seed, most, step=STOP_STEP):
         n_labels = len(learned) + len(tested)
-        if last.accuracy is not None and len(learned) < MORE * last.n_learned and n_labels < most:
+        is_last = n_labels >= most
+        if n_last and len(learned) < MORE * n_last and not is_last:
+            continue
+        now = model.predicted(few.asked[:N_COMPARED])
+        is_stable, before = before is not None and unchanged(before, now), now
+        if len(tested) < FEWEST_TESTED:
+            continue
+        n_last = len(learned)
+        if not is_stable and not is_last:
             continue
         targets = Targets.of(data.codes[learned], data.n_classes)
         truth = np.arange(data.n_classes) == data.codes[tested][:, np.newaxis]
-        last = estimated(model, learned, targets, tested, truth, np.ones(len(tested), dtype=bool))
-        now = model.predicted(data.asked[:N_COMPARED])
-        last = replace(last, is_stable=before is not None and unchanged(before, now))
-        before, said = now, last.accuracy
-        if said is None or last.forecast is None:
-            continue
-        true = score(data, model)
-        found = {
-            "n_labels": n_labels, "n_tested": said.n, "says": said.value, "low": said.low, "high": said.high,
-            "true": true, "is_right": said.low <= true <= said.high, "has_stopped": sentence_of(n_labels, last)[1],
-        }  # fmt: skip
-        n_said, n_held = n_said + 1, n_held + found["is_right"]
-        if found["has_stopped"]:
+        estimate = estimated(model, learned, targets, tested, truth, np.ones(len(tested), dtype=bool))
+        said, has_stopped = estimate.accuracy, sentence_of(n_labels, replace(estimate, is_stable=is_stable))[1]
+        if said is not None and (has_stopped or is_last):
+            true = score(data, model)
+            found = {
+                "n_labels": n_labels, "n_tested": said.n, "says": said.value, "low": said.low, "high": said.high,
+                "true": true, "is_right": said.low <= true <= said.high, "has_stopped": has_stopped,
+            }  # fmt: skip
             break
-    return {**found, "n_said": n_said, "n_held": n_held}
+    return found
 
 
 def taught(
@@ -205,32 +212,30 @@ def tell(cases: dict[str, Any]) -> None:
     }
     print("median share:", {strategy: round(share, 3) for strategy, share in medians.items()})
     draw(curves)
-    stops = {
-        part: [case for key, case in cases.items() if key.startswith(f"{part}/")] for part in ("stop", "quick-stop")
-    }
-    for part, runs_of in stops.items():
-        if runs_of:
-            held, said = (sum(case[name] for case in runs_of) for name in ("n_held", "n_said"))
-            print(f"{part}: on the way, the interval holds in {held / said:.1%} of {said:,}")
-            ended = [case for case in runs_of if case["has_stopped"]]
-            labels = np.quantile([case["n_labels"] for case in ended] or [0], [0.25, 0.5, 0.75]).tolist()
-            right = np.mean([case["is_right"] for case in ended]) if ended else float("nan")
-            print(f"{part}: {len(ended)} of {len(runs_of)} runs said stop, after {labels} labels, {right:.1%} right")
+    stops = [case for key, case in cases.items() if key.startswith("stop/")]
+    if stops:
+        ended = [case for case in stops if case["has_stopped"]]
+        labels = np.quantile([case["n_labels"] for case in ended] or [0], [0.25, 0.5, 0.75]).tolist()
+        right = np.mean([case["is_right"] for case in ended]) if ended else float("nan")
+        print(f"stop: {len(ended)} of {len(stops)} runs said stop, after {labels} labels, {right:.1%} right")
+        for name in dict.fromkeys(key.split("/")[1] for key in cases if key.startswith("stop/")):
+            of_set = [case for key, case in cases.items() if key.startswith(f"stop/{name}/")]
+            n_right = [case["is_right"] for case in of_set if case["has_stopped"]]
+            print(f"   {name}: {len(n_right)} of {len(of_set)} said stop, {sum(n_right)} right")
     for claim in claims(medians, len(shares), stops):
         print(claim)
 
 
-def claims(medians: dict[str, float], n_sets: int, stops: dict[str, list[Any]]) -> Iterator[str]:
+def claims(medians: dict[str, float], n_sets: int, stops: list[Any]) -> Iterator[str]:
     """Assert what is claimed, where there are runs enough."""
     if n_sets >= 6 and DEFAULT in medians:
         assert medians[DEFAULT] <= min(0.7, min(medians.values()) + 0.1), medians
         yield f"{DEFAULT}: {medians[DEFAULT]:.0%} of the labels of chance in the median of {n_sets} sets"
-    for part, runs in stops.items():
-        ended = [case for case in runs if case["has_stopped"]]
-        if len(ended) >= 500:
-            right = float(np.mean([case["is_right"] for case in ended]))
-            assert right >= 0.93, right
-            yield f"{part}: the stop sentence is right in {right:.1%} of {len(ended)} runs"
+    ended = [case for case in stops if case["has_stopped"]]
+    if len(ended) >= 500:
+        right = float(np.mean([case["is_right"] for case in ended]))
+        assert right >= 0.93, right
+        yield f"the stop sentence is right in {right:.1%} of {len(ended)} runs that said stop"
 
 
 def labels_for(target: float, runs: list[Any]) -> float:
@@ -267,11 +272,11 @@ def draw(curves: dict[str, dict[str, list[Any]]]) -> None:
 
 def _keys(name: str, seeds: range, part: Part | None) -> list[str]:
     choose = [f"choose/{name}/{strategy}/{seed}" for seed in seeds for strategy in STRATEGIES]
-    stop = [f"{'quick-' if part == 'quick-stop' else ''}stop/{name}/{DEFAULT}/{seed}" for seed in seeds]
-    return choose if part == "choose" else stop if part is not None else choose + stop
+    stop = [f"stop/{name}/{DEFAULT}/{seed}" for seed in seeds]
+    return choose if part == "choose" else stop if part == "stop" else choose + stop
 
 
-def _data(name: str, path: str, *, is_quick: bool = False) -> Data:
+def _data(name: str, path: str) -> Data:
     corpus = read_parts(path)[0] if path else load_dataset(name).train
     if corpus.is_multilabel:
         corpus = corpus.select(np.flatnonzero(np.diff(corpus.labels.offsets) == 1))
@@ -283,8 +288,7 @@ def _data(name: str, path: str, *, is_quick: bool = False) -> Data:
     taken = order[: n_tested + MOST_ASKED]
     texts = corpus.texts.gather(taken).str.slice(0, CHARACTERS).to_list()
     rows = np.arange(len(taken))
-    pool = Pool(texts, PARTS[:1] if is_quick else PARTS)
-    return Data(name, pool, codes[taken], len(corpus.label_names), rows[n_tested:], rows[:n_tested])
+    return Data(name, Pool(texts), codes[taken], len(corpus.label_names), rows[n_tested:], rows[:n_tested])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How many labels does a model need that chooses what it is taught, and is it right when it says that they are enough?
 
-    python benchmarks/labelling.py [SET ...] [--part choose|stop] [--runs 5] [--first 0] [--most 1000]
+    python benchmarks/labelling.py [SET ...] [--part choose|stop] [--runs 5] [--first 0] [--most 1000] [--strategies NAME]
 
 A SET is a data set, or NAME=FILE; of texts with several labels those with one are taken. Labels are those of the set,
 given as a person would at once. `choose`: each strategy, from 20 labels to so many; how many of its labels are worth
@@ -20,7 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is imported: 
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -32,12 +32,13 @@ from bywords.evaluation.metrics import accuracy
 from bywords.io.datasets import is_available, load_dataset, read_parts
 from bywords.labelling.estimates import FEWEST_TESTED, sentence_of
 from bywords.labelling.held_out import estimated, unchanged
-from bywords.labelling.learner import EVERY, MORE, N_COMPARED
+from bywords.labelling.learner import EVERY, MORE, MOST_TEXTS, N_COMPARED
 from bywords.labelling.pool import Pool, PoolModel
 from bywords.labelling.project import FIRST_RANDOM, TEST_EVERY, is_test_due
 from bywords.labelling.strategies import DEFAULT, STRATEGIES, Strategy, ranked
 
-MOST_ASKED, MOST_TESTED = 6_000, 4_000  # texts that may be asked for, and others that models are tested on
+MOST_ASKED = {"choose": MOST_TEXTS, "stop": 6_000}  # texts that may be asked for
+MOST_TESTED = 4_000  # others that models are tested on
 FULL = 1_000  # labels drawn at random that the others are compared with
 CHARACTERS = 2_000
 MOST_STOPPING = 2_700
@@ -66,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sets", nargs="*", default=["imdb", "20newsgroups-6"])
     parser.add_argument("--part", choices=get_args(Part))
+    parser.add_argument("--strategies", nargs="+", choices=STRATEGIES, default=STRATEGIES)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--most", type=int, default=FULL)
@@ -75,11 +77,14 @@ def main() -> None:
     seeds = range(options.first, options.first + options.runs)
     for given in options.sets:
         name, _, path = given.partition("=")
-        wanted = [key for key in _keys(name, seeds, options.part) if key not in cases]
         if not path and not is_available(name):
             print(f"{name}: skipped, it is not at hand")
-        elif wanted:
-            AT_HAND[name] = _data(name, path)
+            continue
+        for part in get_args(Part) if options.part is None else [options.part]:
+            wanted = [key for key in _keys(name, seeds, part, options.strategies) if key not in cases]
+            if not wanted:
+                continue
+            AT_HAND[name] = _data(name, path, MOST_ASKED[part])
             run = functools.partial(_case, options.most)
             with multiprocessing.get_context("fork").Pool(options.processes) as pool:
                 written = time.monotonic()
@@ -270,13 +275,12 @@ def draw(curves: dict[str, dict[str, list[Any]]]) -> None:
     figure.savefig(RESULTS / "labelling.png", dpi=110)
 
 
-def _keys(name: str, seeds: range, part: Part | None) -> list[str]:
-    choose = [f"choose/{name}/{strategy}/{seed}" for seed in seeds for strategy in STRATEGIES]
-    stop = [f"stop/{name}/{DEFAULT}/{seed}" for seed in seeds]
-    return choose if part == "choose" else stop if part == "stop" else choose + stop
+def _keys(name: str, seeds: range, part: Part, strategies: Sequence[Strategy]) -> list[str]:
+    taken = (DEFAULT,) if part == "stop" else strategies
+    return [f"{part}/{name}/{strategy}/{seed}" for seed in seeds for strategy in taken]
 
 
-def _data(name: str, path: str) -> Data:
+def _data(name: str, path: str, most_asked: int) -> Data:
     corpus = read_parts(path)[0] if path else load_dataset(name).train
     if corpus.is_multilabel:
         corpus = corpus.select(np.flatnonzero(np.diff(corpus.labels.offsets) == 1))
@@ -285,7 +289,7 @@ def _data(name: str, path: str) -> Data:
         codes = np.asarray(corpus.labels)
     order = np.random.default_rng(0).permutation(len(corpus))
     n_tested = min(MOST_TESTED, len(order) // 2)
-    taken = order[: n_tested + MOST_ASKED]
+    taken = order[: n_tested + most_asked]
     texts = corpus.texts.gather(taken).str.slice(0, CHARACTERS).to_list()
     rows = np.arange(len(taken))
     return Data(name, Pool(texts), codes[taken], len(corpus.label_names), rows[n_tested:], rows[:n_tested])

@@ -376,6 +376,8 @@ def test_the_sentence_says_stop_only_with_a_number_and_where_more_brings_little(
     assert may_stop
     assert stop.startswith("Stop here: a model of 240 labels is right on 90% of texts like these")
     assert "100 more would bring about +0.2 points (at most +1.0)" in stop
+    said = sentence_of(300, Estimate(240, Accuracy(1.0, 0.92, 1.0, n=44)))[0]  # no model is right on 100 % of texts
+    assert "is right on 92% of texts like these or more (95 % interval, by all of 44 drawn at random" in said
     for estimate in (
         Estimate(240, accuracy, Forecast(100, 0.02, 0.01, 0.03), is_stable=True),
         Estimate(240, accuracy, Forecast(100, 0.002, -0.01, 0.01), is_stable=False),

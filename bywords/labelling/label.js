@@ -295,7 +295,7 @@ function take(found) {
   $("verdict").classList.toggle("stop", status.may_stop);
   const accuracy = status.accuracy;
   $("interval").hidden = $("short").hidden = !accuracy || isReview; // in short where the sentence is below the text
-  if (accuracy) $("short").textContent = `${status.may_stop ? "Stop here: r" : "R"}ight on ${percent(accuracy.low)} to ${percent(accuracy.high)}`;
+  if (accuracy) $("short").textContent = `${status.may_stop ? "Stop here: " : ""}${Math.round(100 * accuracy.low)}–${Math.round(100 * accuracy.high)} % right`;
   if (accuracy) {
     $("interval").setAttribute("aria-label", `Accuracy ${percent(accuracy.value)}, 95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}`);
     const [range, point] = $("interval").children;

@@ -124,7 +124,7 @@ class Project:
         self._connection, self._shown = connection, shown
         self._lock = threading.RLock()
         self.queue: Queue | None = None  # of the last model
-        self.matched: dict[str, str] = {}  # labels of the files that it was made from, and those that they were taken for
+        self.matched: dict[str, str] = {}  # labels of its files that were taken for others, and these
         self.estimate: Estimate | None = None  # of the last model
         self.on_answer: Callable[[], None] = lambda: None  # called after each answer, in the thread that gave it
         self.record: ProjectRecord = read_record(connection, path)
@@ -186,7 +186,9 @@ class Project:
         """
         blocks = ((block, str(source)) for source in sources for block in read_blocks(source, given=False, **reading))
         empty = f"{', '.join(map(str, sources)) or 'no file'}: there is no text to label."
-        return cls._filled(Path(path), labels, blocks, empty, several, overlap, seed, (label, label_separator), folds=True)
+        return cls._filled(
+            Path(path), labels, blocks, empty, several, overlap, seed, (label, label_separator), folds=True
+        )
 
     @classmethod
     def of_texts(

@@ -129,7 +129,8 @@ def read_answers_of(path: Path, **reading: Any) -> list[Labelled]:
 def import_answers(project: Project, path: Path, **reading: Any) -> Imported:
     """Take over what people said of the texts that a project has, by the texts; labels that are new are added.
 
-    Labels are matched without regard to capitals. Answers that the project has of the same person are replaced. The same file twice is the same as once.
+    Labels are matched without regard to capitals. Answers that the project has of the same person are replaced. The
+    same file twice is the same as once.
 
     Raises: DataError as `read_answers_of`, and SettingError for labels that cannot be; nothing is then taken over.
     """
@@ -154,9 +155,7 @@ def create_from_answers(path: Path | str, source: Path, **settings: Any) -> Proj
     texts = list(dict.fromkeys(_texts_of(source)))
     project = Project.of_texts(path, texts, **settings)
     numbers = {text: number for number, text in enumerate(texts)}
-    project.matched = project.take_over(
-        [(numbers[one.text], one.annotator, one.kind, one.labels) for one in found]
-    )
+    project.matched = project.take_over([(numbers[one.text], one.annotator, one.kind, one.labels) for one in found])
     return project
 
 

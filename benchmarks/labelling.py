@@ -1,12 +1,13 @@
 """How many labels does a model need that chooses what it is taught, and is it right when it says that they are enough?
 
-    python benchmarks/labelling.py [SET ...] [--part choose|stop] [--runs 5] [--first 0] [--most 1000] [--strategies NAME]
+    python benchmarks/labelling.py [SET ...] [--part choose|stop] [--runs 5] [--first 0] [--most 1000]
 
 A SET is a data set, or NAME=FILE; of texts with several labels those with one are taken. Labels are those of the set,
 given as a person would at once. `choose`: each strategy, from 20 labels to so many; how many of its labels are worth
 1,000 drawn at random? `stop`: until it says to stop, or there are as many labels as --most; is the true accuracy in the
 interval that it gives? There a model is made only when an estimate is due, and chooses of MOST_STOPPING texts. Runs are
-written as they are done and not run again, and the claims are about all that are there; --first is the first seed.
+written as they are done and not run again, and the claims are about all that are there; --first is the first seed,
+and --strategies names those to compare.
 """
 
 from __future__ import annotations

@@ -590,6 +590,15 @@ def test_a_review_keeps_labels_that_differ_only_by_capitals_apart(tmp_path):
         assert project.outcomes()[0] == ("metal",)
 
 
+def test_how_a_file_to_import_is_read_may_be_said(project, tmp_path, bywords):
+    rows = "".join(f"{text};neu für alle;x\n" for text in texts_of(2))
+    (tmp_path / "in.csv").write_bytes(f"body;topic;label\n{rows}".encode("cp1252"))
+    words = ["label", str(project.path), "--import", "in.csv", "--label", "topic"]
+    assert "say --encoding cp1252" in bywords(*words, "--text", "body")[2]
+    assert bywords(*words, "--text", "body", "--encoding", "cp1252")[0] == 0
+    assert project.outcomes()[1] == ("neu für alle",)
+
+
 @pytest.mark.parametrize("style", ["argilla", "label-studio"])
 def test_what_each_person_said_goes_to_other_tools_and_back(tmp_path, style):
     with Project.of_texts(tmp_path / "two.bywords", texts_of(10), labels=WORDS, overlap=2) as two:

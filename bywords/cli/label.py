@@ -62,7 +62,12 @@ def label(
         Literal["argilla", "label-studio"], typer.Option(help="Whose JSON --export writes to a name in .json.")
     ] = "label-studio",
     take_over: Annotated[
-        Path | None, typer.Option("--import", help="Take over the labels of a file, by the texts, and end.")
+        Path | None,
+        typer.Option(
+            "--import",
+            help="Take over the labels of a file, by the texts, and end. Of a project --text, --label, "
+            "--label-separator and --encoding are those of this file.",
+        ),
     ] = None,
     text: options.Text = None,
     label: Annotated[
@@ -91,9 +96,12 @@ def label(
     people = _names("--annotators", annotators)
     given = {"labels": labels, "out": out, "several": several, "overlap": overlap - 1, "text": text, "label": label,
              "label_separator": label_separator, "encoding": encoding, "seed": seed}  # fmt: skip
+    reading: dict[str, Any] = {}
+    if take_over is not None and any(_is_project(Path(name)) for name in texts):  # then they are of that file
+        reading = {name: given.pop(name) for name in ("text", "label", "label_separator", "encoding")}
     with _opened(texts, given, review, people) as project:
         if take_over is not None:
-            _take_over(project, take_over)
+            _take_over(project, take_over, reading)
         if export is not None:
             _export(project, export, style)
         if take_over is None and export is None:
@@ -179,10 +187,10 @@ def _names(option: str, given: str | None) -> list[str]:
     return names
 
 
-def _take_over(project: Project, path: Path) -> None:
+def _take_over(project: Project, path: Path, reading: dict[str, Any]) -> None:
     from bywords.labelling.transfer import import_answers
 
-    found = import_answers(project, path)
+    found = import_answers(project, path, **reading)
     rest = f"; {found.n_not_there:,} are on texts that it does not have" if found.n_not_there else ""
     say(f"{found.n_answers:,} labels of {path} are in {project.path} now{rest}.")
     _tell_matched(found.matched)

@@ -123,7 +123,8 @@ def read_answers_of(path: Path, **reading: Any) -> list[Labelled]:
     corpus = read_corpus(path, **reading)
     names = corpus.names()
     labels = [tuple(one) if corpus.is_multilabel else (str(one),) for one in names]
-    return [Labelled(text, FROM_FILE, "label", some) for text, some in zip(corpus.texts.to_list(), labels, strict=True)]
+    texts = map(shown_text, corpus.texts.to_list())
+    return [Labelled(text, FROM_FILE, "label", some) for text, some in zip(texts, labels, strict=True)]
 
 
 def import_answers(project: Project, path: Path, **reading: Any) -> Imported:

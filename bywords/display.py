@@ -27,7 +27,7 @@ def shown_table(title: str, rows: Sequence[Mapping[str, Any]], *, notes: Iterabl
         for name, style in zip(columns, styles, strict=True)
     )
     body = "".join(
-        "<tr>" + "".join(_cell(_said(row[name]), style) for name, style in zip(columns, styles, strict=True)) + "</tr>"
+        "<tr>" + "".join(_cell(_in(name, row), style) for name, style in zip(columns, styles, strict=True)) + "</tr>"
         for row in shown[:MOST_ROWS]
     )
     left = [f"{len(rows) - MOST_ROWS:,} more rows: to_frame() has all."] if len(rows) > MOST_ROWS else []
@@ -60,6 +60,11 @@ def shown_words(title: str, parts: Iterable[tuple[str, float]], *, notes: Iterab
         f"<div style='max-width:60em'><p style='margin:.3em 0'><strong>{_escaped(title)}</strong></p>"
         f"<p style='white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.7'>{''.join(pieces)}</p>{said}</div>"
     )
+
+
+def _in(name: str, row: Mapping[str, Any]) -> str:
+    """What stands in a column: the number of a row as it is written to find it, other ones in thousands."""
+    return str(row[name]) if name == "row" else _said(row[name])
 
 
 def _cell(text: str, style: str) -> str:

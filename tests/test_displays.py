@@ -81,6 +81,7 @@ def test_words_for_and_against_differ_also_without_colours_and_long_cells_are_no
     assert re.search(r"dashed rgb\([\d, ]+\)' title='-0.50'>two<", shown)
     assert "min-width" in shown_table("title", [{"classes": "a, b, " * 20}])
     assert "min-width" not in shown_table("title", [{"classes": "a, b"}])
+    assert cells(shown_table("title", [{"row": 1230, "documents": 1230}])) == ["1230", "1,230"]
 
 
 def test_an_evaluation_has_a_row_a_class_and_a_picture(fitted):

@@ -9,7 +9,8 @@ from typing import Any
 MOST_ROWS = 30
 MOST_CHARACTERS = 2_000  # of a text that is shown
 MOST_ON_A_LINE = 24  # characters of a cell
-FOR, AGAINST = "38, 132, 86", "204, 82, 48"  # red, green and blue of words that speak for a class, and against it
+WIDTH_OF_LONG = "12em"  # of a cell that has more lines
+FOR, AGAINST = "0, 114, 178", "199, 80, 0"  # red, green and blue of words for a class, and against it, as on pages
 
 
 def shown_table(title: str, rows: Sequence[Mapping[str, Any]], *, notes: Iterable[str] = ()) -> str:
@@ -26,7 +27,7 @@ def shown_table(title: str, rows: Sequence[Mapping[str, Any]], *, notes: Iterabl
         for name, style in zip(columns, styles, strict=True)
     )
     body = "".join(
-        "<tr>" + "".join(_cell(_said(row[name]), style) for name, style in zip(columns, styles, strict=True)) + "</tr>"
+        "<tr>" + "".join(_cell(_in(name, row), style) for name, style in zip(columns, styles, strict=True)) + "</tr>"
         for row in shown[:MOST_ROWS]
     )
     left = [f"{len(rows) - MOST_ROWS:,} more rows: to_frame() has all."] if len(rows) > MOST_ROWS else []
@@ -47,7 +48,11 @@ def shown_words(title: str, parts: Iterable[tuple[str, float]], *, notes: Iterab
             break
         length += len(text)
         strength = min(abs(value), 1.0)
-        colour = f"background:rgba({FOR if value > 0 else AGAINST}, {0.15 + 0.55 * strength:.2f});border-radius:.2em"
+        which, line = (FOR, "solid") if value > 0 else (AGAINST, "dashed")  # also for those who do not see the colours
+        colour = (
+            f"background:rgba({which}, {0.15 + 0.55 * strength:.2f});border-radius:.2em;"
+            f"border-bottom:2px {line} rgb({which})"
+        )
         piece = _escaped(text)
         pieces.append(f"<span style='{colour}' title='{value:+.2f}'>{piece}</span>" if strength > 0.02 else piece)
     said = "".join(f"<p style='margin:.3em 0'>{_escaped(note)}</p>" for note in notes)
@@ -57,9 +62,15 @@ def shown_words(title: str, parts: Iterable[tuple[str, float]], *, notes: Iterab
     )
 
 
+def _in(name: str, row: Mapping[str, Any]) -> str:
+    """What stands in a column: the number of a row as it is written to find it, other ones in thousands."""
+    return str(row[name]) if name == "row" else _said(row[name])
+
+
 def _cell(text: str, style: str) -> str:
     """A cell of a table; a name or a number, which is short, stays on one line."""
-    return f"<td style='{style}{';white-space:nowrap' if len(text) <= MOST_ON_A_LINE else ''}'>{_escaped(text)}</td>"
+    width = "white-space:nowrap" if len(text) <= MOST_ON_A_LINE else f"min-width:{WIDTH_OF_LONG}"
+    return f"<td style='{style};{width}'>{_escaped(text)}</td>"
 
 
 def _with_intervals(row: Mapping[str, Any]) -> dict[str, Any]:

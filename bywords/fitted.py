@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Required, TypedDict, TypeVar, cast
 
 import numpy as np
@@ -18,6 +18,7 @@ from bywords.data.groups import Together
 from bywords.data.hierarchy import Hierarchy
 from bywords.data.label_sets import Codes, LabelSets, joined_codes
 from bywords.data.labels import GivenLabels, LabelFormat, Labels, are_known, codes_of, names_of, read_labels
+from bywords.display import shown_table
 from bywords.errors import DataError, ModelFolderError, SettingError, check_kind, check_range, did_you_mean, quoted
 from bywords.evaluation.back_off import BackOff, NodeAnswers, thresholds_for
 from bywords.evaluation.calibration import Calibration, Sigmoids, sigmoid
@@ -64,6 +65,12 @@ class History:
     epochs: list[EpochRecord] = field(default_factory=list)
     best_epoch: int = 0
     interrupted: bool = False  # by Ctrl-C; the best weights so far are kept
+
+    def _repr_html_(self) -> str:
+        epochs = f"{len(self.epochs)} {'epoch' if len(self.epochs) == 1 else 'epochs'}"
+        best = f", of which epoch {self.best_epoch} is the best" if self.best_epoch else ""
+        rows = [asdict(record) for record in self.epochs]
+        return shown_table(f"{epochs}{best}{' (interrupted)' if self.interrupted else ''}", rows)
 
     def plot(self, axes: Any = None) -> Any:
         """Draw the loss of each epoch, in training and validation, and mark the best; matplotlib's axes."""

@@ -21,7 +21,9 @@ from bywords import (
 )
 from bywords.auditing.audit import audit
 from bywords.data.corpus import Corpus, Split
-from bywords.display import shown_table
+from bywords.display import shown_table, shown_words
+from bywords.fitted import History
+from bywords.records.base import EpochRecord
 from bywords.training.callback import Callback
 
 EVIL = "<script>alert('x')</script> & \ud800"
@@ -63,6 +65,23 @@ def test_an_explanation_colours_its_words_and_keeps_every_character(fitted):
     assert re.search(rf"<span style='background:[^']*' title='[+-]\d\.\d\d'>{word}</span>", shown)
     assert explanation.to_frame().columns == ["word", "attribution", "count"]
     assert explanation.to_frame()["word"].to_list() == [share.word for share in explanation.words()]
+
+
+def test_a_training_in_epochs_has_a_row_an_epoch():
+    records = [EpochRecord(1, 1.5, 1.25, 0.5, 0.1), EpochRecord(2, 1.0, 1.125, 0.625, 0.1)]
+    shown = History(records, best_epoch=2, interrupted=True)._repr_html_()
+    assert "2 epochs, of which epoch 2 is the best (interrupted)" in shown
+    assert cells(shown) == ["1", "1.500", "1.250", "0.500", "0.100", "2", "1.000", "1.125", "0.625", "0.100"]
+    assert "0 epochs<" in History()._repr_html_()
+
+
+def test_words_for_and_against_differ_also_without_colours_and_long_cells_are_not_one_word_wide():
+    shown = shown_words("title", [("one", 0.5), ("two", -0.5), ("three", 0)])
+    assert re.search(r"solid rgb\([\d, ]+\)' title='\+0.50'>one<", shown)
+    assert re.search(r"dashed rgb\([\d, ]+\)' title='-0.50'>two<", shown)
+    assert "min-width" in shown_table("title", [{"classes": "a, b, " * 20}])
+    assert "min-width" not in shown_table("title", [{"classes": "a, b"}])
+    assert cells(shown_table("title", [{"row": 1230, "documents": 1230}])) == ["1230", "1,230"]
 
 
 def test_an_evaluation_has_a_row_a_class_and_a_picture(fitted):

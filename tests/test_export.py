@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from pages import DROP, HOSTILE, chromium, needs_browser, page_in
 from small_corpus import small_corpus
+from test_encodings import SAID
 
 from bywords import (
     SYSTEMS,
@@ -30,6 +31,7 @@ from bywords.explain.explanation import explain
 from bywords.exporting.onnx import onnx_files
 from bywords.exporting.payload import least_logits, payload
 from bywords.io.csv import record_blocks
+from bywords.io.encodings import LATIN
 from bywords.io.streams import open_input
 from bywords.models.averaging import AveragingConfig
 from bywords.models.base import model_class, model_of
@@ -340,13 +342,35 @@ def test_a_page_fits_a_phone_and_says_what_is_wrong_with_a_file(page, tmp_path):
     page.fill("#text", "moon " + "x" * 500)
     for content, said in (
         (b"a,b\n1,2,3\n", "Line 2: expected 2 fields"),
-        (b"\xff\xfe\xff", "UTF-8"),
+        (b"\xff\xfe\xff", "not in UTF-8, and perhaps no text"),
+        ("text\nлуна\n".encode("cp1251"), "choose the encoding in which it reads right"),
         (b"a,b\n1,2\n", "choose one"),
     ):
         (tmp_path / "in.csv").write_bytes(content)
         page.set_input_files("#file", str(tmp_path / "in.csv"))
         page.wait_for_function("said => document.querySelector('#said').textContent.includes(said)", arg=said)
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_a_page_reads_a_file_that_is_not_in_utf8_as_what_the_commands_take_it_for_and_says_so(page, tmp_path):
+    names = {"mac_roman": "macintosh"}
+    for language, encoding, said in SAID:
+        found = page.evaluate("bytes => readingsOf(new Uint8Array(bytes))", list(said.encode(encoding)))
+        if encoding in LATIN and encoding != "cp437":  # which browsers do not have
+            assert found["encoding"] == names.get(encoding, encoding.replace("cp", "windows-")), language
+        elif encoding != "cp437":
+            assert found["encoding"] == ""
+            assert not any(word.isascii() for _, word in found["readings"])
+    (tmp_path / "in.csv").write_bytes("nr;text\n1;moon Größe\n".encode("cp1252"))
+    page.set_input_files("#file", str(tmp_path / "in.csv"))
+    page.get_by_text("1 row labelled").wait_for()
+    assert "by the column text, read as windows-1252." in page.inner_text("#said")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save in-labelled.csv").click()
+    assert download.value.path().read_text(encoding="utf-8").startswith("\ufeffnr;text;label")  # as Excel knows it
+    assert "moon Größe" in download.value.path().read_text(encoding="utf-8")
+    page.select_option("#encoding", "macintosh")
+    page.get_by_text("read as macintosh").wait_for()
 
 
 @pytest.mark.parametrize("kind", ["pooled", "share", "layer", "labels"])

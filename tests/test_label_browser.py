@@ -13,6 +13,7 @@ from pages import HOSTILE, answering, chromium, needs_chromium
 from playwright.sync_api import expect
 
 from bywords.labelling.app import LabellingSite
+from bywords.labelling.estimates import Accuracy, Estimate, Forecast
 from bywords.labelling.project import Project
 from bywords.labelling.review import review_items, write_corrections
 
@@ -218,6 +219,21 @@ def test_texts_labels_and_suggestions_are_shown_and_never_run_on_a_phone_and_in_
     assert sorted(text.strip() for text in seen) == sorted(text.strip() for text in hostile)
     assert page.locator("#card *").count() == 2  # the text and the line below it: nothing of it became an element
     assert sorted(labels for _, labels, _ in answers(project).values()) == sorted([(label, "b"), (label, "b"), ()])
+
+
+def test_on_a_phone_how_right_the_model_is_and_that_one_may_stop_stand_above_the_text(opened, page):
+    project = opened(["one", "two", "three"], ["a", "b"])
+    page.set_viewport_size({"width": 390, "height": 844})
+    current(page)
+    expect(page.locator("#short")).to_be_hidden()
+    accuracy, forecast = Accuracy(0.9, 0.803, 0.951, n=60), Forecast(100, 0.001, -0.01, 0.01)
+    project.estimate = Estimate(240, accuracy, forecast, is_stable=True)
+    next_after(page, lambda: page.keyboard.press("1"))
+    expect(page.locator("#short")).to_have_text("Stop here: 80–95 % right")
+    assert page.locator("#short").bounding_box()["y"] < page.locator("#text").bounding_box()["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1280, "height": 800})
+    expect(page.locator("#short")).to_be_hidden()  # the sentence is beside the text
 
 
 def test_everything_has_a_name_a_size_for_thumbs_and_is_reached_by_tab(opened, page):

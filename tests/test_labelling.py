@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from bywords.auditing import audit as run_audit
@@ -375,6 +376,8 @@ def test_the_sentence_says_stop_only_with_a_number_and_where_more_brings_little(
     assert may_stop
     assert stop.startswith("Stop here: a model of 240 labels is right on 90% of texts like these")
     assert "100 more would bring about +0.2 points (at most +1.0)" in stop
+    said = sentence_of(300, Estimate(240, Accuracy(1.0, 0.92, 1.0, n=44)))[0]  # no model is right on 100 % of texts
+    assert "is right on 92% of texts like these or more (95 % interval, by all of 44 drawn at random" in said
     for estimate in (
         Estimate(240, accuracy, Forecast(100, 0.02, 0.01, 0.03), is_stable=True),
         Estimate(240, accuracy, Forecast(100, 0.002, -0.01, 0.01), is_stable=False),
@@ -562,6 +565,38 @@ def test_a_table_of_a_project_can_be_read_as_documents_and_imported(project, tmp
         found = import_answers(other, tmp_path / name)
         assert (found.n_answers, found.n_not_there) == (20, 0)
         assert other.outcomes() == project.outcomes()
+
+
+def test_labels_that_differ_only_by_capitals_are_one_and_which_was_taken_for_which_is_said(tmp_path, project, bywords):
+    texts = texts_of(3)
+    pl.DataFrame({"text": texts, "label": ["Metal", "FRUIT", "alloy"]}).write_csv(tmp_path / "in.csv")
+    found = import_answers(project, tmp_path / "in.csv")
+    assert found.matched == {"Metal": "metal", "FRUIT": "fruit"}
+    assert sorted(row.name for row in project.labels()) == ["alloy", "fruit", "metal"]
+    with pytest.raises(SettingError, match="there is a label 'metal' already, and 'METAL' differs only by capitals"):
+        project.add_label("METAL")
+    project.rename_label("metal", "Metal")  # itself
+    code, _, err = bywords("label", str(project.path), "--import", "in.csv")
+    assert (code, "only by capitals are one: 'FRUIT' for 'fruit'." in err) == (0, True)
+    with Project.create(tmp_path / "new.bywords", [tmp_path / "in.csv"], ["metal", "Alloy"], label="label") as made:
+        assert [(row.name, row.count) for row in made.labels()] == [("metal", 1), ("Alloy", 1), ("FRUIT", 1)]
+        assert made.matched == {"Metal": "metal", "alloy": "Alloy"}
+
+
+def test_a_review_keeps_labels_that_differ_only_by_capitals_apart(tmp_path):
+    with Project.of_texts(tmp_path / "p.bywords", ["a", "b"], ["Metal", "metal"]) as project:
+        assert sorted(row.name for row in project.labels()) == ["Metal", "metal"]
+        project.answer(0, ["metal"], source="settled")
+        assert project.outcomes()[0] == ("metal",)
+
+
+def test_how_a_file_to_import_is_read_may_be_said(project, tmp_path, bywords):
+    rows = "".join(f"{text};neu für alle;x\n" for text in texts_of(2))
+    (tmp_path / "in.csv").write_bytes(f"body;topic;label\n{rows}".encode("cp1252"))
+    words = ["label", str(project.path), "--import", "in.csv", "--label", "topic"]
+    assert "say --encoding cp1252" in bywords(*words, "--text", "body")[2]
+    assert bywords(*words, "--text", "body", "--encoding", "cp1252")[0] == 0
+    assert project.outcomes()[1] == ("neu für alle",)
 
 
 @pytest.mark.parametrize("style", ["argilla", "label-studio"])

@@ -82,7 +82,7 @@ def test_a_file_is_labelled_and_saved(page, tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"text\n\xff\n", "The file is not in UTF-8"),
+        (b"text\n\xff\0\n", "The file is not in UTF-8"),
         (b"PK\x03\x04\x14\x00\x06\x00", "The file is an Excel workbook or another zip, not a csv"),
         (b"text\n", "There is no row below the header."),
         (b"", "The file is empty"),
@@ -93,6 +93,18 @@ def test_a_file_that_is_none_is_said(page, tmp_path, content, said):
     (tmp_path / "bad.csv").write_bytes(content)
     page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "bad.csv")
     expect(page.locator("#said")).to_contain_text(said, timeout=20_000)
+
+
+def test_a_file_in_another_encoding_is_labelled_as_it_is_chosen_to_be_read(page, tmp_path):
+    (tmp_path / "new.csv").write_bytes("text\nмоторы moon\n".encode("cp1251"))
+    page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "new.csv")
+    expect(page.locator("#said")).to_contain_text("choose the encoding in which it reads right", timeout=20_000)
+    page.get_by_label("It is not in UTF-8, but reads right as").select_option("windows-1251: моторы")
+    expect(page.locator("#said")).to_have_text("new.csv: 1 row, read as windows-1251.")
+    page.get_by_role("button", name="Label the file").click()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Save new-labelled.csv").click()
+    assert "моторы moon" in saved.value.path().read_text(encoding="utf-8")
 
 
 def test_what_the_server_takes_is_shown(page):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bywords.labelling.project import Project
 
 PORT = 8470  # so that a page which is open finds the next server of its project again
+MOST_NAMED = 3  # labels in a sentence
 STOP_SECONDS = 2  # for answers that are on their way
 
 
@@ -61,7 +62,12 @@ def label(
         Literal["argilla", "label-studio"], typer.Option(help="Whose JSON --export writes to a name in .json.")
     ] = "label-studio",
     take_over: Annotated[
-        Path | None, typer.Option("--import", help="Take over the labels of a file, by the texts, and end.")
+        Path | None,
+        typer.Option(
+            "--import",
+            help="Take over the labels of a file, by the texts, and end. Of a project --text, --label, "
+            "--label-separator and --encoding are those of this file.",
+        ),
     ] = None,
     text: options.Text = None,
     label: Annotated[
@@ -90,9 +96,12 @@ def label(
     people = _names("--annotators", annotators)
     given = {"labels": labels, "out": out, "several": several, "overlap": overlap - 1, "text": text, "label": label,
              "label_separator": label_separator, "encoding": encoding, "seed": seed}  # fmt: skip
+    reading: dict[str, Any] = {}
+    if take_over is not None and any(_is_project(Path(name)) for name in texts):  # then they are of that file
+        reading = {name: given.pop(name) for name in ("text", "label", "label_separator", "encoding")}
     with _opened(texts, given, review, people) as project:
         if take_over is not None:
-            _take_over(project, take_over)
+            _take_over(project, take_over, reading)
         if export is not None:
             _export(project, export, style)
         if take_over is None and export is None:
@@ -128,10 +137,15 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people
         return _review_of(out, review, data, given)
     files = [name for pattern in texts for name in options.files_of(pattern)]
     if len(files) == 1 and Path(files[0]).is_file() and is_of_tool(Path(files[0])):
-        return create_from_answers(out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")})
+        answers = create_from_answers(
+            out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")}
+        )
+        _tell_matched(answers.matched)
+        return answers
     if given["text"] is not None and len(given["text"]) == 1:
         (given["text"],) = given["text"]
     project = Project.create(out, files, **given)
+    _tell_matched(project.matched)
     if n_blank := project.n_blank():
         tell_aside(f"{n_blank:,} of {project.n_texts:,} texts are blank: nobody is asked for them.")
     return project
@@ -173,12 +187,21 @@ def _names(option: str, given: str | None) -> list[str]:
     return names
 
 
-def _take_over(project: Project, path: Path) -> None:
+def _take_over(project: Project, path: Path, reading: dict[str, Any]) -> None:
     from bywords.labelling.transfer import import_answers
 
-    found = import_answers(project, path)
+    found = import_answers(project, path, **reading)
     rest = f"; {found.n_not_there:,} are on texts that it does not have" if found.n_not_there else ""
     say(f"{found.n_answers:,} labels of {path} are in {project.path} now{rest}.")
+    _tell_matched(found.matched)
+
+
+def _tell_matched(matched: dict[str, str]) -> None:
+    """Say which labels were taken for others, from which they differ by capitals."""
+    if matched:
+        pairs = ", ".join(f"{given!r} for {name!r}" for given, name in list(matched.items())[:MOST_NAMED])
+        more = f", and {len(matched) - MOST_NAMED:,} more" if len(matched) > MOST_NAMED else ""
+        tell_aside(f"Labels that differ only by capitals are one: {pairs}{more}.")
 
 
 def _export(project: Project, path: Path, style: Literal["argilla", "label-studio"]) -> None:

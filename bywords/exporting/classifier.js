@@ -83,8 +83,13 @@
   $("ask").addEventListener("submit", event => { event.preventDefault(); show(); });
 
   // A csv.
-  let table = null, name = "", running = 0;
-  async function take(file) {
+  let table = null, taken = null, name = "", running = 0;
+  function offer(read) {
+    $("in-encoding").hidden = !read.readings;
+    if (read.readings) $("encoding").replaceChildren(...encodingOptions(read));
+  }
+  async function take(file, encoding) {
+    taken = file;
     const its = ++running;
     $("save").textContent = "";
     $("labelled").textContent = "";
@@ -92,9 +97,10 @@
     $("done").hidden = true;
     say($("said"), `Reading ${file.name} …`);
     try {
-      const read = readCsv(new Uint8Array(await file.arrayBuffer()), file.name);
+      const read = readCsv(new Uint8Array(await file.arrayBuffer()), file.name, encoding);
       if (its !== running) return;
       table = read;
+      offer(read);
       name = file.name;
       if (!table.rows.length) throw new Error("There is no row below the header.");
       const column = textColumn(table.header, JSON.parse($("column").dataset.wanted));
@@ -103,10 +109,10 @@
       table.header.forEach((title, i) => $("column").append(element("option", title || `column ${i + 1}`, {value: i})));
       $("column").value = column < 0 ? "" : column;
       $("choose").hidden = false;
-      const rows = `${name}: ${table.rows.length.toLocaleString("en")} rows`;
+      const rows = `${name}: ${rowsOf(table.rows.length)}`;
       if (column < 0) { say($("said"), `${rows}. It is not clear which column holds the texts: choose one.`); $("column").focus(); }
       else await label();
-    } catch (error) { if (its === running) say($("said"), error.message, true); }
+    } catch (error) { if (its === running) { table = null; offer(error); say($("said"), error.message, true); } }
   }
   async function label() {
     if ($("column").value === "") return;
@@ -129,7 +135,7 @@
       parts.push(write([...rows[i], found.labels.join("|"), shown.join("|"), decimal(found.inVocabularyShare, 4), String(found.isUnknown), String(found.isUnlike), ...words]));
       if (performance.now() > until) {
         $("done").value = i + 1;
-        say($("said"), `${(i + 1).toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows of the column ${header[column]} labelled.`);
+        say($("said"), `${(i + 1).toLocaleString("en")} of ${rowsOf(rows.length)} of the column ${header[column]} labelled.`);
         await new Promise(next => setTimeout(next));
         if (its !== running) return;
         until = performance.now() + SOME_MS;
@@ -137,7 +143,7 @@
     }
     $("done").hidden = true;
     const unlike = nUnlike ? ` ${nUnlike.toLocaleString("en")} ${nUnlike === 1 ? "is" : "are"} unlike the texts of the training (out_of_distribution): do not trust ${nUnlike === 1 ? "it" : "these"}.` : "";
-    say($("said"), `${rows.length.toLocaleString("en")} rows labelled by the column ${header[column] || column + 1}.${unlike}`);
+    say($("said"), `${rowsOf(rows.length)} labelled by the column ${header[column] || column + 1}${table.encoding ? `, read as ${table.encoding}` : ""}.${unlike}`);
     const link = element("a", "", {download: `${name.replace(/\.(csv|tsv|txt)$/i, "")}-labelled${separator === "\t" ? ".tsv" : ".csv"}`, class: "save"});
     link.href = URL.createObjectURL(new Blob(parts, {type: "text/csv"}));
     link.textContent = `Save ${link.download}`;
@@ -160,6 +166,7 @@
     return [...sums].filter(([, value]) => value > 0).sort((a, b) => b[1] - a[1]).slice(0, N_WORDS).map(([word]) => word).join(" ");
   }
   $("file").addEventListener("change", () => { if ($("file").files.length) take($("file").files[0]); $("file").value = ""; });
+  $("encoding").addEventListener("change", () => { if (taken) take(taken, $("encoding").value); });
   $("column").addEventListener("change", label);
   $("with-words").addEventListener("change", () => { if (table) label(); });
   const isFile = event => event.dataTransfer && [...event.dataTransfer.types].includes("Files");

@@ -6,15 +6,77 @@ const SIGNATURES = {  // the first bytes of files that are none of text
 };
 const SEPARATORS = [",", ";", "\t", "|"], HEAD_LINES = 30;
 
-function textOfBytes(bytes) {
+// What files are in that are not UTF-8, as browsers call it, the commonest first; and what languages of Latin letters have
+// beside a to z: as bywords/io/encodings.py has it, by which the commands say what is likeliest.
+const LATIN = ["windows-1252", "windows-1250", "windows-1254", "windows-1257", "macintosh"];
+const ENCODINGS = [...LATIN, "windows-1251", "koi8-r", "windows-1253", "windows-1255", "windows-1256", "windows-874", "shift_jis", "euc-jp", "gb18030", "big5", "euc-kr"];
+const ALPHABETS = [
+  "àâæçèéêëîïôœùûüÿ", "áéíñóúü", "àáâãçéêíòóôõúü", "àèéìíîòóùú", "äöüß", "áàéèíïóòúüç", "áéíóúýþæöð",
+  "åäöéü", "åæøéèêòóôü", "àáäéëèêïíîóöôúûü", "äõöüšž", "áâêîôûŵŷïäëö",
+  "ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž", "ăâîșțşţ", "çëáéí",
+  "çğıöşüâîûİ", "āčēģīķļņšūž", "ąčęėįšųūž",
+];
+const ODD = /(?<=[\p{L}\p{Nl}\p{No}])[^\x00-\x7f\p{L}\p{N}_’'‐-―](?=[\p{L}\p{Nl}\p{No}])|(?<=[a-zà-ÿ])[À-Þ](?=[a-zà-ÿ])/gu;  // within words
+const LATIN_SHARE = 0.3, SAMPLE_BYTES = 20000;
+
+function decodedIn(encoding, bytes, isCut = false) {  // null where it is not in this encoding
+  try {
+    const text = new TextDecoder(encoding, {fatal: true}).decode(bytes, {stream: isCut});
+    return /[\x80-\x9f]/.test(text) ? null : text;
+  } catch { return null; }
+}
+
+// {readings: [encoding, what a word reads as in it] each, encoding: the likeliest, "" where it is not clear}.
+function readingsOf(bytes) {
+  const sample = [];
+  let nOther = 0, nAscii = 0;
+  for (let start = 0, end; start < bytes.length && sample.length < SAMPLE_BYTES; start = end + 1) {
+    end = bytes.indexOf(10, start);
+    if (end < 0) end = bytes.length;
+    const line = bytes.subarray(start, Math.min(end, start + SAMPLE_BYTES));
+    if (line.some(byte => byte > 127)) sample.push(...line, 10);
+  }
+  for (const byte of sample) if (byte > 127) nOther++; else if (/[A-Za-z]/.test(String.fromCharCode(byte))) nAscii++;
+  const found = new Map();  // what each reads as: of encodings in which it is the same the commonest
+  for (const encoding of ENCODINGS) {
+    const text = decodedIn(encoding, new Uint8Array(sample), true);
+    if (text !== null && ![...found.values()].includes(text)) found.set(encoding, text);
+  }
+  const odd = text => {
+    const letters = (text.match(/[\p{L}\p{Nl}\p{No}]/gu) || []).filter(letter => !/[a-z]/i.test(letter));
+    const foreign = one => letters.filter(letter => !one.includes(letter) && !one.includes(letter.toLowerCase())).length;
+    return Math.min(...ALPHABETS.map(foreign)) + (text.match(ODD) || []).length;
+  };
+  const latin = nOther <= LATIN_SHARE * (nOther + nAscii) ? LATIN.filter(name => found.has(name)).map(name => [odd(found.get(name)), name]) : [];
+  const least = Math.min(...latin.map(([n]) => n));
+  const example = text => (text.match(/[^\s;,|"]*[^\x00-\x7f][^\s;,|"]*/) || [""])[0].slice(0, 30);
+  return {readings: [...found].map(([name, text]) => [name, example(text)]), encoding: (latin.find(([n]) => n === least) || [0, ""])[1]};
+}
+
+// {text, encoding, readings} of bytes: the last two of those that are not in Unicode. Throws what has `readings` where it
+// is not clear which is right.
+function textOfBytes(bytes, asked) {
   const starts = (...mark) => mark.every((byte, i) => bytes[i] === byte);
   const other = Object.keys(SIGNATURES).find(name => starts(...SIGNATURES[name]));
   if (other) throw new Error(`The file is ${other}, not a csv: save its table as “CSV UTF-8” in the program that it is from, and drop that.`);
-  const decode = encoding => new TextDecoder(encoding, {fatal: true}).decode(bytes);
   const isLittle = (starts(0xff, 0xfe) && !starts(0xff, 0xfe, 0, 0)) || (bytes.length >= 4 && !bytes[1] && !bytes[3] && bytes[0] && bytes[2]);
   const isBig = starts(0xfe, 0xff) || (bytes.length >= 4 && !bytes[0] && !bytes[2] && bytes[1] && bytes[3]);
-  try { return decode(isLittle ? "utf-16le" : isBig ? "utf-16be" : "utf-8"); }
-  catch { throw new Error("The file is not in UTF-8: save it as “CSV UTF-8”, or as UTF-8, and drop it again."); }
+  try { return {text: new TextDecoder(isLittle ? "utf-16le" : isBig ? "utf-16be" : "utf-8", {fatal: true}).decode(bytes)}; }
+  catch { /* another one */ }
+  const {readings, encoding} = isLittle || isBig || bytes.includes(0) ? {readings: []} : readingsOf(bytes), chosen = asked || encoding;
+  if (!readings.length) throw new Error("The file is not in UTF-8, and perhaps no text: save it as “CSV UTF-8”, or as UTF-8, and drop it again.");
+  if (!chosen) throw Object.assign(new Error("The file is not in UTF-8: choose the encoding in which it reads right."), {readings});
+  const text = decodedIn(chosen, bytes);
+  if (text === null) throw Object.assign(new Error(`The file is not in UTF-8, and not in ${chosen}: choose another encoding.`), {readings});
+  return {text, encoding: chosen, readings};
+}
+
+const rowsOf = n => `${n.toLocaleString("en")} ${n === 1 ? "row" : "rows"}`;
+
+// The options of a list of encodings in which a file may be, by what they make of it.
+function encodingOptions({readings, encoding}) {
+  const options = readings.map(([name, example]) => new Option(`${name}: ${example}`, name, false, name === encoding));
+  return encoding ? options : [new Option("choose …", ""), ...options];
 }
 
 // The records of a text, strictly: [line, fields] each. Blank lines are skipped. Throws, naming the line.
@@ -67,10 +129,10 @@ function separatorOf(text) {
   return SEPARATORS.find(sign => (rows[0] || "").includes(sign)) || ",";
 }
 
-// {header, rows, separator, mark, lineEnd} of a file. Throws, saying what is wrong and where.
-function readCsv(bytes, name) {
-  let text = textOfBytes(bytes);
-  const mark = text.startsWith("\ufeff") || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) ? "\ufeff" : "";
+// {header, rows, separator, mark, lineEnd} of a file, and {encoding, readings} as of textOfBytes. Throws, saying what is wrong and where.
+function readCsv(bytes, name, asked = "") {
+  let {text, encoding = "", readings = null} = textOfBytes(bytes, asked);
+  const mark = encoding || text.startsWith("\ufeff") || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) ? "\ufeff" : "";
   text = text.replace(/^\ufeff/, "");
   const isTsv = /\.tsv$/i.test(name), marked = isTsv ? null : /^sep=(.)\r?\n/i.exec(text);
   const separator = isTsv ? "\t" : marked ? marked[1] : separatorOf(text);
@@ -89,7 +151,7 @@ function readCsv(bytes, name) {
   const [[, header], ...rest] = records;
   const again = rest.find(([, fields]) => fields.length > 1 && fields.every((field, i) => (i ? field : field.replace(/^\ufeff/, "")) === header[i]));
   if (again) throw new Error(`Line ${again[0]}: the names of the columns stand here again, as where files were put together. Take it out.`);
-  return {header, rows: rest.map(([, fields]) => fields), separator, mark, lineEnd};
+  return {header, rows: rest.map(([, fields]) => fields), separator, mark, lineEnd, encoding, readings};
 }
 
 // The column that holds the texts: that of training, else one with a usual name, else the only one; -1 where it is not clear.

@@ -77,6 +77,11 @@ class LabelNames:
             else:
                 self._merged[number] = merged_into
         self.numbers = {name: number for number, name in self.names.items()}
+        self._folded = {name.casefold(): name for name in reversed(self.numbers)}
+
+    def like(self, name: str) -> str:
+        """The label of this name, or the oldest that differs only by capitals; the name itself where there is none."""
+        return name if name in self.numbers else self._folded.get(name.casefold(), name)
 
     def now(self, number: int) -> int:
         """The label that this one has become. Raises KeyError for one that there is not."""

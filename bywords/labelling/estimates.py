@@ -64,9 +64,13 @@ def sentence_of(n_labelled: int, estimate: Estimate | None) -> tuple[str, bool]:
             " test on, which come among the others.",
             False,
         )
+    drawn = f"{found.n:,} drawn at random that it has not learned from"
+    model = f"A model of {estimate.n_learned:,} labels is right on"
     said = (
-        f"A model of {estimate.n_learned:,} labels is right on {found.value:.0%} of texts like these (95 % interval "
-        f"{found.low:.0%} to {found.high:.0%}, by {found.n:,} drawn at random that it has not learned from)."
+        f"{model} {found.low:.0%} of texts like these or more (95 % interval, by all of {drawn})."
+        if found.value == 1
+        else f"{model} {found.value:.0%} of texts like these (95 % interval {found.low:.0%} to {found.high:.0%}, by "
+        f"{drawn})."
     )
     forecast = estimate.forecast
     if forecast is None:

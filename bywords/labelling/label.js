@@ -290,11 +290,13 @@ function take(found) {
   $("done").textContent = `${n.toLocaleString("en")} of ${all.toLocaleString("en")} ${what}${others.join("")}`;
   $("progress").max = all; $("progress").value = n;
   $("verdict").hidden = isReview && !state.trouble; $("sentence").hidden = isReview; // its labels are not drawn at random
-  if ($("sentence").textContent !== status.sentence) $("sentence").textContent = status.sentence;
+  const sentence = status.sentence.replaceAll(" %", "\u00a0%");
+  if ($("sentence").textContent !== sentence) $("sentence").textContent = sentence;
   $("stopped").textContent = state.trouble ? `The model does not learn: ${state.trouble}` : ""; $("stopped").hidden = !state.trouble;
   $("verdict").classList.toggle("stop", status.may_stop);
   const accuracy = status.accuracy;
-  $("interval").hidden = !accuracy;
+  $("interval").hidden = $("short").hidden = !accuracy || isReview; // in short where the sentence is below the text
+  if (accuracy) $("short").textContent = `${status.may_stop ? "Stop here: " : ""}${Math.round(100 * accuracy.low)}–${Math.round(100 * accuracy.high)} % right`;
   if (accuracy) {
     $("interval").setAttribute("aria-label", `Accuracy ${percent(accuracy.value)}, 95 % interval ${percent(accuracy.low)} to ${percent(accuracy.high)}`);
     const [range, point] = $("interval").children;

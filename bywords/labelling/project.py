@@ -124,6 +124,7 @@ class Project:
         self._connection, self._shown = connection, shown
         self._lock = threading.RLock()
         self.queue: Queue | None = None  # of the last model
+        self.matched: dict[str, str] = {}  # labels of its files that were taken for others, and these
         self.estimate: Estimate | None = None  # of the last model
         self.on_answer: Callable[[], None] = lambda: None  # called after each answer, in the thread that gave it
         self.record: ProjectRecord = read_record(connection, path)
@@ -185,7 +186,9 @@ class Project:
         """
         blocks = ((block, str(source)) for source in sources for block in read_blocks(source, given=False, **reading))
         empty = f"{', '.join(map(str, sources)) or 'no file'}: there is no text to label."
-        return cls._filled(Path(path), labels, blocks, empty, several, overlap, seed, (label, label_separator))
+        return cls._filled(
+            Path(path), labels, blocks, empty, several, overlap, seed, (label, label_separator), folds=True
+        )
 
     @classmethod
     def of_texts(
@@ -229,8 +232,10 @@ class Project:
         overlap: int,
         seed: int,
         label: tuple[str | None, str | None],
+        *,
+        folds: bool = False,
     ) -> Self:
-        """A new project with these documents, whole or not there."""
+        """A new project with these documents, whole or not there. With `folds`, capitals make no other label."""
         if path.exists():
             raise SettingError(
                 f"{path} is there already. Open it with: {command('label', str(path))}; or choose another name."
@@ -251,7 +256,7 @@ class Project:
                 for statement in SCHEMA:
                     connection.execute(statement)
                 connection.executemany("INSERT INTO labels(name) VALUES (?)", [(name,) for name in names])
-                filler = _Filler(connection, *label, is_multilabel=several)
+                filler = _Filler(connection, *label, is_multilabel=several, folds=folds)
                 for block, source in blocks:
                     filler.add(block, source)
                 if filler.n_blank == filler.n_texts:
@@ -262,7 +267,9 @@ class Project:
                 connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
                 connection.execute("COMMIT")
                 connection.execute("PRAGMA journal_mode = WAL")
-        return cls.open(path)
+        project = cls.open(path)
+        project.matched = filler.matched
+        return project
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -402,26 +409,34 @@ class Project:
                     found.setdefault(shown, []).append(number)
         return found
 
-    def take_over(self, answers: Iterable[tuple[int, str, str, Sequence[str]]]) -> None:
+    def take_over(self, answers: Iterable[tuple[int, str, str, Sequence[str]]]) -> dict[str, str]:
         """Answers from elsewhere: number of a text, person, kind, labels. All of them are written, or none.
 
-        Labels that are new are added. An answer that is there already is not written again.
-        Raises: SettingError as `answer`.
+        Labels that are new are added; one that differs only by capitals from a label that there is, is that one. An
+        answer that is there already is not written again.
+
+        Returns: the labels that were taken for others, and these. Raises: SettingError as `answer`.
         """
+        matched: dict[str, str] = {}
         with self._lock, database_errors(self.path), self._writing():
             for number, annotator, kind, labels in answers:
                 source = GIVEN if annotator == FROM_FILE else ASKED
                 if source == ASKED:
                     _check_annotator(annotator)
-                for name in map(checked_name, labels):
-                    if name not in self._names.numbers:
-                        self._connection.execute("INSERT INTO labels(name) VALUES (?)", (name,))
+                names = []
+                for given in map(checked_name, labels):
+                    names.append(self._names.like(given))
+                    if names[-1] not in self._names.numbers:
+                        self._connection.execute("INSERT INTO labels(name) VALUES (?)", (given,))
                         self._refresh()
-                numbers = self._numbers_of([checked_name(name) for name in labels], kind)
+                    elif names[-1] != given:
+                        matched[given] = names[-1]
+                numbers = self._numbers_of(names, kind)
                 last = self._of(number).get((annotator, source))
                 if last is None or (last.kind, self._names.of(last)) != (kind, tuple(numbers)):
                     self._append((number, annotator, kind, json.dumps(numbers), "", source, "imported"), None)
         self.on_answer()
+        return matched
 
     def undo(self, annotator: str = "") -> Item | None:
         """Take a person's last answer back and show its text again; None where there is none. What is kept is kept."""
@@ -467,7 +482,7 @@ class Project:
         new = checked_name(new)
         with self._lock, database_errors(self.path), self._writing():
             number = self._number(name)
-            if new != name:
+            if self._names.like(new) != name:
                 self._check_new(new)
             self._connection.execute("UPDATE labels SET name = ? WHERE id = ?", (new, number))
         self.on_answer()
@@ -722,15 +737,23 @@ class Project:
         return self._names.numbers[name]
 
     def _check_new(self, name: str) -> None:
-        if name in self._names.numbers:
-            raise SettingError(f"there is a label {name!r} already. To make one of two, merge them.")
+        found = self._names.like(name)
+        if found in self._names.numbers:
+            how = "" if found == name else f", and {name!r} differs only by capitals"
+            raise SettingError(f"there is a label {found!r} already{how}. To make one of two, merge them.")
 
 
 class _Filler:
     """Puts the documents of files into a new project."""
 
     def __init__(
-        self, connection: sqlite3.Connection, label: str | None, separator: str | None, *, is_multilabel: bool
+        self,
+        connection: sqlite3.Connection,
+        label: str | None,
+        separator: str | None,
+        *,
+        is_multilabel: bool,
+        folds: bool,
     ) -> None:
         self.connection, self.label, self.separator, self.is_multilabel = connection, label, separator, is_multilabel
         self.n_texts = self.n_blank = 0
@@ -739,6 +762,8 @@ class _Filler:
         self.sources: list[str] = []
         names = connection.execute("SELECT name, id FROM labels")
         self.numbers: dict[str, int] = dict(names.fetchall())
+        self.folds, self.folded = folds, {name.casefold(): name for name in self.numbers}
+        self.matched: dict[str, str] = {}
 
     def add(self, block: Block, source: str) -> None:
         """The documents of a block. Raises DataError where they have not the columns of those before."""
@@ -802,7 +827,11 @@ class _Filler:
             answers,
         )
 
-    def _number(self, name: str) -> int:
+    def _number(self, given: str) -> int:
+        is_there = given in self.numbers or not self.folds
+        name = given if is_there else self.folded.setdefault(given.casefold(), given)
+        if name != given:
+            self.matched[given] = name
         if name not in self.numbers:
             cursor = self.connection.execute("INSERT INTO labels(name) VALUES (?)", (name,))
             self.numbers[name] = int(cursor.lastrowid or 0)

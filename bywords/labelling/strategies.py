@@ -1,7 +1,8 @@
 """Probabilities of texts without labels → the order in which people should be asked for them.
 
-`benchmarks/labelling.py` compares the strategies by simulation. DEFAULT, the margin, is the simplest
-of three that are about as good there.
+`benchmarks/labelling.py` compares the strategies by simulation. DEFAULT, the margin, is the simplest of those that are
+about as good there. What it gains depends on the texts: much where labels have words of their own, little or nothing on
+film reviews.
 Sources: Lewis, Gale (1994), "A Sequential Algorithm for Training Text Classifiers" (least confidence); Scheffer,
 Decomain, Wrobel (2001), "Active Hidden Markov Models for Information Extraction" (margin); Schröder, Niekler, Potthast
 (2022), "Revisiting Uncertainty-based Query Strategies for Active Learning with Transformers", who find the margin best.

@@ -46,6 +46,7 @@ class Imported:
 
     n_answers: int
     n_not_there: int
+    matched: dict[str, str]  # labels that differ only by capitals from those that there are, and these
 
 
 def export_answers(project: Project, path: Path, *, style: Style = "table", everything: bool = False) -> int:
@@ -122,21 +123,23 @@ def read_answers_of(path: Path, **reading: Any) -> list[Labelled]:
     corpus = read_corpus(path, **reading)
     names = corpus.names()
     labels = [tuple(one) if corpus.is_multilabel else (str(one),) for one in names]
-    return [Labelled(text, FROM_FILE, "label", some) for text, some in zip(corpus.texts.to_list(), labels, strict=True)]
+    texts = map(shown_text, corpus.texts.to_list())
+    return [Labelled(text, FROM_FILE, "label", some) for text, some in zip(texts, labels, strict=True)]
 
 
 def import_answers(project: Project, path: Path, **reading: Any) -> Imported:
     """Take over what people said of the texts that a project has, by the texts; labels that are new are added.
 
-    Answers that the project has of the same person are replaced. The same file twice is the same as once.
+    Labels are matched without regard to capitals. Answers that the project has of the same person are replaced. The
+    same file twice is the same as once.
 
     Raises: DataError as `read_answers_of`, and SettingError for labels that cannot be; nothing is then taken over.
     """
     found = read_answers_of(path, **reading)
     numbers = project.numbers_of({one.text for one in found})
     rows = [(number, one) for one in found for number in numbers.get(one.text, [])]
-    project.take_over([(number, one.annotator, one.kind, one.labels) for number, one in rows])
-    return Imported(len(rows), sum(one.text not in numbers for one in found))
+    matched = project.take_over([(number, one.annotator, one.kind, one.labels) for number, one in rows])
+    return Imported(len(rows), sum(one.text not in numbers for one in found), matched)
 
 
 def is_of_tool(path: Path) -> bool:
@@ -153,7 +156,7 @@ def create_from_answers(path: Path | str, source: Path, **settings: Any) -> Proj
     texts = list(dict.fromkeys(_texts_of(source)))
     project = Project.of_texts(path, texts, **settings)
     numbers = {text: number for number, text in enumerate(texts)}
-    project.take_over([(numbers[one.text], one.annotator, one.kind, one.labels) for one in found])
+    project.matched = project.take_over([(numbers[one.text], one.annotator, one.kind, one.labels) for one in found])
     return project
 
 

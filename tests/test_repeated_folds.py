@@ -375,6 +375,7 @@ def test_two_divisions_agree_by_how_right_each_document_is():
         ([("a",)] * 5 + [()], False),  # what lacks the label is learned from or asked
         ([("a",), ()] + [("b",)] * 1, False),
         ([("a", name) for name in "bcdefg"], False),  # each has a label that no other has
+        ([("a", "b"), ("a", "c"), ("d",), ("e",)], False),  # so that none is held out
         ([("a",)] * 3 + [("a", "b")] * 3, True),
     ],
 )

@@ -20,8 +20,8 @@ from bywords.classifier import TextClassifier
 from bywords.cli.screen import ProgressLines
 from bywords.data.corpus import Corpus
 from bywords.data.label_sets import LabelSets
-from bywords.evaluation.evaluation import LEAST_AGREEMENT, InTurn
-from bywords.evaluation.metrics import document_f1, wilson_interval
+from bywords.evaluation.evaluation import LEAST_AGREEMENT, InTurn, KeptAnswers
+from bywords.evaluation.metrics import document_f1, label_f1, log_losses, wilson_interval
 from bywords.evaluation.reliability import Bins, calibration_sentence
 from bywords.evaluation.slices import find_slices
 from bywords.experiments import learning_curve
@@ -356,7 +356,20 @@ def test_intervals_of_several_labels_held_out_in_turn_are_wider(sets_in_turn):
     slices = [find_slices(one, n_tokens=np.arange(80)) for one in (replace(found, in_turn=None), found)]
     for row, wider in zip(*slices, strict=True):
         assert wider["interval"][1] - wider["interval"][0] > row["interval"][1] - row["interval"][0]
-        assert row["p_value"] is None or wider["p_value"] >= row["p_value"]
+        assert row["p_value"] is None or wider["p_value"] > row["p_value"]
+    assert any(row["p_value"] for row in slices[0])
+
+
+def test_some_of_the_documents_with_several_labels_have_scores_of_their_own(sets_in_turn):
+    *_, found = sets_in_turn
+    is_in = np.arange(80) % 3 == 0
+    some = found.select(is_in)
+    assert some.summary()["n_documents"] == 27
+    assert some.f1 == label_f1(found.labels[is_in], found.predicted[is_in])
+    losses = log_losses(found.labels[is_in], found.probabilities[is_in])
+    assert some.summary()["log_loss"] == pytest.approx(losses.mean())
+    alone = replace(found, table=None, uncalibrated=None, kept=KeptAnswers(found.top)).select(is_in)
+    assert alone.ranking["1"]["precision"] == some.ranking["1"]["precision"]
 
 
 def test_two_divisions_agree_by_how_right_each_document_is():

@@ -112,7 +112,8 @@ def score(texts: npt.NDArray[Any], labels: npt.NDArray[Any], system: str, size: 
     is_right, confidence = right(fit(few), others)
     once = divided(few, test_share=0.2, seed=draw)
     found_once = fit(once.train).evaluate(once.test.texts, once.test.names())
-    assert isinstance(found, Evaluation) and found.in_turn is not None
+    assert isinstance(found, Evaluation)
+    assert found.in_turn is not None
     bins, reliability = Bins.of(found.confidence, found.is_right), found.reliability()
     return {
         "accuracy": found.accuracy,

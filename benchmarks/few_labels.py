@@ -44,6 +44,7 @@ from bywords.vectors.static_embeddings import read_wordllama
 SETS = ("imdb", "20newsgroups-6", "trec6", "smsa_id", "rotten_tomatoes", "goemotions")
 SIZES = (50, 100, 300, 1_000, 3_000)
 MOST_TESTED, MOST_EMBEDDED = 2_000, 500
+MOST_PIECES = 256  # of a text, as the transformer has it in its own settings
 OURS, TRANSFORMER = "bywords auto", "all-MiniLM-L6-v2 + LR"
 CHOSEN = 100  # documents of the claims
 PICTURE, PAGE = Path("docs/few-labels.svg"), Path("docs/few-labels.md")
@@ -92,7 +93,7 @@ class Cached:
         new = [index for index, key in enumerate(keys) if key not in self.vectors]
         for start in range(0, len(new), 1_000):
             some, started = new[start : start + 1_000], time.perf_counter()
-            found = self.transformer.encode([texts[index] for index in some])
+            found = self.transformer.encode([texts[index] for index in some], most_pieces=MOST_PIECES)
             self.seconds, self.n_run = self.seconds + time.perf_counter() - started, self.n_run + len(some)
             self.vectors |= {keys[index]: vector for index, vector in zip(some, found, strict=True)}
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from few_labels import ROOT, SETS, texts_of
 from measure import RESULTS, read_result, write_result
 
 from bywords.data.corpus import Corpus
+from bywords.evaluation.evaluation import Evaluation
 from bywords.evaluation.reliability import Bins
 from bywords.experiments.learning_curve import learning_curve
 from bywords.io.datasets import divided
@@ -111,6 +112,7 @@ def score(texts: npt.NDArray[Any], labels: npt.NDArray[Any], system: str, size: 
     is_right, confidence = right(fit(few), others)
     once = divided(few, test_share=0.2, seed=draw)
     found_once = fit(once.train).evaluate(once.test.texts, once.test.names())
+    assert isinstance(found, Evaluation)
     assert found.in_turn is not None
     bins, reliability = Bins.of(found.confidence, found.is_right), found.reliability()
     return {

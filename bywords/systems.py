@@ -46,8 +46,13 @@ SVCS = tuple(replace(SVC, C=C) for C in (1.0, 0.3, 0.1, 3.0))
 SVCS_ON_WORDS = tuple(replace(one, features="words") for one in SVCS)
 NB = TfidfConfig(estimator="nb", alpha=0.1, sublinear=True, features="words")
 BY_MEANING = (
-    *(StaticVectorsConfig(C=C) for C in (10.0, 3.0, 1.0, 30.0)),
-    *(StaticVectorsConfig(head="discriminant", C=C) for C in (0.25, 0.05, 1.0)),
+    *(
+        StaticVectorsConfig(C=C, smoothing=smoothing)
+        for smoothing in (3e-4, 3e-5, 1e-2)
+        for C in (10.0, 3.0, 1.0, 30.0)
+    ),
+    *(StaticVectorsConfig(head="discriminant", C=C, smoothing=3e-4) for C in (0.25, 0.05, 1.0)),
+    *(StaticVectorsConfig(head="discriminant", C=0.25, smoothing=smoothing) for smoothing in (3e-5, 1e-2)),
 )
 WORDS_AND_PAIRS = VocabularyConfig(ngrams=2)
 

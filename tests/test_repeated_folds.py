@@ -1,13 +1,16 @@
 """Few documents are held out in turn: what that says, and how sure it is of it."""
 
+import functools
 import itertools
 import json
 import pkgutil
 import re
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from conftest import FEWEST_TESTED
 from small_corpus import small_corpus
@@ -16,9 +19,11 @@ from bywords.artifact.description import load_classifier
 from bywords.classifier import TextClassifier
 from bywords.cli.screen import ProgressLines
 from bywords.data.corpus import Corpus
-from bywords.evaluation.evaluation import LEAST_AGREEMENT, InTurn
-from bywords.evaluation.metrics import wilson_interval
+from bywords.data.label_sets import LabelSets
+from bywords.evaluation.evaluation import LEAST_AGREEMENT, InTurn, KeptAnswers
+from bywords.evaluation.metrics import document_f1, label_f1, log_losses, wilson_interval
 from bywords.evaluation.reliability import Bins, calibration_sentence
+from bywords.evaluation.slices import find_slices
 from bywords.experiments import learning_curve
 from bywords.experiments.forecast import forecast
 from bywords.fitted import FittedClassifier
@@ -282,6 +287,180 @@ def test_a_forecast_is_wider_where_a_document_counts_for_less():
     assert wide[1] == pytest.approx(wide[0] / np.sqrt(0.5))
     assert found[0].now == pytest.approx(1 - float(found[0].law.errors(100)))
     assert found[0].gain == found[1].gain
+
+
+def with_signs(n_documents, seed=0):
+    """Documents of any number of labels: their topic, but for some, and "query" where the text has that word."""
+    generator, one = np.random.default_rng(seed), noisy(n_documents, seed)
+    asks = generator.random(n_documents) < 0.4
+    texts = [
+        f"{text} why number{n}" if ask else f"{text} number{n}"
+        for n, (text, ask) in enumerate(zip(one.texts, asks, strict=True))
+    ]
+    topics = [(name,) if n % 5 else () for n, name in enumerate(one.names().tolist())]
+    sets = [(*topic, "query") if ask else topic for topic, ask in zip(topics, asks, strict=True)]
+    return of_sets([*texts, "a lone text"], [*sets, ("lone", "query")])
+
+
+def of_sets(texts, sets):
+    return Corpus.of_sets("sets", texts, pl.Series(list(map(list, sets)), dtype=pl.List(pl.String)))
+
+
+def write_sets(corpus, path="several.jsonl"):
+    rows = [{"text": text, "labels": list(its)} for text, its in zip(corpus.texts, corpus.names(), strict=True)]
+    Path(path).write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def sets_in_turn():
+    """What was fitted to, and the evaluation, of 80 documents with any number of labels and a lone one."""
+    corpus, fits = with_signs(80), []
+
+    def fit(part):
+        fits.append((part, fit_classifier(SYSTEMS["tfidf-nb"], part.texts, part.names())))
+        return fits[-1][1]
+
+    return corpus, fits, *evaluate_in_turn(corpus, fit, seed=0)
+
+
+def test_documents_with_several_labels_are_answered_by_models_that_have_not_seen_them(sets_in_turn):
+    corpus, fits, rows, found = sets_in_turn
+    assert rows.tolist() == list(range(80))
+    assert found.labels.lists() == corpus.labels[rows].lists()
+    assert found.summary()["n_documents"] == 80
+    folds = [fold for repeat in range(N_REPEATS) for fold in folds_of(corpus, repeat, "equal")]
+    table, limits = (np.zeros((80, len(corpus.label_names))) for _ in range(2))
+    for (part, fitted), (kept, held) in zip(fits, folds, strict=True):
+        assert not set(part.texts) & set(corpus.select(held).texts)
+        assert "a lone text" in set(part.texts)
+        assert len(kept) + len(held) == 81
+        table[held] += fitted.predict(corpus.select(held).texts.to_list()).probabilities / N_REPEATS
+        limits[held] += fitted.calibration.thresholds / N_REPEATS
+    np.testing.assert_allclose(found.probabilities, table)
+    assert found.predicted.table().tolist() == (table >= limits).tolist()
+
+
+def test_intervals_of_several_labels_held_out_in_turn_are_wider(sets_in_turn):
+    *_, found = sets_in_turn
+    assert 0 < found.in_turn.agreement < 1
+    wide, narrow = found.summary(), replace(found, in_turn=None).summary()
+    assert wide["held_out_in_turn"]["n_done"] == N_FOLDS * N_REPEATS
+    assert "held_out_in_turn" not in narrow
+    for name in ("micro_f1", "macro_f1", "samples_f1", "accuracy", "log_loss"):
+        assert wide[name] == narrow[name]
+        (low, high), (lower, higher) = narrow[f"{name}_interval"], wide[f"{name}_interval"]
+        assert lower < low < high < higher
+    at_first = [one["ranking"]["1"]["precision_interval"] for one in (narrow, wide)]
+    assert at_first[1][0] < at_first[0][0]
+    slices = [find_slices(one, n_tokens=np.arange(80)) for one in (replace(found, in_turn=None), found)]
+    for row, wider in zip(*slices, strict=True):
+        assert wider["interval"][1] - wider["interval"][0] > row["interval"][1] - row["interval"][0]
+        assert row["p_value"] is None or wider["p_value"] > row["p_value"]
+    assert any(row["p_value"] for row in slices[0])
+
+
+def test_some_of_the_documents_with_several_labels_have_scores_of_their_own(sets_in_turn):
+    *_, found = sets_in_turn
+    is_in = np.arange(80) % 3 == 0
+    some = found.select(is_in)
+    assert some.summary()["n_documents"] == 27
+    assert some.f1 == label_f1(found.labels[is_in], found.predicted[is_in])
+    losses = log_losses(found.labels[is_in], found.probabilities[is_in])
+    assert some.summary()["log_loss"] == pytest.approx(losses.mean())
+    alone = replace(found, table=None, uncalibrated=None, kept=KeptAnswers(found.top)).select(is_in)
+    assert alone.ranking["1"]["precision"] == some.ranking["1"]["precision"]
+
+
+def test_two_divisions_agree_by_how_right_each_document_is():
+    first = np.array([0.0, 0.5, 1.0, 0.5])
+    assert agreement(np.stack([first, first])) == pytest.approx(1)
+    assert agreement(np.stack([first, 1 - first])) == 0
+    assert agreement(np.stack([first, np.full(4, 0.5)])) == 1
+    has, got = (LabelSets.of_table(table) for table in ([[1, 1], [1, 0], [0, 0]], [[1, 0], [0, 1], [0, 0]]))
+    assert document_f1(has, got).tolist() == pytest.approx([2 / 3, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("sets", "can"),
+    [
+        ([("a",)] * 3 + [()] * 3, True),
+        ([("a",)] * 5 + [()], False),  # what lacks the label is learned from or asked
+        ([("a",), ()] + [("b",)] * 1, False),
+        ([("a", name) for name in "bcdefg"], False),  # each has a label that no other has
+        ([("a", "b"), ("a", "c"), ("d",), ("e",)], False),  # so that none is held out
+        ([("a",)] * 3 + [("a", "b")] * 3, True),
+    ],
+)
+def test_several_labels_can_be_held_out_where_two_texts_have_one_and_two_lack_it(sets, can):
+    corpus = of_sets([f"word{n} more" for n in range(len(sets))], sets)
+    assert can_take_turns(corpus, "equal") == can
+    same = of_sets(["one", "two", "three"] * 4, [("a",), ("b",), ()] * 4)
+    assert not can_take_turns(same, "equal")
+    if can:
+        fit = functools.partial(fit_of, SYSTEMS["tfidf-nb"])
+        rows, found = evaluate_in_turn(corpus, fit, seed=0)
+        assert len(rows) == len(found.labels) > 0
+
+
+def fit_of(system, part):
+    return fit_classifier(system, part.texts, part.names())
+
+
+def test_a_label_that_a_model_has_not_learned_counts_as_missed():
+    corpus = with_signs(60)
+
+    def fit(part):
+        has = part.labels.has(part.label_names.index("sport"))
+        return fit_of(SYSTEMS["tfidf-nb"], part.select(np.flatnonzero(~has)))
+
+    rows, found = evaluate_in_turn(corpus, fit, seed=0)
+    sport = {row["label"]: row for row in found.per_class()}["sport"]
+    assert sport["support"] == corpus.select(rows).counts()[corpus.label_names.index("sport")] > 0
+    assert (sport["recall"], sport["threshold"]) == (0, 1)
+    assert found.summary()["log_loss"] is None
+    assert found.f1["micro_f1"] > 0
+
+
+def test_train_holds_documents_with_several_labels_out_in_turn_and_says_so(bywords):
+    data = write_sets(with_signs(90))
+    code, out, error = bywords("train", data, "--system", "tfidf-nb", "--out", "model")
+    assert (code, "On 90 documents, each held out in turn: micro F1" in out) == (0, True), error
+    assert "2 times in 5 parts each was answered by models that had learned from the other parts only" in out
+    assert "The intervals are widened for that." in out
+    card, shown = Path("model/README.md").read_text(), bywords("info", "model")[1]
+    for told in (card, shown):
+        assert "of 90 documents, each held out in turn" in told
+    assert "this model has learned from all of them" in card
+    assert "The model has learned from 91 of these documents" in bywords("evaluate", "model", data)[1]
+    kept = json.loads(bywords("train", data, "--system", "tfidf-nb", "--keep-test-out", "--out", "m", "--json")[1])
+    assert "held_out_in_turn" not in kept["test"]
+
+
+@pytest.mark.parametrize("n_models", [0, 3])
+def test_ctrl_c_while_several_labels_are_held_out_leaves_the_model_and_what_is_known(bywords, monkeypatch, n_models):
+    monkeypatch.setattr(fit, "fit_classifier", after(1 + n_models, fit_classifier))  # the first fits to all
+    code, out, error = bywords("train", write_sets(with_signs(90)), "--system", "tfidf-nb", "--out", "model")
+    assert (code, "the model is whole, but it was not tested to the end" in out) == (130, True), error
+    test = load_classifier("model").record.card.test
+    assert (test is None) == (n_models == 0)
+    if test is not None:
+        assert f"hese are the answers of {n_models} of 10 models" in bywords("info", "model")[1]
+        assert test["held_out_in_turn"]["n_done"] == n_models
+        assert test["accuracy_interval"] == wilson_interval(test["accuracy"], LEAST_AGREEMENT**2 * test["n_documents"])
+
+
+def test_a_curve_of_few_documents_with_several_labels_holds_them_all_out_in_turn(bywords):
+    data = write_sets(with_signs(120))
+    code, out, error = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve")
+    assert (code, "of 121 documents, tested on those held out, all in turn" in out) == (0, True), error
+    record = json.loads(Path("curve/curve.json").read_text())
+    assert (record["metric"], record["n_folds"], record["corpus"]["n_test"]) == ("micro_f1", 5, 120)
+    for row in record["sizes"]:
+        assert row["micro_f1_interval"][0] < row["micro_f1"] < row["micro_f1_interval"][1]
+    assert record["next_labels"]["n_documents"] == 221
+    again = bywords("curve", data, "--system", "tfidf-nb", "--out", "curve", "--resume")
+    assert (again[0], json.loads(Path("curve/curve.json").read_text())["points"]) == (0, record["points"])
 
 
 def after(n_calls, function):

@@ -159,6 +159,54 @@ def test_unseen_words_come_behind_the_others_and_ngrams_stay_what_they_were():
     assert after.keep_rows(~after.is_unseen)[0].names() == before.names()
 
 
+def test_frequent_words_count_the_less_the_smaller_the_smoothing_and_auto_takes_the_largest_for_questions():
+    tokens = Tokenizer()(["the sausage", "what sausage"])
+    vocabulary = Vocabulary.of(tokens)
+    rows = vocabulary.encode(tokens).ids[:2]
+    ratios = []
+    for smoothing in (3e-5, 3e-4, 1e-2):
+        config = StaticVectorsConfig(smoothing=smoothing)
+        features = StaticVectors.prepare(config, vocabulary.encode(tokens), vocabulary)
+        fitted, _ = StaticVectors.fit(config, features, Targets.of(np.arange(2)), vocabulary=vocabulary)
+        the, sausage = fitted.shares[rows]
+        ratios.append(the / sausage)
+        np.testing.assert_allclose(fitted.logits_of(features), fitted.logits(vocabulary.encode(tokens)), atol=1e-5)
+    assert 0 < ratios[0] < 0.3 * ratios[1] < 0.1 * ratios[2]
+    english = [one for one in SYSTEMS["auto"].model.candidates if isinstance(one, StaticVectorsConfig)]
+    assert {one.smoothing for one in english if one.head == "regression"} == {3e-5, 3e-4, 1e-2}
+    trials = fit_classifier(SYSTEMS["auto"], *QUESTIONS).record.selection.trials
+    trials = [trial for trial in trials if "English" in trial["name"]]
+    assert {trial["settings"][0]["smoothing"] for trial in trials} == {3e-5, 3e-4, 1e-2}
+    assert max(trials, key=lambda trial: trial["score"])["settings"][0]["smoothing"] == 1e-2
+
+
+QUESTIONS = (
+    [
+        f"{ask} {word} {number}"
+        for number, word in enumerate([*FOODS, *ANIMALS])
+        for ask in ("who has the", "where is a")
+    ],
+    ["person", "place"] * len(TEXTS),
+)
+
+
+def test_what_a_regression_needs_whatever_its_strength_is_worked_out_once_for_documents_that_count_the_same():
+    vocabulary = Vocabulary.of(tokens := Tokenizer()(TEXTS))
+    features = StaticVectors.prepare(StaticVectorsConfig(), vocabulary.encode(tokens), vocabulary)
+    codes = np.repeat([0, 1], len(FOODS))
+    weighed, half = Targets.of(codes, weights=np.linspace(1, 3, len(codes))), np.arange(0, len(codes), 2)
+    for some, targets in (
+        (features, Targets.of(codes)),
+        (features, weighed),
+        (features.select(half), Targets.of(codes[half])),
+    ):
+        assert some.turned is some.turned
+        fitted, _ = StaticVectors.fit(StaticVectorsConfig(C=1.0), some, targets, vocabulary=vocabulary)
+        layer, bias = logistic_regression(some.selected, targets, C=1.0)
+        again = StaticVectors.of_layer(StaticVectorsConfig(C=1.0), some, layer, bias)
+        np.testing.assert_allclose(fitted.weights, again.weights, atol=1e-5)
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_the_logistic_regression_is_that_of_scikit_learn_with_a_bias_that_is_drawn_to_how_common_classes_are(n_classes):
     generator = np.random.default_rng(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from bywords.errors import DataError
 from bywords.evaluation import metrics, reliability, significance
 from bywords.evaluation.levels import hierarchy_scores
 from bywords.evaluation.ranking import AT, ranking_scores
+from bywords.evaluation.ranking import NAMES as RANKING_NAMES
 from bywords.evaluation.top_scores import TopScores
 from bywords.extras import needed
 from bywords.forks import cached_property
@@ -81,7 +82,7 @@ class InTurn:
     n_folds: int
     n_repeats: int
     n_done: int  # of all these models; fewer where Ctrl-C came first
-    agreement: float  # the correlation, over documents, of being right one time and the other, 0 to 1
+    agreement: float  # the correlation, over documents, of how right one time and the other, 0 to 1
 
     @property
     def is_whole(self) -> bool:
@@ -97,6 +98,11 @@ class InTurn:
         `benchmarks/small_samples.py`.
         """
         return max(self.agreement, LEAST_AGREEMENT) ** 2
+
+    def widened(self, interval: significance.Interval, score: float, *, most: float = 1.0) -> significance.Interval:
+        """The interval of a score of 0 to `most` for as many documents as are independent."""
+        low, high = (score + (end - score) / np.sqrt(self.share) for end in interval)
+        return float(max(low, 0.0)), float(min(high, most))
 
 
 def models_lacking(in_turn: Mapping[str, Any] | None) -> tuple[int, int] | None:
@@ -177,7 +183,7 @@ class Evaluation:
     @property
     def share(self) -> float:
         """How many independent test documents one counts for: 1, or less where they were held out in turn."""
-        return 1.0 if self.in_turn is None else self.in_turn.share
+        return _share(self)
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
@@ -192,7 +198,7 @@ class Evaluation:
     def macro_f1_interval(self) -> significance.Interval:
         """The 95 % interval of macro F1, bootstrapped over documents."""
         draws = significance.macro_f1_draws(self.labels, self.predicted[np.newaxis], len(self.label_names))
-        return self._widened(significance.bootstrap_interval(draws[0], self.macro_f1), self.macro_f1, most=1.0)
+        return _widened(self, significance.bootstrap_interval(draws[0], self.macro_f1), self.macro_f1)
 
     @property
     def log_loss(self) -> float:
@@ -204,14 +210,7 @@ class Evaluation:
         """The 95 % interval of the log loss."""
         if self.log_losses is None:
             return np.nan, np.nan
-        return self._widened(significance.mean_interval(self.log_losses), self.log_loss, most=np.inf)
-
-    def _widened(self, interval: significance.Interval, score: float, *, most: float) -> significance.Interval:
-        """An interval for as many documents as are independent."""
-        if self.in_turn is None:
-            return interval
-        low, high = (score + (end - score) / np.sqrt(self.share) for end in interval)
-        return float(max(low, 0.0)), float(min(high, most))
+        return _widened(self, significance.mean_interval(self.log_losses), self.log_loss, most=np.inf)
 
     @cached_property
     def confidence(self) -> npt.NDArray[np.float64]:
@@ -351,7 +350,7 @@ class Evaluation:
             "calibration_error_before": _known(reliability.get("error_before")),
             "coverage": self.coverage(),
             "per_class": self.per_class(),
-            **({} if self.in_turn is None else {"held_out_in_turn": asdict(self.in_turn)}),
+            **_held_out(self),
             **_by_level(self),
         }
 
@@ -385,6 +384,7 @@ class ManyLabelsEvaluation:
     n_by_label: npt.NDArray[np.int64] | None = None  # (K,), documents of each label that were learned from
     n_learned: int = 0  # documents that were learned from
     hierarchy: Hierarchy | None = None  # of the labels, where they are paths
+    in_turn: InTurn | None = None  # where the answers are of several models, which had learned from other documents
     is_multilabel: ClassVar[bool] = True
 
     @property
@@ -404,7 +404,28 @@ class ManyLabelsEvaluation:
     @cached_property
     def ranking(self) -> dict[str, Any]:
         """How many of the first labels are right, as `ranking_scores` has it."""
-        return ranking_scores(self.labels, self.top, self.n_by_label, self.n_learned)
+        found = ranking_scores(self.labels, self.top, self.n_by_label, self.n_learned)
+        for row in found.values() if self.in_turn is not None else ():
+            for name in RANKING_NAMES if isinstance(row, dict) else ():
+                if row[name] is not None:
+                    row[f"{name}_interval"] = list(_widened(self, tuple(row[f"{name}_interval"]), row[name]))
+        return found
+
+    @property
+    def share(self) -> float:
+        """How many independent test documents one counts for: 1, or less where they were held out in turn."""
+        return _share(self)
+
+    def select(self, is_in: npt.NDArray[np.bool_]) -> ManyLabelsEvaluation:
+        """Of documents of which all probabilities are kept, or the likeliest labels alone, those where it is true."""
+        top = None if self.table is not None else KeptAnswers(self.top[np.flatnonzero(is_in)])
+        return replace(
+            self, labels=self.labels[is_in], predicted=self.predicted[is_in], kept=top,
+            table=None if self.table is None else self.table[is_in],
+            in_vocabulary_share=self.in_vocabulary_share[is_in],
+            all_out_of_vocabulary=self.all_out_of_vocabulary[is_in],
+            uncalibrated=None if self.uncalibrated is None else self.uncalibrated[is_in],
+        )  # fmt: skip
 
     @property
     def accuracy(self) -> float:
@@ -421,7 +442,9 @@ class ManyLabelsEvaluation:
         """The 95 % interval of each of `f1`, bootstrapped over documents: micro_f1_interval and so on."""
         draws = significance.label_f1_draws(self.labels, self.predicted)
         return {
-            f"{name}_interval": _known(significance.bootstrap_interval(drawn[0], self.f1[name]))
+            f"{name}_interval": _known(
+                _widened(self, significance.bootstrap_interval(drawn[0], self.f1[name]), self.f1[name])
+            )
             for name, drawn in draws.items()
         }
 
@@ -463,13 +486,16 @@ class ManyLabelsEvaluation:
             **self.f1,
             **self.f1_intervals,
             "accuracy": self.accuracy,
-            "accuracy_interval": list(metrics.wilson_interval(self.accuracy, len(self.labels))),
+            "accuracy_interval": list(metrics.wilson_interval(self.accuracy, self.share * len(self.labels))),
             "log_loss": _known(_mean(losses)),
-            "log_loss_interval": None if losses is None else _known(significance.mean_interval(losses)),
+            "log_loss_interval": None
+            if losses is None
+            else _known(_widened(self, significance.mean_interval(losses), _mean(losses), most=np.inf)),
             "calibration_error": None if bins is None else _known(bins.error),
             "calibration_error_before": None if before is None else _known(before.error),
             "ranking": self.ranking,
             "per_class": self.per_class(),
+            **_held_out(self),
             **_by_level(self),
         }
 
@@ -481,6 +507,22 @@ def _table_of(evaluation: AnyEvaluation) -> Table:
             "not kept: they would take too much memory. The highest of each document are in `top`."
         )
     return evaluation.table
+
+
+def _share(evaluation: AnyEvaluation) -> float:
+    return 1.0 if evaluation.in_turn is None else evaluation.in_turn.share
+
+
+def _widened(
+    evaluation: AnyEvaluation, interval: significance.Interval, score: float, *, most: float = 1.0
+) -> significance.Interval:
+    """The interval as it is, or of documents held out in turn as `InTurn.widened` has it."""
+    return interval if evaluation.in_turn is None else evaluation.in_turn.widened(interval, score, most=most)
+
+
+def _held_out(evaluation: AnyEvaluation) -> dict[str, Any]:
+    """How the documents were held out in turn; nothing where they were a test part."""
+    return {} if evaluation.in_turn is None else {"held_out_in_turn": asdict(evaluation.in_turn)}
 
 
 def _mean(losses: Numbers | None) -> float:

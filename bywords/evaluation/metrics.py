@@ -154,6 +154,12 @@ def label_f1(labels: LabelSets, predicted: LabelSets) -> dict[str, float]:
     }
 
 
+def document_f1(labels: LabelSets, predicted: LabelSets) -> Scores:
+    """The F1 of each document's labels, float64 (N,): 1 where it has none and got none."""
+    sums = labels.lengths + predicted.lengths
+    return np.where(sums > 0, 2 * labels.both(predicted).lengths / np.maximum(sums, 1), 1.0)
+
+
 def log_loss(labels: Codes, probabilities: Scores, weights: Weights | None = None) -> float:
     """The mean negative natural logarithm of the probability given to what is true; NaN without documents.
 

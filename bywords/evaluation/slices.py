@@ -283,6 +283,7 @@ class _F1:
     def __init__(self, evaluation: ManyLabelsEvaluation) -> None:
         self.hits = 2.0 * evaluation.labels.both(evaluation.predicted).lengths
         self.sums = (evaluation.labels.lengths + evaluation.predicted.lengths).astype(np.float64)
+        self.share = evaluation.share
 
     def score(self, is_in: Members) -> tuple[float, Interval]:
         hits, sums = self.hits[is_in], self.sums[is_in]
@@ -291,10 +292,10 @@ class _F1:
             return 0.0, (0.0, 1.0)
         f1 = float(hits.sum()) / total
         variance = float(((hits - f1 * sums) ** 2).sum()) / total**2
-        return f1, wilson_interval(f1, f1 * (1 - f1) / variance if variance else len(hits))
+        return f1, wilson_interval(f1, self.share * (f1 * (1 - f1) / variance if variance else len(hits)))
 
     def p_value(self, is_in: Members) -> float:
         apart = self.hits - self.hits.sum() / max(self.sums.sum(), 1) * self.sums  # sums to 0 over all documents
         n_all, n_in = len(apart), int(is_in.sum())
-        variance = n_in * (n_all - n_in) / (n_all * (n_all - 1)) * float((apart**2).sum())
+        variance = n_in * (n_all - n_in) / (n_all * (n_all - 1)) * float((apart**2).sum()) / self.share
         return math.erfc(abs(float(apart[is_in].sum())) / math.sqrt(2 * variance)) if variance else 1.0

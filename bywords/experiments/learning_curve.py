@@ -19,7 +19,7 @@ from bywords.classifier import TextClassifier
 from bywords.config import to_plain
 from bywords.data.corpus import Corpus, Split
 from bywords.data.groups import Together
-from bywords.data.label_sets import LabelSets
+from bywords.data.label_sets import Codes, LabelSets
 from bywords.data.splits import nested_order, strata_of
 from bywords.errors import DataError, SettingError, check_seeds
 from bywords.evaluation.evaluation import AnyEvaluation, Evaluation, InTurn, ManyLabelsEvaluation
@@ -108,7 +108,12 @@ def learning_curve(
     strata = strata_of(split.train.labels)
     sizes, notes = _sizes(split, n_most, shares, len(np.unique(strata)), len(seeds))
     orders = {seed: nested_order(strata, seed) for seed in seeds}
-    notes += [] if in_turn else labels_missing(split, [order[: sizes[0]] for order in orders.values()])
+    notes += labels_missing(
+        split,
+        _smallest_in_turn(split, sizes[0], seeds, keep_together)
+        if in_turn
+        else [order[: sizes[0]] for order in orders.values()],
+    )
     n_folds = n_folds_of(split.train, keep_together) if in_turn else 0
     notes += [IN_TURN.format(n_folds, len(split.test))] if in_turn else []
     run = CurveRecord(
@@ -143,19 +148,32 @@ def learning_curve(
 def _in_turn(split: Split, seeds: Sequence[int], keep_together: Together) -> tuple[Split, int]:
     """All documents, and those that are held out with every seed; and how many the smallest part to learn from has.
 
-    Raises: DataError where no class has enough texts, or documents have several labels.
+    Raises: DataError where no class has enough texts.
     """
     whole = split.whole
     if not can_take_turns(whole, keep_together):
-        raise DataError(
-            f"{whole.name}: its documents cannot be held out in turn: one label needs {LEAST_TEXTS} different texts or "
-            "more, and another one two."
-        )
+        needed = f"{LEAST_TEXTS} different texts or more, and another one two"
+        if whole.is_multilabel:
+            needed = f"{LEAST_TEXTS} different texts or more that have none rarer, and two have to lack one"
+        raise DataError(f"{whole.name}: its documents cannot be held out in turn: one label needs {needed}.")
     divided = [folds_of(whole, seed, keep_together) for seed in seeds]
     held_out = [np.sort(np.concatenate([held for _, held in folds])) for folds in divided]
     rows: npt.NDArray[np.int64] = functools.reduce(np.intersect1d, held_out)
     n_dropped = split.n_dropped_train + split.n_dropped_test
     return Split(whole, whole.select(rows), n_dropped, 0), min(len(kept) for folds in divided for kept, _ in folds)
+
+
+def _smallest_in_turn(
+    split: Split, n_documents: int, seeds: Sequence[int], keep_together: Together
+) -> list[npt.NDArray[np.int64]]:
+    """The rows that models of so many documents learn from, of each seed and fold."""
+    folds = [(seed, kept) for seed in seeds for kept, _ in folds_of(split.train, seed, keep_together)]
+    return [kept[_first(split.train.labels[kept], seed, n_documents)] for seed, kept in folds]
+
+
+def _first(labels: Codes, seed: int, n_documents: int) -> npt.NDArray[np.int64]:
+    """So many rows, ascending, of a stratified part that is drawn with the seed."""
+    return np.sort(nested_order(strata_of(labels), seed)[:n_documents])
 
 
 def _sizes(
@@ -223,8 +241,7 @@ def _point_in_turn(classifier: TextClassifier, split: Split, n_documents: int, k
     seconds = list[float]()
 
     def fit(part: Corpus) -> FittedClassifier:
-        first = nested_order(strata_of(part.labels), classifier.seed)[:n_documents]
-        chosen = part.select(np.sort(first))
+        chosen = part.select(_first(part.labels, classifier.seed, n_documents))
         classifier.fit(chosen.texts, chosen.names())
         if classifier.fitted_.record.history.interrupted:
             raise KeyboardInterrupt
@@ -234,11 +251,19 @@ def _point_in_turn(classifier: TextClassifier, split: Split, n_documents: int, k
     whole = split.train
     rows, found = evaluate_in_turn(whole, fit, seed=classifier.seed, keep_together=keep_together, n_repeats=1)
     is_tested = np.isin(whole.rows[rows], split.test.rows)
-    scores = _of_one_label(found) | {"right": _as_text(np.packbits(found.is_right[is_tested]))}
+    if isinstance(found, ManyLabelsEvaluation):
+        found = found.select(is_tested)
+        scores, accuracy = _of_label_sets(found), found.accuracy
+    else:
+        scores = _of_one_label(found) | {"right": _as_text(np.packbits(found.is_right[is_tested]))}
+        accuracy = float(found.is_right[is_tested].mean())
     return CurvePoint(
-        n_documents=n_documents, seed=classifier.seed, accuracy=float(found.is_right[is_tested].mean()),
-        fit_seconds=statistics.fmean(seconds), **scores,
-    )  # fmt: skip
+        n_documents=n_documents,
+        seed=classifier.seed,
+        accuracy=accuracy,
+        fit_seconds=statistics.fmean(seconds),
+        **scores,
+    )
 
 
 def _of_one_label(found: Evaluation) -> dict[str, Any]:
@@ -306,7 +331,8 @@ def _with_points(run: CurveRecord, points: list[CurvePoint]) -> CurveRecord:
     if sizes == [row.n_documents for row in run.sizes]:
         return run
     score, of = (right, None) if run.metric == "accuracy" else _ratio_of(_of_sizes(run, sizes, _label_counts))
-    agree, n_folds = agreement(right[:, -1].astype(np.bool_)), run.n_folds
+    how_right = right if of is None else np.where(of > 0, score / np.maximum(of, 1), 1.0)
+    agree, n_folds = agreement(how_right[:, -1].astype(np.float64)), run.n_folds
     share = InTurn(n_folds=n_folds, n_repeats=1, n_done=n_folds, agreement=agree).share if n_folds else 1.0
     accuracies = _intervals(right, None, share)
     scores = [None] * len(sizes) if of is None else _intervals(score, of, share)

@@ -19,6 +19,7 @@ from bywords.data.targets import Rows, Targets
 from bywords.errors import SettingError, check_range
 from bywords.evaluation.calibration import sigmoid
 from bywords.evaluation.metrics import softmax
+from bywords.forks import cached_property
 from bywords.models.base import Arrays, FittedModel, Growth, LinearModel, ModelConfig, Shapes
 from bywords.models.counted import CountedTable
 from bywords.text.bags import Bags, Floats, weighed_rows
@@ -34,6 +35,7 @@ MOST_STEPS = 100
 LEAST_SPREAD = 1e-6  # of features that differ among documents
 ENOUGH = 3e-3  # nats: a step that moves no weight of features of variance 1 by more is the last
 DOCUMENTS_AT_MEAN = 1.0  # that each class is taken to have at the mean of all, beside its own: it may have two or three
+Numbers = npt.NDArray[np.float64]
 Head = Literal["regression", "discriminant"]
 
 
@@ -48,6 +50,7 @@ class StaticVectorsConfig(ModelConfig):
     C: float = (
         10.0  # the inverse of the regularisation, of features of variance 1: beside the mean log loss or the covariance
     )
+    smoothing: float = 1e-3  # the less, the less frequent words count: 1e-4 of topics, 1e-2 of kinds of questions
     label_names: tuple[str, ...] = ()  # in the order of the classes: what their words mean counts as one document each
     most_documents: int = 5_000  # with more it is left out: their own words say as much
     knows_unseen = True
@@ -56,6 +59,7 @@ class StaticVectorsConfig(ModelConfig):
     def __post_init__(self) -> None:
         check_fields(self)
         check_range("C", self.C, above=0, below=float("inf"))
+        check_range("smoothing", self.smoothing, above=0, most=1)
         check_range("most_documents", self.most_documents, least=1)
         if self.label_names and self.head != "discriminant":
             raise SettingError("label_names are of use to the head 'discriminant' alone: leave one of the two out.")
@@ -112,6 +116,37 @@ class MeanFeatures:
     def selected(self) -> Floats:
         return self.means if self.rows is None else self.means[self.rows]
 
+    @cached_property
+    def turned(self) -> Turned:
+        """What a regression needs of documents that count the same, whatever its strength."""
+        features = self.selected
+        return Turned.of(features, np.full(len(features), 1 / len(features)))
+
+
+@dataclass(frozen=True, eq=False)
+class Turned:
+    """Features (N, D) and a column of ones, turned to the R directions in which they differ, float64.
+
+    `rotated` are the documents (N, R), `vectors` the directions (D + 1, R), `values` (R,) the mean squares in these.
+    """
+
+    rotated: Numbers
+    vectors: Numbers
+    values: Numbers
+
+    @classmethod
+    def of(cls, features: Floats, counts: Numbers) -> Turned:
+        """`counts`, (N,), is the share of each document in the means."""
+        with_bias = np.concatenate([features, np.ones((len(features), 1), dtype=np.float32)], axis=1).astype(np.float64)
+        weighed = with_bias * np.sqrt(counts)[:, np.newaxis]
+        is_wide = weighed.shape[0] < weighed.shape[1]
+        values, vectors = np.linalg.eigh(weighed @ weighed.T if is_wide else weighed.T @ weighed)
+        used = values > 1e-9 * values.max()
+        values, vectors = values[used], vectors[:, used]
+        if is_wide:
+            vectors = weighed.T @ vectors / np.sqrt(values)
+        return cls(with_bias @ vectors, vectors, values)
+
 
 class StaticVectors(LinearModel):
     """The mean of the vectors of a document's words, those of frequent words counting less, and one linear layer.
@@ -136,7 +171,7 @@ class StaticVectors(LinearModel):
         seen = in_file[: vocabulary.n_seen]
         matrix = np.zeros((len(seen), len(english.scales)), dtype=np.float32)
         matrix[seen >= 0] = english.vectors(seen[seen >= 0])
-        bags = Bags.of(documents, len(seen)).weighed("idf", _shares(seen))
+        bags = Bags.of(documents, len(seen)).weighed("idf", _shares(seen, config.smoothing))
         means = bags.times(matrix)
         is_known = means.any(axis=1)
         some = means[is_known] if is_known.any() else means[:1]
@@ -146,7 +181,7 @@ class StaticVectors(LinearModel):
 
     @classmethod
     def prepared_by(cls, config: StaticVectorsConfig, vocabulary: Vocabulary) -> Hashable:
-        return "mean vectors"
+        return "mean vectors", config.smoothing
 
     @classmethod
     def fit(
@@ -154,7 +189,8 @@ class StaticVectors(LinearModel):
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. Where they are some of all only, words never seen have no rows."""
         if config.head == "regression":
-            layer, bias = logistic_regression(prepared.selected, targets, C=config.C)
+            turned = None if targets.is_weighed else prepared.turned
+            layer, bias = logistic_regression(prepared.selected, targets, C=config.C, turned=turned)
         else:
             named = directions_of_names(config.label_names) if config.label_names else None
             layer, bias = discriminant_analysis(prepared.selected, targets, C=config.C, named=named)
@@ -168,7 +204,7 @@ class StaticVectors(LinearModel):
         in_file = prepared.in_file if prepared.rows is None else prepared.in_file[:n_seen]
         table = np.concatenate([prepared.matrix @ scaled, _english().times(in_file[n_seen:], scaled)])
         weights = np.where(in_file[:, np.newaxis] >= 0, table - prepared.centre @ scaled, np.float32(0))
-        return cls(config, _shares(in_file), weights, bias)
+        return cls(config, _shares(in_file, config.smoothing), weights, bias)
 
     def logits_of(self, prepared: MeanFeatures) -> Floats:
         bags = prepared.bags if prepared.rows is None else prepared.bags.select(prepared.rows)
@@ -216,29 +252,24 @@ class StaticVectors(LinearModel):
         return self.shares > 0
 
 
-def logistic_regression(features: Floats, targets: Targets, *, C: float) -> tuple[Floats, Floats]:
+def logistic_regression(
+    features: Floats, targets: Targets, *, C: float, turned: Turned | None = None
+) -> tuple[Floats, Floats]:
     """Least mean log loss + Σ weights² / 2C, of features (N, D) of mean 0: float32 (D, K) and (K,).
 
     Newton's steps with a bound of the Hessian that stays the same, which makes each of them go down: no step has to be
-    tried twice. The bias is drawn, as weakly, to how common each class is.
+    tried twice. The bias is drawn, as weakly, to how common each class is. `turned` is what `Turned.of` the features
+    gives, where it is there already.
     Source: Böhning (1992), "Multinomial Logistic Regression Algorithm".
     """
     counts = (targets.weights / targets.weights.sum()).astype(np.float64)
     has = targets.one_hot().astype(np.float64)
     prior = _log_prior(counts, has, targets)
-    n_classes, n_documents = targets.n_classes, len(targets)
-    with_bias = np.concatenate([features, np.ones((n_documents, 1), dtype=np.float32)], axis=1).astype(np.float64)
-    weighed = with_bias * np.sqrt(counts)[:, np.newaxis]
-    is_wide = weighed.shape[0] < weighed.shape[1]
-    values, vectors = np.linalg.eigh(weighed @ weighed.T if is_wide else weighed.T @ weighed)
-    used = values > 1e-9 * values.max()
-    values, vectors = values[used], vectors[:, used]
-    if is_wide:
-        vectors = weighed.T @ vectors / np.sqrt(values)
-    rotated = with_bias @ vectors
+    turned = turned or Turned.of(features, counts)
+    rotated, vectors, values = turned.rotated, turned.vectors, turned.values
     link, bound = (sigmoid, 0.25) if targets.is_multilabel else (softmax, 0.5)
     curvature = (bound * values + 1 / C)[:, np.newaxis]
-    layer = ahead = np.zeros((len(values), n_classes))
+    layer = ahead = np.zeros((len(values), targets.n_classes))
     for step in range(MOST_STEPS):
         wrong = (link(rotated @ ahead + prior) - has) * counts[:, np.newaxis]
         before, layer = layer, ahead - (rotated.T @ wrong + ahead / C) / curvature
@@ -294,11 +325,11 @@ def words_of_names(names: Sequence[str]) -> list[Rows]:
 def directions_of_names(names: Sequence[str]) -> Floats:
     """What each name says beside all others, as long as features of variance 1, float32 (K, D): 0 for nothing."""
     english = _english()
-    dimension = len(english.scales)
+    dimension, weights = len(english.scales), english.weights(StaticVectorsConfig.smoothing)
     vectors = np.zeros((len(names), dimension), dtype=np.float32)
     for vector, rows in zip(vectors, words_of_names(names), strict=True):
         if len(rows):
-            vector[:] = np.average(english.vectors(rows), axis=0, weights=english.weights[rows])
+            vector[:] = np.average(english.vectors(rows), axis=0, weights=weights[rows])
     is_said = vectors.any(axis=1)
     if is_said.sum() > 1:
         vectors[is_said] -= vectors[is_said].mean(axis=0)
@@ -326,8 +357,8 @@ def _in_file(vocabulary: Vocabulary) -> Rows:
     return np.concatenate([np.full(2, -1), _english().rows_of(vocabulary.spellings)])
 
 
-def _shares(in_file: Rows) -> Floats:
-    return np.where(in_file >= 0, _english().weights[np.maximum(in_file, 0)], np.float32(0))
+def _shares(in_file: Rows, smoothing: float) -> Floats:
+    return np.where(in_file >= 0, _english().weights(smoothing)[np.maximum(in_file, 0)], np.float32(0))
 
 
 def _known_share(vocabulary: Vocabulary) -> float:

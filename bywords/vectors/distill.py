@@ -67,14 +67,14 @@ class Transformer:
         self._model.eval()
         self._torch, self.name, self._pooling = torch, folder.name, _pooling(folder)
 
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """A vector of length 1 for each of n short texts, float32 (n, D): the mean of its pieces, or its first one."""
+    def encode(self, texts: Sequence[str], *, most_pieces: int = 128) -> Floats:
+        """A vector of length 1 for each of n texts, float32 (n, D): the mean of its pieces, or its first one."""
         order = np.argsort([len(text) for text in texts], kind="stable")  # alike in length, so that little is padded
         found: Floats | None = None
         for start in range(0, len(texts), WORDS_IN_A_BATCH):
             rows = order[start : start + WORDS_IN_A_BATCH]
             batch = self._tokenizer(
-                [texts[row] for row in rows], padding=True, truncation=True, max_length=128, return_tensors="pt"
+                [texts[row] for row in rows], padding=True, truncation=True, max_length=most_pieces, return_tensors="pt"
             )
             with self._torch.inference_mode():
                 states = self._model(**batch).last_hidden_state

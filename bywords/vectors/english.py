@@ -20,7 +20,7 @@ from bywords.files import replacing
 from bywords.forks import cached_property
 from bywords.text.ragged import offsets_of
 from bywords.text.word_table import Words, WordTable
-from bywords.vectors.distill import DistillConfig, zipf_shares
+from bywords.vectors.distill import zipf_shares
 
 PATH = Path(__file__).with_name("english.bin")
 FORMAT = "bywords-english/1"
@@ -45,11 +45,16 @@ class EnglishVectors:
     def __len__(self) -> int:
         return len(self.packed)
 
+    def weights(self, smoothing: float) -> Floats:
+        """How much each word counts in a mean, float32 (V,): the less, the more frequent it is everywhere. SIF.
+
+        Of all words a word is a share p, and counts `smoothing` / (`smoothing` + p).
+        """
+        return (smoothing / (smoothing + self._commonness)).astype(np.float32)
+
     @cached_property
-    def weights(self) -> Floats:
-        """How much each word counts in a mean, float32 (V,): little, where it is frequent everywhere. SIF."""
-        smoothing = DistillConfig.smoothing
-        return (smoothing / (smoothing + zipf_shares(len(self)))).astype(np.float32)
+    def _commonness(self) -> npt.NDArray[np.float64]:
+        return zipf_shares(len(self))
 
     def rows_of(self, words: Words) -> npt.NDArray[np.int64]:
         """The row of each word, int64 (n,), -1 where it has none."""

@@ -9,7 +9,7 @@
 #include "kernels.h"
 
 #define VOCABULARY "BqQBqQQinnnnnn" /* as encode.c says */
-#define POOL "fqqnn"                /* as bags.h says */
+#define POOL "iqqnnd"               /* as bags.h says */
 
 /* name, signature, number of results */
 #define KERNELS(X)                                            \

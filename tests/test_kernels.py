@@ -10,7 +10,7 @@ from twins.bags import pooled_sums
 from twins.normalization import shorten_runs
 
 from bywords.evaluation.metrics import softmax
-from bywords.kernels import _native, bags, calibration, class_sums, ids, normalization, rows, svm, words
+from bywords.kernels import _native, bags, calibration, class_sums, ids, normalization, rows, svm, utf8, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import NOTHING, orders_of_characters, replacements
 from bywords.text.ragged import offsets_of
@@ -432,3 +432,16 @@ def as_read_only(array):
 def test_a_wrong_number_of_arguments_is_refused(arguments):
     with pytest.raises(TypeError, match=f"hashes_of got .*{len(arguments)} arguments|format d"):
         _native.hashes_of(*arguments)
+
+
+PIECES = [*(sign.encode() for sign in "aé我😀"), b"\n", b"\r\n", b'"', b'""', b",", b"x" * 33]
+WRONG_PIECES = [b"\xc3", b"\xa9", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe0\x80\x80", b"\xf0\x80\x80\x80"]
+WRONG_PIECES += [b"\xc0\x80", b"\xff", b"\xe6\x88", b"\xf0\x9f\x98"]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.sampled_from([*PIECES, *WRONG_PIECES])))
+def test_bytes_of_files_are_judged_alike(pieces):
+    data = b"".join(pieces)
+    both(utf8.is_utf8, data)
+    for separator in (",", "\xe9"):
+        both(utf8.has_plain_quotes, data, separator)

@@ -164,7 +164,7 @@ class Pool(NamedTuple):
         for segment, (start, behind) in enumerate(itertools.pairwise(starts.tolist())):
             columns = [m[start:behind] for m, of in zip(matrices, groups[:, segment], strict=True) if of >= 0]
             idf_of = idf[start:behind, np.newaxis].astype(np.float64)  # in which the products are exact
-            numbers = np.hstack([idf_of * column for column in (idf_of, *columns)])
+            numbers = idf_of * np.hstack([idf_of, *columns])
             _, exponents = np.frexp(np.abs(numbers).max(axis=0, initial=0))
             units_of = np.ldexp(1.0, exponents - UNIT_BITS)
             n_numbers, width = numbers.shape[1], row_width(numbers.shape[1])

@@ -445,3 +445,9 @@ def test_bytes_of_files_are_judged_alike(pieces):
     both(utf8.is_utf8, data)
     for separator in (",", "\xe9"):
         both(utf8.has_plain_quotes, data, separator)
+
+
+@pytest.mark.parametrize("piece", WRONG_PIECES)
+def test_each_kind_of_bytes_that_are_no_utf8_is_known(piece):
+    assert not any(utf8.is_utf8(b"x" * n + piece + "é".encode() * 20) for n in range(40))
+    assert utf8.is_utf8("xé我😀\ud7ff\ue000\U0010ffff".encode())

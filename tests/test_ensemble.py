@@ -74,6 +74,15 @@ def test_linear_members_of_another_idf_or_weighting_or_with_too_many_classes_ans
     assert PooledTfidf.of([first, second] * 11) is None
 
 
+@pytest.mark.parametrize("number", [1e6, np.inf, np.nan])
+def test_linear_members_with_a_number_out_of_all_proportion_answer_apart(number):
+    """Together they add up whole numbers of a 2^30th of the largest, which leaves too little of the others."""
+    first, second = (fitted(replace(config, sublinear=True)) for config in (CONFIGS[0], CONFIGS[2]))
+    weights = second.weights.copy()
+    weights[5, 0] = number
+    assert PooledTfidf.of([first, TfidfLinear(second.config, second.blocks, second.idf, weights, second.bias)]) is None
+
+
 def test_an_ensemble_comes_back_from_its_arrays():
     ensemble = Ensemble([fitted(config) for config in CONFIGS], np.array([0.5, 2, 1, 0.25, 3], dtype=np.float32))
     restored = Ensemble.from_arrays(ensemble.config, ensemble.arrays(), vocabulary=VOCABULARY, n_classes=3)

@@ -10,7 +10,7 @@ from twins.bags import pooled_sums
 from twins.normalization import shorten_runs
 
 from bywords.evaluation.metrics import softmax
-from bywords.kernels import _native, bags, calibration, class_sums, ids, normalization, rows, svm, words
+from bywords.kernels import _native, bags, calibration, class_sums, ids, normalization, rows, svm, utf8, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import NOTHING, orders_of_characters, replacements
 from bywords.text.ragged import offsets_of
@@ -223,6 +223,44 @@ def test_texts_have_the_ids_of_their_tokens(learned, others, config, lowercase, 
     assert as_bytes(are_unknown) == as_bytes(encoded.all_out_of_vocabulary)
 
 
+def _pool(vocabulary, weighting):
+    idf, *matrices = np.random.default_rng(0).random((3, len(vocabulary), 2), dtype=np.float32)
+    starts = np.unique([0, *(start for start in vocabulary.blocks if start < len(vocabulary)), len(vocabulary)])
+    groups = np.stack([np.arange(len(starts) - 1), np.zeros(len(starts) - 1, np.int64)])
+    return ids.Pool.of(idf[:, 0], matrices, starts, groups, weighting)
+
+
+FEW_LETTERS = st.text("ab é", max_size=30) | st.sampled_from(["ab " * 400, "b" * 70_000, "a " * 20_000, "", "?"])
+
+
+@few_examples
+@given(st.lists(FEW_LETTERS, min_size=1, max_size=12), st.sampled_from([(1, 2), (2, 4), (3, 5)]), st.booleans())
+def test_sums_of_words_are_those_of_their_ngrams(texts, char_ngrams, is_log):
+    """Many texts at a time have the bits of each alone, whatever repeats in a word, between words and between texts."""
+    config = VocabularyConfig(ngrams=2, ngram_min_count=1, char_ngrams=char_ngrams, char_ngram_min_count=1)
+    tokenizer, many = Tokenizer(), [*texts, *texts[::-1], *["a ab aba abab b é"] * 200]
+    vocabulary = Vocabulary.of(tokenizer(["a aa ab aba b bb é ab a", "b" * 70_000]), config)
+    pool = _pool(vocabulary, bags.LOG_TFIDF if is_log else bags.TFIDF)
+    encoded = vocabulary.encode_texts(many, tokenizer)
+    of_ids = bags.pooled_sums(encoded.ids, encoded.offsets, *pool, 2)
+    sums, _, are_unknown = ids.answer_texts(*tokenizer.bytes_of(many), vocabulary.tables, pool, 2)
+    assert as_bytes(sums) == as_bytes(of_ids)
+    assert as_bytes(are_unknown) == as_bytes(encoded.all_out_of_vocabulary)
+    alone = [ids.answer_texts(*tokenizer.bytes_of([text]), vocabulary.tables, pool, 2)[0] for text in texts]
+    assert as_bytes(np.concatenate(alone)) == as_bytes(sums[: len(texts)])
+    assert as_bytes(sums[: len(texts)]) == as_bytes(sums[len(texts) : 2 * len(texts)][::-1].copy())
+
+
+def test_stamps_of_many_texts_are_no_counts_of_later_ones():
+    tokenizer, texts = Tokenizer(), [*["ab " * 3000, "ab cab ab"] * 30, *["ab", "cab"] * 40_000]
+    config = VocabularyConfig(ngrams=2, ngram_min_count=1, char_ngrams=(2, 4), char_ngram_min_count=1)
+    vocabulary = Vocabulary.of(tokenizer(["ab cab ab"]), config)
+    pool = _pool(vocabulary, bags.LOG_TFIDF)
+    sums, *_ = ids.answer_texts(*tokenizer.bytes_of(texts), vocabulary.tables, pool, 2)
+    once = {text: ids.answer_texts(*tokenizer.bytes_of([text]), vocabulary.tables, pool, 2)[0] for text in set(texts)}
+    assert as_bytes(sums) == as_bytes(np.concatenate([once[text] for text in texts]))
+
+
 @few_examples
 @given(WILD, CONFIGS, st.integers(-3, 3))
 def test_ids_are_written_into_an_array_that_has_room_for_them(texts, config, more):
@@ -394,3 +432,22 @@ def as_read_only(array):
 def test_a_wrong_number_of_arguments_is_refused(arguments):
     with pytest.raises(TypeError, match=f"hashes_of got .*{len(arguments)} arguments|format d"):
         _native.hashes_of(*arguments)
+
+
+PIECES = [*(sign.encode() for sign in "aé我😀"), b"\n", b"\r\n", b'"', b'""', b",", b"x" * 33]
+WRONG_PIECES = [b"\xc3", b"\xa9", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe0\x80\x80", b"\xf0\x80\x80\x80"]
+WRONG_PIECES += [b"\xc0\x80", b"\xff", b"\xe6\x88", b"\xf0\x9f\x98"]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.sampled_from([*PIECES, *WRONG_PIECES])))
+def test_bytes_of_files_are_judged_alike(pieces):
+    data = b"".join(pieces)
+    both(utf8.is_utf8, data)
+    for separator in (",", "\xe9"):
+        both(utf8.has_plain_quotes, data, separator)
+
+
+@pytest.mark.parametrize("piece", WRONG_PIECES)
+def test_each_kind_of_bytes_that_are_no_utf8_is_known(piece):
+    assert not any(utf8.is_utf8(b"x" * n + piece + "é".encode() * 20) for n in range(40))
+    assert utf8.is_utf8("xé我😀\ud7ff\ue000\U0010ffff".encode())

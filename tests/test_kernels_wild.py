@@ -15,7 +15,7 @@ from wild_calls import n_refused
 
 from bywords import TextClassifier
 from bywords.data.duplicates import find_duplicates
-from bywords.kernels import _native, bags, calibration, ids, normalization, overlap, words
+from bywords.kernels import _native, bags, calibration, ids, normalization, overlap, utf8, words
 from bywords.text.characters import kinds_of_characters
 from bywords.text.normalization import orders_of_characters, replacements
 from bywords.text.tokenizer import Tokenizer
@@ -59,6 +59,8 @@ def calls():
         vocabulary = Vocabulary.of(Tokenizer()(texts), VocabularyConfig(ngrams=2, char_ngrams=(2, 3)))
         ids.answer_texts(*Tokenizer().bytes_of(texts), vocabulary.tables, pool, 3)
         find_duplicates(corpus.texts)
+        utf8.is_utf8(b"a,b\n")
+        utf8.has_plain_quotes(b"a,b\n", ",")
         overlap.listed_pairs(np.array([0, 0, 1]), np.array([1, 2, 2]), np.zeros(3, np.int64), 1)
     finally:
         for name in KERNELS:

@@ -175,7 +175,7 @@ def test_fast_reading_is_strict_reading_wherever_it_is_taken(content, separator)
 @pytest.mark.parametrize("row", ['"b" c,d\n', 'b,""c""\n', '""b"c",d\n', 'b,""c"\n"\n', 'b "c" d,e\n', '"b,c\n'])
 def test_fast_reading_is_not_taken_where_quotes_are_not_around_whole_fields(row):
     data = f"text,label\n{row}".encode()
-    assert not csv_format._has_plain_quotes(data, ",")
+    assert not csv_format.has_plain_quotes(data, ",")
     assert csv_format.read_fast(data, ",") is None
 
 

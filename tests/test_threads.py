@@ -7,7 +7,8 @@ import itertools
 import pytest
 from threadpoolctl import threadpool_info
 
-from bywords.text.threads import in_threads, n_threads
+from bywords.text import threads
+from bywords.text.threads import CHUNK_SIZE, MOST_IN_A_THREAD, chunks_of, in_threads, n_threads
 
 
 def squares(items, waiting=1):
@@ -63,3 +64,12 @@ def test_numpy_multiplies_on_the_thread_that_asks_while_several_ask_and_as_befor
         list(in_threads(lambda number: 1 // number, range(3)))
     assert n_blas_threads() == before
     assert list(in_threads(lambda _: n_blas_threads(), [0])) == [before]  # alone it may have all
+
+
+def test_texts_are_not_cut_again_in_one_of_several_threads_unless_they_are_very_many(monkeypatch):
+    monkeypatch.setattr(threads, "_most", 2)
+    texts = ["x" * (CHUNK_SIZE // 4)] * 8
+    assert len(chunks_of(texts)) == 2
+    assert list(in_threads(chunks_of, [texts, texts])) == [[(0, 8)]] * 2
+    assert all(len(cuts) > 1 for cuts in in_threads(chunks_of, [texts * MOST_IN_A_THREAD] * 2))
+    assert len(chunks_of(texts)) == 2

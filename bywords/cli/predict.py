@@ -40,13 +40,15 @@ if TYPE_CHECKING:
     from bywords.io.tables import Table
     from bywords.io.writers import Writer
 
-CHUNK_ROWS = 20_000  # documents at a time
+CHUNK_ROWS = 50_000  # documents at a time
+CHUNK_BYTES, LARGE_CHUNK_BYTES = 1 << 20, 1 << 22  # of a file that are read at a time: more of a large one,
+N_CHUNKS = 16  # but so that it has as many: words that a chunk has in many texts are looked up once
 FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE = (
     10,
     0.05,
 )  # texts, and of all: one in a hundred is unlike the others anyway
 LOOKED_AT = 1_000  # texts of which it is said how many words are known by vectors alone
-N_WAITING = 4  # chunks for each thread, so that it has work while the others are brought to the disk
+N_WAITING = 2  # chunks for each thread, so that it has work while the others are brought to the disk
 CHUNK_NUMBERS = 4_000_000  # probabilities at a time: of very many labels a chunk has fewer documents
 
 
@@ -233,7 +235,8 @@ def _blocks(file: str, reading: dict[str, Any]) -> Iterator[Block]:
     sizes = [Path(path).stat().st_size if Path(path).is_file() else 0 for path in paths]
     for number, path in enumerate(paths):
         n_before, n_bytes = sum(sizes[:number]), sizes[number]
-        for block in read_blocks(path, **reading):
+        block_bytes = min(max(n_bytes // N_CHUNKS, CHUNK_BYTES), LARGE_CHUNK_BYTES)
+        for block in read_blocks(path, block_bytes=block_bytes, **reading):
             share = block.share_read
             if share is not None and n_bytes:
                 share = (n_before + share * n_bytes) / sum(sizes)

@@ -218,19 +218,47 @@ function modelOf(values) {
     }
     return logits;
   }
+  const even = x => { const up = Math.round(x); return up - x === 0.5 && up % 2 ? up - 1 : up; };  // halves to even ones
+  function unitOf(largest) {  // as `Pool.of` has them
+    let unit = 1;
+    while (unit <= largest) unit *= 2;
+    while (largest && unit / 2 > largest) unit /= 2;
+    return unit / 2 ** 30;
+  }
+  let units = null;  // of segments, of which the sums of a pool are whole numbers
+  function unitsOf(members, {idf}) {
+    return pool.starts.slice(1).map((behind, segment) => {
+      let square = 0;
+      const largest = members.map(() => new Float64Array(K));
+      for (let id = pool.starts[segment]; id < behind; id++) {
+        if (id === UNKNOWN) continue;
+        square = Math.max(square, idf[id] * idf[id]);
+        members.forEach(({rows, width}, m) => {
+          if (pool.groups[m][segment] < 0) return;
+          for (let k = 0; k < K; k++) largest[m][k] = Math.max(largest[m][k], Math.abs(idf[id] * rows[id * width + k]));
+        });
+      }
+      return {square: unitOf(square), columns: largest.map(of => of.map(unitOf))};
+    });
+  }
   function pooled(all) {  // of several tables that share their idf: as `pool_document` of the kernels
     const members = tables.slice(0, pool.groups.length), widest = members.reduce((a, b) => b.idf.length > a.idf.length ? b : a);
-    const bag = seenBy(widest.idf.length, all), weights = timesIdf(widest, bag), starts = pool.starts.slice(1), S = pool.starts.length;
-    bag.distinct.forEach((id, i) => { if (id === UNKNOWN) weights[i] = 0; });
-    const squares = new Float64Array(S), sums = members.map(() => Array.from({length: S}, () => new Float32Array(K)));
-    runs(starts, bag.distinct, (segment, start, end) => {
-      squares[segment] += squareOf(weights, start, end);
+    const bag = seenBy(widest.idf.length, all), starts = pool.starts.slice(1), S = pool.starts.length - 1;
+    units = units || unitsOf(members, widest);
+    const squares = new Float64Array(S), sums = members.map(() => Array.from({length: S}, () => new Float64Array(K)));
+    bag.distinct.forEach((id, i) => {  // whole numbers, whose sums are exact
+      if (id === UNKNOWN) return;
+      let segment = 0;
+      while (segment < S - 1 && starts[segment] <= id) segment++;
+      const count = bag.counts[i], idf = widest.idf[id], factor = widest.weighting === "log-tfidf" && count > 1 ? f(1 + f(Math.log(count))) : count;
+      squares[segment] += even(factor * factor * even(idf * idf / units[segment].square));
       members.forEach((table, m) => {
         if (pool.groups[m][segment] < 0) return;
-        const part = addUp(table, bag.distinct, weights, start, end, new Float32Array(K)), total = sums[m][segment];
-        for (let k = 0; k < K; k++) total[k] = total[k] + part[k];
+        const of = units[segment].columns[m], total = sums[m][segment], row = id * table.width;
+        for (let k = 0; k < K; k++) total[k] += even(factor * even(idf * table.rows[row + k] / of[k]));
       });
     });
+    for (let segment = 0; segment < S; segment++) squares[segment] *= units[segment].square;
     const answer = new Float32Array(K);
     pool.groups.forEach((groups, m) => {
       const nGroups = Math.max(...groups) + 1, lengths = new Float64Array(nGroups);
@@ -244,8 +272,8 @@ function modelOf(values) {
       whole = nGroups < 2 ? 1 : Math.sqrt(whole < FLT_MIN ? FLT_MIN : whole);
       groups.forEach((group, segment) => {
         if (group < 0) return;
-        const factor = f(1 / (lengths[group] * whole));
-        for (let k = 0; k < K; k++) answer[k] = answer[k] + f(factor * sums[m][segment][k]);
+        const factor = 1 / (lengths[group] * whole), of = units[segment].columns[m];
+        for (let k = 0; k < K; k++) answer[k] = answer[k] + f(factor * (sums[m][segment][k] * of[k]));
       });
     });
     const bias = members.slice(1).reduce((sum, table) => sum.map((b, k) => b + table.bias[k]), members[0].bias);

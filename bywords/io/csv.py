@@ -24,10 +24,11 @@ import polars as pl
 from bywords.errors import DataError
 from bywords.io.formats import guess_separator
 from bywords.io.streams import BLOCK_BYTES, Input, Lines, Skipped, refuse_row, wrong_byte
+from bywords.kernels.utf8 import has_plain_quotes
 
 RECORD_BYTES = 1 << 27  # no row is longer: quotes that are not closed within as many bytes never are
 BYTES_PER_COLUMN = 256  # of a block, at least
-_QUOTE, _NEWLINE, _RETURN = ord('"'), ord("\n"), ord("\r")
+_QUOTE, _NEWLINE = ord('"'), ord("\n")
 _ESCAPED = re.compile(rb'(?<!\\)((?:\\\\)*)\\"')  # an odd number of backslashes before a quote
 _SEPARATOR_LINE = re.compile(rb"(?:\xef\xbb\xbf)?sep=(.)\r?\n", re.IGNORECASE)  # Excel's
 _UNCLOSED = "unexpected end of data"  # what the csv module says of quotes that are open at the end
@@ -118,7 +119,7 @@ class _Reader:
             problem = error
         n_bad = 1 if problem is not None else 0 if noted is None else noted.count
         is_spaced = not self.is_spaced and f'{self.separator} "'.encode() in block.source
-        if n_bad or (is_first and is_spaced and not _has_plain_quotes(block.source + b"\n", self.separator)):
+        if n_bad or (is_first and is_spaced and not has_plain_quotes(block.source + b"\n", self.separator)):
             other = self._read_otherwise(block, found[0], n_bad, is_end=is_end, is_first=is_first, is_spaced=is_spaced)
             if other is not None:
                 return other
@@ -300,9 +301,9 @@ def _line_ends(data: bytes) -> int:
 def _end_outside_quotes(data: bytes) -> int:
     """Where the last line ends that has an even number of quotes before its end; 0 where none does."""
     end = data.rfind(b"\n") + 1
-    if data.count(b'"', 0, end) % 2 == 0:
-        return end
     signs = np.frombuffer(data, dtype=np.uint8)
+    if np.count_nonzero(signs[:end] == _QUOTE) % 2 == 0:  # faster than counting bytes
+        return end
     quotes = np.flatnonzero(signs == _QUOTE)
     newlines = np.flatnonzero(signs == _NEWLINE)
     is_outside = np.searchsorted(quotes, newlines) % 2 == 0
@@ -314,7 +315,7 @@ def read_fast(data: bytes, separator: str, n_fields: int | None = None) -> pl.Da
     if not data.endswith(b"\n"):
         data += b"\n"  # without it, Polars drops a superfluous empty field at the end of the file
     has_return = b"\r" in data and data.count(b"\r") != data.count(b"\r\n")
-    if has_return or not _has_plain_quotes(data, separator):
+    if has_return or not has_plain_quotes(data, separator):
         return None
     try:
         frame = pl.read_csv(data, separator=separator, has_header=False, infer_schema=False)
@@ -327,19 +328,3 @@ def read_fast(data: bytes, separator: str, n_fields: int | None = None) -> pl.Da
     if separator == "\t" and len(frame) != data.count(b"\n"):  # quotes over several lines may be no quotes in a TSV
         return None
     return frame
-
-
-def _has_plain_quotes(data: bytes, separator: str) -> bool:
-    """Whether quotes pair up as they should: each one opens or closes a whole field, or is doubled inside of one."""
-    signs = np.frombuffer(data, dtype=np.uint8)  # ends in a newline
-    indices = np.flatnonzero(signs == _QUOTE)
-    if len(indices) % 2:
-        return False
-    opening, closing = indices[0::2], indices[1::2]
-    is_doubled = closing[:-1] + 1 == opening[1:]
-    before, behind = signs[opening - 1], signs[closing + 1]  # the first may be the first of all: before it is the last
-    opens = (before == ord(separator)) | (before == _NEWLINE)
-    opens[1:] |= is_doubled
-    closes = (behind == ord(separator)) | (behind == _NEWLINE) | (behind == _RETURN)
-    closes[:-1] |= is_doubled
-    return bool(opens.all() and closes.all())

@@ -52,22 +52,25 @@ def weighed_sums(
 def pooled_sums(
     ids: Ids,
     offsets: Offsets,
-    table: Floats,
+    table: Ids,
     starts: Offsets,
     groups: Offsets,
     n_columns: int,
     weighting: int,
+    units: npt.NDArray[np.float64],
     n_classes: int,
 ) -> Floats:
     """The sum of what `weighed_sums` gives for M matrices of K columns that share idf and weighting: float32 (N, K).
 
     The arguments between are a `bywords.kernels.ids.Pool`. `starts` are int64 (S + 1,), ascending from 0 to V, where
     segments of ids begin; `groups` int64 (M, S) the group of ids, scaled to length 1 before the whole is, that a
-    segment is in for each matrix, below S; -1 where it has not the ids of the segment. `table`, float32, has the rows
-    of all ids one behind the other: of each its idf, which for the unknown word is 0, and the columns of the matrices
-    that have its segment side by side, filled up to 2, 4, or a multiple of 8 numbers. Of each matrix there are
-    `n_columns` of K; or 1 of 2, where the second is the first with the other sign. `weighting` is one of the last two.
+    segment is in for each matrix, below S; -1 where it has not the ids of the segment. `table`, int32, has the rows of
+    all ids one behind the other: of each the square of its idf, which for the unknown word is 0, and its idf times the
+    columns of the matrices that have its segment side by side, filled up to 2, 4, or a multiple of 8 numbers. They are
+    whole numbers of `units`, float64, those of a row of each segment one behind the other. So sums are exact, and the
+    same in any order of the ids. Of each matrix there are `n_columns` of K; or 1 of 2, where the second is the first
+    with the other sign. `weighting` is one of the last two.
     """
     sums = np.empty((len(offsets) - 1, n_classes), dtype=np.float32)
-    _native.pooled_sums(ids, offsets, table, starts, groups, n_columns, weighting, sums)
+    _native.pooled_sums(ids, offsets, table, starts, groups, n_columns, weighting, units, sums)
     return sums

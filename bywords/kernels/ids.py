@@ -59,7 +59,7 @@ def keys_of_documents(codes: Ids, offsets: Offsets, hashes: Keys, is_sign: npt.N
 def table_of_pairs(pairs: Ids, pair_ids: Ids) -> tuple[Keys, Ids]:
     """A table in which `find_pairs` finds the pairs int32 (P, 2), whose ids are int32 (P,)."""
     size = 16
-    while size < 2 * len(pairs):
+    while 2 * size < 3 * len(pairs):
         size *= 2
     keys, ids = np.full(size, FREE, dtype=np.uint64), np.full(size, NOT_THERE, dtype=np.int32)
     _native.table_of_pairs(pairs, pair_ids, keys, ids)
@@ -144,26 +144,36 @@ def row_width(n_numbers: int) -> int:
     return next((width for width in (2, 4) if n_numbers <= width), -(-n_numbers // 8) * 8)
 
 
+UNIT_BITS = 30  # of the largest number of a column of a pool
+
+
 class Pool(NamedTuple):
     """Linear models that share their features, as `bywords.kernels.bags.pooled_sums` has them; K classes."""
 
-    table: npt.NDArray[np.float32]
+    table: Ids
     starts: Offsets
     groups: Offsets
     n_columns: int
     weighting: int
+    units: npt.NDArray[np.float64]
 
     @classmethod
     def of(cls, idf: Shares, matrices: Sequence[Shares], starts: Offsets, groups: Offsets, weighting: int) -> Self:
-        """Of M matrices float32 (V', n_columns), each of as many of the V ids as it has."""
-        n_columns, parts = matrices[0].shape[1], []
+        """Of M matrices float32 (V', n_columns), each of as many of the V ids as it has; all numbers are finite."""
+        n_columns, parts, units = matrices[0].shape[1], [], []
         for segment, (start, behind) in enumerate(itertools.pairwise(starts.tolist())):
             columns = [m[start:behind] for m, of in zip(matrices, groups[:, segment], strict=True) if of >= 0]
-            n_numbers = 1 + len(columns) * n_columns
-            rows = np.zeros((behind - start, row_width(n_numbers)), dtype=np.float32)
-            rows[:, :n_numbers] = np.column_stack([idf[start:behind], *columns])
+            idf_of = idf[start:behind, np.newaxis].astype(np.float64)  # in which the products are exact
+            numbers = idf_of * np.hstack([idf_of, *columns])
+            _, exponents = np.frexp(np.abs(numbers).max(axis=0, initial=0))
+            units_of = np.ldexp(1.0, exponents - UNIT_BITS)
+            n_numbers, width = numbers.shape[1], row_width(numbers.shape[1])
+            rows = np.zeros((behind - start, width), dtype=np.int32)
+            rows[:, :n_numbers] = np.rint(numbers / units_of)
             parts.append(rows)
-        return cls(np.concatenate(parts, axis=None), starts, groups, n_columns, weighting)
+            units.append(np.concatenate([units_of, np.ones(width - n_numbers)]))
+        table = np.concatenate(parts, axis=None)
+        return cls(table, starts, groups, n_columns, weighting, np.concatenate(units))
 
 
 def answer_texts(

@@ -1,4 +1,4 @@
-"""Texts as Python has them, or a column of polars → their bytes as UTF-8, one behind the other."""
+"""Texts as Python has them, or a column of polars → their bytes as UTF-8; and bytes of a file → what they are."""
 
 from __future__ import annotations
 
@@ -34,3 +34,17 @@ def joined_bytes(texts: Sequence[str | bytes]) -> tuple[npt.NDArray[np.uint8], n
 
 def _as_arrays(joined: tuple[bytearray, bytearray]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     return np.frombuffer(joined[0], dtype=np.uint8), np.frombuffer(joined[1], dtype=np.int64)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether they are, as Python decodes it; no string is made of them."""
+    return bool(_native.is_utf8(np.frombuffer(data, dtype=np.uint8)))
+
+
+def has_plain_quotes(data: bytes, separator: str) -> bool:
+    """Whether quotes pair up as they should: each one opens or closes a whole field, or is doubled inside of one.
+
+    `separator`, one byte, is between fields, and a new line behind the last of a row; `data` starts and ends with
+    whole rows.
+    """
+    return bool(_native.has_plain_quotes(np.frombuffer(data, dtype=np.uint8), ord(separator)))

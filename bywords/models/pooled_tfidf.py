@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_WIDE = 64  # numbers of a row; with more, a pass for each model is as fast
 MOST_NUMBERS = 1 << 24  # of the table, which is beside those of the models
+MOST_LOOKED_AT = 2_000  # rows for the median
+MOST_TIMES = 1 << 14  # the median of a model's numbers that its largest is: they are whole numbers of its 2^30th
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,10 @@ class PooledTfidf:
 
     @classmethod
     def of(cls, models: Sequence[TfidfLinear]) -> Self | None:
-        """None where there are not two models or more, of the same idf and weighting, or their table would be large."""
+        """None where there are not two models or more, of the same idf and weighting, or their table would be large.
+
+        Nor is there one where a number is not finite, or so large that others beside it would not be exact enough.
+        """
         if len(models) < 2:
             return None
         widest, n_classes = max(models, key=lambda model: len(model.idf)), len(models[0].bias)
@@ -46,6 +52,9 @@ class PooledTfidf:
             if not same or not np.array_equal(model.idf, widest.idf[: len(model.idf)]):
                 return None
         starts = sorted({0, *(n for n in (*widest.blocks, *(len(model.idf) for model in models)) if 0 < n < n_rows)})
+        for start, behind in itertools.pairwise([*starts, n_rows]):
+            if not all(_is_even(numbers[start:behind]) for numbers in (widest.idf, *(m.weights for m in models))):
+                return None
         groups = [
             [
                 sum(0 < block <= start for block in set(model.blocks)) if start < len(model.idf) else -1
@@ -73,3 +82,11 @@ class PooledTfidf:
 def _mirrors(model: TfidfLinear) -> bool:
     """Whether it has two classes, and the weights of one are those of the other with the other sign."""
     return len(model.bias) == 2 and np.array_equal(model.weights[:, 0], -model.weights[:, 1])
+
+
+def _is_even(numbers: Floats) -> bool:
+    """Whether all are finite, and none very much larger than most of the others that are not 0."""
+    sizes = np.abs(numbers)
+    some = sizes[:: len(sizes) // MOST_LOOKED_AT + 1]
+    largest, usual = sizes.max(initial=0), np.median(some[some > 0]) if some.any() else 0
+    return bool(np.isfinite(largest) and largest <= MOST_TIMES * usual)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CHUNK_SIZE = 1 << 20  # characters, or bytes, that a thread reads at a time
+MOST_IN_A_THREAD = 8  # CHUNK_SIZE that are not cut in a thread of `in_threads`: the others have work already
 MANY_TOKENS = 1_000_000  # that several threads encode, or count
 
 Item = TypeVar("Item")
@@ -78,6 +79,7 @@ def _libraries() -> Any:
 
 
 _one_thread_a_product = _OneThreadAProduct()
+_here = threading.local()  # whether this is a thread of `in_threads`
 
 
 def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, waiting: int = 1) -> Iterator[Result]:
@@ -94,7 +96,10 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, waiting
     from concurrent.futures import ThreadPoolExecutor
 
     items = itertools.chain(first, items)
-    with _one_thread_a_product, ThreadPoolExecutor(n_threads()) as pool:
+    with (
+        _one_thread_a_product,
+        ThreadPoolExecutor(n_threads(), initializer=setattr, initargs=(_here, "is_one_of_several", True)) as pool,
+    ):
         started: deque[Future[Result]] = deque()
         problem = None
         try:
@@ -119,7 +124,8 @@ def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, waiting
 def chunks_of(texts: Sequence[str] | pl.Series, n_sizes: int = 1) -> list[tuple[int, int]]:
     """Where to cut so that the parts have at most about `n_sizes` CHUNK_SIZE characters each, or bytes of a column.
 
-    There is one part at least, and for more than CHUNK_SIZE there are several, as many for each thread.
+    There is one part at least, and for more than CHUNK_SIZE there are several, as many for each thread; in a thread of
+    `in_threads` that is for more than MOST_IN_A_THREAD times as many.
     """
     if len(texts) < 2:
         return [(0, len(texts))]
@@ -128,7 +134,7 @@ def chunks_of(texts: Sequence[str] | pl.Series, n_sizes: int = 1) -> list[tuple[
     else:
         lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
     total = int(lengths.sum())
-    if total <= CHUNK_SIZE:
+    if total <= CHUNK_SIZE * (MOST_IN_A_THREAD if getattr(_here, "is_one_of_several", False) else 1):
         return [(0, len(texts))]
     n_chunks = n_threads() * math.ceil(total / (n_sizes * CHUNK_SIZE) / n_threads())
     cuts = np.searchsorted(np.cumsum(lengths), np.arange(1, n_chunks) * (total / n_chunks)) + 1

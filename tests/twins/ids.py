@@ -83,7 +83,7 @@ def keys_of_documents(codes, offsets, hashes, is_sign):
 def table_of_pairs(pairs, pair_ids):
     """A table in which `find_pairs` finds the pairs int32 (P, 2), whose ids are int32 (P,)."""
     size = 16
-    while size < 2 * len(pairs):
+    while 2 * size < 3 * len(pairs):
         size *= 2
     keys = np.full(size, FREE, dtype=np.uint64)
     ids = np.full(size, NOT_THERE, dtype=np.int32)

@@ -265,69 +265,72 @@ VECTORIZED int64_t weighed_sums(Call *call)
 
 enum { LANES = 8, HALF = 4, PAIR = 2 };
 
-typedef float Lanes __attribute__((vector_size(LANES * sizeof(float))));
-typedef float Half __attribute__((vector_size(HALF * sizeof(float))));
-
-INLINE const float *row_of(const Segment *segment, int64_t width, int32_t id)
+INLINE const int32_t *row_of(const Segment *segment, int64_t width, int32_t id)
 {
     return segment->rows + (id - segment->first) * width;
 }
 
-/* What an id weighs that is there so many times. */
-INLINE float weight_of(const Pool *pool, float count, float idf)
+INLINE void add_row(const int32_t *restrict row, const int64_t width, uint64_t *restrict sums)
 {
-    return (pool->is_log ? log_of(pool->logarithms, count) : count) * idf;
+    for (int64_t number = 0; number < width; number++)
+        sums[number] += (uint64_t)(int64_t)row[number];
 }
 
-/* Weigh the ids from `start` on that are of one segment, and add up their rows by their weights. Returns where they end. */
-INLINE int64_t add_segment(const Pool *pool, Segment *segment, const int64_t width, const int32_t *restrict ids,
-                           float *restrict weights, int64_t start, int64_t n)
+/* Add up the rows of the ids from `start` on that are of one segment. Returns where they end. */
+INLINE int64_t add_segment(Segment *segment, const int64_t width, const int32_t *restrict ids, int64_t start, int64_t n)
 {
     int64_t end = start;
-    double squares[4] = {0}; /* one waits for the other */
-#define EACH_ROW(add)                                                                     \
-    for (; end < n && segment->first <= ids[end] && ids[end] < segment->behind; end++) {  \
-        const float *restrict row = row_of(segment, width, ids[end]);                     \
-        const float weight = weights[end] = weight_of(pool, weights[end], row[0]);        \
-        squares[(end - start) & 3] += (double)weight * (double)weight;                    \
-        add                                                                               \
-    }
-#define ADD_UP(Vector, lane)                                                \
-    {                                                                       \
-        Vector total;                                                       \
-        memcpy(&total, segment->sums + (lane), sizeof(total));              \
-        total += sums;                                                      \
-        memcpy(segment->sums + (lane), &total, sizeof(total));              \
-    }
-    if (width == PAIR) {
-        float sums = 0;
-        EACH_ROW(sums += weight * row[1];)
-        segment->sums[1] += sums;
-    } else if (width == HALF) {
-        Half sums = {0}, numbers;
-        EACH_ROW(memcpy(&numbers, row, sizeof(numbers)); sums += weight * numbers;)
-        ADD_UP(Half, 0)
-    } else {
-        Lanes sums = {0}, numbers;
-        EACH_ROW(memcpy(&numbers, row, sizeof(numbers)); sums += weight * numbers;)
-        ADD_UP(Lanes, 0)
-        for (int64_t lane = LANES; lane < width; lane += LANES) {
-            sums = (Lanes){0};
-            for (int64_t index = start; index < end; index++) {
-                memcpy(&numbers, row_of(segment, width, ids[index]) + lane, sizeof(numbers));
-                sums += weights[index] * numbers;
-            }
-            ADD_UP(Lanes, lane)
-        }
-    }
-    segment->square += (squares[0] + squares[1]) + (squares[2] + squares[3]);
+    uint64_t few[LANES] = {0}, *sums = width > LANES ? segment->sums : few;
+    for (; end < n && segment->first <= ids[end] && ids[end] < segment->behind; end++)
+        add_row(row_of(segment, width, ids[end]), width, sums);
+    for (int64_t number = 0; number < width && width <= LANES; number++)
+        segment->sums[number] += few[number];
     return end;
+}
+
+/* Add up the rows of ids, all of the pool, into the sums of their segments. */
+INLINE void add_rows_of(Pool *pool, const int32_t *ids, int64_t n)
+{
+    for (int64_t index = 0; index < n;) {
+        Segment *segment = segment_of(pool, ids[index]);
+        const int64_t width = segment->width;
+        index = width == PAIR    ? add_segment(segment, PAIR, ids, index, n)
+                : width == HALF  ? add_segment(segment, HALF, ids, index, n)
+                : width == LANES ? add_segment(segment, LANES, ids, index, n)
+                                 : add_segment(segment, width, ids, index, n);
+    }
+}
+
+/* Let an id that is there `count` times, and whose row was added `n_added` times, weigh what it should. */
+INLINE void weigh_count(Pool *pool, int32_t id, float count, int64_t n_added)
+{
+    Segment *segment = segment_of(pool, id);
+    const int32_t *row = row_of(segment, segment->width, id);
+    const double factor = pool->is_log ? (double)log_of(pool->logarithms, count) : (double)count;
+    const double square = rint(factor * factor * row[0]);
+    segment->square += (fabs(square) < (double)INT64_MAX / 2 ? (Wide)(int64_t)square : (Wide)square) - n_added * row[0];
+    for (int64_t number = 1; number < segment->width; number++)
+        segment->sums[number] += (uint64_t)((int64_t)rint(factor * row[number]) - n_added * row[number]);
+}
+
+INLINE void clear_sums(Pool *pool)
+{
+    for (int64_t number = 0; number < pool->n_segments; number++) {
+        Segment *segment = pool->segments + number;
+        memset(segment->sums, 0, segment->width * sizeof(uint64_t));
+        segment->square = 0;
+        segment->column = 1;
+    }
 }
 
 /* The sums of the segments, divided by the lengths of their groups and of the whole, over all models. */
 INLINE void add_models(const Pool *pool, float *restrict answer)
 {
     memset(answer, 0, pool->n_classes * sizeof(float));
+    for (int64_t number = 0; number < pool->n_segments; number++) {
+        Segment *segment = pool->segments + number;
+        segment->length = (double)((Wide)(int64_t)segment->sums[0] + segment->square) * segment->units[0];
+    }
     for (int64_t model = 0; model < pool->n_models; model++) {
         const int64_t *groups = pool->groups + model * pool->n_segments;
         double *lengths = pool->lengths, whole = 0;
@@ -336,7 +339,7 @@ INLINE void add_models(const Pool *pool, float *restrict answer)
         for (int64_t segment = 0; segment < pool->n_segments; segment++) {
             if (groups[segment] < 0)
                 continue;
-            lengths[groups[segment]] += pool->segments[segment].square;
+            lengths[groups[segment]] += pool->segments[segment].length;
             n_groups = groups[segment] >= n_groups ? groups[segment] + 1 : n_groups;
         }
         for (int64_t group = 0; group < n_groups; group++) {
@@ -345,14 +348,16 @@ INLINE void add_models(const Pool *pool, float *restrict answer)
             lengths[group] = sqrt(square);
         }
         whole = n_groups < 2 ? 1 : sqrt(whole < FLT_MIN ? FLT_MIN : whole);
-        for (int64_t segment = 0; segment < pool->n_segments; segment++) {
-            if (groups[segment] < 0)
+        for (int64_t number = 0; number < pool->n_segments; number++) {
+            Segment *segment = pool->segments + number;
+            if (groups[number] < 0)
                 continue;
-            const float *restrict sums = pool->segments[segment].sums + pool->segments[segment].column;
-            const float scale = (float)(1 / (lengths[groups[segment]] * whole));
-            pool->segments[segment].column += pool->n_columns;
+            const uint64_t *restrict sums = segment->sums + segment->column;
+            const double *restrict units = segment->units + segment->column;
+            const double scale = 1 / (lengths[groups[number]] * whole);
+            segment->column += pool->n_columns;
             for (int64_t k = 0; k < pool->n_columns; k++)
-                answer[k] += scale * sums[k];
+                answer[k] += (float)(scale * ((double)(int64_t)sums[k] * units[k]));
         }
     }
     if (pool->n_columns < pool->n_classes)
@@ -368,7 +373,7 @@ static int64_t width_of(const int64_t *groups, int64_t n_models, int64_t n_segme
     return n <= PAIR ? PAIR : n <= HALF ? HALF : (n + LANES - 1) / LANES * LANES;
 }
 
-/* Whether the five arguments from `first` on are a pool that gives so many logits. */
+/* Whether the six arguments from `first` on are a pool that gives so many logits. */
 bool pool_fits(const Call *call, int first, int64_t n_classes)
 {
     const int64_t n_segments = LENGTH(first + 1) - 1, n_models = LENGTH(first + 2), n_columns = INTEGER(first + 3);
@@ -379,13 +384,14 @@ bool pool_fits(const Call *call, int first, int64_t n_classes)
                     starts[n_segments] > UNKNOWN && (weighting == TFIDF || weighting == LOG_TFIDF);
     for (int64_t index = 0; is_right && index < n_models * n_segments; index++)
         is_right = -1 <= groups[index] && groups[index] < n_segments;
-    int64_t n_left = is_right ? LENGTH(first) : -1;
+    int64_t n_left = is_right ? LENGTH(first) : -1, n_units = 0;
     for (int64_t segment = 0; segment < n_segments && n_left >= 0; segment++) {
         const int64_t n = starts[segment + 1] - starts[segment];
         const int64_t width = width_of(groups, n_models, n_segments, segment, n_columns);
         n_left = n == 0 || width <= n_left / n ? n_left - n * width : -1;
+        n_units += width;
     }
-    return n_left == 0;
+    return n_left == 0 && n_units == LENGTH(first + 5);
 }
 
 /* The pool that they are. Without sums where there is no memory; `free_pool` frees it. */
@@ -396,19 +402,21 @@ Pool new_pool(Call *call, int first, int64_t n_classes)
                  .n_models = LENGTH(first + 2), .n_segments = n_segments, .is_log = INTEGER(first + 4) == LOG_TFIDF,
                  .groups = ARRAY(first + 2), .segments = malloc(n_segments * sizeof(Segment)),
                  .lengths = malloc(n_segments * sizeof(double))};
-    const float *rows = ARRAY(first);
+    const int32_t *rows = ARRAY(first);
+    const double *units = ARRAY(first + 5);
     int64_t width = 0;
     set_logarithms(pool.logarithms);
     if (!pool.segments || !pool.lengths)
         return pool;
     for (int64_t segment = 0; segment < n_segments; segment++) {
         Segment *one = pool.segments + segment;
-        *one = (Segment){.first = starts[segment], .behind = starts[segment + 1], .rows = rows};
+        *one = (Segment){.first = starts[segment], .behind = starts[segment + 1], .rows = rows, .units = units};
         one->width = width_of(pool.groups, pool.n_models, n_segments, segment, pool.n_columns);
         rows += (one->behind - one->first) * one->width;
+        units += one->width;
         width += one->width;
     }
-    float *sums = pool.sums = malloc(width * sizeof(float));
+    uint64_t *sums = pool.sums = malloc(width * sizeof(uint64_t));
     for (int64_t segment = 0; segment < n_segments; segment++) {
         pool.segments[segment].sums = sums;
         sums += pool.segments[segment].width;
@@ -424,6 +432,8 @@ void free_pool(Pool *pool)
     free(pool->seen.entries);
     free(pool->distinct);
     free(pool->counts);
+    free(pool->stamps);
+    free(pool->repeats);
 }
 
 /* Whether there is memory for documents of so many ids. */
@@ -449,40 +459,125 @@ VECTORIZED bool pool_document(Pool *pool, const int32_t *ids, int64_t n_ids, flo
 {
     if (!make_room_for(pool, n_ids))
         return false;
-    int32_t *distinct = pool->distinct;
-    float *weights = pool->counts;
-    const int64_t n = count_ids(&pool->seen, ids, n_ids, pool->n_rows, UNKNOWN, distinct, weights, pool);
-    for (int64_t number = 0; number < pool->n_segments; number++) {
-        Segment *segment = pool->segments + number;
-        memset(segment->sums, 0, segment->width * sizeof(float));
-        segment->square = 0;
-        segment->column = 1;
-    }
-    for (int64_t index = 0; index < n;) {
-        Segment *segment = segment_of(pool, distinct[index]);
-        const int64_t width = segment->width;
-        index = width == PAIR    ? add_segment(pool, segment, PAIR, distinct, weights, index, n)
-                : width == HALF  ? add_segment(pool, segment, HALF, distinct, weights, index, n)
-                : width == LANES ? add_segment(pool, segment, LANES, distinct, weights, index, n)
-                                 : add_segment(pool, segment, width, distinct, weights, index, n);
+    const int32_t *distinct = pool->distinct;
+    const int64_t n = count_ids(&pool->seen, ids, n_ids, pool->n_rows, UNKNOWN, pool->distinct, pool->counts, pool);
+    clear_sums(pool);
+    add_rows_of(pool, distinct, n);
+    for (int64_t index = 0; index < n; index++) {
+        if (pool->counts[index] != 1)
+            weigh_count(pool, distinct[index], pool->counts[index], 1);
     }
     add_models(pool, answer);
     return true;
 }
 
-/* ids, offsets; five of a pool; the sums of all models. */
+/* Whether ids are all in the last segment, so that `sum_words` may be asked for them. */
+VECTORIZED bool has_in_last_segment(const Pool *pool, const int32_t *ids, int64_t n)
+{
+    const int64_t first = pool->segments[pool->n_segments - 1].first, behind = pool->n_rows;
+    bool are_inside = true;
+    for (int64_t index = 0; index < n; index++)
+        are_inside &= first <= ids[index] && ids[index] < behind;
+    return are_inside;
+}
+
+/* Add up the rows of the character n-grams of words, before documents are made of these. Whether there is memory for it;
+ * the caller frees the sums. */
+VECTORIZED bool sum_words(Pool *pool, WordSums *words, int64_t n_words)
+{
+    const Segment *segment = pool->segments + pool->n_segments - 1;
+    const int64_t width = segment->width;
+    words->sums = calloc(n_words * width + 1, sizeof(uint64_t));
+    pool->stamps = calloc(pool->n_rows, sizeof(uint16_t));
+    pool->repeats = malloc((2 * MOST_STAMPED + 1) * sizeof(Repeat));
+    if (!words->sums || !pool->stamps || !pool->repeats)
+        return false;
+    for (int64_t word = 0; word < n_words; word++) {
+        for (int64_t index = words->offsets[word]; index < words->offsets[word + 1]; index++)
+            add_row(row_of(segment, width, words->ids[index]), width, words->sums + word * width);
+    }
+    return true;
+}
+
+/* Count ids, all of the pool, by their stamps; put those that are not the first of their kind behind the n repeats.
+ * Returns how many there are now. */
+INLINE int64_t stamp_ids(Pool *pool, const int32_t *restrict ids, int64_t n_ids, int64_t n)
+{
+    uint16_t *restrict stamps = pool->stamps;
+    Repeat *restrict repeats = pool->repeats;
+    const uint32_t n_stamped = pool->n_stamped;
+    for (int64_t index = 0; index < n_ids; index++) {
+        const uint32_t stamp = stamps[ids[index]], before = stamp > n_stamped ? stamp : n_stamped;
+        stamps[ids[index]] = (uint16_t)(before + 1);
+        repeats[n] = (Repeat){ids[index], before + 1 - n_stamped};
+        n += before > n_stamped;
+    }
+    return n;
+}
+
+/* Add up the sums of tokens into those of the last segment, and count their character n-grams behind the n repeats.
+ * Returns how many there are now. */
+INLINE int64_t add_tokens(Pool *pool, const int64_t width, const WordSums *words, const int32_t *codes, int64_t n_tokens,
+                          int64_t n)
+{
+    Segment *last = pool->segments + pool->n_segments - 1;
+    uint64_t few[LANES] = {0}, *sums = width > LANES ? last->sums : few;
+    for (int64_t token = 0; token < n_tokens; token++) {
+        const int64_t code = codes[token], start = words->offsets[code];
+        const uint64_t *restrict more = words->sums + code * width;
+        for (int64_t number = 0; number < width; number++)
+            sums[number] += more[number];
+        n = stamp_ids(pool, words->ids + start, words->offsets[code + 1] - start, n);
+    }
+    for (int64_t number = 0; number < width && width <= LANES; number++)
+        last->sums[number] += few[number];
+    return n;
+}
+
+/* The logits of a document, without biases, as `pool_document` has them: of ids, and of the character n-grams of tokens.
+ * Neither are more than MOST_STAMPED. */
+VECTORIZED void pool_words(Pool *pool, const int32_t *ids, int64_t n_ids, const WordSums *words, const int32_t *codes,
+                           int64_t n_tokens, float *answer)
+{
+    const int64_t width = pool->segments[pool->n_segments - 1].width;
+    if (pool->n_stamped >= UINT16_MAX - 2 * MOST_STAMPED) {
+        memset(pool->stamps, 0, pool->n_rows * sizeof(uint16_t));
+        pool->n_stamped = 0;
+    }
+    clear_sums(pool);
+    int64_t n = width == PAIR   ? add_tokens(pool, PAIR, words, codes, n_tokens, 0)
+                : width == HALF ? add_tokens(pool, HALF, words, codes, n_tokens, 0)
+                                : add_tokens(pool, width, words, codes, n_tokens, 0);
+    for (int64_t start = 0, end; start < n_ids; start = end + 1) { /* those that a model does not see are left out */
+        for (end = start; end < n_ids && (uint32_t)ids[end] < (uint64_t)pool->n_rows;)
+            end++;
+        n = stamp_ids(pool, ids + start, end - start, n);
+        add_rows_of(pool, ids + start, end - start);
+    }
+    uint32_t most = 1;
+    for (int64_t index = 0; index < n; index++) {
+        const Repeat repeat = pool->repeats[index];
+        most = repeat.n > most ? repeat.n : most;
+        if (pool->n_stamped + repeat.n == pool->stamps[repeat.id]) /* the last of its kind */
+            weigh_count(pool, repeat.id, (float)repeat.n, repeat.n);
+    }
+    pool->n_stamped += most;
+    add_models(pool, answer);
+}
+
+/* ids, offsets; six of a pool; the sums of all models. */
 int64_t pooled_sums(Call *call)
 {
     const int32_t *ids = ARRAY(0);
     const int64_t *offsets = ARRAY(1), n_documents = LENGTH(1) - 1;
-    float *answers = ARRAY(7);
-    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(7) == n_documents);
-    REQUIRE(pool_fits(call, 2, WIDTH(7)));
-    Pool pool = new_pool(call, 2, WIDTH(7));
+    float *answers = ARRAY(8);
+    REQUIRE(ids_fit(call, 0, (int64_t)INT32_MAX + 1) && offsets_fit(call, 1, LENGTH(0)) && LENGTH(8) == n_documents);
+    REQUIRE(pool_fits(call, 2, WIDTH(8)));
+    Pool pool = new_pool(call, 2, WIDTH(8));
     bool is_enough = pool.sums;
     for (int64_t document = 0; is_enough && document < n_documents; document++) {
         const int64_t start = offsets[document];
-        is_enough = pool_document(&pool, ids + start, offsets[document + 1] - start, answers + document * WIDTH(7));
+        is_enough = pool_document(&pool, ids + start, offsets[document + 1] - start, answers + document * WIDTH(8));
     }
     free_pool(&pool);
     return is_enough ? 0 : OUT_OF_MEMORY;

@@ -6,6 +6,7 @@
 #include "tables.h"
 
 enum { PAIRS_AHEAD = 16 };             /* that are asked for beforehand: they are all over a large table */
+enum { TOKENS_AHEAD = 64 };            /* of the next document that are asked for */
 enum { COPIED = 4 };                   /* ids at a time */
 enum { PADDING, UNKNOWN, FIRST_WORD }; /* ids, as in ragged.py */
 enum { SEPARATOR = 0x1F };             /* the first byte of tokens that take no part in n-grams, as in tokenizer.py */
@@ -173,8 +174,16 @@ static bool look_up_words(const Vocabulary *vocabulary, const uint8_t *data, con
     return is_enough && make_room(&words->char_ngrams, COPIED); /* which are read, but not used */
 }
 
+INLINE void ask_for_pair(const Vocabulary *vocabulary, int32_t left, int32_t right)
+{
+    const uint64_t slot = first_slot_of_pair(vocabulary->n_pairs, key_of(left, right));
+    __builtin_prefetch(vocabulary->pairs + slot);
+    __builtin_prefetch(vocabulary->pair_ids + slot);
+}
+
 /* Add the ids of the n-grams of more than one word in the n elements of a document, which are replaced by them. */
-INLINE bool add_ngrams(const Vocabulary *vocabulary, int32_t *lefts, const int32_t *rights, int64_t n, Ids *ids)
+INLINE bool add_ngrams(const Vocabulary *vocabulary, int32_t *lefts, const int32_t *rights, int64_t n, Ids *ids,
+                       const Pool *pool)
 {
     const uint64_t *keys = vocabulary->pairs, n_keys = vocabulary->n_pairs;
     for (int64_t gap = 1; gap < vocabulary->longest_ngram && gap < n; gap++) {
@@ -182,28 +191,56 @@ INLINE bool add_ngrams(const Vocabulary *vocabulary, int32_t *lefts, const int32
             return false;
         for (int64_t index = 0; index < n - gap; index++) {
             const int32_t left = lefts[index], right = rights[index + gap];
-            if (index + PAIRS_AHEAD < n - gap) {
-                const uint64_t key = key_of(lefts[index + PAIRS_AHEAD], rights[index + PAIRS_AHEAD + gap]);
-                const uint64_t slot = first_slot_of_pair(n_keys, key);
-                __builtin_prefetch(keys + slot);
-                __builtin_prefetch(vocabulary->pair_ids + slot);
-            }
+            if (index + PAIRS_AHEAD < n - gap)
+                ask_for_pair(vocabulary, lefts[index + PAIRS_AHEAD], rights[index + PAIRS_AHEAD + gap]);
             lefts[index] = NOT_THERE;
             if (left == NOT_THERE || right == NOT_THERE)
                 continue;
             lefts[index] = vocabulary->pair_ids[slot_of_pair(keys, n_keys, key_of(left, right))];
-            if (lefts[index] != NOT_THERE)
-                add_id(ids, lefts[index]);
+            if (lefts[index] == NOT_THERE)
+                continue;
+            add_id(ids, lefts[index]);
+            if (pool)
+                ask_for_id(pool, lefts[index]);
         }
     }
     return true;
 }
 
-/* Add what a model sees of a document of so many tokens, and set the share of them that is known. `scratch` has room for
- * all of them, their edges, and as much again. Whether there is memory for it. */
-static bool add_document(const Vocabulary *vocabulary, const Words *words, const int32_t *codes, int64_t n_tokens,
-                         int32_t *scratch, Ids *ids, float *in_vocabulary_share)
+enum { MANY_TOKENS = 1000 }; /* of which the sums of words are taken before those of documents */
+
+/* Where documents go: their ids one behind the other, with offsets; or, one after the other, into a pool that answers. */
+typedef struct {
+    Ids ids;
+    int64_t *offsets;
+    Pool *pool;
+    float *answers;
+    uint8_t *are_unknown; /* whether nothing in a document is known */
+    WordSums words;       /* without sums where character n-grams are among the ids */
+} Taker;
+
+/* Take the last document that was added, without the character n-grams of `n_summed` tokens, where it has some. Whether
+ * there is memory for it. */
+INLINE bool take(Taker *taker, int64_t document, const int32_t *codes, int64_t n_summed, bool is_unknown)
 {
+    Ids *ids = &taker->ids;
+    if (!taker->pool)
+        return taker->offsets[document + 1] = ids->n, true;
+    const int64_t n = ids->n;
+    float *answer = taker->answers + document * taker->pool->n_classes;
+    taker->are_unknown[document] = is_unknown;
+    ids->n = 0;
+    if (n_summed == 0)
+        return pool_document(taker->pool, ids->ids, n, answer);
+    return pool_words(taker->pool, ids->ids, n, &taker->words, codes, n_summed, answer), true;
+}
+
+/* Hand what a model sees of a document of so many tokens to a taker, and set the share of them that is known. `scratch`
+ * has room for all of them, their edges, and as much again. Whether there is memory for it. */
+static bool add_document(const Vocabulary *vocabulary, const Words *words, const int32_t *codes, int64_t n_tokens,
+                         int32_t *scratch, Taker *taker, int64_t document, float *in_vocabulary_share)
+{
+    Ids *ids = &taker->ids;
     const int64_t length = n_tokens < vocabulary->max_length ? n_tokens : vocabulary->max_length, first = ids->n;
     int32_t *lefts = scratch, *rights = scratch + length + 2;
     int64_t n_known = 0, n_char_ngrams = 0;
@@ -225,12 +262,13 @@ static bool add_document(const Vocabulary *vocabulary, const Words *words, const
         if (length == n_tokens) /* the end of a document that is cut off has no edge */
             rights[n_elements++] = PADDING;
         memcpy(lefts, rights, n_elements * sizeof(int32_t));
-        if (!add_ngrams(vocabulary, lefts, rights, n_elements, ids))
+        if (!add_ngrams(vocabulary, lefts, rights, n_elements, ids, taker->pool))
             return false;
     }
-    if (n_char_ngrams && !make_room(ids, n_char_ngrams + COPIED))
+    const bool are_summed = taker->words.sums && n_char_ngrams && n_char_ngrams < MOST_STAMPED && ids->n < MOST_STAMPED;
+    if (n_char_ngrams && !are_summed && !make_room(ids, n_char_ngrams + COPIED))
         return false;
-    for (int64_t token = 0; token < length && n_char_ngrams; token++) {
+    for (int64_t token = 0; token < length && n_char_ngrams && !are_summed; token++) {
         const int64_t start = words->offsets[codes[token]], n = words->offsets[codes[token] + 1] - start;
         for (int64_t index = 0; index < n; index += COPIED) /* a few too many, for which there is room */
             memcpy(ids->ids + ids->n + index, words->char_ngrams.ids + start + index, COPIED * sizeof(int32_t));
@@ -241,28 +279,25 @@ static bool add_document(const Vocabulary *vocabulary, const Words *words, const
         add_id(ids, UNKNOWN);
     }
     *in_vocabulary_share = (float)((double)n_known / (double)(length > 1 ? length : 1));
-    return true;
+    const bool is_unknown = ids->n - first + (are_summed ? n_char_ngrams : 0) == 1 && ids->n && ids->ids[first] == UNKNOWN;
+    return take(taker, document, codes, are_summed ? length : 0, is_unknown);
 }
 
-/* Where documents go: their ids one behind the other, with offsets; or, one after the other, into a pool that answers. */
-typedef struct {
-    Ids ids;
-    int64_t *offsets;
-    Pool *pool;
-    float *answers;
-    uint8_t *are_unknown; /* whether nothing in a document is known */
-} Taker;
-
-/* Take the last document that was added. Whether there is memory for it. */
-INLINE bool take(Taker *taker, int64_t document)
+/* Ask for what `add_document` reads of the first tokens of a document, while it works on the one before. */
+INLINE void ask_for_document(const Vocabulary *vocabulary, const Words *words, const int32_t *codes, int64_t n_tokens,
+                             const Taker *taker)
 {
-    Ids *ids = &taker->ids;
-    if (!taker->pool)
-        return taker->offsets[document + 1] = ids->n, true;
-    taker->are_unknown[document] = ids->n == 1 && ids->ids[0] == UNKNOWN;
-    const int64_t n = ids->n;
-    ids->n = 0;
-    return pool_document(taker->pool, ids->ids, n, taker->answers + document * taker->pool->n_classes);
+    int32_t left = PADDING;
+    for (int64_t token = 0; token < n_tokens && token < TOKENS_AHEAD; token++) {
+        const int32_t code = codes[token], right = words->in_ngrams[code];
+        if (vocabulary->longest_ngram > 1)
+            ask_for_pair(vocabulary, left, right);
+        if (taker->pool && words->ids[code] != NOT_THERE)
+            ask_for_id(taker->pool, words->ids[code]);
+        if (taker->words.sums)
+            ask_for_token(taker->pool, &taker->words, code);
+        left = right;
+    }
 }
 
 /* Encode documents of tokens, by the lengths of the documents. Whether there is memory for it. */
@@ -271,19 +306,29 @@ static bool encode_documents(const Vocabulary *vocabulary, const Table *table, c
                              float *shares)
 {
     Words words;
-    int64_t longest = 0;
-    for (int64_t document = 0; document < n_documents; document++)
+    int64_t longest = 0, n_tokens = 0;
+    for (int64_t document = 0; document < n_documents; document++) {
         longest = lengths[document] > longest ? lengths[document] : longest;
+        n_tokens += lengths[document];
+    }
     int32_t *scratch = malloc(2 * (longest + 2) * sizeof(int32_t));
     bool is_enough = look_up_words(vocabulary, table->data, table->starts, table->hashes, known, table->n_words, &words);
     is_enough = is_enough && scratch && make_room(&taker->ids, 1);
+    const Ids *char_ngrams = &words.char_ngrams;
+    if (is_enough && taker->pool && n_tokens >= MANY_TOKENS && char_ngrams->n &&
+        has_in_last_segment(taker->pool, char_ngrams->ids, char_ngrams->n)) {
+        taker->words = (WordSums){.ids = char_ngrams->ids, .offsets = words.offsets};
+        is_enough = sum_words(taker->pool, &taker->words, table->n_words);
+    }
     for (int64_t document = 0; document < n_documents && is_enough; document++) {
-        is_enough = add_document(vocabulary, &words, codes, lengths[document], scratch, &taker->ids, shares + document) &&
-                    take(taker, document);
-        codes += lengths[document];
+        const int32_t *next = codes + lengths[document];
+        ask_for_document(vocabulary, &words, next, document + 1 < n_documents ? lengths[document + 1] : 0, taker);
+        is_enough = add_document(vocabulary, &words, codes, lengths[document], scratch, taker, document, shares + document);
+        codes = next;
     }
     free_words(&words);
     free(scratch);
+    free(taker->words.sums);
     return is_enough;
 }
 
@@ -340,16 +385,16 @@ int64_t encode_texts(Call *call)
     return ids_of(call, &taker, encode_all(call, &taker, ARRAY(20)));
 }
 
-/* text, ends, kinds, lowercase, what; 14 of a vocabulary; 5 of a pool; the sums of all its models, in_vocabulary_share,
+/* text, ends, kinds, lowercase, what; 14 of a vocabulary; 6 of a pool; the sums of all its models, in_vocabulary_share,
  * whether nothing is known. */
 int64_t answer_texts(Call *call)
 {
     const int64_t n_documents = LENGTH(1);
-    REQUIRE(scan_fits(call) && vocabulary_fits(call, 5) && pool_fits(call, 19, WIDTH(24)));
-    REQUIRE(LENGTH(24) == n_documents && LENGTH(25) == n_documents && LENGTH(26) == n_documents);
-    Pool pool = new_pool(call, 19, WIDTH(24));
-    Taker taker = {.pool = &pool, .answers = ARRAY(24), .are_unknown = ARRAY(26)};
-    const bool is_enough = pool.sums && encode_all(call, &taker, ARRAY(25));
+    REQUIRE(scan_fits(call) && vocabulary_fits(call, 5) && pool_fits(call, 19, WIDTH(25)));
+    REQUIRE(LENGTH(25) == n_documents && LENGTH(26) == n_documents && LENGTH(27) == n_documents);
+    Pool pool = new_pool(call, 19, WIDTH(25));
+    Taker taker = {.pool = &pool, .answers = ARRAY(25), .are_unknown = ARRAY(27)};
+    const bool is_enough = pool.sums && encode_all(call, &taker, ARRAY(26));
     free(taker.ids.ids);
     free_pool(&pool);
     return is_enough ? 0 : OUT_OF_MEMORY;

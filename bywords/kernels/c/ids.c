@@ -132,7 +132,7 @@ int64_t keys_of_documents(Call *call)
     return 0;
 }
 
-/* pairs, their ids; keys, FREE before, and ids of a table, twice as many as pairs and a power of two. */
+/* pairs, their ids; keys, FREE before, and ids of a table, more than pairs and a power of two. */
 int64_t table_of_pairs(Call *call)
 {
     const int32_t *pairs = ARRAY(0), *pair_ids = ARRAY(1);

@@ -10,7 +10,7 @@
 
 #define OUT_OF_MEMORY (-1)
 #define WRONG (-2)
-#define MOST_ARGUMENTS 27
+#define MOST_ARGUMENTS 28
 #define MOST_RESULTS 4
 
 typedef struct {

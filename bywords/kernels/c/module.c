@@ -9,7 +9,7 @@
 #include "kernels.h"
 
 #define VOCABULARY "BqQBqQQinnnnnn" /* as encode.c says */
-#define POOL "fqqnn"                /* as bags.h says */
+#define POOL "iqqnnd"               /* as bags.h says */
 
 /* name, signature, number of results */
 #define KERNELS(X)                                            \
@@ -23,6 +23,8 @@
     X(count_codes, "i>q", 0)                                  \
     X(renumber, "ii>i", 0)                                    \
     X(cut, "Bqnn>i>q>q>Q", 1)                                 \
+    X(is_utf8, "B", 0)                                        \
+    X(has_plain_quotes, "Bn", 0)                              \
     X(suspects, "BqBB>B", 0)                                  \
     X(replace_characters, "BqBiBqB>q>B", 1)                   \
     X(shorten_runs, ">B>qB", 0)                               \

@@ -1,5 +1,6 @@
 """Work in other processes, of this machine or of a cluster: the same results in order, whatever becomes of a worker."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -27,7 +28,7 @@ from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.training.callback import Callback
-from bywords.training.on_disk import fit_on_disk
+from bywords.training.on_disk import as_on_disk, fit_on_disk
 
 HERE = Path(__file__).parent
 TIMED = ("SHA256SUMS", "README.md", "model.json")  # files of a model with the time that it took
@@ -392,10 +393,90 @@ def test_a_model_that_was_fitted_in_parts_says_so_and_is_the_same_bytes(on, bywo
     assert '"parts": 3' in (labelled / "here" / "model.json").read_text(encoding="utf-8")
 
 
+# `auto` in parts.
+
+
+@pytest.fixture(scope="module")
+def for_auto(tmp_path_factory):
+    """Documents of two topics with a word in ten of the other, on disk for `auto`."""
+    folder, generator = tmp_path_factory.mktemp("auto"), np.random.default_rng(0)
+    codes = np.arange(300) % 2
+    texts = [
+        " ".join(f"{'ab'[code ^ (generator.random() < 0.1)]}{word}" for word in generator.zipf(1.3, 8) % 40)
+        for code in codes
+    ]
+    pl.DataFrame({"text": texts, "label": np.array(["no", "yes"])[codes]}).write_csv(folder / "texts.csv")
+    config = as_on_disk(SYSTEMS["auto"])
+    source = Source(data=str(folder / "texts.csv"), validation_share=0.3)
+    return corpus_on_disk(source, folder / "ids", config.tokenizer, config.vocabulary)
+
+
+def auto_in_parts(stored, n_parts, workers=None, **arguments):
+    """What `auto` has learned: its record, and its bytes."""
+    config = SYSTEMS["auto"]
+    config = replace(config, model=config.model.in_parts(n_parts))
+    fitted = fit_on_disk(config, stored, able=[], workers=workers, **arguments)
+    return fitted, [array.tobytes() for array in fitted.model.arrays().values()]
+
+
+@pytest.fixture(scope="module")
+def autos_here(for_auto):
+    return {n_parts: auto_in_parts(for_auto, n_parts) for n_parts in (1, 2, 3, 7)}
+
+
+def test_auto_in_parts_selects_and_answers_as_auto_of_one_part(for_auto, autos_here):
+    answers = []
+    for fitted, _ in autos_here.values():
+        documents = for_auto.valid.documents.select(np.arange(len(for_auto.valid.documents)))
+        answers.append(fitted.model.logits(documents).argmax(axis=1))
+    assert all(np.mean(its == answers[0]) >= 0.97 for its in answers)
+    trials = [{one["name"] for one in fitted.record.selection.trials} for fitted, _ in autos_here.values()]
+    assert all(its == trials[0] and len(its) > 3 for its in trials)
+    assert not autos_here[1][0].record.notes
+    assert all("trained in 3 parts" in note for note in autos_here[3][0].record.notes)
+    reason = autos_here[3][0].record.selection.reason
+    assert "was not tried: of documents on disk it cannot learn." in reason or "were not tried: of" in reason
+
+
+@pytest.mark.parametrize("n_parts", [2, 3, 7])
+def test_workers_fit_auto_to_the_same_bits_as_this_process(for_auto, autos_here, workers, n_parts):
+    assert auto_in_parts(for_auto, n_parts, workers)[1] == autos_here[n_parts][1]
+
+
+def test_a_worker_that_is_killed_while_auto_learns_changes_no_bit(for_auto, autos_here, monkeypatch):
+    submit, killed, n_submitted = local.LocalExecutor._submit, [], itertools.count()
+
+    def killing(self, *task):
+        pending = submit(self, *task)
+        if next(n_submitted) == 60:
+            killed.extend(self._pool._processes)
+            os.kill(killed[0], signal.SIGKILL)
+        return pending
+
+    monkeypatch.setattr(local.LocalExecutor, "_submit", killing)
+    with local.LocalExecutor(2) as workers:
+        assert auto_in_parts(for_auto, 3, workers)[1] == autos_here[3][1]
+    assert killed
+
+
+def test_auto_whose_parts_are_lost_for_good_begins_anew(for_auto, autos_here, two_processes, monkeypatch):
+    real, done = local.LocalExecutor.map_held, []
+
+    def losing(self, work, chunks, n_held=0):
+        done.append(work.__name__)
+        if len(done) == 20:
+            raise HeldLostError("gone")
+        return real(self, work, chunks, n_held)
+
+    monkeypatch.setattr(local.LocalExecutor, "map_held", losing)
+    assert auto_in_parts(for_auto, 3, two_processes)[1] == autos_here[3][1]
+    assert done.count("_counted") == 4  # words, and words and pairs, twice
+
+
 def test_systems_that_cannot_learn_in_parts_are_refused_by_name(bywords, labelled):
-    code, _, said = bywords("train", "labelled.csv", "--parts", "2")
+    code, _, said = bywords("train", "labelled.csv", "--parts", "2", "--system", "lstm")
     assert code == 2
-    assert "--parts: the system 'auto' cannot learn in parts. Those that can: tfidf-svc, tfidf-nb." in said
+    assert "--parts: the system 'lstm' cannot learn in parts. Those that can: auto, tfidf-svc, tfidf-nb." in said
 
 
 def test_systems_that_need_all_texts_are_refused_by_name(bywords, labelled):

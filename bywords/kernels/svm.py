@@ -12,7 +12,6 @@ Offsets = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-SMALL = 1e-3
 
 
 def classifiers_of(
@@ -34,7 +33,6 @@ def dual_pass(
     table: Floats,
     bias: Floats,
     duals: Floats,
-    small: float = SMALL,
 ) -> float:
     """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
@@ -44,13 +42,13 @@ def dual_pass(
     (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
     `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
     `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place. Violations of the optimality conditions
-    that are not above `small` are not worth a step.
+    that are not above 1e-3 are not worth a step.
 
     Returns: the largest violation that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
     """
     worst = np.zeros(1, dtype=np.float32)
-    _native.dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, worst, small)
+    _native.dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, worst)
     return float(worst[0])
 
 

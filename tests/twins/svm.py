@@ -21,7 +21,7 @@ def classifiers_of(ids, offsets, rows, weights, signs, duals, table, bias):
                     row[k] += weights[index] * dual * (row[n_classifiers + k] if is_scaled else np.float32(1))
 
 
-def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, small=SMALL):
+def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals):
     """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
     Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K classifiers at once. `table` is float32 (V, K),
@@ -30,7 +30,7 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
     (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
     `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
     `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place. Violations of the optimality conditions
-    that are not above `small` are not worth a step.
+    that are not above 1e-3 are not worth a step.
 
     Returns: the largest violation that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
@@ -56,7 +56,7 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
             dual, sign = duals[place, k], signs[place, k]
             gradient = sign * scores[k] - np.float32(1) + slack * dual
             steps[k] = 0
-            if sign != 0 and (dual > 0 or gradient < 0) and abs(gradient) > np.float32(small):
+            if sign != 0 and (dual > 0 or gradient < 0) and abs(gradient) > np.float32(SMALL):
                 worst = max(worst, abs(gradient))
                 new = max(dual - gradient / (norms[place, k] + slack), np.float32(0))
                 steps[k] = (new - dual) * sign

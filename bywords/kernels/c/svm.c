@@ -6,6 +6,7 @@
 
 #define LANES 8
 #define AHEAD 24 /* ids whose rows are asked of the memory before they are needed */
+#define SMALL 1e-3f /* violations that are not above it are not worth a step */
 #define MOST_BLOCKS 4 /* of LANES classes, up to which the loops over them are unrolled */
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
@@ -112,13 +113,13 @@ INLINE void add(const Machine *m, int64_t start, int64_t end, const float *restr
 
 /* The steps of a document from its scores; its duals make them. Returns whether there are any. */
 INLINE bool step(int64_t n, const float *restrict scores, const float *restrict sign, const float *restrict norm,
-                 float slack, float small, float *restrict dual, float *restrict steps, float *worst)
+                 float slack, float *restrict dual, float *restrict steps, float *worst)
 {
     float largest = 0;
     for (int64_t k = 0; k < n; k++) {
         const float gradient = sign[k] * scores[k] - 1.0f + slack * dual[k], size = fabsf(gradient);
         const float wanted = dual[k] - gradient / (norm[k] + slack), new = wanted > 0 ? wanted : 0;
-        const bool is_active = ((dual[k] > 0) | (gradient < 0)) & (size > small) & (sign[k] != 0);
+        const bool is_active = ((dual[k] > 0) | (gradient < 0)) & (size > SMALL) & (sign[k] != 0);
         steps[k] = is_active ? (new - dual[k]) * sign[k] : 0;
         dual[k] = is_active ? new : dual[k];
         largest = is_active && size > largest ? size : largest;
@@ -130,7 +131,7 @@ INLINE bool step(int64_t n, const float *restrict scores, const float *restrict 
 INLINE void descend(const Machine *m, Call *call, float *restrict scores, const int64_t n_blocks)
 {
     const int64_t *restrict order = ARRAY(5), n_steps = LENGTH(5), n = m->n;
-    const float *restrict slacks = ARRAY(6), small = (float)REAL(12);
+    const float *restrict slacks = ARRAY(6);
     float *restrict norms = ARRAY(7), *worst = ARRAY(11), *steps = scores + n;
     *worst = 0;
     for (int64_t at = 0; at < n_steps; at++) {
@@ -141,7 +142,7 @@ INLINE void descend(const Machine *m, Call *call, float *restrict scores, const 
             score(m, start, end, scores, norm, n_blocks);
         else
             score(m, start, end, scores, NULL, n_blocks);
-        if (step(n, scores, m->signs + place * n, norm, slacks[place], small, m->duals + place * n, steps, worst))
+        if (step(n, scores, m->signs + place * n, norm, slacks[place], m->duals + place * n, steps, worst))
             add(m, start, end, steps, true, n_blocks);
     }
 }

@@ -22,22 +22,22 @@ class Stored:
     """A value in a file, which goes with this. Where it is sent to, it can be read, and stays."""
 
     def __init__(self, path: Path, *, is_own: bool = True) -> None:
-        self._path, self._is_own = path, is_own
+        self.path, self._is_own = path, is_own
 
     def read(self) -> Any:
-        return read_value(self._path)
+        return read_value(self.path)
 
     def owned(self) -> Stored:
         """The same for whoever is to keep it."""
-        return Stored(self._path)
+        return Stored(self.path)
 
     def __reduce__(self) -> Any:
-        return _sent, (self._path,)
+        return _sent, (self.path,)
 
     def __del__(self) -> None:
         if self._is_own:
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                self.path.unlink()
 
 
 def _sent(path: Path) -> Stored:

@@ -5,6 +5,10 @@ up by how much the parts move them. As all parts move at once, each reckons with
 Source: Ma et al. (2015), "Adding vs. Averaging in Distributed Primal-Dual Optimization", CoCoA+ with γ = 1 and σ' = P.
 Dual variables move on by a share of their last step, which halves the rounds: Nesterov's momentum, as accelerated by
 Zheng et al. (2017), "A General Distributed Dual Coordinate Optimization Framework".
+
+The bias is a feature that all documents share, so that P times as long a step of it would stand in the way of all
+others. To the parts it is a small feature, and what is missing of it is added between rounds, until it is what the
+duals sum up to: the method of multipliers (Hestenes 1969; Powell 1969), which halves the rounds once more.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, Entry, check_like
 from bywords.cluster import Holder
 from bywords.config import typed
 from bywords.data.targets import Rows, Targets
+from bywords.errors import SettingError
 from bywords.models.bags_in_parts import BagsInParts
 from bywords.models.svm import aligned_zeros, best_bias, both_classes, padded, padded_signs, slacks_of
 from bywords.text.bags import Bags, Floats
@@ -30,12 +35,15 @@ GAP = 1e-3  # between what machines cost and the least that they can, as a share
 SMALL_GAP, JUDGED_IN_A_STALL, STALLED = 0.01, 5, 0.9  # or a gap that was small, and that stays as large so many times
 MOST_ROUNDS = 150
 FIRST_JUDGED, JUDGED_EVERY = 4, 2  # rounds whose gap is worked out, which takes a third of a round
-EXPECTED_GAIN = 0.75  # what a round leaves of the gap, before that is known
+BIAS, BIAS_OF_ALL = 0.003, 60  # the square of the feature that the bias is to a part: the least; and of N documents / N
+MOMENTUM = 0.6  # where the duals gained
+EXPECTED_GAIN = 0.5  # what a round leaves of the gap, before that is known
 SECONDS_BETWEEN_SAVES = 10.0
 
 Doubles = npt.NDArray[np.float64]
 Signs = tuple[Rows, Floats, Floats]  # what is to be learned of a part: rows of its bags, signs (N, width), slacks (N,)
 Gaps = list[tuple[int, float]]  # rounds, and what they began with
+Saved = tuple[int, tuple[tuple[int, float], ...], float, float, tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +54,6 @@ class Duals:
     ahead: Floats  # with the momentum
     norms: Floats  # of the documents, (N, width), as `dual_pass` has them; 0 where they are not known
     jump: Floats  # what the momentum adds to the machines, (V, n)
-    bias_jump: Floats  # (width,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,28 +99,27 @@ def support_vectors_in_parts(
     given = ((chosen, targets.select(at), slacks[at], n, width) for _, at, chosen in each)
     parts = [(held, its) for (held, *_), (its,) in zip(each, bags.holder.map_held(_signs, given, 1), strict=True)]
     squares = hold(None if scales is None else np.square(scales))
-    full = (math.sqrt(5 * n_parts) - 1) / (math.sqrt(5 * n_parts) + 1)  # 0.52 of two parts, 0.71 of seven
-    state = _State.first(bags.n_rows, n, width, [len(at) for _, at, _ in each], full)
+    of_bias = min(1.0, BIAS + BIAS_OF_ALL / max(1, len(rows)))
+    state = _State.first(bags.n_rows, n, width, [len(at) for _, at, _ in each])
     state = checkpoint.restored("rounds", lambda entry: state.restored(entry, bags.holder)) or state
     saved_at = time.monotonic()
     while not state.is_over:
         number, machines, is_judged = state.number + 1, state.machines, state.is_judged
         shared = hold(machines)
         chunks = [
-            (*part, own, shared, squares, n_parts, state.momentum, is_judged, (seed, number, which))
+            (*part, own, shared, squares, n_parts, of_bias, state.momentum, is_judged, (seed, number, which))
             for which, (part, own) in enumerate(zip(parts, state.duals, strict=True))
         ]
-        norms = _squares(machines, scales)
-        weights, bias = machines.weights.copy(), machines.bias.copy()
-        loss, gain, duals = 0.0, 0.0, []
-        for change, its_bias, its_loss, its_gain, own in bags.holder.map_held(_improved, chunks, 1):
+        norms, weights, sums = _squares(machines.weights, scales), machines.weights.copy(), np.zeros_like(state.sums)
+        loss, gain, duals = float(machines.bias @ machines.bias) / 2, -float(state.sums @ state.sums) / 2, list[Any]()
+        for change, its_sums, its_loss, its_gain, own in bags.holder.map_held(_improved, chunks, 1):
             weights += change
-            bias += its_bias
+            sums += its_sums
             loss, gain = loss + its_loss, gain + its_gain
             duals.append(own)
         gap = (norms + loss - gain) / (norms / 2 + loss) if is_judged else None  # of the machines that it began with
-        rose = gain - norms / 2 >= state.best
-        state = state.after(Machines(weights, bias), duals, gap, full if rose else 0.0, gain - norms / 2)
+        momentum = MOMENTUM if gain - norms / 2 >= state.best else 0.0
+        state = state.after(weights, sums, of_bias, duals, gap, momentum, gain - norms / 2)
         if state.is_over:
             break
         if checkpoint.folder is not None and time.monotonic() - saved_at >= SECONDS_BETWEEN_SAVES:
@@ -142,6 +148,8 @@ class _State:
     number: int  # of rounds that are over
     machines: Machines
     found: Machines  # those of the least gap
+    sums: Doubles  # of the duals with their signs, (width,): what the bias is to be
+    offset: Doubles  # what is added to the bias that the parts know of, (width,)
     duals: list[Any]  # of each part, as the holder has them; None before the first round
     gaps: Gaps
     momentum: float
@@ -149,7 +157,7 @@ class _State:
     shapes: dict[str, tuple[int, ...]]  # of the arrays of a checkpoint
 
     @classmethod
-    def first(cls, n_rows: int, n: int, width: int, n_documents: list[int], momentum: float) -> _State:
+    def first(cls, n_rows: int, n: int, width: int, n_documents: list[int]) -> _State:
         """Before the first round."""
         machines = Machines(np.zeros((n_rows, n), dtype=np.float32), np.zeros(width, dtype=np.float32))
         shapes: dict[str, tuple[int, ...]] = {}
@@ -157,19 +165,31 @@ class _State:
             shapes |= {f"{name}.weights": (n_rows, n), f"{name}.bias": (width,)}
         for part, its in enumerate(n_documents):
             shapes |= {f"{part}.{name}": (its, width) for name in ("own", "ahead", "norms")}
-            shapes |= {f"{part}.jump": (n_rows, n), f"{part}.bias_jump": (width,)}
-        return cls(0, machines, machines, [None] * len(n_documents), [], momentum, -math.inf, shapes)
+            shapes |= {f"{part}.jump": (n_rows, n)}
+        none = np.zeros(width)
+        return cls(0, machines, machines, none, none, [None] * len(n_documents), [], MOMENTUM, -math.inf, shapes)
 
-    def after(self, machines: Machines, duals: list[Any], gap: float | None, momentum: float, gained: float) -> _State:
+    def after(
+        self,
+        weights: Floats,
+        sums: Doubles,
+        of_bias: float,
+        duals: list[Any],
+        gap: float | None,
+        momentum: float,
+        gained: float,
+    ) -> _State:
         """After one more round; `gap` is that of the machines that it began with."""
+        offset = self.offset + of_bias * ((1 - of_bias) * sums - self.offset)
+        machines = Machines(weights, (offset + of_bias * sums).astype(np.float32))
         found, gaps = self.found, self.gaps
         if gap is not None:
             found = self.machines if gap < min((its for _, its in gaps), default=math.inf) else found
             gaps = [*gaps, (self.number, gap)]
         best = max(self.best, gained)
         return replace(
-            self, number=self.number + 1, machines=machines, found=found, duals=duals, gaps=gaps, momentum=momentum,
-            best=best,
+            self, number=self.number + 1, machines=machines, found=found, sums=sums, offset=offset, duals=duals,
+            gaps=gaps, momentum=momentum, best=best,
         )  # fmt: skip
 
     @property
@@ -202,15 +222,17 @@ class _State:
             arrays |= {f"{name}.weights": one.weights, f"{name}.bias": one.bias}
         for part, (duals,) in enumerate(holder.map_held(_as_they_are, ((one,) for one in self.duals))):
             arrays |= {f"{part}.{name}": array for name, array in vars(duals).items()}
-        return arrays, [self.number, self.gaps, self.momentum, self.best]
+        of_bias = [self.sums.tolist(), self.offset.tolist()]
+        return arrays, [self.number, self.gaps, self.momentum, self.best, *of_bias]
 
     def restored(self, entry: Entry, holder: Holder) -> _State:
         """From a checkpoint. Raises SettingError for one that these rounds cannot have saved."""
         check_like(entry.arrays, {name: np.empty(shape, dtype=np.float32) for name, shape in self.shapes.items()})
-        number, gaps, momentum, best = typed(
-            tuple[int, tuple[tuple[int, float], ...], float, float], entry.values, where="it"
-        )
+        number, gaps, momentum, best, *of_bias = typed(Saved, entry.values, where="it")
         check_count("the number of rounds", number, least=1, most=MOST_ROUNDS)
+        sums, offset = (np.array(numbers) for numbers in of_bias)
+        if not sums.shape == offset.shape == self.sums.shape:
+            raise SettingError(f"it has biases of shape {sums.shape}, expected {self.sums.shape}")
         machines, found = (
             Machines(entry.arrays[f"{name}.weights"], entry.arrays[f"{name}.bias"]) for name in ("machines", "found")
         )
@@ -219,20 +241,18 @@ class _State:
             holder.hold(Duals(**{name: entry.arrays[f"{part}.{name}"] for name in names}))
             for part in range(len(self.duals))
         ]
-        return _State(number, machines, found, duals, list(gaps), momentum, best, self.shapes)
+        return _State(number, machines, found, sums, offset, duals, list(gaps), momentum, best, self.shapes)
 
 
 def _as_they_are(duals: Duals) -> tuple[Duals]:
     return (duals,)
 
 
-def _squares(machines: Machines, scales: Floats | None) -> float:
-    """‖w‖² + b² of all machines, whose weights are w times the scales."""
-    own = machines.weights
+def _squares(weights: Floats, scales: Floats | None) -> float:
+    """‖w‖² of all machines, whose weights are w times the scales."""
     if scales is not None:
-        own = np.divide(own, scales, out=np.zeros_like(own), where=scales > 0)
-    of_bias = np.einsum("k,k->", machines.bias, machines.bias, dtype=np.float64)
-    return float(np.einsum("vk,vk->", own, own, dtype=np.float64) + of_bias)
+        weights = np.divide(weights, scales, out=np.zeros_like(weights), where=scales > 0)
+    return float(np.einsum("vk,vk->", weights, weights, dtype=np.float64))
 
 
 def _signs(rows: Rows, targets: Targets, slacks: Floats, n: int, width: int) -> tuple[Signs]:
@@ -241,9 +261,9 @@ def _signs(rows: Rows, targets: Targets, slacks: Floats, n: int, width: int) -> 
 
 def _improved(
     bags: Bags, of_part: Signs, duals: Duals | None, machines: Machines, squares: Floats | None, n_parts: int,
-    momentum: float, is_judged: bool, seed: tuple[int, ...],
-) -> tuple[Floats, Floats, float, float, Duals]:  # fmt: skip
-    """A round of one part: by how much the weights (V, n) and the bias (width,) change, a loss, a gain, and its duals.
+    of_bias: float, momentum: float, is_judged: bool, seed: tuple[int, ...],
+) -> tuple[Floats, Doubles, float, float, Duals]:  # fmt: skip
+    """A round of one part: by how much the weights (V, n) change, sums of duals (width,), a loss, a gain, and the duals.
 
     The loss is that of the machines as they came, where it is judged, else 0; the gain that of the duals, without the
     norms of the machines. The step is P times as long in the machines of the part: so are its duals, and a slack weighs
@@ -262,22 +282,23 @@ def _improved(
         scores_of(bags.ids, bags.offsets, rows, bags.weights, table, scores)
         loss = _loss((scores + bias)[:, :n], signs[:, :n], slacks)
     order = np.random.default_rng(seed).permutation(len(rows))
-    dual_pass(bags.ids, bags.offsets, rows, bags.weights, signs, order, slacks / of_parts, norms, table, bias, own)
-    change, bias_change = table[:, :n] - machines.weights, bias - machines.bias
+    dual_pass(
+        bags.ids, bags.offsets, rows, bags.weights, signs, order, slacks / of_parts, norms, table, bias, own, of_bias
+    )
+    change = table[:, :n] - machines.weights
     if duals is None or momentum == 0:
-        ahead, jump, bias_jump = own, np.zeros_like(change), np.zeros_like(bias)
+        ahead, jump = own, np.zeros_like(change)
     else:
         wanted = own + np.float32(momentum) * (own - duals.own)
         ahead = np.maximum(0, wanted)
         jump = np.float32(momentum) * (change + duals.jump)  # the duals moved by both since the round before
-        bias_jump = np.float32(momentum) * (bias_change + duals.bias_jump)
-        table[:, :n], bias[:] = 0, 0
+        table[:, :n] = 0
         classifiers_of(bags.ids, bags.offsets, rows, bags.weights, signs, ahead - wanted, table, bias)
         jump += table[:, :n]
-        bias_jump += bias
     change += jump
     change /= of_parts
-    return change, (bias_change + bias_jump) / of_parts, loss, gain, Duals(own, ahead, norms, jump, bias_jump)
+    sums = np.einsum("nk,nk->k", signs, ahead, dtype=np.float64) / n_parts
+    return change, sums, loss, gain, Duals(own, ahead, norms, jump)
 
 
 def _loss(scores: Floats, signs: Floats, slacks: Floats) -> float:

@@ -294,8 +294,7 @@ def test_a_machine_that_is_lost_while_a_file_is_encoded_changes_no_byte(labelled
 
 
 @pytest.fixture
-def stored(labelled, monkeypatch):
-    monkeypatch.setattr(svm_in_parts, "MOST_ROUNDS", 8)
+def stored(labelled):
     config = SYSTEMS["tfidf-svc"]
     return corpus_on_disk(
         Source(data=str(labelled / "labelled.csv")), labelled / "ids", config.tokenizer, config.vocabulary
@@ -350,8 +349,7 @@ class Losing(Callback):
             self.cluster.second = self.cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
 
 
-def test_a_machine_that_is_lost_in_a_round_changes_no_bit(tmp_path, cluster, monkeypatch):
-    monkeypatch.setattr(svm_in_parts, "MOST_ROUNDS", 8)
+def test_a_machine_that_is_lost_in_a_round_changes_no_bit(tmp_path, cluster):
     generator = np.random.default_rng(0)
     words = [
         " ".join([f"k{code}", *(f"w{word}" for word in generator.integers(0, 5000, 150))]) for code in (0, 1) * 250
@@ -419,6 +417,14 @@ def auto_in_parts(stored, n_parts, workers=None, **arguments):
     return fitted, [array.tobytes() for array in fitted.model.arrays().values()]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_rounds():
+    """Fits that do not go on to the optimum."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svm_in_parts, "MOST_ROUNDS", 6)
+        yield
+
+
 @pytest.fixture(scope="module")
 def autos_here(for_auto):
     return {n_parts: auto_in_parts(for_auto, n_parts) for n_parts in (1, 2, 3, 7)}
@@ -457,6 +463,31 @@ def test_a_worker_that_is_killed_while_auto_learns_changes_no_bit(for_auto, auto
     with local.LocalExecutor(2) as workers:
         assert auto_in_parts(for_auto, 3, workers)[1] == autos_here[3][1]
     assert killed
+
+
+class Interrupting(Callback):
+    """Ends a fit in the middle of its rounds."""
+
+    def __init__(self, after):
+        self.after, self.said = after, []
+
+    def step(self, n_done, n_steps, what):
+        self.said.append(what)
+        if len(self.said) == self.after:
+            raise KeyboardInterrupt
+
+
+def test_auto_in_parts_that_is_interrupted_goes_on_to_the_same_bits(for_auto, autos_here, tmp_path, monkeypatch):
+    monkeypatch.setattr(svm_in_parts, "SECONDS_BETWEEN_SAVES", 0)
+    first, second = Interrupting(9), Interrupting(None)
+    arguments = {"checkpoint": tmp_path / "kept", "callback": first}
+    with pytest.raises(KeyboardInterrupt):
+        auto_in_parts(for_auto, 3, **arguments)
+    fitted, found = auto_in_parts(for_auto, 3, **(arguments | {"callback": second, "resume": True}))
+    assert found == autos_here[3][1]
+    assert fitted.record.notes == autos_here[3][0].record.notes
+    assert "round 4" in first.said[-1]
+    assert "round 5" in second.said[0]
 
 
 def test_auto_whose_parts_are_lost_for_good_begins_anew(for_auto, autos_here, two_processes, monkeypatch):

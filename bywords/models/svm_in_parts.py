@@ -43,7 +43,6 @@ SECONDS_BETWEEN_SAVES = 10.0
 Doubles = npt.NDArray[np.float64]
 Signs = tuple[Rows, Floats, Floats]  # what is to be learned of a part: rows of its bags, signs (N, width), slacks (N,)
 Gaps = list[tuple[int, float]]  # rounds, and what they began with
-Saved = tuple[int, tuple[tuple[int, float], ...], float, float, tuple[float, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,12 +222,14 @@ class _State:
         for part, (duals,) in enumerate(holder.map_held(_as_they_are, ((one,) for one in self.duals))):
             arrays |= {f"{part}.{name}": array for name, array in vars(duals).items()}
         of_bias = [self.sums.tolist(), self.offset.tolist()]
-        return arrays, [self.number, self.gaps, self.momentum, self.best, *of_bias]
+        return arrays, [self.number, self.momentum, self.best, self.gaps, *of_bias]
 
     def restored(self, entry: Entry, holder: Holder) -> _State:
         """From a checkpoint. Raises SettingError for one that these rounds cannot have saved."""
         check_like(entry.arrays, {name: np.empty(shape, dtype=np.float32) for name, shape in self.shapes.items()})
-        number, gaps, momentum, best, *of_bias = typed(Saved, entry.values, where="it")
+        number, momentum, best = typed(tuple[int, float, float], entry.values[:3], where="it")
+        gaps = typed(tuple[tuple[int, float], ...], entry.values[3], where="it")
+        of_bias = typed(tuple[tuple[float, ...], tuple[float, ...]], entry.values[4:], where="it")
         check_count("the number of rounds", number, least=1, most=MOST_ROUNDS)
         sums, offset = (np.array(numbers) for numbers in of_bias)
         if not sums.shape == offset.shape == self.sums.shape:
@@ -263,7 +264,7 @@ def _improved(
     bags: Bags, of_part: Signs, duals: Duals | None, machines: Machines, squares: Floats | None, n_parts: int,
     of_bias: float, momentum: float, is_judged: bool, seed: tuple[int, ...],
 ) -> tuple[Floats, Doubles, float, float, Duals]:  # fmt: skip
-    """A round of one part: by how much the weights (V, n) change, sums of duals (width,), a loss, a gain, and the duals.
+    """A round of one part: by how much the weights (V, n) change, sums of duals (width,), a loss, a gain, its duals.
 
     The loss is that of the machines as they came, where it is judged, else 0; the gain that of the duals, without the
     norms of the machines. The step is P times as long in the machines of the part: so are its duals, and a slack weighs

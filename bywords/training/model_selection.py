@@ -311,7 +311,10 @@ def _refitted(
     shares: list[Floats] = []
     said: list[str] = []
     for number, (models, notes) in enumerate(workbench.each(workbench.refit, members)):
-        said += [f"{members[number].trial.name}: {note[0].lower()}{note[1:]}" for note in notes]
+        name = members[number].trial.name
+        said += [f"{name}: {note[0].lower()}{note[1:]}" for note in notes]
+        if not notes and any(one.parts > 1 for one in workbench.config.model.candidates):
+            said.append(f"{name}: fitted to all documents at once.")
         shares += [weights[number]] * len(models)
         fitted += models
         n_left = len(members) - 1 - number

@@ -18,6 +18,7 @@ from small_corpus import TOPICS, small_corpus
 from bywords.classifier import TextClassifier
 from bywords.cli import predict as command
 from bywords.cluster import HeldLostError, executor, local
+from bywords.cluster.values import stored as stored_value
 from bywords.cluster.worker import Failed, run
 from bywords.errors import DataError, SettingError
 from bywords.io.on_disk import Source, corpus_on_disk
@@ -389,6 +390,19 @@ def test_a_model_that_was_fitted_in_parts_says_so_and_is_the_same_bytes(on, bywo
     assert (code, "Trained in 3 parts, " in out) == (0, True)
     assert (labelled / "here" / "model.json").read_bytes() == (labelled / "there" / "model.json").read_bytes()
     assert '"parts": 3' in (labelled / "here" / "model.json").read_text(encoding="utf-8")
+
+
+def test_a_value_that_is_read_again_by_the_same_process_stays_mapped_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "_seen", {})
+    monkeypatch.setattr(local, "MOST_SEEN", 3)
+    part, others = stored_value(np.arange(5), tmp_path), [stored_value(np.array([n]), tmp_path) for n in range(6)]
+    first, second, third = local._read(part), local._read(part), local._read(part)
+    assert second is third
+    np.testing.assert_array_equal(first, second)
+    assert [local._read(one).tolist() for one in others] == [[n] for n in range(6)]
+    assert len(local._seen) == 3
+    assert local._read(part) is not third  # it was not looked at for long
+    assert len({one.path.name.split("-")[0] for one in [part, *others]}) == 7
 
 
 # `auto` in parts.

@@ -6,6 +6,7 @@ What the processes of one machine hand each other. Arrays that were read cannot 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import mmap
 import os
 import pickle
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 
 ALIGNED = 64  # bytes, a line of the processor's cache: where arrays start
+
+_numbers = itertools.count()
 
 
 class Stored:
@@ -46,7 +49,7 @@ def _sent(path: Path) -> Stored:
 
 def stored(value: Any, folder: Path, *, is_own: bool = True) -> Stored:
     """Write a value into a new file of a folder."""
-    descriptor, name = tempfile.mkstemp(dir=folder)
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f"{next(_numbers)}-")  # none is given twice
     os.close(descriptor)
     write_value(Path(name), value)
     return Stored(Path(name), is_own=is_own)

@@ -227,8 +227,10 @@ class _State:
     def restored(self, entry: Entry, holder: Holder) -> _State:
         """From a checkpoint. Raises SettingError for one that these rounds cannot have saved."""
         check_like(entry.arrays, {name: np.empty(shape, dtype=np.float32) for name, shape in self.shapes.items()})
+        if not isinstance(entry.values, list):
+            raise SettingError("it does not say where the rounds were")
         number, momentum, best = typed(tuple[int, float, float], entry.values[:3], where="it")
-        gaps = typed(tuple[tuple[int, float], ...], entry.values[3], where="it")
+        (gaps,) = typed(tuple[tuple[tuple[int, float], ...]], entry.values[3:4], where="it")
         of_bias = typed(tuple[tuple[float, ...], tuple[float, ...]], entry.values[4:], where="it")
         check_count("the number of rounds", number, least=1, most=MOST_ROUNDS)
         sums, offset = (np.array(numbers) for numbers in of_bias)

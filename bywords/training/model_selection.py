@@ -172,7 +172,7 @@ def select_on_disk(
     """
     started, candidates = time.perf_counter(), config.model.candidates_of_many or config.model.candidates
     asked = [one for one in candidates if model_class(one).trains_on_disk]
-    why = "of documents on disk it cannot learn"
+    why = "that takes documents in memory"
     left_out = {one.title: why for one in candidates if not model_class(one).trains_on_disk}
     rows = np.arange(len(documents))
     workbench = Workbench(

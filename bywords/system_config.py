@@ -79,6 +79,15 @@ class SelectionConfig(ModelConfig):
         many = self.candidates_of_many and (*self.candidates_of_many, *named)
         return replace(self, candidates=(*self.candidates, *named), candidates_of_many=many) if named else None
 
+    def in_parts(self, n_parts: int) -> Self | None:
+        """With those of its candidates in parts that can be; None where none can."""
+        of_few, of_many = (
+            tuple(one.in_parts(n_parts) or one for one in some) for some in (self.candidates, self.candidates_of_many)
+        )
+        if (of_few, of_many) == (self.candidates, self.candidates_of_many) and n_parts > 1:
+            return None
+        return replace(self, candidates=of_few, candidates_of_many=of_many)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SystemConfig:

@@ -1,5 +1,6 @@
 """Work in other processes, of this machine or of a cluster: the same results in order, whatever becomes of a worker."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from small_corpus import TOPICS, small_corpus
 from bywords.classifier import TextClassifier
 from bywords.cli import predict as command
 from bywords.cluster import HeldLostError, executor, local
+from bywords.cluster.values import stored as stored_value
 from bywords.cluster.worker import Failed, run
 from bywords.errors import DataError, SettingError
 from bywords.io.on_disk import Source, corpus_on_disk
@@ -27,7 +29,7 @@ from bywords.systems import SYSTEMS
 from bywords.text.tokenizer import TokenizerConfig
 from bywords.text.vocabulary import VocabularyConfig
 from bywords.training.callback import Callback
-from bywords.training.on_disk import fit_on_disk
+from bywords.training.on_disk import as_on_disk, fit_on_disk
 
 HERE = Path(__file__).parent
 TIMED = ("SHA256SUMS", "README.md", "model.json")  # files of a model with the time that it took
@@ -293,8 +295,7 @@ def test_a_machine_that_is_lost_while_a_file_is_encoded_changes_no_byte(labelled
 
 
 @pytest.fixture
-def stored(labelled, monkeypatch):
-    monkeypatch.setattr(svm_in_parts, "MOST_ROUNDS", 8)
+def stored(labelled):
     config = SYSTEMS["tfidf-svc"]
     return corpus_on_disk(
         Source(data=str(labelled / "labelled.csv")), labelled / "ids", config.tokenizer, config.vocabulary
@@ -349,8 +350,7 @@ class Losing(Callback):
             self.cluster.second = self.cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
 
 
-def test_a_machine_that_is_lost_in_a_round_changes_no_bit(tmp_path, cluster, monkeypatch):
-    monkeypatch.setattr(svm_in_parts, "MOST_ROUNDS", 8)
+def test_a_machine_that_is_lost_in_a_round_changes_no_bit(tmp_path, cluster):
     generator = np.random.default_rng(0)
     words = [
         " ".join([f"k{code}", *(f"w{word}" for word in generator.integers(0, 5000, 150))]) for code in (0, 1) * 250
@@ -392,10 +392,136 @@ def test_a_model_that_was_fitted_in_parts_says_so_and_is_the_same_bytes(on, bywo
     assert '"parts": 3' in (labelled / "here" / "model.json").read_text(encoding="utf-8")
 
 
+def test_a_value_that_is_read_again_by_the_same_process_stays_mapped_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "_seen", {})
+    monkeypatch.setattr(local, "MOST_SEEN", 3)
+    part, others = stored_value(np.arange(5), tmp_path), [stored_value(np.array([n]), tmp_path) for n in range(6)]
+    first, second, third = local._read(part), local._read(part), local._read(part)
+    assert second is third
+    np.testing.assert_array_equal(first, second)
+    assert [local._read(one).tolist() for one in others] == [[n] for n in range(6)]
+    assert len(local._seen) == 3
+    assert local._read(part) is not third  # it was not looked at for long
+    assert len({one.path.name.split("-")[0] for one in [part, *others]}) == 7
+
+
+# `auto` in parts.
+
+
+@pytest.fixture(scope="module")
+def for_auto(tmp_path_factory):
+    """Documents of two topics with a word in ten of the other, on disk for `auto`."""
+    folder, generator = tmp_path_factory.mktemp("auto"), np.random.default_rng(0)
+    codes = np.arange(300) % 2
+    texts = [
+        " ".join(f"{'ab'[code ^ (generator.random() < 0.1)]}{word}" for word in generator.zipf(1.3, 8) % 40)
+        for code in codes
+    ]
+    pl.DataFrame({"text": texts, "label": np.array(["no", "yes"])[codes]}).write_csv(folder / "texts.csv")
+    config = as_on_disk(SYSTEMS["auto"])
+    source = Source(data=str(folder / "texts.csv"), validation_share=0.3)
+    return corpus_on_disk(source, folder / "ids", config.tokenizer, config.vocabulary)
+
+
+def auto_in_parts(stored, n_parts, workers=None, **arguments):
+    """What `auto` has learned: its record, and its bytes."""
+    config = SYSTEMS["auto"]
+    config = replace(config, model=config.model.in_parts(n_parts))
+    fitted = fit_on_disk(config, stored, able=[], workers=workers, **arguments)
+    return fitted, [array.tobytes() for array in fitted.model.arrays().values()]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_rounds():
+    """Fits that do not go on to the optimum."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(svm_in_parts, "MOST_ROUNDS", 6)
+        yield
+
+
+@pytest.fixture(scope="module")
+def autos_here(for_auto):
+    return {n_parts: auto_in_parts(for_auto, n_parts) for n_parts in (1, 2, 3, 7)}
+
+
+def test_auto_in_parts_selects_and_answers_as_auto_of_one_part(for_auto, autos_here):
+    answers = []
+    for fitted, _ in autos_here.values():
+        documents = for_auto.valid.documents.select(np.arange(len(for_auto.valid.documents)))
+        answers.append(fitted.model.logits(documents).argmax(axis=1))
+    assert all(np.mean(its == answers[0]) >= 0.97 for its in answers)
+    trials = [{one["name"] for one in fitted.record.selection.trials} for fitted, _ in autos_here.values()]
+    assert all(its == trials[0] and len(its) > 3 for its in trials)
+    assert not autos_here[1][0].record.notes
+    assert all("trained in 3 parts" in note for note in autos_here[3][0].record.notes)
+    reason = autos_here[3][0].record.selection.reason
+    assert "were not tried: that takes documents in memory." in reason
+
+
+@pytest.mark.parametrize("n_parts", [2, 3, 7])
+def test_workers_fit_auto_to_the_same_bits_as_this_process(for_auto, autos_here, workers, n_parts):
+    assert auto_in_parts(for_auto, n_parts, workers)[1] == autos_here[n_parts][1]
+
+
+def test_a_worker_that_is_killed_while_auto_learns_changes_no_bit(for_auto, autos_here, monkeypatch):
+    submit, killed, n_submitted = local.LocalExecutor._submit, [], itertools.count()
+
+    def killing(self, *task):
+        pending = submit(self, *task)
+        if next(n_submitted) == 60:
+            killed.extend(self._pool._processes)
+            os.kill(killed[0], signal.SIGKILL)
+        return pending
+
+    monkeypatch.setattr(local.LocalExecutor, "_submit", killing)
+    with local.LocalExecutor(2) as workers:
+        assert auto_in_parts(for_auto, 3, workers)[1] == autos_here[3][1]
+    assert killed
+
+
+class Interrupting(Callback):
+    """Ends a fit in the middle of its rounds."""
+
+    def __init__(self, after):
+        self.after, self.said = after, []
+
+    def step(self, n_done, n_steps, what):
+        self.said.append(what)
+        if len(self.said) == self.after:
+            raise KeyboardInterrupt
+
+
+def test_auto_in_parts_that_is_interrupted_goes_on_to_the_same_bits(for_auto, autos_here, tmp_path, monkeypatch):
+    monkeypatch.setattr(svm_in_parts, "SECONDS_BETWEEN_SAVES", 0)
+    first, second = Interrupting(9), Interrupting(None)
+    arguments = {"checkpoint": tmp_path / "kept", "callback": first}
+    with pytest.raises(KeyboardInterrupt):
+        auto_in_parts(for_auto, 3, **arguments)
+    fitted, found = auto_in_parts(for_auto, 3, **(arguments | {"callback": second, "resume": True}))
+    assert found == autos_here[3][1]
+    assert fitted.record.notes == autos_here[3][0].record.notes
+    assert "round 4" in first.said[-1]
+    assert "round 5" in second.said[0]
+
+
+def test_auto_whose_parts_are_lost_for_good_begins_anew(for_auto, autos_here, two_processes, monkeypatch):
+    real, done = local.LocalExecutor.map_held, []
+
+    def losing(self, work, chunks, n_held=0):
+        done.append(work.__name__)
+        if len(done) == 20:
+            raise HeldLostError("gone")
+        return real(self, work, chunks, n_held)
+
+    monkeypatch.setattr(local.LocalExecutor, "map_held", losing)
+    assert auto_in_parts(for_auto, 3, two_processes)[1] == autos_here[3][1]
+    assert done.count("_counted") == 4  # words, and words and pairs, twice
+
+
 def test_systems_that_cannot_learn_in_parts_are_refused_by_name(bywords, labelled):
-    code, _, said = bywords("train", "labelled.csv", "--parts", "2")
+    code, _, said = bywords("train", "labelled.csv", "--parts", "2", "--system", "lstm")
     assert code == 2
-    assert "--parts: the system 'auto' cannot learn in parts. Those that can: tfidf-svc, tfidf-nb." in said
+    assert "--parts: the system 'lstm' cannot learn in parts. Those that can: auto, tfidf-svc, tfidf-nb." in said
 
 
 def test_systems_that_need_all_texts_are_refused_by_name(bywords, labelled):

@@ -72,7 +72,7 @@ OF_AUTO = [
     (JUDGED, "duals", lambda a: a - 1, "duals"),
     (JUDGED, "logits", lambda a: a[:, :2], "'logits' is 30 x 2, expected 30 x 3"),
     (JUDGED, "logits", lambda a: changed_number(a, np.inf), "inf"),
-    (JUDGED, "", lambda n: 10**9, "the number of epochs is 1000000000"),
+    (JUDGED, "", lambda n: [10**9, []], "the number of epochs is 1000000000"),
     ("fitted-", "weights", lambda a: a[:2], "'weights' is 2 x 3"),
     ("search", "", lambda n: [-1, 1.0], "the number of settings tried is -1"),
     ("search", "", lambda n: [1], "it"),

@@ -1,21 +1,24 @@
 """Linear models that learn from documents in parts: what they learn does not depend on how many there are."""
 
 import gc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from small_corpus import small_corpus
 
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, CheckpointError, Run
 from bywords.classifier import TextClassifier
 from bywords.cluster import HolderHere
 from bywords.data.label_sets import LabelSets
 from bywords.data.targets import Targets
 from bywords.errors import SettingError
-from bywords.models import svm
+from bywords.models import svm, svm_in_parts
 from bywords.models.bags_in_parts import BagsInParts, parts_of
 from bywords.models.naive_bayes import count_ratios, naive_bayes
 from bywords.models.svm import support_vectors
 from bywords.models.svm_in_parts import support_vectors_in_parts
+from bywords.systems import SYSTEMS
 from bywords.text.bags import Bags
 from bywords.text.ragged import Ragged
 
@@ -154,6 +157,51 @@ def test_the_bits_depend_on_seed_and_parts_and_not_on_where_the_parts_are(docume
     assert not list(tmp_path.iterdir())
 
 
+class StopError(Exception):
+    """Ends a fit in the middle."""
+
+
+@pytest.mark.parametrize("n_rounds", [1, 5])
+@pytest.mark.parametrize("kind", ["two classes", "many labels"])
+def test_rounds_that_were_interrupted_go_on_to_the_same_bits(documents, tmp_path, monkeypatch, kind, n_rounds):
+    monkeypatch.setattr(svm_in_parts, "SECONDS_BETWEEN_SAVES", 0)
+    (texts, codes), told = documents, []
+
+    def found(until, checkpoint):
+        def tell(n_done, n_rounds, what):
+            told.append(n_done)
+            if n_done == until:
+                raise StopError
+
+        targets, holder = targets_of(kind, codes), HolderHere()
+        parts = weighed(BagsInParts.of(texts, N_ROWS, 3, holder, tell))
+        weights, bias, said = support_vectors_in_parts(
+            parts, targets, C=1.0, scales=None, seed=0, checkpoint=checkpoint
+        )
+        return weights.tobytes(), bias.tobytes(), said
+
+    whole = found(None, NO_CHECKPOINT)
+    run = Run({}, {})
+    with pytest.raises(StopError):
+        found(n_rounds, Checkpoint.open(tmp_path / "kept", run, resume=False))
+    told.clear()
+    assert found(None, Checkpoint.open(tmp_path / "kept", run, resume=True)) == whole
+    assert told[0] == n_rounds + 1
+
+
+def test_rounds_of_other_documents_are_refused(documents, tmp_path, monkeypatch):
+    monkeypatch.setattr(svm_in_parts, "SECONDS_BETWEEN_SAVES", 0)
+    texts, codes = documents
+    checkpoint = Checkpoint.open(tmp_path / "kept", Run({}, {}), resume=False)
+    support_vectors_in_parts(
+        in_parts(texts, 3), targets_of("two classes", codes), C=1.0, scales=None, seed=0, checkpoint=checkpoint
+    )
+    with pytest.raises(CheckpointError, match=r"was not saved by this run: .*Start anew in another folder"):
+        support_vectors_in_parts(
+            in_parts(texts, 2), targets_of("two classes", codes), C=1.0, scales=None, seed=0, checkpoint=checkpoint
+        )
+
+
 def test_parts_are_alike_where_a_file_is_sorted_and_none_is_empty(documents):
     _, codes = documents
     for n_parts in (1, 3, 7):
@@ -185,6 +233,18 @@ def test_an_estimator_learns_in_parts_and_says_so(system):
     np.testing.assert_array_equal(classifier.predict(corpus.texts), whole.predict(corpus.texts))
     with pytest.raises(SettingError, match=r"parts is 0, expected 1 or more"):
         TextClassifier(system).set_params(model__parts=0)
+
+
+def test_auto_selects_in_parts_and_says_what_it_fits_to_all_at_once():
+    corpus = small_corpus()
+    config = SYSTEMS["auto"]
+    classifier = TextClassifier(replace(config, model=config.model.in_parts(3))).fit(corpus.texts, corpus.names())
+    whole = TextClassifier("auto").fit(corpus.texts, corpus.names())
+    np.testing.assert_array_equal(classifier.predict(corpus.texts), whole.predict(corpus.texts))
+    members = classifier.fitted_.model.config.members
+    notes = classifier.fitted_.record.notes
+    assert len(notes) == len(members)
+    assert all("trained in 3 parts" in note or "at once" in note for note in notes)
 
 
 def test_parts_whose_documents_all_count_the_same_are_weighed_against_each_other(documents):

@@ -97,7 +97,7 @@ Parts = Annotated[
         min=1,
         metavar="N",
         help="Fit to N parts of the documents, one beside the other, and merge what they give: by the workers of --on, "
-        "each of which keeps its part. For tfidf-svc and tfidf-nb.",
+        "each of which keeps its part. For auto, tfidf-svc and tfidf-nb.",
     ),
 ]
 KeepTestOut = Annotated[

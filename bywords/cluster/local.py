@@ -18,6 +18,8 @@ from bywords.cluster.worker import run
 from bywords.text.threads import n_threads
 from bywords.version import __version__
 
+MOST_SEEN = 64  # values whose names a process remembers
+
 
 class LocalExecutor(Executor):
     """Processes that are started afresh, so that nothing of this one is in them but what is handed over."""
@@ -93,8 +95,24 @@ def _run(work: Any, path: Path, chunk: Any) -> Any:
     return run(work, path, lambda: read_value(path), chunk, __version__)
 
 
+_seen: dict[Path, Any] = {}  # what this process has read of late, None until it reads it again, the last one last
+
+
+def _read(one: Stored) -> Any:
+    """What is held. What is read again and again, as a part is in each pass, stays mapped."""
+    if one.path not in _seen:
+        value, kept = one.read(), None
+    else:
+        kept = _seen.pop(one.path)
+        value = kept = one.read() if kept is None else kept
+    _seen[one.path] = kept
+    while len(_seen) > MOST_SEEN:
+        del _seen[next(iter(_seen))]
+    return value
+
+
 def _work_held(shared: tuple[Any, Path, int], chunk: tuple[Any, ...]) -> tuple[Any, ...]:
     work, folder, n_held = shared
-    found = work(*(each.read() if isinstance(each, Stored) else each for each in chunk))
+    found = work(*(_read(each) if isinstance(each, Stored) else each for each in chunk))
     n_given = len(found) - n_held
     return (*found[:n_given], *(stored(each, folder, is_own=False) for each in found[n_given:]))

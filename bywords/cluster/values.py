@@ -6,6 +6,7 @@ What the processes of one machine hand each other. Arrays that were read cannot 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import mmap
 import os
 import pickle
@@ -17,27 +18,29 @@ import numpy as np
 
 ALIGNED = 64  # bytes, a line of the processor's cache: where arrays start
 
+_numbers = itertools.count()
+
 
 class Stored:
     """A value in a file, which goes with this. Where it is sent to, it can be read, and stays."""
 
     def __init__(self, path: Path, *, is_own: bool = True) -> None:
-        self._path, self._is_own = path, is_own
+        self.path, self._is_own = path, is_own
 
     def read(self) -> Any:
-        return read_value(self._path)
+        return read_value(self.path)
 
     def owned(self) -> Stored:
         """The same for whoever is to keep it."""
-        return Stored(self._path)
+        return Stored(self.path)
 
     def __reduce__(self) -> Any:
-        return _sent, (self._path,)
+        return _sent, (self.path,)
 
     def __del__(self) -> None:
         if self._is_own:
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                self.path.unlink()
 
 
 def _sent(path: Path) -> Stored:
@@ -46,7 +49,7 @@ def _sent(path: Path) -> Stored:
 
 def stored(value: Any, folder: Path, *, is_own: bool = True) -> Stored:
     """Write a value into a new file of a folder."""
-    descriptor, name = tempfile.mkstemp(dir=folder)
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f"{next(_numbers)}-")  # none is given twice
     os.close(descriptor)
     write_value(Path(name), value)
     return Stored(Path(name), is_own=is_own)

@@ -12,7 +12,6 @@ Offsets = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-SMALL = 1e-3
 
 
 def classifiers_of(
@@ -34,7 +33,7 @@ def dual_pass(
     table: Floats,
     bias: Floats,
     duals: Floats,
-    small: float = SMALL,
+    of_bias: float = 1.0,
 ) -> float:
     """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
@@ -42,15 +41,16 @@ def dual_pass(
     their weights, or (V, 2 K): then the second half is the scale of each squared feature for each classifier, beside
     the weights in memory, and the weights are w times the roots of the scales, to be used on x as it is. `bias` is
     (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
-    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
+    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known. The
+    bias is the weight of a feature of 1; or of one whose square is `of_bias`, which stands for the 1.
     `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place. Violations of the optimality conditions
-    that are not above `small` are not worth a step.
+    that are not above 1e-3 are not worth a step.
 
     Returns: the largest violation that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
     """
     worst = np.zeros(1, dtype=np.float32)
-    _native.dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, worst, small)
+    _native.dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, worst, of_bias)
     return float(worst[0])
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.annotations import check_fields
+from bywords.checkpoint import NO_CHECKPOINT, Checkpoint
 from bywords.cluster import Holder, HolderHere
 from bywords.data.targets import Rows, Targets
 from bywords.errors import check_range
@@ -181,6 +182,7 @@ class TfidfLinear(LinearModel):
         vocabulary: Vocabulary,
         seed: int = 0,
         duals: Floats | None = None,
+        checkpoint: Checkpoint = NO_CHECKPOINT,
         **_: Any,
     ) -> tuple[Self, list[str]]:
         """Fit to the features of N documents. An SVM goes on from `duals`, and then needs fewer passes."""
@@ -195,7 +197,7 @@ class TfidfLinear(LinearModel):
                 scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
             if isinstance(bags, BagsInParts):
                 weights, bias, notes[0] = support_vectors_in_parts(
-                    bags, targets, C=config.C, scales=scales, seed=seed, rows=rows
+                    bags, targets, C=config.C, scales=scales, seed=seed, rows=rows, checkpoint=checkpoint
                 )
                 duals = None
             else:

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from bywords.checkpoint import NO_CHECKPOINT, Checkpoint, CheckpointError, Entry
+from bywords.cluster import Holder
 from bywords.config import typed
 from bywords.data.splits import TOO_FEW, check_split
 from bywords.data.targets import Rows, Targets
@@ -25,7 +26,6 @@ from bywords.models.ensemble import Ensemble, fit_weights, shares_of, weighed_su
 from bywords.system_config import SystemConfig
 from bywords.text.bags import Floats
 from bywords.text.memory_mapped import JoinedDocuments
-from bywords.text.threads import in_threads
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Vocabulary
 from bywords.training.callback import Callback
@@ -89,8 +89,9 @@ class SelectionResult:
             for member in self.members
         ]
         workbench.distinct([member.config for member in members if member.before is None])
-        ensemble = _refitted(workbench, members, self.weights, len(members), callback)
-        return replace(config, model=ensemble.config), SystemFit(vocabulary, ensemble, history=self.fit.history)
+        ensemble, notes = _refitted(workbench, members, self.weights, len(members), callback)
+        fit = SystemFit(vocabulary, ensemble, history=self.fit.history, notes=notes)
+        return replace(config, model=ensemble.config), fit
 
     @property
     def summary(self) -> SelectionSummary | None:
@@ -162,21 +163,25 @@ def select_on_disk(
     metric: Metric,
     callback: Callback | None = None,
     checkpoint: Checkpoint = NO_CHECKPOINT,
+    workers: Holder | None = None,
 ) -> SelectionResult:
     """The same of mapped documents, the first `n_train` of which are learned from, and the others held out.
 
     The candidates are those for many documents that can be trained on such. What is selected is not fitted again.
+    `workers` fit those that learn in parts, one after the other.
     """
-    started, model = time.perf_counter(), config.model
-    asked = [one for one in model.candidates_of_many or model.candidates if model_class(one).trains_on_disk]
+    started, candidates = time.perf_counter(), config.model.candidates_of_many or config.model.candidates
+    asked = [one for one in candidates if model_class(one).trains_on_disk]
+    why = "that takes documents in memory"
+    left_out = {one.title: why for one in candidates if not model_class(one).trains_on_disk}
     rows = np.arange(len(documents))
     workbench = Workbench(
         config, vocabulary, documents, targets, [(rows[:n_train], rows[n_train:])], seed=seed, metric=metric,
-        kept=KEPT_NONE, checkpoint=checkpoint,
+        kept=KEPT_NONE, checkpoint=checkpoint, holder=workers, callback=callback,
     )  # fmt: skip
     return _selected(
-        workbench, workbench.distinct(asked), {}, before=None, budget_seconds=None, callback=callback or Callback(),
-        started=started,
+        workbench, workbench.distinct(asked), left_out, before=None, budget_seconds=None,
+        callback=callback or Callback(), started=started,
     )  # fmt: skip
 
 
@@ -196,7 +201,7 @@ def _selected(
     judged += [workbench.judge_before(before[1])] if before is not None else []
     select = _ensemble_that_keeps if len(workbench.kept.classes) else _best_ensemble
     members, weights, combined = select(judged, workbench)
-    ensemble = _refitted(workbench, members, weights, n_steps, callback)
+    ensemble, notes = _refitted(workbench, members, weights, n_steps, callback)
     if before is None and not any(one.config.knows_unseen for one in members):
         vocabulary, ensemble = _without_unseen(vocabulary, ensemble, n_classes)
     trials = [one.trial for one in judged]
@@ -205,7 +210,7 @@ def _selected(
         trials.append(workbench.result(ENSEMBLE, settings, combined).trial)
     return SelectionResult(
         config=replace(config, model=ensemble.config),
-        fit=SystemFit(vocabulary, ensemble, history=history),
+        fit=SystemFit(vocabulary, ensemble, history=history, notes=notes),
         trials=trials,
         reason=" ".join([_reason(trials, members, weights, workbench), *_on_unseen(candidates, members, left_out)]),
         logits=combined,
@@ -285,7 +290,7 @@ def _judged(
         races.setdefault(one.with_strength(1.0), []).append(one)
     judged, history, n_steps = list[CandidateResult](), History(), 2 * len(races)
     tasks = [*(partial(workbench.race, raced) for raced in races.values()), partial(workbench.look_ahead, candidates)]
-    for number, raced in enumerate(in_threads(lambda task: task(), tasks), start=1):
+    for number, raced in enumerate(workbench.each(lambda task: task(), tasks), start=1):
         if not raced:
             continue
         judged += raced
@@ -300,16 +305,21 @@ def _judged(
 
 def _refitted(
     workbench: Workbench, members: Sequence[CandidateResult], weights: Floats, n_steps: int, callback: Callback
-) -> Ensemble:
-    """The members fitted to all documents, as one model."""
+) -> tuple[Ensemble, list[str]]:
+    """The members fitted to all documents, as one model; and what there is to say of each."""
     fitted: list[FittedModel] = []
     shares: list[Floats] = []
-    for number, models in enumerate(in_threads(workbench.refit, members)):
+    said: list[str] = []
+    for number, (models, notes) in enumerate(workbench.each(workbench.refit, members)):
+        name = members[number].trial.name
+        said += [f"{name}: {note[0].lower()}{note[1:]}" for note in notes]
+        if not notes and any(one.parts > 1 for one in workbench.config.model.candidates):
+            said.append(f"{name}: fitted to all documents at once.")
         shares += [weights[number]] * len(models)
         fitted += models
         n_left = len(members) - 1 - number
         callback.step(n_steps - n_left, n_steps, "fitted to all documents")
-    return Ensemble(fitted, np.array(shares))
+    return Ensemble(fitted, np.array(shares)), said
 
 
 def _longer(duals: Floats, n_documents: int) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +18,11 @@ from bywords.data.targets import Targets
 from bywords.errors import SettingError
 from bywords.evaluation.metrics import check_metric
 from bywords.evaluation.reliability import floor_of
-from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier, History
+from bywords.fitted import DOCUMENTS_AT_A_TIME, FittedClassifier
 from bywords.forks import check_polars
 from bywords.io.on_disk import OnDiskCorpus
 from bywords.locks import while_locked
-from bywords.models.base import FittedModel, model_class
+from bywords.models.base import model_class
 from bywords.system_config import FitParameters, SystemConfig, TrainingConfig
 from bywords.text.memory_mapped import JoinedDocuments
 from bywords.text.tokenizer import Tokenizer
@@ -104,10 +104,10 @@ def fit_on_disk(
     data = {**fingerprints_of("training ", targets), **fingerprints_of("validation ", valid_targets)}
     data |= {"texts": corpus.facts.train.fingerprint, "classes": fingerprint(classes)}
     kept = checkpoint_of(checkpoint, run_on_disk(config, parameters.seed, data), resume=resume)
-    if config.model.candidates:
-        found = _selected(config, corpus, targets, valid_targets, parameters, callback, kept)
-    else:
-        found = _learned(config, corpus, targets, valid_targets, parameters, callback, kept, workers)
+    found = _Fit(
+        config=config, corpus=corpus, targets=targets, valid_targets=valid_targets, parameters=parameters,
+        callback=callback, checkpoint=kept, workers=workers,
+    ).found()  # fmt: skip
     shares = [some.in_vocabulary_share for some in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
     fitted = calibrated(
         found, Tokenizer(config.tokenizer), classes, label_format, floor_of(known := np.concatenate(shares)), known,
@@ -120,66 +120,64 @@ def fit_on_disk(
     return replace(fitted, record=record)
 
 
-def _learned(
-    config: SystemConfig,
-    corpus: OnDiskCorpus,
-    targets: Targets,
-    valid_targets: Targets,
-    parameters: FitParameters,
-    callback: Callback | None,
-    checkpoint: Checkpoint,
-    workers: Executor | None,
-) -> HeldOut:
-    """One model, and its answers for the validation part."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Fit:
+    """What is to be learned from documents in files, and by whom."""
 
-    def fitted() -> tuple[FittedModel, History, list[str]]:
+    config: SystemConfig
+    corpus: OnDiskCorpus
+    targets: Targets
+    valid_targets: Targets
+    parameters: FitParameters
+    callback: Callback | None
+    checkpoint: Checkpoint
+    workers: Executor | None
+
+    def found(self) -> HeldOut:
+        """The model, and its answers for the validation part; where workers lose their parts, it is begun anew."""
+        n_lost = 0
+        while True:
+            try:
+                return self._selected() if self.config.model.candidates else self._learned()
+            except HeldLostError:
+                n_lost += 1
+                if n_lost == MOST_LOST:
+                    raise
+
+    def _learned(self) -> HeldOut:
+        """One model."""
+        config, corpus, kind = self.config, self.corpus, model_class(self.config.model)
         of_parts: dict[str, Any] = {}
         if config.model.parts > 1:
-            of_parts = {"holder": workers, "tell": (callback or Callback()).step}
+            of_parts = {"holder": self.workers, "tell": (self.callback or Callback()).step}
         train, valid = (
             kind.prepare(config.model, part.documents, corpus.vocabulary, **of_parts) if is_needed else None
             for part, is_needed in ((corpus.train, True), (corpus.valid, kind.trains_in_epochs))
         )
-        return fit_model(
-            config.model, train, targets, (valid, valid_targets), vocabulary=corpus.vocabulary, seed=parameters.seed,
-            training=config.training or TrainingConfig(), callback=callback, checkpoint=checkpoint,
+        model, history, notes = fit_model(
+            config.model, train, self.targets, (valid, self.valid_targets), vocabulary=corpus.vocabulary,
+            seed=self.parameters.seed, training=config.training or TrainingConfig(), callback=self.callback,
+            checkpoint=self.checkpoint,
+        )  # fmt: skip
+        logits = [model.logits(documents) for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
+        return HeldOut(
+            config=config, fit=SystemFit(corpus.vocabulary, model, history=history, notes=notes),
+            logits=np.concatenate(logits), targets=self.valid_targets, n_train=len(self.targets),
+            n_valid=len(self.valid_targets),
         )  # fmt: skip
 
-    kind, n_lost = model_class(config.model), 0
-    while True:
-        try:
-            model, history, notes = fitted()
-            break
-        except HeldLostError:
-            n_lost += 1
-            if n_lost == MOST_LOST:
-                raise
-    logits = [model.logits(documents) for documents in corpus.valid.documents.batches(DOCUMENTS_AT_A_TIME)]
-    return HeldOut(
-        config=config, fit=SystemFit(corpus.vocabulary, model, history=history, notes=notes),
-        logits=np.concatenate(logits), targets=valid_targets, n_train=len(targets), n_valid=len(valid_targets),
-    )  # fmt: skip
-
-
-def _selected(
-    config: SystemConfig,
-    corpus: OnDiskCorpus,
-    targets: Targets,
-    valid_targets: Targets,
-    parameters: FitParameters,
-    callback: Callback | None,
-    checkpoint: Checkpoint,
-) -> HeldOut:
-    """The best of several, or an ensemble, by their answers for the validation part."""
-    found = select_on_disk(
-        config, corpus.vocabulary, JoinedDocuments(corpus.train.documents, corpus.valid.documents),
-        targets.joined(valid_targets), len(targets), seed=parameters.seed, metric=parameters.metric,
-        callback=callback, checkpoint=checkpoint,
-    )  # fmt: skip
-    return HeldOut(
-        config=found.config, fit=found.fit, logits=found.logits, targets=found.targets, n_train=len(targets),
-        n_valid=found.n_valid, selection=found.summary,
-    )  # fmt: skip
+    def _selected(self) -> HeldOut:
+        """The best of several, or an ensemble, by their answers for the validation part."""
+        corpus, parameters = self.corpus, self.parameters
+        found = select_on_disk(
+            self.config, corpus.vocabulary, JoinedDocuments(corpus.train.documents, corpus.valid.documents),
+            self.targets.joined(self.valid_targets), len(self.targets), seed=parameters.seed, metric=parameters.metric,
+            callback=self.callback, checkpoint=self.checkpoint, workers=self.workers,
+        )  # fmt: skip
+        return HeldOut(
+            config=found.config, fit=found.fit, logits=found.logits, targets=found.targets, n_train=len(self.targets),
+            n_valid=found.n_valid, selection=found.summary,
+        )  # fmt: skip
 
 
 def _weights_of_classes(

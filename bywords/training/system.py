@@ -122,8 +122,9 @@ def fit_model(
     """
     kind = model_class(config)
     if not kind.trains_in_epochs:
+        of_parts: dict[str, Any] = {"checkpoint": checkpoint} if config.parts > 1 else {}
         model, notes = kind.fit(
-            config, prepared, targets, vocabulary=vocabulary, seed=seed, aligned=aligned, duals=duals
+            config, prepared, targets, vocabulary=vocabulary, seed=seed, aligned=aligned, duals=duals, **of_parts
         )
         return _finite(model), History(), notes
     neural = cast("type[NeuralModel]", kind)

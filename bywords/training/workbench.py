@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from bywords.checkpoint import Checkpoint, Entry, check_like
-from bywords.config import to_plain
+from bywords.cluster import Holder
+from bywords.config import to_plain, typed
 from bywords.data.targets import Rows, Targets
 from bywords.errors import SettingError
 from bywords.evaluation.calibration import fit_calibration
@@ -27,10 +28,13 @@ from bywords.text.memory_mapped import JoinedDocuments
 from bywords.text.threads import in_threads
 from bywords.text.tokenizer import Tokens
 from bywords.text.vocabulary import Features, Vocabulary
+from bywords.training.callback import Callback
 from bywords.training.system import aligned_vectors, check_has_words, fit_model
 from bywords.validation import check_count, check_within
 from bywords.vectors.word_vectors import Aligned
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 MOST_NUMBERS = 100_000_000  # of a table of rows by classes, or of documents held out by classes
 
 DAN = AveragingConfig(
@@ -78,6 +82,7 @@ class CandidateResult:
     duals: Floats | None = None  # of an SVM, (F, N, K) of F parts and all documents, 0 for those held out
     before: FittedModel | None = None  # what was there already
     model: FittedModel | None = None  # as it was judged, where it is not fitted again
+    notes: tuple[str, ...] = ()  # on that model
 
     @property
     def config(self) -> ModelConfig:
@@ -105,10 +110,13 @@ class Workbench:
         kept: Kept,
         checkpoint: Checkpoint,
         unlabelled: Tokens | None = None,
+        holder: Holder | None = None,
+        callback: Callback | None = None,
     ) -> None:
         """Documents of tokens are encoded; of mapped ones, which are, models that were judged are not fitted again.
 
-        In texts that are `unlabelled` it is counted, too, how rare words are.
+        In texts that are `unlabelled` it is counted, too, how rare words are. Where candidates learn from mapped
+        documents in parts, `holder` has these, and `callback` hears of the rounds.
         """
         check_has_words(vocabulary)
         self.vocabulary = vocabulary
@@ -123,6 +131,13 @@ class Workbench:
         if config.vectors is not None and config.vectors.is_pretrained and not isinstance(documents, JoinedDocuments):
             self._aligned = aligned_vectors(config.vectors.vectors_for(documents, vocabulary), vocabulary, seed=seed)
         self._prepared: dict[Hashable, Any] = {}
+        self._holder, self._callback = holder, callback or Callback()
+        self._fitting, self._n_fitted, self._n_fits = "", 0, 1
+
+    def each(self, call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """The results in the order of the items: by threads, or one by one where all workers are at one of them."""
+        in_parts = self.is_mapped and any(one.parts > 1 for one in self.config.model.candidates)
+        return map(call, items) if in_parts else in_threads(call, items)
 
     def distinct(self, candidates: Sequence[ModelConfig]) -> list[ModelConfig]:
         """Those that differ: where there are no n-grams, or no character n-grams, to see all is to see less.
@@ -142,7 +157,8 @@ class Workbench:
         candidates = possible or [replace(DAN, features="words")]
         seen = {one.with_features(self._least(one.features)): one for one in candidates}
         prepared = {_preparation(one, self.vocabulary): one for one in candidates}  # before threads ask for the same
-        deque(in_threads(self._prepared_for, prepared.values()), maxlen=0)
+        deque(self.each(self._prepared_for, prepared.values()), maxlen=0)
+        self._n_fits = len(seen)
         return list(seen)
 
     def has_judged(self, config: ModelConfig) -> bool:
@@ -157,6 +173,7 @@ class Workbench:
         `parts` is what `_learned_parts` gives, where several candidates share it.
         """
         name = f"judged-{_key(config)}"
+        self._n_fitted, self._fitting = self._n_fitted + 1, f"{config.title}, C = {config.C:g}"
         if (before := self.checkpoint.restored(name, lambda entry: self._judged_before(config, entry))) is not None:
             return before
         logits, epochs, duals = [], [], []
@@ -164,7 +181,7 @@ class Workbench:
         prepared, learned = self._prepared_for(config), parts or self._learned_parts(config)
         for number, ((kept, held_out), part) in enumerate(zip(self.parts, learned, strict=True)):
             first = None if start is None or start.duals is None else start.duals[number][kept]
-            model, history = self._fit(config, part, held_out, duals=first, checkpoint=own.under(str(number)))
+            model, history, notes = self._fit(config, part, held_out, duals=first, checkpoint=own.under(str(number)))
             if history.interrupted:
                 raise KeyboardInterrupt
             if model.duals is not None:
@@ -178,11 +195,11 @@ class Workbench:
         n_epochs = int(np.median(epochs)) or None
         judged = self.result(
             config.title, (config,), arrays["logits"], n_epochs=n_epochs, duals=arrays.get("duals"),
-            model=model if self.is_mapped else None,
+            model=model if self.is_mapped else None, notes=tuple(notes),
         )  # fmt: skip
         if judged.model is not None:
             arrays |= {f"model.{key}": array for key, array in judged.model.arrays().items()}
-        self.checkpoint.save(name, arrays, n_epochs)
+        self.checkpoint.save(name, arrays, [n_epochs, notes])
         own.forget()
         return judged
 
@@ -234,14 +251,14 @@ class Workbench:
             own["duals"] = np.empty((len(self.parts), len(self.documents), n_columns), dtype=np.float32)
             check_within("duals", entry.arrays["duals"], 0, np.inf)
         check_like(entry.arrays, own)
-        n_epochs = entry.values
+        n_epochs, notes = typed(tuple[int | None, tuple[str, ...]], entry.values, where="it")
         if n_epochs is not None:
             check_count("the number of epochs", n_epochs, least=1, most=training.max_epochs)
         model = None
         if self.is_mapped:
             model = restore_model(config, of_model, vocabulary=self.vocabulary, n_classes=n_classes)
         logits, duals = entry.arrays["logits"], entry.arrays.get("duals")
-        return self.result(config.title, (config,), logits, n_epochs=n_epochs, duals=duals, model=model)
+        return self.result(config.title, (config,), logits, n_epochs=n_epochs, duals=duals, model=model, notes=notes)
 
     def judge_before(self, model: FittedModel) -> CandidateResult:
         """What was there already, asked for the documents held out."""
@@ -250,27 +267,30 @@ class Workbench:
         members = tuple(member.config for member in model.members.values())
         return self.result("what was known before", members, logits, before=model)
 
-    def refit(self, judged: CandidateResult) -> list[FittedModel]:
-        """Fit to all documents, for as many epochs as were best, or on from the part that was fitted before."""
+    def refit(self, judged: CandidateResult) -> tuple[list[FittedModel], Sequence[str]]:
+        """Fit to all documents, for as many epochs as were best, or on from the part that was fitted before.
+
+        Returns: what to take instead, several where those were there before; and what there is to say of it.
+        """
         if judged.before is not None:
-            return list(judged.before.members.values())
+            return list(judged.before.members.values()), ()
         if judged.model is not None:
-            return [judged.model]
+            return [judged.model], judged.notes
         config, name = judged.config, f"fitted-{_key(judged.config)}"
 
         def restore(entry: Entry) -> FittedModel:
             return restore_model(config, entry.arrays, vocabulary=self.vocabulary, n_classes=self.targets.n_classes)
 
         if (kept := self.checkpoint.restored(name, restore)) is not None:
-            return [kept]
+            return [kept], judged.notes
         everything, own = (self._prepared_for(config), self.targets), self.checkpoint.under(name)
-        fitted, history = self._fit(
+        fitted, history, notes = self._fit(
             config, everything, None, n_epochs=judged.n_epochs, duals=judged.start, checkpoint=own
         )
         if not history.interrupted:
             self.checkpoint.save(name, fitted.arrays())
             own.forget()
-        return [fitted]
+        return [fitted], notes
 
     def result(self, name: str, settings: tuple[ModelConfig, ...], logits: Floats, **more: Any) -> CandidateResult:
         """How good these logits, (N, K), are for the documents held out, at their own best calibration."""
@@ -304,17 +324,17 @@ class Workbench:
         n_epochs: int | None = None,
         duals: Floats | None = None,
         checkpoint: Checkpoint,
-    ) -> tuple[FittedModel, History]:
+    ) -> tuple[FittedModel, History, list[str]]:
         prepared = self._prepared_for(config)
         valid = None if held_out is None else (prepared.select(held_out), self.targets.select(held_out))
-        model, history, _ = fit_model(
+        model, history, notes = fit_model(
             config, *part, valid, vocabulary=self.vocabulary, seed=self.seed,
             training=self.config.training or TrainingConfig(), n_epochs=n_epochs, duals=duals,
             aligned=self._aligned if config.dimension is None else None, checkpoint=checkpoint,
         )  # fmt: skip
         if len(self.kept.classes):
-            return model.without_opinion(self.kept.classes, self.kept.others), history
-        return model, history
+            return model.without_opinion(self.kept.classes, self.kept.others), history, notes
+        return model, history, notes
 
     def _learned_parts(self, config: ModelConfig) -> list[tuple[Any, Targets]]:
         """What models with these settings learn from, part by part: what one works out of it the next has."""
@@ -326,9 +346,18 @@ class Workbench:
         key = _preparation(config, self.vocabulary)
         if key not in self._prepared:
             kind = model_class(config)
-            more = {"unlabelled": self.unlabelled} if kind.counts_unlabelled and self.unlabelled is not None else {}
+            more: dict[str, Any] = {}
+            if kind.counts_unlabelled and self.unlabelled is not None:
+                more["unlabelled"] = self.unlabelled
+            if config.parts > 1 and self.is_mapped:
+                more |= {"holder": self._holder, "tell": self._tell}
             self._prepared[key] = kind.prepare(config, self.documents, self.vocabulary, **more)
         return self._prepared[key]
+
+    def _tell(self, n_rounds: int, n_expected: int, what: str) -> None:
+        """A round of a fit in parts is over. There are as many fits as candidates at most: not all may be tried."""
+        done = int(100 * (self._n_fitted - 1 + n_rounds / max(n_rounds, n_expected)))
+        self._callback.step(max(1, done), 100 * max(self._n_fitted, self._n_fits), f"{self._fitting}: {what}")
 
     def _small_enough(self, config: ModelConfig) -> ModelConfig | None:
         """A candidate on as many rows as it asks for, or fewer where there are too many classes; None on none."""

@@ -21,16 +21,17 @@ def classifiers_of(ids, offsets, rows, weights, signs, duals, table, bias):
                     row[k] += weights[index] * dual * (row[n_classifiers + k] if is_scaled else np.float32(1))
 
 
-def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, small=SMALL):
+def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, of_bias=1.0):
     """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
     Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K classifiers at once. `table` is float32 (V, K),
     their weights, or (V, 2 K): then the second half is the scale of each squared feature for each classifier, beside
     the weights in memory, and the weights are w times the roots of the scales, to be used on x as it is. `bias` is
     (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
-    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
+    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known. The
+    bias is the weight of a feature of 1; or of one whose square is `of_bias`, which stands for the 1.
     `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place. Violations of the optimality conditions
-    that are not above `small` are not worth a step.
+    that are not above 1e-3 are not worth a step.
 
     Returns: the largest violation that was seen.
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
@@ -42,7 +43,7 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
     for place in order:
         slack, span = slacks[place], range(offsets[rows[place]], offsets[rows[place] + 1])
         if norms[place, 0] == 0:
-            norms[place] = 1
+            norms[place] = np.float32(of_bias)
             for index in span:
                 scales = table[ids[index], n_classifiers:] if is_scaled else np.float32(1)
                 norms[place] += weights[index] * weights[index] * scales
@@ -56,7 +57,7 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
             dual, sign = duals[place, k], signs[place, k]
             gradient = sign * scores[k] - np.float32(1) + slack * dual
             steps[k] = 0
-            if sign != 0 and (dual > 0 or gradient < 0) and abs(gradient) > np.float32(small):
+            if sign != 0 and (dual > 0 or gradient < 0) and abs(gradient) > np.float32(SMALL):
                 worst = max(worst, abs(gradient))
                 new = max(dual - gradient / (norms[place, k] + slack), np.float32(0))
                 steps[k] = (new - dual) * sign
@@ -72,7 +73,7 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
                     for k in range(n_classifiers):
                         row[k] += weight * steps[k]
             for k in range(n_classifiers):
-                bias[k] += steps[k]
+                bias[k] += np.float32(of_bias) * steps[k]
     return worst
 
 

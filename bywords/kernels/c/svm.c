@@ -6,6 +6,7 @@
 
 #define LANES 8
 #define AHEAD 24 /* ids whose rows are asked of the memory before they are needed */
+#define SMALL 1e-3f /* violations that are not above it are not worth a step */
 #define MOST_BLOCKS 4 /* of LANES classes, up to which the loops over them are unrolled */
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
@@ -17,6 +18,7 @@ typedef struct {
     const float *weights, *signs;
     float *table, *bias, *duals;
     int64_t n, width; /* of bias, and of a row of the table: n, or 2 n with scales */
+    float of_bias;    /* the feature of the bias, squared */
 } Machine;
 
 /* Whether ids, offsets, rows, weights and signs are of some documents, and duals, a table and its bias of these. */
@@ -31,10 +33,10 @@ INLINE bool documents_fit(const Call *call, int table, int bias, int duals)
 INLINE Machine machine_of(const Call *call, int table, int bias, int duals)
 {
     return (Machine){ARRAY(0),     ARRAY(1),    ARRAY(2),     ARRAY(3),     ARRAY(4),
-                     ARRAY(table), ARRAY(bias), ARRAY(duals), LENGTH(bias), WIDTH(table)};
+                     ARRAY(table), ARRAY(bias), ARRAY(duals), LENGTH(bias), WIDTH(table), 1};
 }
 
-/* Scores of a document, in blocks of LANES classes, or one by one without blocks; `norms` are 1 + Σ weight² · scale,
+/* Scores of a document, in blocks of LANES classes, or one by one without blocks; `norms` are those of the bias and Σ weight² · scale,
  * where they are asked for. A sum has the order of the ids, whatever the blocks. */
 INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict scores, float *restrict norms,
                   const int64_t n_blocks)
@@ -46,10 +48,10 @@ INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict 
     for (int64_t first = 0; first < n; first += n_blocks ? n_blocks * LANES : 1) {
         const float *restrict table = m->table + first;
         Lanes totals[MOST_BLOCKS], squares[MOST_BLOCKS];
-        float total = m->bias[first], square = 1;
+        float total = m->bias[first], square = m->of_bias;
         for (int64_t b = 0; b < n_blocks; b++) {
             totals[b] = *(const Lanes *)(m->bias + first + b * LANES);
-            squares[b] = (Lanes){0} + 1;
+            squares[b] = (Lanes){0} + m->of_bias;
         }
         for (int64_t index = start; index < end; index++) {
             const float *restrict row = table + ids[index] * width;
@@ -107,18 +109,18 @@ INLINE void add(const Machine *m, int64_t start, int64_t end, const float *restr
         }
     }
     for (int64_t k = 0; k < n; k++)
-        m->bias[k] += steps[k];
+        m->bias[k] += m->of_bias * steps[k];
 }
 
 /* The steps of a document from its scores; its duals make them. Returns whether there are any. */
 INLINE bool step(int64_t n, const float *restrict scores, const float *restrict sign, const float *restrict norm,
-                 float slack, float small, float *restrict dual, float *restrict steps, float *worst)
+                 float slack, float *restrict dual, float *restrict steps, float *worst)
 {
     float largest = 0;
     for (int64_t k = 0; k < n; k++) {
         const float gradient = sign[k] * scores[k] - 1.0f + slack * dual[k], size = fabsf(gradient);
         const float wanted = dual[k] - gradient / (norm[k] + slack), new = wanted > 0 ? wanted : 0;
-        const bool is_active = ((dual[k] > 0) | (gradient < 0)) & (size > small) & (sign[k] != 0);
+        const bool is_active = ((dual[k] > 0) | (gradient < 0)) & (size > SMALL) & (sign[k] != 0);
         steps[k] = is_active ? (new - dual[k]) * sign[k] : 0;
         dual[k] = is_active ? new : dual[k];
         largest = is_active && size > largest ? size : largest;
@@ -130,7 +132,7 @@ INLINE bool step(int64_t n, const float *restrict scores, const float *restrict 
 INLINE void descend(const Machine *m, Call *call, float *restrict scores, const int64_t n_blocks)
 {
     const int64_t *restrict order = ARRAY(5), n_steps = LENGTH(5), n = m->n;
-    const float *restrict slacks = ARRAY(6), small = (float)REAL(12);
+    const float *restrict slacks = ARRAY(6);
     float *restrict norms = ARRAY(7), *worst = ARRAY(11), *steps = scores + n;
     *worst = 0;
     for (int64_t at = 0; at < n_steps; at++) {
@@ -141,7 +143,7 @@ INLINE void descend(const Machine *m, Call *call, float *restrict scores, const 
             score(m, start, end, scores, norm, n_blocks);
         else
             score(m, start, end, scores, NULL, n_blocks);
-        if (step(n, scores, m->signs + place * n, norm, slacks[place], small, m->duals + place * n, steps, worst))
+        if (step(n, scores, m->signs + place * n, norm, slacks[place], m->duals + place * n, steps, worst))
             add(m, start, end, steps, true, n_blocks);
     }
 }
@@ -186,7 +188,8 @@ VECTORIZED int64_t dual_pass(Call *call)
 {
     REQUIRE(documents_fit(call, 8, 9, 10) && indices_fit(call, 5, LENGTH(2)) && LENGTH(6) == LENGTH(2));
     REQUIRE(LENGTH(7) == LENGTH(2) && WIDTH(7) == LENGTH(9) && LENGTH(11) >= 1);
-    const Machine m = machine_of(call, 8, 9, 10);
+    Machine m = machine_of(call, 8, 9, 10);
+    m.of_bias = (float)REAL(12);
     float *scores = malloc(2 * (m.n + 1) * sizeof(float));
     if (scores == NULL)
         return OUT_OF_MEMORY;

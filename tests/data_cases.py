@@ -284,6 +284,16 @@ def sheets(**rows: list[list[Any]]) -> bytes:
     return buffer.getvalue()
 
 
+def sheet_with_merged_labels() -> bytes:
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+        sheet = book.add_worksheet("a")
+        sheet.write_column(0, 0, ["text", "good film", "fine film"])
+        sheet.write(0, 1, "label")
+        sheet.merge_range(1, 1, 2, 1, "pos")
+    return buffer.getvalue()
+
+
 def sheet_with_unseen() -> bytes:
     """A sheet with a hidden row and column, an error, a formula without its value and merged cells."""
     buffer = io.BytesIO()
@@ -482,6 +492,13 @@ CASES: list[Case] = [
         sheet_with_unseen(),
         "good film → pos · bad film → neg · fine film → pos · poor film → neg Note: 1 row is hidden of 4, as by a filter, row 3 the first, and read as the others: to leave them out, copy those that are seen to another sheet. Note: columns are hidden, in 1 place, and read as the others. Note: 1 cell is read as empty, C2 the first: an error is in it. Note: 1 formula is read as empty, C3 the first: no value of it was saved. Open the file in a spreadsheet program and save it. Note: cells are merged in 1 place, D4:D5 the first: the first of them has what they hold, and the others are empty.",
         example="x.xlsx with a filter on",
+    ),
+    read(
+        "Excel with one merged label of several rows",
+        "x.xlsx",
+        sheet_with_merged_labels(),
+        "error: x.xlsx, row 3: the label (column 'label') is missing. Cells are merged in 1 place, B2:B3 the first: the first of them has what they hold, and the others are empty. Give each document a label, or take the row out. Or leave such rows out: --bad-rows skip.",
+        example="x.xlsx with pos over two rows",
     ),
     read(
         "Excel of nothing but an error",

@@ -523,7 +523,8 @@ def _labelled_rows(
 ) -> npt.NDArray[np.int64]:
     """The rows of a table that have a label, int64 (M,). Raises DataError for another unless rows are skipped."""
     for row in np.flatnonzero(~is_there.to_numpy()).tolist():
-        problem = f"the label (column {label!r}) is missing. {remedy}"
+        merged = next((f" {note[0].upper()}{note[1:]}." for note in table.notes if "merged" in note), "")
+        problem = f"the label (column {label!r}) is missing.{merged} {remedy}"
         refuse_row(table.name, table.location_of(row), problem, skipped)
     return np.flatnonzero(is_there.to_numpy())
 

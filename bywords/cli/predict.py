@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from bywords.io.tables import Table
     from bywords.io.writers import Writer
 
-CHUNK_ROWS = 50_000  # documents at a time
-CHUNK_BYTES, LARGE_CHUNK_BYTES = 1 << 20, 1 << 22  # of a file that are read at a time: more of a large one,
+CHUNK_ROWS = 25_000  # documents at a time
+CHUNK_BYTES, LARGE_CHUNK_BYTES = 1 << 20, 3 << 19  # of a file that are read at a time: more of a large one,
 N_CHUNKS = 16  # but so that it has as many: words that a chunk has in many texts are looked up once
 FEW_OUT_OF_DISTRIBUTION, FEW_OUT_OF_DISTRIBUTION_SHARE = (
     10,

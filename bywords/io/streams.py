@@ -15,7 +15,6 @@ from typing import IO, Any, BinaryIO, cast
 from bywords.errors import BywordsError, DataError
 from bywords.io.archives import ZIP_STARTS, Archive, expanded, open_archive, split_member
 from bywords.io.encodings import UTF8, Recoded, check_encoding, encoding_of, not_utf8
-from bywords.kernels.utf8 import is_utf8
 from bywords.memory import check_memory
 
 STANDARD_INPUT = "-"
@@ -327,6 +326,8 @@ class Lines:
 
     def utf8(self) -> bytes | None:
         """The lines without a byte order mark; None where they are not UTF-8."""
+        from bywords.kernels.utf8 import is_utf8  # imports numpy, which a command's help has no need of
+
         if not is_utf8(self.source):
             return None
         return self.source.removeprefix(_BYTE_ORDER_MARK) if self.offset == 0 else self.source

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from bywords.data.label_sets import LabelSets
 from bywords.errors import DataError
-from bywords.evaluation.evaluation import Evaluation, KeptAnswers
+from bywords.evaluation.evaluation import Evaluation, KeptAnswers, ManyLabelsEvaluation
 from bywords.evaluation.reliability import Reliability
 
 LABELS = np.array([0, 0, 1, 1, 2])
@@ -52,6 +53,20 @@ def test_scores_stand_between_the_ends_of_their_intervals():
     for name in ("accuracy", "macro_f1", "log_loss"):
         low, high = summary[f"{name}_interval"]
         assert low < summary[name] < high
+
+
+def test_f1_of_a_test_set_without_a_mistake_has_a_lower_end_that_more_documents_raise():
+    def intervals(n_documents):
+        table = np.eye(4)[np.arange(n_documents) % 4]
+        names, sets = ("a", "b", "c", "d"), LabelSets.of_table(table > 0)
+        known = np.ones(n_documents, dtype=np.float32), np.zeros(n_documents, dtype=bool)
+        one = Evaluation(names, table.argmax(axis=1), table, *known)
+        many = ManyLabelsEvaluation(names, sets, sets, table, np.full(4, 0.5), *known)
+        assert one.macro_f1 == many.f1["micro_f1"] == 1
+        return [one.macro_f1_interval, *many.f1_intervals.values(), many.ranking["1"]["precision_interval"]]
+
+    for (low, high), (later, highest) in zip(intervals(40), intervals(400), strict=True):
+        assert 0.5 < low < later < high == highest == 1
 
 
 def test_the_surest_answers_come_first():

@@ -163,6 +163,13 @@ def test_an_interval_moves_by_what_drawing_moves_the_score():
     assert high == pytest.approx(0.80, abs=0.04)
 
 
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_the_interval_of_answers_without_a_mistake_or_without_a_hit_is_no_certainty(score):
+    draws = np.full(1000, score)
+    assert bootstrap_interval(draws, score, 40) == metrics.wilson_interval(score, 40)
+    assert bootstrap_interval(draws, score) == (score, score)  # a difference: of as many as one likes
+
+
 def test_a_bootstrap_p_value_is_small_where_no_draw_is_on_the_other_side_but_never_zero():
     assert bootstrap_p_value(np.full(999, 0.1)) == pytest.approx(2 / 1000)
     assert bootstrap_p_value(np.array([-1.0, 1.0] * 500)) == 1.0

@@ -198,7 +198,8 @@ class Evaluation:
     def macro_f1_interval(self) -> significance.Interval:
         """The 95 % interval of macro F1, bootstrapped over documents."""
         draws = significance.macro_f1_draws(self.labels, self.predicted[np.newaxis], len(self.label_names))
-        return _widened(self, significance.bootstrap_interval(draws[0], self.macro_f1), self.macro_f1)
+        n_of_each = len(self.labels) / len(self.label_names)
+        return _widened(self, significance.bootstrap_interval(draws[0], self.macro_f1, n_of_each), self.macro_f1)
 
     @property
     def log_loss(self) -> float:
@@ -441,12 +442,12 @@ class ManyLabelsEvaluation:
     def f1_intervals(self) -> dict[str, Any]:
         """The 95 % interval of each of `f1`, bootstrapped over documents: micro_f1_interval and so on."""
         draws = significance.label_f1_draws(self.labels, self.predicted)
-        return {
-            f"{name}_interval": _known(
-                _widened(self, significance.bootstrap_interval(drawn[0], self.f1[name]), self.f1[name])
-            )
-            for name, drawn in draws.items()
-        }
+        found = {}
+        for name, drawn in draws.items():
+            n_documents = len(self.labels) / (len(self.label_names) if name == "macro_f1" else 1)
+            interval = significance.bootstrap_interval(drawn[0], self.f1[name], n_documents)
+            found[f"{name}_interval"] = _known(_widened(self, interval, self.f1[name]))
+        return found
 
     def to_frame(self) -> pl.DataFrame:
         """`per_class` as a frame of polars."""

@@ -68,15 +68,16 @@ def _one_at(true: Labels, given: Labels, n_nodes: int) -> dict[str, Any]:
         "accuracy": accuracy,
         "accuracy_interval": list(metrics.wilson_interval(accuracy, len(true))),
         "macro_f1": macro,
-        "macro_f1_interval": significance.interval_or_none(draws, macro),
+        "macro_f1_interval": significance.interval_or_none(draws, macro, len(true) / n_nodes),
     }
 
 
 def _many_at(true: LabelSets, given: LabelSets, n_nodes: int) -> dict[str, Any]:
     scores, draws = metrics.label_f1(true, given), significance.label_f1_draws(true, given)
     found: dict[str, Any] = {}
-    for name in ("micro_f1", "macro_f1"):
-        found |= {name: scores[name], f"{name}_interval": significance.interval_or_none(draws[name][0], scores[name])}
+    for name, n_documents in (("micro_f1", len(true)), ("macro_f1", len(true) / n_nodes)):
+        interval = significance.interval_or_none(draws[name][0], scores[name], n_documents)
+        found |= {name: scores[name], f"{name}_interval": interval}
     return found
 
 

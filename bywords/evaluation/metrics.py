@@ -68,7 +68,7 @@ def wilson_bounds(
     spread = Z * Z / np.where(is_known, n_given, 1)
     centre = (shares + spread / 2) / (1 + spread)
     half = np.sqrt(shares * (1 - shares) * spread + spread * spread / 4) / (1 + spread)
-    low, high = np.maximum(centre - half, 0), np.minimum(centre + half, 1)
+    low, high = np.clip(centre - half, 0, shares), np.clip(centre + half, shares, 1)  # of 0 and 1 but for rounding
     return np.where(is_known, low, 0.0), np.where(is_known, high, 1.0)
 
 

@@ -87,7 +87,7 @@ def ranking_scores(
         row: dict[str, Any] = dict.fromkeys([*NAMES, *(f"{name}_interval" for name in NAMES)])
         for name in NAMES[: parts[0][0].shape[1]]:
             score, drawn = next(draws)
-            row |= {name: score, f"{name}_interval": list(bootstrap_interval(drawn, score))}
+            row |= {name: score, f"{name}_interval": list(bootstrap_interval(drawn, score, len(labels)))}
         found[str(k)] = row
     return found
 

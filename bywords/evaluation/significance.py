@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bywords.data.label_sets import LabelSets
-from bywords.evaluation.metrics import Labels, Z
+from bywords.evaluation.metrics import Labels, Z, wilson_interval
 from bywords.text.bags import Bags
 from bywords.text.ragged import offsets_of
 
@@ -223,26 +223,31 @@ def overlap_scores(
     estimates, draws = scores(counts[np.newaxis].astype(np.float64))[:, 0].tolist(), _drawn(scores, counts, seed=0)
     found: dict[str, Any] = {}
     for name, estimate, drawn in zip(("precision", "recall", "f1"), estimates, draws, strict=True):
-        found |= {name: estimate, f"{name}_interval": interval_or_none(drawn, estimate)}
+        found |= {name: estimate, f"{name}_interval": interval_or_none(drawn, estimate, len(both))}
     return found
 
 
-def interval_or_none(draws: Draws, estimate: float) -> list[float] | None:
+def interval_or_none(draws: Draws, estimate: float, n_documents: float = math.inf) -> list[float] | None:
     """`bootstrap_interval` as JSON has it: a list, or None for what is not known."""
-    interval = bootstrap_interval(draws, estimate)
+    interval = bootstrap_interval(draws, estimate, n_documents)
     return None if math.isnan(interval[0]) else list(interval)
 
 
-def bootstrap_interval(draws: Draws, estimate: float) -> Interval:
+def bootstrap_interval(draws: Draws, estimate: float, n_documents: float = math.inf) -> Interval:
     """The 95 % interval of a score from B draws of it, float64 (B,), and what it is on all documents; bias-corrected.
 
     Drawn test sets repeat documents, so that small classes drop out and their scores are off to one side; the interval
     is moved by as much. Where nearly all draws are on one side, as of many rare labels, the correction has nothing to
     go by, and the draws are moved so that the estimate is their median. (NaN, NaN) without draws.
+
+    Where all draws are 0, or all are 1, as of documents without a mistake, they cannot say how many mistakes others
+    would bring: the interval is Wilson's of `n_documents`, of which the score is a mean.
     Source: Efron (1981), "Nonparametric Standard Errors and Confidence Intervals", section 7.
     """
     if not len(draws) or math.isnan(estimate):
         return float("nan"), float("nan")
+    if estimate in (0.0, 1.0) and (draws == estimate).all():
+        return wilson_interval(estimate, n_documents)
     below = float((draws < estimate).mean() + (draws == estimate).mean() / 2)
     if not FAR_OFF < below < 1 - FAR_OFF:
         low, high = np.quantile(draws + (estimate - np.median(draws)), [0.025, 0.975])

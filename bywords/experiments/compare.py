@@ -447,10 +447,11 @@ def _of_one_label(by_seed: Sequence[SeedScores], evaluation: Evaluation, test: C
     answers = np.stack([from_text(row.answers) for row in by_seed])
     draws = significance.macro_f1_draws(evaluation.labels, answers, len(evaluation.label_names)).mean(axis=0)
     macro_f1 = statistics.fmean(row.macro_f1 for row in by_seed)
+    n_of_each = len(evaluation.labels) / len(evaluation.label_names)
     texts = test.shown_texts()
     wrong = evaluation.wrong_documents(texts.str.head(SHOWN_CHARACTERS).to_list(), test.rows)
     return {
-        "macro_f1_interval": significance.bootstrap_interval(draws, macro_f1),
+        "macro_f1_interval": significance.bootstrap_interval(draws, macro_f1, n_of_each),
         "per_class": typed(list[ClassScores], evaluation.per_class()),
         "confusion": evaluation.confusion.tolist(),
         "hardest_confusions": typed(list[Confusion], evaluation.confusion_examples(texts, test.rows)),
@@ -469,6 +470,7 @@ def _of_label_sets(by_seed: Sequence[SeedScores], evaluation: ManyLabelsEvaluati
         f"{name}_interval": significance.interval_or_none(
             np.mean([drawn[name][0] for drawn in draws], axis=0),
             statistics.fmean(getattr(row, name) for row in by_seed),
+            len(evaluation.labels) / (n_labels if name == "macro_f1" else 1),
         )
         for name in ("micro_f1", "macro_f1")
     }

@@ -245,3 +245,27 @@ def test_machines_for_many_labels_are_those_of_one_against_the_rest(exact):
         np.testing.assert_allclose(
             model.logits_of(features_of(bags))[:, k], peer.decision_function(features), atol=1e-2
         )
+
+
+@pytest.mark.parametrize("choices", [{}, {"char_ngrams": (2, 3)}], ids=["words", "character n-grams too"])
+def test_documents_held_out_are_weighed_as_new_ones_without_the_words_that_no_other_has(choices):
+    tokenizer = Tokenizer(TokenizerConfig(pattern=r"\b\w\w+\b"))
+    texts = ["red cat", "red dog", "blue dog unheard unheard", "blue cat", "zzz qqq"]
+    vocabulary = Vocabulary.of(tokenizer(texts), VocabularyConfig(**choices))
+    config = TfidfConfig(sublinear=True)
+    prepared = TfidfLinear.prepare(config, vocabulary.encode(tokenizer(texts)), vocabulary)
+    weights = np.random.default_rng(0).normal(size=(len(prepared.idf), 3)).astype(np.float32)
+    model = TfidfLinear(config, vocabulary.blocks, prepared.idf, weights, np.zeros(3, dtype=np.float32))
+
+    def held_out(*rows):
+        return model.logits_of(TfidfLinear.held_out(prepared, np.array(rows)))
+
+    seen = vocabulary.encode(tokenizer([text for text in texts if "unheard" not in text]))
+    is_seen = np.zeros(len(prepared.idf), dtype=bool)
+    is_seen[seen.ids] = True
+    as_new = TfidfLinear(config, vocabulary.blocks, prepared.idf * is_seen, weights, model.bias)
+    expected = as_new.logits(vocabulary.encode(tokenizer(["blue dog unheard unheard"])))
+    np.testing.assert_allclose(held_out(2), expected, atol=1e-6)
+    assert np.abs(held_out(2) - model.logits_of(prepared.select(np.array([2])))).max() > 0.01
+    assert not held_out(4).any()  # a text of which nothing is known
+    assert np.abs(held_out(2, 3)[:1] - expected).max() > 0.01  # no other has "blue"

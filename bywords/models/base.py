@@ -210,6 +210,11 @@ class FittedModel:
         return documents
 
     @classmethod
+    def held_out(cls, prepared: Any, rows: npt.NDArray[np.int64]) -> Any:
+        """What `logits_of` takes of some documents of `prepare`, which a model is asked about as if they were new."""
+        return prepared.select(rows)
+
+    @classmethod
     def prepared_by(cls, config: Any, vocabulary: Vocabulary) -> Hashable:
         """What `prepare` depends on beside the documents; models of one kind with equal keys share it."""
         return None

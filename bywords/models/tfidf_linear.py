@@ -81,13 +81,16 @@ class TfidfFeatures:
     """The idf of some documents, float32 (V,), 0 for rows that none of them has, and the features of N of them.
 
     `rows`, int64 (N,), says which of the bags they are; None all. To select copies no features. Rows that are true in
-    `is_unseen`, bool (V,), are of words that no text has; None where there are none.
+    `is_unseen`, bool (V,), are of words that no text has; None where there are none. `blocks` are those of the bags,
+    and `frequency`, int64 (V,), says how many of them have each row.
     """
 
     idf: Floats
     bags: Bags | StoredBags | BagsInParts
     rows: Rows | None = None
     is_unseen: npt.NDArray[np.bool_] | None = None
+    blocks: tuple[int, ...] = ()
+    frequency: npt.NDArray[np.int64] | None = None
     _ratios: tuple[Targets, Floats] | None = None
 
     def count_ratios(self, targets: Targets) -> Floats:
@@ -105,7 +108,19 @@ class TfidfFeatures:
     def select(self, rows: npt.NDArray[np.integer[Any]]) -> TfidfFeatures:
         """The features of these documents only, with the same idf."""
         chosen = rows.astype(np.int64, copy=False) if self.rows is None else self.rows[rows]
-        return TfidfFeatures(self.idf, self.bags, chosen, self.is_unseen)
+        return TfidfFeatures(self.idf, self.bags, chosen, self.is_unseen, self.blocks, self.frequency)
+
+    def held_out(self, rows: npt.NDArray[np.integer[Any]]) -> TfidfFeatures:
+        """The features that these documents would have if they were new: without the rows that no other document has.
+
+        Their own rare words make no new text longer. With them log-odds were smaller than those of new texts, and a
+        temperature of these made the answers for new texts too sure. Of bags that are not in memory all rows count.
+        """
+        if self.frequency is None or self.rows is not None or not isinstance(self.bags, Bags):
+            return self.select(rows)
+        bags = self.bags.select(rows)
+        is_elsewhere = (self.frequency > bags.document_frequency()).astype(np.float32)
+        return TfidfFeatures(self.idf, bags.weighed("tfidf", is_elsewhere, blocks=self.blocks), None, self.is_unseen)
 
 
 class TfidfLinear(LinearModel):
@@ -153,7 +168,8 @@ class TfidfLinear(LinearModel):
             counts = BagsInParts.of(documents, n_rows, config.parts, holder, tell)
         else:
             counts = Bags.of(documents, n_rows) if isinstance(documents, Ragged) else StoredBags.of(documents, n_rows)
-        frequency, n_documents = counts.document_frequency(), len(counts)
+        own = frequency = counts.document_frequency()
+        n_documents = len(counts)
         if unlabelled is not None:
             frequency = frequency + Bags.of(unlabelled, n_rows).document_frequency() * (frequency > 0)
             n_documents += len(unlabelled)
@@ -161,7 +177,7 @@ class TfidfLinear(LinearModel):
         idf[frequency == 0] = 0
         is_unseen = vocabulary.is_unseen[: len(idf)] if vocabulary.is_unseen.any() else None
         bags = counts.weighed(config.weighting, idf, blocks=vocabulary.blocks)
-        return TfidfFeatures(idf, bags, is_unseen=is_unseen)
+        return TfidfFeatures(idf, bags, is_unseen=is_unseen, blocks=vocabulary.blocks, frequency=own)
 
     @classmethod
     def prepared_by(cls, config: TfidfConfig, vocabulary: Vocabulary) -> Hashable:
@@ -211,6 +227,10 @@ class TfidfLinear(LinearModel):
 
     def logits(self, documents: Ragged) -> Floats:
         return weighed_rows(documents, self.weights, self.config.weighting, self.idf, self.blocks) + self.bias
+
+    @classmethod
+    def held_out(cls, prepared: TfidfFeatures, rows: Rows) -> TfidfFeatures:
+        return prepared.held_out(rows)
 
     def logits_of(self, prepared: TfidfFeatures) -> Floats:
         return prepared.bags.products(prepared.rows, self.weights) + self.bias

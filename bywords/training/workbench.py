@@ -187,7 +187,7 @@ class Workbench:
             if model.duals is not None:
                 duals.append(np.zeros((len(self.documents), model.duals.shape[1]), dtype=np.float32))
                 duals[-1][kept] = model.duals
-            logits.append(model.logits_of(prepared.select(held_out)))
+            logits.append(model.logits_of(model_class(config).held_out(prepared, held_out)))
             epochs.append(history.best_epoch)
         arrays = {"logits": np.concatenate(logits)}
         if duals:

@@ -240,7 +240,7 @@ def medians_of(shares: dict[str, dict[str, float]]) -> dict[str, float]:
 def claims(medians: dict[str, float], n_sets: int, stops: list[Any]) -> Iterator[str]:
     """Assert what is claimed, where there are runs enough."""
     if n_sets >= 6 and DEFAULT in medians:
-        assert medians[DEFAULT] <= 0.7, medians
+        assert medians[DEFAULT] <= min(0.7, min(medians.values()) + 0.1), medians
         yield f"{DEFAULT}: {medians[DEFAULT]:.0%} of the labels of chance in the median of {n_sets} sets"
     ended = [case for case in stops if case["has_stopped"]]
     if len(ended) >= 500:
@@ -267,15 +267,19 @@ def draw(curves: dict[str, dict[str, list[Any]]]) -> None:
         return
     figure = Figure(figsize=(12, 3.4 * -(-len(curves) // 3)), layout="constrained")
     axes = np.atleast_1d(figure.subplots(-(-len(curves) // 3), min(3, len(curves)))).ravel()
+    tried = sorted({strategy for runs in curves.values() for strategy in runs})
+    colours = {strategy: f"C{number}" for number, strategy in enumerate(tried)}
+    lines: dict[str, Any] = {}
     for panel, (name, runs) in zip(axes, curves.items(), strict=False):
         for strategy, some in runs.items():
             sizes = some[0]["n_labels"]
             means = np.mean([np.interp(sizes, case["n_labels"], case["accuracy"]) for case in some], axis=0)
-            panel.plot(sizes, means, label=strategy, linestyle="--" if strategy == "random" else "-", linewidth=1.2)
+            style = "--" if strategy == "random" else "-"
+            (lines[strategy],) = panel.plot(sizes, means, style, label=strategy, color=colours[strategy], linewidth=1.2)
         panel.set(title=name, xlabel="labels", xscale="log")
         panel.grid(alpha=0.3)
     axes[0].set_ylabel("accuracy")
-    axes[0].legend(fontsize="small")
+    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=3)
     for panel in axes[len(curves) :]:
         panel.set_visible(False)
     figure.savefig(RESULTS / "labelling.png", dpi=110)

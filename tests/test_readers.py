@@ -606,6 +606,17 @@ def test_every_format_is_read_in_blocks_compressed_or_not(write, ending, compres
         assert b"".join(block.source for block in blocks) == FORMATS[ending]()
 
 
+@pytest.mark.parametrize("n_characters", [10, 1000, 40_000])
+def test_blocks_of_parquet_are_as_large_as_is_asked_for_whatever_the_length_of_its_texts(tmp_path, n_characters):
+    path = tmp_path / "x.parquet"
+    frame = pl.DataFrame({"number": range(1000), "text": ["é" * (n_characters // 2)] * 1000})
+    frame.write_parquet(path)
+    blocks = [block.table.rows for block in read_blocks(path, block_bytes=100_000)]
+    assert max(block.estimated_size() for block in blocks) <= 150_000
+    assert len(blocks) <= max(1000 * n_characters // 30_000, 2)
+    assert pl.concat(blocks).equals(frame)
+
+
 csv_pieces = st.sampled_from(["a", "b", ",", ",", "\n", "\n", '"', '""', "\r\n", "\r", '"q\n,""",z\n', "é,z\n", "\x00"])
 
 

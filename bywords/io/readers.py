@@ -550,7 +550,7 @@ def _read_tables(
     if kind == ".parquet":
         if not isinstance(path, Path):
             raise SettingError(f"{file.name}: Parquet cannot be read as a stream. Give the name of a file.")
-        return read_parquet(path, block_rows=min(block_bytes, BLOCK_ROWS))
+        return read_parquet(path, block_bytes=block_bytes)
     if kind == PROJECT:
         return _project_tables(path, file, labelled=labelled, block_bytes=block_bytes)
     if kind == ".xlsx":

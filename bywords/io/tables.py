@@ -40,10 +40,10 @@ from bywords.io.workbooks import unseen_in_sheet
 from bywords.memory import check_memory
 from bywords.text.custom_tokens import given_text
 
-FIRST_ROWS = 8  # of Parquet, by whose size a block is cut
-BLOCK_ROWS = 20_000  # of Parquet; blocks of the other formats are cut by their bytes
+FIRST_ROWS = 8  # of Parquet, by whose size it is told how many are read together
+BLOCK_ROWS = 20_000  # of Parquet that are read together, and of a project
 MOST_CELLS, MOST_EMPTY = 20_000_000, 10  # of a table of objects; for each that is filled, where there are more
-BLOCK_MEMORY = 1 << 28  # bytes of a block of Parquet, about
+BLOCK_MEMORY = 1 << 28  # bytes of the rows of Parquet that are read together, about
 WHOLE = 2**62  # a number below it is one of 64 bits
 MOST_JUDGED = 1_000  # columns, the first, by whose values it is guessed what is a header and what else may be meant
 
@@ -510,10 +510,11 @@ def _json_table(name: str, rows: list[dict[str, Any]], texts: list[str], locatio
     return Table(name, {key: columns[key] for key in keys}, location_of, nested, lists, rows=texts)
 
 
-def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]:
+def read_parquet(path: Path, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Table]:
     """Read Parquet. Numbers become their usual signs, true becomes 'true', NaN is a missing value.
 
-    About `block_rows` rows are read at a time, 0 for all at once; of a compressed file all are in memory.
+    About `block_bytes` of rows are given at a time, as they are in memory, 0 for all at once, and BLOCK_ROWS are read
+    together, which may be several blocks; of a compressed file all are in memory.
 
     Raises: DataError when it is not Parquet or damaged, and when there are no rows.
     """
@@ -524,15 +525,17 @@ def read_parquet(path: Path, *, block_rows: int = BLOCK_ROWS) -> Iterator[Table]
             is_plain = not file.compression
             source = path if is_plain else io.BytesIO(file.read())
         frame = pl.scan_parquet(source, glob=False)
-        n_whole = int(frame.select(pl.len()).collect().item())
-        if block_rows and n_whole:
+        n_whole = read_rows = int(frame.select(pl.len()).collect().item())
+        if block_bytes and n_whole:
             first = frame.head(FIRST_ROWS).collect(engine="streaming")
-            block_rows = max(1, min(block_rows, BLOCK_MEMORY * len(first) // max(int(first.estimated_size()), 1)))
+            read_rows = max(1, min(BLOCK_ROWS, BLOCK_MEMORY * len(first) // max(int(first.estimated_size()), 1)))
         while n_rows < n_whole:  # not `collect_batches`, which reads on while a block is worked at
-            part = frame.slice(n_rows, block_rows or n_whole).collect(engine="streaming")
-            table = _parquet_table(part, name, n_rows)
-            n_rows += len(part)
-            yield dataclasses.replace(table, share_read=n_rows / n_whole)
+            read = frame.slice(n_rows, read_rows).collect(engine="streaming")
+            n_blocks = min(int(read.estimated_size()) // block_bytes + 1 if block_bytes else 1, len(read))
+            for part in read.iter_slices(-(-len(read) // n_blocks)):
+                table = _parquet_table(part, name, n_rows)
+                n_rows += len(part)
+                yield dataclasses.replace(table, share_read=n_rows / n_whole)
         width = len(frame.collect_schema())
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:  # damaged data may panic
         reason = str(error).partition("\n")[0]

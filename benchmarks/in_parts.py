@@ -121,7 +121,7 @@ def compared(task: Task) -> dict[str, float]:
     for n_parts in PARTS:
         parts = BagsInParts.of(task.learned, task.n_rows, n_parts, HolderHere()).weighed("log-tfidf", idf)
         machine, its_seconds = of_time(
-            lambda parts=parts: support_vectors_in_parts(parts, targets, C=task.C, scales=scales, seed=0),  # type: ignore[misc]
+            lambda parts=parts: support_vectors_in_parts(parts, targets, C=task.C, scales=scales),  # type: ignore[misc]
             time.process_time,
         )
         its = labels(machine[:2])
@@ -197,7 +197,7 @@ def timed(documents: Ragged, codes: Codes, C: float) -> dict[str, Any]:
         for name, its in parts.items():
             started = time.process_time()
             (_, _, said), took = of_time(
-                lambda its=its: support_vectors_in_parts(its, targets, C=C, scales=None, seed=0)  # type: ignore[misc]
+                lambda its=its: support_vectors_in_parts(its, targets, C=C, scales=None)  # type: ignore[misc]
             )
             seconds[name].append(took)
             if name == "local:2":
@@ -207,7 +207,7 @@ def timed(documents: Ragged, codes: Codes, C: float) -> dict[str, Any]:
     worked = {name: processor_seconds(name, documents, n_rows, idf, targets, C) for name in ("local:1", "local:2")}
     counting = Counting()
     in_parts = BagsInParts.of(documents, n_rows, 2, counting).weighed("log-tfidf", idf)
-    support_vectors_in_parts(in_parts, targets, C=C, scales=None, seed=0)
+    support_vectors_in_parts(in_parts, targets, C=C, scales=None)
     n_rounds = rounds(said)
     return {
         "n_documents": len(codes), "n_ids": len(counts.ids), "n_words": n_rows, "rounds": n_rounds, "seconds": seconds,
@@ -223,7 +223,7 @@ def processor_seconds(name: str, documents: Ragged, n_rows: int, idf: Floats, ta
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with executor(name) as workers:
         parts = BagsInParts.of(documents, n_rows, 2, workers).weighed("log-tfidf", idf)
-        support_vectors_in_parts(parts, targets, C=C, scales=None, seed=0)
+        support_vectors_in_parts(parts, targets, C=C, scales=None)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -164,7 +164,9 @@ def passes_of(folder: Path) -> dict[str, Any]:
 def measured(command: list[str]) -> tuple[str, dict[str, float]]:
     """What a process prints, its time, and its peak memory, which it has said last."""
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[3:]}: {done.stderr}")
     seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     words = done.stderr.split()
     return done.stdout, {

@@ -435,7 +435,7 @@ def auto_in_parts(stored, n_parts, workers=None, **arguments):
 def few_rounds():
     """Fits that do not go on to the optimum."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(svm_in_parts, "MOST_ROUNDS", 6)
+        patch.setattr(svm_in_parts, "MOST_STEPS", 4)
         yield
 
 
@@ -500,8 +500,8 @@ def test_auto_in_parts_that_is_interrupted_goes_on_to_the_same_bits(for_auto, au
     fitted, found = auto_in_parts(for_auto, 3, **(arguments | {"callback": second, "resume": True}))
     assert found == autos_here[3][1]
     assert fitted.record.notes == autos_here[3][0].record.notes
-    assert "round 4" in first.said[-1]
-    assert "round 5" in second.said[0]
+    assert "round 11" in first.said[-1]
+    assert "round 9" in second.said[0]  # the first of its step
 
 
 def test_auto_whose_parts_are_lost_for_good_begins_anew(for_auto, autos_here, two_processes, monkeypatch):

@@ -379,9 +379,19 @@ def test_a_pass_of_the_svm_is_the_same(listed, n_classes, is_scaled, seed):
     bias = np.zeros(n_classes, dtype=np.float32)
     order = floats.permutation(len(rows))
     norms += np.float32(1)
-    both(svm.dual_pass, numbers, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, 0.25)
+    both(svm.dual_pass, numbers, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals)
     both(svm.classifiers_of, numbers, offsets, rows, weights, signs, duals, table, bias)
     both(svm.scores_of, numbers, offsets, rows, weights, table, norms)
+    both(
+        svm.times_curvature,
+        numbers,
+        offsets,
+        rows,
+        weights,
+        duals,
+        table[:, :n_classes].copy(),
+        np.zeros_like(table[:, :n_classes]),
+    )
     slopes = floats.random((3, n_classes))
     both(svm.bias_slopes, duals, signs, slacks, *slopes)
 

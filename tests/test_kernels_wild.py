@@ -52,6 +52,8 @@ def calls():
         calibration.fit_sigmoids(np.eye(4), np.eye(4, dtype=bool), np.ones(4, np.float32), 1e-6, 1e3)
         documents, (table, bias, duals) = seen["dual_pass"][1][:5], seen["dual_pass"][1][8:11]
         _native.classifiers_of(*documents, np.ones_like(duals), np.zeros_like(table), np.zeros_like(bias))
+        plain = np.zeros((len(table), duals.shape[1]), np.float32)
+        _native.times_curvature(*documents[:4], np.ones_like(duals), plain, np.zeros_like(plain))
         groups = np.array([[0, -1, -1], [0, 0, 1]])
         matrices, starts = np.ones((2, 12, 3), np.float32), np.array([0, 4, 7, 12])
         pool = ids.Pool.of(np.ones(12, np.float32), matrices, starts, groups, bags.LOG_TFIDF)

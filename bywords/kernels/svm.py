@@ -33,7 +33,6 @@ def dual_pass(
     table: Floats,
     bias: Floats,
     duals: Floats,
-    of_bias: float = 1.0,
 ) -> float:
     """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
@@ -41,8 +40,7 @@ def dual_pass(
     their weights, or (V, 2 K): then the second half is the scale of each squared feature for each classifier, beside
     the weights in memory, and the weights are w times the roots of the scales, to be used on x as it is. `bias` is
     (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
-    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known. The
-    bias is the weight of a feature of 1; or of one whose square is `of_bias`, which stands for the 1.
+    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
     `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place. Violations of the optimality conditions
     that are not above 1e-3 are not worth a step.
 
@@ -50,13 +48,23 @@ def dual_pass(
     Source: Hsieh et al. (2008), "A Dual Coordinate Descent Method for Large-scale Linear SVM", algorithm 1.
     """
     worst = np.zeros(1, dtype=np.float32)
-    _native.dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, worst, of_bias)
+    _native.dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, worst)
     return float(worst[0])
 
 
 def scores_of(ids: Ids, offsets: Offsets, rows: Rows, weights: Floats, table: Floats, scores: Floats) -> None:
     """Put w · x of the N documents `rows` into `scores`, float32 (N, K), without bias; arguments as for `dual_pass`."""
     _native.scores_of(ids, offsets, rows, weights, table, scores)
+
+
+def times_curvature(
+    ids: Ids, offsets: Offsets, rows: Rows, weights: Floats, costs: Floats, table: Floats, found: Floats
+) -> None:
+    """Add Σ c (w · x) x of the N documents `rows` to `found`: w times the second derivatives of what they cost.
+
+    `table` and `found` are float32 (V, K), and `costs`, c, is float32 (N, K); other arguments as for `dual_pass`.
+    """
+    _native.times_curvature(ids, offsets, rows, weights, costs, table, found)
 
 
 def bias_slopes(

@@ -213,7 +213,7 @@ class TfidfLinear(LinearModel):
                 scales = (1 - config.interpolation) * scales + np.float32(config.interpolation)
             if isinstance(bags, BagsInParts):
                 weights, bias, notes[0] = support_vectors_in_parts(
-                    bags, targets, C=config.C, scales=scales, seed=seed, rows=rows, checkpoint=checkpoint
+                    bags, targets, C=config.C, scales=scales, rows=rows, checkpoint=checkpoint
                 )
                 duals = None
             else:

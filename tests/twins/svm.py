@@ -21,15 +21,14 @@ def classifiers_of(ids, offsets, rows, weights, signs, duals, table, bias):
                     row[k] += weights[index] * dual * (row[n_classifiers + k] if is_scaled else np.float32(1))
 
 
-def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals, of_bias=1.0):
+def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, bias, duals):
     """Improve the dual variables of the N documents `rows` once each, in the order of `order`, indices of `rows`.
 
     Minimises ½‖w‖² + ½b² + C Σ max(0, 1 - y (w · x + b))² for K classifiers at once. `table` is float32 (V, K),
     their weights, or (V, 2 K): then the second half is the scale of each squared feature for each classifier, beside
     the weights in memory, and the weights are w times the roots of the scales, to be used on x as it is. `bias` is
     (K,). `signs` is float32 (N, K), 1 or -1, or 0 where there is no such class: a K that is a multiple of 8 is fastest.
-    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known. The
-    bias is the weight of a feature of 1; or of one whose square is `of_bias`, which stands for the 1.
+    `slacks` (N,) is 1 / (2 C) of each document, and `norms` (N, K) is ‖x‖² + 1, scaled, or 0 before it is known.
     `norms`, `table`, `bias` and `duals` float32 (N, K) are changed in place. Violations of the optimality conditions
     that are not above 1e-3 are not worth a step.
 
@@ -43,7 +42,7 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
     for place in order:
         slack, span = slacks[place], range(offsets[rows[place]], offsets[rows[place] + 1])
         if norms[place, 0] == 0:
-            norms[place] = np.float32(of_bias)
+            norms[place] = 1
             for index in span:
                 scales = table[ids[index], n_classifiers:] if is_scaled else np.float32(1)
                 norms[place] += weights[index] * weights[index] * scales
@@ -73,7 +72,7 @@ def dual_pass(ids, offsets, rows, weights, signs, order, slacks, norms, table, b
                     for k in range(n_classifiers):
                         row[k] += weight * steps[k]
             for k in range(n_classifiers):
-                bias[k] += np.float32(of_bias) * steps[k]
+                bias[k] += steps[k]
     return worst
 
 
@@ -83,6 +82,17 @@ def scores_of(ids, offsets, rows, weights, table, scores):
         scores[place] = 0
         for index in range(offsets[document], offsets[document + 1]):
             scores[place] += weights[index] * table[ids[index], : scores.shape[1]]
+
+
+def times_curvature(ids, offsets, rows, weights, costs, table, found):
+    """Add Σ c (w · x) x of the N documents `rows` to `found`: w times the second derivatives of what they cost."""
+    for place, document in enumerate(rows):
+        span = range(offsets[document], offsets[document + 1])
+        scores = np.zeros(table.shape[1], dtype=np.float32)
+        for index in span:
+            scores += weights[index] * table[ids[index]]
+        for index in span:
+            found[ids[index]] += weights[index] * (scores * costs[place])
 
 
 def bias_slopes(scores, signs, slacks, bias, gradients, curvatures):

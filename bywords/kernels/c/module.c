@@ -44,8 +44,9 @@
     X(gradients_of_rows, "iqff>i>q>f", 0)                     \
     X(adagrad, ">f>fqfrr", 0)                                 \
     X(classifiers_of, "iqqfff>f>f", 0)                        \
-    X(dual_pass, "iqqffqf>f>f>f>f>fr", 0)                     \
+    X(dual_pass, "iqqffqf>f>f>f>f>f", 0)                      \
     X(scores_of, "iqqff>f", 0)                                \
+    X(times_curvature, "iqqfff>f", 0)                         \
     X(bias_slopes, "fffd>d>d", 0)                             \
     X(class_sums, "iqqqff>d", 0)                              \
     X(train_node, "iqfqiqfnnnrrn>f", 4)                       \

@@ -18,7 +18,6 @@ typedef struct {
     const float *weights, *signs;
     float *table, *bias, *duals;
     int64_t n, width; /* of bias, and of a row of the table: n, or 2 n with scales */
-    float of_bias;    /* the feature of the bias, squared */
 } Machine;
 
 /* Whether ids, offsets, rows, weights and signs are of some documents, and duals, a table and its bias of these. */
@@ -33,7 +32,7 @@ INLINE bool documents_fit(const Call *call, int table, int bias, int duals)
 INLINE Machine machine_of(const Call *call, int table, int bias, int duals)
 {
     return (Machine){ARRAY(0),     ARRAY(1),    ARRAY(2),     ARRAY(3),     ARRAY(4),
-                     ARRAY(table), ARRAY(bias), ARRAY(duals), LENGTH(bias), WIDTH(table), 1};
+                     ARRAY(table), ARRAY(bias), ARRAY(duals), LENGTH(bias), WIDTH(table)};
 }
 
 /* Scores of a document, in blocks of LANES classes, or one by one without blocks; `norms` are those of the bias and Σ weight² · scale,
@@ -48,10 +47,10 @@ INLINE void score(const Machine *m, int64_t start, int64_t end, float *restrict 
     for (int64_t first = 0; first < n; first += n_blocks ? n_blocks * LANES : 1) {
         const float *restrict table = m->table + first;
         Lanes totals[MOST_BLOCKS], squares[MOST_BLOCKS];
-        float total = m->bias[first], square = m->of_bias;
+        float total = m->bias[first], square = 1;
         for (int64_t b = 0; b < n_blocks; b++) {
             totals[b] = *(const Lanes *)(m->bias + first + b * LANES);
-            squares[b] = (Lanes){0} + m->of_bias;
+            squares[b] = (Lanes){0} + 1;
         }
         for (int64_t index = start; index < end; index++) {
             const float *restrict row = table + ids[index] * width;
@@ -109,7 +108,7 @@ INLINE void add(const Machine *m, int64_t start, int64_t end, const float *restr
         }
     }
     for (int64_t k = 0; k < n; k++)
-        m->bias[k] += m->of_bias * steps[k];
+        m->bias[k] += steps[k];
 }
 
 /* The steps of a document from its scores; its duals make them. Returns whether there are any. */
@@ -188,8 +187,7 @@ VECTORIZED int64_t dual_pass(Call *call)
 {
     REQUIRE(documents_fit(call, 8, 9, 10) && indices_fit(call, 5, LENGTH(2)) && LENGTH(6) == LENGTH(2));
     REQUIRE(LENGTH(7) == LENGTH(2) && WIDTH(7) == LENGTH(9) && LENGTH(11) >= 1);
-    Machine m = machine_of(call, 8, 9, 10);
-    m.of_bias = (float)REAL(12);
+    const Machine m = machine_of(call, 8, 9, 10);
     float *scores = malloc(2 * (m.n + 1) * sizeof(float));
     if (scores == NULL)
         return OUT_OF_MEMORY;
@@ -215,6 +213,35 @@ VECTORIZED int64_t scores_of(Call *call)
         IN_BLOCKS(m.n, SCORE);
     }
     free(m.bias);
+    return 0;
+}
+
+VECTORIZED int64_t times_curvature(Call *call)
+{
+    const int64_t n = WIDTH(4);
+    REQUIRE(n >= 1 && WIDTH(5) == n && WIDTH(6) == n && LENGTH(6) == LENGTH(5));
+    REQUIRE(ids_fit(call, 0, LENGTH(5)) && offsets_fit(call, 1, LENGTH(0)) && indices_fit(call, 2, LENGTH(1) - 1));
+    REQUIRE(LENGTH(3) == LENGTH(0) && LENGTH(4) == LENGTH(2));
+    float *scratch = calloc(3 * n, sizeof(float)), *scores = scratch + n;
+    if (scratch == NULL)
+        return OUT_OF_MEMORY;
+    const Machine from = {.ids = ARRAY(0), .offsets = ARRAY(1), .rows = ARRAY(2), .weights = ARRAY(3), .table = ARRAY(5),
+                          .bias = scratch, .n = n, .width = n};
+    Machine to = from;
+    to.table = ARRAY(6), to.bias = scratch + 2 * n;
+    const float *restrict costs = ARRAY(4);
+    for (int64_t place = 0; place < LENGTH(2); place++) {
+        const int64_t start = from.offsets[from.rows[place]], end = from.offsets[from.rows[place] + 1];
+#define MULTIPLY(n_blocks)                          \
+    do {                                            \
+        score(&from, start, end, scores, NULL, n_blocks); \
+        for (int64_t k = 0; k < n; k++)             \
+            scores[k] *= costs[place * n + k];      \
+        add(&to, start, end, scores, false, n_blocks); \
+    } while (0)
+        IN_BLOCKS(n, MULTIPLY);
+    }
+    free(scratch);
     return 0;
 }
 

@@ -5,10 +5,10 @@ and pairs of them, of 2, 3 and 7 parts, against the solver of one part as it is,
 it comes to in 200 passes instead of 4.
 Then the SVM on all the reviews eight times, in 2 parts: by threads of this process, by one worker process and by two,
 in turn, the start of workers and the encoding not counted; what of it the processor works for this process, which
-merges, and, with start and counting, for one worker and for two; and the bytes that go out and come back in a round.
-Claims: the machines cost at most 1e-3 more than the optimum (the naive Bayes SVM of 7 parts on average); their labels
-are those of the optimum for 99.5 % of the texts held out, and the accuracy of the SVM in 7 parts is within .002 of that
-of the solver of one part.
+merges, and, with start and counting, for one worker and for two; the bytes that go out and come back in a round; and
+how much slower a worker fits its own part alone while another does the same, which is what the machine takes.
+Claims: the machines cost at most 1e-3 more than the optimum; their labels are those of the optimum for 99.9 % of the
+texts held out, and the accuracy of the SVM in 7 parts is within .002 of that of the solver of one part.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bywords.models import svm
 from bywords.models.bags_in_parts import BagsInParts
 from bywords.models.naive_bayes import count_ratios
 from bywords.models.svm import support_vectors
-from bywords.models.svm_in_parts import Machines, support_vectors_in_parts
+from bywords.models.svm_in_parts import support_vectors_in_parts
 from bywords.systems import SYSTEMS
 from bywords.text.bags import Bags, Floats
 from bywords.text.ragged import Ragged
@@ -85,10 +85,8 @@ def main() -> None:
         print(name, value)
     for name in ("SVM", "naive Bayes SVM"):
         its = result[name]
-        of_all = [n for n in PARTS if name == "SVM" or n < 7]
-        assert all(its[f"worst {n} parts: costs beyond the optimum"] <= 1e-3 for n in of_all), its
-        assert all(its[f"{n} parts: costs beyond the optimum"] <= 1e-3 for n in PARTS), its
-        assert all(its[f"{n} parts: labels of the optimum"] >= 0.995 for n in PARTS), its
+        assert all(its[f"worst {n} parts: costs beyond the optimum"] <= 1e-3 for n in PARTS), its
+        assert all(its[f"{n} parts: labels of the optimum"] >= 0.999 for n in PARTS), its
     its = result["SVM"]
     assert abs(its["7 parts: accuracy"] - its["one part: accuracy"]) <= 0.002, its
 
@@ -169,9 +167,8 @@ class Counting(HolderHere):
         self, work: Callable[..., tuple[Any, ...]], chunks: Iterable[tuple[Any, ...]], n_held: int = 0
     ) -> Iterator[tuple[Any, ...]]:
         listed = list(chunks)
-        machines = [each for chunk in listed for each in chunk if isinstance(each, Machines)]
-        is_round = work.__name__ == "_improved"
-        self.n_out += is_round * sum(len(pickle.dumps(each)) for each in machines)
+        is_round = work.__name__ in ("_slopes", "_products", "_slopes_along")
+        self.n_out += is_round * sum(len(pickle.dumps(chunk[-1])) for chunk in listed)  # what is shared stands last
         for found in super().map_held(work, listed, n_held):
             self.n_back += is_round * len(pickle.dumps(found[: len(found) - n_held]))
             yield found
@@ -202,6 +199,7 @@ def timed(documents: Ragged, codes: Codes, C: float) -> dict[str, Any]:
             seconds[name].append(took)
             if name == "local:2":
                 merging.append((time.process_time() - started) / took)
+    apart = slowed(workers["local:2"], parts["local:2"], targets, C)
     for one in workers.values():
         one.close()
     worked = {name: processor_seconds(name, documents, n_rows, idf, targets, C) for name in ("local:1", "local:2")}
@@ -213,9 +211,28 @@ def timed(documents: Ragged, codes: Codes, C: float) -> dict[str, Any]:
         "n_documents": len(codes), "n_ids": len(counts.ids), "n_words": n_rows, "rounds": n_rounds, "seconds": seconds,
         "bytes_out_a_round": counting.n_out / n_rounds, "bytes_back_a_round": counting.n_back / n_rounds,
         "processor_seconds": worked, "share_of_merging": statistics.median(merging),
+        "slower_beside_another": apart,
         "two_of_one": median_ratio(seconds["local:2"], seconds["local:1"]),
         **{f"{name} of one part": median_ratio(seconds[name], seconds["one part"]) for name in ways},
     }  # fmt: skip
+
+
+def slowed(workers: Executor, parts: BagsInParts, targets: Targets, C: float) -> float:
+    """How many times as long two workers take, each for a machine of its own part, as one of them alone."""
+    chunks = [(held, targets.select(rows), C) for held, rows in zip(parts.held, parts.rows, strict=True)]
+    alone: list[float] = []
+    beside: list[float] = []
+    for _ in range(N_ROUNDS_OF_TIMES):
+        for seconds, some in ((alone, chunks[:1]), (beside, chunks)):
+            seconds.append(of_time(lambda some=some: list(workers.map_held(own_machine, some)))[1])  # type: ignore[misc]
+    return median_ratio(beside, alone)
+
+
+def own_machine(bags: Bags, targets: Targets, C: float) -> tuple[Floats]:
+    """That of one part, without the others, some times."""
+    for _ in range(N_TIMES):
+        weights, _, _ = support_vectors(bags, targets, C=C, scales=None, duals=None, seed=0)
+    return (weights,)
 
 
 def processor_seconds(name: str, documents: Ragged, n_rows: int, idf: Floats, targets: Targets, C: float) -> float:

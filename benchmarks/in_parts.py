@@ -80,6 +80,7 @@ def main() -> None:
         result[name] |= {f"worst {key}": max(one[key] for one in found) for key in found[0] if "beyond" in key}
     documents = Vocabulary.of(tokens, svc.vocabulary).encode(tokens)
     result["workers"] = timed(Ragged.joined([documents] * N_TIMES), np.tile(codes, N_TIMES), svc.model.C)
+    result["workers"]["n_bytes"] = N_TIMES * int(corpus.texts.str.len_bytes().sum())
     write_result("in_parts", result)
     for name, value in result.items():
         print(name, value)

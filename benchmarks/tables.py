@@ -22,6 +22,9 @@ PUBLISHED = {  # accuracies of the lab that bywords grew out of; lab/parts.py ha
     "word2vec-mean": ".618 (validation)",
 }
 
+PARTS = ("one part", "2 parts", "3 parts", "7 parts")  # of `in_parts.py`
+PROCESSORS, GIGABYTES_A_SECOND, N_ROWS = 16, 1.25, 600_000  # of a machine; of its network, 10 Gbit; of a model on disk
+
 # Scripts whose results are older than the code: their rows are left out until they are run and taken from here.
 OUTDATED = {
     "audit", "calibration", "drift", "duplicates", "intervals", "kills", "lstm", "on_disk", "scaling", "sizes", "step",
@@ -42,6 +45,8 @@ def main() -> None:
         ("docs/systems.md", "systems"): [systems],
         ("docs/large-data.md", "limits"): [limits],
         ("docs/large-data.md", "one machine"): [one_machine],
+        ("docs/scale.md", "fit in parts"): [fit_in_parts],
+        ("docs/scale.md", "terabyte"): [terabyte],
     }
     for (page, name), makers in tables.items():
         text = (ROOT / page).read_text(encoding="utf-8")
@@ -185,6 +190,64 @@ def one_machine() -> str:
         f"{row['n_found']:,} of {row['n_planted']:,} |"
         for row in audits
     ]
+    return "\n".join(lines) + "\n"
+
+
+def fit_in_parts() -> str:
+    """How a fit in parts differs from others of the same documents, and what it takes."""
+    result = read_result("in_parts")
+    lines = ["| SVM | one part, as without `--parts` | 2 parts | 3 parts | 7 parts |", "|---|---|---|---|---|"]
+    for name, its in (("", result["SVM"]), ("naive Bayes SVM: ", result["naive Bayes SVM"])):
+        for what, key, told in (
+            ("costs beyond the optimum, at worst", "costs beyond the optimum", "{:.3%}"),
+            ("labels held out that are those of the optimum", "labels of the optimum", "{:.2%}"),
+            ("right on", "accuracy", "{:.1%}"),
+            ("rounds, mean", "rounds", "{:.0f}"),
+            ("seconds of the processor, of those of one part", "times the processor seconds of one", "{:.1f}"),
+        ):
+            worst = "worst " if "worst" in what else ""
+            values = [its.get(f"{worst if which != 'one part' else ''}{which}: {key}") for which in PARTS]
+            cells = [f"{told.format(value)}".replace("%", " %") if value is not None else "" for value in values]
+            lines.append(f"| {name}{what} | {' | '.join(cells)} |")
+    its = result["workers"]
+    lines += [
+        "",
+        f"On {its['n_documents']:,} documents in 2 parts, {its['rounds']} rounds, one worker took "
+        f"{its['local:1 of one part']:.1f} times as long as the solver of one part, and two workers "
+        f"{its['local:2 of one part']:.1f} times: two took {its['two_of_one']:.2f} of the time of one. Two workers that "
+        f"each fit a machine of its own part, without a word to each other, took {its['slower_beside_another']:.2f} times as "
+        "long as one of them alone: so much the two processors have in common, their memory above all. The command, "
+        f"which merges, used a processor for {its['share_of_merging']:.0%} of the time. A round moved "
+        f"{its['bytes_out_a_round'] / 1e6:.2f} MB out and {its['bytes_back_a_round'] / 1e6:.2f} MB back.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def terabyte() -> str:
+    """What training `auto` on a terabyte would take, by what passes and rounds took here."""
+    training, fits, n_gb = read_result("on_disk_auto"), read_result("in_parts")["workers"], 1000
+    megabytes = training["rows"][0]["n_megabytes"]
+    passes = {what: seconds / megabytes * 1000 for what, seconds in training["passes"]["seconds"].items()}
+    encoding = sum(passes[what] for what in ("counting words", "counting n-grams", "writing ids"))
+    fitting = passes["fitting and judging candidates"] * fits["local:1 of one part"]
+    reading = training["passes"]["reading"] / megabytes * 1000
+    ids, bags = training["passes"]["id_bytes"] / megabytes / 1e6, fits["n_ids"] * 8 / fits["n_bytes"]
+    a_round = (fits["bytes_out_a_round"] + fits["bytes_back_a_round"]) / 2 / 2 / fits["n_words"]  # 2 parts, 2 ways
+    lines = [f"| 1 TB, machines of {PROCESSORS} processors | 10 machines | 100 machines |", "|---|---|---|"]
+    rows: dict[str, Callable[[int], str]] = {
+        "workers: words, n-grams and ids, hours": lambda n: f"{encoding * n_gb / (n * PROCESSORS) / 3600:.2f}",
+        "workers: fits of the candidates in parts, hours": lambda n: f"{fitting * n_gb / (n * PROCESSORS) / 3600:.2f}",
+        "workers: bags in the memory of a machine, GB": lambda n: f"{bags * n_gb / n:,.0f}",
+        "command: the file is read three times, hours": lambda n: f"{3 * reading * n_gb / 3600:.1f}",
+        f"command: texts to the workers, {GIGABYTES_A_SECOND} GB a second, hours": (
+            lambda n: f"{3 * n_gb / GIGABYTES_A_SECOND / 3600:.1f}"
+        ),
+        "command: disk for the ids, TB": lambda n: f"{ids * n_gb / 1000:.1f}",
+        f"command: moved by a fit of {N_ROWS:,} words and n-grams and two classes, GB": (
+            lambda n: f"{2 * a_round * N_ROWS * fits['rounds'] * n * PROCESSORS / 1e9:,.0f}"
+        ),
+    }
+    lines += [f"| {what} | {of(10)} | {of(100)} |" for what, of in rows.items()]
     return "\n".join(lines) + "\n"
 
 

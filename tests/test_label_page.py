@@ -245,12 +245,16 @@ def test_a_project_is_made_opened_again_and_trained_from(bywords, tmp_path, serv
         (["texts.txt", "--annotators", "a,a"], "--annotators 'a,a'"),
         (["texts.txt", "--overlap", "2"], "--overlap 2 needs as many people or more: .*--annotators anna,ben"),
         (["texts.txt", "--overlap", "3", "--annotators", "a,b"], "--overlap 3 needs as many people"),
+        (["tasks.json", "--text", "body"], "--text has no meaning for tasks.json"),
+        (["tasks.json", "--overlap", "2"], "--overlap 2 needs as many people"),
+        (["texts.txt", "--review", "audit", "--annotators", "a,b", "--overlap", "2"], "--overlap 2 has no meaning"),
         (["nowhere.csv"], "nowhere.csv"),
         (["empty.txt"], "there is no text to label|empty"),
     ],
 )
 def test_what_makes_no_project_is_one_clear_line(bywords, tmp_path, project, served, words, message):
     (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "tasks.json").write_text('[{"data": {"text": "one"}, "annotations": []}]')
     code, _, err = bywords("label", *words, "--no-browser")
     assert code == 2
     assert re.search(message, err)
@@ -365,7 +369,8 @@ def test_an_audit_is_reviewed_and_its_corrections_are_written_for_train(bywords,
 
 def test_labels_come_from_files_of_others_and_go_to_them(bywords, tmp_path, project):
     (tmp_path / "others.csv").write_text("text,label\none,a\ntwo,new\nelsewhere,b\n")
-    code, out, _ = bywords("label", "p.bywords", "--import", "others.csv")
+    code, out, err = bywords("label", "p.bywords", "--import", "others.csv")
+    assert "Labels that are new: 'new'." in err
     assert (code, out) == (0, "2 labels of others.csv are in p.bywords now; 1 are on texts that it does not have.\n")
     for name, more in (("out.csv", []), ("tasks.json", []), ("records.json", ["--style", "argilla"])):
         code, out, _ = bywords("label", "p.bywords", "--export", name, *more)
@@ -373,6 +378,10 @@ def test_labels_come_from_files_of_others_and_go_to_them(bywords, tmp_path, proj
     assert (tmp_path / "out.csv").read_text() == "text,label\none,a\ntwo,new\n"
     assert bywords("label", "tasks.json", "--out", "again.bywords", "--export", "again.csv")[0] == 0
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "out.csv").read_text()
+    words = ("--out", "two.bywords", "--annotators", "ann,bob", "--overlap", "2", "--export", "two.csv")
+    assert bywords("label", "tasks.json", *words)[0] == 0
+    with Project.open(tmp_path / "two.bywords") as two:
+        assert two.overlap == 2
     code, _, err = bywords("label", "p.bywords", "--export", "p.bywords")
     assert code == 2
     assert "p.bywords" in err

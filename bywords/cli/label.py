@@ -7,6 +7,7 @@ import os
 import shlex
 import threading
 import webbrowser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -137,10 +138,11 @@ def _opened(texts: list[str], given: dict[str, Any], review: Path | None, people
         return _review_of(out, review, data, given)
     files = [name for pattern in texts for name in options.files_of(pattern)]
     if len(files) == 1 and Path(files[0]).is_file() and is_of_tool(Path(files[0])):
-        answers = create_from_answers(
-            out, Path(files[0]), **{name: given[name] for name in ("labels", "several", "seed")}
-        )
+        kept = ("labels", "several", "overlap", "seed")
+        _refuse(given, [name for name in given if name not in kept], f"{files[0]}, which says what its texts are")
+        answers = create_from_answers(out, Path(files[0]), **{name: given[name] for name in kept})
         _tell_matched(answers.matched)
+        _tell_contrary(answers.n_contrary)
         return answers
     if given["text"] is not None and len(given["text"]) == 1:
         (given["text"],) = given["text"]
@@ -156,9 +158,9 @@ def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Proj
     from bywords.io.datasets import read_parts
     from bywords.labelling.review import create_review
 
-    for name in ("labels", "several", "label_separator"):
-        if given[name]:
-            raise SettingError(f"--{name.replace('_', '-')} has no meaning for --review, which has the labels of DATA.")
+    if given["overlap"] > 1:
+        raise SettingError(f"--overlap {given['overlap']} has no meaning for --review, where one person is enough.")
+    _refuse(given, ("labels", "several", "label_separator"), "--review, which has the labels of DATA")
     documents, _ = read_parts(data, text=given["text"], label=given["label"], encoding=given["encoding"])
     tell_read(documents)
     project = create_review(out, audit, documents)
@@ -167,6 +169,13 @@ def _review_of(out: Path, audit: Path, data: str, given: dict[str, Any]) -> Proj
     ]
     project.set_documents([data, *named])
     return project
+
+
+def _refuse(given: dict[str, Any], names: Iterable[str], what: str) -> None:
+    """Raise SettingError for one of these options that is given."""
+    for name in names:
+        if given[name]:
+            raise SettingError(f"--{name.replace('_', '-')} has no meaning for {what}.")
 
 
 def _listed(value: Any) -> list[str]:
@@ -193,7 +202,19 @@ def _take_over(project: Project, path: Path, reading: dict[str, Any]) -> None:
     found = import_answers(project, path, **reading)
     rest = f"; {found.n_not_there:,} are on texts that it does not have" if found.n_not_there else ""
     say(f"{found.n_answers:,} labels of {path} are in {project.path} now{rest}.")
+    if found.new:
+        more = f", and {len(found.new) - MOST_NAMED:,} more" if len(found.new) > MOST_NAMED else ""
+        tell_aside(f"Labels that are new: {', '.join(map(repr, found.new[:MOST_NAMED]))}{more}.")
+    if found.n_none:
+        tell_aside(f"{found.n_none:,} of them say that a text has none of the labels.")
     _tell_matched(found.matched)
+    _tell_contrary(found.n_contrary)
+
+
+def _tell_contrary(n_texts: int) -> None:
+    """Say of how many texts a file says several things."""
+    if n_texts:
+        tell_aside(f"{n_texts:,} texts are there several times, with different labels of one person: the last counts.")
 
 
 def _tell_matched(matched: dict[str, str]) -> None:

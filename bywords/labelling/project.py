@@ -49,7 +49,7 @@ from bywords.io.projects import (
 )
 from bywords.io.readers import Block, read_blocks
 from bywords.io.tables import Table
-from bywords.io.writers import kept_name
+from bywords.io.writers import BETWEEN_LABELS, kept_name
 from bywords.labelling.estimates import Estimate, Status, sentence_of
 from bywords.terminal import command
 from bywords.text.tokenizer import SEPARATOR
@@ -125,6 +125,7 @@ class Project:
         self._lock = threading.RLock()
         self.queue: Queue | None = None  # of the last model
         self.matched: dict[str, str] = {}  # labels of its files that were taken for others, and these
+        self.n_contrary = 0  # texts that a person gave different labels in its files
         self.estimate: Estimate | None = None  # of the last model
         self.on_answer: Callable[[], None] = lambda: None  # called after each answer, in the thread that gave it
         self.record: ProjectRecord = read_record(connection, path)
@@ -179,8 +180,8 @@ class Project:
         """A new project with the texts of these files, in their order, and these labels.
 
         `overlap` people label each text. With `several`, a text has any number of labels. `label` names the column of
-        labels that the texts have already: a text that has one is labelled; nobody is asked for blank ones. `reading`
-        is that of `read_blocks`. Memory for a block of the file and eight bytes a text; the file is whole or not there.
+        labels that the texts have already: a text that has one is labelled, one with an empty cell is not; several
+        have `label_separator` between them, or |. Nobody is asked for blank texts. `reading` is that of `read_blocks`. Memory for a block of the file and eight bytes a text; the file is whole or not there.
 
         Raises: SettingError where `path` is there, or labels cannot be; DataError as `read_blocks`, and for no texts.
         """
@@ -236,10 +237,7 @@ class Project:
         folds: bool = False,
     ) -> Self:
         """A new project with these documents, whole or not there. With `folds`, capitals make no other label."""
-        if path.exists():
-            raise SettingError(
-                f"{path} is there already. Open it with: {command('label', str(path))}; or choose another name."
-            )
+        cls.check_new(path)
         if overlap < 1:
             raise SettingError(f"overlap is {overlap}, expected 1 or more people for each text.")
         names = [checked_name(name) for name in labels]
@@ -270,6 +268,14 @@ class Project:
         project = cls.open(path)
         project.matched = filler.matched
         return project
+
+    @staticmethod
+    def check_new(path: Path) -> None:
+        """Raise SettingError where there is a file already."""
+        if path.exists():
+            raise SettingError(
+                f"{path} is there already. Open it with: {command('label', str(path))}; or choose another name."
+            )
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
@@ -803,10 +809,13 @@ class _Filler:
         given: list[list[str] | None]
         if label in table.lists:
             given = table.lists[label].to_list()
-        elif self.separator is not None:
-            given = [None if cell is None else cell.split(self.separator) for cell in table.columns[label].to_list()]
         else:
-            given = [[cell] if cell is not None and cell.strip() else None for cell in table.columns[label].to_list()]
+            separator = self.separator or (BETWEEN_LABELS if self.is_multilabel else None)
+            cells = table.columns[label].to_list()
+            given = [
+                None if cell is None or not cell.strip() else [cell] if separator is None else cell.split(separator)
+                for cell in cells
+            ]
         rows = []
         for number, names in enumerate(given, start=self.n_texts):
             if names is None:

@@ -8,7 +8,7 @@ from pages import DROP, HOSTILE, answering, chromium, needs_chromium
 from playwright.sync_api import expect
 from small_corpus import small_corpus
 
-from bywords import SYSTEMS, fit_classifier, save_classifier
+from bywords import SYSTEMS, exported_page, fit_classifier, save_classifier
 from bywords.cli.serve import answers
 from bywords.serving.app import Application
 from bywords.serving.asgi import Access
@@ -113,6 +113,32 @@ def test_what_the_server_takes_is_shown(page):
     expect(page.get_by_role("heading", name="GET /metrics")).to_be_visible()
 
 
+def test_labels_that_could_not_be_told_apart_in_a_csv_are_not_written_into_one(browser, bywords, tmp_path):
+    corpus = small_corpus()
+    sets = [("a|b",) if code else ("c", "d") for code in corpus.labels]
+    classifier = fit_classifier(SYSTEMS["tfidf-nb"], list(corpus.texts), sets)
+    save_classifier(classifier, tmp_path / "m")
+    (tmp_path / "new.csv").write_text("text\nthe moon\n")
+    (tmp_path / "m.html").write_text(exported_page(classifier, name="m"))
+    said = "label a|b has | in it, which stands between the labels of a row"
+    with (
+        answering(Application(ServedModel(tmp_path / "m", answers))) as url,
+        contextlib.closing(browser.new_page()) as page,
+    ):
+        page.goto(url)
+        expect(page.locator("#about")).to_contain_text("3 labels")
+        page.get_by_label("File, with a header line: choose one").set_input_files(tmp_path / "new.csv")
+        page.get_by_role("button", name="Label the file").click()
+        expect(page.locator("#said")).to_contain_text(said)
+        page.goto((tmp_path / "m.html").as_uri())
+        page.locator("html[data-ready]").wait_for()
+        page.locator("input[type=file]").set_input_files(tmp_path / "new.csv")
+        expect(page.locator("#said")).to_contain_text(said)
+    code, _, err = bywords("predict", "m", "new.csv", "--out", "out.csv")
+    assert (code, "the label 'a|b' has | in it" in err, (tmp_path / "out.csv").exists()) == (2, True, False)
+    assert bywords("predict", "m", "new.csv", "--out", "out.jsonl")[0] == 0
+
+
 def test_a_row_is_labelled_by_its_fields_and_a_file_of_them_that_is_dropped(browser, bywords, tmp_path):
     rows = [(f"{('car', 'moon')[i % 2]} {i % 7}", "it was", ("US", "EU")[i % 2], "ab"[i % 2]) for i in range(60)]
     (tmp_path / "rows.csv").write_text("subject,body,region,label\n" + "".join(",".join(row) + "\n" for row in rows))
@@ -137,6 +163,9 @@ def test_a_row_is_labelled_by_its_fields_and_a_file_of_them_that_is_dropped(brow
             assert [(row["subject"], row["label"]) for row in csv.DictReader(file, delimiter=";")] == [
                 ("car", "a"), ("moon", "b"),
             ]  # fmt: skip
+        page.evaluate(DROP, ["twice.csv", "body,subject,region,subject\nit was,car,US,moon\n"])
+        page.get_by_role("button", name="Label the file").click()
+        expect(page.locator("#said")).to_contain_text("the file has 2 columns subject")
         page.evaluate(DROP, ["other.csv", "body,title\nit was,car\n"])
         page.get_by_role("button", name="Label the file").click()
         expect(page.locator("#said")).to_have_text("the file has no column subject; its columns: body, title.")

@@ -116,6 +116,7 @@
   }
   async function label() {
     if ($("column").value === "") return;
+    if (model.isMultilabel) try { checkLabels(model.classes); } catch (error) { return say($("said"), error.message, true); }
     const its = ++running, column = Number($("column").value), {header, rows, separator, mark, lineEnd} = table;
     const hasWords = $("with-words").checked, several = model.isMultilabel;
     const answers = [...(several ? ["labels", "probabilities"] : ["label", "probability"]), "in_vocabulary_share", "all_out_of_vocabulary", "out_of_distribution", ...(hasWords ? ["deciding_words"] : [])];

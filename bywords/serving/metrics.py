@@ -18,6 +18,7 @@ from bywords.fitted import FittedClassifier, Predictions, TopPredictions
 WINDOW = 1_000  # texts, the last ones, that the running shares are of
 LEAST_TEXTS = 100  # that are compared with those of the training
 N_DRAWS = 499  # for a p-value of 0.002 at least
+LOOKS = ("known words", "confidence", "labels")
 _OF_DRIFT = f"of the last {WINDOW:,} texts, as `bywords drift` has it."
 MOST_LABELS = 200  # that are counted each by its name
 
@@ -53,7 +54,6 @@ class Metrics:
         self._other = prometheus.Gauge(
             "bywords_window_out_of_distribution_share", f"Share unlike the training, of the last {WINDOW}.", **gauge
         )
-        looks = ("known words", "confidence", "labels")
         self._drift = {
             name: prometheus.Gauge(f"bywords_window_drift_{name}", f"{said} {_OF_DRIFT}", ["look"], **gauge)
             for name, said in (
@@ -63,7 +63,7 @@ class Metrics:
             )
         }
         for gauges in self._drift.values():
-            for look in looks:
+            for look in LOOKS:
                 gauges.labels(look).set(float("nan"))
         # The last texts: what is known, how probable and which the likeliest label is, whether unlike; of one model.
         self._window: tuple[FittedClassifier | None, deque[tuple[float, float, bool, int]]] = None, deque()
@@ -125,13 +125,19 @@ class Metrics:
         sure: npt.NDArray[np.float64],
         likeliest: npt.NDArray[np.int64],
     ) -> None:
-        """Compare the window with what the model answered in training; of any number of labels not which these were."""
-        if len(known) < LEAST_TEXTS or not classifier.reliability.profile.n_answers:
-            return
-        new = Profile.of(likeliest, sure, known, len(classifier.classes))
-        if classifier.is_multilabel:
-            new = replace(new, labels=[])
-        for look in judged(compared(classifier, new, n_draws=N_DRAWS)):
-            self._drift["distance"].labels(look.kind).set(look.distance - look.by_chance)
-            self._drift["p_value"].labels(look.kind).set(look.p_holm)
-            self._drift["found"].labels(look.kind).set(look.is_drift)
+        """Compare the window with what the model answered in training; of any number of labels not which these were.
+
+        What is not compared is not a number, also where a model before this one had it.
+        """
+        found = []
+        if len(known) >= LEAST_TEXTS and classifier.reliability.profile.n_answers:
+            new = Profile.of(likeliest, sure, known, len(classifier.classes))
+            found = judged(
+                compared(classifier, replace(new, labels=[]) if classifier.is_multilabel else new, n_draws=N_DRAWS)
+            )
+        values = {one.kind: (one.distance - one.by_chance, one.p_holm, float(one.is_drift)) for one in found}
+        for kind in LOOKS:
+            for name, value in zip(
+                ("distance", "p_value", "found"), values.get(kind, (float("nan"),) * 3), strict=True
+            ):
+                self._drift[name].labels(kind).set(value)

@@ -708,6 +708,11 @@ def test_an_audit_is_reviewed_and_its_corrections_are_read_by_train(tmp_path):
         assert (items[0].row, items[0].other_row, items[0].label, items[0].other_label) == (10, 120, "fruit", "metal")
         doubtful = next(item for item in items if item.row == 7)
         assert (doubtful.label, doubtful.suggested, doubtful.is_done) == ("fruit", "metal", False)
+        for change in (lambda: project.rename_label("metal", "tin"), lambda: project.merge_labels(["metal"], "fruit")):
+            with pytest.raises(SettingError, match="have the label 'metal', and it has to stay.*--map-label metal=NEW"):
+                change()
+        project.add_label("new")
+        project.rename_label("new", "newer")
         project.answer(items[0].number, ["fruit"], source="settled")
         project.answer(items[0].other, kind="leave out", source="settled")
         project.answer(doubtful.number, ["metal"], source="settled")

@@ -51,7 +51,7 @@ from bywords.io.readers import Block, read_blocks
 from bywords.io.tables import Table
 from bywords.io.writers import BETWEEN_LABELS, kept_name
 from bywords.labelling.estimates import Estimate, Status, sentence_of
-from bywords.terminal import command
+from bywords.terminal import command, shell_words
 from bywords.text.tokenizer import SEPARATOR
 
 FIRST_RANDOM = 20  # answers, drawn from all texts, before a model chooses
@@ -484,10 +484,14 @@ class Project:
             self._connection.execute("INSERT INTO labels(name) VALUES (?)", (name,))
 
     def rename_label(self, name: str, new: str) -> None:
-        """Call a label otherwise, in all answers. Raises SettingError for a name that another label has."""
+        """Call a label otherwise, in all answers.
+
+        Raises: SettingError for a name that another label has, and for a label that the documents of a review have.
+        """
         new = checked_name(new)
         with self._lock, database_errors(self.path), self._writing():
             number = self._number(name)
+            self._check_not_of_review({number})
             if self._names.like(new) != name:
                 self._check_new(new)
             self._connection.execute("UPDATE labels SET name = ? WHERE id = ?", (new, number))
@@ -496,11 +500,13 @@ class Project:
     def merge_labels(self, names: Sequence[str], into: str) -> None:
         """Make one label of several: all texts of `names` have the label `into`, one of them or another.
 
-        Raises: SettingError for a label that there is not.
+        Raises: SettingError for a label that there is not, and for one that the documents of a review have.
         """
         with self._lock, database_errors(self.path), self._writing():
             target = self._number(into)
-            for number in sorted({self._number(name) for name in names} - {target}):
+            merged = {self._number(name) for name in names} - {target}
+            self._check_not_of_review(merged)
+            for number in sorted(merged):
                 self._connection.execute("UPDATE labels SET merged_into = ? WHERE id = ?", (target, number))
         self.on_answer()
 
@@ -741,6 +747,19 @@ class Project:
             names = list(self._names.numbers)
             raise SettingError(f"there is no label {name!r}.{did_you_mean(name, names)} The labels: {quoted(names)}.")
         return self._names.numbers[name]
+
+    def _check_not_of_review(self, numbers: Collection[int]) -> None:
+        """Raise SettingError for labels of the documents of a review: its corrections name what these have."""
+        if not self.doubts():
+            return
+        for answers in self._answers.values():
+            for one in answers.values():
+                if one.source == GIVEN and (found := set(self._names.of(one)).intersection(numbers)):
+                    name = self._names.names[min(found)]
+                    raise SettingError(
+                        f"the documents of this review have the label {name!r}, and it has to stay as they have it. Call "
+                        f"it otherwise when you train: {shell_words(['--map-label', f'{name}=NEW'])}."
+                    )
 
     def _check_new(self, name: str) -> None:
         found = self._names.like(name)

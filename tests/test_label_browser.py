@@ -376,3 +376,50 @@ def test_labels_renamed_in_one_window_are_those_of_another_as_soon_as_it_answers
     page.unroute("**/api/answers")
     page.reload()
     assert settled(project, 2) == {first: ("label", ("b",), ""), second: ("label", ("b",), "")}
+
+
+def test_a_label_that_another_window_has_added_meanwhile_is_given_and_what_went_wrong_before_is_said_no_longer(
+    opened, page
+):
+    project = opened([f"text {i}" for i in range(9)], ["a", "b"])
+    first = current(page)
+    project.add_label("Both")
+    page.keyboard.press("/")
+    page.keyboard.type("both")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")  # from the button that adds it
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("both")
+    page.keyboard.press("Enter")
+    second = next_after(page, lambda: page.keyboard.press("Enter"))
+    assert settled(project, 1)[first] == ("label", ("Both",), "")
+    project.rename_label("a", "space")
+    page.keyboard.press("1")
+    expect(page.locator("#trouble")).to_contain_text("Not taken")
+    assert current(page) == second
+    next_after(page, lambda: page.keyboard.press("1"))
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_what_was_skipped_can_be_labelled_later_and_an_answer_taken_back_keeps_its_note(opened, page):
+    project = opened(["one", "two"], ["a", "b"])
+    first, press = current(page), page.keyboard.press
+    press("n")
+    page.keyboard.type("odd")
+    press("Enter")
+    next_after(page, lambda: press("x"))
+    next_after(page, lambda: press("u"))
+    expect(page.locator("#note")).to_have_value("odd")
+    second = next_after(page, lambda: press("x"))
+    press("s")
+    expect(page.locator("#empty-words")).to_contain_text("Those skipped are below Review.")
+    assert settled(project, 2) == {first: ("unsure", (), "odd"), second: ("skip", (), "")}
+    page.click("#reviews summary")
+    page.get_by_role("button", name="Skipped or not sure (2)").click()
+    while current(page) != first:
+        next_after(page, lambda: press("s"))
+    expect(page.locator("#said")).to_have_text("labelled: not sure (odd)")
+    press("1")
+    expect(page.locator("#done")).to_have_text("1 of 2 labelled · 1 skipped")
+    assert project.set_aside() == [number for number in range(2) if project.text(number) == second]

@@ -79,7 +79,7 @@ function answer(kind, labels = []) {
   const item = held[0];
   if (!item) return;
   if (review && kind === "skip") return leave();
-  held.shift();
+  held.shift(); if (!isLost) trouble(""); // of an answer before
   const both = labelled(item);
   if (review) review.done.push({entry: item.entry, before: new Map(review.now)});
   for (const [id, label] of both) { // of two duplicates both get what is said
@@ -165,13 +165,13 @@ function show() {
   $("card").hidden = $("answer").hidden = !item; $("empty").hidden = Boolean(item) || !state || Boolean($("who").hidden === false);
   if (!item) {
     const waits = !isOver || isLost || outbox.length > 0;
-    $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : "No text is left here: all are labelled, skipped, or before others.";
+    $("empty-words").textContent = waits ? (outbox.length ? "The last answers are on their way…" : "The next text is on its way…") : review ? review.n > review.texts.length ? `The first ${review.texts.length} of ${review.n} are looked through: end this review and start the next.` : `All ${review.n} are looked through.` : `No text is left here: all are labelled, skipped, or before others. ${state.status.n_skipped + state.status.n_unsure ? "Those skipped are below Review. " : ""}End the command where it runs, with Ctrl-C: it says how to train.`;
     $("again").hidden = waits || Boolean(review); $("text").dataset.id = "";
     return;
   }
   if (review) $("review-name").textContent = `${review.name}: ${review.texts.indexOf(item.entry) + 1} of ${review.n.toLocaleString("en")}. A label corrects; skip leaves it as it is.`;
   chosen = new Set();
-  if (isNew) { $("note").value = ""; noteOpen(false); $("filter").value = ""; isAsked = false; }
+  if (isNew) { $("note").value = item.note || ""; noteOpen(Boolean(item.note)); $("filter").value = ""; isAsked = false; }
   $("text").dataset.id = name;
   $("text").replaceChildren(...(item.other_text == null ? coloured(item.text, item.words) : labelled(item).map(([, label], n) => part(label, n ? item.other_text : item.text))));
   $("card").classList.remove("fits"); void $("card").offsetWidth; $("card").classList.add("fits");
@@ -211,6 +211,7 @@ function suggest(item) {
 // Labels
 let buttons = new Map(), isAsked = false; // whether the field to find labels is
 const isFinding = () => isAsked || !state.labels.length || state.labels.length > MANY;
+function leaveFinding() { $("filter").value = ""; isAsked = false; labels(); $("text").focus(); }
 function find() { isAsked = true; labels(); $("filter").focus(); }
 function matching() {
   const wanted = $("filter").value.trim().toLocaleLowerCase();
@@ -273,9 +274,14 @@ function enter() {
   if (name) give(name); else hear("There is no suggestion: choose a label.");
 }
 async function add(name, isGiven) {
-  take(await insist("api/labels", () => ({add: name})));
-  $("changed").textContent = `${name} is a label now.`; hear(`${name} is a label now.`); $("filter").value = ""; labels();
-  if (isGiven) give(state.labels.at(-1).name);
+  const before = new Set(state.labels.map(row => row.name));
+  const its = () => state.labels.find(row => row.name.toLocaleLowerCase() === name.toLocaleLowerCase()) || state.labels.findLast(row => !before.has(row.name));
+  try { take(await insist("api/labels", () => ({add: name}))); } catch (error) {
+    take(await insist("api/state")); // another window may have added it
+    if (!isGiven || !its()) throw error;
+  }
+  $("changed").textContent = `${its().name} is a label now.`; hear(`${its().name} is a label now.`); $("filter").value = ""; labels();
+  if (isGiven) give(its().name);
 }
 
 // What stands beside it
@@ -347,13 +353,14 @@ $("split").onclick = () => look({of: "label", label: $("old-label").value}, `Tex
 
 // Review
 function reviews() {
-  const all = [[state.n_doubts, "audit", "Doubtful labels"], [state.status.n_disagreements, "disagreements", "Disagreements to settle"]], list = $("review-list");
+  const {n_disagreements, n_skipped, n_unsure} = state.status, list = $("review-list");
+  const all = [[state.n_doubts, "audit", "Doubtful labels"], [n_disagreements, "disagreements", "Disagreements to settle"], [n_skipped + n_unsure, "set aside", "Skipped or not sure"]];
   const shown = all.filter(([n]) => n);
   if (list.dataset.shown === JSON.stringify(shown)) return;
   list.dataset.shown = JSON.stringify(shown);
   list.replaceChildren(...shown.map(([n, of, name]) => {
     const button = document.createElement("button"); button.type = "button"; button.textContent = `${name} (${n.toLocaleString("en")})`;
-    button.onclick = () => look({of}, name, true); return button;
+    button.onclick = () => look({of}, name, of !== "set aside"); return button;
   }));
   if (!shown.length) list.textContent = "There is nothing to review.";
 }
@@ -379,7 +386,7 @@ $("note").onkeydown = event => { if (event.key === "Enter" || event.key === "Esc
 $("filter").oninput = labels;
 $("filter").onkeydown = event => {
   event.stopPropagation();
-  if (event.key === "Escape") { event.preventDefault(); $("filter").value = ""; isAsked = false; labels(); $("text").focus(); }
+  if (event.key === "Escape") { event.preventDefault(); leaveFinding(); }
   if (event.key !== "Enter" || event.isComposing) return;
   event.preventDefault();
   const [first] = matching();
@@ -395,7 +402,7 @@ addEventListener("keydown", event => {
   const does = row ? () => give(row.name) : {
     Enter: at.closest("button, summary, a") ? null : enter, s: () => answer("skip"), x: $("unsure").hidden ? null : () => answer("unsure"), u: undo,
     k: $("confirm").hidden ? null : () => answer("keep"), l: $("confirm").hidden ? null : () => answer("leave out"),
-    n: () => $("take-note").click(), "/": find, 0: state.several ? () => answer("label", []) : null,
+    n: () => $("take-note").click(), "/": find, Escape: isAsked || $("filter").value ? leaveFinding : null, 0: state.several ? () => answer("label", []) : null,
   }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   if (does) { event.preventDefault(); does(); }
 });

@@ -18,7 +18,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -80,6 +80,7 @@ class Item:
     why: str
     suggestion: list[tuple[str, float]]
     words: list[tuple[int, int, float]]
+    note: str = ""  # of an answer that was taken back
 
 
 class Said(NamedTuple):
@@ -463,7 +464,7 @@ class Project:
             self._refresh()
             self._pending[annotator] = {last.text_id: last.why} | self._pending.get(annotator, {})  # the first one
         self.on_answer()
-        return self.item(last.text_id, last.why)
+        return replace(self.item(last.text_id, last.why), note=last.note)
 
     def labels(self) -> list[LabelRow]:
         """The labels, by age, with how many texts have each."""
@@ -573,6 +574,16 @@ class Project:
         with self._lock:
             self._refresh()
             return sorted(self._conflicts)
+
+    def set_aside(self) -> list[int]:
+        """The numbers of texts without a label that somebody has skipped, or is not sure of, ascending."""
+        with self._lock:
+            self._refresh()
+            is_aside = {
+                text: any(one.kind in ("skip", "unsure") for one in answers.values())
+                for text, answers in self._answers.items()
+            }
+            return sorted(text for text, is_one in is_aside.items() if is_one and text not in self._outcomes)
 
     def status(self) -> Status:
         """What was done so far, how good the model is, and whether to stop."""
